@@ -1,0 +1,42 @@
+//! What every stage is handed with each packet: settings, counters, the budget, and where in the capture we are.
+
+use crate::capture::PacketInfo;
+use crate::config::Limits;
+use crate::stats::{Counters, Discard};
+use crate::storage::Budget;
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+
+/// Shared by all stages of one engine; plain data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Context {
+    /// Limits and choices, fixed for the run.
+    pub limits: Limits,
+    /// What was counted.
+    pub counters: Counters,
+    /// What is allocated for all that waits.
+    pub budget: Budget,
+    /// The age clock.
+    pub now: Instant,
+    /// The packet that is being processed: its number, time, interface and link header.
+    pub packet: PacketInfo,
+}
+
+impl Context {
+    /// A context at the beginning of a capture.
+    pub fn new(limits: Limits) -> Self {
+        let budget = Budget::new(limits.memory);
+        Self {
+            limits,
+            counters: Counters::default(),
+            budget,
+            now: Instant::default(),
+            packet: PacketInfo::default(),
+        }
+    }
+
+    /// Counts the packet in hand as one that cannot be used.
+    pub fn discard(&mut self, why: Discard) {
+        self.counters.discard(why);
+    }
+}

@@ -1,0 +1,3 @@
+//! The binary: flags in, exit status out.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Messages: where each begins and ends in the octets of a stream.
+
+pub mod sink;
+
+pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};

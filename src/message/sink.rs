@@ -1,0 +1,145 @@
+//! What the message stage hands on.
+
+use crate::context::Context;
+use crate::ip::Datagram;
+use crate::time::Timestamp;
+use crate::transport::Direction;
+use crate::transport::flow::Flow;
+use crate::transport::stream::{Chunk, Close, FlowState, Gap, StreamContext};
+use serde::{Deserialize, Serialize};
+
+/// What a message is to its protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Kind {
+    /// Asks for an answer.
+    Request,
+    /// Answers a request.
+    Response,
+    /// Neither, or not known.
+    #[default]
+    Other,
+}
+
+/// How far a message reaches, as its own header tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Extent {
+    /// This many octets from its start.
+    Known(u64),
+    /// The protocol tells as it goes (chunked bodies).
+    Open,
+    /// Up to the end of the stream.
+    ToClose,
+}
+
+/// A message begins.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageStart<'a> {
+    /// Its protocol, by Wireshark's name (`http`, `dns`); `data` where none is known.
+    pub protocol: &'static str,
+    /// Request, response or neither.
+    pub kind: Kind,
+    /// Offset of its first octet in the stream.
+    pub offset: u64,
+    /// How far it reaches.
+    pub extent: Extent,
+    /// Its header section, whole, or the octets that are at hand where the protocol has none.
+    pub head: &'a [u8],
+    /// When its first octet was captured.
+    pub time: Timestamp,
+    /// The packet that its first octet came in.
+    pub frame: u64,
+    /// What the segment with its first octet acknowledged (offset in the other stream).
+    pub ack: Option<u64>,
+}
+
+/// Octets of the message that is open in this direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Offset of the first octet in the stream.
+    pub offset: u64,
+    /// The octets; empty at no time.
+    pub data: &'a [u8],
+    /// When they were captured.
+    pub time: Timestamp,
+    /// The packet that brought them.
+    pub frame: u64,
+    /// The end of the message, whole and not ending its stream, follows at once.
+    pub last: bool,
+}
+
+/// Octets that the open message lacks.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageGap {
+    /// Offset of the first missing octet in the stream.
+    pub offset: u64,
+    /// How many.
+    pub len: u64,
+}
+
+/// The open message ends.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageEnd {
+    /// Offset behind its last octet.
+    pub offset: u64,
+    /// Nothing of it is missing.
+    pub whole: bool,
+    /// Where it is not whole and the stream goes on: its extent was not known, `offset` is where the next octet stands.
+    pub extent_unknown: bool,
+    /// It ends because its stream ended.
+    pub closes: Option<Close>,
+    /// How it was acknowledged when it ended.
+    pub acknowledged: bool,
+}
+
+/// Takes messages, and the streams that they stand in.
+///
+/// In each direction of a connection at most one message is open: `start`, then `data` and `gap` in the order of the
+/// stream, then `end`. [`StreamContext::cx`] holds the packet that completed what is told. Sinks keep what an input or
+/// output error was and tell it when they are flushed.
+pub trait MessageSink {
+    /// What it keeps with each connection.
+    type State: FlowState;
+
+    /// A message begins.
+    fn start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>);
+    /// Octets of the open message.
+    fn data(&mut self, at: &mut StreamContext<'_, Self::State>, piece: &Piece<'_>);
+    /// Octets that the open message lacks.
+    fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &MessageGap);
+    /// The open message ends.
+    fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd);
+
+    /// A UDP datagram: one message. `payload` is what stands behind the UDP header; `payload_len` what it should be.
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
+
+    /// Octets of the stream, in or between messages.
+    fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
+        let _ = (at, chunk);
+    }
+    /// A gap of the stream.
+    fn stream_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &Gap) {
+        let _ = (at, gap);
+    }
+    /// The stream ends. Its open message has been ended before.
+    fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close) {
+        let _ = (at, close);
+    }
+    /// Both streams have ended; the state is dropped behind this.
+    fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close) {
+        let _ = (at, close);
+    }
+}
+
+/// Where a datagram belongs.
+pub struct DatagramContext<'a> {
+    /// Settings, counters, budget, and the packet.
+    pub cx: &'a mut Context,
+    /// Its flow.
+    pub flow: &'a Flow,
+    /// Its direction in the flow.
+    pub direction: Direction,
+    /// Its protocol, by Wireshark's name; `data` where none is known.
+    pub protocol: &'static str,
+    /// The IP datagram that carried it.
+    pub ip: Datagram<'a>,
+}

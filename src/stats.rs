@@ -1,0 +1,288 @@
+//! Counters: each is defined once, with its name and a line that says what it counts.
+//!
+//! A stage that takes something in either hands it on, drops it or holds it, and each of those has a counter, so that
+//! they add up. A dropped packet is counted by its [`Discard`], whose variant is its counter.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! counters {
+    ($( $(#[$doc:meta])* $section:ident: $Section:ident { $( $name:ident: $text:literal, )* } )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $Section { $( #[doc = $text] pub $name: u64, )* }
+        )*
+
+        /// All counters, by section.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Counters {
+            $( $(#[$doc])* pub $section: $Section, )*
+            dropped: Drops,
+        }
+
+        impl Counters {
+            /// Every counter in order: section, name, description, value. Drops follow the other counters of their section.
+            pub fn each(&self, mut f: impl FnMut(&'static str, &'static str, &'static str, u64)) {
+                $(
+                    $( f(stringify!($section), stringify!($name), $text, self.$section.$name); )*
+                    for discard in Discard::ALL {
+                        if discard.section() == stringify!($section) {
+                            f(stringify!($section), discard.name(), discard.text(), self.dropped(*discard));
+                        }
+                    }
+                )*
+            }
+        }
+    };
+}
+
+macro_rules! discards {
+    ($( $section:ident { $( $Variant:ident = $name:literal: $text:literal, )* } )*) => {
+        /// Why a packet, or a part of one, cannot be used. The run goes on.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+        pub enum Discard { $( $( #[doc = $text] $Variant, )* )* }
+
+        impl Discard {
+            /// All reasons, in the order of the stages.
+            pub const ALL: &[Self] = &[ $( $( Self::$Variant, )* )* ];
+
+            /// The section of the counters that it stands in.
+            pub const fn section(self) -> &'static str {
+                match self { $( $( Self::$Variant => stringify!($section), )* )* }
+            }
+
+            /// Its counter's name.
+            pub const fn name(self) -> &'static str {
+                match self { $( $( Self::$Variant => $name, )* )* }
+            }
+
+            /// What it means.
+            pub const fn text(self) -> &'static str {
+                match self { $( $( Self::$Variant => $text, )* )* }
+            }
+        }
+    };
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Drops(Vec<u64>);
+
+impl Counters {
+    /// Counts one packet that cannot be used.
+    pub fn discard(&mut self, why: Discard) {
+        let i = why as usize;
+        if self.dropped.0.len() <= i {
+            self.dropped.0.resize(Discard::ALL.len(), 0);
+        }
+        self.dropped.0[i] += 1;
+    }
+
+    /// How many were dropped for this reason.
+    pub fn dropped(&self, why: Discard) -> u64 {
+        self.dropped.0.get(why as usize).copied().unwrap_or(0)
+    }
+
+    /// How many were dropped in this section, for any reason.
+    pub fn dropped_in(&self, section: &str) -> u64 {
+        Discard::ALL
+            .iter()
+            .filter(|d| d.section() == section)
+            .map(|d| self.dropped(*d))
+            .sum()
+    }
+
+    /// The value of the counter that is written `section.name`, if there is one.
+    pub fn get(&self, full: &str) -> Option<u64> {
+        let mut found = None;
+        self.each(|section, name, _, value| {
+            if full
+                .strip_prefix(section)
+                .and_then(|rest| rest.strip_prefix('.'))
+                == Some(name)
+            {
+                found = Some(value);
+            }
+        });
+        found
+    }
+}
+
+counters! {
+    /// What the captures brought.
+    input: InputCounters {
+        files: "captures read",
+        packets: "packet records read",
+        octets: "captured octets in them",
+        snapped: "packets that the snapshot length cut",
+        cut_short: "captures that end inside a record",
+        capture_drops: "packets that the capture says it lost",
+    }
+    /// Link layer: packet records in, IP packets out.
+    link: LinkCounters {
+        packets: "packets taken in",
+        passed: "IP packets handed on",
+    }
+    /// IPv4: packets in, datagrams out.
+    ipv4: Ipv4Counters {
+        packets: "packets taken in",
+        octets: "octets of these packets, headers included",
+        passed: "whole datagrams handed on",
+        bad_checksum: "packets with a wrong header checksum, dropped or not",
+        fragments: "fragments taken in",
+        reassembled: "datagrams put together from fragments",
+        reassembled_fragments: "fragments that these datagrams were made of",
+        overlaps: "fragments that overlap others",
+        conflicts: "overlaps with different octets",
+    }
+    /// IPv6: packets in, datagrams out.
+    ipv6: Ipv6Counters {
+        packets: "packets taken in",
+        octets: "octets of these packets, headers included",
+        passed: "whole datagrams handed on",
+        fragments: "fragments taken in",
+        atomic_fragments: "fragments that are whole datagrams (RFC 6946)",
+        reassembled: "datagrams put together from fragments",
+        reassembled_fragments: "fragments that these datagrams were made of",
+        overlaps: "fragments that overlap others",
+    }
+    /// UDP: datagrams in, messages out.
+    udp: UdpCounters {
+        datagrams: "datagrams taken in",
+        octets: "octets of payload",
+        flows: "pairs of endpoints seen",
+        bad_checksum: "datagrams with a wrong checksum, dropped or not",
+        messages: "datagrams handed on as messages",
+        disabled: "datagrams handed on unprocessed",
+    }
+    /// TCP: segments in, octets in order out.
+    tcp: TcpCounters {
+        segments: "segments taken in",
+        octets: "octets of payload in them",
+        accepted_octets: "octets accepted, delivered or waiting",
+        delivered_octets: "octets delivered in order",
+        duplicate_octets: "octets that were there already",
+        refused_octets: "octets of segments that were dropped",
+        abandoned_octets: "octets that waited and were given up",
+        connections: "connections seen",
+        midstream: "connections that were captured from the middle",
+        reused_ports: "connections on ports that another one had before",
+        closed_fin: "connections that ended with FIN both ways",
+        closed_reset: "connections that ended with RST",
+        closed_idle: "connections ended by --session-timeout",
+        closed_evicted: "connections ended by a limit on number or memory",
+        closed_replaced: "connections ended by a new one on the same ports",
+        closed_end: "connections open at the end of the input",
+        syn: "segments with SYN",
+        fin: "segments with FIN",
+        rst: "segments with RST",
+        pure_acks: "segments that only acknowledge",
+        retransmissions: "segments whose octets were all there already",
+        overlaps: "segments of which some octets were there already",
+        conflicts: "overlaps with different octets",
+        keep_alives: "keep-alive segments",
+        out_of_order: "segments that had to wait",
+        late: "segments for a hole that had been given up",
+        before_start: "segments before the first octet of a stream captured from the middle",
+        bad_checksum: "segments with a wrong checksum, dropped or not",
+        damaged_used: "damaged copies that filled a hole which would have been given up",
+        gaps: "gaps: holes given up",
+        lost_octets: "octets that the capture lacks",
+        gaps_acked: "gaps because the other side acknowledged past them",
+        gaps_closed: "gaps because the stream ended",
+        gaps_timeout: "gaps because of --tcp-packet-timeout",
+        gaps_buffer: "gaps because of --tcp-buffer",
+        gaps_holes: "gaps because of --tcp-holes",
+        gaps_memory: "gaps because of a limit of the whole program",
+        gaps_end: "gaps at the end of the session or the input",
+        gaps_snapped: "gaps where the snapshot length cut a segment",
+        restarts: "jumps of the sequence number that were confirmed: gaps of unknown length",
+        disabled: "segments handed on unprocessed",
+    }
+    /// SCTP: packets in, user messages out.
+    sctp: SctpCounters {
+        packets: "packets taken in",
+        disabled: "packets handed on unprocessed",
+    }
+    /// Messages.
+    message: MessageCounters {
+        messages: "messages found",
+        whole: "messages delivered whole",
+        incomplete: "messages of which octets are missing",
+        octets: "octets of messages",
+        lost_octets: "octets that messages lack",
+        unframed_octets: "octets between messages that belong to none",
+    }
+    /// What was written.
+    output: OutputCounters {
+        messages: "messages written",
+        packets: "packets written",
+        octets: "octets of packets written, without record headers",
+        streams: "stream files written",
+    }
+    /// What waits.
+    buffer: BufferCounters {
+        waiting: "octets of memory in use",
+        peak: "most octets of memory in use",
+    }
+}
+
+discards! {
+    link {
+        LinkUnknownType = "unknown_type": "link types that are not known",
+        LinkTruncated = "truncated": "packets too short for their link header",
+        LinkNotIp = "not_ip": "packets that carry no IP (ARP, LLDP, ...)",
+    }
+    ipv4 {
+        Ipv4Truncated = "truncated": "packets cut inside the header",
+        Ipv4BadHeader = "bad_header": "packets with an impossible version, header length or total length",
+        Ipv4BadChecksum = "dropped_checksum": "packets dropped for a wrong header checksum",
+        Ipv4Fragment = "dropped_fragments": "fragments that cannot be put together",
+        Ipv4NotTransport = "other_protocol": "datagrams of protocols other than TCP, UDP and SCTP",
+    }
+    ipv6 {
+        Ipv6Truncated = "truncated": "packets cut inside the headers",
+        Ipv6BadHeader = "bad_header": "packets with an impossible header",
+        Ipv6Fragment = "dropped_fragments": "fragments that cannot be put together",
+        Ipv6EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
+        Ipv6NotTransport = "other_protocol": "datagrams of protocols other than TCP, UDP and SCTP",
+    }
+    udp {
+        UdpTruncated = "truncated": "datagrams cut inside the header",
+        UdpBadLength = "bad_length": "datagrams with an impossible length",
+        UdpBadChecksum = "dropped_checksum": "datagrams dropped for a wrong checksum",
+        UdpDuplicate = "duplicates": "copies of a datagram on another channel",
+    }
+    tcp {
+        TcpTruncated = "truncated": "segments cut inside the header",
+        TcpBadHeader = "bad_header": "segments with an impossible data offset",
+        TcpBadChecksum = "dropped_checksum": "segments dropped for a wrong checksum",
+        TcpStray = "stray": "segments that fit no connection",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let c = Counters::default();
+        let mut names = Vec::new();
+        c.each(|s, n, _, _| names.push(format!("{s}.{n}")));
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert_eq!(c.get("tcp.gaps"), Some(0));
+        assert_eq!(c.get("tcp.gap"), None);
+    }
+
+    #[test]
+    fn drops_are_counted_by_reason() {
+        let mut c = Counters::default();
+        c.discard(Discard::UdpBadLength);
+        assert_eq!(c.get("udp.bad_length"), Some(1));
+        assert_eq!(c.dropped_in("udp"), 1);
+        assert_eq!(c.dropped_in("tcp"), 0);
+    }
+}

@@ -1,0 +1,5 @@
+//! Plain data structures, no protocol inside.
+
+pub mod budget;
+
+pub use budget::Budget;

@@ -1,0 +1,167 @@
+//! Time as the capture tells it; nothing here knows the clock of the machine.
+//!
+//! Two kinds of time are kept apart. A [`Timestamp`] is what a packet record says and what is written and shown. An
+//! [`Instant`] is the age clock that time-outs follow: it never goes back, and a jump of the capture's time does not
+//! age anything.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A point in time as a packet record says it: nanoseconds since 1970-01-01 00:00:00 UTC.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
+)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// From nanoseconds since the epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn secs(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+
+    /// Nanoseconds past the whole second.
+    pub const fn subsec_nanos(self) -> u32 {
+        // Lossless: a remainder below 10^9.
+        #[allow(clippy::cast_possible_truncation)]
+        {
+            (self.0 % 1_000_000_000) as u32
+        }
+    }
+
+    /// The time from `earlier` to `self`, zero where `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A point on the age clock, in nanoseconds; only differences mean anything.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
+)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// From nanoseconds of age.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds of age.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// `self` and `wait` later, at the clock's end at most.
+    pub fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(wait)))
+    }
+
+    /// The time from `earlier` to `self`, zero where `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A duration in nanoseconds, 584 years at most.
+fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A step of time that is too large to be believed at once.
+const JUMP: u64 = 3_600 * 1_000_000_000;
+/// Packets that have to agree with a jump before it is taken.
+const WITNESSES: u32 = 16;
+
+/// The age clock: follows the highest timestamp, and is not misled by a single wrong one.
+///
+/// A jump of more than an hour, either way, is taken only when the next 16 packets agree with it, and then ages
+/// nothing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CaptureClock {
+    started: bool,
+    /// The highest timestamp that was believed.
+    top: u64,
+    /// Age at `top`.
+    age: u64,
+    /// Where a jump leads to, and how many packets have agreed with it.
+    jump: Option<(u64, u32)>,
+}
+
+impl CaptureClock {
+    /// Takes the timestamp of one packet and gives the age clock's time.
+    pub fn observe(&mut self, time: Timestamp) -> Instant {
+        let t = time.0;
+        if !self.started {
+            self.started = true;
+            self.top = t;
+        } else if t.abs_diff(self.top) <= JUMP {
+            self.jump = None;
+            if t > self.top {
+                self.age = self.age.saturating_add(t - self.top);
+                self.top = t;
+            }
+        } else {
+            let (to, seen) = match self.jump {
+                Some((to, seen)) if t.abs_diff(to) <= JUMP => (to.max(t), seen + 1),
+                _ => (t, 0),
+            };
+            self.jump = Some((to, seen));
+            if seen >= WITNESSES {
+                self.top = to;
+                self.jump = None;
+            }
+        }
+        Instant(self.age)
+    }
+
+    /// The age clock's time now.
+    pub fn now(&self) -> Instant {
+        Instant(self.age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn follows_the_highest_timestamp() {
+        let mut c = CaptureClock::default();
+        assert_eq!(c.observe(Timestamp(100 * S)), Instant(0));
+        assert_eq!(c.observe(Timestamp(102 * S)), Instant(2 * S));
+        assert_eq!(c.observe(Timestamp(101 * S)), Instant(2 * S));
+        assert_eq!(c.observe(Timestamp(103 * S)), Instant(3 * S));
+    }
+
+    #[test]
+    fn one_wrong_timestamp_moves_nothing() {
+        let mut c = CaptureClock::default();
+        c.observe(Timestamp(100 * S));
+        assert_eq!(c.observe(Timestamp(1_000_000 * S)), Instant(0));
+        assert_eq!(c.observe(Timestamp(101 * S)), Instant(S));
+    }
+
+    #[test]
+    fn a_jump_that_is_confirmed_ages_nothing() {
+        for to in [1_000_000 * S, 5 * S] {
+            let mut c = CaptureClock::default();
+            c.observe(Timestamp(50_000 * S));
+            for i in 0..=16 {
+                assert_eq!(c.observe(Timestamp(to + i)), Instant(0));
+            }
+            assert_eq!(c.observe(Timestamp(to + 16 + S)), Instant(S));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Flows: who talks to whom.
+
+use crate::link::{Channel, LinkHeader};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+
+/// The transports, by Wireshark's names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Transport {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+    /// RFC 9260.
+    Sctp,
+}
+
+impl Transport {
+    /// `tcp`, `udp` or `sctp`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+}
+
+/// One of the two directions of a flow (RFC 5103): forward is that of the packet that was seen first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Direction {
+    /// From the sender of the first packet.
+    Forward,
+    /// To the sender of the first packet.
+    Reverse,
+}
+
+impl Direction {
+    /// The other one.
+    #[must_use]
+    pub const fn flip(self) -> Self {
+        match self {
+            Self::Forward => Self::Reverse,
+            Self::Reverse => Self::Forward,
+        }
+    }
+
+    /// 0 for forward, 1 for reverse: a place in an array of both.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The full key of a flow, the same for both directions: two endpoints, the lower one first, and the channel where it
+/// is part of the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FlowKey {
+    low: SocketEnd,
+    high: SocketEnd,
+    channel: Channel,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+struct SocketEnd {
+    addr: IpAddr,
+    port: u16,
+}
+
+impl FlowKey {
+    /// The key of a packet from `src` to `dst`, and whether `src` is the lower endpoint.
+    pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), channel: Channel) -> (Self, bool) {
+        let a = SocketEnd {
+            addr: src.0,
+            port: src.1,
+        };
+        let b = SocketEnd {
+            addr: dst.0,
+            port: dst.1,
+        };
+        if a <= b {
+            (
+                Self {
+                    low: a,
+                    high: b,
+                    channel,
+                },
+                true,
+            )
+        } else {
+            (
+                Self {
+                    low: b,
+                    high: a,
+                    channel,
+                },
+                false,
+            )
+        }
+    }
+}
+
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        match (self.low.addr, self.high.addr) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                h.write_u64(u64::from(a.to_bits()) << 32 | u64::from(b.to_bits()))
+            }
+            (a, b) => {
+                for addr in [a, b] {
+                    match addr {
+                        IpAddr::V4(a) => h.write_u32(a.to_bits()),
+                        IpAddr::V6(a) => h.write_u128(a.to_bits()),
+                    }
+                }
+            }
+        }
+        let ports = u64::from(self.low.port) << 16 | u64::from(self.high.port);
+        let vlans = u64::from(self.channel.vlans[0]) << 12 | u64::from(self.channel.vlans[1]);
+        h.write_u64(ports << 32 | vlans);
+        if self.channel.tunnel != 0 {
+            h.write_u32(self.channel.tunnel);
+        }
+    }
+}
+
+/// A flow as the stages behind transport see it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its transport.
+    pub transport: Transport,
+    /// Number in order of first sight, from 0, for each transport, as tshark's `tcp.stream`.
+    pub number: u64,
+    /// Its key.
+    pub key: FlowKey,
+    /// The sender of the first packet is the lower endpoint of the key.
+    pub forward_is_low: bool,
+    /// Another flow with this key was seen before.
+    pub reused: bool,
+    /// Link header of each direction's first packet.
+    pub links: [LinkHeader; 2],
+}
+
+impl Flow {
+    /// Source of the packets of this direction.
+    pub fn src(&self, direction: Direction) -> SocketAddr {
+        let low = self.forward_is_low == (direction == Direction::Forward);
+        let end = if low { self.key.low } else { self.key.high };
+        SocketAddr::new(end.addr, end.port)
+    }
+
+    /// Destination of the packets of this direction.
+    pub fn dst(&self, direction: Direction) -> SocketAddr {
+        self.src(direction.flip())
+    }
+
+    /// The channel, where it is part of the key.
+    pub fn channel(&self) -> Channel {
+        self.key.channel
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {} > {}",
+            self.transport.name(),
+            self.number,
+            self.src(Direction::Forward),
+            self.dst(Direction::Forward)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let a: (IpAddr, u16) = ([10, 0, 0, 2].into(), 80);
+        let b: (IpAddr, u16) = ([10, 0, 0, 1].into(), 40000);
+        let (k1, low1) = FlowKey::new(a, b, Channel::default());
+        let (k2, low2) = FlowKey::new(b, a, Channel::default());
+        assert_eq!(k1, k2);
+        assert_ne!(low1, low2);
+        let flow = Flow {
+            transport: Transport::Tcp,
+            number: 0,
+            key: k1,
+            forward_is_low: low1,
+            reused: false,
+            links: Default::default(),
+        };
+        assert_eq!(flow.src(Direction::Forward).to_string(), "10.0.0.2:80");
+        assert_eq!(flow.dst(Direction::Forward).to_string(), "10.0.0.1:40000");
+    }
+}

@@ -1,0 +1,184 @@
+//! What transport hands on: octets in order, gaps, endings.
+
+use super::flow::{Direction, Flow};
+use crate::context::Context;
+use crate::serial::SeqNumber;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt::Debug;
+
+/// State that a stage keeps with each flow: plain data, so that all that waits can be written out and read back.
+pub trait FlowState: Default + Debug + Serialize + DeserializeOwned {}
+
+impl<T: Default + Debug + Serialize + DeserializeOwned> FlowState for T {}
+
+/// Octets of one segment that come next in their stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// Offset of the first octet in the stream, from 0; missing octets count.
+    pub offset: u64,
+    /// The octets.
+    pub data: &'a [u8],
+    /// When the segment that brought them was captured.
+    pub time: Timestamp,
+    /// Number of that packet.
+    pub frame: u64,
+    /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no
+    /// acknowledgment, or nothing is known of the other direction's numbers.
+    pub ack: Option<u64>,
+    /// The last of these octets ends a segment with PSH.
+    pub push: bool,
+    /// The last of these octets is the last of its segment.
+    pub ends_segment: bool,
+    /// The other side had acknowledged all of these octets when they were delivered.
+    pub acknowledged: bool,
+}
+
+/// Octets that the capture lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Offset of the first missing octet.
+    pub offset: u64,
+    /// How many are missing; None after a jump, when nobody can know. The stream then goes on at `offset`.
+    pub len: Option<u64>,
+    /// Why the hole was given up.
+    pub cause: GapCause,
+}
+
+/// Why a hole was given up (SPEC 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GapCause {
+    /// The other side acknowledged past it.
+    Acked,
+    /// A FIN or RST ended the stream.
+    Closed,
+    /// The oldest waiting segment waited too long.
+    Timeout,
+    /// What waits would pass `--tcp-buffer`.
+    Buffer,
+    /// More holes than `--tcp-holes`.
+    Holes,
+    /// A limit of the whole program.
+    Memory,
+    /// End of the session or the input.
+    End,
+    /// The snapshot length cut a segment.
+    Snapped,
+    /// The sequence number jumped: a gap of unknown length.
+    Jump,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Close {
+    /// FIN, and every octet before it was delivered or given up.
+    Fin,
+    /// RST.
+    Reset,
+    /// Idle for `--session-timeout`.
+    Idle,
+    /// A limit on number or memory.
+    Evicted,
+    /// A new connection on the same ports.
+    Replaced,
+    /// End of the input.
+    EndOfInput,
+}
+
+/// How much of a chunk was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All of it.
+    All,
+    /// This many octets; the rest waits until the other direction has been delivered, or given up, to the offset.
+    Wait {
+        /// Octets taken, from the chunk's start.
+        taken: usize,
+        /// Offset in the other direction's stream.
+        until: u64,
+    },
+}
+
+/// What is known of one direction of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// A packet of this direction was captured.
+    pub seen: bool,
+    /// The stream began with a SYN (captured, or known from the other side's acknowledgment of it).
+    pub from_start: bool,
+    /// Sequence number of the octet at offset 0. Where the direction was never seen, the number that the other side
+    /// acknowledged first, if any.
+    pub base: Option<SeqNumber>,
+    /// Offset up to which octets were delivered or given up.
+    pub delivered: u64,
+    /// Highest offset that the other side has acknowledged.
+    pub acknowledged: Option<u64>,
+    /// The stream has ended.
+    pub ended: bool,
+}
+
+/// Where an event of a stream belongs, and what may be used there.
+pub struct StreamContext<'a, S> {
+    /// Settings, counters, budget, and the packet that brought the event about.
+    pub cx: &'a mut Context,
+    /// The flow.
+    pub flow: &'a Flow,
+    /// Both sides, by [`Direction::index`].
+    pub sides: [Side; 2],
+    /// The stream of the event.
+    pub direction: Direction,
+    /// What the sink keeps with this flow.
+    pub state: &'a mut S,
+}
+
+impl<S> StreamContext<'_, S> {
+    /// The side whose octets these are.
+    pub fn side(&self) -> &Side {
+        &self.sides[self.direction.index()]
+    }
+
+    /// The side that receives them.
+    pub fn other(&self) -> &Side {
+        &self.sides[self.direction.flip().index()]
+    }
+
+    /// The same place with another state: how a stage hands its context on.
+    pub fn with<'b, T>(
+        &'b mut self,
+        f: impl FnOnce(&'b mut S) -> &'b mut T,
+    ) -> StreamContext<'b, T> {
+        StreamContext {
+            cx: self.cx,
+            flow: self.flow,
+            sides: self.sides,
+            direction: self.direction,
+            state: f(self.state),
+        }
+    }
+}
+
+/// Takes the streams of connections.
+///
+/// For each direction: chunks and gaps in the order of the stream, then one end. The state is made when the first event
+/// of a flow comes and dropped behind the last one, [`StreamSink::closed`].
+pub trait StreamSink {
+    /// What it keeps with each flow.
+    type State: FlowState;
+
+    /// The next octets.
+    fn data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: Chunk<'_>) -> Taken;
+
+    /// Octets that are missing.
+    fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: Gap);
+
+    /// The stream has ended; the other direction may go on.
+    fn end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
+
+    /// The other side has acknowledged this stream's octets up to the offset.
+    fn acknowledged(&mut self, at: &mut StreamContext<'_, Self::State>, upto: u64) {
+        let _ = (at, upto);
+    }
+
+    /// Both directions have ended: the state is dropped behind this.
+    fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
+}
