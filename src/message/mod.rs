@@ -1,5 +1,17 @@
 //! Messages: where each begins and ends in the octets of a stream.
+//!
+//! A [`Detector`] recognises a protocol, its [`Framer`] says where messages begin and end, and the [`Extractor`] walks
+//! the streams by what they say and hands messages on. A protocol is one file and one row of [`DETECTORS`].
 
+pub mod detector;
+pub mod extract;
+mod http1;
+mod length;
 pub mod sink;
 
+pub use detector::{Detector, Framer};
+pub use extract::Extractor;
 pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+
+/// The protocols over TCP, in the order in which they are tried.
+pub const DETECTORS: &[&dyn Detector] = &[&http1::HttpDetector, &length::DNS];

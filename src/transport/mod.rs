@@ -2,6 +2,8 @@
 
 pub mod flow;
 pub mod stream;
+mod table;
+pub mod tcp;
 
 pub use flow::{Direction, Flow, FlowKey};
 pub use stream::{Chunk, Close, Gap, StreamContext, StreamSink, Taken};
