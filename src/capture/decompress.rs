@@ -216,3 +216,179 @@ fn io_error(e: FrameDecoderError) -> io::Error {
     }
     io::Error::new(kind, e)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::build::{Capture, samples};
+    use crate::capture::{Reader, Warning};
+    use crate::error::Error;
+    use std::io::Write;
+
+    fn gzip(octets: &[u8]) -> Vec<u8> {
+        let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        w.write_all(octets).unwrap();
+        w.finish().unwrap()
+    }
+
+    fn zstd(octets: &[u8]) -> Vec<u8> {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        ruzstd::encoding::compress_to_vec(octets, level)
+    }
+
+    const FORMATS: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [("gzip", gzip), ("zstd", zstd)];
+
+    /// One octet at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.read(&mut buf[..1])
+        }
+    }
+
+    /// A capture larger than a block of zstd.
+    fn large() -> Capture {
+        let mut c = Capture::pcap(0xa1b2_c3d4, false);
+        let mut x = 1_u32;
+        for i in 0..2000 {
+            let data: Vec<u8> = (0..i % 300)
+                .map(|_| {
+                    x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    x.to_be_bytes()[0] & 0x1f
+                })
+                .collect();
+            c = c.record(i * 1000, &data, 1500);
+        }
+        c
+    }
+
+    fn read(input: impl Read) -> (Vec<(u64, Vec<u8>, u32)>, Result<Vec<Warning>, Error>) {
+        let mut reader = Reader::new("x", input);
+        let mut packets = Vec::new();
+        loop {
+            let more = loop {
+                match reader.next() {
+                    Ok(Some(p)) => packets.push((p.time.as_nanos(), p.data.to_vec(), p.orig_len)),
+                    Ok(None) => break reader.fill(),
+                    Err(e) => return (packets, Err(e)),
+                }
+            };
+            match more {
+                Ok(true) => {}
+                Ok(false) => return (packets, Ok(reader.take_warnings())),
+                Err(e) => return (packets, Err(e)),
+            }
+        }
+    }
+
+    #[test]
+    fn compressed_captures_are_the_same() {
+        let large = large();
+        for (name, pack) in FORMATS {
+            for (sample, c) in samples().iter().chain([&("large", large.clone())]) {
+                let packed = pack(&c.octets);
+                for (packets, result) in [read(&packed[..]), read(Drip(&packed))] {
+                    assert!(packets == c.packets, "{name} {sample}");
+                    assert_eq!(result.unwrap(), []);
+                }
+            }
+            // Several members or frames, cut where they like, and a frame that is to be skipped.
+            let (a, b) = large.octets.split_at(100_001);
+            let mut packed = pack(a);
+            if name == "zstd" {
+                packed.extend(b"\x5a\x2a\x4d\x18\x03\0\0\0abc");
+            }
+            packed.extend(pack(b));
+            let (packets, result) = read(&packed[..]);
+            assert!(packets == large.packets && result.unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_gzip_stream_is_handed_on_as_it_comes() {
+        let c = &samples()[0].1;
+        let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let end = c.ends[1].0;
+        w.write_all(&c.octets[..end]).unwrap();
+        w.flush().unwrap();
+        struct Pipe(Vec<u8>, usize);
+        impl Read for Pipe {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                let n = self.0.get(self.1..).unwrap().read(buf)?;
+                self.1 += n;
+                if n == 0 {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Ok(n)
+            }
+        }
+        let mut reader = Reader::new("x", Pipe(w.get_ref().clone(), 0));
+        while reader.fill().is_ok() {}
+        assert_eq!(reader.next().unwrap().unwrap().data, b"first");
+        assert!(reader.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn cut_short_inside_compressed_data() {
+        let large = large();
+        for (name, pack) in FORMATS {
+            let small = &samples()[0].1;
+            let packed = pack(&small.octets);
+            for len in 0..packed.len() {
+                let (packets, result) = read(&packed[..len]);
+                assert!(small.packets.starts_with(&packets), "{name} {len}");
+                match result {
+                    Ok(warnings) => assert_eq!(warnings.len(), 1, "{name} {len}"),
+                    Err(Error::Empty { .. }) => assert_eq!(len, 0),
+                    Err(Error::CutHeader { .. } | Error::Foreign { .. }) => {
+                        assert!(packets.is_empty());
+                    }
+                    Err(e) => panic!("{name} {len}: {e}"),
+                }
+            }
+            // What was there before the cut is there, also what the decoder held back.
+            let packed = pack(&large.octets);
+            let (packets, result) = read(&packed[..packed.len() - 10]);
+            assert!(large.packets.starts_with(&packets), "{name}");
+            assert!(packets.len() > 800, "{name}: {}", packets.len());
+            assert_eq!(result.unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn damaged_compressed_data() {
+        let c = large();
+        for (name, pack) in FORMATS {
+            let packed = pack(&c.octets);
+            let mut damaged = 0;
+            for at in (4..packed.len()).step_by(packed.len() / 200) {
+                let mut octets = packed.clone();
+                octets[at] ^= 0x10;
+                let (_, result) = read(&octets[..]);
+                damaged += usize::from(matches!(result, Err(Error::Damaged { .. })));
+            }
+            assert!(damaged > 150, "{name}: {damaged}");
+            // The checksum alone.
+            let mut octets = packed.clone();
+            let at = octets.len() - if name == "gzip" { 8 } else { 1 };
+            octets[at] ^= 1;
+            let (packets, result) = read(&octets[..]);
+            assert!(packets == c.packets, "{name}");
+            let e = result.unwrap_err();
+            assert!(matches!(e, Error::Damaged { .. }), "{e}");
+        }
+    }
+
+    #[test]
+    fn what_is_compressed_is_said() {
+        for (name, pack) in FORMATS {
+            let (_, result) = read(&pack(b"hello, world")[..]);
+            let e = result.unwrap_err().to_string();
+            let expected = format!("x: is no pcap or pcapng capture but {name}-compressed text");
+            assert!(e.starts_with(&expected), "{e}");
+            let (_, result) = read(&pack(b"")[..]);
+            assert!(matches!(result, Err(Error::Empty { .. })), "{name}");
+        }
+    }
+}

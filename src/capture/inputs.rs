@@ -156,3 +156,93 @@ impl Inputs {
             .map_or_else(Vec::new, Reader::take_warnings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::build::samples;
+
+    fn all(inputs: &mut Inputs) -> (Vec<u64>, Result<(), Error>) {
+        let mut frames = Vec::new();
+        loop {
+            while let Some(p) = inputs.next().unwrap() {
+                frames.push(p.frame);
+            }
+            match inputs.fill() {
+                Ok(true) => {}
+                Ok(false) => return (frames, Ok(())),
+                Err(e) => return (frames, Err(e)),
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_files() {
+        for (rest, path) in [
+            ("a b.pcap", "a b.pcap"),
+            ("'my capture?.pcap'", "my capture?.pcap"),
+            ("/tmp/x", "/tmp/x"),
+            ("///tmp/x", "/tmp/x"),
+            ("//x", "//x"),
+            ("'", "'"),
+        ] {
+            assert_eq!(file_path(rest), path);
+        }
+    }
+
+    #[test]
+    fn one_capture_of_several_inputs() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut names = Vec::new();
+        for (i, (_, c)) in samples().iter().enumerate() {
+            let path = dir.path().join(format!("{i}.pcap"));
+            std::fs::write(&path, &c.octets).unwrap();
+            let path = path.into_os_string();
+            names.push(if i % 2 == 0 {
+                path
+            } else {
+                [OsStr::new("file:"), &path].iter().copied().collect()
+            });
+        }
+        let mut inputs = Inputs::new(names.clone());
+        assert_eq!(inputs.header(), None);
+        let (frames, result) = all(&mut inputs);
+        result.unwrap();
+        assert_eq!(frames, (1..=24).collect::<Vec<_>>());
+        assert_eq!(inputs.totals().counters.files, 8);
+        // Six pcap files are one interface each, two pcapng files have three.
+        assert_eq!(inputs.totals().interfaces.len(), 12);
+        assert!(!inputs.header().unwrap().nanoseconds);
+
+        // It goes on in another run.
+        let totals = inputs.totals().clone();
+        let mut inputs = Inputs::resume(names[..1].iter().cloned(), totals);
+        assert_eq!(all(&mut inputs).0, [25, 26, 27]);
+
+        // What comes before an input that is not there is read.
+        names.insert(1, dir.path().join("absent").into_os_string());
+        let (frames, result) = all(&mut Inputs::new(names));
+        assert_eq!(frames, [1, 2, 3]);
+        let e = result.unwrap_err();
+        assert!(matches!(e, Error::Open { .. }));
+        assert!(e.to_string().contains("absent: cannot be opened: "), "{e}");
+
+        let (_, result) = all(&mut Inputs::new([dir.path().as_os_str().to_owned()]));
+        assert!(matches!(result, Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn an_input_that_is_cut_short_does_not_end_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).into_os_string();
+        let c = &samples()[0].1;
+        std::fs::write(path("a"), &c.octets[..c.octets.len() - 1]).unwrap();
+        std::fs::write(path("b"), &c.octets).unwrap();
+        let mut inputs = Inputs::new([path("a"), path("b")]);
+        let (frames, result) = all(&mut inputs);
+        result.unwrap();
+        assert_eq!(frames.len(), 5);
+        assert_eq!(inputs.take_warnings().len(), 1);
+        assert_eq!(inputs.totals().counters.cut_short, 1);
+    }
+}

@@ -5,6 +5,8 @@
 //!  (Inputs)       by magic       records    time order
 //! ```
 
+#[cfg(test)]
+pub(crate) mod build;
 mod decompress;
 mod inputs;
 mod pcap;

@@ -164,15 +164,16 @@ impl Section {
     fn packet(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
         let ticks = u64::from(body.u32(4)?) << 32 | u64::from(body.u32(8)?);
         let (captured, orig_len) = (body.u32(12)?, body.u32(16)?);
-        let drops = body.u16(2)?;
+        let lost = body.u16(2)?;
         let (number, interface) = match self.interface(body.u16(0)?.into(), &mut totals.interfaces)
         {
             Ok(found) => found,
             Err(fault) => return Some(Err(fault)),
         };
         // 65,535: not known.
-        if drops != u16::MAX {
-            totals.counters.capture_drops += interface.lost_between(drops.into());
+        if lost != u16::MAX {
+            let drops = &mut totals.counters.capture_drops;
+            *drops = drops.saturating_add(interface.lost_between(lost.into()));
         }
         Some(timed_packet(
             body,
@@ -227,7 +228,8 @@ impl Section {
             }
         }
         if let Some(n) = dropped {
-            totals.counters.capture_drops += interface.lost_in_all(n);
+            let drops = &mut totals.counters.capture_drops;
+            *drops = drops.saturating_add(interface.lost_in_all(n));
         }
         Some(Ok(Block::Other))
     }
@@ -256,7 +258,10 @@ fn timed_packet(
     for (code, value) in body.options(DATA + len.next_multiple_of(4)) {
         match code {
             2 => flags = body.value_u32(value).unwrap_or(0),
-            4 => *drops += interface.lost_between(body.value_u64(value).unwrap_or(0)),
+            4 => {
+                let lost = body.value_u64(value).unwrap_or(0);
+                *drops = drops.saturating_add(interface.lost_between(lost));
+            }
             _ => {}
         }
     }

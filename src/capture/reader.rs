@@ -543,3 +543,567 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
     };
     (what.to_owned(), GIVE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::{Capture, samples};
+    use super::super::{LinkType, Resolution};
+    use super::*;
+    use std::io::Write;
+
+    /// Gives `sizes` octets at a time, in turn, and is interrupted before each.
+    struct Chunks<'a> {
+        octets: &'a [u8],
+        sizes: Vec<usize>,
+        reads: usize,
+    }
+
+    impl<'a> Chunks<'a> {
+        fn new(octets: &'a [u8], sizes: &[usize]) -> Self {
+            Self {
+                octets,
+                sizes: sizes.to_vec(),
+                reads: 0,
+            }
+        }
+    }
+
+    impl Read for Chunks<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            if self.reads % 2 == 1 {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let n = self.sizes[self.reads / 2 % self.sizes.len()].min(buf.len());
+            self.octets.read(&mut buf[..n])
+        }
+    }
+
+    /// Time, octets, original length.
+    type Packets = Vec<(u64, Vec<u8>, u32)>;
+
+    fn drain<R: Read>(reader: &mut Reader<R>, packets: &mut Packets) -> Result<(), Error> {
+        while let Some(p) = reader.next()? {
+            packets.push((p.time.as_nanos(), p.data.to_vec(), p.orig_len));
+        }
+        Ok(())
+    }
+
+    /// All packets up to the end or the error, and how it ended.
+    fn read_all<R: Read>(reader: &mut Reader<R>) -> (Packets, Result<(), Error>) {
+        let mut packets = Vec::new();
+        let result = loop {
+            match drain(reader, &mut packets).and_then(|()| reader.fill()) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(e) => break Err(e),
+            }
+        };
+        assert!(!reader.fill().unwrap(), "nothing is read after the end");
+        assert!(reader.next().unwrap().is_none());
+        (packets, result)
+    }
+
+    fn octets_of(octets: &[u8]) -> (Packets, Result<(), Error>, Reader<&[u8]>) {
+        let mut reader = Reader::new("x", octets);
+        let (packets, result) = read_all(&mut reader);
+        (packets, result, reader)
+    }
+
+    #[test]
+    fn every_format_in_any_pieces() {
+        for (name, c) in samples() {
+            let sizes: &[&[usize]] = &[&[1 << 20], &[1], &[2], &[3, 1, 7], &[24, 1], &[5, 40, 2]];
+            for sizes in sizes {
+                let mut reader = Reader::new("x", Chunks::new(&c.octets, sizes));
+                let (packets, result) = read_all(&mut reader);
+                result.unwrap();
+                assert_eq!(packets, c.packets, "{name} {sizes:?}");
+                let counters = &reader.totals().counters;
+                assert_eq!((counters.files, counters.packets), (1, 3));
+                assert_eq!(
+                    counters.octets,
+                    c.packets.iter().map(|p| p.1.len() as u64).sum::<u64>()
+                );
+                assert_eq!(reader.totals().frame, 3);
+                assert!(reader.take_warnings().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_is_there_as_soon_as_its_last_octet() {
+        for (name, c) in samples() {
+            let mut reader = Reader::new("x", Chunks::new(&c.octets, &[1]));
+            let mut packets = Vec::new();
+            for read in 1..=c.octets.len() {
+                assert!(reader.fill().unwrap());
+                drain(&mut reader, &mut packets).unwrap();
+                let whole = c.ends.iter().rfind(|e| e.0 <= read).map_or(0, |e| e.1);
+                assert_eq!(packets.len() as u64, whole, "{name} {read}");
+                // pcap: the file header; pcapng: the first interface.
+                let known = c.ends[usize::from(name.contains("ng"))].0;
+                assert_eq!(reader.header().is_some(), read >= known, "{name} {read}");
+            }
+        }
+    }
+
+    #[test]
+    fn cut_at_every_length() {
+        for (name, c) in samples() {
+            for len in 0..c.octets.len() {
+                let (packets, result, reader) = octets_of(&c.octets[..len]);
+                let cut_short = reader.totals().counters.cut_short;
+                if len < c.header {
+                    let e = result.unwrap_err();
+                    match (len, &e) {
+                        (0, Error::Empty { .. }) => {}
+                        (1.., Error::CutHeader { octets, .. }) => assert_eq!(*octets, len as u64),
+                        _ => panic!("{name} {len}: {e}"),
+                    }
+                    continue;
+                }
+                result.unwrap();
+                let (end, whole) = *c.ends.iter().rfind(|e| e.0 <= len).unwrap();
+                assert_eq!(packets.len() as u64, whole, "{name} {len}");
+                assert_eq!(cut_short, u64::from(end < len), "{name} {len}");
+                if end < len {
+                    let warning = Warning::CutShort {
+                        file: "x".into(),
+                        offset: end as u64,
+                        record: whole + 1,
+                    };
+                    assert_eq!(reader.warnings, [warning]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn files_behind_each_other() {
+        for (one, a) in samples() {
+            for (two, b) in samples() {
+                let c = a.clone().then(&b).then(&a);
+                let mut reader = Reader::new("x", Chunks::new(&c.octets, &[1 << 20, 1, 9]));
+                let (packets, result) = read_all(&mut reader);
+                result.unwrap();
+                assert_eq!(packets, c.packets, "{one}, {two}");
+                assert_eq!(reader.totals().counters.packets, 9);
+                let header = reader.header().unwrap();
+                assert_eq!(header.pcapng, one.contains("ng"));
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_behind_each_other() {
+        let (a, b) = (&samples()[0].1, &samples()[6].1);
+        let mut reader = Reader::new("a", &a.octets[..]);
+        let (first, result) = read_all(&mut reader);
+        result.unwrap();
+        reader.chain("b", &b.octets[..]);
+        let mut frames = Vec::new();
+        while reader.fill().unwrap() {
+            while let Some(p) = reader.next().unwrap() {
+                frames.push((p.frame, p.interface, p.link_type));
+            }
+        }
+        assert_eq!(first.len(), 3);
+        // The pcap file is interface 0; pcapng goes on from there, over its sections.
+        let expected = [(4, 1, 1), (5, 2, 101), (6, 3, 113)];
+        assert_eq!(frames, expected.map(|(f, i, l)| (f, i, LinkType(l))));
+        let totals = reader.totals();
+        assert_eq!(totals.counters.files, 2);
+        assert_eq!(totals.interfaces[2].name.as_deref(), Some("eth7"));
+        assert_eq!(totals.interfaces[2].resolution, Resolution::NANOS);
+    }
+
+    #[test]
+    fn link_type_word() {
+        // (word, link type, octets of FCS)
+        for (word, link, fcs) in [
+            (1, 1, None),
+            (0x2400_0001, 1, Some(4)),
+            (0x1400_0001, 1, Some(2)),
+            (0x4400_0001, 1, Some(4)),
+            (0x0400_0001, 1, Some(0)),
+            (0x2000_0001, 1, None),
+            (0x03ff_0114, 276, None),
+        ] {
+            for big in [false, true] {
+                let c = Capture::pcap_of(0xa1b2_c3d4, big, word).record(0, b"x", 1);
+                let mut reader = Reader::new("x", &c.octets[..]);
+                reader.fill().unwrap();
+                let p = reader.next().unwrap().unwrap();
+                assert_eq!((p.link_type, p.fcs_len), (LinkType(link), fcs), "{word:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_packet_block_says() {
+        let c = Capture::pcapng(false)
+            .interface(1, &[(13, &[4])])
+            .interface(1, &[(13, &[32])])
+            .enhanced(0, 5, 0, b"plain", &[])
+            .enhanced(1, 5, 0, b"fcs in octets", &[])
+            .enhanced(2, 5, 0, b"fcs in bits", &[])
+            .enhanced(2, 5, 0, b"flags", &[(2, &0x0000_0141_u32.to_le_bytes())])
+            // A Simple Packet Block: no time, cut by the interface's snapshot length of 96.
+            .block(
+                3,
+                |c| {
+                    c.u32(200).octets.extend([0; 96]);
+                },
+                1,
+            )
+            // A Packet Block, with 9 packets lost before it.
+            .block(
+                2,
+                |c| {
+                    c.u16(2).u16(9).u32(0).u32(7).u32(2).u32(60);
+                    c.octets.extend(b"pb\0\0");
+                },
+                1,
+            );
+        let mut reader = Reader::new("x", &c.octets[..]);
+        reader.fill().unwrap();
+        let mut seen = Vec::new();
+        while let Some(p) = reader.next().unwrap() {
+            let t = p.time.as_nanos();
+            seen.push((p.interface, t, p.data.len(), p.orig_len, p.fcs_len, p.flags));
+        }
+        let expected = [
+            (0, 5000, 5, 5, None, 0),
+            (1, 5000, 13, 13, Some(4), 0),
+            (2, 5000, 11, 11, Some(4), 0),
+            (2, 5000, 5, 5, Some(10), 0x141),
+            (0, 5000, 96, 200, None, 0),
+            (2, 7000, 2, 60, Some(4), 0),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(reader.totals().counters.snapped, 2);
+        assert_eq!(reader.totals().counters.capture_drops, 9);
+    }
+
+    #[test]
+    fn time_resolutions() {
+        // (if_tsresol, if_tsoffset, ticks, nanoseconds)
+        for (resolution, offset, ticks, nanos) in [
+            (6, 0, 1_700_000_000_123_456, 1_700_000_000_123_456_000),
+            (0, 0, 1_700_000_000, 1_700_000_000_000_000_000),
+            (3, 1, 2_500, 3_500_000_000),
+            (9, -2, 5_000_000_001, 3_000_000_001),
+            (12, 0, 1_999, 1),
+            (28, 0, u64::MAX, 1),
+            (29, 0, u64::MAX, 0),
+            (0x7f, 0, u64::MAX, 0),
+            (0x80, 0, 3, 3_000_000_000),
+            (0x80 | 20, 0, 3 << 19, 1_500_000_000),
+            (0xff, 0, u64::MAX, 0),
+            (6, -10, 0, 0),
+            (0, 0, u64::MAX, u64::MAX),
+            (0, i64::MAX, u64::MAX, u64::MAX),
+            (0x80, i64::MIN, u64::MAX, u64::MAX),
+        ] {
+            let mut interface = Interface::new(LinkType::ETHERNET, 0);
+            interface.resolution = Resolution(resolution);
+            interface.offset = offset;
+            let time = interface.time(ticks).as_nanos();
+            assert_eq!(time, nanos, "{resolution} {offset} {ticks}");
+        }
+    }
+
+    #[test]
+    fn drops_are_counted_once() {
+        let eight = |n: u64| n.to_le_bytes();
+        let statistics = |c: Capture, id: u32, options: &[(u16, [u8; 8])]| {
+            c.block(
+                5,
+                |c| {
+                    c.u32(id).u32(0).u32(0);
+                    for (code, value) in options {
+                        c.u16(*code).u16(8).octets.extend(value);
+                    }
+                },
+                0,
+            )
+        };
+        let mut c = Capture::pcapng(false).interface(1, &[]);
+        c = c.enhanced(0, 1, 0, b"x", &[(4, &eight(3))]);
+        c = c.enhanced(0, 1, 0, b"x", &[(4, &eight(4))]);
+        // The sum of all until here, as the interface says it: 2 more.
+        c = statistics(c, 0, &[(4, eight(100)), (5, eight(6)), (7, eight(3))]);
+        c = statistics(c, 0, &[(5, eight(6)), (7, eight(4))]);
+        c = statistics(c, 1, &[(5, eight(u64::MAX))]);
+        let (_, result, reader) = octets_of(&c.octets);
+        result.unwrap();
+        assert_eq!(reader.totals().interfaces[0].lost(), 10);
+        assert_eq!(reader.totals().counters.capture_drops, u64::MAX);
+    }
+
+    #[test]
+    fn blocks_that_have_frame_numbers() {
+        let c = Capture::pcapng(false)
+            .block(9, |c| c.octets.extend(b"__CURSOR=1\n"), 0)
+            .block(0xbad, |c| c.octets.extend(b"PEN!"), 0)
+            .block(4, |c| c.octets.extend(b"names"), 0)
+            .enhanced(0, 1, 0, b"x", &[]);
+        let mut reader = Reader::new("x", &c.octets[..]);
+        reader.fill().unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().frame, 3);
+        assert_eq!(reader.totals().counters.packets, 1);
+    }
+
+    #[test]
+    fn damage() {
+        let pcap = || Capture::pcap(0xa1b2_c3d4, false).record(0, b"good", 4);
+        let ng = || Capture::pcapng(false).enhanced(0, 1, 0, b"good", &[]);
+        let block = |f: &dyn Fn(&mut Vec<u8>)| {
+            let mut c = ng();
+            let at = c.octets.len();
+            c = c.enhanced(0, 1, 0, b"bad", &[]);
+            let mut octets = c.octets.split_off(at);
+            f(&mut octets);
+            c.octets.extend(octets);
+            c
+        };
+        let cases: Vec<(Capture, &str)> = vec![
+            (
+                {
+                    let mut c = pcap();
+                    c.u32(1).u32(1).u32(262_145).u32(262_145);
+                    c
+                },
+                "262145 captured octets",
+            ),
+            (
+                {
+                    let mut c = pcap();
+                    c.u32(1).u32(1).u32(u32::MAX).u32(0);
+                    c.octets.extend([0; 500]);
+                    c
+                },
+                "4294967295 captured octets",
+            ),
+            (block(&|o| o[4] = 0), "no block has 0 octets"),
+            (block(&|o| o[4] = 37), "no block has 37 octets"),
+            (block(&|o| o[7] = 2), "no block has 33554468 octets"),
+            (
+                block(&|o| o[32] = 40),
+                "36 octets at its beginning and 40 at its end",
+            ),
+            (block(&|o| o[8] = 1), "interface 1 is not described"),
+            (block(&|o| o[20] = 5), "5 captured octets"),
+            (ng().block(6, |_| {}, 1), "no block has 12 octets"),
+            (
+                ng().block(1, |c| c.octets.extend([0; 4]), 1),
+                "no block has 16 octets",
+            ),
+            (
+                ng().block(0x0a0d_0d0a, |c| c.octets.extend([0; 16]), 1),
+                "no byte-order magic",
+            ),
+            (
+                ng().section().enhanced(0, 1, 0, b"x", &[]),
+                "interface 0 is not described",
+            ),
+        ];
+        for (c, expected) in cases {
+            for sizes in [&[1 << 20][..], &[1]] {
+                let mut reader = Reader::new("x.pcap", Chunks::new(&c.octets, sizes));
+                let (packets, result) = read_all(&mut reader);
+                assert_eq!(packets.len(), 1, "{expected}");
+                let e = result.expect_err(expected);
+                let Error::Damaged {
+                    offset,
+                    record,
+                    what,
+                    ..
+                } = &e
+                else {
+                    panic!("{expected}: {e}");
+                };
+                assert!(what.contains(expected), "{what}, expected {expected}");
+                assert_eq!(*record, 2, "{expected}");
+                let sections = c.ends.iter().filter(|e| e.0 as u64 == *offset).count();
+                assert_eq!(sections, 1, "{expected}: offset {offset}");
+                assert!(e.to_string().starts_with("x.pcap: is damaged at offset "));
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_or_not_it_never_panics() {
+        for (name, c) in samples() {
+            for at in 0..c.octets.len() {
+                for value in [0, 1, 0x7f, 0xff] {
+                    let mut octets = c.octets.clone();
+                    octets[at] = value;
+                    let (packets, _, reader) = octets_of(&octets);
+                    assert_eq!(
+                        packets.len() as u64,
+                        reader.totals().counters.packets,
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_capture() {
+        for (octets, found) in [
+            (
+                &b"hello, world"[..],
+                "text (first octets 68 65 6c 6c 6f 2c 20 77)",
+            ),
+            (b"{\"a\": 1}", "JSON"),
+            (b"x", "text (first octets 78)"),
+            (
+                b"\x7fELF\x02\x01",
+                "an ELF program (first octets 7f 45 4c 46 02 01)",
+            ),
+            (b"BZh91AY&SY", "bzip2 data"),
+            (
+                b"\0\x01\x02\x03\x04",
+                "data of an unknown kind (first octets 00 01 02 03 04)",
+            ),
+            (
+                b"\xd4\xc3\xb2\xa1\x03\0\0\0aaaaaaaaaaaaaaaaaaaa",
+                "a pcap file of version 3.0",
+            ),
+            (b"\x0a\x0d\x0d\x0a\x1c\0\0\0nope", "data of an unknown kind"),
+        ] {
+            let (packets, result, _) = octets_of(octets);
+            assert!(packets.is_empty());
+            let e = result.unwrap_err().to_string();
+            let expected = format!("x: is no pcap or pcapng capture but {found}");
+            assert!(e.starts_with(&expected), "{e}");
+            // One octet at a time it is known as well, if less exactly.
+            let mut reader = Reader::new("x", Chunks::new(octets, &[1]));
+            let (_, result) = read_all(&mut reader);
+            assert!(matches!(result, Err(Error::Foreign { .. })), "{found}");
+        }
+        // A header alone is a capture.
+        for c in [Capture::pcap(0xa1b2_c3d4, true), Capture::pcapng(false)] {
+            let (packets, result, reader) = octets_of(&c.octets);
+            result.unwrap();
+            assert!(packets.is_empty() && reader.header().is_some());
+        }
+        let section = Capture::default().section();
+        let (_, result, reader) = octets_of(&section.octets);
+        result.unwrap();
+        assert_eq!(reader.header(), None);
+    }
+
+    #[test]
+    fn large_records() {
+        let big = vec![7; 262_144];
+        let huge = (16 << 20) - 12;
+        let (tail, pcapng) = (b"behind", Capture::pcapng(false));
+        for c in [
+            Capture::pcap(0xa1b2_c3d4, false)
+                .record(0, &big, 1_000_106)
+                .record(1000, tail, 6),
+            pcapng
+                .block(0x7777, |c| c.octets.resize(c.octets.len() + huge, 1), 0)
+                .enhanced(0, 1, 1000, tail, &[]),
+        ] {
+            for size in [1 << 20, 65_536, 1000] {
+                let mut reader = Reader::new("x", Chunks::new(&c.octets, &[size]));
+                let (packets, result) = read_all(&mut reader);
+                result.unwrap();
+                assert!(packets == c.packets);
+                reader.make_room();
+                assert_eq!(reader.buffer.len(), BUFFER);
+            }
+        }
+    }
+
+    #[test]
+    fn many_small_records_pass_through_a_full_buffer() {
+        let mut c = Capture::pcap(0xa1b2_c3d4, false);
+        for i in 0..40_000_u32 {
+            c = c.record(u64::from(i) * 1000, &i.to_le_bytes()[..(i % 5) as usize], 4);
+        }
+        let octets = [&c.octets[..], &c.octets[..], &c.octets[..]].concat();
+        for sizes in [&[1 << 20][..], &[65_536], &[4096, 99_999]] {
+            let mut reader = Reader::new("x", Chunks::new(&octets, sizes));
+            let (packets, result) = read_all(&mut reader);
+            result.unwrap();
+            assert_eq!(packets.len(), 120_000);
+            assert!(packets.chunks(40_000).all(|p| p == c.packets));
+            assert_eq!(reader.buffer.len(), BUFFER);
+        }
+    }
+
+    #[test]
+    fn a_read_that_failed_can_be_tried_again() {
+        struct Stutter<'a>(&'a [u8], bool);
+        impl Read for Stutter<'_> {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                if self.1 {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                self.0.read(&mut buf[..3])
+            }
+        }
+        let c = &samples()[0].1;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&c.octets).unwrap();
+        for octets in [c.octets.clone(), gzip.finish().unwrap()] {
+            let mut reader = Reader::new("x", Stutter(&octets, false));
+            let mut packets = Vec::new();
+            loop {
+                drain(&mut reader, &mut packets).unwrap();
+                match reader.fill() {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(Error::Read { source, .. }) => {
+                        assert_eq!(source.kind(), ErrorKind::WouldBlock);
+                    }
+                    Err(e) => panic!("{e}"),
+                }
+            }
+            assert_eq!(packets, c.packets);
+        }
+    }
+
+    #[test]
+    fn captures_of_the_manifest() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+        let Ok(manifest) = std::fs::read_to_string(dir.join("MANIFEST.tsv")) else {
+            println!(
+                "captures_of_the_manifest: skipped, {} is absent",
+                dir.display()
+            );
+            return;
+        };
+        let mut lines = manifest.lines();
+        let columns: Vec<&str> = lines.next().unwrap().split('\t').collect();
+        let column = |name| columns.iter().position(|c| *c == name).unwrap();
+        let (file, packets, features) = (column("file"), column("packets"), column("features"));
+        let mut read = 0;
+        for line in lines {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let name = fields[file];
+            let mut reader = Reader::new(name, std::fs::File::open(dir.join(name)).unwrap());
+            let (_, result) = read_all(&mut reader);
+            let counters = &reader.totals().counters;
+            assert_eq!(
+                counters.packets,
+                fields[packets].parse::<u64>().unwrap(),
+                "{name}"
+            );
+            let has = |f| fields[features].split(',').any(|g| g == f);
+            // What Wireshark calls an error is damage, or the input is cut short.
+            let flawed = result.is_err() || counters.cut_short > 0;
+            assert_eq!(has("reader-error"), flawed, "{name}: {result:?}");
+            assert_eq!(has("snapped"), counters.snapped > 0, "{name}");
+            read += 1;
+        }
+        assert!(read > 0);
+    }
+}
