@@ -1,13 +1,16 @@
 //! Captures made by hand, for tests.
 
+/// Packets as tests compare them: time in nanoseconds, octets, original length.
+pub(crate) type Packets = Vec<(u64, Vec<u8>, u32)>;
+
 /// Octets with the ends of all records in them, so that a test knows what is left when they are cut.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Capture {
     pub(crate) octets: Vec<u8>,
     /// Where each record or block ends, and how many packets there are up to there.
     pub(crate) ends: Vec<(usize, u64)>,
-    /// Every packet: time in nanoseconds, octets, original length.
-    pub(crate) packets: Vec<(u64, Vec<u8>, u32)>,
+    /// Every packet.
+    pub(crate) packets: Packets,
     /// Octets of the first file header.
     pub(crate) header: usize,
     big_endian: bool,

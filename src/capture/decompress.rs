@@ -220,7 +220,7 @@ fn io_error(e: FrameDecoderError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::build::{Capture, samples};
+    use crate::capture::build::{Capture, Packets, samples};
     use crate::capture::{Reader, Warning};
     use crate::error::Error;
     use std::io::Write;
@@ -236,7 +236,8 @@ mod tests {
         ruzstd::encoding::compress_to_vec(octets, level)
     }
 
-    const FORMATS: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [("gzip", gzip), ("zstd", zstd)];
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    const FORMATS: [(&str, Pack); 2] = [("gzip", gzip), ("zstd", zstd)];
 
     /// One octet at a time.
     struct Drip<'a>(&'a [u8]);
@@ -263,7 +264,7 @@ mod tests {
         c
     }
 
-    fn read(input: impl Read) -> (Vec<(u64, Vec<u8>, u32)>, Result<Vec<Warning>, Error>) {
+    fn read(input: impl Read) -> (Packets, Result<Vec<Warning>, Error>) {
         let mut reader = Reader::new("x", input);
         let mut packets = Vec::new();
         loop {

@@ -546,7 +546,7 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::{Capture, samples};
+    use super::super::build::{Capture, Packets, samples};
     use super::super::{LinkType, Resolution};
     use super::*;
     use std::io::Write;
@@ -578,9 +578,6 @@ mod tests {
             self.octets.read(&mut buf[..n])
         }
     }
-
-    /// Time, octets, original length.
-    type Packets = Vec<(u64, Vec<u8>, u32)>;
 
     fn drain<R: Read>(reader: &mut Reader<R>, packets: &mut Packets) -> Result<(), Error> {
         while let Some(p) = reader.next()? {

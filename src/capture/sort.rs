@@ -177,8 +177,11 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
-    /// Puts packets with these times in, and gives (frame, time) as they come out; `|` is where the input ends.
-    fn sort(delay: u64, packets: usize, times: &[u64]) -> (Vec<(u64, u64)>, Vec<(u64, u64)>) {
+    /// Frame and time, as they come out.
+    type Order = Vec<(u64, u64)>;
+
+    /// Puts packets with these times in. Gives what comes out before the end of the input, and then.
+    fn sort(delay: u64, packets: usize, times: &[u64]) -> (Order, Order) {
         let mut budget = Budget::new(1 << 20);
         let mut queue = SortQueue::new(Duration::from_nanos(delay), packets).unwrap();
         let (mut before, mut after) = (Vec::new(), Vec::new());
