@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod config;
 pub mod context;
+pub mod error;
 pub mod ip;
 pub mod link;
 pub mod message;
