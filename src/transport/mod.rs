@@ -2,6 +2,7 @@
 
 pub mod flow;
 pub mod stream;
+pub mod udp;
 
 pub use flow::{Direction, Flow, FlowKey};
 pub use stream::{Chunk, Close, Gap, StreamContext, StreamSink, Taken};
