@@ -1,6 +1,7 @@
 //! IPv4 and IPv6 headers and extension headers: where the payload begins, how long it is, whether it is a fragment.
 
 use super::checksum;
+use super::esp;
 use super::protocol;
 use crate::config::Checksums;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,6 +15,8 @@ pub(super) enum Refused {
     BadHeader,
     /// The header checksum is wrong.
     BadChecksum,
+    /// ESP that is encrypted, or cannot be seen through.
+    Encrypted,
 }
 
 /// What the fragment header says, or that of IPv4.
@@ -45,6 +48,8 @@ pub(super) struct Headers<'a> {
     /// Octets of headers that the payload length field of a reassembled packet counts too.
     pub(super) counted: u32,
     pub(super) fragment: Option<FragmentHeader>,
+    /// Octets of the packet.
+    pub(super) octets: usize,
     /// The header checksum is wrong and was taken all the same.
     pub(super) bad_checksum: bool,
 }
@@ -89,11 +94,12 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
         payload_len,
         counted: u32::from(fixed[0] & 0x0f) * 4,
         fragment: None,
+        octets: header_len.saturating_add(payload_len),
         bad_checksum,
     };
     if !fragment.is_whole() {
         headers.fragment = Some(fragment);
-    } else if headers.protocol == protocol::AH {
+    } else if matches!(headers.protocol, protocol::AH | protocol::ESP) {
         chain(&mut headers)?;
     }
     Ok(headers)
@@ -128,6 +134,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
         payload_len,
         counted: 0,
         fragment: None,
+        octets: payload_len.saturating_add(fixed.len()),
         bad_checksum: false,
     };
     if is_extension(protocol) {
@@ -162,6 +169,7 @@ const fn is_extension(next: u8) -> bool {
             | protocol::ROUTING
             | protocol::FRAGMENT
             | protocol::AH
+            | protocol::ESP
             | protocol::DESTINATION_OPTIONS
     )
 }
@@ -169,6 +177,15 @@ const fn is_extension(next: u8) -> bool {
 /// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
 pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
+        if h.protocol == protocol::ESP {
+            if h.payload.len() < h.payload_len {
+                return Err(Refused::Encrypted);
+            }
+            (h.protocol, h.payload) =
+                esp::null_encrypted(h.payload, h.src, h.dst).ok_or(Refused::Encrypted)?;
+            h.payload_len = h.payload.len();
+            return Ok(());
+        }
         let first: &[u8; 8] = h.payload.first_chunk().ok_or(Refused::Truncated)?;
         let len = match h.protocol {
             protocol::FRAGMENT => 8,

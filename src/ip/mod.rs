@@ -1,15 +1,21 @@
 //! IPv4 and IPv6: from packets to whole datagrams.
 
 pub mod checksum;
+mod defrag;
+mod esp;
 mod header;
+
+pub use defrag::Held;
 
 use crate::context::Context;
 use crate::link::{Channel, Frame};
 use crate::stats::Discard;
 use crate::time::Timestamp;
-use header::{Headers, Refused};
+use defrag::{Arrival, Defrag, Key};
+use header::{FragmentHeader, Headers, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// Protocol numbers (IANA) that are known here.
 pub mod protocol {
@@ -20,9 +26,12 @@ pub mod protocol {
     /// SCTP, RFC 9260.
     pub const SCTP: u8 = 132;
 
+    pub(super) const IPV4: u8 = 4;
+    pub(super) const IPV6: u8 = 41;
     pub(super) const HOP_BY_HOP: u8 = 0;
     pub(super) const ROUTING: u8 = 43;
     pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const ESP: u8 = 50;
     pub(super) const AH: u8 = 51;
     pub(super) const DESTINATION_OPTIONS: u8 = 60;
 }
@@ -70,7 +79,56 @@ pub struct Fragment {
 
 /// The IP stage: takes frames, gives whole datagrams. Plain data.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Ip {}
+pub struct Ip {
+    defrag: Defrag,
+}
+
+/// What a packet comes to.
+enum Outcome<'a> {
+    /// A datagram in one packet.
+    Whole(Datagram<'a>),
+    /// The last fragment of a datagram.
+    Reassembled(Reassembled),
+}
+
+/// A datagram that owns its octets.
+struct Reassembled {
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: u8,
+    identification: u32,
+    channel: Channel,
+    octets: Vec<u8>,
+    /// Where the payload lies in `octets`.
+    payload: Range<usize>,
+    payload_len: usize,
+    fragments: Vec<Fragment>,
+}
+
+impl Outcome<'_> {
+    fn datagram(&self) -> Datagram<'_> {
+        match self {
+            Outcome::Whole(datagram) => *datagram,
+            Outcome::Reassembled(r) => Datagram {
+                src: r.src,
+                dst: r.dst,
+                protocol: r.protocol,
+                payload: r.octets.get(r.payload.clone()).unwrap_or(&[]),
+                payload_len: r.payload_len,
+                identification: r.identification,
+                channel: r.channel,
+                checksum_known_good: false,
+            },
+        }
+    }
+
+    fn fragments(&self) -> &[Fragment] {
+        match self {
+            Outcome::Whole(_) => &[],
+            Outcome::Reassembled(r) => &r.fragments,
+        }
+    }
+}
 
 impl Ip {
     /// A stage that holds nothing.
@@ -86,8 +144,34 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        if let Some(outcome) = self.take(cx, frame) {
+            out(cx, &outcome.datagram(), outcome.fragments());
+        }
+    }
+
+    /// Drops the fragments that have waited for `--ip-packet-timeout`. To be called behind each packet.
+    pub fn expire(&mut self, cx: &mut Context) {
+        self.defrag.expire(cx);
+    }
+
+    /// Drops the datagram whose fragments wait longest, to make room; false where none wait.
+    pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+        self.defrag.evict_oldest(cx)
+    }
+
+    /// Drops all that waits: the input has ended.
+    pub fn flush(&mut self, cx: &mut Context) {
+        self.defrag.flush(cx);
+    }
+
+    /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.
+    pub const fn held(&self) -> Held {
+        self.defrag.held()
+    }
+
+    fn take<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
         if let Some(pseudo) = frame.pseudo {
-            let datagram = Datagram {
+            return Some(Outcome::Whole(Datagram {
                 src: pseudo.src,
                 dst: pseudo.dst,
                 protocol: pseudo.protocol,
@@ -96,82 +180,160 @@ impl Ip {
                 identification: 0,
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
-            };
-            out(cx, &datagram, &[]);
-            return;
+            }));
         }
         match frame.ip.first().map(|b| b >> 4) {
-            Some(6) => self.v6(cx, frame, out),
-            _ => self.v4(cx, frame, out),
+            Some(6) => self.take_v6(cx, frame),
+            _ => self.take_v4(cx, frame),
         }
     }
 
-    fn v4<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
-    where
-        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
-    {
+    fn take_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
         cx.counters.ipv4.packets += 1;
         let headers = match header::v4(frame.ip, frame.missing, cx.limits.ip_checksums) {
             Ok(headers) => headers,
             Err(why) => {
-                if why == Refused::BadChecksum {
-                    cx.counters.ipv4.bad_checksum += 1;
-                }
-                return cx.discard(match why {
-                    Refused::Truncated => Discard::Ipv4Truncated,
-                    Refused::BadHeader => Discard::Ipv4BadHeader,
-                    Refused::BadChecksum => Discard::Ipv4BadChecksum,
-                });
+                cx.counters.ipv4.octets += (frame.ip.len() + frame.missing) as u64;
+                cx.counters.ipv4.bad_checksum += u64::from(why == Refused::BadChecksum);
+                cx.discard(why.discard(false));
+                return None;
             }
         };
+        cx.counters.ipv4.octets += headers.octets as u64;
         cx.counters.ipv4.bad_checksum += u64::from(headers.bad_checksum);
-        if headers.fragment.is_some() {
+        if let Some(fragment) = headers.fragment {
             cx.counters.ipv4.fragments += 1;
-            return cx.discard(Discard::Ipv4Fragment);
+            // Every fragment says what the datagram carries: what nobody wants need not wait.
+            if !is_wanted(headers.protocol)
+                && !matches!(headers.protocol, protocol::AH | protocol::ESP)
+            {
+                cx.discard(Discard::Ipv4NotTransport);
+                return None;
+            }
+            return self.take_fragment(cx, frame, &headers, fragment);
         }
-        if !is_transport(headers.protocol) {
-            return cx.discard(Discard::Ipv4NotTransport);
+        if !is_wanted(headers.protocol) {
+            cx.discard(Discard::Ipv4NotTransport);
+            return None;
         }
         cx.counters.ipv4.passed += 1;
-        out(cx, &whole(&headers, frame), &[]);
+        Some(whole(&headers, frame))
     }
 
-    fn v6<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
-    where
-        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
-    {
+    fn take_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
         cx.counters.ipv6.packets += 1;
         let headers = match header::v6(frame.ip, frame.missing) {
             Ok(headers) => headers,
             Err(why) => {
-                return cx.discard(match why {
-                    Refused::Truncated => Discard::Ipv6Truncated,
-                    Refused::BadHeader | Refused::BadChecksum => Discard::Ipv6BadHeader,
-                });
+                cx.counters.ipv6.octets += (frame.ip.len() + frame.missing) as u64;
+                cx.discard(why.discard(true));
+                return None;
             }
         };
+        cx.counters.ipv6.octets += headers.octets as u64;
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv6.fragments += 1;
             if !fragment.is_whole() {
-                return cx.discard(Discard::Ipv6Fragment);
+                return self.take_fragment(cx, frame, &headers, fragment);
             }
             cx.counters.ipv6.atomic_fragments += 1;
         }
-        if !is_transport(headers.protocol) {
-            return cx.discard(Discard::Ipv6NotTransport);
+        if !is_wanted(headers.protocol) {
+            cx.discard(Discard::Ipv6NotTransport);
+            return None;
         }
         cx.counters.ipv6.passed += 1;
-        out(cx, &whole(&headers, frame), &[]);
+        Some(whole(&headers, frame))
+    }
+
+    fn take_fragment<'a>(
+        &mut self,
+        cx: &mut Context,
+        frame: &Frame<'_>,
+        headers: &Headers<'_>,
+        fragment: FragmentHeader,
+    ) -> Option<Outcome<'a>> {
+        let v6 = headers.src.is_ipv6();
+        let key = Key {
+            src: headers.src,
+            dst: headers.dst,
+            identification: headers.identification,
+            protocol: if v6 { 0 } else { headers.protocol },
+            channel: frame.channel,
+        };
+        let arrival = Arrival {
+            protocol: headers.protocol,
+            offset: fragment.offset,
+            more: fragment.more,
+            data: headers.payload,
+            len: headers.payload_len,
+            counted: headers.counted,
+        };
+        let whole = self.defrag.push(cx, key, &arrival)?;
+        let mut joined = Headers {
+            protocol: whole.protocol,
+            payload: &whole.payload,
+            payload_len: whole.payload_len,
+            ..*headers
+        };
+        let why = match header::chain(&mut joined) {
+            Ok(()) if is_wanted(joined.protocol) => None,
+            Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
+            Ok(()) => Some(Discard::Ipv4NotTransport),
+            Err(why) => Some(why.discard(v6)),
+        };
+        if let Some(why) = why {
+            // Each of its packets is dropped: the one at hand, and those that came before.
+            cx.discard(why);
+            cx.counters.discard_many(why, whole.own.saturating_sub(1));
+            return None;
+        }
+        if v6 {
+            cx.counters.ipv6.reassembled += 1;
+            cx.counters.ipv6.reassembled_fragments += whole.own;
+        } else {
+            cx.counters.ipv4.reassembled += 1;
+            cx.counters.ipv4.reassembled_fragments += whole.own;
+        }
+        // Extension headers stand before the payload, an ESP trailer behind it.
+        let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
+        let payload = start..start + joined.payload.len();
+        Some(Outcome::Reassembled(Reassembled {
+            src: joined.src,
+            dst: joined.dst,
+            protocol: joined.protocol,
+            identification: joined.identification,
+            channel: frame.channel,
+            payload,
+            payload_len: joined.payload_len,
+            octets: whole.payload,
+            fragments: whole.fragments,
+        }))
     }
 }
 
-const fn is_transport(protocol: u8) -> bool {
+impl Refused {
+    const fn discard(self, v6: bool) -> Discard {
+        match (self, v6) {
+            (Self::Truncated, false) => Discard::Ipv4Truncated,
+            (Self::Truncated, true) => Discard::Ipv6Truncated,
+            (Self::BadChecksum, _) => Discard::Ipv4BadChecksum,
+            (Self::BadHeader, false) => Discard::Ipv4BadHeader,
+            (Self::BadHeader, true) => Discard::Ipv6BadHeader,
+            (Self::Encrypted, false) => Discard::Ipv4EspEncrypted,
+            (Self::Encrypted, true) => Discard::Ipv6EspEncrypted,
+        }
+    }
+}
+
+/// What the stage hands on.
+const fn is_wanted(protocol: u8) -> bool {
     matches!(protocol, protocol::TCP | protocol::UDP | protocol::SCTP)
 }
 
 /// A datagram that came in one packet.
-fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Datagram<'a> {
-    Datagram {
+fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
+    Outcome::Whole(Datagram {
         src: headers.src,
         dst: headers.dst,
         protocol: headers.protocol,
@@ -180,7 +342,7 @@ fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Datagram<'a> {
         identification: headers.identification,
         channel: frame.channel,
         checksum_known_good: frame.checksum_known_good,
-    }
+    })
 }
 
 #[cfg(test)]
