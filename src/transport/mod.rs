@@ -2,8 +2,4 @@
 
 pub mod flow;
 pub mod stream;
-mod table;
-pub mod tcp;
-
-pub use flow::{Direction, Flow, FlowKey};
-pub use stream::{Chunk, Close, Gap, StreamContext, StreamSink, Taken};
+pub mod udp;
