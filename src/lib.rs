@@ -2,12 +2,15 @@
 #![warn(missing_docs)]
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod context;
 pub mod ip;
 pub mod link;
 pub mod message;
+pub mod report;
 pub mod serial;
+pub mod sink;
 pub mod stats;
 pub mod storage;
 pub mod time;
