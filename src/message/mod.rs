@@ -8,6 +8,7 @@ pub mod extract;
 mod http1;
 mod length;
 pub mod sink;
+pub mod summary;
 
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
