@@ -9,6 +9,7 @@ pub mod error;
 pub mod ip;
 pub mod link;
 pub mod message;
+pub mod pipeline;
 pub mod report;
 pub mod serial;
 pub mod sink;

@@ -1,12 +1,14 @@
 //! The inputs of a run: opened one after the other, read as one capture.
 
 use super::reader::{Reader, Totals, Warning};
+use super::stop::{Stop, Stoppable};
 use super::{FileHeader, Packet};
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 
 /// An input that has been opened.
 pub type Source = Box<dyn Read + Send>;
@@ -16,19 +18,19 @@ struct Scheme {
     /// What the name begins with.
     prefix: &'static str,
     /// Opens what stands behind the prefix.
-    open: fn(&str) -> io::Result<Source>,
+    open: fn(&str, Option<&Stop>) -> io::Result<Source>,
 }
 
 const SCHEMES: &[Scheme] = &[Scheme {
     prefix: "file:",
-    open: |rest| open_path(file_path(rest).as_ref()),
+    open: |rest, stop| open_path(file_path(rest).as_ref(), stop),
 }];
 
 /// Opens one input: `-` is the standard input, a known scheme is looked up in the table, all else is a path (of a file, a
 /// FIFO, a device).
-fn open(name: &OsStr) -> io::Result<Source> {
+fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
     if name == "-" {
-        return Ok(Box::new(io::stdin()));
+        return Ok(stoppable(io::stdin(), stop));
     }
     let scheme = name.to_str().and_then(|name| {
         SCHEMES
@@ -36,13 +38,20 @@ fn open(name: &OsStr) -> io::Result<Source> {
             .find_map(|s| Some((s, name.strip_prefix(s.prefix)?)))
     });
     match scheme {
-        Some((scheme, rest)) => (scheme.open)(rest),
-        None => open_path(name),
+        Some((scheme, rest)) => (scheme.open)(rest, stop),
+        None => open_path(name, stop),
     }
 }
 
-fn open_path(path: &OsStr) -> io::Result<Source> {
-    Ok(Box::new(File::open(path)?))
+fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
+    Ok(stoppable(File::open(path)?, stop))
+}
+
+fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> Source {
+    match stop {
+        Some(stop) => Box::new(Stoppable::new(input, stop.clone())),
+        None => Box::new(input),
+    }
 }
 
 /// The path in `file:PATH`, `file:'PATH'` and `file:///PATH`.
@@ -61,6 +70,7 @@ pub struct Inputs {
     waiting: VecDeque<OsString>,
     reader: Option<Reader<Source>>,
     totals: Totals,
+    stop: Option<Stop>,
 }
 
 impl Inputs {
@@ -79,7 +89,15 @@ impl Inputs {
             waiting,
             reader: None,
             totals,
+            stop: None,
         }
+    }
+
+    /// Ends the input after a second of silence once `stop` is wished for.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Stop) -> Self {
+        self.stop = Some(stop);
+        self
     }
 
     /// The next packet that is there; nothing when more octets are needed.
@@ -113,7 +131,7 @@ impl Inputs {
                 n if n == "-" => "standard input".to_owned(),
                 n => n.into_owned(),
             };
-            match (open(&name), &mut self.reader) {
+            match (open(&name, self.stop.as_ref()), &mut self.reader) {
                 (Err(source), _) => {
                     // Nothing is read after an error.
                     self.waiting.clear();

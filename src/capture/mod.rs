@@ -14,9 +14,11 @@ mod pcapng;
 mod reader;
 mod record;
 mod sort;
+mod stop;
 
 pub use inputs::{Inputs, Source};
 pub use reader::{Reader, Totals, Warning};
+pub use stop::Stop;
 pub use sort::{SortQueue, Sorted};
 
 use crate::link::LinkHeader;

@@ -139,7 +139,7 @@ impl Framer for LengthPrefixed {
         }
         match (row.believe)(octets) {
             Some((len, kind)) => {
-                let head = row.header.min(usize::try_from(len).unwrap_or(row.header));
+                let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
                 Begin::Message { kind, head, body: Body::Octets(len - head as u64), hand_over: false }
             }
             None => Begin::Refuse,

@@ -393,13 +393,15 @@ impl<S: FlowState> Tcp<S> {
         false
     }
 
-    /// Frees memory when the budget is overdrawn: true while something could be freed.
+    /// Frees memory when the budget is overdrawn, by connections that nobody misses: ended and half-open ones. False where
+    /// there is none.
+    pub fn relieve_idle<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+        let some = self.table.oldest(CLOSED).is_some() || self.table.oldest(HALF_OPEN).is_some();
+        some && self.evict(cx, sink)
+    }
+
+    /// Frees memory when the budget is overdrawn: false where nothing is left to be freed.
     pub fn relieve<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
-        for list in [CLOSED, HALF_OPEN] {
-            if self.table.oldest(list).is_some() {
-                return self.evict(cx, sink);
-            }
-        }
         self.relieve_waiting(cx, sink) || self.evict(cx, sink)
     }
 
