@@ -271,7 +271,7 @@ fn io_error(e: FrameDecoderError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::build::{Capture, Packets, samples};
+    use crate::capture::testing::{Capture, Packets, samples};
     use crate::capture::{Reader, Warning};
     use crate::error::Error;
     use std::io::Write;
