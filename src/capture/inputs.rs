@@ -178,7 +178,7 @@ impl Inputs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::build::samples;
+    use crate::capture::testing::samples;
 
     fn all(inputs: &mut Inputs) -> (Vec<u64>, Result<(), Error>) {
         let mut frames = Vec::new();

@@ -5,8 +5,6 @@
 //!  (Inputs)       by magic       records    time order
 //! ```
 
-#[cfg(test)]
-pub(crate) mod build;
 mod decompress;
 mod inputs;
 mod pcap;
@@ -15,6 +13,8 @@ mod reader;
 mod record;
 mod sort;
 mod stop;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use inputs::{Inputs, Source};
 pub use reader::{Reader, Totals, Warning};
@@ -95,7 +95,7 @@ pub struct FileHeader {
     pub pcapng: bool,
 }
 
-/// Interfaces that are kept over the whole input.
+/// Interfaces over the whole input, at most: more is taken for damage.
 const MAX_INTERFACES: usize = 65_536;
 
 /// An interface of the input. A pcap file is one.
@@ -111,7 +111,7 @@ pub struct Interface {
     pub resolution: Resolution,
     /// Seconds to be added to its timestamps (if_tsoffset).
     pub offset: i64,
-    /// if_name, 200 octets at most.
+    /// if_name, 200 octets at most, of the first 4,096 interfaces; so are the other texts.
     pub name: Option<String>,
     /// if_description, 200 octets at most.
     pub description: Option<String>,

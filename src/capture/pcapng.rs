@@ -16,6 +16,9 @@ const PB: u32 = 2;
 /// systemd journal entries and custom blocks (may be copied, or not): Wireshark numbers them like packets.
 const NUMBERED: [u32; 3] = [9, 0x0bad, 0x4000_0bad];
 
+/// Interfaces whose names and comments are kept: they live as long as the run, and a file can be full of them.
+const DESCRIBED: usize = 4096;
+
 /// The section that is being read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Section {
@@ -290,11 +293,12 @@ fn interface_description(body: Body<'_>, interfaces: &mut Vec<Interface>) -> Par
         return Some(Err(Fault::Interfaces));
     }
     let mut interface = Interface::new(link_type, snap_len);
+    let described = interfaces.len() < DESCRIBED;
     for (code, value) in body.options(OPTIONS) {
         match (code, value) {
-            (1, text) => interface.comment = words(text),
-            (2, text) => interface.name = words(text),
-            (3, text) => interface.description = words(text),
+            (1, text) if described => interface.comment = words(text),
+            (2, text) if described => interface.name = words(text),
+            (3, text) if described => interface.description = words(text),
             (9, [v]) => interface.resolution = Resolution(*v),
             // The standard says bits; writers also say octets. No FCS has fewer than 8 bits or more than 7 octets.
             (13, [v]) => interface.fcs_len = Some(if *v >= 8 { v / 8 } else { *v }),

@@ -546,7 +546,7 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::{Capture, Packets, samples};
+    use super::super::testing::{Capture, Packets, samples};
     use super::super::{LinkType, Resolution};
     use super::*;
     use std::io::Write;
