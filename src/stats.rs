@@ -235,6 +235,12 @@ discards! {
     link {
         LinkUnknownType = "unknown_type": "link types that are not known",
         LinkTruncated = "truncated": "packets too short for their link header",
+        LinkBadHeader = "bad_header": "packets with an impossible link header",
+        LinkNotData = "not_data": "802.11 and FDDI frames that carry no data",
+        LinkEncrypted = "encrypted": "802.11 frames that are encrypted",
+        LinkFragment = "fragments": "fragments of 802.11 frames",
+        LinkAggregate = "aggregates": "802.11 frames that carry several packets",
+        LinkUnknownPdu = "unknown_pdu": "exported PDUs of other protocols than ip, tcp, udp and sctp",
         LinkNotIp = "not_ip": "packets that carry no IP (ARP, LLDP, ...)",
     }
     ipv4 {
