@@ -111,9 +111,11 @@ impl Capture {
         self.requests > 0
     }
 
-    /// In the words of `tcpflow`: what libpcap of every age opens, in the link types that tcpflow knows.
+    /// tcpflow reads it and names its streams as the program does. It knows neither version 2 of the cooked header nor
+    /// 802.1ad tags, and leaves UDP out.
     pub fn tcpflow_reads(&self) -> bool {
-        self.clean && self.name != "http-cooked2.pcap" && self.name != "dns-udp.pcap"
+        let unknown = ["http-cooked2.pcap", "http-qinq.pcap", "dns-udp.pcap"];
+        self.clean && !unknown.contains(&self.name)
     }
 }
 
