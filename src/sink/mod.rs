@@ -8,6 +8,8 @@ pub mod packets;
 mod pcap;
 pub mod print;
 mod synthetic;
+#[cfg(test)]
+mod tests;
 
 use crate::capture::LinkType;
 use crate::config::Config;
@@ -118,14 +120,7 @@ impl MessageSink for Outputs {
 
     fn start(&mut self, at: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
         if let Some(p) = &mut self.packets {
-            p.start(
-                at.cx,
-                at.flow,
-                &at.sides,
-                at.direction,
-                &mut at.state.packets,
-                start,
-            );
+            p.start(&mut at.with(|s| &mut s.packets), start);
         }
         if let Some(p) = &mut self.print {
             let lines = at.state.lines.get_or_insert_with(|| {
@@ -139,14 +134,7 @@ impl MessageSink for Outputs {
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
         if let Some(p) = &mut self.packets {
-            p.data(
-                at.cx,
-                at.flow,
-                &at.sides,
-                at.direction,
-                &mut at.state.packets,
-                piece,
-            );
+            p.data(&mut at.with(|s| &mut s.packets), piece);
         }
         if let Some(p) = &mut self.print
             && let Some(lines) = &mut at.state.lines
@@ -157,7 +145,7 @@ impl MessageSink for Outputs {
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
         if let Some(p) = &mut self.packets {
-            p.gap(at.flow, at.direction, &mut at.state.packets, gap);
+            p.gap(&mut at.with(|s| &mut s.packets), gap);
         }
         if let Some(lines) = &mut at.state.lines {
             Print::gap(&mut lines[at.direction.index()], gap);
@@ -166,14 +154,7 @@ impl MessageSink for Outputs {
 
     fn end(&mut self, at: &mut StreamContext<'_, State>, end: &MessageEnd) {
         if let Some(p) = &mut self.packets {
-            p.end(
-                at.cx,
-                at.flow,
-                &at.sides,
-                at.direction,
-                &mut at.state.packets,
-                end,
-            );
+            p.end(&mut at.with(|s| &mut s.packets), end);
         }
         if let Some(p) = &mut self.print
             && let Some(lines) = &mut at.state.lines
@@ -204,21 +185,14 @@ impl MessageSink for Outputs {
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
         if let Some(p) = &mut self.packets {
-            p.stream_end(
-                at.cx,
-                at.flow,
-                &at.sides,
-                at.direction,
-                &mut at.state.packets,
-                close,
-            );
+            p.stream_end(&mut at.with(|s| &mut s.packets), close);
         }
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
         let _ = close;
         if let Some(p) = &mut self.packets {
-            p.closed(at.cx, &mut at.state.packets);
+            p.closed(&mut at.with(|s| &mut s.packets));
         }
         if let Some(lines) = at.state.lines.take() {
             at.cx.budget.give(size_of::<Lines>());

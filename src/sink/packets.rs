@@ -21,11 +21,11 @@ use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::serial::SeqNumber;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow};
-use crate::transport::stream::{Close, Side};
+use crate::transport::stream::{Close, Side, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
 /// Room in front of what waits, for the record header and the packet's headers, so that a full segment is written as it
@@ -152,6 +152,9 @@ fn clamp(octets: u64) -> usize {
     usize::try_from(octets.min(u64::from(u32::MAX >> 1))).unwrap_or(usize::MAX)
 }
 
+/// An event of a message, with what this output keeps for its connection.
+pub(crate) type At<'a> = StreamContext<'a, Option<Box<Connection>>>;
+
 /// Where a packet of a TCP connection belongs.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -169,6 +172,8 @@ pub(crate) struct Packets {
     begun: bool,
     last: Timestamp,
     ports: Ports,
+    /// Boxed, as they go into connections and come back.
+    #[allow(clippy::vec_box)]
     pool: Vec<Box<Open>>,
 }
 
@@ -215,16 +220,9 @@ impl Packets {
         self.out.flush()
     }
 
-    pub(crate) fn start(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        sides: &[Side; 2],
-        direction: Direction,
-        state: &mut Option<Box<Connection>>,
-        start: &MessageStart<'_>,
-    ) {
-        let conn = state.get_or_insert_with(|| {
+    pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
+        let (cx, direction) = (&mut *at.cx, at.direction);
+        let conn = at.state.get_or_insert_with(|| {
             cx.budget.take(size_of::<Connection>());
             Box::new(Connection {
                 written: [NONE; 2],
@@ -239,14 +237,13 @@ impl Packets {
                 fin: [false; 2],
             })
         });
-        let _ = flow;
         let d = direction.index();
         if conn.open[d].is_some() {
             // The message stage ends what it opened; this only keeps a slip of it from growing.
             self.put_back(cx, conn, d);
         }
-        let side = &sides[d];
-        let ack = start.ack.or(sides[1 - d].acknowledged);
+        let side = &at.sides[d];
+        let ack = start.ack.or(at.sides[1 - d].acknowledged);
         if let Some(ack) = ack
             && (conn.known[d] == NONE || ack > conn.known[d])
         {
@@ -279,24 +276,17 @@ impl Packets {
         }
     }
 
-    pub(crate) fn data(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        sides: &[Side; 2],
-        direction: Direction,
-        state: &mut Option<Box<Connection>>,
-        piece: &Piece<'_>,
-    ) {
+    pub(crate) fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
         let place = Place {
-            flow,
-            sides,
-            direction,
+            flow: at.flow,
+            sides: &at.sides,
+            direction: at.direction,
         };
-        let Some(conn) = state.as_deref_mut() else {
+        let cx = &mut *at.cx;
+        let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
-        let d = direction.index();
+        let d = place.direction.index();
         let Some(mut open) = conn.open[d].take() else {
             return;
         };
@@ -364,18 +354,12 @@ impl Packets {
         }
     }
 
-    pub(crate) fn gap(
-        &mut self,
-        flow: &Flow,
-        direction: Direction,
-        state: &mut Option<Box<Connection>>,
-        gap: &MessageGap,
-    ) {
-        let Some(conn) = state.as_deref_mut() else {
+    pub(crate) fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+        let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
-        if let Some(open) = &mut conn.open[direction.index()] {
-            let most = synthetic::max_tcp_payload(&ends(flow, direction));
+        if let Some(open) = &mut conn.open[at.direction.index()] {
+            let most = synthetic::max_tcp_payload(&ends(at.flow, at.direction));
             self.hole(open, gap.offset.saturating_add(gap.len), most);
         }
     }
@@ -392,24 +376,17 @@ impl Packets {
         open.hole_end = open.hole_end.max(end);
     }
 
-    pub(crate) fn end(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        sides: &[Side; 2],
-        direction: Direction,
-        state: &mut Option<Box<Connection>>,
-        end: &MessageEnd,
-    ) {
+    pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let place = Place {
-            flow,
-            sides,
-            direction,
+            flow: at.flow,
+            sides: &at.sides,
+            direction: at.direction,
         };
-        let Some(conn) = state.as_deref_mut() else {
+        let cx = &mut *at.cx;
+        let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
-        let d = direction.index();
+        let d = place.direction.index();
         let Some(mut open) = conn.open[d].take() else {
             return;
         };
@@ -579,48 +556,41 @@ impl Packets {
     }
 
     /// `--handshake`: writes how the stream ended, unless its last message has said so.
-    pub(crate) fn stream_end(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        sides: &[Side; 2],
-        direction: Direction,
-        state: &mut Option<Box<Connection>>,
-        close: Close,
-    ) {
-        let Some(conn) = state.as_deref_mut() else {
-            return;
-        };
-        let d = direction.index();
+    pub(crate) fn stream_end(&mut self, at: &mut At<'_>, close: Close) {
         let flags = match close {
             Close::Fin => FIN,
             Close::Reset => RST,
             Close::Idle | Close::Evicted | Close::Replaced | Close::EndOfInput => return,
         };
+        let place = Place {
+            flow: at.flow,
+            sides: &at.sides,
+            direction: at.direction,
+        };
+        let d = at.direction.index();
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
         if !self.form.handshake || !conn.begun || conn.fin[d] {
             return;
         }
         conn.fin[d] = true;
-        let place = Place {
-            flow,
-            sides,
-            direction,
-        };
         let offset = match conn.written[d] {
             NONE => 0,
             written => written,
         };
         let header = TcpHeader {
-            seq: seq(sides[d].base.unwrap_or_default(), offset),
+            seq: seq(at.sides[d].base.unwrap_or_default(), offset),
             ack: acknowledgment(place, conn),
             flags,
         };
-        self.bare(cx, flow, direction, header);
+        self.bare(at.cx, at.flow, at.direction, header);
     }
 
     /// The connection has ended: gives back what was counted for it.
-    pub(crate) fn closed(&mut self, cx: &mut Context, state: &mut Option<Box<Connection>>) {
-        if let Some(mut conn) = state.take() {
+    pub(crate) fn closed(&mut self, at: &mut At<'_>) {
+        let cx = &mut *at.cx;
+        if let Some(mut conn) = at.state.take() {
             self.put_back(cx, &mut conn, 0);
             self.put_back(cx, &mut conn, 1);
             cx.budget.give(size_of::<Connection>());
@@ -738,9 +708,7 @@ impl Ports {
     fn use_again(&mut self, cx: &mut Context, flow: &Flow) -> bool {
         let (a, b) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let mut hasher = FixedState::default().build_hasher();
-        (low, high).hash(&mut hasher);
-        let print = hasher.finish();
+        let print = FixedState::default().hash_one((low, high));
         if self.used.len() >= PORTS {
             return true;
         }
