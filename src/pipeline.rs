@@ -42,13 +42,19 @@ impl<M: MessageSink> Engine<M> {
             tcp: Tcp::new(),
             udp: Udp::new(),
         };
-        Self { state, extractor: Extractor::new(sink) }
+        Self {
+            state,
+            extractor: Extractor::new(sink),
+        }
     }
 
     /// An engine that goes on where `state` was taken.
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
         state.tcp.reindex();
-        Self { state, extractor: Extractor::new(sink) }
+        Self {
+            state,
+            extractor: Extractor::new(sink),
+        }
     }
 
     /// All that waits.
@@ -76,13 +82,21 @@ impl<M: MessageSink> Engine<M> {
 
     /// Takes one packet.
     pub fn packet(&mut self, packet: &Packet<'_>) {
-        let State { cx, clock, ip, tcp, udp } = &mut self.state;
+        let State {
+            cx,
+            clock,
+            ip,
+            tcp,
+            udp,
+        } = &mut self.state;
         cx.now = clock.observe(packet.time);
         let extractor = &mut self.extractor;
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                ip::protocol::UDP => udp.receive(cx, datagram, &datagram_protocol, &mut extractor.sink),
+                ip::protocol::UDP => {
+                    udp.receive(cx, datagram, &datagram_protocol, &mut extractor.sink)
+                }
                 _ => {}
             });
         }

@@ -18,8 +18,8 @@ pub(crate) mod testing;
 
 pub use inputs::{Inputs, Source};
 pub use reader::{Reader, Totals, Warning};
-pub use stop::Stop;
 pub use sort::{SortQueue, Sorted};
+pub use stop::Stop;
 
 use crate::link::LinkHeader;
 use crate::time::Timestamp;

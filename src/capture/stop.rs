@@ -7,7 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// Silence after which a reader that was asked to stop takes its input for ended.
-const SILENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const SILENCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// A wish to stop, made known by an octet in a socket: a signal handler can write that.
 #[derive(Debug, Clone)]
@@ -33,7 +36,11 @@ pub(super) struct Stoppable<R> {
 
 impl<R> Stoppable<R> {
     pub(super) const fn new(input: R, stop: Stop) -> Self {
-        Self { input, stop, asked: false }
+        Self {
+            input,
+            stop,
+            asked: false,
+        }
     }
 }
 
@@ -44,7 +51,10 @@ impl<R: Read + AsFd> Read for Stoppable<R> {
                 let mut fds = [PollFd::new(&self.input, PollFlags::IN)];
                 poll(&mut fds, Some(&SILENCE)).map(|n| n > 0)
             } else {
-                let mut fds = [PollFd::new(&self.input, PollFlags::IN), PollFd::new(&*self.stop.0, PollFlags::IN)];
+                let mut fds = [
+                    PollFd::new(&self.input, PollFlags::IN),
+                    PollFd::new(&*self.stop.0, PollFlags::IN),
+                ];
                 let polled = poll(&mut fds, None);
                 // What is there is read before the wish is heard.
                 polled.map(|_| !fds[0].revents().is_empty())

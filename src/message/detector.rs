@@ -3,8 +3,8 @@
 use super::http1::Http1;
 use super::length::LengthPrefixed;
 use super::sink::{Extent, Kind};
-use crate::transport::stream::Side;
 use crate::transport::Direction;
+use crate::transport::stream::Side;
 use serde::{Deserialize, Serialize};
 
 /// What a detector thinks of the first octets of a stream.

@@ -7,8 +7,8 @@ use super::DETECTORS;
 use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::time::Timestamp;
-use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
 use crate::transport::Direction;
+use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Octets of a message of no known protocol, at most (SPEC 8).
@@ -30,7 +30,11 @@ struct Source {
 
 impl From<&Chunk<'_>> for Source {
     fn from(c: &Chunk<'_>) -> Self {
-        Self { time: c.time, frame: c.frame, ack: c.ack }
+        Self {
+            time: c.time,
+            frame: c.frame,
+            ack: c.ack,
+        }
     }
 }
 
@@ -42,7 +46,11 @@ enum Mode {
     /// The start of a message.
     Begin,
     /// So many octets of the open message; `last`: then it is complete, else the framer is asked.
-    Inside { left: u64, last: bool, supposed: bool },
+    Inside {
+        left: u64,
+        last: bool,
+        supposed: bool,
+    },
     /// More of the open message, as the framer will tell.
     Ask,
     /// Of the open message, to the end of the stream.
@@ -159,7 +167,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             let walked = self.walk(at, &view, before);
             at.cx.budget.give(size);
             if walked.used < before {
-                let stop = if walked.wait.is_some() { before } else { held.len() };
+                let stop = if walked.wait.is_some() {
+                    before
+                } else {
+                    held.len()
+                };
                 held.truncate(stop);
                 held.drain(..walked.used);
                 let source = if walked.used == 0 { source } else { now };
@@ -205,10 +217,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.change_direction(at);
         self.stop(at, Next::Gap, gap.offset);
         let i = at.direction.index();
-        let Conversation { streams, framer, .. } = &mut *at.state;
+        let Conversation {
+            streams, framer, ..
+        } = &mut *at.state;
         let stream = &mut streams[i];
         let mut left = gap.len.unwrap_or(u64::MAX);
-        if let Mode::Inside { left: inside, last, .. } = &mut stream.mode
+        if let Mode::Inside {
+            left: inside, last, ..
+        } = &mut stream.mode
             && gap.len.is_some()
         {
             let n = left.min(*inside);
@@ -219,7 +235,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 open.whole = false;
             }
             let mut to = at.with(|s| &mut s.state);
-            self.sink.gap(&mut to, &MessageGap { offset: gap.offset, len: n });
+            self.sink.gap(
+                &mut to,
+                &MessageGap {
+                    offset: gap.offset,
+                    len: n,
+                },
+            );
             at.cx.counters.message.lost_octets += n;
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
@@ -233,7 +255,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(len) = gap.len {
                 at.cx.counters.message.lost_octets += len;
                 let mut to = at.with(|s| &mut s.state);
-                self.sink.gap(&mut to, &MessageGap { offset: gap.offset, len });
+                self.sink.gap(
+                    &mut to,
+                    &MessageGap {
+                        offset: gap.offset,
+                        len,
+                    },
+                );
             }
             left = 0;
         } else if let Some(framer) = framer {
@@ -299,7 +327,11 @@ impl<M: MessageSink> Extractor<M> {
             stream.searching = true;
         }
         if let Some(framer) = &mut at.state.framer {
-            stream.mode = if from_start { Mode::Begin } else { Mode::Search };
+            stream.mode = if from_start {
+                Mode::Begin
+            } else {
+                Mode::Search
+            };
             if !from_start {
                 framer.gap(at.direction);
             }
@@ -358,10 +390,20 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let mut held = std::mem::take(&mut stream.held);
-        let Some(source) = stream.held_from.take() else { return };
+        let Some(source) = stream.held_from.take() else {
+            return;
+        };
         let offset = stream.at - held.len() as u64;
         at.cx.budget.give(held.capacity());
-        let view = View { octets: &held, offset, source, now: source, later: 0, push: false, next };
+        let view = View {
+            octets: &held,
+            offset,
+            source,
+            now: source,
+            later: 0,
+            push: false,
+            next,
+        };
         let walked = self.walk(at, &view, usize::MAX);
         if walked.used < held.len() {
             held.drain(..walked.used);
@@ -386,10 +428,16 @@ impl<M: MessageSink> Extractor<M> {
             let start = at.state.streams[i].at - held.len() as u64;
             if at.state.streams[i].open.is_some() {
                 self.emit(at, &held, start, source, false);
-            } else if at.state.streams[i].mode == Mode::Begin && memchr::memchr(b'\n', &held).is_some() {
+            } else if at.state.streams[i].mode == Mode::Begin
+                && memchr::memchr(b'\n', &held).is_some()
+            {
                 // A header that is cut: its start is known, its end is not.
                 let start = MessageStart {
-                    protocol: at.state.framer.as_ref().map_or(NO_PROTOCOL, AnyFramer::name),
+                    protocol: at
+                        .state
+                        .framer
+                        .as_ref()
+                        .map_or(NO_PROTOCOL, AnyFramer::name),
                     kind: Kind::Other,
                     offset: start,
                     extent: Extent::Open,
@@ -411,7 +459,11 @@ impl<M: MessageSink> Extractor<M> {
 
     fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
         at.cx.counters.message.messages += 1;
-        at.state.streams[at.direction.index()].open = Some(Open { start: start.offset, whole: true, hand_over });
+        at.state.streams[at.direction.index()].open = Some(Open {
+            start: start.offset,
+            whole: true,
+            hand_over,
+        });
         let mut to = at.with(|s| &mut s.state);
         self.sink.start(&mut to, start);
     }
@@ -422,7 +474,16 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.cx.counters.message.octets += octets.len() as u64;
         let mut to = at.with(|s| &mut s.state);
-        self.sink.data(&mut to, &Piece { offset, data: octets, time: source.time, frame: source.frame, last });
+        self.sink.data(
+            &mut to,
+            &Piece {
+                offset,
+                data: octets,
+                time: source.time,
+                frame: source.frame,
+                last,
+            },
+        );
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
@@ -430,11 +491,21 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
         let stream = &mut at.state.streams[i];
-        let Some(open) = stream.open.take() else { return };
+        let Some(open) = stream.open.take() else {
+            return;
+        };
         let to_close = stream.mode == Mode::ToClose;
         let opaque = stream.mode == Mode::Unknown;
         let whole = open.whole && (!cut || ((to_close || opaque) && closes.is_some()));
-        let extent_unknown = cut && !matches!(stream.mode, Mode::Inside { last: true, supposed: false, .. });
+        let extent_unknown = cut
+            && !matches!(
+                stream.mode,
+                Mode::Inside {
+                    last: true,
+                    supposed: false,
+                    ..
+                }
+            );
         if whole {
             at.cx.counters.message.whole += 1;
         } else {
@@ -444,7 +515,16 @@ impl<M: MessageSink> Extractor<M> {
             stream.mode = Mode::Begin;
         }
         let mut to = at.with(|s| &mut s.state);
-        self.sink.end(&mut to, &MessageEnd { offset, whole, extent_unknown: extent_unknown && !whole, closes, acknowledged });
+        self.sink.end(
+            &mut to,
+            &MessageEnd {
+                offset,
+                whole,
+                extent_unknown: extent_unknown && !whole,
+                closes,
+                acknowledged,
+            },
+        );
         if open.hand_over {
             // Another protocol follows, in both directions.
             if let Some(framer) = at.state.framer.take() {
@@ -472,7 +552,11 @@ impl<M: MessageSink> Extractor<M> {
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
             match at.state.streams[i].mode {
-                Mode::Inside { left, last, supposed } => {
+                Mode::Inside {
+                    left,
+                    last,
+                    supposed,
+                } => {
                     let mut n = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     let mut found = false;
                     if supposed && n > 0 {
@@ -496,7 +580,11 @@ impl<M: MessageSink> Extractor<M> {
                     } else if left == 0 {
                         at.state.streams[i].mode = Mode::Ask;
                     } else {
-                        at.state.streams[i].mode = Mode::Inside { left, last, supposed };
+                        at.state.streams[i].mode = Mode::Inside {
+                            left,
+                            last,
+                            supposed,
+                        };
                         if n == 0 || pos == len {
                             break None;
                         }
@@ -508,14 +596,26 @@ impl<M: MessageSink> Extractor<M> {
                 }
                 Mode::Ask => {
                     let place = self.place(at, view, pos);
-                    let part = at.state.framer.as_mut().map_or(Part::Refuse, |f| f.part(&place, rest));
+                    let part = at
+                        .state
+                        .framer
+                        .as_mut()
+                        .map_or(Part::Refuse, |f| f.part(&place, rest));
                     match part {
                         Part::NeedMore => break None,
                         Part::Octets(n) if n > 0 => {
-                            at.state.streams[i].mode = Mode::Inside { left: n, last: false, supposed: false };
+                            at.state.streams[i].mode = Mode::Inside {
+                                left: n,
+                                last: false,
+                                supposed: false,
+                            };
                         }
                         Part::Last(n) => {
-                            at.state.streams[i].mode = Mode::Inside { left: n, last: true, supposed: false };
+                            at.state.streams[i].mode = Mode::Inside {
+                                left: n,
+                                last: true,
+                                supposed: false,
+                            };
                         }
                         Part::Octets(_) | Part::Refuse => {
                             self.tell(at, view, told, pos, false);
@@ -532,7 +632,11 @@ impl<M: MessageSink> Extractor<M> {
                     told = pos;
                     let place = self.place(at, view, pos);
                     let size = at.state.framer.as_ref().map_or(0, AnyFramer::size);
-                    let begin = at.state.framer.as_mut().map_or(Begin::Refuse, |f| f.begin(&place, rest));
+                    let begin = at
+                        .state
+                        .framer
+                        .as_mut()
+                        .map_or(Begin::Refuse, |f| f.begin(&place, rest));
                     let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
                     at.cx.budget.resize(size, now);
                     match begin {
@@ -544,11 +648,20 @@ impl<M: MessageSink> Extractor<M> {
                             pos += n;
                             told = pos;
                         }
-                        Begin::Message { kind, head, body, hand_over } => {
+                        Begin::Message {
+                            kind,
+                            head,
+                            body,
+                            hand_over,
+                        } => {
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
                             let start = MessageStart {
-                                protocol: at.state.framer.as_ref().map_or(NO_PROTOCOL, AnyFramer::name),
+                                protocol: at
+                                    .state
+                                    .framer
+                                    .as_ref()
+                                    .map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
                                 offset,
                                 extent: AnyFramer::extent(body, head),
@@ -560,8 +673,16 @@ impl<M: MessageSink> Extractor<M> {
                             self.start_message(at, &start, hand_over);
                             pos += head;
                             at.state.streams[i].mode = match body {
-                                Body::Octets(left) => Mode::Inside { left, last: true, supposed: false },
-                                Body::Supposed(left) => Mode::Inside { left, last: true, supposed: true },
+                                Body::Octets(left) => Mode::Inside {
+                                    left,
+                                    last: true,
+                                    supposed: false,
+                                },
+                                Body::Supposed(left) => Mode::Inside {
+                                    left,
+                                    last: true,
+                                    supposed: true,
+                                },
                                 Body::Parts => Mode::Ask,
                                 Body::ToClose => Mode::ToClose,
                             };
@@ -617,7 +738,13 @@ impl<M: MessageSink> Extractor<M> {
     /// Tells octets of the open message.
     fn tell(&mut self, at: &mut At<'_, M>, view: &View<'_>, from: usize, to: usize, last: bool) {
         if from < to {
-            self.emit(at, &view.octets[from..to], view.offset + from as u64, view.source_at(from), last);
+            self.emit(
+                at,
+                &view.octets[from..to],
+                view.offset + from as u64,
+                view.source_at(from),
+                last,
+            );
         }
     }
 
@@ -637,7 +764,12 @@ impl<M: MessageSink> Extractor<M> {
             // A start line that begins inside may reach past the end of what is searched.
             place.next = Next::Octets;
         }
-        at.state.framer.as_mut().map_or(Found::Nowhere { keep: rest.len() }, |f| f.search(&place, rest))
+        at.state
+            .framer
+            .as_mut()
+            .map_or(Found::Nowhere { keep: rest.len() }, |f| {
+                f.search(&place, rest)
+            })
     }
 
     fn place(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> Place {
@@ -659,7 +791,10 @@ impl<M: MessageSink> Extractor<M> {
         let rest = &view.octets[pos..];
         let more = view.next == Next::Octets && rest.len() < PROBE;
         let mut take = rest.len();
-        let ports = (at.flow.src(at.direction).port(), at.flow.dst(at.direction).port());
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
         let stream = &at.state.streams[i];
         if stream.searching {
             let mut keep = rest.len();
@@ -697,7 +832,9 @@ impl<M: MessageSink> Extractor<M> {
             }
             stream.tries += 1;
         }
-        let room = at.state.streams[i].open.map_or(OPAQUE, |o| OPAQUE - (view.offset + pos as u64 - o.start));
+        let room = at.state.streams[i]
+            .open
+            .map_or(OPAQUE, |o| OPAQUE - (view.offset + pos as u64 - o.start));
         let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
         let source = view.source_at(pos);
         let offset = view.offset + pos as u64;
@@ -725,7 +862,9 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The connection speaks the protocol of this row.
     fn adopt(&self, at: &mut At<'_, M>, row: usize) {
-        let Some(detector) = DETECTORS.get(row) else { return };
+        let Some(detector) = DETECTORS.get(row) else {
+            return;
+        };
         let mut framer = detector.framer();
         for d in [Direction::Forward, Direction::Reverse] {
             let stream = &mut at.state.streams[d.index()];
@@ -734,7 +873,9 @@ impl<M: MessageSink> Extractor<M> {
                 if stream.searching {
                     framer.gap(d);
                 }
-            } else if at.state.begun[d.index()] && (stream.searching || stream.open.is_some() || stream.tries > 0) {
+            } else if at.state.begun[d.index()]
+                && (stream.searching || stream.open.is_some() || stream.tries > 0)
+            {
                 // What came before was not recognised: the next message may begin anywhere.
                 framer.gap(d);
                 if stream.open.is_none() {
@@ -752,6 +893,10 @@ impl<M: MessageSink> Extractor<M> {
 impl View<'_> {
     /// Where the octet at a place came from.
     const fn source_at(&self, pos: usize) -> Source {
-        if pos < self.later { self.source } else { self.now }
+        if pos < self.later {
+            self.source
+        } else {
+            self.now
+        }
     }
 }

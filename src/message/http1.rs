@@ -14,10 +14,44 @@ use std::collections::VecDeque;
 /// Methods of the IANA registry and of what is met on networks. A search finds only these: what is left of a lost header may stand right
 /// before one.
 const METHODS: &[&[u8]] = &[
-    b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE", b"PATCH", b"PROPFIND", b"PROPPATCH",
-    b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"REPORT", b"SEARCH", b"M-SEARCH", b"NOTIFY", b"SUBSCRIBE",
-    b"UNSUBSCRIBE", b"PURGE", b"MERGE", b"CHECKOUT", b"CHECKIN", b"MKACTIVITY", b"MKCALENDAR", b"VERSION-CONTROL",
-    b"UPDATE", b"LABEL", b"BIND", b"UNBIND", b"REBIND", b"LINK", b"UNLINK", b"ACL", b"QUERY",
+    b"GET",
+    b"POST",
+    b"HEAD",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"CONNECT",
+    b"TRACE",
+    b"PATCH",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
+    b"REPORT",
+    b"SEARCH",
+    b"M-SEARCH",
+    b"NOTIFY",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"PURGE",
+    b"MERGE",
+    b"CHECKOUT",
+    b"CHECKIN",
+    b"MKACTIVITY",
+    b"MKCALENDAR",
+    b"VERSION-CONTROL",
+    b"UPDATE",
+    b"LABEL",
+    b"BIND",
+    b"UNBIND",
+    b"REBIND",
+    b"LINK",
+    b"UNLINK",
+    b"ACL",
+    b"QUERY",
 ];
 
 /// A request target longer than this is none.
@@ -43,10 +77,20 @@ impl Detector for HttpDetector {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
             Some(end) => &octets[..end],
-            None if may_start(octets) => return if octets.len() < TARGET { Probe::More } else { Probe::No },
+            None if may_start(octets) => {
+                return if octets.len() < TARGET {
+                    Probe::More
+                } else {
+                    Probe::No
+                };
+            }
             None => return Probe::No,
         };
-        if start_line(line).is_some() { Probe::Yes } else { Probe::No }
+        if start_line(line).is_some() {
+            Probe::Yes
+        } else {
+            Probe::No
+        }
     }
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
@@ -60,7 +104,10 @@ impl Detector for HttpDetector {
 
 /// The octets behind empty lines, which may stand before a request line (RFC 9112, 2.2).
 fn skip_empty_lines(octets: &[u8]) -> &[u8] {
-    let blank = octets.iter().take_while(|o| matches!(o, b'\r' | b'\n')).count();
+    let blank = octets
+        .iter()
+        .take_while(|o| matches!(o, b'\r' | b'\n'))
+        .count();
     &octets[blank..]
 }
 
@@ -80,18 +127,24 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
         let (minor, rest) = rest.split_first()?;
         let digits = rest.get(1..4)?;
-        let sound = minor.is_ascii_digit() && rest[0] == b' ' && digits.iter().all(u8::is_ascii_digit);
+        let sound =
+            minor.is_ascii_digit() && rest[0] == b' ' && digits.iter().all(u8::is_ascii_digit);
         let status = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
         let ends = rest.get(4).is_none_or(|o| *o == b' ') && line.len() <= STATUS_LINE;
         let clean = line.iter().all(|&o| o >= b' ' || o == b'\t');
-        return (sound && ends && clean && (100..=999).contains(&status)).then_some(StartLine::Response { status });
+        return (sound && ends && clean && (100..=999).contains(&status))
+            .then_some(StartLine::Response { status });
     }
     let space = memchr(b' ', line)?;
     let (method, rest) = line.split_at(space);
-    let target = rest.strip_suffix(b" HTTP/1.1").or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
+    let target = rest
+        .strip_suffix(b" HTTP/1.1")
+        .or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
     let sound = !method.is_empty() && method.len() <= 32 && method.iter().all(|&o| is_token(o));
     let target = target.get(1..)?;
-    let clean = !target.is_empty() && target.len() <= TARGET && target.iter().all(|&o| o > b' ' && o != 0x7f);
+    let clean = !target.is_empty()
+        && target.len() <= TARGET
+        && target.iter().all(|&o| o > b' ' && o != 0x7f);
     (sound && clean).then_some(StartLine::Request { method })
 }
 
@@ -105,7 +158,10 @@ fn may_start(octets: &[u8]) -> bool {
         Some(space) => {
             let method = &octets[..space];
             let (target, version) = match memchr(b' ', &octets[space + 1..]) {
-                Some(end) => (&octets[space + 1..space + 1 + end], &octets[space + 1 + end..]),
+                Some(end) => (
+                    &octets[space + 1..space + 1 + end],
+                    &octets[space + 1 + end..],
+                ),
                 None => (&octets[space + 1..], &b""[..]),
             };
             let n = version.len().min(8);
@@ -127,7 +183,11 @@ fn header_follows(octets: &[u8]) -> Option<bool> {
         [b'\n', ..] | [b'\r', b'\n', ..] => return Some(true),
         _ => {}
     }
-    let name = octets.iter().take(FIELD_NAME).take_while(|&&o| is_token(o)).count();
+    let name = octets
+        .iter()
+        .take(FIELD_NAME)
+        .take_while(|&&o| is_token(o))
+        .count();
     match octets.get(name) {
         None if name < FIELD_NAME => None,
         Some(b':') => Some(name > 0),
@@ -146,9 +206,7 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
         let at = from + hit;
         from = at + 7;
-        let candidate = if responses
-            && let Some(judged) = response_at(&octets[at..])
-        {
+        let candidate = if responses && let Some(judged) = response_at(&octets[at..]) {
             Some((at, judged))
         } else if requests && at > floor && octets[at - 1] == b' ' {
             request_before(octets, floor, at).map(|start| (start, request_ends(&octets[at..])))
@@ -165,7 +223,13 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
         }
         floor = at;
     }
-    let keep = keep.unwrap_or_else(|| if more { cut_start(octets, floor, requests, responses) } else { octets.len() });
+    let keep = keep.unwrap_or_else(|| {
+        if more {
+            cut_start(octets, floor, requests, responses)
+        } else {
+            octets.len()
+        }
+    });
     Found::Nowhere { keep }
 }
 
@@ -173,7 +237,13 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
 /// whether the message is sound, as far as that can be told.
 fn response_at(octets: &[u8]) -> Option<Option<bool>> {
     const FORM: &[u8] = b"HTTP/1.d ddd";
-    let sound = octets.iter().zip(FORM).all(|(o, f)| if *f == b'd' { o.is_ascii_digit() } else { o == f });
+    let sound = octets.iter().zip(FORM).all(|(o, f)| {
+        if *f == b'd' {
+            o.is_ascii_digit()
+        } else {
+            o == f
+        }
+    });
     if !sound || octets.len() == 8 || (octets.len() > 8 && octets[8] != b' ') {
         return (sound && octets.len() <= 8).then_some(None);
     }
@@ -181,9 +251,19 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
     match memchr(b'\n', window) {
         Some(end) => {
             let sound = matches!(start_line(&octets[..end]), Some(StartLine::Response { .. }));
-            Some(if sound { header_follows(&octets[end + 1..]) } else { Some(false) })
+            Some(if sound {
+                header_follows(&octets[end + 1..])
+            } else {
+                Some(false)
+            })
         }
-        None if window.iter().all(|&o| o >= b' ' || o == b'\t' || o == b'\r') && window.len() < STATUS_LINE => Some(None),
+        None if window
+            .iter()
+            .all(|&o| o >= b' ' || o == b'\t' || o == b'\r')
+            && window.len() < STATUS_LINE =>
+        {
+            Some(None)
+        }
         None => Some(Some(false)),
     }
 }
@@ -201,7 +281,11 @@ fn request_before(octets: &[u8], floor: usize, version: usize) -> Option<usize> 
 
 /// Length of the known method that `octets` end with; the longest of several.
 fn method_before(octets: &[u8]) -> Option<usize> {
-    METHODS.iter().filter(|m| octets.ends_with(m)).map(|m| m.len()).max()
+    METHODS
+        .iter()
+        .filter(|m| octets.ends_with(m))
+        .map(|m| m.len())
+        .max()
 }
 
 /// What follows a request's target at `octets`, which begin with `HTTP/1.`.
@@ -221,7 +305,9 @@ fn request_ends(octets: &[u8]) -> Option<bool> {
 fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> usize {
     let mut keep = octets.len();
     let tail = |n: usize| &octets[octets.len() - n..];
-    let version = (1..=octets.len().min(6)).rev().find(|&n| tail(n) == &b"HTTP/1."[..n]);
+    let version = (1..=octets.len().min(6))
+        .rev()
+        .find(|&n| tail(n) == &b"HTTP/1."[..n]);
     if responses && let Some(n) = version {
         keep = keep.min(octets.len() - n);
     }
@@ -229,15 +315,30 @@ fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> us
         return keep;
     }
     // A method that is cut.
-    let part = METHODS.iter().filter_map(|m| (1..=m.len().min(octets.len())).rev().find(|&n| tail(n) == &m[..n])).max();
+    let part = METHODS
+        .iter()
+        .filter_map(|m| {
+            (1..=m.len().min(octets.len()))
+                .rev()
+                .find(|&n| tail(n) == &m[..n])
+        })
+        .max();
     keep = keep.min(octets.len() - part.unwrap_or(0));
     // A method and a target that is cut, or whole, with a version that is cut.
     let from = floor.max(octets.len().saturating_sub(TARGET));
     let before_version = octets.len() - version.unwrap_or(0);
     for end in [octets.len(), before_version] {
         let line = &octets[from..end.max(from)];
-        let line = if version.is_some() && end == before_version { line.strip_suffix(b" ").unwrap_or(line) } else { line };
-        let line = if end == octets.len() { line.strip_suffix(b" ").unwrap_or(line) } else { line };
+        let line = if version.is_some() && end == before_version {
+            line.strip_suffix(b" ").unwrap_or(line)
+        } else {
+            line
+        };
+        let line = if end == octets.len() {
+            line.strip_suffix(b" ").unwrap_or(line)
+        } else {
+            line
+        };
         if let Some(space) = memrchr(b' ', line)
             && line[space + 1..].iter().all(|&o| o > b' ' && o != 0x7f)
             && let Some(method) = method_before(&line[..space])
@@ -279,21 +380,36 @@ fn fields(lines: &[u8]) -> Fields {
             if !start.eq_ignore_ascii_case(name) {
                 return None;
             }
-            tail.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii)
+            tail.trim_ascii_start()
+                .strip_prefix(b":")
+                .map(<[u8]>::trim_ascii)
         };
         match line.first().map(u8::to_ascii_lowercase) {
             Some(b'c') => {
                 if let Some(value) = field(b"content-length") {
                     // Of a list of equal values the first counts.
-                    let digits = value.split(|o| *o == b',').next().unwrap_or_default().trim_ascii();
-                    if length.is_none() && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-                        length = digits.iter().try_fold(0u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0')));
+                    let digits = value
+                        .split(|o| *o == b',')
+                        .next()
+                        .unwrap_or_default()
+                        .trim_ascii();
+                    if length.is_none()
+                        && !digits.is_empty()
+                        && digits.iter().all(u8::is_ascii_digit)
+                    {
+                        length = digits.iter().try_fold(0u64, |n, d| {
+                            n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
+                        });
                     }
                 }
             }
             Some(b't') => {
                 if let Some(value) = field(b"transfer-encoding") {
-                    let last = value.rsplit(|o| *o == b',').next().unwrap_or_default().trim_ascii();
+                    let last = value
+                        .rsplit(|o| *o == b',')
+                        .next()
+                        .unwrap_or_default()
+                        .trim_ascii();
                     chunked |= last.eq_ignore_ascii_case(b"chunked");
                 }
             }
@@ -303,7 +419,11 @@ fn fields(lines: &[u8]) -> Fields {
     }
     // A length that would pass the end of all offsets is none.
     let length = length.filter(|n| *n < 1 << 62);
-    let framing = if chunked { Framing::Chunked } else { length.map_or(Framing::None, Framing::Length) };
+    let framing = if chunked {
+        Framing::Chunked
+    } else {
+        length.map_or(Framing::None, Framing::Length)
+    };
     Fields { framing, upgrade }
 }
 
@@ -378,7 +498,10 @@ impl Http1 {
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
     fn answer(&mut self, at: &Place, take: bool, interim: bool) -> Match {
         let seen = |r: &Request| at.ack.is_none_or(|ack| r.offset < ack);
-        let exact = self.requests.iter().position(|r| r.ack == Some(at.offset) && seen(r));
+        let exact = self
+            .requests
+            .iter()
+            .position(|r| r.ack == Some(at.offset) && seen(r));
         let (index, sure) = match exact {
             // The first of those with this acknowledgment is answered first.
             _ if self.interim && self.counting => (0, true),
@@ -390,11 +513,16 @@ impl Http1 {
             return Match::Unknown;
         };
         if take {
-            self.requests.drain(..if interim { index } else { index + 1 });
+            self.requests
+                .drain(..if interim { index } else { index + 1 });
             self.counting = sure;
             self.interim = interim;
         }
-        if sure { Match::Sure(request.method) } else { Match::Likely(request.method) }
+        if sure {
+            Match::Sure(request.method)
+        } else {
+            Match::Likely(request.method)
+        }
     }
 
     fn begin_request(&mut self, at: &Place, method: &[u8], head: usize, fields: &Fields) -> Begin {
@@ -410,20 +538,42 @@ impl Http1 {
             self.counting = false;
         }
         let after_gap = std::mem::take(&mut self.gapped[at.direction.index()]);
-        self.requests.push_back(Request { offset: at.offset, ack: at.ack, method, after_gap });
+        self.requests.push_back(Request {
+            offset: at.offset,
+            ack: at.ack,
+            method,
+            after_gap,
+        });
         let body = match fields.framing {
             Framing::Length(n) => Body::Octets(n),
             Framing::Chunked => Body::Parts,
             Framing::None => Body::Octets(0),
         };
-        Begin::Message { kind: Kind::Request, head, body, hand_over: false }
+        Begin::Message {
+            kind: Kind::Request,
+            head,
+            body,
+            hand_over: false,
+        }
     }
 
-    fn begin_response(&mut self, at: &Place, status: u16, head: usize, fields: &Fields, behind: &[u8]) -> Begin {
+    fn begin_response(
+        &mut self,
+        at: &Place,
+        status: u16,
+        head: usize,
+        fields: &Fields,
+        behind: &[u8],
+    ) -> Begin {
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
-        let none = Begin::Message { kind: Kind::Response, head, body: Body::Octets(0), hand_over: false };
+        let none = Begin::Message {
+            kind: Kind::Response,
+            head,
+            body: Body::Octets(0),
+            hand_over: false,
+        };
         if (100..200).contains(&status) && status != 101 {
             self.answer(at, true, true);
             self.gapped[at.direction.index()] = false;
@@ -436,15 +586,29 @@ impl Http1 {
             Framing::None => Body::ToClose,
         };
         let hand_over = status == 101
-            || (200..300).contains(&status) && matches!(matched, Match::Sure(Method::Connect) | Match::Likely(Method::Connect));
+            || (200..300).contains(&status)
+                && matches!(
+                    matched,
+                    Match::Sure(Method::Connect) | Match::Likely(Method::Connect)
+                );
         let message = if hand_over {
-            Begin::Message { kind: Kind::Response, head, body: Body::Octets(0), hand_over }
+            Begin::Message {
+                kind: Kind::Response,
+                head,
+                body: Body::Octets(0),
+                hand_over,
+            }
         } else if matches!(status, 204 | 304) || body == Body::Octets(0) {
             none
         } else {
             match matched {
                 Match::Sure(Method::Head) => none,
-                Match::Sure(_) => Begin::Message { kind: Kind::Response, head, body, hand_over },
+                Match::Sure(_) => Begin::Message {
+                    kind: Kind::Response,
+                    head,
+                    body,
+                    hand_over,
+                },
                 Match::Likely(_) | Match::Unknown => match self.behind_header(at, head, behind) {
                     Some(true) => none,
                     None if at.next == Next::Octets => return Begin::NeedMore,
@@ -452,14 +616,27 @@ impl Http1 {
                     None if at.next == Next::Gap
                         && let Body::Octets(n) = body =>
                     {
-                        Begin::Message { kind: Kind::Response, head, body: Body::Supposed(n), hand_over }
+                        Begin::Message {
+                            kind: Kind::Response,
+                            head,
+                            body: Body::Supposed(n),
+                            hand_over,
+                        }
                     }
-                    _ => Begin::Message { kind: Kind::Response, head, body, hand_over },
+                    _ => Begin::Message {
+                        kind: Kind::Response,
+                        head,
+                        body,
+                        hand_over,
+                    },
                 },
             }
         };
         self.answer(at, true, false);
-        self.leaving = self.requests.iter().any(|r| matches!(r.method, Method::Connect | Method::Upgrade));
+        self.leaving = self
+            .requests
+            .iter()
+            .any(|r| matches!(r.method, Method::Connect | Method::Upgrade));
         self.gapped[at.direction.index()] = false;
         message
     }
@@ -495,7 +672,11 @@ impl Framer for Http1 {
                 return Begin::NeedMore;
             }
             let Some(line) = memchr(b'\n', octets) else {
-                return if may_start(octets) && octets.len() < at.limit { Begin::NeedMore } else { Begin::Refuse };
+                return if may_start(octets) && octets.len() < at.limit {
+                    Begin::NeedMore
+                } else {
+                    Begin::Refuse
+                };
             };
             if start_line(&octets[..line]).is_none() {
                 return Begin::Refuse;
@@ -503,7 +684,11 @@ impl Framer for Http1 {
         }
         let Some(head) = header_end(octets, self.looked[d].saturating_sub(2)) else {
             self.looked[d] = octets.len();
-            return if octets.len() < at.limit { Begin::NeedMore } else { Begin::Refuse };
+            return if octets.len() < at.limit {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
         };
         let line = memchr(b'\n', octets).unwrap_or(0);
         let fields = fields(&octets[line + 1..head]);
@@ -538,7 +723,13 @@ impl Framer for Http1 {
         }
         // The line end of the chunk before belongs to it, and is taken with the next line.
         let line_at = match octets {
-            [] | [b'\r'] => return if at.next == Next::Octets { Part::NeedMore } else { Part::Refuse },
+            [] | [b'\r'] => {
+                return if at.next == Next::Octets {
+                    Part::NeedMore
+                } else {
+                    Part::Refuse
+                };
+            }
             [b'\r', b'\n', ..] => 2,
             [b'\n', ..] => 1,
             _ => 0,
@@ -546,14 +737,20 @@ impl Framer for Http1 {
         let line = &octets[line_at..];
         let Some(end) = memchr(b'\n', &line[..line.len().min(CHUNK_LINE)]) else {
             let sound = line.len() < CHUNK_LINE && line.first().is_none_or(u8::is_ascii_hexdigit);
-            return if sound && at.next == Next::Octets { Part::NeedMore } else { Part::Refuse };
+            return if sound && at.next == Next::Octets {
+                Part::NeedMore
+            } else {
+                Part::Refuse
+            };
         };
         match httparse::parse_chunk_size(&line[..=end]) {
             Ok(httparse::Status::Complete((_, 0))) => {
                 self.trailer[d] = true;
                 Part::Octets((line_at + end + 1) as u64)
             }
-            Ok(httparse::Status::Complete((_, size))) if size < 1 << 62 => Part::Octets((line_at + end + 1) as u64 + size),
+            Ok(httparse::Status::Complete((_, size))) if size < 1 << 62 => {
+                Part::Octets((line_at + end + 1) as u64 + size)
+            }
             _ => Part::Refuse,
         }
     }

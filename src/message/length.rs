@@ -18,7 +18,12 @@ struct Row {
     believe: fn(&[u8]) -> Option<(u64, Kind)>,
 }
 
-const ROWS: &[Row] = &[Row { name: "dns", ports: &[53], header: 14, believe: dns }];
+const ROWS: &[Row] = &[Row {
+    name: "dns",
+    ports: &[53],
+    header: 14,
+    believe: dns,
+}];
 
 /// DNS over TCP (RFC 1035, 4.2.2): two octets of length, then the message with its header of twelve (4.1.1).
 fn dns(h: &[u8]) -> Option<(u64, Kind)> {
@@ -33,8 +38,14 @@ fn dns(h: &[u8]) -> Option<(u64, Kind)> {
     // A question takes five octets and a record eleven, at least.
     let room = 12 + 5 * u32::from(word(6)) + 11 * records <= u32::from(len);
     let whole = word(6) <= 1 || opcode == 0;
-    (len >= 12 && known && room && whole && (word(6) > 0 || answer))
-        .then_some((u64::from(len) + 2, if answer { Kind::Response } else { Kind::Request }))
+    (len >= 12 && known && room && whole && (word(6) > 0 || answer)).then_some((
+        u64::from(len) + 2,
+        if answer {
+            Kind::Response
+        } else {
+            Kind::Request
+        },
+    ))
 }
 
 /// The detectors of the table.
@@ -119,12 +130,24 @@ impl LengthPrefixed {
                 return Some(true);
             }
             if rest.len() < row.header {
-                return if next == Next::Octets { None } else { Some(false) };
+                return if next == Next::Octets {
+                    None
+                } else {
+                    Some(false)
+                };
             }
-            let Some((len, _)) = (row.believe)(rest) else { return Some(false) };
+            let Some((len, _)) = (row.believe)(rest) else {
+                return Some(false);
+            };
             match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
                 Some(tail) => rest = tail,
-                None => return if next == Next::Octets { None } else { Some(false) },
+                None => {
+                    return if next == Next::Octets {
+                        None
+                    } else {
+                        Some(false)
+                    };
+                }
             }
         }
         Some(true)
@@ -135,12 +158,21 @@ impl Framer for LengthPrefixed {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         let row = self.row();
         if octets.len() < row.header {
-            return if at.next == Next::Octets { Begin::NeedMore } else { Begin::Refuse };
+            return if at.next == Next::Octets {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
         }
         match (row.believe)(octets) {
             Some((len, kind)) => {
                 let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
-                Begin::Message { kind, head, body: Body::Octets(len - head as u64), hand_over: false }
+                Begin::Message {
+                    kind,
+                    head,
+                    body: Body::Octets(len - head as u64),
+                    hand_over: false,
+                }
             }
             None => Begin::Refuse,
         }

@@ -706,7 +706,14 @@ fn tshark_dissects_what_follows_a_hole() {
         );
         let small: Vec<_> = shown.iter().filter(|l| l.starts_with("200\t6\t")).collect();
         assert_eq!(small.len(), 3, "{body} {parts:?}");
-        let bad = tshark(&file, &["-Y", "_ws.malformed || tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.checksum.status == \"Bad\" || tcp.analysis.lost_segment"], &["frame.number", "tcp.analysis.lost_segment"]);
+        let bad = tshark(
+            &file,
+            &[
+                "-Y",
+                "_ws.malformed || tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.checksum.status == \"Bad\" || tcp.analysis.lost_segment",
+            ],
+            &["frame.number", "tcp.analysis.lost_segment"],
+        );
         assert!(bad.is_empty(), "{body} {parts:?}: {bad:?}");
     }
 }

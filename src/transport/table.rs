@@ -57,7 +57,13 @@ impl<T, const L: usize> FlowTable<T, L> {
         Self {
             chunks: Vec::new(),
             free: Vec::new(),
-            lists: vec![List { head: NONE, tail: NONE }; L],
+            lists: vec![
+                List {
+                    head: NONE,
+                    tail: NONE
+                };
+                L
+            ],
             len: 0,
             index: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
@@ -74,7 +80,8 @@ impl<T, const L: usize> FlowTable<T, L> {
                 {
                     let hasher = &self.hasher;
                     let chunks = &self.chunks;
-                    index.insert_unique(hasher.hash_one(key), place, |&i| rehash(chunks, hasher, i));
+                    index
+                        .insert_unique(hasher.hash_one(key), place, |&i| rehash(chunks, hasher, i));
                 }
             }
         }
@@ -86,47 +93,80 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     fn slot(&self, slot: u32) -> Option<&Slot<T>> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)
+        self.chunks
+            .get(slot as usize / CHUNK)?
+            .get(slot as usize % CHUNK)
     }
 
     fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
-        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)
+        self.chunks
+            .get_mut(slot as usize / CHUNK)?
+            .get_mut(slot as usize % CHUNK)
     }
 
     /// The flow with this key.
     pub(crate) fn find(&self, key: &FlowKey) -> Option<Place> {
         let hash = self.hasher.hash_one(key);
         let slot = *self.index.find(hash, |&i| {
-            self.slot(i).and_then(|s| s.entry.as_ref()).is_some_and(|(k, _)| k == key)
+            self.slot(i)
+                .and_then(|s| s.entry.as_ref())
+                .is_some_and(|(k, _)| k == key)
         })?;
-        Some(Place { slot, generation: self.slot(slot)?.generation })
+        Some(Place {
+            slot,
+            generation: self.slot(slot)?.generation,
+        })
     }
 
     /// The flow at a place, if it still lives.
     pub(crate) fn get(&self, at: Place) -> Option<&T> {
         let slot = self.slot(at.slot)?;
-        if slot.generation == at.generation { slot.entry.as_ref().map(|(_, t)| t) } else { None }
+        if slot.generation == at.generation {
+            slot.entry.as_ref().map(|(_, t)| t)
+        } else {
+            None
+        }
     }
 
     /// The flow at a place, if it still lives.
     pub(crate) fn get_mut(&mut self, at: Place) -> Option<&mut T> {
         let slot = self.slot_mut(at.slot)?;
-        if slot.generation == at.generation { slot.entry.as_mut().map(|(_, t)| t) } else { None }
+        if slot.generation == at.generation {
+            slot.entry.as_mut().map(|(_, t)| t)
+        } else {
+            None
+        }
     }
 
     /// The flow at a place and its key, if it still lives.
     pub(crate) fn entry_mut(&mut self, at: Place) -> Option<(&FlowKey, &mut T)> {
         let slot = self.slot_mut(at.slot)?;
-        if slot.generation == at.generation { slot.entry.as_mut().map(|(k, t)| (&*k, t)) } else { None }
+        if slot.generation == at.generation {
+            slot.entry.as_mut().map(|(k, t)| (&*k, t))
+        } else {
+            None
+        }
     }
 
     /// Adds a flow whose key is not in the table, as the newest of a list.
-    pub(crate) fn insert(&mut self, key: FlowKey, value: T, list: u8, budget: &mut Budget) -> Option<Place> {
+    pub(crate) fn insert(
+        &mut self,
+        key: FlowKey,
+        value: T,
+        list: u8,
+        budget: &mut Budget,
+    ) -> Option<Place> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
                 let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
-                let chunk = (0..CHUNK).map(|_| Slot { generation: 0, prev: NONE, next: NONE, list: 0, entry: None });
+                let chunk = (0..CHUNK).map(|_| Slot {
+                    generation: 0,
+                    prev: NONE,
+                    next: NONE,
+                    list: 0,
+                    entry: None,
+                });
                 self.chunks.push(chunk.collect());
                 budget.take(CHUNK * size_of::<Slot<T>>());
                 self.free.extend((first + 1..first + CHUNK as u32).rev());
@@ -137,7 +177,8 @@ impl<T, const L: usize> FlowTable<T, L> {
         let hash = self.hasher.hash_one(key);
         let hasher = &self.hasher;
         let chunks = &self.chunks;
-        self.index.insert_unique(hash, slot, |&i| rehash(chunks, hasher, i));
+        self.index
+            .insert_unique(hash, slot, |&i| rehash(chunks, hasher, i));
         let s = self.slot_mut(slot)?;
         s.entry = Some((key, value));
         let generation = s.generation;
@@ -169,7 +210,9 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     fn link(&mut self, slot: u32, list: u8) {
-        let Some(l) = self.lists.get(list as usize).copied() else { return };
+        let Some(l) = self.lists.get(list as usize).copied() else {
+            return;
+        };
         if let Some(s) = self.slot_mut(slot) {
             s.list = list;
             s.prev = l.tail;
@@ -186,7 +229,10 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Some((prev, next, list)) = self.slot(slot).map(|s| (s.prev, s.next, s.list as usize)) else { return };
+        let Some((prev, next, list)) = self.slot(slot).map(|s| (s.prev, s.next, s.list as usize))
+        else {
+            return;
+        };
         match self.slot_mut(prev) {
             Some(p) => p.next = next,
             None => self.lists[list].head = next,
@@ -199,7 +245,10 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// The flow was used: it becomes the newest of a list.
     pub(crate) fn touch(&mut self, at: Place, list: u8) {
-        let newest = self.lists.get(list as usize).is_some_and(|l| l.tail == at.slot);
+        let newest = self
+            .lists
+            .get(list as usize)
+            .is_some_and(|l| l.tail == at.slot);
         if !newest && self.get(at).is_some() {
             self.unlink(at.slot);
             self.link(at.slot, list);
@@ -209,13 +258,19 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// The oldest flow of a list.
     pub(crate) fn oldest(&self, list: u8) -> Option<Place> {
         let slot = self.lists.get(list as usize)?.head;
-        Some(Place { slot, generation: self.slot(slot)?.generation })
+        Some(Place {
+            slot,
+            generation: self.slot(slot)?.generation,
+        })
     }
 }
 
 fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::quality::RandomState, i: u32) -> u64 {
-    let slot = chunks.get(i as usize / CHUNK).and_then(|c| c.get(i as usize % CHUNK));
-    slot.and_then(|s| s.entry.as_ref()).map_or(0, |(key, _)| hasher.hash_one(key))
+    let slot = chunks
+        .get(i as usize / CHUNK)
+        .and_then(|c| c.get(i as usize % CHUNK));
+    slot.and_then(|s| s.entry.as_ref())
+        .map_or(0, |(key, _)| hasher.hash_one(key))
 }
 
 #[cfg(test)]
@@ -224,14 +279,21 @@ mod tests {
     use crate::link::Channel;
 
     fn key(n: u16) -> FlowKey {
-        FlowKey::new(([10, 0, 0, 1].into(), n), ([10, 0, 0, 2].into(), 80), Channel::default()).0
+        FlowKey::new(
+            ([10, 0, 0, 1].into(), n),
+            ([10, 0, 0, 2].into(), 80),
+            Channel::default(),
+        )
+        .0
     }
 
     #[test]
     fn flows_are_found_and_go_in_order_of_use() {
         let mut budget = Budget::new(usize::MAX);
         let mut t: FlowTable<u16, 2> = FlowTable::new();
-        let places: Vec<_> = (0..3000).map(|n| t.insert(key(n), n, 0, &mut budget).unwrap()).collect();
+        let places: Vec<_> = (0..3000)
+            .map(|n| t.insert(key(n), n, 0, &mut budget).unwrap())
+            .collect();
         assert_eq!(t.len(), 3000);
         for n in 0..3000 {
             assert_eq!(t.find(&key(n)), Some(places[n as usize]));

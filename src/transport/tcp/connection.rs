@@ -8,7 +8,9 @@ use crate::serial::SeqNumber;
 use crate::storage::Budget;
 use crate::time::Instant;
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken};
+use crate::transport::stream::{
+    Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -127,7 +129,8 @@ impl Half {
     /// What data at `offset` would be: within reach, or a jump.
     fn reaches(&self, offset: u64, len: u64, max_gap: u32) -> bool {
         let top = self.high.max(self.next).max(self.acked);
-        offset <= top.saturating_add(u64::from(max_gap)) && offset + len + u64::from(max_gap) >= self.next
+        offset <= top.saturating_add(u64::from(max_gap))
+            && offset + len + u64::from(max_gap) >= self.next
     }
 }
 
@@ -267,7 +270,11 @@ impl<S> Connection<S> {
 
     /// Direction of a packet whose sender is, or is not, the lower endpoint.
     pub(super) const fn direction(&self, low: bool) -> Direction {
-        if low == self.forward_is_low { Direction::Forward } else { Direction::Reverse }
+        if low == self.forward_is_low {
+            Direction::Forward
+        } else {
+            Direction::Reverse
+        }
     }
 
     pub(super) const fn last_used(&self) -> Instant {
@@ -280,7 +287,9 @@ impl<S> Connection<S> {
 
     /// Segments, or parts of them, that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.active.as_ref().map_or(0, |a| a.waiting[0].len() + a.waiting[1].len())
+        self.active
+            .as_ref()
+            .map_or(0, |a| a.waiting[0].len() + a.waiting[1].len())
     }
 
     /// Only one side has been seen, and no data.
@@ -322,7 +331,9 @@ impl<S> Connection<S> {
 
     /// Something was held for so long that nothing will confirm it.
     pub(super) fn held_too_long(&self, cx: &Context) -> bool {
-        self.held.first().is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
+        self.held
+            .first()
+            .is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
     }
 
     /// Where a segment on this connection's ports belongs.
@@ -354,7 +365,11 @@ impl<S> Connection<S> {
             if self.confirmed(cx, s) {
                 return Verdict::Replace;
             }
-            if !self.held.iter().any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq) {
+            if !self
+                .held
+                .iter()
+                .any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq)
+            {
                 self.hold(cx, s);
             }
             return Verdict::Held;
@@ -371,10 +386,18 @@ impl<S> Connection<S> {
         };
         if fits_seq && (fits_ack || len == 0) {
             // An acknowledgment that does not fit is looked at again where it is used.
-            return if fits_ack || self.answers_syn(d, s) { Verdict::Fits } else { Verdict::Stray };
+            return if fits_ack || self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
         }
         if s.has(flags::RST) || (len == 0 && self.held.is_empty()) {
-            return if self.answers_syn(d, s) { Verdict::Fits } else { Verdict::Stray };
+            return if self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
         }
         if fits_seq {
             // The data fits and its acknowledgment does not: the data is what counts.
@@ -398,7 +421,11 @@ impl<S> Connection<S> {
         if s.has(flags::SYN) {
             let again = half.is(SYN) && half.offset(s.data_seq()) == half.origin;
             // The SYN-ACK of the old connection comes again with the old SYN.
-            return if again { Verdict::Stray } else { Verdict::Replace };
+            return if again {
+                Verdict::Stray
+            } else {
+                Verdict::Replace
+            };
         }
         if s.payload_len == 0 {
             return Verdict::Stray;
@@ -414,7 +441,10 @@ impl<S> Connection<S> {
     fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
         let continues = self.held.iter().any(|h| {
             let ahead = s.seq.diff(h.end());
-            h.flags & flags::SYN == 0 && h.src == s.src && h.payload_len > 0 && (0..=1 << 16).contains(&ahead)
+            h.flags & flags::SYN == 0
+                && h.src == s.src
+                && h.payload_len > 0
+                && (0..=1 << 16).contains(&ahead)
         });
         if continues && s.payload_len > 0 {
             let syn_held = self.held.iter().any(|h| h.flags & flags::SYN != 0);
@@ -444,22 +474,32 @@ impl<S> Connection<S> {
 
     /// A held SYN is answered, or followed, by this segment.
     fn confirmed(&self, cx: &Context, s: &Segment<'_>) -> bool {
-        self.held.iter().filter(|h| h.flags & flags::SYN != 0).any(|syn| {
-            let first = syn.seq.add(1);
-            if s.src == syn.src {
-                // Followed: behind the new number, and not what the old stream would send next.
-                let ahead = s.seq.diff(first);
-                let old = &self.halves[self.toward(s).index()];
-                let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.high) <= FAR;
-                !s.has(flags::SYN) && ahead >= 0 && ahead.unsigned_abs() <= cx.limits.max_gap && (ahead == 0 || !also_old)
-            } else {
-                let Some(ack) = s.ack else { return false };
-                let ahead = ack.diff(first);
-                let old = &self.halves[self.toward(s).flip().index()];
-                let also_old = old.numbered() && old.offset(ack) <= old.high && old.offset(ack) + FAR >= old.high;
-                ahead >= 0 && ahead.unsigned_abs() <= cx.limits.max_gap && (ahead == 0 || !also_old)
-            }
-        })
+        self.held
+            .iter()
+            .filter(|h| h.flags & flags::SYN != 0)
+            .any(|syn| {
+                let first = syn.seq.add(1);
+                if s.src == syn.src {
+                    // Followed: behind the new number, and not what the old stream would send next.
+                    let ahead = s.seq.diff(first);
+                    let old = &self.halves[self.toward(s).index()];
+                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.high) <= FAR;
+                    !s.has(flags::SYN)
+                        && ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                } else {
+                    let Some(ack) = s.ack else { return false };
+                    let ahead = ack.diff(first);
+                    let old = &self.halves[self.toward(s).flip().index()];
+                    let also_old = old.numbered()
+                        && old.offset(ack) <= old.high
+                        && old.offset(ack) + FAR >= old.high;
+                    ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                }
+            })
     }
 
     /// Direction of a segment, by what is held of it.
@@ -471,7 +511,11 @@ impl<S> Connection<S> {
     /// How far a stream has been delivered or given up; 0 while it is being looked behind.
     fn delivered(&self, i: usize) -> u64 {
         let half = &self.halves[i];
-        let looking = !half.is(STARTED) && self.active.as_ref().is_some_and(|a| a.looking[i].1.is_some());
+        let looking = !half.is(STARTED)
+            && self
+                .active
+                .as_ref()
+                .is_some_and(|a| a.looking[i].1.is_some());
         if looking { 0 } else { half.next }
     }
 
@@ -600,26 +644,41 @@ impl<S: FlowState> Connection<S> {
                     // What it told falls to the next later one: a hole is then waited for longer, never shorter.
                     marks.remove(MARKS - 2);
                 }
-                marks.push((offset, Mark { packets, at: cx.now }));
+                marks.push((
+                    offset,
+                    Mark {
+                        packets,
+                        at: cx.now,
+                    },
+                ));
             }
         }
     }
 
     fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
-        let in_window = if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
-            let offset = half.offset(s.seq);
-            let shift = if other.is(SYN) { other.scale } else { 14 };
-            let window = (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
-            let low = if half.is(ACKED) { half.acked.min(half.next) } else { half.next };
-            let top = half.high.max(half.acked).max(half.next);
-            // A FIN takes a number too, and an acknowledgment may cover it.
-            low <= offset + 1 && offset <= top.saturating_add(window)
-        } else {
-            self.answers_syn(d, s) || (half.numbered() && half.offset(s.seq) == ORIGIN)
-        };
+        let in_window =
+            if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
+                let offset = half.offset(s.seq);
+                let shift = if other.is(SYN) { other.scale } else { 14 };
+                let window =
+                    (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
+                let low = if half.is(ACKED) {
+                    half.acked.min(half.next)
+                } else {
+                    half.next
+                };
+                let top = half.high.max(half.acked).max(half.next);
+                // A FIN takes a number too, and an acknowledgment may cover it.
+                low <= offset + 1 && offset <= top.saturating_add(window)
+            } else {
+                self.answers_syn(d, s) || (half.numbered() && half.offset(s.seq) == ORIGIN)
+            };
         if in_window && self.reset.is_none() {
-            self.reset = Some(Mark { packets: self.packets, at: cx.now });
+            self.reset = Some(Mark {
+                packets: self.packets,
+                at: cx.now,
+            });
         }
     }
 
@@ -636,7 +695,10 @@ impl<S: FlowState> Connection<S> {
         }
         half.set(FIN);
         half.fin = offset;
-        self.finished[i] = Some(Mark { packets: self.packets, at: cx.now });
+        self.finished[i] = Some(Mark {
+            packets: self.packets,
+            at: cx.now,
+        });
         if !half.is(STARTED) {
             let now = cx.now;
             let a = self.activate(cx, key, d);
@@ -654,7 +716,14 @@ impl<S: FlowState> Connection<S> {
         self.active.get_or_insert_with(|| {
             cx.budget.take(size_of::<Active<S>>());
             let mut a = Box::new(Active {
-                flow: Flow { transport: Transport::Tcp, number, key: *key, forward_is_low, reused, links: Default::default() },
+                flow: Flow {
+                    transport: Transport::Tcp,
+                    number,
+                    key: *key,
+                    forward_is_low,
+                    reused,
+                    links: Default::default(),
+                },
                 linked: [false; 2],
                 waiting: Default::default(),
                 marks: Default::default(),
@@ -666,7 +735,11 @@ impl<S: FlowState> Connection<S> {
             let link = cx.packet.link;
             a.linked[d.index()] = true;
             a.flow.links[d.index()] = link;
-            let back = crate::link::LinkHeader { src: link.dst, dst: link.src, tags: link.tags };
+            let back = crate::link::LinkHeader {
+                src: link.dst,
+                dst: link.src,
+                tags: link.tags,
+            };
             a.flow.links[d.flip().index()] = back;
             for (marks, half) in a.marks.iter_mut().zip(halves) {
                 if half.is(ACKED) && half.acked > half.next {
@@ -699,7 +772,9 @@ impl<S: FlowState> Connection<S> {
         let counters = &mut cx.counters.tcp;
         if half.is(FIN) && start + data.len() as u64 + lost > half.fin {
             // Data past the FIN.
-            let keep = usize::try_from(half.fin.saturating_sub(start)).unwrap_or(usize::MAX).min(data.len());
+            let keep = usize::try_from(half.fin.saturating_sub(start))
+                .unwrap_or(usize::MAX)
+                .min(data.len());
             counters.refused_octets += (data.len() - keep) as u64;
             data = &data[..keep];
             lost = lost.min(half.fin.saturating_sub(start + keep as u64));
@@ -726,7 +801,9 @@ impl<S: FlowState> Connection<S> {
             push: s.has(flags::PSH),
         };
         let half = &mut self.halves[i];
-        let Some(a) = self.active.as_deref_mut() else { return };
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
         let mut offset = start;
         if half.is(STARTED) {
             if end <= half.next {
@@ -735,7 +812,9 @@ impl<S: FlowState> Connection<S> {
             }
             if start < half.next {
                 // A retransmission that goes past what was delivered brings its new octets.
-                let known = usize::try_from(half.next - start).unwrap_or(usize::MAX).min(data.len());
+                let known = usize::try_from(half.next - start)
+                    .unwrap_or(usize::MAX)
+                    .min(data.len());
                 counters.duplicate_octets += known as u64;
                 counters.overlaps += 1;
                 data = &data[known..];
@@ -765,7 +844,14 @@ impl<S: FlowState> Connection<S> {
                     && let Some(a) = self.active.as_deref_mut()
                 {
                     let rest = &data[data.len() - left..];
-                    a.waiting[i].insert(&mut cx.budget, end - left as u64, rest, 0, origin, cx.limits.overlap);
+                    a.waiting[i].insert(
+                        &mut cx.budget,
+                        end - left as u64,
+                        rest,
+                        0,
+                        origin,
+                        cx.limits.overlap,
+                    );
                 }
                 return;
             }
@@ -777,7 +863,14 @@ impl<S: FlowState> Connection<S> {
             looking.1.get_or_insert(cx.now);
         }
         let was_empty = a.waiting[i].is_empty();
-        let r = a.waiting[i].insert(&mut cx.budget, offset, data, lost, origin, cx.limits.overlap);
+        let r = a.waiting[i].insert(
+            &mut cx.budget,
+            offset,
+            data,
+            lost,
+            origin,
+            cx.limits.overlap,
+        );
         let counters = &mut cx.counters.tcp;
         counters.accepted_octets += r.new;
         counters.duplicate_octets += r.known;
@@ -795,7 +888,9 @@ impl<S: FlowState> Connection<S> {
         let half = &self.halves[d.index()];
         let counters = &mut cx.counters.tcp;
         let late = self.active.as_ref().is_some_and(|a| {
-            a.gaps[d.index()].iter().any(|&(from, to)| start < to && start + len > from)
+            a.gaps[d.index()]
+                .iter()
+                .any(|&(from, to)| start < to && start + len > from)
         });
         if late {
             counters.late += 1;
@@ -810,11 +905,25 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Hands a chunk to the sink; gives the number of octets that it did not take.
-    fn deliver<K: StreamSink<State = S>>(&mut self, cx: &mut Context, d: Direction, chunk: Chunk<'_>, sink: &mut K) -> usize {
+    fn deliver<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut K,
+    ) -> usize {
         let i = d.index();
         let sides = self.sides();
-        let Some(a) = self.active.as_deref_mut() else { return 0 };
-        let mut at = StreamContext { cx, flow: &a.flow, sides, direction: d, state: &mut a.state };
+        let Some(a) = self.active.as_deref_mut() else {
+            return 0;
+        };
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides,
+            direction: d,
+            state: &mut a.state,
+        };
         let taken = match sink.data(&mut at, chunk) {
             Taken::All => chunk.data.len(),
             Taken::Wait { taken, until } => {
@@ -838,7 +947,10 @@ impl<S: FlowState> Connection<S> {
     fn ready(&self, d: Direction) -> bool {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
         let Some(a) = &self.active else { return false };
-        let front = half.is(STARTED) && a.waiting[d.index()].front().is_some_and(|item| item.offset <= half.next);
+        let front = half.is(STARTED)
+            && a.waiting[d.index()]
+                .front()
+                .is_some_and(|item| item.offset <= half.next);
         front
             && a.blocked[d.index()].is_none_or(|until| {
                 other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
@@ -849,14 +961,19 @@ impl<S: FlowState> Connection<S> {
     /// the other one acknowledges.
     fn pump<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         loop {
-            let (f, r) = (self.ready(Direction::Forward), self.ready(Direction::Reverse));
+            let (f, r) = (
+                self.ready(Direction::Forward),
+                self.ready(Direction::Reverse),
+            );
             let d = match (f, r) {
                 (false, false) => return,
                 (true, false) => Direction::Forward,
                 (false, true) => Direction::Reverse,
                 (true, true) => {
                     let Some(a) = &self.active else { return };
-                    let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else { return };
+                    let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {
+                        return;
+                    };
                     let forward_needs = ff.origin.ack.is_some_and(|ack| ack > self.halves[1].next);
                     let reverse_needs = rf.origin.ack.is_some_and(|ack| ack > self.halves[0].next);
                     match (forward_needs, reverse_needs) {
@@ -868,9 +985,13 @@ impl<S: FlowState> Connection<S> {
                 }
             };
             let i = d.index();
-            let Some(a) = self.active.as_deref_mut() else { return };
+            let Some(a) = self.active.as_deref_mut() else {
+                return;
+            };
             a.blocked[i] = None;
-            let Some(item) = a.waiting[i].pop(&mut cx.budget) else { return };
+            let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
+                return;
+            };
             if item.lost() > 0 {
                 self.tell_gap(cx, d, item.lost(), GapCause::Snapped, sink);
                 continue;
@@ -907,7 +1028,9 @@ impl<S: FlowState> Connection<S> {
     ) {
         let i = d.index();
         let sides = self.sides();
-        let Some(a) = self.active.as_deref_mut() else { return };
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
         let c = &mut cx.counters.tcp;
         c.gaps += 1;
         c.lost_octets += len;
@@ -928,14 +1051,32 @@ impl<S: FlowState> Connection<S> {
             gaps.remove(0);
         }
         gaps.push((offset, offset + len));
-        let mut at = StreamContext { cx, flow: &a.flow, sides, direction: d, state: &mut a.state };
-        sink.gap(&mut at, Gap { offset, len: Some(len), cause });
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        sink.gap(
+            &mut at,
+            Gap {
+                offset,
+                len: Some(len),
+                cause,
+            },
+        );
         self.halves[i].next += len;
         self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
     }
 
     /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
-    pub(super) fn settle<K: StreamSink<State = S>>(&mut self, cx: &mut Context, key: &FlowKey, sink: &mut K) {
+    pub(super) fn settle<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        sink: &mut K,
+    ) {
         let _ = key;
         loop {
             self.start_due(cx);
@@ -955,18 +1096,27 @@ impl<S: FlowState> Connection<S> {
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
     fn start_due(&mut self, cx: &Context) {
-        let Some(a) = self.active.as_deref_mut() else { return };
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
         for i in 0..2 {
             let (count, since) = a.looking[i];
             let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
-            if !self.halves[i].is(STARTED) && since.is_some() && (count >= cx.limits.look_behind_segments || long) {
+            if !self.halves[i].is(STARTED)
+                && since.is_some()
+                && (count >= cx.limits.look_behind_segments || long)
+            {
                 Self::start(&mut self.halves[i], &a.waiting[i]);
             }
         }
     }
 
     fn start(half: &mut Half, waiting: &Waiting) {
-        let first = waiting.front().map_or(if half.is(FIN) { half.fin } else { half.next }, |item| item.offset);
+        let first = waiting
+            .front()
+            .map_or(if half.is(FIN) { half.fin } else { half.next }, |item| {
+                item.offset
+            });
         half.origin = first;
         half.next = first;
         half.high = half.high.max(first);
@@ -983,7 +1133,13 @@ impl<S: FlowState> Connection<S> {
         }
         let front = a.waiting[d.index()].front().map(|item| item.offset);
         // A demand can only be for what was acknowledged, up to the FIN.
-        let demand = a.blocked[d.flip().index()].map(|until| if half.is(FIN) { until.min(half.fin) } else { until });
+        let demand = a.blocked[d.flip().index()].map(|until| {
+            if half.is(FIN) {
+                until.min(half.fin)
+            } else {
+                until
+            }
+        });
         let end = match (front, demand) {
             (Some(f), Some(d)) => f.min(d),
             (f, d) => f.or(d)?,
@@ -1006,15 +1162,26 @@ impl<S: FlowState> Connection<S> {
             return Some((end, GapCause::Holes));
         }
         let a = self.active.as_deref()?;
-        let acked = a.marks[i].iter().find(|(upto, _)| *upto >= end).map(|(_, mark)| *mark);
+        let acked = a.marks[i]
+            .iter()
+            .find(|(upto, _)| *upto >= end)
+            .map(|(_, mark)| *mark);
         if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
             return Some((end, GapCause::Acked));
         }
         let over = [self.finished[i], self.reset];
-        if over.into_iter().flatten().any(|mark| self.window_passed(cx, mark)) {
+        if over
+            .into_iter()
+            .flatten()
+            .any(|mark| self.window_passed(cx, mark))
+        {
             return Some((end, GapCause::Closed));
         }
-        let patience = if half.is(ACKED) { PATIENCE.max(cx.limits.tcp_packet_timeout) } else { cx.limits.tcp_packet_timeout };
+        let patience = if half.is(ACKED) {
+            PATIENCE.max(cx.limits.tcp_packet_timeout)
+        } else {
+            cx.limits.tcp_packet_timeout
+        };
         if oldest.is_some_and(|t| cx.now.since(t) >= patience) {
             return Some((end, GapCause::Timeout));
         }
@@ -1023,7 +1190,9 @@ impl<S: FlowState> Connection<S> {
 
     /// A stream waits for the other one, with more octets than may wait.
     fn waits_too_much(&self, cx: &Context) -> bool {
-        self.active.as_ref().is_some_and(|a| a.waiting.iter().any(|w| w.size() > cx.limits.tcp_buffer))
+        self.active
+            .as_ref()
+            .is_some_and(|a| a.waiting.iter().any(|w| w.size() > cx.limits.tcp_buffer))
     }
 
     /// The reorder window has gone by since.
@@ -1055,7 +1224,12 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Tells the end of streams that have come to it, or of both with `close`.
-    fn end_streams<K: StreamSink<State = S>>(&mut self, cx: &mut Context, close: Option<Close>, sink: &mut K) {
+    fn end_streams<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        close: Option<Close>,
+        sink: &mut K,
+    ) {
         let reset = self.reset.is_some_and(|mark| self.window_passed(cx, mark));
         let close = close.or(reset.then_some(Close::Reset));
         for d in [Direction::Forward, Direction::Reverse] {
@@ -1065,11 +1239,23 @@ impl<S: FlowState> Connection<S> {
             if half.is(ENDED) || !(at_fin || close.is_some()) {
                 continue;
             }
-            let how = if at_fin { Close::Fin } else { close.unwrap_or(Close::Fin) };
+            let how = if at_fin {
+                Close::Fin
+            } else {
+                close.unwrap_or(Close::Fin)
+            };
             let sides = self.sides();
             self.halves[i].set(ENDED);
-            let Some(a) = self.active.as_deref_mut() else { continue };
-            let mut at = StreamContext { cx, flow: &a.flow, sides, direction: d, state: &mut a.state };
+            let Some(a) = self.active.as_deref_mut() else {
+                continue;
+            };
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: d,
+                state: &mut a.state,
+            };
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);
@@ -1079,12 +1265,18 @@ impl<S: FlowState> Connection<S> {
     /// Both streams have ended.
     pub(super) fn has_ended(&self) -> bool {
         !self.closed && self.halves[0].is(ENDED) && self.halves[1].is(ENDED)
-            || (self.active.is_none() && !self.closed && (self.reset.is_some() || self.halves.iter().all(|h| h.is(FIN))))
+            || (self.active.is_none()
+                && !self.closed
+                && (self.reset.is_some() || self.halves.iter().all(|h| h.is(FIN))))
     }
 
     /// How a connection ended by itself.
     pub(super) fn ending(&self) -> Close {
-        if self.reset.is_some() { Close::Reset } else { Close::Fin }
+        if self.reset.is_some() {
+            Close::Reset
+        } else {
+            Close::Fin
+        }
     }
 
     /// Gives up the first hole, or ends a wait, for want of room.
@@ -1100,8 +1292,15 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Makes the next waiting octets of either stream deliverable; false when nothing waits.
-    fn give_up_one<K: StreamSink<State = S>>(&mut self, cx: &mut Context, cause: GapCause, sink: &mut K) -> bool {
-        let Some(a) = self.active.as_deref_mut() else { return false };
+    fn give_up_one<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        cause: GapCause,
+        sink: &mut K,
+    ) -> bool {
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
         for i in 0..2 {
             if !self.halves[i].is(STARTED) && a.looking[i].1.is_some() {
                 Self::start(&mut self.halves[i], &a.waiting[i]);
@@ -1109,9 +1308,13 @@ impl<S: FlowState> Connection<S> {
             }
         }
         // The hole with the octets that were captured first behind it.
-        let holes = [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
+        let holes =
+            [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
         let frame = |d: Direction| {
-            let front = self.active.as_ref().and_then(|a| a.waiting[d.index()].front());
+            let front = self
+                .active
+                .as_ref()
+                .and_then(|a| a.waiting[d.index()].front());
             front.map_or(u64::MAX, |item| item.origin.frame)
         };
         let first = holes.into_iter().flatten().min_by_key(|(d, _)| frame(*d));
@@ -1120,7 +1323,9 @@ impl<S: FlowState> Connection<S> {
             return true;
         }
         // Nothing is missing, and still something waits: what it waits for will not come.
-        let Some(a) = self.active.as_deref_mut() else { return false };
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
         for i in 0..2 {
             if a.blocked[i].is_some() && !a.waiting[i].is_empty() {
                 self.halves[1 - i].set(ABSENT);
@@ -1132,9 +1337,20 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// The stream goes on at another number: a gap of unknown length.
-    pub(super) fn restart<K: StreamSink<State = S>>(&mut self, cx: &mut Context, d: Direction, seq: SeqNumber, sink: &mut K) {
+    pub(super) fn restart<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        seq: SeqNumber,
+        sink: &mut K,
+    ) {
         let i = d.index();
-        while self.active.as_ref().is_some_and(|a| !a.waiting[i].is_empty()) && self.give_up_one(cx, GapCause::Jump, sink) {
+        while self
+            .active
+            .as_ref()
+            .is_some_and(|a| !a.waiting[i].is_empty())
+            && self.give_up_one(cx, GapCause::Jump, sink)
+        {
             self.pump(cx, sink);
         }
         if let Some(a) = self.active.as_deref_mut() {
@@ -1152,14 +1368,33 @@ impl<S: FlowState> Connection<S> {
         cx.counters.tcp.gaps += 1;
         cx.counters.tcp.restarts += 1;
         if let Some(a) = self.active.as_deref_mut() {
-            let mut at = StreamContext { cx, flow: &a.flow, sides, direction: d, state: &mut a.state };
-            sink.gap(&mut at, Gap { offset: next, len: None, cause: GapCause::Jump });
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: d,
+                state: &mut a.state,
+            };
+            sink.gap(
+                &mut at,
+                Gap {
+                    offset: next,
+                    len: None,
+                    cause: GapCause::Jump,
+                },
+            );
         }
         self.halves[i].place(seq, next);
     }
 
     /// Flushes both streams and ends them.
-    pub(super) fn close<K: StreamSink<State = S>>(&mut self, cx: &mut Context, key: &FlowKey, close: Close, sink: &mut K) {
+    pub(super) fn close<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        close: Close,
+        sink: &mut K,
+    ) {
         let _ = key;
         let cause = match close {
             Close::Evicted => GapCause::Memory,
@@ -1181,8 +1416,13 @@ impl<S: FlowState> Connection<S> {
                     cx.counters.tcp.abandoned_octets += item.data().len() as u64;
                 }
             }
-            let mut at =
-                StreamContext { cx, flow: &a.flow, sides, direction: Direction::Forward, state: &mut a.state };
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: Direction::Forward,
+                state: &mut a.state,
+            };
             sink.closed(&mut at, close);
             cx.budget.give(size_of::<Active<S>>());
         }
@@ -1215,8 +1455,11 @@ impl<S: FlowState> Connection<S> {
                     if let Some(mark) = self.finished[i] {
                         by(mark.at.after(cx.limits.reorder_alone));
                     }
-                    let patience =
-                        if half.is(ACKED) { PATIENCE.max(cx.limits.tcp_packet_timeout) } else { cx.limits.tcp_packet_timeout };
+                    let patience = if half.is(ACKED) {
+                        PATIENCE.max(cx.limits.tcp_packet_timeout)
+                    } else {
+                        cx.limits.tcp_packet_timeout
+                    };
                     if let Some(t) = a.waiting[i].oldest() {
                         by(t.after(patience));
                     }

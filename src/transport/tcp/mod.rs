@@ -72,7 +72,10 @@ impl<S: FlowState> Default for Tcp<S> {
 impl<S: FlowState> Tcp<S> {
     /// No connections.
     pub fn new() -> Self {
-        Self { table: FlowTable::new(), queues: Queues::default() }
+        Self {
+            table: FlowTable::new(),
+            queues: Queues::default(),
+        }
     }
 
     /// Has to be called once when the state has been read back.
@@ -86,7 +89,12 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Takes the TCP segment of a datagram.
-    pub fn datagram<K: StreamSink<State = S>>(&mut self, cx: &mut Context, ip: &Datagram<'_>, sink: &mut K) {
+    pub fn datagram<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        ip: &Datagram<'_>,
+        sink: &mut K,
+    ) {
         match Segment::parse(ip) {
             Ok(segment) => self.segment(cx, &segment, ip.channel, sink),
             Err(why) => {
@@ -107,13 +115,19 @@ impl<S: FlowState> Tcp<S> {
         cx.counters.tcp.segments += 1;
         cx.counters.tcp.octets += segment.payload.len() as u64;
         count_flags(cx, segment);
-        let channel = if cx.limits.channels == crate::config::Channels::Separate { channel } else { Channel::default() };
+        let channel = if cx.limits.channels == crate::config::Channels::Separate {
+            channel
+        } else {
+            Channel::default()
+        };
         let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
         let Some(place) = self.table.find(&key) else {
             self.open(cx, key, low, segment, false, sink);
             return;
         };
-        let Some(connection) = self.table.get_mut(place) else { return };
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
         let direction = connection.direction(low);
         match connection.judge(cx, direction, segment) {
             Verdict::Fits => self.pass(cx, place, direction, segment, sink),
@@ -130,7 +144,9 @@ impl<S: FlowState> Tcp<S> {
             }
             Verdict::Restart => {
                 let held = connection.take_held(&mut cx.budget);
-                let first = held.iter().find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
+                let first = held
+                    .iter()
+                    .find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
                 let seq = first.map_or(segment.data_seq(), |h| h.segment().data_seq());
                 connection.restart(cx, direction, seq, sink);
                 self.pass_held(cx, place, &held, sink);
@@ -145,7 +161,14 @@ impl<S: FlowState> Tcp<S> {
                 let packet = cx.packet;
                 for (i, held) in all.iter().enumerate() {
                     cx.packet = held.packet();
-                    place = self.open(cx, key, low_of(&key, &held.segment()), &held.segment(), true, sink);
+                    place = self.open(
+                        cx,
+                        key,
+                        low_of(&key, &held.segment()),
+                        &held.segment(),
+                        true,
+                        sink,
+                    );
                     cx.packet = packet;
                     if let Some(place) = place {
                         self.pass_held(cx, place, held_after(&all, i), sink);
@@ -168,11 +191,19 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Hands segments that were held to the connection that they belong to.
-    fn pass_held<K: StreamSink<State = S>>(&mut self, cx: &mut Context, place: Place, held: &[Held], sink: &mut K) {
+    fn pass_held<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        held: &[Held],
+        sink: &mut K,
+    ) {
         let packet = cx.packet;
         for held in held {
             let segment = held.segment();
-            let Some((key, connection)) = self.table.entry_mut(place) else { break };
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                break;
+            };
             let direction = connection.direction(low_of(key, &segment));
             cx.packet = held.packet();
             self.pass(cx, place, direction, &segment, sink);
@@ -181,7 +212,13 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Segments that nothing has confirmed are a connection of their own, which began in the middle and ends here.
-    fn stand_alone<K: StreamSink<State = S>>(&mut self, cx: &mut Context, key: &FlowKey, held: &[Held], sink: &mut K) {
+    fn stand_alone<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        held: &[Held],
+        sink: &mut K,
+    ) {
         let packet = cx.packet;
         let mut alone: Option<Connection<S>> = None;
         for held in held {
@@ -234,7 +271,9 @@ impl<S: FlowState> Tcp<S> {
         cx.counters.tcp.reused_ports += u64::from(reused);
         cx.counters.tcp.midstream += u64::from(!segment.has(flags::SYN));
         let connection = Connection::new(number, low, reused, cx.now);
-        let place = self.table.insert(key, connection, HALF_OPEN, &mut cx.budget)?;
+        let place = self
+            .table
+            .insert(key, connection, HALF_OPEN, &mut cx.budget)?;
         self.pass(cx, place, Direction::Forward, segment, sink);
         Some(place)
     }
@@ -248,7 +287,9 @@ impl<S: FlowState> Tcp<S> {
         segment: &Segment<'_>,
         sink: &mut K,
     ) {
-        let Some((key, connection)) = self.table.entry_mut(place) else { return };
+        let Some((key, connection)) = self.table.entry_mut(place) else {
+            return;
+        };
         let waited = connection.waiting();
         connection.take(cx, key, direction, segment, sink);
         self.after(cx, place, waited, sink);
@@ -258,13 +299,25 @@ impl<S: FlowState> Tcp<S> {
     fn tidy(&mut self) {
         let table = &self.table;
         let mut seen = std::collections::HashSet::new();
-        self.queues.waiters.retain(|&place| table.get(place).is_some_and(|c| c.waiting() > 0) && seen.insert(place.slot));
-        self.queues.deadlines.retain(|Reverse((at, place))| table.get(*place).is_some_and(|c| c.is_armed_for(*at)));
+        self.queues.waiters.retain(|&place| {
+            table.get(place).is_some_and(|c| c.waiting() > 0) && seen.insert(place.slot)
+        });
+        self.queues
+            .deadlines
+            .retain(|Reverse((at, place))| table.get(*place).is_some_and(|c| c.is_armed_for(*at)));
     }
 
     /// Looks after a connection that something has happened to.
-    fn after<K: StreamSink<State = S>>(&mut self, cx: &mut Context, place: Place, waited: usize, sink: &mut K) {
-        let Some(connection) = self.table.get_mut(place) else { return };
+    fn after<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        waited: usize,
+        sink: &mut K,
+    ) {
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
         let waits = connection.waiting();
         if waits > waited {
             self.queues.waiting += waits - waited;
@@ -279,12 +332,17 @@ impl<S: FlowState> Tcp<S> {
             self.close(cx, place, close, sink);
             return;
         }
-        let list = if connection.half_open() { HALF_OPEN } else { OPEN };
+        let list = if connection.half_open() {
+            HALF_OPEN
+        } else {
+            OPEN
+        };
         if let Some(at) = connection.wake(cx) {
             self.queues.arm(place, connection, at);
         }
         self.table.touch(place, list);
-        if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024 {
+        if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
+        {
             self.tidy();
         }
         while self.queues.waiting > cx.limits.active_packets && self.relieve_waiting(cx, sink) {}
@@ -297,7 +355,9 @@ impl<S: FlowState> Tcp<S> {
                 break;
             }
             self.queues.deadlines.pop();
-            let Some((key, connection)) = self.table.entry_mut(place) else { continue };
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                continue;
+            };
             if !connection.disarm(at) {
                 continue;
             }
@@ -306,13 +366,21 @@ impl<S: FlowState> Tcp<S> {
                 let (key, held) = (*key, connection.take_held(&mut cx.budget));
                 self.stand_alone(cx, &key, &held, sink);
             }
-            let Some((key, connection)) = self.table.entry_mut(place) else { continue };
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                continue;
+            };
             connection.settle(cx, key, sink);
             self.after_wake(cx, place, waited, sink);
         }
-        for (list, limit) in [(HALF_OPEN, cx.limits.session_timeout), (OPEN, cx.limits.session_timeout), (CLOSED, LINGER)] {
+        for (list, limit) in [
+            (HALF_OPEN, cx.limits.session_timeout),
+            (OPEN, cx.limits.session_timeout),
+            (CLOSED, LINGER),
+        ] {
             while let Some(place) = self.table.oldest(list) {
-                let Some(connection) = self.table.get_mut(place) else { break };
+                let Some(connection) = self.table.get_mut(place) else {
+                    break;
+                };
                 if cx.now.since(connection.last_used()) < limit {
                     break;
                 }
@@ -325,8 +393,16 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// As [`Tcp::after`], where no packet was the reason: the order of use stays.
-    fn after_wake<K: StreamSink<State = S>>(&mut self, cx: &mut Context, place: Place, waited: usize, sink: &mut K) {
-        let Some(connection) = self.table.get_mut(place) else { return };
+    fn after_wake<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        waited: usize,
+        sink: &mut K,
+    ) {
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
         let waits = connection.waiting();
         self.queues.waiting = (self.queues.waiting + waits).saturating_sub(waited);
         if connection.has_ended() {
@@ -338,8 +414,16 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Flushes and ends a connection; its key stays known.
-    fn close<K: StreamSink<State = S>>(&mut self, cx: &mut Context, place: Place, close: Close, sink: &mut K) {
-        let Some((key, connection)) = self.table.entry_mut(place) else { return };
+    fn close<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        close: Close,
+        sink: &mut K,
+    ) {
+        let Some((key, connection)) = self.table.entry_mut(place) else {
+            return;
+        };
         if connection.is_closed() {
             return;
         }
@@ -375,7 +459,11 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Gives up the first hole of the connection in which something has waited longest.
-    fn relieve_waiting<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+    fn relieve_waiting<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
         while let Some(&place) = self.queues.waiters.front() {
             let Some((key, connection)) = self.table.entry_mut(place) else {
                 self.queues.waiters.pop_front();
@@ -395,7 +483,11 @@ impl<S: FlowState> Tcp<S> {
 
     /// Frees memory when the budget is overdrawn, by connections that nobody misses: ended and half-open ones. False where
     /// there is none.
-    pub fn relieve_idle<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+    pub fn relieve_idle<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
         let some = self.table.oldest(CLOSED).is_some() || self.table.oldest(HALF_OPEN).is_some();
         some && self.evict(cx, sink)
     }
@@ -445,5 +537,7 @@ fn count_flags(cx: &mut Context, segment: &Segment<'_>) {
     c.fin += is_set(flags::FIN);
     c.rst += is_set(flags::RST);
     let control = flags::SYN | flags::FIN | flags::RST;
-    c.pure_acks += u64::from(segment.payload_len == 0 && segment.flags & control == 0 && segment.ack.is_some());
+    c.pure_acks += u64::from(
+        segment.payload_len == 0 && segment.flags & control == 0 && segment.ack.is_some(),
+    );
 }

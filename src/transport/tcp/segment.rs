@@ -53,7 +53,11 @@ impl<'a> Segment<'a> {
     pub fn parse(ip: &Datagram<'a>) -> Result<Self, Discard> {
         let octets = ip.payload;
         let Some((h, _)) = octets.split_first_chunk::<20>() else {
-            return Err(if ip.payload_len < 20 { Discard::TcpBadHeader } else { Discard::TcpTruncated });
+            return Err(if ip.payload_len < 20 {
+                Discard::TcpBadHeader
+            } else {
+                Discard::TcpTruncated
+            });
         };
         let header = usize::from(h[12] >> 4) * 4;
         if header < 20 || header > ip.payload_len {
@@ -70,7 +74,11 @@ impl<'a> Segment<'a> {
             ack: (flags & flags::ACK != 0).then_some(ack),
             flags,
             window: u16::from_be_bytes([h[14], h[15]]),
-            window_scale: if flags & flags::SYN == 0 { None } else { window_scale(octets.get(20..header)) },
+            window_scale: if flags & flags::SYN == 0 {
+                None
+            } else {
+                window_scale(octets.get(20..header))
+            },
             payload,
             payload_len: u32::try_from(ip.payload_len - header).unwrap_or(u32::MAX),
         })
@@ -121,18 +129,38 @@ mod tests {
 
     #[test]
     fn lengths_are_held_against_what_is_there() {
-        let mut h = vec![0x12, 0x34, 0, 80, 0, 0, 0, 5, 0, 0, 0, 9, 0x60, 0x12, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+        let mut h = vec![
+            0x12, 0x34, 0, 80, 0, 0, 0, 5, 0, 0, 0, 9, 0x60, 0x12, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4,
+        ];
         h.extend_from_slice(b"abc");
         let s = Segment::parse(&datagram(&h, h.len())).unwrap();
-        assert_eq!((s.src.1, s.dst.1, s.seq, s.ack), (0x1234, 80, SeqNumber(5), Some(SeqNumber(9))));
-        assert_eq!((s.payload, s.payload_len, s.data_seq()), (&b"abc"[..], 3, SeqNumber(6)));
+        assert_eq!(
+            (s.src.1, s.dst.1, s.seq, s.ack),
+            (0x1234, 80, SeqNumber(5), Some(SeqNumber(9)))
+        );
+        assert_eq!(
+            (s.payload, s.payload_len, s.data_seq()),
+            (&b"abc"[..], 3, SeqNumber(6))
+        );
         let cut = Segment::parse(&datagram(&h[..22], h.len())).unwrap();
         assert_eq!((cut.payload, cut.payload_len), (&b""[..], 3));
-        assert_eq!(Segment::parse(&datagram(&h[..19], h.len())).unwrap_err(), Discard::TcpTruncated);
-        assert_eq!(Segment::parse(&datagram(&h[..19], 19)).unwrap_err(), Discard::TcpBadHeader);
+        assert_eq!(
+            Segment::parse(&datagram(&h[..19], h.len())).unwrap_err(),
+            Discard::TcpTruncated
+        );
+        assert_eq!(
+            Segment::parse(&datagram(&h[..19], 19)).unwrap_err(),
+            Discard::TcpBadHeader
+        );
         h[12] = 0x40;
-        assert_eq!(Segment::parse(&datagram(&h, h.len())).unwrap_err(), Discard::TcpBadHeader);
+        assert_eq!(
+            Segment::parse(&datagram(&h, h.len())).unwrap_err(),
+            Discard::TcpBadHeader
+        );
         h[12] = 0xf0;
-        assert_eq!(Segment::parse(&datagram(&h, h.len())).unwrap_err(), Discard::TcpBadHeader);
+        assert_eq!(
+            Segment::parse(&datagram(&h, h.len())).unwrap_err(),
+            Discard::TcpBadHeader
+        );
     }
 }

@@ -49,7 +49,11 @@ impl Item {
     }
 
     fn len(&self) -> u64 {
-        if self.lost > 0 { self.lost } else { self.data().len() as u64 }
+        if self.lost > 0 {
+            self.lost
+        } else {
+            self.data().len() as u64
+        }
     }
 
     fn end(&self) -> u64 {
@@ -135,7 +139,9 @@ impl Waiting {
         let mut at = self.items.partition_point(|i| i.end() <= offset);
         let mut pos = offset;
         while pos < end {
-            let rest = &data[usize::try_from(pos - offset).unwrap_or(usize::MAX).min(data.len())..];
+            let rest = &data[usize::try_from(pos - offset)
+                .unwrap_or(usize::MAX)
+                .min(data.len())..];
             match self.items.get_mut(at) {
                 Some(item) if item.offset <= pos => {
                     let stop = end.min(item.end());
@@ -143,7 +149,8 @@ impl Waiting {
                     if item.lost == 0 {
                         let from = item.used + usize::try_from(pos - item.offset).unwrap_or(0);
                         let n = usize::try_from(stop - pos).unwrap_or(0);
-                        if let (Some(old), Some(new)) = (item.octets.get_mut(from..from + n), rest.get(..n))
+                        if let (Some(old), Some(new)) =
+                            (item.octets.get_mut(from..from + n), rest.get(..n))
                             && old != new
                         {
                             result.conflict = true;
@@ -160,7 +167,17 @@ impl Waiting {
                     let n = usize::try_from(stop - pos).unwrap_or(0);
                     let octets = rest.get(..n).unwrap_or_default().to_vec();
                     result.new += stop - pos;
-                    self.put(at, Item { offset: pos, octets, used: 0, lost: 0, origin, ends_segment: stop == end });
+                    self.put(
+                        at,
+                        Item {
+                            offset: pos,
+                            octets,
+                            used: 0,
+                            lost: 0,
+                            origin,
+                            ends_segment: stop == end,
+                        },
+                    );
                     pos = stop;
                     at += 1;
                 }
@@ -183,8 +200,14 @@ impl Waiting {
                 Some(item) if item.offset <= pos => pos = item.end(),
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
-                    let item =
-                        Item { offset: pos, octets: Vec::new(), used: 0, lost: stop - pos, origin, ends_segment: true };
+                    let item = Item {
+                        offset: pos,
+                        octets: Vec::new(),
+                        used: 0,
+                        lost: stop - pos,
+                        origin,
+                        ends_segment: true,
+                    };
                     self.put(at, item);
                     pos = stop;
                 }
@@ -194,7 +217,11 @@ impl Waiting {
     }
 
     fn put(&mut self, at: usize, item: Item) {
-        let joins_left = at > 0 && self.items.get(at - 1).is_some_and(|i| i.end() == item.offset);
+        let joins_left = at > 0
+            && self
+                .items
+                .get(at - 1)
+                .is_some_and(|i| i.end() == item.offset);
         let joins_right = self.items.get(at).is_some_and(|i| i.offset == item.end());
         match (joins_left, joins_right) {
             (true, true) => self.runs -= 1,
@@ -212,7 +239,11 @@ impl Waiting {
     /// Takes the first item out.
     pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<Item> {
         let item = self.items.pop_front()?;
-        if self.items.front().is_none_or(|next| next.offset != item.end()) {
+        if self
+            .items
+            .front()
+            .is_none_or(|next| next.offset != item.end())
+        {
             self.runs -= 1;
         }
         self.size -= item.size();
@@ -237,8 +268,14 @@ impl Waiting {
     pub(super) fn truncate(&mut self, budget: &mut Budget, offset: u64) -> u64 {
         let mut dropped = 0;
         while self.items.back().is_some_and(|last| last.end() > offset) {
-            let Some(mut last) = self.items.pop_back() else { break };
-            if self.items.back().is_none_or(|prev| prev.end() != last.offset) {
+            let Some(mut last) = self.items.pop_back() else {
+                break;
+            };
+            if self
+                .items
+                .back()
+                .is_none_or(|prev| prev.end() != last.offset)
+            {
                 self.runs -= 1;
             }
             self.size -= last.size();
@@ -278,7 +315,13 @@ impl Waiting {
         }
         assert_eq!(runs, self.runs);
         assert_eq!(self.size, self.items.iter().map(Item::size).sum::<usize>());
-        assert_eq!(self.octets, self.items.iter().map(|i| i.data().len() as u64).sum::<u64>());
+        assert_eq!(
+            self.octets,
+            self.items
+                .iter()
+                .map(|i| i.data().len() as u64)
+                .sum::<u64>()
+        );
     }
 }
 
@@ -296,7 +339,10 @@ mod tests {
     };
 
     fn contents(w: &Waiting) -> Vec<(u64, String)> {
-        w.items.iter().map(|i| (i.offset, String::from_utf8_lossy(i.data()).into_owned())).collect()
+        w.items
+            .iter()
+            .map(|i| (i.offset, String::from_utf8_lossy(i.data()).into_owned()))
+            .collect()
     }
 
     #[test]
@@ -306,8 +352,18 @@ mod tests {
             let mut w = Waiting::default();
             w.insert(&mut budget, 10, b"aaaa", 0, ORIGIN, rule);
             let r = w.insert(&mut budget, 12, b"bbbb", 0, ORIGIN, rule);
-            assert_eq!(r, Inserted { new: 2, known: 2, conflict: true });
-            assert_eq!(contents(&w), [(10, expected.to_string()), (14, "bb".to_string())]);
+            assert_eq!(
+                r,
+                Inserted {
+                    new: 2,
+                    known: 2,
+                    conflict: true
+                }
+            );
+            assert_eq!(
+                contents(&w),
+                [(10, expected.to_string()), (14, "bb".to_string())]
+            );
             w.invariants();
         }
     }
@@ -320,7 +376,13 @@ mod tests {
         w.insert(&mut budget, 13, b"xyz", 0, ORIGIN, Overlap::First);
         w.invariants();
         assert_eq!(w.runs(), 1);
-        assert_eq!(w.items.iter().map(|i| (i.offset, i.lost)).collect::<Vec<_>>(), [(10, 0), (12, 3), (15, 0)]);
+        assert_eq!(
+            w.items
+                .iter()
+                .map(|i| (i.offset, i.lost))
+                .collect::<Vec<_>>(),
+            [(10, 0), (12, 3), (15, 0)]
+        );
     }
 
     proptest! {
