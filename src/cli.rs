@@ -1,11 +1,13 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
-use crate::config::{Checksums, Color, Config, OutputSpec, Overlap, PrintTo, StatsFormat};
+use crate::config::{Checksums, Color, Config, DumpTo, OutputSpec, Overlap, PrintTo, StatsFormat};
 use crate::sink::packets::{Encap, Form};
 use crate::sink::print::Style;
+use crate::sink::raw::Template;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const ABOUT: &str =
@@ -54,6 +56,21 @@ pub struct Args {
     /// `full` adds header fields and the first 100 octets of the body.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     print: Option<Style>,
+
+    /// Write a file for each stream, with its octets, into this folder
+    ///
+    /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
+    /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    dump: Option<PathBuf>,
+
+    /// Names of the stream files
+    ///
+    /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
+    /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
+    /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
+    #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    dump_name: Template,
 
     /// Flush the output after each packet
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
@@ -287,7 +304,12 @@ pub fn parse(
     if let Some(style) = args.print {
         config.print = Some(print(style));
     }
-    if !args.no_output && config.outputs.is_empty() && config.print.is_none() {
+    config.dump = args.dump.map(|dir| DumpTo {
+        dir,
+        template: args.dump_name,
+    });
+    let no_output = args.no_output || config.dump.is_some();
+    if !no_output && config.outputs.is_empty() && config.print.is_none() {
         if stdout_is_terminal {
             config.print = Some(print(Style::Brief));
         } else {

@@ -2,7 +2,9 @@
 
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
+use crate::sink::raw::Template;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a layer does about its checksums (SPEC 6).
@@ -178,6 +180,15 @@ pub struct PrintTo {
     pub packet_buffered: bool,
 }
 
+/// `--dump`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DumpTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// How files are named.
+    pub template: Template,
+}
+
 /// What a run does, made once from the flags.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -187,6 +198,8 @@ pub struct Config {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// Stream files.
+    pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `-v`, how often.

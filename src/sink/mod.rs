@@ -7,6 +7,7 @@ pub mod output;
 pub mod packets;
 mod pcap;
 pub mod print;
+pub mod raw;
 mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -21,14 +22,17 @@ pub use output::{Error, Writer};
 use packets::{Connection, Packets};
 pub use packets::{Encap, Form};
 use print::{Lines, Print};
+use raw::{Dump, Streams};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// What the outputs keep with a connection: nothing before its first message begins.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     packets: Option<Box<Connection>>,
     lines: Option<Box<Lines>>,
+    streams: Option<Box<Streams>>,
 }
 
 /// All outputs that were opened.
@@ -36,6 +40,7 @@ pub struct State {
 pub struct Outputs {
     packets: Option<Packets>,
     print: Option<Print>,
+    dump: Option<Dump>,
 }
 
 impl Outputs {
@@ -59,7 +64,20 @@ impl Outputs {
             let to = output::open("-")?;
             outputs.print(output::shown("-"), to, p.style, p.color, p.packet_buffered);
         }
+        if let Some(d) = &config.dump {
+            outputs.dump = Some(Dump::new(&d.dir, d.template.clone())?);
+        }
         Ok(outputs)
+    }
+
+    /// Adds the output of stream files.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn dump(&mut self, dir: &Path, template: raw::Template) -> Result<(), Error> {
+        self.dump = Some(Dump::new(dir, template)?);
+        Ok(())
     }
 
     /// Adds an output of packets that is called `name` in errors.
@@ -102,6 +120,22 @@ impl Outputs {
             && p.flush()?.is_break()
         {
             flow = ControlFlow::Break(());
+        }
+        if let Some(d) = &mut self.dump {
+            d.flush()?;
+        }
+        Ok(flow)
+    }
+
+    /// Writes all that is left, at the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outputs::flush`].
+    pub fn finish(&mut self) -> Result<ControlFlow<()>, Error> {
+        let flow = self.flush()?;
+        if let Some(d) = &mut self.dump {
+            d.finish()?;
         }
         Ok(flow)
     }
@@ -172,20 +206,42 @@ impl MessageSink for Outputs {
         if let Some(p) = &mut self.print {
             p.datagram(at, payload, payload_len);
         }
+        if let Some(d) = &mut self.dump {
+            d.datagram(at, payload);
+        }
         self.count(at.cx);
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
-        let _ = (at, chunk);
+        if let Some(d) = &mut self.dump {
+            if at.state.streams.is_none() {
+                at.cx.budget.take(size_of::<Streams>());
+            }
+            d.data(
+                &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
+                chunk,
+            );
+        }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
-        let _ = (at, gap);
+        if let Some(d) = &mut self.dump {
+            if at.state.streams.is_none() {
+                at.cx.budget.take(size_of::<Streams>());
+            }
+            d.gap(
+                &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
+                gap,
+            );
+        }
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
         if let Some(p) = &mut self.packets {
             p.stream_end(&mut at.with(|s| &mut s.packets), close);
+        }
+        if let Some(d) = &mut self.dump {
+            d.end(at.flow, at.direction);
         }
     }
 
@@ -193,6 +249,9 @@ impl MessageSink for Outputs {
         let _ = close;
         if let Some(p) = &mut self.packets {
             p.closed(&mut at.with(|s| &mut s.packets));
+        }
+        if at.state.streams.take().is_some() {
+            at.cx.budget.give(size_of::<Streams>());
         }
         if let Some(lines) = at.state.lines.take() {
             at.cx.budget.give(size_of::<Lines>());
