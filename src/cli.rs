@@ -548,3 +548,144 @@ choice!(Color {
     Always = "always": "always",
     Never = "never": "never",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str], terminal: bool) -> Result<Config, String> {
+        let args = std::iter::once("inet-asm").chain(args.iter().copied());
+        match parse(args.map(Into::into), terminal) {
+            Ok(Request::Run(config)) => Ok(*config),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+        let mut page = Vec::new();
+        man(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        let help = command().render_long_help().to_string();
+        let short = command().render_help().to_string();
+        for arg in command().get_arguments() {
+            if let Some(long) = arg.get_long() {
+                assert!(help.contains(&format!("--{long}")), "{long}");
+                let escaped = long.replace('-', "\\-");
+                assert!(page.contains(&format!("\\-\\-{escaped}")), "{long}");
+            }
+        }
+        assert!(short.lines().count() <= 40, "{short}");
+    }
+
+    #[test]
+    fn without_an_output_stdout_is_one() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            (c.inputs, c.outputs.len(), c.print),
+            (vec!["-".to_owned()], 1, None)
+        );
+        let c = config(&["a"], true).unwrap();
+        assert!(c.outputs.is_empty() && c.print.is_some_and(|p| p.color));
+        let c = config(&["-w", "-"], true).unwrap();
+        assert!(c.outputs.len() == 1 && c.print.is_none());
+        let c = config(&["-n"], false).unwrap();
+        assert!(c.outputs.is_empty() && c.print.is_none());
+        let c = config(&["--dump", "d"], false).unwrap();
+        assert!(c.outputs.is_empty() && c.dump.is_some());
+        let c = config(&["-p=full", "-w", "x.pcap"], false).unwrap();
+        assert!(
+            c.outputs.len() == 1 && c.print.is_some_and(|p| p.style == Style::Full && !p.color)
+        );
+        assert!(
+            config(&["-p", "-w", "-"], false)
+                .unwrap_err()
+                .contains("stdout")
+        );
+    }
+
+    #[test]
+    fn inputs_stay_in_order() {
+        let c = config(&["a", "-r", "b", "c", "--read=d"], false).unwrap();
+        assert_eq!(c.inputs, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_limits() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            format!("{:?}", c.limits),
+            format!("{:?}", crate::config::Limits::default())
+        );
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let c = config(
+            &[
+                "--tcp-buffer=64K",
+                "--memory-limit",
+                "1GiB",
+                "--session-timeout=2m",
+                "--reorder-window=8,5ms,1.5s",
+                "--look-behind=off",
+                "--checksums=verify,tcp=auto",
+                "--max-gap=1M",
+                "--overlap=last",
+            ],
+            false,
+        )
+        .unwrap()
+        .limits;
+        assert_eq!(
+            (c.tcp_buffer, c.memory, c.max_gap),
+            (65_536, 1 << 30, 1 << 20)
+        );
+        assert_eq!(c.session_timeout, Duration::from_secs(120));
+        assert_eq!(
+            (c.reorder_packets, c.reorder_alone),
+            (8, Duration::from_millis(1500))
+        );
+        assert_eq!((c.look_behind_segments, c.overlap), (0, Overlap::Last));
+        assert_eq!(
+            (c.ip_checksums, c.tcp_checksums),
+            (Checksums::Verify, Checksums::Auto)
+        );
+        for (arg, names) in [
+            ("--tcp-buffer=64X", "64K or 4MiB"),
+            ("--tcp-buffer=99999999999999999G", "too large"),
+            ("--session-timeout=10", "ms, s, m or h"),
+            ("--session-timeout=-1s", "ms, s, m or h"),
+            ("--session-timeout=99999999999999h", "too long"),
+            ("--max-gap=2G", "1G at most"),
+            ("--look-behind=5", "16,200ms"),
+            ("--reorder-window=5", "32,20ms,1s"),
+            ("--checksums=ip=maybe", "verify"),
+            ("--checksums=arp=auto", "ip, tcp, udp, sctp"),
+            ("--encap=token-ring", "ethernet"),
+        ] {
+            let error = config(&[arg], false).unwrap_err();
+            let option = arg.split('=').next().unwrap();
+            assert!(error.contains(option) && error.contains(names), "{error}");
+        }
+        let e = config(&["--dump=x", "--dump-name=../%c"], false).unwrap_err();
+        assert!(e.contains("--dump-name") && e.contains("folder"), "{e}");
+    }
+
+    #[test]
+    fn an_output_that_is_an_input_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        std::fs::write(&path, "precious").unwrap();
+        std::os::unix::fs::symlink(&path, dir.path().join("link")).unwrap();
+        let link = dir.path().join("link").display().to_string();
+        let c = config(&["-w", &link, &path.display().to_string()], false).unwrap();
+        let Err(e) = crate::sink::Outputs::open(&c) else {
+            panic!("opened")
+        };
+        assert!(e.to_string().contains("also an input"), "{e}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+}

@@ -56,6 +56,10 @@ impl Outputs {
     /// The first output that cannot be opened.
     pub fn open(config: &Config) -> Result<Self, Error> {
         let mut outputs = Self::new();
+        let names = config.outputs.iter().map(|o| o.name.as_str());
+        for name in names.chain(config.print.map(|_| "-")) {
+            output::refuse_input(name, &config.inputs)?;
+        }
         for spec in &config.outputs {
             let to = output::open(&spec.name)?;
             outputs.packets(output::shown(&spec.name), to, spec.form);

@@ -706,7 +706,7 @@ mod tests {
             }
             end(&mut rig);
         }
-        rig.outputs.finish().unwrap();
+        assert!(rig.outputs.finish().unwrap().is_continue());
         let names: Vec<_> = files(dir.path())
             .into_iter()
             .map(|(n, d)| format!("{n} {}", d.escape_ascii()))
@@ -786,9 +786,9 @@ mod tests {
                 );
                 std::mem::swap(&mut rig.state, state);
             }
-            rig.outputs.flush().unwrap();
+            assert!(rig.outputs.flush().unwrap().is_continue());
         }
-        rig.outputs.finish().unwrap();
+        assert!(rig.outputs.finish().unwrap().is_continue());
         let all = files(dir.path());
         assert_eq!(all.len(), 100);
         for (name, octets) in all {

@@ -817,7 +817,7 @@ fn packets_look_like_the_input() {
         outputs.packets("test", Box::new(written.clone()), form);
         outputs.begin(link_type, nanoseconds);
         // The header is on its way before any packet, and only once.
-        outputs.flush().unwrap();
+        assert!(outputs.flush().unwrap().is_continue());
         assert_eq!(written.0.lock().unwrap().len(), 24);
         outputs.begin(LinkType::NULL, !nanoseconds);
         let mut rig = Rig::with(outputs, written);
