@@ -1,6 +1,7 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
 use crate::config::{Checksums, Color, Config, DumpTo, OutputSpec, Overlap, PrintTo, StatsFormat};
+use crate::sink::choice::Rule;
 use crate::sink::packets::{Encap, Form};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
@@ -61,6 +62,7 @@ pub struct Args {
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
     /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
+    /// `-` writes the streams that --connection chooses to stdout.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     dump: Option<PathBuf>,
 
@@ -75,6 +77,13 @@ pub struct Args {
     /// Flush the output after each packet
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
     packet_buffered: bool,
+
+    /// Connections to write, for all outputs
+    ///
+    /// A list, parted by commas: numbers as --print shows them, `all`, an address, `address:port`, or `A:p-B:p`, with
+    /// which `--dump -` writes the stream from A to B.
+    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Choice", hide_short_help = true)]
+    connection: Option<Rule>,
 
     /// Link layer of the packets written
     #[arg(
@@ -307,7 +316,9 @@ pub fn parse(
     config.dump = args.dump.map(|dir| DumpTo {
         dir,
         template: args.dump_name,
+        packet_buffered: args.packet_buffered,
     });
+    config.connection = args.connection;
     let no_output = args.no_output || config.dump.is_some();
     if !no_output && config.outputs.is_empty() && config.print.is_none() {
         if stdout_is_terminal {
@@ -319,12 +330,23 @@ pub fn parse(
             });
         }
     }
+    let raw = config
+        .dump
+        .as_ref()
+        .is_some_and(|d| d.dir.as_os_str() == "-");
     let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
-        + usize::from(config.print.is_some());
+        + usize::from(config.print.is_some())
+        + usize::from(raw);
+    if raw && config.connection.is_none() {
+        return Err(command().error(
+            clap::error::ErrorKind::MissingRequiredArgument,
+            "--dump - writes the streams that --connection chooses: name one, as --connection 0",
+        ));
+    }
     if stdout_users > 1 {
         return Err(command().error(
             clap::error::ErrorKind::ArgumentConflict,
-            "--print and --write - both write to stdout: write the packets to a file",
+            "--print, --write - and --dump - all write to stdout: choose one, or write to a file",
         ));
     }
     let l = &mut config.limits;

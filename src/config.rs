@@ -1,5 +1,6 @@
 //! Checked limits, time-outs and choices.
 
+use crate::sink::choice::Rule;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
@@ -187,6 +188,8 @@ pub struct DumpTo {
     pub dir: PathBuf,
     /// How files are named.
     pub template: Template,
+    /// `-U`, where the folder is `-`: stdout.
+    pub packet_buffered: bool,
 }
 
 /// What a run does, made once from the flags.
@@ -198,6 +201,8 @@ pub struct Config {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// Connections that are written; all where there is none.
+    pub connection: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.

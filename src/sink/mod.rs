@@ -3,6 +3,7 @@
 //! [`Outputs`] is all of them together; it is the [`MessageSink`] at the end of the pipeline. Adding an output is one file
 //! and one part of [`Outputs`] and [`State`].
 
+pub mod choice;
 pub mod output;
 pub mod packets;
 mod pcap;
@@ -17,7 +18,10 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::flow::Flow;
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use choice::Rule;
+use output::Sink;
 pub use output::{Error, Writer};
 use packets::{Connection, Packets};
 pub use packets::{Encap, Form};
@@ -41,6 +45,10 @@ pub struct Outputs {
     packets: Option<Packets>,
     print: Option<Print>,
     dump: Option<Dump>,
+    /// `--dump -`: the chosen streams, as they come.
+    raw: Option<Sink>,
+    /// `--connection`: what is chosen, for all outputs.
+    choice: Option<Rule>,
 }
 
 impl Outputs {
@@ -56,8 +64,12 @@ impl Outputs {
     /// The first output that cannot be opened.
     pub fn open(config: &Config) -> Result<Self, Error> {
         let mut outputs = Self::new();
+        let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
         let names = config.outputs.iter().map(|o| o.name.as_str());
-        for name in names.chain(config.print.map(|_| "-")) {
+        for name in names
+            .chain(config.print.map(|_| "-"))
+            .chain(raw.map(|_| "-"))
+        {
             output::refuse_input(name, &config.inputs)?;
         }
         for spec in &config.outputs {
@@ -68,9 +80,15 @@ impl Outputs {
             let to = output::open("-")?;
             outputs.print(output::shown("-"), to, p.style, p.color, p.packet_buffered);
         }
-        if let Some(d) = &config.dump {
-            outputs.dump = Some(Dump::new(&d.dir, d.template.clone())?);
+        match &config.dump {
+            Some(d) if d.dir.as_os_str() == "-" => {
+                let to = output::open("-")?;
+                outputs.raw = Some(Sink::new(output::shown("-"), to, d.packet_buffered));
+            }
+            Some(d) => outputs.dump(&d.dir, d.template.clone())?,
+            None => {}
         }
+        outputs.choice.clone_from(&config.connection);
         Ok(outputs)
     }
 
@@ -125,6 +143,11 @@ impl Outputs {
         {
             flow = ControlFlow::Break(());
         }
+        if let Some(raw) = &mut self.raw
+            && raw.flush()?.is_break()
+        {
+            flow = ControlFlow::Break(());
+        }
         if let Some(d) = &mut self.dump {
             d.flush()?;
         }
@@ -146,6 +169,11 @@ impl Outputs {
 }
 
 impl Outputs {
+    /// The outputs take this connection.
+    fn takes(&self, flow: &Flow) -> bool {
+        self.choice.as_ref().is_none_or(|c| c.takes(flow))
+    }
+
     fn count(&self, cx: &mut Context) {
         if self.packets.is_some() || self.print.is_some() {
             cx.counters.output.messages += 1;
@@ -157,6 +185,9 @@ impl MessageSink for Outputs {
     type State = State;
 
     fn start(&mut self, at: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.start(&mut at.with(|s| &mut s.packets), start);
         }
@@ -171,6 +202,9 @@ impl MessageSink for Outputs {
     }
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.data(&mut at.with(|s| &mut s.packets), piece);
         }
@@ -182,6 +216,9 @@ impl MessageSink for Outputs {
     }
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.gap(&mut at.with(|s| &mut s.packets), gap);
         }
@@ -191,6 +228,9 @@ impl MessageSink for Outputs {
     }
 
     fn end(&mut self, at: &mut StreamContext<'_, State>, end: &MessageEnd) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.end(&mut at.with(|s| &mut s.packets), end);
         }
@@ -204,6 +244,9 @@ impl MessageSink for Outputs {
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.datagram(at, payload, payload_len);
         }
@@ -217,6 +260,17 @@ impl MessageSink for Outputs {
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
+        if let Some(raw) = &mut self.raw
+            && self
+                .choice
+                .as_ref()
+                .is_none_or(|c| c.takes_stream(at.flow, at.direction))
+        {
+            raw.write([chunk.data, &[], &[], &[]]);
+        }
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
                 at.cx.budget.take(size_of::<Streams>());
@@ -229,6 +283,9 @@ impl MessageSink for Outputs {
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
                 at.cx.budget.take(size_of::<Streams>());
