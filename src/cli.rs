@@ -1,7 +1,10 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
-use crate::config::{Checksums, Color, Config, DumpTo, OutputSpec, Overlap, PrintTo, StatsFormat};
+use crate::config::{
+    Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
+};
 use crate::sink::choice::Rule;
+use crate::sink::json::{Body, FIELDS};
 use crate::sink::packets::{Encap, Form};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
@@ -49,7 +52,7 @@ pub struct Args {
     write: Option<String>,
 
     /// Write no messages
-    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
+    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print", "json", "dump"])]
     no_output: bool,
 
     /// Print a line for each message
@@ -57,6 +60,22 @@ pub struct Args {
     /// `full` adds header fields and the first 100 octets of the body.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     print: Option<Style>,
+
+    /// Write one JSON object a line: messages, gaps, connections
+    ///
+    /// `-` is stdout. The man page lists the fields.
+    #[arg(short, long, value_name = "OUTPUT", help_heading = "Output")]
+    json: Option<String>,
+
+    /// What the JSON shows of the octets of a message
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "none",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    json_body: Body,
 
     /// Write a file for each stream, with its octets, into this folder
     ///
@@ -319,7 +338,12 @@ pub fn parse(
         packet_buffered: args.packet_buffered,
     });
     config.connection = args.connection;
-    let no_output = args.no_output || config.dump.is_some();
+    config.json = args.json.map(|name| JsonTo {
+        name,
+        body: args.json_body,
+        packet_buffered: args.packet_buffered,
+    });
+    let no_output = args.no_output || config.dump.is_some() || config.json.is_some();
     if !no_output && config.outputs.is_empty() && config.print.is_none() {
         if stdout_is_terminal {
             config.print = Some(print(Style::Brief));
@@ -336,6 +360,7 @@ pub fn parse(
         .is_some_and(|d| d.dir.as_os_str() == "-");
     let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
         + usize::from(config.print.is_some())
+        + usize::from(config.json.as_ref().is_some_and(|j| j.name == "-"))
         + usize::from(raw);
     if raw && config.connection.is_none() {
         return Err(command().error(
@@ -346,7 +371,7 @@ pub fn parse(
     if stdout_users > 1 {
         return Err(command().error(
             clap::error::ErrorKind::ArgumentConflict,
-            "--print, --write - and --dump - all write to stdout: choose one, or write to a file",
+            "--print, --write -, --json - and --dump - all write to stdout: choose one, or write to a file",
         ));
     }
     let l = &mut config.limits;
@@ -381,7 +406,21 @@ pub fn parse(
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     // The man page has no first screen: all options stand in it.
     let command = command().mut_args(|a| a.hide_short_help(false));
-    clap_mangen::Man::new(command).render(out)
+    clap_mangen::Man::new(command).render(out)?;
+    writeln!(out, ".SH \"JSON OUTPUT\"")?;
+    writeln!(
+        out,
+        "The objects of \\fB\\-\\-json\\fR, one a line, and their fields:"
+    )?;
+    for (kinds, name, text) in FIELDS {
+        let kinds = kinds.replace(' ', ", ");
+        writeln!(
+            out,
+            ".TP\n\\fB{name}\\fR ({kinds})\n{}",
+            text.replace('-', "\\-")
+        )?;
+    }
+    Ok(())
 }
 
 /// Writes completions for a shell.
@@ -551,6 +590,11 @@ choice!(Encap {
     Auto = "auto": "Ethernet where the first input is Ethernet, else raw IP",
     Ethernet = "ethernet": "Ethernet, with the addresses and VLAN tags of the input",
     Raw = "raw": "raw IP",
+});
+choice!(Body {
+    None = "none": "nothing",
+    Text = "text": "UTF-8; what is none is replaced",
+    Base64 = "base64": "base64",
 });
 choice!(Style {
     Brief = "brief": "one line",

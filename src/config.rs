@@ -1,6 +1,7 @@
 //! Checked limits, time-outs and choices.
 
 use crate::sink::choice::Rule;
+use crate::sink::json::Body;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
@@ -192,6 +193,17 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--json`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonTo {
+    /// A path, or `-` for stdout.
+    pub name: String,
+    /// What is shown of bodies.
+    pub body: Body,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
 /// What a run does, made once from the flags.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -201,6 +213,8 @@ pub struct Config {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// JSON lines.
+    pub json: Option<JsonTo>,
     /// Connections that are written; all where there is none.
     pub connection: Option<Rule>,
     /// Stream files.

@@ -4,6 +4,7 @@
 //! and one part of [`Outputs`] and [`State`].
 
 pub mod choice;
+pub mod json;
 pub mod output;
 pub mod packets;
 mod pcap;
@@ -21,6 +22,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::flow::Flow;
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use choice::Rule;
+use json::Json;
 use output::Sink;
 pub use output::{Error, Writer};
 use packets::{Connection, Packets};
@@ -37,6 +39,7 @@ pub struct State {
     packets: Option<Box<Connection>>,
     lines: Option<Box<Lines>>,
     streams: Option<Box<Streams>>,
+    json: Option<Box<json::Connection>>,
 }
 
 /// All outputs that were opened.
@@ -45,6 +48,7 @@ pub struct Outputs {
     packets: Option<Packets>,
     print: Option<Print>,
     dump: Option<Dump>,
+    json: Option<Json>,
     /// `--dump -`: the chosen streams, as they come.
     raw: Option<Sink>,
     /// `--connection`: what is chosen, for all outputs.
@@ -69,6 +73,7 @@ impl Outputs {
         for name in names
             .chain(config.print.map(|_| "-"))
             .chain(raw.map(|_| "-"))
+            .chain(config.json.as_ref().map(|j| j.name.as_str()))
         {
             output::refuse_input(name, &config.inputs)?;
         }
@@ -87,6 +92,10 @@ impl Outputs {
             }
             Some(d) => outputs.dump(&d.dir, d.template.clone())?,
             None => {}
+        }
+        if let Some(j) = &config.json {
+            let to = output::open(&j.name)?;
+            outputs.json(output::shown(&j.name), to, j.body, j.packet_buffered);
         }
         outputs.choice.clone_from(&config.connection);
         Ok(outputs)
@@ -119,6 +128,11 @@ impl Outputs {
         self.print = Some(Print::new(name, to, style, color, packet_buffered));
     }
 
+    /// Adds the output of JSON lines.
+    pub fn json(&mut self, name: &str, to: Writer, body: json::Body, packet_buffered: bool) {
+        self.json = Some(Json::new(name, to, body, packet_buffered));
+    }
+
     /// The first input's header is known: file headers are written. Later calls change nothing.
     pub fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
         if let Some(p) = &mut self.packets {
@@ -140,6 +154,11 @@ impl Outputs {
         }
         if let Some(p) = &mut self.print
             && p.flush()?.is_break()
+        {
+            flow = ControlFlow::Break(());
+        }
+        if let Some(j) = &mut self.json
+            && j.flush()?.is_break()
         {
             flow = ControlFlow::Break(());
         }
@@ -175,7 +194,7 @@ impl Outputs {
     }
 
     fn count(&self, cx: &mut Context) {
-        if self.packets.is_some() || self.print.is_some() {
+        if self.packets.is_some() || self.print.is_some() || self.json.is_some() {
             cx.counters.output.messages += 1;
         }
     }
@@ -199,6 +218,9 @@ impl MessageSink for Outputs {
             let line = &mut lines[at.direction.index()];
             p.start(at.cx, at.flow, line, start);
         }
+        if let Some(j) = &mut self.json {
+            j.start(&mut at.with(|s| &mut s.json), start);
+        }
     }
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
@@ -213,6 +235,9 @@ impl MessageSink for Outputs {
         {
             p.data(&mut lines[at.direction.index()], piece);
         }
+        if let Some(j) = &mut self.json {
+            j.data(&mut at.with(|s| &mut s.json), piece);
+        }
     }
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
@@ -224,6 +249,9 @@ impl MessageSink for Outputs {
         }
         if let Some(lines) = &mut at.state.lines {
             Print::gap(&mut lines[at.direction.index()], gap);
+        }
+        if let Some(j) = &mut self.json {
+            j.gap(&mut at.with(|s| &mut s.json), gap);
         }
     }
 
@@ -241,6 +269,9 @@ impl MessageSink for Outputs {
             p.end(at.cx, at.flow, at.direction, line, end);
         }
         self.count(at.cx);
+        if let Some(j) = &mut self.json {
+            j.end(&mut at.with(|s| &mut s.json), end);
+        }
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
@@ -257,6 +288,9 @@ impl MessageSink for Outputs {
             d.datagram(at, payload);
         }
         self.count(at.cx);
+        if let Some(j) = &mut self.json {
+            j.datagram(at, payload, payload_len);
+        }
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
@@ -280,6 +314,9 @@ impl MessageSink for Outputs {
                 chunk,
             );
         }
+        if self.json.is_some() {
+            Json::stream_data(&mut at.with(|s| &mut s.json), chunk);
+        }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
@@ -295,6 +332,9 @@ impl MessageSink for Outputs {
                 gap,
             );
         }
+        if let Some(j) = &mut self.json {
+            j.stream_gap(&mut at.with(|s| &mut s.json), gap);
+        }
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
@@ -307,7 +347,6 @@ impl MessageSink for Outputs {
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
-        let _ = close;
         if let Some(p) = &mut self.packets {
             p.closed(&mut at.with(|s| &mut s.packets));
         }
@@ -319,6 +358,9 @@ impl MessageSink for Outputs {
             for line in lines.into_iter().flatten() {
                 Print::drop_line(at.cx, &line);
             }
+        }
+        if let Some(j) = &mut self.json {
+            j.closed(&mut at.with(|s| &mut s.json), close);
         }
     }
 }

@@ -379,17 +379,7 @@ impl Dump {
             .template
             .name(flow, direction, stream.first, stream.count);
         let path = self.dir.join(name + ".gaps");
-        let cause = match cause {
-            GapCause::Acked => "acked",
-            GapCause::Closed => "closed",
-            GapCause::Timeout => "timeout",
-            GapCause::Buffer => "buffer",
-            GapCause::Holes => "holes",
-            GapCause::Memory => "memory",
-            GapCause::End => "end",
-            GapCause::Snapped => "snapped",
-            GapCause::Jump => "jump",
-        };
+        let cause = super::json::cause(cause);
         let line = match len {
             Some(len) => format!("{offset} {len} {cause}\n"),
             None => format!("{offset} unknown {cause}\n"),
