@@ -1,8 +1,12 @@
 //! Checked limits, time-outs and choices.
 
+use crate::sink::choice::Rule;
+use crate::sink::json::Body;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
+use crate::sink::raw::Template;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a layer does about its checksums (SPEC 6).
@@ -178,6 +182,28 @@ pub struct PrintTo {
     pub packet_buffered: bool,
 }
 
+/// `--dump`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DumpTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// How files are named.
+    pub template: Template,
+    /// `-U`, where the folder is `-`: stdout.
+    pub packet_buffered: bool,
+}
+
+/// `--json`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonTo {
+    /// A path, or `-` for stdout.
+    pub name: String,
+    /// What is shown of bodies.
+    pub body: Body,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
 /// What a run does, made once from the flags.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -187,6 +213,12 @@ pub struct Config {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// JSON lines.
+    pub json: Option<JsonTo>,
+    /// Connections that are written; all where there is none.
+    pub connection: Option<Rule>,
+    /// Stream files.
+    pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `-v`, how often.
