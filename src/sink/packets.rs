@@ -279,7 +279,7 @@ impl Packets {
     pub(crate) fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let cx = &mut *at.cx;
@@ -379,7 +379,7 @@ impl Packets {
     pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let cx = &mut *at.cx;
@@ -564,7 +564,7 @@ impl Packets {
         };
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let d = at.direction.index();

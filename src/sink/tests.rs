@@ -109,7 +109,7 @@ impl Rig {
         let at = StreamContext {
             cx: &mut self.cx,
             flow: &self.flow,
-            sides: self.sides,
+            sides: &self.sides,
             direction,
             state: &mut self.state,
         };

@@ -920,7 +920,7 @@ impl<S: FlowState> Connection<S> {
         let mut at = StreamContext {
             cx,
             flow: &a.flow,
-            sides,
+            sides: &sides,
             direction: d,
             state: &mut a.state,
         };
@@ -1054,7 +1054,7 @@ impl<S: FlowState> Connection<S> {
         let mut at = StreamContext {
             cx,
             flow: &a.flow,
-            sides,
+            sides: &sides,
             direction: d,
             state: &mut a.state,
         };
@@ -1252,7 +1252,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: d,
                 state: &mut a.state,
             };
@@ -1371,7 +1371,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: d,
                 state: &mut a.state,
             };
@@ -1419,7 +1419,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: Direction::Forward,
                 state: &mut a.state,
             };
