@@ -70,8 +70,20 @@ impl FlowKey {
         let (from, v6) = bits(src.0);
         let (to, _) = bits(dst.0);
         let low = (from, src.1) <= (to, dst.1);
-        let (addrs, ports) = if low { ([from, to], [src.1, dst.1]) } else { ([to, from], [dst.1, src.1]) };
-        (Self { addrs, ports, channel, v6 }, low)
+        let (addrs, ports) = if low {
+            ([from, to], [src.1, dst.1])
+        } else {
+            ([to, from], [dst.1, src.1])
+        };
+        (
+            Self {
+                addrs,
+                ports,
+                channel,
+                v6,
+            },
+            low,
+        )
     }
 
     /// The channel, where it is part of the key.

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LATE_SYN: Duration = Duration::from_secs(1);
 /// Acknowledgments past missing octets that are remembered one by one.
 const MARKS: usize = 16;
+/// Connections that were used within so long of each other count as used at the same time.
+const ORDER: Duration = Duration::from_millis(100);
 /// Gaps that are remembered, so that late segments are known as such.
 const GAPS: usize = 8;
 
@@ -234,6 +236,8 @@ pub(super) struct Connection<S> {
     number: u64,
     first: Instant,
     last: Instant,
+    /// When it was last put in its place in the order of use, and in which order.
+    listed: (Instant, u8),
     packets: u64,
     /// What it is armed for in the queue of deadlines.
     armed: Option<Instant>,
@@ -255,6 +259,7 @@ impl<S> Connection<S> {
             number,
             first: now,
             last: now,
+            listed: (now, 0),
             packets: 0,
             armed: None,
             halves: [Half::default(); 2],
@@ -295,6 +300,16 @@ impl<S> Connection<S> {
     /// Only one side has been seen, and no data.
     pub(super) fn half_open(&self) -> bool {
         self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
+    }
+
+    /// Has to be put in its place in the order of use: that is done anew only after a while, as it costs more than all else
+    /// that a packet needs where there are many connections.
+    pub(super) fn is_listed_at(&mut self, now: Instant, list: u8) -> bool {
+        let due = self.listed.1 != list || self.last.since(self.listed.0) >= ORDER;
+        if due {
+            self.listed = (now, list);
+        }
+        due
     }
 
     /// Arranges to be looked at; false where an earlier time is arranged already.
@@ -537,7 +552,8 @@ impl<S> Connection<S> {
 }
 
 impl<S: FlowState> Connection<S> {
-    /// Takes a segment that fits.
+    /// Takes a segment that fits. True where nothing waits in the connection and nothing ends, so that there is nothing to
+    /// look after.
     pub(super) fn take<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -545,7 +561,7 @@ impl<S: FlowState> Connection<S> {
         d: Direction,
         s: &Segment<'_>,
         sink: &mut K,
-    ) {
+    ) -> bool {
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
@@ -573,22 +589,23 @@ impl<S: FlowState> Connection<S> {
                 self.take_fin(cx, key, d, s);
             }
         }
+        let ends = self.reset.is_some() || self.finished[0].is_some() || self.finished[1].is_some();
         let quiet = match &self.active {
-            None => true,
+            None => !ends && self.held.is_empty(),
             // The common case: nothing waits, nothing ends.
             Some(a) => {
                 a.waiting[0].is_empty()
                     && a.waiting[1].is_empty()
                     && a.blocked[i].is_none()
                     && a.blocked[o].is_none()
-                    && self.reset.is_none()
-                    && self.finished[0].is_none()
-                    && self.finished[1].is_none()
+                    && !ends
+                    && self.held.is_empty()
             }
         };
         if !quiet {
             self.settle(cx, key, sink);
         }
+        quiet
     }
 
     fn take_syn(&mut self, d: Direction, s: &Segment<'_>) {

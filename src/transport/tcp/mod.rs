@@ -61,6 +61,8 @@ struct Queues {
     waiters: VecDeque<Place>,
     /// Segments, or parts, that wait in all connections.
     waiting: usize,
+    /// Before this time no connection has been idle for too long.
+    expiry: Instant,
 }
 
 impl<S: FlowState> Default for Tcp<S> {
@@ -291,8 +293,18 @@ impl<S: FlowState> Tcp<S> {
             return;
         };
         let waited = connection.waiting();
-        connection.take(cx, key, direction, segment, sink);
-        self.after(cx, place, waited, sink);
+        let quiet = connection.take(cx, key, direction, segment, sink);
+        let list = if connection.half_open() {
+            HALF_OPEN
+        } else {
+            OPEN
+        };
+        if connection.is_listed_at(cx.now, list) {
+            self.table.touch(place, list);
+        }
+        if !quiet {
+            self.after(cx, place, waited, sink);
+        }
     }
 
     /// Drops what is queued for connections that are gone or do not wait any more, so that the queues stay in proportion.
@@ -332,15 +344,9 @@ impl<S: FlowState> Tcp<S> {
             self.close(cx, place, close, sink);
             return;
         }
-        let list = if connection.half_open() {
-            HALF_OPEN
-        } else {
-            OPEN
-        };
         if let Some(at) = connection.wake(cx) {
             self.queues.arm(place, connection, at);
         }
-        self.table.touch(place, list);
         if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
         {
             self.tidy();
@@ -372,16 +378,29 @@ impl<S: FlowState> Tcp<S> {
             connection.settle(cx, key, sink);
             self.after_wake(cx, place, waited, sink);
         }
-        for (list, limit) in [
-            (HALF_OPEN, cx.limits.session_timeout),
-            (OPEN, cx.limits.session_timeout),
-            (CLOSED, LINGER),
-        ] {
+        if cx.now >= self.queues.expiry {
+            self.expire(cx, sink);
+        }
+    }
+
+    /// Ends connections that have been idle for too long, and forgets ended ones.
+    fn expire<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        let limits = [cx.limits.session_timeout, cx.limits.session_timeout, LINGER];
+        // A connection that is added, or ends, from now on goes no earlier.
+        let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
+        for (list, limit) in [HALF_OPEN, OPEN, CLOSED].into_iter().zip(limits) {
             while let Some(place) = self.table.oldest(list) {
                 let Some(connection) = self.table.get_mut(place) else {
                     break;
                 };
-                if cx.now.since(connection.last_used()) < limit {
+                let goes = connection.last_used().after(limit);
+                if goes > cx.now {
+                    if connection.is_listed_at(cx.now, list) {
+                        // It was used since it was put in its place.
+                        self.table.touch(place, list);
+                        continue;
+                    }
+                    next = next.min(goes);
                     break;
                 }
                 if list != CLOSED {
@@ -390,6 +409,7 @@ impl<S: FlowState> Tcp<S> {
                 self.table.remove(place);
             }
         }
+        self.queues.expiry = next;
     }
 
     /// As [`Tcp::after`], where no packet was the reason: the order of use stays.
@@ -440,6 +460,7 @@ impl<S: FlowState> Tcp<S> {
             Close::Replaced => counters.closed_replaced += 1,
             Close::EndOfInput => counters.closed_end += 1,
         }
+        connection.is_listed_at(cx.now, CLOSED);
         self.table.touch(place, CLOSED);
         self.stand_alone(cx, &key, &held, sink);
     }
