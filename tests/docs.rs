@@ -1,0 +1,88 @@
+//! The man page, the completions and the README hold what the command line says. `scripts/make-docs` writes them.
+
+mod common;
+
+use common::{read, run};
+use std::path::Path;
+
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    String::from_utf8(read(&path)).expect("UTF-8")
+}
+
+#[test]
+fn the_man_page_is_that_of_the_program() {
+    let man = run(["--man"], b"").text();
+    assert!(
+        man.contains("\n.TH inet-asm 1") || man.starts_with(".TH inet-asm 1"),
+        "{man}"
+    );
+    assert!(man == file("man/inet-asm.1"), "run scripts/make-docs");
+}
+
+#[test]
+fn the_completions_are_those_of_the_program() {
+    for (shell, name) in [
+        ("bash", "inet-asm.bash"),
+        ("zsh", "_inet-asm"),
+        ("fish", "inet-asm.fish"),
+    ] {
+        let text = run(["--completions", shell], b"").text();
+        assert!(text.contains("inet-asm"), "{shell}");
+        assert!(
+            text == file(&format!("man/completions/{name}")),
+            "{name}: run scripts/make-docs"
+        );
+    }
+}
+
+#[test]
+fn the_usage_in_the_readme_is_that_of_the_program() {
+    let help = run(["-h"], b"").text();
+    assert!(help.lines().count() <= 40, "-h fits one screen");
+    let block = format!("```text\n$ inet-asm -h\n{help}```\n");
+    assert!(file("README.md").contains(&block), "run scripts/make-docs");
+}
+
+#[test]
+fn every_long_option_is_in_the_help_and_the_man_page() {
+    let (short, long, man) = (
+        run(["-h"], b"").text(),
+        run(["--help"], b"").text(),
+        run(["--man"], b"").text(),
+    );
+    let options = |text: &str| -> Vec<String> {
+        text.split(|c: char| c.is_whitespace() || ",[]=()`'\"".contains(c))
+            .filter(|word| word.len() > 3 && word.starts_with("--"))
+            .map(|word| {
+                word.trim_end_matches(|c: char| !c.is_alphanumeric())
+                    .to_owned()
+            })
+            .collect()
+    };
+    assert!(options(&short).len() >= 5, "{short}");
+    assert!(options(&long).len() > options(&short).len(), "{long}");
+    let plain = man.replace("\\-", "-");
+    for option in options(&long) {
+        assert!(plain.contains(&option), "{option} is not in the man page");
+    }
+}
+
+#[test]
+fn what_the_readme_names_is_there() {
+    let readme = file("README.md");
+    for name in [
+        "scripts/show",
+        "scripts/test",
+        "testdata",
+        "man/inet-asm.1",
+        "CHANGELOG.md",
+        "LICENSE",
+    ] {
+        assert!(readme.contains(name), "README.md does not name {name}");
+        assert!(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(name).exists(),
+            "{name} is not there"
+        );
+    }
+}

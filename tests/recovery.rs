@@ -1,0 +1,267 @@
+//! What lies whole in a damaged capture comes out whole, once, in order, and nothing else claims to be whole.
+//!
+//! The messages of the clean capture are the truth (tests/pipe.rs holds them against tshark). A message is recoverable
+//! when the damaged capture still has each of its octets.
+
+mod common;
+
+use common::{Record, Segment, messages, segments};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Captures without HEAD, 204, 304 and bodies that end with the connection: there the extent of a response depends on
+/// what may be lost.
+const CLEAN: [&str; 4] = [
+    "http-keepalive.pcap",
+    "http-large.pcap",
+    "http-post.pcap",
+    "http-chunked.pcap",
+];
+
+/// How a capture is damaged.
+#[derive(Clone, Copy, Debug)]
+struct Damage {
+    seed: u64,
+    /// Of 1000 packets.
+    loss: u64,
+    reorder: u64,
+    duplicate: u64,
+    /// Packets left out at the beginning.
+    cut_start: usize,
+}
+
+/// A generator of numbers that are random enough (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % n
+    }
+}
+
+/// The damaged capture. A packet's time is that of the place where it stands.
+fn damage(file: &[u8], how: Damage) -> Vec<u8> {
+    let mut random = Random(how.seed);
+    let records = common::pcap(file).1;
+    let mut placed = Vec::new();
+    for (place, record) in records.iter().enumerate().skip(how.cut_start) {
+        if random.below(1000) < how.loss {
+            continue;
+        }
+        // In quarters of a place, so that two packets change places or not.
+        let mut at = place * 4;
+        if random.below(1000) < how.reorder {
+            at += 5 + usize::try_from(random.below(14)).expect("small");
+        }
+        placed.push((at, place, record));
+        if random.below(1000) < how.duplicate {
+            placed.push((
+                at + 3 + usize::try_from(random.below(14)).expect("small"),
+                place,
+                record,
+            ));
+        }
+    }
+    placed.sort_by_key(|(at, place, _)| (*at, *place));
+    let mut damaged = file[..24].to_vec();
+    for (at, _, record) in placed {
+        let time = records[(at / 4).min(records.len() - 1)].time;
+        let micros = time / 1000;
+        for word in [micros / 1_000_000, micros % 1_000_000] {
+            damaged.extend(&word.to_le_bytes()[..4]);
+        }
+        let Record { data, original, .. } = record;
+        damaged.extend(&data.len().to_le_bytes()[..4]);
+        damaged.extend(original.to_le_bytes());
+        damaged.extend(*data);
+    }
+    damaged
+}
+
+/// The endpoints of a segment do not matter beyond this: all servers are one.
+type Stream = (u16, u16);
+
+fn stream(record: &[u8]) -> Stream {
+    let half = |at: usize| u16::from_be_bytes([record[at], record[at + 1]]);
+    (half(34), half(36))
+}
+
+/// Segments with payload, each with its stream.
+fn payloads(file: &[u8]) -> Vec<(Stream, Segment)> {
+    let records = common::pcap(file).1;
+    let streams: Vec<_> = records.iter().map(|r| stream(r.data)).collect();
+    let all = segments(file);
+    assert_eq!(streams.len(), all.len());
+    streams
+        .into_iter()
+        .zip(all)
+        .filter(|(_, s)| s.payload_len > 0)
+        .collect()
+}
+
+/// The numbers of the octets of each stream, as ranges counted from the first message of the clean capture.
+struct Present(BTreeMap<Stream, Vec<(u32, u32)>>);
+
+impl Present {
+    fn of(file: &[u8]) -> Self {
+        let mut present: BTreeMap<Stream, Vec<(u32, u32)>> = BTreeMap::new();
+        for (stream, segment) in payloads(file) {
+            let end = common::build::behind(segment.seq, &segment.payload);
+            present.entry(stream).or_default().push((segment.seq, end));
+        }
+        Self(present)
+    }
+
+    /// All octets of this message are there.
+    fn has(&self, stream: Stream, message: &Segment) -> bool {
+        let mut have = 0; // octets from the start of the message
+        let len = u32::try_from(message.payload.len()).expect("small");
+        let Some(ranges) = self.0.get(&stream) else {
+            return false;
+        };
+        let mut ranges: Vec<_> = ranges
+            .iter()
+            .map(|(from, to)| {
+                (
+                    from.wrapping_sub(message.seq).cast_signed(),
+                    to.wrapping_sub(message.seq).cast_signed(),
+                )
+            })
+            .collect();
+        ranges.sort_unstable();
+        for (from, to) in ranges {
+            if from > have {
+                break;
+            }
+            have = have.max(to);
+        }
+        have >= len.cast_signed()
+    }
+}
+
+fn check(name: &str, how: Damage) -> (usize, usize) {
+    let clean = common::read(&common::testdata(name));
+    let truth = payloads(&messages(&clean));
+    let damaged = damage(&clean, how);
+    let present = Present::of(&damaged);
+    let found = payloads(&messages(&damaged));
+
+    let whole: Vec<_> = found
+        .iter()
+        .filter(|(_, s)| s.payload.len() == s.payload_len)
+        .map(|(stream, s)| (*stream, s.seq, &s.payload))
+        .collect();
+    let once: BTreeSet<_> = whole
+        .iter()
+        .map(|(stream, seq, _)| (*stream, *seq))
+        .collect();
+    assert_eq!(
+        once.len(),
+        whole.len(),
+        "{name}, {how:?}: a message came out twice"
+    );
+
+    let mut recoverable = 0;
+    for (stream, message) in &truth {
+        let expected = (*stream, message.seq, &message.payload);
+        let there = present.has(*stream, message);
+        recoverable += usize::from(there);
+        assert_eq!(
+            whole.contains(&expected),
+            there,
+            "{name}, {how:?}: {stream:?} {}: {}",
+            message.seq,
+            message.payload[..message.payload.len().min(60)].escape_ascii()
+        );
+    }
+    assert_eq!(
+        whole.len(),
+        recoverable,
+        "{name}, {how:?}: something claims to be whole"
+    );
+
+    let mut last: BTreeMap<Stream, u32> = BTreeMap::new();
+    for (stream, segment) in &found {
+        if let Some(before) = last.insert(*stream, segment.seq) {
+            let ahead = segment.seq.wrapping_sub(before).cast_signed() > 0;
+            assert!(
+                ahead,
+                "{name}, {how:?}: {stream:?} goes back to {}",
+                segment.seq
+            );
+        }
+    }
+    (recoverable, truth.len())
+}
+
+/// Runs many seeds, and says whether the damage was what was meant.
+fn every_seed(damage: impl Fn(u64) -> Damage) -> (usize, usize) {
+    let mut sum = (0, 0);
+    for name in CLEAN {
+        for seed in 1..=15 {
+            let (recoverable, all) = check(name, damage(seed));
+            sum = (sum.0 + recoverable, sum.1 + all);
+        }
+    }
+    sum
+}
+
+#[test]
+fn reordered_and_repeated() {
+    let (recoverable, all) = every_seed(|seed| Damage {
+        seed,
+        loss: 0,
+        reorder: 300,
+        duplicate: 50,
+        cut_start: 0,
+    });
+    assert_eq!(recoverable, all, "nothing was lost");
+}
+
+#[test]
+fn a_little_loss() {
+    let (recoverable, all) = every_seed(|seed| Damage {
+        seed,
+        loss: 20,
+        reorder: 50,
+        duplicate: 20,
+        cut_start: 0,
+    });
+    assert!(
+        all / 2 < recoverable && recoverable < all,
+        "{recoverable} of {all}"
+    );
+}
+
+#[test]
+fn much_loss() {
+    let (recoverable, all) = every_seed(|seed| Damage {
+        seed,
+        loss: 200,
+        reorder: 50,
+        duplicate: 20,
+        cut_start: 0,
+    });
+    assert!(
+        0 < recoverable && recoverable < all,
+        "{recoverable} of {all}"
+    );
+}
+
+#[test]
+fn a_late_start() {
+    let (recoverable, all) = every_seed(|seed| Damage {
+        seed,
+        loss: 10,
+        reorder: 50,
+        duplicate: 20,
+        cut_start: usize::try_from(seed).expect("small") * 2,
+    });
+    assert!(
+        0 < recoverable && recoverable < all,
+        "{recoverable} of {all}"
+    );
+}

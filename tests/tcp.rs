@@ -1,0 +1,549 @@
+//! TCP as captures have it: each case is one that a known program gets wrong, and comes out right here.
+
+mod common;
+
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response};
+use common::{Segment, contains, counter, http_messages, inet_asm, messages, run, segments};
+
+/// The messages from port `from`, as they were written: (sequence number, octets). All of them are whole.
+fn whole(capture: &Pcap, from: u16) -> Vec<(u32, Vec<u8>)> {
+    segments(&messages(&capture.file))
+        .into_iter()
+        .filter(|s| s.source_port == from && !s.payload.is_empty())
+        .map(|s| {
+            assert_eq!(s.payload.len(), s.payload_len, "a snapped packet: {s:?}");
+            (s.seq, s.payload)
+        })
+        .collect()
+}
+
+fn requests(capture: &Pcap) -> Vec<(u32, Vec<u8>)> {
+    whole(capture, CLIENT.1)
+}
+
+fn responses(capture: &Pcap) -> Vec<(u32, Vec<u8>)> {
+    whole(capture, SERVER.1)
+}
+
+/// One request that is answered with `answer` in segments of 1000 octets, each acknowledged; `order` says in which
+/// order the segments are captured. The server's first octet has number `first`.
+fn exchange(first: u32, answer: &[u8], order: &[usize]) -> Pcap {
+    let mut pcap = Pcap::new();
+    let request = get("/a");
+    pcap.open(1000, first.wrapping_sub(1))
+        .client(1001, first, ACK | PSH, &request);
+    let asked = behind(1001, &request);
+    let parts: Vec<_> = answer.chunks(1000).collect();
+    for n in order {
+        let seq = behind(first, &answer[..n * 1000]);
+        pcap.server(seq, asked, ACK, parts[*n]);
+    }
+    pcap.client(asked, behind(first, answer), ACK, b"");
+    pcap
+}
+
+#[test]
+fn numbers_wrap_anywhere() {
+    let answer = response(&body(4000));
+    for before in [1, 2, 500, 999, 1000, 1001, 2500, 4000] {
+        for order in [[0, 1, 2, 3, 4], [0, 2, 1, 4, 3], [4, 3, 2, 1, 0]] {
+            let first = 0_u32.wrapping_sub(before);
+            let found = responses(&exchange(first, &answer, &order));
+            assert!(
+                found == [(first, answer.clone())],
+                "wrap behind {before} octets, segments {order:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_initial_number_of_all_ones() {
+    let mut pcap = Pcap::new();
+    let (request, answer) = (get("/ones"), response(b"body"));
+    pcap.open(u32::MAX, u32::MAX)
+        .client(0, 0, ACK | PSH, &request)
+        .server(0, behind(0, &request), ACK | PSH, &answer);
+    assert_eq!(requests(&pcap), [(0, request)]);
+    assert_eq!(responses(&pcap), [(0, answer)]);
+}
+
+#[test]
+fn a_retransmission_with_new_octets_behind_the_old_ones() {
+    let answer = response(&body(1500));
+    let mut pcap = exchange(5000, &answer[..1000], &[0]);
+    pcap.server(
+        behind(5000, &answer[..600]),
+        1100,
+        ACK | PSH,
+        &answer[600..],
+    );
+    assert!(responses(&pcap) == [(5000, answer)]);
+}
+
+#[test]
+fn octets_that_were_there_first_stay() {
+    let answer = response(&body(1500));
+    let mut other = answer[..1000].to_vec();
+    other[900] ^= 1;
+    let mut pcap = exchange(5000, &answer[..1000], &[0]);
+    pcap.server(5000, 1100, ACK, &other);
+    pcap.server(
+        behind(5000, &answer[..1000]),
+        1100,
+        ACK | PSH,
+        &answer[1000..],
+    );
+    assert!(responses(&pcap) == [(5000, answer)]);
+    let stats = run(["-n", "-s"], &pcap.file).stderr;
+    assert_eq!(counter(&stats, "tcp.retransmissions"), 1);
+}
+
+#[test]
+fn a_fin_captured_before_the_last_octets() {
+    let answer = response(&body(2500));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    let asked = behind(1001, &get("/a"));
+    pcap.server(behind(5000, &answer), asked, ACK | FIN, b"");
+    pcap.server(behind(5000, &answer[..2000]), asked, ACK, &answer[2000..]);
+    pcap.server(
+        behind(5000, &answer[..1000]),
+        asked,
+        ACK,
+        &answer[1000..2000],
+    );
+    assert!(responses(&pcap) == [(5000, answer)]);
+}
+
+#[test]
+fn an_acknowledgment_captured_before_its_data() {
+    let answer = response(&body(2500));
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    // exchange() has ended with the acknowledgment of everything.
+    pcap.server(behind(5000, &answer[..2000]), asked, ACK, &answer[2000..]);
+    pcap.server(
+        behind(5000, &answer[..1000]),
+        asked,
+        ACK,
+        &answer[1000..2000],
+    );
+    assert!(responses(&pcap) == [(5000, answer)]);
+}
+
+#[test]
+fn a_start_in_the_middle_whose_first_segment_is_not_the_lowest() {
+    let answer = response(&body(2500));
+    for order in [[1, 0, 2], [2, 1, 0], [2, 0, 1]] {
+        let mut pcap = Pcap::new();
+        for n in order {
+            let seq = behind(7000, &answer[..n * 1000]);
+            pcap.server(
+                seq,
+                1,
+                ACK,
+                &answer[n * 1000..answer.len().min((n + 1) * 1000)],
+            );
+        }
+        pcap.client(1, behind(7000, &answer), ACK, b"");
+        assert!(responses(&pcap) == [(7000, answer.clone())], "{order:?}");
+    }
+}
+
+#[test]
+fn a_start_in_the_middle_of_a_body_makes_up_no_message() {
+    let mut pcap = Pcap::new();
+    let text = body(3000);
+    for n in 0..3 {
+        pcap.server(7000 + n * 1000, 1, ACK, &text[..1000]);
+    }
+    let (request, answer) = (get("/next"), response(b"next"));
+    pcap.client(1, 10_000, ACK | PSH, &request).server(
+        10_000,
+        behind(1, &request),
+        ACK | PSH,
+        &answer,
+    );
+    assert_eq!(responses(&pcap), [(10_000, answer)]);
+    assert_eq!(requests(&pcap), [(1, request)]);
+}
+
+#[test]
+fn a_syn_captured_after_its_data() {
+    let (request, answer) = (get("/early"), response(b"early"));
+    let mut pcap = Pcap::new();
+    pcap.client(101, 501, ACK | PSH, &request)
+        .client(100, 0, SYN, b"")
+        .server(500, 101, SYN | ACK, b"")
+        .server(501, behind(101, &request), ACK | PSH, &answer);
+    assert_eq!(requests(&pcap), [(101, request)]);
+    assert_eq!(responses(&pcap), [(501, answer)]);
+}
+
+#[test]
+fn octets_on_a_syn() {
+    let (request, answer) = (get("/fast"), response(b"open"));
+    let mut pcap = Pcap::new();
+    pcap.client(100, 0, SYN, &request)
+        .server(500, behind(101, &request), SYN | ACK, b"")
+        .server(501, behind(101, &request), ACK | PSH, &answer);
+    assert_eq!(requests(&pcap), [(101, request)]);
+    assert_eq!(responses(&pcap), [(501, answer)]);
+}
+
+#[test]
+fn a_half_closed_connection_goes_on() {
+    let (request, answer) = (get("/half"), response(&body(3000)));
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH | FIN, &request);
+    let asked = behind(102, &request);
+    for n in 0..4 {
+        let end = answer.len().min((n + 1) * 1000);
+        pcap.server(
+            behind(501, &answer[..n * 1000]),
+            asked,
+            ACK,
+            &answer[n * 1000..end],
+        );
+    }
+    assert!(responses(&pcap) == [(501, answer)]);
+}
+
+#[test]
+fn octets_behind_a_fin_are_none() {
+    let answer = response(b"end");
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    let end = behind(5000, &answer);
+    pcap.server(end, asked, ACK | FIN, b"").server(
+        end + 1,
+        asked,
+        ACK | PSH,
+        &response(b"injected"),
+    );
+    assert_eq!(responses(&pcap), [(5000, answer)]);
+}
+
+#[test]
+fn a_reset_outside_the_window_ends_nothing() {
+    let answer = response(&body(1500));
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    pcap.server(900_000_000, asked, RST, b"").server(
+        behind(5000, &answer[..1000]),
+        asked,
+        ACK,
+        &answer[1000..],
+    );
+    assert!(responses(&pcap) == [(5000, answer)]);
+}
+
+#[test]
+fn the_octets_of_a_reset_are_none() {
+    let answer = response(b"end");
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    pcap.server(
+        behind(5000, &answer),
+        asked,
+        RST | ACK,
+        &response(b"words of a reset"),
+    );
+    assert_eq!(responses(&pcap), [(5000, answer)]);
+}
+
+#[test]
+fn a_keep_alive_fills_nothing() {
+    let (first, second) = (response(b"one"), response(b"two"));
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &first, &[0]);
+    let end = behind(5000, &first);
+    let request = get("/b");
+    pcap.server(end - 1, asked, ACK, b"\0")
+        .client(asked, end, ACK | PSH, &request)
+        .server(end, behind(asked, &request), ACK | PSH, &second);
+    assert_eq!(responses(&pcap), [(5000, first), (end, second)]);
+}
+
+#[test]
+fn a_far_ahead_octet_allocates_nothing_and_loses_nothing() {
+    let answer = response(&body(2500));
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer, &[0]);
+    pcap.server(5000 + 1_500_000_000, asked, ACK, b"x");
+    pcap.server(behind(5000, &answer[..1000]), asked, ACK, &answer[1000..]);
+    assert!(responses(&pcap).contains(&(5000, answer)));
+    let done = run(["-n", "-s"], &pcap.file);
+    assert!(
+        counter(&done.stderr, "buffer.peak") < 1 << 20,
+        "{}",
+        done.stderr
+    );
+    assert_eq!(counter(&done.stderr, "tcp.lost_octets"), 0);
+}
+
+#[test]
+fn a_segment_larger_than_any_buffer() {
+    let answer = response(&body(65_000));
+    let mut pcap = Pcap::new();
+    let request = get("/offload");
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &request)
+        .server(501, behind(101, &request), ACK | PSH, &answer);
+    assert!(responses(&pcap) == [(501, answer)]);
+}
+
+#[test]
+fn a_total_length_of_zero_means_the_rest_of_the_packet() {
+    let answer = response(&body(3000));
+    let mut pcap = exchange(5000, &answer, &[]);
+    let mut packet = pcap.segment(SERVER, CLIENT, 5000, 1100, ACK | PSH, &answer);
+    packet[16..18].fill(0);
+    packet[24..26].fill(0);
+    let sum = common::build::checksum(&packet[14..34]);
+    packet[24..26].copy_from_slice(&sum);
+    pcap.packet(&packet);
+    assert!(responses(&pcap) == [(5000, answer)]);
+}
+
+#[test]
+fn padding_and_the_frame_check_sequence_are_no_octets_of_the_stream() {
+    let (first, second) = (response(b"1"), response(b"2"));
+    let mut pcap = exchange(5000, &first, &[]);
+    let end = behind(5000, &first);
+    for (seq, octets) in [(5000, &first), (end, &second)] {
+        let mut packet = pcap.segment(SERVER, CLIENT, seq, 1100, ACK | PSH, octets);
+        packet.extend(b"HTTP/1.1 padding");
+        pcap.packet(&packet);
+    }
+    // A bare acknowledgment is padded to the shortest frame.
+    let mut packet = pcap.segment(CLIENT, SERVER, 1100, behind(end, &second), ACK, b"");
+    packet.resize(60, 0);
+    pcap.packet(&packet);
+    assert_eq!(responses(&pcap), [(5000, first), (end, second)]);
+    assert_eq!(requests(&pcap).len(), 1);
+}
+
+#[test]
+fn several_messages_in_one_segment_and_one_over_many() {
+    let both = [get("/1"), get("/2"), get("/3")].concat();
+    let answers: Vec<_> = [&b"1"[..], b"22", b"333"].map(response).into();
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500);
+    for (n, octet) in both.iter().enumerate() {
+        pcap.client(behind(101, &both[..n]), 501, ACK | PSH, &[*octet]);
+    }
+    pcap.server(501, behind(101, &both), ACK | PSH, &answers.concat());
+    let found: Vec<_> = requests(&pcap).into_iter().map(|m| m.1).collect();
+    assert_eq!(found, [get("/1"), get("/2"), get("/3")]);
+    let found: Vec<_> = responses(&pcap).into_iter().map(|m| m.1).collect();
+    assert_eq!(found, answers);
+}
+
+#[test]
+fn ports_used_again_at_once_are_another_connection() {
+    let mut pcap = Pcap::new();
+    for (client, server, path) in [(100, 500, "/one"), (5_000_100, 9_000_500, "/two")] {
+        let (request, answer) = (get(path), response(path.as_bytes()));
+        let (asked, answered) = (behind(client + 1, &request), behind(server + 1, &answer));
+        pcap.open(client, server)
+            .client(client + 1, server + 1, ACK | PSH, &request)
+            .server(server + 1, asked, ACK | PSH | FIN, &answer)
+            .client(asked, answered + 1, ACK | FIN, b"")
+            .server(answered + 1, asked + 1, ACK, b"");
+    }
+    let output = messages(&pcap.file);
+    assert_eq!(http_messages(&output), (2, 2));
+    let flags: Vec<_> = segments(&output)
+        .iter()
+        .map(|s| s.flags & (SYN | ACK))
+        .collect();
+    assert_eq!(flags, [ACK, ACK, SYN, SYN | ACK, ACK, ACK]);
+}
+
+#[test]
+fn a_repeated_syn_and_a_late_fin_of_the_old_connection_change_nothing() {
+    let (request, answer) = (get("/new"), response(b"new"));
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | FIN, b"")
+        .server(501, 102, ACK | FIN, b"")
+        .client(102, 502, ACK, b"")
+        .open(7_000_000, 8_000_000)
+        .client(7_000_000, 0, SYN, b"")
+        .client(101, 501, ACK | FIN, b"")
+        .client(7_000_001, 8_000_001, ACK | PSH, &request)
+        .server(501, 102, ACK | FIN, b"")
+        .server(8_000_001, behind(7_000_001, &request), ACK | PSH, &answer);
+    assert_eq!(requests(&pcap), [(7_000_001, request)]);
+    assert_eq!(responses(&pcap), [(8_000_001, answer)]);
+}
+
+/// Two exchanges, of which the first response lacks octets `from..to`.
+fn with_gap(answer: &[u8], from: usize, to: usize) -> (Pcap, u32, Vec<u8>) {
+    let asked = behind(1001, &get("/a"));
+    let mut pcap = exchange(5000, &answer[..from], &[]);
+    pcap.server(5000, asked, ACK, &answer[..from]);
+    pcap.server(behind(5000, &answer[..to]), asked, ACK | PSH, &answer[to..]);
+    let end = behind(5000, answer);
+    let (request, next) = (get("/b"), response(b"the next message"));
+    pcap.client(asked, end, ACK, b"")
+        .client(asked, end, ACK | PSH, &request)
+        .server(end, behind(asked, &request), ACK | PSH, &next)
+        .wait(5000)
+        .client(behind(asked, &request), behind(end, &next), ACK, b"");
+    (pcap, end, next)
+}
+
+fn from_server(pcap: &Pcap) -> Vec<Segment> {
+    let mut all = segments(&messages(&pcap.file));
+    all.retain(|s| s.source_port == SERVER.1);
+    all
+}
+
+#[test]
+fn a_hole_in_a_body_costs_that_message_only() {
+    let answer = response(&body(3000));
+    let (pcap, end, next) = with_gap(&answer, 1000, 2000);
+    let found = from_server(&pcap);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].payload == answer[..1000]);
+    assert_eq!(found[0].payload_len, answer.len());
+    assert_eq!((found[1].seq, &found[1].payload), (end, &next));
+    assert_eq!(http_messages(&messages(&pcap.file)), (2, 2));
+    let stats = run(["-n", "-s"], &pcap.file).stderr;
+    for (name, value) in [
+        ("tcp.gaps", 1),
+        ("tcp.lost_octets", 1000),
+        ("tcp.gaps_acked", 1),
+        ("message.incomplete", 1),
+    ] {
+        assert_eq!(counter(&stats, name), value, "{name}");
+    }
+}
+
+#[test]
+fn a_start_line_inside_a_body_of_known_extent_begins_nothing() {
+    let mut text = body(1000);
+    text.extend(response(b"a false one"));
+    text.extend(body(500));
+    let answer = response(&text);
+    let (pcap, end, next) = with_gap(&answer, 500, 800);
+    let found = from_server(&pcap);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!((found[1].seq, &found[1].payload), (end, &next));
+}
+
+#[test]
+fn behind_a_hole_in_a_header_the_next_message_is_found() {
+    let answer = response(&body(1000));
+    let (pcap, end, next) = with_gap(&answer, 20, 100);
+    let found = from_server(&pcap);
+    let last = found.last().expect("a message");
+    assert_eq!((last.seq, &last.payload), (end, &next));
+    assert!(found.len() <= 2, "the body is no message: {found:?}");
+    assert!(!contains(&messages(&pcap.file), b"\n0000050\n"));
+}
+
+#[test]
+fn an_answer_to_head_whose_request_was_lost_has_no_body() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    let next = response(b"next");
+    let mut pcap = Pcap::new();
+    let lost = b"HEAD /lost HTTP/1.1\r\nHost: example\r\n\r\n";
+    let asked = behind(101, lost);
+    let request = get("/next");
+    pcap.open(100, 500)
+        .server(501, asked, ACK | PSH, head)
+        .client(asked, behind(501, head), ACK | PSH, &request)
+        .server(behind(501, head), behind(asked, &request), ACK | PSH, &next)
+        .wait(5000)
+        .client(
+            behind(asked, &request),
+            behind(behind(501, head), &next),
+            ACK,
+            b"",
+        );
+    assert_eq!(
+        responses(&pcap),
+        [(501, head.to_vec()), (behind(501, head), next)]
+    );
+    assert_eq!(requests(&pcap), [(asked, request)]);
+}
+
+#[test]
+fn one_sided_captures_give_the_same_messages() {
+    let all = common::read(&common::testdata("http-keepalive.pcap"));
+    let expected = segments(&messages(&all));
+    for port in [80, 0] {
+        let mut file = all[..24].to_vec();
+        let mut at = 24;
+        for record in common::pcap(&all).1 {
+            let from_server = record.data[34..36] == [0, 80];
+            if from_server == (port == 80) {
+                file.extend(&all[at..record.end]);
+            }
+            at = record.end;
+        }
+        let key = |s: &Segment| (s.source_port, s.seq, s.payload.clone());
+        let expected: Vec<_> = expected
+            .iter()
+            .filter(|s| (s.source_port == 80) == (port == 80))
+            .map(key)
+            .collect();
+        let found: Vec<_> = segments(&messages(&file)).iter().map(key).collect();
+        assert!(
+            found == expected,
+            "only {}",
+            if port == 80 { "responses" } else { "requests" }
+        );
+    }
+}
+
+#[test]
+fn a_message_too_large_for_a_packet_is_a_train() {
+    let answer = response(&body(200_000));
+    let order: Vec<_> = (0..answer.len().div_ceil(1000)).collect();
+    let pcap = exchange(5000, &answer, &order);
+    let found = responses(&pcap);
+    assert!(found.len() >= 4);
+    let mut seq = 5000;
+    for (number, octets) in &found {
+        assert_eq!(*number, seq);
+        seq = behind(seq, octets);
+    }
+    let joined: Vec<_> = found.into_iter().flat_map(|m| m.1).collect();
+    assert!(joined == answer);
+    let objects = common::export_objects(&messages(&pcap.file));
+    assert_eq!(objects.len(), 1);
+    assert!(objects[0].1 == body(200_000));
+}
+
+#[test]
+fn a_train_begins_before_its_message_is_whole() {
+    let answer = response(&body(200_000));
+    let order: Vec<_> = (0..150).collect();
+    let mut pcap = exchange(5000, &answer, &order);
+    pcap.file.truncate(pcap.file.len() - 70); // without the acknowledgment of the whole
+    let mut live = common::Live::start(&[]);
+    live.write(&pcap.file);
+    live.until("two full segments", |out| out.len() > 2 * 65_000);
+    live.close();
+    live.end().code(0);
+}
+
+#[test]
+fn a_long_body_needs_no_memory() {
+    let answer = response(&body(20_000_000));
+    let order: Vec<_> = (0..answer.len().div_ceil(1000)).collect();
+    let pcap = exchange(u32::MAX - 7_000_000, &answer, &order);
+    let done = common::feed(&mut inet_asm(["-s", "-w", "/dev/null"]), &[&pcap.file]);
+    done.code(0);
+    assert!(
+        counter(&done.stderr, "buffer.peak") < 1 << 20,
+        "{}",
+        done.stderr
+    );
+    assert_eq!(counter(&done.stderr, "message.whole"), 2);
+}
