@@ -1,5 +1,7 @@
 //! Checked limits, time-outs and choices.
 
+use crate::sink::packets::Form;
+use crate::sink::print::Style;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -131,4 +133,66 @@ impl Default for Limits {
             header: 256 << 10,
         }
     }
+}
+
+/// `--color`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--stats`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatsFormat {
+    /// Aligned, with descriptions.
+    Text,
+    /// One object.
+    Json,
+    /// A header line and a row.
+    Csv,
+}
+
+/// `--write`: an output of packets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutputSpec {
+    /// A path, or `-` for stdout.
+    pub name: String,
+    /// What its packets look like.
+    pub form: Form,
+}
+
+/// `--print`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PrintTo {
+    /// How much.
+    pub style: Style,
+    /// With colour.
+    pub color: bool,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
+/// What a run does, made once from the flags.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Captures, in order; `-` is stdin.
+    pub inputs: Vec<String>,
+    /// Outputs of packets.
+    pub outputs: Vec<OutputSpec>,
+    /// Lines on stdout.
+    pub print: Option<PrintTo>,
+    /// Counters on stderr at the end.
+    pub stats: Option<StatsFormat>,
+    /// `-v`, how often.
+    pub verbose: u8,
+    /// `-q`.
+    pub quiet: bool,
+    /// Limits and choices of processing.
+    pub limits: Limits,
 }

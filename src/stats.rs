@@ -70,11 +70,16 @@ struct Drops(Vec<u64>);
 impl Counters {
     /// Counts one packet that cannot be used.
     pub fn discard(&mut self, why: Discard) {
+        self.discard_many(why, 1);
+    }
+
+    /// Counts packets that cannot be used.
+    pub fn discard_many(&mut self, why: Discard, packets: u64) {
         let i = why as usize;
         if self.dropped.0.len() <= i {
             self.dropped.0.resize(Discard::ALL.len(), 0);
         }
-        self.dropped.0[i] += 1;
+        self.dropped.0[i] += packets;
     }
 
     /// How many were dropped for this reason.
@@ -126,7 +131,7 @@ counters! {
     ipv4: Ipv4Counters {
         packets: "packets taken in",
         octets: "octets of these packets, headers included",
-        passed: "whole datagrams handed on",
+        passed: "datagrams handed on that came in one packet",
         bad_checksum: "packets with a wrong header checksum, dropped or not",
         fragments: "fragments taken in",
         reassembled: "datagrams put together from fragments",
@@ -138,7 +143,7 @@ counters! {
     ipv6: Ipv6Counters {
         packets: "packets taken in",
         octets: "octets of these packets, headers included",
-        passed: "whole datagrams handed on",
+        passed: "datagrams handed on that came in one packet",
         fragments: "fragments taken in",
         atomic_fragments: "fragments that are whole datagrams (RFC 6946)",
         reassembled: "datagrams put together from fragments",
@@ -230,21 +235,43 @@ discards! {
     link {
         LinkUnknownType = "unknown_type": "link types that are not known",
         LinkTruncated = "truncated": "packets too short for their link header",
+        LinkBadHeader = "bad_header": "packets with an impossible link header",
+        LinkNotData = "not_data": "802.11 and FDDI frames that carry no data",
+        LinkEncrypted = "encrypted": "802.11 frames that are encrypted",
+        LinkFragment = "fragments": "fragments of 802.11 frames",
+        LinkAggregate = "aggregates": "802.11 frames that carry several packets",
+        LinkUnknownPdu = "unknown_pdu": "exported PDUs of other protocols than ip, tcp, udp and sctp",
         LinkNotIp = "not_ip": "packets that carry no IP (ARP, LLDP, ...)",
     }
     ipv4 {
         Ipv4Truncated = "truncated": "packets cut inside the header",
         Ipv4BadHeader = "bad_header": "packets with an impossible version, header length or total length",
         Ipv4BadChecksum = "dropped_checksum": "packets dropped for a wrong header checksum",
-        Ipv4Fragment = "dropped_fragments": "fragments that cannot be put together",
-        Ipv4NotTransport = "other_protocol": "datagrams of protocols other than TCP, UDP and SCTP",
+        Ipv4EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
+        Ipv4EmptyFragment = "empty_fragments": "fragments without an octet",
+        Ipv4MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
+        Ipv4OversizedFragment = "oversized_fragments": "fragments past 65,535 octets",
+        Ipv4DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",
+        Ipv4BadEndFragment = "bad_end_fragments": "fragments that contradict the end of their datagram",
+        Ipv4ExpiredFragment = "expired_fragments": "fragments whose others did not come within --ip-packet-timeout",
+        Ipv4EvictedFragment = "evicted_fragments": "fragments dropped to make room",
+        Ipv4UnfinishedFragment = "unfinished_fragments": "fragments whose others had not come at the end of the input",
+        Ipv4NotTransport = "other_protocol": "packets of protocols other than TCP, UDP and SCTP",
     }
     ipv6 {
         Ipv6Truncated = "truncated": "packets cut inside the headers",
         Ipv6BadHeader = "bad_header": "packets with an impossible header",
-        Ipv6Fragment = "dropped_fragments": "fragments that cannot be put together",
+        Ipv6EmptyFragment = "empty_fragments": "fragments without an octet",
+        Ipv6MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
+        Ipv6OversizedFragment = "oversized_fragments": "fragments past 65,535 octets",
+        Ipv6DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",
+        Ipv6BadEndFragment = "bad_end_fragments": "fragments that contradict the end of their datagram",
+        Ipv6OverlappingFragment = "overlapping_fragments": "fragments of datagrams whose fragments overlap (RFC 5722)",
+        Ipv6ExpiredFragment = "expired_fragments": "fragments whose others did not come within --ip-packet-timeout",
+        Ipv6EvictedFragment = "evicted_fragments": "fragments dropped to make room",
+        Ipv6UnfinishedFragment = "unfinished_fragments": "fragments whose others had not come at the end of the input",
         Ipv6EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
-        Ipv6NotTransport = "other_protocol": "datagrams of protocols other than TCP, UDP and SCTP",
+        Ipv6NotTransport = "other_protocol": "packets of protocols other than TCP, UDP and SCTP",
     }
     udp {
         UdpTruncated = "truncated": "datagrams cut inside the header",

@@ -124,6 +124,11 @@ impl CaptureClock {
         Instant(self.age)
     }
 
+    /// The highest timestamp that is believed.
+    pub fn latest(&self) -> Timestamp {
+        Timestamp(self.top)
+    }
+
     /// The age clock's time now.
     pub fn now(&self) -> Instant {
         Instant(self.age)

@@ -1,4 +1,25 @@
 //! Captures: packet records in any of the formats they are stored in.
+//!
+//! ```text
+//!  file, pipe ──> decompress ──> Reader ──> [SortQueue] ──> link
+//!  (Inputs)       by magic       records    time order
+//! ```
+
+mod decompress;
+mod inputs;
+mod pcap;
+mod pcapng;
+mod reader;
+mod record;
+mod sort;
+mod stop;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use inputs::{Inputs, Source};
+pub use reader::{Reader, Totals, Warning};
+pub use sort::{SortQueue, Sorted};
+pub use stop::Stop;
 
 use crate::link::LinkHeader;
 use crate::time::Timestamp;
@@ -61,4 +82,126 @@ pub struct PacketInfo {
     pub interface: u32,
     /// Its link header.
     pub link: LinkHeader,
+}
+
+/// What an output has to know of the first input before it writes its own file header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileHeader {
+    /// What packets begin with; of pcapng, on its first interface.
+    pub link_type: LinkType,
+    /// Timestamps may be finer than a microsecond.
+    pub nanoseconds: bool,
+    /// It is pcapng.
+    pub pcapng: bool,
+}
+
+/// Interfaces over the whole input, at most: more is taken for damage.
+const MAX_INTERFACES: usize = 65_536;
+
+/// An interface of the input. A pcap file is one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Interface {
+    /// What its packets begin with.
+    pub link_type: LinkType,
+    /// The most octets that were captured of a packet; 0: no limit.
+    pub snap_len: u32,
+    /// Octets of frame check sequence at the end of its packets, where the capture says so.
+    pub fcs_len: Option<u8>,
+    /// The unit of its timestamps.
+    pub resolution: Resolution,
+    /// Seconds to be added to its timestamps (if_tsoffset).
+    pub offset: i64,
+    /// if_name, 200 octets at most, of the first 4,096 interfaces; so are the other texts.
+    pub name: Option<String>,
+    /// if_description, 200 octets at most.
+    pub description: Option<String>,
+    /// Its comment, 200 octets at most.
+    pub comment: Option<String>,
+    /// Packets that were lost, by the sum of what packet blocks say.
+    lost_between: u64,
+    /// Packets that were lost, by the interface's statistics.
+    lost_in_all: u64,
+}
+
+impl Interface {
+    /// An interface of which nothing else is known; its timestamps are in microseconds.
+    pub const fn new(link_type: LinkType, snap_len: u32) -> Self {
+        Self {
+            link_type,
+            snap_len,
+            fcs_len: None,
+            resolution: Resolution::MICROS,
+            offset: 0,
+            name: None,
+            description: None,
+            comment: None,
+            lost_between: 0,
+            lost_in_all: 0,
+        }
+    }
+
+    /// Packets that the capture says it lost here. Statistics count from the beginning, and include what packet blocks
+    /// say about the time between two packets.
+    pub fn lost(&self) -> u64 {
+        self.lost_between.max(self.lost_in_all)
+    }
+
+    /// A packet block says so many were lost since the one before. Gives what that adds to [`lost`](Self::lost).
+    fn lost_between(&mut self, packets: u64) -> u64 {
+        let before = self.lost();
+        self.lost_between = self.lost_between.saturating_add(packets);
+        self.lost() - before
+    }
+
+    /// Statistics say so many were lost until now. Gives what that adds to [`lost`](Self::lost).
+    fn lost_in_all(&mut self, packets: u64) -> u64 {
+        let before = self.lost();
+        self.lost_in_all = self.lost_in_all.max(packets);
+        self.lost() - before
+    }
+
+    /// The time that a timestamp of this interface means; what lies before 1970 is 1970.
+    #[inline]
+    fn time(&self, ticks: u64) -> Timestamp {
+        let nanos = self.resolution.nanos(ticks) + i128::from(self.offset) * 1_000_000_000;
+        let last = if nanos < 0 { 0 } else { u64::MAX };
+        Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(last))
+    }
+}
+
+/// The unit of an interface's timestamps, as if_tsresol says it: 10^-n s, or 2^-n s where the highest bit is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Resolution(pub u8);
+
+impl Resolution {
+    /// Microseconds.
+    pub const MICROS: Self = Self(6);
+    /// Nanoseconds.
+    pub const NANOS: Self = Self(9);
+
+    /// So many units in nanoseconds, rounded down.
+    #[inline]
+    fn nanos(self, ticks: u64) -> i128 {
+        let ticks = i128::from(ticks);
+        match self.0 {
+            6 => ticks * 1000,
+            9 => ticks,
+            n @ 0..=8 => ticks * 10_i128.pow(9 - u32::from(n)),
+            n @ 10..=28 => ticks / 10_i128.pow(u32::from(n) - 9),
+            // All 64 bits of such units are less than a nanosecond.
+            29..=0x7f => 0,
+            n => (ticks * 1_000_000_000) >> (n & 0x7f),
+        }
+    }
+}
+
+/// The 32-bit number at this place.
+#[inline]
+fn word(octets: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let octets = *octets.get(at..)?.first_chunk::<4>()?;
+    Some(if big_endian {
+        u32::from_be_bytes(octets)
+    } else {
+        u32::from_le_bytes(octets)
+    })
 }

@@ -1,9 +1,23 @@
 //! IPv4 and IPv6: from packets to whole datagrams.
 
-use crate::link::Channel;
-use std::net::IpAddr;
+pub mod checksum;
+mod defrag;
+mod esp;
+mod header;
 
-/// Protocol numbers (IANA) that have a transport here.
+pub use defrag::Held;
+
+use crate::context::Context;
+use crate::link::{Channel, Frame};
+use crate::stats::Discard;
+use crate::time::Timestamp;
+use defrag::{Arrival, Defrag, Key};
+use header::{FragmentHeader, Headers, Refused};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// Protocol numbers (IANA) that are known here.
 pub mod protocol {
     /// TCP, RFC 9293.
     pub const TCP: u8 = 6;
@@ -11,6 +25,15 @@ pub mod protocol {
     pub const UDP: u8 = 17;
     /// SCTP, RFC 9260.
     pub const SCTP: u8 = 132;
+
+    pub(super) const IPV4: u8 = 4;
+    pub(super) const IPV6: u8 = 41;
+    pub(super) const HOP_BY_HOP: u8 = 0;
+    pub(super) const ROUTING: u8 = 43;
+    pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const ESP: u8 = 50;
+    pub(super) const AH: u8 = 51;
+    pub(super) const DESTINATION_OPTIONS: u8 = 60;
 }
 
 /// A whole IP datagram: nothing of it is missing but what the snapshot length cut off.
@@ -38,5 +61,420 @@ impl Datagram<'_> {
     /// The snapshot length cut off its end.
     pub const fn is_cut(&self) -> bool {
         self.payload.len() < self.payload_len
+    }
+}
+
+/// One packet that a datagram was made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fragment {
+    /// Number of its packet record in the whole input.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Offset of its payload in the datagram's, in octets.
+    pub offset: u32,
+    /// Octets of its payload.
+    pub len: u32,
+}
+
+/// The IP stage: takes frames, gives whole datagrams. Plain data.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Ip {
+    defrag: Defrag,
+}
+
+/// What a packet comes to.
+enum Outcome<'a> {
+    /// A datagram in one packet.
+    Whole(Datagram<'a>),
+    /// The last fragment of a datagram.
+    Reassembled(Reassembled),
+}
+
+/// A datagram that owns its octets.
+struct Reassembled {
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: u8,
+    identification: u32,
+    channel: Channel,
+    octets: Vec<u8>,
+    /// Where the payload lies in `octets`.
+    payload: Range<usize>,
+    payload_len: usize,
+    fragments: Vec<Fragment>,
+}
+
+impl Outcome<'_> {
+    fn datagram(&self) -> Datagram<'_> {
+        match self {
+            Outcome::Whole(datagram) => *datagram,
+            Outcome::Reassembled(r) => Datagram {
+                src: r.src,
+                dst: r.dst,
+                protocol: r.protocol,
+                payload: r.octets.get(r.payload.clone()).unwrap_or(&[]),
+                payload_len: r.payload_len,
+                identification: r.identification,
+                channel: r.channel,
+                checksum_known_good: false,
+            },
+        }
+    }
+
+    fn fragments(&self) -> &[Fragment] {
+        match self {
+            Outcome::Whole(_) => &[],
+            Outcome::Reassembled(r) => &r.fragments,
+        }
+    }
+}
+
+impl Ip {
+    /// A stage that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one IP packet and hands on every whole datagram of a known transport that it completes, with the
+    /// fragments that it was made of (none where it came in one packet).
+    ///
+    /// What is not handed on is held or counted as a [`Discard`].
+    pub fn each<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
+    where
+        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
+    {
+        if let Some(outcome) = self.take(cx, frame) {
+            out(cx, &outcome.datagram(), outcome.fragments());
+        }
+    }
+
+    /// Drops the fragments that have waited for `--ip-packet-timeout`. To be called behind each packet.
+    pub fn expire(&mut self, cx: &mut Context) {
+        self.defrag.expire(cx);
+    }
+
+    /// Drops the datagram whose fragments wait longest, to make room; false where none wait.
+    pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+        self.defrag.evict_oldest(cx)
+    }
+
+    /// Drops all that waits: the input has ended.
+    pub fn flush(&mut self, cx: &mut Context) {
+        self.defrag.flush(cx);
+    }
+
+    /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.
+    pub const fn held(&self) -> Held {
+        self.defrag.held()
+    }
+
+    fn take<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+        if let Some(pseudo) = frame.pseudo {
+            return Some(Outcome::Whole(Datagram {
+                src: pseudo.src,
+                dst: pseudo.dst,
+                protocol: pseudo.protocol,
+                payload: frame.ip,
+                payload_len: frame.ip.len() + frame.missing,
+                identification: 0,
+                channel: frame.channel,
+                checksum_known_good: frame.checksum_known_good,
+            }));
+        }
+        match frame.ip.first().map(|b| b >> 4) {
+            Some(6) => self.take_v6(cx, frame),
+            _ => self.take_v4(cx, frame),
+        }
+    }
+
+    fn take_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+        cx.counters.ipv4.packets += 1;
+        let headers = match header::v4(frame.ip, frame.missing, cx.limits.ip_checksums) {
+            Ok(headers) => headers,
+            Err(why) => {
+                cx.counters.ipv4.octets += (frame.ip.len() + frame.missing) as u64;
+                cx.counters.ipv4.bad_checksum += u64::from(why == Refused::BadChecksum);
+                cx.discard(why.discard(false));
+                return None;
+            }
+        };
+        cx.counters.ipv4.octets += headers.octets as u64;
+        cx.counters.ipv4.bad_checksum += u64::from(headers.bad_checksum);
+        if let Some(fragment) = headers.fragment {
+            cx.counters.ipv4.fragments += 1;
+            // Every fragment says what the datagram carries: what nobody wants need not wait.
+            if !is_wanted(headers.protocol)
+                && !matches!(headers.protocol, protocol::AH | protocol::ESP)
+            {
+                cx.discard(Discard::Ipv4NotTransport);
+                return None;
+            }
+            return self.take_fragment(cx, frame, &headers, fragment);
+        }
+        if !is_wanted(headers.protocol) {
+            cx.discard(Discard::Ipv4NotTransport);
+            return None;
+        }
+        cx.counters.ipv4.passed += 1;
+        Some(whole(&headers, frame))
+    }
+
+    fn take_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+        cx.counters.ipv6.packets += 1;
+        let headers = match header::v6(frame.ip, frame.missing) {
+            Ok(headers) => headers,
+            Err(why) => {
+                cx.counters.ipv6.octets += (frame.ip.len() + frame.missing) as u64;
+                cx.discard(why.discard(true));
+                return None;
+            }
+        };
+        cx.counters.ipv6.octets += headers.octets as u64;
+        if let Some(fragment) = headers.fragment {
+            cx.counters.ipv6.fragments += 1;
+            if !fragment.is_whole() {
+                return self.take_fragment(cx, frame, &headers, fragment);
+            }
+            cx.counters.ipv6.atomic_fragments += 1;
+        }
+        if !is_wanted(headers.protocol) {
+            cx.discard(Discard::Ipv6NotTransport);
+            return None;
+        }
+        cx.counters.ipv6.passed += 1;
+        Some(whole(&headers, frame))
+    }
+
+    fn take_fragment<'a>(
+        &mut self,
+        cx: &mut Context,
+        frame: &Frame<'_>,
+        headers: &Headers<'_>,
+        fragment: FragmentHeader,
+    ) -> Option<Outcome<'a>> {
+        let v6 = headers.src.is_ipv6();
+        let key = Key {
+            src: headers.src,
+            dst: headers.dst,
+            identification: headers.identification,
+            protocol: if v6 { 0 } else { headers.protocol },
+            channel: frame.channel,
+        };
+        let arrival = Arrival {
+            protocol: headers.protocol,
+            offset: fragment.offset,
+            more: fragment.more,
+            data: headers.payload,
+            len: headers.payload_len,
+            counted: headers.counted,
+        };
+        let whole = self.defrag.push(cx, key, &arrival)?;
+        let mut joined = Headers {
+            protocol: whole.protocol,
+            payload: &whole.payload,
+            payload_len: whole.payload_len,
+            ..*headers
+        };
+        let why = match header::chain(&mut joined) {
+            Ok(()) if is_wanted(joined.protocol) => None,
+            Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
+            Ok(()) => Some(Discard::Ipv4NotTransport),
+            Err(why) => Some(why.discard(v6)),
+        };
+        if let Some(why) = why {
+            // Each of its packets is dropped: the one at hand, and those that came before.
+            cx.discard(why);
+            cx.counters.discard_many(why, whole.own.saturating_sub(1));
+            return None;
+        }
+        if v6 {
+            cx.counters.ipv6.reassembled += 1;
+            cx.counters.ipv6.reassembled_fragments += whole.own;
+        } else {
+            cx.counters.ipv4.reassembled += 1;
+            cx.counters.ipv4.reassembled_fragments += whole.own;
+        }
+        // Extension headers stand before the payload, an ESP trailer behind it.
+        let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
+        let payload = start..start + joined.payload.len();
+        Some(Outcome::Reassembled(Reassembled {
+            src: joined.src,
+            dst: joined.dst,
+            protocol: joined.protocol,
+            identification: joined.identification,
+            channel: frame.channel,
+            payload,
+            payload_len: joined.payload_len,
+            octets: whole.payload,
+            fragments: whole.fragments,
+        }))
+    }
+}
+
+impl Refused {
+    const fn discard(self, v6: bool) -> Discard {
+        match (self, v6) {
+            (Self::Truncated, false) => Discard::Ipv4Truncated,
+            (Self::Truncated, true) => Discard::Ipv6Truncated,
+            (Self::BadChecksum, _) => Discard::Ipv4BadChecksum,
+            (Self::BadHeader, false) => Discard::Ipv4BadHeader,
+            (Self::BadHeader, true) => Discard::Ipv6BadHeader,
+            (Self::Encrypted, false) => Discard::Ipv4EspEncrypted,
+            (Self::Encrypted, true) => Discard::Ipv6EspEncrypted,
+        }
+    }
+}
+
+/// What the stage hands on.
+const fn is_wanted(protocol: u8) -> bool {
+    matches!(protocol, protocol::TCP | protocol::UDP | protocol::SCTP)
+}
+
+/// A datagram that came in one packet.
+fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
+    Outcome::Whole(Datagram {
+        src: headers.src,
+        dst: headers.dst,
+        protocol: headers.protocol,
+        payload: headers.payload,
+        payload_len: headers.payload_len,
+        identification: headers.identification,
+        channel: frame.channel,
+        checksum_known_good: frame.checksum_known_good,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Checksums, Limits};
+    use crate::link;
+
+    /// An IPv4 packet with a right header checksum.
+    fn v4(protocol: u8, id: u16, flags_offset: u16, payload: &[u8]) -> Vec<u8> {
+        let mut p = vec![0x45, 0];
+        p.extend(u16::try_from(20 + payload.len()).unwrap().to_be_bytes());
+        p.extend(id.to_be_bytes());
+        p.extend(flags_offset.to_be_bytes());
+        p.extend([64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        let sum = checksum::Sum::of(&p).finish();
+        p[10..12].copy_from_slice(&sum.to_be_bytes());
+        p.extend(payload);
+        p
+    }
+
+    /// An IPv6 packet.
+    fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
+        let mut p = vec![0x60, 0, 0, 0];
+        p.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+        p.extend([next, 64]);
+        for last in [1, 2] {
+            p.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+        }
+        p.extend(payload);
+        p
+    }
+
+    fn frame(ip: &[u8], missing: usize) -> Frame<'_> {
+        Frame {
+            header: link::LinkHeader::default(),
+            channel: Channel::default(),
+            ip,
+            missing,
+            pseudo: None,
+            checksum_known_good: false,
+        }
+    }
+
+    /// Everything that comes out: protocol, payload and its full length.
+    fn run(cx: &mut Context, ip: &[u8], missing: usize) -> Vec<(u8, Vec<u8>, usize)> {
+        let mut seen = Vec::new();
+        Ip::new().each(
+            cx,
+            &frame(ip, missing),
+            &mut |_: &mut Context, d: &Datagram<'_>, _: &[Fragment]| {
+                seen.push((d.protocol, d.payload.to_vec(), d.payload_len));
+            },
+        );
+        seen
+    }
+
+    #[test]
+    fn payload_ends_where_the_header_says() {
+        let mut cx = Context::new(Limits::default());
+        let mut p = v4(17, 1, 0, b"abcd");
+        p.extend(b"padding");
+        assert_eq!(run(&mut cx, &p, 0), [(17, b"abcd".to_vec(), 4)]);
+        let mut p = v6(6, b"abcd");
+        p.extend(b"padding");
+        assert_eq!(run(&mut cx, &p, 0), [(6, b"abcd".to_vec(), 4)]);
+        // Cut by the snapshot length.
+        let p = v4(17, 1, 0, b"abcdefgh");
+        assert_eq!(run(&mut cx, &p[..22], 6), [(17, b"ab".to_vec(), 8)]);
+        // Total length 0.
+        let mut p = v4(6, 1, 0, b"abcd");
+        p[2..4].fill(0);
+        assert_eq!(run(&mut cx, &p, 3), [(6, b"abcd".to_vec(), 7)]);
+        assert_eq!(cx.counters.ipv4.passed, 3);
+        assert_eq!(cx.counters.ipv6.passed, 1);
+    }
+
+    #[test]
+    fn header_checksums() {
+        for (sums, sum, out, counted) in [
+            (Checksums::Auto, [1, 2], 1, 1),
+            (Checksums::Auto, [0, 0], 1, 0),
+            (Checksums::Verify, [1, 2], 0, 1),
+            (Checksums::Verify, [0, 0], 0, 1),
+            (Checksums::Ignore, [1, 2], 1, 0),
+        ] {
+            let mut cx = Context::new(Limits {
+                ip_checksums: sums,
+                ..Limits::default()
+            });
+            let mut p = v4(17, 1, 0, b"abcd");
+            p[10..12].copy_from_slice(&sum);
+            assert_eq!(run(&mut cx, &p, 0).len(), out, "{sums:?} {sum:?}");
+            assert_eq!(cx.counters.ipv4.bad_checksum, counted, "{sums:?} {sum:?}");
+        }
+    }
+
+    #[test]
+    fn extension_headers_are_passed_over() {
+        let mut cx = Context::new(Limits::default());
+        for (next, extensions) in [
+            (0, [0x11, 0, 1, 4, 0, 0, 0, 0].as_slice()),
+            (60, &[0x11, 0, 1, 4, 0, 0, 0, 0]),
+            (43, &[0x11, 0, 3, 0, 0, 0, 0, 0]),
+            (44, &[0x11, 0, 0, 0, 0, 0, 0, 9]),
+            (51, &[0x11, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]),
+            (0, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]),
+        ] {
+            let p = v6(next, &[extensions, b"abcd"].concat());
+            assert_eq!(run(&mut cx, &p, 0), [(17, b"abcd".to_vec(), 4)], "{next}");
+            for n in 1..p.len() - 4 {
+                assert!(run(&mut cx, &p[..n], p.len() - n).is_empty(), "{next} {n}");
+            }
+        }
+        let p = v4(
+            51,
+            1,
+            0,
+            &[&[6, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1], b"abcd".as_slice()].concat(),
+        );
+        assert_eq!(run(&mut cx, &p, 0), [(6, b"abcd".to_vec(), 4)]);
+    }
+
+    #[test]
+    fn jumbo_payload() {
+        let mut cx = Context::new(Limits::default());
+        let mut p = v6(
+            0,
+            &[[17, 0, 0xc2, 4, 0, 0, 0, 12].as_slice(), b"abcd"].concat(),
+        );
+        p[4..6].fill(0);
+        p.extend(b"padding");
+        assert_eq!(run(&mut cx, &p, 0), [(17, b"abcd".to_vec(), 4)]);
     }
 }

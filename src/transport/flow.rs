@@ -101,6 +101,13 @@ impl FlowKey {
     }
 }
 
+impl FlowKey {
+    /// The channel, where it is part of the key.
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+}
+
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, h: &mut H) {
         match (self.low.addr, self.high.addr) {

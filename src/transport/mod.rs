@@ -2,6 +2,9 @@
 
 pub mod flow;
 pub mod stream;
+mod table;
+pub mod tcp;
+pub mod udp;
 
 pub use flow::{Direction, Flow, FlowKey};
 pub use stream::{Chunk, Close, Gap, StreamContext, StreamSink, Taken};

@@ -15,7 +15,8 @@ impl<T: Default + Debug + Serialize + DeserializeOwned> FlowState for T {}
 /// Octets of one segment that come next in their stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
-    /// Offset of the first octet in the stream, from 0; missing octets count.
+    /// Offset of the first octet in the stream ([`Side::origin`] says where the stream's first octet stands); missing
+    /// octets count.
     pub offset: u64,
     /// The octets.
     pub data: &'a [u8],
@@ -99,6 +100,10 @@ pub enum Taken {
     },
 }
 
+/// Offset of the octet behind a SYN. So far from 0 that what is found before it in a stream captured from the middle
+/// has an offset too.
+pub const ORIGIN: u64 = 1 << 32;
+
 /// What is known of one direction of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
@@ -106,15 +111,31 @@ pub struct Side {
     pub seen: bool,
     /// The stream began with a SYN (captured, or known from the other side's acknowledgment of it).
     pub from_start: bool,
-    /// Sequence number of the octet at offset 0. Where the direction was never seen, the number that the other side
-    /// acknowledged first, if any.
+    /// A packet of this direction was never captured, and what it carried has been given up once: waiting for it is in
+    /// vain.
+    pub absent: bool,
+    /// Sequence number of offset 0, modulo 2^32: an octet's number is `base.add(offset as u32)`. Where the direction was
+    /// never seen, it follows from what the other side acknowledged first.
     pub base: Option<SeqNumber>,
+    /// Offset of the stream's first octet. Offsets are 64 bits wide and only their differences mean anything: a stream that
+    /// began with a SYN has its first octet at [`ORIGIN`], one that was captured from the middle wherever its lowest
+    /// octet was found.
+    pub origin: u64,
     /// Offset up to which octets were delivered or given up.
     pub delivered: u64,
     /// Highest offset that the other side has acknowledged.
     pub acknowledged: Option<u64>,
     /// The stream has ended.
     pub ended: bool,
+}
+
+impl Side {
+    /// Sequence number of the octet at an offset.
+    pub fn seq(&self, offset: u64) -> Option<SeqNumber> {
+        // Numbers are offsets modulo 2^32.
+        #[allow(clippy::cast_possible_truncation)]
+        self.base.map(|base| base.add(offset as u32))
+    }
 }
 
 /// Where an event of a stream belongs, and what may be used there.

@@ -1,0 +1,448 @@
+//! gzip and zstd captures, known by their magic numbers and read as they come.
+
+use flate2::{FlushDecompress, Status};
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
+
+/// Octets read at once from a compressed input.
+const READ: usize = 256 << 10;
+/// The largest window of a zstd frame: what the zstd program takes without being asked (`--long=27`).
+const WINDOW: u64 = 128 << 20;
+/// A last block without content, and room for the checksum of the frame: it makes the decoder let go of its window.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// An input that is decompressed if it has to be. Errors of kind `InvalidData` say that compressed data is damaged,
+/// `UnexpectedEof` that it is cut short; then everything before that point has been handed on.
+///
+/// A gzip stream is handed on as far as it has come. Of a zstd frame the last window is handed on at its end only,
+/// because the decoder needs it.
+pub(super) struct Decompress<R: Read> {
+    state: State<R>,
+}
+
+enum State<R: Read> {
+    /// These octets have been read and do not say yet what it is.
+    Start(Vec<u8>, R),
+    Plain(R),
+    Gzip(Box<Gzip<Compressed<R>>>),
+    Zstd(Box<Zstd<BufReader<Compressed<R>>>>),
+    /// Between two states.
+    Moved,
+}
+
+type Compressed<R> = Chain<Cursor<Vec<u8>>, Retry<R>>;
+
+impl<R: Read> Decompress<R> {
+    pub(super) const fn new(input: R) -> Self {
+        Self {
+            state: State::Start(Vec::new(), input),
+        }
+    }
+
+    /// What the input is compressed with.
+    pub(super) const fn format(&self) -> Option<&'static str> {
+        match self.state {
+            State::Gzip(_) => Some("gzip"),
+            State::Zstd(_) => Some("zstd"),
+            _ => None,
+        }
+    }
+}
+
+impl<R: Read> Read for Decompress<R> {
+    /// One read from the input, as a rule; `buf` has room for a magic number at least.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match &mut self.state {
+                State::Plain(input) => return input.read(buf),
+                State::Gzip(input) => return input.read(buf),
+                State::Zstd(input) => return input.read(buf),
+                State::Start(held, input) => {
+                    let (first, room) = buf
+                        .split_at_mut_checked(held.len())
+                        .ok_or(ErrorKind::InvalidInput)?;
+                    let n = input.read(room)?;
+                    first.copy_from_slice(held);
+                    held.extend_from_slice(room.get(..n).unwrap_or_default());
+                    let (whole, begun) = (
+                        [GZIP, ZSTD].map(|magic| held.starts_with(magic)),
+                        [GZIP, ZSTD].iter().any(|magic| magic.starts_with(held)),
+                    );
+                    if n > 0 && begun && whole == [false, false] {
+                        continue;
+                    }
+                    let all = held.len();
+                    let State::Start(held, input) =
+                        std::mem::replace(&mut self.state, State::Moved)
+                    else {
+                        return Ok(0);
+                    };
+                    if whole == [false, false] {
+                        self.state = State::Plain(input);
+                        return Ok(all);
+                    }
+                    let input = Cursor::new(held).chain(Retry(input));
+                    let input = BufReader::with_capacity(READ, input);
+                    self.state = if whole[0] {
+                        State::Gzip(Box::new(Gzip::new(input)))
+                    } else {
+                        State::Zstd(Box::new(Zstd::new(input)))
+                    };
+                }
+                State::Moved => return Ok(0),
+            }
+        }
+    }
+}
+
+/// Reads again when a signal has interrupted it: the decoders do not.
+struct Retry<R>(R);
+
+impl<R: Read> Read for Retry<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buf) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Members of gzip, one after the other (RFC 1952). flate2's own reader drops what it has decoded just before an error.
+struct Gzip<R> {
+    input: BufReader<R>,
+    inflate: flate2::Decompress,
+    /// What ended the input; it is said once all that was decoded is handed on.
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Gzip<R> {
+    fn new(input: BufReader<R>) -> Self {
+        Self {
+            input,
+            inflate: flate2::Decompress::new_gzip(15),
+            failed: None,
+        }
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(e) = self.failed.take() {
+            return Err(e);
+        }
+        loop {
+            let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
+            let result = self
+                .inflate
+                .decompress(self.input.buffer(), buf, FlushDecompress::None);
+            let read = usize::try_from(self.inflate.total_in() - read).unwrap_or(usize::MAX);
+            let written = usize::try_from(self.inflate.total_out() - written).unwrap_or(0);
+            self.input.consume(read);
+            match result {
+                Ok(Status::StreamEnd) => self.inflate.reset(true),
+                Ok(_) => {}
+                Err(e) => self.failed = Some(io::Error::new(ErrorKind::InvalidData, e)),
+            }
+            if written > 0 {
+                return Ok(written);
+            }
+            if let Some(e) = self.failed.take() {
+                return Err(e);
+            }
+            if read == 0 && !self.input.buffer().is_empty() {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            // Only now may it block: there is nothing more in what has been read.
+            if read == 0 && self.input.fill_buf()?.is_empty() {
+                return match self.inflate.total_in() {
+                    0 => Ok(0),
+                    _ => Err(ErrorKind::UnexpectedEof.into()),
+                };
+            }
+        }
+    }
+}
+
+/// Frames of zstd, one after the other (RFC 8878).
+struct Zstd<R> {
+    input: R,
+    decoder: FrameDecoder,
+    in_frame: bool,
+    /// What ended the input; it is said once all that was decoded is handed on.
+    failed: Option<io::Error>,
+}
+
+impl<R: BufRead> Zstd<R> {
+    fn new(input: R) -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(WINDOW);
+        Self {
+            input,
+            decoder,
+            in_frame: false,
+            failed: None,
+        }
+    }
+
+    /// Begins the next frame; false at the end of the input.
+    fn next_frame(&mut self) -> io::Result<bool> {
+        loop {
+            if self.input.fill_buf()?.is_empty() {
+                return Ok(false);
+            }
+            match self.decoder.reset(&mut self.input) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let length = u64::from(length);
+                    let mut frame = (&mut self.input).take(length);
+                    if io::copy(&mut frame, &mut io::sink())? < length {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(e) => return Err(io_error(e)),
+            }
+        }
+    }
+
+    fn checksum_fits(&self) -> bool {
+        self.decoder
+            .get_checksum_from_data()
+            .is_none_or(|sum| Some(sum) == self.decoder.get_calculated_checksum())
+    }
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.in_frame {
+                if let Some(e) = self.failed.take() {
+                    return Err(e);
+                }
+                self.in_frame = self.next_frame()?;
+                if !self.in_frame {
+                    return Ok(0);
+                }
+            }
+            let n = self.decoder.read(buf)?;
+            if n > 0 {
+                return Ok(n);
+            }
+            if self.decoder.is_finished() {
+                self.in_frame = false;
+                if self.failed.is_none() && !self.checksum_fits() {
+                    let e = "a frame's checksum is wrong";
+                    return Err(io::Error::new(ErrorKind::InvalidData, e));
+                }
+                continue;
+            }
+            let one = BlockDecodingStrategy::UptoBlocks(1);
+            if let Err(e) = self.decoder.decode_blocks(&mut self.input, one) {
+                self.failed = Some(io_error(e));
+                self.decoder
+                    .decode_blocks(LAST_BLOCK.as_slice(), BlockDecodingStrategy::All)
+                    .map_err(io_error)?;
+            }
+        }
+    }
+}
+
+/// An error of the input where one is behind it, else damage.
+fn io_error(e: FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&e);
+    let mut kind = ErrorKind::InvalidData;
+    while let Some(c) = cause {
+        if let Some(io) = c.downcast_ref::<io::Error>() {
+            kind = io.kind();
+        }
+        cause = c.source();
+    }
+    io::Error::new(kind, e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::{Capture, Packets, samples};
+    use crate::capture::{Reader, Warning};
+    use crate::error::Error;
+    use std::io::Write;
+
+    fn gzip(octets: &[u8]) -> Vec<u8> {
+        let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        w.write_all(octets).unwrap();
+        w.finish().unwrap()
+    }
+
+    fn zstd(octets: &[u8]) -> Vec<u8> {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        ruzstd::encoding::compress_to_vec(octets, level)
+    }
+
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    const FORMATS: [(&str, Pack); 2] = [("gzip", gzip), ("zstd", zstd)];
+
+    /// One octet at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.read(&mut buf[..1])
+        }
+    }
+
+    /// A capture larger than a block of zstd.
+    fn large() -> Capture {
+        let mut c = Capture::pcap(0xa1b2_c3d4, false);
+        let mut x = 1_u32;
+        for i in 0..2000 {
+            let data: Vec<u8> = (0..i % 300)
+                .map(|_| {
+                    x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    x.to_be_bytes()[0] & 0x1f
+                })
+                .collect();
+            c = c.record(i * 1000, &data, 1500);
+        }
+        c
+    }
+
+    fn read(input: impl Read) -> (Packets, Result<Vec<Warning>, Error>) {
+        let mut reader = Reader::new("x", input);
+        let mut packets = Vec::new();
+        loop {
+            let more = loop {
+                match reader.next() {
+                    Ok(Some(p)) => packets.push((p.time.as_nanos(), p.data.to_vec(), p.orig_len)),
+                    Ok(None) => break reader.fill(),
+                    Err(e) => return (packets, Err(e)),
+                }
+            };
+            match more {
+                Ok(true) => {}
+                Ok(false) => return (packets, Ok(reader.take_warnings())),
+                Err(e) => return (packets, Err(e)),
+            }
+        }
+    }
+
+    #[test]
+    fn compressed_captures_are_the_same() {
+        let large = large();
+        for (name, pack) in FORMATS {
+            for (sample, c) in samples().iter().chain([&("large", large.clone())]) {
+                let packed = pack(&c.octets);
+                for (packets, result) in [read(&packed[..]), read(Drip(&packed))] {
+                    assert!(packets == c.packets, "{name} {sample}");
+                    assert_eq!(result.unwrap(), []);
+                }
+            }
+            // Several members or frames, cut where they like, and a frame that is to be skipped.
+            let (a, b) = large.octets.split_at(100_001);
+            let mut packed = pack(a);
+            if name == "zstd" {
+                packed.extend(b"\x5a\x2a\x4d\x18\x03\0\0\0abc");
+            }
+            packed.extend(pack(b));
+            let (packets, result) = read(&packed[..]);
+            assert!(packets == large.packets && result.unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_gzip_stream_is_handed_on_as_it_comes() {
+        let c = &samples()[0].1;
+        let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let end = c.ends[1].0;
+        w.write_all(&c.octets[..end]).unwrap();
+        w.flush().unwrap();
+        struct Pipe(Vec<u8>, usize);
+        impl Read for Pipe {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                let n = self.0.get(self.1..).unwrap().read(buf)?;
+                self.1 += n;
+                if n == 0 {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Ok(n)
+            }
+        }
+        let mut reader = Reader::new("x", Pipe(w.get_ref().clone(), 0));
+        while reader.fill().is_ok() {}
+        assert_eq!(reader.next().unwrap().unwrap().data, b"first");
+        assert!(reader.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn cut_short_inside_compressed_data() {
+        let large = large();
+        for (name, pack) in FORMATS {
+            let small = &samples()[0].1;
+            let packed = pack(&small.octets);
+            for len in 0..packed.len() {
+                let (packets, result) = read(&packed[..len]);
+                assert!(small.packets.starts_with(&packets), "{name} {len}");
+                match result {
+                    Ok(warnings) => assert_eq!(warnings.len(), 1, "{name} {len}"),
+                    Err(Error::Empty { .. }) => assert_eq!(len, 0),
+                    Err(Error::CutHeader { .. } | Error::Foreign { .. }) => {
+                        assert!(packets.is_empty());
+                    }
+                    Err(e) => panic!("{name} {len}: {e}"),
+                }
+            }
+            // What was there before the cut is there, also what the decoder held back.
+            let packed = pack(&large.octets);
+            let (packets, result) = read(&packed[..packed.len() - 10]);
+            assert!(large.packets.starts_with(&packets), "{name}");
+            assert!(packets.len() > 800, "{name}: {}", packets.len());
+            assert_eq!(result.unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn damaged_compressed_data() {
+        let c = large();
+        for (name, pack) in FORMATS {
+            let packed = pack(&c.octets);
+            let mut damaged = 0;
+            for at in (4..packed.len()).step_by(packed.len() / 50) {
+                let mut octets = packed.clone();
+                octets[at] ^= 0x10;
+                let (packets, result) = read(&octets[..]);
+                damaged += usize::from(matches!(result, Err(Error::Damaged { .. })));
+                // All that comes before the damage is read, in whatever pieces it comes.
+                assert!(packets == read(Drip(&octets)).0, "{name} {at}");
+            }
+            assert!(damaged > 35, "{name}: {damaged}");
+            // The checksum alone.
+            let mut octets = packed.clone();
+            let at = octets.len() - if name == "gzip" { 8 } else { 1 };
+            octets[at] ^= 1;
+            let (packets, result) = read(&octets[..]);
+            assert!(packets == c.packets, "{name}");
+            let e = result.unwrap_err();
+            assert!(matches!(e, Error::Damaged { .. }), "{e}");
+        }
+    }
+
+    #[test]
+    fn what_is_compressed_is_said() {
+        for (name, pack) in FORMATS {
+            let (_, result) = read(&pack(b"hello, world")[..]);
+            let e = result.unwrap_err().to_string();
+            let expected = format!("x: is no pcap or pcapng capture but {name}-compressed text");
+            assert!(e.starts_with(&expected), "{e}");
+            let (_, result) = read(&pack(b"")[..]);
+            assert!(matches!(result, Err(Error::Empty { .. })), "{name}");
+        }
+    }
+}

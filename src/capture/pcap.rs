@@ -1,0 +1,200 @@
+//! The pcap format (draft-ietf-opsawg-pcap): a file header of 24 octets, then packet records.
+
+use super::record::{Fault, Look, Raw};
+use super::{FileHeader, Interface, LinkType, Resolution, word};
+use crate::time::Timestamp;
+use pcap_parser::nom::{self, IResult, Needed};
+use pcap_parser::{
+    LegacyPcapBlock, PcapError, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified,
+    parse_pcap_header,
+};
+
+/// Octets of the file header.
+pub(super) const HEADER: usize = 24;
+/// The largest captured length of a packet record: what libpcap and Wireshark write and read (`MAXIMUM_SNAPLEN`).
+pub(super) const MAX_CAPTURED: u32 = 262_144;
+
+/// Where the fields of a packet record stand.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    Le,
+    Be,
+    /// Kuznetzov's records have 8 octets more: interface index, protocol, packet type.
+    ModifiedLe,
+    ModifiedBe,
+}
+
+/// A pcap file whose header has been read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pcap {
+    layout: Layout,
+    /// Nanoseconds to one unit of a record's fraction of a second.
+    unit: u64,
+    interface: u32,
+    link_type: LinkType,
+    fcs_len: Option<u8>,
+}
+
+/// `octets` begin with one of the magic numbers.
+pub(super) fn is_magic(octets: [u8; 4]) -> bool {
+    matches!(
+        u32::from_le_bytes(octets),
+        0xa1b2_c3d4 | 0xa1b2_3c4d | 0xa1b2_cd34 | 0xd4c3_b2a1 | 0x4d3c_b2a1 | 0x34cd_b2a1
+    )
+}
+
+/// Whether a file header stands where a packet record is due. Its magic number alone could be a timestamp, so version,
+/// accuracy and the reserved bits of the link type word have to fit as well.
+pub(super) fn is_header(octets: &[u8]) -> Look<bool> {
+    let Some(magic) = octets.first_chunk::<4>() else {
+        return Look::More;
+    };
+    if !is_magic(*magic) {
+        return Look::Whole(false);
+    }
+    let Some(head) = octets.first_chunk::<HEADER>() else {
+        return Look::More;
+    };
+    let big = magic.starts_with(&[0xa1, 0xb2]);
+    let [_, version, _, sigfigs, _, link] =
+        [0, 4, 8, 12, 16, 20].map(|at| word(head, at, big).unwrap_or_default());
+    let version = if big {
+        version.rotate_left(16)
+    } else {
+        version
+    };
+    Look::Whole(version == 0x0004_0002 && sigfigs == 0 && link & 0x0bff_0000 == 0)
+}
+
+impl Pcap {
+    /// Reads the file header; `interface` is the number that its packets get.
+    pub(super) fn header(octets: &[u8], interface: u32) -> Look<(Self, FileHeader, Interface)> {
+        let Some(head) = octets.first_chunk::<HEADER>() else {
+            return Look::More;
+        };
+        // The parser does not know the modified header in big-endian order: it is read as a plain one.
+        let mut plain = *head;
+        let modified_be = head.starts_with(&[0xa1, 0xb2, 0xcd, 0x34]);
+        if modified_be {
+            plain[..4].copy_from_slice(&[0xa1, 0xb2, 0xc3, 0xd4]);
+        }
+        let Ok((_, header)) = parse_pcap_header(&plain) else {
+            return Look::Bad(Fault::Magic);
+        };
+        if header.version_major != 2 {
+            return Look::Bad(Fault::Version(header.version_major, header.version_minor));
+        }
+        let layout = match (header.is_bigendian(), header.is_modified_format()) {
+            _ if modified_be => Layout::ModifiedBe,
+            (_, true) => Layout::ModifiedLe,
+            (true, _) => Layout::Be,
+            (false, _) => Layout::Le,
+        };
+        let nanoseconds = header.is_nanosecond_precision();
+        let [l0, l1, l2, l3] = header.network.0.to_le_bytes();
+        let link_type = LinkType(u16::from_le_bytes([l0, l1]));
+        let fcs_len = fcs_len(u16::from_le_bytes([l2, l3]));
+        let pcap = Self {
+            layout,
+            unit: if nanoseconds { 1 } else { 1000 },
+            interface,
+            link_type,
+            fcs_len,
+        };
+        let file = FileHeader {
+            link_type,
+            nanoseconds,
+            pcapng: false,
+        };
+        let description = Interface {
+            fcs_len,
+            resolution: if nanoseconds {
+                Resolution::NANOS
+            } else {
+                Resolution::MICROS
+            },
+            ..Interface::new(link_type, header.snaplen)
+        };
+        Look::Whole((pcap, file, description))
+    }
+
+    /// Reads one packet record.
+    #[inline]
+    pub(super) fn record(&self, octets: &[u8]) -> Look<Raw> {
+        let parsed = match self.layout {
+            Layout::Le => parse_pcap_frame(octets),
+            Layout::Be => parse_pcap_frame_be(octets),
+            Layout::ModifiedLe => parse_pcap_frame_modified(octets),
+            Layout::ModifiedBe => parse_pcap_frame_modified_be(octets),
+        };
+        match parsed {
+            Ok((_, frame)) if frame.caplen > MAX_CAPTURED => {
+                Look::Bad(Fault::Captured(frame.caplen.into()))
+            }
+            Ok((rest, frame)) => {
+                let used = octets.len() - rest.len();
+                let nanos =
+                    u64::from(frame.ts_sec) * 1_000_000_000 + u64::from(frame.ts_usec) * self.unit;
+                Look::Whole(Raw {
+                    used,
+                    data: used - frame.data.len(),
+                    len: frame.data.len(),
+                    time: Timestamp::from_nanos(nanos),
+                    interface: self.interface,
+                    link_type: self.link_type,
+                    orig_len: frame.origlen.max(frame.caplen),
+                    fcs_len: self.fcs_len,
+                    flags: 0,
+                })
+            }
+            Err(nom::Err::Incomplete(Needed::Size(n))) => {
+                let need = octets.len().saturating_add(n.get());
+                let captured = need.saturating_sub(self.record_header()) as u64;
+                if captured > u64::from(MAX_CAPTURED) {
+                    Look::Bad(Fault::Captured(captured))
+                } else {
+                    Look::More
+                }
+            }
+            Err(_) => Look::Bad(Fault::Magic),
+        }
+    }
+
+    /// Octets of a record's header.
+    const fn record_header(&self) -> usize {
+        match self.layout {
+            Layout::Le | Layout::Be => 16,
+            Layout::ModifiedLe | Layout::ModifiedBe => 24,
+        }
+    }
+}
+
+/// The upper half of the link type word: 4 bits of length, a reserved bit, and P, which says that the length is there.
+/// It counts units of 16 bits; 4 is taken as the octets that writers mean with it, no link has an FCS of 8.
+fn fcs_len(bits: u16) -> Option<u8> {
+    let units = bits.to_be_bytes()[0] >> 4;
+    (bits & 0x0400 != 0).then_some(if units == 4 { 4 } else { units * 2 })
+}
+
+/// A record of the modified format in big-endian order, which the parser lacks.
+fn parse_pcap_frame_modified_be(
+    octets: &[u8],
+) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>> {
+    let more = |n: usize| nom::Err::Incomplete(Needed::new(n));
+    let Some((head, rest)) = octets.split_first_chunk::<24>() else {
+        return Err(more(24 - octets.len()));
+    };
+    let [ts_sec, ts_usec, caplen, origlen] =
+        [0, 4, 8, 12].map(|at| word(head, at, true).unwrap_or_default());
+    let Some((data, rest)) = rest.split_at_checked(caplen as usize) else {
+        return Err(more(caplen as usize - rest.len()));
+    };
+    let frame = LegacyPcapBlock {
+        ts_sec,
+        ts_usec,
+        caplen,
+        origlen,
+        data,
+    };
+    Ok((rest, frame))
+}

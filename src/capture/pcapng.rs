@@ -1,0 +1,391 @@
+//! The pcapng format (draft-ietf-opsawg-pcapng): blocks, in sections, from several interfaces.
+//!
+//! Blocks are taken apart here and not by pcap-parser: it makes a list of all options of each packet, which costs an
+//! allocation for each, and thirty times the block's size for a block that is full of empty options.
+
+use super::reader::Totals;
+use super::record::{Fault, Look, Raw};
+use super::{Interface, LinkType, MAX_INTERFACES, Resolution, word};
+use crate::time::Timestamp;
+use pcap_parser::{BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
+
+/// The largest block: what libpcap and Wireshark take.
+pub(super) const MAX_BLOCK: usize = 16 << 20;
+/// The Packet Block, which the Enhanced Packet Block has replaced.
+const PB: u32 = 2;
+/// systemd journal entries and custom blocks (may be copied, or not): Wireshark numbers them like packets.
+const NUMBERED: [u32; 3] = [9, 0x0bad, 0x4000_0bad];
+
+/// Interfaces whose names and comments are kept: they live as long as the run, and a file can be full of them.
+const DESCRIBED: usize = 4096;
+
+/// The section that is being read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    big_endian: bool,
+    /// The number of its first interface in the whole input.
+    first: u32,
+}
+
+/// What a block was.
+pub(super) enum Block {
+    /// A packet.
+    Packet(Raw),
+    /// A packet without a time of its own.
+    Untimed(Raw),
+    /// An interface and what its packets begin with.
+    Interface(LinkType),
+    /// Something that has a number among the packets.
+    Numbered,
+    /// Anything else.
+    Other,
+}
+
+/// Whether a Section Header Block begins here; a pcap record cannot look like one (its captured length would be the
+/// byte-order magic).
+pub(super) fn is_header(octets: &[u8]) -> Look<bool> {
+    match octets.first_chunk::<12>() {
+        Some(head) => {
+            let order = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+            Look::Whole(
+                head.starts_with(&SHB_MAGIC.to_le_bytes())
+                    && (order == BOM_MAGIC || order == BOM_MAGIC.swap_bytes()),
+            )
+        }
+        None if octets.len() >= 4 && !octets.starts_with(&SHB_MAGIC.to_le_bytes()) => {
+            Look::Whole(false)
+        }
+        None => Look::More,
+    }
+}
+
+impl Section {
+    /// The section that a Section Header Block is about to begin.
+    pub(super) const fn begin() -> Self {
+        Self {
+            big_endian: false,
+            first: 0,
+        }
+    }
+
+    /// Takes one block. Gives its length beside what it was.
+    #[inline]
+    pub(super) fn block(&mut self, octets: &[u8], totals: &mut Totals) -> Look<(usize, Block)> {
+        let Some(kind) = word(octets, 0, self.big_endian) else {
+            return Look::More;
+        };
+        if kind == SHB_MAGIC {
+            // Whatever order it has, its type reads the same.
+            match word(octets, 8, false) {
+                None => return Look::More,
+                Some(BOM_MAGIC) => self.big_endian = false,
+                Some(order) if order == BOM_MAGIC.swap_bytes() => self.big_endian = true,
+                Some(order) => return Look::Bad(Fault::ByteOrder(order)),
+            }
+        }
+        let Some(total) = word(octets, 4, self.big_endian) else {
+            return Look::More;
+        };
+        let len = total as usize;
+        if len < 12 || !len.is_multiple_of(4) || len > MAX_BLOCK {
+            return Look::Bad(Fault::Block(total));
+        }
+        let Some(body) = octets.get(8..len - 4) else {
+            return Look::More;
+        };
+        let Some(last) = word(octets, len - 4, self.big_endian) else {
+            return Look::More;
+        };
+        if last != total {
+            return Look::Bad(Fault::Lengths(total, last));
+        }
+        let body = Body {
+            octets: body,
+            big_endian: self.big_endian,
+        };
+        let block = match kind {
+            EPB_MAGIC => self.enhanced_packet(body, totals),
+            SPB_MAGIC => self.simple_packet(body, &mut totals.interfaces),
+            PB => self.packet(body, totals),
+            SHB_MAGIC => self.section_header(body, &totals.interfaces),
+            IDB_MAGIC => interface_description(body, &mut totals.interfaces),
+            ISB_MAGIC => self.interface_statistics(body, totals),
+            kind if NUMBERED.contains(&kind) => Some(Ok(Block::Numbered)),
+            _ => Some(Ok(Block::Other)),
+        };
+        match block {
+            Some(Ok(block)) => Look::Whole((len, block)),
+            Some(Err(fault)) => Look::Bad(fault),
+            // Shorter than its fixed fields.
+            None => Look::Bad(Fault::Block(total)),
+        }
+    }
+
+    fn section_header(&mut self, body: Body<'_>, interfaces: &[Interface]) -> Parsed {
+        let (major, minor) = (body.u16(4)?, body.u16(6)?);
+        // Writers of 1.2 mean 1.0.
+        if major != 1 {
+            return Some(Err(Fault::Version(major, minor)));
+        }
+        self.first = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
+        Some(Ok(Block::Other))
+    }
+
+    /// The number of a section's interface in the whole input, and its description.
+    fn interface<'a>(
+        &self,
+        id: u32,
+        interfaces: &'a mut [Interface],
+    ) -> Result<(u32, &'a mut Interface), Fault> {
+        self.first
+            .checked_add(id)
+            .and_then(|n| Some((n, interfaces.get_mut(n as usize)?)))
+            .ok_or(Fault::Interface(id))
+    }
+
+    #[inline]
+    fn enhanced_packet(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+        let captured = body.u32(12)?;
+        let ticks = u64::from(body.u32(4)?) << 32 | u64::from(body.u32(8)?);
+        let orig_len = body.u32(16)?;
+        let (number, interface) = match self.interface(body.u32(0)?, &mut totals.interfaces) {
+            Ok(found) => found,
+            Err(fault) => return Some(Err(fault)),
+        };
+        Some(timed_packet(
+            body,
+            captured,
+            orig_len,
+            ticks,
+            number,
+            interface,
+            &mut totals.counters.capture_drops,
+        ))
+    }
+
+    /// The obsolete Packet Block: as the Enhanced one, with 16 bits of interface and 16 bits of drops.
+    fn packet(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+        let ticks = u64::from(body.u32(4)?) << 32 | u64::from(body.u32(8)?);
+        let (captured, orig_len) = (body.u32(12)?, body.u32(16)?);
+        let lost = body.u16(2)?;
+        let (number, interface) = match self.interface(body.u16(0)?.into(), &mut totals.interfaces)
+        {
+            Ok(found) => found,
+            Err(fault) => return Some(Err(fault)),
+        };
+        // 65,535: not known.
+        if lost != u16::MAX {
+            let drops = &mut totals.counters.capture_drops;
+            *drops = drops.saturating_add(interface.lost_between(lost.into()));
+        }
+        Some(timed_packet(
+            body,
+            captured,
+            orig_len,
+            ticks,
+            number,
+            interface,
+            &mut totals.counters.capture_drops,
+        ))
+    }
+
+    /// A Simple Packet Block has no captured length: it is the original one, cut by the snapshot length.
+    fn simple_packet(&self, body: Body<'_>, interfaces: &mut [Interface]) -> Parsed {
+        const DATA: usize = 4;
+        let orig_len = body.u32(0)?;
+        let (number, interface) = match self.interface(0, interfaces) {
+            Ok(found) => found,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let snap_len = match interface.snap_len {
+            0 => u32::MAX,
+            n => n,
+        };
+        let room = body.octets.len().saturating_sub(DATA);
+        let len = room.min(orig_len.min(snap_len) as usize);
+        Some(Ok(Block::Untimed(Raw {
+            used: body.octets.len() + 12,
+            data: 8 + DATA,
+            len,
+            time: Timestamp::default(),
+            interface: number,
+            link_type: interface.link_type,
+            orig_len,
+            fcs_len: interface.fcs_len,
+            flags: 0,
+        })))
+    }
+
+    fn interface_statistics(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+        const OPTIONS: usize = 12;
+        let interface = match self.interface(body.u32(0)?, &mut totals.interfaces) {
+            Ok((_, interface)) => interface,
+            Err(fault) => return Some(Err(fault)),
+        };
+        body.u32(8)?;
+        let mut dropped = None;
+        for (code, value) in body.options(OPTIONS) {
+            // isb_ifdrop and isb_osdrop: of the interface and of the system, both since the capture began.
+            if let (5 | 7, Some(n)) = (code, body.value_u64(value)) {
+                dropped = Some(n.saturating_add(dropped.unwrap_or(0)));
+            }
+        }
+        if let Some(n) = dropped {
+            let drops = &mut totals.counters.capture_drops;
+            *drops = drops.saturating_add(interface.lost_in_all(n));
+        }
+        Some(Ok(Block::Other))
+    }
+}
+
+/// What a block was, its fault, or nothing where it is shorter than its fixed fields.
+type Parsed = Option<Result<Block, Fault>>;
+
+/// The packet of an Enhanced Packet Block or a Packet Block, and its options.
+#[inline]
+fn timed_packet(
+    body: Body<'_>,
+    captured: u32,
+    orig_len: u32,
+    ticks: u64,
+    number: u32,
+    interface: &mut Interface,
+    drops: &mut u64,
+) -> Result<Block, Fault> {
+    const DATA: usize = 20;
+    let len = captured as usize;
+    if len > body.octets.len().saturating_sub(DATA) {
+        return Err(Fault::Captured(captured.into()));
+    }
+    let mut flags = 0;
+    for (code, value) in body.options(DATA + len.next_multiple_of(4)) {
+        match code {
+            2 => flags = body.value_u32(value).unwrap_or(0),
+            4 => {
+                let lost = body.value_u64(value).unwrap_or(0);
+                *drops = drops.saturating_add(interface.lost_between(lost));
+            }
+            _ => {}
+        }
+    }
+    let fcs_len = match (flags >> 5) & 0xf {
+        0 => interface.fcs_len,
+        n => u8::try_from(n).ok(),
+    };
+    Ok(Block::Packet(Raw {
+        used: body.octets.len() + 12,
+        data: 8 + DATA,
+        len,
+        time: interface.time(ticks),
+        interface: number,
+        link_type: interface.link_type,
+        orig_len: orig_len.max(captured),
+        fcs_len,
+        flags,
+    }))
+}
+
+fn interface_description(body: Body<'_>, interfaces: &mut Vec<Interface>) -> Parsed {
+    const OPTIONS: usize = 8;
+    let link_type = LinkType(body.u16(0)?);
+    let snap_len = body.u32(4)?;
+    if interfaces.len() >= MAX_INTERFACES {
+        return Some(Err(Fault::Interfaces));
+    }
+    let mut interface = Interface::new(link_type, snap_len);
+    let described = interfaces.len() < DESCRIBED;
+    for (code, value) in body.options(OPTIONS) {
+        match (code, value) {
+            (1, text) if described => interface.comment = words(text),
+            (2, text) if described => interface.name = words(text),
+            (3, text) if described => interface.description = words(text),
+            (9, [v]) => interface.resolution = Resolution(*v),
+            // The standard says bits; writers also say octets. No FCS has fewer than 8 bits or more than 7 octets.
+            (13, [v]) => interface.fcs_len = Some(if *v >= 8 { v / 8 } else { *v }),
+            (14, _) => {
+                if let Some(seconds) = body.value_u64(value) {
+                    interface.offset = seconds.cast_signed();
+                }
+            }
+            _ => {}
+        }
+    }
+    interfaces.push(interface);
+    Some(Ok(Block::Interface(link_type)))
+}
+
+/// The text of an option, as far as it is kept: descriptions live as long as the run.
+fn words(value: &[u8]) -> Option<String> {
+    const KEPT: usize = 200;
+    let value = value.get(..KEPT).unwrap_or(value);
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+/// A block without its type and lengths.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    octets: &'a [u8],
+    big_endian: bool,
+}
+
+impl<'a> Body<'a> {
+    #[inline]
+    fn u16(&self, at: usize) -> Option<u16> {
+        let octets = *self.octets.get(at..)?.first_chunk::<2>()?;
+        Some(if self.big_endian {
+            u16::from_be_bytes(octets)
+        } else {
+            u16::from_le_bytes(octets)
+        })
+    }
+
+    #[inline]
+    fn u32(&self, at: usize) -> Option<u32> {
+        word(self.octets, at, self.big_endian)
+    }
+
+    fn value_u32(&self, value: &[u8]) -> Option<u32> {
+        word(value, 0, self.big_endian)
+    }
+
+    fn value_u64(&self, value: &[u8]) -> Option<u64> {
+        let octets = *value.first_chunk::<8>()?;
+        Some(if self.big_endian {
+            u64::from_be_bytes(octets)
+        } else {
+            u64::from_le_bytes(octets)
+        })
+    }
+
+    /// The options from here on, up to the end mark or the first one that cannot be right.
+    #[inline]
+    fn options(&self, at: usize) -> Options<'a> {
+        Options {
+            rest: Body {
+                octets: self.octets.get(at..).unwrap_or_default(),
+                big_endian: self.big_endian,
+            },
+        }
+    }
+}
+
+struct Options<'a> {
+    rest: Body<'a>,
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = (u16, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (code, len) = (self.rest.u16(0)?, usize::from(self.rest.u16(2)?));
+        if code == 0 {
+            return None;
+        }
+        let value = self.rest.octets.get(4..4 + len)?;
+        // The last one's padding may be missing.
+        let next = 4 + len.next_multiple_of(4);
+        self.rest.octets = self.rest.octets.get(next..).unwrap_or_default();
+        Some((code, value))
+    }
+}

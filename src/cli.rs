@@ -1,0 +1,528 @@
+//! The command line: one source for `-h`, `--help`, the man page and the completions.
+
+use crate::config::{Checksums, Color, Config, OutputSpec, Overlap, PrintTo, StatsFormat};
+use crate::sink::packets::{Encap, Form};
+use crate::sink::print::Style;
+use clap::builder::PossibleValue;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use std::io::{self, Write};
+use std::time::Duration;
+
+const ABOUT: &str =
+    "Put the messages of a packet capture back together: one packet per application message";
+
+const LONG_ABOUT: &str = "\
+Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams and TCP streams back together in bounded memory, finds \
+where each application message begins and ends, and writes one packet for each message.
+
+    tcpdump -w - | inet-asm | tshark -r -     one line per HTTP request, DNS answer, ...
+    inet-asm -p big.pcap                      one readable line per message";
+
+const AFTER: &str = "\
+Sizes take K M G, KiB MiB GiB (powers of 1024); times take ms s m h.
+
+Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
+
+/// The options, as clap reads them.
+#[derive(Parser, Debug)]
+#[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub struct Args {
+    /// Captures to read, in order, as one [default: stdin]
+    ///
+    /// `-` is stdin.
+    #[arg(value_name = "INPUT", help_heading = "Input")]
+    inputs: Vec<String>,
+
+    /// Capture to read; the same list as INPUT
+    #[arg(short, long = "read", value_name = "INPUT", action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
+    read: Vec<String>,
+
+    /// Write messages as packets to a capture file [default: stdout]
+    ///
+    /// `-` is stdout. Without any output option messages go to stdout as a capture; where stdout is a terminal,
+    /// --print is meant instead.
+    #[arg(short, long, value_name = "OUTPUT", help_heading = "Output")]
+    write: Option<String>,
+
+    /// Write no messages
+    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
+    no_output: bool,
+
+    /// Print a line for each message
+    ///
+    /// `full` adds header fields and the first 100 octets of the body.
+    #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
+    print: Option<Style>,
+
+    /// Flush the output after each packet
+    #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
+    packet_buffered: bool,
+
+    /// Link layer of the packets written
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "auto",
+        help_heading = "Form of the messages"
+    )]
+    encap: Encap,
+
+    /// Timestamps: never going back, or as they were
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "monotone",
+        help_heading = "Form of the messages",
+        hide_short_help = true
+    )]
+    timestamps: Times,
+
+    /// Write SYN, FIN and RST packets for all connections
+    ///
+    /// Suricata and Zeek want them, or their midstream settings.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    handshake: bool,
+
+    /// What to do about checksums, for all layers or one
+    ///
+    /// `auto` takes what offloading hardware explains; `verify` drops every wrong one; `ignore` computes none. For one
+    /// layer: `ip=verify,tcp=auto`.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = checksums, help_heading = "Processing", hide_short_help = true)]
+    checksums: ChecksumRule,
+
+    /// Which of two differing copies of an octet stays while it waits
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "first",
+        help_heading = "Processing",
+        hide_short_help = true
+    )]
+    overlap: Overlap,
+
+    /// How long a fragment waits for the others
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    ip_packet_timeout: Duration,
+
+    /// How long a segment waits behind a hole where no acknowledgments are captured
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    tcp_packet_timeout: Duration,
+
+    /// A connection that is idle for so long is closed
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    session_timeout: Duration,
+
+    /// Packets and time, or time alone, that go by before an acknowledged hole is given up
+    ///
+    /// N,TIME,TIME: N packets of the connection and the first time, or the second time alone.
+    #[arg(long, value_name = "N,TIME,TIME", default_value = "32,20ms,1s", value_parser = reorder_window, help_heading = "Waiting", hide_short_help = true)]
+    reorder_window: ReorderWindow,
+
+    /// How long the beginning of a stream captured from the middle is held for earlier segments
+    ///
+    /// N,TIME: N segments or this time; `off`: not at all.
+    #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
+    look_behind: LookBehind,
+
+    /// Octets that wait on one stream; then its first hole is given up
+    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
+    tcp_buffer: usize,
+
+    /// Holes in one stream; then the first is given up
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 64,
+        help_heading = "Waiting",
+        hide_short_help = true
+    )]
+    tcp_holes: usize,
+
+    /// A jump of the sequence number over this is no hole
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
+    max_gap: u32,
+
+    /// Memory for all that waits
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size, help_heading = "Limits")]
+    memory_limit: usize,
+
+    /// Connections known at once, for each transport
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000_000,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    max_connections: usize,
+
+    /// Fragments and segments that wait, each of IP, TCP, SCTP
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    max_active_packets: usize,
+
+    /// Print the counters on stderr at the end
+    #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
+    stats: Option<StatsFormat>,
+
+    /// Say more; twice: even more
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
+    verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Colour of --print
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Observation",
+        hide_short_help = true
+    )]
+    color: Color,
+
+    /// Show the options that people need most; --help shows all
+    #[arg(short = 'h', action = ArgAction::HelpShort, help_heading = "Help")]
+    short_help: Option<bool>,
+
+    /// Show all options
+    #[arg(long, action = ArgAction::HelpLong, help_heading = "Help")]
+    help: Option<bool>,
+
+    /// Show the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help", hide_short_help = true)]
+    version: Option<bool>,
+
+    /// Write the man page to stdout
+    #[arg(long, help_heading = "Help", exclusive = true, hide_short_help = true)]
+    man: bool,
+
+    /// Write completions for this shell to stdout
+    #[arg(
+        long,
+        value_name = "SHELL",
+        help_heading = "Help",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    completions: Option<clap_complete::Shell>,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// A run.
+    Run(Box<Config>),
+    /// The man page on stdout.
+    Man,
+    /// Completions on stdout.
+    Completions(clap_complete::Shell),
+}
+
+/// The command, for tests and for those that make things from it.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Reads the command line. `stdout_is_terminal` decides what is meant without an output option.
+///
+/// # Errors
+///
+/// What clap says: a wrong option, or help that was asked for. Its `exit` shows it the right way.
+pub fn parse(
+    args: impl IntoIterator<Item = std::ffi::OsString>,
+    stdout_is_terminal: bool,
+) -> Result<Request, clap::Error> {
+    let matches = command().try_get_matches_from(args)?;
+    let args = Args::from_arg_matches(&matches)?;
+    if args.man {
+        return Ok(Request::Man);
+    }
+    if let Some(shell) = args.completions {
+        return Ok(Request::Completions(shell));
+    }
+    // Both lists in the order in which they stand on the command line.
+    let mut inputs: Vec<(usize, String)> = Vec::new();
+    for (id, values) in [("inputs", args.inputs), ("read", args.read)] {
+        inputs.extend(matches.indices_of(id).into_iter().flatten().zip(values));
+    }
+    inputs.sort_by_key(|(at, _)| *at);
+    let mut config = Config {
+        inputs: inputs.into_iter().map(|(_, name)| name).collect(),
+        stats: args.stats,
+        verbose: args.verbose,
+        quiet: args.quiet,
+        ..Config::default()
+    };
+    if config.inputs.is_empty() {
+        config.inputs.push("-".to_owned());
+    }
+    let form = Form {
+        encap: args.encap,
+        original_times: args.timestamps == Times::Original,
+        handshake: args.handshake,
+        packet_buffered: args.packet_buffered,
+    };
+    let color = match args.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => stdout_is_terminal && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let print = |style| PrintTo {
+        style,
+        color,
+        packet_buffered: args.packet_buffered,
+    };
+    if let Some(name) = args.write {
+        config.outputs.push(OutputSpec { name, form });
+    }
+    if let Some(style) = args.print {
+        config.print = Some(print(style));
+    }
+    if !args.no_output && config.outputs.is_empty() && config.print.is_none() {
+        if stdout_is_terminal {
+            config.print = Some(print(Style::Brief));
+        } else {
+            config.outputs.push(OutputSpec {
+                name: "-".to_owned(),
+                form,
+            });
+        }
+    }
+    let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
+        + usize::from(config.print.is_some());
+    if stdout_users > 1 {
+        return Err(command().error(
+            clap::error::ErrorKind::ArgumentConflict,
+            "--print and --write - both write to stdout: write the packets to a file",
+        ));
+    }
+    let l = &mut config.limits;
+    l.memory = args.memory_limit;
+    l.connections = args.max_connections;
+    l.active_packets = args.max_active_packets;
+    l.ip_packet_timeout = args.ip_packet_timeout;
+    l.tcp_packet_timeout = args.tcp_packet_timeout;
+    l.session_timeout = args.session_timeout;
+    l.reorder_packets = args.reorder_window.packets;
+    l.reorder_time = args.reorder_window.time;
+    l.reorder_alone = args.reorder_window.alone;
+    l.look_behind_segments = args.look_behind.segments;
+    l.look_behind_time = args.look_behind.time;
+    l.tcp_buffer = args.tcp_buffer;
+    l.tcp_holes = args.tcp_holes;
+    l.max_gap = args.max_gap;
+    l.overlap = args.overlap;
+    let c = args.checksums;
+    l.ip_checksums = c.ip;
+    l.tcp_checksums = c.tcp;
+    l.udp_checksums = c.udp;
+    l.sctp_checksums = c.sctp;
+    Ok(Request::Run(Box::new(config)))
+}
+
+/// Writes the man page.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn man(out: &mut dyn Write) -> io::Result<()> {
+    // The man page has no first screen: all options stand in it.
+    let command = command().mut_args(|a| a.hide_short_help(false));
+    clap_mangen::Man::new(command).render(out)
+}
+
+/// Writes completions for a shell.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) {
+    clap_complete::generate(shell, &mut command(), "inet-asm", out);
+}
+
+/// A size in octets: a number, with K, M or G (KiB, MiB, GiB) behind it.
+fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "expected a size: a number, with K, M or G behind it, as 64K or 4MiB".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim_start() {
+        "" | "B" => 0,
+        "K" | "k" | "KiB" => 10,
+        "M" | "m" | "MiB" => 20,
+        "G" | "g" | "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: usize = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too large a size".to_owned())
+}
+
+/// A size below half of the sequence numbers.
+fn gap_size(text: &str) -> Result<u32, String> {
+    u32::try_from(size(text)?)
+        .ok()
+        .filter(|n| *n <= 1 << 30)
+        .ok_or_else(|| "expected a size of 1G at most".to_owned())
+}
+
+/// A time: a number with ms, s, m or h behind it.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || "expected a time: a number with ms, s, m or h behind it, as 200ms or 1h".to_owned();
+    let digits = text
+        .bytes()
+        .take_while(|c| c.is_ascii_digit() || *c == b'.')
+        .count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim_start() {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * unit)
+        .ok()
+        .filter(|d| d.as_secs() < 1 << 32)
+        .ok_or_else(|| "too long a time".to_owned())
+}
+
+#[derive(Clone, Debug)]
+struct ReorderWindow {
+    packets: u32,
+    time: Duration,
+    alone: Duration,
+}
+
+fn reorder_window(text: &str) -> Result<ReorderWindow, String> {
+    let wrong = || "expected N,TIME,TIME, as 32,20ms,1s".to_owned();
+    let mut parts = text.split(',');
+    let (Some(n), Some(together), Some(alone), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(wrong());
+    };
+    Ok(ReorderWindow {
+        packets: n.parse().map_err(|_| wrong())?,
+        time: time(together)?,
+        alone: time(alone)?,
+    })
+}
+
+#[derive(Clone, Debug)]
+struct LookBehind {
+    segments: u32,
+    time: Duration,
+}
+
+fn look_behind(text: &str) -> Result<LookBehind, String> {
+    let wrong = || "expected N,TIME, as 16,200ms, or off".to_owned();
+    if text == "off" {
+        return Ok(LookBehind {
+            segments: 0,
+            time: Duration::ZERO,
+        });
+    }
+    let (n, t) = text.split_once(',').ok_or_else(wrong)?;
+    Ok(LookBehind {
+        segments: n.parse().map_err(|_| wrong())?,
+        time: time(t)?,
+    })
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct ChecksumRule {
+    ip: Checksums,
+    tcp: Checksums,
+    udp: Checksums,
+    sctp: Checksums,
+}
+
+fn checksums(text: &str) -> Result<ChecksumRule, String> {
+    let how = |word: &str| match word {
+        "auto" => Ok(Checksums::Auto),
+        "verify" => Ok(Checksums::Verify),
+        "ignore" => Ok(Checksums::Ignore),
+        _ => Err(format!(
+            "{word}: expected auto, verify or ignore, for one layer as ip=verify"
+        )),
+    };
+    let mut rule = ChecksumRule::default();
+    for part in text.split(',') {
+        match part.split_once('=') {
+            None => {
+                let how = how(part)?;
+                rule = ChecksumRule {
+                    ip: how,
+                    tcp: how,
+                    udp: how,
+                    sctp: how,
+                };
+            }
+            Some(("ip", word)) => rule.ip = how(word)?,
+            Some(("tcp", word)) => rule.tcp = how(word)?,
+            Some(("udp", word)) => rule.udp = how(word)?,
+            Some(("sctp", word)) => rule.sctp = how(word)?,
+            Some((layer, _)) => {
+                return Err(format!(
+                    "{layer}: expected one of the layers ip, tcp, udp, sctp"
+                ));
+            }
+        }
+    }
+    Ok(rule)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Times {
+    /// Never going back
+    Monotone,
+    /// As they were
+    Original,
+}
+
+/// Gives the values of a choice their words.
+macro_rules! choice {
+    ($Type:ty { $( $Variant:ident = $word:literal: $help:literal, )* }) => {
+        impl ValueEnum for $Type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[ $( Self::$Variant, )* ]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                Some(match self { $( Self::$Variant => PossibleValue::new($word).help($help), )* })
+            }
+        }
+    };
+}
+
+choice!(Encap {
+    Auto = "auto": "Ethernet where the first input is Ethernet, else raw IP",
+    Ethernet = "ethernet": "Ethernet, with the addresses and VLAN tags of the input",
+    Raw = "raw": "raw IP",
+});
+choice!(Style {
+    Brief = "brief": "one line",
+    Full = "full": "and header fields and the first 100 octets of the body",
+});
+choice!(Overlap {
+    First = "first": "the octets that came first",
+    Last = "last": "the newer ones, as long as they have not been delivered",
+});
+choice!(StatsFormat {
+    Text = "text": "aligned, with descriptions",
+    Json = "json": "one object",
+    Csv = "csv": "a header line and a row",
+});
+choice!(Color {
+    Auto = "auto": "on a terminal, unless NO_COLOR is set",
+    Always = "always": "always",
+    Never = "never": "never",
+});

@@ -1,0 +1,1405 @@
+//! Defragmentation: RFC 791, 3.2 and RFC 815 for IPv4, RFC 8200, 4.5 and RFC 5722 for IPv6.
+//!
+//! Of each datagram that is being put together, the octets lie in the order of their arrival in one buffer, and a
+//! sorted list of pieces says what stands where:
+//!
+//! ```text
+//! data    |.. second fragment ..|. first .|....... fourth .......|
+//! pieces  [0, 8) at 24   [8, 32) at 0   [56, 88) at 32
+//!                                     ^ hole
+//! ```
+//!
+//! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
+//! a fragment are a piece that stands nowhere: they are known to have been sent, and end what is handed on.
+
+use super::Fragment;
+use crate::config::Channels;
+use crate::context::Context;
+use crate::link::Channel;
+use crate::stats::Discard;
+use crate::storage::AgedTable;
+use crate::time::Instant;
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+use std::hash::BuildHasher;
+use std::mem::size_of;
+use std::net::IpAddr;
+
+/// What fragments of one datagram have in common, on one channel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct Key {
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
+    pub(super) identification: u32,
+    /// Zero for IPv6, where the fragments of one datagram may differ in it (RFC 8200, 4.5).
+    pub(super) protocol: u8,
+    pub(super) channel: Channel,
+}
+
+impl Key {
+    /// The same on any channel.
+    fn anywhere(self) -> Self {
+        Self {
+            channel: Channel::default(),
+            ..self
+        }
+    }
+
+    const fn is_v6(&self) -> bool {
+        self.src.is_ipv6()
+    }
+}
+
+/// One fragment as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival<'a> {
+    /// What the first fragment of a datagram says that the payload is.
+    pub(super) protocol: u8,
+    /// Offset of its payload in the datagram's.
+    pub(super) offset: u32,
+    /// More fragments follow.
+    pub(super) more: bool,
+    /// The captured octets.
+    pub(super) data: &'a [u8],
+    /// Octets that it has by its header.
+    pub(super) len: usize,
+    /// Octets of headers that count into the 65,535 of a datagram.
+    pub(super) counted: u32,
+}
+
+/// A datagram that was put together.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) protocol: u8,
+    /// The captured octets up to the first that the snapshot length cut off.
+    pub(super) payload: Vec<u8>,
+    pub(super) payload_len: usize,
+    pub(super) fragments: Vec<Fragment>,
+    /// Fragments of this channel among them: those that were held until now.
+    pub(super) own: u64,
+}
+
+/// Fragments that are held, waiting for others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Held {
+    /// Of IPv4.
+    pub ipv4: u64,
+    /// Of IPv6.
+    pub ipv6: u64,
+}
+
+impl Held {
+    fn of(&mut self, v6: bool) -> &mut u64 {
+        if v6 { &mut self.ipv6 } else { &mut self.ipv4 }
+    }
+
+    fn less(&mut self, v6: bool, n: usize) {
+        let held = self.of(v6);
+        *held = held.saturating_sub(n as u64);
+    }
+}
+
+/// The reasons to drop a fragment, by version of IP.
+struct Reasons {
+    duplicate: Discard,
+    empty: Discard,
+    misaligned: Discard,
+    oversized: Discard,
+    bad_end: Discard,
+    overlap: Discard,
+    expired: Discard,
+    evicted: Discard,
+    unfinished: Discard,
+}
+
+const REASONS_V4: Reasons = Reasons {
+    duplicate: Discard::Ipv4DuplicateFragment,
+    empty: Discard::Ipv4EmptyFragment,
+    misaligned: Discard::Ipv4MisalignedFragment,
+    oversized: Discard::Ipv4OversizedFragment,
+    bad_end: Discard::Ipv4BadEndFragment,
+    // IPv4 drops none for it: the octets that came first stay.
+    overlap: Discard::Ipv4DuplicateFragment,
+    expired: Discard::Ipv4ExpiredFragment,
+    evicted: Discard::Ipv4EvictedFragment,
+    unfinished: Discard::Ipv4UnfinishedFragment,
+};
+
+const REASONS_V6: Reasons = Reasons {
+    duplicate: Discard::Ipv6DuplicateFragment,
+    empty: Discard::Ipv6EmptyFragment,
+    misaligned: Discard::Ipv6MisalignedFragment,
+    oversized: Discard::Ipv6OversizedFragment,
+    bad_end: Discard::Ipv6BadEndFragment,
+    overlap: Discard::Ipv6OverlappingFragment,
+    expired: Discard::Ipv6ExpiredFragment,
+    evicted: Discard::Ipv6EvictedFragment,
+    unfinished: Discard::Ipv6UnfinishedFragment,
+};
+
+const fn reasons(v6: bool) -> &'static Reasons {
+    if v6 { &REASONS_V6 } else { &REASONS_V4 }
+}
+
+/// The largest length that IP headers can tell (RFC 791, RFC 8200).
+const MAX_LEN: usize = 65_535;
+/// Channels of which fragments are looked at to fill a hole on another one.
+const PEERS: usize = 4;
+/// Marks a piece that the snapshot length cut off.
+const CUT: u32 = u32::MAX;
+
+/// Octets `start..end` of the payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Piece {
+    start: u32,
+    end: u32,
+    /// Where they stand in the buffer, or [`CUT`].
+    at: u32,
+}
+
+impl Piece {
+    /// The octets of `from..to`, which lie in this piece; None where they were cut off.
+    fn octets<'a>(&self, data: &'a [u8], from: u32, to: u32) -> Option<&'a [u8]> {
+        if self.at == CUT {
+            return None;
+        }
+        let at = (self.at + (from - self.start)) as usize;
+        data.get(at..at + (to - from) as usize)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+enum State {
+    /// Waits for fragments.
+    #[default]
+    Filling,
+    /// Was handed on; its key is kept to know late copies (`--store-fragments`).
+    Done,
+    /// Overlapping fragments: all of its fragments are dropped, those to come too (RFC 5722, 3).
+    Refused,
+}
+
+/// A datagram that is being put together.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Set {
+    state: State,
+    /// When its first fragment came.
+    first: Instant,
+    protocol: u8,
+    /// Octets of the whole payload, once the last fragment has come.
+    total: Option<u32>,
+    /// Octets that the pieces stand for.
+    covered: u32,
+    /// In order, not overlapping. For IPv6 each is one fragment's.
+    pieces: Vec<Piece>,
+    data: Vec<u8>,
+    fragments: Vec<Fragment>,
+    /// What each fragment was: kept with `--store-fragments`, in order once the set is done.
+    copies: Vec<Copy>,
+    /// A datagram of another channel was filled from these octets.
+    lent: bool,
+    /// Differs from what came on another channel, so that neither fills the other.
+    alone: bool,
+    /// Octets that the budget knows of.
+    booked: usize,
+}
+
+/// What is kept of a fragment to know its copies by: offset, length, digest of its octets.
+type Copy = (u32, u32, u64);
+
+/// What came of a fragment that was put into a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Placed {
+    /// It brought octets, or the end; some of them overlap what was there, and may differ from it.
+    Kept { overlaps: bool, conflicts: bool },
+    /// It brought nothing.
+    Duplicate { conflicts: bool },
+    /// It contradicts the end of the datagram.
+    BadEnd,
+    /// It overlaps others, which IPv6 forbids.
+    Overlap,
+}
+
+/// Fragments that wait for others, by datagram; plain data.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Defrag {
+    /// In order of their first fragments.
+    sets: AgedTable<Key, Set>,
+    /// The channels on which a datagram's fragments wait, where channels fill each other; up to [`PEERS`].
+    peers: AgedTable<Key, Vec<Channel>>,
+    /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
+    active: usize,
+    held: Held,
+    /// Octets of the tables that the budget knows of.
+    booked: usize,
+}
+
+impl Defrag {
+    pub(super) const fn held(&self) -> Held {
+        self.held
+    }
+
+    /// Takes a fragment; gives the datagram that it completes.
+    pub(super) fn push(
+        &mut self,
+        cx: &mut Context,
+        key: Key,
+        arrival: &Arrival<'_>,
+    ) -> Option<Whole> {
+        let why = reasons(key.is_v6());
+        let end = arrival.offset as usize + arrival.len;
+        if arrival.len == 0 {
+            cx.discard(why.empty);
+            return None;
+        }
+        if arrival.more && !arrival.len.is_multiple_of(8) {
+            cx.discard(why.misaligned);
+            return None;
+        }
+        if end + arrival.counted as usize > MAX_LEN {
+            cx.discard(why.oversized);
+            return None;
+        }
+        // Lossless: below 65,535.
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
+        while self.active >= cx.limits.active_packets && self.evict_oldest(cx) {}
+        let whole = self.place(cx, key, arrival, end);
+        self.settle(cx);
+        whole
+    }
+
+    fn place(
+        &mut self,
+        cx: &mut Context,
+        key: Key,
+        arrival: &Arrival<'_>,
+        end: u32,
+    ) -> Option<Whole> {
+        let v6 = key.is_v6();
+        let why = reasons(v6);
+        let mut place = self.sets.find(&key);
+        if let Some(set) = place.and_then(|p| self.sets.get(p)) {
+            let stale = match set.state {
+                State::Done => {
+                    if set.copies.binary_search(&copy_of(arrival, end)).is_ok() {
+                        cx.discard(why.duplicate);
+                        return None;
+                    }
+                    // The identification is in use again.
+                    true
+                }
+                State::Refused => {
+                    cx.discard(why.overlap);
+                    return None;
+                }
+                // What waited too long and has not been cleared away yet yields to a datagram that has the same
+                // identification and does not fit.
+                State::Filling => {
+                    cx.now.since(set.first) > cx.limits.ip_packet_timeout
+                        && set.contradicts(arrival, end)
+                }
+            };
+            if stale {
+                self.remove(cx, key, why.expired);
+                place = None;
+            }
+        }
+        let place = place.unwrap_or_else(|| {
+            self.join_peers(cx, key);
+            self.sets.insert(
+                key,
+                Set {
+                    first: cx.now,
+                    protocol: arrival.protocol,
+                    ..Set::default()
+                },
+            )
+        });
+        let set = self.sets.get_mut(place)?;
+        let placed = set.put(arrival, end, v6);
+        let mut overlapping = (false, false);
+        match placed {
+            Placed::Kept {
+                overlaps,
+                conflicts,
+            } => {
+                overlapping = (overlaps, conflicts);
+                if arrival.offset == 0 {
+                    set.protocol = arrival.protocol;
+                }
+                set.fragments.push(Fragment {
+                    frame: cx.packet.frame,
+                    time: cx.packet.time,
+                    offset: arrival.offset,
+                    len: end - arrival.offset,
+                });
+                if cx.limits.store_fragments {
+                    set.copies.push(copy_of(arrival, end));
+                }
+                self.active += 1;
+                *self.held.of(v6) += 1;
+            }
+            Placed::Duplicate { conflicts } => {
+                overlapping = (conflicts, conflicts);
+                cx.discard(why.duplicate);
+            }
+            Placed::BadEnd => cx.discard(why.bad_end),
+            Placed::Overlap => {
+                overlapping.0 = true;
+                cx.discard(why.overlap);
+                self.refuse(cx, key);
+            }
+        }
+        if v6 {
+            cx.counters.ipv6.overlaps += u64::from(overlapping.0);
+        } else {
+            cx.counters.ipv4.overlaps += u64::from(overlapping.0);
+            cx.counters.ipv4.conflicts += u64::from(overlapping.1);
+        }
+        let set = self.sets.get_mut(place)?;
+        set.book(cx);
+        if !matches!(placed, Placed::Kept { .. }) {
+            return None;
+        }
+        if set.is_complete() {
+            return self.finish(cx, key, None);
+        }
+        self.fill_from_peers(cx, key)
+    }
+
+    /// Takes a set whose octets are all there out and makes a datagram of it. `filled` stands for its own octets where
+    /// another channel had to help.
+    fn finish(&mut self, cx: &mut Context, key: Key, filled: Option<Whole>) -> Option<Whole> {
+        let v6 = key.is_v6();
+        let place = self.sets.find(&key)?;
+        let set = self.sets.get_mut(place)?;
+        let own = set.fragments.len();
+        self.held.less(v6, own);
+        let mut whole = match filled {
+            Some(whole) => whole,
+            None => set.take(),
+        };
+        whole.own = own as u64;
+        if cx.limits.store_fragments {
+            set.state = State::Done;
+            self.active = self.active.saturating_sub(own) + set.copies.len();
+            set.copies.sort_unstable();
+            (set.data, set.pieces, set.fragments, set.covered) = Default::default();
+            set.book(cx);
+            self.leave_peers(key);
+        } else {
+            self.active = self.active.saturating_sub(own);
+            self.drop_set(cx, key);
+        }
+        Some(whole)
+    }
+
+    /// Tries to complete a datagram with the octets of another channel.
+    fn fill_from_peers(&mut self, cx: &mut Context, key: Key) -> Option<Whole> {
+        if cx.limits.channels != Channels::Merge {
+            return None;
+        }
+        let group = self.peers.find(&key.anywhere())?;
+        if self.peers.get(group)?.len() < 2 {
+            return None;
+        }
+        for n in 0..PEERS {
+            let group = self.peers.find(&key.anywhere())?;
+            let channel = *self.peers.get(group)?.get(n)?;
+            let peer = Key { channel, ..key };
+            if peer == key {
+                continue;
+            }
+            let (Some(a), Some(b)) = (self.sets.find(&key), self.sets.find(&peer)) else {
+                continue;
+            };
+            let (mine, theirs) = (self.sets.get(a)?, self.sets.get(b)?);
+            match mine.joined(theirs) {
+                Joined::Incomplete => {}
+                Joined::Differ => {
+                    for place in [a, b] {
+                        if let Some(set) = self.sets.get_mut(place) {
+                            set.alone = true;
+                        }
+                    }
+                }
+                Joined::Whole(whole) => {
+                    if let Some(set) = self.sets.get_mut(b) {
+                        set.lent = true;
+                    }
+                    return self.finish(cx, key, Some(whole));
+                }
+            }
+        }
+        None
+    }
+
+    /// Drops what a set holds; its key stays known until its time is over.
+    fn refuse(&mut self, cx: &mut Context, key: Key) {
+        let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get_mut(p)) else {
+            return;
+        };
+        let own = set.fragments.len();
+        cx.counters
+            .discard_many(reasons(key.is_v6()).overlap, own as u64);
+        self.held.less(key.is_v6(), own);
+        // One stays for the key itself, so that keys are bounded too.
+        self.active = (self.active + 1).saturating_sub(own);
+        *set = Set {
+            state: State::Refused,
+            first: set.first,
+            booked: set.booked,
+            ..Set::default()
+        };
+        set.book(cx);
+        self.leave_peers(key);
+    }
+
+    /// Drops the datagrams that have waited for `--ip-packet-timeout`.
+    pub(super) fn expire(&mut self, cx: &mut Context) {
+        while let Some((_, key, set)) = self.sets.oldest() {
+            if cx.now.since(set.first) < cx.limits.ip_packet_timeout {
+                return;
+            }
+            let key = *key;
+            self.remove(cx, key, reasons(key.is_v6()).expired);
+            self.settle(cx);
+        }
+    }
+
+    /// Drops the datagram that waits longest, to make room; false where nothing waits.
+    pub(super) fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+        let Some((_, key, _)) = self.sets.oldest() else {
+            return false;
+        };
+        let key = *key;
+        self.remove(cx, key, reasons(key.is_v6()).evicted);
+        self.settle(cx);
+        true
+    }
+
+    /// Drops everything: the input has ended.
+    pub(super) fn flush(&mut self, cx: &mut Context) {
+        while let Some((_, key, _)) = self.sets.oldest() {
+            let key = *key;
+            self.remove(cx, key, reasons(key.is_v6()).unfinished);
+        }
+        self.settle(cx);
+    }
+
+    /// Drops a set, its fragments for this reason.
+    fn remove(&mut self, cx: &mut Context, key: Key, why: Discard) {
+        let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
+            return;
+        };
+        match set.state {
+            State::Filling => {
+                let own = set.fragments.len();
+                let why = if set.lent {
+                    reasons(key.is_v6()).duplicate
+                } else {
+                    why
+                };
+                cx.counters.discard_many(why, own as u64);
+                self.held.less(key.is_v6(), own);
+                self.active = self.active.saturating_sub(own);
+            }
+            State::Done => self.active = self.active.saturating_sub(set.copies.len()),
+            State::Refused => self.active = self.active.saturating_sub(1),
+        }
+        self.drop_set(cx, key);
+    }
+
+    fn drop_set(&mut self, cx: &mut Context, key: Key) {
+        if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
+            cx.budget.give(set.booked);
+        }
+        self.leave_peers(key);
+    }
+
+    fn join_peers(&mut self, cx: &Context, key: Key) {
+        if cx.limits.channels != Channels::Merge {
+            return;
+        }
+        let group = key.anywhere();
+        match self.peers.find(&group) {
+            None => {
+                self.peers.insert(group, vec![key.channel]);
+            }
+            Some(place) => {
+                if let Some(channels) = self.peers.get_mut(place)
+                    && channels.len() < PEERS
+                    && !channels.contains(&key.channel)
+                {
+                    channels.push(key.channel);
+                }
+            }
+        }
+    }
+
+    fn leave_peers(&mut self, key: Key) {
+        let Some(place) = self.peers.find(&key.anywhere()) else {
+            return;
+        };
+        let Some(channels) = self.peers.get_mut(place) else {
+            return;
+        };
+        channels.retain(|c| *c != key.channel);
+        if channels.is_empty() {
+            self.peers.remove(place);
+        }
+    }
+
+    /// Tells the budget what the tables have allocated.
+    fn settle(&mut self, cx: &mut Context) {
+        let now = self.sets.allocated()
+            + self.peers.allocated()
+            // The list of channels of each group.
+            + self.peers.len() * PEERS * size_of::<Channel>();
+        if now != self.booked {
+            cx.budget.resize(self.booked, now);
+            self.booked = now;
+        }
+    }
+
+    /// What must always hold.
+    #[cfg(test)]
+    fn invariants(&self) {
+        let mut held = Held::default();
+        let mut active = 0;
+        for (key, set) in self.sets.iter() {
+            match set.state {
+                State::Filling => {
+                    *held.of(key.is_v6()) += set.fragments.len() as u64;
+                    active += set.fragments.len();
+                }
+                State::Done => active += set.copies.len(),
+                State::Refused => active += 1,
+            }
+            assert!(
+                set.pieces
+                    .windows(2)
+                    .all(|w| w[0].start < w[0].end && w[0].end <= w[1].start)
+            );
+            let covered: u32 = set.pieces.iter().map(|p| p.end - p.start).sum();
+            assert_eq!(covered, set.covered);
+            assert!(set.booked >= set.allocated());
+        }
+        assert_eq!(held, self.held);
+        assert_eq!(active, self.active);
+    }
+}
+
+/// What two channels have of one datagram.
+enum Joined {
+    Incomplete,
+    Differ,
+    Whole(Whole),
+}
+
+impl Set {
+    fn is_complete(&self) -> bool {
+        self.total == Some(self.covered)
+    }
+
+    /// Offset behind the last octet that is known.
+    fn highest(&self) -> u32 {
+        self.pieces.last().map_or(0, |p| p.end)
+    }
+
+    /// The fragment does not belong to the same datagram as the others.
+    fn contradicts(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+        !self.end_fits(arrival, end) || self.compare(arrival, end).1
+    }
+
+    /// The fragment agrees with what is known of the datagram's end.
+    fn end_fits(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+        match self.total {
+            Some(total) => end <= total && (arrival.more || end == total),
+            None => arrival.more || end >= self.highest(),
+        }
+    }
+
+    /// Place of the first piece that ends behind `offset`.
+    fn from(&self, offset: u32) -> usize {
+        self.pieces.partition_point(|p| p.end <= offset)
+    }
+
+    /// How many octets of the fragment are there already, and whether some of them differ.
+    fn compare(&self, arrival: &Arrival<'_>, end: u32) -> (u32, bool) {
+        let (mut there, mut differ) = (0, false);
+        for piece in self.pieces.iter().skip(self.from(arrival.offset)) {
+            if piece.start >= end {
+                break;
+            }
+            let (from, to) = (piece.start.max(arrival.offset), piece.end.min(end));
+            there += to - from;
+            if let Some(old) = piece.octets(&self.data, from, to) {
+                let new = arrival
+                    .data
+                    .get((from - arrival.offset) as usize..)
+                    .unwrap_or(&[]);
+                // What was cut off cannot differ.
+                differ |= old.iter().zip(new).any(|(a, b)| a != b);
+            }
+        }
+        (there, differ)
+    }
+
+    /// The fragment has exactly the extent of one that came before.
+    fn has_same_extent(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+        let mut pieces = self.pieces.iter().skip(self.from(arrival.offset));
+        let Some(piece) = pieces.next().filter(|p| p.start == arrival.offset) else {
+            return false;
+        };
+        let cut = pieces.next().is_some_and(|p| p.at == CUT);
+        if !cut {
+            return piece.end == end;
+        }
+        // The next piece may be the end of the same fragment or another one: the list of them knows.
+        self.fragments
+            .iter()
+            .any(|f| f.offset == arrival.offset && f.offset + f.len == end)
+    }
+
+    /// Puts the octets of a fragment where they belong.
+    fn put(&mut self, arrival: &Arrival<'_>, end: u32, v6: bool) -> Placed {
+        let (there, conflicts) = self.compare(arrival, end);
+        if v6 && there > 0 {
+            return if !conflicts && self.has_same_extent(arrival, end) {
+                Placed::Duplicate { conflicts: false }
+            } else {
+                Placed::Overlap
+            };
+        }
+        if !self.end_fits(arrival, end) {
+            return Placed::BadEnd;
+        }
+        let tells_end = !arrival.more && self.total.is_none();
+        let new = end - arrival.offset - there;
+        if new == 0 && !tells_end {
+            return Placed::Duplicate { conflicts };
+        }
+        if tells_end {
+            self.total = Some(end);
+        }
+        if there == 0 {
+            let i = self.from(arrival.offset);
+            self.fill(i, arrival, arrival.offset, end, !v6);
+        } else if new > 0 {
+            // The holes that it reaches into, from the last one on, so that places stay what they are.
+            let first = self.from(arrival.offset);
+            let behind = self.pieces.partition_point(|p| p.start < end);
+            let mut to = end;
+            for i in (first..=behind).rev() {
+                let from = match i.checked_sub(1).and_then(|n| self.pieces.get(n)) {
+                    Some(before) if i > first => before.end.max(arrival.offset),
+                    _ => arrival.offset,
+                };
+                if from < to {
+                    self.fill(i, arrival, from, to, false);
+                }
+                if i > first {
+                    to = self.pieces.get(i - 1).map_or(to, |p| p.start);
+                }
+            }
+        }
+        self.covered += new;
+        Placed::Kept {
+            overlaps: there > 0,
+            conflicts,
+        }
+    }
+
+    /// Puts octets `from..to` of the payload in front of piece `i`; nothing is there yet.
+    fn fill(&mut self, i: usize, arrival: &Arrival<'_>, from: u32, to: u32, join: bool) {
+        let skip = (from - arrival.offset) as usize;
+        let data = arrival.data.get(skip..).unwrap_or(&[]);
+        let data = data.get(..(to - from) as usize).unwrap_or(data);
+        // Both below 65,536 for each fragment, and no octet is there twice.
+        let at = u32::try_from(self.data.len()).unwrap_or(CUT);
+        let mid = from + u32::try_from(data.len()).unwrap_or(0);
+        self.data.extend_from_slice(data);
+        let mut i = i;
+        if mid > from {
+            let before = i.checked_sub(1).and_then(|n| self.pieces.get_mut(n));
+            match before {
+                Some(p)
+                    if join && p.end == from && p.at != CUT && p.at + (p.end - p.start) == at =>
+                {
+                    p.end = mid;
+                }
+                _ => {
+                    self.pieces.insert(
+                        i,
+                        Piece {
+                            start: from,
+                            end: mid,
+                            at,
+                        },
+                    );
+                    i += 1;
+                }
+            }
+        }
+        if to > mid {
+            self.pieces.insert(
+                i,
+                Piece {
+                    start: mid,
+                    end: to,
+                    at: CUT,
+                },
+            );
+        }
+    }
+
+    /// Takes the datagram out of a complete set.
+    fn take(&mut self) -> Whole {
+        let mut next = 0;
+        let mut cut = false;
+        let in_order = self.pieces.iter().all(|p| {
+            cut |= p.at == CUT;
+            let fits = cut || p.at == next;
+            if !cut {
+                next += p.end - p.start;
+            }
+            fits
+        });
+        let payload = if in_order {
+            let mut data = std::mem::take(&mut self.data);
+            data.truncate(next as usize);
+            data
+        } else {
+            let mut data = Vec::with_capacity(self.data.len());
+            for piece in &self.pieces {
+                match piece.octets(&self.data, piece.start, piece.end) {
+                    Some(octets) => data.extend_from_slice(octets),
+                    None => break,
+                }
+            }
+            data
+        };
+        Whole {
+            protocol: self.protocol,
+            payload,
+            payload_len: self.covered as usize,
+            fragments: std::mem::take(&mut self.fragments),
+            own: 0,
+        }
+    }
+
+    /// Puts the octets of two channels together, where they make a whole datagram and agree.
+    fn joined(&self, other: &Self) -> Joined {
+        let total = match (self.total, other.total) {
+            (Some(a), Some(b)) if a != b => return Joined::Differ,
+            (Some(total), _) | (None, Some(total)) => total,
+            (None, None) => return Joined::Incomplete,
+        };
+        if self.alone
+            || other.alone
+            || self.state != State::Filling
+            || other.state != State::Filling
+            || self.covered.saturating_add(other.covered) < total
+        {
+            return Joined::Incomplete;
+        }
+        if !self.covers_with(other, total) {
+            return Joined::Incomplete;
+        }
+        // Both lists side by side: each step goes to the end of a piece of one of them.
+        let (mut a, mut b) = (
+            self.pieces.iter().peekable(),
+            other.pieces.iter().peekable(),
+        );
+        let mut payload = Vec::new();
+        let mut cut = false;
+        let mut differ = false;
+        let mut at = 0;
+        while at < total {
+            while a.next_if(|p| p.end <= at).is_some() {}
+            while b.next_if(|p| p.end <= at).is_some() {}
+            let mine = a.peek().copied().filter(|p| p.start <= at);
+            let theirs = b.peek().copied().filter(|p| p.start <= at);
+            // How far what stands here reaches, and where the next piece of either list begins.
+            let to = [a.peek().copied(), b.peek().copied()]
+                .into_iter()
+                .flatten()
+                .map(|p| if p.start > at { p.start } else { p.end })
+                .fold(total, u32::min);
+            let mine_octets = mine.and_then(|p| p.octets(&self.data, at, to));
+            let their_octets = theirs.and_then(|p| p.octets(&other.data, at, to));
+            if let (Some(x), Some(y)) = (mine_octets, their_octets) {
+                differ |= x != y;
+            }
+            match mine_octets.or(their_octets) {
+                Some(octets) if !cut => payload.extend_from_slice(octets),
+                _ => cut = true,
+            }
+            at = to;
+        }
+        if differ || self.highest() > total || other.highest() > total {
+            return Joined::Differ;
+        }
+        let lent = other.fragments.iter().filter(|f| {
+            // Lent where it covers octets that are not there.
+            let arrival = Arrival {
+                protocol: 0,
+                offset: f.offset,
+                more: true,
+                data: &[],
+                len: f.len as usize,
+                counted: 0,
+            };
+            self.compare(&arrival, f.offset + f.len).0 < f.len
+        });
+        Joined::Whole(Whole {
+            protocol: if self.pieces.first().is_some_and(|p| p.start == 0) {
+                self.protocol
+            } else {
+                other.protocol
+            },
+            payload,
+            payload_len: total as usize,
+            fragments: self.fragments.iter().chain(lent).copied().collect(),
+            own: 0,
+        })
+    }
+
+    /// The pieces of both leave no hole before `total`.
+    fn covers_with(&self, other: &Self, total: u32) -> bool {
+        let (mut a, mut b) = (
+            self.pieces.iter().peekable(),
+            other.pieces.iter().peekable(),
+        );
+        let mut at = 0;
+        while at < total {
+            let piece = a
+                .next_if(|p| p.start <= at)
+                .or_else(|| b.next_if(|p| p.start <= at));
+            match piece {
+                Some(piece) => at = at.max(piece.end),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn allocated(&self) -> usize {
+        self.data.capacity()
+            + self.pieces.capacity() * size_of::<Piece>()
+            + self.fragments.capacity() * size_of::<Fragment>()
+            + self.copies.capacity() * size_of::<Copy>()
+    }
+
+    /// Tells the budget what is allocated.
+    fn book(&mut self, cx: &mut Context) {
+        let now = self.allocated();
+        cx.budget.resize(self.booked, now);
+        self.booked = now;
+    }
+}
+
+fn copy_of(arrival: &Arrival<'_>, end: u32) -> Copy {
+    // Not keyed: it stands in saved states, and whoever makes two fragments with one digest only loses the second.
+    let digest = FixedState::default().hash_one((arrival.data, arrival.more));
+    (arrival.offset, end, digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn key(v6: bool, identification: u32, vlan: u16) -> Key {
+        let addr = |last| -> IpAddr {
+            if v6 {
+                [0xfd00, 0, 0, 0, 0, 0, 0, last].into()
+            } else {
+                [10, 0, 0, u8::try_from(last).unwrap()].into()
+            }
+        };
+        Key {
+            src: addr(1),
+            dst: addr(2),
+            identification,
+            protocol: if v6 { 0 } else { 17 },
+            channel: Channel {
+                vlans: [vlan, 0],
+                tunnel: 0,
+            },
+        }
+    }
+
+    /// A fragment in short: offset in units of 8, more, octets.
+    fn arrival(units: u32, more: bool, data: &[u8]) -> Arrival<'_> {
+        Arrival {
+            protocol: 17,
+            offset: units * 8,
+            more,
+            data,
+            len: data.len(),
+            counted: 20,
+        }
+    }
+
+    struct Bench {
+        cx: Context,
+        defrag: Defrag,
+    }
+
+    impl Bench {
+        fn new(limits: Limits) -> Self {
+            Self {
+                cx: Context::new(limits),
+                defrag: Defrag::default(),
+            }
+        }
+
+        fn push(&mut self, key: Key, a: &Arrival<'_>) -> Option<Whole> {
+            self.cx.packet.frame += 1;
+            let whole = self.defrag.push(&mut self.cx, key, a);
+            self.defrag.invariants();
+            assert!(self.cx.budget.used() >= self.defrag.booked);
+            whole
+        }
+
+        fn octets(&mut self, key: Key, a: &Arrival<'_>) -> Option<Vec<u8>> {
+            self.push(key, a).map(|w| w.payload)
+        }
+
+        fn at(&mut self, millis: u64) {
+            self.cx.now = Instant::from_nanos(millis * 1_000_000);
+        }
+
+        fn dropped(&self, why: Discard) -> u64 {
+            self.cx.counters.dropped(why)
+        }
+
+        /// Everything is given back at the end.
+        fn finish(mut self) -> Counted {
+            self.defrag.flush(&mut self.cx);
+            self.defrag.invariants();
+            assert_eq!(self.defrag.held(), Held::default());
+            assert_eq!(self.cx.budget.used(), self.defrag.booked);
+            assert!(self.defrag.peers.is_empty());
+            Counted(self.cx)
+        }
+    }
+
+    struct Counted(Context);
+
+    const A: &[u8] = b"aaaaaaaa";
+    const B: &[u8] = b"bbbbbbbb";
+    const C: &[u8] = b"cccc";
+
+    #[test]
+    fn any_order() {
+        let parts = [
+            arrival(0, true, A),
+            arrival(1, true, B),
+            arrival(2, false, C),
+        ];
+        for order in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
+            for v6 in [false, true] {
+                let mut t = Bench::new(Limits::default());
+                assert!(t.push(key(v6, 1, 0), &parts[order[0]]).is_none());
+                assert!(t.push(key(v6, 1, 0), &parts[order[1]]).is_none());
+                let whole = t.push(key(v6, 1, 0), &parts[order[2]]).unwrap();
+                assert_eq!(whole.payload, b"aaaaaaaabbbbbbbbcccc", "{order:?}");
+                let mut frames: Vec<u64> = whole.fragments.iter().map(|f| f.frame).collect();
+                frames.sort_unstable();
+                assert_eq!(frames, [1, 2, 3]);
+                t.finish();
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_fragments_have_their_reasons() {
+        let long = vec![0; 65_000];
+        for v6 in [false, true] {
+            let why = reasons(v6);
+            for (a, reason) in [
+                (arrival(0, true, b""), why.empty),
+                (arrival(3, false, b""), why.empty),
+                (arrival(0, true, b"1234567"), why.misaligned),
+                (arrival(8191, false, b"12345678"), why.oversized),
+                (arrival(100, false, &long), why.oversized),
+            ] {
+                let mut t = Bench::new(Limits::default());
+                assert!(t.push(key(v6, 1, 0), &a).is_none());
+                assert_eq!(t.dropped(reason), 1, "{a:?}");
+                assert!(t.defrag.sets.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_that_came_first_stays() {
+        for late in [
+            arrival(2, false, A),
+            arrival(3, true, A),
+            arrival(1, false, C),
+        ] {
+            for v6 in [false, true] {
+                let mut t = Bench::new(Limits::default());
+                t.push(key(v6, 1, 0), &arrival(2, false, C));
+                let overlaps = v6 && late.offset == 16;
+                assert!(t.push(key(v6, 1, 0), &late).is_none());
+                let why = reasons(v6);
+                let reason = if overlaps { why.overlap } else { why.bad_end };
+                assert!(t.dropped(reason) > 0, "{late:?} {v6}");
+            }
+        }
+        // A last fragment inside of what is there (teardrop).
+        let mut t = Bench::new(Limits::default());
+        t.push(key(false, 1, 0), &arrival(0, true, &[1; 32]));
+        t.push(key(false, 1, 0), &arrival(2, false, C));
+        assert_eq!(t.dropped(Discard::Ipv4BadEndFragment), 1);
+    }
+
+    #[test]
+    fn overlaps_of_ipv4_keep_what_came_first() {
+        let mut t = Bench::new(Limits::default());
+        let k = key(false, 1, 0);
+        t.push(k, &arrival(1, true, B));
+        t.push(k, &arrival(3, true, B));
+        // Reaches into three holes.
+        assert_eq!(
+            t.octets(k, &arrival(0, false, &[b'x'; 44])).unwrap(),
+            b"xxxxxxxxbbbbbbbbxxxxxxxxbbbbbbbbxxxxxxxxxxxx"
+        );
+        assert_eq!(t.cx.counters.ipv4.overlaps, 1);
+        assert_eq!(t.cx.counters.ipv4.conflicts, 1);
+        t.finish();
+    }
+
+    #[test]
+    fn overlaps_of_ipv6_drop_the_datagram() {
+        let mut t = Bench::new(Limits::default());
+        let k = key(true, 1, 0);
+        t.push(k, &arrival(0, true, A));
+        t.push(k, &arrival(0, true, A)); // a duplicate is none
+        assert_eq!(t.dropped(Discard::Ipv6DuplicateFragment), 1);
+        t.push(k, &arrival(0, true, b"aaaaaaaabbbbbbbb"));
+        assert!(t.push(k, &arrival(1, false, C)).is_none());
+        assert_eq!(t.dropped(Discard::Ipv6OverlappingFragment), 3);
+        // Once its time is over, the identification is free again.
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        t.push(k, &arrival(0, true, A));
+        assert!(t.push(k, &arrival(1, false, C)).is_some());
+        t.finish();
+    }
+
+    #[test]
+    fn time_out_and_identification_reuse() {
+        let mut t = Bench::new(Limits::default());
+        let k = key(false, 1, 0);
+        t.push(k, &arrival(0, true, A));
+        t.at(999);
+        t.defrag.expire(&mut t.cx);
+        assert_eq!(t.defrag.held().ipv4, 1);
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert_eq!(t.dropped(Discard::Ipv4ExpiredFragment), 1);
+        // A late one that fits is taken, as expiry runs behind the packet that moved the clock ...
+        t.push(k, &arrival(0, true, A));
+        t.at(5000);
+        assert_eq!(t.octets(k, &arrival(1, false, C)).unwrap(), b"aaaaaaaacccc");
+        // ... one that does not is of another datagram.
+        t.push(k, &arrival(0, true, A));
+        t.at(9000);
+        assert!(t.push(k, &arrival(0, true, B)).is_none());
+        assert_eq!(t.octets(k, &arrival(1, false, C)).unwrap(), b"bbbbbbbbcccc");
+        assert_eq!(t.dropped(Discard::Ipv4ExpiredFragment), 2);
+        assert_eq!(t.cx.counters.ipv4.conflicts, 0);
+        t.finish();
+    }
+
+    #[test]
+    fn bounded_by_number_oldest_first() {
+        let mut t = Bench::new(Limits {
+            active_packets: 3,
+            ..Limits::default()
+        });
+        for id in 0..4 {
+            t.push(key(false, id, 0), &arrival(0, true, A));
+        }
+        assert_eq!(t.dropped(Discard::Ipv4EvictedFragment), 1);
+        assert!(t.push(key(false, 0, 0), &arrival(1, false, C)).is_none());
+        assert!(t.push(key(false, 3, 0), &arrival(1, false, C)).is_some());
+        t.finish();
+    }
+
+    #[test]
+    fn stored_keys_know_late_copies() {
+        let mut t = Bench::new(Limits {
+            store_fragments: true,
+            ..Limits::default()
+        });
+        let k = key(false, 1, 0);
+        t.push(k, &arrival(1, false, C));
+        assert!(t.push(k, &arrival(0, true, A)).is_some());
+        t.push(k, &arrival(1, false, C));
+        t.push(k, &arrival(0, true, A));
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 2);
+        // Another datagram with the same identification.
+        t.push(k, &arrival(0, true, B));
+        assert_eq!(t.octets(k, &arrival(1, false, C)).unwrap(), b"bbbbbbbbcccc");
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert!(t.defrag.sets.is_empty());
+        assert_eq!(t.defrag.active, 0);
+        t.finish();
+    }
+
+    #[test]
+    fn a_cut_fragment_ends_the_payload() {
+        let mut t = Bench::new(Limits::default());
+        let k = key(false, 1, 0);
+        t.push(k, &arrival(0, true, A));
+        let cut = Arrival {
+            len: 16,
+            ..arrival(1, true, b"bbb")
+        };
+        t.push(k, &cut);
+        let whole = t.push(k, &arrival(3, false, C)).unwrap();
+        assert_eq!(
+            (whole.payload.as_slice(), whole.payload_len),
+            (b"aaaaaaaabbb".as_slice(), 28)
+        );
+        t.finish();
+    }
+
+    #[test]
+    fn channels_fill_each_other_where_they_agree() {
+        for (channels, other, out) in [
+            (Channels::Merge, A, 1),
+            (Channels::Merge, B, 0),
+            (Channels::First, A, 0),
+            (Channels::Separate, A, 0),
+        ] {
+            let mut t = Bench::new(Limits {
+                channels,
+                ..Limits::default()
+            });
+            // 1 has the first and the second fragment, 2 the first, perhaps a different one, and the last.
+            let mut seen = Vec::new();
+            for (vlan, a) in [
+                (1, arrival(0, true, A)),
+                (1, arrival(1, true, B)),
+                (2, arrival(0, true, other)),
+                (2, arrival(2, false, C)),
+            ] {
+                seen.extend(t.push(key(false, 1, vlan), &a));
+            }
+            assert_eq!(seen.len(), out, "{channels:?} {other:?}");
+            for whole in seen {
+                assert_eq!(whole.payload, b"aaaaaaaabbbbbbbbcccc");
+                assert_eq!(whole.own, 2);
+                let mut frames: Vec<u64> = whole.fragments.iter().map(|f| f.frame).collect();
+                frames.sort_unstable();
+                assert_eq!(frames, [2, 3, 4]);
+            }
+            let done = t.finish().0;
+            // What was lent is not lost.
+            assert_eq!(
+                done.counters.dropped(Discard::Ipv4DuplicateFragment),
+                2 * out as u64
+            );
+        }
+    }
+
+    #[test]
+    fn a_flood_stays_in_the_budget() {
+        let mut t = Bench::new(Limits {
+            memory: 1 << 20,
+            ..Limits::default()
+        });
+        for id in 0..20_000u32 {
+            t.cx.packet.frame += 1;
+            t.defrag.push(
+                &mut t.cx,
+                key(id % 2 == 0, id, 0),
+                &arrival(0, true, &[0; 1024]),
+            );
+            while t.cx.budget.over() {
+                assert!(t.defrag.evict_oldest(&mut t.cx));
+            }
+        }
+        assert!(t.defrag.held().ipv4 > 100);
+        assert!(t.cx.budget.peak() < (1 << 20) + (256 << 10));
+        t.defrag.invariants();
+        t.finish();
+    }
+
+    #[test]
+    fn written_out_and_read_back() {
+        let mut t = Bench::new(Limits::default());
+        t.push(key(false, 1, 0), &arrival(1, false, C));
+        t.push(key(true, 2, 3), &arrival(0, true, A));
+        let octets = postcard::to_allocvec(&(&t.cx, &t.defrag)).unwrap();
+        let (cx, defrag) = postcard::from_bytes(&octets).unwrap();
+        let mut back = Bench { cx, defrag };
+        assert_eq!(
+            back.octets(key(false, 1, 0), &arrival(0, true, A)).unwrap(),
+            b"aaaaaaaacccc"
+        );
+        back.push(key(true, 2, 3), &arrival(1, false, C)).unwrap();
+        back.finish();
+    }
+
+    /// What the rules say, octet by octet. An octet is not there, cut off, or itself.
+    #[derive(Default)]
+    struct Model {
+        octets: BTreeMap<u32, Option<u8>>,
+        fragments: Vec<(u32, u32)>,
+        total: Option<u32>,
+        refused: bool,
+    }
+
+    #[derive(Clone, Debug)]
+    struct Part {
+        units: u32,
+        more: bool,
+        data: Vec<u8>,
+        cut: usize,
+        key: u32,
+    }
+
+    impl Model {
+        /// Whether it is kept, and the datagram that it completes.
+        fn push(&mut self, p: &Part, v6: bool) -> (bool, Option<(Vec<u8>, usize)>) {
+            let start = p.units * 8;
+            let end = start + u32::try_from(p.data.len()).unwrap();
+            if p.data.is_empty() || (p.more && !p.data.len().is_multiple_of(8)) || self.refused {
+                return (false, None);
+            }
+            let captured = p.data.len().saturating_sub(p.cut);
+            let new = |i: u32| p.data[..captured].get((i - start) as usize).copied();
+            let there = (start..end).filter(|i| self.octets.contains_key(i)).count();
+            let differs = (start..end).any(
+                |i| matches!((self.octets.get(&i), new(i)), (Some(Some(a)), Some(b)) if *a != b),
+            );
+            if v6 && there > 0 {
+                self.refused = differs || !self.fragments.contains(&(start, end));
+                return (false, None);
+            }
+            let highest = self.octets.keys().last().map_or(0, |i| i + 1);
+            let fits = match self.total {
+                Some(t) => end <= t && (p.more || end == t),
+                None => p.more || end >= highest,
+            };
+            if !fits || (there == p.data.len() && (p.more || self.total.is_some())) {
+                return (false, None);
+            }
+            if !p.more {
+                self.total = Some(end);
+            }
+            self.fragments.push((start, end));
+            for i in start..end {
+                self.octets.entry(i).or_insert_with(|| new(i));
+            }
+            if self.total.is_none_or(|t| self.octets.len() < t as usize) {
+                return (true, None);
+            }
+            let octets = std::mem::take(self).octets;
+            let len = octets.len();
+            (
+                true,
+                Some((octets.into_values().map_while(|o| o).collect(), len)),
+            )
+        }
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        (
+            0u32..6,
+            prop_oneof![3 => Just(true), 1 => Just(false)],
+            prop_oneof![4 => Just(8usize), 2 => Just(16), 1 => Just(24), 1 => 0usize..40],
+            prop_oneof![5 => Just(0u8), 1 => 0u8..3],
+            prop_oneof![8 => Just(0usize), 1 => 0usize..20],
+            0u32..2,
+        )
+            .prop_map(|(units, more, len, flavour, cut, key)| Part {
+                units,
+                more,
+                // The same octets at the same offset, unless they come in another flavour.
+                data: (0..len)
+                    .map(|i| flavour.wrapping_add(u8::try_from(units as usize * 8 + i).unwrap()))
+                    .collect(),
+                cut,
+                key,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_as_the_model(v6: bool, parts in proptest::collection::vec(part(), 0..60)) {
+            let mut t = Bench::new(Limits { channels: Channels::Separate, ..Limits::default() });
+            let mut models = BTreeMap::<u32, Model>::new();
+            for p in &parts {
+                let captured = p.data.len().saturating_sub(p.cut);
+                let a = Arrival { len: p.data.len(), ..arrival(p.units, p.more, &p.data[..captured]) };
+                let held = t.defrag.held();
+                let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6");
+                let got = t.push(key(v6, p.key, 0), &a);
+                let (kept, want) = models.entry(p.key).or_default().push(p, v6);
+                let own = got.as_ref().map_or(0, |w| w.own);
+                prop_assert_eq!(got.map(|w| (w.payload, w.payload_len)), want);
+                // Taken in = handed on + dropped + held.
+                let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6") - drops;
+                let sum = |h: Held| h.ipv4 + h.ipv6;
+                prop_assert_eq!(sum(held) + 1, own + drops + sum(t.defrag.held()));
+                prop_assert_eq!(kept, drops == 0);
+            }
+            t.finish();
+        }
+
+        /// A datagram that is split, shuffled, doubled and spread over channels comes out whole.
+        #[test]
+        fn whatever_is_there_comes_out(
+            v6: bool,
+            cuts in proptest::collection::btree_set(1usize..20, 0..8),
+            order in Just((0..36usize).collect::<Vec<_>>()).prop_shuffle(),
+            lost in proptest::collection::vec(0u8..5, 18),
+        ) {
+            let data: Vec<u8> = (0..163).collect();
+            let mut at = 0;
+            let mut parts = Vec::new();
+            for cut in cuts.iter().map(|c| c * 8).chain([data.len()]) {
+                parts.push((at, cut));
+                at = cut;
+            }
+            let mut t = Bench::new(Limits::default());
+            let mut there = vec![false; parts.len()];
+            let mut out = 0;
+            for n in order {
+                // Two channels, each fragment twice on one of them.
+                let (i, vlan) = (n % 9, if n < 18 { 1u16 } else { 2 });
+                let keep = lost[i + 9 * usize::from(vlan - 1)] > 0;
+                if let (Some((from, to)), true) = (parts.get(i), keep) {
+                    there[i] = true;
+                    let a = arrival(u32::try_from(from / 8).unwrap(), *to < data.len(), &data[*from..*to]);
+                    if let Some(whole) = t.push(key(v6, 7, vlan), &a) {
+                        prop_assert_eq!(&whole.payload, &data);
+                        out += 1;
+                    }
+                }
+            }
+            prop_assert_eq!(out > 0, there.iter().all(|t| *t));
+            t.finish();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! ESP with NULL encryption (RFC 2410, RFC 4543): found by what an encrypted packet would not have by chance.
+
+use super::checksum;
+use super::protocol;
+use std::net::IpAddr;
+
+/// Octets of initialisation vector and of integrity check value that are tried (RFC 5879, 8.3): HMAC-MD5-96 and
+/// HMAC-SHA-96, HMAC-SHA-256-128, GMAC, none, HMAC-SHA-384-192, HMAC-SHA-512-256, HMAC of full length.
+const SHAPES: [(usize, usize); 7] = [(0, 12), (0, 16), (8, 16), (0, 0), (0, 24), (0, 32), (0, 20)];
+
+/// SPI and sequence number.
+const HEADER: usize = 8;
+
+/// The payload of an ESP packet that was not cut and is not encrypted, and its protocol.
+///
+/// The trailer must be well-formed (RFC 4303, 2.4) and the transport checksum, or the inner header, right.
+pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8, &[u8])> {
+    SHAPES.into_iter().find_map(|(iv, icv)| {
+        let body = esp.get(HEADER + iv..esp.len().checked_sub(icv)?)?;
+        let (rest, [pad_len, next]) = body.split_last_chunk::<2>()?;
+        let (inner, padding) =
+            rest.split_at_checked(rest.len().checked_sub(usize::from(*pad_len))?)?;
+        let well_formed =
+            body.len().is_multiple_of(4) && padding.iter().zip(1u8..).all(|(p, n)| *p == n);
+        (well_formed && plausible(*next, inner, src, dst)).then_some((*next, inner))
+    })
+}
+
+fn plausible(next: u8, inner: &[u8], src: IpAddr, dst: IpAddr) -> bool {
+    let right = || {
+        checksum::pseudo_header(src, dst, next, inner.len())
+            .add(inner)
+            .is_right()
+    };
+    let be = |i: usize| match inner.get(i..i + 2) {
+        Some([a, b]) => usize::from(u16::from_be_bytes([*a, *b])),
+        _ => 0,
+    };
+    match (next, inner.first().map(|b| b >> 4)) {
+        (protocol::TCP, Some(_)) => inner.len() >= 20 && right(),
+        (protocol::UDP, Some(_)) => {
+            inner.len() >= 8 && be(4) == inner.len() && (be(6) == 0 || right())
+        }
+        // The first chunk must lie in the packet; the sum is the transport's own business.
+        (protocol::SCTP, Some(_)) => (4..=inner.len().saturating_sub(12)).contains(&be(14)),
+        (protocol::IPV4, Some(4)) => inner.len() >= 20 && be(2) == inner.len(),
+        (protocol::IPV6, Some(6)) => inner.len() >= 40 && be(4) + 40 == inner.len(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_encryption_is_seen_through() {
+        let (a, b): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let mut udp = b"\x13\xc4\x13\xc4\x00\x0d\x00\x00hello".to_vec();
+        let sum = checksum::pseudo_header(a, b, 17, udp.len())
+            .add(&udp)
+            .finish();
+        udp[6..8].copy_from_slice(&sum.to_be_bytes());
+        for (iv, icv) in SHAPES {
+            let mut esp = vec![0x11; 8 + iv];
+            esp.extend(&udp);
+            esp.extend([1, 1, 17]);
+            esp.extend(vec![0xa5; icv]);
+            assert_eq!(
+                null_encrypted(&esp, a, b),
+                Some((17, udp.as_slice())),
+                "{iv} {icv}"
+            );
+            // One wrong octet of the payload or the padding, and it is taken for encrypted.
+            for i in [8 + iv, 8 + iv + udp.len()] {
+                let mut wrong = esp.clone();
+                wrong[i] ^= 0x40;
+                assert_eq!(null_encrypted(&wrong, a, b), None, "{iv} {icv} {i}");
+            }
+        }
+        for n in 0..40 {
+            assert_eq!(null_encrypted(&vec![0x5a; n], a, b), None);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! IPv4 and IPv6 headers and extension headers: where the payload begins, how long it is, whether it is a fragment.
+
+use super::checksum;
+use super::esp;
+use super::protocol;
+use crate::config::Checksums;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Why a packet ends at its headers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refused {
+    /// Cut inside the headers.
+    Truncated,
+    /// An impossible header.
+    BadHeader,
+    /// The header checksum is wrong.
+    BadChecksum,
+    /// ESP that is encrypted, or cannot be seen through.
+    Encrypted,
+}
+
+/// What the fragment header says, or that of IPv4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct FragmentHeader {
+    /// Offset of the payload in the datagram's, in octets.
+    pub(super) offset: u32,
+    /// More fragments follow (M flag).
+    pub(super) more: bool,
+}
+
+impl FragmentHeader {
+    /// The whole datagram.
+    pub(super) const fn is_whole(self) -> bool {
+        self.offset == 0 && !self.more
+    }
+}
+
+/// A packet whose headers have been read, up to the transport header or the fragment header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Headers<'a> {
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
+    pub(super) identification: u32,
+    /// What `payload` is; for an IPv6 fragment what its first octet would be.
+    pub(super) protocol: u8,
+    pub(super) payload: &'a [u8],
+    pub(super) payload_len: usize,
+    /// Octets of headers that the payload length field of a reassembled packet counts too.
+    pub(super) counted: u32,
+    pub(super) fragment: Option<FragmentHeader>,
+    /// Octets of the packet.
+    pub(super) octets: usize,
+    /// The header checksum is wrong and was taken all the same.
+    pub(super) bad_checksum: bool,
+}
+
+/// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.
+pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers<'_>, Refused> {
+    let fixed: &[u8; 20] = data.first_chunk().ok_or(Refused::Truncated)?;
+    let header_len = usize::from(fixed[0] & 0x0f) * 4;
+    if fixed[0] >> 4 != 4 || header_len < 20 {
+        return Err(Refused::BadHeader);
+    }
+    let (header, rest) = data
+        .split_at_checked(header_len)
+        .ok_or(Refused::Truncated)?;
+    let be = |i: usize| u16::from_be_bytes([fixed[i], fixed[i + 1]]);
+    let total = usize::from(be(2));
+    // Total length 0: left to segmentation offloading; the datagram is what there is.
+    let payload_len = match total {
+        0 => rest.len() + missing,
+        _ => total.checked_sub(header_len).ok_or(Refused::BadHeader)?,
+    };
+    let mut bad_checksum = false;
+    if sums != Checksums::Ignore && !checksum::Sum::of(header).is_right() {
+        if sums == Checksums::Verify {
+            return Err(Refused::BadChecksum);
+        }
+        // Zero: left to the hardware.
+        bad_checksum = be(10) != 0;
+    }
+    let flags = be(6);
+    let fragment = FragmentHeader {
+        offset: u32::from(flags & 0x1fff) * 8,
+        more: flags & 0x2000 != 0,
+    };
+    let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
+    let mut headers = Headers {
+        src: Ipv4Addr::new(s0, s1, s2, s3).into(),
+        dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
+        identification: u32::from(be(4)),
+        protocol: fixed[9],
+        payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_len,
+        counted: u32::from(fixed[0] & 0x0f) * 4,
+        fragment: None,
+        octets: header_len.saturating_add(payload_len),
+        bad_checksum,
+    };
+    if !fragment.is_whole() {
+        headers.fragment = Some(fragment);
+    } else if matches!(headers.protocol, protocol::AH | protocol::ESP) {
+        chain(&mut headers)?;
+    }
+    Ok(headers)
+}
+
+/// Reads an IPv6 header and its extension headers up to the transport header or a fragment header that does not hold
+/// the whole datagram (RFC 8200, 3 and 4). `missing` octets were cut off the end of `data`.
+pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
+    let (fixed, rest) = data.split_first_chunk::<40>().ok_or(Refused::Truncated)?;
+    if fixed[0] >> 4 != 6 {
+        return Err(Refused::BadHeader);
+    }
+    let protocol = fixed[6];
+    let mut payload_len = usize::from(u16::from_be_bytes([fixed[4], fixed[5]]));
+    if payload_len == 0 {
+        // A jumbo payload option says how long it is (RFC 2675); without one, segmentation offloading left it out.
+        payload_len = match jumbo(protocol, rest) {
+            Some(len) => len,
+            None => rest.len() + missing,
+        };
+    }
+    let mut src = [0; 16];
+    let mut dst = [0; 16];
+    src.copy_from_slice(&fixed[8..24]);
+    dst.copy_from_slice(&fixed[24..40]);
+    let mut headers = Headers {
+        src: Ipv6Addr::from(src).into(),
+        dst: Ipv6Addr::from(dst).into(),
+        identification: 0,
+        protocol,
+        payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_len,
+        counted: 0,
+        fragment: None,
+        octets: payload_len.saturating_add(fixed.len()),
+        bad_checksum: false,
+    };
+    if is_extension(protocol) {
+        chain(&mut headers)?;
+    }
+    Ok(headers)
+}
+
+/// The length in the jumbo payload option, where the hop-by-hop header begins with one (RFC 2675, 2).
+fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
+    if next != protocol::HOP_BY_HOP {
+        return None;
+    }
+    let len = 8 * (usize::from(*rest.get(1)?) + 1);
+    let mut options = rest.get(2..len)?;
+    loop {
+        match *options {
+            [0, ref rest @ ..] => options = rest,
+            [0xc2, 4, a, b, c, d, ..] => {
+                return usize::try_from(u32::from_be_bytes([a, b, c, d])).ok();
+            }
+            [_, n, ref rest @ ..] => options = rest.get(usize::from(n)..)?,
+            _ => return None,
+        }
+    }
+}
+
+const fn is_extension(next: u8) -> bool {
+    matches!(
+        next,
+        protocol::HOP_BY_HOP
+            | protocol::ROUTING
+            | protocol::FRAGMENT
+            | protocol::AH
+            | protocol::ESP
+            | protocol::DESTINATION_OPTIONS
+    )
+}
+
+/// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
+pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
+    while is_extension(h.protocol) {
+        if h.protocol == protocol::ESP {
+            if h.payload.len() < h.payload_len {
+                return Err(Refused::Encrypted);
+            }
+            (h.protocol, h.payload) =
+                esp::null_encrypted(h.payload, h.src, h.dst).ok_or(Refused::Encrypted)?;
+            h.payload_len = h.payload.len();
+            return Ok(());
+        }
+        let first: &[u8; 8] = h.payload.first_chunk().ok_or(Refused::Truncated)?;
+        let len = match h.protocol {
+            protocol::FRAGMENT => 8,
+            // RFC 4302, 2.2: in words of four octets, less two.
+            protocol::AH => 4 * (usize::from(first[1]) + 2),
+            _ => 8 * (usize::from(first[1]) + 1),
+        };
+        let rest_len = h.payload_len.checked_sub(len).ok_or(Refused::BadHeader)?;
+        let (header, rest) = h.payload.split_at_checked(len).ok_or(Refused::Truncated)?;
+        let current = h.protocol;
+        h.protocol = first[0];
+        h.payload = rest;
+        h.payload_len = rest_len;
+        match current {
+            protocol::FRAGMENT => {
+                let [_, _, a, b, id @ ..] = *first;
+                let field = u16::from_be_bytes([a, b]);
+                let fragment = FragmentHeader {
+                    offset: u32::from(field & 0xfff8),
+                    more: field & 1 != 0,
+                };
+                if h.fragment.is_some() {
+                    // A fragment inside of what was put together from fragments.
+                    return Err(Refused::BadHeader);
+                }
+                h.identification = u32::from_be_bytes(id);
+                h.fragment = Some(fragment);
+                if !fragment.is_whole() {
+                    return Ok(());
+                }
+            }
+            protocol::ROUTING => {
+                if let Some(dst) = final_destination(header) {
+                    h.dst = dst.into();
+                }
+            }
+            _ => {}
+        }
+        if h.fragment.is_none() {
+            h.counted = h
+                .counted
+                .saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(())
+}
+
+/// Where a routing header still sends the packet; the transport checksum is over that address (RFC 8200, 8.1).
+fn final_destination(header: &[u8]) -> Option<Ipv6Addr> {
+    let (fixed, addresses) = header.split_first_chunk::<8>()?;
+    let [_, _, kind, left, ..] = *fixed;
+    if left == 0 {
+        return None;
+    }
+    let addresses = addresses.as_chunks::<16>().0;
+    match kind {
+        // RFC 5095, RFC 6275: in order of travel.
+        0 | 2 => addresses.last(),
+        // RFC 8754: in reverse order.
+        4 => addresses.first(),
+        _ => None,
+    }
+    .map(|a| Ipv6Addr::from(*a))
+}

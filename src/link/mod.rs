@@ -1,0 +1,792 @@
+//! Link layer: where the IP packet starts in a packet record, and which channel it came on.
+//!
+//! [`parse`] is given a packet record and gives a [`Frame`]. Each link type is one row of `parse_other` and a few
+//! lines; plain Ethernet takes a short cut. What stands behind the link header is walked as a chain of small headers
+//! (VLAN tags, MPLS, PPPoE, ...), each of which is longer than nothing, so the work is linear in the octets.
+
+mod pdu;
+mod wifi;
+
+use crate::capture::{LinkType, Packet, PacketInfo};
+use crate::context::Context;
+use crate::stats::Discard;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A VLAN tag as it stands in the packet: tag protocol identifier and tag control information (IEEE 802.1Q).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct VlanTag {
+    /// 0x8100, 0x88a8 or 0x9100.
+    pub tpid: u16,
+    /// Priority, DEI and VLAN identifier.
+    pub tci: u16,
+}
+
+/// What is kept of a packet's link header, so that synthetic packets can carry it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LinkHeader {
+    /// Destination address; zero where the link has none.
+    pub dst: [u8; 6],
+    /// Source address; zero where the link has none.
+    pub src: [u8; 6],
+    /// The outer two VLAN tags; `tpid` 0 where there is none.
+    pub tags: [VlanTag; 2],
+}
+
+/// Where a copy of a packet was seen: outer and inner VLAN, and the tunnel it came through (0: none).
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Channel {
+    /// VLAN identifiers, outer first; 0 where there is no tag.
+    pub vlans: [u16; 2],
+    /// What identifies the tunnel.
+    pub tunnel: u32,
+}
+
+impl LinkHeader {
+    /// The channel of a packet with this header outside of tunnels.
+    pub fn channel(&self) -> Channel {
+        Channel {
+            vlans: self.tags.map(|t| t.tci & 0x0fff),
+            tunnel: 0,
+        }
+    }
+}
+
+/// The addresses and protocol of a transport packet that came without its IP header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PseudoHeader {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol number (IANA).
+    pub protocol: u8,
+}
+
+/// A packet record whose link header has been read.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// What is kept of the link header.
+    pub header: LinkHeader,
+    /// Where the packet was captured.
+    pub channel: Channel,
+    /// The captured octets from the IP header on; padding may follow the datagram. With `pseudo`: from the transport
+    /// header on.
+    pub ip: &'a [u8],
+    /// Octets that the snapshot length cut off the end of `ip`.
+    pub missing: usize,
+    /// The packet has no IP header; this stands for it.
+    pub pseudo: Option<PseudoHeader>,
+    /// The capture says that the transport checksum is right, or that hardware fills it in (`epb_flags`).
+    pub checksum_known_good: bool,
+}
+
+/// `epb_flags`: the checksum is not filled in yet (bit 9), or was found right (bit 10).
+const CHECKSUM_FLAGS: u32 = 1 << 9 | 1 << 10;
+
+/// EtherTypes that are known here.
+mod ether {
+    pub(super) const IPV4: u16 = 0x0800;
+    pub(super) const IPV6: u16 = 0x86dd;
+    pub(super) const VLAN: u16 = 0x8100;
+    pub(super) const QINQ: u16 = 0x88a8;
+    pub(super) const QINQ_OLD: u16 = 0x9100;
+    pub(super) const MPLS: u16 = 0x8847;
+    pub(super) const MPLS_MULTICAST: u16 = 0x8848;
+    pub(super) const PPP: u16 = 0x880b;
+    pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    /// Transparent Ethernet bridging.
+    pub(super) const BRIDGED: u16 = 0x6558;
+    /// IEEE 802.1BR: four octets between addresses and type.
+    pub(super) const VN_TAG: u16 = 0x8926;
+    /// IEEE 802.1ah: four octets in front of a whole Ethernet frame.
+    pub(super) const BACKBONE: u16 = 0x88e7;
+    /// The highest value that is a length (IEEE 802.3).
+    pub(super) const MAX_LENGTH: u16 = 1500;
+}
+
+/// What the octets that follow are.
+#[derive(Clone, Copy)]
+enum Next {
+    Ip,
+    /// What an EtherType says.
+    EtherType(u16),
+    /// An Ethernet frame inside of another one: its addresses are passed over.
+    Ethernet,
+    /// IEEE 802.2.
+    Llc,
+    /// Organisation and type behind an LLC header or an NLPID.
+    Snap,
+    /// A network layer protocol identifier (ISO/IEC TR 9577).
+    Nlpid,
+    Ppp,
+    Mpls,
+    Pppoe,
+    Hdlc,
+    FrameRelay,
+}
+
+/// Reads the link header of a packet record.
+///
+/// A known frame check sequence is left out. The error says why there is no IP packet to go on with.
+pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
+    let wire = usize::try_from(packet.orig_len)
+        .unwrap_or(usize::MAX)
+        .max(packet.data.len());
+    let wire = wire.saturating_sub(usize::from(packet.fcs_len.unwrap_or(0)));
+    let data = packet.data.get(..wire).unwrap_or(packet.data);
+    let mut frame = Frame {
+        header: LinkHeader::default(),
+        channel: Channel::default(),
+        ip: data,
+        missing: wire - data.len(),
+        pseudo: None,
+        checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
+    };
+    if packet.link_type == LinkType::ETHERNET {
+        let ether_type = ethernet(&mut frame)?;
+        if ether_type != ether::IPV4 && ether_type != ether::IPV6 {
+            walk(&mut frame, Next::EtherType(ether_type))?;
+        }
+    } else {
+        let next = match wrapped(packet.link_type, &mut frame)? {
+            Some(inner) => parse_other(inner, &mut frame)?,
+            None => parse_other(packet.link_type, &mut frame)?,
+        };
+        walk(&mut frame, next)?;
+    }
+    Ok(frame)
+}
+
+/// Reads the link header of a packet record, counts it, and makes the packet the one that `cx` is about.
+pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
+    cx.counters.link.packets += 1;
+    cx.packet = PacketInfo {
+        frame: packet.frame,
+        time: packet.time,
+        interface: packet.interface,
+        link: LinkHeader::default(),
+    };
+    match parse(packet) {
+        Ok(frame) => {
+            cx.packet.link = frame.header;
+            cx.counters.link.passed += 1;
+            Some(frame)
+        }
+        Err(why) => {
+            cx.discard(why);
+            None
+        }
+    }
+}
+
+/// Link types that only stand around another one: what that is.
+fn wrapped(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Option<LinkType>, Discard> {
+    let inner = match link_type.0 {
+        // Apple's PKTAP, also as USER2: length of the header, kind of record, link type.
+        149 | 258 => {
+            let header = *frame.ip.first_chunk::<12>().ok_or(Discard::LinkTruncated)?;
+            let [l0, l1, l2, l3, _, _, _, _, t0, t1, _, _] = header;
+            let len = u32::from_le_bytes([l0, l1, l2, l3]);
+            frame.skip(usize::try_from(len).unwrap_or(usize::MAX).max(12))?;
+            u16::from_le_bytes([t0, t1])
+        }
+        // PPI: version, flags, length of the header, link type, fields.
+        192 => {
+            let header = *frame.ip.first_chunk::<8>().ok_or(Discard::LinkTruncated)?;
+            let [_, _, l0, l1, t0, t1, _, _] = header;
+            let len = usize::from(u16::from_le_bytes([l0, l1]));
+            let inner = u16::from_le_bytes([t0, t1]);
+            let header = frame.skip(len.max(8))?;
+            if inner == 105 {
+                wifi::ppi(frame, header.get(8..).unwrap_or(&[]))?;
+                return Ok(Some(LLC_ONLY));
+            }
+            inner
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(LinkType(inner)))
+}
+
+/// LINKTYPE_ATM_RFC1483: nothing but an LLC header.
+const LLC_ONLY: LinkType = LinkType(100);
+
+/// Every link type, one row each: reads its header and says what follows.
+fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    match link_type.0 {
+        0 | 108 => null(frame),
+        1 => ethernet(frame).map(Next::EtherType),
+        9 | 50 => Ok(ppp_or_hdlc(frame)),
+        10 => fddi(frame),
+        11 | 100 => Ok(Next::Llc),
+        12 | 14 | 101 | 228 | 229 => Ok(Next::Ip),
+        51 => Ok(Next::Pppoe),
+        104 => Ok(Next::Hdlc),
+        105 => wifi::bare(frame).map(|()| Next::Llc),
+        107 => Ok(Next::FrameRelay),
+        113 => cooked_v1(frame),
+        // Prism and AVS: a length behind the first four octets.
+        119 | 163 => {
+            let header = *frame.ip.first_chunk::<8>().ok_or(Discard::LinkTruncated)?;
+            let [_, _, _, _, len @ ..] = header;
+            // A capture may have AVS headers under Prism's number: its version says so.
+            let le = link_type.0 == 119 && header.first_chunk() != Some(&[0x80, 0x21]);
+            wifi::behind(frame, len, le).map(|()| Next::Llc)
+        }
+        127 => wifi::radiotap(frame).map(|()| Next::Llc),
+        // A direction, then PPP.
+        166 | 204 => frame.skip(1).map(|_| Next::Ppp),
+        197 => erf(frame),
+        219 => Ok(Next::Mpls),
+        239 => nflog(frame),
+        // Destination and type of IP over InfiniBand (RFC 4391) behind a global routing header.
+        242 => {
+            frame.skip(40)?;
+            let ether_type = frame.take_u16()?;
+            frame.skip(2).map(|_| Next::EtherType(ether_type))
+        }
+        252 => pdu::tags(frame),
+        276 => cooked_v2(frame),
+        _ => Err(Discard::LinkUnknownType),
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Takes the next `N` octets off.
+    fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
+        let (head, rest) = self.ip.split_first_chunk().ok_or(Discard::LinkTruncated)?;
+        self.ip = rest;
+        Ok(head)
+    }
+
+    /// Takes `len` octets off.
+    fn skip(&mut self, len: usize) -> Result<&'a [u8], Discard> {
+        let (head, rest) = self
+            .ip
+            .split_at_checked(len)
+            .ok_or(Discard::LinkTruncated)?;
+        self.ip = rest;
+        Ok(head)
+    }
+
+    /// What follows is `len` octets long by its header; what is behind them is padding.
+    fn limit(&mut self, len: usize) {
+        match len.checked_sub(self.ip.len()) {
+            Some(more) => self.missing = self.missing.min(more),
+            None => {
+                self.ip = self.ip.get(..len).unwrap_or(self.ip);
+                self.missing = 0;
+            }
+        }
+    }
+
+    /// The last `len` octets of what was sent are not part of the packet.
+    fn cut_end(&mut self, len: usize) {
+        self.limit((self.ip.len() + self.missing).saturating_sub(len));
+    }
+
+    /// Takes the next two octets off as a number.
+    fn take_u16(&mut self) -> Result<u16, Discard> {
+        self.take().map(|b| u16::from_be_bytes(*b))
+    }
+}
+
+/// Ethernet II or IEEE 802.3: addresses; gives the type or length field.
+fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
+    let h: &[u8; 14] = frame.take()?;
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *h;
+    frame.header.dst = [d0, d1, d2, d3, d4, d5];
+    frame.header.src = [s0, s1, s2, s3, s4, s5];
+    Ok(u16::from_be_bytes([t0, t1]))
+}
+
+/// Goes on to the IP packet. Each step takes octets off, or ends.
+fn walk(frame: &mut Frame<'_>, mut next: Next) -> Result<(), Discard> {
+    let mut tags = 0;
+    loop {
+        next = match next {
+            Next::Ip => return Ok(()),
+            Next::EtherType(ether_type) => match ether_type {
+                ether::IPV4 | ether::IPV6 => Next::Ip,
+                ether::VLAN | ether::QINQ | ether::QINQ_OLD => {
+                    let tci = frame.take_u16()?;
+                    if let Some(tag) = frame.header.tags.get_mut(tags) {
+                        let tpid = ether_type;
+                        *tag = VlanTag { tpid, tci };
+                        tags += 1;
+                        frame.channel = frame.header.channel();
+                    }
+                    Next::EtherType(frame.take_u16()?)
+                }
+                ether::MPLS | ether::MPLS_MULTICAST => Next::Mpls,
+                ether::PPPOE_SESSION => Next::Pppoe,
+                ether::PPP => Next::Ppp,
+                ether::BRIDGED => Next::Ethernet,
+                ether::VN_TAG => {
+                    frame.skip(4)?;
+                    Next::EtherType(frame.take_u16()?)
+                }
+                ether::BACKBONE => {
+                    frame.skip(4)?;
+                    Next::Ethernet
+                }
+                len if len <= ether::MAX_LENGTH => {
+                    frame.limit(usize::from(len));
+                    Next::Llc
+                }
+                _ => return Err(Discard::LinkNotIp),
+            },
+            Next::Ethernet => {
+                frame.skip(12)?;
+                Next::EtherType(frame.take_u16()?)
+            }
+            Next::Llc => match *frame.take::<3>()? {
+                [0xaa, 0xaa, 0x03] => Next::Snap,
+                [0xfe, 0xfe, 0x03] => Next::Nlpid,
+                [0x06, 0x06, 0x03] => Next::Ip,
+                _ => return Err(Discard::LinkNotIp),
+            },
+            Next::Snap => match *frame.take::<5>()? {
+                [0, 0, 0 | 0xf8, hi, lo] => Next::EtherType(u16::from_be_bytes([hi, lo])),
+                // Bridged Ethernet, with and without its frame check sequence (RFC 2427, 4.2).
+                [0, 0x80, 0xc2, 0, 1 | 7] => Next::Ethernet,
+                _ => return Err(Discard::LinkNotIp),
+            },
+            Next::Nlpid => match *frame.take::<1>()? {
+                [0xcc | 0x8e] => Next::Ip,
+                [0x80] => Next::Snap,
+                [0xcf] => Next::Ppp,
+                _ => return Err(Discard::LinkNotIp),
+            },
+            Next::Ppp => ppp(frame)?,
+            Next::Mpls => mpls(frame)?,
+            Next::Pppoe => {
+                // Version and type, code 0 (session), session, length (RFC 2516, 4).
+                let [version, code, _, _, l0, l1] = *frame.take::<6>()?;
+                if version != 0x11 || code != 0 {
+                    return Err(Discard::LinkBadHeader);
+                }
+                frame.limit(usize::from(u16::from_be_bytes([l0, l1])));
+                Next::Ppp
+            }
+            Next::Hdlc => {
+                // Address, control, EtherType.
+                frame.skip(2)?;
+                Next::EtherType(frame.take_u16()?)
+            }
+            Next::FrameRelay => frame_relay(frame)?,
+        };
+    }
+}
+
+/// PPP (RFC 1661, 2): perhaps address and control, then the protocol in one or two octets.
+fn ppp(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    if frame.ip.starts_with(&[0xff, 0x03]) {
+        frame.skip(2)?;
+    }
+    let [first] = *frame.take::<1>()?;
+    // The last octet of a protocol number is odd, the one before it even.
+    let protocol = if first & 1 == 1 {
+        u16::from(first)
+    } else {
+        let [second] = *frame.take::<1>()?;
+        u16::from_be_bytes([first, second])
+    };
+    match protocol {
+        0x0021 | 0x0057 => Ok(Next::Ip),
+        0x0281 | 0x0283 => Ok(Next::Mpls),
+        _ => Err(Discard::LinkNotIp),
+    }
+}
+
+/// Captures of serial lines hold either, and the first octet tells (RFC 1662, 3.1; RFC 1547, 4.3.1).
+fn ppp_or_hdlc(frame: &Frame<'_>) -> Next {
+    match frame.ip.first() {
+        Some(0x0f | 0x8f) => Next::Hdlc,
+        _ => Next::Ppp,
+    }
+}
+
+/// A label stack (RFC 3032). What it carries is not said, only guessed (RFC 4928).
+fn mpls(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    loop {
+        let [_, _, bottom, _] = *frame.take::<4>()?;
+        if bottom & 1 == 1 {
+            break;
+        }
+    }
+    match frame.ip.first().map(|b| b >> 4) {
+        Some(4 | 6) => Ok(Next::Ip),
+        // A control word, then Ethernet (RFC 4448, 4.6).
+        Some(0) => frame.skip(4).map(|_| Next::Ethernet),
+        Some(_) => Ok(Next::Ethernet),
+        None => Err(Discard::LinkTruncated),
+    }
+}
+
+/// Frame relay (RFC 2427): an address, then control and NLPID, or an EtherType (Cisco).
+fn frame_relay(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    // The last octet of the address has its lowest bit set.
+    while frame.take::<1>()?[0] & 1 == 0 {}
+    if frame.ip.first() != Some(&0x03) {
+        return frame.take_u16().map(Next::EtherType);
+    }
+    frame.skip(1)?;
+    // A padding octet may stand in front of the NLPID.
+    if frame.ip.first() == Some(&0) {
+        frame.skip(1)?;
+    }
+    Ok(Next::Nlpid)
+}
+
+/// FDDI: frame control, addresses, LLC.
+fn fddi(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let [control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *frame.take::<13>()?;
+    frame.header.dst = [d0, d1, d2, d3, d4, d5];
+    frame.header.src = [s0, s1, s2, s3, s4, s5];
+    // Asynchronous or synchronous LLC frames.
+    if control & 0x30 == 0x10 {
+        Ok(Next::Llc)
+    } else {
+        Err(Discard::LinkNotData)
+    }
+}
+
+/// Endace's extensible record format: Ethernet and serial lines.
+fn erf(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let [_, _, _, _, _, _, _, _, kind, _, _, _, _, _, w0, w1] = *frame.take::<16>()?;
+    let mut more = kind & 0x80 != 0;
+    while more {
+        let [first, ..] = *frame.take::<8>()?;
+        more = first & 0x80 != 0;
+    }
+    match kind & 0x7f {
+        // HDLC over SONET.
+        1 => {
+            frame.limit(usize::from(u16::from_be_bytes([w0, w1])));
+            Ok(ppp_or_hdlc(frame))
+        }
+        // Ethernet, behind two octets of padding.
+        2 => {
+            frame.skip(2)?;
+            frame.limit(usize::from(u16::from_be_bytes([w0, w1])));
+            ethernet(frame).map(Next::EtherType)
+        }
+        _ => Err(Discard::LinkNotIp),
+    }
+}
+
+/// Linux' netfilter log: tags in the byte order of the host, one of which holds the packet.
+fn nflog(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    frame.skip(4)?;
+    loop {
+        let [l0, l1, t0, t1] = *frame.take::<4>()?;
+        let len = usize::from(u16::from_le_bytes([l0, l1]))
+            .checked_sub(4)
+            .ok_or(Discard::LinkBadHeader)?;
+        if u16::from_le_bytes([t0, t1]) == 9 {
+            frame.limit(len);
+            return Ok(Next::Ip);
+        }
+        frame.skip(len.next_multiple_of(4))?;
+    }
+}
+
+/// BSD loopback: the address family, in the byte order of whoever captured (NULL) or in network order (LOOP).
+fn null(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let family = *frame.take::<4>()?;
+    // A family is a small number, so the order shows itself.
+    match u32::from_be_bytes(family).min(u32::from_le_bytes(family)) {
+        // AF_INET; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, Darwin.
+        2 | 10 | 24 | 28 | 30 => Ok(Next::Ip),
+        _ => Err(Discard::LinkNotIp),
+    }
+}
+
+/// Linux cooked capture v1.
+fn cooked_v1(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let [_, _, _, _, l0, l1, a0, a1, a2, a3, a4, a5, _, _, p0, p1] = *frame.take::<16>()?;
+    if u16::from_be_bytes([l0, l1]) == 6 {
+        frame.header.src = [a0, a1, a2, a3, a4, a5];
+    }
+    cooked_protocol(u16::from_be_bytes([p0, p1]))
+}
+
+/// Linux cooked capture v2.
+fn cooked_v2(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let [
+        p0,
+        p1,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        len,
+        a0,
+        a1,
+        a2,
+        a3,
+        a4,
+        a5,
+        _,
+        _,
+    ] = *frame.take::<20>()?;
+    if len == 6 {
+        frame.header.src = [a0, a1, a2, a3, a4, a5];
+    }
+    cooked_protocol(u16::from_be_bytes([p0, p1]))
+}
+
+/// The protocol of a cooked capture: an EtherType, or below them a number of Linux' own.
+const fn cooked_protocol(protocol: u16) -> Result<Next, Discard> {
+    match protocol {
+        0x0004 => Ok(Next::Llc),
+        0..0x0600 => Err(Discard::LinkNotIp),
+        _ => Ok(Next::EtherType(protocol)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn packet(link_type: u16, data: &[u8]) -> Packet<'_> {
+        Packet {
+            frame: 1,
+            time: Timestamp::default(),
+            interface: 0,
+            link_type: LinkType(link_type),
+            data,
+            orig_len: u32::try_from(data.len()).unwrap(),
+            fcs_len: None,
+            flags: 0,
+        }
+    }
+
+    fn hex(s: &str) -> Vec<u8> {
+        let digits: Vec<u8> = s
+            .chars()
+            .filter_map(|c| c.to_digit(16))
+            .map(|d| u8::try_from(d).unwrap())
+            .collect();
+        digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect()
+    }
+
+    const ETH: &str = "020000000001 020000000002";
+
+    #[test]
+    fn every_link_layer_leads_to_the_packet() {
+        // (link type, header, VLANs)
+        for (link_type, header, vlans) in [
+            (1, format!("{ETH} 0800"), [0, 0]),
+            (1, format!("{ETH} 86dd"), [0, 0]),
+            (1, format!("{ETH} 8100 6005 0800"), [5, 0]),
+            (1, format!("{ETH} 88a8 0003 8100 0004 86dd"), [3, 4]),
+            (
+                1,
+                format!("{ETH} 9100 0003 8100 0004 8100 0005 0800"),
+                [3, 4],
+            ),
+            (0, "02000000".into(), [0, 0]),
+            (0, "0000001e".into(), [0, 0]),
+            (108, "00000018".into(), [0, 0]),
+            (101, String::new(), [0, 0]),
+            (12, String::new(), [0, 0]),
+            (14, String::new(), [0, 0]),
+            (228, String::new(), [0, 0]),
+            (229, String::new(), [0, 0]),
+            (113, "0000 0001 0006 0200000000020000 0800".into(), [0, 0]),
+            (
+                113,
+                "0000 0001 0006 0200000000020000 8100 0007 0800".into(),
+                [7, 0],
+            ),
+            (
+                276,
+                "0800 0000 00000001 0001 00 06 0200000000020000".into(),
+                [0, 0],
+            ),
+        ] {
+            let mut data = hex(&header);
+            data.extend(b"EIP"); // 0x45: version 4
+            let frame = parse(&packet(link_type, &data))
+                .unwrap_or_else(|e| panic!("{link_type} {header}: {e:?}"));
+            assert_eq!(frame.ip, b"EIP", "{link_type} {header}");
+            assert_eq!(frame.channel.vlans, vlans, "{link_type} {header}");
+            // Cut anywhere inside of the header, it is an error and no panic.
+            for n in 0..data.len() - 3 {
+                assert!(
+                    parse(&packet(link_type, &data[..n])).is_err(),
+                    "{link_type} {header} {n}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_ip_has_a_reason() {
+        for (link_type, data, why) in [
+            (1, format!("{ETH} 0806 00"), Discard::LinkNotIp),
+            (1, format!("{ETH} 8100 0001"), Discard::LinkTruncated),
+            (0, "00000007 45".into(), Discard::LinkNotIp),
+            (113, "0000".into(), Discard::LinkTruncated),
+            (9999, "45".into(), Discard::LinkUnknownType),
+            (
+                105,
+                format!("8000 0000 {ETH} 020000000003 1000"),
+                Discard::LinkNotData,
+            ),
+            (
+                105,
+                format!("4802 0000 {ETH} 020000000003 1000"),
+                Discard::LinkNotData,
+            ),
+            (
+                105,
+                format!("0842 0000 {ETH} 020000000003 1000"),
+                Discard::LinkEncrypted,
+            ),
+            (
+                105,
+                format!("0802 0000 {ETH} 020000000003 1100"),
+                Discard::LinkFragment,
+            ),
+            (10, format!("4f {ETH} 00"), Discard::LinkNotData),
+            (
+                252,
+                "000c 0003 646e73 0000 0000".into(),
+                Discard::LinkUnknownPdu,
+            ),
+            (
+                252,
+                "000c 0003 746370 0000 0000".into(),
+                Discard::LinkBadHeader,
+            ),
+            (
+                1,
+                format!("{ETH} 8864 21 00 0001 0005 0021"),
+                Discard::LinkBadHeader,
+            ),
+        ] {
+            assert_eq!(
+                parse(&packet(link_type, &hex(&data))).unwrap_err(),
+                why,
+                "{data}"
+            );
+        }
+    }
+
+    #[test]
+    fn fcs_and_snapshot_length() {
+        let mut data = hex(&format!("{ETH} 0800"));
+        data.extend(b"payloadFCS!");
+        // (captured, original length, FCS, octets, missing)
+        for (len, orig, fcs, ip, missing) in [
+            (25, 25, None, "payloadFCS!", 0),
+            (25, 25, Some(4), "payload", 0),
+            (23, 25, Some(4), "payload", 0),
+            (18, 25, Some(4), "payl", 3),
+            (18, 25, None, "payl", 7),
+            (25, 3, None, "payloadFCS!", 0),
+        ] {
+            let p = Packet {
+                orig_len: orig,
+                fcs_len: fcs,
+                ..packet(1, &data[..len])
+            };
+            let f = parse(&p).unwrap();
+            assert_eq!(
+                (f.ip, f.missing),
+                (ip.as_bytes(), missing),
+                "{len} {orig} {fcs:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn lengths_in_the_headers_leave_padding_out() {
+        for (link_type, header) in [
+            (1, format!("{ETH} 000b aaaa03 000000 0800")),
+            (1, format!("{ETH} 8864 11 00 0001 0005 0021")),
+            (239, "02 00 0000 0700 0900".into()),
+            // An FCS that the driver says is there.
+            (
+                127,
+                format!(
+                    "0000 0900 02000000 10 0802 0000 {ETH} 020000000003 1000 aaaa03 000000 0800"
+                ),
+            ),
+        ] {
+            let mut data = hex(&header);
+            data.extend(b"EIP....");
+            assert_eq!(
+                parse(&packet(link_type, &data)).unwrap().ip,
+                b"EIP",
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_of_802_11() {
+        let (a, b, c, d) = (
+            "0a0000000001",
+            "0a0000000002",
+            "0a0000000003",
+            "0a0000000004",
+        );
+        for (ds, dst, src) in [(0, 1, 2), (1, 3, 2), (2, 1, 3), (3, 3, 4)] {
+            let fourth = if ds == 3 { d } else { "" };
+            let data = hex(&format!(
+                "080{ds} 0000 {a}{b}{c} 1000 {fourth} aaaa03 000000 0800 45"
+            ));
+            let f = parse(&packet(105, &data)).unwrap();
+            assert_eq!((f.header.dst[5], f.header.src[5]), (dst, src), "{ds}");
+        }
+    }
+
+    #[test]
+    fn transports_without_ip_have_a_pseudo_header() {
+        for (tags, src, dst, protocol) in [
+            (
+                "000c 0004 74637000 0014 0004 0a000001 0015 0004 0a000002 0000 0000",
+                "10.0.0.1",
+                "10.0.0.2",
+                6,
+            ),
+            (
+                "0016 0010 fd000000000000000000000000000001 000c 0003 756470 001e 0004 00000007
+              0017 0010 fd000000000000000000000000000002 0000 0000",
+                "fd00::1",
+                "fd00::2",
+                17,
+            ),
+            (
+                "0014 0004 0a000001 0015 0004 0a000002 000c 0004 73637470 0000 0000",
+                "10.0.0.1",
+                "10.0.0.2",
+                132,
+            ),
+        ] {
+            let mut data = hex(tags);
+            data.extend(b"payload");
+            let f = parse(&packet(252, &data)).unwrap();
+            assert_eq!(f.ip, b"payload");
+            let want = PseudoHeader {
+                src: src.parse().unwrap(),
+                dst: dst.parse().unwrap(),
+                protocol,
+            };
+            assert_eq!(f.pseudo, Some(want));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What a protocol has to tell: whether a stream is its own, and where its messages begin and end.
+
+use super::http1::Http1;
+use super::length::LengthPrefixed;
+use super::sink::{Extent, Kind};
+use crate::transport::Direction;
+use crate::transport::stream::Side;
+use serde::{Deserialize, Serialize};
+
+/// What a detector thinks of the first octets of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// They are its protocol's.
+    Yes,
+    /// They are not.
+    No,
+    /// It cannot tell yet.
+    More,
+}
+
+/// Recognises one protocol. It has no state: what it remembers is its [`Framer`]'s.
+pub trait Detector: Sync {
+    /// Wireshark's name for the protocol.
+    fn name(&self) -> &'static str;
+
+    /// What it thinks of octets that stand where a message begins. `ports` are the source's and the destination's.
+    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe;
+
+    /// Where in `octets` a message of a stream begins whose protocol is not known, if the protocol can be recognised
+    /// anywhere. `more`: octets may follow.
+    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
+        let _ = (ports, more);
+        Found::Nowhere { keep: octets.len() }
+    }
+
+    /// What frames a connection of this protocol.
+    fn framer(&self) -> AnyFramer;
+}
+
+/// The answer of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A message begins at this place.
+    At(usize),
+    /// None begins before `keep`; what stands from there on cannot be told yet.
+    Nowhere {
+        /// Octets that need not be looked at again.
+        keep: usize,
+    },
+}
+
+/// What follows the octets that a framer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More octets may follow.
+    Octets,
+    /// Octets are missing behind them.
+    Gap,
+    /// The stream ends behind them.
+    End,
+}
+
+/// Where octets stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Direction of the stream.
+    pub direction: Direction,
+    /// Offset of the first octet in its stream.
+    pub offset: u64,
+    /// What the segment of the first octet acknowledged, as an offset in the other stream.
+    pub ack: Option<u64>,
+    /// The other stream.
+    pub other: Side,
+    /// What follows.
+    pub next: Next,
+    /// Octets a header section may have.
+    pub limit: usize,
+}
+
+impl Place {
+    /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.
+    pub fn wait_for_other(&self) -> Option<u64> {
+        let until = self.ack?;
+        let there = self.other.delivered >= until || self.other.ended || self.other.absent;
+        (!there).then_some(until)
+    }
+}
+
+/// How a message goes on behind its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// With this many octets.
+    Octets(u64),
+    /// With this many octets, unless a message begins before.
+    Supposed(u64),
+    /// As [`Framer::part`] will tell.
+    Parts,
+    /// To the end of the stream.
+    ToClose,
+}
+
+/// What stands where a message should begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It cannot be told without more octets.
+    NeedMore,
+    /// It cannot be told before the other stream has come to this offset.
+    Wait(u64),
+    /// So many octets that belong to no message.
+    Skip(usize),
+    /// A message.
+    Message {
+        /// Request, response or neither.
+        kind: Kind,
+        /// Octets of its header.
+        head: usize,
+        /// What follows them.
+        body: Body,
+        /// Behind this message the connection speaks another protocol.
+        hand_over: bool,
+    },
+    /// No message of this protocol.
+    Refuse,
+}
+
+/// How the open message goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It cannot be told without more octets.
+    NeedMore,
+    /// So many octets belong to it; then the question comes again.
+    Octets(u64),
+    /// So many octets, and the message is complete.
+    Last(u64),
+    /// It does not go on as it should.
+    Refuse,
+}
+
+/// Says where the messages of one connection begin and end; sees both directions. Plain data.
+///
+/// Octets that it is shown again begin where it was shown them before, with more behind them: it remembers how far it
+/// has looked, so that no octet is read twice.
+pub trait Framer {
+    /// What stands at `octets`, where a message should begin.
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin;
+
+    /// How the message that said [`Body::Parts`] goes on at `octets`.
+    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+        let _ = (at, octets);
+        Part::Refuse
+    }
+
+    /// Where the next message begins, after a gap or at a start in the middle.
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found;
+
+    /// Octets are missing in a direction; what was remembered of the octets before is void.
+    fn gap(&mut self, direction: Direction) {
+        let _ = direction;
+    }
+
+    /// How far a message that is open and has no end yet reaches, by what its header said.
+    fn extent(body: Body, head: usize) -> Extent
+    where
+        Self: Sized,
+    {
+        match body {
+            Body::Octets(n) | Body::Supposed(n) => Extent::Known(n.saturating_add(head as u64)),
+            Body::Parts => Extent::Open,
+            Body::ToClose => Extent::ToClose,
+        }
+    }
+}
+
+/// The framers there are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum AnyFramer {
+    /// HTTP/1.x.
+    Http1(Box<Http1>),
+    /// A row of the table of length-prefixed protocols.
+    Length(LengthPrefixed),
+}
+
+impl AnyFramer {
+    /// Wireshark's name of the protocol.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Http1(_) => "http",
+            Self::Length(f) => f.name(),
+        }
+    }
+
+    /// Octets allocated.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Http1(f) => f.size(),
+            Self::Length(_) => 0,
+        }
+    }
+}
+
+impl Framer for AnyFramer {
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+        match self {
+            Self::Http1(f) => f.begin(at, octets),
+            Self::Length(f) => f.begin(at, octets),
+        }
+    }
+
+    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+        match self {
+            Self::Http1(f) => f.part(at, octets),
+            Self::Length(f) => f.part(at, octets),
+        }
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        match self {
+            Self::Http1(f) => f.search(at, octets),
+            Self::Length(f) => f.search(at, octets),
+        }
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        match self {
+            Self::Http1(f) => f.gap(direction),
+            Self::Length(f) => f.gap(direction),
+        }
+    }
+}

@@ -1,0 +1,902 @@
+//! Finds the messages in the streams of connections.
+//!
+//! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
+//! segment, a start line at the end of what is there), never a body.
+
+use super::DETECTORS;
+use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
+use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::time::Timestamp;
+use crate::transport::Direction;
+use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Octets of a message of no known protocol, at most (SPEC 8).
+const OPAQUE: u64 = 64 << 10;
+/// Octets that detectors are shown at most before they have to decide.
+const PROBE: usize = 64 << 10;
+/// Messages of no known protocol at whose start detectors are asked, in each direction.
+const TRIES: u8 = 16;
+/// Name of what has no known protocol, as Wireshark has it.
+const NO_PROTOCOL: &str = "data";
+
+/// Where octets that are held came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Source {
+    time: Timestamp,
+    frame: u64,
+    ack: Option<u64>,
+}
+
+impl From<&Chunk<'_>> for Source {
+    fn from(c: &Chunk<'_>) -> Self {
+        Self {
+            time: c.time,
+            frame: c.frame,
+            ack: c.ack,
+        }
+    }
+}
+
+/// What the next octets of a stream are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Mode {
+    /// Of no known protocol; detectors are asked.
+    Unknown,
+    /// The start of a message.
+    Begin,
+    /// So many octets of the open message; `last`: then it is complete, else the framer is asked.
+    Inside {
+        left: u64,
+        last: bool,
+        supposed: bool,
+    },
+    /// More of the open message, as the framer will tell.
+    Ask,
+    /// Of the open message, to the end of the stream.
+    ToClose,
+    /// Not known: the next start of a message is looked for.
+    Search,
+}
+
+/// The message that is open in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Open {
+    start: u64,
+    whole: bool,
+    hand_over: bool,
+}
+
+/// What is kept of one stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stream {
+    mode: Mode,
+    open: Option<Open>,
+    /// Octets that were taken but not told yet; they end at `at`.
+    held: Vec<u8>,
+    held_from: Option<Source>,
+    /// Offset up to which octets were taken.
+    at: u64,
+    /// Detectors are asked to find a message anywhere: the stream was captured from the middle, or lacks octets.
+    searching: bool,
+    /// Detectors have been asked so many times.
+    tries: u8,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Unknown,
+            open: None,
+            held: Vec::new(),
+            held_from: None,
+            at: 0,
+            searching: false,
+            tries: 0,
+        }
+    }
+}
+
+/// What the extractor keeps with each connection, and what the sink behind it does.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "T: Serialize + DeserializeOwned")]
+pub struct Conversation<T> {
+    streams: [Stream; 2],
+    begun: [bool; 2],
+    framer: Option<AnyFramer>,
+    state: T,
+}
+
+/// A [`StreamSink`] that finds messages and pushes them to a [`MessageSink`].
+#[derive(Debug)]
+pub struct Extractor<M> {
+    /// What messages are pushed to.
+    pub sink: M,
+}
+
+type At<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
+
+/// Octets at hand: what is held, or what a chunk brings.
+struct View<'a> {
+    octets: &'a [u8],
+    /// Offset of the first.
+    offset: u64,
+    source: Source,
+    /// Source of the octets from `later` on.
+    now: Source,
+    later: usize,
+    push: bool,
+    next: Next,
+}
+
+/// How far a walk came.
+struct Walked {
+    /// Octets that are done with.
+    used: usize,
+    /// The rest waits for the other stream to come to this offset.
+    wait: Option<u64>,
+}
+
+impl<M: MessageSink> StreamSink for Extractor<M> {
+    type State = Conversation<M::State>;
+
+    fn data(&mut self, at: &mut At<'_, M>, chunk: Chunk<'_>) -> Taken {
+        self.begin_stream(at, chunk.offset);
+        self.change_direction(at);
+        let i = at.direction.index();
+        let stream = &mut at.state.streams[i];
+        let now = Source::from(&chunk);
+        let before = stream.held.len();
+        let mut used = 0;
+        let mut wait = None;
+        if before > 0 {
+            // What is held comes first. It is walked together with the chunk until nothing of it is left.
+            let mut held = std::mem::take(&mut stream.held);
+            let source = stream.held_from.take().unwrap_or(now);
+            let size = held.capacity();
+            held.extend_from_slice(chunk.data);
+            let view = View {
+                octets: &held,
+                offset: chunk.offset - before as u64,
+                source,
+                now,
+                later: before,
+                push: chunk.push,
+                next: Next::Octets,
+            };
+            let walked = self.walk(at, &view, before);
+            at.cx.budget.give(size);
+            if walked.used < before {
+                let stop = if walked.wait.is_some() {
+                    before
+                } else {
+                    held.len()
+                };
+                held.truncate(stop);
+                held.drain(..walked.used);
+                let source = if walked.used == 0 { source } else { now };
+                self.hold(at, held, source);
+                if let Some(until) = walked.wait {
+                    return Taken::Wait { taken: 0, until };
+                }
+                self.took(at, &chunk, chunk.data.len());
+                self.other_may_go_on(at);
+                return Taken::All;
+            }
+            used = walked.used - before;
+            wait = walked.wait;
+        }
+        if wait.is_none() && used < chunk.data.len() {
+            let view = View {
+                octets: &chunk.data[used..],
+                offset: chunk.offset + used as u64,
+                source: now,
+                now,
+                later: 0,
+                push: chunk.push,
+                next: Next::Octets,
+            };
+            let walked = self.walk(at, &view, usize::MAX);
+            used += walked.used;
+            wait = walked.wait;
+            if wait.is_none() && used < chunk.data.len() {
+                self.hold(at, chunk.data[used..].to_vec(), now);
+                used = chunk.data.len();
+            }
+        }
+        self.took(at, &chunk, used);
+        self.other_may_go_on(at);
+        match wait {
+            Some(until) => Taken::Wait { taken: used, until },
+            None => Taken::All,
+        }
+    }
+
+    fn gap(&mut self, at: &mut At<'_, M>, gap: Gap) {
+        self.begin_stream(at, gap.offset);
+        self.change_direction(at);
+        self.stop(at, Next::Gap, gap.offset);
+        let i = at.direction.index();
+        let Conversation {
+            streams, framer, ..
+        } = &mut *at.state;
+        let stream = &mut streams[i];
+        let mut left = gap.len.unwrap_or(u64::MAX);
+        if let Mode::Inside {
+            left: inside, last, ..
+        } = &mut stream.mode
+            && gap.len.is_some()
+        {
+            let n = left.min(*inside);
+            *inside -= n;
+            let (rest, last) = (*inside, *last);
+            left -= n;
+            if let Some(open) = &mut stream.open {
+                open.whole = false;
+            }
+            let mut to = at.with(|s| &mut s.state);
+            self.sink.gap(
+                &mut to,
+                &MessageGap {
+                    offset: gap.offset,
+                    len: n,
+                },
+            );
+            at.cx.counters.message.lost_octets += n;
+            if rest == 0 && last {
+                self.end_message(at, gap.offset + n, false, None);
+            } else if rest == 0 && left == 0 {
+                at.state.streams[i].mode = Mode::Ask;
+            }
+        } else if stream.mode == Mode::ToClose {
+            if let Some(open) = &mut stream.open {
+                open.whole = false;
+            }
+            if let Some(len) = gap.len {
+                at.cx.counters.message.lost_octets += len;
+                let mut to = at.with(|s| &mut s.state);
+                self.sink.gap(
+                    &mut to,
+                    &MessageGap {
+                        offset: gap.offset,
+                        len,
+                    },
+                );
+            }
+            left = 0;
+        } else if let Some(framer) = framer {
+            framer.gap(at.direction);
+        }
+        if left > 0 {
+            let end = gap.offset + gap.len.unwrap_or(0);
+            self.end_message(at, end, true, None);
+            let stream = &mut at.state.streams[i];
+            if let Some(framer) = &mut at.state.framer {
+                framer.gap(at.direction);
+                stream.mode = Mode::Search;
+            } else {
+                stream.searching = true;
+            }
+        }
+        at.state.streams[i].at = gap.offset + gap.len.unwrap_or(0);
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.stream_gap(&mut to, &gap);
+        self.other_may_go_on(at);
+    }
+
+    fn end(&mut self, at: &mut At<'_, M>, close: Close) {
+        let offset = at.state.streams[at.direction.index()].at;
+        self.stop(at, Next::End, offset);
+        let offset = at.state.streams[at.direction.index()].at;
+        self.end_message(at, offset, true, Some(close));
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.stream_end(&mut to, close);
+        self.other_may_go_on(at);
+    }
+
+    fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
+        for stream in &mut at.state.streams {
+            at.cx.budget.give(stream.held.capacity());
+            stream.held = Vec::new();
+        }
+        if let Some(framer) = at.state.framer.take() {
+            at.cx.budget.give(framer.size());
+        }
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.closed(&mut to, close);
+    }
+}
+
+impl<M: MessageSink> Extractor<M> {
+    /// An extractor that pushes messages to `sink`.
+    pub const fn new(sink: M) -> Self {
+        Self { sink }
+    }
+
+    /// First event of a stream.
+    fn begin_stream(&self, at: &mut At<'_, M>, offset: u64) {
+        let i = at.direction.index();
+        if at.state.begun[i] {
+            return;
+        }
+        at.state.begun[i] = true;
+        let from_start = at.side().from_start;
+        let stream = &mut at.state.streams[i];
+        stream.at = offset;
+        if !from_start {
+            stream.searching = true;
+        }
+        if let Some(framer) = &mut at.state.framer {
+            stream.mode = if from_start {
+                Mode::Begin
+            } else {
+                Mode::Search
+            };
+            if !from_start {
+                framer.gap(at.direction);
+            }
+        }
+    }
+
+    /// Octets of one direction end a message of no known protocol in the other.
+    fn change_direction(&mut self, at: &mut At<'_, M>) {
+        let o = at.direction.flip();
+        let stream = &at.state.streams[o.index()];
+        if stream.mode == Mode::Unknown && stream.open.is_some() {
+            let end = stream.at - stream.held.len() as u64;
+            at.direction = o;
+            self.end_message(at, end, false, None);
+            at.direction = o.flip();
+        }
+    }
+
+    /// The chunk was taken: tells it to those that want streams.
+    fn took(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>, used: usize) {
+        at.state.streams[at.direction.index()].at = chunk.offset + used as u64;
+        if used > 0 {
+            let whole = used == chunk.data.len();
+            let chunk = Chunk {
+                data: &chunk.data[..used],
+                push: chunk.push && whole,
+                ends_segment: chunk.ends_segment && whole,
+                ..*chunk
+            };
+            let mut to = at.with(|s| &mut s.state);
+            self.sink.stream_data(&mut to, &chunk);
+        }
+    }
+
+    fn hold(&self, at: &mut At<'_, M>, octets: Vec<u8>, source: Source) {
+        at.cx.budget.take(octets.capacity());
+        let stream = &mut at.state.streams[at.direction.index()];
+        stream.held = octets;
+        stream.held_from = Some(source);
+    }
+
+    /// What is held in the other stream may be told now that this one has moved.
+    fn other_may_go_on(&mut self, at: &mut At<'_, M>) {
+        let o = at.direction.flip();
+        let stream = &at.state.streams[o.index()];
+        if stream.held.is_empty() || stream.mode != Mode::Begin {
+            return;
+        }
+        at.direction = o;
+        self.walk_held(at, Next::Octets);
+        at.direction = o.flip();
+    }
+
+    /// Walks what is held, with nothing behind it but what `next` says.
+    fn walk_held(&mut self, at: &mut At<'_, M>, next: Next) {
+        let i = at.direction.index();
+        let stream = &mut at.state.streams[i];
+        let mut held = std::mem::take(&mut stream.held);
+        let Some(source) = stream.held_from.take() else {
+            return;
+        };
+        let offset = stream.at - held.len() as u64;
+        at.cx.budget.give(held.capacity());
+        let view = View {
+            octets: &held,
+            offset,
+            source,
+            now: source,
+            later: 0,
+            push: false,
+            next,
+        };
+        let walked = self.walk(at, &view, usize::MAX);
+        if walked.used < held.len() {
+            held.drain(..walked.used);
+            self.hold(at, held, source);
+        }
+    }
+
+    /// A gap or the end of the stream stands at `offset`: nothing can be held any longer.
+    fn stop(&mut self, at: &mut At<'_, M>, next: Next, offset: u64) {
+        let i = at.direction.index();
+        if !at.state.streams[i].held.is_empty() {
+            self.walk_held(at, next);
+        }
+        let stream = &mut at.state.streams[i];
+        stream.at = stream.at.max(offset);
+        let held = std::mem::take(&mut stream.held);
+        let source = stream.held_from.take();
+        at.cx.budget.give(held.capacity());
+        if let Some(source) = source
+            && !held.is_empty()
+        {
+            let start = at.state.streams[i].at - held.len() as u64;
+            if at.state.streams[i].open.is_some() {
+                self.emit(at, &held, start, source, false);
+            } else if at.state.streams[i].mode == Mode::Begin
+                && memchr::memchr(b'\n', &held).is_some()
+            {
+                // A header that is cut: its start is known, its end is not.
+                let start = MessageStart {
+                    protocol: at
+                        .state
+                        .framer
+                        .as_ref()
+                        .map_or(NO_PROTOCOL, AnyFramer::name),
+                    kind: Kind::Other,
+                    offset: start,
+                    extent: Extent::Open,
+                    head: &held,
+                    time: source.time,
+                    frame: source.frame,
+                    ack: source.ack,
+                };
+                self.start_message(at, &start, false);
+                self.emit(at, &held, start.offset, source, false);
+                if let Some(open) = &mut at.state.streams[i].open {
+                    open.whole = false;
+                }
+            } else {
+                at.cx.counters.message.unframed_octets += held.len() as u64;
+            }
+        }
+    }
+
+    fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
+        at.cx.counters.message.messages += 1;
+        at.state.streams[at.direction.index()].open = Some(Open {
+            start: start.offset,
+            whole: true,
+            hand_over,
+        });
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.start(&mut to, start);
+    }
+
+    fn emit(&mut self, at: &mut At<'_, M>, octets: &[u8], offset: u64, source: Source, last: bool) {
+        if octets.is_empty() {
+            return;
+        }
+        at.cx.counters.message.octets += octets.len() as u64;
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.data(
+            &mut to,
+            &Piece {
+                offset,
+                data: octets,
+                time: source.time,
+                frame: source.frame,
+                last,
+            },
+        );
+    }
+
+    /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
+    fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
+        let i = at.direction.index();
+        let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
+        let stream = &mut at.state.streams[i];
+        let Some(open) = stream.open.take() else {
+            return;
+        };
+        let to_close = stream.mode == Mode::ToClose;
+        let opaque = stream.mode == Mode::Unknown;
+        let whole = open.whole && (!cut || ((to_close || opaque) && closes.is_some()));
+        let extent_unknown = cut
+            && !matches!(
+                stream.mode,
+                Mode::Inside {
+                    last: true,
+                    supposed: false,
+                    ..
+                }
+            );
+        if whole {
+            at.cx.counters.message.whole += 1;
+        } else {
+            at.cx.counters.message.incomplete += 1;
+        }
+        if !opaque {
+            stream.mode = Mode::Begin;
+        }
+        let mut to = at.with(|s| &mut s.state);
+        self.sink.end(
+            &mut to,
+            &MessageEnd {
+                offset,
+                whole,
+                extent_unknown: extent_unknown && !whole,
+                closes,
+                acknowledged,
+            },
+        );
+        if open.hand_over {
+            // Another protocol follows, in both directions.
+            if let Some(framer) = at.state.framer.take() {
+                at.cx.budget.give(framer.size());
+            }
+            for stream in &mut at.state.streams {
+                stream.mode = Mode::Unknown;
+                stream.tries = 0;
+                stream.searching = false;
+            }
+        }
+    }
+
+    /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
+    fn walk(&mut self, at: &mut At<'_, M>, view: &View<'_>, enough: usize) -> Walked {
+        let i = at.direction.index();
+        let len = view.octets.len();
+        let mut pos = 0;
+        // Octets of the open message up to here have been told.
+        let mut told = 0;
+        let wait = loop {
+            if pos >= enough && pos > 0 {
+                break None;
+            }
+            let rest = &view.octets[pos..];
+            let offset = view.offset + pos as u64;
+            match at.state.streams[i].mode {
+                Mode::Inside {
+                    left,
+                    last,
+                    supposed,
+                } => {
+                    let mut n = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+                    let mut found = false;
+                    if supposed && n > 0 {
+                        match self.search(at, view, pos, n) {
+                            Found::At(next) if next < n => (n, found) = (next, true),
+                            Found::At(_) => {}
+                            Found::Nowhere { keep } => n = keep.min(n),
+                        }
+                    }
+                    pos += n;
+                    let left = left - n as u64;
+                    if found {
+                        self.tell(at, view, told, pos, false);
+                        told = pos;
+                        self.end_message(at, view.offset + pos as u64, true, None);
+                    } else if left == 0 && last {
+                        let whole = at.state.streams[i].open.is_some_and(|o| o.whole);
+                        self.tell(at, view, told, pos, whole);
+                        told = pos;
+                        self.end_message(at, view.offset + pos as u64, false, None);
+                    } else if left == 0 {
+                        at.state.streams[i].mode = Mode::Ask;
+                    } else {
+                        at.state.streams[i].mode = Mode::Inside {
+                            left,
+                            last,
+                            supposed,
+                        };
+                        if n == 0 || pos == len {
+                            break None;
+                        }
+                    }
+                }
+                Mode::ToClose => {
+                    pos = len;
+                    break None;
+                }
+                Mode::Ask => {
+                    let place = self.place(at, view, pos);
+                    let part = at
+                        .state
+                        .framer
+                        .as_mut()
+                        .map_or(Part::Refuse, |f| f.part(&place, rest));
+                    match part {
+                        Part::NeedMore => break None,
+                        Part::Octets(n) if n > 0 => {
+                            at.state.streams[i].mode = Mode::Inside {
+                                left: n,
+                                last: false,
+                                supposed: false,
+                            };
+                        }
+                        Part::Last(n) => {
+                            at.state.streams[i].mode = Mode::Inside {
+                                left: n,
+                                last: true,
+                                supposed: false,
+                            };
+                        }
+                        Part::Octets(_) | Part::Refuse => {
+                            self.tell(at, view, told, pos, false);
+                            told = pos;
+                            self.end_message(at, offset, true, None);
+                            self.lost(at);
+                        }
+                    }
+                }
+                Mode::Begin => {
+                    if rest.is_empty() {
+                        break None;
+                    }
+                    told = pos;
+                    let place = self.place(at, view, pos);
+                    let size = at.state.framer.as_ref().map_or(0, AnyFramer::size);
+                    let begin = at
+                        .state
+                        .framer
+                        .as_mut()
+                        .map_or(Begin::Refuse, |f| f.begin(&place, rest));
+                    let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
+                    at.cx.budget.resize(size, now);
+                    match begin {
+                        Begin::NeedMore => break None,
+                        Begin::Wait(until) => break Some(until),
+                        Begin::Skip(n) => {
+                            let n = n.clamp(1, rest.len());
+                            at.cx.counters.message.unframed_octets += n as u64;
+                            pos += n;
+                            told = pos;
+                        }
+                        Begin::Message {
+                            kind,
+                            head,
+                            body,
+                            hand_over,
+                        } => {
+                            let head = head.min(rest.len());
+                            let source = view.source_at(pos);
+                            let start = MessageStart {
+                                protocol: at
+                                    .state
+                                    .framer
+                                    .as_ref()
+                                    .map_or(NO_PROTOCOL, AnyFramer::name),
+                                kind,
+                                offset,
+                                extent: AnyFramer::extent(body, head),
+                                head: &rest[..head],
+                                time: source.time,
+                                frame: source.frame,
+                                ack: source.ack,
+                            };
+                            self.start_message(at, &start, hand_over);
+                            pos += head;
+                            at.state.streams[i].mode = match body {
+                                Body::Octets(left) => Mode::Inside {
+                                    left,
+                                    last: true,
+                                    supposed: false,
+                                },
+                                Body::Supposed(left) => Mode::Inside {
+                                    left,
+                                    last: true,
+                                    supposed: true,
+                                },
+                                Body::Parts => Mode::Ask,
+                                Body::ToClose => Mode::ToClose,
+                            };
+                        }
+                        Begin::Refuse => {
+                            at.cx.counters.message.unframed_octets += 1;
+                            pos += 1;
+                            told = pos;
+                            self.lost(at);
+                        }
+                    }
+                }
+                Mode::Search => {
+                    if rest.is_empty() {
+                        break None;
+                    }
+                    let (n, found) = match self.search(at, view, pos, rest.len()) {
+                        Found::At(n) => (n, true),
+                        Found::Nowhere { keep } => (keep.min(rest.len()), false),
+                    };
+                    at.cx.counters.message.unframed_octets += n as u64;
+                    pos += n;
+                    told = pos;
+                    if !found {
+                        break None;
+                    }
+                    at.state.streams[i].mode = Mode::Begin;
+                }
+                Mode::Unknown => {
+                    if at.state.framer.is_some() && at.state.streams[i].open.is_none() {
+                        at.state.streams[i].mode = Mode::Search;
+                        continue;
+                    }
+                    if rest.is_empty() {
+                        break None;
+                    }
+                    match self.unknown(at, view, pos) {
+                        Some(n) => {
+                            pos += n;
+                            told = pos;
+                        }
+                        None => break None,
+                    }
+                }
+            }
+        };
+        if at.state.streams[i].open.is_some() && at.state.streams[i].mode != Mode::Unknown {
+            self.tell(at, view, told, pos, false);
+        }
+        Walked { used: pos, wait }
+    }
+
+    /// Tells octets of the open message.
+    fn tell(&mut self, at: &mut At<'_, M>, view: &View<'_>, from: usize, to: usize, last: bool) {
+        if from < to {
+            self.emit(
+                at,
+                &view.octets[from..to],
+                view.offset + from as u64,
+                view.source_at(from),
+                last,
+            );
+        }
+    }
+
+    /// The stream's messages are not where they should be: the next one is looked for.
+    fn lost(&self, at: &mut At<'_, M>) {
+        let i = at.direction.index();
+        if let Some(framer) = &mut at.state.framer {
+            framer.gap(at.direction);
+        }
+        at.state.streams[i].mode = Mode::Search;
+    }
+
+    fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
+        let mut place = self.place(at, view, pos);
+        let rest = &view.octets[pos..];
+        if n < rest.len() {
+            // A start line that begins inside may reach past the end of what is searched.
+            place.next = Next::Octets;
+        }
+        at.state
+            .framer
+            .as_mut()
+            .map_or(Found::Nowhere { keep: rest.len() }, |f| {
+                f.search(&place, rest)
+            })
+    }
+
+    fn place(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> Place {
+        let other: Side = *at.other();
+        Place {
+            direction: at.direction,
+            offset: view.offset + pos as u64,
+            ack: view.source_at(pos).ack,
+            other,
+            next: view.next,
+            limit: at.cx.limits.header,
+        }
+    }
+
+    /// Octets of no known protocol: asks the detectors, and takes them as messages by PSH. Gives how many were used; None
+    /// where more are needed.
+    fn unknown(&mut self, at: &mut At<'_, M>, view: &View<'_>, pos: usize) -> Option<usize> {
+        let i = at.direction.index();
+        let rest = &view.octets[pos..];
+        let more = view.next == Next::Octets && rest.len() < PROBE;
+        let mut take = rest.len();
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
+        let stream = &at.state.streams[i];
+        if stream.searching {
+            let mut keep = rest.len();
+            for (row, detector) in DETECTORS.iter().enumerate() {
+                match detector.search(rest, ports, more) {
+                    Found::At(0) => {
+                        self.end_message(at, view.offset + pos as u64, false, None);
+                        self.adopt(at, row);
+                        return Some(0);
+                    }
+                    Found::At(n) => keep = keep.min(n),
+                    Found::Nowhere { keep: n } => keep = keep.min(n),
+                }
+            }
+            if keep == 0 {
+                return None;
+            }
+            take = keep;
+        }
+        let stream = &mut at.state.streams[i];
+        if stream.open.is_none() && !stream.searching && stream.tries < TRIES {
+            let mut undecided = false;
+            for (row, detector) in DETECTORS.iter().enumerate() {
+                match detector.probe(rest, ports) {
+                    Probe::Yes => {
+                        self.adopt(at, row);
+                        return Some(0);
+                    }
+                    Probe::More => undecided = true,
+                    Probe::No => {}
+                }
+            }
+            if undecided && more {
+                return None;
+            }
+            stream.tries += 1;
+        }
+        let room = at.state.streams[i]
+            .open
+            .map_or(OPAQUE, |o| OPAQUE - (view.offset + pos as u64 - o.start));
+        let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let source = view.source_at(pos);
+        let offset = view.offset + pos as u64;
+        if at.state.streams[i].open.is_none() {
+            let start = MessageStart {
+                protocol: NO_PROTOCOL,
+                kind: Kind::Other,
+                offset,
+                extent: Extent::Open,
+                head: &rest[..take],
+                time: source.time,
+                frame: source.frame,
+                ack: source.ack,
+            };
+            self.start_message(at, &start, false);
+        }
+        let full = take as u64 == room;
+        let ends = full || (view.push && pos + take == view.octets.len());
+        self.emit(at, &rest[..take], offset, source, ends);
+        if ends {
+            self.end_message(at, offset + take as u64, false, None);
+        }
+        Some(take)
+    }
+
+    /// The connection speaks the protocol of this row.
+    fn adopt(&self, at: &mut At<'_, M>, row: usize) {
+        let Some(detector) = DETECTORS.get(row) else {
+            return;
+        };
+        let mut framer = detector.framer();
+        for d in [Direction::Forward, Direction::Reverse] {
+            let stream = &mut at.state.streams[d.index()];
+            if d == at.direction {
+                stream.mode = Mode::Begin;
+                if stream.searching {
+                    framer.gap(d);
+                }
+            } else if at.state.begun[d.index()]
+                && (stream.searching || stream.open.is_some() || stream.tries > 0)
+            {
+                // What came before was not recognised: the next message may begin anywhere.
+                framer.gap(d);
+                if stream.open.is_none() {
+                    stream.mode = Mode::Search;
+                }
+            } else {
+                stream.mode = Mode::Begin;
+            }
+        }
+        at.cx.budget.take(framer.size());
+        at.state.framer = Some(framer);
+    }
+}
+
+impl View<'_> {
+    /// Where the octet at a place came from.
+    const fn source_at(&self, pos: usize) -> Source {
+        if pos < self.later {
+            self.source
+        } else {
+            self.now
+        }
+    }
+}

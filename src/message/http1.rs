@@ -1,0 +1,798 @@
+//! HTTP/1.x (RFC 9112): requests, responses, and where they are to be found again after a loss.
+//!
+//! Whether a response has a body depends on its request (RFC 9112, 6.3), and a capture may have lost that request. So
+//! responses are matched to requests by acknowledgment numbers, which survive loss: a client that has read a response
+//! acknowledges all of it with its next request, and that request is answered from there on.
+
+use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
+use super::sink::Kind;
+use crate::transport::Direction;
+use memchr::{memchr, memmem, memrchr};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Methods of the IANA registry and of what is met on networks. A search finds only these: what is left of a lost header may stand right
+/// before one.
+const METHODS: &[&[u8]] = &[
+    b"GET",
+    b"POST",
+    b"HEAD",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"CONNECT",
+    b"TRACE",
+    b"PATCH",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
+    b"REPORT",
+    b"SEARCH",
+    b"M-SEARCH",
+    b"NOTIFY",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"PURGE",
+    b"MERGE",
+    b"CHECKOUT",
+    b"CHECKIN",
+    b"MKACTIVITY",
+    b"MKCALENDAR",
+    b"VERSION-CONTROL",
+    b"UPDATE",
+    b"LABEL",
+    b"BIND",
+    b"UNBIND",
+    b"REBIND",
+    b"LINK",
+    b"UNLINK",
+    b"ACL",
+    b"QUERY",
+];
+
+/// A request target longer than this is none.
+const TARGET: usize = 64 << 10;
+/// A status line longer than this is none.
+const STATUS_LINE: usize = 8 << 10;
+/// A field name longer than this is none.
+const FIELD_NAME: usize = 256;
+/// A chunk's line, extensions included, or a line of a trailer, that is longer than this is none.
+const CHUNK_LINE: usize = 16 << 10;
+/// Requests that wait for their response; the oldest is forgotten.
+const REQUESTS: usize = 1024;
+
+/// Recognises HTTP/1.x.
+pub(super) struct HttpDetector;
+
+impl Detector for HttpDetector {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+        let octets = skip_empty_lines(octets);
+        let line = match memchr(b'\n', octets) {
+            Some(end) => &octets[..end],
+            None if may_start(octets) => {
+                return if octets.len() < TARGET {
+                    Probe::More
+                } else {
+                    Probe::No
+                };
+            }
+            None => return Probe::No,
+        };
+        if start_line(line).is_some() {
+            Probe::Yes
+        } else {
+            Probe::No
+        }
+    }
+
+    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+        search(octets, more, true, true)
+    }
+
+    fn framer(&self) -> AnyFramer {
+        AnyFramer::Http1(Box::default())
+    }
+}
+
+/// The octets behind empty lines, which may stand before a request line (RFC 9112, 2.2).
+fn skip_empty_lines(octets: &[u8]) -> &[u8] {
+    let blank = octets
+        .iter()
+        .take_while(|o| matches!(o, b'\r' | b'\n'))
+        .count();
+    &octets[blank..]
+}
+
+/// A start line without its line feed.
+enum StartLine<'a> {
+    Request { method: &'a [u8] },
+    Response { status: u16 },
+}
+
+fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+}
+
+/// What a line is, if it is a start line (RFC 9112, 3 and 4).
+fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
+        let (minor, rest) = rest.split_first()?;
+        let digits = rest.get(1..4)?;
+        let sound =
+            minor.is_ascii_digit() && rest[0] == b' ' && digits.iter().all(u8::is_ascii_digit);
+        let status = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+        let ends = rest.get(4).is_none_or(|o| *o == b' ') && line.len() <= STATUS_LINE;
+        let clean = line.iter().all(|&o| o >= b' ' || o == b'\t');
+        return (sound && ends && clean && (100..=999).contains(&status))
+            .then_some(StartLine::Response { status });
+    }
+    let space = memchr(b' ', line)?;
+    let (method, rest) = line.split_at(space);
+    let target = rest
+        .strip_suffix(b" HTTP/1.1")
+        .or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
+    let sound = !method.is_empty() && method.len() <= 32 && method.iter().all(|&o| is_token(o));
+    let target = target.get(1..)?;
+    let clean = !target.is_empty()
+        && target.len() <= TARGET
+        && target.iter().all(|&o| o > b' ' && o != 0x7f);
+    (sound && clean).then_some(StartLine::Request { method })
+}
+
+/// Octets without a line feed that a start line may begin with.
+fn may_start(octets: &[u8]) -> bool {
+    let n = octets.len().min(7);
+    if octets[..n] == b"HTTP/1."[..n] {
+        return true;
+    }
+    match memchr(b' ', octets) {
+        Some(space) => {
+            let method = &octets[..space];
+            let (target, version) = match memchr(b' ', &octets[space + 1..]) {
+                Some(end) => (
+                    &octets[space + 1..space + 1 + end],
+                    &octets[space + 1 + end..],
+                ),
+                None => (&octets[space + 1..], &b""[..]),
+            };
+            let n = version.len().min(8);
+            !method.is_empty()
+                && method.len() <= 32
+                && method.iter().all(|&o| is_token(o))
+                && target.iter().all(|&o| o > b' ' && o != 0x7f)
+                && version[..n] == b" HTTP/1."[..n]
+                && version.len() <= 10
+        }
+        None => octets.len() <= 32 && octets.iter().all(|&o| is_token(o)),
+    }
+}
+
+/// What stands behind a start line: None while it cannot be told, else whether it is a header line or the empty line.
+fn header_follows(octets: &[u8]) -> Option<bool> {
+    match octets {
+        [] | [b'\r'] => return None,
+        [b'\n', ..] | [b'\r', b'\n', ..] => return Some(true),
+        _ => {}
+    }
+    let name = octets
+        .iter()
+        .take(FIELD_NAME)
+        .take_while(|&&o| is_token(o))
+        .count();
+    match octets.get(name) {
+        None if name < FIELD_NAME => None,
+        Some(b':') => Some(name > 0),
+        // Some senders put white space before the colon.
+        Some(b' ' | b'\t') if name > 0 => octets.get(name + 1).map(|o| *o == b':'),
+        _ => Some(false),
+    }
+}
+
+/// The next place where a request or a response begins: a whole start line, then a header line or the empty line.
+fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
+    let mut from = 0;
+    // Everything before this place has been found to belong to no start line that ends behind it.
+    let mut floor = 0;
+    let mut keep = None;
+    while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
+        let at = from + hit;
+        from = at + 7;
+        let candidate = if responses && let Some(judged) = response_at(&octets[at..]) {
+            Some((at, judged))
+        } else if requests && at > floor && octets[at - 1] == b' ' {
+            request_before(octets, floor, at).map(|start| (start, request_ends(&octets[at..])))
+        } else {
+            None
+        };
+        match candidate {
+            Some((start, Some(true))) => return Found::At(start),
+            Some((start, None)) if more => {
+                keep = Some(start);
+                break;
+            }
+            _ => {}
+        }
+        floor = at;
+    }
+    let keep = keep.unwrap_or_else(|| {
+        if more {
+            cut_start(octets, floor, requests, responses)
+        } else {
+            octets.len()
+        }
+    });
+    Found::Nowhere { keep }
+}
+
+/// A status line and what follows it at `octets`, which begin with `HTTP/1.`: None where it is no status line, else
+/// whether the message is sound, as far as that can be told.
+fn response_at(octets: &[u8]) -> Option<Option<bool>> {
+    const FORM: &[u8] = b"HTTP/1.d ddd";
+    let sound = octets.iter().zip(FORM).all(|(o, f)| {
+        if *f == b'd' {
+            o.is_ascii_digit()
+        } else {
+            o == f
+        }
+    });
+    if !sound || octets.len() == 8 || (octets.len() > 8 && octets[8] != b' ') {
+        return (sound && octets.len() <= 8).then_some(None);
+    }
+    let window = &octets[..octets.len().min(STATUS_LINE)];
+    match memchr(b'\n', window) {
+        Some(end) => {
+            let sound = matches!(start_line(&octets[..end]), Some(StartLine::Response { .. }));
+            Some(if sound {
+                header_follows(&octets[end + 1..])
+            } else {
+                Some(false)
+            })
+        }
+        None if window
+            .iter()
+            .all(|&o| o >= b' ' || o == b'\t' || o == b'\r')
+            && window.len() < STATUS_LINE =>
+        {
+            Some(None)
+        }
+        None => Some(Some(false)),
+    }
+}
+
+/// Where the request line begins whose version stands at `version`, behind `floor`.
+fn request_before(octets: &[u8], floor: usize, version: usize) -> Option<usize> {
+    let line = &octets[floor.max(version.saturating_sub(TARGET))..version - 1];
+    let space = memrchr(b' ', line)?;
+    let target = &line[space + 1..];
+    if target.is_empty() || target.iter().any(|&o| o <= b' ' || o == 0x7f) {
+        return None;
+    }
+    Some(version - 1 - line.len() + space - method_before(&line[..space])?)
+}
+
+/// Length of the known method that `octets` end with; the longest of several.
+fn method_before(octets: &[u8]) -> Option<usize> {
+    METHODS
+        .iter()
+        .filter(|m| octets.ends_with(m))
+        .map(|m| m.len())
+        .max()
+}
+
+/// What follows a request's target at `octets`, which begin with `HTTP/1.`.
+fn request_ends(octets: &[u8]) -> Option<bool> {
+    match &octets[7..] {
+        [] => None,
+        [b'0' | b'1', rest @ ..] => match rest {
+            [] | [b'\r'] => None,
+            [b'\n', tail @ ..] | [b'\r', b'\n', tail @ ..] => header_follows(tail),
+            _ => Some(false),
+        },
+        _ => Some(false),
+    }
+}
+
+/// Where a start line may begin that the end of `octets` cuts; their length where none does.
+fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> usize {
+    let mut keep = octets.len();
+    let tail = |n: usize| &octets[octets.len() - n..];
+    let version = (1..=octets.len().min(6))
+        .rev()
+        .find(|&n| tail(n) == &b"HTTP/1."[..n]);
+    if responses && let Some(n) = version {
+        keep = keep.min(octets.len() - n);
+    }
+    if !requests {
+        return keep;
+    }
+    // A method that is cut.
+    let part = METHODS
+        .iter()
+        .filter_map(|m| {
+            (1..=m.len().min(octets.len()))
+                .rev()
+                .find(|&n| tail(n) == &m[..n])
+        })
+        .max();
+    keep = keep.min(octets.len() - part.unwrap_or(0));
+    // A method and a target that is cut, or whole, with a version that is cut.
+    let from = floor.max(octets.len().saturating_sub(TARGET));
+    let before_version = octets.len() - version.unwrap_or(0);
+    for end in [octets.len(), before_version] {
+        let line = &octets[from..end.max(from)];
+        let line = if version.is_some() && end == before_version {
+            line.strip_suffix(b" ").unwrap_or(line)
+        } else {
+            line
+        };
+        let line = if end == octets.len() {
+            line.strip_suffix(b" ").unwrap_or(line)
+        } else {
+            line
+        };
+        if let Some(space) = memrchr(b' ', line)
+            && line[space + 1..].iter().all(|&o| o > b' ' && o != 0x7f)
+            && let Some(method) = method_before(&line[..space])
+        {
+            keep = keep.min(from + space - method);
+        }
+        // `GET ` alone.
+        if let Some(method) = method_before(line) {
+            keep = keep.min(from + line.len() - method);
+        }
+    }
+    keep
+}
+
+/// How the body of a message is framed, as its header says (RFC 9112, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length(u64),
+    Chunked,
+    None,
+}
+
+/// What is needed of a header section.
+struct Fields {
+    framing: Framing,
+    upgrade: bool,
+}
+
+fn fields(lines: &[u8]) -> Fields {
+    let mut length = None;
+    let mut chunked = false;
+    let mut upgrade = false;
+    let mut rest = lines;
+    while let Some(end) = memchr(b'\n', rest) {
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        let field = |name: &[u8]| {
+            let (start, tail) = line.split_at_checked(name.len())?;
+            if !start.eq_ignore_ascii_case(name) {
+                return None;
+            }
+            tail.trim_ascii_start()
+                .strip_prefix(b":")
+                .map(<[u8]>::trim_ascii)
+        };
+        match line.first().map(u8::to_ascii_lowercase) {
+            Some(b'c') => {
+                if let Some(value) = field(b"content-length") {
+                    // Of a list of equal values the first counts.
+                    let digits = value
+                        .split(|o| *o == b',')
+                        .next()
+                        .unwrap_or_default()
+                        .trim_ascii();
+                    if length.is_none()
+                        && !digits.is_empty()
+                        && digits.iter().all(u8::is_ascii_digit)
+                    {
+                        length = digits.iter().try_fold(0u64, |n, d| {
+                            n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
+                        });
+                    }
+                }
+            }
+            Some(b't') => {
+                if let Some(value) = field(b"transfer-encoding") {
+                    let last = value
+                        .rsplit(|o| *o == b',')
+                        .next()
+                        .unwrap_or_default()
+                        .trim_ascii();
+                    chunked |= last.eq_ignore_ascii_case(b"chunked");
+                }
+            }
+            Some(b'u') => upgrade |= field(b"upgrade").is_some(),
+            _ => {}
+        }
+    }
+    // A length that would pass the end of all offsets is none.
+    let length = length.filter(|n| *n < 1 << 62);
+    let framing = if chunked {
+        Framing::Chunked
+    } else {
+        length.map_or(Framing::None, Framing::Length)
+    };
+    Fields { framing, upgrade }
+}
+
+/// End of the header section: the offset behind the empty line, looked for from `from` on.
+fn header_end(octets: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
+        let next = at + lf + 1;
+        match octets.get(next..)? {
+            [b'\n', ..] => return Some(next + 1),
+            [b'\r', b'\n', ..] => return Some(next + 2),
+            _ => at = next,
+        }
+    }
+    None
+}
+
+/// What is remembered of a request until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Request {
+    offset: u64,
+    /// What it acknowledged: where its answer begins, unless it was sent ahead.
+    ack: Option<u64>,
+    method: Method,
+    /// Octets are missing right before it: the request that they held may have carried the same acknowledgment.
+    after_gap: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Method {
+    Head,
+    Connect,
+    Upgrade,
+    Other,
+}
+
+/// Frames one connection.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Http1 {
+    /// The direction that requests come from.
+    client: Option<Direction>,
+    requests: VecDeque<Request>,
+    /// The response before this one was interim (1xx): its request is still to be answered.
+    interim: bool,
+    /// A response was matched, and since then neither stream lacked anything: the next one answers the next request.
+    counting: bool,
+    /// How far each direction's header section, or trailer, has been looked through.
+    looked: [usize; 2],
+    /// Each direction lacks octets right before what comes next.
+    gapped: [bool; 2],
+    /// Each direction: in the trailer behind the last chunk.
+    trailer: [bool; 2],
+    /// A CONNECT, or an upgrade, is not answered yet.
+    leaving: bool,
+}
+
+/// What is known of a response's request.
+enum Match {
+    /// This method.
+    Sure(Method),
+    /// Probably this one.
+    Likely(Method),
+    Unknown,
+}
+
+impl Http1 {
+    /// Octets allocated.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.requests.capacity() * size_of::<Request>()
+    }
+
+    /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
+    fn answer(&mut self, at: &Place, take: bool, interim: bool) -> Match {
+        let seen = |r: &Request| at.ack.is_none_or(|ack| r.offset < ack);
+        let exact = self
+            .requests
+            .iter()
+            .position(|r| r.ack == Some(at.offset) && seen(r));
+        let (index, sure) = match exact {
+            // The first of those with this acknowledgment is answered first.
+            _ if self.interim && self.counting => (0, true),
+            Some(i) => (i, !self.requests[i].after_gap),
+            None if self.counting => (0, true),
+            None => return Match::Unknown,
+        };
+        let Some(request) = self.requests.get(index).copied().filter(seen) else {
+            return Match::Unknown;
+        };
+        if take {
+            self.requests
+                .drain(..if interim { index } else { index + 1 });
+            self.counting = sure;
+            self.interim = interim;
+        }
+        if sure {
+            Match::Sure(request.method)
+        } else {
+            Match::Likely(request.method)
+        }
+    }
+
+    fn begin_request(&mut self, at: &Place, method: &[u8], head: usize, fields: &Fields) -> Begin {
+        let method = match method {
+            b"HEAD" => Method::Head,
+            b"CONNECT" => Method::Connect,
+            _ if fields.upgrade => Method::Upgrade,
+            _ => Method::Other,
+        };
+        self.leaving |= matches!(method, Method::Connect | Method::Upgrade);
+        if self.requests.len() >= REQUESTS {
+            self.requests.pop_front();
+            self.counting = false;
+        }
+        let after_gap = std::mem::take(&mut self.gapped[at.direction.index()]);
+        self.requests.push_back(Request {
+            offset: at.offset,
+            ack: at.ack,
+            method,
+            after_gap,
+        });
+        let body = match fields.framing {
+            Framing::Length(n) => Body::Octets(n),
+            Framing::Chunked => Body::Parts,
+            Framing::None => Body::Octets(0),
+        };
+        Begin::Message {
+            kind: Kind::Request,
+            head,
+            body,
+            hand_over: false,
+        }
+    }
+
+    fn begin_response(
+        &mut self,
+        at: &Place,
+        status: u16,
+        head: usize,
+        fields: &Fields,
+        behind: &[u8],
+    ) -> Begin {
+        if let Some(until) = at.wait_for_other() {
+            return Begin::Wait(until);
+        }
+        let none = Begin::Message {
+            kind: Kind::Response,
+            head,
+            body: Body::Octets(0),
+            hand_over: false,
+        };
+        if (100..200).contains(&status) && status != 101 {
+            self.answer(at, true, true);
+            self.gapped[at.direction.index()] = false;
+            return none;
+        }
+        let matched = self.answer(at, false, false);
+        let body = match fields.framing {
+            Framing::Length(n) => Body::Octets(n),
+            Framing::Chunked => Body::Parts,
+            Framing::None => Body::ToClose,
+        };
+        let hand_over = status == 101
+            || (200..300).contains(&status)
+                && matches!(
+                    matched,
+                    Match::Sure(Method::Connect) | Match::Likely(Method::Connect)
+                );
+        let message = if hand_over {
+            Begin::Message {
+                kind: Kind::Response,
+                head,
+                body: Body::Octets(0),
+                hand_over,
+            }
+        } else if matches!(status, 204 | 304) || body == Body::Octets(0) {
+            none
+        } else {
+            match matched {
+                Match::Sure(Method::Head) => none,
+                Match::Sure(_) => Begin::Message {
+                    kind: Kind::Response,
+                    head,
+                    body,
+                    hand_over,
+                },
+                Match::Likely(_) | Match::Unknown => match self.behind_header(at, head, behind) {
+                    Some(true) => none,
+                    None if at.next == Next::Octets => return Begin::NeedMore,
+                    None if matches!(matched, Match::Likely(Method::Head)) => none,
+                    None if at.next == Next::Gap
+                        && let Body::Octets(n) = body =>
+                    {
+                        Begin::Message {
+                            kind: Kind::Response,
+                            head,
+                            body: Body::Supposed(n),
+                            hand_over,
+                        }
+                    }
+                    _ => Begin::Message {
+                        kind: Kind::Response,
+                        head,
+                        body,
+                        hand_over,
+                    },
+                },
+            }
+        };
+        self.answer(at, true, false);
+        self.leaving = self
+            .requests
+            .iter()
+            .any(|r| matches!(r.method, Method::Connect | Method::Upgrade));
+        self.gapped[at.direction.index()] = false;
+        message
+    }
+
+    /// Whether the octets behind a header show that the message has no body: a status line stands there, or a request
+    /// acknowledges exactly the end of the header. None while nothing tells.
+    fn behind_header(&self, at: &Place, head: usize, behind: &[u8]) -> Option<bool> {
+        let end = at.offset + head as u64;
+        let n = behind.len().min(7);
+        if n == 7 && behind[..7] == *b"HTTP/1." {
+            return Some(true);
+        }
+        if n > 0 && behind[..n] != b"HTTP/1."[..n] {
+            return Some(false);
+        }
+        if n == 0 && self.requests.iter().any(|r| r.ack == Some(end)) {
+            return Some(true);
+        }
+        None
+    }
+}
+
+impl Framer for Http1 {
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+        let d = at.direction.index();
+        let blank = octets.len() - skip_empty_lines(octets).len();
+        if blank > 0 {
+            self.looked[d] = 0;
+            return Begin::Skip(blank);
+        }
+        if self.looked[d] == 0 {
+            if octets.is_empty() {
+                return Begin::NeedMore;
+            }
+            let Some(line) = memchr(b'\n', octets) else {
+                return if may_start(octets) && octets.len() < at.limit {
+                    Begin::NeedMore
+                } else {
+                    Begin::Refuse
+                };
+            };
+            if start_line(&octets[..line]).is_none() {
+                return Begin::Refuse;
+            }
+        }
+        let Some(head) = header_end(octets, self.looked[d].saturating_sub(2)) else {
+            self.looked[d] = octets.len();
+            return if octets.len() < at.limit {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
+        };
+        let line = memchr(b'\n', octets).unwrap_or(0);
+        let fields = fields(&octets[line + 1..head]);
+        let begun = match start_line(&octets[..line]) {
+            Some(StartLine::Request { method }) => {
+                if self.leaving
+                    && let Some(until) = at.wait_for_other()
+                {
+                    return Begin::Wait(until);
+                }
+                self.client.get_or_insert(at.direction);
+                self.begin_request(at, method, head, &fields)
+            }
+            Some(StartLine::Response { status }) => {
+                self.client.get_or_insert(at.direction.flip());
+                self.begin_response(at, status, head, &fields, &octets[head..])
+            }
+            None => Begin::Refuse,
+        };
+        match begun {
+            Begin::Wait(_) | Begin::NeedMore => self.looked[d] = head.saturating_sub(4),
+            _ => self.looked[d] = 0,
+        }
+        begun
+    }
+
+    /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last.
+    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+        let d = at.direction.index();
+        if self.trailer[d] {
+            return self.trailer(at, octets);
+        }
+        // The line end of the chunk before belongs to it, and is taken with the next line.
+        let line_at = match octets {
+            [] | [b'\r'] => {
+                return if at.next == Next::Octets {
+                    Part::NeedMore
+                } else {
+                    Part::Refuse
+                };
+            }
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            _ => 0,
+        };
+        let line = &octets[line_at..];
+        let Some(end) = memchr(b'\n', &line[..line.len().min(CHUNK_LINE)]) else {
+            let sound = line.len() < CHUNK_LINE && line.first().is_none_or(u8::is_ascii_hexdigit);
+            return if sound && at.next == Next::Octets {
+                Part::NeedMore
+            } else {
+                Part::Refuse
+            };
+        };
+        match httparse::parse_chunk_size(&line[..=end]) {
+            Ok(httparse::Status::Complete((_, 0))) => {
+                self.trailer[d] = true;
+                Part::Octets((line_at + end + 1) as u64)
+            }
+            Ok(httparse::Status::Complete((_, size))) if size < 1 << 62 => {
+                Part::Octets((line_at + end + 1) as u64 + size)
+            }
+            _ => Part::Refuse,
+        }
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        let d = at.direction;
+        let client = self.client.is_none_or(|c| c == d);
+        let server = self.client.is_none_or(|c| c != d);
+        search(octets, at.next == Next::Octets, client, server)
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        self.looked[direction.index()] = 0;
+        self.trailer[direction.index()] = false;
+        self.gapped[direction.index()] = true;
+        self.counting = false;
+        self.interim = false;
+    }
+}
+
+impl Http1 {
+    /// Trailer fields up to the empty line.
+    fn trailer(&mut self, at: &Place, octets: &[u8]) -> Part {
+        let d = at.direction.index();
+        let done = match octets {
+            [b'\n', ..] => Some(1),
+            [b'\r', b'\n', ..] => Some(2),
+            _ => header_end(octets, self.looked[d].saturating_sub(2)),
+        };
+        if let Some(end) = done {
+            self.trailer[d] = false;
+            self.looked[d] = 0;
+            return Part::Last(end as u64);
+        }
+        self.looked[d] = octets.len();
+        let sound = matches!(octets, [] | [b'\r']) || header_follows(octets) != Some(false);
+        if sound && octets.len() < at.limit && at.next == Next::Octets {
+            Part::NeedMore
+        } else {
+            self.trailer[d] = false;
+            self.looked[d] = 0;
+            Part::Refuse
+        }
+    }
+}

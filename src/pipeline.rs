@@ -1,0 +1,123 @@
+//! Joins the stages: a packet goes in, and what it completes comes out at the sink.
+
+use crate::capture::Packet;
+use crate::config::Limits;
+use crate::context::Context;
+use crate::ip::{self, Ip};
+use crate::link;
+use crate::message::extract::Conversation;
+use crate::message::{Extractor, MessageSink, datagram_protocol};
+use crate::stats::Counters;
+use crate::time::CaptureClock;
+use crate::transport::stream::FlowState;
+use crate::transport::tcp::Tcp;
+use crate::transport::udp::Udp;
+use serde::{Deserialize, Serialize};
+
+/// All that waits in any stage: plain data, which can be written out and read back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: FlowState")]
+pub struct State<S> {
+    cx: Context,
+    clock: CaptureClock,
+    ip: Ip,
+    tcp: Tcp<Conversation<S>>,
+    udp: Udp,
+}
+
+/// All stages from the link layer to messages.
+#[derive(Debug)]
+pub struct Engine<M: MessageSink> {
+    state: State<M::State>,
+    extractor: Extractor<M>,
+}
+
+impl<M: MessageSink> Engine<M> {
+    /// An engine at the beginning of a capture.
+    pub fn new(limits: Limits, sink: M) -> Self {
+        let state = State {
+            cx: Context::new(limits),
+            clock: CaptureClock::default(),
+            ip: Ip::new(),
+            tcp: Tcp::new(),
+            udp: Udp::new(),
+        };
+        Self {
+            state,
+            extractor: Extractor::new(sink),
+        }
+    }
+
+    /// An engine that goes on where `state` was taken.
+    pub fn resume(mut state: State<M::State>, sink: M) -> Self {
+        state.tcp.reindex();
+        Self {
+            state,
+            extractor: Extractor::new(sink),
+        }
+    }
+
+    /// All that waits.
+    pub fn state(&self) -> &State<M::State> {
+        &self.state
+    }
+
+    /// What was counted.
+    pub fn counters(&mut self) -> &Counters {
+        let cx = &mut self.state.cx;
+        cx.counters.buffer.waiting = cx.budget.used() as u64;
+        cx.counters.buffer.peak = cx.budget.peak() as u64;
+        &cx.counters
+    }
+
+    /// What was counted, to be added to by those who read and write.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.state.cx.counters
+    }
+
+    /// Where messages go.
+    pub fn sink(&mut self) -> &mut M {
+        &mut self.extractor.sink
+    }
+
+    /// Takes one packet.
+    pub fn packet(&mut self, packet: &Packet<'_>) {
+        let State {
+            cx,
+            clock,
+            ip,
+            tcp,
+            udp,
+        } = &mut self.state;
+        cx.now = clock.observe(packet.time);
+        let extractor = &mut self.extractor;
+        if let Some(frame) = link::receive(packet, cx) {
+            ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
+                ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
+                ip::protocol::UDP => {
+                    udp.receive(cx, datagram, &datagram_protocol, &mut extractor.sink)
+                }
+                _ => {}
+            });
+        }
+        // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
+        ip.expire(cx);
+        tcp.tick(cx, extractor);
+        while cx.budget.over() {
+            let freed = tcp.relieve_idle(cx, extractor)
+                || ip.evict_oldest(cx)
+                || udp.evict_oldest(cx)
+                || tcp.relieve(cx, extractor);
+            if !freed {
+                break;
+            }
+        }
+    }
+
+    /// The input has ended: everything that waits is handed on or given up.
+    pub fn flush(&mut self) {
+        let State { cx, ip, tcp, .. } = &mut self.state;
+        ip.flush(cx);
+        tcp.flush(cx, &mut self.extractor);
+    }
+}

@@ -1,0 +1,297 @@
+//! `--print`: one line for each message.
+//!
+//! ```text
+//! 2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 > 10.0.0.2:80 http 78 GET /x HTTP/1.1
+//! ```
+//!
+//! Time (UTC) of the packet that completed it, connection, endpoints, protocol, octets, summary; then, where octets are
+//! missing, `[incomplete]` with their number where that is known.
+
+use super::output::{Error, Sink, Writer};
+use crate::context::Context;
+use crate::message::sink::DatagramContext;
+use crate::message::summary::{escape, summary};
+use crate::message::{Kind, MessageEnd, MessageGap, MessageStart, Piece};
+use crate::time::Timestamp;
+use crate::transport::flow::{Direction, Flow, Transport};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+/// Octets of a body that `full` shows.
+const BODY: usize = 100;
+/// Octets of a header section that `full` shows.
+const HEAD: usize = 16 << 10;
+
+/// How much of a message is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Style {
+    /// One line.
+    #[default]
+    Brief,
+    /// And its header fields and the first 100 octets of its body.
+    Full,
+}
+
+/// What is kept of the open messages of a connection, by direction.
+pub(crate) type Lines = [Option<Box<Line>>; 2];
+
+/// What is kept of an open message.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Protocol, octets and summary are told apart by these lengths.
+    protocol: String,
+    summary: String,
+    octets: u64,
+    lost: u64,
+    /// Header section, where it is shown.
+    head: Vec<u8>,
+    /// The beginning of the body, where it is shown, and the offset that it begins at.
+    body: Vec<u8>,
+    body_at: u64,
+}
+
+impl Line {
+    fn allocated(&self) -> usize {
+        size_of::<Self>()
+            + self.protocol.capacity()
+            + self.summary.capacity()
+            + self.head.capacity()
+            + self.body.capacity()
+    }
+}
+
+/// The output that prints.
+pub(crate) struct Print {
+    out: Sink,
+    style: Style,
+    color: bool,
+    text: String,
+}
+
+impl Print {
+    pub(crate) fn new(name: &str, to: Writer, style: Style, color: bool, each: bool) -> Self {
+        Self {
+            out: Sink::new(name, to, each),
+            style,
+            color,
+            text: String::new(),
+        }
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.out.flush()
+    }
+
+    pub(crate) fn start(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        line: &mut Option<Box<Line>>,
+        start: &MessageStart<'_>,
+    ) {
+        let mut new = Box::new(Line {
+            protocol: start.protocol.to_owned(),
+            ..Line::default()
+        });
+        summary(
+            start.protocol,
+            flow.transport,
+            start.kind,
+            start.head,
+            &mut new.summary,
+        );
+        if self.style == Style::Full {
+            self.keep_head(&mut new, start.protocol, start.head, start.offset);
+        }
+        cx.budget.take(new.allocated());
+        if let Some(old) = line.replace(new) {
+            cx.budget.give(old.allocated());
+        }
+    }
+
+    /// Keeps header fields where the protocol has them; the body begins behind them.
+    fn keep_head(&self, line: &mut Line, protocol: &str, head: &[u8], offset: u64) {
+        line.body_at = offset;
+        if has_fields(protocol) {
+            line.head
+                .extend_from_slice(head.get(..HEAD).unwrap_or(head));
+            line.body_at = offset.saturating_add(head.len() as u64);
+        }
+        line.body.reserve_exact(BODY);
+    }
+
+    pub(crate) fn data(&mut self, line: &mut Option<Box<Line>>, piece: &Piece<'_>) {
+        let Some(line) = line else { return };
+        line.octets += piece.data.len() as u64;
+        if self.style == Style::Full && line.body.len() < BODY {
+            let skip = line.body_at.saturating_sub(piece.offset);
+            let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+            let data = piece.data.get(skip..).unwrap_or_default();
+            let room = BODY - line.body.len();
+            line.body
+                .extend_from_slice(data.get(..room).unwrap_or(data));
+        }
+    }
+
+    pub(crate) fn gap(line: &mut Option<Box<Line>>, gap: &MessageGap) {
+        if let Some(line) = line {
+            line.lost = line.lost.saturating_add(gap.len);
+        }
+    }
+
+    pub(crate) fn end(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        line: &mut Option<Box<Line>>,
+        end: &MessageEnd,
+    ) {
+        let Some(line) = line.take() else { return };
+        cx.budget.give(line.allocated());
+        self.print(cx, flow, direction, &line, !end.whole);
+    }
+
+    /// Gives back what was counted for a line that is never printed.
+    pub(crate) fn drop_line(cx: &mut Context, line: &Line) {
+        cx.budget.give(line.allocated());
+    }
+
+    pub(crate) fn datagram(
+        &mut self,
+        at: &mut DatagramContext<'_>,
+        payload: &[u8],
+        payload_len: usize,
+    ) {
+        let mut line = Line {
+            protocol: at.protocol.to_owned(),
+            octets: payload.len() as u64,
+            lost: payload_len.saturating_sub(payload.len()) as u64,
+            ..Line::default()
+        };
+        summary(
+            at.protocol,
+            Transport::Udp,
+            Kind::Other,
+            payload,
+            &mut line.summary,
+        );
+        if self.style == Style::Full {
+            line.body
+                .extend_from_slice(payload.get(..BODY).unwrap_or(payload));
+        }
+        let incomplete = line.lost > 0;
+        self.print(at.cx, at.flow, at.direction, &line, incomplete);
+    }
+
+    fn print(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        direction: Direction,
+        line: &Line,
+        incomplete: bool,
+    ) {
+        let (dim, name, warn, off) = if self.color {
+            ("\x1b[2m", "\x1b[36m", "\x1b[33m", "\x1b[0m")
+        } else {
+            ("", "", "", "")
+        };
+        let t = &mut self.text;
+        t.clear();
+        t.push_str(dim);
+        date(cx.packet.time, t);
+        let _ = write!(
+            t,
+            "{off} {} {} {} > {} {name}{}{off} {} {}",
+            flow.transport.name(),
+            flow.number,
+            flow.src(direction),
+            flow.dst(direction),
+            line.protocol,
+            line.octets,
+            line.summary,
+        );
+        if incomplete {
+            let _ = match line.lost {
+                0 => write!(t, " {warn}[incomplete]{off}"),
+                n => write!(t, " {warn}[incomplete: {n} octets lost]{off}"),
+            };
+        }
+        t.push('\n');
+        if self.style == Style::Full {
+            // The start line is the summary.
+            for field in line.head.split(|&c| c == b'\n').skip(1) {
+                let field = field.strip_suffix(b"\r").unwrap_or(field);
+                if !field.is_empty() {
+                    t.push_str("    ");
+                    escape(field, t);
+                    t.push('\n');
+                }
+            }
+            if !line.body.is_empty() {
+                t.push_str("    | ");
+                escape(&line.body, t);
+                t.push('\n');
+            }
+        }
+        self.out.write([t.as_bytes(), &[], &[], &[]]);
+    }
+}
+
+/// Protocols whose head is a start line and header fields.
+fn has_fields(protocol: &str) -> bool {
+    matches!(protocol, "http" | "sip" | "rtsp")
+}
+
+/// Appends `YYYY-MM-DD HH:MM:SS.microseconds` in UTC.
+pub(crate) fn date(time: Timestamp, out: &mut String) {
+    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let _ = write!(
+        out,
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:06}",
+        secs / 3600,
+        secs / 60 % 60,
+        secs % 60,
+        time.subsec_nanos() / 1000
+    );
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
+/// last of its year.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (secs, expected) in [
+            (0, "1970-01-01 00:00:00.000001"),
+            (951_782_399, "2000-02-28 23:59:59.000001"),
+            (951_782_400, "2000-02-29 00:00:00.000001"),
+            (1_795_255_200, "2026-11-21 10:00:00.000001"),
+            (4_107_542_400, "2100-03-01 00:00:00.000001"),
+        ] {
+            let mut out = String::new();
+            date(
+                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
+                &mut out,
+            );
+            assert_eq!(out, expected);
+        }
+    }
+}

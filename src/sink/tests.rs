@@ -1,0 +1,719 @@
+//! Outputs driven by hand-made events; what they write is read by etherparse and by tshark.
+
+use super::packets::{Encap, Form};
+use super::{Outputs, State};
+use crate::capture::LinkType;
+use crate::config::Limits;
+use crate::context::Context;
+use crate::ip::Datagram;
+use crate::link::{Channel, LinkHeader, VlanTag};
+use crate::message::sink::DatagramContext;
+use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::serial::SeqNumber;
+use crate::time::Timestamp;
+use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
+use crate::transport::stream::{Close, Side, StreamContext};
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use proptest::prelude::*;
+use std::io::{self, Write};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+const TO_SERVER: Direction = Direction::Forward;
+const TO_CLIENT: Direction = Direction::Reverse;
+
+/// What was written, shared with the output that writes it.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One connection in front of outputs.
+pub(super) struct Rig {
+    pub(super) outputs: Outputs,
+    pub(super) written: Shared,
+    pub(super) cx: Context,
+    pub(super) flow: Flow,
+    pub(super) sides: [Side; 2],
+    pub(super) state: State,
+    pub(super) protocol: &'static str,
+}
+
+pub(super) fn flow(v6: bool, number: u64) -> Flow {
+    let end = |host: u16, port: u16| -> (std::net::IpAddr, u16) {
+        if v6 {
+            ([0x2001, 0xdb8, 0, 0, 0, 0, 0, host].into(), port)
+        } else {
+            ([10, 0, 0, host.to_be_bytes()[1]].into(), port)
+        }
+    };
+    let (key, low) = FlowKey::new(end(1, 40000), end(2, 80), Channel::default());
+    let link = |a, b| LinkHeader {
+        dst: [2, 0, 0, 0, 0, a],
+        src: [2, 0, 0, 0, 0, b],
+        tags: [VlanTag::default(); 2],
+    };
+    Flow {
+        transport: Transport::Tcp,
+        number,
+        key,
+        forward_is_low: low,
+        reused: number > 0,
+        links: [link(2, 1), link(1, 2)],
+    }
+}
+
+impl Rig {
+    pub(super) fn with(outputs: Outputs, written: Shared) -> Self {
+        let side = |base| Side {
+            seen: true,
+            from_start: true,
+            base: Some(SeqNumber(base)),
+            ..Side::default()
+        };
+        Self {
+            outputs,
+            written,
+            cx: Context::new(Limits::default()),
+            flow: flow(false, 0),
+            sides: [side(1001), side(5001)],
+            state: State::default(),
+            protocol: "http",
+        }
+    }
+
+    fn new(form: Form) -> Self {
+        let written = Shared::default();
+        let mut outputs = Outputs::new();
+        outputs.packets("test", Box::new(written.clone()), form);
+        outputs.begin(LinkType::ETHERNET, false);
+        Self::with(outputs, written)
+    }
+
+    pub(super) fn at(&mut self, direction: Direction) -> (&mut Outputs, StreamContext<'_, State>) {
+        let at = StreamContext {
+            cx: &mut self.cx,
+            flow: &self.flow,
+            sides: self.sides,
+            direction,
+            state: &mut self.state,
+        };
+        (&mut self.outputs, at)
+    }
+
+    pub(super) fn start(
+        &mut self,
+        d: Direction,
+        offset: u64,
+        extent: Extent,
+        ack: Option<u64>,
+        head: &[u8],
+    ) {
+        let kind = match d {
+            TO_SERVER => Kind::Request,
+            TO_CLIENT => Kind::Response,
+        };
+        let (protocol, time) = (self.protocol, self.cx.packet.time);
+        let (outputs, mut at) = self.at(d);
+        outputs.start(
+            &mut at,
+            &MessageStart {
+                protocol,
+                kind,
+                offset,
+                extent,
+                head,
+                time,
+                frame: 1,
+                ack,
+            },
+        );
+    }
+
+    pub(super) fn data(&mut self, d: Direction, offset: u64, data: &[u8], last: bool) {
+        let time = self.cx.packet.time;
+        let (outputs, mut at) = self.at(d);
+        outputs.data(
+            &mut at,
+            &Piece {
+                offset,
+                data,
+                time,
+                frame: 1,
+                last,
+            },
+        );
+    }
+
+    pub(super) fn gap(&mut self, d: Direction, offset: u64, len: u64) {
+        let (outputs, mut at) = self.at(d);
+        outputs.gap(&mut at, &MessageGap { offset, len });
+    }
+
+    pub(super) fn end(&mut self, d: Direction, offset: u64, whole: bool, closes: Option<Close>) {
+        let (outputs, mut at) = self.at(d);
+        outputs.end(
+            &mut at,
+            &MessageEnd {
+                offset,
+                whole,
+                extent_unknown: false,
+                closes,
+                acknowledged: true,
+            },
+        );
+    }
+
+    /// A whole message in one piece; gives the offset behind it.
+    pub(super) fn whole(
+        &mut self,
+        d: Direction,
+        offset: u64,
+        ack: Option<u64>,
+        data: &[u8],
+    ) -> u64 {
+        let end = offset + data.len() as u64;
+        self.start(d, offset, Extent::Known(data.len() as u64), ack, data);
+        self.data(d, offset, data, true);
+        self.end(d, end, true, None);
+        end
+    }
+
+    /// Another connection on the same ports.
+    fn next_connection(&mut self, bases: [u32; 2]) {
+        self.close();
+        self.flow = flow(false, self.flow.number + 1);
+        for (side, base) in self.sides.iter_mut().zip(bases) {
+            side.base = Some(SeqNumber(base));
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        let (outputs, mut at) = self.at(TO_SERVER);
+        outputs.closed(&mut at, Close::Fin);
+        self.state = State::default();
+    }
+
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        assert!(self.outputs.flush().unwrap().is_continue());
+        self.written.take()
+    }
+
+    fn packets(&mut self) -> Vec<Pkt> {
+        read(&self.take())
+    }
+}
+
+/// A packet as it was written.
+#[derive(Debug, PartialEq, Eq, Clone)]
+struct Pkt {
+    to_server: bool,
+    seq: u32,
+    ack: Option<u32>,
+    flags: String,
+    data: Vec<u8>,
+    /// Octets of payload by the record's original length.
+    whole: usize,
+    /// By the IP header.
+    ip_whole: usize,
+}
+
+/// Reads a capture of TCP over Ethernet and checks every sum.
+fn read(file: &[u8]) -> Vec<Pkt> {
+    let word = |at: &[u8]| u32::from_le_bytes([at[0], at[1], at[2], at[3]]) as usize;
+    // What is taken later begins with a record.
+    let magic = [0xd4, 0xc3, 0xb2, 0xa1];
+    let mut rest = if file.starts_with(&magic) {
+        &file[24..]
+    } else {
+        file
+    };
+    let mut packets = Vec::new();
+    while !rest.is_empty() {
+        let (captured, original) = (word(&rest[8..]), word(&rest[12..]));
+        let data = &rest[16..16 + captured];
+        rest = &rest[16 + captured..];
+        let lax = etherparse::LaxSlicedPacket::from_ethernet(data).unwrap();
+        let ip_whole = match lax.net.as_ref().unwrap() {
+            etherparse::LaxNetSlice::Ipv4(ip) => {
+                let h = ip.header();
+                assert_eq!(h.header_checksum(), h.to_header().calc_header_checksum());
+                usize::from(h.total_len()) - 40
+            }
+            etherparse::LaxNetSlice::Ipv6(ip) => usize::from(ip.header().payload_length()) - 20,
+            other => panic!("{other:?}"),
+        };
+        let Some(TransportSlice::Tcp(tcp)) = &lax.transport else {
+            panic!("no TCP")
+        };
+        let cut = original > captured;
+        if cut {
+            assert_eq!(tcp.checksum(), 0);
+        } else {
+            let whole = SlicedPacket::from_ethernet(data).unwrap();
+            let sum = match whole.net.unwrap() {
+                NetSlice::Ipv4(ip) => tcp
+                    .to_header()
+                    .calc_checksum_ipv4(&ip.header().to_header(), tcp.payload()),
+                NetSlice::Ipv6(ip) => tcp
+                    .to_header()
+                    .calc_checksum_ipv6(&ip.header().to_header(), tcp.payload()),
+                NetSlice::Arp(_) => panic!("ARP"),
+            };
+            assert_eq!(tcp.checksum(), sum.unwrap());
+        }
+        let mut flags = String::new();
+        for (set, name) in [
+            (tcp.syn(), 'S'),
+            (tcp.fin(), 'F'),
+            (tcp.rst(), 'R'),
+            (tcp.psh(), 'P'),
+        ] {
+            if set {
+                flags.push(name);
+            }
+        }
+        packets.push(Pkt {
+            to_server: tcp.destination_port() == 80,
+            seq: tcp.sequence_number(),
+            ack: tcp.ack().then(|| tcp.acknowledgment_number()),
+            flags,
+            data: tcp.payload().to_vec(),
+            whole: tcp.payload().len() + original - captured,
+            ip_whole,
+        });
+    }
+    packets
+}
+
+/// One line for each packet: direction, sequence number, octets there/by record/by IP, acknowledgment, flags.
+fn lines(packets: &[Pkt]) -> Vec<String> {
+    packets
+        .iter()
+        .map(|p| {
+            let ack = p.ack.map_or("-".to_owned(), |a| a.to_string());
+            format!(
+                "{} {} {}/{}/{} {ack} {}",
+                if p.to_server { '>' } else { '<' },
+                p.seq,
+                p.data.len(),
+                p.whole,
+                p.ip_whole,
+                p.flags
+            )
+        })
+        .collect()
+}
+
+/// What tshark shows of a capture: these fields, tab-separated, a line a packet.
+fn tshark(file: &[u8], options: &[&str], fields: &[&str]) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.pcap");
+    std::fs::write(&path, file).unwrap();
+    let mut command = Command::new("tshark");
+    command
+        .arg("-r")
+        .arg(&path)
+        .args(options)
+        .args(["-T", "fields"]);
+    for check in ["ip", "tcp", "udp"] {
+        command.args(["-o", &format!("{check}.check_checksum:TRUE")]);
+    }
+    for f in fields {
+        command.args(["-e", f]);
+    }
+    let out = command.output().expect("tshark is not installed");
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8(out.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn response(body: &[u8]) -> Vec<u8> {
+    let mut r = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    r.extend_from_slice(body);
+    r
+}
+
+#[test]
+fn messages_carry_original_numbers_and_never_acknowledge_what_is_held() {
+    let mut rig = Rig::new(Form::default());
+    let a = rig.whole(TO_SERVER, 0, Some(0), b"request 1");
+    let b = rig.whole(TO_CLIENT, 0, Some(a), b"response");
+    // Acknowledges more than was written: a later response that is still held.
+    let a = rig.whole(TO_SERVER, a, Some(b + 100), b"request 2");
+    // Acknowledges less than was written.
+    rig.whole(TO_CLIENT, b, Some(a - 1), b"x");
+    // The last acknowledgment that was known does not go back.
+    rig.whole(TO_CLIENT, b + 1, Some(0), b"y");
+    assert_eq!(
+        lines(&rig.packets()),
+        [
+            "> 1001 9/9/9 5001 P",
+            "< 5001 8/8/8 1010 P",
+            "> 1010 9/9/9 5009 P",
+            "< 5009 1/1/1 1018 P",
+            "< 5010 1/1/1 1018 P",
+        ]
+    );
+    rig.close();
+    let ports = rig.cx.budget.used();
+    assert!(ports < 1000, "only the table of ports is left: {ports}");
+}
+
+#[test]
+fn nothing_known_of_the_other_side_means_no_acknowledgment() {
+    let mut rig = Rig::new(Form::default());
+    rig.sides[1] = Side::default();
+    rig.whole(TO_SERVER, 0, None, b"a");
+    // Its first number is known from an acknowledgment.
+    rig.sides[1].base = Some(SeqNumber(7));
+    rig.whole(TO_SERVER, 1, Some(20), b"b");
+    assert_eq!(
+        lines(&rig.packets()),
+        ["> 1001 1/1/1 - P", "> 1002 1/1/1 7 P"]
+    );
+}
+
+#[test]
+fn numbers_wrap() {
+    let mut rig = Rig::new(Form::default());
+    rig.sides[0].base = Some(SeqNumber(u32::MAX - 1));
+    rig.whole(TO_SERVER, 0, Some(0), b"abcd");
+    rig.whole(TO_SERVER, (1 << 32) + 4, Some(0), b"e");
+    let packets = rig.packets();
+    assert_eq!(packets[0].seq, u32::MAX - 1);
+    assert_eq!(packets[1].seq, 2);
+}
+
+#[test]
+fn a_large_message_is_a_train() {
+    for (v6, most) in [(false, 65_495usize), (true, 65_475)] {
+        for len in [most - 1, most, most + 1, 3 * most, 3 * most + 10] {
+            let mut rig = Rig::new(Form::default());
+            rig.flow = flow(v6, 0);
+            let body: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            rig.start(
+                TO_CLIENT,
+                10,
+                Extent::Known(len as u64),
+                Some(0),
+                &body[..20],
+            );
+            let mut at = 10;
+            for piece in body.chunks(1448) {
+                let end = at + piece.len() as u64;
+                rig.data(TO_CLIENT, at, piece, end == 10 + len as u64);
+                at = end;
+            }
+            rig.end(TO_CLIENT, at, true, None);
+            let packets = rig.packets();
+            let (last, full) = packets.split_last().unwrap();
+            assert_eq!(packets.len(), len.div_ceil(most), "{len}");
+            assert!(
+                full.iter()
+                    .all(|p| p.data.len() == most && p.flags.is_empty())
+            );
+            assert_eq!(last.flags, "P");
+            let mut seq = 5011;
+            let mut all = Vec::new();
+            for p in &packets {
+                assert_eq!(p.seq as usize, seq);
+                seq += p.data.len();
+                all.extend_from_slice(&p.data);
+            }
+            assert_eq!(all, body);
+            rig.close();
+            assert!(rig.cx.budget.used() < 1000);
+        }
+    }
+}
+
+#[test]
+fn what_ends_with_the_connection_carries_fin() {
+    let mut rig = Rig::new(Form::default());
+    rig.start(
+        TO_CLIENT,
+        0,
+        Extent::ToClose,
+        Some(0),
+        b"HTTP/1.0 200 OK\r\n\r\n",
+    );
+    rig.data(TO_CLIENT, 0, b"HTTP/1.0 200 OK\r\n\r\n", false);
+    rig.data(TO_CLIENT, 19, b"body", false);
+    assert_eq!(rig.packets().len(), 0);
+    rig.end(TO_CLIENT, 23, true, Some(Close::Fin));
+    rig.written
+        .clone()
+        .write_all(&super::pcap::file_header(
+            LinkType::ETHERNET,
+            super::pcap::Resolution::Micro,
+        ))
+        .unwrap();
+    assert_eq!(lines(&rig.packets()), ["< 5001 23/23/23 1001 FP"]);
+}
+
+#[test]
+fn ports_that_were_used_begin_with_a_handshake() {
+    let mut rig = Rig::new(Form::default());
+    let a = rig.whole(TO_SERVER, 0, Some(0), GET);
+    rig.whole(TO_CLIENT, 0, Some(a), &response(b"one"));
+    rig.next_connection([900_001, 700_001]);
+    let a = rig.whole(TO_SERVER, 0, Some(0), GET);
+    rig.whole(TO_CLIENT, 0, Some(a), &response(b"two"));
+    let file = rig.take();
+    assert_eq!(
+        lines(&read(&file))[2..5],
+        [
+            "> 900000 0/0/0 - S",
+            "< 700000 0/0/0 900001 S",
+            "> 900001 28/28/28 700001 P"
+        ]
+    );
+    assert_eq!(
+        tshark(
+            &file,
+            &["-Y", "http"],
+            &["tcp.stream", "http.request.uri", "http.response.code"]
+        ),
+        ["0\t/x\t", "0\t\t200", "1\t/x\t", "1\t\t200"]
+    );
+}
+
+#[test]
+fn handshakes_for_all_connections() {
+    let mut rig = Rig::new(Form {
+        handshake: true,
+        ..Form::default()
+    });
+    let a = rig.whole(TO_SERVER, 0, Some(0), b"q");
+    rig.whole(TO_CLIENT, 0, Some(a), b"r");
+    for (d, close) in [(TO_SERVER, Close::Fin), (TO_CLIENT, Close::Reset)] {
+        let (outputs, mut at) = rig.at(d);
+        outputs.stream_end(&mut at, close);
+    }
+    assert_eq!(
+        lines(&rig.packets()),
+        [
+            "> 1000 0/0/0 - S",
+            "< 5000 0/0/0 1001 S",
+            "> 1001 1/1/1 5001 P",
+            "< 5001 1/1/1 1002 P",
+            "> 1002 0/0/0 5001 F",
+            "< 5002 0/0/0 1002 R",
+        ]
+    );
+}
+
+/// How a message with a hole is written.
+#[test]
+fn messages_with_holes_are_cut() {
+    const K: Extent = Extent::Known(1000);
+    const BIG: Extent = Extent::Known(200_000);
+    const OPEN: Extent = Extent::Open;
+    // Pieces and gaps from offset 0: positive are octets that are there, negative are missing.
+    // Then: closes with the stream, lines.
+    let cases: &[(Extent, &[i64], bool, &[&str])] = &[
+        (K, &[100, -900], false, &["< 5001 100/1000/1000 1001 P"]),
+        (
+            K,
+            &[100, -200, 700],
+            false,
+            &["< 5001 100/1000/1000 1001 P"],
+        ),
+        (
+            K,
+            &[100, -200, 300, -400],
+            false,
+            &["< 5001 100/1000/1000 1001 P"],
+        ),
+        // The stream ended before the message did.
+        (K, &[100], true, &["< 5001 100/1000/1000 1001 FP"]),
+        // The extent was only supposed: the next message begins before.
+        (K, &[100, -200], false, &["< 5001 100/300/300 1001 P"]),
+        // Extent not known: up to the octet that is there.
+        (
+            OPEN,
+            &[100, -50, 850],
+            false,
+            &["< 5001 100/150/150 1001 P"],
+        ),
+        (OPEN, &[100, -50], true, &["< 5001 100/150/150 1001 FP"]),
+        (OPEN, &[100], true, &["< 5001 100/101/101 1001 FP"]),
+        (
+            Extent::ToClose,
+            &[100, -50, 5],
+            true,
+            &["< 5001 100/150/150 1001 FP"],
+        ),
+        (
+            BIG,
+            &[100_000, -3_000, 97_000],
+            false,
+            &[
+                "< 5001 65495/65495/65495 1001 ",
+                "< 70496 34505/37505/37505 1001 ",
+                "< 108001 65495/65495/65495 1001 ",
+                "< 173496 31505/31505/31505 1001 P",
+            ],
+        ),
+        // A hole larger than a segment; a tail that is missing.
+        (
+            BIG,
+            &[65_495, -100_000, 4_505, -30_000],
+            false,
+            &[
+                "< 5001 65495/65495/65495 1001 ",
+                "< 70496 0/65495/65495 1001 ",
+                "< 135991 0/34505/34505 1001 ",
+                "< 170496 4505/34505/34505 1001 P",
+            ],
+        ),
+        (
+            BIG,
+            &[70_000],
+            true,
+            &[
+                "< 5001 65495/65495/65495 1001 ",
+                "< 70496 4505/134505/65495 1001 FP",
+            ],
+        ),
+        // An open train that ends in a hole.
+        (
+            OPEN,
+            &[70_000, -100],
+            true,
+            &[
+                "< 5001 65495/65495/65495 1001 ",
+                "< 70496 4505/4605/4605 1001 FP",
+            ],
+        ),
+    ];
+    for (extent, parts, closes, expected) in cases {
+        let mut rig = Rig::new(Form::default());
+        rig.start(TO_CLIENT, 0, *extent, Some(0), b"HTTP/1.1 200 OK");
+        let mut at = 0;
+        for part in *parts {
+            let len = part.unsigned_abs();
+            if *part < 0 {
+                rig.gap(TO_CLIENT, at, len);
+            } else {
+                for piece in vec![b'x'; usize::try_from(len).unwrap()].chunks(1400) {
+                    rig.data(TO_CLIENT, at, piece, false);
+                    at += piece.len() as u64;
+                }
+                continue;
+            }
+            at += len;
+        }
+        rig.end(TO_CLIENT, at, false, closes.then_some(Close::Fin));
+        assert_eq!(lines(&rig.packets()), *expected, "{extent:?} {parts:?}");
+        rig.close();
+        assert!(rig.cx.budget.used() < 1000);
+    }
+}
+
+/// Holes wherever they are: tshark dissects every later message whole.
+#[test]
+fn tshark_dissects_what_follows_a_hole() {
+    // Length of the body, then what is there and missing of the response.
+    for (body, parts) in [
+        (1_000usize, &[500i64, -300, 0][..]),
+        (1_000, &[500, 0]),
+        (1_000, &[30, -200, 0]),
+        (100_000, &[70_000, -3_000, 0]),
+        (100_000, &[40_000, -3_000, 0]),
+        (300_000, &[500, -1_000, 0]),
+        (300_000, &[100_000, -150_000, 0]),
+        (300_000, &[100_000, 0]),
+    ] {
+        let mut rig = Rig::new(Form::default());
+        let text: Vec<u8> = b"GET and other words\r\n"
+            .iter()
+            .copied()
+            .cycle()
+            .take(body)
+            .collect();
+        let whole = response(&text);
+        let len = whole.len() as u64;
+        let mut asked = rig.whole(TO_SERVER, 0, Some(0), GET);
+        rig.start(TO_CLIENT, 0, Extent::Known(len), Some(asked), &whole[..80]);
+        let mut at = 0u64;
+        for (i, part) in parts.iter().enumerate() {
+            let n = match (*part, i + 1 == parts.len(), i) {
+                // The rest: octets where a hole was before, missing where not.
+                (0, _, 2) => i64::try_from(len - at).unwrap(),
+                (0, _, _) => -i64::try_from(len - at).unwrap(),
+                (n, _, _) => n,
+            };
+            let end = at + n.unsigned_abs();
+            if n < 0 {
+                rig.gap(TO_CLIENT, at, n.unsigned_abs());
+            } else {
+                let octets = &whole[usize::try_from(at).unwrap()..usize::try_from(end).unwrap()];
+                for piece in octets.chunks(1448) {
+                    rig.data(TO_CLIENT, at, piece, false);
+                    at += piece.len() as u64;
+                }
+            }
+            at = end;
+        }
+        rig.end(TO_CLIENT, at, false, None);
+        for i in 0..3 {
+            asked = rig.whole(TO_SERVER, asked, Some(at), GET);
+            at = rig.whole(
+                TO_CLIENT,
+                at,
+                Some(asked),
+                &response(format!("body {i}").as_bytes()),
+            );
+        }
+        let file = rig.take();
+        let shown = tshark(
+            &file,
+            &["-Y", "http.response"],
+            &[
+                "http.response.code",
+                "http.content_length_header",
+                "http.file_data",
+            ],
+        );
+        let small: Vec<_> = shown.iter().filter(|l| l.starts_with("200\t6\t")).collect();
+        assert_eq!(small.len(), 3, "{body} {parts:?}");
+        let bad = tshark(
+            &file,
+            &[
+                "-Y",
+                "_ws.malformed || tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.checksum.status == \"Bad\" || tcp.analysis.lost_segment",
+            ],
+            &["frame.number", "tcp.analysis.lost_segment"],
+        );
+        assert!(bad.is_empty(), "{body} {parts:?}: {bad:?}");
+    }
+}

@@ -1,0 +1,330 @@
+//! A bounded table of flows: found by full key, ordered by last use.
+
+use super::flow::FlowKey;
+use crate::storage::Budget;
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+use std::hash::BuildHasher;
+
+/// Slots that are allocated at once: a table grows by these, so that nothing is moved when it grows.
+const CHUNK: usize = 1024;
+/// No slot.
+const NONE: u32 = u32::MAX;
+
+/// Where a flow stands in the table. It stays the same while the flow lives; `generation` tells a later flow in the
+/// same slot apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Slot<T> {
+    generation: u32,
+    prev: u32,
+    next: u32,
+    list: u8,
+    entry: Option<(FlowKey, T)>,
+}
+
+/// Head and tail of one order of use: the head is the oldest.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+/// Flows by key, in `L` lists, each ordered by last use.
+///
+/// Finding, adding, removing, moving to a list's end and naming the oldest of a list take constant time. Hashing is
+/// keyed anew in each process, so that nobody can aim at one bucket; the full key is compared.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Serialize + serde::de::DeserializeOwned")]
+pub(crate) struct FlowTable<T, const L: usize> {
+    chunks: Vec<Vec<Slot<T>>>,
+    free: Vec<u32>,
+    lists: Vec<List>,
+    len: usize,
+    #[serde(skip)]
+    index: HashTable<u32>,
+    #[serde(skip)]
+    hasher: foldhash::quality::RandomState,
+}
+
+impl<T, const L: usize> FlowTable<T, L> {
+    pub(crate) fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            free: Vec::new(),
+            lists: vec![
+                List {
+                    head: NONE,
+                    tail: NONE
+                };
+                L
+            ],
+            len: 0,
+            index: HashTable::new(),
+            hasher: foldhash::quality::RandomState::default(),
+        }
+    }
+
+    /// Builds the index anew after the table has been read back.
+    pub(crate) fn reindex(&mut self) {
+        let mut index = HashTable::with_capacity(self.len);
+        for (c, chunk) in self.chunks.iter().enumerate() {
+            for (s, slot) in chunk.iter().enumerate() {
+                if let Some((key, _)) = &slot.entry
+                    && let Ok(place) = u32::try_from(c * CHUNK + s)
+                {
+                    let hasher = &self.hasher;
+                    let chunks = &self.chunks;
+                    index
+                        .insert_unique(hasher.hash_one(key), place, |&i| rehash(chunks, hasher, i));
+                }
+            }
+        }
+        self.index = index;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn slot(&self, slot: u32) -> Option<&Slot<T>> {
+        self.chunks
+            .get(slot as usize / CHUNK)?
+            .get(slot as usize % CHUNK)
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
+        self.chunks
+            .get_mut(slot as usize / CHUNK)?
+            .get_mut(slot as usize % CHUNK)
+    }
+
+    /// The flow with this key.
+    pub(crate) fn find(&self, key: &FlowKey) -> Option<Place> {
+        let hash = self.hasher.hash_one(key);
+        let slot = *self.index.find(hash, |&i| {
+            self.slot(i)
+                .and_then(|s| s.entry.as_ref())
+                .is_some_and(|(k, _)| k == key)
+        })?;
+        Some(Place {
+            slot,
+            generation: self.slot(slot)?.generation,
+        })
+    }
+
+    /// The flow at a place, if it still lives.
+    pub(crate) fn get(&self, at: Place) -> Option<&T> {
+        let slot = self.slot(at.slot)?;
+        if slot.generation == at.generation {
+            slot.entry.as_ref().map(|(_, t)| t)
+        } else {
+            None
+        }
+    }
+
+    /// The flow at a place, if it still lives.
+    pub(crate) fn get_mut(&mut self, at: Place) -> Option<&mut T> {
+        let slot = self.slot_mut(at.slot)?;
+        if slot.generation == at.generation {
+            slot.entry.as_mut().map(|(_, t)| t)
+        } else {
+            None
+        }
+    }
+
+    /// The flow at a place and its key, if it still lives.
+    pub(crate) fn entry_mut(&mut self, at: Place) -> Option<(&FlowKey, &mut T)> {
+        let slot = self.slot_mut(at.slot)?;
+        if slot.generation == at.generation {
+            slot.entry.as_mut().map(|(k, t)| (&*k, t))
+        } else {
+            None
+        }
+    }
+
+    /// Adds a flow whose key is not in the table, as the newest of a list.
+    pub(crate) fn insert(
+        &mut self,
+        key: FlowKey,
+        value: T,
+        list: u8,
+        budget: &mut Budget,
+    ) -> Option<Place> {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
+                let chunk = (0..CHUNK).map(|_| Slot {
+                    generation: 0,
+                    prev: NONE,
+                    next: NONE,
+                    list: 0,
+                    entry: None,
+                });
+                self.chunks.push(chunk.collect());
+                budget.take(CHUNK * size_of::<Slot<T>>());
+                self.free.extend((first + 1..first + CHUNK as u32).rev());
+                first
+            }
+        };
+        let before = self.index_size();
+        let hash = self.hasher.hash_one(key);
+        let hasher = &self.hasher;
+        let chunks = &self.chunks;
+        self.index
+            .insert_unique(hash, slot, |&i| rehash(chunks, hasher, i));
+        let s = self.slot_mut(slot)?;
+        s.entry = Some((key, value));
+        let generation = s.generation;
+        self.len += 1;
+        budget.resize(before, self.index_size());
+        self.link(slot, list);
+        Some(Place { slot, generation })
+    }
+
+    /// Octets of the hash index, as allocated: a slot number and a control octet for each place.
+    fn index_size(&self) -> usize {
+        self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
+    }
+
+    /// Takes a flow out.
+    pub(crate) fn remove(&mut self, at: Place) -> Option<(FlowKey, T)> {
+        self.get(at)?;
+        self.unlink(at.slot);
+        let slot = self.slot_mut(at.slot)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        let (key, value) = slot.entry.take()?;
+        let hash = self.hasher.hash_one(key);
+        if let Ok(found) = self.index.find_entry(hash, |&i| i == at.slot) {
+            found.remove();
+        }
+        self.free.push(at.slot);
+        self.len -= 1;
+        Some((key, value))
+    }
+
+    fn link(&mut self, slot: u32, list: u8) {
+        let Some(l) = self.lists.get(list as usize).copied() else {
+            return;
+        };
+        if let Some(s) = self.slot_mut(slot) {
+            s.list = list;
+            s.prev = l.tail;
+            s.next = NONE;
+        }
+        if let Some(t) = self.slot_mut(l.tail) {
+            t.next = slot;
+        }
+        let l = &mut self.lists[list as usize];
+        if l.head == NONE {
+            l.head = slot;
+        }
+        l.tail = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Some((prev, next, list)) = self.slot(slot).map(|s| (s.prev, s.next, s.list as usize))
+        else {
+            return;
+        };
+        match self.slot_mut(prev) {
+            Some(p) => p.next = next,
+            None => self.lists[list].head = next,
+        }
+        match self.slot_mut(next) {
+            Some(n) => n.prev = prev,
+            None => self.lists[list].tail = prev,
+        }
+    }
+
+    /// The flow was used: it becomes the newest of a list.
+    pub(crate) fn touch(&mut self, at: Place, list: u8) {
+        let newest = self
+            .lists
+            .get(list as usize)
+            .is_some_and(|l| l.tail == at.slot);
+        if !newest && self.get(at).is_some() {
+            self.unlink(at.slot);
+            self.link(at.slot, list);
+        }
+    }
+
+    /// The oldest flow of a list.
+    pub(crate) fn oldest(&self, list: u8) -> Option<Place> {
+        let slot = self.lists.get(list as usize)?.head;
+        Some(Place {
+            slot,
+            generation: self.slot(slot)?.generation,
+        })
+    }
+}
+
+fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::quality::RandomState, i: u32) -> u64 {
+    let slot = chunks
+        .get(i as usize / CHUNK)
+        .and_then(|c| c.get(i as usize % CHUNK));
+    slot.and_then(|s| s.entry.as_ref())
+        .map_or(0, |(key, _)| hasher.hash_one(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Channel;
+
+    fn key(n: u16) -> FlowKey {
+        FlowKey::new(
+            ([10, 0, 0, 1].into(), n),
+            ([10, 0, 0, 2].into(), 80),
+            Channel::default(),
+        )
+        .0
+    }
+
+    #[test]
+    fn flows_are_found_and_go_in_order_of_use() {
+        let mut budget = Budget::new(usize::MAX);
+        let mut t: FlowTable<u16, 2> = FlowTable::new();
+        let places: Vec<_> = (0..3000)
+            .map(|n| t.insert(key(n), n, 0, &mut budget).unwrap())
+            .collect();
+        assert_eq!(t.len(), 3000);
+        for n in 0..3000 {
+            assert_eq!(t.find(&key(n)), Some(places[n as usize]));
+        }
+        t.touch(places[0], 0);
+        assert_eq!(t.oldest(0), Some(places[1]));
+        t.touch(places[1], 1);
+        assert_eq!(t.oldest(0), Some(places[2]));
+        assert_eq!(t.oldest(1), Some(places[1]));
+        assert_eq!(t.remove(places[2]).map(|(_, n)| n), Some(2));
+        assert_eq!(t.get(places[2]), None);
+        assert_eq!(t.find(&key(2)), None);
+        assert_eq!(t.oldest(0), Some(places[3]));
+        let again = t.insert(key(2), 7, 0, &mut budget).unwrap();
+        assert_ne!(again, places[2]);
+        assert_eq!(t.get(again), Some(&7));
+    }
+
+    #[test]
+    fn a_table_is_read_back() {
+        let mut budget = Budget::new(usize::MAX);
+        let mut t: FlowTable<u16, 1> = FlowTable::new();
+        for n in 0..100 {
+            t.insert(key(n), n, 0, &mut budget);
+        }
+        let octets = postcard::to_stdvec(&t).unwrap();
+        let mut back: FlowTable<u16, 1> = postcard::from_bytes(&octets).unwrap();
+        back.reindex();
+        for n in 0..100 {
+            assert_eq!(back.find(&key(n)).and_then(|p| back.get(p)), Some(&n));
+        }
+        assert_eq!(back.oldest(0), t.oldest(0));
+    }
+}

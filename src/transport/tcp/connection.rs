@@ -1,0 +1,1471 @@
+//! One connection: two streams, what waits on each, and when it is waited for no longer.
+
+use super::segment::{Segment, flags};
+use super::waiting::{Origin, Waiting};
+use crate::capture::PacketInfo;
+use crate::context::Context;
+use crate::serial::SeqNumber;
+use crate::storage::Budget;
+use crate::time::Instant;
+use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
+use crate::transport::stream::{
+    Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Segments held while it is not known whether they belong to this connection or to a new one.
+const HELD: usize = 32;
+/// Octets held for that.
+const HELD_OCTETS: usize = 128 << 10;
+/// Payload further than this from the numbers of a connection that has ended begins a new one.
+const FAR: u64 = 1 << 20;
+/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A SYN captured later than this after the first data is no late one.
+const LATE_SYN: Duration = Duration::from_secs(1);
+/// Acknowledgments past missing octets that are remembered one by one.
+const MARKS: usize = 16;
+/// Gaps that are remembered, so that late segments are known as such.
+const GAPS: usize = 8;
+
+/// What a segment is to the connection on its ports.
+pub(super) enum Verdict {
+    /// It belongs to the connection.
+    Fits,
+    /// It begins, or confirms, another connection on the same ports.
+    Replace,
+    /// It confirms that the stream goes on elsewhere: what was held and this segment follow a gap of unknown length.
+    Restart,
+    /// It is held until it is known where it belongs.
+    Held,
+    /// It belongs to nothing.
+    Stray,
+}
+
+/// What is always known of one direction; small, as there may be a million.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Half {
+    /// Number of offset 0; means something with `BASED` or `HINT`.
+    base: SeqNumber,
+    bits: u16,
+    /// Shift count for `window`.
+    scale: u8,
+    /// Window that this direction's sender last offered, as in the segment.
+    window: u16,
+    /// Offset of the first octet.
+    origin: u64,
+    /// Delivered, or given up, to here.
+    next: u64,
+    /// End of the highest octet seen.
+    high: u64,
+    /// Highest offset that the other side acknowledged.
+    acked: u64,
+    /// Offset of the FIN, with `FIN`.
+    fin: u64,
+}
+
+/// A packet of this direction was seen.
+const SEEN: u16 = 1;
+/// The base is known from a SYN or from data.
+const BASED: u16 = 2;
+/// The base is known from an acknowledgment, or a segment without data.
+const HINT: u16 = 4;
+/// The stream's SYN is known.
+const SYN: u16 = 8;
+/// Delivery has begun: the origin is fixed.
+const STARTED: u16 = 16;
+/// The FIN's place is known.
+const FIN: u16 = 32;
+/// The sink was told of the end.
+const ENDED: u16 = 64;
+/// The other side's acknowledgments are captured.
+const ACKED: u16 = 128;
+/// The direction was never seen and was given up once.
+const ABSENT: u16 = 256;
+
+impl Default for Half {
+    fn default() -> Self {
+        Self {
+            base: SeqNumber(0),
+            bits: 0,
+            scale: 0,
+            window: 0,
+            origin: ORIGIN,
+            next: ORIGIN,
+            high: ORIGIN,
+            acked: 0,
+            fin: 0,
+        }
+    }
+}
+
+impl Half {
+    const fn is(&self, bit: u16) -> bool {
+        self.bits & bit != 0
+    }
+
+    fn set(&mut self, bit: u16) {
+        self.bits |= bit;
+    }
+
+    /// The numbers of this direction are known.
+    const fn numbered(&self) -> bool {
+        self.is(BASED | HINT)
+    }
+
+    /// Offset of a number, the one nearest to what is delivered next.
+    fn offset(&self, seq: SeqNumber) -> u64 {
+        let here = self.base.add(low32(self.next));
+        self.next.wrapping_add_signed(i64::from(seq.diff(here)))
+    }
+
+    /// Places the numbers: `seq` is at `offset`.
+    fn place(&mut self, seq: SeqNumber, offset: u64) {
+        self.base = seq.sub(low32(offset));
+    }
+
+    /// What data at `offset` would be: within reach, or a jump.
+    fn reaches(&self, offset: u64, len: u64, max_gap: u32) -> bool {
+        let top = self.high.max(self.next).max(self.acked);
+        offset <= top.saturating_add(u64::from(max_gap))
+            && offset + len + u64::from(max_gap) >= self.next
+    }
+}
+
+/// An offset as a number, modulo 2^32.
+#[allow(clippy::cast_possible_truncation)]
+const fn low32(offset: u64) -> u32 {
+    offset as u32
+}
+
+/// A place in time for the reorder window: so many packets of the connection, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    packets: u64,
+    at: Instant,
+}
+
+/// A segment that is kept whole until it is known where it belongs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Held {
+    src: (IpAddr, u16),
+    dst: (IpAddr, u16),
+    seq: SeqNumber,
+    ack: Option<SeqNumber>,
+    flags: u8,
+    window: u16,
+    window_scale: Option<u8>,
+    payload: Vec<u8>,
+    payload_len: u32,
+    packet: PacketInfo,
+    arrived: Instant,
+}
+
+impl Held {
+    fn new(cx: &Context, s: &Segment<'_>) -> Self {
+        Self {
+            src: s.src,
+            dst: s.dst,
+            seq: s.seq,
+            ack: s.ack,
+            flags: s.flags,
+            window: s.window,
+            window_scale: s.window_scale,
+            payload: s.payload.to_vec(),
+            payload_len: s.payload_len,
+            packet: cx.packet,
+            arrived: cx.now,
+        }
+    }
+
+    /// The packet that it came in.
+    pub(super) const fn packet(&self) -> PacketInfo {
+        self.packet
+    }
+
+    pub(super) fn segment(&self) -> Segment<'_> {
+        Segment {
+            src: self.src,
+            dst: self.dst,
+            seq: self.seq,
+            ack: self.ack,
+            flags: self.flags,
+            window: self.window,
+            window_scale: self.window_scale,
+            payload: &self.payload,
+            payload_len: self.payload_len,
+        }
+    }
+
+    /// Number behind its last octet of data.
+    pub(super) fn end(&self) -> SeqNumber {
+        self.segment().data_seq().add(self.payload_len)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.payload.capacity()
+    }
+}
+
+/// What a connection has once there is payload.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+struct Active<S> {
+    flow: Flow,
+    linked: [bool; 2],
+    waiting: [Waiting; 2],
+    /// Acknowledgments past octets that are not there: offset, and when it was first acknowledged.
+    marks: [Vec<(u64, Mark)>; 2],
+    /// Gaps that were told last.
+    gaps: [Vec<(u64, u64)>; 2],
+    /// The sink takes no more of this stream until the other one has come to this offset.
+    blocked: [Option<u64>; 2],
+    /// Look-behind: segments held, and since when.
+    looking: [(u32, Option<Instant>); 2],
+    state: S,
+}
+
+/// One connection.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+pub(super) struct Connection<S> {
+    number: u64,
+    first: Instant,
+    last: Instant,
+    packets: u64,
+    /// What it is armed for in the queue of deadlines.
+    armed: Option<Instant>,
+    halves: [Half; 2],
+    forward_is_low: bool,
+    reused: bool,
+    closed: bool,
+    /// A RST, and when.
+    reset: Option<Mark>,
+    /// The first FIN, and when.
+    finished: [Option<Mark>; 2],
+    held: Vec<Held>,
+    active: Option<Box<Active<S>>>,
+}
+
+impl<S> Connection<S> {
+    pub(super) fn new(number: u64, low: bool, reused: bool, now: Instant) -> Self {
+        Self {
+            number,
+            first: now,
+            last: now,
+            packets: 0,
+            armed: None,
+            halves: [Half::default(); 2],
+            forward_is_low: low,
+            reused,
+            closed: false,
+            reset: None,
+            finished: [None; 2],
+            held: Vec::new(),
+            active: None,
+        }
+    }
+
+    /// Direction of a packet whose sender is, or is not, the lower endpoint.
+    pub(super) const fn direction(&self, low: bool) -> Direction {
+        if low == self.forward_is_low {
+            Direction::Forward
+        } else {
+            Direction::Reverse
+        }
+    }
+
+    pub(super) const fn last_used(&self) -> Instant {
+        self.last
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Segments, or parts of them, that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.active
+            .as_ref()
+            .map_or(0, |a| a.waiting[0].len() + a.waiting[1].len())
+    }
+
+    /// Only one side has been seen, and no data.
+    pub(super) fn half_open(&self) -> bool {
+        self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
+    }
+
+    /// Arranges to be looked at; false where an earlier time is arranged already.
+    pub(super) fn arm(&mut self, at: Instant) -> bool {
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.armed = Some(at);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// The time has come; false where it is not the one that is arranged.
+    pub(super) fn disarm(&mut self, at: Instant) -> bool {
+        let mine = self.armed == Some(at);
+        if mine {
+            self.armed = None;
+        }
+        mine
+    }
+
+    /// It waits for this time at the latest.
+    pub(super) fn is_armed_for(&self, at: Instant) -> bool {
+        self.armed == Some(at)
+    }
+
+    /// The segments that were held, a SYN first.
+    pub(super) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
+        let mut held = std::mem::take(&mut self.held);
+        held.sort_by_key(|h| h.flags & flags::SYN == 0);
+        budget.give(held.iter().map(Held::size).sum());
+        held
+    }
+
+    /// Something was held for so long that nothing will confirm it.
+    pub(super) fn held_too_long(&self, cx: &Context) -> bool {
+        self.held
+            .first()
+            .is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
+    }
+
+    /// Where a segment on this connection's ports belongs.
+    pub(super) fn judge(&mut self, cx: &mut Context, d: Direction, s: &Segment<'_>) -> Verdict {
+        if self.closed {
+            return self.judge_late(d, s);
+        }
+        let half = &self.halves[d.index()];
+        let other = &self.halves[d.flip().index()];
+        // A SYN with another number than the stream began with.
+        if s.has(flags::SYN) && !s.has(flags::RST) && half.numbered() {
+            let offset = half.offset(s.data_seq());
+            if offset == half.origin && half.is(SYN) {
+                return Verdict::Fits;
+            }
+            let young = cx.now.since(self.first) <= LATE_SYN;
+            let own = !half.is(SYN)
+                && young
+                && offset <= half.origin
+                && half.origin - offset <= u64::from(cx.limits.max_gap);
+            if own || (half.is(HINT) && !half.is(BASED) && offset == ORIGIN) {
+                return Verdict::Fits;
+            }
+            if self.active.is_none() && self.half_open() {
+                // Nothing was ever answered: the new attempt takes the place of the old one.
+                return Verdict::Replace;
+            }
+            // A SYN-ACK that answers the SYN that is held.
+            if self.confirmed(cx, s) {
+                return Verdict::Replace;
+            }
+            if !self
+                .held
+                .iter()
+                .any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq)
+            {
+                self.hold(cx, s);
+            }
+            return Verdict::Held;
+        }
+        if !self.held.is_empty() && self.confirmed(cx, s) {
+            return Verdict::Replace;
+        }
+        let max_gap = cx.limits.max_gap;
+        let len = u64::from(s.payload_len);
+        let fits_seq = !half.numbered() || half.reaches(half.offset(s.data_seq()), len, max_gap);
+        let fits_ack = match s.ack {
+            Some(ack) if other.numbered() => other.reaches(other.offset(ack), 0, max_gap),
+            _ => true,
+        };
+        if fits_seq && (fits_ack || len == 0) {
+            // An acknowledgment that does not fit is looked at again where it is used.
+            return if fits_ack || self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
+        }
+        if s.has(flags::RST) || (len == 0 && self.held.is_empty()) {
+            return if self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
+        }
+        if fits_seq {
+            // The data fits and its acknowledgment does not: the data is what counts.
+            return Verdict::Fits;
+        }
+        self.jump(cx, s, fits_ack)
+    }
+
+    /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
+    fn answers_syn(&self, d: Direction, s: &Segment<'_>) -> bool {
+        let other = &self.halves[d.flip().index()];
+        other.is(SYN) && s.ack.is_some_and(|ack| other.offset(ack) == ORIGIN)
+    }
+
+    /// A segment behind the end of the connection.
+    fn judge_late(&self, d: Direction, s: &Segment<'_>) -> Verdict {
+        let half = &self.halves[d.index()];
+        if s.has(flags::RST) {
+            return Verdict::Stray;
+        }
+        if s.has(flags::SYN) {
+            let again = half.is(SYN) && half.offset(s.data_seq()) == half.origin;
+            // The SYN-ACK of the old connection comes again with the old SYN.
+            return if again {
+                Verdict::Stray
+            } else {
+                Verdict::Replace
+            };
+        }
+        if s.payload_len == 0 {
+            return Verdict::Stray;
+        }
+        if !half.numbered() || half.offset(s.seq).abs_diff(half.high.max(half.next)) > FAR {
+            Verdict::Replace
+        } else {
+            Verdict::Stray
+        }
+    }
+
+    /// A jump that cannot be a hole: held until a second segment continues it.
+    fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
+        let continues = self.held.iter().any(|h| {
+            let ahead = s.seq.diff(h.end());
+            h.flags & flags::SYN == 0
+                && h.src == s.src
+                && h.payload_len > 0
+                && (0..=1 << 16).contains(&ahead)
+        });
+        if continues && s.payload_len > 0 {
+            let syn_held = self.held.iter().any(|h| h.flags & flags::SYN != 0);
+            if !fits_ack || syn_held {
+                return Verdict::Replace;
+            }
+            return Verdict::Restart;
+        }
+        self.hold(cx, s);
+        Verdict::Held
+    }
+
+    fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
+        let octets: usize = self.held.iter().map(Held::size).sum();
+        while self.held.len() >= HELD || (octets > HELD_OCTETS && !self.held.is_empty()) {
+            let dropped = self.held.remove(0);
+            cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
+            cx.budget.give(dropped.size());
+            if octets > HELD_OCTETS {
+                break;
+            }
+        }
+        let held = Held::new(cx, s);
+        cx.budget.take(held.size());
+        self.held.push(held);
+    }
+
+    /// A held SYN is answered, or followed, by this segment.
+    fn confirmed(&self, cx: &Context, s: &Segment<'_>) -> bool {
+        self.held
+            .iter()
+            .filter(|h| h.flags & flags::SYN != 0)
+            .any(|syn| {
+                let first = syn.seq.add(1);
+                if s.src == syn.src {
+                    // Followed: behind the new number, and not what the old stream would send next.
+                    let ahead = s.seq.diff(first);
+                    let old = &self.halves[self.toward(s).index()];
+                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.high) <= FAR;
+                    !s.has(flags::SYN)
+                        && ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                } else {
+                    let Some(ack) = s.ack else { return false };
+                    let ahead = ack.diff(first);
+                    let old = &self.halves[self.toward(s).flip().index()];
+                    let also_old = old.numbered()
+                        && old.offset(ack) <= old.high
+                        && old.offset(ack) + FAR >= old.high;
+                    ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                }
+            })
+    }
+
+    /// Direction of a segment, by what is held of it.
+    fn toward(&self, s: &Segment<'_>) -> Direction {
+        let low = s.src <= s.dst;
+        self.direction(low)
+    }
+
+    /// How far a stream has been delivered or given up; 0 while it is being looked behind.
+    fn delivered(&self, i: usize) -> u64 {
+        let half = &self.halves[i];
+        let looking = !half.is(STARTED)
+            && self
+                .active
+                .as_ref()
+                .is_some_and(|a| a.looking[i].1.is_some());
+        if looking { 0 } else { half.next }
+    }
+
+    fn sides(&self) -> [Side; 2] {
+        let mut sides = self.halves.map(|h| Side {
+            seen: h.is(SEEN),
+            from_start: h.is(SYN),
+            absent: h.is(ABSENT),
+            base: h.numbered().then_some(h.base),
+            origin: h.origin,
+            delivered: 0,
+            acknowledged: h.is(ACKED).then_some(h.acked),
+            ended: h.is(ENDED),
+        });
+        sides[0].delivered = self.delivered(0);
+        sides[1].delivered = self.delivered(1);
+        sides
+    }
+}
+
+impl<S: FlowState> Connection<S> {
+    /// Takes a segment that fits.
+    pub(super) fn take<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        d: Direction,
+        s: &Segment<'_>,
+        sink: &mut K,
+    ) {
+        self.packets += 1;
+        self.last = cx.now;
+        let (i, o) = (d.index(), d.flip().index());
+        self.halves[i].set(SEEN);
+        self.halves[i].bits &= !ABSENT;
+        self.halves[i].window = s.window;
+        if s.has(flags::SYN) {
+            self.take_syn(d, s);
+        }
+        if let Some(a) = &mut self.active
+            && !a.linked[i]
+        {
+            a.linked[i] = true;
+            a.flow.links[i] = cx.packet.link;
+        }
+        self.take_ack(cx, d, s);
+        if s.has(flags::RST) {
+            self.take_rst(cx, d, s);
+            cx.counters.tcp.refused_octets += s.payload.len() as u64;
+        } else {
+            if s.payload_len > 0 {
+                self.take_data(cx, key, d, s, sink);
+            }
+            if s.has(flags::FIN) {
+                self.take_fin(cx, key, d, s);
+            }
+        }
+        let quiet = match &self.active {
+            None => true,
+            // The common case: nothing waits, nothing ends.
+            Some(a) => {
+                a.waiting[0].is_empty()
+                    && a.waiting[1].is_empty()
+                    && a.blocked[i].is_none()
+                    && a.blocked[o].is_none()
+                    && self.reset.is_none()
+                    && self.finished[0].is_none()
+                    && self.finished[1].is_none()
+            }
+        };
+        if !quiet {
+            self.settle(cx, key, sink);
+        }
+    }
+
+    fn take_syn(&mut self, d: Direction, s: &Segment<'_>) {
+        let half = &mut self.halves[d.index()];
+        if let Some(shift) = s.window_scale {
+            half.scale = shift;
+        }
+        if half.is(SYN) {
+            return;
+        }
+        let first = s.data_seq();
+        if !half.numbered() {
+            half.place(first, ORIGIN);
+        } else if !half.is(STARTED) {
+            // Data, or an acknowledgment, came before its SYN.
+            let offset = half.offset(first);
+            half.origin = offset;
+            half.next = offset;
+        }
+        half.set(SYN | BASED);
+        if !half.is(STARTED) {
+            half.set(STARTED);
+            half.next = half.origin.min(half.next);
+            half.high = half.high.max(half.next);
+        }
+    }
+
+    fn take_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+        let Some(ack) = s.ack else { return };
+        let packets = self.packets;
+        let o = d.flip().index();
+        let half = &mut self.halves[o];
+        if !half.numbered() {
+            if s.has(flags::RST) {
+                return;
+            }
+            half.place(ack, ORIGIN);
+            half.set(HINT);
+        }
+        let offset = half.offset(ack);
+        if !half.reaches(offset, 0, cx.limits.max_gap) {
+            return;
+        }
+        half.set(ACKED);
+        if offset > half.acked {
+            half.acked = offset;
+            if offset > half.next
+                && let Some(a) = &mut self.active
+            {
+                let marks = &mut a.marks[o];
+                marks.retain(|(upto, _)| *upto > half.next);
+                if marks.len() >= MARKS {
+                    // What it told falls to the next later one: a hole is then waited for longer, never shorter.
+                    marks.remove(MARKS - 2);
+                }
+                marks.push((
+                    offset,
+                    Mark {
+                        packets,
+                        at: cx.now,
+                    },
+                ));
+            }
+        }
+    }
+
+    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let in_window =
+            if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
+                let offset = half.offset(s.seq);
+                let shift = if other.is(SYN) { other.scale } else { 14 };
+                let window =
+                    (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
+                let low = if half.is(ACKED) {
+                    half.acked.min(half.next)
+                } else {
+                    half.next
+                };
+                let top = half.high.max(half.acked).max(half.next);
+                // A FIN takes a number too, and an acknowledgment may cover it.
+                low <= offset + 1 && offset <= top.saturating_add(window)
+            } else {
+                self.answers_syn(d, s) || (half.numbered() && half.offset(s.seq) == ORIGIN)
+            };
+        if in_window && self.reset.is_none() {
+            self.reset = Some(Mark {
+                packets: self.packets,
+                at: cx.now,
+            });
+        }
+    }
+
+    fn take_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
+        let i = d.index();
+        if !self.halves[i].numbered() {
+            self.halves[i].place(s.seq, ORIGIN);
+            self.halves[i].set(HINT);
+        }
+        let offset = self.halves[i].offset(s.data_seq()) + u64::from(s.payload_len);
+        let half = &mut self.halves[i];
+        if half.is(FIN) || (half.is(STARTED) && offset < half.next) {
+            return;
+        }
+        half.set(FIN);
+        half.fin = offset;
+        self.finished[i] = Some(Mark {
+            packets: self.packets,
+            at: cx.now,
+        });
+        if !half.is(STARTED) {
+            let now = cx.now;
+            let a = self.activate(cx, key, d);
+            a.looking[i].1.get_or_insert(now);
+        }
+        if let Some(a) = &mut self.active {
+            cx.counters.tcp.abandoned_octets += a.waiting[i].truncate(&mut cx.budget, offset);
+        }
+    }
+
+    fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
+        let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
+        let halves = &self.halves;
+        let (packets, now) = (self.packets, cx.now);
+        self.active.get_or_insert_with(|| {
+            cx.budget.take(size_of::<Active<S>>());
+            let mut a = Box::new(Active {
+                flow: Flow {
+                    transport: Transport::Tcp,
+                    number,
+                    key: *key,
+                    forward_is_low,
+                    reused,
+                    links: Default::default(),
+                },
+                linked: [false; 2],
+                waiting: Default::default(),
+                marks: Default::default(),
+                gaps: Default::default(),
+                blocked: [None; 2],
+                looking: [(0, None); 2],
+                state: S::default(),
+            });
+            let link = cx.packet.link;
+            a.linked[d.index()] = true;
+            a.flow.links[d.index()] = link;
+            let back = crate::link::LinkHeader {
+                src: link.dst,
+                dst: link.src,
+                tags: link.tags,
+            };
+            a.flow.links[d.flip().index()] = back;
+            for (marks, half) in a.marks.iter_mut().zip(halves) {
+                if half.is(ACKED) && half.acked > half.next {
+                    marks.push((half.acked, Mark { packets, at: now }));
+                }
+            }
+            a
+        })
+    }
+
+    /// Takes a segment's octets: delivered at once where they come next, else they wait.
+    fn take_data<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        d: Direction,
+        s: &Segment<'_>,
+        sink: &mut K,
+    ) {
+        let i = d.index();
+        self.activate(cx, key, d);
+        let half = &mut self.halves[i];
+        if !half.numbered() {
+            half.place(s.data_seq(), ORIGIN);
+        }
+        half.set(BASED);
+        let start = half.offset(s.data_seq());
+        let mut data = s.payload;
+        let mut lost = u64::from(s.payload_len) - data.len() as u64;
+        let counters = &mut cx.counters.tcp;
+        if half.is(FIN) && start + data.len() as u64 + lost > half.fin {
+            // Data past the FIN.
+            let keep = usize::try_from(half.fin.saturating_sub(start))
+                .unwrap_or(usize::MAX)
+                .min(data.len());
+            counters.refused_octets += (data.len() - keep) as u64;
+            data = &data[..keep];
+            lost = lost.min(half.fin.saturating_sub(start + keep as u64));
+            if keep == 0 && lost == 0 {
+                return;
+            }
+        }
+        let end = start + data.len() as u64 + lost;
+        if s.payload_len == 1 && end == half.high && half.is(STARTED) {
+            counters.keep_alives += 1;
+            counters.duplicate_octets += data.len() as u64;
+            return;
+        }
+        let ack = s.ack.and_then(|ack| {
+            let other = &self.halves[d.flip().index()];
+            let offset = other.offset(ack);
+            (other.numbered() && other.reaches(offset, 0, cx.limits.max_gap)).then_some(offset)
+        });
+        let origin = Origin {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            arrived: cx.now,
+            ack,
+            push: s.has(flags::PSH),
+        };
+        let half = &mut self.halves[i];
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let mut offset = start;
+        if half.is(STARTED) {
+            if end <= half.next {
+                self.count_old(cx, d, start, data.len() as u64);
+                return;
+            }
+            if start < half.next {
+                // A retransmission that goes past what was delivered brings its new octets.
+                let known = usize::try_from(half.next - start)
+                    .unwrap_or(usize::MAX)
+                    .min(data.len());
+                counters.duplicate_octets += known as u64;
+                counters.overlaps += 1;
+                data = &data[known..];
+                offset = half.next.max(start + known as u64);
+                lost = end - offset - data.len() as u64;
+            }
+            half.high = half.high.max(end);
+            let first_waiting = a.waiting[i].front().map(|item| item.offset);
+            if offset == half.next
+                && a.blocked[i].is_none()
+                && lost == 0
+                && first_waiting.is_none_or(|front| front >= end)
+            {
+                cx.counters.tcp.accepted_octets += data.len() as u64;
+                let chunk = Chunk {
+                    offset,
+                    data,
+                    time: origin.time,
+                    frame: origin.frame,
+                    ack,
+                    push: origin.push,
+                    ends_segment: true,
+                    acknowledged: half.is(ACKED) && half.acked >= end,
+                };
+                let left = self.deliver(cx, d, chunk, sink);
+                if left > 0
+                    && let Some(a) = self.active.as_deref_mut()
+                {
+                    let rest = &data[data.len() - left..];
+                    a.waiting[i].insert(
+                        &mut cx.budget,
+                        end - left as u64,
+                        rest,
+                        0,
+                        origin,
+                        cx.limits.overlap,
+                    );
+                }
+                return;
+            }
+        } else {
+            // Start in the middle: earlier ones may come a little late.
+            half.high = half.high.max(end);
+            let looking = &mut a.looking[i];
+            looking.0 += 1;
+            looking.1.get_or_insert(cx.now);
+        }
+        let was_empty = a.waiting[i].is_empty();
+        let r = a.waiting[i].insert(
+            &mut cx.budget,
+            offset,
+            data,
+            lost,
+            origin,
+            cx.limits.overlap,
+        );
+        let counters = &mut cx.counters.tcp;
+        counters.accepted_octets += r.new;
+        counters.duplicate_octets += r.known;
+        counters.conflicts += u64::from(r.conflict);
+        if r.new == 0 && r.known > 0 {
+            counters.retransmissions += 1;
+        } else if r.known > 0 {
+            counters.overlaps += 1;
+        }
+        counters.out_of_order += u64::from(offset > half.next || !was_empty);
+    }
+
+    /// Counts a segment of which every octet is before what is delivered next.
+    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) {
+        let half = &self.halves[d.index()];
+        let counters = &mut cx.counters.tcp;
+        let late = self.active.as_ref().is_some_and(|a| {
+            a.gaps[d.index()]
+                .iter()
+                .any(|&(from, to)| start < to && start + len > from)
+        });
+        if late {
+            counters.late += 1;
+            counters.refused_octets += len;
+        } else if start < half.origin && !half.is(SYN) {
+            counters.before_start += 1;
+            counters.refused_octets += len;
+        } else {
+            counters.retransmissions += 1;
+            counters.duplicate_octets += len;
+        }
+    }
+
+    /// Hands a chunk to the sink; gives the number of octets that it did not take.
+    fn deliver<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut K,
+    ) -> usize {
+        let i = d.index();
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return 0;
+        };
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        let taken = match sink.data(&mut at, chunk) {
+            Taken::All => chunk.data.len(),
+            Taken::Wait { taken, until } => {
+                let other = &sides[d.flip().index()];
+                // A sink that waits for what has come already would wait for ever.
+                if other.delivered >= until || other.ended || other.absent {
+                    debug_assert!(false, "the sink waits for what it has");
+                    chunk.data.len()
+                } else {
+                    a.blocked[i] = Some(until);
+                    taken.min(chunk.data.len())
+                }
+            }
+        };
+        self.halves[i].next += taken as u64;
+        cx.counters.tcp.delivered_octets += taken as u64;
+        chunk.data.len() - taken
+    }
+
+    /// The stream's next octets are at hand and may be delivered.
+    fn ready(&self, d: Direction) -> bool {
+        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let Some(a) = &self.active else { return false };
+        let front = half.is(STARTED)
+            && a.waiting[d.index()]
+                .front()
+                .is_some_and(|item| item.offset <= half.next);
+        front
+            && a.blocked[d.index()].is_none_or(|until| {
+                other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
+            })
+    }
+
+    /// Delivers what can be delivered, in both directions; of two streams that are both ready, the one goes first that
+    /// the other one acknowledges.
+    fn pump<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        loop {
+            let (f, r) = (
+                self.ready(Direction::Forward),
+                self.ready(Direction::Reverse),
+            );
+            let d = match (f, r) {
+                (false, false) => return,
+                (true, false) => Direction::Forward,
+                (false, true) => Direction::Reverse,
+                (true, true) => {
+                    let Some(a) = &self.active else { return };
+                    let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {
+                        return;
+                    };
+                    let forward_needs = ff.origin.ack.is_some_and(|ack| ack > self.halves[1].next);
+                    let reverse_needs = rf.origin.ack.is_some_and(|ack| ack > self.halves[0].next);
+                    match (forward_needs, reverse_needs) {
+                        (true, false) => Direction::Reverse,
+                        (false, true) => Direction::Forward,
+                        _ if ff.origin.frame <= rf.origin.frame => Direction::Forward,
+                        _ => Direction::Reverse,
+                    }
+                }
+            };
+            let i = d.index();
+            let Some(a) = self.active.as_deref_mut() else {
+                return;
+            };
+            a.blocked[i] = None;
+            let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
+                return;
+            };
+            if item.lost() > 0 {
+                self.tell_gap(cx, d, item.lost(), GapCause::Snapped, sink);
+                continue;
+            }
+            let half = &self.halves[i];
+            let end = item.offset + item.data().len() as u64;
+            let chunk = Chunk {
+                offset: item.offset,
+                data: item.data(),
+                time: item.origin.time,
+                frame: item.origin.frame,
+                ack: item.origin.ack,
+                push: item.origin.push && item.ends_segment,
+                ends_segment: item.ends_segment,
+                acknowledged: half.is(ACKED) && half.acked >= end,
+            };
+            let left = self.deliver(cx, d, chunk, sink);
+            if left > 0
+                && let Some(a) = self.active.as_deref_mut()
+            {
+                let taken = item.data().len() - left;
+                a.waiting[i].put_back(&mut cx.budget, item, taken);
+            }
+        }
+    }
+
+    fn tell_gap<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        len: u64,
+        cause: GapCause,
+        sink: &mut K,
+    ) {
+        let i = d.index();
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let c = &mut cx.counters.tcp;
+        c.gaps += 1;
+        c.lost_octets += len;
+        match cause {
+            GapCause::Acked => c.gaps_acked += 1,
+            GapCause::Closed => c.gaps_closed += 1,
+            GapCause::Timeout => c.gaps_timeout += 1,
+            GapCause::Buffer => c.gaps_buffer += 1,
+            GapCause::Holes => c.gaps_holes += 1,
+            GapCause::Memory => c.gaps_memory += 1,
+            GapCause::End => c.gaps_end += 1,
+            GapCause::Snapped => c.gaps_snapped += 1,
+            GapCause::Jump => c.restarts += 1,
+        }
+        let offset = self.halves[i].next;
+        let gaps = &mut a.gaps[i];
+        if gaps.len() >= GAPS {
+            gaps.remove(0);
+        }
+        gaps.push((offset, offset + len));
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        sink.gap(
+            &mut at,
+            Gap {
+                offset,
+                len: Some(len),
+                cause,
+            },
+        );
+        self.halves[i].next += len;
+        self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
+    }
+
+    /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
+    pub(super) fn settle<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        sink: &mut K,
+    ) {
+        let _ = key;
+        loop {
+            self.start_due(cx);
+            self.pump(cx, sink);
+            let mut due = None;
+            for d in [Direction::Forward, Direction::Reverse] {
+                due = due.or_else(|| self.due(cx, d).map(|(upto, cause)| (d, upto, cause)));
+            }
+            if let Some((d, upto, cause)) = due {
+                self.give_up(cx, d, upto, cause, sink);
+            } else if !self.waits_too_much(cx) || !self.give_up_one(cx, GapCause::Buffer, sink) {
+                break;
+            }
+        }
+        self.end_streams(cx, None, sink);
+    }
+
+    /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
+    fn start_due(&mut self, cx: &Context) {
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        for i in 0..2 {
+            let (count, since) = a.looking[i];
+            let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
+            if !self.halves[i].is(STARTED)
+                && since.is_some()
+                && (count >= cx.limits.look_behind_segments || long)
+            {
+                Self::start(&mut self.halves[i], &a.waiting[i]);
+            }
+        }
+    }
+
+    fn start(half: &mut Half, waiting: &Waiting) {
+        let first = waiting
+            .front()
+            .map_or(if half.is(FIN) { half.fin } else { half.next }, |item| {
+                item.offset
+            });
+        half.origin = first;
+        half.next = first;
+        half.high = half.high.max(first);
+        half.set(STARTED);
+    }
+
+    /// End of the hole that is next in this stream: where octets wait, or where the other stream waits for it.
+    fn hole(&self, d: Direction) -> Option<u64> {
+        let a = self.active.as_deref()?;
+        let half = &self.halves[d.index()];
+        let unstarted = !half.is(STARTED) && a.looking[d.index()].1.is_some();
+        if unstarted {
+            return None;
+        }
+        let front = a.waiting[d.index()].front().map(|item| item.offset);
+        // A demand can only be for what was acknowledged, up to the FIN.
+        let demand = a.blocked[d.flip().index()].map(|until| {
+            if half.is(FIN) {
+                until.min(half.fin)
+            } else {
+                until
+            }
+        });
+        let end = match (front, demand) {
+            (Some(f), Some(d)) => f.min(d),
+            (f, d) => f.or(d)?,
+        };
+        (end > half.next && !half.is(ENDED)).then_some(end)
+    }
+
+    /// The hole that is to be given up now in this stream: its end, and why.
+    fn due(&mut self, cx: &Context, d: Direction) -> Option<(u64, GapCause)> {
+        let i = d.index();
+        let end = self.hole(d)?;
+        let a = self.active.as_deref_mut()?;
+        let half = &self.halves[i];
+        let waiting = &mut a.waiting[i];
+        let oldest = waiting.oldest();
+        if waiting.size() > cx.limits.tcp_buffer {
+            return Some((end, GapCause::Buffer));
+        }
+        if waiting.runs() > cx.limits.tcp_holes {
+            return Some((end, GapCause::Holes));
+        }
+        let a = self.active.as_deref()?;
+        let acked = a.marks[i]
+            .iter()
+            .find(|(upto, _)| *upto >= end)
+            .map(|(_, mark)| *mark);
+        if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
+            return Some((end, GapCause::Acked));
+        }
+        let over = [self.finished[i], self.reset];
+        if over
+            .into_iter()
+            .flatten()
+            .any(|mark| self.window_passed(cx, mark))
+        {
+            return Some((end, GapCause::Closed));
+        }
+        let patience = if half.is(ACKED) {
+            PATIENCE.max(cx.limits.tcp_packet_timeout)
+        } else {
+            cx.limits.tcp_packet_timeout
+        };
+        if oldest.is_some_and(|t| cx.now.since(t) >= patience) {
+            return Some((end, GapCause::Timeout));
+        }
+        None
+    }
+
+    /// A stream waits for the other one, with more octets than may wait.
+    fn waits_too_much(&self, cx: &Context) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|a| a.waiting.iter().any(|w| w.size() > cx.limits.tcp_buffer))
+    }
+
+    /// The reorder window has gone by since.
+    fn window_passed(&self, cx: &Context, since: Mark) -> bool {
+        let gone = cx.now.since(since.at);
+        let packets = self.packets - since.packets;
+        gone >= cx.limits.reorder_alone
+            || (gone >= cx.limits.reorder_time && packets >= u64::from(cx.limits.reorder_packets))
+    }
+
+    fn give_up<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        upto: u64,
+        cause: GapCause,
+        sink: &mut K,
+    ) {
+        let half = &mut self.halves[d.index()];
+        if !half.is(STARTED) {
+            // Nothing of this direction was ever captured: there is no stream to have a gap.
+            half.set(ABSENT);
+            half.next = upto;
+            half.high = half.high.max(upto);
+            return;
+        }
+        let len = upto - half.next;
+        self.tell_gap(cx, d, len, cause, sink);
+    }
+
+    /// Tells the end of streams that have come to it, or of both with `close`.
+    fn end_streams<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        close: Option<Close>,
+        sink: &mut K,
+    ) {
+        let reset = self.reset.is_some_and(|mark| self.window_passed(cx, mark));
+        let close = close.or(reset.then_some(Close::Reset));
+        for d in [Direction::Forward, Direction::Reverse] {
+            let i = d.index();
+            let half = &self.halves[i];
+            let at_fin = half.is(FIN) && half.is(STARTED) && half.next >= half.fin;
+            if half.is(ENDED) || !(at_fin || close.is_some()) {
+                continue;
+            }
+            let how = if at_fin {
+                Close::Fin
+            } else {
+                close.unwrap_or(Close::Fin)
+            };
+            let sides = self.sides();
+            self.halves[i].set(ENDED);
+            let Some(a) = self.active.as_deref_mut() else {
+                continue;
+            };
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: d,
+                state: &mut a.state,
+            };
+            sink.end(&mut at, how);
+            // The other stream may have waited for this end.
+            self.pump(cx, sink);
+        }
+    }
+
+    /// Both streams have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.closed && self.halves[0].is(ENDED) && self.halves[1].is(ENDED)
+            || (self.active.is_none()
+                && !self.closed
+                && (self.reset.is_some() || self.halves.iter().all(|h| h.is(FIN))))
+    }
+
+    /// How a connection ended by itself.
+    pub(super) fn ending(&self) -> Close {
+        if self.reset.is_some() {
+            Close::Reset
+        } else {
+            Close::Fin
+        }
+    }
+
+    /// Gives up the first hole, or ends a wait, for want of room.
+    pub(super) fn force<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        cause: GapCause,
+        sink: &mut K,
+    ) {
+        self.give_up_one(cx, cause, sink);
+        self.settle(cx, key, sink);
+    }
+
+    /// Makes the next waiting octets of either stream deliverable; false when nothing waits.
+    fn give_up_one<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        cause: GapCause,
+        sink: &mut K,
+    ) -> bool {
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        for i in 0..2 {
+            if !self.halves[i].is(STARTED) && a.looking[i].1.is_some() {
+                Self::start(&mut self.halves[i], &a.waiting[i]);
+                return true;
+            }
+        }
+        // The hole with the octets that were captured first behind it.
+        let holes =
+            [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
+        let frame = |d: Direction| {
+            let front = self
+                .active
+                .as_ref()
+                .and_then(|a| a.waiting[d.index()].front());
+            front.map_or(u64::MAX, |item| item.origin.frame)
+        };
+        let first = holes.into_iter().flatten().min_by_key(|(d, _)| frame(*d));
+        if let Some((d, end)) = first {
+            self.give_up(cx, d, end, cause, sink);
+            return true;
+        }
+        // Nothing is missing, and still something waits: what it waits for will not come.
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        for i in 0..2 {
+            if a.blocked[i].is_some() && !a.waiting[i].is_empty() {
+                self.halves[1 - i].set(ABSENT);
+                a.blocked[i] = None;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The stream goes on at another number: a gap of unknown length.
+    pub(super) fn restart<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        seq: SeqNumber,
+        sink: &mut K,
+    ) {
+        let i = d.index();
+        while self
+            .active
+            .as_ref()
+            .is_some_and(|a| !a.waiting[i].is_empty())
+            && self.give_up_one(cx, GapCause::Jump, sink)
+        {
+            self.pump(cx, sink);
+        }
+        if let Some(a) = self.active.as_deref_mut() {
+            a.marks[i].clear();
+            a.gaps[i].clear();
+        }
+        let half = &mut self.halves[i];
+        half.bits &= !FIN;
+        let next = half.next.max(half.high);
+        half.next = next;
+        half.high = next;
+        half.acked = half.acked.min(next);
+        self.finished[i] = None;
+        let sides = self.sides();
+        cx.counters.tcp.gaps += 1;
+        cx.counters.tcp.restarts += 1;
+        if let Some(a) = self.active.as_deref_mut() {
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: d,
+                state: &mut a.state,
+            };
+            sink.gap(
+                &mut at,
+                Gap {
+                    offset: next,
+                    len: None,
+                    cause: GapCause::Jump,
+                },
+            );
+        }
+        self.halves[i].place(seq, next);
+    }
+
+    /// Flushes both streams and ends them.
+    pub(super) fn close<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        close: Close,
+        sink: &mut K,
+    ) {
+        let _ = key;
+        let cause = match close {
+            Close::Evicted => GapCause::Memory,
+            Close::Fin | Close::Reset => GapCause::Closed,
+            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
+        };
+        loop {
+            self.pump(cx, sink);
+            if self.waiting() == 0 || !self.give_up_one(cx, cause, sink) {
+                break;
+            }
+        }
+        self.end_streams(cx, Some(close), sink);
+        self.closed = true;
+        let sides = self.sides();
+        if let Some(mut a) = self.active.take() {
+            for waiting in &mut a.waiting {
+                while let Some(item) = waiting.pop(&mut cx.budget) {
+                    cx.counters.tcp.abandoned_octets += item.data().len() as u64;
+                }
+            }
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides,
+                direction: Direction::Forward,
+                state: &mut a.state,
+            };
+            sink.closed(&mut at, close);
+            cx.budget.give(size_of::<Active<S>>());
+        }
+    }
+
+    /// When this connection has to be looked at though no packet comes.
+    pub(super) fn wake(&mut self, cx: &Context) -> Option<Instant> {
+        let mut at: Option<Instant> = None;
+        let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
+        if let Some(reset) = self.reset {
+            by(reset.at.after(cx.limits.reorder_alone));
+        }
+        if let Some(first) = self.held.first() {
+            by(first.arrived.after(cx.limits.tcp_packet_timeout));
+        }
+        let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
+        if let Some(a) = self.active.as_deref_mut() {
+            for d in [Direction::Forward, Direction::Reverse] {
+                let i = d.index();
+                let half = &self.halves[i];
+                if !half.is(STARTED)
+                    && let Some(since) = a.looking[i].1
+                {
+                    by(since.after(cx.limits.look_behind_time));
+                }
+                if let Some(end) = holes[i] {
+                    if let Some((_, mark)) = a.marks[i].iter().find(|(upto, _)| *upto >= end) {
+                        by(mark.at.after(cx.limits.reorder_alone));
+                    }
+                    if let Some(mark) = self.finished[i] {
+                        by(mark.at.after(cx.limits.reorder_alone));
+                    }
+                    let patience = if half.is(ACKED) {
+                        PATIENCE.max(cx.limits.tcp_packet_timeout)
+                    } else {
+                        cx.limits.tcp_packet_timeout
+                    };
+                    if let Some(t) = a.waiting[i].oldest() {
+                        by(t.after(patience));
+                    }
+                }
+            }
+        }
+        at
+    }
+}

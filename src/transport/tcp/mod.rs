@@ -1,0 +1,543 @@
+//! TCP (RFC 9293) as a capture shows it: from segments to octets in order, gaps and endings.
+//!
+//! ```text
+//!                origin      delivered     hole         hole
+//!  stream:  ───────┼─────────────┼·········┼═══════┼····┼═════┼──>
+//!                  └ handed on ──┘         └─── Waiting ─────┘
+//! ```
+//!
+//! A capture loses packets that the connection did not lose, so a hole is not waited for for ever: [`Connection::due`]
+//! holds every reason to give one up. Offsets are 64 bits wide (see [`stream::ORIGIN`]); sequence numbers only appear
+//! where a segment comes in.
+//!
+//! [`stream::ORIGIN`]: super::stream::ORIGIN
+
+mod connection;
+mod segment;
+mod waiting;
+
+pub use segment::{Segment, flags};
+
+use super::flow::{Direction, FlowKey};
+use super::stream::{Close, FlowState, GapCause, StreamSink};
+use super::table::{FlowTable, Place};
+use crate::context::Context;
+use crate::ip::Datagram;
+use crate::link::Channel;
+use crate::stats::Discard;
+use crate::time::Instant;
+use connection::{Connection, Held, Verdict};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+/// Connections of which one side only was seen, without data: the first to go at a limit.
+const HALF_OPEN: u8 = 0;
+/// Connections that are under way.
+const OPEN: u8 = 1;
+/// Connections that have ended, whose key is still known.
+const CLOSED: u8 = 2;
+
+/// How long the key of a connection that has ended stays known, so that stray segments open nothing.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// The TCP stage: all connections. Plain data.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+pub struct Tcp<S> {
+    table: FlowTable<Connection<S>, 3>,
+    queues: Queues,
+}
+
+/// What connections queue up in.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Queues {
+    next_number: u64,
+    /// When a connection has to be looked at though no packet of it comes; an entry counts only while the connection
+    /// says that it is armed for that time.
+    deadlines: BinaryHeap<Reverse<(Instant, Place)>>,
+    /// Connections in the order in which something began to wait in them.
+    waiters: VecDeque<Place>,
+    /// Segments, or parts, that wait in all connections.
+    waiting: usize,
+}
+
+impl<S: FlowState> Default for Tcp<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: FlowState> Tcp<S> {
+    /// No connections.
+    pub fn new() -> Self {
+        Self {
+            table: FlowTable::new(),
+            queues: Queues::default(),
+        }
+    }
+
+    /// Has to be called once when the state has been read back.
+    pub fn reindex(&mut self) {
+        self.table.reindex();
+    }
+
+    /// Connections that are known now, ended ones whose key is still known included.
+    pub fn connections(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Takes the TCP segment of a datagram.
+    pub fn datagram<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        ip: &Datagram<'_>,
+        sink: &mut K,
+    ) {
+        match Segment::parse(ip) {
+            Ok(segment) => self.segment(cx, &segment, ip.channel, sink),
+            Err(why) => {
+                cx.counters.tcp.segments += 1;
+                cx.discard(why);
+            }
+        }
+    }
+
+    /// Takes a segment that was parsed elsewhere. Its packet is [`Context::packet`], its time [`Context::now`].
+    pub fn segment<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        channel: Channel,
+        sink: &mut K,
+    ) {
+        cx.counters.tcp.segments += 1;
+        cx.counters.tcp.octets += segment.payload.len() as u64;
+        count_flags(cx, segment);
+        let channel = if cx.limits.channels == crate::config::Channels::Separate {
+            channel
+        } else {
+            Channel::default()
+        };
+        let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
+        let Some(place) = self.table.find(&key) else {
+            self.open(cx, key, low, segment, false, sink);
+            return;
+        };
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
+        let direction = connection.direction(low);
+        match connection.judge(cx, direction, segment) {
+            Verdict::Fits => self.pass(cx, place, direction, segment, sink),
+            Verdict::Stray => {
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                cx.discard(Discard::TcpStray);
+            }
+            Verdict::Held => {
+                if let Some(connection) = self.table.get_mut(place)
+                    && let Some(at) = connection.wake(cx)
+                {
+                    self.queues.arm(place, connection, at);
+                }
+            }
+            Verdict::Restart => {
+                let held = connection.take_held(&mut cx.budget);
+                let first = held
+                    .iter()
+                    .find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
+                let seq = first.map_or(segment.data_seq(), |h| h.segment().data_seq());
+                connection.restart(cx, direction, seq, sink);
+                self.pass_held(cx, place, &held, sink);
+                self.pass(cx, place, direction, segment, sink);
+            }
+            Verdict::Replace => {
+                // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
+                let all = connection.take_held(&mut cx.budget);
+                self.close(cx, place, Close::Replaced, sink);
+                self.table.remove(place);
+                let mut place = None;
+                let packet = cx.packet;
+                for (i, held) in all.iter().enumerate() {
+                    cx.packet = held.packet();
+                    place = self.open(
+                        cx,
+                        key,
+                        low_of(&key, &held.segment()),
+                        &held.segment(),
+                        true,
+                        sink,
+                    );
+                    cx.packet = packet;
+                    if let Some(place) = place {
+                        self.pass_held(cx, place, held_after(&all, i), sink);
+                        break;
+                    }
+                }
+                match place {
+                    Some(place) => {
+                        if let Some(connection) = self.table.get_mut(place) {
+                            let direction = connection.direction(low);
+                            self.pass(cx, place, direction, segment, sink);
+                        }
+                    }
+                    None => {
+                        self.open(cx, key, low, segment, true, sink);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands segments that were held to the connection that they belong to.
+    fn pass_held<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        held: &[Held],
+        sink: &mut K,
+    ) {
+        let packet = cx.packet;
+        for held in held {
+            let segment = held.segment();
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                break;
+            };
+            let direction = connection.direction(low_of(key, &segment));
+            cx.packet = held.packet();
+            self.pass(cx, place, direction, &segment, sink);
+        }
+        cx.packet = packet;
+    }
+
+    /// Segments that nothing has confirmed are a connection of their own, which began in the middle and ends here.
+    fn stand_alone<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        held: &[Held],
+        sink: &mut K,
+    ) {
+        let packet = cx.packet;
+        let mut alone: Option<Connection<S>> = None;
+        for held in held {
+            let segment = held.segment();
+            if segment.has(flags::SYN | flags::RST) || segment.payload.is_empty() {
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                continue;
+            }
+            let connection = alone.get_or_insert_with(|| {
+                cx.counters.tcp.connections += 1;
+                cx.counters.tcp.midstream += 1;
+                let number = self.queues.next_number;
+                self.queues.next_number += 1;
+                Connection::new(number, low_of(key, &segment), true, cx.now)
+            });
+            let direction = connection.direction(low_of(key, &segment));
+            cx.packet = held.packet();
+            connection.take(cx, key, direction, &segment, sink);
+        }
+        cx.packet = packet;
+        if let Some(mut connection) = alone {
+            cx.counters.tcp.closed_idle += 1;
+            connection.close(cx, key, Close::Idle, sink);
+        }
+    }
+
+    /// Opens a connection with its first segment.
+    fn open<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: FlowKey,
+        low: bool,
+        segment: &Segment<'_>,
+        reused: bool,
+        sink: &mut K,
+    ) -> Option<Place> {
+        if segment.has(flags::RST) {
+            cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+            cx.discard(Discard::TcpStray);
+            return None;
+        }
+        while self.table.len() >= cx.limits.connections.max(1) {
+            if !self.evict(cx, sink) {
+                break;
+            }
+        }
+        let number = self.queues.next_number;
+        self.queues.next_number += 1;
+        cx.counters.tcp.connections += 1;
+        cx.counters.tcp.reused_ports += u64::from(reused);
+        cx.counters.tcp.midstream += u64::from(!segment.has(flags::SYN));
+        let connection = Connection::new(number, low, reused, cx.now);
+        let place = self
+            .table
+            .insert(key, connection, HALF_OPEN, &mut cx.budget)?;
+        self.pass(cx, place, Direction::Forward, segment, sink);
+        Some(place)
+    }
+
+    /// Hands a segment that fits to its connection.
+    fn pass<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        direction: Direction,
+        segment: &Segment<'_>,
+        sink: &mut K,
+    ) {
+        let Some((key, connection)) = self.table.entry_mut(place) else {
+            return;
+        };
+        let waited = connection.waiting();
+        connection.take(cx, key, direction, segment, sink);
+        self.after(cx, place, waited, sink);
+    }
+
+    /// Drops what is queued for connections that are gone or do not wait any more, so that the queues stay in proportion.
+    fn tidy(&mut self) {
+        let table = &self.table;
+        let mut seen = std::collections::HashSet::new();
+        self.queues.waiters.retain(|&place| {
+            table.get(place).is_some_and(|c| c.waiting() > 0) && seen.insert(place.slot)
+        });
+        self.queues
+            .deadlines
+            .retain(|Reverse((at, place))| table.get(*place).is_some_and(|c| c.is_armed_for(*at)));
+    }
+
+    /// Looks after a connection that something has happened to.
+    fn after<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        waited: usize,
+        sink: &mut K,
+    ) {
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
+        let waits = connection.waiting();
+        if waits > waited {
+            self.queues.waiting += waits - waited;
+            if waited == 0 {
+                self.queues.waiters.push_back(place);
+            }
+        } else {
+            self.queues.waiting = self.queues.waiting.saturating_sub(waited - waits);
+        }
+        if connection.has_ended() {
+            let close = connection.ending();
+            self.close(cx, place, close, sink);
+            return;
+        }
+        let list = if connection.half_open() {
+            HALF_OPEN
+        } else {
+            OPEN
+        };
+        if let Some(at) = connection.wake(cx) {
+            self.queues.arm(place, connection, at);
+        }
+        self.table.touch(place, list);
+        if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
+        {
+            self.tidy();
+        }
+        while self.queues.waiting > cx.limits.active_packets && self.relieve_waiting(cx, sink) {}
+    }
+
+    /// Does what is due: to be called after each packet, when the clock has moved.
+    pub fn tick<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        while let Some(&Reverse((at, place))) = self.queues.deadlines.peek() {
+            if at > cx.now {
+                break;
+            }
+            self.queues.deadlines.pop();
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                continue;
+            };
+            if !connection.disarm(at) {
+                continue;
+            }
+            let waited = connection.waiting();
+            if connection.held_too_long(cx) {
+                let (key, held) = (*key, connection.take_held(&mut cx.budget));
+                self.stand_alone(cx, &key, &held, sink);
+            }
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                continue;
+            };
+            connection.settle(cx, key, sink);
+            self.after_wake(cx, place, waited, sink);
+        }
+        for (list, limit) in [
+            (HALF_OPEN, cx.limits.session_timeout),
+            (OPEN, cx.limits.session_timeout),
+            (CLOSED, LINGER),
+        ] {
+            while let Some(place) = self.table.oldest(list) {
+                let Some(connection) = self.table.get_mut(place) else {
+                    break;
+                };
+                if cx.now.since(connection.last_used()) < limit {
+                    break;
+                }
+                if list != CLOSED {
+                    self.close(cx, place, Close::Idle, sink);
+                }
+                self.table.remove(place);
+            }
+        }
+    }
+
+    /// As [`Tcp::after`], where no packet was the reason: the order of use stays.
+    fn after_wake<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        waited: usize,
+        sink: &mut K,
+    ) {
+        let Some(connection) = self.table.get_mut(place) else {
+            return;
+        };
+        let waits = connection.waiting();
+        self.queues.waiting = (self.queues.waiting + waits).saturating_sub(waited);
+        if connection.has_ended() {
+            let close = connection.ending();
+            self.close(cx, place, close, sink);
+        } else if let Some(at) = connection.wake(cx) {
+            self.queues.arm(place, connection, at);
+        }
+    }
+
+    /// Flushes and ends a connection; its key stays known.
+    fn close<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        close: Close,
+        sink: &mut K,
+    ) {
+        let Some((key, connection)) = self.table.entry_mut(place) else {
+            return;
+        };
+        if connection.is_closed() {
+            return;
+        }
+        let waited = connection.waiting();
+        connection.close(cx, key, close, sink);
+        let (key, held) = (*key, connection.take_held(&mut cx.budget));
+        self.queues.waiting = self.queues.waiting.saturating_sub(waited);
+        let counters = &mut cx.counters.tcp;
+        match close {
+            Close::Fin => counters.closed_fin += 1,
+            Close::Reset => counters.closed_reset += 1,
+            Close::Idle => counters.closed_idle += 1,
+            Close::Evicted => counters.closed_evicted += 1,
+            Close::Replaced => counters.closed_replaced += 1,
+            Close::EndOfInput => counters.closed_end += 1,
+        }
+        self.table.touch(place, CLOSED);
+        self.stand_alone(cx, &key, &held, sink);
+    }
+
+    /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
+    fn evict<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+        for list in [CLOSED, HALF_OPEN, OPEN] {
+            if let Some(place) = self.table.oldest(list) {
+                if list != CLOSED {
+                    self.close(cx, place, Close::Evicted, sink);
+                }
+                self.table.remove(place);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives up the first hole of the connection in which something has waited longest.
+    fn relieve_waiting<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        while let Some(&place) = self.queues.waiters.front() {
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                self.queues.waiters.pop_front();
+                continue;
+            };
+            let waited = connection.waiting();
+            if waited == 0 {
+                self.queues.waiters.pop_front();
+                continue;
+            }
+            connection.force(cx, key, GapCause::Memory, sink);
+            self.after_wake(cx, place, waited, sink);
+            return true;
+        }
+        false
+    }
+
+    /// Frees memory when the budget is overdrawn, by connections that nobody misses: ended and half-open ones. False where
+    /// there is none.
+    pub fn relieve_idle<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        let some = self.table.oldest(CLOSED).is_some() || self.table.oldest(HALF_OPEN).is_some();
+        some && self.evict(cx, sink)
+    }
+
+    /// Frees memory when the budget is overdrawn: false where nothing is left to be freed.
+    pub fn relieve<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+        self.relieve_waiting(cx, sink) || self.evict(cx, sink)
+    }
+
+    /// Ends every connection at the end of the input, the one idle longest first.
+    pub fn flush<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        for list in [HALF_OPEN, OPEN] {
+            while let Some(place) = self.table.oldest(list) {
+                self.close(cx, place, Close::EndOfInput, sink);
+                self.table.remove(place);
+            }
+        }
+        while let Some(place) = self.table.oldest(CLOSED) {
+            self.table.remove(place);
+        }
+    }
+}
+
+impl Queues {
+    /// Has a connection looked at at a time, unless that is arranged already.
+    fn arm<S>(&mut self, place: Place, connection: &mut Connection<S>, at: Instant) {
+        if connection.arm(at) {
+            self.deadlines.push(Reverse((at, place)));
+        }
+    }
+}
+
+/// What was held behind the segment at a place.
+fn held_after(held: &[Held], at: usize) -> &[Held] {
+    held.get(at + 1..).unwrap_or_default()
+}
+
+/// The sender is the lower endpoint of the key.
+fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
+    FlowKey::new(segment.src, segment.dst, key.channel()).1
+}
+
+fn count_flags(cx: &mut Context, segment: &Segment<'_>) {
+    let c = &mut cx.counters.tcp;
+    let is_set = |flag| u64::from(segment.has(flag));
+    c.syn += is_set(flags::SYN);
+    c.fin += is_set(flags::FIN);
+    c.rst += is_set(flags::RST);
+    let control = flags::SYN | flags::FIN | flags::RST;
+    c.pure_acks += u64::from(
+        segment.payload_len == 0 && segment.flags & control == 0 && segment.ack.is_some(),
+    );
+}

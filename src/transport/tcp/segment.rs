@@ -1,0 +1,166 @@
+//! TCP segments as they stand in a datagram (RFC 9293, 3.1).
+
+use crate::ip::Datagram;
+use crate::serial::SeqNumber;
+use crate::stats::Discard;
+use std::net::IpAddr;
+
+/// Control bits.
+pub mod flags {
+    /// No more data from the sender.
+    pub const FIN: u8 = 1;
+    /// Synchronise sequence numbers.
+    pub const SYN: u8 = 2;
+    /// Reset the connection.
+    pub const RST: u8 = 4;
+    /// Push function.
+    pub const PSH: u8 = 8;
+    /// The acknowledgment field is significant.
+    pub const ACK: u8 = 16;
+    /// The urgent pointer is significant.
+    pub const URG: u8 = 32;
+}
+
+/// A TCP segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Sender.
+    pub src: (IpAddr, u16),
+    /// Receiver.
+    pub dst: (IpAddr, u16),
+    /// SEG.SEQ.
+    pub seq: SeqNumber,
+    /// SEG.ACK, where the ACK bit is set.
+    pub ack: Option<SeqNumber>,
+    /// Control bits.
+    pub flags: u8,
+    /// SEG.WND, not scaled.
+    pub window: u16,
+    /// Shift count of the window scale option (RFC 7323, 2.2), where there is one.
+    pub window_scale: Option<u8>,
+    /// The captured octets of data.
+    pub payload: &'a [u8],
+    /// Octets of data by the headers; more than `payload.len()` where the snapshot length cut the segment.
+    pub payload_len: u32,
+}
+
+impl<'a> Segment<'a> {
+    /// The segment in a datagram.
+    ///
+    /// # Errors
+    /// [`Discard::TcpTruncated`] where the header is not all there, [`Discard::TcpBadHeader`] where its data offset is
+    /// impossible.
+    pub fn parse(ip: &Datagram<'a>) -> Result<Self, Discard> {
+        let octets = ip.payload;
+        let Some((h, _)) = octets.split_first_chunk::<20>() else {
+            return Err(if ip.payload_len < 20 {
+                Discard::TcpBadHeader
+            } else {
+                Discard::TcpTruncated
+            });
+        };
+        let header = usize::from(h[12] >> 4) * 4;
+        if header < 20 || header > ip.payload_len {
+            return Err(Discard::TcpBadHeader);
+        }
+        // Options that the snapshot length cut off are not needed: what follows them is missing anyway.
+        let payload = octets.get(header..).unwrap_or_default();
+        let flags = h[13];
+        let ack = SeqNumber(u32::from_be_bytes([h[8], h[9], h[10], h[11]]));
+        Ok(Self {
+            src: (ip.src, u16::from_be_bytes([h[0], h[1]])),
+            dst: (ip.dst, u16::from_be_bytes([h[2], h[3]])),
+            seq: SeqNumber(u32::from_be_bytes([h[4], h[5], h[6], h[7]])),
+            ack: (flags & flags::ACK != 0).then_some(ack),
+            flags,
+            window: u16::from_be_bytes([h[14], h[15]]),
+            window_scale: if flags & flags::SYN == 0 {
+                None
+            } else {
+                window_scale(octets.get(20..header))
+            },
+            payload,
+            payload_len: u32::try_from(ip.payload_len - header).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// A control bit is set.
+    pub const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The number of its first octet of data: a SYN takes the one before.
+    #[must_use]
+    pub fn data_seq(&self) -> SeqNumber {
+        self.seq.add(u32::from(self.has(flags::SYN)))
+    }
+}
+
+/// The window scale option among a SYN's options (RFC 9293, 3.2).
+fn window_scale(options: Option<&[u8]>) -> Option<u8> {
+    let mut rest = options?;
+    loop {
+        rest = match *rest {
+            [1, ref tail @ ..] => tail,
+            [3, 3, shift, ..] => return Some(shift.min(14)),
+            [kind, len, ..] if kind != 0 && len >= 2 => rest.get(usize::from(len)..)?,
+            _ => return None,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Channel;
+
+    fn datagram(payload: &[u8], payload_len: usize) -> Datagram<'_> {
+        Datagram {
+            src: [10, 0, 0, 1].into(),
+            dst: [10, 0, 0, 2].into(),
+            protocol: 6,
+            payload,
+            payload_len,
+            identification: 0,
+            channel: Channel::default(),
+            checksum_known_good: false,
+        }
+    }
+
+    #[test]
+    fn lengths_are_held_against_what_is_there() {
+        let mut h = vec![
+            0x12, 0x34, 0, 80, 0, 0, 0, 5, 0, 0, 0, 9, 0x60, 0x12, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4,
+        ];
+        h.extend_from_slice(b"abc");
+        let s = Segment::parse(&datagram(&h, h.len())).unwrap();
+        assert_eq!(
+            (s.src.1, s.dst.1, s.seq, s.ack),
+            (0x1234, 80, SeqNumber(5), Some(SeqNumber(9)))
+        );
+        assert_eq!(
+            (s.payload, s.payload_len, s.data_seq()),
+            (&b"abc"[..], 3, SeqNumber(6))
+        );
+        let cut = Segment::parse(&datagram(&h[..22], h.len())).unwrap();
+        assert_eq!((cut.payload, cut.payload_len), (&b""[..], 3));
+        assert_eq!(
+            Segment::parse(&datagram(&h[..19], h.len())).unwrap_err(),
+            Discard::TcpTruncated
+        );
+        assert_eq!(
+            Segment::parse(&datagram(&h[..19], 19)).unwrap_err(),
+            Discard::TcpBadHeader
+        );
+        h[12] = 0x40;
+        assert_eq!(
+            Segment::parse(&datagram(&h, h.len())).unwrap_err(),
+            Discard::TcpBadHeader
+        );
+        h[12] = 0xf0;
+        assert_eq!(
+            Segment::parse(&datagram(&h, h.len())).unwrap_err(),
+            Discard::TcpBadHeader
+        );
+    }
+}

@@ -1,0 +1,437 @@
+//! Octets of one stream that wait behind a hole.
+
+use crate::config::Overlap;
+use crate::storage::Budget;
+use crate::time::{Instant, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Where octets came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The packet's number.
+    pub(super) frame: u64,
+    /// When it was captured.
+    pub(super) time: Timestamp,
+    /// Age clock at its arrival.
+    pub(super) arrived: Instant,
+    /// What it acknowledged, as an offset in the other stream.
+    pub(super) ack: Option<u64>,
+    /// It carried PSH.
+    pub(super) push: bool,
+}
+
+/// A run of octets of one segment, or of octets that the snapshot length cut off it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Item {
+    /// Offset of the first octet that is left.
+    pub(super) offset: u64,
+    octets: Vec<u8>,
+    /// Octets at the start of `octets` that are used up.
+    used: usize,
+    /// Octets that are known to be missing: then `octets` is empty.
+    lost: u64,
+    /// Where they came from.
+    pub(super) origin: Origin,
+    /// The last octet is the last of its segment.
+    pub(super) ends_segment: bool,
+}
+
+impl Item {
+    /// The octets that are left.
+    pub(super) fn data(&self) -> &[u8] {
+        self.octets.get(self.used..).unwrap_or_default()
+    }
+
+    /// How many octets are known to be missing here; 0 where there is data.
+    pub(super) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn len(&self) -> u64 {
+        if self.lost > 0 {
+            self.lost
+        } else {
+            self.data().len() as u64
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.offset + self.len()
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.octets.capacity()
+    }
+}
+
+/// What became of octets that were put in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inserted {
+    /// Octets that were not there before.
+    pub(super) new: u64,
+    /// Octets that were there already.
+    pub(super) known: u64,
+    /// Octets that were there already with other content.
+    pub(super) conflict: bool,
+}
+
+/// A sorted list of runs that do not overlap. All of it lies at or past the offset that is delivered next.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    items: VecDeque<Item>,
+    /// Runs without a hole between their items.
+    runs: usize,
+    /// Octets allocated.
+    size: usize,
+    /// Octets of data.
+    octets: u64,
+    /// When the segment that has waited longest arrived, where it is known.
+    oldest: Option<Instant>,
+}
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Segments, or parts of them, that wait.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Runs of octets without a hole inside: with the hole before the first, the number of holes.
+    pub(super) const fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(super) fn front(&self) -> Option<&Item> {
+        self.items.front()
+    }
+
+    /// When the segment that has waited longest arrived.
+    pub(super) fn oldest(&mut self) -> Option<Instant> {
+        if self.oldest.is_none() {
+            self.oldest = self.items.iter().map(|i| i.origin.arrived).min();
+        }
+        self.oldest
+    }
+
+    /// Puts `data` in at `offset`, followed by `lost` octets that are known to be missing. Octets that are there stay, or
+    /// are replaced with [`Overlap::Last`].
+    pub(super) fn insert(
+        &mut self,
+        budget: &mut Budget,
+        offset: u64,
+        data: &[u8],
+        lost: u64,
+        origin: Origin,
+        rule: Overlap,
+    ) -> Inserted {
+        let mut result = Inserted::default();
+        let before = self.size;
+        let end = offset + data.len() as u64;
+        let mut at = self.items.partition_point(|i| i.end() <= offset);
+        let mut pos = offset;
+        while pos < end {
+            let rest = &data[usize::try_from(pos - offset)
+                .unwrap_or(usize::MAX)
+                .min(data.len())..];
+            match self.items.get_mut(at) {
+                Some(item) if item.offset <= pos => {
+                    let stop = end.min(item.end());
+                    result.known += stop - pos;
+                    if item.lost == 0 {
+                        let from = item.used + usize::try_from(pos - item.offset).unwrap_or(0);
+                        let n = usize::try_from(stop - pos).unwrap_or(0);
+                        if let (Some(old), Some(new)) =
+                            (item.octets.get_mut(from..from + n), rest.get(..n))
+                            && old != new
+                        {
+                            result.conflict = true;
+                            if rule == Overlap::Last {
+                                old.copy_from_slice(new);
+                            }
+                        }
+                    }
+                    pos = stop;
+                    at += 1;
+                }
+                next => {
+                    let stop = next.map_or(end, |item| item.offset.min(end));
+                    let n = usize::try_from(stop - pos).unwrap_or(0);
+                    let octets = rest.get(..n).unwrap_or_default().to_vec();
+                    result.new += stop - pos;
+                    self.put(
+                        at,
+                        Item {
+                            offset: pos,
+                            octets,
+                            used: 0,
+                            lost: 0,
+                            origin,
+                            ends_segment: stop == end,
+                        },
+                    );
+                    pos = stop;
+                    at += 1;
+                }
+            }
+        }
+        if lost > 0 {
+            self.insert_lost(end, lost, origin);
+        }
+        budget.resize(before, self.size);
+        result
+    }
+
+    /// Marks octets as missing where nothing is.
+    fn insert_lost(&mut self, offset: u64, lost: u64, origin: Origin) {
+        let end = offset + lost;
+        let mut at = self.items.partition_point(|i| i.end() <= offset);
+        let mut pos = offset;
+        while pos < end {
+            match self.items.get(at) {
+                Some(item) if item.offset <= pos => pos = item.end(),
+                next => {
+                    let stop = next.map_or(end, |item| item.offset.min(end));
+                    let item = Item {
+                        offset: pos,
+                        octets: Vec::new(),
+                        used: 0,
+                        lost: stop - pos,
+                        origin,
+                        ends_segment: true,
+                    };
+                    self.put(at, item);
+                    pos = stop;
+                }
+            }
+            at += 1;
+        }
+    }
+
+    fn put(&mut self, at: usize, item: Item) {
+        let joins_left = at > 0
+            && self
+                .items
+                .get(at - 1)
+                .is_some_and(|i| i.end() == item.offset);
+        let joins_right = self.items.get(at).is_some_and(|i| i.offset == item.end());
+        match (joins_left, joins_right) {
+            (true, true) => self.runs -= 1,
+            (false, false) => self.runs += 1,
+            _ => {}
+        }
+        self.size += item.size();
+        self.octets += item.data().len() as u64;
+        if self.items.is_empty() {
+            self.oldest = Some(item.origin.arrived);
+        }
+        self.items.insert(at, item);
+    }
+
+    /// Takes the first item out.
+    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        if self
+            .items
+            .front()
+            .is_none_or(|next| next.offset != item.end())
+        {
+            self.runs -= 1;
+        }
+        self.size -= item.size();
+        self.octets -= item.data().len() as u64;
+        if self.oldest == Some(item.origin.arrived) {
+            self.oldest = None;
+        }
+        budget.give(item.size());
+        Some(item)
+    }
+
+    /// Puts back what is left of the item that [`Waiting::pop`] gave, without its first `taken` octets.
+    pub(super) fn put_back(&mut self, budget: &mut Budget, mut item: Item, taken: usize) {
+        let taken = taken.min(item.data().len());
+        item.used += taken;
+        item.offset += taken as u64;
+        budget.take(item.size());
+        self.put(0, item);
+    }
+
+    /// Drops everything from `offset` on; gives the number of octets of data dropped.
+    pub(super) fn truncate(&mut self, budget: &mut Budget, offset: u64) -> u64 {
+        let mut dropped = 0;
+        while self.items.back().is_some_and(|last| last.end() > offset) {
+            let Some(mut last) = self.items.pop_back() else {
+                break;
+            };
+            if self
+                .items
+                .back()
+                .is_none_or(|prev| prev.end() != last.offset)
+            {
+                self.runs -= 1;
+            }
+            self.size -= last.size();
+            self.octets -= last.data().len() as u64;
+            budget.give(last.size());
+            self.oldest = None;
+            if last.offset < offset {
+                let keep = offset - last.offset;
+                if last.lost > 0 {
+                    last.lost = keep;
+                } else {
+                    let keep = usize::try_from(keep).unwrap_or(0);
+                    dropped += (last.data().len() - keep) as u64;
+                    last.octets.truncate(last.used + keep);
+                }
+                budget.take(last.size());
+                self.put(self.items.len(), last);
+                break;
+            }
+            dropped += last.data().len() as u64;
+        }
+        dropped
+    }
+
+    /// Panics unless the list is sorted, without overlap, and its sums are right.
+    #[cfg(test)]
+    pub(super) fn invariants(&self) {
+        let mut runs = 0;
+        let mut end = None;
+        for i in &self.items {
+            assert!(i.len() > 0);
+            assert!(end.is_none_or(|e| e <= i.offset));
+            if end != Some(i.offset) {
+                runs += 1;
+            }
+            end = Some(i.end());
+        }
+        assert_eq!(runs, self.runs);
+        assert_eq!(self.size, self.items.iter().map(Item::size).sum::<usize>());
+        assert_eq!(
+            self.octets,
+            self.items
+                .iter()
+                .map(|i| i.data().len() as u64)
+                .sum::<u64>()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ORIGIN: Origin = Origin {
+        frame: 1,
+        time: Timestamp::from_nanos(0),
+        arrived: Instant::from_nanos(0),
+        ack: None,
+        push: false,
+    };
+
+    fn contents(w: &Waiting) -> Vec<(u64, String)> {
+        w.items
+            .iter()
+            .map(|i| (i.offset, String::from_utf8_lossy(i.data()).into_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn overlaps_go_by_the_rule() {
+        for (rule, expected) in [(Overlap::First, "aaaa"), (Overlap::Last, "aabb")] {
+            let mut budget = Budget::new(usize::MAX);
+            let mut w = Waiting::default();
+            w.insert(&mut budget, 10, b"aaaa", 0, ORIGIN, rule);
+            let r = w.insert(&mut budget, 12, b"bbbb", 0, ORIGIN, rule);
+            assert_eq!(
+                r,
+                Inserted {
+                    new: 2,
+                    known: 2,
+                    conflict: true
+                }
+            );
+            assert_eq!(
+                contents(&w),
+                [(10, expected.to_string()), (14, "bb".to_string())]
+            );
+            w.invariants();
+        }
+    }
+
+    #[test]
+    fn a_cut_tail_is_known_to_be_missing() {
+        let mut budget = Budget::new(usize::MAX);
+        let mut w = Waiting::default();
+        w.insert(&mut budget, 10, b"ab", 3, ORIGIN, Overlap::First);
+        w.insert(&mut budget, 13, b"xyz", 0, ORIGIN, Overlap::First);
+        w.invariants();
+        assert_eq!(w.runs(), 1);
+        assert_eq!(
+            w.items
+                .iter()
+                .map(|i| (i.offset, i.lost))
+                .collect::<Vec<_>>(),
+            [(10, 0), (12, 3), (15, 0)]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_plain_model(
+            ops in prop::collection::vec((0u64..60, 1usize..20, any::<u8>(), any::<bool>()), 1..40),
+            last in any::<bool>(), cut in 0u64..80, taken in 0usize..10,
+        ) {
+            let rule = if last { Overlap::Last } else { Overlap::First };
+            let mut model: Vec<Option<u8>> = vec![None; 100];
+            let mut budget = Budget::new(usize::MAX);
+            let mut w = Waiting::default();
+            for (offset, len, fill, back) in ops {
+                let data: Vec<u8> = (0..len).map(|i| fill.wrapping_add(i as u8)).collect();
+                let r = w.insert(&mut budget, offset, &data, 0, ORIGIN, rule);
+                let mut expected = Inserted::default();
+                for (i, octet) in data.iter().enumerate() {
+                    let cell = &mut model[offset as usize + i];
+                    match cell {
+                        None => { expected.new += 1; *cell = Some(*octet); }
+                        Some(old) => {
+                            expected.known += 1;
+                            expected.conflict |= old != octet;
+                            if last { *cell = Some(*octet); }
+                        }
+                    }
+                }
+                prop_assert_eq!(r, expected);
+                w.invariants();
+                prop_assert_eq!(budget.used(), w.size());
+                if back && let Some(item) = w.pop(&mut budget) {
+                    let n = item.data().len();
+                    let (offset, taken) = (item.offset as usize, taken.min(n));
+                    for cell in &mut model[offset..offset + taken] { *cell = None; }
+                    if taken < n { w.put_back(&mut budget, item, taken); }
+                    w.invariants();
+                }
+            }
+            w.truncate(&mut budget, cut);
+            w.invariants();
+            for cell in model.iter_mut().skip(cut as usize) { *cell = None; }
+            let mut found: Vec<Option<u8>> = vec![None; 100];
+            while let Some(item) = w.pop(&mut budget) {
+                for (i, octet) in item.data().iter().enumerate() {
+                    found[item.offset as usize + i] = Some(*octet);
+                }
+            }
+            prop_assert_eq!(found, model);
+            prop_assert_eq!(budget.used(), 0);
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! UDP (RFC 768): from datagrams to messages; each datagram is one.
+
+use super::flow::{Direction, Flow, FlowKey, Transport};
+use crate::config::{Channels, Checksums};
+use crate::context::Context;
+use crate::ip::checksum::{self, Verdict};
+use crate::ip::{Datagram, protocol};
+use crate::link::Channel;
+use crate::message::MessageSink;
+use crate::message::sink::DatagramContext;
+use crate::stats::Discard;
+use crate::storage::AgedTable;
+use crate::time::Instant;
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+/// A UDP datagram whose header has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpDatagram<'a> {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// The checksum field.
+    pub checksum: u16,
+    /// Octets of the header and the payload as it was sent.
+    pub len: usize,
+    /// The captured octets behind the header; it ends where the length field says.
+    pub payload: &'a [u8],
+}
+
+impl UdpDatagram<'_> {
+    /// Octets of payload as it was sent; more than `payload.len()` where the snapshot length cut it.
+    pub const fn payload_len(&self) -> usize {
+        self.len.saturating_sub(HEADER)
+    }
+}
+
+/// Octets of the header.
+const HEADER: usize = 8;
+
+/// Reads the header.
+pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
+    let (header, rest) =
+        ip.payload
+            .split_first_chunk::<HEADER>()
+            .ok_or(if ip.payload_len < HEADER {
+                Discard::UdpBadLength
+            } else {
+                Discard::UdpTruncated
+            })?;
+    let [s0, s1, d0, d1, l0, l1, c0, c1] = *header;
+    let len = match u16::from_be_bytes([l0, l1]) {
+        // A length of 0 stands for one that 16 bits cannot hold (RFC 2675, 4).
+        0 if ip.payload_len > usize::from(u16::MAX) => ip.payload_len,
+        len => usize::from(len),
+    };
+    if len < HEADER || len > ip.payload_len {
+        return Err(Discard::UdpBadLength);
+    }
+    Ok(UdpDatagram {
+        src_port: u16::from_be_bytes([s0, s1]),
+        dst_port: u16::from_be_bytes([d0, d1]),
+        checksum: u16::from_be_bytes([c0, c1]),
+        len,
+        payload: rest.get(..len - HEADER).unwrap_or(rest),
+    })
+}
+
+/// Names the protocol of a payload, by its octets and its ports (source, destination).
+pub type Detect<'a> = &'a dyn Fn(&[u8], u16, u16) -> &'static str;
+
+/// The UDP stage: takes IP datagrams, gives messages. Plain data.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Udp {
+    /// In order of last use, to the second.
+    flows: AgedTable<FlowKey, Endpoints>,
+    /// Number of the next flow.
+    next: u64,
+    recent: Recent,
+    /// Octets of the tables that the budget knows of.
+    booked: usize,
+}
+
+/// What is kept of a flow.
+#[derive(Debug, Serialize, Deserialize)]
+struct Endpoints {
+    flow: Flow,
+    /// A packet of the reverse direction was seen.
+    answered: bool,
+    /// Datagrams so far.
+    datagrams: u32,
+    /// When it was last moved to the young end of the table.
+    renewed: Instant,
+}
+
+/// A flow is moved in the order of age once in this time; each move touches four entries.
+const RENEWAL: Duration = Duration::from_secs(1);
+
+impl Udp {
+    /// A stage that knows no flows.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one IP datagram that carries UDP and hands its payload on as one message, or drops it.
+    ///
+    /// `detect` names its protocol. At most `--max-connections` flows are known; of more, the one that was not used for
+    /// longest is forgotten, and has a new number when it comes again.
+    pub fn receive<S: MessageSink>(
+        &mut self,
+        cx: &mut Context,
+        ip: &Datagram<'_>,
+        detect: Detect<'_>,
+        sink: &mut S,
+    ) {
+        cx.counters.udp.datagrams += 1;
+        if let Err(why) = self.take(cx, ip, detect, sink) {
+            cx.discard(why);
+        }
+        self.settle(cx);
+    }
+
+    /// Forgets the flow that was not used for longest, to make room; false where none is known.
+    pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+        let some = self.flows.remove_oldest().is_some();
+        self.settle(cx);
+        some
+    }
+
+    /// Number of flows that are known.
+    pub fn flows(&self) -> usize {
+        self.flows.len()
+    }
+
+    fn take<S: MessageSink>(
+        &mut self,
+        cx: &mut Context,
+        ip: &Datagram<'_>,
+        detect: Detect<'_>,
+        sink: &mut S,
+    ) -> Result<(), Discard> {
+        let udp = parse(ip)?;
+        if !has_good_sum(cx, ip, &udp) {
+            cx.counters.udp.bad_checksum += 1;
+            if cx.limits.udp_checksums == Checksums::Verify {
+                return Err(Discard::UdpBadChecksum);
+            }
+        }
+        cx.counters.udp.octets += udp.payload_len() as u64;
+        let channel = match cx.limits.channels {
+            Channels::Separate => ip.channel,
+            Channels::Merge | Channels::First => Channel::default(),
+        };
+        let (key, src_is_low) =
+            FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
+        let endpoints = self.endpoints(cx, key, src_is_low)?;
+        let direction = if src_is_low == endpoints.flow.forward_is_low {
+            Direction::Forward
+        } else {
+            Direction::Reverse
+        };
+        endpoints.datagrams = endpoints.datagrams.wrapping_add(1);
+        if direction == Direction::Reverse && !endpoints.answered {
+            endpoints.answered = true;
+            if let Some(link) = endpoints.flow.links.get_mut(direction.index()) {
+                *link = cx.packet.link;
+            }
+        }
+        let flow = endpoints.flow;
+        let datagrams = endpoints.datagrams;
+        if cx.limits.channels != Channels::Separate
+            && self
+                .recent
+                .is_copy(cx, ip, &udp, &flow, direction, datagrams)
+        {
+            return Err(Discard::UdpDuplicate);
+        }
+        cx.counters.udp.messages += 1;
+        let mut at = DatagramContext {
+            cx,
+            flow: &flow,
+            direction,
+            protocol: detect(udp.payload, udp.src_port, udp.dst_port),
+            ip: *ip,
+        };
+        sink.datagram(&mut at, udp.payload, udp.payload_len());
+        Ok(())
+    }
+
+    /// The flow with this key, which may be new.
+    fn endpoints(
+        &mut self,
+        cx: &mut Context,
+        key: FlowKey,
+        forward_is_low: bool,
+    ) -> Result<&mut Endpoints, Discard> {
+        let place = match self.flows.find(&key) {
+            Some(place) => {
+                if let Some(known) = self.flows.get_mut(place)
+                    && cx.now.since(known.renewed) >= RENEWAL
+                {
+                    known.renewed = cx.now;
+                    self.flows.renew(place);
+                }
+                place
+            }
+            None => {
+                while self.flows.len() >= cx.limits.connections.max(1) {
+                    self.flows.remove_oldest();
+                }
+                cx.counters.udp.flows += 1;
+                let number = self.next;
+                self.next += 1;
+                self.flows.insert(
+                    key,
+                    Endpoints {
+                        flow: Flow {
+                            transport: Transport::Udp,
+                            number,
+                            key,
+                            forward_is_low,
+                            reused: false,
+                            links: [cx.packet.link; 2],
+                        },
+                        answered: false,
+                        datagrams: 0,
+                        renewed: cx.now,
+                    },
+                )
+            }
+        };
+        // The place was just found or made.
+        self.flows.get_mut(place).ok_or(Discard::UdpBadLength)
+    }
+
+    /// Tells the budget what is allocated.
+    fn settle(&mut self, cx: &mut Context) {
+        let now = self.flows.allocated() + self.recent.seen.allocated();
+        if now != self.booked {
+            cx.budget.resize(self.booked, now);
+            self.booked = now;
+        }
+    }
+}
+
+/// The checksum is right, explained by offloading, none, not to be looked at or not to be known.
+fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool {
+    if cx.limits.udp_checksums == Checksums::Ignore || ip.checksum_known_good {
+        return true;
+    }
+    if udp.checksum == 0 {
+        // None was computed, which IPv6 does not allow (RFC 8200, 8.1).
+        return ip.src.is_ipv4();
+    }
+    let Some(data) = ip.payload.get(..udp.len) else {
+        return true;
+    };
+    match checksum::judge(ip.src, ip.dst, protocol::UDP, data, udp.checksum) {
+        Verdict::Right => true,
+        Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
+        Verdict::Wrong => false,
+    }
+}
+
+/// Datagrams of the last moments, by what they are, to know their copies on other channels by.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Recent {
+    /// By digest of flow, direction, identification and payload; in order of time.
+    seen: AgedTable<u64, Seen>,
+}
+
+/// One datagram that was handed on.
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    channel: Channel,
+    when: Instant,
+    /// Datagrams of its flow up to it.
+    datagrams: u32,
+}
+
+/// Datagrams that are remembered at most. Mirrored copies come within milliseconds.
+const RECENT: usize = 16_384;
+
+impl Recent {
+    /// The datagram came within the reorder window on another channel. If not, it is remembered.
+    fn is_copy(
+        &mut self,
+        cx: &Context,
+        ip: &Datagram<'_>,
+        udp: &UdpDatagram<'_>,
+        flow: &Flow,
+        direction: Direction,
+        datagrams: u32,
+    ) -> bool {
+        while let Some((_, _, seen)) = self.seen.oldest() {
+            if cx.now.since(seen.when) <= cx.limits.reorder_alone && self.seen.len() < RECENT {
+                break;
+            }
+            self.seen.remove_oldest();
+        }
+        // The table keys it anew: nobody can aim at a bucket, and two datagrams with one digest must also come on two
+        // channels at the same time to be taken for one.
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write(udp.payload);
+        hasher.write_u64(flow.number);
+        hasher.write_u64(u64::from(ip.identification) << 1 | direction.index() as u64);
+        let digest = hasher.finish();
+        if let Some(place) = self.seen.find(&digest) {
+            let Some(seen) = self.seen.get_mut(place) else {
+                return false;
+            };
+            let within = datagrams.wrapping_sub(seen.datagrams) <= cx.limits.reorder_packets
+                || cx.now.since(seen.when) <= cx.limits.reorder_time;
+            if seen.channel != ip.channel && within {
+                return true;
+            }
+            *seen = Seen {
+                channel: ip.channel,
+                when: cx.now,
+                datagrams,
+            };
+            self.seen.renew(place);
+            return false;
+        }
+        self.seen.insert(
+            digest,
+            Seen {
+                channel: ip.channel,
+                when: cx.now,
+                datagrams,
+            },
+        );
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::message::sink::{MessageEnd, MessageGap, MessageStart, Piece};
+    use crate::transport::stream::{Close, StreamContext};
+    use std::net::IpAddr;
+
+    /// Writes down what it is told: flow, direction, payload, its full length.
+    #[derive(Default)]
+    struct Sink(Vec<(u64, Direction, Vec<u8>, usize)>);
+
+    impl MessageSink for Sink {
+        type State = ();
+
+        fn start(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) {}
+        fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
+        fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
+        fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
+        fn closed(&mut self, _: &mut StreamContext<'_, ()>, _: Close) {}
+        fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
+            self.0
+                .push((at.flow.number, at.direction, payload.to_vec(), len));
+        }
+    }
+
+    fn addr(v6: bool, last: u8) -> IpAddr {
+        if v6 {
+            [0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)].into()
+        } else {
+            [10, 0, 0, last].into()
+        }
+    }
+
+    /// A datagram with a right checksum.
+    fn packet(v6: bool, src: u16, dst: u16, payload: &[u8]) -> Vec<u8> {
+        let mut p = Vec::new();
+        p.extend(src.to_be_bytes());
+        p.extend(dst.to_be_bytes());
+        p.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+        p.extend([0, 0]);
+        p.extend(payload);
+        let sum = checksum::pseudo_header(addr(v6, 1), addr(v6, 2), 17, p.len())
+            .add(&p)
+            .finish();
+        p[6..8].copy_from_slice(&sum.to_be_bytes());
+        p
+    }
+
+    fn datagram(v6: bool, payload: &[u8]) -> Datagram<'_> {
+        Datagram {
+            src: addr(v6, 1),
+            dst: addr(v6, 2),
+            protocol: 17,
+            payload,
+            payload_len: payload.len(),
+            identification: 7,
+            channel: Channel::default(),
+            checksum_known_good: false,
+        }
+    }
+
+    fn vlan(ip: Datagram<'_>, vlan: u16) -> Datagram<'_> {
+        Datagram {
+            channel: Channel {
+                vlans: [vlan, 0],
+                tunnel: 0,
+            },
+            ..ip
+        }
+    }
+
+    struct Bench {
+        cx: Context,
+        udp: Udp,
+        sink: Sink,
+    }
+
+    impl Bench {
+        fn new(limits: Limits) -> Self {
+            Self {
+                cx: Context::new(limits),
+                udp: Udp::new(),
+                sink: Sink::default(),
+            }
+        }
+
+        fn receive(&mut self, ip: &Datagram<'_>) {
+            self.udp
+                .receive(&mut self.cx, ip, &|_, _, _| "data", &mut self.sink);
+            let c = &self.cx.counters;
+            assert_eq!(c.udp.datagrams, c.udp.messages + c.dropped_in("udp"));
+            assert_eq!(self.cx.budget.used(), self.udp.booked);
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        let p = packet(false, 1, 2, b"hello");
+        // (octets there, octets by the IP header, length field, result)
+        for (there, by_ip, len, want) in [
+            (13, 13, 13, Ok(("hello", 5))),
+            (13, 13, 10, Ok(("he", 2))),
+            (13, 13, 8, Ok(("", 0))),
+            (10, 13, 13, Ok(("he", 5))),
+            (13, 13, 7, Err(Discard::UdpBadLength)),
+            (13, 13, 0, Err(Discard::UdpBadLength)),
+            (13, 13, 14, Err(Discard::UdpBadLength)),
+            (7, 13, 13, Err(Discard::UdpTruncated)),
+            (7, 7, 13, Err(Discard::UdpBadLength)),
+            (13, 70_000, 0, Ok(("hello", 69_992))),
+        ] {
+            let mut p = p.clone();
+            p[4..6].copy_from_slice(&u16::to_be_bytes(len));
+            let ip = Datagram {
+                payload_len: by_ip,
+                ..datagram(false, &p[..there])
+            };
+            let got = parse(&ip).map(|u| (u.payload.to_vec(), u.payload_len()));
+            assert_eq!(
+                got,
+                want.map(|(s, n)| (s.as_bytes().to_vec(), n)),
+                "{there} {by_ip} {len}"
+            );
+        }
+    }
+
+    #[test]
+    fn checksums() {
+        use Checksums::{Auto, Ignore, Verify};
+        // (IPv6, what stands in the field, handed on and counted in auto, in verify, in ignore)
+        for (v6, field, cases) in [
+            (false, None, [(1, 0), (1, 0), (1, 0)]),
+            (true, None, [(1, 0), (1, 0), (1, 0)]),
+            (false, Some(0), [(1, 0), (1, 0), (1, 0)]),
+            (true, Some(0), [(1, 1), (0, 1), (1, 0)]),
+            (false, Some(0x1234), [(1, 1), (0, 1), (1, 0)]),
+        ] {
+            for (sums, (out, counted)) in [Auto, Verify, Ignore].into_iter().zip(cases) {
+                let mut t = Bench::new(Limits {
+                    udp_checksums: sums,
+                    ..Limits::default()
+                });
+                let mut p = packet(v6, 1, 2, b"hello");
+                if let Some(field) = field {
+                    p[6..8].copy_from_slice(&u16::to_be_bytes(field));
+                }
+                t.receive(&datagram(v6, &p));
+                assert_eq!(t.sink.0.len(), out, "{v6} {field:?} {sums:?}");
+                assert_eq!(
+                    t.cx.counters.udp.bad_checksum, counted,
+                    "{v6} {field:?} {sums:?}"
+                );
+                // The capture's own word goes before the sum, and no sum is computed over what was cut.
+                let mut t = Bench::new(Limits {
+                    udp_checksums: Verify,
+                    ..Limits::default()
+                });
+                t.receive(&Datagram {
+                    checksum_known_good: true,
+                    ..datagram(v6, &p)
+                });
+                t.receive(&Datagram {
+                    payload: &p[..10],
+                    ..datagram(false, &p)
+                });
+                assert_eq!(t.sink.0.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn flows_are_numbered_as_they_come() {
+        let mut t = Bench::new(Limits::default());
+        let back = |p| Datagram {
+            src: addr(false, 2),
+            dst: addr(false, 1),
+            ..p
+        };
+        let (a, b, a_back) = (
+            packet(false, 1, 2, b"a"),
+            packet(false, 3, 2, b"b"),
+            packet(false, 2, 1, b"c"),
+        );
+        t.receive(&datagram(false, &a));
+        t.receive(&datagram(false, &b));
+        t.receive(&back(datagram(false, &a_back)));
+        let got: Vec<_> = t.sink.0.iter().map(|m| (m.0, m.1)).collect();
+        assert_eq!(
+            got,
+            [
+                (0, Direction::Forward),
+                (1, Direction::Forward),
+                (0, Direction::Reverse)
+            ]
+        );
+        assert_eq!(t.cx.counters.udp.flows, 2);
+        // Read back, they are known.
+        let octets = postcard::to_allocvec(&t.udp).unwrap();
+        t.udp = postcard::from_bytes(&octets).unwrap();
+        t.receive(&datagram(false, &b));
+        assert_eq!(t.sink.0.last().unwrap().0, 1);
+    }
+
+    #[test]
+    fn flows_are_bounded_oldest_out() {
+        let mut t = Bench::new(Limits {
+            connections: 10,
+            ..Limits::default()
+        });
+        let first = packet(false, 1, 9, b"x");
+        for n in 1..=30 {
+            t.cx.now = Instant::from_nanos(u64::from(n) * 2_000_000_000);
+            t.receive(&datagram(false, &packet(false, n, 9, b"x")));
+            // Used all the time, it is never the oldest.
+            t.receive(&datagram(false, &first));
+            assert!(t.udp.flows() <= 10);
+        }
+        assert_eq!(t.sink.0.last().unwrap().0, 0);
+        assert_eq!(t.cx.counters.udp.flows, 30);
+        while t.udp.evict_oldest(&mut t.cx) {}
+        assert_eq!(t.udp.flows(), 0);
+    }
+
+    #[test]
+    fn copies_on_other_channels() {
+        let p = packet(false, 1, 2, b"hello");
+        let other = packet(false, 1, 2, b"world");
+        let ms = |n: u64| Instant::from_nanos(n * 1_000_000);
+        // (what, VLAN, identification, time in ms)
+        let rows: [(&[u8], u16, u32, u64); 6] = [
+            (&p, 1, 7, 0),     // new
+            (&p, 2, 7, 1),     // copy
+            (&p, 1, 7, 2),     // sent twice
+            (&p, 2, 8, 3),     // another identification
+            (&other, 2, 7, 4), // another content
+            (&p, 2, 7, 1500),  // too late
+        ];
+        for (channels, out) in [
+            (Channels::Merge, 5),
+            (Channels::First, 5),
+            (Channels::Separate, 6),
+        ] {
+            let mut t = Bench::new(Limits {
+                channels,
+                ..Limits::default()
+            });
+            for (octets, tag, identification, time) in rows {
+                t.cx.now = ms(time);
+                t.receive(&Datagram {
+                    identification,
+                    ..vlan(datagram(false, octets), tag)
+                });
+            }
+            assert_eq!(t.sink.0.len(), out, "{channels:?}");
+            let flows = if channels == Channels::Separate { 2 } else { 1 };
+            assert_eq!(t.cx.counters.udp.flows, flows);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_copies_is_bounded() {
+        let mut t = Bench::new(Limits::default());
+        for n in 0..40_000u32 {
+            let p = packet(false, 1, 2, &n.to_be_bytes());
+            t.receive(&datagram(false, &p));
+        }
+        assert!(t.udp.recent.seen.len() <= RECENT);
+    }
+}

@@ -1,0 +1,173 @@
+//! What each stage takes in is what it hands on, drops or holds: added up behind every packet of every capture.
+
+use inet_asm::capture::{LinkType, Packet};
+use inet_asm::config::Limits;
+use inet_asm::context::Context;
+use inet_asm::ip::{Datagram, Fragment, Ip, protocol};
+use inet_asm::link;
+use inet_asm::message::sink::{
+    DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
+};
+use inet_asm::time::{CaptureClock, Timestamp};
+use inet_asm::transport::stream::{Close, StreamContext};
+use inet_asm::transport::udp::Udp;
+use std::path::Path;
+
+/// Counts datagrams.
+#[derive(Default)]
+struct Sink(u64);
+
+impl MessageSink for Sink {
+    type State = ();
+
+    fn start(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) {}
+    fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
+    fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
+    fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
+    fn closed(&mut self, _: &mut StreamContext<'_, ()>, _: Close) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {
+        self.0 += 1;
+    }
+}
+
+struct Stages {
+    cx: Context,
+    clock: CaptureClock,
+    ip: Ip,
+    udp: Udp,
+    sink: Sink,
+    datagrams: u64,
+}
+
+impl Stages {
+    fn new(limits: Limits) -> Self {
+        Self {
+            cx: Context::new(limits),
+            clock: CaptureClock::default(),
+            ip: Ip::new(),
+            udp: Udp::new(),
+            sink: Sink::default(),
+            datagrams: 0,
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>) {
+        let Self {
+            cx,
+            clock,
+            ip,
+            udp,
+            sink,
+            datagrams,
+        } = self;
+        cx.now = clock.observe(packet.time);
+        if let Some(frame) = link::receive(packet, cx) {
+            let mut out = |cx: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
+                *datagrams += 1;
+                assert!(datagram.payload.len() <= datagram.payload_len);
+                if datagram.protocol == protocol::UDP {
+                    udp.receive(cx, datagram, &|_, _, _| "data", sink);
+                }
+            };
+            ip.each(cx, &frame, &mut out);
+        }
+        ip.expire(cx);
+    }
+
+    fn add_up(&self, name: &str) {
+        let c = &self.cx.counters;
+        let held = self.ip.held();
+        assert_eq!(
+            c.link.packets,
+            c.link.passed + c.dropped_in("link"),
+            "{name}: link"
+        );
+        assert_eq!(
+            c.ipv4.packets,
+            c.ipv4.passed + c.ipv4.reassembled_fragments + c.dropped_in("ipv4") + held.ipv4,
+            "{name}: ipv4"
+        );
+        assert_eq!(
+            c.ipv6.packets,
+            c.ipv6.passed + c.ipv6.reassembled_fragments + c.dropped_in("ipv6") + held.ipv6,
+            "{name}: ipv6"
+        );
+        assert_eq!(
+            c.udp.datagrams,
+            c.udp.messages + c.dropped_in("udp"),
+            "{name}: udp"
+        );
+        assert_eq!(c.udp.messages, self.sink.0, "{name}: messages");
+    }
+}
+
+/// The packets of a classic pcap file; false where it is none.
+fn each_packet(octets: &[u8], mut f: impl FnMut(&Packet<'_>)) -> bool {
+    let Ok((mut rest, header)) = pcap_parser::parse_pcap_header(octets) else {
+        return false;
+    };
+    let link_type = u16::try_from(header.network.0 & 0xffff).unwrap();
+    let parse = if header.is_bigendian() {
+        pcap_parser::parse_pcap_frame_be
+    } else {
+        pcap_parser::parse_pcap_frame
+    };
+    let unit = if header.is_nanosecond_precision() {
+        1
+    } else {
+        1000
+    };
+    let mut frame = 0;
+    while let Ok((next, record)) = parse(rest) {
+        rest = next;
+        frame += 1;
+        f(&Packet {
+            frame,
+            time: Timestamp::from_nanos(
+                u64::from(record.ts_sec) * 1_000_000_000 + u64::from(record.ts_usec) * unit,
+            ),
+            interface: 0,
+            link_type: LinkType(link_type),
+            data: record.data,
+            orig_len: record.origlen,
+            fcs_len: None,
+            flags: 0,
+        });
+    }
+    true
+}
+
+#[test]
+fn counters_add_up_over_every_capture() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: there is no folder ../shared/captures");
+        return;
+    };
+    let mut captures = 0;
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let octets = std::fs::read(&path).unwrap();
+        let mut stages = Stages::new(Limits::default());
+        let is_capture = each_packet(&octets, |packet| {
+            stages.packet(packet);
+            stages.add_up(&name);
+        });
+        if is_capture {
+            captures += 1;
+            stages.ip.flush(&mut stages.cx);
+            stages.add_up(&name);
+            assert_eq!(stages.ip.held(), Default::default(), "{name}");
+            if std::env::var_os("SHOW_COUNTERS").is_some() {
+                println!("{name}");
+                stages.cx.counters.each(|section, counter, _, value| {
+                    if value > 0 {
+                        println!("    {section}.{counter} {value}");
+                    }
+                });
+            }
+        }
+    }
+    assert!(captures > 50, "{captures}");
+}
