@@ -801,6 +801,13 @@ impl<T: FlowState> Sctp<T> {
             }
             return self.promote(cx, sink, p, arrival);
         }
+        if from_candidate.is_none() && opens(first.kind) {
+            // A strange tag in the other direction as well: somebody answers.
+            if let Some(c) = a.candidate.as_mut().filter(|c| !c.handshake) {
+                put(&mut c.tags, d, tag);
+                return self.promote(cx, sink, p, arrival);
+            }
+        }
         let side = a.side(d);
         if side.tag.is_none() || (tag == 0 && !side.confirmed && !is_reflected(first)) {
             // The first packet of this direction in an association captured from the middle, or one of a sender that
