@@ -17,6 +17,8 @@ mod reassembly;
 pub mod sink;
 pub mod stats;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use sink::{AssociationContext, Missing, UserMessage, UserMessageSink};
 

@@ -380,14 +380,14 @@ impl Inflow {
         self.next = (epoch << 32) | u64::from(tsn);
         self.base = self.next;
         self.top = self.next;
-        self.acked = self.next;
+        self.acked = 0;
         self.look = None;
         self.evidence.clear();
     }
 
-    /// Octets that wait, as the budget counts them.
+    /// Octets allocated for chunks that wait.
     pub(super) const fn waiting_octets(&self) -> usize {
-        self.charged
+        self.octets
     }
 
     /// Something may become due by time or by other packets.
@@ -621,7 +621,9 @@ impl Inflow {
         self.octets -= f.cost();
         self.chunks -= 1;
         if f.begins && f.ends {
-            self.tell_chunk(out, tsn.into(), &f.as_data(tsn.into()), f.origin);
+            // Above all numbers that can be acknowledged.
+            let tsn = (u64::from(u32::MAX) << 32) | u64::from(tsn);
+            self.tell_chunk(out, tsn, &f.as_data(tsn), f.origin);
         } else {
             dropped(out.cx, 1, f.data.len() as u64);
         }
@@ -638,9 +640,11 @@ impl Inflow {
 
     /// A message whose first chunk has this TSN may go now.
     fn turn(&self, stream: u16, seq: u32, unordered: bool, first: u64) -> bool {
-        if unordered || (first <= self.next && self.look.is_none()) {
-            return true;
-        }
+        unordered || (first <= self.next && self.look.is_none()) || self.is_next(stream, seq, first)
+    }
+
+    /// An ordered message is the next of its stream by its number.
+    fn is_next(&self, stream: u16, seq: u32, first: u64) -> bool {
         let expected = self.streams.get(&stream).map_or(self.first_seq, |s| s.next);
         expected == Some(seq)
             && self
@@ -668,7 +672,9 @@ impl Inflow {
             if !c.unordered && tsn <= self.next && self.look.is_none() {
                 // What is before it in its stream and will never be whole goes first.
                 self.drain(out, tsn.saturating_add(1));
-                self.end_before(out, c);
+                if c.interleaved {
+                    self.end_before(out, c.stream, c.seq);
+                }
             }
             self.tell_chunk(out, tsn, c, origin);
             if !c.unordered {
@@ -734,7 +740,8 @@ impl Inflow {
                 Some(Ready::Parts(key)) => key.mid,
                 _ => self.fragments.get(&first).map_or(0, |f| f.seq),
             };
-            if !self.turn(stream, seq, false, first) {
+            // Not by its TSN: what is before it may be about to be told.
+            if !self.is_next(stream, seq, first) {
                 return;
             }
             let told = self.tell_ready(out, first);
@@ -870,7 +877,7 @@ impl Inflow {
         let first = m.parts.get(&0).copied().unwrap_or(tsn);
         if self.turn(c.stream, c.seq, c.unordered, first) {
             if !c.unordered && first <= self.next {
-                self.end_before(out, c);
+                self.end_before(out, c.stream, c.seq);
             }
             if let Some(head) = self.tell_parts(out, key) {
                 if !head.unordered {
@@ -892,31 +899,31 @@ impl Inflow {
         }
     }
 
-    /// Ends the I-DATA messages of the chunk's stream that are before it: nothing more of them will come, as ordered
+    /// Ends the ordered I-DATA messages of a stream that are before this one: nothing more of them will come, as ordered
     /// messages of one stream are not interleaved (RFC 8260, 2.2.2).
-    fn end_before<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, c: &Data<'_>) {
-        if !c.interleaved || self.interleaved.is_empty() {
+    fn end_before<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, stream: u16, before: u32) {
+        if self.interleaved.is_empty() {
             return;
         }
         let key = |mid| Key {
-            stream: c.stream,
+            stream,
             unordered: false,
             mid,
         };
-        let from = c.seq.wrapping_sub(1 << 31);
-        let parts = if from <= c.seq {
-            [(from, c.seq), (1, 0)]
+        let from = before.wrapping_sub(1 << 31);
+        let parts = if from <= before {
+            [Some((from, before)), None]
         } else {
-            [(from, u32::MAX), (0, c.seq)]
+            [Some((from, u32::MAX)), Some((0, before))]
         };
-        for (low, high) in parts {
-            while low <= high {
+        for (low, high) in parts.into_iter().flatten() {
+            loop {
                 let mut open = self.interleaved.range(key(low)..=key(high));
-                let found = open.find(|(k, m)| k.mid != c.seq && !m.whole);
+                let found = open.find(|(k, m)| k.mid != before && !m.whole);
                 let Some(k) = found.map(|(k, _)| *k) else {
                     break;
                 };
-                self.break_parts(out, k);
+                self.tell_broken(out, k);
             }
         }
     }
@@ -963,17 +970,15 @@ impl Inflow {
                 return;
             };
             if ready == Some(first) {
-                if let (Some(Ready::Parts(key)), false) =
-                    (self.ready.get(&first).copied(), self.interleaved.is_empty())
-                {
-                    self.end_before_key(out, key, first);
-                } else if let Some(f) = self.fragments.get(&first).filter(|f| f.interleaved) {
-                    let key = Key {
-                        stream: f.stream,
-                        unordered: false,
-                        mid: f.seq,
-                    };
-                    self.end_before_key(out, key, first);
+                let place = match self.ready.get(&first) {
+                    Some(Ready::Parts(key)) => Some((key.stream, key.mid)),
+                    _ => {
+                        let f = self.fragments.get(&first);
+                        f.filter(|f| f.interleaved).map(|f| (f.stream, f.seq))
+                    }
+                };
+                if let Some((stream, mid)) = place {
+                    self.end_before(out, stream, mid);
                 }
                 if let Some(head) = self.tell_ready(out, first) {
                     self.passed(out, head.stream, head.seq, head.interleaved);
@@ -985,22 +990,6 @@ impl Inflow {
                 self.break_parts(out, key);
             }
         }
-    }
-
-    fn end_before_key<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key, tsn: u64) {
-        let c = Data {
-            tsn: low(tsn),
-            stream: key.stream,
-            seq: key.mid,
-            ppid: 0,
-            begins: true,
-            ends: true,
-            unordered: false,
-            interleaved: true,
-            payload: &[],
-            len: 0,
-        };
-        self.end_before(out, &c);
     }
 
     /// A row of DATA chunks that will not become a message: what is there of its beginning is told.
@@ -1035,8 +1024,16 @@ impl Inflow {
         }
     }
 
-    /// An I-DATA message that will not be whole: what is there of its beginning is told.
+    /// An I-DATA message that will not be whole: what is there of its beginning is told, behind what is before it in its
+    /// stream.
     fn break_parts<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
+        if !key.unordered {
+            self.end_before(out, key.stream, key.mid);
+        }
+        self.tell_broken(out, key);
+    }
+
+    fn tell_broken<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
         if let Some(head) = self.tell_parts(out, key) {
             if !head.unordered {
                 self.passed(out, head.stream, head.seq, true);
@@ -1412,10 +1409,16 @@ impl Inflow {
             self.give_up(out, self.acked, Some(cause));
         }
         self.drain(out, u64::MAX);
-        while let Some((&key, _)) = self.interleaved.first_key_value() {
+        let mut open: Vec<(Option<u64>, Key)> = self
+            .interleaved
+            .iter()
+            .map(|(key, m)| (m.parts.values().next().copied(), *key))
+            .collect();
+        open.sort_unstable();
+        for (_, key) in open {
             self.break_parts(out, key);
-            self.interleaved.remove(&key);
         }
+        self.interleaved.clear();
         self.end_jump(out);
         while let Some((_, f)) = self.damaged.pop_first() {
             self.octets -= f.cost();
