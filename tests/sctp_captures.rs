@@ -8,7 +8,6 @@ use inet_asm::link::Channel;
 use inet_asm::time::{CaptureClock, Timestamp};
 use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
 use inet_asm::transport::stream::Close;
-use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block, PcapBlockOwned, PcapError};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,11 +18,15 @@ use std::path::Path;
 
 /// Source and destination port, stream, unordered, PPID, length.
 type Row = (u16, u16, u16, bool, u32, usize);
+/// Time in nanoseconds, link type, octets.
+type Record = (u64, i32, Vec<u8>);
 
 #[derive(Default)]
 struct Collected {
     rows: Vec<Row>,
     incomplete: usize,
+    /// As in the lists beside the captures of `testdata`.
+    lines: Vec<String>,
     order: BTreeMap<(u64, usize, u16, bool), u32>,
     seen: std::collections::HashSet<u64>,
 }
@@ -33,6 +36,19 @@ impl UserMessageSink for Collected {
 
     fn user_message(&mut self, at: &mut AssociationContext<'_, u32>, m: &UserMessage<'_>) {
         *at.state += 1;
+        let mark = if m.whole { "" } else { "?" };
+        let way = if m.src.port() == m.dst.port() {
+            ["a", "z"][m.direction.index()]
+        } else {
+            "-"
+        };
+        let u = if m.unordered { "U" } else { "-" };
+        let head = format!("{mark}{way} {} {} {u} {}", m.stream, m.seq, m.ppid);
+        self.lines.push(if m.whole {
+            format!("{head} {} {:08x}", m.data.len(), crc32c::crc32c(m.data))
+        } else {
+            head
+        });
         if !m.whole {
             self.incomplete += 1;
             return;
@@ -56,8 +72,8 @@ impl UserMessageSink for Collected {
     fn end(&mut self, _: &mut AssociationContext<'_, u32>, _: Close) {}
 }
 
-/// The packets of a pcap or pcapng file: time in nanoseconds, link type, octets.
-fn packets(path: &Path) -> Vec<(u64, i32, Vec<u8>)> {
+/// The packets of a pcap or pcapng file.
+fn packets(path: &Path) -> Vec<Record> {
     let mut reader = pcap_parser::create_reader(1 << 20, File::open(path).unwrap()).unwrap();
     let (mut out, mut link, mut links) = (Vec::new(), 1, Vec::new());
     loop {
@@ -257,4 +273,38 @@ fn every_user_message_of_the_reference() {
     }
     println!("{all} messages of {compared} captures");
     assert!(compared >= 5);
+}
+
+#[test]
+fn the_captures_of_testdata() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !(name.starts_with("sctp-") && name.ends_with(".messages")) {
+            continue;
+        }
+        compared += 1;
+        // By stream: way, stream and U.
+        let by_stream = |lines: &[String]| {
+            let mut streams: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for line in lines {
+                let f: Vec<&str> = line.split(' ').collect();
+                let key = format!("{} {} {}", f[0].trim_start_matches('?'), f[1], f[3]);
+                // Of an incomplete message, only that it is there.
+                let kept = if line.starts_with('?') { 5 } else { f.len() };
+                streams.entry(key).or_default().push(f[..kept].join(" "));
+            }
+            streams
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let wanted: Vec<String> = text.lines().map(str::to_owned).collect();
+        let (found, cx) = run(&path.with_extension("pcap"));
+        assert_eq!(by_stream(&found.lines), by_stream(&wanted), "{name}");
+        assert_eq!(cx.counters.sctp.bad_checksum, 0, "{name}");
+        let restarted = u64::from(name.contains("restart")) * 2;
+        assert_eq!(cx.counters.sctp.associations, 1 + restarted, "{name}");
+    }
+    assert_eq!(compared, 8);
 }

@@ -245,10 +245,10 @@ impl<T: FlowState> Association<T> {
     }
 
     fn count(&mut self, direction: Direction, place: usize, n: u64) {
-        if let Some(s) = &mut self.stats {
-            if let Some(v) = s.get_mut(direction.index()).and_then(|v| v.get_mut(place)) {
-                *v += n;
-            }
+        if let Some(s) = &mut self.stats
+            && let Some(v) = s.get_mut(direction.index()).and_then(|v| v.get_mut(place))
+        {
+            *v += n;
         }
     }
 
@@ -457,13 +457,12 @@ impl<T: FlowState> Sctp<T> {
     /// Does what is due by the age clock; to be called behind each packet of the capture.
     pub fn tick<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
         while let Some((at, index, generation)) = self.deadlines.pop_due(cx.now) {
-            if self.table.generation(index) == Some(generation) {
-                if let Some(a) = self.table.get_mut(index) {
-                    if a.armed == Some(at) {
-                        a.armed = None;
-                        self.poll(cx, sink, index);
-                    }
-                }
+            if self.table.generation(index) == Some(generation)
+                && let Some(a) = self.table.get_mut(index)
+                && a.armed == Some(at)
+            {
+                a.armed = None;
+                self.poll(cx, sink, index);
             }
         }
         for list in [Standing::HalfOpen, Standing::Open] {
@@ -1013,10 +1012,10 @@ impl<T: FlowState> Sctp<T> {
         if a.side(p.direction).tag == Some(tag) {
             return;
         }
-        if let Some(old) = tag_key(a, p.direction) {
-            if self.tags.get(&old) == Some(&p) {
-                self.tags.remove(&old);
-            }
+        if let Some(old) = tag_key(a, p.direction)
+            && self.tags.get(&old) == Some(&p)
+        {
+            self.tags.remove(&old);
         }
         a.side_mut(p.direction).tag = Some(tag);
         if let Some(key) = tag_key(a, p.direction) {
@@ -1356,11 +1355,11 @@ impl<T: FlowState> Sctp<T> {
                 due = [due, at].into_iter().flatten().min();
             }
         }
-        if let Some(at) = due {
-            if a.armed.is_none_or(|armed| at < armed) {
-                a.armed = Some(at);
-                self.deadlines.push(at, index, generation);
-            }
+        if let Some(at) = due
+            && a.armed.is_none_or(|armed| at < armed)
+        {
+            a.armed = Some(at);
+            self.deadlines.push(at, index, generation);
         }
         let weight = weigh(a.waiting());
         if weight > a.weight {
@@ -1436,10 +1435,10 @@ impl<T: FlowState> Sctp<T> {
             }
         }
         for d in [FORWARD, REVERSE] {
-            if let Some(key) = tag_key(&a, d) {
-                if self.tags.get(&key).is_some_and(|p| p.index == index) {
-                    self.tags.remove(&key);
-                }
+            if let Some(key) = tag_key(&a, d)
+                && self.tags.get(&key).is_some_and(|p| p.index == index)
+            {
+                self.tags.remove(&key);
             }
         }
         for side in &mut a.sides {

@@ -549,13 +549,13 @@ impl Inflow {
         if r.end == tsn {
             r.end = end;
             let r = *r;
-            if let Some(&next) = self.ranges.get(i + 1) {
-                if next.start == end {
-                    self.ranges.remove(i + 1);
-                    if let Some(slot) = self.ranges.get_mut(i) {
-                        slot.end = next.end;
-                        slot.at = r.at.min(next.at);
-                    }
+            if let Some(&next) = self.ranges.get(i + 1)
+                && next.start == end
+            {
+                self.ranges.remove(i + 1);
+                if let Some(slot) = self.ranges.get_mut(i) {
+                    slot.end = next.end;
+                    slot.at = r.at.min(next.at);
                 }
             }
         } else if r.start == end {
@@ -801,22 +801,24 @@ impl Inflow {
         };
         if !c.begins {
             let left = self.runs.range(..tsn).next_back().map(|(s, r)| (*s, *r));
-            if let Some((start, left)) = left {
-                if left.end == tsn && !left.ends && self.same_message(start, tsn) {
-                    self.runs.remove(&start);
-                    first = start;
-                    run.begins = left.begins;
-                }
+            if let Some((start, left)) = left
+                && left.end == tsn
+                && !left.ends
+                && self.same_message(start, tsn)
+            {
+                self.runs.remove(&start);
+                first = start;
+                run.begins = left.begins;
             }
         }
-        if !c.ends {
-            if let Some(&right) = self.runs.get(&run.end) {
-                if !right.begins && self.same_message(tsn, run.end) {
-                    self.runs.remove(&run.end);
-                    run.end = right.end;
-                    run.ends = right.ends;
-                }
-            }
+        if !c.ends
+            && let Some(&right) = self.runs.get(&run.end)
+            && !right.begins
+            && self.same_message(tsn, run.end)
+        {
+            self.runs.remove(&run.end);
+            run.end = right.end;
+            run.ends = right.ends;
         }
         if !(run.begins && run.ends) {
             self.runs.insert(first, run);
@@ -824,10 +826,10 @@ impl Inflow {
         }
         // The first chunk names the message.
         if self.turn(c.stream, c.seq, c.unordered, first) {
-            if let Some(head) = self.tell_row(out, first, run.end, Missing::default(), true) {
-                if !head.unordered {
-                    self.passed(out, head.stream, head.seq, false);
-                }
+            if let Some(head) = self.tell_row(out, first, run.end, Missing::default(), true)
+                && !head.unordered
+            {
+                self.passed(out, head.stream, head.seq, false);
             }
         } else {
             self.wait(c.stream, first, Ready::Row(run.end));
@@ -879,10 +881,10 @@ impl Inflow {
             if !c.unordered && first <= self.next {
                 self.end_before(out, c.stream, c.seq);
             }
-            if let Some(head) = self.tell_parts(out, key) {
-                if !head.unordered {
-                    self.passed(out, head.stream, head.seq, true);
-                }
+            if let Some(head) = self.tell_parts(out, key)
+                && !head.unordered
+            {
+                self.passed(out, head.stream, head.seq, true);
             }
         } else {
             self.wait(c.stream, first, Ready::Parts(key));
@@ -1006,21 +1008,22 @@ impl Inflow {
         }
         let mut missing = Missing::default();
         let tail = self.runs.range(run.end..).next().map(|(s, r)| (*s, *r));
-        if let Some((start, tail)) = tail {
-            if !tail.begins && self.same_message(first, start) {
-                missing.chunks = start - run.end;
-                missing.end_seen = tail.ends;
-                missing.octets_behind = self
-                    .fragments
-                    .range(start..tail.end)
-                    .map(|(_, f)| f.data.len() as u64)
-                    .sum();
-            }
+        if let Some((start, tail)) = tail
+            && !tail.begins
+            && self.same_message(first, start)
+        {
+            missing.chunks = start - run.end;
+            missing.end_seen = tail.ends;
+            missing.octets_behind = self
+                .fragments
+                .range(start..tail.end)
+                .map(|(_, f)| f.data.len() as u64)
+                .sum();
         }
-        if let Some(head) = self.tell_row(out, first, run.end, missing, false) {
-            if !head.unordered {
-                self.passed(out, head.stream, head.seq, false);
-            }
+        if let Some(head) = self.tell_row(out, first, run.end, missing, false)
+            && !head.unordered
+        {
+            self.passed(out, head.stream, head.seq, false);
         }
     }
 
@@ -1034,10 +1037,10 @@ impl Inflow {
     }
 
     fn tell_broken<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
-        if let Some(head) = self.tell_parts(out, key) {
-            if !head.unordered {
-                self.passed(out, head.stream, head.seq, true);
-            }
+        if let Some(head) = self.tell_parts(out, key)
+            && !head.unordered
+        {
+            self.passed(out, head.stream, head.seq, true);
         }
     }
 
@@ -1251,12 +1254,11 @@ impl Inflow {
 
     /// Does what is due: after each packet of the association, and when time has gone by.
     pub(super) fn poll<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
-        if let Some(look) = self.look {
-            if look.chunks >= out.cx.limits.look_behind_segments
-                || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time
-            {
-                self.end_look(out);
-            }
+        if let Some(look) = self.look
+            && (look.chunks >= out.cx.limits.look_behind_segments
+                || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time)
+        {
+            self.end_look(out);
         }
         if self.look.is_none() && (!self.ranges.is_empty() || !self.evidence.is_empty()) {
             self.give_up_due(out);
@@ -1264,10 +1266,10 @@ impl Inflow {
         if !self.unacked.is_empty() {
             self.release(out, false);
         }
-        if let Some((_, _, at)) = self.jump {
-            if out.cx.now.since(at) >= out.cx.limits.sctp_packet_timeout {
-                self.end_jump(out);
-            }
+        if let Some((_, _, at)) = self.jump
+            && out.cx.now.since(at) >= out.cx.limits.sctp_packet_timeout
+        {
+            self.end_jump(out);
         }
         while let Some(&(at, losses, key)) = self.began.front() {
             let open = self.interleaved.get(&key).is_some_and(|m| !m.whole);
