@@ -150,6 +150,11 @@ counters! {
         reassembled_fragments: "fragments that these datagrams were made of",
         overlaps: "fragments that overlap others",
     }
+    /// Tunnels that are opened: datagrams in, packets out.
+    tunnel: TunnelCounters {
+        packets: "datagrams that carry a packet",
+        passed: "packets handed on from inside",
+    }
     /// UDP: datagrams in, messages out.
     udp: UdpCounters {
         datagrams: "datagrams taken in",
@@ -339,6 +344,12 @@ discards! {
         Ipv6UnfinishedFragment = "unfinished_fragments": "fragments whose others had not come at the end of the input",
         Ipv6EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
         Ipv6NotTransport = "other_protocol": "packets of protocols other than TCP, UDP and SCTP",
+    }
+    tunnel {
+        TunnelTruncated = "truncated": "packets cut inside the tunnel's header",
+        TunnelBadHeader = "bad_header": "packets with an impossible tunnel header",
+        TunnelNotIp = "not_ip": "packets that carry no IP",
+        TunnelTooDeep = "too_deep": "packets in more than 8 tunnels",
     }
     udp {
         UdpTruncated = "truncated": "datagrams cut inside the header",

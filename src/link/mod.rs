@@ -109,7 +109,7 @@ mod ether {
 
 /// What the octets that follow are.
 #[derive(Clone, Copy)]
-enum Next {
+pub(crate) enum Next {
     Ip,
     /// What an EtherType says.
     EtherType(u16),
@@ -256,14 +256,14 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Disca
 
 impl<'a> Frame<'a> {
     /// Takes the next `N` octets off.
-    fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
         let (head, rest) = self.ip.split_first_chunk().ok_or(Discard::LinkTruncated)?;
         self.ip = rest;
         Ok(head)
     }
 
     /// Takes `len` octets off.
-    fn skip(&mut self, len: usize) -> Result<&'a [u8], Discard> {
+    pub(crate) fn skip(&mut self, len: usize) -> Result<&'a [u8], Discard> {
         let (head, rest) = self
             .ip
             .split_at_checked(len)
@@ -273,7 +273,7 @@ impl<'a> Frame<'a> {
     }
 
     /// What follows is `len` octets long by its header; what is behind them is padding.
-    fn limit(&mut self, len: usize) {
+    pub(crate) fn limit(&mut self, len: usize) {
         match len.checked_sub(self.ip.len()) {
             Some(more) => self.missing = self.missing.min(more),
             None => {
@@ -289,7 +289,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Takes the next two octets off as a number.
-    fn take_u16(&mut self) -> Result<u16, Discard> {
+    pub(crate) fn take_u16(&mut self) -> Result<u16, Discard> {
         self.take().map(|b| u16::from_be_bytes(*b))
     }
 }
@@ -304,7 +304,7 @@ fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
 }
 
 /// Goes on to the IP packet. Each step takes octets off, or ends.
-fn walk(frame: &mut Frame<'_>, mut next: Next) -> Result<(), Discard> {
+pub(crate) fn walk(frame: &mut Frame<'_>, mut next: Next) -> Result<(), Discard> {
     let mut tags = 0;
     loop {
         next = match next {
