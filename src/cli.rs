@@ -52,7 +52,7 @@ pub struct Args {
     write: Option<String>,
 
     /// Write no messages
-    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print", "json", "dump"])]
+    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
     no_output: bool,
 
     /// Print a line for each message
