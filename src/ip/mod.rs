@@ -93,7 +93,7 @@ enum Outcome<'a> {
     /// A datagram in one packet.
     Whole(Datagram<'a>),
     /// The last fragment of a datagram.
-    Reassembled(Reassembled),
+    Reassembled(Box<Reassembled>),
 }
 
 /// A datagram that owns its octets.
@@ -149,6 +149,26 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        if frame.pseudo.is_none()
+            && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
+            && is_transport(plain.protocol)
+            && (plain.protocol != protocol::UDP || cx.limits.decapsulate.is_empty())
+        {
+            cx.counters.ipv4.packets += 1;
+            cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
+            cx.counters.ipv4.passed += 1;
+            let datagram = Datagram {
+                src: plain.src.into(),
+                dst: plain.dst.into(),
+                protocol: plain.protocol,
+                payload: plain.payload,
+                payload_len: plain.payload_len,
+                identification: u32::from(plain.identification),
+                channel: frame.channel,
+                checksum_known_good: frame.checksum_known_good,
+            };
+            return out(cx, &datagram, &[]);
+        }
         self.each_at(cx, frame, out, 0);
     }
 
@@ -330,7 +350,7 @@ impl Ip {
         // Extension headers stand before the payload, an ESP trailer behind it.
         let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
         let payload = start..start + joined.payload.len();
-        Some(Outcome::Reassembled(Reassembled {
+        Some(Outcome::Reassembled(Box::new(Reassembled {
             src: joined.src,
             dst: joined.dst,
             protocol: joined.protocol,
@@ -340,7 +360,7 @@ impl Ip {
             payload_len: joined.payload_len,
             octets: whole.payload,
             fragments: whole.fragments,
-        }))
+        })))
     }
 }
 
@@ -360,8 +380,11 @@ impl Refused {
 
 /// What is not dropped for its protocol.
 const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
+    is_transport(protocol) || tunnel::carries(limits, protocol)
+}
+
+const fn is_transport(protocol: u8) -> bool {
     matches!(protocol, protocol::TCP | protocol::UDP | protocol::SCTP)
-        || tunnel::carries(limits, protocol)
 }
 
 /// A datagram that came in one packet.
