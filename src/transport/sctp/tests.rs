@@ -993,7 +993,9 @@ fn play(plan: &Plan) {
     let mut r = Random(plan.seed | 1);
     let (chunks, sent) = traffic(plan, &mut r);
     // Packets of one or two chunks; behind each, perhaps, a SACK of a receiver that got everything.
-    let mut packets: Vec<(u64, bool, Vec<u32>, Vec<Vec<u8>>)> = Vec::new();
+    // Place, forward, TSNs, chunks.
+    type Packet = (u64, bool, Vec<u32>, Vec<Vec<u8>>);
+    let mut packets: Vec<Packet> = Vec::new();
     let mut rest = &chunks[..];
     let mut at = 0;
     while !rest.is_empty() {
