@@ -731,9 +731,12 @@ impl<T: FlowState> Sctp<T> {
         if bad {
             return cx.discard(Discard::SctpBadChecksum);
         }
-        // What the handshake of another association would be known by.
-        if a.is_closed() && opens(first.kind) {
-            return self.open(cx, sink, arrival);
+        if a.is_closed() {
+            return if opens(first.kind) {
+                self.open(cx, sink, arrival)
+            } else {
+                cx.discard(Discard::SctpStray)
+            };
         }
         if first.kind == kind::INIT {
             let Some(init) = init.filter(|_| tag == 0) else {
