@@ -1,4 +1,5 @@
 //! User messages of real captures against reference answers, where both are at hand beside the repository.
+#![allow(clippy::unwrap_used)] // A test that cannot read its input has failed.
 
 use inet_asm::capture::PacketInfo;
 use inet_asm::config::Limits;
@@ -9,7 +10,7 @@ use inet_asm::time::{CaptureClock, Timestamp};
 use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
 use inet_asm::transport::stream::Close;
 use pcap_parser::{Block, PcapBlockOwned, PcapError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -28,7 +29,9 @@ struct Collected {
     /// As in the lists beside the captures of `testdata`.
     lines: Vec<String>,
     order: BTreeMap<(u64, usize, u16, bool), u32>,
-    seen: std::collections::HashSet<u64>,
+    seen: HashSet<u64>,
+    /// Ports, tag and first TSN of whole messages.
+    whole: HashSet<(u16, u16, u32, u32)>,
 }
 
 impl UserMessageSink for Collected {
@@ -54,6 +57,8 @@ impl UserMessageSink for Collected {
             return;
         }
         assert_eq!(m.len, Some(m.data.len() as u64));
+        self.whole
+            .insert((m.src.port(), m.dst.port(), m.tag, m.tsn));
         let mut h = DefaultHasher::new();
         (at.flow.number, m.direction, m.tsn).hash(&mut h);
         assert!(self.seen.insert(h.finish()), "a message came twice");
@@ -100,7 +105,7 @@ fn packets(path: &Path) -> Vec<Record> {
                 }
                 reader.consume(n);
             }
-            Err(PcapError::Eof) => return out,
+            Err(PcapError::Eof | PcapError::UnexpectedEof) => return out,
             Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
             Err(e) => panic!("{}: {e:?}", path.display()),
         }
@@ -164,19 +169,23 @@ fn sctp_datagram(link: i32, frame: &[u8]) -> Option<Datagram<'_>> {
 }
 
 fn run(path: &Path) -> (Collected, Context) {
+    run_on(&packets(path))
+}
+
+fn run_on(packets: &[Record]) -> (Collected, Context) {
     let mut cx = Context::new(Limits::default());
     let mut sctp = Sctp::<u32>::default();
     let mut sink = Collected::default();
     let mut clock = CaptureClock::default();
-    for (frame, (time, link, data)) in (1..).zip(packets(path)) {
-        let time = Timestamp::from_nanos(time);
+    for (frame, (time, link, data)) in (1..).zip(packets) {
+        let time = Timestamp::from_nanos(*time);
         cx.now = clock.observe(time);
         cx.packet = PacketInfo {
             frame,
             time,
             ..PacketInfo::default()
         };
-        if let Some(datagram) = sctp_datagram(link, &data) {
+        if let Some(datagram) = sctp_datagram(*link, data) {
             sctp.packet(&mut cx, &datagram, &mut sink);
         }
         sctp.tick(&mut cx, &mut sink);
@@ -307,4 +316,126 @@ fn the_captures_of_testdata() {
         assert_eq!(cx.counters.sctp.associations, 1 + restarted, "{name}");
     }
     assert_eq!(compared, 8);
+}
+
+/// First TSNs of the user messages that lie whole in the packets, by ports and tag: all chunks from B to E.
+fn lying_whole(packets: &[Record]) -> HashSet<(u16, u16, u32, u32)> {
+    let word = |b: &[u8], at: usize| u32::from_be_bytes(b[at..at + 4].try_into().unwrap());
+    let half = |b: &[u8], at: usize| u16::from_be_bytes([b[at], b[at + 1]]);
+    // DATA by TSN: flags. I-DATA by stream, U and MID: FSN, flags and TSN.
+    type Side = (u16, u16, u32);
+    let mut rows: HashMap<Side, HashMap<u32, u8>> = HashMap::new();
+    type Parts = BTreeMap<u32, (u8, u32)>;
+    let mut mids: HashMap<(Side, u16, u8, u32), Parts> = HashMap::new();
+    for (_, link, data) in packets {
+        let payload = sctp_datagram(*link, data).map(|d| d.payload);
+        let Some(p) = payload.filter(|p| p.len() > 12) else {
+            continue;
+        };
+        let side = (half(p, 0), half(p, 2), word(p, 4));
+        let mut at = 12;
+        while at + 4 <= p.len() {
+            let (kind, flags, len) = (p[at], p[at + 1], usize::from(half(p, at + 2)));
+            if len < 4 || at + len > p.len() {
+                break;
+            }
+            if kind == 0 && len > 16 {
+                let side = rows.entry(side).or_default();
+                side.entry(word(p, at + 4)).or_insert(flags);
+            } else if kind == 64 && len > 20 {
+                let key = (side, half(p, at + 8), flags & 4, word(p, at + 12));
+                let fsn = if flags & 2 != 0 { 0 } else { word(p, at + 16) };
+                let parts = mids.entry(key).or_default();
+                parts.entry(fsn).or_insert((flags, word(p, at + 4)));
+            }
+            at += len.next_multiple_of(4);
+        }
+    }
+    let mut whole = HashSet::new();
+    for ((sp, dp, tag), row) in rows {
+        for (&first, &flags) in row.iter().filter(|(_, f)| *f & 2 != 0) {
+            let (mut at, mut flags) = (first, flags);
+            while flags & 1 == 0 {
+                at = at.wrapping_add(1);
+                match row.get(&at) {
+                    Some(f) if f & 2 == 0 => flags = *f,
+                    _ => break,
+                }
+            }
+            if flags & 1 != 0 {
+                whole.insert((sp, dp, tag, first));
+            }
+        }
+    }
+    for (((sp, dp, tag), ..), parts) in mids {
+        let in_a_row = (0..).zip(&parts).all(|(n, (fsn, _))| n == *fsn);
+        let (first, last) = (
+            parts[parts.keys().next().unwrap()],
+            *parts.values().last().unwrap(),
+        );
+        if in_a_row && first.0 & 2 != 0 && last.0 & 1 != 0 {
+            whole.insert((sp, dp, tag, first.1));
+        }
+    }
+    whole
+}
+
+#[test]
+fn what_lies_whole_in_a_damaged_capture_comes_out() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = ["testdata", "../shared/captures"]
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
+        .flatten()
+        .map(|e| e.unwrap().path())
+        .filter(|p| {
+            let name = p.file_name().unwrap().to_str().unwrap();
+            // What a generator made with tag 0 everywhere says nothing about tags.
+            (name.ends_with("pcap") || name.ends_with("pcapng")) && !name.contains("synthetic")
+        })
+        .collect();
+    files.sort();
+    let (mut all, mut came) = (0, 0);
+    for path in files {
+        let Ok(mut file) = File::open(&path) else {
+            continue;
+        };
+        let mut magic = [0; 4];
+        if file.read_exact(&mut magic).is_err() {
+            continue;
+        }
+        let records = packets(&path);
+        if !records
+            .iter()
+            .any(|(_, l, d)| sctp_datagram(*l, d).is_some())
+        {
+            continue;
+        }
+        for loss in [1, 5, 20] {
+            for seed in 1..=5u64 {
+                let mut state = seed * 1_000_003 + loss;
+                let mut kept = records.clone();
+                kept.retain(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40 & 0xffff
+                        >= 0x1_0000 * loss / 100
+                });
+                let wanted = lying_whole(&kept);
+                let (found, _) = run_on(&kept);
+                let lost: Vec<_> = wanted.difference(&found.whole).collect();
+                let name = path.file_name().unwrap();
+                if !lost.is_empty() {
+                    println!("{name:?}, {loss} %, seed {seed}: lost {lost:?}");
+                }
+                let made_up = found.whole.difference(&wanted).count();
+                assert_eq!(made_up, 0, "{name:?}: not in the capture");
+                all += wanted.len();
+                came += wanted.len() - lost.len();
+            }
+        }
+    }
+    println!("{came} of {all} user messages");
+    assert_eq!(came, all);
 }

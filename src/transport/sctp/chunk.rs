@@ -346,7 +346,8 @@ mod tests {
     #[test]
     fn chunks_end_at_the_first_impossible_length() {
         // (octets, the snapshot length cut them, values found, an error)
-        let table: &[(&[u8], bool, &[&[u8]], bool)] = &[
+        type Row<'a> = (&'a [u8], bool, &'a [&'a [u8]], bool);
+        let table: &[Row<'_>] = &[
             (&[], false, &[], false),
             (&[3, 0, 0, 4], false, &[b""], false),
             (&[9, 0, 0, 5, 7], false, &[&[7]], false),

@@ -312,6 +312,10 @@ struct Stored<R, D, W, G> {
     charged: usize,
 }
 
+/// The same, as it is read back.
+type StoredHere<T> =
+    Stored<Table<Association<T>>, Deadlines, BinaryHeap<(u8, u32, u32)>, Vec<LinkStats>>;
+
 impl<T: FlowState> Serialize for Sctp<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         Stored {
@@ -330,12 +334,7 @@ impl<T: FlowState> Serialize for Sctp<T> {
 
 impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let s: Stored<
-            Table<Association<T>>,
-            Deadlines,
-            BinaryHeap<(u8, u32, u32)>,
-            Vec<LinkStats>,
-        > = Stored::deserialize(from)?;
+        let s: StoredHere<T> = Stored::deserialize(from)?;
         let mut sctp = Self {
             table: s.table,
             deadlines: s.deadlines,
@@ -732,9 +731,12 @@ impl<T: FlowState> Sctp<T> {
         if bad {
             return cx.discard(Discard::SctpBadChecksum);
         }
-        // What the handshake of another association would be known by.
-        if a.is_closed() && opens(first.kind) {
-            return self.open(cx, sink, arrival);
+        if a.is_closed() {
+            return if opens(first.kind) {
+                self.open(cx, sink, arrival)
+            } else {
+                cx.discard(Discard::SctpStray)
+            };
         }
         if first.kind == kind::INIT {
             let Some(init) = init.filter(|_| tag == 0) else {

@@ -36,6 +36,8 @@ const MAX_GIVEN_UP_TRACKED: usize = 16_384;
 const MAX_DAMAGED: usize = 64;
 /// Stream resets that have been announced and not reached.
 const MAX_RESETS: usize = 16;
+/// Streams that one of them names; of more, only their order by TSN is certain.
+const MAX_RESET_STREAMS: usize = 64;
 /// How far the second witness of a jump of the TSN may be from the first.
 const JUMP_WITNESS: i32 = 1024;
 /// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured (SPEC 6).
@@ -220,6 +222,8 @@ struct Reset {
     last: u64,
     /// All streams where empty.
     streams: Vec<u16>,
+    /// There were too many to remember: which streams start anew is not known.
+    some: bool,
 }
 
 /// A message held for its acknowledgment (`--wait-ack`).
@@ -509,22 +513,17 @@ impl Inflow {
             c.before_start += 1;
             return Fate::Dropped;
         }
-        let place = self
-            .given_up
-            .iter()
-            .rposition(|&(start, end)| (start..end).contains(&tsn));
-        let Some(i) = place else {
+        let i = self.given_up.partition_point(|g| g.1 <= tsn);
+        let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
             c.duplicates += 1;
             return Fate::Duplicate;
         };
         c.late += 1;
         // A second copy of it will be a duplicate.
-        if let Some(&(start, end)) = self.given_up.get(i) {
-            self.given_up.remove(i);
-            for part in [(tsn.saturating_add(1), end), (start, tsn)] {
-                if part.0 < part.1 {
-                    self.given_up.insert(i, part);
-                }
+        self.given_up.remove(i);
+        for part in [(tsn.saturating_add(1), end), (start, tsn)] {
+            if part.0 < part.1 {
+                self.given_up.insert(i, part);
             }
         }
         Fate::Dropped
@@ -846,6 +845,10 @@ impl Inflow {
         // A chunk with the B bit has the PPID where the others have their FSN (RFC 8260, 2.1).
         let fsn = if c.begins { 0 } else { c.ppid };
         if !self.interleaved.contains_key(&key) {
+            if self.began.len() > 2 * self.interleaved.len() + 64 {
+                let open = &self.interleaved;
+                self.began.retain(|(_, _, key)| open.contains_key(key));
+            }
             self.began.push_back((out.cx.now, self.losses, key));
         }
         let m = self.interleaved.entry(key).or_default();
@@ -946,8 +949,9 @@ impl Inflow {
             let reset = self.resets.remove(i);
             self.drain(out, reset.last.saturating_add(1));
             if reset.streams.is_empty() {
-                self.streams.values_mut().for_each(|s| s.next = Some(0));
-                self.first_seq = Some(0);
+                let first = if reset.some { None } else { Some(0) };
+                self.streams.values_mut().for_each(|s| s.next = first);
+                self.first_seq = first;
             }
             for stream in reset.streams {
                 self.streams.entry(stream).or_default().next = Some(0);
@@ -1213,13 +1217,19 @@ impl Inflow {
         if !self.started || self.resets.len() >= MAX_RESETS {
             return;
         }
-        let streams = streams
+        let some = streams.len() / 2 > MAX_RESET_STREAMS;
+        let streams: Vec<u16> = streams
             .chunks_exact(2)
-            .map(|b| u16::from_be_bytes([b[0], b[1]]));
-        let streams: Vec<u16> = streams.collect();
+            .filter(|_| !some)
+            .map(|b| u16::from_be_bytes([b[0], b[1]]))
+            .collect();
         let known = |r: &Reset| r.last == last && r.streams == streams;
         if !self.resets.iter().any(known) && last.saturating_add(1) >= self.base {
-            self.resets.push(Reset { last, streams });
+            self.resets.push(Reset {
+                last,
+                streams,
+                some,
+            });
         }
     }
 
@@ -1468,6 +1478,7 @@ impl Inflow {
             + self.ranges.capacity() * size_of::<Range>()
             + self.evidence.capacity() * size_of::<Evidence>()
             + self.given_up.capacity() * size_of::<(u64, u64)>()
+            + self.resets.len() * (size_of::<Reset>() + 2 * MAX_RESET_STREAMS)
             + self.began.capacity() * size_of::<(Instant, u64, Key)>();
         self.charge(cx, active, self.octets + entries, self.chunks);
     }
@@ -1475,6 +1486,30 @@ impl Inflow {
     /// Gives all of the budget back; the direction is dropped behind this.
     pub(super) fn discharge(&mut self, cx: &mut Context, active: &mut usize) {
         self.charge(cx, active, 0, 0);
+    }
+
+    /// What must hold between packets: every chunk that is stored stands in exactly one index, and the sums are right.
+    #[cfg(test)]
+    pub(super) fn invariants(&self) {
+        let mut indexed: Vec<u64> = self.runs.iter().flat_map(|(s, r)| *s..r.end).collect();
+        for (first, ready) in &self.ready {
+            if let Ready::Row(end) = ready {
+                indexed.extend(*first..*end);
+            }
+        }
+        for m in self.interleaved.values() {
+            indexed.extend(m.parts.values());
+        }
+        indexed.sort_unstable();
+        let stored: Vec<u64> = self.fragments.keys().copied().collect();
+        assert_eq!(stored, indexed, "chunks and their indexes: {self:#?}");
+        let ends = self.ranges.iter().map(|r| (r.start, r.end));
+        let mut last = self.next;
+        for (start, end) in ends {
+            assert!(start < end && (last < start || (self.look.is_some() && last <= start)));
+            last = end;
+        }
+        assert!(self.top >= self.next);
     }
 
     fn charge(&mut self, cx: &mut Context, active: &mut usize, octets: usize, chunks: usize) {
