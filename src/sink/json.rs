@@ -231,7 +231,7 @@ impl Json {
         let mut open = Box::new(Open {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
-            offset: start.offset,
+            offset: start.offset.saturating_sub(at.side().origin),
             length: match start.extent {
                 Extent::Known(n) => Some(n),
                 Extent::Open | Extent::ToClose => None,
@@ -270,16 +270,18 @@ impl Json {
 
     pub(crate) fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
         let time = at.cx.packet.time;
+        let offset = gap.offset.saturating_sub(at.side().origin);
         let (cx, stream) = Self::stream(at, time);
         if let Some(open) = &mut stream.open
             && open.gaps.len() < GAPS
         {
-            open.gaps.push((gap.offset, gap.len));
+            open.gaps.push((offset, gap.len));
             open.count(cx);
         }
     }
 
     pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+        let offset = end.offset.saturating_sub(at.side().origin);
         let time = at.cx.packet.time;
         let (cx, stream) = Self::stream(at, time);
         stream.messages += 1;
@@ -288,7 +290,7 @@ impl Json {
         };
         cx.budget.give(open.counted);
         if end.whole && open.length.is_none() {
-            open.length = Some(end.offset.saturating_sub(open.offset));
+            open.length = Some(offset.saturating_sub(open.offset));
         }
         let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged));
         self.message(
@@ -389,8 +391,9 @@ impl Json {
         let (_, stream) = Self::stream(at, time);
         stream.gaps += 1;
         stream.lost = stream.lost.saturating_add(gap.len.unwrap_or(0));
+        let offset = gap.offset.saturating_sub(at.side().origin);
         let t = self.begin("gap", at.cx, at.flow, at.direction);
-        let _ = write!(t, ",\"offset\":{},\"length\":", gap.offset);
+        let _ = write!(t, ",\"offset\":{offset},\"length\":");
         number(gap.len, t);
         let _ = write!(t, ",\"cause\":\"{}\"", cause(gap.cause));
         self.finish();

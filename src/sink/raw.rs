@@ -309,6 +309,7 @@ impl Dump {
             return;
         }
         let (flow, direction) = (at.flow, at.direction);
+        let offset = chunk.offset.saturating_sub(at.side().origin);
         let stream = &mut at.state[direction.index()];
         let early = stream.early.take();
         stream.last = stream.last.max(chunk.time);
@@ -326,9 +327,9 @@ impl Dump {
             .at
             .map(|a| a.saturating_add(handle.buffer.len() as u64));
         let mut done = Ok(());
-        if next != Some(chunk.offset) || handle.buffer.len() + chunk.data.len() > BUFFER {
+        if next != Some(offset) || handle.buffer.len() + chunk.data.len() > BUFFER {
             done = handle.write();
-            handle.at = Some(chunk.offset);
+            handle.at = Some(offset);
         }
         handle.buffer.extend_from_slice(chunk.data);
         if let Err(e) = done {
@@ -348,16 +349,10 @@ impl Dump {
     }
 
     pub(crate) fn gap(&mut self, at: &mut StreamContext<'_, Streams>, gap: &Gap) {
+        let offset = gap.offset.saturating_sub(at.side().origin);
         let stream = &mut at.state[at.direction.index()];
         if stream.made {
-            self.index(
-                at.flow,
-                at.direction,
-                stream,
-                gap.offset,
-                gap.len,
-                gap.cause,
-            );
+            self.index(at.flow, at.direction, stream, offset, gap.len, gap.cause);
         } else if let Some(len) = gap.len {
             // There is no file, and need not be one.
             let (had, cause) = stream.early.unwrap_or((0, gap.cause));

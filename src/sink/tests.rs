@@ -13,7 +13,7 @@ use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageS
 use crate::serial::SeqNumber;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Close, Side, StreamContext};
+use crate::transport::stream::{Chunk, Close, Side, StreamContext};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 use std::io::{self, Write};
@@ -400,6 +400,45 @@ fn nothing_known_of_the_other_side_means_no_acknowledgment() {
         lines(&rig.packets()),
         ["> 1001 1/1/1 - P", "> 1002 1/1/1 7 P"]
     );
+}
+
+/// Offsets begin anywhere; what is seen outside counts from the stream's first octet.
+#[test]
+fn streams_begin_at_their_origin() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, lines_out) = (Rig::new(Form::default()), Shared::default());
+    rig.outputs
+        .dump(dir.path(), super::raw::Template::new("%a").unwrap())
+        .unwrap();
+    let json = Box::new(lines_out.clone());
+    rig.outputs
+        .json("test", json, super::json::Body::None, false);
+    let origin = (1 << 32) - 70;
+    for (side, base) in rig.sides.iter_mut().zip([1000, 5000]) {
+        side.origin = origin;
+        side.base = Some(SeqNumber(base));
+    }
+    rig.whole(TO_SERVER, origin, Some(origin), GET);
+    let chunk = Chunk {
+        offset: origin + 2,
+        data: b"x",
+        time: Timestamp::default(),
+        frame: 1,
+        ack: None,
+        push: true,
+        ends_segment: true,
+        acknowledged: false,
+    };
+    let (outputs, mut at) = rig.at(TO_SERVER);
+    outputs.stream_data(&mut at, &chunk);
+    assert_eq!(lines(&rig.packets()), ["> 930 28/28/28 4930 P"]);
+    assert!(
+        String::from_utf8(lines_out.take())
+            .unwrap()
+            .contains("\"offset\":0,")
+    );
+    assert!(rig.outputs.finish().unwrap().is_continue());
+    assert_eq!(std::fs::read(dir.path().join("40000")).unwrap(), b"\0\0x");
 }
 
 #[test]
