@@ -1469,3 +1469,24 @@ impl<S: FlowState> Connection<S> {
         at
     }
 }
+
+#[cfg(test)]
+impl<S> Connection<S> {
+    /// Panics unless what waits agrees with its sums; gives the octets that wait.
+    pub(super) fn invariants(&self) -> super::testing::Waits {
+        let mut waits = super::testing::Waits {
+            waiting: 0,
+            judged: self.held.iter().map(|h| h.payload.len() as u64).sum(),
+        };
+        if let Some(a) = &self.active {
+            for (waiting, half) in a.waiting.iter().zip(&self.halves) {
+                waiting.invariants();
+                waits.waiting += waiting.octets();
+                let front = waiting.front().map(|item| item.offset);
+                assert!(!half.is(STARTED) || front.is_none_or(|front| front >= half.next));
+                assert!(half.next <= half.high);
+            }
+        }
+        waits
+    }
+}

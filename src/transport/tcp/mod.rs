@@ -14,6 +14,10 @@
 
 mod connection;
 mod segment;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use segment::{Segment, flags};
