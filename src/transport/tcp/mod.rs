@@ -14,6 +14,10 @@
 
 mod connection;
 mod segment;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use segment::{Segment, flags};
@@ -156,28 +160,10 @@ impl<S: FlowState> Tcp<S> {
             }
             Verdict::Replace => {
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
-                let all = connection.take_held(&mut cx.budget);
+                let held = connection.take_held(&mut cx.budget);
                 self.close(cx, place, Close::Replaced, sink);
                 self.table.remove(place);
-                let mut place = None;
-                let packet = cx.packet;
-                for (i, held) in all.iter().enumerate() {
-                    cx.packet = held.packet();
-                    place = self.open(
-                        cx,
-                        key,
-                        low_of(&key, &held.segment()),
-                        &held.segment(),
-                        true,
-                        sink,
-                    );
-                    cx.packet = packet;
-                    if let Some(place) = place {
-                        self.pass_held(cx, place, held_after(&all, i), sink);
-                        break;
-                    }
-                }
-                match place {
+                match self.reopen(cx, key, &held, Some(segment), sink) {
                     Some(place) => {
                         if let Some(connection) = self.table.get_mut(place) {
                             let direction = connection.direction(low);
@@ -189,7 +175,50 @@ impl<S: FlowState> Tcp<S> {
                     }
                 }
             }
+            Verdict::Over { known } => {
+                let octets = segment.payload.len() as u64;
+                if known {
+                    cx.counters.tcp.duplicate_octets += octets;
+                    cx.counters.tcp.retransmissions += u64::from(octets > 0);
+                } else {
+                    cx.counters.tcp.refused_octets += octets;
+                }
+            }
         }
+    }
+
+    /// Opens a connection on the ports of another one with what was held for it; the SYN that `by` confirms begins it.
+    fn reopen<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: FlowKey,
+        held: &[Held],
+        by: Option<&Segment<'_>>,
+        sink: &mut K,
+    ) -> Option<Place> {
+        let first = Held::opener(held, by)?;
+        let packet = cx.packet;
+        let segment = held.get(first)?.segment();
+        cx.packet = held.get(first)?.packet();
+        let place = self.open(cx, key, low_of(&key, &segment), &segment, true, sink);
+        for (i, other) in held.iter().enumerate() {
+            let segment = other.segment();
+            let connection = place.and_then(|place| self.table.get_mut(place));
+            let direction = connection.and_then(|c| {
+                let direction = c.direction(low_of(&key, &segment));
+                c.fits(cx, direction, &segment).then_some(direction)
+            });
+            match (place, direction) {
+                _ if i == first => {}
+                (Some(place), Some(direction)) => {
+                    cx.packet = other.packet();
+                    self.pass(cx, place, direction, &segment, sink);
+                }
+                _ => cx.counters.tcp.refused_octets += segment.payload.len() as u64,
+            }
+        }
+        cx.packet = packet;
+        place
     }
 
     /// Hands segments that were held to the connection that they belong to.
@@ -462,7 +491,14 @@ impl<S: FlowState> Tcp<S> {
         }
         connection.is_listed_at(cx.now, CLOSED);
         self.table.touch(place, CLOSED);
-        self.stand_alone(cx, &key, &held, sink);
+        let by_itself = matches!(close, Close::Fin | Close::Reset);
+        if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
+            // The SYN of the next connection was captured before the end of this one.
+            self.table.remove(place);
+            self.reopen(cx, key, &held, None, sink);
+        } else {
+            self.stand_alone(cx, &key, &held, sink);
+        }
     }
 
     /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
@@ -539,11 +575,6 @@ impl Queues {
             self.deadlines.push(Reverse((at, place)));
         }
     }
-}
-
-/// What was held behind the segment at a place.
-fn held_after(held: &[Held], at: usize) -> &[Held] {
-    held.get(at + 1..).unwrap_or_default()
 }
 
 /// The sender is the lower endpoint of the key.
