@@ -462,9 +462,9 @@ impl<S> Connection<S> {
         } else {
             half.reaches(offset, u64::from(s.payload_len), max_gap)
         };
-        let answer = s.ack.is_none_or(|ack| {
-            !other.numbered() || other.reaches(other.offset(ack), 0, max_gap)
-        });
+        let answer = s
+            .ack
+            .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
         (!half.numbered() || own) && answer
     }
 
@@ -1493,6 +1493,9 @@ impl<S: FlowState> Connection<S> {
 
     /// When this connection has to be looked at though no packet comes.
     pub(super) fn wake(&mut self, cx: &Context) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
         if let Some(reset) = self.reset {

@@ -145,7 +145,7 @@ impl<S: FlowState> Tcp<S> {
                 if let Some(connection) = self.table.get_mut(place)
                     && let Some(at) = connection.wake(cx)
                 {
-                    self.queues.arm(place, connection, at);
+                    self.queues.arm(cx.now, place, connection, at);
                 }
             }
             Verdict::Restart => {
@@ -374,7 +374,7 @@ impl<S: FlowState> Tcp<S> {
             return;
         }
         if let Some(at) = connection.wake(cx) {
-            self.queues.arm(place, connection, at);
+            self.queues.arm(cx.now, place, connection, at);
         }
         if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
         {
@@ -458,7 +458,7 @@ impl<S: FlowState> Tcp<S> {
             let close = connection.ending();
             self.close(cx, place, close, sink);
         } else if let Some(at) = connection.wake(cx) {
-            self.queues.arm(place, connection, at);
+            self.queues.arm(cx.now, place, connection, at);
         }
     }
 
@@ -570,7 +570,9 @@ impl<S: FlowState> Tcp<S> {
 
 impl Queues {
     /// Has a connection looked at at a time, unless that is arranged already.
-    fn arm<S>(&mut self, place: Place, connection: &mut Connection<S>, at: Instant) {
+    fn arm<S>(&mut self, now: Instant, place: Place, connection: &mut Connection<S>, at: Instant) {
+        // What has just been looked at is not looked at again before the clock has moved.
+        let at = at.max(now.after(Duration::from_nanos(1)));
         if connection.arm(at) {
             self.deadlines.push(Reverse((at, place)));
         }
