@@ -33,6 +33,13 @@ pub trait Detector: Sync {
         Found::Nowhere { keep: octets.len() }
     }
 
+    /// A stream on these ports that was captured from the middle is presumed to be its protocol's, so that what is left of
+    /// a message whose beginning is missing is no message of its own.
+    fn presumes(&self, ports: (u16, u16)) -> bool {
+        let _ = ports;
+        false
+    }
+
     /// What frames a connection of this protocol.
     fn framer(&self) -> AnyFramer;
 }

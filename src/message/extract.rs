@@ -17,6 +17,8 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
+/// Octets after which a presumption is dropped that no message has borne out.
+const PRESUMED: u64 = 256 << 10;
 /// Name of what has no known protocol, as Wireshark has it.
 const NO_PROTOCOL: &str = "data";
 
@@ -104,6 +106,8 @@ pub struct Conversation<T> {
     streams: [Stream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
+    /// The framer is presumed from the ports; so many octets have been passed over in search of a message.
+    presumed: Option<u64>,
     state: T,
 }
 
@@ -276,6 +280,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 stream.mode = Mode::Search;
             } else {
                 stream.searching = true;
+                if stream.tries == 0 {
+                    // Its beginning is missing.
+                    self.presume(at);
+                }
             }
         }
         at.state.streams[i].at = gap.offset + gap.len.unwrap_or(0);
@@ -325,7 +333,9 @@ impl<M: MessageSink> Extractor<M> {
         stream.at = offset;
         if !from_start {
             stream.searching = true;
+            self.presume(at);
         }
+        let stream = &mut at.state.streams[i];
         if let Some(framer) = &mut at.state.framer {
             stream.mode = if from_start {
                 Mode::Begin
@@ -334,6 +344,33 @@ impl<M: MessageSink> Extractor<M> {
             };
             if !from_start {
                 framer.gap(at.direction);
+            }
+        }
+    }
+
+    /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
+    fn presume(&self, at: &mut At<'_, M>) {
+        if at.state.framer.is_some() {
+            return;
+        }
+        let ports = (at.flow.src(at.direction).port(), at.flow.dst(at.direction).port());
+        if let Some(row) = DETECTORS.iter().position(|d| d.presumes(ports)) {
+            self.adopt(at, row);
+            at.state.streams[at.direction.index()].mode = Mode::Search;
+            at.state.presumed = Some(0);
+        }
+    }
+
+    /// Nothing bears the presumption out: the connection's protocol is not known.
+    fn give_up_presumption(&self, at: &mut At<'_, M>) {
+        at.state.presumed = None;
+        if let Some(framer) = at.state.framer.take() {
+            at.cx.budget.give(framer.size());
+        }
+        for stream in &mut at.state.streams {
+            if stream.open.is_none() {
+                stream.mode = Mode::Unknown;
+                stream.searching = true;
             }
         }
     }
@@ -671,6 +708,7 @@ impl<M: MessageSink> Extractor<M> {
                                 ack: source.ack,
                             };
                             self.start_message(at, &start, hand_over);
+                            at.state.presumed = None;
                             pos += head;
                             at.state.streams[i].mode = match body {
                                 Body::Octets(left) => Mode::Inside {
@@ -706,6 +744,13 @@ impl<M: MessageSink> Extractor<M> {
                     at.cx.counters.message.unframed_octets += n as u64;
                     pos += n;
                     told = pos;
+                    if let Some(passed) = &mut at.state.presumed {
+                        *passed += n as u64;
+                        if !found && *passed > PRESUMED {
+                            self.give_up_presumption(at);
+                            continue;
+                        }
+                    }
                     if !found {
                         break None;
                     }

@@ -54,6 +54,8 @@ const METHODS: &[&[u8]] = &[
     b"QUERY",
 ];
 
+/// Ports that are hardly used for anything else.
+const PORTS: &[u16] = &[80, 8080, 8000, 3128];
 /// A request target longer than this is none.
 const TARGET: usize = 64 << 10;
 /// A status line longer than this is none.
@@ -95,6 +97,10 @@ impl Detector for HttpDetector {
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
         search(octets, more, true, true)
+    }
+
+    fn presumes(&self, ports: (u16, u16)) -> bool {
+        PORTS.contains(&ports.0) || PORTS.contains(&ports.1)
     }
 
     fn framer(&self) -> AnyFramer {

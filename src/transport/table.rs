@@ -190,6 +190,12 @@ impl<T, const L: usize> FlowTable<T, L> {
         Some(Place { slot, generation })
     }
 
+    /// Gives all memory back; the table has to be empty.
+    pub(crate) fn clear(&mut self, budget: &mut Budget) {
+        budget.give(self.index_size() + self.chunks.len() * CHUNK * size_of::<Slot<T>>());
+        *self = Self::new();
+    }
+
     /// Octets of the hash index, as allocated: a slot number and a control octet for each place.
     fn index_size(&self) -> usize {
         self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
