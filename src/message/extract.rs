@@ -353,7 +353,10 @@ impl<M: MessageSink> Extractor<M> {
         if at.state.framer.is_some() {
             return;
         }
-        let ports = (at.flow.src(at.direction).port(), at.flow.dst(at.direction).port());
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
         if let Some(row) = DETECTORS.iter().position(|d| d.presumes(ports)) {
             self.adopt(at, row);
             at.state.streams[at.direction.index()].mode = Mode::Search;

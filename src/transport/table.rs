@@ -190,6 +190,15 @@ impl<T, const L: usize> FlowTable<T, L> {
         Some(Place { slot, generation })
     }
 
+    /// Octets that one more flow would take from the budget, about: none while there is a slot that was used before.
+    pub(crate) fn growth(&self) -> usize {
+        if self.free.is_empty() {
+            CHUNK * (size_of::<Slot<T>>() + 16)
+        } else {
+            0
+        }
+    }
+
     /// Gives all memory back; the table has to be empty.
     pub(crate) fn clear(&mut self, budget: &mut Budget) {
         budget.give(self.index_size() + self.chunks.len() * CHUNK * size_of::<Slot<T>>());

@@ -264,6 +264,8 @@ pub(super) struct Connection<S> {
     /// When it was last put in its place in the order of use, and in which order.
     listed: (Instant, u8),
     packets: u64,
+    /// Power of two of the octets that wait, as it was last told.
+    weight: u8,
     /// What it is armed for in the queue of deadlines.
     armed: Option<Instant>,
     halves: [Half; 2],
@@ -286,6 +288,7 @@ impl<S> Connection<S> {
             last: now,
             listed: (now, 0),
             packets: 0,
+            weight: 0,
             armed: None,
             halves: [Half::default(); 2],
             forward_is_low: low,
@@ -320,6 +323,31 @@ impl<S> Connection<S> {
         self.active
             .as_ref()
             .map_or(0, |a| a.waiting[0].len() + a.waiting[1].len())
+    }
+
+    /// Power of two of the octets that wait.
+    fn class(&self) -> u8 {
+        let octets = self
+            .active
+            .as_ref()
+            .map_or(0, |a| a.waiting[0].size() + a.waiting[1].size());
+        u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
+    }
+
+    /// Weighs it anew.
+    pub(super) fn weigh(&mut self) -> u8 {
+        self.weight = self.class();
+        self.weight
+    }
+
+    /// Its weight, where it has become more than was told before.
+    pub(super) fn heavier(&mut self) -> Option<u8> {
+        (self.class() > self.weight).then(|| self.weigh())
+    }
+
+    /// This is the weight that was last told.
+    pub(super) const fn weighs(&self, class: u8) -> bool {
+        self.weight == class
     }
 
     /// Only one side has been seen, and no data.

@@ -43,6 +43,10 @@ const OPEN: u8 = 1;
 /// Connections that have ended, whose key is still known.
 const CLOSED: u8 = 2;
 
+/// Power of two of the octets from which on a connection counts as heavy.
+const HEAVY: u8 = 14;
+/// A connection that was not used for so long is idle.
+const IDLE: Duration = Duration::from_secs(2);
 /// How long the key of a connection that has ended stays known, so that stray segments open nothing.
 const LINGER: Duration = Duration::from_secs(30);
 
@@ -63,6 +67,8 @@ struct Queues {
     deadlines: BinaryHeap<Reverse<(Instant, Place)>>,
     /// Connections in the order in which something began to wait in them.
     waiters: VecDeque<Place>,
+    /// Connections in which many octets wait, by the power of two of their number; an entry counts only while it is true.
+    heavy: BinaryHeap<(u8, Place)>,
     /// Segments, or parts, that wait in all connections.
     waiting: usize,
     /// Before this time no connection has been idle for too long.
@@ -291,7 +297,10 @@ impl<S: FlowState> Tcp<S> {
             cx.discard(Discard::TcpStray);
             return None;
         }
-        while self.table.len() >= cx.limits.connections.max(1) {
+        // Memory of the table is not given back when a connection goes: where more is not to be had, one has to make room.
+        while self.table.len() >= cx.limits.connections.max(1)
+            || self.table.growth() > cx.budget.limit().saturating_sub(cx.budget.used())
+        {
             if !self.evict(cx, sink) {
                 break;
             }
@@ -344,6 +353,9 @@ impl<S: FlowState> Tcp<S> {
             table.get(place).is_some_and(|c| c.waiting() > 0) && seen.insert(place.slot)
         });
         self.queues
+            .heavy
+            .retain(|(class, place)| table.get(*place).is_some_and(|c| c.weighs(*class)));
+        self.queues
             .deadlines
             .retain(|Reverse((at, place))| table.get(*place).is_some_and(|c| c.is_armed_for(*at)));
     }
@@ -368,6 +380,11 @@ impl<S: FlowState> Tcp<S> {
         } else {
             self.queues.waiting = self.queues.waiting.saturating_sub(waited - waits);
         }
+        if waits > waited
+            && let Some(class) = connection.heavier()
+        {
+            self.queues.weigh(place, class);
+        }
         if connection.has_ended() {
             let close = connection.ending();
             self.close(cx, place, close, sink);
@@ -376,8 +393,7 @@ impl<S: FlowState> Tcp<S> {
         if let Some(at) = connection.wake(cx) {
             self.queues.arm(cx.now, place, connection, at);
         }
-        if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
-        {
+        if self.queues.longest() > 4 * self.table.len() + 1024 {
             self.tidy();
         }
         while self.queues.waiting > cx.limits.active_packets && self.relieve_waiting(cx, sink) {}
@@ -538,20 +554,54 @@ impl<S: FlowState> Tcp<S> {
         false
     }
 
-    /// Frees memory when the budget is overdrawn, by connections that nobody misses: ended and half-open ones. False where
-    /// there is none.
+    /// Gives up the first hole of the stream with most octets behind one, by powers of two.
+    fn relieve_heaviest<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        while let Some((class, place)) = self.queues.heavy.pop() {
+            let Some((key, connection)) = self.table.entry_mut(place) else {
+                continue;
+            };
+            let now = connection.weigh();
+            if now == class {
+                let waited = connection.waiting();
+                connection.force(cx, key, GapCause::Memory, sink);
+                let left = self.table.get_mut(place).map_or(0, Connection::weigh);
+                self.queues.weigh(place, left);
+                self.after_wake(cx, place, waited, sink);
+                return true;
+            }
+            self.queues.weigh(place, now);
+        }
+        false
+    }
+
+    /// Frees memory when the budget is overdrawn, by ending the connection that has been idle longest, if it is idle at
+    /// all. False where there is none.
     pub fn relieve_idle<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         sink: &mut K,
     ) -> bool {
-        let some = self.table.oldest(CLOSED).is_some() || self.table.oldest(HALF_OPEN).is_some();
-        some && self.evict(cx, sink)
+        let Some(place) = self.table.oldest(OPEN) else {
+            return false;
+        };
+        let idle = self
+            .table
+            .get(place)
+            .is_some_and(|c| cx.now.since(c.last_used()) >= IDLE);
+        if idle {
+            self.close(cx, place, Close::Evicted, sink);
+            self.table.remove(place);
+        }
+        idle
     }
 
     /// Frees memory when the budget is overdrawn: false where nothing is left to be freed.
     pub fn relieve<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
-        self.relieve_waiting(cx, sink) || self.evict(cx, sink)
+        self.relieve_heaviest(cx, sink) || self.relieve_waiting(cx, sink) || self.evict(cx, sink)
     }
 
     /// Ends every connection at the end of the input, the one idle longest first.
@@ -565,10 +615,29 @@ impl<S: FlowState> Tcp<S> {
         while let Some(place) = self.table.oldest(CLOSED) {
             self.table.remove(place);
         }
+        self.table.clear(&mut cx.budget);
+        self.queues.deadlines = BinaryHeap::new();
+        self.queues.waiters = VecDeque::new();
+        self.queues.heavy = BinaryHeap::new();
     }
 }
 
 impl Queues {
+    /// Entries of the longest queue.
+    fn longest(&self) -> usize {
+        self.waiters
+            .len()
+            .max(self.deadlines.len())
+            .max(self.heavy.len())
+    }
+
+    /// A connection weighs so much now.
+    fn weigh(&mut self, place: Place, class: u8) {
+        if class >= HEAVY {
+            self.heavy.push((class, place));
+        }
+    }
+
     /// Has a connection looked at at a time, unless that is arranged already.
     fn arm<S>(&mut self, now: Instant, place: Place, connection: &mut Connection<S>, at: Instant) {
         // What has just been looked at is not looked at again before the clock has moved.
