@@ -438,6 +438,8 @@ impl<S: FlowState> Tcp<S> {
             let close = connection.ending();
             self.close(cx, place, close, sink);
         } else if let Some(at) = connection.wake(cx) {
+            // What is due now has been done: whatever it is, it cannot be due again at once.
+            let at = at.max(cx.now.after(Duration::from_nanos(1)));
             self.queues.arm(place, connection, at);
         }
     }

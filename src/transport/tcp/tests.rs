@@ -291,6 +291,36 @@ fn a_rst_counts_in_the_window_only() {
         1 > 101 #100
         2000 > 201 "def""#,
     );
+    after_open(
+        "followed by FINs within the reorder window",
+        r#"
+        1 > F. 101 501 "abc"
+        2 > R. 105 501
+        3 < F. 501 105 "x"
+        1002 tick
+        5000 tick"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        3 < 501 "x"
+        3 < end fin
+        3 closed reset"#,
+    );
+    check(
+        "in a stream that is being looked behind",
+        r#"
+        900 > . 104 501 "def"
+        910 > R 107
+        911 > . 101 501 "abc"
+        1100 tick
+        1910 tick"#,
+        r#"
+        1100 > 101 "abc"
+        1100 > 104 "def"
+        1910 > end reset
+        1910 < end reset
+        1910 closed reset"#,
+    );
     check(
         "in answer to a SYN",
         r#"
@@ -1190,10 +1220,10 @@ fn ports_are_used_again() {
         3 < end replaced
         3 closed replaced
         8 1> 70000001 "new"
-        2007 2> 101 "old"
-        2007 2> end idle
-        2007 2< end idle
-        2007 2 closed idle"#,
+        2020 2> 101 "old"
+        2020 2> end idle
+        2020 2< end idle
+        2020 2 closed idle"#,
     );
 }
 
