@@ -9,6 +9,8 @@ mod http1;
 mod length;
 pub mod sink;
 pub mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
