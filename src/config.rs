@@ -1,5 +1,6 @@
 //! Checked limits, time-outs and choices.
 
+use crate::message::rules::Rules;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ pub struct Limits {
     pub disable_sctp: bool,
     /// Octets of one message's header section, at most.
     pub header: usize,
+    /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
+    pub rules: Rules,
 }
 
 impl Default for Limits {
@@ -131,6 +134,7 @@ impl Default for Limits {
             disable_udp: false,
             disable_sctp: false,
             header: 256 << 10,
+            rules: Rules::default(),
         }
     }
 }

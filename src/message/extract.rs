@@ -3,7 +3,9 @@
 //! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::DETECTORS;
+use super::names::Name;
+use super::rules::Decided;
+use super::{DETECTORS, NO_PROTOCOL};
 use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::time::Timestamp;
@@ -17,8 +19,14 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
-/// Name of what has no known protocol, as Wireshark has it.
-const NO_PROTOCOL: &str = "data";
+/// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
+const SEARCHED: u32 = 256 << 10;
+/// Failures without a whole message between them, after which the protocol is thought to be another.
+const FAILURES: u8 = 16;
+/// Octets skipped before the first whole message, after which the protocol is thought to be another.
+const UNPROVEN: u64 = 256 << 10;
+/// How often a connection's protocol is looked for anew.
+const RENEWALS: u8 = 4;
 
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +89,8 @@ struct Stream {
     searching: bool,
     /// Detectors have been asked so many times.
     tries: u8,
+    /// Octets in which detectors have looked for a message.
+    searched: u32,
 }
 
 impl Default for Stream {
@@ -93,6 +103,7 @@ impl Default for Stream {
             at: 0,
             searching: false,
             tries: 0,
+            searched: 0,
         }
     }
 }
@@ -104,7 +115,25 @@ pub struct Conversation<T> {
     streams: [Stream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
+    trust: Trust,
     state: T,
+}
+
+/// How sure it is that a connection speaks the protocol that its framer is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Trust {
+    /// The user's rules have been asked.
+    asked: bool,
+    /// They have decided.
+    decided: bool,
+    /// A whole message was found.
+    proven: bool,
+    /// Failures since the last one.
+    failures: u8,
+    /// Octets skipped before the first one.
+    skipped: u64,
+    /// The protocol was looked for anew so many times.
+    renewals: u8,
 }
 
 /// A [`StreamSink`] that finds messages and pushes them to a [`MessageSink`].
@@ -452,13 +481,33 @@ impl<M: MessageSink> Extractor<M> {
                     open.whole = false;
                 }
             } else {
-                at.cx.counters.message.unframed_octets += held.len() as u64;
+                self.skip(at, held.len() as u64);
             }
+        }
+    }
+
+    /// The protocol of the direction's octets.
+    fn protocol(at: &At<'_, M>) -> Name {
+        let unknown = at.state.streams[at.direction.index()].mode == Mode::Unknown;
+        Name::of(match &at.state.framer {
+            Some(framer) if !unknown => framer.name(),
+            _ => NO_PROTOCOL,
+        })
+    }
+
+    /// Octets that belong to no message.
+    fn skip(&self, at: &mut At<'_, M>, octets: u64) {
+        at.cx.counters.message.unframed_octets += octets;
+        let name = Self::protocol(at);
+        at.cx.counters.protocol(name).skipped += octets;
+        if !at.state.trust.proven {
+            at.state.trust.skipped += octets;
         }
     }
 
     fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
         at.cx.counters.message.messages += 1;
+        at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
         at.state.streams[at.direction.index()].open = Some(Open {
             start: start.offset,
             whole: true,
@@ -473,6 +522,8 @@ impl<M: MessageSink> Extractor<M> {
             return;
         }
         at.cx.counters.message.octets += octets.len() as u64;
+        let name = Self::protocol(at);
+        at.cx.counters.protocol(name).octets += octets.len() as u64;
         let mut to = at.with(|s| &mut s.state);
         self.sink.data(
             &mut to,
@@ -490,6 +541,7 @@ impl<M: MessageSink> Extractor<M> {
     fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
+        let name = Self::protocol(at);
         let stream = &mut at.state.streams[i];
         let Some(open) = stream.open.take() else {
             return;
@@ -508,8 +560,12 @@ impl<M: MessageSink> Extractor<M> {
             );
         if whole {
             at.cx.counters.message.whole += 1;
+            if !opaque {
+                (at.state.trust.proven, at.state.trust.failures) = (true, 0);
+            }
         } else {
             at.cx.counters.message.incomplete += 1;
+            at.cx.counters.protocol(name).incomplete += 1;
         }
         if !opaque {
             stream.mode = Mode::Begin;
@@ -535,6 +591,10 @@ impl<M: MessageSink> Extractor<M> {
                 stream.tries = 0;
                 stream.searching = false;
             }
+            at.state.trust = Trust {
+                asked: true,
+                ..Trust::default()
+            };
         }
     }
 
@@ -644,7 +704,7 @@ impl<M: MessageSink> Extractor<M> {
                         Begin::Wait(until) => break Some(until),
                         Begin::Skip(n) => {
                             let n = n.clamp(1, rest.len());
-                            at.cx.counters.message.unframed_octets += n as u64;
+                            self.skip(at, n as u64);
                             pos += n;
                             told = pos;
                         }
@@ -688,7 +748,7 @@ impl<M: MessageSink> Extractor<M> {
                             };
                         }
                         Begin::Refuse => {
-                            at.cx.counters.message.unframed_octets += 1;
+                            self.skip(at, 1);
                             pos += 1;
                             told = pos;
                             self.lost(at);
@@ -703,11 +763,15 @@ impl<M: MessageSink> Extractor<M> {
                         Found::At(n) => (n, true),
                         Found::Nowhere { keep } => (keep.min(rest.len()), false),
                     };
-                    at.cx.counters.message.unframed_octets += n as u64;
+                    self.skip(at, n as u64);
                     pos += n;
                     told = pos;
                     if !found {
-                        break None;
+                        self.renew(at);
+                        if at.state.framer.is_some() {
+                            break None;
+                        }
+                        continue;
                     }
                     at.state.streams[i].mode = Mode::Begin;
                 }
@@ -749,12 +813,43 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The stream's messages are not where they should be: the next one is looked for.
-    fn lost(&self, at: &mut At<'_, M>) {
+    fn lost(&mut self, at: &mut At<'_, M>) {
         let i = at.direction.index();
         if let Some(framer) = &mut at.state.framer {
             framer.gap(at.direction);
         }
         at.state.streams[i].mode = Mode::Search;
+        at.state.trust.failures = at.state.trust.failures.saturating_add(1);
+        self.renew(at);
+    }
+
+    /// Looks for the protocol anew where the one that was found seems to be wrong.
+    fn renew(&mut self, at: &mut At<'_, M>) {
+        let trust = at.state.trust;
+        let wrong = trust.failures >= FAILURES || (!trust.proven && trust.skipped > UNPROVEN);
+        if !wrong || trust.decided || trust.renewals >= RENEWALS {
+            return;
+        }
+        let o = at.direction.flip();
+        let stream = &at.state.streams[o.index()];
+        let end = stream.at - stream.held.len() as u64;
+        if stream.mode != Mode::Unknown {
+            at.direction = o;
+            self.end_message(at, end, true, None);
+            at.direction = o.flip();
+        }
+        if let Some(framer) = at.state.framer.take() {
+            at.cx.budget.give(framer.size());
+        }
+        for stream in &mut at.state.streams {
+            stream.mode = Mode::Unknown;
+            (stream.searching, stream.tries, stream.searched) = (true, 0, 0);
+        }
+        at.state.trust = Trust {
+            asked: true,
+            renewals: trust.renewals + 1,
+            ..Trust::default()
+        };
     }
 
     fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
@@ -795,14 +890,38 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
+        if !at.state.trust.asked {
+            at.state.trust.asked = true;
+            let rules = &at.cx.limits.rules;
+            let framer = match rules.decide(at.flow.transport, ports) {
+                Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
+                Some(Decided::Row(row)) => Some(row.framer()),
+                Some(Decided::Nothing) => {
+                    at.state.trust.decided = true;
+                    None
+                }
+                None => None,
+            };
+            if let Some(framer) = framer {
+                at.state.trust.decided = true;
+                self.adopt(at, framer, false);
+                return Some(0);
+            }
+        }
+        let detect = !at.state.trust.decided;
         let stream = &at.state.streams[i];
-        if stream.searching {
+        if stream.searching && detect {
             let mut keep = rest.len();
             for (row, detector) in DETECTORS.iter().enumerate() {
+                let known = detector.ports();
+                let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
+                if !hinted && at.state.streams[i].searched >= SEARCHED {
+                    continue;
+                }
                 match detector.search(rest, ports, more) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, row);
+                        self.adopt(at, detector.framer(), true);
                         return Some(0);
                     }
                     Found::At(n) => keep = keep.min(n),
@@ -813,14 +932,16 @@ impl<M: MessageSink> Extractor<M> {
                 return None;
             }
             take = keep;
+            let searched = &mut at.state.streams[i].searched;
+            *searched = searched.saturating_add(u32::try_from(keep).unwrap_or(u32::MAX));
         }
         let stream = &mut at.state.streams[i];
-        if stream.open.is_none() && !stream.searching && stream.tries < TRIES {
+        if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
             let mut undecided = false;
-            for (row, detector) in DETECTORS.iter().enumerate() {
+            for detector in DETECTORS {
                 match detector.probe(rest, ports) {
                     Probe::Yes => {
-                        self.adopt(at, row);
+                        self.adopt(at, detector.framer(), true);
                         return Some(0);
                     }
                     Probe::More => undecided = true,
@@ -860,16 +981,16 @@ impl<M: MessageSink> Extractor<M> {
         Some(take)
     }
 
-    /// The connection speaks the protocol of this row.
-    fn adopt(&self, at: &mut At<'_, M>, row: usize) {
-        let Some(detector) = DETECTORS.get(row) else {
-            return;
-        };
-        let mut framer = detector.framer();
+    /// The connection speaks the protocol of this framer. `here`: a message of it begins here.
+    fn adopt(&self, at: &mut At<'_, M>, mut framer: AnyFramer, here: bool) {
         for d in [Direction::Forward, Direction::Reverse] {
             let stream = &mut at.state.streams[d.index()];
             if d == at.direction {
-                stream.mode = Mode::Begin;
+                stream.mode = if here || !stream.searching {
+                    Mode::Begin
+                } else {
+                    Mode::Search
+                };
                 if stream.searching {
                     framer.gap(d);
                 }

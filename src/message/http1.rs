@@ -73,6 +73,14 @@ impl Detector for HttpDetector {
         "http"
     }
 
+    fn about(&self) -> &'static str {
+        "HTTP/1.x (RFC 9112)"
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        &[80, 8080]
+    }
+
     fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
