@@ -1,14 +1,20 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
-use crate::config::{Checksums, Color, Config, OutputSpec, Overlap, PrintTo, StatsFormat};
+use crate::config::{
+    Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
+};
 use crate::message::names::Name;
 use crate::message::protocols;
 use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
+use crate::sink::choice::Rule;
+use crate::sink::json::{Body, FIELDS};
 use crate::sink::packets::{Encap, Form};
 use crate::sink::print::Style;
+use crate::sink::raw::Template;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const ABOUT: &str =
@@ -58,9 +64,48 @@ pub struct Args {
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     print: Option<Style>,
 
+    /// Write one JSON object a line: messages, gaps, connections
+    ///
+    /// `-` is stdout. The man page lists the fields.
+    #[arg(short, long, value_name = "OUTPUT", help_heading = "Output")]
+    json: Option<String>,
+
+    /// What the JSON shows of the octets of a message
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "none",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    json_body: Body,
+
+    /// Write a file for each stream, with its octets, into this folder
+    ///
+    /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
+    /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
+    /// `-` writes the streams that --connection chooses to stdout.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    dump: Option<PathBuf>,
+
+    /// Names of the stream files
+    ///
+    /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
+    /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
+    /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
+    #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    dump_name: Template,
+
     /// Flush the output after each packet
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
     packet_buffered: bool,
+
+    /// Connections to write, for all outputs
+    ///
+    /// A list, parted by commas: numbers as --print shows them, `all`, an address, `address:port`, or `A:p-B:p`, with
+    /// which `--dump -` writes the stream from A to B.
+    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Choice", hide_short_help = true)]
+    connection: Option<Rule>,
 
     /// Link layer of the packets written
     #[arg(
@@ -344,7 +389,19 @@ pub fn parse(
     if let Some(style) = args.print {
         config.print = Some(print(style));
     }
-    if !args.no_output && config.outputs.is_empty() && config.print.is_none() {
+    config.dump = args.dump.map(|dir| DumpTo {
+        dir,
+        template: args.dump_name,
+        packet_buffered: args.packet_buffered,
+    });
+    config.connection = args.connection;
+    config.json = args.json.map(|name| JsonTo {
+        name,
+        body: args.json_body,
+        packet_buffered: args.packet_buffered,
+    });
+    let no_output = args.no_output || config.dump.is_some() || config.json.is_some();
+    if !no_output && config.outputs.is_empty() && config.print.is_none() {
         if stdout_is_terminal {
             config.print = Some(print(Style::Brief));
         } else {
@@ -354,12 +411,24 @@ pub fn parse(
             });
         }
     }
+    let raw = config
+        .dump
+        .as_ref()
+        .is_some_and(|d| d.dir.as_os_str() == "-");
     let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
-        + usize::from(config.print.is_some());
+        + usize::from(config.print.is_some())
+        + usize::from(config.json.as_ref().is_some_and(|j| j.name == "-"))
+        + usize::from(raw);
+    if raw && config.connection.is_none() {
+        return Err(command().error(
+            clap::error::ErrorKind::MissingRequiredArgument,
+            "--dump - writes the streams that --connection chooses: name one, as --connection 0",
+        ));
+    }
     if stdout_users > 1 {
         return Err(command().error(
             clap::error::ErrorKind::ArgumentConflict,
-            "--print and --write - both write to stdout: write the packets to a file",
+            "--print, --write -, --json - and --dump - all write to stdout: choose one, or write to a file",
         ));
     }
     config.limits.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
@@ -395,7 +464,21 @@ pub fn parse(
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     // The man page has no first screen: all options stand in it.
     let command = command().mut_args(|a| a.hide_short_help(false));
-    clap_mangen::Man::new(command).render(out)
+    clap_mangen::Man::new(command).render(out)?;
+    writeln!(out, ".SH \"JSON OUTPUT\"")?;
+    writeln!(
+        out,
+        "The objects of \\fB\\-\\-json\\fR, one a line, and their fields:"
+    )?;
+    for (kinds, name, text) in FIELDS {
+        let kinds = kinds.replace(' ', ", ");
+        writeln!(
+            out,
+            ".TP\n\\fB{name}\\fR ({kinds})\n{}",
+            text.replace('-', "\\-")
+        )?;
+    }
+    Ok(())
 }
 
 /// Writes completions for a shell.
@@ -635,6 +718,11 @@ choice!(Encap {
     Ethernet = "ethernet": "Ethernet, with the addresses and VLAN tags of the input",
     Raw = "raw": "raw IP",
 });
+choice!(Body {
+    None = "none": "nothing",
+    Text = "text": "UTF-8; what is none is replaced",
+    Base64 = "base64": "base64",
+});
 choice!(Style {
     Brief = "brief": "one line",
     Full = "full": "and header fields and the first 100 octets of the body",
@@ -653,3 +741,144 @@ choice!(Color {
     Always = "always": "always",
     Never = "never": "never",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str], terminal: bool) -> Result<Config, String> {
+        let args = std::iter::once("inet-asm").chain(args.iter().copied());
+        match parse(args.map(Into::into), terminal) {
+            Ok(Request::Run(config)) => Ok(*config),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+        let mut page = Vec::new();
+        man(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        let help = command().render_long_help().to_string();
+        let short = command().render_help().to_string();
+        for arg in command().get_arguments() {
+            if let Some(long) = arg.get_long() {
+                assert!(help.contains(&format!("--{long}")), "{long}");
+                let escaped = long.replace('-', "\\-");
+                assert!(page.contains(&format!("\\-\\-{escaped}")), "{long}");
+            }
+        }
+        assert!(short.lines().count() <= 40, "{short}");
+    }
+
+    #[test]
+    fn without_an_output_stdout_is_one() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            (c.inputs, c.outputs.len(), c.print),
+            (vec!["-".to_owned()], 1, None)
+        );
+        let c = config(&["a"], true).unwrap();
+        assert!(c.outputs.is_empty() && c.print.is_some_and(|p| p.color));
+        let c = config(&["-w", "-"], true).unwrap();
+        assert!(c.outputs.len() == 1 && c.print.is_none());
+        let c = config(&["-n"], false).unwrap();
+        assert!(c.outputs.is_empty() && c.print.is_none());
+        let c = config(&["--dump", "d"], false).unwrap();
+        assert!(c.outputs.is_empty() && c.dump.is_some());
+        let c = config(&["-p=full", "-w", "x.pcap"], false).unwrap();
+        assert!(
+            c.outputs.len() == 1 && c.print.is_some_and(|p| p.style == Style::Full && !p.color)
+        );
+        assert!(
+            config(&["-p", "-w", "-"], false)
+                .unwrap_err()
+                .contains("stdout")
+        );
+    }
+
+    #[test]
+    fn inputs_stay_in_order() {
+        let c = config(&["a", "-r", "b", "c", "--read=d"], false).unwrap();
+        assert_eq!(c.inputs, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_limits() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            format!("{:?}", c.limits),
+            format!("{:?}", crate::config::Limits::default())
+        );
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let c = config(
+            &[
+                "--tcp-buffer=64K",
+                "--memory-limit",
+                "1GiB",
+                "--session-timeout=2m",
+                "--reorder-window=8,5ms,1.5s",
+                "--look-behind=off",
+                "--checksums=verify,tcp=auto",
+                "--max-gap=1M",
+                "--overlap=last",
+            ],
+            false,
+        )
+        .unwrap()
+        .limits;
+        assert_eq!(
+            (c.tcp_buffer, c.memory, c.max_gap),
+            (65_536, 1 << 30, 1 << 20)
+        );
+        assert_eq!(c.session_timeout, Duration::from_secs(120));
+        assert_eq!(
+            (c.reorder_packets, c.reorder_alone),
+            (8, Duration::from_millis(1500))
+        );
+        assert_eq!((c.look_behind_segments, c.overlap), (0, Overlap::Last));
+        assert_eq!(
+            (c.ip_checksums, c.tcp_checksums),
+            (Checksums::Verify, Checksums::Auto)
+        );
+        for (arg, names) in [
+            ("--tcp-buffer=64X", "64K or 4MiB"),
+            ("--tcp-buffer=99999999999999999G", "too large"),
+            ("--session-timeout=10", "ms, s, m or h"),
+            ("--session-timeout=-1s", "ms, s, m or h"),
+            ("--session-timeout=99999999999999h", "too long"),
+            ("--max-gap=2G", "1G at most"),
+            ("--look-behind=5", "16,200ms"),
+            ("--reorder-window=5", "32,20ms,1s"),
+            ("--checksums=ip=maybe", "verify"),
+            ("--checksums=arp=auto", "ip, tcp, udp, sctp"),
+            ("--encap=token-ring", "ethernet"),
+        ] {
+            let error = config(&[arg], false).unwrap_err();
+            let option = arg.split('=').next().unwrap();
+            assert!(error.contains(option) && error.contains(names), "{error}");
+        }
+        let e = config(&["--dump=x", "--dump-name=../%c"], false).unwrap_err();
+        assert!(e.contains("--dump-name") && e.contains("folder"), "{e}");
+    }
+
+    #[test]
+    fn an_output_that_is_an_input_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        std::fs::write(&path, "precious").unwrap();
+        std::os::unix::fs::symlink(&path, dir.path().join("link")).unwrap();
+        let link = dir.path().join("link").display().to_string();
+        let c = config(&["-w", &link, &path.display().to_string()], false).unwrap();
+        let Err(e) = crate::sink::Outputs::open(&c) else {
+            panic!("opened")
+        };
+        assert!(e.to_string().contains("also an input"), "{e}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+}

@@ -1,9 +1,13 @@
 //! Checked limits, time-outs and choices.
 
 use crate::message::rules::Rules;
+use crate::sink::choice::Rule;
+use crate::sink::json::Body;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
+use crate::sink::raw::Template;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a layer does about its checksums (SPEC 6).
@@ -38,6 +42,95 @@ pub enum Channels {
     First,
     /// The channel is part of every key.
     Separate,
+}
+
+/// Tunnels that `--decapsulate` can open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tunnel {
+    /// RFC 2784, and PPTP's (RFC 2637).
+    Gre,
+    /// Types I, II and III.
+    Erspan,
+    /// RFC 7348, and its generic protocol extension.
+    Vxlan,
+    /// RFC 8926.
+    Geneve,
+    /// GTP-U, 3GPP TS 29.281.
+    Gtp,
+    /// IPv4 or IPv6 in either of them (RFC 2003, RFC 2473, RFC 4213).
+    Ipip,
+    /// RFC 4380.
+    Teredo,
+    /// RFC 2661, RFC 3931.
+    L2tp,
+}
+
+impl Tunnel {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Gre,
+        Self::Erspan,
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Gtp,
+        Self::Ipip,
+        Self::Teredo,
+        Self::L2tp,
+    ];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gtp => "gtp",
+            Self::Ipip => "ipip",
+            Self::Teredo => "teredo",
+            Self::L2tp => "l2tp",
+        }
+    }
+}
+
+/// A set of tunnels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tunnels(u8);
+
+impl Tunnels {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Puts a tunnel into the set.
+    pub fn insert(&mut self, tunnel: Tunnel) {
+        self.0 |= 1 << tunnel as u8;
+    }
+
+    /// The tunnel is in the set.
+    pub const fn contains(self, tunnel: Tunnel) -> bool {
+        self.0 & 1 << tunnel as u8 != 0
+    }
+
+    /// There is none in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// From names with commas between them, or `all`; the error is the name that is not known.
+    pub fn parse(list: &str) -> Result<Self, &str> {
+        let mut set = Self::NONE;
+        for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+            if name == "all" {
+                set = Self::ALL;
+            } else {
+                let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
+                set.insert(known.ok_or(name)?);
+            }
+        }
+        Ok(set)
+    }
 }
 
 /// Limits and choices of processing. Every one is finite; reaching one has a counter.
@@ -97,6 +190,8 @@ pub struct Limits {
     pub disable_udp: bool,
     /// `--disable sctp`.
     pub disable_sctp: bool,
+    /// `--decapsulate`.
+    pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
     /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
@@ -133,6 +228,7 @@ impl Default for Limits {
             disable_tcp: false,
             disable_udp: false,
             disable_sctp: false,
+            decapsulate: Tunnels::NONE,
             header: 256 << 10,
             rules: Rules::default(),
         }
@@ -182,6 +278,28 @@ pub struct PrintTo {
     pub packet_buffered: bool,
 }
 
+/// `--dump`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DumpTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// How files are named.
+    pub template: Template,
+    /// `-U`, where the folder is `-`: stdout.
+    pub packet_buffered: bool,
+}
+
+/// `--json`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonTo {
+    /// A path, or `-` for stdout.
+    pub name: String,
+    /// What is shown of bodies.
+    pub body: Body,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
 /// What a run does, made once from the flags.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -191,6 +309,12 @@ pub struct Config {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// JSON lines.
+    pub json: Option<JsonTo>,
+    /// Connections that are written; all where there is none.
+    pub connection: Option<Rule>,
+    /// Stream files.
+    pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `-v`, how often.
@@ -199,4 +323,22 @@ pub struct Config {
     pub quiet: bool,
     /// Limits and choices of processing.
     pub limits: Limits,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tunnels_by_name() {
+        assert_eq!(Tunnels::parse("all"), Ok(Tunnels::ALL));
+        assert_eq!(Tunnels::parse(""), Ok(Tunnels::NONE));
+        assert_eq!(Tunnels::parse("gre,ftp"), Err("ftp"));
+        for tunnel in Tunnel::ALL {
+            let set = Tunnels::parse(tunnel.name()).unwrap();
+            for other in Tunnel::ALL {
+                assert_eq!(set.contains(other), other == tunnel);
+            }
+        }
+    }
 }

@@ -190,6 +190,11 @@ counters! {
         reassembled_fragments: "fragments that these datagrams were made of",
         overlaps: "fragments that overlap others",
     }
+    /// Tunnels that are opened: datagrams in, packets out.
+    tunnel: TunnelCounters {
+        packets: "datagrams that carry a packet",
+        passed: "packets handed on from inside",
+    }
     /// UDP: datagrams in, messages out.
     udp: UdpCounters {
         datagrams: "datagrams taken in",
@@ -246,7 +251,74 @@ counters! {
     /// SCTP: packets in, user messages out.
     sctp: SctpCounters {
         packets: "packets taken in",
+        octets: "octets of these packets, without IP headers",
         disabled: "packets handed on unprocessed",
+        passed: "packets whose chunks were used",
+        held_packets: "packets that wait until it is certain which association they belong to",
+        associations: "associations seen",
+        midstream: "associations that were captured from the middle",
+        multihomed: "associations with more than one pair of addresses",
+        reused_ports: "associations on addresses and ports that another one had before",
+        restarts: "associations that replaced one which had not ended",
+        closed_shutdown: "associations that ended with SHUTDOWN",
+        closed_abort: "associations that ended with ABORT",
+        closed_idle: "associations ended by --session-timeout",
+        closed_evicted: "associations ended by a limit on number or memory",
+        closed_replaced: "associations ended by a new one between the same endpoints",
+        closed_end: "associations open at the end of the input",
+        data_chunks: "DATA chunks",
+        i_data_chunks: "I-DATA chunks",
+        data_octets: "octets of user data in both",
+        init: "INIT chunks",
+        init_ack: "INIT ACK chunks",
+        sack: "SACK chunks",
+        heartbeat: "HEARTBEAT chunks",
+        heartbeat_ack: "HEARTBEAT ACK chunks",
+        abort: "ABORT chunks",
+        shutdown: "SHUTDOWN chunks",
+        shutdown_ack: "SHUTDOWN ACK chunks",
+        error: "ERROR chunks",
+        cookie_echo: "COOKIE ECHO chunks",
+        cookie_ack: "COOKIE ACK chunks",
+        ecne: "ECNE chunks",
+        cwr: "CWR chunks",
+        shutdown_complete: "SHUTDOWN COMPLETE chunks",
+        forward_tsn: "FORWARD-TSN and I-FORWARD-TSN chunks",
+        re_config: "RE-CONFIG chunks",
+        asconf: "ASCONF and ASCONF ACK chunks",
+        other_chunks: "chunks of other types",
+        bad_chunks: "packets with a chunk that cannot be read; what is before it was used",
+        bad_checksum: "packets with a wrong checksum, dropped or not",
+        zero_checksum: "packets with a checksum of zero",
+        gap_blocks: "gap ack blocks in SACKs",
+        reported_duplicates: "duplicate TSNs that SACKs report",
+        delivered_chunks: "data chunks handed on in messages",
+        duplicates: "data chunks whose TSN was there already",
+        late: "data chunks for a hole that had been given up",
+        before_start: "data chunks before the first TSN of an association captured from the middle",
+        dropped_chunks: "data chunks that were dropped: no user data, or a message whose beginning is lost",
+        dropped_octets: "octets of user data in them",
+        waiting_chunks: "data chunks that wait now",
+        out_of_order: "data chunks captured behind one with a higher TSN",
+        damaged_chunks: "data chunks of packets with a wrong checksum, kept as second choice",
+        damaged_used: "of these, used because nothing better came",
+        messages: "user messages handed on",
+        whole: "user messages handed on whole",
+        incomplete: "user messages handed on of which octets are missing",
+        message_octets: "octets of user messages handed on",
+        fragmented: "whole user messages of more than one chunk",
+        gaps: "holes given up",
+        lost_tsns: "TSNs that the capture lacks",
+        abandoned_tsns: "TSNs that their sender abandoned (FORWARD-TSN) before they were seen",
+        gaps_acked: "holes given up because the receiver acknowledged past them",
+        gaps_forward: "holes given up because the sender abandoned them",
+        gaps_closed: "holes given up because the association ended",
+        gaps_timeout: "holes given up because of --sctp-packet-timeout",
+        gaps_buffer: "holes given up because too much waited behind them",
+        gaps_holes: "holes given up because there were too many",
+        gaps_memory: "holes given up because of a limit of the whole program",
+        gaps_end: "holes given up at the end of the session or the input",
+        tsn_restarts: "jumps of the TSN that were confirmed",
     }
     /// Messages.
     message: MessageCounters {
@@ -313,6 +385,12 @@ discards! {
         Ipv6EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
         Ipv6NotTransport = "other_protocol": "packets of protocols other than TCP, UDP and SCTP",
     }
+    tunnel {
+        TunnelTruncated = "truncated": "packets cut inside the tunnel's header",
+        TunnelBadHeader = "bad_header": "packets with an impossible tunnel header",
+        TunnelNotIp = "not_ip": "packets that carry no IP",
+        TunnelTooDeep = "too_deep": "packets in more than 8 tunnels",
+    }
     udp {
         UdpTruncated = "truncated": "datagrams cut inside the header",
         UdpBadLength = "bad_length": "datagrams with an impossible length",
@@ -324,6 +402,15 @@ discards! {
         TcpBadHeader = "bad_header": "segments with an impossible data offset",
         TcpBadChecksum = "dropped_checksum": "segments dropped for a wrong checksum",
         TcpStray = "stray": "segments that fit no connection",
+    }
+    sctp {
+        SctpTruncated = "truncated": "packets cut inside the header",
+        SctpBadHeader = "bad_header": "packets with port 0, or without a chunk that can be read",
+        SctpBadChecksum = "dropped_checksum": "packets dropped for a wrong checksum",
+        SctpDamaged = "damaged": "packets with a wrong checksum from a sender whose checksums are right: second choice",
+        SctpBadTag = "bad_tag": "packets with a wrong verification tag",
+        SctpStray = "stray": "packets that fit no association",
+        SctpOtherChannel = "other_channel": "copies on another channel than the association's",
     }
 }
 

@@ -1,7 +1,8 @@
 //! What each stage takes in is what it hands on, drops or holds: added up behind every packet of every capture.
+#![allow(clippy::unwrap_used)]
 
 use inet_asm::capture::{LinkType, Packet};
-use inet_asm::config::Limits;
+use inet_asm::config::{Limits, Tunnels};
 use inet_asm::context::Context;
 use inet_asm::ip::{Datagram, Fragment, Ip, protocol};
 use inet_asm::link;
@@ -97,6 +98,17 @@ impl Stages {
             c.udp.messages + c.dropped_in("udp"),
             "{name}: udp"
         );
+        assert_eq!(
+            c.tunnel.packets,
+            c.tunnel.passed + c.dropped_in("tunnel"),
+            "{name}: tunnel"
+        );
+        // What the IP stage handed on went into a tunnel or out.
+        assert_eq!(
+            c.ipv4.passed + c.ipv4.reassembled + c.ipv6.passed + c.ipv6.reassembled,
+            c.tunnel.packets + self.datagrams,
+            "{name}: datagrams"
+        );
         assert_eq!(c.udp.messages, self.sink.0, "{name}: messages");
     }
 }
@@ -149,12 +161,18 @@ fn counters_add_up_over_every_capture() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let octets = std::fs::read(&path).unwrap();
-        let mut stages = Stages::new(Limits::default());
-        let is_capture = each_packet(&octets, |packet| {
-            stages.packet(packet);
-            stages.add_up(&name);
-        });
-        if is_capture {
+        for decapsulate in [Tunnels::NONE, Tunnels::ALL] {
+            let mut stages = Stages::new(Limits {
+                decapsulate,
+                ..Limits::default()
+            });
+            let is_capture = each_packet(&octets, |packet| {
+                stages.packet(packet);
+                stages.add_up(&name);
+            });
+            if !is_capture {
+                continue;
+            }
             captures += 1;
             stages.ip.flush(&mut stages.cx);
             stages.add_up(&name);
@@ -169,5 +187,5 @@ fn counters_add_up_over_every_capture() {
             }
         }
     }
-    assert!(captures > 50, "{captures}");
+    assert!(captures > 100, "{captures}");
 }

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{read, run};
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -37,11 +39,46 @@ fn the_completions_are_those_of_the_program() {
 }
 
 #[test]
-fn the_usage_in_the_readme_is_that_of_the_program() {
+fn the_first_screen_of_help_fits() {
     let help = run(["-h"], b"").text();
-    assert!(help.lines().count() <= 40, "-h fits one screen");
-    let block = format!("```text\n$ inet-asm -h\n{help}```\n");
-    assert!(file("README.md").contains(&block), "run scripts/make-docs");
+    assert!(help.lines().count() <= 40, "{help}");
+    assert!(file("README.md").contains(&format!("$ inet-asm -h\n{help}```\n")));
+}
+
+#[test]
+fn the_commands_in_the_readme_print_what_stands_there() {
+    let work = tempfile::tempdir().expect("tempdir");
+    symlink(common::testdata(""), work.path().join("testdata")).expect("symlink");
+    let bin = Path::new(env!("CARGO_BIN_EXE_inet-asm")).parent();
+    let bin = bin.expect("a folder").to_str().expect("UTF-8");
+    let path = format!("{bin}:{}", std::env::var("PATH").expect("PATH"));
+    let readme = file("README.md");
+    let mut commands = 0;
+    for block in readme.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("an end");
+        let mut examples: Vec<(&str, String)> = Vec::new();
+        for line in block.lines() {
+            match (line.strip_prefix("$ "), examples.last_mut()) {
+                (Some(command), _) => examples.push((command, String::new())),
+                (None, Some((_, expected))) => *expected += &format!("{line}\n"),
+                (None, None) => panic!("no command: {line}"),
+            }
+        }
+        for (command, expected) in examples {
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", command])
+                .current_dir(work.path())
+                .env("PATH", &path)
+                .env("LC_ALL", "C.UTF-8")
+                .env("WIRESHARK_CONFIG_DIR", work.path().join("none"))
+                .env_remove("COLUMNS");
+            let printed = String::from_utf8(common::feed(&mut shell, &[]).stdout).expect("UTF-8");
+            assert_eq!(printed, expected, "$ {command}: run scripts/make-docs");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 5);
 }
 
 #[test]

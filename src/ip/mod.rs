@@ -4,9 +4,11 @@ pub mod checksum;
 mod defrag;
 mod esp;
 mod header;
+mod tunnel;
 
 pub use defrag::Held;
 
+use crate::config::Limits;
 use crate::context::Context;
 use crate::link::{Channel, Frame};
 use crate::stats::Discard;
@@ -16,6 +18,7 @@ use header::{FragmentHeader, Headers, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
+use tunnel::Opening;
 
 /// Protocol numbers (IANA) that are known here.
 pub mod protocol {
@@ -28,6 +31,8 @@ pub mod protocol {
 
     pub(super) const IPV4: u8 = 4;
     pub(super) const IPV6: u8 = 41;
+    pub(super) const GRE: u8 = 47;
+    pub(super) const L2TP: u8 = 115;
     pub(super) const HOP_BY_HOP: u8 = 0;
     pub(super) const ROUTING: u8 = 43;
     pub(super) const FRAGMENT: u8 = 44;
@@ -88,7 +93,7 @@ enum Outcome<'a> {
     /// A datagram in one packet.
     Whole(Datagram<'a>),
     /// The last fragment of a datagram.
-    Reassembled(Reassembled),
+    Reassembled(Box<Reassembled>),
 }
 
 /// A datagram that owns its octets.
@@ -137,16 +142,63 @@ impl Ip {
     }
 
     /// Takes one IP packet and hands on every whole datagram of a known transport that it completes, with the
-    /// fragments that it was made of (none where it came in one packet).
+    /// fragments that it was made of (none where it came in one packet). Tunnels of `--decapsulate` are opened.
     ///
     /// What is not handed on is held or counted as a [`Discard`].
     pub fn each<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
-        if let Some(outcome) = self.take(cx, frame) {
-            out(cx, &outcome.datagram(), outcome.fragments());
+        if frame.pseudo.is_none()
+            && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
+            && is_transport(plain.protocol)
+            && (plain.protocol != protocol::UDP || cx.limits.decapsulate.is_empty())
+        {
+            cx.counters.ipv4.packets += 1;
+            cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
+            cx.counters.ipv4.passed += 1;
+            let datagram = Datagram {
+                src: plain.src.into(),
+                dst: plain.dst.into(),
+                protocol: plain.protocol,
+                payload: plain.payload,
+                payload_len: plain.payload_len,
+                identification: u32::from(plain.identification),
+                channel: frame.channel,
+                checksum_known_good: frame.checksum_known_good,
+            };
+            return out(cx, &datagram, &[]);
         }
+        self.each_at(cx, frame, out, 0);
+    }
+
+    fn each_at<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F, depth: usize)
+    where
+        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
+    {
+        let Some(outcome) = self.take(cx, frame) else {
+            return;
+        };
+        let datagram = outcome.datagram();
+        if !cx.limits.decapsulate.is_empty() {
+            match tunnel::open(&cx.limits, &datagram) {
+                Opening::Nothing => {}
+                Opening::Packet(_) if depth == tunnel::MAX_DEPTH => {
+                    cx.counters.tunnel.packets += 1;
+                    return cx.discard(Discard::TunnelTooDeep);
+                }
+                Opening::Packet(inner) => {
+                    cx.counters.tunnel.packets += 1;
+                    cx.counters.tunnel.passed += 1;
+                    return self.each_at(cx, &inner, out, depth + 1);
+                }
+                Opening::Refused(why) => {
+                    cx.counters.tunnel.packets += 1;
+                    return cx.discard(why);
+                }
+            }
+        }
+        out(cx, &datagram, outcome.fragments());
     }
 
     /// Drops the fragments that have waited for `--ip-packet-timeout`. To be called behind each packet.
@@ -204,7 +256,7 @@ impl Ip {
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv4.fragments += 1;
             // Every fragment says what the datagram carries: what nobody wants need not wait.
-            if !is_wanted(headers.protocol)
+            if !is_wanted(&cx.limits, headers.protocol)
                 && !matches!(headers.protocol, protocol::AH | protocol::ESP)
             {
                 cx.discard(Discard::Ipv4NotTransport);
@@ -212,7 +264,7 @@ impl Ip {
             }
             return self.take_fragment(cx, frame, &headers, fragment);
         }
-        if !is_wanted(headers.protocol) {
+        if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv4NotTransport);
             return None;
         }
@@ -238,7 +290,7 @@ impl Ip {
             }
             cx.counters.ipv6.atomic_fragments += 1;
         }
-        if !is_wanted(headers.protocol) {
+        if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv6NotTransport);
             return None;
         }
@@ -277,7 +329,7 @@ impl Ip {
             ..*headers
         };
         let why = match header::chain(&mut joined) {
-            Ok(()) if is_wanted(joined.protocol) => None,
+            Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
             Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
             Ok(()) => Some(Discard::Ipv4NotTransport),
             Err(why) => Some(why.discard(v6)),
@@ -298,7 +350,7 @@ impl Ip {
         // Extension headers stand before the payload, an ESP trailer behind it.
         let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
         let payload = start..start + joined.payload.len();
-        Some(Outcome::Reassembled(Reassembled {
+        Some(Outcome::Reassembled(Box::new(Reassembled {
             src: joined.src,
             dst: joined.dst,
             protocol: joined.protocol,
@@ -308,7 +360,7 @@ impl Ip {
             payload_len: joined.payload_len,
             octets: whole.payload,
             fragments: whole.fragments,
-        }))
+        })))
     }
 }
 
@@ -326,8 +378,12 @@ impl Refused {
     }
 }
 
-/// What the stage hands on.
-const fn is_wanted(protocol: u8) -> bool {
+/// What is not dropped for its protocol.
+const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
+    is_transport(protocol) || tunnel::carries(limits, protocol)
+}
+
+const fn is_transport(protocol: u8) -> bool {
     matches!(protocol, protocol::TCP | protocol::UDP | protocol::SCTP)
 }
 
@@ -348,7 +404,7 @@ fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Checksums, Limits};
+    use crate::config::Checksums;
     use crate::link;
 
     /// An IPv4 packet with a right header checksum.

@@ -47,6 +47,12 @@ pub trait Detector: Sync {
         Found::Nowhere { keep: octets.len() }
     }
 
+    /// A stream on these ports that was captured from the middle is presumed to be its protocol's, so that what is left of
+    /// a message whose beginning is missing is no message of its own.
+    fn presumes(&self, ports: (u16, u16)) -> bool {
+        self.ports().contains(&ports.0) || self.ports().contains(&ports.1)
+    }
+
     /// What frames a connection of this protocol.
     fn framer(&self) -> AnyFramer;
 }

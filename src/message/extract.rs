@@ -305,6 +305,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 stream.mode = Mode::Search;
             } else {
                 stream.searching = true;
+                if stream.tries == 0 {
+                    // Its beginning is missing.
+                    self.presume(at);
+                }
             }
         }
         at.state.streams[i].at = gap.offset + gap.len.unwrap_or(0);
@@ -354,7 +358,9 @@ impl<M: MessageSink> Extractor<M> {
         stream.at = offset;
         if !from_start {
             stream.searching = true;
+            self.presume(at);
         }
+        let stream = &mut at.state.streams[i];
         if let Some(framer) = &mut at.state.framer {
             stream.mode = if from_start {
                 Mode::Begin
@@ -364,6 +370,18 @@ impl<M: MessageSink> Extractor<M> {
             if !from_start {
                 framer.gap(at.direction);
             }
+        }
+    }
+
+    /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
+    fn presume(&self, at: &mut At<'_, M>) {
+        if at.state.framer.is_some() || at.state.trust.renewals > 0 || self.decide(at) {
+            return;
+        }
+        let ports = (at.flow.src(at.direction).port(), at.flow.dst(at.direction).port());
+        if let Some(detector) = DETECTORS.iter().find(|d| d.presumes(ports)) {
+            self.adopt(at, detector.framer(), false);
+            at.state.streams[at.direction.index()].mode = Mode::Search;
         }
     }
 
@@ -890,23 +908,8 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        if !at.state.trust.asked {
-            at.state.trust.asked = true;
-            let rules = &at.cx.limits.rules;
-            let framer = match rules.decide(at.flow.transport, ports) {
-                Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
-                Some(Decided::Row(row)) => Some(row.framer()),
-                Some(Decided::Nothing) => {
-                    at.state.trust.decided = true;
-                    None
-                }
-                None => None,
-            };
-            if let Some(framer) = framer {
-                at.state.trust.decided = true;
-                self.adopt(at, framer, false);
-                return Some(0);
-            }
+        if self.decide(at) && at.state.framer.is_some() {
+            return Some(0);
         }
         let detect = !at.state.trust.decided;
         let stream = &at.state.streams[i];
@@ -979,6 +982,29 @@ impl<M: MessageSink> Extractor<M> {
             self.end_message(at, offset + take as u64, false, None);
         }
         Some(take)
+    }
+
+    /// Asks the user's rules, once for each connection: whether they decide.
+    fn decide(&self, at: &mut At<'_, M>) -> bool {
+        if at.state.trust.asked {
+            return at.state.trust.decided;
+        }
+        at.state.trust.asked = true;
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
+        let framer = match at.cx.limits.rules.decide(at.flow.transport, ports) {
+            Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
+            Some(Decided::Row(row)) => Some(row.framer()),
+            Some(Decided::Nothing) => None,
+            None => return false,
+        };
+        at.state.trust.decided = true;
+        if let Some(framer) = framer {
+            self.adopt(at, framer, false);
+        }
+        true
     }
 
     /// The connection speaks the protocol of this framer. `here`: a message of it begins here.

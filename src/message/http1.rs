@@ -54,6 +54,8 @@ const METHODS: &[&[u8]] = &[
     b"QUERY",
 ];
 
+/// Ports that are hardly used for anything else.
+const PORTS: &[u16] = &[80, 8080, 8000, 3128];
 /// A request target longer than this is none.
 const TARGET: usize = 64 << 10;
 /// A status line longer than this is none.
@@ -78,7 +80,7 @@ impl Detector for HttpDetector {
     }
 
     fn ports(&self) -> &'static [u16] {
-        &[80, 8080]
+        PORTS
     }
 
     fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
@@ -375,44 +377,45 @@ struct Fields {
     upgrade: bool,
 }
 
-fn fields(lines: &[u8]) -> Fields {
+/// Reads a header section whose lines begin at `from`: the offset behind its empty line, and what is needed of it. None
+/// where the empty line is not there.
+fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
     let mut length = None;
     let mut chunked = false;
     let mut upgrade = false;
-    let mut rest = lines;
-    while let Some(end) = memchr(b'\n', rest) {
-        let line = &rest[..end];
-        rest = &rest[end + 1..];
-        let field = |name: &[u8]| {
-            let (start, tail) = line.split_at_checked(name.len())?;
-            if !start.eq_ignore_ascii_case(name) {
-                return None;
+    let mut at = from;
+    let end = loop {
+        let rest = octets.get(at..)?;
+        let (len, line) = match rest {
+            [b'\n', ..] => break at + 1,
+            [b'\r', b'\n', ..] => break at + 2,
+            _ => {
+                let end = memchr(b'\n', rest)?;
+                (end + 1, &rest[..end])
             }
-            tail.trim_ascii_start()
-                .strip_prefix(b":")
-                .map(<[u8]>::trim_ascii)
         };
-        match line.first().map(u8::to_ascii_lowercase) {
-            Some(b'c') => {
-                if let Some(value) = field(b"content-length") {
+        at += len;
+        // The fields that matter are told apart by their first letter.
+        match line.first()? | 0x20 {
+            b'c' => {
+                if length.is_none()
+                    && let Some(value) = field(line, b"content-length")
+                {
                     // Of a list of equal values the first counts.
                     let digits = value
                         .split(|o| *o == b',')
                         .next()
                         .unwrap_or_default()
                         .trim_ascii();
-                    if length.is_none()
-                        && !digits.is_empty()
-                        && digits.iter().all(u8::is_ascii_digit)
-                    {
+                    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
                         length = digits.iter().try_fold(0u64, |n, d| {
                             n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
                         });
                     }
                 }
             }
-            Some(b't') => {
-                if let Some(value) = field(b"transfer-encoding") {
+            b't' => {
+                if let Some(value) = field(line, b"transfer-encoding") {
                     let last = value
                         .rsplit(|o| *o == b',')
                         .next()
@@ -421,10 +424,10 @@ fn fields(lines: &[u8]) -> Fields {
                     chunked |= last.eq_ignore_ascii_case(b"chunked");
                 }
             }
-            Some(b'u') => upgrade |= field(b"upgrade").is_some(),
+            b'u' => upgrade |= field(line, b"upgrade").is_some(),
             _ => {}
         }
-    }
+    };
     // A length that would pass the end of all offsets is none.
     let length = length.filter(|n| *n < 1 << 62);
     let framing = if chunked {
@@ -432,7 +435,18 @@ fn fields(lines: &[u8]) -> Fields {
     } else {
         length.map_or(Framing::None, Framing::Length)
     };
-    Fields { framing, upgrade }
+    Some((end, Fields { framing, upgrade }))
+}
+
+/// The value of a header line, if it is this field's.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, tail) = line.split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    tail.trim_ascii_start()
+        .strip_prefix(b":")
+        .map(<[u8]>::trim_ascii)
 }
 
 /// End of the header section: the offset behind the empty line, looked for from `from` on.
@@ -670,38 +684,31 @@ impl Http1 {
 impl Framer for Http1 {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let blank = octets.len() - skip_empty_lines(octets).len();
-        if blank > 0 {
+        if matches!(octets.first(), Some(b'\r' | b'\n')) {
             self.looked[d] = 0;
-            return Begin::Skip(blank);
+            return Begin::Skip(octets.len() - skip_empty_lines(octets).len());
         }
-        if self.looked[d] == 0 {
-            if octets.is_empty() {
-                return Begin::NeedMore;
-            }
-            let Some(line) = memchr(b'\n', octets) else {
-                return if may_start(octets) && octets.len() < at.limit {
-                    Begin::NeedMore
-                } else {
-                    Begin::Refuse
-                };
-            };
-            if start_line(&octets[..line]).is_none() {
-                return Begin::Refuse;
-            }
-        }
-        let Some(head) = header_end(octets, self.looked[d].saturating_sub(2)) else {
-            self.looked[d] = octets.len();
-            return if octets.len() < at.limit {
+        let more = octets.len() < at.limit;
+        let Some(line) = memchr(b'\n', octets) else {
+            return if more && may_start(octets) {
                 Begin::NeedMore
             } else {
                 Begin::Refuse
             };
         };
-        let line = memchr(b'\n', octets).unwrap_or(0);
-        let fields = fields(&octets[line + 1..head]);
-        let begun = match start_line(&octets[..line]) {
-            Some(StartLine::Request { method }) => {
+        let Some(start) = start_line(&octets[..line]) else {
+            self.looked[d] = 0;
+            return Begin::Refuse;
+        };
+        // The fields are read once the whole section is there: what is cut is only looked through for its end.
+        let whole =
+            self.looked[d] == 0 || header_end(octets, self.looked[d].saturating_sub(4)).is_some();
+        let Some((head, fields)) = whole.then(|| header(octets, line + 1)).flatten() else {
+            self.looked[d] = if more { octets.len() } else { 0 };
+            return if more { Begin::NeedMore } else { Begin::Refuse };
+        };
+        let begun = match start {
+            StartLine::Request { method } => {
                 if self.leaving
                     && let Some(until) = at.wait_for_other()
                 {
@@ -710,15 +717,13 @@ impl Framer for Http1 {
                 self.client.get_or_insert(at.direction);
                 self.begin_request(at, method, head, &fields)
             }
-            Some(StartLine::Response { status }) => {
+            StartLine::Response { status } => {
                 self.client.get_or_insert(at.direction.flip());
                 self.begin_response(at, status, head, &fields, &octets[head..])
             }
-            None => Begin::Refuse,
         };
-        match begun {
-            Begin::Wait(_) | Begin::NeedMore => self.looked[d] = head.saturating_sub(4),
-            _ => self.looked[d] = 0,
+        if !matches!(begun, Begin::Wait(_) | Begin::NeedMore) {
+            self.looked[d] = 0;
         }
         begun
     }

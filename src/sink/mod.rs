@@ -3,10 +3,13 @@
 //! [`Outputs`] is all of them together; it is the [`MessageSink`] at the end of the pipeline. Adding an output is one file
 //! and one part of [`Outputs`] and [`State`].
 
+pub mod choice;
+pub mod json;
 pub mod output;
 pub mod packets;
 mod pcap;
 pub mod print;
+pub mod raw;
 mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -16,19 +19,27 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::flow::Flow;
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use choice::Rule;
+use json::Json;
+use output::Sink;
 pub use output::{Error, Writer};
 use packets::{Connection, Packets};
 pub use packets::{Encap, Form};
 use print::{Lines, Print};
+use raw::{Dump, Streams};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// What the outputs keep with a connection: nothing before its first message begins.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     packets: Option<Box<Connection>>,
     lines: Option<Box<Lines>>,
+    streams: Option<Box<Streams>>,
+    json: Option<Box<json::Connection>>,
 }
 
 /// All outputs that were opened.
@@ -36,6 +47,12 @@ pub struct State {
 pub struct Outputs {
     packets: Option<Packets>,
     print: Option<Print>,
+    dump: Option<Dump>,
+    json: Option<Json>,
+    /// `--dump -`: the chosen streams, as they come.
+    raw: Option<Sink>,
+    /// `--connection`: what is chosen, for all outputs.
+    choice: Option<Rule>,
 }
 
 impl Outputs {
@@ -51,6 +68,15 @@ impl Outputs {
     /// The first output that cannot be opened.
     pub fn open(config: &Config) -> Result<Self, Error> {
         let mut outputs = Self::new();
+        let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
+        let names = config.outputs.iter().map(|o| o.name.as_str());
+        for name in names
+            .chain(config.print.map(|_| "-"))
+            .chain(raw.map(|_| "-"))
+            .chain(config.json.as_ref().map(|j| j.name.as_str()))
+        {
+            output::refuse_input(name, &config.inputs)?;
+        }
         for spec in &config.outputs {
             let to = output::open(&spec.name)?;
             outputs.packets(output::shown(&spec.name), to, spec.form);
@@ -59,7 +85,30 @@ impl Outputs {
             let to = output::open("-")?;
             outputs.print(output::shown("-"), to, p.style, p.color, p.packet_buffered);
         }
+        match &config.dump {
+            Some(d) if d.dir.as_os_str() == "-" => {
+                let to = output::open("-")?;
+                outputs.raw = Some(Sink::new(output::shown("-"), to, d.packet_buffered));
+            }
+            Some(d) => outputs.dump(&d.dir, d.template.clone())?,
+            None => {}
+        }
+        if let Some(j) = &config.json {
+            let to = output::open(&j.name)?;
+            outputs.json(output::shown(&j.name), to, j.body, j.packet_buffered);
+        }
+        outputs.choice.clone_from(&config.connection);
         Ok(outputs)
+    }
+
+    /// Adds the output of stream files.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn dump(&mut self, dir: &Path, template: raw::Template) -> Result<(), Error> {
+        self.dump = Some(Dump::new(dir, template)?);
+        Ok(())
     }
 
     /// Adds an output of packets that is called `name` in errors.
@@ -77,6 +126,11 @@ impl Outputs {
         packet_buffered: bool,
     ) {
         self.print = Some(Print::new(name, to, style, color, packet_buffered));
+    }
+
+    /// Adds the output of JSON lines.
+    pub fn json(&mut self, name: &str, to: Writer, body: json::Body, packet_buffered: bool) {
+        self.json = Some(Json::new(name, to, body, packet_buffered));
     }
 
     /// The first input's header is known: file headers are written. Later calls change nothing.
@@ -103,13 +157,44 @@ impl Outputs {
         {
             flow = ControlFlow::Break(());
         }
+        if let Some(j) = &mut self.json
+            && j.flush()?.is_break()
+        {
+            flow = ControlFlow::Break(());
+        }
+        if let Some(raw) = &mut self.raw
+            && raw.flush()?.is_break()
+        {
+            flow = ControlFlow::Break(());
+        }
+        if let Some(d) = &mut self.dump {
+            d.flush()?;
+        }
+        Ok(flow)
+    }
+
+    /// Writes all that is left, at the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outputs::flush`].
+    pub fn finish(&mut self) -> Result<ControlFlow<()>, Error> {
+        let flow = self.flush()?;
+        if let Some(d) = &mut self.dump {
+            d.finish()?;
+        }
         Ok(flow)
     }
 }
 
 impl Outputs {
+    /// The outputs take this connection.
+    fn takes(&self, flow: &Flow) -> bool {
+        self.choice.as_ref().is_none_or(|c| c.takes(flow))
+    }
+
     fn count(&self, cx: &mut Context) {
-        if self.packets.is_some() || self.print.is_some() {
+        if self.packets.is_some() || self.print.is_some() || self.json.is_some() {
             cx.counters.output.messages += 1;
         }
     }
@@ -119,6 +204,9 @@ impl MessageSink for Outputs {
     type State = State;
 
     fn start(&mut self, at: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.start(&mut at.with(|s| &mut s.packets), start);
         }
@@ -130,9 +218,15 @@ impl MessageSink for Outputs {
             let line = &mut lines[at.direction.index()];
             p.start(at.cx, at.flow, line, start);
         }
+        if let Some(j) = &mut self.json {
+            j.start(&mut at.with(|s| &mut s.json), start);
+        }
     }
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.data(&mut at.with(|s| &mut s.packets), piece);
         }
@@ -141,18 +235,30 @@ impl MessageSink for Outputs {
         {
             p.data(&mut lines[at.direction.index()], piece);
         }
+        if let Some(j) = &mut self.json {
+            j.data(&mut at.with(|s| &mut s.json), piece);
+        }
     }
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.gap(&mut at.with(|s| &mut s.packets), gap);
         }
         if let Some(lines) = &mut at.state.lines {
             Print::gap(&mut lines[at.direction.index()], gap);
         }
+        if let Some(j) = &mut self.json {
+            j.gap(&mut at.with(|s| &mut s.json), gap);
+        }
     }
 
     fn end(&mut self, at: &mut StreamContext<'_, State>, end: &MessageEnd) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.end(&mut at.with(|s| &mut s.packets), end);
         }
@@ -163,42 +269,98 @@ impl MessageSink for Outputs {
             p.end(at.cx, at.flow, at.direction, line, end);
         }
         self.count(at.cx);
+        if let Some(j) = &mut self.json {
+            j.end(&mut at.with(|s| &mut s.json), end);
+        }
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+        if !self.takes(at.flow) {
+            return;
+        }
         if let Some(p) = &mut self.packets {
             p.datagram(at, payload, payload_len);
         }
         if let Some(p) = &mut self.print {
             p.datagram(at, payload, payload_len);
         }
+        if let Some(d) = &mut self.dump {
+            d.datagram(at, payload);
+        }
         self.count(at.cx);
+        if let Some(j) = &mut self.json {
+            j.datagram(at, payload, payload_len);
+        }
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
-        let _ = (at, chunk);
+        if !self.takes(at.flow) {
+            return;
+        }
+        if let Some(raw) = &mut self.raw
+            && self
+                .choice
+                .as_ref()
+                .is_none_or(|c| c.takes_stream(at.flow, at.direction))
+        {
+            raw.write([chunk.data, &[], &[], &[]]);
+        }
+        if let Some(d) = &mut self.dump {
+            if at.state.streams.is_none() {
+                at.cx.budget.take(size_of::<Streams>());
+            }
+            d.data(
+                &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
+                chunk,
+            );
+        }
+        if self.json.is_some() {
+            Json::stream_data(&mut at.with(|s| &mut s.json), chunk);
+        }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
-        let _ = (at, gap);
+        if !self.takes(at.flow) {
+            return;
+        }
+        if let Some(d) = &mut self.dump {
+            if at.state.streams.is_none() {
+                at.cx.budget.take(size_of::<Streams>());
+            }
+            d.gap(
+                &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
+                gap,
+            );
+        }
+        if let Some(j) = &mut self.json {
+            j.stream_gap(&mut at.with(|s| &mut s.json), gap);
+        }
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
         if let Some(p) = &mut self.packets {
             p.stream_end(&mut at.with(|s| &mut s.packets), close);
         }
+        if let Some(d) = &mut self.dump {
+            d.end(at.flow, at.direction);
+        }
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
-        let _ = close;
         if let Some(p) = &mut self.packets {
             p.closed(&mut at.with(|s| &mut s.packets));
+        }
+        if at.state.streams.take().is_some() {
+            at.cx.budget.give(size_of::<Streams>());
         }
         if let Some(lines) = at.state.lines.take() {
             at.cx.budget.give(size_of::<Lines>());
             for line in lines.into_iter().flatten() {
                 Print::drop_line(at.cx, &line);
             }
+        }
+        if let Some(j) = &mut self.json {
+            j.closed(&mut at.with(|s| &mut s.json), close);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 /// Octets that are written in one go; a pipe that was made larger takes as much at once.
 const FLUSH_AT: usize = 256 << 10;
@@ -54,6 +55,39 @@ pub fn open(name: &str) -> Result<Writer, Error> {
             source,
         }),
     }
+}
+
+/// Refuses an output that is a file which is also read: opening it would empty it, and a pipe would feed itself.
+///
+/// # Errors
+///
+/// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
+/// left to be opened.
+pub fn refuse_input(output: &str, inputs: &[String]) -> Result<(), Error> {
+    let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
+        return Ok(());
+    };
+    for input in inputs {
+        if identity(input, || io::stdin().as_fd().try_clone_to_owned()) == Some(file) {
+            return Err(Error {
+                name: shown(output).to_owned(),
+                doing: "write",
+                source: io::Error::other("it is also an input: write to another file"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Device and number of a regular file.
+fn identity(name: &str, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Option<(u64, u64)> {
+    let metadata = if name == "-" {
+        File::from(standard().ok()?).metadata()
+    } else {
+        std::fs::metadata(name)
+    };
+    let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// The name of an output in words.

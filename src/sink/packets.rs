@@ -279,7 +279,7 @@ impl Packets {
     pub(crate) fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let cx = &mut *at.cx;
@@ -379,7 +379,7 @@ impl Packets {
     pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let cx = &mut *at.cx;
@@ -520,7 +520,10 @@ impl Packets {
             return;
         }
         let client = conn.client;
-        let base = |d: Direction| place.sides[d.index()].base.map(|b| b.sub(1).0);
+        let base = |d: Direction| {
+            let side = &place.sides[d.index()];
+            side.seq(side.origin).map(|first| first.sub(1).0)
+        };
         let (first, second) = match base(client) {
             Some(_) => (client, client.flip()),
             // Nothing is known of the client's numbers: the other side's will do, as a SYN.
@@ -564,7 +567,7 @@ impl Packets {
         };
         let place = Place {
             flow: at.flow,
-            sides: &at.sides,
+            sides: at.sides,
             direction: at.direction,
         };
         let d = at.direction.index();
@@ -576,7 +579,7 @@ impl Packets {
         }
         conn.fin[d] = true;
         let offset = match conn.written[d] {
-            NONE => 0,
+            NONE => at.sides[d].origin,
             written => written,
         };
         let header = TcpHeader {
@@ -669,12 +672,12 @@ impl Packets {
 /// direction, or tshark takes a held message for a retransmission. None where nothing is known of the other direction.
 fn acknowledgment(place: Place<'_>, conn: &Connection) -> Option<u32> {
     let d = place.direction.index();
-    let base = place.sides[1 - d].base?;
+    let other = &place.sides[1 - d];
     let offset = match (conn.known[d], conn.written[1 - d]) {
-        (NONE, _) | (_, NONE) => 0,
+        (NONE, _) | (_, NONE) => other.origin,
         (known, written) => known.min(written),
     };
-    Some(seq(base, offset))
+    other.seq(offset).map(|n| n.0)
 }
 
 /// Who sends to whom in this direction. Where no packet of it was captured, its link header is the other one's, turned

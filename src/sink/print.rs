@@ -259,6 +259,15 @@ pub(crate) fn date(time: Timestamp, out: &mut String) {
     );
 }
 
+/// Appends `YYYY-MM-DDTHH:MM:SS.nanosecondsZ` (RFC 3339).
+pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
+    let begin = out.len();
+    date(time, out);
+    out.truncate(begin + 20);
+    out.replace_range(begin + 10..begin + 11, "T");
+    let _ = write!(out, "{:09}Z", time.subsec_nanos());
+}
+
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
 /// last of its year.
 fn civil(days: u64) -> (u64, u64, u64) {

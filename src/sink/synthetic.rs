@@ -3,6 +3,7 @@
 //! Nothing here knows streams or files: a [`Wire`] says how packets look in one output, and each function lays the
 //! headers of one packet into an array on the stack. The payload is only summed.
 
+use crate::ip::checksum::{self, Sum};
 use crate::link::LinkHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -21,77 +22,6 @@ pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 /// ACK.
 const ACK: u8 = 0x10;
-
-/// The Internet checksum (RFC 1071), made up of parts; the order of octets is the machine's until it is finished.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Sum {
-    sum: u64,
-    odd: bool,
-}
-
-impl Sum {
-    /// With more octets, which need not be an even number.
-    #[must_use]
-    pub(crate) fn add(self, data: &[u8]) -> Self {
-        let part = fold(raw(data));
-        let part = if self.odd { part.swap_bytes() } else { part };
-        Self {
-            sum: self.sum + u64::from(part),
-            odd: self.odd != (data.len() % 2 == 1),
-        }
-    }
-
-    /// With one number of 16 bits; only where an even number of octets was added before.
-    #[must_use]
-    fn word(self, word: u16) -> Self {
-        Self {
-            sum: self.sum + u64::from(word.to_be()),
-            odd: self.odd,
-        }
-    }
-
-    /// The sum as it stands in a header.
-    pub(crate) fn finish(self) -> [u8; 2] {
-        (!fold(self.sum)).to_ne_bytes()
-    }
-}
-
-/// Octets that are summed in one round: a few vector registers full.
-const ROUND: usize = 64;
-
-/// The sum of 32-bit words in the machine's order. 64-bit lanes take 2^32 words each before they could overflow, which
-/// no slice of a packet has, and the compiler turns them into vectors.
-fn raw(data: &[u8]) -> u64 {
-    let mut lanes = [0u64; ROUND / 4];
-    let (rounds, rest) = data.as_chunks::<ROUND>();
-    for round in rounds {
-        let (words, _) = round.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
-        }
-    }
-    let mut sum: u64 = lanes.iter().sum();
-    let (words, rest) = rest.as_chunks::<4>();
-    for word in words {
-        sum += u64::from(u32::from_ne_bytes(*word));
-    }
-    let mut last = [0; 4];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    sum + u64::from(u32::from_ne_bytes(last))
-}
-
-/// Ones' complement sum in 16 bits.
-#[allow(clippy::cast_possible_truncation)] // the carries are folded in before
-fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    sum as u16
-}
 
 /// How packets of one output begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,7 +67,7 @@ impl Payload {
         Self {
             len: data.len(),
             whole: data.len(),
-            sum: Sum::default().add(data),
+            sum: Sum::of(data),
         }
     }
 
@@ -220,8 +150,8 @@ pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpHeader, payload: &Payload)
     t[13] = flags;
     t[14..16].copy_from_slice(&65_535u16.to_be_bytes());
     if !payload.is_cut() {
-        let sum = pseudo.add(&t).plus(payload.sum).finish();
-        t[16..18].copy_from_slice(&sum);
+        let sum = pseudo.add(&t).combine(payload.sum).finish();
+        t[16..18].copy_from_slice(&sum.to_be_bytes());
     }
     h.put(&t);
     h
@@ -237,24 +167,14 @@ pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> Headers {
     u[4..6].copy_from_slice(&saturated(8 + payload.whole).to_be_bytes());
     if !payload.is_cut() {
         // A sum of zero is sent as ones: zero says that there is none.
-        let sum = match pseudo.add(&u).plus(payload.sum).finish() {
-            [0, 0] => [0xff, 0xff],
+        let sum = match pseudo.add(&u).combine(payload.sum).finish() {
+            0 => 0xffff,
             sum => sum,
         };
-        u[6..8].copy_from_slice(&sum);
+        u[6..8].copy_from_slice(&sum.to_be_bytes());
     }
     h.put(&u);
     h
-}
-
-impl Sum {
-    /// Both sums; `self` is of an even number of octets.
-    fn plus(self, other: Self) -> Self {
-        Self {
-            sum: self.sum + other.sum,
-            odd: other.odd,
-        }
-    }
 }
 
 /// Lays down link and IP headers and gives the sum of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1).
@@ -269,10 +189,6 @@ fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -
         }
         h.put(if v4 { &[0x08, 0x00] } else { &[0x86, 0xdd] });
     }
-    // The pseudo header has the length in 32 bits; packets here stay below 2^16, cut ones have no sum.
-    let pseudo = Sum::default()
-        .word(u16::from(protocol))
-        .word(saturated(len));
     if let (IpAddr::V4(src), IpAddr::V4(dst)) = (ends.src.ip(), ends.dst.ip()) {
         // Version and header length, DF, TTL 64.
         let mut ip = [
@@ -281,10 +197,9 @@ fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -
         ip[2..4].copy_from_slice(&saturated(20 + len).to_be_bytes());
         ip[12..16].copy_from_slice(&src.octets());
         ip[16..20].copy_from_slice(&dst.octets());
-        let sum = Sum::default().add(&ip).finish();
-        ip[10..12].copy_from_slice(&sum);
+        let sum = Sum::of(&ip).finish();
+        ip[10..12].copy_from_slice(&sum.to_be_bytes());
         h.put(&ip);
-        pseudo.add(&ip[12..20])
     } else {
         let mut ip = [0; 40];
         ip[0] = 0x60;
@@ -294,8 +209,8 @@ fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -
         ip[8..24].copy_from_slice(&v6(ends.src.ip()));
         ip[24..40].copy_from_slice(&v6(ends.dst.ip()));
         h.put(&ip);
-        pseudo.add(&ip[8..40])
     }
+    checksum::pseudo_header(ends.src.ip(), ends.dst.ip(), protocol, len)
 }
 
 /// The address as IPv6 writes it; both ends are of one family, so that IPv4 addresses are mapped only in theory.

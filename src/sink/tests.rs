@@ -1,6 +1,7 @@
 //! Outputs driven by hand-made events; what they write is read by etherparse and by tshark.
 
 use super::packets::{Encap, Form};
+use super::print::Style;
 use super::{Outputs, State};
 use crate::capture::LinkType;
 use crate::config::Limits;
@@ -12,7 +13,7 @@ use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageS
 use crate::serial::SeqNumber;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Close, Side, StreamContext};
+use crate::transport::stream::{Chunk, Close, Side, StreamContext};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 use std::io::{self, Write};
@@ -108,7 +109,7 @@ impl Rig {
         let at = StreamContext {
             cx: &mut self.cx,
             flow: &self.flow,
-            sides: self.sides,
+            sides: &self.sides,
             direction,
             state: &mut self.state,
         };
@@ -401,6 +402,45 @@ fn nothing_known_of_the_other_side_means_no_acknowledgment() {
     );
 }
 
+/// Offsets begin anywhere; what is seen outside counts from the stream's first octet.
+#[test]
+fn streams_begin_at_their_origin() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, lines_out) = (Rig::new(Form::default()), Shared::default());
+    rig.outputs
+        .dump(dir.path(), super::raw::Template::new("%a").unwrap())
+        .unwrap();
+    let json = Box::new(lines_out.clone());
+    rig.outputs
+        .json("test", json, super::json::Body::None, false);
+    let origin = (1 << 32) - 70;
+    for (side, base) in rig.sides.iter_mut().zip([1000, 5000]) {
+        side.origin = origin;
+        side.base = Some(SeqNumber(base));
+    }
+    rig.whole(TO_SERVER, origin, Some(origin), GET);
+    let chunk = Chunk {
+        offset: origin + 2,
+        data: b"x",
+        time: Timestamp::default(),
+        frame: 1,
+        ack: None,
+        push: true,
+        ends_segment: true,
+        acknowledged: false,
+    };
+    let (outputs, mut at) = rig.at(TO_SERVER);
+    outputs.stream_data(&mut at, &chunk);
+    assert_eq!(lines(&rig.packets()), ["> 930 28/28/28 4930 P"]);
+    assert!(
+        String::from_utf8(lines_out.take())
+            .unwrap()
+            .contains("\"offset\":0,")
+    );
+    assert!(rig.outputs.finish().unwrap().is_continue());
+    assert_eq!(std::fs::read(dir.path().join("40000")).unwrap(), b"\0\0x");
+}
+
 #[test]
 fn numbers_wrap() {
     let mut rig = Rig::new(Form::default());
@@ -418,7 +458,7 @@ fn a_large_message_is_a_train() {
         for len in [most - 1, most, most + 1, 3 * most, 3 * most + 10] {
             let mut rig = Rig::new(Form::default());
             rig.flow = flow(v6, 0);
-            let body: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let body: Vec<u8> = (0u8..251).cycle().take(len).collect();
             rig.start(
                 TO_CLIENT,
                 10,
@@ -715,5 +755,339 @@ fn tshark_dissects_what_follows_a_hole() {
             &["frame.number", "tcp.analysis.lost_segment"],
         );
         assert!(bad.is_empty(), "{body} {parts:?}: {bad:?}");
+    }
+}
+
+/// A message that has no end yet when its stream is cut, or that never said how long it is: what is there is dissected.
+#[test]
+fn tshark_dissects_what_ends_early() {
+    let known = response(&[b'a'; 1000]);
+    let to_close = b"HTTP/1.0 200 OK\r\n\r\nbody".to_vec();
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n".to_vec();
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: te".to_vec();
+    let cases = [
+        (&known[..500], Extent::Known(known.len() as u64), 0, false),
+        (&to_close[..], Extent::ToClose, 0, true),
+        (&to_close[..], Extent::ToClose, 0, false),
+        (&to_close[..], Extent::ToClose, 100, false),
+        (&chunked[..], Extent::Open, 0, false),
+        (&chunked[..], Extent::Open, 20, false),
+        (&head[..], Extent::Open, 0, false),
+    ];
+    for close in [Close::Fin, Close::Reset, Close::EndOfInput] {
+        for (data, extent, missing, whole) in cases {
+            let mut rig = Rig::new(Form::default());
+            let a = rig.whole(TO_SERVER, 0, Some(0), GET);
+            rig.start(TO_CLIENT, 0, extent, Some(a), data);
+            rig.data(TO_CLIENT, 0, data, false);
+            let mut end = data.len() as u64;
+            if missing > 0 {
+                rig.gap(TO_CLIENT, end, missing);
+                end += missing;
+            }
+            rig.end(TO_CLIENT, end, whole, Some(close));
+            let file = rig.take();
+            let shown = tshark(
+                &file,
+                &["-Y", "http"],
+                &["http.request.uri", "http.response.code"],
+            );
+            assert_eq!(shown, ["/x\t", "\t200"], "{extent:?} {missing} {close:?}");
+        }
+    }
+}
+
+/// Links, families and timestamps.
+#[test]
+fn packets_look_like_the_input() {
+    let tags = [
+        VlanTag {
+            tpid: 0x88a8,
+            tci: 7,
+        },
+        VlanTag {
+            tpid: 0x8100,
+            tci: 0xa005,
+        },
+    ];
+    for (encap, link_type, nanoseconds, v6, expected) in [
+        (
+            Encap::Auto,
+            LinkType::ETHERNET,
+            true,
+            false,
+            "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ip:tcp:http",
+        ),
+        (
+            Encap::Auto,
+            LinkType::ETHERNET,
+            false,
+            true,
+            "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ipv6:tcp:http",
+        ),
+        (
+            Encap::Auto,
+            LinkType::LINUX_SLL2,
+            false,
+            false,
+            "raw:ip:tcp:http",
+        ),
+        (
+            Encap::Raw,
+            LinkType::ETHERNET,
+            true,
+            true,
+            "raw:ipv6:tcp:http",
+        ),
+        (
+            Encap::Ethernet,
+            LinkType::RAW,
+            true,
+            false,
+            "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ip:tcp:http",
+        ),
+    ] {
+        let written = Shared::default();
+        let mut outputs = Outputs::new();
+        let form = Form {
+            encap,
+            ..Form::default()
+        };
+        outputs.packets("test", Box::new(written.clone()), form);
+        outputs.begin(link_type, nanoseconds);
+        // The header is on its way before any packet, and only once.
+        assert!(outputs.flush().unwrap().is_continue());
+        assert_eq!(written.0.lock().unwrap().len(), 24);
+        outputs.begin(LinkType::NULL, !nanoseconds);
+        let mut rig = Rig::with(outputs, written);
+        rig.flow = flow(v6, 0);
+        rig.flow.links[0].tags = tags;
+        let second = 1_795_255_200_000_000_000;
+        rig.cx.packet.time = Timestamp::from_nanos(second + 123_456_789);
+        rig.whole(TO_SERVER, 0, Some(0), GET);
+        rig.cx.packet.time = Timestamp::from_nanos(second);
+        rig.whole(TO_SERVER, 28, Some(0), GET);
+        let file = rig.take();
+        let stamp = if nanoseconds {
+            "1795255200.123456789"
+        } else {
+            "1795255200.123456000"
+        };
+        let expected = format!("{expected}\t{stamp}");
+        assert_eq!(
+            tshark(&file, &[], &["frame.protocols", "frame.time_epoch"]),
+            [expected.as_str(), expected.as_str()]
+        );
+    }
+}
+
+#[test]
+fn datagrams_are_whole_or_cut_as_they_were() {
+    let query =
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01";
+    for v6 in [false, true] {
+        let mut rig = Rig::new(Form::default());
+        let (src, dst) = (([10, 0, 0, 1].into(), 5353), ([10, 0, 0, 2].into(), 53));
+        let mut flow = flow(v6, 0);
+        flow.transport = Transport::Udp;
+        if !v6 {
+            let (key, low) = FlowKey::new(src, dst, Channel::default());
+            flow.key = key;
+            flow.forward_is_low = low;
+        }
+        for len in [query.len(), query.len() + 50] {
+            let ip = Datagram {
+                src: flow.src(TO_SERVER).ip(),
+                dst: flow.dst(TO_SERVER).ip(),
+                protocol: 17,
+                payload: query,
+                payload_len: len,
+                identification: 0,
+                channel: Channel::default(),
+                checksum_known_good: false,
+            };
+            let mut at = DatagramContext {
+                cx: &mut rig.cx,
+                flow: &flow,
+                direction: TO_SERVER,
+                protocol: "dns",
+                ip,
+            };
+            rig.outputs.datagram(&mut at, query, len);
+        }
+        let file = rig.take();
+        let shown = tshark(
+            &file,
+            &["-d", "udp.port==40000,dns"],
+            &[
+                "dns.qry.name",
+                "udp.length",
+                "udp.checksum.status",
+                "frame.len",
+                "frame.cap_len",
+            ],
+        );
+        let (udp, frame) = (
+            8 + query.len(),
+            query.len() + 14 + 8 + if v6 { 40 } else { 20 },
+        );
+        assert_eq!(shown[0], format!("www.example\t{udp}\t1\t{frame}\t{frame}"));
+        assert!(shown[1].starts_with("www.example\t"), "{shown:?}");
+        assert!(
+            shown[1].ends_with(&format!("\t{}\t{frame}", frame + 50)),
+            "{shown:?}"
+        );
+    }
+}
+
+/// The end of the connection, seen by others: what is buffered comes out, a reader that left is no error, a full disk is.
+#[test]
+fn errors_wait_for_the_flush() {
+    struct Fails(io::ErrorKind);
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for (kind, closed) in [
+        (io::ErrorKind::BrokenPipe, true),
+        (io::ErrorKind::StorageFull, false),
+    ] {
+        let mut outputs = Outputs::new();
+        outputs.packets("out.pcap", Box::new(Fails(kind)), Form::default());
+        outputs.begin(LinkType::ETHERNET, false);
+        let mut rig = Rig::with(outputs, Shared::default());
+        rig.whole(TO_SERVER, 0, None, GET);
+        match rig.outputs.flush() {
+            Ok(flow) => assert!(closed && flow.is_break()),
+            Err(e) => assert!(
+                !closed && e.to_string().starts_with("out.pcap: cannot write: "),
+                "{e}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn print_shows_a_line_for_each_message() {
+    for (style, color, expected) in [
+        (Style::Brief, false, "\
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 > 10.0.0.2:80 http 28 GET /x HTTP/1.1
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.2:80 > 10.0.0.1:40000 http 83 HTTP/1.1 200 OK [incomplete: 7 octets lost]
+"),
+        (Style::Full, true, "\
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 > 10.0.0.2:80 \x1b[36mhttp\x1b[0m 28 GET /x HTTP/1.1
+    Host: a
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.2:80 > 10.0.0.1:40000 \x1b[36mhttp\x1b[0m 83 HTTP/1.1 200 OK \x1b[33m[incomplete: 7 octets lost]\x1b[0m
+    Content-Type: text/plain
+    Content-Length: 25
+    | \\x1b[31mbody\\nbody....
+"),
+    ] {
+        let written = Shared::default();
+        let mut outputs = Outputs::new();
+        outputs.print("test", Box::new(written.clone()), style, color, false);
+        let mut rig = Rig::with(outputs, written);
+        rig.cx.packet.time = Timestamp::from_nanos(1_795_255_200_123_456_789);
+        let a = rig.whole(TO_SERVER, 0, Some(0), GET);
+        let r = response(b"\x1b[31mbody\nbody...........");
+        let head = r.len() - 25;
+        rig.start(TO_CLIENT, 0, Extent::Known(r.len() as u64), Some(a), &r[..head]);
+        for (i, piece) in r[..r.len() - 7].chunks(3).enumerate() {
+            rig.data(TO_CLIENT, 3 * i as u64, piece, false);
+        }
+        rig.gap(TO_CLIENT, r.len() as u64 - 7, 7);
+        rig.end(TO_CLIENT, r.len() as u64, false, None);
+        assert_eq!(String::from_utf8(rig.take()).unwrap(), expected);
+        assert_eq!(rig.cx.counters.output.messages, 2);
+        rig.close();
+        assert_eq!(rig.cx.budget.used(), 0);
+    }
+}
+
+/// State of a message in the making can be written out and read back.
+#[test]
+fn state_is_plain_data() {
+    let octets: Vec<u8> = (0u8..251).cycle().take(150_000).collect();
+    let run = |interrupted: bool| {
+        let mut rig = Rig::new(Form::default());
+        rig.start(TO_CLIENT, 0, Extent::Known(150_000), Some(0), &octets[..50]);
+        for (i, piece) in octets.chunks(1448).enumerate() {
+            if interrupted {
+                let saved = postcard::to_stdvec(&rig.state).unwrap();
+                rig.state = postcard::from_bytes(&saved).unwrap();
+            }
+            let at = 1448 * i as u64;
+            rig.data(TO_CLIENT, at, piece, at + piece.len() as u64 == 150_000);
+        }
+        rig.end(TO_CLIENT, 150_000, true, None);
+        rig.take()
+    };
+    assert!(run(true) == run(false));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Messages in any pieces, with any holes: each octet that is written is the right one at its number, nothing is
+    /// written twice, what is whole is written whole, and all sums are right.
+    #[test]
+    fn octets_stand_where_they_belong(
+        base in any::<u32>(),
+        v6 in any::<bool>(),
+        messages in prop::collection::vec(
+            (0u8..3, prop::collection::vec((1usize..30_000, 0u8..10), 1..12)), 1..6),
+    ) {
+        let mut rig = Rig::new(Form::default());
+        rig.flow = flow(v6, 0);
+        rig.sides[1].base = Some(SeqNumber(base));
+        let total: usize = messages.iter().flat_map(|(_, p)| p).map(|(n, _)| n).sum();
+        let octets: Vec<u8> = (0u8..251).cycle().take(total).collect();
+        let mut at = 0;
+        let mut whole = Vec::new();
+        for (extent, parts) in &messages {
+            let (start, len): (usize, usize) = (at, parts.iter().map(|(n, _)| n).sum());
+            let extent = match extent {
+                0 => Extent::Open,
+                _ => Extent::Known(len as u64),
+            };
+            rig.start(TO_CLIENT, at as u64, extent, Some(0), &octets[at..at + 1]);
+            let mut lost = false;
+            for (i, (n, kind)) in parts.iter().enumerate() {
+                // One part in ten is missing; a message begins with octets.
+                if *kind == 0 && i > 0 {
+                    rig.gap(TO_CLIENT, at as u64, *n as u64);
+                    lost = true;
+                } else {
+                    let last = !lost && i + 1 == parts.len() && *kind < 8;
+                    rig.data(TO_CLIENT, at as u64, &octets[at..at + n], last);
+                }
+                at += n;
+            }
+            rig.end(TO_CLIENT, at as u64, !lost, None);
+            if !lost {
+                whole.push(start..at);
+            }
+        }
+        let mut written = vec![0u8; total];
+        let mut end = 0;
+        for p in rig.packets() {
+            let from = p.seq.wrapping_sub(base) as usize;
+            prop_assert!(from >= end, "written twice");
+            end = from + p.whole;
+            prop_assert!(end <= total);
+            prop_assert_eq!(p.ip_whole, p.whole.min(if v6 { 65_515 } else { 65_495 }));
+            prop_assert_eq!(&p.data[..], &octets[from..from + p.data.len()]);
+            written[from..from + p.data.len()].fill(1);
+        }
+        for range in whole {
+            prop_assert!(written[range].iter().all(|w| *w == 1));
+        }
+        rig.close();
+        let ports = rig.cx.budget.used();
+        prop_assert!(ports < 1000, "{} octets are still counted", ports);
     }
 }

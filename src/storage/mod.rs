@@ -2,6 +2,8 @@
 
 pub mod aged;
 pub mod budget;
+pub mod expiry;
 
 pub use aged::AgedTable;
 pub use budget::Budget;
+pub use expiry::Deadlines;

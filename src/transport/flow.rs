@@ -4,7 +4,7 @@ use crate::link::{Channel, LinkHeader};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The transports, by Wireshark's names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -54,76 +54,74 @@ impl Direction {
 }
 
 /// The full key of a flow, the same for both directions: two endpoints, the lower one first, and the channel where it
-/// is part of the key.
+/// is part of the key. Compact, as it is hashed and compared for every packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FlowKey {
-    low: SocketEnd,
-    high: SocketEnd,
+    /// Addresses, the lower endpoint's first; of IPv4 in the low 32 bits.
+    addrs: [u128; 2],
+    ports: [u16; 2],
     channel: Channel,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-struct SocketEnd {
-    addr: IpAddr,
-    port: u16,
+    v6: bool,
 }
 
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether `src` is the lower endpoint.
     pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), channel: Channel) -> (Self, bool) {
-        let a = SocketEnd {
-            addr: src.0,
-            port: src.1,
-        };
-        let b = SocketEnd {
-            addr: dst.0,
-            port: dst.1,
-        };
-        if a <= b {
-            (
-                Self {
-                    low: a,
-                    high: b,
-                    channel,
-                },
-                true,
-            )
+        let (from, v6) = bits(src.0);
+        let (to, _) = bits(dst.0);
+        let low = (from, src.1) <= (to, dst.1);
+        let (addrs, ports) = if low {
+            ([from, to], [src.1, dst.1])
         } else {
-            (
-                Self {
-                    low: b,
-                    high: a,
-                    channel,
-                },
-                false,
-            )
-        }
+            ([to, from], [dst.1, src.1])
+        };
+        (
+            Self {
+                addrs,
+                ports,
+                channel,
+                v6,
+            },
+            low,
+        )
     }
-}
 
-impl FlowKey {
     /// The channel, where it is part of the key.
     pub const fn channel(&self) -> Channel {
         self.channel
+    }
+
+    fn end(&self, high: bool) -> SocketAddr {
+        let (addr, port) = (self.addrs[usize::from(high)], self.ports[usize::from(high)]);
+        // An IPv4 address has 32 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let addr = if self.v6 {
+            IpAddr::V6(Ipv6Addr::from_bits(addr))
+        } else {
+            IpAddr::V4(Ipv4Addr::from_bits(addr as u32))
+        };
+        SocketAddr::new(addr, port)
+    }
+}
+
+fn bits(addr: IpAddr) -> (u128, bool) {
+    match addr {
+        IpAddr::V4(a) => (u128::from(a.to_bits()), false),
+        IpAddr::V6(a) => (a.to_bits(), true),
     }
 }
 
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, h: &mut H) {
-        match (self.low.addr, self.high.addr) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                h.write_u64(u64::from(a.to_bits()) << 32 | u64::from(b.to_bits()))
-            }
-            (a, b) => {
-                for addr in [a, b] {
-                    match addr {
-                        IpAddr::V4(a) => h.write_u32(a.to_bits()),
-                        IpAddr::V6(a) => h.write_u128(a.to_bits()),
-                    }
-                }
-            }
+        let [low, high] = self.addrs;
+        if self.v6 {
+            h.write_u128(low);
+            h.write_u128(high);
+        } else {
+            #[allow(clippy::cast_possible_truncation)] // An IPv4 address has 32 bits.
+            h.write_u64((low as u64) << 32 | high as u64);
         }
-        let ports = u64::from(self.low.port) << 16 | u64::from(self.high.port);
+        let ports = u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]);
         let vlans = u64::from(self.channel.vlans[0]) << 12 | u64::from(self.channel.vlans[1]);
         h.write_u64(ports << 32 | vlans);
         if self.channel.tunnel != 0 {
@@ -153,8 +151,7 @@ impl Flow {
     /// Source of the packets of this direction.
     pub fn src(&self, direction: Direction) -> SocketAddr {
         let low = self.forward_is_low == (direction == Direction::Forward);
-        let end = if low { self.key.low } else { self.key.high };
-        SocketAddr::new(end.addr, end.port)
+        self.key.end(!low)
     }
 
     /// Destination of the packets of this direction.

@@ -1,6 +1,7 @@
 //! Transport: from datagrams to octets in order, gaps and endings, per flow.
 
 pub mod flow;
+pub mod sctp;
 pub mod stream;
 mod table;
 pub mod tcp;

@@ -145,7 +145,7 @@ pub struct StreamContext<'a, S> {
     /// The flow.
     pub flow: &'a Flow,
     /// Both sides, by [`Direction::index`].
-    pub sides: [Side; 2],
+    pub sides: &'a [Side; 2],
     /// The stream of the event.
     pub direction: Direction,
     /// What the sink keeps with this flow.

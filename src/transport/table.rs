@@ -156,6 +156,7 @@ impl<T, const L: usize> FlowTable<T, L> {
         list: u8,
         budget: &mut Budget,
     ) -> Option<Place> {
+        let before = self.index_size();
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -169,11 +170,12 @@ impl<T, const L: usize> FlowTable<T, L> {
                 });
                 self.chunks.push(chunk.collect());
                 budget.take(CHUNK * size_of::<Slot<T>>());
+                // Room for every slot there is: to free one allocates nothing.
+                self.free.reserve_exact(self.chunks.len() * CHUNK);
                 self.free.extend((first + 1..first + CHUNK as u32).rev());
                 first
             }
         };
-        let before = self.index_size();
         let hash = self.hasher.hash_one(key);
         let hasher = &self.hasher;
         let chunks = &self.chunks;
@@ -186,6 +188,12 @@ impl<T, const L: usize> FlowTable<T, L> {
         budget.resize(before, self.index_size());
         self.link(slot, list);
         Some(Place { slot, generation })
+    }
+
+    /// Gives all memory back; the table has to be empty.
+    pub(crate) fn clear(&mut self, budget: &mut Budget) {
+        budget.give(self.index_size() + self.chunks.len() * CHUNK * size_of::<Slot<T>>());
+        *self = Self::new();
     }
 
     /// Octets of the hash index, as allocated: a slot number and a control octet for each place.
@@ -262,6 +270,20 @@ impl<T, const L: usize> FlowTable<T, L> {
             slot,
             generation: self.slot(slot)?.generation,
         })
+    }
+}
+
+#[cfg(test)]
+impl<T, const L: usize> FlowTable<T, L> {
+    /// Every flow.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
+        let slots = self.chunks.iter().flatten();
+        slots.filter_map(|slot| slot.entry.as_ref().map(|(_, t)| t))
+    }
+
+    /// Octets that were taken from the budget for the table itself.
+    pub(crate) fn allocated(&self) -> usize {
+        self.chunks.len() * CHUNK * size_of::<Slot<T>>() + self.index_size()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::{Channels, Checksums};
 use crate::context::Context;
 use crate::ip::checksum::{self, Verdict};
 use crate::ip::{Datagram, protocol};
-use crate::link::Channel;
+use crate::link::{Channel, LinkHeader};
 use crate::message::MessageSink;
 use crate::message::sink::DatagramContext;
 use crate::stats::Discard;
@@ -87,7 +87,11 @@ pub struct Udp {
 /// What is kept of a flow.
 #[derive(Debug, Serialize, Deserialize)]
 struct Endpoints {
-    flow: Flow,
+    number: u64,
+    /// The sender of the first packet is the lower endpoint of the key.
+    forward_is_low: bool,
+    /// Link header of each direction's first packet.
+    links: [LinkHeader; 2],
     /// A packet of the reverse direction was seen.
     answered: bool,
     /// Datagrams so far.
@@ -157,7 +161,7 @@ impl Udp {
         let (key, src_is_low) =
             FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
         let endpoints = self.endpoints(cx, key, src_is_low)?;
-        let direction = if src_is_low == endpoints.flow.forward_is_low {
+        let direction = if src_is_low == endpoints.forward_is_low {
             Direction::Forward
         } else {
             Direction::Reverse
@@ -165,11 +169,18 @@ impl Udp {
         endpoints.datagrams = endpoints.datagrams.wrapping_add(1);
         if direction == Direction::Reverse && !endpoints.answered {
             endpoints.answered = true;
-            if let Some(link) = endpoints.flow.links.get_mut(direction.index()) {
+            if let Some(link) = endpoints.links.get_mut(direction.index()) {
                 *link = cx.packet.link;
             }
         }
-        let flow = endpoints.flow;
+        let flow = Flow {
+            transport: Transport::Udp,
+            number: endpoints.number,
+            key,
+            forward_is_low: endpoints.forward_is_low,
+            reused: false,
+            links: endpoints.links,
+        };
         let datagrams = endpoints.datagrams;
         if cx.limits.channels != Channels::Separate
             && self
@@ -217,14 +228,9 @@ impl Udp {
                 self.flows.insert(
                     key,
                     Endpoints {
-                        flow: Flow {
-                            transport: Transport::Udp,
-                            number,
-                            key,
-                            forward_is_low,
-                            reused: false,
-                            links: [cx.packet.link; 2],
-                        },
+                        number,
+                        forward_is_low,
+                        links: [cx.packet.link; 2],
                         answered: false,
                         datagrams: 0,
                         renewed: cx.now,

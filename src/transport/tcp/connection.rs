@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LATE_SYN: Duration = Duration::from_secs(1);
 /// Acknowledgments past missing octets that are remembered one by one.
 const MARKS: usize = 16;
+/// Connections that were used within so long of each other count as used at the same time.
+const ORDER: Duration = Duration::from_millis(100);
 /// Gaps that are remembered, so that late segments are known as such.
 const GAPS: usize = 8;
 
@@ -42,6 +44,8 @@ pub(super) enum Verdict {
     Held,
     /// It belongs to nothing.
     Stray,
+    /// It belongs to the connection, which has ended; its octets were there, or not.
+    Over { known: bool },
 }
 
 /// What is always known of one direction; small, as there may be a million.
@@ -204,6 +208,29 @@ impl Held {
         self.segment().data_seq().add(self.payload_len)
     }
 
+    /// Which of these segments opens a connection that `by` is a part of: the SYN that comes closest before it, else the
+    /// first one with a SYN, else the first one that is no RST.
+    pub(super) fn opener(held: &[Self], by: Option<&Segment<'_>>) -> Option<usize> {
+        let behind = |syn: &Self| {
+            let by = by?;
+            let at = if by.src == syn.src { by.seq } else { by.ack? };
+            u32::try_from(at.diff(syn.seq.add(1))).ok()
+        };
+        let rank = |h: &Self| {
+            let kind = match h.flags & (flags::SYN | flags::ACK | flags::RST) {
+                f if f & flags::RST != 0 => return None,
+                f if f & flags::SYN == 0 => 2,
+                f if f & flags::ACK == 0 => 0,
+                _ => 1,
+            };
+            let distance = if kind == 2 { None } else { behind(h) };
+            Some((kind == 2, distance.is_none(), kind, distance))
+        };
+        let ranked = held.iter().enumerate();
+        let ranked = ranked.filter_map(|(i, h)| Some((rank(h)?, i)));
+        ranked.min().map(|(_, i)| i)
+    }
+
     fn size(&self) -> usize {
         size_of::<Self>() + self.payload.capacity()
     }
@@ -234,6 +261,8 @@ pub(super) struct Connection<S> {
     number: u64,
     first: Instant,
     last: Instant,
+    /// When it was last put in its place in the order of use, and in which order.
+    listed: (Instant, u8),
     packets: u64,
     /// What it is armed for in the queue of deadlines.
     armed: Option<Instant>,
@@ -255,6 +284,7 @@ impl<S> Connection<S> {
             number,
             first: now,
             last: now,
+            listed: (now, 0),
             packets: 0,
             armed: None,
             halves: [Half::default(); 2],
@@ -295,6 +325,16 @@ impl<S> Connection<S> {
     /// Only one side has been seen, and no data.
     pub(super) fn half_open(&self) -> bool {
         self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
+    }
+
+    /// Has to be put in its place in the order of use: that is done anew only after a while, as it costs more than all else
+    /// that a packet needs where there are many connections.
+    pub(super) fn is_listed_at(&mut self, now: Instant, list: u8) -> bool {
+        let due = self.listed.1 != list || self.last.since(self.listed.0) >= ORDER;
+        if due {
+            self.listed = (now, list);
+        }
+        due
     }
 
     /// Arranges to be looked at; false where an earlier time is arranged already.
@@ -339,7 +379,7 @@ impl<S> Connection<S> {
     /// Where a segment on this connection's ports belongs.
     pub(super) fn judge(&mut self, cx: &mut Context, d: Direction, s: &Segment<'_>) -> Verdict {
         if self.closed {
-            return self.judge_late(d, s);
+            return self.judge_late(cx, d, s);
         }
         let half = &self.halves[d.index()];
         let other = &self.halves[d.flip().index()];
@@ -412,28 +452,49 @@ impl<S> Connection<S> {
         other.is(SYN) && s.ack.is_some_and(|ack| other.offset(ack) == ORIGIN)
     }
 
+    /// The numbers of a segment are those of this connection.
+    pub(super) fn fits(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
+        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let max_gap = cx.limits.max_gap;
+        let offset = half.offset(s.data_seq());
+        let own = if s.has(flags::SYN) {
+            !half.is(SYN) || offset == half.origin
+        } else {
+            half.reaches(offset, u64::from(s.payload_len), max_gap)
+        };
+        let answer = s
+            .ack
+            .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
+        (!half.numbered() || own) && answer
+    }
+
     /// A segment behind the end of the connection.
-    fn judge_late(&self, d: Direction, s: &Segment<'_>) -> Verdict {
+    fn judge_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
         let half = &self.halves[d.index()];
+        let ours = half.numbered() && self.fits(cx, d, s);
+        let end = half.offset(s.data_seq()) + u64::from(s.payload_len);
+        let over = if ours && (s.payload_len == 0 || end <= half.high) {
+            Verdict::Over {
+                known: !s.has(flags::RST),
+            }
+        } else {
+            Verdict::Stray
+        };
         if s.has(flags::RST) {
-            return Verdict::Stray;
+            return over;
         }
         if s.has(flags::SYN) {
             let again = half.is(SYN) && half.offset(s.data_seq()) == half.origin;
             // The SYN-ACK of the old connection comes again with the old SYN.
-            return if again {
-                Verdict::Stray
-            } else {
-                Verdict::Replace
-            };
+            return if again { over } else { Verdict::Replace };
         }
         if s.payload_len == 0 {
-            return Verdict::Stray;
+            return over;
         }
         if !half.numbered() || half.offset(s.seq).abs_diff(half.high.max(half.next)) > FAR {
             Verdict::Replace
         } else {
-            Verdict::Stray
+            over
         }
     }
 
@@ -458,14 +519,12 @@ impl<S> Connection<S> {
     }
 
     fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
-        let octets: usize = self.held.iter().map(Held::size).sum();
+        let mut octets: usize = self.held.iter().map(Held::size).sum();
         while self.held.len() >= HELD || (octets > HELD_OCTETS && !self.held.is_empty()) {
             let dropped = self.held.remove(0);
+            octets -= dropped.size();
             cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
             cx.budget.give(dropped.size());
-            if octets > HELD_OCTETS {
-                break;
-            }
         }
         let held = Held::new(cx, s);
         cx.budget.take(held.size());
@@ -537,7 +596,8 @@ impl<S> Connection<S> {
 }
 
 impl<S: FlowState> Connection<S> {
-    /// Takes a segment that fits.
+    /// Takes a segment that fits. True where nothing waits in the connection and nothing ends, so that there is nothing to
+    /// look after.
     pub(super) fn take<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -545,7 +605,7 @@ impl<S: FlowState> Connection<S> {
         d: Direction,
         s: &Segment<'_>,
         sink: &mut K,
-    ) {
+    ) -> bool {
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
@@ -573,22 +633,23 @@ impl<S: FlowState> Connection<S> {
                 self.take_fin(cx, key, d, s);
             }
         }
+        let ends = self.reset.is_some() || self.finished[0].is_some() || self.finished[1].is_some();
         let quiet = match &self.active {
-            None => true,
+            None => !ends && self.held.is_empty(),
             // The common case: nothing waits, nothing ends.
             Some(a) => {
                 a.waiting[0].is_empty()
                     && a.waiting[1].is_empty()
                     && a.blocked[i].is_none()
                     && a.blocked[o].is_none()
-                    && self.reset.is_none()
-                    && self.finished[0].is_none()
-                    && self.finished[1].is_none()
+                    && !ends
+                    && self.held.is_empty()
             }
         };
         if !quiet {
             self.settle(cx, key, sink);
         }
+        quiet
     }
 
     fn take_syn(&mut self, d: Direction, s: &Segment<'_>) {
@@ -703,6 +764,9 @@ impl<S: FlowState> Connection<S> {
             let now = cx.now;
             let a = self.activate(cx, key, d);
             a.looking[i].1.get_or_insert(now);
+        } else if offset > half.next {
+            // Octets before it are missing, or wait.
+            self.activate(cx, key, d);
         }
         if let Some(a) = &mut self.active {
             cx.counters.tcp.abandoned_octets += a.waiting[i].truncate(&mut cx.budget, offset);
@@ -920,7 +984,7 @@ impl<S: FlowState> Connection<S> {
         let mut at = StreamContext {
             cx,
             flow: &a.flow,
-            sides,
+            sides: &sides,
             direction: d,
             state: &mut a.state,
         };
@@ -1054,7 +1118,7 @@ impl<S: FlowState> Connection<S> {
         let mut at = StreamContext {
             cx,
             flow: &a.flow,
-            sides,
+            sides: &sides,
             direction: d,
             state: &mut a.state,
         };
@@ -1140,10 +1204,9 @@ impl<S: FlowState> Connection<S> {
                 until
             }
         });
-        let end = match (front, demand) {
-            (Some(f), Some(d)) => f.min(d),
-            (f, d) => f.or(d)?,
-        };
+        // What lacks before a FIN is a hole too, with nothing behind it.
+        let fin = half.is(FIN).then_some(half.fin);
+        let end = [front, demand, fin].into_iter().flatten().min()?;
         (end > half.next && !half.is(ENDED)).then_some(end)
     }
 
@@ -1252,7 +1315,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: d,
                 state: &mut a.state,
             };
@@ -1371,7 +1434,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: d,
                 state: &mut a.state,
             };
@@ -1419,7 +1482,7 @@ impl<S: FlowState> Connection<S> {
             let mut at = StreamContext {
                 cx,
                 flow: &a.flow,
-                sides,
+                sides: &sides,
                 direction: Direction::Forward,
                 state: &mut a.state,
             };
@@ -1430,6 +1493,9 @@ impl<S: FlowState> Connection<S> {
 
     /// When this connection has to be looked at though no packet comes.
     pub(super) fn wake(&mut self, cx: &Context) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
         if let Some(reset) = self.reset {
@@ -1467,5 +1533,26 @@ impl<S: FlowState> Connection<S> {
             }
         }
         at
+    }
+}
+
+#[cfg(test)]
+impl<S> Connection<S> {
+    /// Panics unless what waits agrees with its sums; gives the octets that wait.
+    pub(super) fn invariants(&self) -> super::testing::Waits {
+        let mut waits = super::testing::Waits {
+            waiting: 0,
+            judged: self.held.iter().map(|h| h.payload.len() as u64).sum(),
+        };
+        if let Some(a) = &self.active {
+            for (waiting, half) in a.waiting.iter().zip(&self.halves) {
+                waiting.invariants();
+                waits.waiting += waiting.octets();
+                let front = waiting.front().map(|item| item.offset);
+                assert!(!half.is(STARTED) || front.is_none_or(|front| front >= half.next));
+                assert!(half.next <= half.high);
+            }
+        }
+        waits
     }
 }

@@ -14,6 +14,10 @@
 
 mod connection;
 mod segment;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use segment::{Segment, flags};
@@ -61,6 +65,8 @@ struct Queues {
     waiters: VecDeque<Place>,
     /// Segments, or parts, that wait in all connections.
     waiting: usize,
+    /// Before this time no connection has been idle for too long.
+    expiry: Instant,
 }
 
 impl<S: FlowState> Default for Tcp<S> {
@@ -139,7 +145,7 @@ impl<S: FlowState> Tcp<S> {
                 if let Some(connection) = self.table.get_mut(place)
                     && let Some(at) = connection.wake(cx)
                 {
-                    self.queues.arm(place, connection, at);
+                    self.queues.arm(cx.now, place, connection, at);
                 }
             }
             Verdict::Restart => {
@@ -154,28 +160,10 @@ impl<S: FlowState> Tcp<S> {
             }
             Verdict::Replace => {
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
-                let all = connection.take_held(&mut cx.budget);
+                let held = connection.take_held(&mut cx.budget);
                 self.close(cx, place, Close::Replaced, sink);
                 self.table.remove(place);
-                let mut place = None;
-                let packet = cx.packet;
-                for (i, held) in all.iter().enumerate() {
-                    cx.packet = held.packet();
-                    place = self.open(
-                        cx,
-                        key,
-                        low_of(&key, &held.segment()),
-                        &held.segment(),
-                        true,
-                        sink,
-                    );
-                    cx.packet = packet;
-                    if let Some(place) = place {
-                        self.pass_held(cx, place, held_after(&all, i), sink);
-                        break;
-                    }
-                }
-                match place {
+                match self.reopen(cx, key, &held, Some(segment), sink) {
                     Some(place) => {
                         if let Some(connection) = self.table.get_mut(place) {
                             let direction = connection.direction(low);
@@ -187,7 +175,50 @@ impl<S: FlowState> Tcp<S> {
                     }
                 }
             }
+            Verdict::Over { known } => {
+                let octets = segment.payload.len() as u64;
+                if known {
+                    cx.counters.tcp.duplicate_octets += octets;
+                    cx.counters.tcp.retransmissions += u64::from(octets > 0);
+                } else {
+                    cx.counters.tcp.refused_octets += octets;
+                }
+            }
         }
+    }
+
+    /// Opens a connection on the ports of another one with what was held for it; the SYN that `by` confirms begins it.
+    fn reopen<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: FlowKey,
+        held: &[Held],
+        by: Option<&Segment<'_>>,
+        sink: &mut K,
+    ) -> Option<Place> {
+        let first = Held::opener(held, by)?;
+        let packet = cx.packet;
+        let segment = held.get(first)?.segment();
+        cx.packet = held.get(first)?.packet();
+        let place = self.open(cx, key, low_of(&key, &segment), &segment, true, sink);
+        for (i, other) in held.iter().enumerate() {
+            let segment = other.segment();
+            let connection = place.and_then(|place| self.table.get_mut(place));
+            let direction = connection.and_then(|c| {
+                let direction = c.direction(low_of(&key, &segment));
+                c.fits(cx, direction, &segment).then_some(direction)
+            });
+            match (place, direction) {
+                _ if i == first => {}
+                (Some(place), Some(direction)) => {
+                    cx.packet = other.packet();
+                    self.pass(cx, place, direction, &segment, sink);
+                }
+                _ => cx.counters.tcp.refused_octets += segment.payload.len() as u64,
+            }
+        }
+        cx.packet = packet;
+        place
     }
 
     /// Hands segments that were held to the connection that they belong to.
@@ -291,8 +322,18 @@ impl<S: FlowState> Tcp<S> {
             return;
         };
         let waited = connection.waiting();
-        connection.take(cx, key, direction, segment, sink);
-        self.after(cx, place, waited, sink);
+        let quiet = connection.take(cx, key, direction, segment, sink);
+        let list = if connection.half_open() {
+            HALF_OPEN
+        } else {
+            OPEN
+        };
+        if connection.is_listed_at(cx.now, list) {
+            self.table.touch(place, list);
+        }
+        if !quiet {
+            self.after(cx, place, waited, sink);
+        }
     }
 
     /// Drops what is queued for connections that are gone or do not wait any more, so that the queues stay in proportion.
@@ -332,15 +373,9 @@ impl<S: FlowState> Tcp<S> {
             self.close(cx, place, close, sink);
             return;
         }
-        let list = if connection.half_open() {
-            HALF_OPEN
-        } else {
-            OPEN
-        };
         if let Some(at) = connection.wake(cx) {
-            self.queues.arm(place, connection, at);
+            self.queues.arm(cx.now, place, connection, at);
         }
-        self.table.touch(place, list);
         if self.queues.waiters.len().max(self.queues.deadlines.len()) > 4 * self.table.len() + 1024
         {
             self.tidy();
@@ -372,16 +407,29 @@ impl<S: FlowState> Tcp<S> {
             connection.settle(cx, key, sink);
             self.after_wake(cx, place, waited, sink);
         }
-        for (list, limit) in [
-            (HALF_OPEN, cx.limits.session_timeout),
-            (OPEN, cx.limits.session_timeout),
-            (CLOSED, LINGER),
-        ] {
+        if cx.now >= self.queues.expiry {
+            self.expire(cx, sink);
+        }
+    }
+
+    /// Ends connections that have been idle for too long, and forgets ended ones.
+    fn expire<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        let limits = [cx.limits.session_timeout, cx.limits.session_timeout, LINGER];
+        // A connection that is added, or ends, from now on goes no earlier.
+        let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
+        for (list, limit) in [HALF_OPEN, OPEN, CLOSED].into_iter().zip(limits) {
             while let Some(place) = self.table.oldest(list) {
                 let Some(connection) = self.table.get_mut(place) else {
                     break;
                 };
-                if cx.now.since(connection.last_used()) < limit {
+                let goes = connection.last_used().after(limit);
+                if goes > cx.now {
+                    if connection.is_listed_at(cx.now, list) {
+                        // It was used since it was put in its place.
+                        self.table.touch(place, list);
+                        continue;
+                    }
+                    next = next.min(goes);
                     break;
                 }
                 if list != CLOSED {
@@ -390,6 +438,7 @@ impl<S: FlowState> Tcp<S> {
                 self.table.remove(place);
             }
         }
+        self.queues.expiry = next;
     }
 
     /// As [`Tcp::after`], where no packet was the reason: the order of use stays.
@@ -409,7 +458,7 @@ impl<S: FlowState> Tcp<S> {
             let close = connection.ending();
             self.close(cx, place, close, sink);
         } else if let Some(at) = connection.wake(cx) {
-            self.queues.arm(place, connection, at);
+            self.queues.arm(cx.now, place, connection, at);
         }
     }
 
@@ -440,8 +489,16 @@ impl<S: FlowState> Tcp<S> {
             Close::Replaced => counters.closed_replaced += 1,
             Close::EndOfInput => counters.closed_end += 1,
         }
+        connection.is_listed_at(cx.now, CLOSED);
         self.table.touch(place, CLOSED);
-        self.stand_alone(cx, &key, &held, sink);
+        let by_itself = matches!(close, Close::Fin | Close::Reset);
+        if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
+            // The SYN of the next connection was captured before the end of this one.
+            self.table.remove(place);
+            self.reopen(cx, key, &held, None, sink);
+        } else {
+            self.stand_alone(cx, &key, &held, sink);
+        }
     }
 
     /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
@@ -513,16 +570,13 @@ impl<S: FlowState> Tcp<S> {
 
 impl Queues {
     /// Has a connection looked at at a time, unless that is arranged already.
-    fn arm<S>(&mut self, place: Place, connection: &mut Connection<S>, at: Instant) {
+    fn arm<S>(&mut self, now: Instant, place: Place, connection: &mut Connection<S>, at: Instant) {
+        // What has just been looked at is not looked at again before the clock has moved.
+        let at = at.max(now.after(Duration::from_nanos(1)));
         if connection.arm(at) {
             self.deadlines.push(Reverse((at, place)));
         }
     }
-}
-
-/// What was held behind the segment at a place.
-fn held_after(held: &[Held], at: usize) -> &[Held] {
-    held.get(at + 1..).unwrap_or_default()
 }
 
 /// The sender is the lower endpoint of the key.

@@ -300,6 +300,12 @@ impl Waiting {
         dropped
     }
 
+    /// Octets of data.
+    #[cfg(test)]
+    pub(super) const fn octets(&self) -> u64 {
+        self.octets
+    }
+
     /// Panics unless the list is sorted, without overlap, and its sums are right.
     #[cfg(test)]
     pub(super) fn invariants(&self) {

@@ -1,0 +1,113 @@
+//! `--connection`: which connections are written.
+
+use crate::transport::flow::{Direction, Flow};
+use std::net::{IpAddr, SocketAddr};
+
+/// A rule that chooses connections.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule(Vec<Part>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Part {
+    All,
+    Number(u64),
+    Address(IpAddr),
+    End(SocketAddr),
+    Pair(SocketAddr, SocketAddr),
+}
+
+impl Rule {
+    /// Takes a list, parted by commas: numbers as `--print` shows them, `all`, an address, `address:port`, `A:p-B:p`;
+    /// IPv6 addresses stand in brackets where a port follows.
+    ///
+    /// # Errors
+    ///
+    /// What was expected.
+    pub fn new(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(part)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The connection is chosen.
+    pub fn takes(&self, flow: &Flow) -> bool {
+        self.takes_stream(flow, Direction::Forward) || self.takes_stream(flow, Direction::Reverse)
+    }
+
+    /// The stream is chosen: `A:p-B:p` means the one from A to B, all others mean both.
+    pub fn takes_stream(&self, flow: &Flow, direction: Direction) -> bool {
+        let (a, b) = (flow.src(direction), flow.dst(direction));
+        self.0.iter().any(|part| match *part {
+            Part::All => true,
+            Part::Number(n) => n == flow.number,
+            Part::Address(x) => a.ip() == x || b.ip() == x,
+            Part::End(x) => a == x || b == x,
+            Part::Pair(x, y) => (a, b) == (x, y),
+        })
+    }
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    let text = text.trim();
+    if text == "all" {
+        return Ok(Part::All);
+    }
+    if let Ok(n) = text.parse() {
+        return Ok(Part::Number(n));
+    }
+    if let Ok(a) = text.parse() {
+        return Ok(Part::Address(a));
+    }
+    if let Ok(a) = text.parse() {
+        return Ok(Part::End(a));
+    }
+    if let Some((a, b)) = text.split_once('-')
+        && let (Ok(a), Ok(b)) = (a.parse(), b.parse())
+    {
+        return Ok(Part::Pair(a, b));
+    }
+    Err(format!(
+        "{text:?}: expected a number, all, an address, address:port or A:p-B:p (IPv6 as [::1]:80)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::flow;
+    use super::*;
+
+    #[test]
+    fn rules_choose() {
+        // 10.0.0.1:40000 > 10.0.0.2:80, number 3
+        for (rule, v6, takes, streams) in [
+            ("all", false, true, [true, true]),
+            ("3", false, true, [true, true]),
+            ("1, 2,3", false, true, [true, true]),
+            ("1,2", false, false, [false, false]),
+            ("10.0.0.2", false, true, [true, true]),
+            ("10.0.0.3", false, false, [false, false]),
+            ("10.0.0.1:40000", false, true, [true, true]),
+            ("10.0.0.1:80", false, false, [false, false]),
+            ("10.0.0.2:80-10.0.0.1:40000", false, true, [false, true]),
+            ("10.0.0.1:40000-10.0.0.2:80", false, true, [true, false]),
+            ("2001:db8::1", true, true, [true, true]),
+            (
+                "[2001:db8::1]:40000-[2001:db8::2]:80",
+                true,
+                true,
+                [true, false],
+            ),
+        ] {
+            let flow = flow(v6, 3);
+            let parsed = Rule::new(rule).unwrap();
+            assert_eq!(parsed.takes(&flow), takes, "{rule}");
+            let both =
+                [Direction::Forward, Direction::Reverse].map(|d| parsed.takes_stream(&flow, d));
+            assert_eq!(both, streams, "{rule}");
+        }
+        for wrong in ["", "x", "1;2", "10.0.0.1:99999", "10.0.0.1-10.0.0.2"] {
+            assert!(Rule::new(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which entry of a table is due first.
+
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::mem::size_of;
+
+/// Deadlines of the entries of a table, named by index and generation.
+///
+/// An entry is not taken out when its deadline moves: whoever is told of a deadline looks whether it still holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Deadlines(BinaryHeap<Reverse<(Instant, u32, u32)>>);
+
+impl Deadlines {
+    /// The entry is to be looked at when the clock has come to `at`.
+    pub fn push(&mut self, at: Instant, index: u32, generation: u32) {
+        self.0.push(Reverse((at, index, generation)));
+    }
+
+    /// The next entry that is due at `now`: its deadline, index and generation.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, u32, u32)> {
+        if self.0.peek()?.0.0 > now {
+            return None;
+        }
+        self.pop()
+    }
+
+    /// The entry that is due first.
+    pub fn pop(&mut self) -> Option<(Instant, u32, u32)> {
+        self.0.pop().map(|Reverse(e)| e)
+    }
+
+    /// Octets allocated.
+    pub fn allocated(&self) -> usize {
+        self.0.capacity() * size_of::<Reverse<(Instant, u32, u32)>>()
+    }
+
+    /// Entries, those included that no longer hold.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_comes_first() {
+        let mut d = Deadlines::default();
+        for (at, index) in [(30, 3), (10, 1), (20, 2)] {
+            d.push(Instant::from_nanos(at), index, 0);
+        }
+        assert_eq!(d.pop_due(Instant::from_nanos(9)), None);
+        let due: Vec<u32> = std::iter::from_fn(|| d.pop_due(Instant::from_nanos(20)))
+            .map(|e| e.1)
+            .collect();
+        assert_eq!(due, [1, 2]);
+        assert_eq!(d.len(), 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! What SCTP hands on: user messages in the order of their streams, and the end of each association.
+
+use crate::context::Context;
+use crate::time::Timestamp;
+use crate::transport::flow::{Direction, Flow};
+use crate::transport::stream::{Close, FlowState};
+use std::net::SocketAddr;
+
+/// What an incomplete user message lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Missing {
+    /// Chunks between the octets that are there and the next piece of the message; 0 where that is not known, or where
+    /// only the snapshot length cut it.
+    pub chunks: u64,
+    /// Octets that were captured behind the hole; they are not handed on.
+    pub octets_behind: u64,
+    /// The last chunk of the message was captured.
+    pub end_seen: bool,
+}
+
+/// A user message, whole or as far as the capture has it.
+#[derive(Clone, Copy, Debug)]
+pub struct UserMessage<'a> {
+    /// From which side it came.
+    pub direction: Direction,
+    /// Source address and port of its first chunk: with multihoming, not always those of the flow.
+    pub src: SocketAddr,
+    /// Destination address and port of its first chunk.
+    pub dst: SocketAddr,
+    /// Verification tag of its first chunk's packet.
+    pub tag: u32,
+    /// Stream identifier.
+    pub stream: u16,
+    /// Stream sequence number (16 bits) of DATA, message identifier of I-DATA.
+    pub seq: u32,
+    /// Payload protocol identifier.
+    pub ppid: u32,
+    /// The U bit.
+    pub unordered: bool,
+    /// It came in I-DATA chunks (RFC 8260).
+    pub interleaved: bool,
+    /// TSN of its first chunk.
+    pub tsn: u32,
+    /// Chunks that `data` is made of.
+    pub chunks: u32,
+    /// Its octets from the first on, without a hole. Of a message in one chunk they are the packet's own.
+    pub data: &'a [u8],
+    /// Octets that the whole message has, where that is known.
+    pub len: Option<u64>,
+    /// Nothing of it is missing.
+    pub whole: bool,
+    /// What is missing; meaningless for a whole message.
+    pub missing: Missing,
+    /// Number of the packet that brought its first chunk. [`Context::packet`] is the one that completed it, or made it
+    /// certain that it will not be completed.
+    pub frame: u64,
+    /// When that packet was captured.
+    pub time: Timestamp,
+    /// The receiver had acknowledged all of it when it was handed on.
+    pub acknowledged: bool,
+}
+
+/// Where a user message belongs, and what may be used there.
+pub struct AssociationContext<'a, S> {
+    /// Settings, counters, budget, and the packet that brought the event about.
+    pub cx: &'a mut Context,
+    /// The association; its addresses are those of the first packet.
+    pub flow: &'a Flow,
+    /// Verification tag of the packets of each direction, by [`Direction::index`], where known.
+    pub tags: [Option<u32>; 2],
+    /// What the sink keeps with this association.
+    pub state: &'a mut S,
+}
+
+/// Takes the user messages of associations.
+///
+/// Ordered messages of one stream and direction come in the order of the stream, unordered ones as soon as they are
+/// whole; then one end. The state is made with the association and dropped behind the end.
+pub trait UserMessageSink {
+    /// What it keeps with each association.
+    type State: FlowState;
+
+    /// A user message.
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+    );
+
+    /// The association has ended.
+    fn end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close);
+}

@@ -1,0 +1,1345 @@
+//! The rules of the TCP stage, each as a conversation.
+
+use super::testing::{check, check_with};
+use crate::config::{Limits, Overlap};
+use std::time::Duration;
+
+/// A handshake: the client's first octet is 101, the server's 501.
+const OPEN: &str = "
+    0 > S  100
+    0 < S. 500 101
+    0 > .  101 501";
+
+#[track_caller]
+fn after_open(name: &str, script: &str, expected: &str) {
+    check(name, &format!("{OPEN}{script}"), expected);
+}
+
+#[track_caller]
+fn after_open_with(name: &str, limits: &Limits, script: &str, expected: &str) {
+    check_with(name, limits, false, &format!("{OPEN}{script}"), expected);
+}
+
+#[test]
+fn octets_come_in_order_and_once() {
+    after_open(
+        "in order",
+        r#"
+        1 > P. 101 501 "abc"
+        2 < .  501 104 "xy"
+        3 > .  104 503 "de"
+        9 flush"#,
+        r#"
+        1 > 101 "abc"
+        2 < 501 "xy"
+        3 > 104 "de"
+        9 > end endofinput
+        9 < end endofinput
+        9 closed endofinput
+        connections 1
+        midstream 0
+        gaps 0
+        out_of_order 0"#,
+    );
+    after_open(
+        "reordered",
+        r#"
+        1 > . 107 501 "ghi"
+        2 > . 104 501 "def"
+        3 > . 101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > 107 "ghi"
+        out_of_order 2
+        gaps 0"#,
+    );
+    after_open(
+        "repeated: delivered, waiting, in part, past what was delivered",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 101 501 "abc"
+        3 > . 107 501 "ghi"
+        4 > . 107 501 "ghi"
+        5 > . 108 501 "hij"
+        6 > . 102 501 "bcdef""#,
+        r#"
+        1 > 101 "abc"
+        6 > 104 "def"
+        6 > 107 "ghi"
+        6 > 110 "j"
+        retransmissions 2
+        overlaps 2
+        conflicts 0
+        duplicate_octets 10"#,
+    );
+    after_open(
+        "one segment over several holes",
+        r#"
+        1 > . 103 501 "c"
+        2 > . 105 501 "e"
+        3 > . 107 501 "g"
+        4 > . 101 501 "abcdefgh""#,
+        r#"
+        4 > 101 "ab"
+        4 > 103 "c"
+        4 > 104 "d"
+        4 > 105 "e"
+        4 > 106 "f"
+        4 > 107 "g"
+        4 > 108 "h"
+        overlaps 1"#,
+    );
+}
+
+#[test]
+fn overlaps_keep_the_first_octets_or_the_last() {
+    let script = r#"
+        1 > . 104 501 "def"
+        2 > . 103 501 "CDEFG"
+        3 > . 101 501 "ab"
+        4 > . 101 501 "AB""#;
+    after_open(
+        "first",
+        script,
+        r#"
+        3 > 101 "ab"
+        3 > 103 "C"
+        3 > 104 "def"
+        3 > 107 "G"
+        conflicts 1
+        overlaps 1
+        retransmissions 1"#,
+    );
+    let last = Limits {
+        overlap: Overlap::Last,
+        ..Limits::default()
+    };
+    after_open_with(
+        "last, as long as it has not been delivered",
+        &last,
+        script,
+        r#"
+        3 > 101 "ab"
+        3 > 103 "C"
+        3 > 104 "DEF"
+        3 > 107 "G"
+        conflicts 1"#,
+    );
+}
+
+#[test]
+fn the_numbers_wrap_in_the_middle_of_a_hole() {
+    // Every conversation here is tried with the wrap at each of its places; this one is mostly hole.
+    after_open(
+        "hole",
+        r#"
+        1 > . 141 501 "end"
+        2 < . 501 144
+        1002 tick"#,
+        r#"
+        1002 > 101 gap 40 acked
+        1002 > 141 "end""#,
+    );
+}
+
+#[test]
+fn data_on_a_syn_counts() {
+    check(
+        "Fast Open, both ways",
+        r#"
+        0 > S  100 "abc"
+        1 < S. 500 104 "xyz"
+        2 > .  104 504 "def""#,
+        r#"
+        0 > 101 "abc"
+        1 < 501 "xyz"
+        2 > 104 "def"
+        connections 1"#,
+    );
+    check(
+        "the SYN is sent again without its data",
+        r#"
+        0 > S  100 "abc"
+        1000 > S 100
+        1001 < S. 500 101
+        1002 > .  101 501 "abcdef""#,
+        r#"
+        0 > 101 "abc"
+        1002 > 104 "def"
+        connections 1"#,
+    );
+}
+
+#[test]
+fn a_fin_ends_its_stream_at_its_number() {
+    after_open(
+        "both sides",
+        r#"
+        1 > F. 101 501 "abc"
+        2 < .  501 105 "x"
+        3 < F. 502 105
+        4 > .  105 503"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        2 < 501 "x"
+        3 < end fin
+        3 closed fin
+        closed_fin 1"#,
+    );
+    after_open(
+        "captured before its data",
+        r#"
+        1 > F. 107 501
+        2 > .  104 501 "def"
+        3 > .  101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > end fin
+        lost_octets 0"#,
+    );
+    after_open(
+        "data past it is dropped, waiting or not",
+        r#"
+        1 > .  104 501 "defgh"
+        2 > F. 106 501
+        3 > .  101 501 "abc"
+        4 > .  106 501 "XYZ""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "de"
+        3 > end fin
+        abandoned_octets 3
+        refused_octets 3"#,
+    );
+    after_open(
+        "half-closed: the other direction goes on",
+        r#"
+        1 > F. 101 501 "a"
+        2 < .  501 103 #100
+        3000 < . 601 103 #100
+        4000 < F. 701 103"#,
+        r#"
+        1 > 101 "a"
+        1 > end fin
+        2 < 501 #100
+        3000 < 601 #100
+        4000 < end fin
+        4000 closed fin"#,
+    );
+    after_open(
+        "sent again",
+        r#"
+        1 > F. 101 501 "abc"
+        2 > F. 101 501 "abc"
+        3 > F. 104 501"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        fin 3"#,
+    );
+}
+
+#[test]
+fn a_rst_counts_in_the_window_only() {
+    after_open(
+        "in the window: data captured after it is still taken",
+        r#"
+        1 > .  101 501 "abc"
+        2 < R. 501 104
+        3 > .  104 501 "def"
+        4 < .  501 104 "xy"
+        1002 tick"#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "def"
+        4 < 501 "xy"
+        1002 > end reset
+        1002 < end reset
+        1002 closed reset
+        closed_reset 1"#,
+    );
+    after_open(
+        "its own payload is no data",
+        r#"
+        1 > .  101 501 "abc"
+        2 > R. 104 501 "sorry""#,
+        r#"
+        1 > 101 "abc"
+        refused_octets 5"#,
+    );
+    after_open(
+        "outside",
+        r#"
+        1 > .  101 501 "abc"
+        2 > R  900000000
+        2000 > . 104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        2000 > 104 "def""#,
+    );
+    after_open(
+        "below the window",
+        r#"
+        1 > .  101 501 #100
+        2 < .  501 201
+        3 > R. 120 501
+        2000 > . 201 501 "def""#,
+        r#"
+        1 > 101 #100
+        2000 > 201 "def""#,
+    );
+    check(
+        "in answer to a SYN",
+        r#"
+        0 > S  100
+        1 < R. 0 101
+        1001 tick"#,
+        r#"
+        closed_reset 1
+        connections 1"#,
+    );
+    check(
+        "in answer to a SYN, but not this one",
+        r#"
+        0 > S  100
+        1 < R. 0 5000
+        2000 < S. 500 101
+        2001 > .  101 501 "abc"
+        2002 flush"#,
+        r#"
+        2001 > 101 "abc"
+        2002 > end endofinput
+        2002 < end endofinput
+        2002 closed endofinput
+        connections 1"#,
+    );
+}
+
+#[test]
+fn both_sides_may_open_at_once() {
+    check(
+        "simultaneous open",
+        r#"
+        0 > S  100
+        1 < S  500
+        2 > S. 100 501
+        3 < S. 500 101
+        4 > .  101 501 "abc"
+        5 < .  501 104 "xy""#,
+        r#"
+        4 > 101 "abc"
+        5 < 501 "xy"
+        connections 1"#,
+    );
+}
+
+#[test]
+fn probes_are_no_new_data() {
+    after_open(
+        "keep-alives",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 103 501
+        3 > . 103 501 "Z"
+        4 > . 104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        4 > 104 "def"
+        keep_alives 1
+        conflicts 0"#,
+    );
+    after_open(
+        "one just below the highest number fills no hole",
+        r#"
+        1 > . 104 501 "def"
+        2 > . 106 501 "Z"
+        3 > . 101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        keep_alives 1"#,
+    );
+    after_open(
+        "the octet of a zero-window probe is data",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 104 501 "d"
+        3 > . 104 501 "d"
+        4 > . 104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 "d"
+        4 > 105 "ef""#,
+    );
+    after_open(
+        "urgent data stays in the stream",
+        r#"
+        1 > .   101 501 "abc"
+        2 > U.  104 501 "!"
+        3 > .   105 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 "!"
+        3 > 105 "def""#,
+    );
+}
+
+#[test]
+fn a_start_in_the_middle_is_looked_behind() {
+    check(
+        "lower segments come late",
+        r#"
+        0 > . 107 501 "ghi"
+        1 > . 104 501 "def"
+        2 > . 110 501 "jkl"
+        3 > . 101 501 "abc"
+        200 tick"#,
+        r#"
+        200 > 101 "abc"
+        200 > 104 "def"
+        200 > 107 "ghi"
+        200 > 110 "jkl"
+        midstream 1
+        before_start 0
+        lost_octets 0"#,
+    );
+    check(
+        "too late, and a hole behind the first",
+        r#"
+        0   > . 107 501 "ghi"
+        1   > . 113 501 "mno"
+        200 tick
+        201 > . 104 501 "def"
+        202 > . 110 501 "jkl""#,
+        r#"
+        200 > 107 "ghi"
+        202 > 110 "jkl"
+        202 > 113 "mno"
+        before_start 1
+        refused_octets 3"#,
+    );
+    let script = r#"
+        0 > . 107 501 "ghi"
+        1 > . 104 501 "def"
+        2 > . 110 501 "jkl""#;
+    let off = Limits {
+        look_behind_segments: 0,
+        ..Limits::default()
+    };
+    check_with(
+        "off",
+        &off,
+        false,
+        script,
+        r#"
+        0 > 107 "ghi"
+        2 > 110 "jkl"
+        before_start 1"#,
+    );
+    let three = Limits {
+        look_behind_segments: 3,
+        ..Limits::default()
+    };
+    check_with(
+        "by number of segments",
+        &three,
+        false,
+        script,
+        r#"
+        2 > 104 "def"
+        2 > 107 "ghi"
+        2 > 110 "jkl"
+        before_start 0"#,
+    );
+    check(
+        "the end of the input ends it",
+        r#"
+        0 > . 107 501 "ghi"
+        1 > . 104 501 "def"
+        2 flush"#,
+        r#"
+        2 > 104 "def"
+        2 > 107 "ghi"
+        2 > end endofinput
+        2 < end endofinput
+        2 closed endofinput"#,
+    );
+    check(
+        "so do the ends of both streams",
+        r#"
+        0 > F. 104 501 "def"
+        1 > .  101 501 "abc"
+        2 < F. 501 108
+        200 tick
+        202 tick"#,
+        r#"
+        200 > 101 "abc"
+        200 > 104 "def"
+        200 > end fin
+        202 < end fin
+        202 closed fin"#,
+    );
+}
+
+#[test]
+fn a_syn_may_be_captured_after_its_data() {
+    check(
+        "right before the data",
+        r#"
+        0 > . 101 501 "abc"
+        1 > . 104 501 "def"
+        2 > S 100"#,
+        r#"
+        2 > 101 "abc"
+        2 > 104 "def"
+        connections 1"#,
+    );
+    check(
+        "with a hole in between",
+        r#"
+        0 > . 104 501 "def"
+        1 > S 100
+        2 > . 101 501 "abc""#,
+        r#"
+        2 > 101 "abc"
+        2 > 104 "def"
+        lost_octets 0
+        connections 1"#,
+    );
+    check(
+        "behind what the other side acknowledged",
+        r#"
+        0 < S. 500 101
+        1 > S  100
+        2 > .  101 501 "abc"
+        3 < .  501 104 "xy""#,
+        r#"
+        2 > 101 "abc"
+        3 < 501 "xy"
+        connections 1
+        reused_ports 0"#,
+    );
+}
+
+#[test]
+fn one_side_alone_gives_the_same_stream() {
+    check(
+        "the client's side",
+        r#"
+        0 > S 100
+        1 > . 101 501 "abc"
+        2 > . 104 511 "def"
+        3 > F. 107 521"#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 "def"
+        3 > end fin
+        connections 1"#,
+    );
+    check(
+        "the server's side, reordered",
+        r#"
+        0 < S. 500 101
+        1 < .  504 104 "def"
+        2 < .  501 104 "abc"
+        3 < F. 507 104"#,
+        r#"
+        2 < 501 "abc"
+        2 < 504 "def"
+        3 < end fin"#,
+    );
+    check_with(
+        "a sink that waits for the other side waits no longer than the reorder window, and once",
+        &Limits::default(),
+        true,
+        r#"
+        0 < S. 500 101
+        1 < .  501 104 "abc"
+        600 < . 504 104 "def"
+        1001 tick
+        1500 < . 507 107 "ghi""#,
+        r#"
+        1001 < 501 "abc"
+        1001 < 504 "def"
+        1500 < 507 "ghi"
+        lost_octets 0"#,
+    );
+}
+
+#[test]
+fn a_sink_may_wait_for_the_other_stream() {
+    check_with(
+        "the request comes after its response",
+        &Limits::default(),
+        true,
+        &format!(
+            "{OPEN}{}",
+            r#"
+        1 < . 501 104 "xy"
+        2 < . 503 104 "z"
+        3 > . 101 501 "abc""#
+        ),
+        r#"
+        3 > 101 "abc"
+        3 < 501 "xy"
+        3 < 503 "z""#,
+    );
+    check_with(
+        "the request never comes",
+        &Limits::default(),
+        true,
+        &format!(
+            "{OPEN}{}",
+            r#"
+        1 < . 501 104 "xy"
+        2 > . 104 503 "def"
+        1001 tick"#
+        ),
+        r#"
+        1001 > 101 gap 3 acked
+        1001 < 501 "xy"
+        1001 > 104 "def"
+        gaps_acked 1"#,
+    );
+}
+
+#[test]
+fn holes_are_given_up_when_the_other_side_has_what_they_lack() {
+    let segments: String = (0..31)
+        .map(|n| format!("\n{} > . {} 501 \"x\"", 5 + n, 107 + n))
+        .collect();
+    // The acknowledgment is packet 5; the 32nd packet behind it comes at 36.
+    let found: String = (0..31)
+        .map(|n| format!("\n36 > {} \"x\"", 107 + n))
+        .collect();
+    after_open(
+        "32 packets and 20 ms",
+        &format!(
+            r#"
+        3 > . 104 501 "def"
+        4 < . 501 107
+        {segments}
+        36 < . 501 107"#
+        ),
+        &format!(
+            r#"
+        36 > 101 gap 3 acked
+        36 > 104 "def"
+        {found}
+        gaps_acked 1
+        lost_octets 3"#
+        ),
+    );
+    let quick: String = (0..40)
+        .map(|n| format!("\n5 > . {} 501 \"x\"", 107 + n))
+        .collect();
+    let found: String = (0..40)
+        .map(|n| format!("\n24 > {} \"x\"", 107 + n))
+        .collect();
+    after_open(
+        "32 packets come first",
+        &format!(
+            r#"
+        3 > . 104 501 "def"
+        4 < . 501 107
+        {quick}
+        23 < . 501 107
+        24 < . 501 107"#
+        ),
+        &format!(
+            r#"
+        24 > 101 gap 3 acked
+        24 > 104 "def"
+        {found}"#
+        ),
+    );
+    after_open(
+        "1 s alone",
+        r#"
+        3 > . 104 501 "def"
+        4 < . 501 107
+        1003 tick
+        1004 tick"#,
+        r#"
+        1004 > 101 gap 3 acked
+        1004 > 104 "def""#,
+    );
+    after_open(
+        "what was not acknowledged is waited for",
+        r#"
+        3 > . 104 501 "def"
+        4 < . 501 101
+        5000 > . 101 501 "abc""#,
+        r#"
+        5000 > 101 "abc"
+        5000 > 104 "def"
+        gaps 0"#,
+    );
+    after_open(
+        "captured before its data",
+        r#"
+        1 < . 501 107
+        2 > . 104 501 "def"
+        3 > . 101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        gaps 0"#,
+    );
+    after_open(
+        "an acknowledgment up to the hole tells nothing of it",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 107 501 "ghi"
+        3 < . 501 104
+        5000 > . 104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        5000 > 104 "def"
+        5000 > 107 "ghi""#,
+    );
+    after_open(
+        "each hole by its own acknowledgment",
+        r#"
+        1 > . 104 501 "d"
+        2 < . 501 105
+        500 > . 107 501 "g"
+        501 < . 501 108
+        1002 tick
+        1501 tick"#,
+        r#"
+        1002 > 101 gap 3 acked
+        1002 > 104 "d"
+        1501 > 105 gap 2 acked
+        1501 > 107 "g""#,
+    );
+}
+
+#[test]
+fn every_other_reason_gives_up_a_hole() {
+    after_open(
+        "closed, by FIN",
+        r#"
+        1 > .  104 501 "def"
+        2 > F. 107 501
+        1001 tick
+        1002 tick"#,
+        r#"
+        1002 > 101 gap 3 closed
+        1002 > 104 "def"
+        1002 > end fin
+        gaps_closed 1"#,
+    );
+    after_open(
+        "closed, by FIN with nothing behind the hole",
+        r#"
+        1 > F. 107 501
+        1001 tick
+        1003 flush"#,
+        r#"
+        1001 > 101 gap 6 closed
+        1001 > end fin
+        1003 < end endofinput
+        1003 closed endofinput"#,
+    );
+    after_open(
+        "closed, by RST",
+        r#"
+        1 > .  104 501 "def"
+        2 < R. 501 101
+        1002 tick"#,
+        r#"
+        1002 > 101 gap 3 closed
+        1002 > 104 "def"
+        1002 > end reset
+        1002 < end reset
+        1002 closed reset"#,
+    );
+    after_open(
+        "closed, by FIN with the tail of the stream lost on both sides",
+        r#"
+        1 > .  101 501 "abc"
+        2 > F. 107 501
+        3 < F. 511 108
+        1003 tick"#,
+        r#"
+        1 > 101 "abc"
+        1003 > 104 gap 3 acked
+        1003 < 501 gap 10 closed
+        1003 > end fin
+        1003 < end fin
+        1003 closed fin
+        lost_octets 13"#,
+    );
+    check(
+        "timeout, one-sided",
+        r#"
+        0 > S 100
+        1 > . 104 501 "def"
+        1500 > . 107 501 "ghi"
+        2000 tick
+        2001 tick"#,
+        r#"
+        2001 > 101 gap 3 timeout
+        2001 > 104 "def"
+        2001 > 107 "ghi"
+        gaps_timeout 1"#,
+    );
+    after_open(
+        "timeout, where acknowledgments are captured",
+        r#"
+        1 > . 104 501 "def"
+        2 < . 501 101
+        60000 tick
+        60001 tick"#,
+        r#"
+        60001 > 101 gap 3 timeout
+        60001 > 104 "def""#,
+    );
+    let small = Limits {
+        tcp_buffer: 2000,
+        ..Limits::default()
+    };
+    after_open_with(
+        "buffer",
+        &small,
+        r#"
+        1 > . 104 501 #400
+        2 > . 504 501 #400
+        3 > . 1000 501 #400
+        4 > . 2000 501 #900"#,
+        r#"
+        4 > 101 gap 3 buffer
+        4 > 104 #400
+        4 > 504 #400
+        gaps_buffer 1"#,
+    );
+    after_open_with(
+        "octets in order pass, however full the buffer is",
+        &small,
+        r#"
+        1 > . 3000 501 #400
+        2 > . 101 501 #1400
+        3 > . 1501 501 #1400"#,
+        r#"
+        2 > 101 #1400
+        3 > 1501 #1400"#,
+    );
+    let holes = Limits {
+        tcp_holes: 2,
+        ..Limits::default()
+    };
+    after_open_with(
+        "holes",
+        &holes,
+        r#"
+        1 > . 103 501 "c"
+        2 > . 105 501 "e"
+        3 > . 107 501 "g""#,
+        r#"
+        3 > 101 gap 2 holes
+        3 > 103 "c"
+        gaps_holes 1"#,
+    );
+    let segments = Limits {
+        active_packets: 2,
+        ..Limits::default()
+    };
+    after_open_with(
+        "memory: segments that wait",
+        &segments,
+        r#"
+        1 >  . 103 501 "c"
+        2 >  . 105 501 "e"
+        3 >2 S 100
+        3 >2 . 103 501 "x""#,
+        r#"
+        3 > 101 gap 2 memory
+        3 > 103 "c"
+        gaps_memory 1"#,
+    );
+    after_open(
+        "end",
+        r#"
+        1 > . 103 501 "c"
+        2 > . 106 501 "f"
+        3 flush"#,
+        r#"
+        3 > 101 gap 2 end
+        3 > 103 "c"
+        3 > 104 gap 2 end
+        3 > 106 "f"
+        3 > end endofinput
+        3 < end endofinput
+        3 closed endofinput
+        gaps_end 2
+        lost_octets 4"#,
+    );
+    after_open(
+        "snapped",
+        r#"
+        1 > . 101 501 "abc"+5
+        2 > . 109 501 "xyz"
+        3 > . 112 501 ""+4
+        4 > . 116 501 "end""#,
+        r#"
+        1 > 101 "abc"
+        1 > 104 gap 5 snapped
+        2 > 109 "xyz"
+        3 > 112 gap 4 snapped
+        4 > 116 "end"
+        gaps_snapped 2
+        lost_octets 9"#,
+    );
+    after_open(
+        "snapped, behind a hole",
+        r#"
+        1 > . 104 501 "d"+2
+        2 > . 107 501 "ghi"
+        3 > . 101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "d"
+        3 > 105 gap 2 snapped
+        3 > 107 "ghi""#,
+    );
+}
+
+#[test]
+fn segments_for_a_hole_that_was_given_up_are_late() {
+    after_open(
+        "late",
+        r#"
+        1 > . 104 501 "def"
+        2 < . 501 107
+        1002 tick
+        1003 > . 101 501 "abc"
+        1004 > . 101 501 "abcdefghi""#,
+        r#"
+        1002 > 101 gap 3 acked
+        1002 > 104 "def"
+        1004 > 107 "ghi"
+        late 1
+        refused_octets 3"#,
+    );
+}
+
+#[test]
+fn a_far_off_octet_allocates_nothing() {
+    after_open(
+        "unconfirmed: a connection of its own that began in the middle",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 1500000000 501 "x"
+        3 > . 104 501 "def"
+        2002 tick"#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "def"
+        2002 1> 1500000000 "x"
+        2002 1> end idle
+        2002 1< end idle
+        2002 1 closed idle
+        connections 2
+        midstream 1
+        lost_octets 0"#,
+    );
+    after_open(
+        "confirmed, with the other side's numbers as before: the stream goes on there",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 1500000000 501 "xyz"
+        3 > . 1500000003 501 "end"
+        4 > . 1500000006 501 "!""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 jump
+        3 > 1500000000 "xyz"
+        3 > 1500000003 "end"
+        4 > 1500000006 "!"
+        restarts 1
+        gaps 1
+        connections 1"#,
+    );
+    after_open(
+        "confirmed, with other numbers of the other side: another connection",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 1500000000 900000000 "xyz"
+        3 > . 1500000003 900000000 "end"
+        203 tick"#,
+        r#"
+        1 > 101 "abc"
+        3 > end replaced
+        3 < end replaced
+        3 closed replaced
+        203 1> 1500000000 "xyz"
+        203 1> 1500000003 "end"
+        connections 2
+        reused_ports 1"#,
+    );
+    after_open(
+        "max-gap itself is a hole",
+        r#"
+        1 > . 16777317 501 "x"
+        2 > . 16777319 501 "y"
+        3 flush"#,
+        r#"
+        3 > 101 gap 16777216 end
+        3 > 16777317 "x"
+        3 > 16777318 gap 1 end
+        3 > 16777319 "y"
+        3 > end endofinput
+        3 < end endofinput
+        3 closed endofinput"#,
+    );
+}
+
+#[test]
+fn ports_are_used_again() {
+    after_open(
+        "at once after the close",
+        r#"
+        1 > F. 101 501 "a"
+        2 < F. 501 103
+        3 > .  103 502
+        4 > S  70000
+        5 < S. 90000 70001
+        6 > .  70001 90001 "new""#,
+        r#"
+        1 > 101 "a"
+        1 > end fin
+        2 < end fin
+        2 closed fin
+        6 1> 70001 "new"
+        connections 2
+        reused_ports 1
+        midstream 0"#,
+    );
+    after_open(
+        "without a close, the SYN is answered",
+        r#"
+        1 > .  101 501 "old"
+        2 > S  70000
+        3 < S. 90000 70001
+        4 > .  70001 90001 "new""#,
+        r#"
+        1 > 101 "old"
+        3 > end replaced
+        3 < end replaced
+        3 closed replaced
+        4 1> 70001 "new"
+        closed_replaced 1
+        midstream 0"#,
+    );
+    after_open(
+        "without a close, the SYN is followed",
+        r#"
+        1 > . 101 501 "old"
+        2 > S 70000
+        3 > . 70001 90001 "new""#,
+        r#"
+        1 > 101 "old"
+        3 > end replaced
+        3 < end replaced
+        3 closed replaced
+        3 1> 70001 "new""#,
+    );
+    after_open(
+        "the SYN is answered by data behind it",
+        r#"
+        1 > . 101 501 "old"
+        2 > S 70000000
+        3 < . 90000001 70000004 "new"
+        203 tick"#,
+        r#"
+        1 > 101 "old"
+        3 > end replaced
+        3 < end replaced
+        3 closed replaced
+        203 1< 90000001 "new"
+        connections 2
+        "#,
+    );
+    after_open(
+        "a SYN that nothing confirms ends nothing",
+        r#"
+        1 > .  101 501 "abc"
+        2 > S  70000
+        3 > .  104 501 "def"
+        2500 tick
+        2501 > . 107 501 "ghi""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "def"
+        2501 > 107 "ghi"
+        connections 1"#,
+    );
+    after_open(
+        "a repeated SYN is none",
+        r#"
+        1 > .  101 501 "abc"
+        2 > S  100
+        3 < S. 500 101
+        4 > .  104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        4 > 104 "def"
+        connections 1"#,
+    );
+    after_open(
+        "two SYNs are sent, the second one is answered",
+        r#"
+        1 > .  101 501 "old"
+        2 > S  70000000
+        3 > S  80000000
+        4 < S. 90000000 80000001
+        5 > .  80000001 90000001 "new"
+        6 < .  90000001 80000004 "xy""#,
+        r#"
+        1 > 101 "old"
+        4 > end replaced
+        4 < end replaced
+        4 closed replaced
+        5 1> 80000001 "new"
+        6 1< 90000001 "xy"
+        connections 2
+        lost_octets 0"#,
+    );
+    check(
+        "a first SYN that nobody answered",
+        r#"
+        0 > S  100
+        1000 > S 70000
+        1001 < S. 500 70001
+        1002 > . 70001 501 "abc""#,
+        r#"
+        1002 1> 70001 "abc"
+        connections 2"#,
+    );
+    after_open(
+        "a SYN-ACK captured before its SYN, after the close",
+        r#"
+        1 > F. 101 501 "a"
+        2 < F. 501 103
+        4 < S. 90000 70001
+        5 > S  70000
+        6 > .  70001 90001 "new""#,
+        r#"
+        1 > 101 "a"
+        1 > end fin
+        2 < end fin
+        2 closed fin
+        6 1> 70001 "new"
+        connections 2
+        midstream 0"#,
+    );
+    after_open(
+        "a new SYN before the old connection's last FIN was captured",
+        r#"
+        1 > F. 101 501 "a"
+        2 > S  70000
+        3 < F. 501 103
+        4 < S. 90000 70001
+        5 > .  70001 90001 "new""#,
+        r#"
+        1 > 101 "a"
+        1 > end fin
+        3 < end fin
+        3 closed fin
+        5 1> 70001 "new"
+        connections 2
+        midstream 0"#,
+    );
+    after_open(
+        "a new SYN within the reorder window of a RST",
+        r#"
+        1 > .  101 501 "old"
+        2 < R. 501 104
+        900 > S 70000
+        1002 tick
+        1100 < S. 90000 70001
+        1101 > .  70001 90001 "new""#,
+        r#"
+        1 > 101 "old"
+        1002 > end reset
+        1002 < end reset
+        1002 closed reset
+        1101 1> 70001 "new"
+        connections 2
+        midstream 0"#,
+    );
+    after_open(
+        "a late FIN, RST and data of the old connection",
+        r#"
+        1 > .  101 501 "old"
+        2 > S  70000000
+        3 < S. 90000000 70000001
+        4 > F. 104 501
+        5 < F. 501 105
+        6 > R  104
+        7 > .  101 501 "old"
+        8 > .  70000001 90000001 "new"
+        2020 tick"#,
+        r#"
+        1 > 101 "old"
+        3 > end replaced
+        3 < end replaced
+        3 closed replaced
+        8 1> 70000001 "new"
+        2007 2> 101 "old"
+        2007 2> end idle
+        2007 2< end idle
+        2007 2 closed idle"#,
+    );
+}
+
+#[test]
+fn the_key_is_known_for_a_while_after_the_end() {
+    let closed = r#"
+        1 > F. 101 501 "abc"
+        2 < F. 501 105
+        3 > .  105 502"#;
+    let end = r#"
+        1 > 101 "abc"
+        1 > end fin
+        2 < end fin
+        2 closed fin"#;
+    after_open(
+        "strays open nothing",
+        &format!(
+            r#"{closed}
+        4 > S  100
+        5 < S. 500 101
+        6 > F. 101 501 "abc"
+        7 < R  502
+        8 > .  105 502 "x"
+        30001 < . 502 105"#
+        ),
+        &format!("{end}\nconnections 1\nstray 1\nretransmissions 1"),
+    );
+    after_open(
+        "after 30 s they do",
+        &format!(
+            r#"{closed}
+        30003 tick
+        30004 > . 105 502 "x"
+        30204 tick"#
+        ),
+        &format!("{end}\n30204 1> 105 \"x\"\nconnections 2\nreused_ports 0"),
+    );
+    after_open(
+        "payload far from the old numbers does",
+        &format!(
+            r#"{closed}
+        4 > . 2000000 502 "x"
+        204 tick"#
+        ),
+        &format!("{end}\n204 1> 2000000 \"x\"\nconnections 2\nreused_ports 1"),
+    );
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let minute = Limits {
+        session_timeout: Duration::from_secs(30),
+        ..Limits::default()
+    };
+    after_open_with(
+        "session timeout",
+        &minute,
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 107 501 "ghi"
+        30001 tick
+        30002 tick
+        30003 > . 110 501 "x"
+        30203 tick"#,
+        r#"
+        1 > 101 "abc"
+        30002 > 104 gap 3 end
+        30002 > 107 "ghi"
+        30002 > end idle
+        30002 < end idle
+        30002 closed idle
+        30203 1> 110 "x"
+        closed_idle 1"#,
+    );
+}
+
+#[test]
+fn connections_go_in_order_when_there_are_too_many() {
+    let three = Limits {
+        connections: 3,
+        ..Limits::default()
+    };
+    check_with(
+        "ended ones, half-open ones, those idle longest",
+        &three,
+        false,
+        r#"
+        0 >1 S  100
+        0 <1 S. 500 101
+        1 >2 S  100
+        2 >3 S  100
+        2 <3 S. 500 101
+        3 >3 .  101 501 "c"
+        4 >1 .  101 501 "a"
+        5 >4 S  100
+        5 <4 S. 500 101
+        6 >4 .  101 501 "d"
+        7 >5 S  100
+        8 >6 S  100
+        8 <6 S. 500 101
+        9 >1 F. 102 501
+        9 <1 F. 501 103
+        10 >7 S 100
+        11 >4 . 102 501 "e"
+        12 flush"#,
+        r#"
+        3 2> 101 "c"
+        4 > 101 "a"
+        6 3> 101 "d"
+        7 2> end evicted
+        7 2< end evicted
+        7 2 closed evicted
+        9 > end fin
+        9 < end fin
+        9 closed fin
+        11 3> 102 "e"
+        12 3> end endofinput
+        12 3< end endofinput
+        12 3 closed endofinput
+        closed_evicted 3
+        closed_fin 1
+        closed_end 3"#,
+    );
+}
+
+#[test]
+fn the_budget_makes_room_by_holes_and_connections() {
+    use super::testing::Bench;
+    let mut bench = Bench::new(Limits::default(), [0, 0]);
+    bench.script(&format!(
+        "{OPEN}\n1 > . 104 501 #1000\n2 >2 S 100\n3 >3 S 100\n3 <3 S. 500 101"
+    ));
+    let Bench { cx, tcp, sink, .. } = &mut bench;
+    // Half-open connections first, then what waits behind holes, then the rest.
+    assert!(tcp.relieve_idle(cx, sink));
+    assert_eq!(tcp.connections(), 2);
+    assert!(!tcp.relieve_idle(cx, sink));
+    let before = cx.budget.used();
+    assert!(tcp.relieve(cx, sink));
+    assert!(cx.budget.used() < before - 1000);
+    assert_eq!(sink.events, ["3 > 101 gap 3 memory", "3 > 104 #1000"]);
+    assert_eq!(tcp.connections(), 2);
+    for left in [1, 0] {
+        assert!(tcp.relieve(cx, sink));
+        assert_eq!(tcp.connections(), left);
+    }
+    assert!(!tcp.relieve(cx, sink));
+    bench.flush();
+}

@@ -1,0 +1,138 @@
+//! Captures of many programs, protocols and link layers, which lie beside the repository where somebody has put them
+//! there (`../shared/captures`): nothing in them makes the program fail, and what it writes is right.
+
+mod common;
+
+use common::{feed, fields, find_counter, inet_asm, run};
+use std::path::{Path, PathBuf};
+
+/// The captures, or none, with a line that says so.
+fn captures(test: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    if !dir.is_dir() {
+        println!("{test}: skipped, {} is not there", dir.display());
+        return Vec::new();
+    }
+    let mut found: Vec<_> = std::fs::read_dir(&dir)
+        .expect("read_dir")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            ["pcap", "pcapng", "ntar"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn every_capture_is_processed_and_the_counters_balance() {
+    for path in captures("every_capture_is_processed_and_the_counters_balance") {
+        let done = run(["-n".as_ref(), "-s".as_ref(), path.as_os_str()], b"");
+        let at = format!("{}:\n{}", path.display(), done.stderr);
+        // A damaged one ends with 2 and says where.
+        match done.status.code() {
+            Some(0) => {}
+            Some(2) => assert!(done.stderr.contains("damaged at offset"), "{at}"),
+            _ => panic!("{at}"),
+        }
+        let sum = |names: &[&str]| -> u64 {
+            names
+                .iter()
+                .map(|name| find_counter(&done.stderr, name).unwrap_or(0))
+                .sum()
+        };
+        for (left, right) in [
+            (&["input.packets"][..], &["link.packets"][..]),
+            (
+                &["tcp.octets"],
+                &[
+                    "tcp.accepted_octets",
+                    "tcp.duplicate_octets",
+                    "tcp.refused_octets",
+                ],
+            ),
+            (
+                &["tcp.accepted_octets"],
+                &["tcp.delivered_octets", "tcp.abandoned_octets"],
+            ),
+            (
+                &["message.messages"],
+                &["message.whole", "message.incomplete"],
+            ),
+        ] {
+            assert_eq!(sum(left), sum(right), "{left:?} = {right:?}: {at}");
+        }
+    }
+}
+
+#[test]
+fn the_output_of_every_capture_has_right_lengths_and_checksums() {
+    let options = [
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "tcp.check_checksum:TRUE",
+        "-o",
+        "udp.check_checksum:TRUE",
+    ];
+    let names = [
+        "frame.len",
+        "frame.cap_len",
+        "ip.checksum.status",
+        "tcp.checksum.status",
+        "udp.checksum.status",
+        "ip.len",
+        "ip.flags.mf",
+    ];
+    for path in captures("the_output_of_every_capture_has_right_lengths_and_checksums") {
+        let output = run(["--encap".as_ref(), "raw".as_ref(), path.as_os_str()], b"").stdout;
+        for (number, row) in fields("ip", &names, &options, &output).iter().enumerate() {
+            if row[0] != row[1] {
+                continue; // cut where octets are missing
+            }
+            let at = format!("{}, packet {}: {row:?}", path.display(), number + 1);
+            // What a tunnel carries stands behind the first value, as it was captured.
+            let outer = |value: &str| value.split(',').next().unwrap_or_default().to_owned();
+            assert_eq!(outer(&row[5]), row[0], "IP length: {at}");
+            for sum in &row[2..5] {
+                assert!(
+                    !matches!(outer(sum).as_str(), "0" | "Bad"),
+                    "checksum: {at}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_capture_gives_the_same_in_small_pieces() {
+    for path in captures("every_capture_gives_the_same_in_small_pieces") {
+        let octets = common::read(&path);
+        if octets.len() > 300_000 {
+            continue;
+        }
+        let expected = run([&path], b"").stdout;
+        let parts: Vec<&[u8]> = octets.chunks(11).collect();
+        let found = feed(&mut inet_asm::<&str>([]), &parts).stdout;
+        assert!(found == expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_capture_cut_anywhere_ends_well() {
+    for path in captures("every_capture_cut_anywhere_ends_well") {
+        let octets = common::read(&path);
+        for n in (0..octets.len()).step_by(octets.len() / 8 + 1).skip(1) {
+            let done = run::<&str>([], &octets[..n]);
+            assert!(
+                done.status.code() == Some(0) || done.stderr.contains("damaged at offset"),
+                "head -c {n} {}: {}",
+                path.display(),
+                done.stderr
+            );
+        }
+    }
+}
