@@ -3,6 +3,7 @@
 //! A [`Detector`] recognises a protocol, its [`Framer`] says where messages begin and end, and the [`Extractor`] walks
 //! the streams by what they say and hands messages on. A protocol is one file and one row of [`DETECTORS`].
 
+pub mod carried;
 pub mod detector;
 pub mod extract;
 mod http1;
