@@ -1,6 +1,6 @@
 //! The binary: flags in, exit status out.
 
-use inet_asm::capture::{Inputs, Stop};
+use inet_asm::capture::{Inputs, SortQueue, Stop};
 use inet_asm::cli::{self, Request};
 use inet_asm::config::Config;
 use inet_asm::pipeline::Engine;
@@ -88,13 +88,20 @@ fn run(config: &Config) -> u8 {
 /// block.
 fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u8 {
     let mut failed = None;
+    let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
     loop {
         if let Some(header) = inputs.header() {
             engine.sink().begin(header.link_type, header.nanoseconds);
         }
         let more = loop {
             match inputs.next() {
-                Ok(Some(packet)) => engine.packet(&packet),
+                Ok(Some(packet)) => match &mut queue {
+                    None => engine.packet(&packet),
+                    Some(queue) => {
+                        queue.push(&packet, engine.budget());
+                        leave(queue, engine);
+                    }
+                },
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(e),
             }
@@ -131,11 +138,22 @@ fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u
             }
         }
         // Nothing that was understood is lost, whatever ended the input.
+        if let Some(queue) = &mut queue {
+            queue.flush();
+            leave(queue, engine);
+        }
         engine.flush();
         if let Err(e) = engine.sink().flush() {
             complain(&e);
             status = FAILED;
         }
         return status;
+    }
+}
+
+/// Hands on the packets that need not wait any longer to be sorted.
+fn leave(queue: &mut SortQueue, engine: &mut Engine<Outputs>) {
+    while let Some(packet) = queue.pop(engine.budget()) {
+        engine.packet(&packet.packet());
     }
 }

@@ -8,6 +8,7 @@ use crate::link;
 use crate::message::extract::Conversation;
 use crate::message::{Extractor, MessageSink, datagram_protocol};
 use crate::stats::Counters;
+use crate::storage::Budget;
 use crate::time::CaptureClock;
 use crate::transport::stream::FlowState;
 use crate::transport::tcp::Tcp;
@@ -73,6 +74,11 @@ impl<M: MessageSink> Engine<M> {
     /// What was counted, to be added to by those who read and write.
     pub fn counters_mut(&mut self) -> &mut Counters {
         &mut self.state.cx.counters
+    }
+
+    /// What may be allocated for all that waits, for those who hold packets ahead of it.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.state.cx.budget
     }
 
     /// Where messages go.
