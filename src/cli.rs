@@ -1,7 +1,8 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
 use crate::config::{
-    Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
+    Channels, Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
+    Tunnels,
 };
 use crate::message::names::Name;
 use crate::message::protocols;
@@ -46,6 +47,23 @@ pub struct Args {
     /// Capture to read; the same list as INPUT
     #[arg(short, long = "read", value_name = "INPUT", action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
     read: Vec<String>,
+
+    /// Put packets in timestamp order; each is held until another one is so much later [default: off]
+    ///
+    /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    sort_delay: Duration,
+
+    /// Put packets in timestamp order, and hold so many of them at most [default: off; 100,000 with --sort-delay]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Input",
+        hide_short_help = true,
+        hide_default_value = true
+    )]
+    sort_queue: usize,
 
     /// Write messages as packets to a capture file [default: stdout]
     ///
@@ -180,6 +198,29 @@ pub struct Args {
         hide_short_help = true
     )]
     list_protocols: bool,
+    /// Transports whose IP datagrams are written unprocessed, but whole
+    ///
+    /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`.
+    #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
+    disable: Option<Disabled>,
+
+    /// What copies of a packet on several VLANs are to each other
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "merge",
+        help_heading = "Processing",
+        hide_short_help = true
+    )]
+    vlan: Channels,
+
+    /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, or all [default: none]
+    #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
+    decapsulate: Option<Tunnels>,
+
+    /// Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments
+    #[arg(long, help_heading = "Processing", hide_short_help = true)]
+    store_fragments: bool,
 
     /// What to do about checksums, for all layers or one
     ///
@@ -386,6 +427,8 @@ pub fn parse(
         verbose: args.verbose,
         quiet: args.quiet,
         sctp_stats: args.sctp_stats,
+        sort_delay: args.sort_delay,
+        sort_queue: args.sort_queue,
         ..Config::default()
     };
     if config.inputs.is_empty() {
@@ -481,6 +524,13 @@ pub fn parse(
     l.max_gap = args.max_gap;
     l.overlap = args.overlap;
     let c = args.checksums;
+    l.channels = args.vlan;
+    l.store_fragments = args.store_fragments;
+    l.decapsulate = args.decapsulate.unwrap_or_default();
+    let disabled = args.disable.unwrap_or_default();
+    l.disable_tcp = disabled.tcp;
+    l.disable_udp = disabled.udp;
+    l.disable_sctp = disabled.sctp;
     l.ip_checksums = c.ip;
     l.tcp_checksums = c.tcp;
     l.udp_checksums = c.udp;
@@ -554,7 +604,9 @@ fn rules(
     let wrong = |name: &str| {
         command().error(
             clap::error::ErrorKind::ValueValidation,
-            format!("{name}: no protocol of this name: --list-protocols shows them, --framer adds one"),
+            format!(
+                "{name}: no protocol of this name: --list-protocols shows them, --framer adds one"
+            ),
         )
     };
     let mut rules = Rules {
@@ -619,6 +671,7 @@ fn time(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
+        "" if text == "0" => 1.0,
         _ => return Err(wrong()),
     };
     let number: f64 = number.parse().map_err(|_| wrong())?;
@@ -626,6 +679,35 @@ fn time(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|d| d.as_secs() < 1 << 32)
         .ok_or_else(|| "too long a time".to_owned())
+}
+
+/// Names of tunnels.
+fn tunnels(text: &str) -> Result<Tunnels, String> {
+    Tunnels::parse(text).map_err(|name| {
+        let known = crate::config::Tunnel::ALL.map(crate::config::Tunnel::name);
+        format!("{name}: expected all, or some of {}", known.join(", "))
+    })
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Disabled {
+    tcp: bool,
+    udp: bool,
+    sctp: bool,
+}
+
+/// Names of transports.
+fn transports(text: &str) -> Result<Disabled, String> {
+    let mut disabled = Disabled::default();
+    for name in text.split(',') {
+        match name.trim() {
+            "tcp" => disabled.tcp = true,
+            "udp" => disabled.udp = true,
+            "sctp" => disabled.sctp = true,
+            other => return Err(format!("{other}: expected some of tcp, udp, sctp")),
+        }
+    }
+    Ok(disabled)
 }
 
 #[derive(Clone, Debug)]
@@ -763,6 +845,11 @@ choice!(Overlap {
     First = "first": "the octets that came first",
     Last = "last": "the newer ones, as long as they have not been delivered",
 });
+choice!(Channels {
+    Merge = "merge": "one connection, where the numbers fit; a hole of one is filled from another",
+    First = "first": "one connection, which is followed where it was first seen",
+    Separate = "separate": "connections of their own",
+});
 choice!(StatsFormat {
     Text = "text": "aligned, with descriptions",
     Json = "json": "one object",
@@ -878,6 +965,26 @@ mod tests {
             (c.ip_checksums, c.tcp_checksums),
             (Checksums::Verify, Checksums::Auto)
         );
+        let c = config(
+            &[
+                "--decapsulate=gre,gtp",
+                "--disable=tcp,sctp",
+                "--vlan=separate",
+                "--store-fragments",
+                "--ip-packet-timeout=3s",
+                "--sort-delay=10ms",
+                "--sort-queue=7",
+            ],
+            false,
+        )
+        .unwrap();
+        assert_eq!((c.sort_delay, c.sort_queue), (Duration::from_millis(10), 7));
+        let c = c.limits;
+        assert!(c.decapsulate.contains(crate::config::Tunnel::Gtp));
+        assert!(!c.decapsulate.contains(crate::config::Tunnel::Vxlan));
+        assert!(c.disable_tcp && !c.disable_udp && c.disable_sctp && c.store_fragments);
+        assert_eq!(c.channels, Channels::Separate);
+        assert_eq!(c.ip_packet_timeout, Duration::from_secs(3));
         for (arg, names) in [
             ("--tcp-buffer=64X", "64K or 4MiB"),
             ("--tcp-buffer=99999999999999999G", "too large"),
@@ -890,6 +997,10 @@ mod tests {
             ("--checksums=ip=maybe", "verify"),
             ("--checksums=arp=auto", "ip, tcp, udp, sctp"),
             ("--encap=token-ring", "ethernet"),
+            ("--decapsulate=gre,ftp", "vxlan"),
+            ("--disable=tcp,icmp", "sctp"),
+            ("--vlan=all", "separate"),
+            ("--sort-delay=10", "ms, s, m or h"),
         ] {
             let error = config(&[arg], false).unwrap_err();
             let option = arg.split('=').next().unwrap();

@@ -323,6 +323,10 @@ pub struct Config {
     pub verbose: u8,
     /// `-q`.
     pub quiet: bool,
+    /// `--sort-delay`; zero: none.
+    pub sort_delay: Duration,
+    /// `--sort-queue`; 0: no bound but that of the delay.
+    pub sort_queue: usize,
     /// Limits and choices of processing.
     pub limits: Limits,
 }

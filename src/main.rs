@@ -1,12 +1,13 @@
 //! The binary: flags in, exit status out.
 
-use inet_asm::capture::{Inputs, Stop};
+use inet_asm::capture::{Inputs, SortQueue, Stop};
 use inet_asm::cli::{self, Request};
 use inet_asm::config::Config;
 use inet_asm::pipeline::Engine;
 use inet_asm::report;
 use inet_asm::sink::Outputs;
 use inet_asm::sink::sctp_stats::SctpStats;
+use inet_asm::time::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -114,20 +115,23 @@ fn pump(
     stats: &mut Option<SctpStats>,
 ) -> u8 {
     let mut failed = None;
+    let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
     loop {
         if let Some(header) = inputs.header() {
             engine.sink().begin(header.link_type, header.nanoseconds);
         }
         let more = loop {
             match inputs.next() {
-                Ok(Some(packet)) => {
-                    if let Some(stats) = stats
-                        && stats.is_over(packet.time)
-                    {
-                        stats.write(&engine.take_sctp_stats());
+                Ok(Some(packet)) => match &mut queue {
+                    None => {
+                        period(stats, engine, packet.time);
+                        engine.packet(&packet);
                     }
-                    engine.packet(&packet);
-                }
+                    Some(queue) => {
+                        queue.push(&packet, engine.budget());
+                        leave(queue, engine, stats);
+                    }
+                },
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(e),
             }
@@ -164,11 +168,33 @@ fn pump(
             }
         }
         // Nothing that was understood is lost, whatever ended the input.
+        if let Some(queue) = &mut queue {
+            queue.flush();
+            leave(queue, engine, stats);
+        }
         engine.flush();
         if let Err(e) = engine.sink().flush() {
             complain(&e);
             status = FAILED;
         }
         return status;
+    }
+}
+
+/// Hands on the packets that need not wait any longer to be sorted.
+fn leave(queue: &mut SortQueue, engine: &mut Engine<Outputs>, stats: &mut Option<SctpStats>) {
+    while let Some(sorted) = queue.pop(engine.budget()) {
+        let packet = sorted.packet();
+        period(stats, engine, packet.time);
+        engine.packet(&packet);
+    }
+}
+
+/// Writes the statistics of the period that a packet of this time ends.
+fn period(stats: &mut Option<SctpStats>, engine: &mut Engine<Outputs>, time: Timestamp) {
+    if let Some(stats) = stats
+        && stats.is_over(time)
+    {
+        stats.write(&engine.take_sctp_stats());
     }
 }

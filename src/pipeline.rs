@@ -5,11 +5,12 @@ use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
 use crate::link;
-use crate::message::extract::Conversation;
 use crate::message::chosen::{Chosen, ChosenState};
+use crate::message::extract::Conversation;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, datagram_protocol};
 use crate::stats::Counters;
+use crate::storage::Budget;
 use crate::time::CaptureClock;
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
@@ -27,7 +28,7 @@ pub struct State<S: FlowState> {
     ip: Ip,
     tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
-    sctp: Sctp<S>,
+    sctp: Sctp<ChosenState<S>>,
 }
 
 /// All stages from the link layer to messages.
@@ -97,6 +98,11 @@ impl<M: MessageSink> Engine<M> {
         self.state.sctp.take_stats(&mut self.state.cx)
     }
 
+    /// What may be allocated for all that waits, for those who hold packets ahead of it.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.state.cx.budget
+    }
+
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
         &mut self.extractor.sink.sink
@@ -123,9 +129,7 @@ impl<M: MessageSink> Engine<M> {
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                ip::protocol::UDP => {
-                    udp.receive(cx, datagram, &name, &mut extractor.sink)
-                }
+                ip::protocol::UDP => udp.receive(cx, datagram, &name, &mut extractor.sink),
                 ip::protocol::SCTP if cx.limits.disable_sctp => cx.counters.sctp.disabled += 1,
                 ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
                 _ => {}

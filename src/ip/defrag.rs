@@ -37,10 +37,10 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// The same on any channel.
+    /// The same on any VLAN.
     fn anywhere(self) -> Self {
         Self {
-            channel: Channel::default(),
+            channel: self.channel.keyed(Channels::Merge),
             ..self
         }
     }

@@ -4,7 +4,7 @@
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
 use super::{Datagram, protocol};
-use crate::config::{Channels, Limits, Tunnel};
+use crate::config::{Limits, Tunnel};
 use crate::link::{Channel, Frame, LinkHeader, Next};
 use crate::stats::Discard;
 use foldhash::fast::FixedState;
@@ -74,7 +74,7 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
     }
     inner.channel = Channel {
         vlans: datagram.channel.vlans,
-        tunnel: identity(limits, datagram, &inside, inner.channel),
+        tunnel: identity(datagram, &inside, inner.channel),
     };
     inner.header = LinkHeader::default();
     Opening::Packet(inner)
@@ -90,13 +90,12 @@ struct Inside {
 
 /// What stands for a tunnel in [`Channel`]: never 0.
 ///
-/// Where each direction has an identifier of its own, keys that hold the channel must do without it: both directions
-/// of a connection have to find each other.
-fn identity(limits: &Limits, outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
+/// Where each direction has an identifier of its own, its two ends stand for the tunnel: both directions of a connection
+/// have to find each other.
+fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
     let pair = (outer.src.min(outer.dst), outer.src.max(outer.dst));
     let (id, pair) = match inside.tunnel {
-        Tunnel::Gtp | Tunnel::L2tp if limits.channels == Channels::Separate => (0, Some(pair)),
-        Tunnel::Ipip => (0, Some(pair)),
+        Tunnel::Gtp | Tunnel::L2tp | Tunnel::Ipip => (0, Some(pair)),
         _ => (inside.id, None),
     };
     let kind = inside.tunnel as u8;
@@ -619,23 +618,12 @@ mod tests {
             let packet = udp(2152, 2152, &[header.concat(), inner.clone()].concat());
             v4(17, from, &packet)
         };
-        let channel = |channels, packet: Vec<u8>| {
-            let limits = Limits {
-                channels,
-                ..with(Tunnels::ALL)
-            };
-            run(limits, &packet, 0).0[0].2.tunnel
-        };
-        for mode in [Channels::Merge, Channels::Separate] {
-            assert_ne!(channel(mode, gre(1, 3)), channel(mode, gre(2, 3)));
-            assert_eq!(channel(mode, gre(1, 3)), channel(mode, gre(1, 5)));
-        }
+        let channel = |packet: Vec<u8>| run(with(Tunnels::ALL), &packet, 0).0[0].2.tunnel;
+        assert_ne!(channel(gre(1, 3)), channel(gre(2, 3)));
+        assert_eq!(channel(gre(1, 3)), channel(gre(1, 5)));
         // GTP's identifiers are those of one direction.
-        let mode = Channels::Merge;
-        assert_ne!(channel(mode, gtp(1, 3)), channel(mode, gtp(2, 3)));
-        let mode = Channels::Separate;
-        assert_eq!(channel(mode, gtp(1, 3)), channel(mode, gtp(2, 3)));
-        assert_ne!(channel(mode, gtp(1, 3)), channel(mode, gtp(1, 5)));
+        assert_eq!(channel(gtp(1, 3)), channel(gtp(2, 3)));
+        assert_ne!(channel(gtp(1, 3)), channel(gtp(1, 5)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod pdu;
 mod wifi;
 
 use crate::capture::{LinkType, Packet, PacketInfo};
+use crate::config::Channels;
 use crate::context::Context;
 use crate::stats::Discard;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,21 @@ pub struct Channel {
     pub vlans: [u16; 2],
     /// What identifies the tunnel.
     pub tunnel: u32,
+}
+
+impl Channel {
+    /// The part of it that is part of a flow's key: all of it with [`Channels::Separate`], else the tunnel alone. What is
+    /// captured in different tunnels is not the same flow; copies on different VLANs are.
+    #[must_use]
+    pub fn keyed(self, channels: Channels) -> Self {
+        match channels {
+            Channels::Separate => self,
+            Channels::Merge | Channels::First => Self {
+                vlans: [0; 2],
+                ..self
+            },
+        }
+    }
 }
 
 impl LinkHeader {

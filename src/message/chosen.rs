@@ -3,6 +3,7 @@
 use super::names::Name;
 use super::rules::Rules;
 use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -69,6 +70,27 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
             self.sink.datagram(at, payload, payload_len);
         }
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+    ) {
+        let protocol = ppid::protocol(message.ppid);
+        let counters = at.cx.counters.protocol(Name::of(protocol));
+        counters.messages += 1;
+        counters.octets += message.data.len() as u64;
+        counters.incomplete += u64::from(!message.whole);
+        if self.rules.all_chosen() || self.rules.chosen(protocol) {
+            self.sink
+                .user_message(&mut at.with(|s| &mut s.state), message);
+        }
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
+        self.sink
+            .association_end(&mut at.with(|s| &mut s.state), close);
     }
 
     fn stream_data(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>) {

@@ -176,12 +176,17 @@ fn syslog(m: &[u8]) -> bool {
 /// A request to read or to write: a name and a mode, each ended by a zero octet.
 fn tftp_request(m: &[u8]) -> bool {
     let mut words = m.get(2..).unwrap_or_default().split(|o| *o == 0);
-    let (name, mode) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (name, mode) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     matches!(number(m, 0, 2), 1 | 2)
         && m.len() > 4
         && !name.is_empty()
         && name.iter().all(|o| *o >= b' ')
-        && [&b"octet"[..], b"netascii", b"mail"].iter().any(|known| known.eq_ignore_ascii_case(mode))
+        && [&b"octet"[..], b"netascii", b"mail"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(mode))
         && words.next().is_some()
 }
 
@@ -220,8 +225,16 @@ mod tests {
             (&[0x23; 48], (1234, 1235), "data"),
             (&[0x30, 3, 2, 1, 1, 4, 0], (4000, 161), "snmp"),
             (&[0x30, 3, 2, 1, 3, 0x30, 0], (162, 4000), "snmp"),
-            (&[1, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (4000, 1812), "radius"),
-            (&[1, 1, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (4000, 1812), "data"),
+            (
+                &[1, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                "radius",
+            ),
+            (
+                &[1, 1, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                "data",
+            ),
             (b"<34>Oct 11 22:14:15 host su: x", (4000, 514), "syslog"),
             (b"<192>Oct 11", (4000, 5140), "data"),
             (b"<191>Oct 11", (4000, 5140), "syslog"),
@@ -232,7 +245,11 @@ mod tests {
             (&two[..30], (4000, 4001), "data"),
             (b"", (4000, 4001), "data"),
         ] {
-            assert_eq!(datagram_protocol(payload, ports.0, ports.1), name, "{payload:?}");
+            assert_eq!(
+                datagram_protocol(payload, ports.0, ports.1),
+                name,
+                "{payload:?}"
+            );
         }
     }
 }

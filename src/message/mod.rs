@@ -20,9 +20,9 @@ mod rows;
 pub mod rules;
 pub mod sink;
 pub mod summary;
-mod tls;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use datagram::datagram_protocol;
 pub use detector::{Detector, Framer};

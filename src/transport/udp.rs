@@ -154,10 +154,7 @@ impl Udp {
             }
         }
         cx.counters.udp.octets += udp.payload_len() as u64;
-        let channel = match cx.limits.channels {
-            Channels::Separate => ip.channel,
-            Channels::Merge | Channels::First => Channel::default(),
-        };
+        let channel = ip.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
         let endpoints = self.endpoints(cx, key, src_is_low)?;
@@ -601,6 +598,18 @@ mod tests {
             let flows = if channels == Channels::Separate { 2 } else { 1 };
             assert_eq!(t.cx.counters.udp.flows, flows);
         }
+    }
+
+    #[test]
+    fn what_comes_through_another_tunnel_is_no_copy() {
+        let p = packet(false, 1, 2, b"hello");
+        let mut t = Bench::new(Limits::default());
+        for tunnel in [0, 7, 8] {
+            let mut ip = datagram(false, &p);
+            ip.channel.tunnel = tunnel;
+            t.receive(&ip);
+        }
+        assert_eq!((t.sink.0.len(), t.udp.flows()), (3, 3));
     }
 
     #[test]

@@ -422,10 +422,7 @@ impl<T: FlowState> Sctp<T> {
             return cx.discard(Discard::SctpBadHeader);
         };
         let (src, dst) = (datagram.src, datagram.dst);
-        let channel = match cx.limits.channels {
-            Channels::Separate => datagram.channel,
-            Channels::Merge | Channels::First => Channel::default(),
-        };
+        let channel = datagram.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((src, header.src_port), (dst, header.dst_port), channel);
         let arrival = Arrival {

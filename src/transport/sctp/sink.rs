@@ -82,6 +82,21 @@ pub struct AssociationContext<'a, S> {
     pub state: &'a mut S,
 }
 
+impl<S> AssociationContext<'_, S> {
+    /// The same place with another state: how a stage hands its context on.
+    pub fn with<'b, T>(
+        &'b mut self,
+        f: impl FnOnce(&'b mut S) -> &'b mut T,
+    ) -> AssociationContext<'b, T> {
+        AssociationContext {
+            cx: self.cx,
+            flow: self.flow,
+            tags: self.tags,
+            state: f(self.state),
+        }
+    }
+}
+
 /// Takes the user messages of associations.
 ///
 /// Ordered messages of one stream and direction come in the order of the stream, unordered ones as soon as they are

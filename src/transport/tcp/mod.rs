@@ -127,11 +127,7 @@ impl<S: FlowState> Tcp<S> {
         cx.counters.tcp.segments += 1;
         cx.counters.tcp.octets += segment.payload.len() as u64;
         count_flags(cx, segment);
-        let channel = if cx.limits.channels == crate::config::Channels::Separate {
-            channel
-        } else {
-            Channel::default()
-        };
+        let channel = channel.keyed(cx.limits.channels);
         let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
         let Some(place) = self.table.find(&key) else {
             self.open(cx, key, low, segment, false, sink);
