@@ -3,6 +3,9 @@
 use crate::config::{
     Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
 };
+use crate::message::names::Name;
+use crate::message::protocols;
+use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
 use crate::sink::choice::Rule;
 use crate::sink::json::{Body, FIELDS};
 use crate::sink::packets::{Encap, Form};
@@ -128,6 +131,55 @@ pub struct Args {
     /// Suricata and Zeek want them, or their midstream settings.
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     handshake: bool,
+
+    /// Hand on the messages of these protocols only
+    ///
+    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. `data` is what has no known protocol.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Choice"
+    )]
+    protocols: Vec<String>,
+
+    /// What to do about octets of no known protocol
+    ///
+    /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "emit",
+        help_heading = "Choice",
+        hide_short_help = true
+    )]
+    unframed: Unframed,
+
+    /// Take connections or datagrams on these ports for this protocol, as tshark's option
+    ///
+    /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`. Of several rules that match the last
+    /// one counts. Nothing else is tried then; `data`: no protocol at all.
+    #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
+    decode_as: Vec<DecodeAs>,
+
+    /// Add a protocol: where its length stands, or what ends its messages
+    ///
+    /// `NAME,tcp.port==9000,len@4:u32be+8`: the octets from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
+    /// which 8 is added for the whole message; mqtt and ber are lengths of variable width, counted from their own end.
+    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message.
+    /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
+    /// found again after a loss.
+    #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
+    framer: Vec<UserRow>,
+
+    /// List the protocols, with the ports that hint at them
+    #[arg(
+        long,
+        help_heading = "Protocols",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    list_protocols: bool,
 
     /// What to do about checksums, for all layers or one
     ///
@@ -270,6 +322,8 @@ pub enum Request {
     Man,
     /// Completions on stdout.
     Completions(clap_complete::Shell),
+    /// The table of protocols on stdout.
+    Protocols,
 }
 
 /// The command, for tests and for those that make things from it.
@@ -290,6 +344,9 @@ pub fn parse(
     let args = Args::from_arg_matches(&matches)?;
     if args.man {
         return Ok(Request::Man);
+    }
+    if args.list_protocols {
+        return Ok(Request::Protocols);
     }
     if let Some(shell) = args.completions {
         return Ok(Request::Completions(shell));
@@ -374,6 +431,7 @@ pub fn parse(
             "--print, --write -, --json - and --dump - all write to stdout: choose one, or write to a file",
         ));
     }
+    config.limits.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
     let l = &mut config.limits;
     l.memory = args.memory_limit;
     l.connections = args.max_connections;
@@ -444,6 +502,67 @@ fn size(text: &str) -> Result<usize, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "too large a size".to_owned())
+}
+
+fn decode_as(text: &str) -> Result<DecodeAs, Mistake> {
+    DecodeAs::parse(text)
+}
+
+fn framer(text: &str) -> Result<UserRow, Mistake> {
+    UserRow::parse(text)
+}
+
+/// What is said about protocols, whose names must be known.
+fn rules(
+    protocols: Vec<String>,
+    unframed: Unframed,
+    decode_as: Vec<DecodeAs>,
+    framers: Vec<UserRow>,
+) -> Result<Rules, clap::Error> {
+    let wrong = |name: &str| {
+        command().error(
+            clap::error::ErrorKind::ValueValidation,
+            format!("{name}: no protocol of this name: --list-protocols shows them, --framer adds one"),
+        )
+    };
+    let mut rules = Rules {
+        decode_as,
+        framers,
+        protocols: Vec::new(),
+        drop_unframed: unframed == Unframed::Drop,
+    };
+    for name in protocols {
+        rules
+            .protocols
+            .push(Name::new(&name).ok_or_else(|| wrong(&name))?);
+    }
+    match rules.unknown_name() {
+        Some(name) => Err(wrong(name)),
+        None => Ok(rules),
+    }
+}
+
+/// The table of protocols: name, transport, ports, what it is.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn list_protocols(out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<_> = protocols()
+        .into_iter()
+        .map(|p| {
+            let ports: Vec<_> = p.ports.iter().map(u16::to_string).collect();
+            (p.name, p.transport, ports.join(","), p.about)
+        })
+        .collect();
+    let width = rows.iter().map(|r| r.0.len()).max().unwrap_or(0);
+    // The ports of one protocol may be many: what it is goes before them.
+    let about = rows.iter().map(|r| r.3.len()).max().unwrap_or(0);
+    for (name, transport, ports, text) in rows {
+        let line = format!("{name:width$}  {transport}  {text:about$}  {ports}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// A size below half of the sequence numbers.
@@ -561,6 +680,14 @@ fn checksums(text: &str) -> Result<ChecksumRule, String> {
         }
     }
     Ok(rule)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Unframed {
+    /// They are messages of the protocol `data`
+    Emit,
+    /// They are counted only
+    Drop,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     };
     let written = match request {
         Request::Run(config) => return ExitCode::from(run(&config)),
+        Request::Protocols => cli::list_protocols(&mut io::stdout().lock()),
         Request::Man => cli::man(&mut io::stdout().lock()),
         Request::Completions(shell) => {
             let mut text = Vec::new();

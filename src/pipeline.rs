@@ -6,6 +6,8 @@ use crate::context::Context;
 use crate::ip::{self, Ip};
 use crate::link;
 use crate::message::extract::Conversation;
+use crate::message::chosen::{Chosen, ChosenState};
+use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, datagram_protocol};
 use crate::stats::Counters;
 use crate::time::CaptureClock;
@@ -21,7 +23,7 @@ pub struct State<S> {
     cx: Context,
     clock: CaptureClock,
     ip: Ip,
-    tcp: Tcp<Conversation<S>>,
+    tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
 }
 
@@ -29,12 +31,15 @@ pub struct State<S> {
 #[derive(Debug)]
 pub struct Engine<M: MessageSink> {
     state: State<M::State>,
-    extractor: Extractor<M>,
+    extractor: Extractor<Chosen<M>>,
+    /// As in the limits, where a datagram is named while they are in use.
+    rules: Rules,
 }
 
 impl<M: MessageSink> Engine<M> {
     /// An engine at the beginning of a capture.
     pub fn new(limits: Limits, sink: M) -> Self {
+        let rules = limits.rules.clone();
         let state = State {
             cx: Context::new(limits),
             clock: CaptureClock::default(),
@@ -44,16 +49,19 @@ impl<M: MessageSink> Engine<M> {
         };
         Self {
             state,
-            extractor: Extractor::new(sink),
+            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
+            rules,
         }
     }
 
     /// An engine that goes on where `state` was taken.
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
         state.tcp.reindex();
+        let rules = state.cx.limits.rules.clone();
         Self {
             state,
-            extractor: Extractor::new(sink),
+            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
+            rules,
         }
     }
 
@@ -77,7 +85,7 @@ impl<M: MessageSink> Engine<M> {
 
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
-        &mut self.extractor.sink
+        &mut self.extractor.sink.sink
     }
 
     /// Takes one packet.
@@ -91,11 +99,17 @@ impl<M: MessageSink> Engine<M> {
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
         let extractor = &mut self.extractor;
+        let rules = &self.rules;
+        let name = |payload: &[u8], src, dst| {
+            rules
+                .datagram((src, dst))
+                .unwrap_or_else(|| datagram_protocol(payload, src, dst))
+        };
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
                 ip::protocol::UDP => {
-                    udp.receive(cx, datagram, &datagram_protocol, &mut extractor.sink)
+                    udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
                 _ => {}
             });

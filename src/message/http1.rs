@@ -75,6 +75,14 @@ impl Detector for HttpDetector {
         "http"
     }
 
+    fn about(&self) -> &'static str {
+        "HTTP/1.x (RFC 9112)"
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        PORTS
+    }
+
     fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
@@ -97,10 +105,6 @@ impl Detector for HttpDetector {
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
         search(octets, more, true, true)
-    }
-
-    fn presumes(&self, ports: (u16, u16)) -> bool {
-        PORTS.contains(&ports.0) || PORTS.contains(&ports.1)
     }
 
     fn framer(&self) -> AnyFramer {

@@ -1183,7 +1183,25 @@ impl<S: FlowState> Connection<S> {
                 break;
             }
         }
+        if self.is_reset(cx) {
+            self.drain(cx, GapCause::Closed, sink);
+        }
         self.end_streams(cx, None, sink);
+    }
+
+    /// There was a RST, and the data that was captured after it has come too.
+    fn is_reset(&self, cx: &Context) -> bool {
+        self.reset.is_some_and(|mark| self.window_passed(cx, mark))
+    }
+
+    /// Delivers all that waits, and gives up all holes.
+    fn drain<K: StreamSink<State = S>>(&mut self, cx: &mut Context, cause: GapCause, sink: &mut K) {
+        loop {
+            self.pump(cx, sink);
+            if !self.give_up_one(cx, cause, sink) {
+                break;
+            }
+        }
     }
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
@@ -1321,8 +1339,7 @@ impl<S: FlowState> Connection<S> {
         close: Option<Close>,
         sink: &mut K,
     ) {
-        let reset = self.reset.is_some_and(|mark| self.window_passed(cx, mark));
-        let close = close.or(reset.then_some(Close::Reset));
+        let close = close.or(self.is_reset(cx).then_some(Close::Reset));
         for d in [Direction::Forward, Direction::Reverse] {
             let i = d.index();
             let half = &self.halves[i];
@@ -1492,12 +1509,7 @@ impl<S: FlowState> Connection<S> {
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
         };
-        loop {
-            self.pump(cx, sink);
-            if self.waiting() == 0 || !self.give_up_one(cx, cause, sink) {
-                break;
-            }
-        }
+        self.drain(cx, cause, sink);
         self.end_streams(cx, Some(close), sink);
         self.closed = true;
         let sides = self.sides();
