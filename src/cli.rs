@@ -21,8 +21,8 @@ const ABOUT: &str =
     "Put the messages of a packet capture back together: one packet per application message";
 
 const LONG_ABOUT: &str = "\
-Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams and TCP streams back together in bounded memory, finds \
-where each application message begins and ends, and writes one packet for each message.
+Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
+bounded memory, finds where each application message begins and ends, and writes one packet for each message.
 
     tcpdump -w - | inet-asm | tshark -r -     one line per HTTP request, DNS answer, ...
     inet-asm -p big.pcap                      one readable line per message";
@@ -198,6 +198,12 @@ pub struct Args {
     )]
     overlap: Overlap,
 
+    /// Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates
+    ///
+    /// Without it the latest 64 holes of each direction are remembered, with it 16,384.
+    #[arg(long, help_heading = "Processing", hide_short_help = true)]
+    track_missing_chunks: bool,
+
     /// How long a fragment waits for the others
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     ip_packet_timeout: Duration,
@@ -206,7 +212,11 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     tcp_packet_timeout: Duration,
 
-    /// A connection that is idle for so long is closed
+    /// How long a data chunk waits behind a hole where no acknowledgments are captured
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    sctp_packet_timeout: Duration,
+
+    /// A connection or association that is idle for so long is closed
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     session_timeout: Duration,
 
@@ -267,6 +277,19 @@ pub struct Args {
     /// Print the counters on stderr at the end
     #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
     stats: Option<StatsFormat>,
+
+    /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
+    ///
+    /// A file takes all periods, one after another. A folder (one that is there, or a name that ends in a slash) gets a
+    /// file for each period: sctp-000001.csv, sctp-000002.csv, ... A link on which nothing was seen in a period is left
+    /// out.
+    #[arg(
+        long,
+        value_name = "PATH",
+        help_heading = "Operation",
+        hide_short_help = true
+    )]
+    sctp_stats: Option<PathBuf>,
 
     /// Say more; twice: even more
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
@@ -362,6 +385,7 @@ pub fn parse(
         stats: args.stats,
         verbose: args.verbose,
         quiet: args.quiet,
+        sctp_stats: args.sctp_stats,
         ..Config::default()
     };
     if config.inputs.is_empty() {
@@ -418,7 +442,13 @@ pub fn parse(
     let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
         + usize::from(config.print.is_some())
         + usize::from(config.json.as_ref().is_some_and(|j| j.name == "-"))
-        + usize::from(raw);
+        + usize::from(raw)
+        + usize::from(
+            config
+                .sctp_stats
+                .as_ref()
+                .is_some_and(|p| p.as_os_str() == "-"),
+        );
     if raw && config.connection.is_none() {
         return Err(command().error(
             clap::error::ErrorKind::MissingRequiredArgument,
@@ -428,7 +458,7 @@ pub fn parse(
     if stdout_users > 1 {
         return Err(command().error(
             clap::error::ErrorKind::ArgumentConflict,
-            "--print, --write -, --json - and --dump - all write to stdout: choose one, or write to a file",
+            "--print, --write -, --json -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
     config.limits.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
@@ -438,7 +468,9 @@ pub fn parse(
     l.active_packets = args.max_active_packets;
     l.ip_packet_timeout = args.ip_packet_timeout;
     l.tcp_packet_timeout = args.tcp_packet_timeout;
+    l.sctp_packet_timeout = args.sctp_packet_timeout;
     l.session_timeout = args.session_timeout;
+    l.track_missing_chunks = args.track_missing_chunks;
     l.reorder_packets = args.reorder_window.packets;
     l.reorder_time = args.reorder_window.time;
     l.reorder_alone = args.reorder_window.alone;

@@ -317,6 +317,8 @@ pub struct Config {
     pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
+    /// `--sctp-stats`: a file or a folder.
+    pub sctp_stats: Option<PathBuf>,
     /// `-v`, how often.
     pub verbose: u8,
     /// `-q`.

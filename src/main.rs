@@ -6,6 +6,7 @@ use inet_asm::config::Config;
 use inet_asm::pipeline::Engine;
 use inet_asm::report;
 use inet_asm::sink::Outputs;
+use inet_asm::sink::sctp_stats::SctpStats;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -67,6 +68,16 @@ fn run(config: &Config) -> u8 {
             return FAILED;
         }
     };
+    let mut stats = None;
+    if let Some(path) = &config.sctp_stats {
+        match SctpStats::open(path, &config.inputs) {
+            Ok(opened) => stats = Some(opened),
+            Err(e) => {
+                complain(&e);
+                return FAILED;
+            }
+        }
+    }
     let mut inputs = Inputs::new(config.inputs.iter().map(Into::into));
     match listen() {
         Ok(stop) => inputs = inputs.stopped_by(stop),
@@ -76,7 +87,16 @@ fn run(config: &Config) -> u8 {
         }
     }
     let mut engine = Engine::new(config.limits.clone(), outputs);
-    let status = pump(config, &mut inputs, &mut engine);
+    if stats.is_some() {
+        engine.collect_sctp_stats();
+    }
+    let mut status = pump(config, &mut inputs, &mut engine, &mut stats);
+    if let Some(stats) = stats
+        && let Err(e) = stats.finish(&engine.take_sctp_stats())
+    {
+        complain(&e);
+        status = FAILED;
+    }
     if let Some(format) = config.stats {
         engine.counters_mut().input = inputs.totals().counters.clone();
         // As for any words on stderr.
@@ -87,7 +107,12 @@ fn run(config: &Config) -> u8 {
 
 /// From the inputs through the engine to the outputs. Everything that is complete is written before a read that may
 /// block.
-fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u8 {
+fn pump(
+    config: &Config,
+    inputs: &mut Inputs,
+    engine: &mut Engine<Outputs>,
+    stats: &mut Option<SctpStats>,
+) -> u8 {
     let mut failed = None;
     loop {
         if let Some(header) = inputs.header() {
@@ -95,7 +120,14 @@ fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u
         }
         let more = loop {
             match inputs.next() {
-                Ok(Some(packet)) => engine.packet(&packet),
+                Ok(Some(packet)) => {
+                    if let Some(stats) = stats
+                        && stats.is_over(packet.time)
+                    {
+                        stats.write(&engine.take_sctp_stats());
+                    }
+                    engine.packet(&packet);
+                }
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(e),
             }

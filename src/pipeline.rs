@@ -11,6 +11,8 @@ use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, datagram_protocol};
 use crate::stats::Counters;
 use crate::time::CaptureClock;
+use crate::transport::sctp::Sctp;
+use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
 use crate::transport::tcp::Tcp;
 use crate::transport::udp::Udp;
@@ -19,12 +21,13 @@ use serde::{Deserialize, Serialize};
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: FlowState")]
-pub struct State<S> {
+pub struct State<S: FlowState> {
     cx: Context,
     clock: CaptureClock,
     ip: Ip,
     tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
+    sctp: Sctp<S>,
 }
 
 /// All stages from the link layer to messages.
@@ -46,6 +49,7 @@ impl<M: MessageSink> Engine<M> {
             ip: Ip::new(),
             tcp: Tcp::new(),
             udp: Udp::new(),
+            sctp: Sctp::default(),
         };
         Self {
             state,
@@ -83,6 +87,16 @@ impl<M: MessageSink> Engine<M> {
         &mut self.state.cx.counters
     }
 
+    /// Counts the statistics of SCTP links from now on (`--sctp-stats`).
+    pub fn collect_sctp_stats(&mut self) {
+        self.state.sctp.collect_stats();
+    }
+
+    /// The statistics of SCTP links since the last call; those on which nothing was seen are left out.
+    pub fn take_sctp_stats(&mut self) -> Vec<LinkStats> {
+        self.state.sctp.take_stats(&mut self.state.cx)
+    }
+
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
         &mut self.extractor.sink.sink
@@ -96,6 +110,7 @@ impl<M: MessageSink> Engine<M> {
             ip,
             tcp,
             udp,
+            sctp,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
         let extractor = &mut self.extractor;
@@ -111,17 +126,24 @@ impl<M: MessageSink> Engine<M> {
                 ip::protocol::UDP => {
                     udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
+                ip::protocol::SCTP if cx.limits.disable_sctp => cx.counters.sctp.disabled += 1,
+                ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
                 _ => {}
             });
         }
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);
+        if !sctp.is_empty() {
+            sctp.tick(cx, extractor);
+        }
         while cx.budget.over() {
             let freed = tcp.relieve_idle(cx, extractor)
+                || sctp.relieve_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
-                || tcp.relieve(cx, extractor);
+                || tcp.relieve(cx, extractor)
+                || sctp.relieve(cx, extractor);
             if !freed {
                 break;
             }
@@ -130,8 +152,11 @@ impl<M: MessageSink> Engine<M> {
 
     /// The input has ended: everything that waits is handed on or given up.
     pub fn flush(&mut self) {
-        let State { cx, ip, tcp, .. } = &mut self.state;
+        let State {
+            cx, ip, tcp, sctp, ..
+        } = &mut self.state;
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
+        sctp.flush(cx, &mut self.extractor);
     }
 }

@@ -10,6 +10,7 @@ use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, 
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::time::Timestamp;
 use crate::transport::Direction;
+use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -337,6 +338,32 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         }
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
+    }
+}
+
+/// A user message is a message: SCTP keeps them apart.
+impl<M: MessageSink> UserMessageSink for Extractor<M> {
+    type State = M::State;
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, M::State>,
+        message: &UserMessage<'_>,
+    ) {
+        let c = &mut at.cx.counters.message;
+        c.messages += 1;
+        c.octets += message.data.len() as u64;
+        if message.whole {
+            c.whole += 1;
+        } else {
+            c.incomplete += 1;
+            c.lost_octets += message.lost();
+        }
+        self.sink.user_message(at, message);
+    }
+
+    fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
+        self.sink.association_end(at, close);
     }
 }
 

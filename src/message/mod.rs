@@ -4,6 +4,7 @@
 //! the streams by what they say and hands messages on. A protocol is one row of `rows.rs`, where its header says how
 //! long a message is, or one file; and its row of [`DETECTORS`]. Over UDP a datagram is a message, and `datagram.rs` names it.
 
+pub mod carried;
 pub mod chosen;
 mod datagram;
 pub mod detector;

@@ -18,6 +18,7 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
             let skip = if transport == Transport::Tcp { 2 } else { 0 };
             head.get(skip..).is_some_and(|m| dns(m, out))
         }
+        _ if transport == Transport::Sctp => super::carried::summary(protocol, head, out),
         _ => false,
     };
     if !done {

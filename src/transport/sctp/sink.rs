@@ -41,6 +41,8 @@ pub struct UserMessage<'a> {
     pub interleaved: bool,
     /// TSN of its first chunk.
     pub tsn: u32,
+    /// TSNs of all its chunks that are there, where they do not follow one another (I-DATA); else empty.
+    pub tsns: &'a [u32],
     /// Chunks that `data` is made of.
     pub chunks: u32,
     /// Its octets from the first on, without a hole. Of a message in one chunk they are the packet's own.
@@ -58,6 +60,14 @@ pub struct UserMessage<'a> {
     pub time: Timestamp,
     /// The receiver had acknowledged all of it when it was handed on.
     pub acknowledged: bool,
+}
+
+impl UserMessage<'_> {
+    /// Octets that are known to be missing; 0 where their number is not known.
+    pub fn lost(&self) -> u64 {
+        self.len
+            .map_or(0, |n| n.saturating_sub(self.data.len() as u64))
+    }
 }
 
 /// Where a user message belongs, and what may be used there.
