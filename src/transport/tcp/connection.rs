@@ -642,6 +642,10 @@ impl<S: FlowState> Connection<S> {
         self.halves[i].bits &= !ABSENT;
         self.halves[i].window = s.window;
         if s.has(flags::SYN) {
+            if self.active.is_none() {
+                // An attempt that was refused is made again with the same number.
+                self.reset = None;
+            }
             self.take_syn(d, s);
         }
         if let Some(a) = &mut self.active
