@@ -48,7 +48,7 @@ fn through(capture: &[u8], cut: Option<usize>) -> Vec<u8> {
     for (i, record) in records.iter().enumerate() {
         if cut == Some(i) {
             let state = postcard::to_stdvec(engine.state()).expect("plain data");
-            engine.sink().flush().expect("memory");
+            assert!(engine.sink().flush().expect("memory").is_continue());
             let state: State<_> = postcard::from_bytes(&state).expect("plain data");
             engine = Engine::resume(state, outputs(&files[1], link_type));
         }
@@ -64,7 +64,7 @@ fn through(capture: &[u8], cut: Option<usize>) -> Vec<u8> {
         });
     }
     engine.flush();
-    engine.sink().flush().expect("memory");
+    assert!(engine.sink().flush().expect("memory").is_continue());
     let mut all = files[0].octets();
     // The second file has a header of its own.
     all.extend(files[1].octets().get(24..).unwrap_or_default());
