@@ -735,6 +735,8 @@ impl<M: MessageSink> Extractor<M> {
                                 supposed: false,
                             };
                         }
+                        // What is there belongs to the message; what should follow is missing.
+                        Part::Octets(_) | Part::Refuse if view.next != Next::Octets => break None,
                         Part::Octets(_) | Part::Refuse => {
                             self.tell(at, view, told, pos, false);
                             told = pos;
