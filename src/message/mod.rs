@@ -106,7 +106,7 @@ fn known_name(text: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
+mod names_of_protocols {
     use super::*;
 
     #[test]
