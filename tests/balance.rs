@@ -248,7 +248,14 @@ fn the_octets_of_tcp_add_up_over_every_capture() {
             c.message.whole + c.message.incomplete,
             "{name}: messages"
         );
-        assert!(c.buffer.waiting <= TABLES, "{name}: {} octets wait", c.buffer.waiting);
+        assert!(
+            c.buffer.waiting <= TABLES,
+            "{name}: {} octets wait",
+            c.buffer.waiting
+        );
     }
-    assert!(captures > 50 && octets_seen > 1 << 20, "{captures} captures, {octets_seen} octets");
+    assert!(
+        captures > 50 && octets_seen > 1 << 20,
+        "{captures} captures, {octets_seen} octets"
+    );
 }

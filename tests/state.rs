@@ -111,16 +111,35 @@ fn with_a_hole_half_a_message_and_half_a_header() {
     let mut pcap = Pcap::new();
     pcap.open(100, 500);
     // Half a header, then the rest; a request of which the second half waits behind a hole.
-    pcap.client(101, 501, ACK, &request[..9])
-        .client(behind(101, &request[..9]), 501, ACK | PSH, &request[9..]);
+    pcap.client(101, 501, ACK, &request[..9]).client(
+        behind(101, &request[..9]),
+        501,
+        ACK | PSH,
+        &request[9..],
+    );
     let asked = behind(101, &request);
     let second = get("/b");
     pcap.server(501, asked, ACK, &answer[..20])
         .server(behind(501, &answer[..20]), asked, ACK, &answer[20..1000])
         .server(behind(501, &answer[..2000]), asked, ACK, &answer[2000..])
-        .client(behind(asked, &second[..5]), behind(501, &answer), ACK, &second[5..])
-        .server(behind(501, &answer[..1000]), asked, ACK, &answer[1000..2000])
+        .client(
+            behind(asked, &second[..5]),
+            behind(501, &answer),
+            ACK,
+            &second[5..],
+        )
+        .server(
+            behind(501, &answer[..1000]),
+            asked,
+            ACK,
+            &answer[1000..2000],
+        )
         .client(asked, behind(501, &answer), ACK, &second[..5])
-        .server(behind(501, &answer), behind(asked, &second), ACK | PSH | FIN, &next);
+        .server(
+            behind(501, &answer),
+            behind(asked, &second),
+            ACK | PSH | FIN,
+            &next,
+        );
     goes_on("made", &pcap.file);
 }

@@ -869,14 +869,20 @@ mod tests {
             // Whatever may become a start line is waited for, at every octet.
             for n in 1..line.len() {
                 let probed = HttpDetector.probe(&line.as_bytes()[..n], PORTS);
-                assert!(expected.is_none() || probed == Probe::More, "{line:?} cut at {n}");
+                assert!(
+                    expected.is_none() || probed == Probe::More,
+                    "{line:?} cut at {n}"
+                );
             }
         }
     }
 
     #[test]
     fn a_search_finds_the_same_place_at_every_cut() {
-        let long = format!("{} HTTP/1.1\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(300));
+        let long = format!(
+            "{} HTTP/1.1\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+            "a".repeat(300)
+        );
         for (text, start) in [
             ("junk GET /x HTTP/1.1\r\nHost: a\r\n\r\nrest", "GET /x"),
             ("valueGET /x HTTP/1.1\r\n\r\nbehind it", "GET /x"),
@@ -886,13 +892,20 @@ mod tests {
             ("bodyHTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
             ("GET /a HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
             ("HTTP/1.HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
-            ("text of GET /x HTTP/1.1\r\nno header\r\nDELETE /y HTTP/1.1\r\nHost : a\r\n\r\n", "DELETE"),
+            (
+                "text of GET /x HTTP/1.1\r\nno header\r\nDELETE /y HTTP/1.1\r\nHost : a\r\n\r\n",
+                "DELETE",
+            ),
             ("GET /x HTTP/1.1, GET /y HTTP/1.1\r\n\r\n", "GET /y"),
             (&long, "GET /x"),
         ] {
             let octets = text.as_bytes();
             let place = text.find(start).unwrap();
-            assert_eq!(search(octets, true, true, true), Found::At(place), "{text:?}");
+            assert_eq!(
+                search(octets, true, true, true),
+                Found::At(place),
+                "{text:?}"
+            );
             for cut in 0..octets.len() {
                 // What was kept at the cut is searched again with all that follows.
                 let found = match search(&octets[..cut], true, true, true) {
@@ -941,9 +954,15 @@ mod tests {
         // A start line that never ends is not kept for ever: the work stays linear.
         let line = vec![b'a'; TARGET + 100];
         let get = [b"GET /".as_slice(), &line].concat();
-        assert_eq!(search(&get, true, true, true), Found::Nowhere { keep: get.len() });
+        assert_eq!(
+            search(&get, true, true, true),
+            Found::Nowhere { keep: get.len() }
+        );
         let status = [b"HTTP/1.1 200 ".as_slice(), &line].concat();
-        assert_eq!(search(&status, true, true, true), Found::Nowhere { keep: status.len() });
+        assert_eq!(
+            search(&status, true, true, true),
+            Found::Nowhere { keep: status.len() }
+        );
     }
 
     fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
@@ -951,7 +970,10 @@ mod tests {
             direction,
             offset,
             ack: Some(ack),
-            other: Side { delivered: u64::MAX, ..Side::default() },
+            other: Side {
+                delivered: u64::MAX,
+                ..Side::default()
+            },
             next,
             limit: 1 << 16,
         }
@@ -959,12 +981,20 @@ mod tests {
 
     #[test]
     fn the_end_of_a_header_is_found_at_every_cut() {
-        for header in ["GET /a HTTP/1.1\r\nA: b\r\n\r\n", "GET /a HTTP/1.1\nA: b\n\n", "GET / HTTP/1.1\r\n\r\n"] {
+        for header in [
+            "GET /a HTTP/1.1\r\nA: b\r\n\r\n",
+            "GET /a HTTP/1.1\nA: b\n\n",
+            "GET / HTTP/1.1\r\n\r\n",
+        ] {
             let all = format!("{header}next");
             for cut in 1..header.len() {
                 let mut framer = Http1::default();
                 let at = place(Direction::Forward, 0, 0, Next::Octets);
-                assert_eq!(framer.begin(&at, &all.as_bytes()[..cut]), Begin::NeedMore, "{cut}");
+                assert_eq!(
+                    framer.begin(&at, &all.as_bytes()[..cut]),
+                    Begin::NeedMore,
+                    "{cut}"
+                );
                 let Begin::Message { head, .. } = framer.begin(&at, all.as_bytes()) else {
                     panic!("{header:?} cut at {cut}");
                 };
@@ -992,18 +1022,38 @@ mod tests {
             ("5\r", Part::NeedMore),
         ] {
             let at = place(Direction::Reverse, 0, 0, Next::Octets);
-            assert_eq!(Http1::default().part(&at, octets.as_bytes()), expected, "{octets:?}");
+            assert_eq!(
+                Http1::default().part(&at, octets.as_bytes()),
+                expected,
+                "{octets:?}"
+            );
             let stopped = place(Direction::Reverse, 0, 0, Next::Gap);
-            let expected = if expected == Part::NeedMore { Part::Refuse } else { expected };
-            assert_eq!(Http1::default().part(&stopped, octets.as_bytes()), expected, "{octets:?} then a gap");
+            let expected = if expected == Part::NeedMore {
+                Part::Refuse
+            } else {
+                expected
+            };
+            assert_eq!(
+                Http1::default().part(&stopped, octets.as_bytes()),
+                expected,
+                "{octets:?} then a gap"
+            );
         }
         for (trailer, len) in [("\r\n", 2), ("A: b\r\n\r\n", 8), ("A: b\nC: d\n\n", 11)] {
             for cut in 0..trailer.len() {
                 let mut framer = Http1::default();
                 let at = place(Direction::Reverse, 0, 0, Next::Octets);
                 assert_eq!(framer.part(&at, b"0\r\n"), Part::Octets(3));
-                assert_eq!(framer.part(&at, &trailer.as_bytes()[..cut]), Part::NeedMore, "{trailer:?} {cut}");
-                assert_eq!(framer.part(&at, trailer.as_bytes()), Part::Last(len), "{trailer:?} {cut}");
+                assert_eq!(
+                    framer.part(&at, &trailer.as_bytes()[..cut]),
+                    Part::NeedMore,
+                    "{trailer:?} {cut}"
+                );
+                assert_eq!(
+                    framer.part(&at, trailer.as_bytes()),
+                    Part::Last(len),
+                    "{trailer:?} {cut}"
+                );
             }
         }
     }
@@ -1030,19 +1080,86 @@ mod tests {
         let none = Some(Body::Octets(0));
         let nine = Some(Body::Octets(9));
         for (name, requests, response, behind, next, expected) in [
-            ("GET", &[("GET", 500)][..], (500, 19), "", Next::Octets, nine),
+            (
+                "GET",
+                &[("GET", 500)][..],
+                (500, 19),
+                "",
+                Next::Octets,
+                nine,
+            ),
             ("HEAD", &[("HEAD", 500)], (500, 19), "", Next::Octets, none),
-            ("HEAD before it", &[("HEAD", 400), ("GET", 500)], (500, 99), "", Next::Octets, nine),
-            ("the first of two", &[("HEAD", 500), ("GET", 500)], (500, 99), "", Next::Octets, none),
-            ("not seen yet", &[("HEAD", 500)], (500, 9), "body", Next::Octets, nine),
-            ("lost, a status line follows", &[], (500, 19), "HTTP/1.1 200", Next::Octets, none),
-            ("lost, a body follows", &[], (500, 19), "body", Next::Octets, nine),
-            ("lost, nothing yet", &[], (500, 19), "HTT", Next::Octets, None),
-            ("lost, the next one acknowledges the header's end", &[("GET", 538)], (500, 9), "", Next::Octets, none),
-            ("lost, and a gap", &[], (500, 19), "", Next::Gap, Some(Body::Supposed(9))),
+            (
+                "HEAD before it",
+                &[("HEAD", 400), ("GET", 500)],
+                (500, 99),
+                "",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "the first of two",
+                &[("HEAD", 500), ("GET", 500)],
+                (500, 99),
+                "",
+                Next::Octets,
+                none,
+            ),
+            (
+                "not seen yet",
+                &[("HEAD", 500)],
+                (500, 9),
+                "body",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "lost, a status line follows",
+                &[],
+                (500, 19),
+                "HTTP/1.1 200",
+                Next::Octets,
+                none,
+            ),
+            (
+                "lost, a body follows",
+                &[],
+                (500, 19),
+                "body",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "lost, nothing yet",
+                &[],
+                (500, 19),
+                "HTT",
+                Next::Octets,
+                None,
+            ),
+            (
+                "lost, the next one acknowledges the header's end",
+                &[("GET", 538)],
+                (500, 9),
+                "",
+                Next::Octets,
+                none,
+            ),
+            (
+                "lost, and a gap",
+                &[],
+                (500, 19),
+                "",
+                Next::Gap,
+                Some(Body::Supposed(9)),
+            ),
             ("lost, and the end", &[], (500, 19), "", Next::End, nine),
         ] {
-            assert_eq!(body(answered(requests, response, behind, next)), expected, "{name}");
+            assert_eq!(
+                body(answered(requests, response, behind, next)),
+                expected,
+                "{name}"
+            );
         }
     }
 }

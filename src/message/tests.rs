@@ -104,7 +104,11 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
             time: Timestamp::from_nanos(s.ms * 1_000_000),
             ..PacketInfo::default()
         };
-        let (src, dst) = if s.client { (client, server) } else { (server, client) };
+        let (src, dst) = if s.client {
+            (client, server)
+        } else {
+            (server, client)
+        };
         let segment = Segment {
             src,
             dst,
@@ -144,7 +148,10 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
     };
     table.segment(&mut empty, &syn, Channel::default(), &mut extractor);
     table.flush(&mut empty, &mut extractor);
-    assert!(sent.is_empty() || used == empty.budget.used(), "budget: {used}");
+    assert!(
+        sent.is_empty() || used == empty.budget.used(),
+        "budget: {used}"
+    );
     extractor.sink.found
 }
 
@@ -214,7 +221,14 @@ fn conversation(exchanges: &[Exchange], mss: usize, nasty: bool) -> (Vec<Sent>, 
     let (mut c, mut s) = (1_u32, 1_u32);
     let mut push = |client: bool, flags: u8, at: u32, ack: u32, data: &[u8]| {
         let ms = sent.len() as u64;
-        sent.push(Sent { ms, client, flags, at, ack, data: data.to_vec() });
+        sent.push(Sent {
+            ms,
+            client,
+            flags,
+            at,
+            ack,
+            data: data.to_vec(),
+        });
     };
     push(true, flags::SYN, 0, 0, b"");
     push(false, flags::SYN | flags::ACK, 0, 1, b"");
@@ -226,8 +240,19 @@ fn conversation(exchanges: &[Exchange], mss: usize, nasty: bool) -> (Vec<Sent>, 
         for (n, e) in group.iter().enumerate() {
             let method = if e.head { "HEAD" } else { "POST" };
             let form = if e.head { &Form::None } else { &e.request };
-            let data = write(&format!("{method} /{} HTTP/1.1\r\n", i + n), form, false, nasty);
-            truth.push(Message { client: true, at: c, data: data.clone(), whole: true, protocol: "http" });
+            let data = write(
+                &format!("{method} /{} HTTP/1.1\r\n", i + n),
+                form,
+                false,
+                nasty,
+            );
+            truth.push(Message {
+                client: true,
+                at: c,
+                data: data.clone(),
+                whole: true,
+                protocol: "http",
+            });
             for part in data.chunks(mss) {
                 push(true, flags::ACK | flags::PSH, c, s, part);
                 c += u32::try_from(part.len()).unwrap();
@@ -242,7 +267,13 @@ fn conversation(exchanges: &[Exchange], mss: usize, nasty: bool) -> (Vec<Sent>, 
             let without = e.head || matches!(e.status, 204 | 304);
             answers.push(write(&start, &e.response, without, nasty));
             for data in answers {
-                truth.push(Message { client: false, at: s, data: data.clone(), whole: true, protocol: "http" });
+                truth.push(Message {
+                    client: false,
+                    at: s,
+                    data: data.clone(),
+                    whole: true,
+                    protocol: "http",
+                });
                 for part in data.chunks(mss) {
                     push(false, flags::ACK | flags::PSH, s, c, part);
                     s += u32::try_from(part.len()).unwrap();
@@ -276,14 +307,17 @@ fn exchanges(pipelined: bool) -> impl Strategy<Value = Vec<Exchange>> {
         form(),
         prop::bool::weighted(if pipelined { 0.5 } else { 0.0 }),
     );
-    let exchange = exchange.prop_map(|(head, request, interim, status, response, ahead)| Exchange {
-        head,
-        request,
-        interim,
-        status,
-        response,
-        ahead,
-    });
+    let exchange =
+        exchange.prop_map(
+            |(head, request, interim, status, response, ahead)| Exchange {
+                head,
+                request,
+                interim,
+                status,
+                response,
+                ahead,
+            },
+        );
     prop::collection::vec(exchange, 1..8)
 }
 
@@ -337,25 +371,42 @@ fn apply(sent: &[Sent], damage: &Damage) -> Vec<Sent> {
     }
     for &(i, before, behind) in &damage.again {
         // A retransmission that is cut differently, of octets that were captured or lost.
-        if let Some(s) = sent.get(i).filter(|s| !s.data.is_empty() && i >= damage.cut) {
+        if let Some(s) = sent
+            .get(i)
+            .filter(|s| !s.data.is_empty() && i >= damage.cut)
+        {
             let all: Vec<u8> = {
-                let mut own: Vec<&Sent> = sent.iter().filter(|o| o.client == s.client && !o.data.is_empty()).collect();
+                let mut own: Vec<&Sent> = sent
+                    .iter()
+                    .filter(|o| o.client == s.client && !o.data.is_empty())
+                    .collect();
                 own.sort_by_key(|o| o.at);
                 own.iter().flat_map(|o| o.data.iter().copied()).collect()
             };
             let from = (s.at as usize - 1).saturating_sub(before);
             let to = (s.at as usize - 1 + s.data.len() + behind).min(all.len());
             // Nothing is sent again before it was sent.
-            let last = sent.iter().rposition(|o| o.client == s.client && (o.at as usize) < to + 1 && !o.data.is_empty());
+            let last = sent.iter().rposition(|o| {
+                o.client == s.client && (o.at as usize) < to + 1 && !o.data.is_empty()
+            });
             // It acknowledges what had come by then.
-            let ack = last.and_then(|last| sent.get(last)).map_or(s.ack, |o| o.ack);
-            let again = Sent { ack, at: u32::try_from(from + 1).unwrap(), data: all[from..to].to_vec(), ..s.clone() };
+            let ack = last
+                .and_then(|last| sent.get(last))
+                .map_or(s.ack, |o| o.ack);
+            let again = Sent {
+                ack,
+                at: u32::try_from(from + 1).unwrap(),
+                data: all[from..to].to_vec(),
+                ..s.clone()
+            };
             placed.push((last.unwrap_or(i) * 10 + 9, again));
         }
     }
     placed.sort_by_key(|(at, _)| *at);
     let timed = placed.into_iter().enumerate();
-    timed.map(|(i, (_, s))| Sent { ms: i as u64, ..s }).collect()
+    timed
+        .map(|(i, (_, s))| Sent { ms: i as u64, ..s })
+        .collect()
 }
 
 /// Every octet of a message was captured.
@@ -374,13 +425,25 @@ fn is_there(sent: &[Sent], m: &Message) -> bool {
 #[track_caller]
 fn recovers(sent: &[Sent], truth: &[Message], base: u32) -> Result<(), TestCaseError> {
     // Before a message was found, a stream captured from the middle has no known protocol.
-    let whole = messages(sent, base).into_iter().filter(|m| m.whole && m.protocol == "http");
+    let whole = messages(sent, base)
+        .into_iter()
+        .filter(|m| m.whole && m.protocol == "http");
     let found: Vec<Message> = whole.collect();
-    let expected: Vec<Message> = truth.iter().filter(|m| is_there(sent, m)).cloned().collect();
+    let expected: Vec<Message> = truth
+        .iter()
+        .filter(|m| is_there(sent, m))
+        .cloned()
+        .collect();
     for (found, expected) in sides(&found).iter().zip(&sides(&expected)) {
         let text = |all: &[Message]| {
             let lines = all.iter().map(|m| {
-                format!("{} {} {} {}", m.client, m.at, m.protocol, m.data.escape_ascii())
+                format!(
+                    "{} {} {} {}",
+                    m.client,
+                    m.at,
+                    m.protocol,
+                    m.data.escape_ascii()
+                )
             });
             lines.collect::<Vec<_>>().join("\n")
         };
@@ -435,7 +498,14 @@ fn said(parts: &[(bool, &[u8])], end: bool) -> Vec<Sent> {
     let (mut c, mut s) = (1_u32, 1_u32);
     let mut push = |client: bool, flags: u8, at: u32, ack: u32, data: &[u8]| {
         let ms = sent.len() as u64;
-        sent.push(Sent { ms, client, flags, at, ack, data: data.to_vec() });
+        sent.push(Sent {
+            ms,
+            client,
+            flags,
+            at,
+            ack,
+            data: data.to_vec(),
+        });
     };
     push(true, flags::SYN, 0, 0, b"");
     push(false, flags::SYN | flags::ACK, 0, 1, b"");
@@ -458,10 +528,14 @@ fn said(parts: &[(bool, &[u8])], end: bool) -> Vec<Sent> {
 #[track_caller]
 fn expect(name: &str, sent: &[Sent], expected: &[(&str, bool, &str)]) {
     let found = messages(sent, 0);
-    let found: Vec<(&str, bool, String)> =
-        found.iter().map(|m| (m.protocol, m.whole, m.data.escape_ascii().to_string())).collect();
-    let expected: Vec<(&str, bool, String)> =
-        expected.iter().map(|(p, w, d)| (*p, *w, d.as_bytes().escape_ascii().to_string())).collect();
+    let found: Vec<(&str, bool, String)> = found
+        .iter()
+        .map(|m| (m.protocol, m.whole, m.data.escape_ascii().to_string()))
+        .collect();
+    let expected: Vec<(&str, bool, String)> = expected
+        .iter()
+        .map(|(p, w, d)| (*p, *w, d.as_bytes().escape_ascii().to_string()))
+        .collect();
     assert_eq!(found, expected, "{name}");
 }
 
@@ -473,27 +547,76 @@ fn conversations_that_leave_http() {
     let ok = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n";
     expect(
         "CONNECT: what follows is of no known protocol",
-        &said(&[(true, connect.as_bytes()), (false, ok.as_bytes()), (true, b"\x01tunnel"), (false, b"\x02back")], true),
-        &[("http", true, connect), ("http", true, ok), ("data", true, "\x01tunnel"), ("data", true, "\x02back")],
+        &said(
+            &[
+                (true, connect.as_bytes()),
+                (false, ok.as_bytes()),
+                (true, b"\x01tunnel"),
+                (false, b"\x02back"),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, connect),
+            ("http", true, ok),
+            ("data", true, "\x01tunnel"),
+            ("data", true, "\x02back"),
+        ],
     );
     let refused = "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno";
     expect(
         "CONNECT that is refused",
-        &said(&[(true, connect.as_bytes()), (false, refused.as_bytes()), (true, GET.as_bytes())], true),
-        &[("http", true, connect), ("http", true, refused), ("http", true, GET)],
+        &said(
+            &[
+                (true, connect.as_bytes()),
+                (false, refused.as_bytes()),
+                (true, GET.as_bytes()),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, connect),
+            ("http", true, refused),
+            ("http", true, GET),
+        ],
     );
     let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
     expect(
         "101, with the next protocol's octets in the same segment",
-        &said(&[(true, upgrade.as_bytes()), (false, [switch.as_bytes(), b"\x01frame"].concat().as_slice()), (true, b"\x02frame")], true),
-        &[("http", true, upgrade), ("http", true, switch), ("data", true, "\x01frame"), ("data", true, "\x02frame")],
+        &said(
+            &[
+                (true, upgrade.as_bytes()),
+                (false, [switch.as_bytes(), b"\x01frame"].concat().as_slice()),
+                (true, b"\x02frame"),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, upgrade),
+            ("http", true, switch),
+            ("data", true, "\x01frame"),
+            ("data", true, "\x02frame"),
+        ],
     );
     let plain = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     expect(
         "an upgrade that is not taken",
-        &said(&[(true, upgrade.as_bytes()), (false, plain.as_bytes()), (true, GET.as_bytes()), (false, plain.as_bytes())], true),
-        &[("http", true, upgrade), ("http", true, plain), ("http", true, GET), ("http", true, plain)],
+        &said(
+            &[
+                (true, upgrade.as_bytes()),
+                (false, plain.as_bytes()),
+                (true, GET.as_bytes()),
+                (false, plain.as_bytes()),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, upgrade),
+            ("http", true, plain),
+            ("http", true, GET),
+            ("http", true, plain),
+        ],
     );
 }
 
@@ -503,8 +626,18 @@ fn bodies_that_end_with_the_connection() {
     for (end, whole) in [(true, true), (false, false)] {
         expect(
             "only its end tells that all of it is there",
-            &said(&[(true, GET.as_bytes()), (false, answer.as_bytes()), (false, b" and more")], end),
-            &[("http", true, GET), ("http", whole, &format!("{answer} and more"))],
+            &said(
+                &[
+                    (true, GET.as_bytes()),
+                    (false, answer.as_bytes()),
+                    (false, b" and more"),
+                ],
+                end,
+            ),
+            &[
+                ("http", true, GET),
+                ("http", whole, &format!("{answer} and more")),
+            ],
         );
     }
 }
@@ -518,20 +651,61 @@ fn interim_answers_and_answers_to_head() {
     let empty = "HTTP/1.1 200 OK\r\nContent-Length: 700\r\n\r\n";
     expect(
         "100-continue",
-        &said(&[(true, post.as_bytes()), (false, go_on.as_bytes()), (true, b"body"), (false, ok.as_bytes())], true),
-        &[("http", true, go_on), ("http", true, &format!("{post}body")), ("http", true, ok)],
+        &said(
+            &[
+                (true, post.as_bytes()),
+                (false, go_on.as_bytes()),
+                (true, b"body"),
+                (false, ok.as_bytes()),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, go_on),
+            ("http", true, &format!("{post}body")),
+            ("http", true, ok),
+        ],
     );
     expect(
         "HEAD",
-        &said(&[(true, head.as_bytes()), (false, empty.as_bytes()), (true, GET.as_bytes()), (false, ok.as_bytes())], true),
-        &[("http", true, head), ("http", true, empty), ("http", true, GET), ("http", true, ok)],
+        &said(
+            &[
+                (true, head.as_bytes()),
+                (false, empty.as_bytes()),
+                (true, GET.as_bytes()),
+                (false, ok.as_bytes()),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, head),
+            ("http", true, empty),
+            ("http", true, GET),
+            ("http", true, ok),
+        ],
     );
     // The HEAD is lost: the next request acknowledges the end of the header, or a status line follows it.
-    let all = said(&[(true, head.as_bytes()), (false, empty.as_bytes()), (true, GET.as_bytes()), (false, ok.as_bytes())], true);
-    let lost: Vec<Sent> = all.iter().filter(|s| !s.data.starts_with(b"HEAD")).cloned().collect();
+    let all = said(
+        &[
+            (true, head.as_bytes()),
+            (false, empty.as_bytes()),
+            (true, GET.as_bytes()),
+            (false, ok.as_bytes()),
+        ],
+        true,
+    );
+    let lost: Vec<Sent> = all
+        .iter()
+        .filter(|s| !s.data.starts_with(b"HEAD"))
+        .cloned()
+        .collect();
     expect(
         "a lost HEAD",
         &lost,
-        &[("http", true, GET), ("http", true, empty), ("http", true, ok)],
+        &[
+            ("http", true, GET),
+            ("http", true, empty),
+            ("http", true, ok),
+        ],
     );
 }

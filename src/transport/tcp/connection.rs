@@ -447,9 +447,9 @@ impl<S> Connection<S> {
         } else {
             half.reaches(offset, u64::from(s.payload_len), max_gap)
         };
-        let answer = s.ack.is_none_or(|ack| {
-            !other.numbered() || other.reaches(other.offset(ack), 0, max_gap)
-        });
+        let answer = s
+            .ack
+            .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
         (!half.numbered() || own) && answer
     }
 

@@ -163,7 +163,10 @@ impl Recorder {
 
     fn expect(at: &mut StreamContext<'_, Seen>, offset: u64, next: u64) {
         let i = at.direction.index();
-        assert!(!at.state.ended[i] && !at.state.closed, "nothing follows an end");
+        assert!(
+            !at.state.ended[i] && !at.state.closed,
+            "nothing follows an end"
+        );
         assert_eq!(at.side().delivered, offset, "delivered up to here");
         let expected = at.state.next[i].replace(next).unwrap_or(at.sides[i].origin);
         assert_eq!(expected, offset, "octets follow each other");
@@ -216,14 +219,20 @@ impl StreamSink for Recorder {
         assert!(!at.state.ended[i], "one end for each stream");
         at.state.ended[i] = true;
         let (sign, _) = self.place(at, 0);
-        self.say(at, &format!("{sign} end {}", format!("{close:?}").to_lowercase()));
+        self.say(
+            at,
+            &format!("{sign} end {}", format!("{close:?}").to_lowercase()),
+        );
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, Seen>, close: Close) {
         assert!(at.state.ended == [true; 2] && !at.state.closed);
         at.state.closed = true;
         let space = if at.flow.number == 0 { "" } else { " " };
-        self.say(at, &format!("{space}closed {}", format!("{close:?}").to_lowercase()));
+        self.say(
+            at,
+            &format!("{space}closed {}", format!("{close:?}").to_lowercase()),
+        );
     }
 }
 
@@ -263,8 +272,13 @@ impl Bench {
         };
         let client = (IpAddr::from(CLIENT.0), CLIENT.1 + line.port);
         let server = (IpAddr::from(SERVER.0), SERVER.1);
-        let [own, other] = if line.forward { [0, 1] } else { [1, 0] }.map(|i: usize| self.sink.bases[i]);
-        let (src, dst) = if line.forward { (client, server) } else { (server, client) };
+        let [own, other] =
+            if line.forward { [0, 1] } else { [1, 0] }.map(|i: usize| self.sink.bases[i]);
+        let (src, dst) = if line.forward {
+            (client, server)
+        } else {
+            (server, client)
+        };
         let segment = Segment {
             src,
             dst,
@@ -276,7 +290,8 @@ impl Bench {
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };
-        self.tcp.segment(&mut self.cx, &segment, Channel::default(), &mut self.sink);
+        self.tcp
+            .segment(&mut self.cx, &segment, Channel::default(), &mut self.sink);
         self.tick();
     }
 
@@ -291,7 +306,10 @@ impl Bench {
         let table = self.tcp.table_size();
         assert_eq!(self.cx.budget.used(), table, "nothing waits any more");
         let c = &self.cx.counters.tcp;
-        assert_eq!(c.octets, c.accepted_octets + c.duplicate_octets + c.refused_octets);
+        assert_eq!(
+            c.octets,
+            c.accepted_octets + c.duplicate_octets + c.refused_octets
+        );
         assert_eq!(c.accepted_octets, c.delivered_octets + c.abandoned_octets);
         let closed = c.closed_fin + c.closed_reset + c.closed_idle;
         let closed = closed + c.closed_evicted + c.closed_replaced + c.closed_end;
@@ -379,7 +397,8 @@ fn bases(script: &str) -> Vec<[u32; 2]> {
         }
     }
     let n = places[0].len().max(places[1].len());
-    let wrapped = (0..n).map(|i| [0, 1].map(|d: usize| 0_u32.wrapping_sub(places[d][i % places[d].len()])));
+    let wrapped =
+        (0..n).map(|i| [0, 1].map(|d: usize| 0_u32.wrapping_sub(places[d][i % places[d].len()])));
     std::iter::once([0, 0]).chain(wrapped).collect()
 }
 
@@ -397,7 +416,11 @@ pub(super) fn check_with(name: &str, limits: &Limits, waits: bool, script: &str,
         assert_eq!(found, events.join("\n"), "{at}:\n{found}\n");
         for counter in &counters {
             let (name, value) = counter.split_once(' ').unwrap();
-            assert_eq!(bench.counter(name), value.trim().parse::<u64>().unwrap(), "{at}: {name}");
+            assert_eq!(
+                bench.counter(name),
+                value.trim().parse::<u64>().unwrap(),
+                "{at}: {name}"
+            );
         }
         let ends_flushed = script.trim_end().ends_with("flush");
         if !ends_flushed {
