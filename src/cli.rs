@@ -522,7 +522,9 @@ fn rules(
     let wrong = |name: &str| {
         command().error(
             clap::error::ErrorKind::ValueValidation,
-            format!("{name}: no protocol of this name: --list-protocols shows them, --framer adds one"),
+            format!(
+                "{name}: no protocol of this name: --list-protocols shows them, --framer adds one"
+            ),
         )
     };
     let mut rules = Rules {

@@ -5,16 +5,18 @@ use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
 use crate::link;
-use crate::message::extract::Conversation;
 use crate::message::chosen::{Chosen, ChosenState};
+use crate::message::extract::Conversation;
 use crate::message::rules::Rules;
-use crate::message::{Extractor, MessageSink, datagram_protocol};
+use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
 use crate::stats::Counters;
 use crate::time::CaptureClock;
 use crate::transport::stream::FlowState;
 use crate::transport::tcp::Tcp;
 use crate::transport::udp::Udp;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +27,7 @@ pub struct State<S> {
     ip: Ip,
     tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
+    transfers: Transfers,
 }
 
 /// All stages from the link layer to messages.
@@ -46,6 +49,7 @@ impl<M: MessageSink> Engine<M> {
             ip: Ip::new(),
             tcp: Tcp::new(),
             udp: Udp::new(),
+            transfers: Transfers::default(),
         };
         Self {
             state,
@@ -96,19 +100,26 @@ impl<M: MessageSink> Engine<M> {
             ip,
             tcp,
             udp,
+            transfers,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
         let extractor = &mut self.extractor;
         let rules = &self.rules;
-        let name = |payload: &[u8], src, dst| {
-            rules
-                .datagram((src, dst))
-                .unwrap_or_else(|| datagram_protocol(payload, src, dst))
-        };
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
                 ip::protocol::UDP => {
+                    let (src, dst) = (datagram.src, datagram.dst);
+                    let seen = RefCell::new(&mut *transfers);
+                    let name = |payload: &[u8], from, to| match rules.datagram((from, to)) {
+                        Some(name) => name,
+                        None => seen.borrow_mut().name(
+                            datagram_protocol(payload, from, to),
+                            payload,
+                            SocketAddr::new(src, from),
+                            SocketAddr::new(dst, to),
+                        ),
+                    };
                     udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
                 _ => {}

@@ -58,8 +58,16 @@ impl ProtocolCounters {
     fn each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
         f("messages", "messages found", self.messages);
         f("octets", "octets of these messages", self.octets);
-        f("incomplete", "messages of which octets are missing", self.incomplete);
-        f("skipped", "octets between messages that belong to none", self.skipped);
+        f(
+            "incomplete",
+            "messages of which octets are missing",
+            self.incomplete,
+        );
+        f(
+            "skipped",
+            "octets between messages that belong to none",
+            self.skipped,
+        );
     }
 }
 

@@ -5,6 +5,9 @@ use super::headers::is_sip;
 use super::length::{Format, Judged, Length, number, octet};
 use super::rows::{ROWS, dns};
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 /// One protocol over UDP.
 pub(super) struct Row {
@@ -176,12 +179,17 @@ fn syslog(m: &[u8]) -> bool {
 /// A request to read or to write: a name and a mode, each ended by a zero octet.
 fn tftp_request(m: &[u8]) -> bool {
     let mut words = m.get(2..).unwrap_or_default().split(|o| *o == 0);
-    let (name, mode) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (name, mode) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     matches!(number(m, 0, 2), 1 | 2)
         && m.len() > 4
         && !name.is_empty()
         && name.iter().all(|o| *o >= b' ')
-        && [&b"octet"[..], b"netascii", b"mail"].iter().any(|known| known.eq_ignore_ascii_case(mode))
+        && [&b"octet"[..], b"netascii", b"mail"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(mode))
         && words.next().is_some()
 }
 
@@ -195,6 +203,41 @@ pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'stat
         .filter(near)
         .find(|row| (row.holds)(payload))
         .map_or(NO_PROTOCOL, |row| row.name)
+}
+
+/// Transfers of TFTP: the server answers from a port of its own (RFC 1350, 4), so the client's end is remembered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Transfers(VecDeque<SocketAddr>);
+
+/// Transfers that are remembered; the oldest is forgotten.
+const TRANSFERS: usize = 256;
+
+impl Transfers {
+    /// Name of the protocol of a datagram, as [`datagram_protocol`], which `named` is what it said.
+    pub fn name(
+        &mut self,
+        named: &'static str,
+        payload: &[u8],
+        src: SocketAddr,
+        dst: SocketAddr,
+    ) -> &'static str {
+        if named == "tftp" && octet(payload, 1) <= 2 {
+            if !self.0.contains(&src) {
+                if self.0.len() >= TRANSFERS {
+                    self.0.pop_front();
+                }
+                self.0.push_back(src);
+            }
+        } else if named == NO_PROTOCOL
+            && payload.len() >= 4
+            && octet(payload, 0) == 0
+            && (3..=6).contains(&octet(payload, 1))
+            && (self.0.contains(&src) || self.0.contains(&dst))
+        {
+            return "tftp";
+        }
+        named
+    }
 }
 
 #[cfg(test)]
@@ -220,8 +263,16 @@ mod tests {
             (&[0x23; 48], (1234, 1235), "data"),
             (&[0x30, 3, 2, 1, 1, 4, 0], (4000, 161), "snmp"),
             (&[0x30, 3, 2, 1, 3, 0x30, 0], (162, 4000), "snmp"),
-            (&[1, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (4000, 1812), "radius"),
-            (&[1, 1, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (4000, 1812), "data"),
+            (
+                &[1, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                "radius",
+            ),
+            (
+                &[1, 1, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                "data",
+            ),
             (b"<34>Oct 11 22:14:15 host su: x", (4000, 514), "syslog"),
             (b"<192>Oct 11", (4000, 5140), "data"),
             (b"<191>Oct 11", (4000, 5140), "syslog"),
@@ -232,7 +283,11 @@ mod tests {
             (&two[..30], (4000, 4001), "data"),
             (b"", (4000, 4001), "data"),
         ] {
-            assert_eq!(datagram_protocol(payload, ports.0, ports.1), name, "{payload:?}");
+            assert_eq!(
+                datagram_protocol(payload, ports.0, ports.1),
+                name,
+                "{payload:?}"
+            );
         }
     }
 }

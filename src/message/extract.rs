@@ -3,11 +3,11 @@
 //! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
+use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
 use super::names::Name;
 use super::rules::Decided;
-use super::{DETECTORS, NO_PROTOCOL};
-use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::{DETECTORS, NO_PROTOCOL};
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
@@ -378,7 +378,10 @@ impl<M: MessageSink> Extractor<M> {
         if at.state.framer.is_some() || at.state.trust.renewals > 0 || self.decide(at) {
             return;
         }
-        let ports = (at.flow.src(at.direction).port(), at.flow.dst(at.direction).port());
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
         if let Some(detector) = DETECTORS.iter().find(|d| d.presumes(ports)) {
             self.adopt(at, detector.framer(), false);
             at.state.streams[at.direction.index()].mode = Mode::Search;
@@ -624,7 +627,9 @@ impl<M: MessageSink> Extractor<M> {
         // Octets of the open message up to here have been told.
         let mut told = 0;
         let wait = loop {
-            if pos >= enough && pos > 0 {
+            // A message that is complete is ended at once.
+            let complete = matches!(at.state.streams[i].mode, Mode::Inside { left: 0, .. });
+            if pos >= enough && pos > 0 && !complete {
                 break None;
             }
             let rest = &view.octets[pos..];

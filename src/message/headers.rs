@@ -216,7 +216,9 @@ impl Dialect {
     /// Where the request line begins that has its version at `at`: with a known method in the line before it.
     fn request_before(&self, octets: &[u8], at: usize) -> Option<usize> {
         let line = memrchr(b'\n', &octets[at.saturating_sub(LINE)..at])
-            .map_or(at.saturating_sub(LINE), |lf| at.saturating_sub(LINE) + lf + 1);
+            .map_or(at.saturating_sub(LINE), |lf| {
+                at.saturating_sub(LINE) + lf + 1
+            });
         if at <= line || octets[at - 1] != b' ' {
             return None;
         }
@@ -286,7 +288,10 @@ impl Detector for HeadersDetector {
 
     fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
         let dialect = dialect(self.0);
-        let blank = octets.iter().take_while(|o| matches!(o, b'\r' | b'\n')).count();
+        let blank = octets
+            .iter()
+            .take_while(|o| matches!(o, b'\r' | b'\n'))
+            .count();
         let octets = &octets[blank..];
         match memchr(b'\n', &octets[..octets.len().min(LINE)]) {
             Some(end) if dialect.start_line(&octets[..end]).is_some() => Probe::Yes,
@@ -363,7 +368,11 @@ impl Headers {
                     }
                     [b'$', channel, ..] if *channel >= 32 => break Some(false),
                     [b'$', ..] => break (next != Next::Octets).then_some(good > 0),
-                    _ => break Some(good > 0 && dialect(self.dialect).may_start(&rest[..rest.len().min(6)])),
+                    _ => {
+                        break Some(
+                            good > 0 && dialect(self.dialect).may_start(&rest[..rest.len().min(6)]),
+                        );
+                    }
                 }
             };
             match sound {
@@ -385,7 +394,10 @@ impl Framer for Headers {
             return Self::frame(octets, more);
         }
         // Empty lines between messages keep connections open (RFC 5626, 3.5.1).
-        let blank = octets.iter().take_while(|o| matches!(o, b'\r' | b'\n')).count();
+        let blank = octets
+            .iter()
+            .take_while(|o| matches!(o, b'\r' | b'\n'))
+            .count();
         if blank > 0 {
             self.looked[d] = 0;
             return Begin::Skip(blank);
@@ -427,7 +439,9 @@ impl Framer for Headers {
         match (self.frames(octets, upto, at.next), message) {
             (Found::At(n), _) => Found::At(n),
             (_, Found::At(n)) => Found::At(n),
-            (Found::Nowhere { keep: a }, Found::Nowhere { keep: b }) => Found::Nowhere { keep: a.min(b) },
+            (Found::Nowhere { keep: a }, Found::Nowhere { keep: b }) => {
+                Found::Nowhere { keep: a.min(b) }
+            }
         }
     }
 
@@ -473,7 +487,11 @@ mod tests {
     fn start_lines() {
         let (sip, rtsp) = (&DIALECTS[0], &DIALECTS[1]);
         for (dialect, line, kind) in [
-            (sip, &b"INVITE sip:b@example SIP/2.0\r"[..], Some(Kind::Request)),
+            (
+                sip,
+                &b"INVITE sip:b@example SIP/2.0\r"[..],
+                Some(Kind::Request),
+            ),
             (sip, b"FOO sip:b SIP/2.0", Some(Kind::Request)),
             (sip, b"SIP/2.0 180 Ringing\r", Some(Kind::Response)),
             (sip, b"SIP/2.0 18 Ringing", None),
@@ -488,21 +506,35 @@ mod tests {
         }
         assert_eq!(sip.content_length(b"A: b\r\nL : 7\r\n\r\n"), 7);
         assert_eq!(rtsp.content_length(b"l: 7\r\n\r\n"), 0);
-        assert_eq!(sip.content_length(b"Content-Length: 99999999999999999999\r\n"), 0);
+        assert_eq!(
+            sip.content_length(b"Content-Length: 99999999999999999999\r\n"),
+            0
+        );
     }
 
     #[test]
     fn messages_are_found_wherever_octets_end() {
         for message in [REQUEST, RESPONSE] {
-            for rest in [&b""[..], b"value", b"Via: SIP/2.0/TCP a\r\nx: y\r\n\r\n", b"INVITE "] {
+            for rest in [
+                &b""[..],
+                b"value",
+                b"Via: SIP/2.0/TCP a\r\nx: y\r\n\r\n",
+                b"INVITE ",
+            ] {
                 let mut octets = rest.to_vec();
                 octets.extend(message);
                 let at = rest.len();
-                assert_eq!(DIALECTS[0].search(&octets, true), Found::At(at), "behind {rest:?}");
+                assert_eq!(
+                    DIALECTS[0].search(&octets, true),
+                    Found::At(at),
+                    "behind {rest:?}"
+                );
                 for n in at..octets.len() {
                     match DIALECTS[0].search(&octets[..n], true) {
                         Found::At(found) => assert_eq!(found, at),
-                        Found::Nowhere { keep } => assert!(keep <= at, "{keep} behind {rest:?} at {n}"),
+                        Found::Nowhere { keep } => {
+                            assert!(keep <= at, "{keep} behind {rest:?} at {n}")
+                        }
                     }
                 }
             }

@@ -47,26 +47,72 @@ impl Dialect {
     const fn verbs(self) -> &'static [&'static [u8]] {
         match self {
             Self::Smtp => &[
-                b"EHLO", b"HELO", b"LHLO", b"MAIL", b"RCPT", b"DATA", b"BDAT", b"QUIT", b"RSET", b"NOOP",
-                b"VRFY", b"EXPN", b"HELP", b"AUTH", b"STARTTLS", b"ETRN",
+                b"EHLO",
+                b"HELO",
+                b"LHLO",
+                b"MAIL",
+                b"RCPT",
+                b"DATA",
+                b"BDAT",
+                b"QUIT",
+                b"RSET",
+                b"NOOP",
+                b"VRFY",
+                b"EXPN",
+                b"HELP",
+                b"AUTH",
+                b"STARTTLS",
+                b"ETRN",
             ],
             Self::Ftp => &[
-                b"USER", b"PASS", b"ACCT", b"CWD", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"PORT", b"PASV",
-                b"TYPE", b"STRU", b"MODE", b"RETR", b"STOR", b"STOU", b"APPE", b"ALLO", b"REST", b"RNFR",
-                b"RNTO", b"ABOR", b"DELE", b"RMD", b"MKD", b"PWD", b"LIST", b"NLST", b"SITE", b"SYST",
-                b"STAT", b"HELP", b"NOOP", b"FEAT", b"OPTS", b"SIZE", b"MDTM", b"MLSD", b"MLST", b"EPSV",
-                b"EPRT", b"AUTH", b"PBSZ", b"PROT", b"CCC", b"CLNT",
+                b"USER", b"PASS", b"ACCT", b"CWD", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"PORT",
+                b"PASV", b"TYPE", b"STRU", b"MODE", b"RETR", b"STOR", b"STOU", b"APPE", b"ALLO",
+                b"REST", b"RNFR", b"RNTO", b"ABOR", b"DELE", b"RMD", b"MKD", b"PWD", b"LIST",
+                b"NLST", b"SITE", b"SYST", b"STAT", b"HELP", b"NOOP", b"FEAT", b"OPTS", b"SIZE",
+                b"MDTM", b"MLSD", b"MLST", b"EPSV", b"EPRT", b"AUTH", b"PBSZ", b"PROT", b"CCC",
+                b"CLNT",
             ],
             Self::Pop => &[
-                b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"RETR", b"DELE",
-                b"NOOP", b"RSET", b"QUIT", b"TOP", b"UIDL", b"UTF8", b"LANG",
+                b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"RETR",
+                b"DELE", b"NOOP", b"RSET", b"QUIT", b"TOP", b"UIDL", b"UTF8", b"LANG",
             ],
             Self::Imap => &[
-                b"CAPABILITY", b"NOOP", b"LOGOUT", b"STARTTLS", b"AUTHENTICATE", b"LOGIN", b"ENABLE",
-                b"SELECT", b"EXAMINE", b"CREATE", b"DELETE", b"RENAME", b"SUBSCRIBE", b"UNSUBSCRIBE",
-                b"LIST", b"LSUB", b"NAMESPACE", b"STATUS", b"APPEND", b"IDLE", b"CLOSE", b"UNSELECT",
-                b"EXPUNGE", b"SEARCH", b"FETCH", b"STORE", b"COPY", b"MOVE", b"UID", b"CHECK", b"ID",
-                b"GETQUOTA", b"GETQUOTAROOT", b"SORT", b"THREAD", b"COMPRESS",
+                b"CAPABILITY",
+                b"NOOP",
+                b"LOGOUT",
+                b"STARTTLS",
+                b"AUTHENTICATE",
+                b"LOGIN",
+                b"ENABLE",
+                b"SELECT",
+                b"EXAMINE",
+                b"CREATE",
+                b"DELETE",
+                b"RENAME",
+                b"SUBSCRIBE",
+                b"UNSUBSCRIBE",
+                b"LIST",
+                b"LSUB",
+                b"NAMESPACE",
+                b"STATUS",
+                b"APPEND",
+                b"IDLE",
+                b"CLOSE",
+                b"UNSELECT",
+                b"EXPUNGE",
+                b"SEARCH",
+                b"FETCH",
+                b"STORE",
+                b"COPY",
+                b"MOVE",
+                b"UID",
+                b"CHECK",
+                b"ID",
+                b"GETQUOTA",
+                b"GETQUOTAROOT",
+                b"SORT",
+                b"THREAD",
+                b"COMPRESS",
             ],
         }
     }
@@ -91,12 +137,17 @@ impl Dialect {
     fn is_reply(self, line: &[u8]) -> bool {
         match self {
             Self::Smtp | Self::Ftp => code(line).is_some(),
-            Self::Pop => [&b"+OK"[..], b"-ERR"].iter().any(|word| {
-                line.strip_prefix(*word)
-                    .is_some_and(|rest| rest.first().is_none_or(|o| b" \r".contains(o)))
-            }) || line.starts_with(b"+ "),
+            Self::Pop => {
+                [&b"+OK"[..], b"-ERR"].iter().any(|word| {
+                    line.strip_prefix(*word)
+                        .is_some_and(|rest| rest.first().is_none_or(|o| b" \r".contains(o)))
+                }) || line.starts_with(b"+ ")
+            }
             Self::Imap => {
-                line.starts_with(b"* ") || line.starts_with(b"+ ") || line == b"+\r" || completion(line).is_some()
+                line.starts_with(b"* ")
+                    || line.starts_with(b"+ ")
+                    || line == b"+\r"
+                    || completion(line).is_some()
             }
         }
     }
@@ -122,7 +173,10 @@ impl Dialect {
         let verb = self.verb(line);
         match self {
             Self::Smtp => matches!(verb, Some(b"EHLO" | b"HELO" | b"LHLO")),
-            Self::Imap => matches!(verb, Some(b"CAPABILITY" | b"LOGIN" | b"AUTHENTICATE" | b"STARTTLS")),
+            Self::Imap => matches!(
+                verb,
+                Some(b"CAPABILITY" | b"LOGIN" | b"AUTHENTICATE" | b"STARTTLS")
+            ),
             Self::Pop => matches!(verb, Some(b"CAPA" | b"STLS" | b"APOP")),
             Self::Ftp => false,
         }
@@ -134,7 +188,9 @@ fn code(line: &[u8]) -> Option<(u16, bool)> {
     let [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = line else {
         return None;
     };
-    let code = [a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(**d - b'0'));
+    let code = [a, b, c]
+        .iter()
+        .fold(0, |n, d| n * 10 + u16::from(**d - b'0'));
     match rest {
         [b'-', ..] => Some((code, true)),
         [] | [b' ' | b'\r', ..] => Some((code, false)),
@@ -145,7 +201,9 @@ fn code(line: &[u8]) -> Option<(u16, bool)> {
 /// The tag of a command of IMAP.
 fn is_tag(word: &[u8]) -> bool {
     (1..=32).contains(&word.len())
-        && word.iter().all(|o| o.is_ascii_alphanumeric() || b"._-/:".contains(o))
+        && word
+            .iter()
+            .all(|o| o.is_ascii_alphanumeric() || b"._-/:".contains(o))
 }
 
 /// The line that completes a command of IMAP: whether it succeeded.
@@ -166,7 +224,10 @@ fn completion(line: &[u8]) -> Option<bool> {
 
 /// The literal that a line of IMAP announces (RFC 9051, 4.3), also the binary one.
 fn literal(line: &[u8]) -> Option<u64> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b"}")?;
+    let line = line
+        .strip_suffix(b"\r")
+        .unwrap_or(line)
+        .strip_suffix(b"}")?;
     let open = line.iter().rposition(|o| *o == b'{')?;
     let digits = &line[open + 1..];
     let digits = digits.strip_suffix(b"+").unwrap_or(digits);
@@ -179,7 +240,8 @@ fn literal(line: &[u8]) -> Option<u64> {
 
 /// Octets that a line of text has.
 fn is_text(line: &[u8]) -> bool {
-    line.iter().all(|o| *o >= b' ' || matches!(o, b'\t' | b'\r'))
+    line.iter()
+        .all(|o| *o >= b' ' || matches!(o, b'\t' | b'\r'))
 }
 
 impl Detector for LinesDetector {
@@ -364,8 +426,13 @@ impl Lines {
         match self.dialect {
             Dialect::Smtp | Dialect::Ftp => {
                 let Some(first) = memchr(b'\n', octets) else {
-                    let sound = octets.len() < LINE && octets.iter().take(3).all(u8::is_ascii_digit);
-                    return if sound { Begin::NeedMore } else { Begin::Refuse };
+                    let sound =
+                        octets.len() < LINE && octets.iter().take(3).all(u8::is_ascii_digit);
+                    return if sound {
+                        Begin::NeedMore
+                    } else {
+                        Begin::Refuse
+                    };
                 };
                 let Some((code, many)) = code(&octets[..first]) else {
                     return Begin::Refuse;
@@ -377,7 +444,11 @@ impl Lines {
                     loop {
                         let Some(lf) = memchr(b'\n', &octets[head..]) else {
                             self.looked[d] = head;
-                            return if octets.len() < at.limit { Begin::NeedMore } else { Begin::Refuse };
+                            return if octets.len() < at.limit {
+                                Begin::NeedMore
+                            } else {
+                                Begin::Refuse
+                            };
                         };
                         let line = &octets[head..head + lf];
                         head += lf + 1;
@@ -438,7 +509,11 @@ impl Lines {
     fn literal_body(&mut self, d: usize, line: &[u8]) -> Body {
         match literal(line) {
             Some(n) => {
-                self.inner[d] = if n == 0 { Inner::Line } else { Inner::Literal(n) };
+                self.inner[d] = if n == 0 {
+                    Inner::Line
+                } else {
+                    Inner::Literal(n)
+                };
                 Body::Parts
             }
             None => Body::Octets(0),
@@ -481,7 +556,11 @@ impl Lines {
                 return Begin::Message {
                     kind: Kind::Request,
                     head: end.unwrap_or(octets.len()),
-                    body: if end.is_some() { Body::Octets(0) } else { Body::Parts },
+                    body: if end.is_some() {
+                        Body::Octets(0)
+                    } else {
+                        Body::Parts
+                    },
                     hand_over: false,
                 };
             }
@@ -497,15 +576,21 @@ impl Lines {
         self.after = After::Nothing;
         let mut body = Body::Octets(0);
         let verb = self.dialect.verb(line).unwrap_or_default();
-        let mut words = line.split(|o| matches!(o, b' ' | b'\r')).filter(|w| !w.is_empty());
+        let mut words = line
+            .split(|o| matches!(o, b' ' | b'\r'))
+            .filter(|w| !w.is_empty());
         match (self.dialect, verb) {
             (Dialect::Smtp, b"DATA") => self.after = After::Data,
             (Dialect::Smtp, b"BDAT") => {
                 let digits = words.nth(1).unwrap_or_default();
-                let size = std::str::from_utf8(digits).ok().and_then(|t| t.parse::<u64>().ok());
+                let size = std::str::from_utf8(digits)
+                    .ok()
+                    .and_then(|t| t.parse::<u64>().ok());
                 body = Body::Octets(size.filter(|n| *n < 1 << 40).unwrap_or(0));
             }
-            (Dialect::Smtp | Dialect::Imap, b"STARTTLS") | (Dialect::Pop, b"STLS") | (Dialect::Ftp, b"AUTH") => {
+            (Dialect::Smtp | Dialect::Imap, b"STARTTLS")
+            | (Dialect::Pop, b"STLS")
+            | (Dialect::Ftp, b"AUTH") => {
                 self.after = After::Tls;
             }
             (Dialect::Imap, _) => body = self.literal_body(d, line),
@@ -618,10 +703,18 @@ impl Framer for Lines {
         self.fresh[at.direction.index()] = false;
         if self.client.is_none() {
             let Some(end) = memchr(b'\n', octets) else {
-                return if octets.len() < LINE { Begin::NeedMore } else { Begin::Refuse };
+                return if octets.len() < LINE {
+                    Begin::NeedMore
+                } else {
+                    Begin::Refuse
+                };
             };
             let reply = self.dialect.is_reply(&octets[..end]);
-            self.client = Some(if reply { at.direction.flip() } else { at.direction });
+            self.client = Some(if reply {
+                at.direction.flip()
+            } else {
+                at.direction
+            });
         }
         if self.client == Some(at.direction) {
             self.begin_command(at, octets)
@@ -644,7 +737,11 @@ impl Framer for Lines {
                         Part::Last(end as u64)
                     }
                     Some(n) => {
-                        self.inner[d] = if n == 0 { Inner::Line } else { Inner::Literal(n) };
+                        self.inner[d] = if n == 0 {
+                            Inner::Line
+                        } else {
+                            Inner::Literal(n)
+                        };
                         Part::Octets(end as u64)
                     }
                 },
@@ -653,7 +750,11 @@ impl Framer for Lines {
             },
             Inner::Dot(mut matched) => {
                 if octets.is_empty() {
-                    return if at.next == Next::Octets { Part::NeedMore } else { Part::Refuse };
+                    return if at.next == Next::Octets {
+                        Part::NeedMore
+                    } else {
+                        Part::Refuse
+                    };
                 }
                 let end = dot_end(octets, &mut matched);
                 self.inner[d] = Inner::Dot(matched);
@@ -725,7 +826,11 @@ mod tests {
                 assert_eq!(first, Some(end));
             } else {
                 assert_eq!(first, None, "{cut}");
-                assert_eq!(dot_end(&mail[cut..], &mut matched), Some(end - cut), "{cut}");
+                assert_eq!(
+                    dot_end(&mail[cut..], &mut matched),
+                    Some(end - cut),
+                    "{cut}"
+                );
             }
         }
         let mut matched = 2;
@@ -735,16 +840,36 @@ mod tests {
     #[test]
     fn messages_are_found_behind_lost_lines() {
         for (dialect, role, octets, at) in [
-            (Dialect::Smtp, Role::Client, &b"x>\r\nRCPT TO:<b>\r\n"[..], 4),
-            (Dialect::Smtp, Role::Server, b"250-SIZE\r\n250 HELP\r\n250 next\r\n", 0),
-            (Dialect::Smtp, Role::Server, b"SIZE\r\n250-X\r\n250 HELP\r\n354 go\r\n", 23),
+            (
+                Dialect::Smtp,
+                Role::Client,
+                &b"x>\r\nRCPT TO:<b>\r\n"[..],
+                4,
+            ),
+            (
+                Dialect::Smtp,
+                Role::Server,
+                b"250-SIZE\r\n250 HELP\r\n250 next\r\n",
+                0,
+            ),
+            (
+                Dialect::Smtp,
+                Role::Server,
+                b"SIZE\r\n250-X\r\n250 HELP\r\n354 go\r\n",
+                23,
+            ),
             (Dialect::Ftp, Role::Client, b"RETR a\r\n", 0),
             (Dialect::Pop, Role::Server, b"mail\r\n.\r\n+OK\r\n", 9),
             (Dialect::Imap, Role::Server, b"text\r\n* 2 FETCH (X)\r\n", 6),
         ] {
             let mut lines = Lines::new(dialect);
             lines.fresh = [true; 2];
-            assert_eq!(lines.find(octets, true, 0, role), Found::At(at), "{}", octets.escape_ascii());
+            assert_eq!(
+                lines.find(octets, true, 0, role),
+                Found::At(at),
+                "{}",
+                octets.escape_ascii()
+            );
         }
     }
 }

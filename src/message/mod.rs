@@ -21,7 +21,7 @@ pub mod sink;
 pub mod summary;
 mod tls;
 
-pub use datagram::datagram_protocol;
+pub use datagram::{Transfers, datagram_protocol};
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
 pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};

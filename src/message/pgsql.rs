@@ -66,7 +66,8 @@ impl Format for Typed {
             b'T' => len >= 6 && counted(19),
             // DataRow; Describe.
             b'D' => {
-                len >= 6 && (counted(4) || matches!(octet(octets, 5), b'S' | b'P') && ends_with_zero)
+                len >= 6
+                    && (counted(4) || matches!(octet(octets, 5), b'S' | b'P') && ends_with_zero)
             }
             b't' => len >= 6 && counted(4),
             b'p' | b'd' | b'f' => len >= 4,

@@ -42,7 +42,10 @@ fn value(octets: &[u8]) -> Value {
     let most = if counted { DIGITS } else { LINE };
     let window = &rest[..rest.len().min(most)];
     let Some(end) = memchr(b'\n', window) else {
-        let sound = !counted || window.iter().all(|o| o.is_ascii_digit() || matches!(o, b'-' | b'\r' | b'?'));
+        let sound = !counted
+            || window
+                .iter()
+                .all(|o| o.is_ascii_digit() || matches!(o, b'-' | b'\r' | b'?'));
         return if sound && rest.len() < most {
             Value::More
         } else {
@@ -56,7 +59,10 @@ fn value(octets: &[u8]) -> Value {
     if !counted {
         let sound = match kind {
             b':' | b'(' => {
-                let digits = line.strip_prefix(b"-").or(line.strip_prefix(b"+")).unwrap_or(line);
+                let digits = line
+                    .strip_prefix(b"-")
+                    .or(line.strip_prefix(b"+"))
+                    .unwrap_or(line);
                 !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
             }
             b'_' => line.is_empty(),
@@ -64,7 +70,11 @@ fn value(octets: &[u8]) -> Value {
             b',' => !line.is_empty() && line.len() < 64 && line.iter().all(u8::is_ascii_graphic),
             _ => !line.iter().any(|o| *o < b' ' && *o != b'\t'),
         };
-        return if sound { Value::Sound(head, 0) } else { Value::Bad };
+        return if sound {
+            Value::Sound(head, 0)
+        } else {
+            Value::Bad
+        };
     }
     if line == b"-1" && matches!(kind, b'$' | b'*') {
         return Value::Sound(head, 0);
@@ -100,7 +110,9 @@ fn walk(octets: &[u8], due: u64) -> Walk {
         bad: false,
     };
     while walk.due > 0 {
-        let rest = usize::try_from(walk.len).ok().and_then(|at| octets.get(at..));
+        let rest = usize::try_from(walk.len)
+            .ok()
+            .and_then(|at| octets.get(at..));
         match rest.map(value) {
             Some(Value::Sound(len, more)) => {
                 walk.len = walk.len.saturating_add(len);
@@ -128,7 +140,10 @@ fn command(octets: &[u8]) -> Option<bool> {
     if !(1..1 << 20).contains(&count) {
         return Some(false);
     }
-    let inner = usize::try_from(head).ok().and_then(|head| octets.get(head..)).unwrap_or_default();
+    let inner = usize::try_from(head)
+        .ok()
+        .and_then(|head| octets.get(head..))
+        .unwrap_or_default();
     if inner.first().is_some_and(|o| *o != b'$') {
         return Some(false);
     }
@@ -136,12 +151,17 @@ fn command(octets: &[u8]) -> Option<bool> {
         return cut(matches!(value(inner), Value::More));
     };
     let word = memchr(b'\n', inner).map_or(&b""[..], |lf| &inner[lf + 1..]);
-    let word_len = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(inner.len() - word.len() + 2);
+    let word_len = usize::try_from(len)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(inner.len() - word.len() + 2);
     if !(1..=32).contains(&word_len) {
         return Some(false);
     }
     let there = &word[..word.len().min(word_len)];
-    if !there.iter().all(|o| o.is_ascii_alphanumeric() || b"._-".contains(o)) {
+    if !there
+        .iter()
+        .all(|o| o.is_ascii_alphanumeric() || b"._-".contains(o))
+    {
         return Some(false);
     }
     match word.get(word_len..word_len + 2) {
@@ -186,7 +206,10 @@ fn filled(octets: &[u8]) -> bool {
         if walk.bad || walk.due > 0 {
             return false;
         }
-        match usize::try_from(walk.len).ok().and_then(|len| rest.get(len..)) {
+        match usize::try_from(walk.len)
+            .ok()
+            .and_then(|len| rest.get(len..))
+        {
             Some(tail) => rest = tail,
             None => return false,
         }
@@ -277,7 +300,9 @@ impl Resp {
                 Begin::NeedMore
             };
         }
-        let head = octets.len().min(usize::try_from(walk.len).unwrap_or(usize::MAX));
+        let head = octets
+            .len()
+            .min(usize::try_from(walk.len).unwrap_or(usize::MAX));
         let inside = walk.len - head as u64;
         (self.due[d], self.inside[d]) = (walk.due, inside);
         Begin::Message {
@@ -296,6 +321,12 @@ impl Resp {
 impl Framer for Resp {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         self.fresh[at.direction.index()] = false;
+        // An empty line is an empty command (redis-cli --pipe sends one).
+        match octets {
+            [b'\r', b'\n', ..] => return Begin::Skip(2),
+            [b'\r'] if at.next == Next::Octets => return Begin::NeedMore,
+            _ => {}
+        }
         if self.client.is_none() && at.next == Next::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
@@ -371,11 +402,17 @@ impl Framer for Resp {
         self.fresh[d] = false;
         let end = at.offset + octets.len() as u64;
         self.starts.retain(|start| *start >= at.offset);
-        let start = self.starts.iter().filter(|start| **start < end).find_map(|start| {
-            let i = usize::try_from(start - at.offset).ok()?;
-            let sound = octets.get(i..).is_some_and(|o| matches!(value(o), Value::Sound(..)));
-            sound.then_some(i)
-        });
+        let start = self
+            .starts
+            .iter()
+            .filter(|start| **start < end)
+            .find_map(|start| {
+                let i = usize::try_from(start - at.offset).ok()?;
+                let sound = octets
+                    .get(i..)
+                    .is_some_and(|o| matches!(value(o), Value::Sound(..)));
+                sound.then_some(i)
+            });
         match start {
             _ if fresh && filled(octets) => Found::At(0),
             Some(i) => Found::At(i),
@@ -439,7 +476,12 @@ mod tests {
             (b"*-1\r\n", 5, 0, false),
         ] {
             let walk = walk(octets, 1);
-            assert_eq!((walk.len, walk.due, walk.bad), (len, due, bad), "{}", octets.escape_ascii());
+            assert_eq!(
+                (walk.len, walk.due, walk.bad),
+                (len, due, bad),
+                "{}",
+                octets.escape_ascii()
+            );
         }
     }
 
@@ -455,8 +497,16 @@ mod tests {
         let mut lost = b"lue\r\n".to_vec();
         lost.extend(get);
         assert_eq!(find_command(&lost, true, true), Found::At(5));
-        assert_eq!(find_command(&lost[..9], true, true), Found::Nowhere { keep: 5 });
-        assert_eq!(find_command(&get[4..], true, true), Found::Nowhere { keep: get.len() - 6 });
+        assert_eq!(
+            find_command(&lost[..9], true, true),
+            Found::Nowhere { keep: 5 }
+        );
+        assert_eq!(
+            find_command(&get[4..], true, true),
+            Found::Nowhere {
+                keep: get.len() - 6
+            }
+        );
         assert_eq!(words(get, 9), [b"GET".as_slice(), b"k"]);
     }
 }

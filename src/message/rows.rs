@@ -333,7 +333,9 @@ fn amqp(m: &[u8], len: u64) -> bool {
                 && (matches!(m.get(4..8), Some([0, 0, 9, 0 | 1] | [1, 1, ..]))
                     || matches!(m.get(4..8), Some([0..=3, 1, 0, 0])))
         }
-        1 => closed && size >= 4 && matches!(number(m, 7, 2), 10 | 20 | 30 | 40 | 50 | 60 | 85 | 90),
+        1 => {
+            closed && size >= 4 && matches!(number(m, 7, 2), 10 | 20 | 30 | 40 | 50 | 60 | 85 | 90)
+        }
         2 => closed && size >= 14 && number(m, 7, 2) == 60,
         3 => closed && len < 1 << 31,
         8 => closed && size == 0 && number(m, 1, 2) == 0,
@@ -363,7 +365,9 @@ fn mqtt(m: &[u8], len: u64) -> bool {
             let topic = m.get(from + 2..).unwrap_or_default();
             let topic = &topic[..topic.len().min(usize::try_from(word).unwrap_or(0))];
             let qos = flags >> 1 & 3;
-            let clean = topic.iter().all(|o| *o >= b' ' && *o != 0x7f && *o != b'#' && *o != b'+');
+            let clean = topic
+                .iter()
+                .all(|o| *o >= b' ' && *o != 0x7f && *o != b'#' && *o != b'+');
             qos != 3
                 && (flags & 8 == 0 || qos > 0)
                 && word + 2 + if qos > 0 { 2 } else { 0 } <= rest
@@ -416,7 +420,11 @@ fn ldap_operation(m: &[u8], len: u64) -> Option<u8> {
     let known = matches!(operation,
         0x42 | 0x4a | 0x50 | 0x60 | 0x61 | 0x63..=0x69 | 0x6b..=0x6f | 0x73 | 0x77..=0x79);
     // The length of the operation fits into that of the message.
-    let inner = match (Length::Ber { at: at + 3 + id_len }).read(m) {
+    let inner = match (Length::Ber {
+        at: at + 3 + id_len,
+    })
+    .read(m)
+    {
         Some(Some((n, end))) => n.saturating_add(end as u64) <= len,
         Some(None) => false,
         None => true,
@@ -477,7 +485,8 @@ fn tpkt(m: &[u8], len: u64) -> bool {
 
 fn modbus(m: &[u8], len: u64) -> bool {
     let function = octet(m, 7) & 0x7f;
-    let known = matches!(function, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43 | 65..=72 | 90 | 100..=110);
+    let known =
+        matches!(function, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43 | 65..=72 | 90 | 100..=110);
     let error = octet(m, 7) & 0x80 == 0 || len == 9;
     number(m, 2, 2) == 0 && (8..=260).contains(&len) && known && error
 }
@@ -504,8 +513,8 @@ fn mongo(m: &[u8], len: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::length::{Format, Judged, LengthDetector, search};
     use super::super::detector::{Detector, Found, Next, Probe};
+    use super::super::length::{Format, Judged, LengthDetector, search};
     use super::*;
 
     fn row(name: &str) -> &'static Row {
@@ -525,9 +534,21 @@ mod tests {
         let query = "0007 0100 0001 0000 0000 0000 01610000010001";
         vec![
             ("dns", hex(&format!("0013 {query}")), Request),
-            ("bgp", hex("ffffffffffffffffffffffffffffffff 0013 04"), Other),
-            ("nbss", hex("0000001c fe534d42 4000 0000 00000000 0000 0000 01000000 00000000 00000000"), Response),
-            ("diameter", hex("0100001c 80000118 00000000 00000001 00000002 00000108 40000008"), Request),
+            (
+                "bgp",
+                hex("ffffffffffffffffffffffffffffffff 0013 04"),
+                Other,
+            ),
+            (
+                "nbss",
+                hex("0000001c fe534d42 4000 0000 00000000 0000 0000 01000000 00000000 00000000"),
+                Response,
+            ),
+            (
+                "diameter",
+                hex("0100001c 80000118 00000000 00000001 00000002 00000108 40000008"),
+                Request,
+            ),
             ("doip", hex("02fd 0005 00000007 0e00 00 00000000"), Request),
             ("amqp", hex("414d5150 00000901"), Other),
             ("amqp", hex("01 0000 00000004 000a 000b ce"), Other),
@@ -539,11 +560,23 @@ mod tests {
             ("ldap", hex("300c 020101 6107 0a0100 0400 0400"), Response),
             ("mysql", hex("0a000000 0a 382e302e3336 00 0102"), Response),
             ("mysql", hex("0900 00 00 03 53454c454354 2031"), Request),
-            ("someip", hex("1234 0001 00000008 0001 0001 01 01 00 00"), Request),
-            ("tpkt", hex("0300 0016 11 e0 0000 0001 00 c1020100 c2020102 c0010a"), Other),
+            (
+                "someip",
+                hex("1234 0001 00000008 0001 0001 01 01 00 00"),
+                Request,
+            ),
+            (
+                "tpkt",
+                hex("0300 0016 11 e0 0000 0001 00 c1020100 c2020102 c0010a"),
+                Other,
+            ),
             ("mbtcp", hex("0001 0000 0006 01 03 0000 000a"), Other),
             ("104apci", hex("6804 07000000"), Other),
-            ("mongo", hex("14000000 01000000 00000000 dd070000 00000000"), Request),
+            (
+                "mongo",
+                hex("14000000 01000000 00000000 dd070000 00000000"),
+                Request,
+            ),
         ]
     }
 
@@ -551,12 +584,20 @@ mod tests {
     fn headers_of_every_protocol_are_believed() {
         for (name, m, kind) in samples() {
             let row = row(name);
-            assert_eq!(row.judge(&m), Judged::Message(m.len() as u64), "{name} {m:02x?}");
+            assert_eq!(
+                row.judge(&m),
+                Judged::Message(m.len() as u64),
+                "{name} {m:02x?}"
+            );
             assert_eq!(row.kind(&m), kind, "{name}");
             // More octets behind it change nothing; fewer never make it something else.
             let mut longer = m.clone();
             longer.extend(&m);
-            assert_eq!(row.judge(&longer), Judged::Message(m.len() as u64), "{name}");
+            assert_eq!(
+                row.judge(&longer),
+                Judged::Message(m.len() as u64),
+                "{name}"
+            );
             for n in 0..m.len() {
                 let cut = row.judge(&m[..n]);
                 let fits = cut == Judged::More || cut == Judged::Message(m.len() as u64);
@@ -564,7 +605,11 @@ mod tests {
             }
         }
         for row in ROWS {
-            assert!(samples().iter().any(|(name, ..)| *name == row.name), "{}", row.name);
+            assert!(
+                samples().iter().any(|(name, ..)| *name == row.name),
+                "{}",
+                row.name
+            );
         }
     }
 
@@ -581,7 +626,12 @@ mod tests {
                     assert_eq!(alone == Probe::Yes, sure, "{name} {m:02x?}");
                 } else {
                     // No protocol takes the octets of another for its own.
-                    assert_ne!(detector.probe(&m, (50_000, 50_001)), Probe::Yes, "{name} by {}", row.name);
+                    assert_ne!(
+                        detector.probe(&m, (50_000, 50_001)),
+                        Probe::Yes,
+                        "{name} by {}",
+                        row.name
+                    );
                 }
             }
         }
@@ -613,11 +663,20 @@ mod tests {
                     Found::Nowhere { keep } => assert!(keep < rest.len(), "{name} {m:02x?}"),
                 }
                 let found = search(row, &octets, Next::End, 1 << 16);
-                assert_eq!(found, Found::At(rest.len()), "{name} {m:02x?} behind {}", rest.len());
+                assert_eq!(
+                    found,
+                    Found::At(rest.len()),
+                    "{name} {m:02x?} behind {}",
+                    rest.len()
+                );
                 octets.extend(&m);
                 octets.extend(&m[..1]);
                 let found = search(row, &octets, Next::Gap, 1 << 16);
-                assert_eq!(found, Found::At(rest.len()), "{name} {m:02x?}, two and a piece");
+                assert_eq!(
+                    found,
+                    Found::At(rest.len()),
+                    "{name} {m:02x?}, two and a piece"
+                );
             }
         }
     }

@@ -248,7 +248,11 @@ impl<'a> Reader<'a> {
     /// `0xCAFE`: octets.
     fn octets(&mut self) -> Result<Vec<u8>, Mistake> {
         self.expect("0x")?;
-        let digits = self.rest().bytes().take_while(u8::is_ascii_hexdigit).count();
+        let digits = self
+            .rest()
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .count();
         let text = &self.rest()[..digits];
         if digits == 0 || digits % 2 == 1 || digits > 2 * OCTETS {
             return self.mistake(format!(
@@ -373,7 +377,8 @@ impl UserRow {
                 let place = reader.number(FAR as u64)?;
                 reader.expect(":")?;
                 let magic = reader.octets()?;
-                row.magic.push((usize::try_from(place).unwrap_or(FAR), magic));
+                row.magic
+                    .push((usize::try_from(place).unwrap_or(FAR), magic));
                 continue;
             }
             let framing = if reader.eat("len@") {
@@ -564,7 +569,9 @@ impl Framer for UserFramer {
             return Begin::Refuse;
         }
         // The end may begin in what has been looked through.
-        let from = self.looked[d].saturating_sub(end.len() - 1).min(octets.len());
+        let from = self.looked[d]
+            .saturating_sub(end.len() - 1)
+            .min(octets.len());
         match memmem::find(&octets[from..], end) {
             Some(hit) => {
                 let head = from + hit + end.len();
@@ -669,27 +676,63 @@ mod tests {
             ("", 1, "expected the name of a protocol"),
             ("a b,tcp.port==1", 1, "expected the name of a protocol"),
             ("mine", 5, "expected ,"),
-            ("mine,sctp.port==1", 6, "expected tcp.port or udp.port, found sctp.port==1"),
+            (
+                "mine,sctp.port==1",
+                6,
+                "expected tcp.port or udp.port, found sctp.port==1",
+            ),
             ("mine,tcp.port=1", 14, "expected =="),
-            ("mine,tcp.port==70000,until:0x0a", 16, "expected a number up to 65535"),
-            ("mine,tcp.port==9-8,until:0x0a", 18, "expected a port from 9 on"),
+            (
+                "mine,tcp.port==70000,until:0x0a",
+                16,
+                "expected a number up to 65535",
+            ),
+            (
+                "mine,tcp.port==9-8,until:0x0a",
+                18,
+                "expected a port from 9 on",
+            ),
             ("mine,tcp.port==1", 17, "expected len@OFFSET:TYPE or until:"),
             ("mine,tcp.port==1,len@4:u33be", 24, "expected u8, u16be"),
             ("mine,tcp.port==1,len@4:u32", 24, "expected u8, u16be"),
             ("mine,tcp.port==1,len@4:u32be+x", 30, "expected a number"),
-            ("mine,tcp.port==1,len@9999:u8", 22, "expected a number up to 1024"),
+            (
+                "mine,tcp.port==1,len@9999:u8",
+                22,
+                "expected a number up to 1024",
+            ),
             ("mine,tcp.port==1,until:0a", 24, "expected 0x"),
-            ("mine,tcp.port==1,until:0x0", 26, "expected two hexadecimal digits"),
-            ("mine,tcp.port==1,until:0x0a,len@0:u8", 29, "expected one of"),
+            (
+                "mine,tcp.port==1,until:0x0",
+                26,
+                "expected two hexadecimal digits",
+            ),
+            (
+                "mine,tcp.port==1,until:0x0a,len@0:u8",
+                29,
+                "expected one of",
+            ),
             ("mine,udp.port==1,until:0x0a", 18, "a datagram is a message"),
-            ("mine,tcp.port==1,until:0x0az", 28, "expected the end, found z"),
-            ("mine,tcp.port==1,size@0:u8", 18, "expected len@OFFSET:TYPE, until:"),
+            (
+                "mine,tcp.port==1,until:0x0az",
+                28,
+                "expected the end, found z",
+            ),
+            (
+                "mine,tcp.port==1,size@0:u8",
+                18,
+                "expected len@OFFSET:TYPE, until:",
+            ),
         ] {
             let mistake = UserRow::parse(text).unwrap_err();
             assert_eq!(mistake.column, column, "{text}: {mistake}");
             assert!(mistake.what.starts_with(what), "{text}: {mistake}");
         }
-        for (text, column) in [("tcp.port==1", 12), ("port==1,http", 1), ("tcp.port==1,tftp", 13)] {
+        for (text, column) in [
+            ("tcp.port==1", 12),
+            ("port==1,http", 1),
+            ("tcp.port==1,tftp", 13),
+        ] {
             assert_eq!(DecodeAs::parse(text).unwrap_err().column, column, "{text}");
         }
     }
@@ -704,9 +747,18 @@ mod tests {
             ..Rules::default()
         };
         use Transport::Tcp;
-        assert!(matches!(rules.decide(Tcp, (4, 4000)), Some(Decided::Detector(_))));
-        assert!(matches!(rules.decide(Tcp, (4000, 5)), Some(Decided::Row(_))));
-        assert!(matches!(rules.decide(Tcp, (100, 4000)), Some(Decided::Row(_))));
+        assert!(matches!(
+            rules.decide(Tcp, (4, 4000)),
+            Some(Decided::Detector(_))
+        ));
+        assert!(matches!(
+            rules.decide(Tcp, (4000, 5)),
+            Some(Decided::Row(_))
+        ));
+        assert!(matches!(
+            rules.decide(Tcp, (100, 4000)),
+            Some(Decided::Row(_))
+        ));
         assert!(rules.decide(Tcp, (10, 4000)).is_none());
         assert_eq!(rules.datagram((7, 8)), Some("sip"));
         assert_eq!(rules.datagram((8, 9)), None);

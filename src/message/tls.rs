@@ -73,7 +73,11 @@ fn begins(octets: &[u8]) -> Probe {
                 let hello = u64::from(u16::from_be_bytes([*hi, *lo])) + 4;
                 let fits = hello >= 38 && (hello + HEADER as u64 <= len || len > 512);
                 let version = octets.get(9).is_none_or(|o| *o == 3);
-                if fits && version { Probe::Yes } else { Probe::No }
+                if fits && version {
+                    Probe::Yes
+                } else {
+                    Probe::No
+                }
             }
             _ => Probe::No,
         },
@@ -93,7 +97,9 @@ impl Detector for TlsDetector {
     }
 
     fn ports(&self) -> &'static [u16] {
-        &[443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883]
+        &[
+            443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
+        ]
     }
 
     fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
@@ -177,7 +183,11 @@ impl Framer for Tls {
         let d = at.direction.index();
         let Judged::Message(len) = Record.judge(octets) else {
             let short = Record.judge(octets) == Judged::More && at.next == Next::Octets;
-            return if short { Begin::NeedMore } else { Begin::Refuse };
+            return if short {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
         };
         let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
         let kind = octet(octets, 0);
