@@ -321,6 +321,12 @@ impl Resp {
 impl Framer for Resp {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         self.fresh[at.direction.index()] = false;
+        // An empty line is an empty command (redis-cli --pipe sends one).
+        match octets {
+            [b'\r', b'\n', ..] => return Begin::Skip(2),
+            [b'\r'] if at.next == Next::Octets => return Begin::NeedMore,
+            _ => {}
+        }
         if self.client.is_none() && at.next == Next::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
