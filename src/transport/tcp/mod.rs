@@ -13,6 +13,8 @@
 //! [`stream::ORIGIN`]: super::stream::ORIGIN
 
 mod connection;
+#[cfg(test)]
+mod copies;
 mod segment;
 #[cfg(test)]
 mod testing;
@@ -25,15 +27,18 @@ pub use segment::{Segment, flags};
 use super::flow::{Direction, FlowKey};
 use super::stream::{Close, FlowState, GapCause, StreamSink};
 use super::table::{FlowTable, Place};
+use crate::config::Checksums;
 use crate::context::Context;
-use crate::ip::Datagram;
+use crate::ip::{Datagram, checksum, protocol};
 use crate::link::Channel;
 use crate::stats::Discard;
+use crate::storage::AgedTable;
 use crate::time::Instant;
 use connection::{Connection, Held, Verdict};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Connections of which one side only was seen, without data: the first to go at a limit.
@@ -47,6 +52,8 @@ const CLOSED: u8 = 2;
 const HEAVY: u8 = 14;
 /// A connection that was not used for so long is idle.
 const IDLE: Duration = Duration::from_secs(2);
+/// Pairs of addresses that are remembered for their right checksums.
+const SUMMED: usize = 16_384;
 /// How long the key of a connection that has ended stays known, so that stray segments open nothing.
 const LINGER: Duration = Duration::from_secs(30);
 
@@ -55,6 +62,10 @@ const LINGER: Duration = Duration::from_secs(30);
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub struct Tcp<S> {
     table: FlowTable<Connection<S>, 3>,
+    /// From and to which addresses right checksums were seen.
+    summed: AgedTable<(IpAddr, IpAddr), ()>,
+    /// Octets of that table that the budget knows of.
+    booked: usize,
     queues: Queues,
 }
 
@@ -86,6 +97,8 @@ impl<S: FlowState> Tcp<S> {
     pub fn new() -> Self {
         Self {
             table: FlowTable::new(),
+            summed: AgedTable::new(),
+            booked: 0,
             queues: Queues::default(),
         }
     }
@@ -107,13 +120,22 @@ impl<S: FlowState> Tcp<S> {
         ip: &Datagram<'_>,
         sink: &mut K,
     ) {
-        match Segment::parse(ip) {
-            Ok(segment) => self.segment(cx, &segment, ip.channel, sink),
+        let (segment, sum) = match Segment::parse(ip) {
+            Ok(segment) => (segment, sum_of(cx, ip)),
             Err(why) => {
                 cx.counters.tcp.segments += 1;
-                cx.discard(why);
+                return cx.discard(why);
+            }
+        };
+        if sum == Sum::Wrong {
+            cx.counters.tcp.bad_checksum += 1;
+            if cx.limits.tcp_checksums == Checksums::Verify {
+                count_segment(cx, &segment);
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                return cx.discard(Discard::TcpBadChecksum);
             }
         }
+        self.route(cx, &segment, sum, ip.channel, sink);
     }
 
     /// Takes a segment that was parsed elsewhere. Its packet is [`Context::packet`], its time [`Context::now`].
@@ -124,13 +146,32 @@ impl<S: FlowState> Tcp<S> {
         channel: Channel,
         sink: &mut K,
     ) {
-        cx.counters.tcp.segments += 1;
-        cx.counters.tcp.octets += segment.payload.len() as u64;
-        count_flags(cx, segment);
+        self.route(cx, segment, Sum::Unknown, channel, sink);
+    }
+
+    /// Takes a segment to the connection on its ports.
+    fn route<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: Sum,
+        channel: Channel,
+        sink: &mut K,
+    ) {
+        count_segment(cx, segment);
         let channel = channel.keyed(cx.limits.channels);
         let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
-        let Some(place) = self.table.find(&key) else {
-            self.open(cx, key, low, segment, false, sink);
+        let found = self.table.find(&key);
+        if sum != Sum::Unknown && self.is_damaged(cx, segment, sum, found, low) {
+            return self.damaged(cx, segment, found, low, sink);
+        }
+        let Some(place) = found else {
+            let opened = self.open(cx, key, low, segment, false, sink);
+            if sum == Sum::Right
+                && let Some(connection) = opened.and_then(|place| self.table.get_mut(place))
+            {
+                connection.set_summed(Direction::Forward);
+            }
             return;
         };
         let Some(connection) = self.table.get_mut(place) else {
@@ -186,6 +227,67 @@ impl<S: FlowState> Tcp<S> {
                     cx.counters.tcp.refused_octets += octets;
                 }
             }
+        }
+    }
+
+    /// Its checksum is wrong though its sender has shown right ones: it was damaged on the way. Right ones are remembered.
+    fn is_damaged(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: Sum,
+        found: Option<Place>,
+        low: bool,
+    ) -> bool {
+        let connection = found.and_then(|place| self.table.get_mut(place));
+        let known = connection
+            .as_ref()
+            .is_some_and(|c| c.is_summed(c.direction(low)));
+        let path = (segment.src.0, segment.dst.0);
+        if sum == Sum::Wrong {
+            return known || self.summed.find(&path).is_some();
+        }
+        if !known {
+            if let Some(c) = connection {
+                c.set_summed(c.direction(low));
+            }
+            self.remember_summed(cx, path);
+        }
+        false
+    }
+
+    /// Remembers that right checksums go from one address to another.
+    fn remember_summed(&mut self, cx: &mut Context, path: (IpAddr, IpAddr)) {
+        if let Some(place) = self.summed.find(&path) {
+            return self.summed.renew(place);
+        }
+        while self.summed.len() >= SUMMED {
+            self.summed.remove_oldest();
+        }
+        self.summed.insert(path, ());
+        cx.budget.resize(self.booked, self.summed.allocated());
+        self.booked = self.summed.allocated();
+    }
+
+    /// Keeps a damaged segment as second choice.
+    fn damaged<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        found: Option<Place>,
+        low: bool,
+        sink: &mut K,
+    ) {
+        cx.counters.tcp.damaged += 1;
+        let entry = found.and_then(|place| Some((place, self.table.entry_mut(place)?)));
+        let Some((place, (key, connection))) = entry else {
+            cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+            return;
+        };
+        let waited = connection.waiting();
+        let direction = connection.direction(low);
+        if connection.take_damaged(cx, key, direction, segment) {
+            self.after(cx, place, waited, sink);
         }
     }
 
@@ -488,6 +590,11 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             return;
         }
+        let close = if connection.was_reset() {
+            Close::Reset
+        } else {
+            close
+        };
         let waited = connection.waiting();
         connection.close(cx, key, close, sink);
         let (key, held) = (*key, connection.take_held(&mut cx.budget));
@@ -612,6 +719,8 @@ impl<S: FlowState> Tcp<S> {
             self.table.remove(place);
         }
         self.table.clear(&mut cx.budget);
+        cx.budget.give(self.booked);
+        (self.summed, self.booked) = (AgedTable::new(), 0);
         self.queues.deadlines = BinaryHeap::new();
         self.queues.waiters = VecDeque::new();
         self.queues.heavy = BinaryHeap::new();
@@ -649,8 +758,37 @@ fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
     FlowKey::new(segment.src, segment.dst, key.channel()).1
 }
 
-fn count_flags(cx: &mut Context, segment: &Segment<'_>) {
+/// What the checksum of a segment says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sum {
+    /// Right.
+    Right,
+    /// Wrong.
+    Wrong,
+    /// Not filled in, not to be looked at, or over octets that the snapshot length cut off.
+    Unknown,
+}
+
+fn sum_of(cx: &Context, ip: &Datagram<'_>) -> Sum {
+    let how = cx.limits.tcp_checksums;
+    let Some((header, _)) = ip.payload.split_first_chunk::<18>() else {
+        return Sum::Unknown;
+    };
+    if how == Checksums::Ignore || ip.checksum_known_good || ip.is_cut() {
+        return Sum::Unknown;
+    }
+    let field = u16::from_be_bytes([header[16], header[17]]);
+    match checksum::judge(ip.src, ip.dst, protocol::TCP, ip.payload, field) {
+        checksum::Verdict::Right => Sum::Right,
+        checksum::Verdict::Offloaded if how == Checksums::Auto => Sum::Unknown,
+        checksum::Verdict::Offloaded | checksum::Verdict::Wrong => Sum::Wrong,
+    }
+}
+
+fn count_segment(cx: &mut Context, segment: &Segment<'_>) {
     let c = &mut cx.counters.tcp;
+    c.segments += 1;
+    c.octets += segment.payload.len() as u64;
     let is_set = |flag| u64::from(segment.has(flag));
     c.syn += is_set(flags::SYN);
     c.fin += is_set(flags::FIN);
