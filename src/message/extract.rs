@@ -156,6 +156,8 @@ struct View<'a> {
     now: Source,
     later: usize,
     push: bool,
+    /// The first octet begins a segment.
+    segment: bool,
     next: Next,
 }
 
@@ -192,6 +194,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 now,
                 later: before,
                 push: chunk.push,
+                segment: false,
                 next: Next::Octets,
             };
             let walked = self.walk(at, &view, before);
@@ -224,6 +227,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 now,
                 later: 0,
                 push: chunk.push,
+                segment: used == 0,
                 next: Next::Octets,
             };
             let walked = self.walk(at, &view, usize::MAX);
@@ -479,6 +483,7 @@ impl<M: MessageSink> Extractor<M> {
             now: source,
             later: 0,
             push: false,
+            segment: false,
             next,
         };
         let walked = self.walk(at, &view, usize::MAX);
@@ -721,6 +726,8 @@ impl<M: MessageSink> Extractor<M> {
                         .map_or(Part::Refuse, |f| f.part(&place, rest));
                     match part {
                         Part::NeedMore => break None,
+                        // What is cut here ends with the gap, or with the stream.
+                        Part::Refuse if view.next != Next::Octets => break None,
                         Part::Octets(n) if n > 0 => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
@@ -931,6 +938,11 @@ impl<M: MessageSink> Extractor<M> {
         let other: Side = *at.other();
         Place {
             direction: at.direction,
+            ports: (
+                at.flow.src(at.direction).port(),
+                at.flow.dst(at.direction).port(),
+            ),
+            segment: view.segment && pos == 0,
             offset: view.offset + pos as u64,
             ack: view.source_at(pos).ack,
             other,
