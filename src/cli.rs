@@ -4,6 +4,9 @@ use crate::config::{
     Channels, Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
     Tunnels,
 };
+use crate::message::names::Name;
+use crate::message::protocols;
+use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
 use crate::sink::choice::Rule;
 use crate::sink::json::{Body, FIELDS};
 use crate::sink::packets::{Encap, Form};
@@ -19,8 +22,8 @@ const ABOUT: &str =
     "Put the messages of a packet capture back together: one packet per application message";
 
 const LONG_ABOUT: &str = "\
-Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams and TCP streams back together in bounded memory, finds \
-where each application message begins and ends, and writes one packet for each message.
+Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
+bounded memory, finds where each application message begins and ends, and writes one packet for each message.
 
     tcpdump -w - | inet-asm | tshark -r -     one line per HTTP request, DNS answer, ...
     inet-asm -p big.pcap                      one readable line per message";
@@ -147,6 +150,54 @@ pub struct Args {
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     handshake: bool,
 
+    /// Hand on the messages of these protocols only
+    ///
+    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. `data` is what has no known protocol.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Choice"
+    )]
+    protocols: Vec<String>,
+
+    /// What to do about octets of no known protocol
+    ///
+    /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "emit",
+        help_heading = "Choice",
+        hide_short_help = true
+    )]
+    unframed: Unframed,
+
+    /// Take connections or datagrams on these ports for this protocol, as tshark's option
+    ///
+    /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`. Of several rules that match the last
+    /// one counts. Nothing else is tried then; `data`: no protocol at all.
+    #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
+    decode_as: Vec<DecodeAs>,
+
+    /// Add a protocol: where its length stands, or what ends its messages
+    ///
+    /// `NAME,tcp.port==9000,len@4:u32be+8`: the octets from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
+    /// which 8 is added for the whole message; mqtt and ber are lengths of variable width, counted from their own end.
+    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message.
+    /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
+    /// found again after a loss.
+    #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
+    framer: Vec<UserRow>,
+
+    /// List the protocols, with the ports that hint at them
+    #[arg(
+        long,
+        help_heading = "Protocols",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    list_protocols: bool,
     /// Transports whose IP datagrams are written unprocessed, but whole
     ///
     /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`.
@@ -188,6 +239,12 @@ pub struct Args {
     )]
     overlap: Overlap,
 
+    /// Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates
+    ///
+    /// Without it the latest 64 holes of each direction are remembered, with it 16,384.
+    #[arg(long, help_heading = "Processing", hide_short_help = true)]
+    track_missing_chunks: bool,
+
     /// How long a fragment waits for the others
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     ip_packet_timeout: Duration,
@@ -196,7 +253,11 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     tcp_packet_timeout: Duration,
 
-    /// A connection that is idle for so long is closed
+    /// How long a data chunk waits behind a hole where no acknowledgments are captured
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    sctp_packet_timeout: Duration,
+
+    /// A connection or association that is idle for so long is closed
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     session_timeout: Duration,
 
@@ -258,6 +319,19 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
     stats: Option<StatsFormat>,
 
+    /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
+    ///
+    /// A file takes all periods, one after another. A folder (one that is there, or a name that ends in a slash) gets a
+    /// file for each period: sctp-000001.csv, sctp-000002.csv, ... A link on which nothing was seen in a period is left
+    /// out.
+    #[arg(
+        long,
+        value_name = "PATH",
+        help_heading = "Operation",
+        hide_short_help = true
+    )]
+    sctp_stats: Option<PathBuf>,
+
     /// Say more; twice: even more
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     verbose: u8,
@@ -312,6 +386,8 @@ pub enum Request {
     Man,
     /// Completions on stdout.
     Completions(clap_complete::Shell),
+    /// The table of protocols on stdout.
+    Protocols,
 }
 
 /// The command, for tests and for those that make things from it.
@@ -333,6 +409,9 @@ pub fn parse(
     if args.man {
         return Ok(Request::Man);
     }
+    if args.list_protocols {
+        return Ok(Request::Protocols);
+    }
     if let Some(shell) = args.completions {
         return Ok(Request::Completions(shell));
     }
@@ -347,6 +426,7 @@ pub fn parse(
         stats: args.stats,
         verbose: args.verbose,
         quiet: args.quiet,
+        sctp_stats: args.sctp_stats,
         sort_delay: args.sort_delay,
         sort_queue: args.sort_queue,
         ..Config::default()
@@ -405,7 +485,13 @@ pub fn parse(
     let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
         + usize::from(config.print.is_some())
         + usize::from(config.json.as_ref().is_some_and(|j| j.name == "-"))
-        + usize::from(raw);
+        + usize::from(raw)
+        + usize::from(
+            config
+                .sctp_stats
+                .as_ref()
+                .is_some_and(|p| p.as_os_str() == "-"),
+        );
     if raw && config.connection.is_none() {
         return Err(command().error(
             clap::error::ErrorKind::MissingRequiredArgument,
@@ -415,16 +501,19 @@ pub fn parse(
     if stdout_users > 1 {
         return Err(command().error(
             clap::error::ErrorKind::ArgumentConflict,
-            "--print, --write -, --json - and --dump - all write to stdout: choose one, or write to a file",
+            "--print, --write -, --json -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
+    config.limits.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
     let l = &mut config.limits;
     l.memory = args.memory_limit;
     l.connections = args.max_connections;
     l.active_packets = args.max_active_packets;
     l.ip_packet_timeout = args.ip_packet_timeout;
     l.tcp_packet_timeout = args.tcp_packet_timeout;
+    l.sctp_packet_timeout = args.sctp_packet_timeout;
     l.session_timeout = args.session_timeout;
+    l.track_missing_chunks = args.track_missing_chunks;
     l.reorder_packets = args.reorder_window.packets;
     l.reorder_time = args.reorder_window.time;
     l.reorder_alone = args.reorder_window.alone;
@@ -495,6 +584,69 @@ fn size(text: &str) -> Result<usize, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "too large a size".to_owned())
+}
+
+fn decode_as(text: &str) -> Result<DecodeAs, Mistake> {
+    DecodeAs::parse(text)
+}
+
+fn framer(text: &str) -> Result<UserRow, Mistake> {
+    UserRow::parse(text)
+}
+
+/// What is said about protocols, whose names must be known.
+fn rules(
+    protocols: Vec<String>,
+    unframed: Unframed,
+    decode_as: Vec<DecodeAs>,
+    framers: Vec<UserRow>,
+) -> Result<Rules, clap::Error> {
+    let wrong = |name: &str| {
+        command().error(
+            clap::error::ErrorKind::ValueValidation,
+            format!(
+                "{name}: no protocol of this name: --list-protocols shows them, --framer adds one"
+            ),
+        )
+    };
+    let mut rules = Rules {
+        decode_as,
+        framers,
+        protocols: Vec::new(),
+        drop_unframed: unframed == Unframed::Drop,
+    };
+    for name in protocols {
+        rules
+            .protocols
+            .push(Name::new(&name).ok_or_else(|| wrong(&name))?);
+    }
+    match rules.unknown_name() {
+        Some(name) => Err(wrong(name)),
+        None => Ok(rules),
+    }
+}
+
+/// The table of protocols: name, transport, ports, what it is.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn list_protocols(out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<_> = protocols()
+        .into_iter()
+        .map(|p| {
+            let ports: Vec<_> = p.ports.iter().map(u16::to_string).collect();
+            (p.name, p.transport, ports.join(","), p.about)
+        })
+        .collect();
+    let width = rows.iter().map(|r| r.0.len()).max().unwrap_or(0);
+    // The ports of one protocol may be many: what it is goes before them.
+    let about = rows.iter().map(|r| r.3.len()).max().unwrap_or(0);
+    for (name, transport, ports, text) in rows {
+        let line = format!("{name:width$}  {transport}  {text:about$}  {ports}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// A size below half of the sequence numbers.
@@ -642,6 +794,14 @@ fn checksums(text: &str) -> Result<ChecksumRule, String> {
         }
     }
     Ok(rule)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Unframed {
+    /// They are messages of the protocol `data`
+    Emit,
+    /// They are counted only
+    Drop,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -818,10 +978,7 @@ mod tests {
             false,
         )
         .unwrap();
-        assert_eq!(
-            (c.sort_delay, c.sort_queue),
-            (Duration::from_millis(10), 7)
-        );
+        assert_eq!((c.sort_delay, c.sort_queue), (Duration::from_millis(10), 7));
         let c = c.limits;
         assert!(c.decapsulate.contains(crate::config::Tunnel::Gtp));
         assert!(!c.decapsulate.contains(crate::config::Tunnel::Vxlan));

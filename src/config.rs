@@ -1,5 +1,6 @@
 //! Checked limits, time-outs and choices.
 
+use crate::message::rules::Rules;
 use crate::sink::choice::Rule;
 use crate::sink::json::Body;
 use crate::sink::packets::Form;
@@ -193,6 +194,8 @@ pub struct Limits {
     pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
+    /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
+    pub rules: Rules,
 }
 
 impl Default for Limits {
@@ -227,6 +230,7 @@ impl Default for Limits {
             disable_sctp: false,
             decapsulate: Tunnels::NONE,
             header: 256 << 10,
+            rules: Rules::default(),
         }
     }
 }
@@ -313,6 +317,8 @@ pub struct Config {
     pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
+    /// `--sctp-stats`: a file or a folder.
+    pub sctp_stats: Option<PathBuf>,
     /// `-v`, how often.
     pub verbose: u8,
     /// `-q`.

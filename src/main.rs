@@ -6,6 +6,8 @@ use inet_asm::config::Config;
 use inet_asm::pipeline::Engine;
 use inet_asm::report;
 use inet_asm::sink::Outputs;
+use inet_asm::sink::sctp_stats::SctpStats;
+use inet_asm::time::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     };
     let written = match request {
         Request::Run(config) => return ExitCode::from(run(&config)),
+        Request::Protocols => cli::list_protocols(&mut io::stdout().lock()),
         Request::Man => cli::man(&mut io::stdout().lock()),
         Request::Completions(shell) => {
             let mut text = Vec::new();
@@ -66,6 +69,16 @@ fn run(config: &Config) -> u8 {
             return FAILED;
         }
     };
+    let mut stats = None;
+    if let Some(path) = &config.sctp_stats {
+        match SctpStats::open(path, &config.inputs) {
+            Ok(opened) => stats = Some(opened),
+            Err(e) => {
+                complain(&e);
+                return FAILED;
+            }
+        }
+    }
     let mut inputs = Inputs::new(config.inputs.iter().map(Into::into));
     match listen() {
         Ok(stop) => inputs = inputs.stopped_by(stop),
@@ -75,7 +88,16 @@ fn run(config: &Config) -> u8 {
         }
     }
     let mut engine = Engine::new(config.limits.clone(), outputs);
-    let status = pump(config, &mut inputs, &mut engine);
+    if stats.is_some() {
+        engine.collect_sctp_stats();
+    }
+    let mut status = pump(config, &mut inputs, &mut engine, &mut stats);
+    if let Some(stats) = stats
+        && let Err(e) = stats.finish(&engine.take_sctp_stats())
+    {
+        complain(&e);
+        status = FAILED;
+    }
     if let Some(format) = config.stats {
         engine.counters_mut().input = inputs.totals().counters.clone();
         // As for any words on stderr.
@@ -86,7 +108,12 @@ fn run(config: &Config) -> u8 {
 
 /// From the inputs through the engine to the outputs. Everything that is complete is written before a read that may
 /// block.
-fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u8 {
+fn pump(
+    config: &Config,
+    inputs: &mut Inputs,
+    engine: &mut Engine<Outputs>,
+    stats: &mut Option<SctpStats>,
+) -> u8 {
     let mut failed = None;
     let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
     loop {
@@ -96,10 +123,13 @@ fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u
         let more = loop {
             match inputs.next() {
                 Ok(Some(packet)) => match &mut queue {
-                    None => engine.packet(&packet),
+                    None => {
+                        period(stats, engine, packet.time);
+                        engine.packet(&packet);
+                    }
                     Some(queue) => {
                         queue.push(&packet, engine.budget());
-                        leave(queue, engine);
+                        leave(queue, engine, stats);
                     }
                 },
                 Ok(None) => break Ok(()),
@@ -140,7 +170,7 @@ fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u
         // Nothing that was understood is lost, whatever ended the input.
         if let Some(queue) = &mut queue {
             queue.flush();
-            leave(queue, engine);
+            leave(queue, engine, stats);
         }
         engine.flush();
         if let Err(e) = engine.sink().flush() {
@@ -152,8 +182,19 @@ fn pump(config: &Config, inputs: &mut Inputs, engine: &mut Engine<Outputs>) -> u
 }
 
 /// Hands on the packets that need not wait any longer to be sorted.
-fn leave(queue: &mut SortQueue, engine: &mut Engine<Outputs>) {
-    while let Some(packet) = queue.pop(engine.budget()) {
-        engine.packet(&packet.packet());
+fn leave(queue: &mut SortQueue, engine: &mut Engine<Outputs>, stats: &mut Option<SctpStats>) {
+    while let Some(sorted) = queue.pop(engine.budget()) {
+        let packet = sorted.packet();
+        period(stats, engine, packet.time);
+        engine.packet(&packet);
+    }
+}
+
+/// Writes the statistics of the period that a packet of this time ends.
+fn period(stats: &mut Option<SctpStats>, engine: &mut Engine<Outputs>, time: Timestamp) {
+    if let Some(stats) = stats
+        && stats.is_over(time)
+    {
+        stats.write(&engine.take_sctp_stats());
     }
 }

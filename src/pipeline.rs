@@ -5,56 +5,72 @@ use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
 use crate::link;
+use crate::message::chosen::{Chosen, ChosenState};
 use crate::message::extract::Conversation;
-use crate::message::{Extractor, MessageSink, datagram_protocol};
+use crate::message::rules::Rules;
+use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
 use crate::stats::Counters;
 use crate::storage::Budget;
 use crate::time::CaptureClock;
+use crate::transport::sctp::Sctp;
+use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
 use crate::transport::tcp::Tcp;
 use crate::transport::udp::Udp;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: FlowState")]
-pub struct State<S> {
+pub struct State<S: FlowState> {
     cx: Context,
     clock: CaptureClock,
     ip: Ip,
-    tcp: Tcp<Conversation<S>>,
+    tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
+    sctp: Sctp<ChosenState<S>>,
+    transfers: Transfers,
 }
 
 /// All stages from the link layer to messages.
 #[derive(Debug)]
 pub struct Engine<M: MessageSink> {
     state: State<M::State>,
-    extractor: Extractor<M>,
+    extractor: Extractor<Chosen<M>>,
+    /// As in the limits, where a datagram is named while they are in use.
+    rules: Rules,
 }
 
 impl<M: MessageSink> Engine<M> {
     /// An engine at the beginning of a capture.
     pub fn new(limits: Limits, sink: M) -> Self {
+        let rules = limits.rules.clone();
         let state = State {
             cx: Context::new(limits),
             clock: CaptureClock::default(),
             ip: Ip::new(),
             tcp: Tcp::new(),
             udp: Udp::new(),
+            sctp: Sctp::default(),
+            transfers: Transfers::default(),
         };
         Self {
             state,
-            extractor: Extractor::new(sink),
+            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
+            rules,
         }
     }
 
     /// An engine that goes on where `state` was taken.
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
         state.tcp.reindex();
+        let rules = state.cx.limits.rules.clone();
         Self {
             state,
-            extractor: Extractor::new(sink),
+            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
+            rules,
         }
     }
 
@@ -76,6 +92,16 @@ impl<M: MessageSink> Engine<M> {
         &mut self.state.cx.counters
     }
 
+    /// Counts the statistics of SCTP links from now on (`--sctp-stats`).
+    pub fn collect_sctp_stats(&mut self) {
+        self.state.sctp.collect_stats();
+    }
+
+    /// The statistics of SCTP links since the last call; those on which nothing was seen are left out.
+    pub fn take_sctp_stats(&mut self) -> Vec<LinkStats> {
+        self.state.sctp.take_stats(&mut self.state.cx)
+    }
+
     /// What may be allocated for all that waits, for those who hold packets ahead of it.
     pub fn budget(&mut self) -> &mut Budget {
         &mut self.state.cx.budget
@@ -83,7 +109,7 @@ impl<M: MessageSink> Engine<M> {
 
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
-        &mut self.extractor.sink
+        &mut self.extractor.sink.sink
     }
 
     /// Takes one packet.
@@ -94,26 +120,47 @@ impl<M: MessageSink> Engine<M> {
             ip,
             tcp,
             udp,
+            sctp,
+            transfers,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
         let extractor = &mut self.extractor;
+        let rules = &self.rules;
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
                 ip::protocol::UDP => {
-                    udp.receive(cx, datagram, &datagram_protocol, &mut extractor.sink)
+                    let (src, dst) = (datagram.src, datagram.dst);
+                    let seen = RefCell::new(&mut *transfers);
+                    let name = |payload: &[u8], from, to| match rules.datagram((from, to)) {
+                        Some(name) => name,
+                        None => seen.borrow_mut().name(
+                            datagram_protocol(payload, from, to),
+                            payload,
+                            SocketAddr::new(src, from),
+                            SocketAddr::new(dst, to),
+                        ),
+                    };
+                    udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
+                ip::protocol::SCTP if cx.limits.disable_sctp => cx.counters.sctp.disabled += 1,
+                ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
                 _ => {}
             });
         }
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);
+        if !sctp.is_empty() {
+            sctp.tick(cx, extractor);
+        }
         while cx.budget.over() {
             let freed = tcp.relieve_idle(cx, extractor)
+                || sctp.relieve_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
-                || tcp.relieve(cx, extractor);
+                || tcp.relieve(cx, extractor)
+                || sctp.relieve(cx, extractor);
             if !freed {
                 break;
             }
@@ -122,8 +169,11 @@ impl<M: MessageSink> Engine<M> {
 
     /// The input has ended: everything that waits is handed on or given up.
     pub fn flush(&mut self) {
-        let State { cx, ip, tcp, .. } = &mut self.state;
+        let State {
+            cx, ip, tcp, sctp, ..
+        } = &mut self.state;
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
+        sctp.flush(cx, &mut self.extractor);
     }
 }

@@ -3,6 +3,7 @@
 //! A stage that takes something in either hands it on, drops it or holds it, and each of those has a counter, so that
 //! they add up. A dropped packet is counted by its [`Discard`], whose variant is its counter.
 
+use crate::message::names::Name;
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
@@ -18,6 +19,7 @@ macro_rules! counters {
         pub struct Counters {
             $( $(#[$doc])* pub $section: $Section, )*
             dropped: Drops,
+            protocols: Vec<(Name, ProtocolCounters)>,
         }
 
         impl Counters {
@@ -31,9 +33,42 @@ macro_rules! counters {
                         }
                     }
                 )*
+                for (protocol, counters) in &self.protocols {
+                    counters.each(|name, text, value| f(protocol.text(), name, text, value));
+                }
             }
         }
     };
+}
+
+/// What was found of one protocol. Its counters stand in a section of its name, once it was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolCounters {
+    /// Messages found.
+    pub messages: u64,
+    /// Octets of them.
+    pub octets: u64,
+    /// Messages of which octets are missing.
+    pub incomplete: u64,
+    /// Octets of its streams that belong to no message.
+    pub skipped: u64,
+}
+
+impl ProtocolCounters {
+    fn each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
+        f("messages", "messages found", self.messages);
+        f("octets", "octets of these messages", self.octets);
+        f(
+            "incomplete",
+            "messages of which octets are missing",
+            self.incomplete,
+        );
+        f(
+            "skipped",
+            "octets between messages that belong to none",
+            self.skipped,
+        );
+    }
 }
 
 macro_rules! discards {
@@ -68,6 +103,19 @@ macro_rules! discards {
 struct Drops(Vec<u64>);
 
 impl Counters {
+    /// The counters of a protocol.
+    pub fn protocol(&mut self, name: Name) -> &mut ProtocolCounters {
+        let same = |known: Name| std::ptr::eq(known.text(), name.text()) || known == name;
+        let at = match self.protocols.iter().position(|(known, _)| same(*known)) {
+            Some(at) => at,
+            None => {
+                self.protocols.push((name, ProtocolCounters::default()));
+                self.protocols.len() - 1
+            }
+        };
+        &mut self.protocols[at].1
+    }
+
     /// Counts one packet that cannot be used.
     pub fn discard(&mut self, why: Discard) {
         self.discard_many(why, 1);

@@ -1,8 +1,14 @@
 //! What a protocol has to tell: whether a stream is its own, and where its messages begin and end.
 
+use super::headers::Headers;
 use super::http1::Http1;
 use super::length::LengthPrefixed;
+use super::lines::Lines;
+use super::pgsql::Pgsql;
+use super::resp::Resp;
+use super::rules::UserFramer;
 use super::sink::{Extent, Kind};
+use super::tls::Tls;
 use crate::transport::Direction;
 use crate::transport::stream::Side;
 use serde::{Deserialize, Serialize};
@@ -23,6 +29,14 @@ pub trait Detector: Sync {
     /// Wireshark's name for the protocol.
     fn name(&self) -> &'static str;
 
+    /// What the protocol is, in a few words.
+    fn about(&self) -> &'static str;
+
+    /// Ports that hint at it.
+    fn ports(&self) -> &'static [u16] {
+        &[]
+    }
+
     /// What it thinks of octets that stand where a message begins. `ports` are the source's and the destination's.
     fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe;
 
@@ -36,8 +50,7 @@ pub trait Detector: Sync {
     /// A stream on these ports that was captured from the middle is presumed to be its protocol's, so that what is left of
     /// a message whose beginning is missing is no message of its own.
     fn presumes(&self, ports: (u16, u16)) -> bool {
-        let _ = ports;
-        false
+        self.ports().contains(&ports.0) || self.ports().contains(&ports.1)
     }
 
     /// What frames a connection of this protocol.
@@ -178,59 +191,59 @@ pub trait Framer {
     }
 }
 
-/// The framers there are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum AnyFramer {
+macro_rules! framers {
+    ($( $(#[$doc:meta])* $Variant:ident($Framer:ty): |$f:ident| $name:expr, $size:expr; )*) => {
+        /// The framers there are.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        pub enum AnyFramer { $( $(#[$doc])* $Variant($Framer), )* }
+
+        impl AnyFramer {
+            /// Wireshark's name of the protocol, or the user's.
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$Variant($f) => { let _ = $f; $name } )* }
+            }
+
+            /// Octets allocated.
+            pub fn size(&self) -> usize {
+                match self { $( Self::$Variant($f) => { let _ = $f; $size } )* }
+            }
+        }
+
+        impl Framer for AnyFramer {
+            fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+                match self { $( Self::$Variant(f) => f.begin(at, octets), )* }
+            }
+
+            fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+                match self { $( Self::$Variant(f) => f.part(at, octets), )* }
+            }
+
+            fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+                match self { $( Self::$Variant(f) => f.search(at, octets), )* }
+            }
+
+            fn gap(&mut self, direction: Direction) {
+                match self { $( Self::$Variant(f) => f.gap(direction), )* }
+            }
+        }
+    };
+}
+
+framers! {
     /// HTTP/1.x.
-    Http1(Box<Http1>),
+    Http1(Box<Http1>): |f| "http", f.size();
     /// A row of the table of length-prefixed protocols.
-    Length(LengthPrefixed),
-}
-
-impl AnyFramer {
-    /// Wireshark's name of the protocol.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Http1(_) => "http",
-            Self::Length(f) => f.name(),
-        }
-    }
-
-    /// Octets allocated.
-    pub fn size(&self) -> usize {
-        match self {
-            Self::Http1(f) => f.size(),
-            Self::Length(_) => 0,
-        }
-    }
-}
-
-impl Framer for AnyFramer {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
-        match self {
-            Self::Http1(f) => f.begin(at, octets),
-            Self::Length(f) => f.begin(at, octets),
-        }
-    }
-
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
-        match self {
-            Self::Http1(f) => f.part(at, octets),
-            Self::Length(f) => f.part(at, octets),
-        }
-    }
-
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        match self {
-            Self::Http1(f) => f.search(at, octets),
-            Self::Length(f) => f.search(at, octets),
-        }
-    }
-
-    fn gap(&mut self, direction: Direction) {
-        match self {
-            Self::Http1(f) => f.gap(direction),
-            Self::Length(f) => f.gap(direction),
-        }
-    }
+    Length(LengthPrefixed): |f| f.name(), 0;
+    /// TLS.
+    Tls(Tls): |f| "tls", 0;
+    /// PostgreSQL.
+    Pgsql(Pgsql): |f| "pgsql", 0;
+    /// SIP and RTSP.
+    Headers(Headers): |f| f.name(), 0;
+    /// Redis.
+    Resp(Box<Resp>): |f| "resp", f.size();
+    /// SMTP, FTP, POP, IMAP.
+    Lines(Box<Lines>): |f| f.name(), f.size();
+    /// A row of the user's.
+    User(Box<UserFramer>): |f| f.name(), f.size();
 }

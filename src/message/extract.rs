@@ -3,11 +3,14 @@
 //! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::DETECTORS;
 use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
+use super::names::Name;
+use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::{DETECTORS, NO_PROTOCOL};
 use crate::time::Timestamp;
 use crate::transport::Direction;
+use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,10 +20,14 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
-/// Octets after which a presumption is dropped that no message has borne out.
-const PRESUMED: u64 = 256 << 10;
-/// Name of what has no known protocol, as Wireshark has it.
-const NO_PROTOCOL: &str = "data";
+/// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
+const SEARCHED: u32 = 256 << 10;
+/// Failures without a whole message between them, after which the protocol is thought to be another.
+const FAILURES: u8 = 16;
+/// Octets skipped before the first whole message, after which the protocol is thought to be another.
+const UNPROVEN: u64 = 256 << 10;
+/// How often a connection's protocol is looked for anew.
+const RENEWALS: u8 = 4;
 
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +90,8 @@ struct Stream {
     searching: bool,
     /// Detectors have been asked so many times.
     tries: u8,
+    /// Octets in which detectors have looked for a message.
+    searched: u32,
 }
 
 impl Default for Stream {
@@ -95,6 +104,7 @@ impl Default for Stream {
             at: 0,
             searching: false,
             tries: 0,
+            searched: 0,
         }
     }
 }
@@ -106,9 +116,25 @@ pub struct Conversation<T> {
     streams: [Stream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
-    /// The framer is presumed from the ports; so many octets have been passed over in search of a message.
-    presumed: Option<u64>,
+    trust: Trust,
     state: T,
+}
+
+/// How sure it is that a connection speaks the protocol that its framer is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Trust {
+    /// The user's rules have been asked.
+    asked: bool,
+    /// They have decided.
+    decided: bool,
+    /// A whole message was found.
+    proven: bool,
+    /// Failures since the last one.
+    failures: u8,
+    /// Octets skipped before the first one.
+    skipped: u64,
+    /// The protocol was looked for anew so many times.
+    renewals: u8,
 }
 
 /// A [`StreamSink`] that finds messages and pushes them to a [`MessageSink`].
@@ -315,6 +341,32 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     }
 }
 
+/// A user message is a message: SCTP keeps them apart.
+impl<M: MessageSink> UserMessageSink for Extractor<M> {
+    type State = M::State;
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, M::State>,
+        message: &UserMessage<'_>,
+    ) {
+        let c = &mut at.cx.counters.message;
+        c.messages += 1;
+        c.octets += message.data.len() as u64;
+        if message.whole {
+            c.whole += 1;
+        } else {
+            c.incomplete += 1;
+            c.lost_octets += message.lost();
+        }
+        self.sink.user_message(at, message);
+    }
+
+    fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
+        self.sink.association_end(at, close);
+    }
+}
+
 impl<M: MessageSink> Extractor<M> {
     /// An extractor that pushes messages to `sink`.
     pub const fn new(sink: M) -> Self {
@@ -350,31 +402,16 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
     fn presume(&self, at: &mut At<'_, M>) {
-        if at.state.framer.is_some() {
+        if at.state.framer.is_some() || at.state.trust.renewals > 0 || self.decide(at) {
             return;
         }
         let ports = (
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        if let Some(row) = DETECTORS.iter().position(|d| d.presumes(ports)) {
-            self.adopt(at, row);
+        if let Some(detector) = DETECTORS.iter().find(|d| d.presumes(ports)) {
+            self.adopt(at, detector.framer(), false);
             at.state.streams[at.direction.index()].mode = Mode::Search;
-            at.state.presumed = Some(0);
-        }
-    }
-
-    /// Nothing bears the presumption out: the connection's protocol is not known.
-    fn give_up_presumption(&self, at: &mut At<'_, M>) {
-        at.state.presumed = None;
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
-        }
-        for stream in &mut at.state.streams {
-            if stream.open.is_none() {
-                stream.mode = Mode::Unknown;
-                stream.searching = true;
-            }
         }
     }
 
@@ -492,13 +529,33 @@ impl<M: MessageSink> Extractor<M> {
                     open.whole = false;
                 }
             } else {
-                at.cx.counters.message.unframed_octets += held.len() as u64;
+                self.skip(at, held.len() as u64);
             }
+        }
+    }
+
+    /// The protocol of the direction's octets.
+    fn protocol(at: &At<'_, M>) -> Name {
+        let unknown = at.state.streams[at.direction.index()].mode == Mode::Unknown;
+        Name::of(match &at.state.framer {
+            Some(framer) if !unknown => framer.name(),
+            _ => NO_PROTOCOL,
+        })
+    }
+
+    /// Octets that belong to no message.
+    fn skip(&self, at: &mut At<'_, M>, octets: u64) {
+        at.cx.counters.message.unframed_octets += octets;
+        let name = Self::protocol(at);
+        at.cx.counters.protocol(name).skipped += octets;
+        if !at.state.trust.proven {
+            at.state.trust.skipped += octets;
         }
     }
 
     fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
         at.cx.counters.message.messages += 1;
+        at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
         at.state.streams[at.direction.index()].open = Some(Open {
             start: start.offset,
             whole: true,
@@ -513,6 +570,8 @@ impl<M: MessageSink> Extractor<M> {
             return;
         }
         at.cx.counters.message.octets += octets.len() as u64;
+        let name = Self::protocol(at);
+        at.cx.counters.protocol(name).octets += octets.len() as u64;
         let mut to = at.with(|s| &mut s.state);
         self.sink.data(
             &mut to,
@@ -530,13 +589,22 @@ impl<M: MessageSink> Extractor<M> {
     fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
+        let name = Self::protocol(at);
+        let past = at.side().acknowledged.is_some_and(|a| a > offset);
         let stream = &mut at.state.streams[i];
         let Some(open) = stream.open.take() else {
             return;
         };
         let to_close = stream.mode == Mode::ToClose;
         let opaque = stream.mode == Mode::Unknown;
-        let whole = open.whole && (!cut || ((to_close || opaque) && closes.is_some()));
+        // Only its end tells that a body up to the end of the stream is whole: a FIN or a RST, or that the other side
+        // acknowledged what stands behind the last octet, which is a FIN.
+        let closed = match closes {
+            Some(Close::Fin | Close::Reset) => true,
+            Some(_) => opaque || past,
+            None => false,
+        };
+        let whole = open.whole && (!cut || ((to_close || opaque) && closed));
         let extent_unknown = cut
             && !matches!(
                 stream.mode,
@@ -548,8 +616,12 @@ impl<M: MessageSink> Extractor<M> {
             );
         if whole {
             at.cx.counters.message.whole += 1;
+            if !opaque {
+                (at.state.trust.proven, at.state.trust.failures) = (true, 0);
+            }
         } else {
             at.cx.counters.message.incomplete += 1;
+            at.cx.counters.protocol(name).incomplete += 1;
         }
         if !opaque {
             stream.mode = Mode::Begin;
@@ -575,6 +647,10 @@ impl<M: MessageSink> Extractor<M> {
                 stream.tries = 0;
                 stream.searching = false;
             }
+            at.state.trust = Trust {
+                asked: true,
+                ..Trust::default()
+            };
         }
     }
 
@@ -586,7 +662,9 @@ impl<M: MessageSink> Extractor<M> {
         // Octets of the open message up to here have been told.
         let mut told = 0;
         let wait = loop {
-            if pos >= enough && pos > 0 {
+            // A message that is complete is ended first.
+            let ends = matches!(at.state.streams[i].mode, Mode::Inside { left: 0, .. });
+            if pos >= enough && pos > 0 && !ends {
                 break None;
             }
             let rest = &view.octets[pos..];
@@ -657,6 +735,8 @@ impl<M: MessageSink> Extractor<M> {
                                 supposed: false,
                             };
                         }
+                        // What is there belongs to the message; what should follow is missing.
+                        Part::Octets(_) | Part::Refuse if view.next != Next::Octets => break None,
                         Part::Octets(_) | Part::Refuse => {
                             self.tell(at, view, told, pos, false);
                             told = pos;
@@ -684,7 +764,7 @@ impl<M: MessageSink> Extractor<M> {
                         Begin::Wait(until) => break Some(until),
                         Begin::Skip(n) => {
                             let n = n.clamp(1, rest.len());
-                            at.cx.counters.message.unframed_octets += n as u64;
+                            self.skip(at, n as u64);
                             pos += n;
                             told = pos;
                         }
@@ -711,7 +791,6 @@ impl<M: MessageSink> Extractor<M> {
                                 ack: source.ack,
                             };
                             self.start_message(at, &start, hand_over);
-                            at.state.presumed = None;
                             pos += head;
                             at.state.streams[i].mode = match body {
                                 Body::Octets(left) => Mode::Inside {
@@ -729,7 +808,7 @@ impl<M: MessageSink> Extractor<M> {
                             };
                         }
                         Begin::Refuse => {
-                            at.cx.counters.message.unframed_octets += 1;
+                            self.skip(at, 1);
                             pos += 1;
                             told = pos;
                             self.lost(at);
@@ -744,18 +823,15 @@ impl<M: MessageSink> Extractor<M> {
                         Found::At(n) => (n, true),
                         Found::Nowhere { keep } => (keep.min(rest.len()), false),
                     };
-                    at.cx.counters.message.unframed_octets += n as u64;
+                    self.skip(at, n as u64);
                     pos += n;
                     told = pos;
-                    if let Some(passed) = &mut at.state.presumed {
-                        *passed += n as u64;
-                        if !found && *passed > PRESUMED {
-                            self.give_up_presumption(at);
-                            continue;
-                        }
-                    }
                     if !found {
-                        break None;
+                        self.renew(at);
+                        if at.state.framer.is_some() {
+                            break None;
+                        }
+                        continue;
                     }
                     at.state.streams[i].mode = Mode::Begin;
                 }
@@ -797,12 +873,43 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The stream's messages are not where they should be: the next one is looked for.
-    fn lost(&self, at: &mut At<'_, M>) {
+    fn lost(&mut self, at: &mut At<'_, M>) {
         let i = at.direction.index();
         if let Some(framer) = &mut at.state.framer {
             framer.gap(at.direction);
         }
         at.state.streams[i].mode = Mode::Search;
+        at.state.trust.failures = at.state.trust.failures.saturating_add(1);
+        self.renew(at);
+    }
+
+    /// Looks for the protocol anew where the one that was found seems to be wrong.
+    fn renew(&mut self, at: &mut At<'_, M>) {
+        let trust = at.state.trust;
+        let wrong = trust.failures >= FAILURES || (!trust.proven && trust.skipped > UNPROVEN);
+        if !wrong || trust.decided || trust.renewals >= RENEWALS {
+            return;
+        }
+        let o = at.direction.flip();
+        let stream = &at.state.streams[o.index()];
+        let end = stream.at - stream.held.len() as u64;
+        if stream.mode != Mode::Unknown {
+            at.direction = o;
+            self.end_message(at, end, true, None);
+            at.direction = o.flip();
+        }
+        if let Some(framer) = at.state.framer.take() {
+            at.cx.budget.give(framer.size());
+        }
+        for stream in &mut at.state.streams {
+            stream.mode = Mode::Unknown;
+            (stream.searching, stream.tries, stream.searched) = (true, 0, 0);
+        }
+        at.state.trust = Trust {
+            asked: true,
+            renewals: trust.renewals + 1,
+            ..Trust::default()
+        };
     }
 
     fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
@@ -843,14 +950,23 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
+        if self.decide(at) && at.state.framer.is_some() {
+            return Some(0);
+        }
+        let detect = !at.state.trust.decided;
         let stream = &at.state.streams[i];
-        if stream.searching {
+        if stream.searching && detect {
             let mut keep = rest.len();
             for (row, detector) in DETECTORS.iter().enumerate() {
+                let known = detector.ports();
+                let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
+                if !hinted && at.state.streams[i].searched >= SEARCHED {
+                    continue;
+                }
                 match detector.search(rest, ports, more) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, row);
+                        self.adopt(at, detector.framer(), true);
                         return Some(0);
                     }
                     Found::At(n) => keep = keep.min(n),
@@ -861,14 +977,16 @@ impl<M: MessageSink> Extractor<M> {
                 return None;
             }
             take = keep;
+            let searched = &mut at.state.streams[i].searched;
+            *searched = searched.saturating_add(u32::try_from(keep).unwrap_or(u32::MAX));
         }
         let stream = &mut at.state.streams[i];
-        if stream.open.is_none() && !stream.searching && stream.tries < TRIES {
+        if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
             let mut undecided = false;
-            for (row, detector) in DETECTORS.iter().enumerate() {
+            for detector in DETECTORS {
                 match detector.probe(rest, ports) {
                     Probe::Yes => {
-                        self.adopt(at, row);
+                        self.adopt(at, detector.framer(), true);
                         return Some(0);
                     }
                     Probe::More => undecided = true,
@@ -908,16 +1026,39 @@ impl<M: MessageSink> Extractor<M> {
         Some(take)
     }
 
-    /// The connection speaks the protocol of this row.
-    fn adopt(&self, at: &mut At<'_, M>, row: usize) {
-        let Some(detector) = DETECTORS.get(row) else {
-            return;
+    /// Asks the user's rules, once for each connection: whether they decide.
+    fn decide(&self, at: &mut At<'_, M>) -> bool {
+        if at.state.trust.asked {
+            return at.state.trust.decided;
+        }
+        at.state.trust.asked = true;
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
+        let framer = match at.cx.limits.rules.decide(at.flow.transport, ports) {
+            Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
+            Some(Decided::Row(row)) => Some(row.framer()),
+            Some(Decided::Nothing) => None,
+            None => return false,
         };
-        let mut framer = detector.framer();
+        at.state.trust.decided = true;
+        if let Some(framer) = framer {
+            self.adopt(at, framer, false);
+        }
+        true
+    }
+
+    /// The connection speaks the protocol of this framer. `here`: a message of it begins here.
+    fn adopt(&self, at: &mut At<'_, M>, mut framer: AnyFramer, here: bool) {
         for d in [Direction::Forward, Direction::Reverse] {
             let stream = &mut at.state.streams[d.index()];
             if d == at.direction {
-                stream.mode = Mode::Begin;
+                stream.mode = if here || !stream.searching {
+                    Mode::Begin
+                } else {
+                    Mode::Search
+                };
                 if stream.searching {
                     framer.gap(d);
                 }

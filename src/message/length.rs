@@ -1,62 +1,375 @@
-//! Protocols whose header says how long a message is: rows of a table.
+//! Protocols whose header says how long a message is: how such a header is read, believed, and found again.
+//!
+//! A length alone is weak: any octets may be one. Where a stream is entered in the middle, or goes on behind a gap, a
+//! header is believed when those that follow it can be believed too, or when its message ends exactly where a segment,
+//! a gap or the stream ends. The search looks at each octet a bounded number of times, and waits for more octets behind
+//! a header only up to [`HOLD`].
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
+use super::rows::ROWS;
 use super::sink::Kind;
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 /// Headers that must follow each other before a weak one is believed in the middle of a stream.
-const CHAIN: usize = 3;
+pub(super) const CHAIN: usize = 3;
+/// Octets that wait in vain for the end of a chain, at most.
+const HOLD: usize = 256 << 10;
+/// The same where no port hints at the protocol.
+const HOLD_UNASKED: usize = 16 << 10;
 
-/// One protocol: where its length stands and what must hold for its header to be believed.
-struct Row {
-    name: &'static str,
-    /// Ports that hint at it.
-    ports: &'static [u16],
-    /// Octets of header that are looked at.
-    header: usize,
-    /// Length of the whole message, and what it is, by its header; None where the header cannot be believed.
-    believe: fn(&[u8]) -> Option<(u64, Kind)>,
+/// What octets are that should be the header of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// The header of a message of so many octets, itself included; at least one.
+    Message(u64),
+    /// They are too few to tell.
+    More,
+    /// No header.
+    No,
 }
 
-const ROWS: &[Row] = &[Row {
-    name: "dns",
-    ports: &[53],
-    header: 14,
-    believe: dns,
-}];
-
-/// DNS over TCP (RFC 1035, 4.2.2): two octets of length, then the message with its header of twelve (4.1.1).
-fn dns(h: &[u8]) -> Option<(u64, Kind)> {
-    let (head, _) = h.split_first_chunk::<14>()?;
-    let word = |i: usize| u16::from_be_bytes([head[i], head[i + 1]]);
-    let len = word(0);
-    let flags = word(4);
-    let opcode = flags >> 11 & 0xf;
-    let answer = flags & 0x8000 != 0;
-    let known = matches!(opcode, 0..=2 | 4..=6) && flags & 0x0040 == 0;
-    let records = u32::from(word(8)) + u32::from(word(10)) + u32::from(word(12));
-    // A question takes five octets and a record eleven, at least.
-    let room = 12 + 5 * u32::from(word(6)) + 11 * records <= u32::from(len);
-    let whole = word(6) <= 1 || opcode == 0;
-    (len >= 12 && known && room && whole && (word(6) > 0 || answer)).then_some((
-        u64::from(len) + 2,
-        if answer {
-            Kind::Response
+impl Judged {
+    /// A message of so many octets, if that can be.
+    pub(super) const fn sized(len: u64, believed: bool) -> Self {
+        // A length that would pass the end of all offsets is none.
+        if believed && len > 0 && len < 1 << 62 {
+            Self::Message(len)
         } else {
-            Kind::Request
-        },
-    ))
+            Self::No
+        }
+    }
+}
+
+/// How messages with a length are told from other octets.
+pub(super) trait Format {
+    /// Octets that every message has, and where they stand.
+    fn magic(&self) -> Option<(usize, &[u8])>;
+    /// What `octets` are. Looks at a bounded number of them.
+    fn judge(&self, octets: &[u8]) -> Judged;
+    /// Whether the second of two messages may follow the first.
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        let _ = (first, second);
+        true
+    }
+    /// Request, response or neither.
+    fn kind(&self, octets: &[u8]) -> Kind {
+        let _ = octets;
+        Kind::Other
+    }
+    /// Behind this message the connection speaks another protocol.
+    fn leaves(&self, message: &[u8]) -> bool {
+        let _ = message;
+        false
+    }
+    /// Headers that must follow each other before one is believed in the middle; 1: it needs no other.
+    fn chain(&self) -> usize;
+    /// Messages that must stand before the end of a segment for a shorter chain to be believed.
+    fn least(&self) -> usize {
+        1
+    }
+}
+
+/// A number in a header.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Length {
+    /// A fixed field.
+    Field {
+        /// Where it stands.
+        at: usize,
+        /// Octets, 1 to 8.
+        width: usize,
+        /// Least significant octet first.
+        little: bool,
+    },
+    /// Seven bits in each octet, the lowest first, as long as the highest bit is set; four octets at most (MQTT 5, 1.5.5).
+    Mqtt {
+        /// Where it stands.
+        at: usize,
+    },
+    /// A length of the basic encoding rules (X.690, 8.1.3), of definite form.
+    Ber {
+        /// Where it stands.
+        at: usize,
+    },
+    /// The length of the whole message, as a function finds it; None in the outer option: octets are lacking.
+    By(fn(&[u8]) -> Option<Option<u64>>),
+}
+
+impl Length {
+    /// The number, and where the field ends. None in the outer option: octets are lacking; in the inner: no number.
+    pub(super) fn read(self, octets: &[u8]) -> Option<Option<(u64, usize)>> {
+        match self {
+            Self::Field { at, width, little } => {
+                let end = at.saturating_add(width);
+                let field = octets.get(at..end)?;
+                let add = |n: u64, o: &u8| n << 8 | u64::from(*o);
+                let number = if little {
+                    field.iter().rev().fold(0, add)
+                } else {
+                    field.iter().fold(0, add)
+                };
+                Some(Some((number, end)))
+            }
+            Self::Mqtt { at } => {
+                let mut number = 0;
+                for i in 0..4 {
+                    let octet = *octets.get(at.saturating_add(i))?;
+                    number |= u64::from(octet & 0x7f) << (7 * i);
+                    if octet & 0x80 == 0 {
+                        // The shortest form is the only one.
+                        let shortest = i == 0 || octet != 0;
+                        return Some(shortest.then_some((number, at + i + 1)));
+                    }
+                }
+                Some(None)
+            }
+            Self::Ber { at } => {
+                let first = *octets.get(at)?;
+                let n = usize::from(first & 0x7f);
+                if first & 0x80 == 0 {
+                    return Some(Some((u64::from(first), at + 1)));
+                }
+                if n == 0 || n > 7 {
+                    return Some(None);
+                }
+                let field = Self::Field {
+                    at: at + 1,
+                    width: n,
+                    little: false,
+                };
+                field.read(octets)
+            }
+            Self::By(f) => f(octets).map(|len| len.map(|n| (n, 0))),
+        }
+    }
+}
+
+/// A number of the header, most significant octet first; 0 where it is not there.
+pub(super) fn number(octets: &[u8], at: usize, width: usize) -> u64 {
+    let field = Length::Field {
+        at,
+        width,
+        little: false,
+    };
+    field.read(octets).flatten().map_or(0, |(n, _)| n)
+}
+
+/// The octet at a place; 0 where it is not there.
+pub(super) fn octet(octets: &[u8], at: usize) -> u8 {
+    octets.get(at).copied().unwrap_or(0)
+}
+
+/// One protocol of the table.
+pub(super) struct Row {
+    /// Wireshark's name.
+    pub(super) name: &'static str,
+    /// What it is.
+    pub(super) about: &'static str,
+    /// Ports that hint at it.
+    pub(super) ports: &'static [u16],
+    /// Where its length stands.
+    pub(super) length: Length,
+    /// What is to be added to the length for the length of the whole message. Where the length is of variable width, it
+    /// counts from the end of its field.
+    pub(super) add: i64,
+    /// Octets that every message has, and where they stand.
+    pub(super) magic: Option<(usize, &'static [u8])>,
+    /// Octets that are needed to judge a header, where the message has so many.
+    pub(super) header: usize,
+    /// Whether a header can be believed, of a message of so many octets.
+    pub(super) holds: fn(&[u8], u64) -> bool,
+    /// Whether it can be believed without a hint, where a connection or a search begins.
+    pub(super) sure: fn(&[u8]) -> bool,
+    /// Headers that must follow each other in the middle.
+    pub(super) chain: usize,
+    /// Whether the second of two messages may follow the first.
+    pub(super) follows: fn(&[u8], &[u8]) -> bool,
+    /// Request, response or neither.
+    pub(super) kind: fn(&[u8]) -> Kind,
+    /// Behind this message the connection speaks another protocol.
+    pub(super) leaves: fn(&[u8]) -> bool,
+}
+
+impl Row {
+    /// A row of which only what is usual is said.
+    pub(super) const USUAL: Self = Self {
+        name: "",
+        about: "",
+        ports: &[],
+        length: Length::Ber { at: 0 },
+        add: 0,
+        magic: None,
+        header: 1,
+        holds: |_, _| true,
+        sure: |_| false,
+        chain: CHAIN,
+        follows: |_, _| true,
+        kind: |_| Kind::Other,
+        leaves: |_| false,
+    };
+
+    fn hinted(&self, ports: (u16, u16)) -> bool {
+        self.ports.contains(&ports.0) || self.ports.contains(&ports.1)
+    }
+}
+
+/// The whole length of a message by the number in its header.
+pub(super) fn whole(length: Length, add: i64, number: u64, end: usize) -> Option<u64> {
+    let from = match length {
+        Length::Field { .. } | Length::By(_) => 0,
+        Length::Mqtt { .. } | Length::Ber { .. } => end as u64,
+    };
+    number.checked_add(from)?.checked_add_signed(add)
+}
+
+impl Format for Row {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        self.magic
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        if let Some((at, magic)) = self.magic {
+            let there = octets.get(at..).unwrap_or_default();
+            let n = there.len().min(magic.len());
+            if there[..n] != magic[..n] {
+                return Judged::No;
+            }
+        }
+        let Some(read) = self.length.read(octets) else {
+            return Judged::More;
+        };
+        let Some(len) = read.and_then(|(n, end)| {
+            whole(self.length, self.add, n, end).filter(|len| *len >= end as u64)
+        }) else {
+            return Judged::No;
+        };
+        let needed = usize::try_from(len).map_or(self.header, |len| len.min(self.header));
+        if octets.len() < needed {
+            return Judged::More;
+        }
+        // What follows the message is not its own.
+        let own = usize::try_from(len)
+            .ok()
+            .and_then(|len| octets.get(..len))
+            .unwrap_or(octets);
+        Judged::sized(len, (self.holds)(own, len))
+    }
+
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        (self.follows)(first, second)
+    }
+
+    fn kind(&self, octets: &[u8]) -> Kind {
+        (self.kind)(octets)
+    }
+
+    fn leaves(&self, message: &[u8]) -> bool {
+        (self.leaves)(message)
+    }
+
+    fn chain(&self) -> usize {
+        self.chain
+    }
+}
+
+/// What stands at `octets`, where a message should begin.
+pub(super) fn begin<F: Format + ?Sized>(format: &F, at: &Place, octets: &[u8]) -> Begin {
+    match format.judge(octets) {
+        Judged::Message(len) => {
+            let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+            let own = &octets[..head];
+            Begin::Message {
+                kind: format.kind(own),
+                head,
+                body: Body::Octets(len - head as u64),
+                hand_over: format.leaves(own),
+            }
+        }
+        Judged::More if at.next == Next::Octets => Begin::NeedMore,
+        Judged::More | Judged::No => Begin::Refuse,
+    }
+}
+
+/// The first place from where on headers that can be believed follow each other. At most `hold` octets wait for more.
+pub(super) fn search<F: Format + ?Sized>(
+    format: &F,
+    octets: &[u8],
+    next: Next,
+    hold: usize,
+) -> Found {
+    let mut from = 0;
+    loop {
+        let i = match format.magic() {
+            None => from,
+            Some((at, magic)) => {
+                let begin = from + at;
+                match octets.get(begin..).and_then(|o| memmem::find(o, magic)) {
+                    Some(hit) => from + hit,
+                    None => {
+                        // A magic that the end cuts.
+                        let tail = (at + magic.len()).saturating_sub(1);
+                        let keep = octets.len().saturating_sub(tail).max(from);
+                        return Found::Nowhere {
+                            keep: if next == Next::Octets {
+                                keep.min(octets.len())
+                            } else {
+                                octets.len()
+                            },
+                        };
+                    }
+                }
+            }
+        };
+        let Some(rest) = octets.get(i..).filter(|rest| !rest.is_empty()) else {
+            return Found::Nowhere { keep: octets.len() };
+        };
+        match chains(format, rest, next, hold) {
+            Some(true) => return Found::At(i),
+            Some(false) => from = i + 1,
+            None => return Found::Nowhere { keep: i },
+        }
+    }
+}
+
+/// A chain of headers that can be believed begins at `octets`: None while it cannot be told.
+fn chains<F: Format + ?Sized>(format: &F, octets: &[u8], next: Next, hold: usize) -> Option<bool> {
+    let mut rest = octets;
+    let mut before: Option<&[u8]> = None;
+    let chain = format.chain();
+    for n in 0..chain {
+        let judged = format.judge(rest);
+        if let Some(before) = before
+            && judged != Judged::More
+            && !format.follows(before, rest)
+        {
+            return Some(false);
+        }
+        let len = match judged {
+            Judged::No => return Some(false),
+            Judged::Message(_) if n + 1 == chain => return Some(true),
+            Judged::Message(len) => usize::try_from(len).ok(),
+            Judged::More => None,
+        };
+        match len.and_then(|len| rest.split_at_checked(len)) {
+            // It ends exactly where a segment, the stream, or what is there before a gap ends.
+            Some((_, [])) => return Some(n + 1 >= format.least()),
+            Some((message, tail)) => (before, rest) = (Some(message), tail),
+            // The rest of it is not there. Where nothing more comes, one message must have been whole.
+            None if next != Next::Octets => return Some(n > 0),
+            None if octets.len() >= hold => return Some(false),
+            None => return None,
+        }
+    }
+    Some(true)
 }
 
 /// The detectors of the table.
-pub(super) struct LengthDetector(usize);
-
-/// DNS over TCP.
-pub(super) const DNS: LengthDetector = LengthDetector(0);
+pub(super) struct LengthDetector(pub(super) usize);
 
 impl LengthDetector {
     fn row(&self) -> &'static Row {
-        &ROWS[self.0]
+        ROWS.get(self.0).unwrap_or(&Row::USUAL)
     }
 }
 
@@ -65,145 +378,116 @@ impl Detector for LengthDetector {
         self.row().name
     }
 
+    fn about(&self) -> &'static str {
+        self.row().about
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        self.row().ports
+    }
+
     fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
-        let row = self.row();
-        if !row.ports.contains(&ports.0) && !row.ports.contains(&ports.1) {
-            Probe::No
-        } else if octets.len() < row.header {
-            Probe::More
-        } else if (row.believe)(octets).is_some() {
-            Probe::Yes
-        } else {
-            Probe::No
-        }
+        probe(self.row(), octets, ports)
     }
 
     fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
         let row = self.row();
-        if !row.ports.contains(&ports.0) && !row.ports.contains(&ports.1) {
-            return Found::Nowhere { keep: octets.len() };
+        let next = if more { Next::Octets } else { Next::End };
+        if row.hinted(ports) {
+            search(row, octets, next, HOLD)
+        } else {
+            search(&Sure(row), octets, next, HOLD_UNASKED)
         }
-        LengthPrefixed { row: self.0 }.find(octets, if more { Next::Octets } else { Next::End })
     }
 
     fn framer(&self) -> AnyFramer {
-        AnyFramer::Length(LengthPrefixed { row: self.0 })
+        AnyFramer::Length(LengthPrefixed {
+            row: self.row().name.into(),
+        })
+    }
+}
+
+/// What a row thinks of the first octets of a stream.
+pub(super) fn probe(row: &Row, octets: &[u8], ports: (u16, u16)) -> Probe {
+    let hinted = row.hinted(ports);
+    match row.judge(octets) {
+        Judged::Message(_) if hinted || (row.sure)(octets) => Probe::Yes,
+        Judged::More if hinted || octets.is_empty() || may_be_sure(row, octets) => Probe::More,
+        _ => Probe::No,
+    }
+}
+
+/// Too few octets to judge, which may become sure: those with a magic, that is begun.
+fn may_be_sure(row: &Row, octets: &[u8]) -> bool {
+    row.magic
+        .is_some_and(|(at, magic)| at == 0 && magic.len() > 1 && octets.len() > 1)
+}
+
+/// A row that nothing hints at: its first header must be sure.
+struct Sure(&'static Row);
+
+impl Format for Sure {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        self.0.magic
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        match self.0.judge(octets) {
+            Judged::Message(_) if !(self.0.sure)(octets) => Judged::No,
+            judged => judged,
+        }
+    }
+
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        (self.0.follows)(first, second)
+    }
+
+    fn chain(&self) -> usize {
+        self.0.chain
+    }
+
+    fn least(&self) -> usize {
+        // One alone may be chance.
+        self.0.chain.min(2)
     }
 }
 
 /// Frames a connection by a row of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LengthPrefixed {
-    row: usize,
+    row: RowName,
+}
+
+/// A row, by its name: the place of a row may change from one version to the next.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct RowName(super::names::Name);
+
+impl From<&'static str> for RowName {
+    fn from(name: &'static str) -> Self {
+        Self(super::names::Name::of(name))
+    }
 }
 
 impl LengthPrefixed {
     fn row(&self) -> &'static Row {
         // What was read back may name a row that does not exist.
-        ROWS.get(self.row).unwrap_or(&ROWS[0])
+        ROWS.iter()
+            .find(|row| row.name == self.name())
+            .unwrap_or(&Row::USUAL)
     }
 
     /// Wireshark's name of the protocol.
     pub fn name(&self) -> &'static str {
-        self.row().name
-    }
-
-    /// The first place from where on headers that can be believed follow each other.
-    fn find(&self, octets: &[u8], next: Next) -> Found {
-        for i in 0..octets.len() {
-            match self.chains(&octets[i..], next) {
-                Some(true) => return Found::At(i),
-                Some(false) => {}
-                None => return Found::Nowhere { keep: i },
-            }
-        }
-        Found::Nowhere { keep: octets.len() }
-    }
-
-    /// A chain of headers that can be believed begins at `octets`: None while it cannot be told.
-    fn chains(&self, octets: &[u8], next: Next) -> Option<bool> {
-        let row = self.row();
-        let mut rest = octets;
-        for _ in 0..CHAIN {
-            if rest.is_empty() && rest.len() < octets.len() {
-                // It ends exactly where a segment, the stream, or what is there before a gap ends.
-                return Some(true);
-            }
-            if rest.len() < row.header {
-                return if next == Next::Octets {
-                    None
-                } else {
-                    Some(false)
-                };
-            }
-            let Some((len, _)) = (row.believe)(rest) else {
-                return Some(false);
-            };
-            match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
-                Some(tail) => rest = tail,
-                None => {
-                    return if next == Next::Octets {
-                        None
-                    } else {
-                        Some(false)
-                    };
-                }
-            }
-        }
-        Some(true)
+        self.row.0.text()
     }
 }
 
 impl Framer for LengthPrefixed {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
-        let row = self.row();
-        if octets.len() < row.header {
-            return if at.next == Next::Octets {
-                Begin::NeedMore
-            } else {
-                Begin::Refuse
-            };
-        }
-        match (row.believe)(octets) {
-            Some((len, kind)) => {
-                let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
-                Begin::Message {
-                    kind,
-                    head,
-                    body: Body::Octets(len - head as u64),
-                    hand_over: false,
-                }
-            }
-            None => Begin::Refuse,
-        }
+        begin(self.row(), at, octets)
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        self.find(octets, at.next)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn query(len: u16) -> Vec<u8> {
-        let mut m = len.to_be_bytes().to_vec();
-        m.extend([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        m.resize(usize::from(len) + 2, 1);
-        m
-    }
-
-    #[test]
-    fn dns_headers_are_believed_or_not() {
-        assert_eq!(dns(&query(20)), Some((22, Kind::Request)));
-        let mut answer = query(20);
-        answer[4] = 0x81;
-        assert_eq!(dns(&answer), Some((22, Kind::Response)));
-        for (i, octet) in [(1, 11), (4, 0x79), (5, 0x40), (6, 9), (8, 1)] {
-            let mut bad = query(20);
-            bad[i] = octet;
-            assert_eq!(dns(&bad), None, "octet {i}");
-        }
+        search(self.row(), octets, at.next, HOLD)
     }
 }

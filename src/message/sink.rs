@@ -5,6 +5,7 @@ use crate::ip::Datagram;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::flow::Flow;
+use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, FlowState, Gap, StreamContext};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,19 @@ pub trait MessageSink {
 
     /// A UDP datagram: one message. `payload` is what stands behind the UDP header; `payload_len` what it should be.
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
+
+    /// An SCTP user message: one message. Its association has a state of its own.
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+    ) {
+        let _ = (at, message);
+    }
+    /// An SCTP association has ended; the state is dropped behind this.
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
+        let _ = (at, close);
+    }
 
     /// Octets of the stream, in or between messages.
     fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {

@@ -5,14 +5,17 @@
 use super::output::{Error, Sink, Writer};
 use super::print::rfc3339;
 use crate::context::Context;
+use crate::message::carried;
 use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow};
+use crate::transport::flow::{Direction, Flow, Transport};
+use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Chunk, Close, Gap, GapCause, StreamContext};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 /// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so.
@@ -92,7 +95,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap",
         "offset",
-        "offset of its first octet in the stream, from 0; null in a datagram",
+        "offset of its first octet in the stream, from 0; null in a datagram and of a user message",
     ),
     ("message", "octets", "octets that are there"),
     (
@@ -104,7 +107,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "gaps",
-        "missing ranges: offset in the stream and length of each; 1,000 at most",
+        "missing ranges: offset in the stream (in an SCTP user message) and length of each; 1,000 at most",
     ),
     (
         "message",
@@ -122,6 +125,16 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "there were more octets than body holds",
     ),
     (
+        "message",
+        "sctp",
+        "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered",
+    ),
+    (
+        "message",
+        "messages",
+        "what an SCTP user message of a protocol that puts several into one (Diameter, M2PA) carries: offset in it, length and summary of each; 1,000 at most",
+    ),
+    (
         "gap",
         "cause",
         "why the hole was given up: acked, closed, timeout, buffer, holes, memory, end, snapped or jump",
@@ -129,7 +142,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "streams",
-        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets",
+        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps",
     ),
     (
         "connection",
@@ -139,7 +152,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "end",
-        "how it ended: fin, reset, idle, evicted, replaced or end_of_input",
+        "how it ended: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset",
     ),
 ];
 
@@ -216,7 +229,17 @@ impl Json {
     /// What is kept of the connection; made at its first event.
     fn stream<'a>(at: &'a mut At<'_>, time: Timestamp) -> (&'a mut Context, &'a mut Stream) {
         let cx = &mut *at.cx;
-        let conn = at.state.get_or_insert_with(|| {
+        let stream = Self::kept(cx, at.state, at.direction, time);
+        (cx, stream)
+    }
+
+    fn kept<'a>(
+        cx: &mut Context,
+        state: &'a mut Option<Box<Connection>>,
+        direction: Direction,
+        time: Timestamp,
+    ) -> &'a mut Stream {
+        let conn = state.get_or_insert_with(|| {
             cx.budget.take(size_of::<Connection>());
             Box::default()
         });
@@ -224,7 +247,7 @@ impl Json {
             conn.begun = true;
             conn.first = time;
         }
-        (cx, &mut conn.streams[at.direction.index()])
+        &mut conn.streams[direction.index()]
     }
 
     pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
@@ -293,15 +316,18 @@ impl Json {
             open.length = Some(offset.saturating_sub(open.offset));
         }
         let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged));
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         self.message(
             at.cx,
             at.flow,
             at.direction,
+            ends,
             &open,
             offset,
             end.whole,
             acknowledged,
         );
+        self.finish();
     }
 
     pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
@@ -324,22 +350,102 @@ impl Json {
             open.body.extend_from_slice(payload);
         }
         let whole = payload.len() >= len;
-        self.message(at.cx, at.flow, at.direction, &open, None, whole, None);
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.message(at.cx, at.flow, at.direction, ends, &open, None, whole, None);
+        self.finish();
     }
 
+    /// An SCTP user message. With multihoming its addresses are not always those of the association.
+    pub(crate) fn user_message(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        state: &mut Option<Box<Connection>>,
+        m: &UserMessage<'_>,
+        protocol: &str,
+    ) {
+        let have = m.data.len() as u64;
+        let stream = Self::kept(cx, state, m.direction, m.time);
+        stream.octets += have;
+        stream.segments += u64::from(m.chunks);
+        stream.messages += 1;
+        stream.gaps += u64::from(!m.whole);
+        stream.lost = stream.lost.saturating_add(m.lost());
+        let shown = m.data.get(..BODY).unwrap_or(m.data);
+        let mut open = Open {
+            protocol: protocol.to_owned(),
+            length: if m.whole { Some(have) } else { m.len },
+            first_time: m.time,
+            first_frame: m.frame,
+            octets: have,
+            body_cut: shown.len() < m.data.len(),
+            ..Open::default()
+        };
+        if m.lost() > 0 {
+            open.gaps.push((have, m.lost()));
+        }
+        summary(
+            protocol,
+            Transport::Sctp,
+            Kind::Other,
+            m.data,
+            &mut open.summary,
+        );
+        if self.body != Body::None {
+            open.body.extend_from_slice(shown);
+        }
+        let acknowledged = Some(m.acknowledged);
+        self.message(
+            cx,
+            flow,
+            m.direction,
+            (m.src, m.dst),
+            &open,
+            None,
+            m.whole,
+            acknowledged,
+        );
+        let t = &mut self.text;
+        let number = if m.interleaved { "mid" } else { "ssn" };
+        let _ = write!(
+            t,
+            ",\"sctp\":{{\"stream\":{},\"{number}\":{},\"ppid\":{},\"tsn\":{},\"chunks\":{},\"unordered\":{}}}",
+            m.stream, m.seq, m.ppid, m.tsn, m.chunks, m.unordered
+        );
+        if let Some(carried) = carried::messages(protocol, m.data) {
+            t.push_str(",\"messages\":[");
+            for (i, one) in carried.take(GAPS).enumerate() {
+                let comma = if i > 0 { "," } else { "" };
+                let _ = write!(
+                    t,
+                    "{comma}{{\"offset\":{},\"length\":{},\"summary\":",
+                    one.offset, one.len
+                );
+                let mut words = String::new();
+                summary(protocol, Transport::Sctp, Kind::Other, one.data, &mut words);
+                string(&words, t);
+                t.push('}');
+            }
+            t.push(']');
+        }
+        self.finish();
+    }
+
+    /// All that messages have in common; what follows, and the end of the object, is the caller's.
     #[allow(clippy::too_many_arguments)]
     fn message(
         &mut self,
         cx: &Context,
         flow: &Flow,
         direction: Direction,
+        ends: (SocketAddr, SocketAddr),
         open: &Open,
         offset: Option<u64>,
         whole: bool,
         acknowledged: Option<bool>,
     ) {
         let body = self.body;
-        let t = self.begin("message", cx, flow, direction);
+        let t = self.begin_between("message", cx, flow, direction, ends);
         // Writing to a string does not fail.
         t.push_str(",\"first_time\":\"");
         rfc3339(open.first_time, t);
@@ -376,7 +482,6 @@ impl Json {
             }
             let _ = write!(t, ",\"body_cut\":{}", open.body_cut);
         }
-        self.finish();
     }
 
     /// Counts the octets of a stream.
@@ -399,16 +504,23 @@ impl Json {
         self.finish();
     }
 
-    pub(crate) fn closed(&mut self, at: &mut At<'_>, close: Close) {
-        let Some(conn) = at.state.take() else { return };
-        at.cx.budget.give(size_of::<Connection>());
+    /// The connection or association has ended.
+    pub(crate) fn ended(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        state: &mut Option<Box<Connection>>,
+        close: Close,
+    ) {
+        let Some(conn) = state.take() else { return };
+        cx.budget.give(size_of::<Connection>());
         for stream in &conn.streams {
             if let Some(open) = &stream.open {
-                at.cx.budget.give(open.counted);
+                cx.budget.give(open.counted);
             }
         }
-        let now = at.cx.packet.time;
-        let t = self.begin("connection", at.cx, at.flow, Direction::Forward);
+        let now = cx.packet.time;
+        let t = self.begin("connection", cx, flow, Direction::Forward);
         t.push_str(",\"first_time\":\"");
         rfc3339(conn.first, t);
         t.push_str("\",\"streams\":[");
@@ -421,6 +533,8 @@ impl Json {
             );
         }
         let end = match close {
+            Close::Fin if flow.transport == Transport::Sctp => "shutdown",
+            Close::Reset if flow.transport == Transport::Sctp => "abort",
             Close::Fin => "fin",
             Close::Reset => "reset",
             Close::Idle => "idle",
@@ -446,9 +560,20 @@ impl Json {
         flow: &Flow,
         direction: Direction,
     ) -> &mut String {
+        let ends = (flow.src(direction), flow.dst(direction));
+        self.begin_between(kind, cx, flow, direction, ends)
+    }
+
+    fn begin_between(
+        &mut self,
+        kind: &str,
+        cx: &Context,
+        flow: &Flow,
+        direction: Direction,
+        (src, dst): (SocketAddr, SocketAddr),
+    ) -> &mut String {
         let t = &mut self.text;
         t.clear();
-        let (src, dst) = (flow.src(direction), flow.dst(direction));
         let _ = write!(
             t,
             "{{\"type\":\"{kind}\",\"transport\":\"{}\",\"connection\":{},\"src\":\"{}\",\"src_port\":{},\"dst\":\"{}\",\"dst_port\":{},\"vlans\":[",
@@ -622,6 +747,8 @@ mod tests {
                 .iter()
                 .filter(|(kinds, _, _)| kinds.split(' ').any(|k| k == kind))
                 .map(|(_, name, _)| *name)
+                // Only of SCTP.
+                .filter(|name| !matches!(*name, "sctp" | "messages"))
                 .collect();
             // Names at the outer level; the objects inside stand in brackets.
             let mut written = Vec::new();

@@ -10,6 +10,7 @@ pub mod packets;
 mod pcap;
 pub mod print;
 pub mod raw;
+pub mod sctp_stats;
 mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::context::Context;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::flow::Flow;
+use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use choice::Rule;
 use json::Json;
@@ -293,6 +295,35 @@ impl MessageSink for Outputs {
         }
     }
 
+    fn user_message(&mut self, at: &mut AssociationContext<'_, State>, message: &UserMessage<'_>) {
+        if !self.takes(at.flow) {
+            return;
+        }
+        let protocol = ppid::protocol(message.ppid);
+        if let Some(p) = &mut self.packets {
+            p.user_message(at.cx, at.flow, message);
+        }
+        if let Some(p) = &mut self.print {
+            p.user_message(at.cx, at.flow, message, protocol);
+        }
+        if let Some(d) = &mut self.dump {
+            d.user_message(at.cx, at.flow, message);
+        }
+        self.count(at.cx);
+        if let Some(j) = &mut self.json {
+            j.user_message(at.cx, at.flow, &mut at.state.json, message, protocol);
+        }
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, State>, close: Close) {
+        if let Some(d) = &mut self.dump {
+            d.association_end(at.flow);
+        }
+        if let Some(j) = &mut self.json {
+            j.ended(at.cx, at.flow, &mut at.state.json, close);
+        }
+    }
+
     fn stream_data(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
         if !self.takes(at.flow) {
             return;
@@ -360,7 +391,7 @@ impl MessageSink for Outputs {
             }
         }
         if let Some(j) = &mut self.json {
-            j.closed(&mut at.with(|s| &mut s.json), close);
+            j.ended(at.cx, at.flow, &mut at.state.json, close);
         }
     }
 }

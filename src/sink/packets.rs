@@ -12,7 +12,9 @@
 
 use super::output::{Error, Sink, Writer};
 use super::pcap::{self, Resolution};
-use super::synthetic::{self, Ends, FIN, Headers, PSH, Payload, RST, SYN, TcpHeader, Wire};
+use super::synthetic::{
+    self, DataHeader, Ends, FIN, Headers, PSH, Payload, RST, SYN, TcpHeader, Wire,
+};
 use crate::capture::LinkType;
 use crate::context::Context;
 use crate::link::LinkHeader;
@@ -21,6 +23,7 @@ use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::serial::SeqNumber;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow};
+use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Close, Side, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -611,6 +614,53 @@ impl Packets {
         let payload_of = Payload::cut(payload, payload_len);
         let headers = synthetic::udp(self.wire, &ends, &payload_of);
         self.record(at.cx, &headers, payload, &payload_of);
+    }
+
+    /// Writes an SCTP user message: one packet with one chunk, or a train of them from B to E. Where the capture has only a
+    /// part of it, the last packet is cut.
+    ///
+    /// A train takes TSNs that were the message's own: those of the next message are never used before it.
+    pub(crate) fn user_message(&mut self, cx: &mut Context, flow: &Flow, m: &UserMessage<'_>) {
+        let ends = Ends {
+            src: m.src,
+            dst: m.dst,
+            ..ends(flow, m.direction)
+        };
+        let most = synthetic::max_user_data(&ends, m.interleaved);
+        let have = m.data.len() as u64;
+        let whole = if m.whole {
+            have
+        } else {
+            m.len.unwrap_or(0).max(have + 1)
+        };
+        let (mut rest, mut left) = (m.data, whole);
+        for n in 0u32.. {
+            let len = clamp(left).min(most);
+            let (data, behind) = rest.split_at(len.min(rest.len()));
+            let last = left <= most as u64 || data.len() < len;
+            let own = usize::try_from(n).ok().and_then(|n| m.tsns.get(n));
+            let header = DataHeader {
+                tag: m.tag,
+                tsn: own.copied().unwrap_or(m.tsn.wrapping_add(n)),
+                stream: m.stream,
+                seq: m.seq,
+                ppid: if m.interleaved && n > 0 { n } else { m.ppid },
+                begins: n == 0,
+                ends: last,
+                unordered: m.unordered,
+                interleaved: m.interleaved,
+            };
+            let (headers, payload) = synthetic::sctp(self.wire, &ends, &header, data, len);
+            let record = self.record_header(cx, &headers, &payload);
+            let pad = [0; 3];
+            let pad = pad.get(..payload.len - data.len()).unwrap_or_default();
+            self.out.write([&record, headers.as_slice(), data, pad]);
+            if last {
+                break;
+            }
+            rest = behind;
+            left -= len as u64;
+        }
     }
 
     fn time(&mut self, cx: &Context) -> Timestamp {

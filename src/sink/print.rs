@@ -14,8 +14,10 @@ use crate::message::summary::{escape, summary};
 use crate::message::{Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, Transport};
+use crate::transport::sctp::UserMessage;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 /// Octets of a body that `full` shows.
@@ -150,7 +152,8 @@ impl Print {
     ) {
         let Some(line) = line.take() else { return };
         cx.budget.give(line.allocated());
-        self.print(cx, flow, direction, &line, !end.whole);
+        let ends = (flow.src(direction), flow.dst(direction));
+        self.print(cx, flow, ends, &line, !end.whole);
     }
 
     /// Gives back what was counted for a line that is never printed.
@@ -182,14 +185,43 @@ impl Print {
                 .extend_from_slice(payload.get(..BODY).unwrap_or(payload));
         }
         let incomplete = line.lost > 0;
-        self.print(at.cx, at.flow, at.direction, &line, incomplete);
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.print(at.cx, at.flow, ends, &line, incomplete);
+    }
+
+    /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
+    pub(crate) fn user_message(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        m: &UserMessage<'_>,
+        protocol: &str,
+    ) {
+        let mut line = Line {
+            protocol: protocol.to_owned(),
+            octets: m.data.len() as u64,
+            lost: m.lost(),
+            ..Line::default()
+        };
+        summary(
+            protocol,
+            Transport::Sctp,
+            Kind::Other,
+            m.data,
+            &mut line.summary,
+        );
+        if self.style == Style::Full {
+            line.body
+                .extend_from_slice(m.data.get(..BODY).unwrap_or(m.data));
+        }
+        self.print(cx, flow, (m.src, m.dst), &line, !m.whole);
     }
 
     fn print(
         &mut self,
         cx: &Context,
         flow: &Flow,
-        direction: Direction,
+        (src, dst): (SocketAddr, SocketAddr),
         line: &Line,
         incomplete: bool,
     ) {
@@ -204,11 +236,9 @@ impl Print {
         date(cx.packet.time, t);
         let _ = write!(
             t,
-            "{off} {} {} {} > {} {name}{}{off} {} {}",
+            "{off} {} {} {src} > {dst} {name}{}{off} {} {}",
             flow.transport.name(),
             flow.number,
-            flow.src(direction),
-            flow.dst(direction),
             line.protocol,
             line.octets,
             line.summary,

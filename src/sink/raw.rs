@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::message::sink::DatagramContext;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, Transport};
+use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Chunk, Gap, GapCause, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -84,7 +85,8 @@ impl Template {
     }
 
     /// The name of a stream's file, the `count`th of its kind.
-    fn name(&self, flow: &Flow, direction: Direction, first: Timestamp, count: u32) -> String {
+    fn name(&self, flow: &Flow, direction: Direction, stream: &Stream, count: u32) -> String {
+        let first = stream.first;
         let mut out = String::with_capacity(64);
         let (src, dst) = (flow.src(direction), flow.dst(direction));
         let link = &flow.links[direction.index()];
@@ -135,7 +137,9 @@ impl Template {
         match flow.transport {
             Transport::Tcp => {}
             Transport::Udp => out.push_str(".udp"),
-            Transport::Sctp => out.push_str(".sctp"),
+            Transport::Sctp => {
+                let _ = write!(out, ".{}.sctp", stream.id);
+            }
         }
         out
     }
@@ -176,6 +180,8 @@ pub(crate) type Streams = [Stream; 2];
 /// What is kept of a stream: how its file is called.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Stream {
+    /// SCTP stream identifier; 0 elsewhere.
+    id: u16,
     /// The file was made; it is the `count`th of its name.
     made: bool,
     count: u32,
@@ -187,7 +193,7 @@ pub(crate) struct Stream {
 }
 
 /// Which stream a file belongs to.
-type Key = (Transport, u64, Direction);
+type Key = (Transport, u64, Direction, u16);
 
 /// An open file.
 struct Handle {
@@ -370,9 +376,7 @@ impl Dump {
         len: Option<u64>,
         cause: GapCause,
     ) {
-        let name = self
-            .template
-            .name(flow, direction, stream.first, stream.count);
+        let name = self.template.name(flow, direction, stream, stream.count);
         let path = self.dir.join(name + ".gaps");
         let cause = super::json::cause(cause);
         let line = match len {
@@ -391,20 +395,46 @@ impl Dump {
 
     /// The stream has ended: its file is closed.
     pub(crate) fn end(&mut self, flow: &Flow, direction: Direction) {
-        if let Some(place) = self.places.get(&(flow.transport, flow.number, direction)) {
+        let key = (flow.transport, flow.number, direction, 0);
+        if let Some(place) = self.places.get(&key) {
             self.close_at(*place);
+        }
+    }
+
+    /// Appends a user message to the file of its direction and stream.
+    pub(crate) fn user_message(&mut self, cx: &mut Context, flow: &Flow, m: &UserMessage<'_>) {
+        self.append(cx, flow, m.direction, m.stream, m.data);
+    }
+
+    /// The association has ended: its files are closed.
+    pub(crate) fn association_end(&mut self, flow: &Flow) {
+        let of_it = |h: &Handle| (h.key.0, h.key.1) == (flow.transport, flow.number);
+        while let Some(place) = self.open.iter().position(of_it) {
+            self.close_at(place);
         }
     }
 
     /// Appends a datagram to the file of its direction.
     pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8]) {
+        self.append(at.cx, at.flow, at.direction, 0, payload);
+    }
+
+    /// Appends octets to the file of a direction, and of a stream in it.
+    fn append(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        id: u16,
+        payload: &[u8],
+    ) {
         if payload.is_empty() {
             return;
         }
-        let key = (at.flow.transport, at.flow.number, at.direction);
-        let time = at.cx.packet.time;
+        let key = (flow.transport, flow.number, direction, id);
+        let time = cx.packet.time;
         let known = self.places.get(&key).copied();
-        let place = known.or_else(|| self.place_of_datagrams(at.cx, at.flow, at.direction, time));
+        let place = known.or_else(|| self.place_of_appended(cx, flow, direction, id));
         self.clock += 1;
         let clock = self.clock;
         let Some(handle) = place.and_then(|p| self.open.get_mut(p)) else {
@@ -423,25 +453,22 @@ impl Dump {
         }
     }
 
-    /// Flows of datagrams keep nothing, so that how often their name was used stands here.
-    fn place_of_datagrams(
+    /// Datagrams and user messages keep nothing, so that how often their name was used stands here.
+    fn place_of_appended(
         &mut self,
         cx: &mut Context,
         flow: &Flow,
         direction: Direction,
-        time: Timestamp,
+        id: u16,
     ) -> Option<usize> {
-        let print = FixedState::default().hash_one((
-            flow.number,
-            self.template.name(flow, direction, Timestamp::default(), 0),
-        ));
         let mut stream = Stream {
-            made: false,
-            count: 0,
-            first: time,
-            last: time,
-            early: None,
+            id,
+            ..Stream::default()
         };
+        let print = FixedState::default()
+            .hash_one((flow.number, self.template.name(flow, direction, &stream, 0)));
+        stream.first = cx.packet.time;
+        stream.last = cx.packet.time;
         if let Some(count) = self.counts.get(&print) {
             stream.made = true;
             stream.count = *count;
@@ -473,7 +500,7 @@ impl Dump {
         stream: &mut Stream,
     ) -> Option<usize> {
         self.clock += 1;
-        let key = (flow.transport, flow.number, direction);
+        let key = (flow.transport, flow.number, direction, stream.id);
         if let Some(place) = self.places.get(&key) {
             let place = *place;
             if let Some(handle) = self.open.get_mut(place) {
@@ -485,9 +512,7 @@ impl Dump {
             self.close_oldest();
         }
         let opened = if stream.made {
-            let name = self
-                .template
-                .name(flow, direction, stream.first, stream.count);
+            let name = self.template.name(flow, direction, stream, stream.count);
             let path = self.dir.join(name);
             let mut options = OpenOptions::new();
             options.write(true).create(true);
@@ -527,14 +552,14 @@ impl Dump {
         direction: Direction,
         stream: &mut Stream,
     ) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
-        let plain = self.template.name(flow, direction, stream.first, 0);
+        let plain = self.template.name(flow, direction, stream, 0);
         // Where a name was taken before, the search goes on from there: ports can be used again very often.
         let print = FixedState::default().hash_one(&plain);
         let mut count = self.counts.get(&print).map_or(0, |c| c.saturating_add(1));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         loop {
-            let name = self.template.name(flow, direction, stream.first, count);
+            let name = self.template.name(flow, direction, stream, count);
             let path = self.dir.join(&name);
             if name.contains('/')
                 && let Some(folder) = path.parent()
@@ -832,10 +857,13 @@ mod tests {
                 "02:00:00:00:00:01,02:00:00:00:00:02,2026-11-21T10:00:00Z,1795255200,234000000000,00000000000000000117,%,117c1",
             ),
         ] {
-            let time = Timestamp::from_nanos(1_795_255_200_123_456_789);
+            let stream = Stream {
+                first: Timestamp::from_nanos(1_795_255_200_123_456_789),
+                ..Stream::default()
+            };
             let name = Template::new(text)
                 .unwrap()
-                .name(&flow(false, 117), D[0], time, 1);
+                .name(&flow(false, 117), D[0], &stream, 1);
             assert_eq!(name, expected);
         }
     }

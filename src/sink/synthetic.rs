@@ -1,4 +1,4 @@
-//! The headers of a packet that carries a message: link, IP, TCP or UDP, with right lengths and checksums.
+//! The headers of a packet that carries a message: link, IP, TCP, UDP or SCTP, with right lengths and checksums.
 //!
 //! Nothing here knows streams or files: a [`Wire`] says how packets look in one output, and each function lays the
 //! headers of one packet into an array on the stack. The payload is only summed.
@@ -7,8 +7,8 @@ use crate::ip::checksum::{self, Sum};
 use crate::link::LinkHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Room for the longest headers: Ethernet with two tags, IPv6, TCP.
-pub(crate) const MAX_HEADERS: usize = 14 + 8 + 40 + 20;
+/// Room for the longest headers: Ethernet with two tags, IPv6, SCTP with an I-DATA chunk.
+pub(crate) const MAX_HEADERS: usize = 14 + 8 + 40 + 12 + 20;
 /// The most octets that an IP packet's length field tells.
 const MAX_IP: usize = 65_535;
 
@@ -175,6 +175,86 @@ pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> Headers {
     }
     h.put(&u);
     h
+}
+
+/// What a DATA or I-DATA chunk says, and the common header in front of it (RFC 9260, 3.1 and 3.3.1; RFC 8260, 2.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataHeader {
+    /// Verification tag.
+    pub(crate) tag: u32,
+    pub(crate) tsn: u32,
+    pub(crate) stream: u16,
+    /// SSN of DATA, MID of I-DATA.
+    pub(crate) seq: u32,
+    /// PPID; of an I-DATA chunk without B bit, the FSN.
+    pub(crate) ppid: u32,
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
+    pub(crate) unordered: bool,
+    pub(crate) interleaved: bool,
+}
+
+/// The most octets of user data in one packet between these addresses: the chunk is padded to a multiple of 4.
+pub(crate) fn max_user_data(ends: &Ends, interleaved: bool) -> usize {
+    let room = if is_v4(ends) { MAX_IP - 20 } else { MAX_IP };
+    (room - 12) / 4 * 4 - if interleaved { 20 } else { 16 }
+}
+
+/// Octets of padding behind a chunk with so much user data.
+pub(crate) const fn padding(user_data: usize) -> usize {
+    user_data.next_multiple_of(4) - user_data
+}
+
+/// An SCTP packet's headers, for one chunk that carries `data`. Where octets are missing behind it, up to `whole`, the
+/// checksum is zero. What is written behind the headers is `data`, and [`padding`] where nothing is missing.
+pub(crate) fn sctp(
+    wire: Wire,
+    ends: &Ends,
+    header: &DataHeader,
+    data: &[u8],
+    whole: usize,
+) -> (Headers, Payload) {
+    let cut = whole > data.len();
+    let whole = whole.max(data.len());
+    let mut c = [0; 32];
+    let len = if header.interleaved { 20 } else { 16 };
+    c[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
+    c[2..4].copy_from_slice(&ends.dst.port().to_be_bytes());
+    c[4..8].copy_from_slice(&header.tag.to_be_bytes());
+    c[12] = if header.interleaved { 64 } else { 0 };
+    c[13] = u8::from(header.unordered) << 2 | u8::from(header.begins) << 1 | u8::from(header.ends);
+    c[14..16].copy_from_slice(&saturated(len + whole).to_be_bytes());
+    c[16..20].copy_from_slice(&header.tsn.to_be_bytes());
+    c[20..22].copy_from_slice(&header.stream.to_be_bytes());
+    if header.interleaved {
+        c[24..28].copy_from_slice(&header.seq.to_be_bytes());
+        c[28..32].copy_from_slice(&header.ppid.to_be_bytes());
+    } else {
+        // An SSN has 16 bits.
+        let [_, _, high, low] = header.seq.to_be_bytes();
+        c[22..24].copy_from_slice(&[high, low]);
+        c[24..28].copy_from_slice(&header.ppid.to_be_bytes());
+    }
+    let chunk = if header.interleaved {
+        &mut c[..]
+    } else {
+        &mut c[..28]
+    };
+    if !cut {
+        let sum = crc32c::crc32c_append(crc32c::crc32c(chunk), data);
+        let pad = [0; 3];
+        let sum = crc32c::crc32c_append(sum, pad.get(..padding(whole)).unwrap_or_default());
+        chunk[8..12].copy_from_slice(&sum.to_le_bytes());
+    }
+    let payload = Payload {
+        len: data.len() + if cut { 0 } else { padding(whole) },
+        whole: whole + padding(whole),
+        sum: Sum::default(),
+    };
+    let mut h = Headers::new();
+    network(&mut h, wire, ends, 132, 12 + len + payload.whole);
+    h.put(chunk);
+    (h, payload)
 }
 
 /// Lays down link and IP headers and gives the sum of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1).

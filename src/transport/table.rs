@@ -172,7 +172,8 @@ impl<T, const L: usize> FlowTable<T, L> {
                 budget.take(CHUNK * size_of::<Slot<T>>());
                 // Room for every slot there is: to free one allocates nothing.
                 self.free.reserve_exact(self.chunks.len() * CHUNK);
-                self.free.extend((first + 1..first + CHUNK as u32).rev());
+                let slots = u32::try_from(CHUNK).ok()?;
+                self.free.extend((first + 1..first + slots).rev());
                 first
             }
         };

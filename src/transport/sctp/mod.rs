@@ -488,6 +488,26 @@ impl<T: FlowState> Sctp<T> {
         self.settle(cx);
     }
 
+    /// Makes room when the budget is exceeded: a half-open association, or the one idle longest where it is idle at
+    /// all. False where there is none.
+    pub fn relieve_idle<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+    ) -> bool {
+        let half_open = self.table.oldest(Standing::HalfOpen);
+        let idle = self.table.oldest(Standing::Open).filter(|i| {
+            let last = self.table.get(*i).map(|a| a.last);
+            last.is_some_and(|at| cx.now.since(at) >= IDLE)
+        });
+        let Some(index) = half_open.or(idle) else {
+            return false;
+        };
+        self.evict(cx, sink, index);
+        self.settle(cx);
+        true
+    }
+
     /// Makes room when the budget is exceeded: half-open associations first, then those idle longest, then the one with
     /// most octets behind a hole. False where there is nothing left.
     pub fn relieve<S: UserMessageSink<State = T>>(
@@ -495,16 +515,11 @@ impl<T: FlowState> Sctp<T> {
         cx: &mut Context,
         sink: &mut S,
     ) -> bool {
-        let half_open = self.table.oldest(Standing::HalfOpen);
-        let oldest = self.table.oldest(Standing::Open);
-        let idle = oldest.filter(|i| {
-            let last = self.table.get(*i).map(|a| a.last);
-            last.is_some_and(|at| cx.now.since(at) >= IDLE)
-        });
-        if let Some(index) = half_open.or(idle) {
-            self.evict(cx, sink, index);
-        } else if !self.shed(cx, sink) {
-            let Some(index) = oldest else {
+        if self.relieve_idle(cx, sink) {
+            return true;
+        }
+        if !self.shed(cx, sink) {
+            let Some(index) = self.table.oldest(Standing::Open) else {
                 return false;
             };
             self.evict(cx, sink, index);

@@ -231,6 +231,7 @@ struct Reset {
 struct Unacked {
     head: Head,
     data: Vec<u8>,
+    tsns: Vec<u32>,
     since: Instant,
 }
 
@@ -329,8 +330,19 @@ fn dropped(cx: &mut Context, chunks: u64, octets: u64) {
     cx.counters.sctp.dropped_octets += octets;
 }
 
+/// What a message that is held for its acknowledgment allocates.
+const fn unacked_cost(data: &[u8], tsns: &[u32]) -> usize {
+    size_of::<Unacked>() + data.len() + size_of_val(tsns)
+}
+
 /// Tells the sink of one message.
-fn hand_on<S: UserMessageSink>(out: &mut Out<'_, S>, head: &Head, data: &[u8], acknowledged: bool) {
+fn hand_on<S: UserMessageSink>(
+    out: &mut Out<'_, S>,
+    head: &Head,
+    data: &[u8],
+    tsns: &[u32],
+    acknowledged: bool,
+) {
     let c = &mut out.cx.counters.sctp;
     c.messages += 1;
     c.message_octets += data.len() as u64;
@@ -352,6 +364,7 @@ fn hand_on<S: UserMessageSink>(out: &mut Out<'_, S>, head: &Head, data: &[u8], a
         unordered: head.unordered,
         interleaved: head.interleaved,
         tsn: low(head.first),
+        tsns,
         chunks: head.chunks,
         data,
         len: head.len,
@@ -710,7 +723,7 @@ impl Inflow {
             },
             origin,
         };
-        self.tell(out, head, c.payload);
+        self.tell(out, head, c.payload, &[]);
     }
 
     /// A message is whole and waits for its turn.
@@ -1065,7 +1078,7 @@ impl Inflow {
             head.missing = missing;
         }
         let data = join(&mut parts);
-        self.tell(out, head, &data);
+        self.tell(out, head, &data, &[]);
         Some(head)
     }
 
@@ -1081,6 +1094,7 @@ impl Inflow {
             ..Missing::default()
         };
         let (mut first, mut last) = (0, 0);
+        let mut tsns = Vec::new();
         for (&fsn, &tsn) in &m.parts {
             let Some(f) = self.unstore(tsn) else {
                 continue;
@@ -1090,6 +1104,7 @@ impl Inflow {
                     first = tsn;
                 }
                 last = tsn;
+                tsns.push(low(tsn));
                 parts.push(f);
                 continue;
             }
@@ -1104,24 +1119,34 @@ impl Inflow {
             head.missing = missing;
         }
         let data = join(&mut parts);
-        self.tell(out, head, &data);
+        if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
+            tsns.clear();
+        }
+        self.tell(out, head, &data, &tsns);
         Some(head)
     }
 
     /// Hands a message on, or holds it for its acknowledgment.
-    fn tell<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, head: Head, data: &[u8]) {
+    fn tell<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        head: Head,
+        data: &[u8],
+        tsns: &[u32],
+    ) {
         let acknowledged = head.last < self.acked;
         if out.cx.limits.wait_ack && !(acknowledged && self.unacked.is_empty()) {
-            self.octets += size_of::<Unacked>() + data.len();
+            self.octets += unacked_cost(data, tsns);
             self.chunks += head.chunks as usize;
             self.unacked.push_back(Unacked {
                 head,
                 data: data.to_vec(),
+                tsns: tsns.to_vec(),
                 since: out.cx.now,
             });
             return;
         }
-        hand_on(out, &head, data, acknowledged);
+        hand_on(out, &head, data, tsns, acknowledged);
     }
 
     /// Hands on what was held for its acknowledgment, as far as it has come or `all`.
@@ -1133,9 +1158,9 @@ impl Inflow {
                 return;
             }
             if let Some(u) = self.unacked.pop_front() {
-                self.octets -= size_of::<Unacked>() + u.data.len();
+                self.octets -= unacked_cost(&u.data, &u.tsns);
                 self.chunks -= u.head.chunks as usize;
-                hand_on(out, &u.head, &u.data, acknowledged);
+                hand_on(out, &u.head, &u.data, &u.tsns, acknowledged);
             }
         }
     }

@@ -41,6 +41,8 @@ pub struct UserMessage<'a> {
     pub interleaved: bool,
     /// TSN of its first chunk.
     pub tsn: u32,
+    /// TSNs of all its chunks that are there, where they do not follow one another (I-DATA); else empty.
+    pub tsns: &'a [u32],
     /// Chunks that `data` is made of.
     pub chunks: u32,
     /// Its octets from the first on, without a hole. Of a message in one chunk they are the packet's own.
@@ -60,6 +62,14 @@ pub struct UserMessage<'a> {
     pub acknowledged: bool,
 }
 
+impl UserMessage<'_> {
+    /// Octets that are known to be missing; 0 where their number is not known.
+    pub fn lost(&self) -> u64 {
+        self.len
+            .map_or(0, |n| n.saturating_sub(self.data.len() as u64))
+    }
+}
+
 /// Where a user message belongs, and what may be used there.
 pub struct AssociationContext<'a, S> {
     /// Settings, counters, budget, and the packet that brought the event about.
@@ -70,6 +80,21 @@ pub struct AssociationContext<'a, S> {
     pub tags: [Option<u32>; 2],
     /// What the sink keeps with this association.
     pub state: &'a mut S,
+}
+
+impl<S> AssociationContext<'_, S> {
+    /// The same place with another state: how a stage hands its context on.
+    pub fn with<'b, T>(
+        &'b mut self,
+        f: impl FnOnce(&'b mut S) -> &'b mut T,
+    ) -> AssociationContext<'b, T> {
+        AssociationContext {
+            cx: self.cx,
+            flow: self.flow,
+            tags: self.tags,
+            state: f(self.state),
+        }
+    }
 }
 
 /// Takes the user messages of associations.

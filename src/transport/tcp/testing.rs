@@ -19,7 +19,6 @@
 //! second connection on with its number (`2 1> 101 "abc"`). Lines that begin with a letter are counters: `late 1`.
 //! Numbers are relative to a base, so that each conversation can be moved over the wrap at 2^32.
 
-use super::super::flow::Direction;
 use super::super::stream::{Chunk, Close, Gap, GapCause, StreamContext, StreamSink, Taken};
 use super::{Segment, Sum, Tcp, flags};
 use crate::capture::PacketInfo;
@@ -158,7 +157,8 @@ impl Recorder {
     /// The direction's sign, and the number of an octet.
     fn place(&self, at: &StreamContext<'_, Seen>, offset: u64) -> (char, u32) {
         let server = at.flow.src(at.direction).port() == SERVER.1;
-        let seq = at.side().seq(offset).unwrap().0;
+        // The side that never spoke has no numbers, and no octets either.
+        let seq = at.side().seq(offset).unwrap_or_default().0;
         (
             if server { '<' } else { '>' },
             seq.wrapping_sub(self.bases[usize::from(server)]),
@@ -482,6 +482,3 @@ impl Tcp<Seen> {
         self.table.allocated()
     }
 }
-
-/// Both directions, as the tests call them.
-pub(super) const BOTH: [Direction; 2] = [Direction::Forward, Direction::Reverse];

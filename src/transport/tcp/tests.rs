@@ -291,6 +291,36 @@ fn a_rst_counts_in_the_window_only() {
         1 > 101 #100
         2000 > 201 "def""#,
     );
+    after_open(
+        "followed by FINs within the reorder window",
+        r#"
+        1 > F. 101 501 "abc"
+        2 > R. 105 501
+        3 < F. 501 105 "x"
+        1002 tick
+        5000 tick"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        3 < 501 "x"
+        3 < end fin
+        3 closed reset"#,
+    );
+    check(
+        "in a stream that is being looked behind",
+        r#"
+        900 > . 104 501 "def"
+        910 > R 107
+        911 > . 101 501 "abc"
+        1100 tick
+        1910 tick"#,
+        r#"
+        1100 > 101 "abc"
+        1100 > 104 "def"
+        1910 > end reset
+        1910 < end reset
+        1910 closed reset"#,
+    );
     check(
         "in answer to a SYN",
         r#"
@@ -1190,10 +1220,10 @@ fn ports_are_used_again() {
         3 < end replaced
         3 closed replaced
         8 1> 70000001 "new"
-        2007 2> 101 "old"
-        2007 2> end idle
-        2007 2< end idle
-        2007 2 closed idle"#,
+        2020 2> 101 "old"
+        2020 2> end idle
+        2020 2< end idle
+        2020 2 closed idle"#,
     );
 }
 
@@ -1342,4 +1372,245 @@ fn the_budget_makes_room_by_holes_and_connections() {
     }
     assert!(!tcp.relieve(cx, sink));
     bench.flush();
+}
+
+mod model {
+    //! The stage against a plain model of one stream.
+
+    use super::super::flags;
+    use super::super::testing::{Bench, Line, octets};
+    use crate::config::{Limits, Overlap};
+    use proptest::prelude::*;
+
+    /// Number of the first octet, in the notation.
+    const FIRST: u32 = 1000;
+
+    /// One segment of a stream: place, length, whether its content differs, and what the other side acknowledges behind it.
+    #[derive(Clone, Debug)]
+    struct Part {
+        at: u32,
+        len: usize,
+        differs: bool,
+        ack: Option<u32>,
+        wait: u64,
+    }
+
+    fn parts(differ: bool) -> impl Strategy<Value = Vec<Part>> {
+        let part = (
+            0..150_u32,
+            1..30_usize,
+            prop::bool::weighted(if differ { 0.3 } else { 0.0 }),
+            prop::option::weighted(0.3, 0..180_u32),
+            0..40_u64,
+        );
+        let part = part.prop_map(|(at, len, differs, ack, wait)| Part {
+            at,
+            len,
+            differs,
+            ack,
+            wait,
+        });
+        prop::collection::vec(part, 1..60)
+    }
+
+    fn data(part: &Part) -> Vec<u8> {
+        let mut data = octets(FIRST + part.at, part.len);
+        if part.differs {
+            data.make_ascii_uppercase();
+        }
+        data
+    }
+
+    fn line(ms: u64, flags: u8, seq: u32, data: Vec<u8>) -> Line {
+        Line {
+            ms,
+            forward: true,
+            port: 0,
+            flags,
+            seq,
+            ack: None,
+            data,
+            cut: 0,
+            sum: super::super::Sum::Unknown,
+            vlan: 0,
+        }
+    }
+
+    fn acks(ms: u64, ack: u32) -> Line {
+        Line {
+            forward: false,
+            ack: Some(ack),
+            ..line(ms, flags::ACK, 5000, Vec::new())
+        }
+    }
+
+    /// The octets of a stream by the plainest rules there are.
+    struct Model {
+        cells: Vec<Option<u8>>,
+        rule: Overlap,
+        started: bool,
+        seen: u32,
+        next: usize,
+        high: usize,
+        fin: usize,
+    }
+
+    impl Model {
+        fn new(rule: Overlap, from_start: bool) -> Self {
+            Self {
+                cells: vec![None; 200],
+                rule,
+                started: from_start,
+                seen: 0,
+                next: 0,
+                high: 0,
+                fin: usize::MAX,
+            }
+        }
+
+        fn take(&mut self, at: usize, data: &[u8]) {
+            let keep = data.len().min(self.fin.saturating_sub(at));
+            let (data, cut) = (&data[..keep], keep < data.len());
+            let end = at + data.len();
+            if data.is_empty() || (!cut && data.len() == 1 && end == self.high && self.started) {
+                return;
+            }
+            self.high = self.high.max(end);
+            for (i, octet) in data.iter().enumerate() {
+                let cell = &mut self.cells[at + i];
+                if at + i >= self.next && (cell.is_none() || self.rule == Overlap::Last) {
+                    *cell = Some(*octet);
+                }
+            }
+            self.seen += 1;
+            if !self.started && self.seen == Limits::default().look_behind_segments {
+                self.start();
+            }
+            self.advance();
+        }
+
+        fn finish(&mut self, at: usize) {
+            if self.fin == usize::MAX && !(self.started && at < self.next) {
+                self.fin = at;
+                for cell in self.cells.iter_mut().skip(at) {
+                    *cell = None;
+                }
+            }
+        }
+
+        fn start(&mut self) {
+            self.started = true;
+            let lowest = self.cells.iter().position(Option::is_some);
+            self.next = lowest.unwrap_or(self.fin.min(self.cells.len()));
+        }
+
+        fn advance(&mut self) {
+            while self.started && self.cells.get(self.next).is_some_and(Option::is_some) {
+                self.next += 1;
+            }
+        }
+
+        /// The stream from its start to its highest octet.
+        fn stream(mut self, origin: Option<usize>) -> Vec<Option<u8>> {
+            if !self.started {
+                self.start();
+            }
+            let from = origin.unwrap_or_else(|| {
+                let lowest = self.cells.iter().position(Option::is_some);
+                lowest.unwrap_or(self.cells.len())
+            });
+            let last = self.cells.iter().rposition(Option::is_some);
+            let end = match self.fin {
+                usize::MAX => last.map_or(0, |last| last + 1),
+                fin => fin,
+            };
+            self.cells[from.min(end)..end].to_vec()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+        /// Any order, overlap, duplication and loss, at any place of the numbers: octet by octet what the model says.
+        #[test]
+        fn the_stage_agrees_with_it(
+            parts in parts(true), last in any::<bool>(), syn in any::<bool>(), base in prop_oneof![
+                any::<u32>(), (0..250_u32).prop_map(|n| 0_u32.wrapping_sub(FIRST + n)),
+            ],
+            fin in prop::option::of((0..60_usize, 0..180_u32)),
+        ) {
+            let rule = if last { Overlap::Last } else { Overlap::First };
+            let limits = Limits { overlap: rule, ..Limits::default() };
+            let mut bench = Bench::new(limits, [base, base ^ 77]);
+            let mut model = Model::new(rule, syn);
+            if syn {
+                bench.segment(&line(0, flags::SYN, FIRST - 1, Vec::new()));
+            }
+            for (i, part) in parts.iter().enumerate() {
+                if let Some((when, at)) = fin && when == i {
+                    bench.segment(&line(0, flags::FIN, FIRST + at, Vec::new()));
+                    model.finish(at as usize);
+                }
+                let data = data(part);
+                model.take(part.at as usize, &data);
+                bench.segment(&line(0, 0, FIRST + part.at, data));
+                if let Some(ack) = part.ack {
+                    bench.segment(&acks(0, FIRST + ack));
+                }
+            }
+            // Behind the end of a stream, which nothing told here, a connection would be another one.
+            bench.flush();
+            let found = bench.sink.streams.first().map(|s| s[0].clone()).unwrap_or_default();
+            let expected = model.stream(syn.then_some(0));
+            let text = |s: &[Option<u8>]| s.iter().map(|o| o.map_or('_', char::from)).collect::<String>();
+            prop_assert_eq!(text(&found), text(&expected));
+        }
+
+        /// With limits that are met all the time, and time that passes: each octet is delivered once, or lies in a gap that was
+        /// told; nothing is made up.
+        #[test]
+        fn tight_limits_lose_nothing_silently(
+            parts in parts(false), syn in any::<bool>(), waits in any::<bool>(), base in any::<u32>(),
+            buffer in 0..3000_usize, holes in 1..5_usize, active in 1..12_usize, connections in 1..3_usize,
+            step in prop_oneof![Just(0_u64), Just(1), Just(30)], other in any::<u16>(),
+        ) {
+            let limits = Limits {
+                tcp_buffer: buffer, tcp_holes: holes, active_packets: active, connections, ..Limits::default()
+            };
+            let mut bench = Bench::new(limits, [base, base ^ 77]);
+            bench.sink.waits = waits;
+            let mut ms = 0;
+            if syn {
+                bench.segment(&line(0, flags::SYN, FIRST - 1, Vec::new()));
+            }
+            for (i, part) in parts.iter().enumerate() {
+                ms += part.wait * step;
+                // A second connection, and now and then an end of both.
+                let port = u16::from(other >> (i % 16) & 1 == 1);
+                bench.segment(&Line { port, ..line(ms, 0, FIRST + part.at, data(part)) });
+                if let Some(ack) = part.ack {
+                    bench.segment(&Line { port, ..acks(ms, FIRST + ack) });
+                }
+                if i == 40 {
+                    bench.segment(&line(ms, flags::FIN, FIRST + 180, Vec::new()));
+                }
+                if i == 50 {
+                    bench.segment(&line(ms, flags::RST, FIRST + 180, Vec::new()));
+                }
+            }
+            bench.flush();
+            let delivered: usize = bench.sink.streams.iter().flatten().map(|s| s.iter().flatten().count()).sum();
+            prop_assert_eq!(delivered as u64, bench.counter("delivered_octets"));
+            let lost: usize = bench.sink.streams.iter().flatten().map(|s| s.iter().filter(|o| o.is_none()).count()).sum();
+            prop_assert_eq!(lost as u64, bench.counter("lost_octets"));
+            for event in &bench.sink.events {
+                // Each octet tells its number: the events say where they stand.
+                let words: Vec<&str> = event.split('"').collect();
+                if let [head, text, ..] = words[..] {
+                    let number: u32 = head.split_whitespace().last().unwrap().parse().unwrap();
+                    prop_assert_eq!(text.as_bytes(), octets(number, text.len()), "{}", event);
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,406 @@
+//! SCTP user messages from the inside: the messages that one carries, and a few words on each.
+//!
+//! One user message is one message of its protocol, but for Diameter and M2PA, of which it may carry several (RFC 6733,
+//! 2.1; RFC 4165): each tells its length in its header.
+
+use std::fmt::Write as _;
+
+/// A message that stands in a user message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// Offset of its first octet in the user message.
+    pub offset: usize,
+    /// Octets that it has by its header.
+    pub len: u64,
+    /// Its octets, as far as they are there.
+    pub data: &'a [u8],
+}
+
+/// The messages in a user message, in order. What has no header that can be believed is one message to the end.
+#[derive(Clone, Debug)]
+pub struct Messages<'a> {
+    length: fn(&[u8]) -> Option<u64>,
+    offset: usize,
+    rest: &'a [u8],
+}
+
+/// The messages in the octets of a user message; None where the protocol puts one message into each.
+pub fn messages<'a>(protocol: &str, data: &'a [u8]) -> Option<Messages<'a>> {
+    let length = match protocol {
+        "diameter" => diameter_length,
+        "m2pa" => m2pa_length,
+        _ => return None,
+    };
+    Some(Messages {
+        length,
+        offset: 0,
+        rest: data,
+    })
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Carried<'a>;
+
+    fn next(&mut self) -> Option<Carried<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let len = (self.length)(self.rest).unwrap_or(self.rest.len() as u64);
+        let here = usize::try_from(len).map_or(self.rest.len(), |n| n.min(self.rest.len()));
+        let (data, rest) = self.rest.split_at(here);
+        let found = Carried {
+            offset: self.offset,
+            len,
+            data,
+        };
+        self.offset += here;
+        self.rest = rest;
+        Some(found)
+    }
+}
+
+fn u32_at(b: &[u8], at: usize) -> Option<u32> {
+    let octets = b.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(octets.try_into().ok()?))
+}
+
+fn u16_at(b: &[u8], at: usize) -> Option<u16> {
+    let octets = b.get(at..at.checked_add(2)?)?;
+    Some(u16::from_be_bytes(octets.try_into().ok()?))
+}
+
+/// Version 1, three octets of length, header included (RFC 6733, 3).
+fn diameter_length(b: &[u8]) -> Option<u64> {
+    let word = u32_at(b, 0)?;
+    let len = word & 0x00ff_ffff;
+    (word >> 24 == 1 && len >= 20 && len % 4 == 0).then_some(len.into())
+}
+
+/// Version 1, class 11, four octets of length, header included (RFC 4165, 2.1).
+fn m2pa_length(b: &[u8]) -> Option<u64> {
+    let len = u32_at(b, 4)?;
+    (b.first() == Some(&1) && b.get(2) == Some(&11) && len >= 8).then_some(len.into())
+}
+
+/// The most messages of one user message that a summary names.
+const NAMED: usize = 8;
+
+/// Appends a few words on a message of a protocol that SCTP carries; false where nothing is known of it.
+pub(super) fn summary(protocol: &str, data: &[u8], out: &mut String) -> bool {
+    match protocol {
+        "diameter" | "m2pa" => {
+            let one = if protocol == "diameter" {
+                diameter
+            } else {
+                m2pa
+            };
+            let begin = out.len();
+            let mut more = 0;
+            for (n, m) in messages(protocol, data).into_iter().flatten().enumerate() {
+                if n >= NAMED {
+                    more += 1;
+                    continue;
+                }
+                if n > 0 {
+                    out.push_str(" + ");
+                }
+                if one(m.data, out).is_none() {
+                    if n == 0 {
+                        out.truncate(begin);
+                        return false;
+                    }
+                    let _ = write!(out, "{} octets", m.data.len());
+                }
+            }
+            if more > 0 {
+                let _ = write!(out, " + {more} more");
+            }
+            out.len() > begin
+        }
+        "m3ua" | "m2ua" | "sua" | "iua" | "v5ua" | "dua" => adaptation(data, out).is_some(),
+        "s1ap" | "x2ap" | "ngap" | "xnap" | "f1ap" | "e1ap" | "w1ap" | "m2ap" | "m3ap"
+        | "ranap" | "rnsap" | "nbap" | "hnbap" | "rua" | "sbcap" | "lppa" | "nrppa" => {
+            elementary(protocol, data, out).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Command and application (RFC 6733, 3).
+fn diameter(b: &[u8], out: &mut String) -> Option<()> {
+    diameter_length(b)?;
+    let word = u32_at(b, 4)?;
+    let application = u32_at(b, 8)?;
+    let code = word & 0x00ff_ffff;
+    let way = if word >> 31 == 1 { "Request" } else { "Answer" };
+    let name = match code {
+        257 => "Capabilities-Exchange",
+        258 => "Re-Auth",
+        265 => "AA",
+        268 => "Diameter-EAP",
+        271 => "Accounting",
+        272 => "Credit-Control",
+        274 => "Abort-Session",
+        275 => "Session-Termination",
+        280 => "Device-Watchdog",
+        282 => "Disconnect-Peer",
+        300 => "User-Authorization",
+        301 => "Server-Assignment",
+        302 => "Location-Info",
+        303 => "Multimedia-Auth",
+        304 => "Registration-Termination",
+        305 => "Push-Profile",
+        306 => "User-Data",
+        307 => "Profile-Update",
+        308 => "Subscribe-Notifications",
+        309 => "Push-Notification",
+        316 => "Update-Location",
+        317 => "Cancel-Location",
+        318 => "Authentication-Information",
+        319 => "Insert-Subscriber-Data",
+        320 => "Delete-Subscriber-Data",
+        321 => "Purge-UE",
+        322 => "Reset",
+        323 => "Notify",
+        324 => "ME-Identity-Check",
+        _ => "command",
+    };
+    let _ = write!(out, "{name} {way} ({code}), application {application}");
+    Some(())
+}
+
+/// Type, sequence numbers or status (RFC 4165, 2).
+fn m2pa(b: &[u8], out: &mut String) -> Option<()> {
+    m2pa_length(b)?;
+    let backward = u32_at(b, 8)? & 0x00ff_ffff;
+    let forward = u32_at(b, 12)? & 0x00ff_ffff;
+    let _ = match b.get(3)? {
+        1 => write!(out, "User Data FSN {forward} BSN {backward}"),
+        2 => {
+            let state = match u32_at(b, 16) {
+                Some(1) => "Alignment",
+                Some(2) => "Proving Normal",
+                Some(3) => "Proving Emergency",
+                Some(4) => "Ready",
+                Some(5) => "Processor Outage",
+                Some(6) => "Processor Recovered",
+                Some(7) => "Busy",
+                Some(8) => "Busy Ended",
+                Some(9) => "Out of Service",
+                _ => "unknown",
+            };
+            write!(out, "Link Status {state}")
+        }
+        kind => write!(out, "type {kind}"),
+    };
+    Some(())
+}
+
+/// The user adaptation layers have one header (RFC 4666, 3.1): version, class, type, length.
+fn adaptation(b: &[u8], out: &mut String) -> Option<()> {
+    if b.first() != Some(&1) || u32_at(b, 4)? < 8 {
+        return None;
+    }
+    let (class, kind) = (*b.get(2)?, *b.get(3)?);
+    let name = match (class, kind) {
+        (0, 0) => "ERR",
+        (0, 1) => "NTFY",
+        (1, 1) => "DATA",
+        (2, 1) => "DUNA",
+        (2, 2) => "DAVA",
+        (2, 3) => "DAUD",
+        (2, 4) => "SCON",
+        (2, 5) => "DUPU",
+        (2, 6) => "DRST",
+        (3, 1) => "ASPUP",
+        (3, 2) => "ASPDN",
+        (3, 3) => "BEAT",
+        (3, 4) => "ASPUP ACK",
+        (3, 5) => "ASPDN ACK",
+        (3, 6) => "BEAT ACK",
+        (4, 1) => "ASPAC",
+        (4, 2) => "ASPIA",
+        (4, 3) => "ASPAC ACK",
+        (4, 4) => "ASPIA ACK",
+        (6, 1) => "MAUP DATA",
+        (7, 1) => "CLDT",
+        (7, 2) => "CLDR",
+        (8, 1) => "CORE",
+        (8, 2) => "COAK",
+        (8, 3) => "COREF",
+        (8, 4) => "RELRE",
+        (8, 5) => "RELCO",
+        (8, 6) => "RESCO",
+        (8, 7) => "RESRE",
+        (8, 8) => "CODT",
+        (8, 9) => "CODA",
+        (8, 10) => "COERR",
+        (8, 11) => "COIT",
+        (9, 1) => "REG REQ",
+        (9, 2) => "REG RSP",
+        (9, 3) => "DEREG REQ",
+        (9, 4) => "DEREG RSP",
+        _ => {
+            let _ = write!(out, "class {class} type {kind}");
+            return Some(());
+        }
+    };
+    out.push_str(name);
+    if (class, kind) == (1, 1) {
+        // Protocol Data: point codes and the service (RFC 4666, 3.3.1).
+        let mut rest = b.get(8..)?;
+        while let (Some(tag), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) {
+            if tag == 0x0210 {
+                let (from, to) = (u32_at(rest, 4), u32_at(rest, 8));
+                if let (Some(from), Some(to), Some(service)) = (from, to, rest.get(12)) {
+                    let _ = write!(out, " {from} > {to} service {service}");
+                }
+                break;
+            }
+            let next = usize::from(len.max(4)).next_multiple_of(4);
+            rest = rest.get(next..).unwrap_or_default();
+        }
+    }
+    Some(())
+}
+
+/// The application protocols of 3GPP begin with which kind of message of which elementary procedure it is, in aligned
+/// PER (3GPP TS 36.413, 9.3.2).
+fn elementary(protocol: &str, b: &[u8], out: &mut String) -> Option<()> {
+    let (first, procedure) = (*b.first()?, *b.get(1)?);
+    let kind = match first {
+        0x00 => "initiatingMessage",
+        0x20 => "successfulOutcome",
+        0x40 => "unsuccessfulOutcome",
+        0x60 => "outcome",
+        _ => return None,
+    };
+    let name = match (protocol, procedure) {
+        ("s1ap", 0) | ("ngap", 12) => "HandoverPreparation",
+        ("s1ap", 1) | ("ngap", 13) => "HandoverResourceAllocation",
+        ("s1ap", 2) | ("ngap", 11) => "HandoverNotification",
+        ("s1ap", 3) | ("ngap", 25) => "PathSwitchRequest",
+        ("s1ap", 4) | ("ngap", 10) => "HandoverCancel",
+        ("s1ap", 5) => "E-RABSetup",
+        ("s1ap", 6) => "E-RABModify",
+        ("s1ap", 7) => "E-RABRelease",
+        ("s1ap", 9) | ("ngap", 14) => "InitialContextSetup",
+        ("s1ap", 10) | ("ngap", 24) => "Paging",
+        ("s1ap", 11) | ("ngap", 4) => "DownlinkNASTransport",
+        ("s1ap", 12) | ("ngap", 15) => "InitialUEMessage",
+        ("s1ap", 13) | ("ngap", 46) => "UplinkNASTransport",
+        ("s1ap", 15) | ("ngap", 9) => "ErrorIndication",
+        ("s1ap", 17) => "S1Setup",
+        ("s1ap", 18) | ("ngap", 42) => "UEContextReleaseRequest",
+        ("s1ap", 22) => "UECapabilityInfoIndication",
+        ("s1ap", 23) | ("ngap", 41) => "UEContextRelease",
+        ("ngap", 21) => "NGSetup",
+        ("ngap", 26) => "PDUSessionResourceModify",
+        ("ngap", 28) => "PDUSessionResourceRelease",
+        ("ngap", 29) => "PDUSessionResourceSetup",
+        ("ngap", 44) => "UERadioCapabilityInfoIndication",
+        _ => {
+            let _ = write!(out, "{kind} procedure {procedure}");
+            return Some(());
+        }
+    };
+    let _ = write!(out, "{kind} {name}");
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diameter_message(code: u32, request: bool, len: usize) -> Vec<u8> {
+        let mut m = (1 << 24 | u32::try_from(len).unwrap())
+            .to_be_bytes()
+            .to_vec();
+        m.extend((u32::from(request) << 31 | code).to_be_bytes());
+        m.extend(16_777_238u32.to_be_bytes());
+        m.resize(len, 7);
+        m
+    }
+
+    #[test]
+    fn a_user_message_carries_several() {
+        let (a, b) = (
+            diameter_message(272, true, 40),
+            diameter_message(272, false, 24),
+        );
+        let both = [&a[..], &b].concat();
+        let m2pa = [1, 0, 11, 1, 0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0, 5, 9, 9, 9, 9];
+        let twice = [m2pa, m2pa].concat();
+        // (protocol, octets, offset, length and octets of each)
+        type Row<'a> = (&'a str, &'a [u8], &'a [(usize, u64, usize)]);
+        let table: &[Row<'_>] = &[
+            ("diameter", &both, &[(0, 40, 40), (40, 24, 24)]),
+            ("diameter", &both[..50], &[(0, 40, 40), (40, 10, 10)]),
+            ("diameter", &both[..60], &[(0, 40, 40), (40, 24, 20)]),
+            ("diameter", b"none of it", &[(0, 10, 10)]),
+            ("diameter", &[], &[]),
+            ("diameter", &[1, 0, 0, 0, 0], &[(0, 5, 5)]),
+            ("m2pa", &twice, &[(0, 20, 20), (20, 20, 20)]),
+            ("m2pa", &twice[..30], &[(0, 20, 20), (20, 20, 10)]),
+        ];
+        for (protocol, octets, expected) in table {
+            let found: Vec<_> = messages(protocol, octets)
+                .unwrap()
+                .map(|m| {
+                    assert_eq!(&octets[m.offset..m.offset + m.data.len()], m.data);
+                    (m.offset, m.len, m.data.len())
+                })
+                .collect();
+            assert_eq!(&found[..], *expected, "{protocol} {octets:?}");
+        }
+        assert!(messages("m3ua", &twice).is_none());
+    }
+
+    #[test]
+    fn a_few_words() {
+        let mut many = Vec::new();
+        for _ in 0..10 {
+            many.extend(diameter_message(280, false, 20));
+        }
+        let two = [
+            diameter_message(272, true, 40),
+            diameter_message(9, false, 24),
+        ]
+        .concat();
+        let m3ua = [
+            1, 0, 1, 1, 0, 0, 0, 40, 0, 6, 0, 8, 0, 0, 0, 1, 2, 0x10, 0, 24, 0, 0, 1, 2, 0, 0, 3,
+            4, 3, 2, 0, 1,
+        ];
+        let table: &[(&str, &[u8], &str)] = &[
+            (
+                "m3ua",
+                &m3ua[..36.min(m3ua.len())],
+                "DATA 258 > 772 service 3",
+            ),
+            ("m3ua", &[1, 0, 3, 1, 0, 0, 0, 8], "ASPUP"),
+            ("m3ua", &[1, 0, 77, 1, 0, 0, 0, 8], "class 77 type 1"),
+            ("m3ua", &[2, 0, 3, 1, 0, 0, 0, 8], ""),
+            ("m3ua", &[1], ""),
+            ("ngap", &[0, 21, 0], "initiatingMessage NGSetup"),
+            ("s1ap", &[0x20, 17], "successfulOutcome S1Setup"),
+            ("xnap", &[0x40, 200], "unsuccessfulOutcome procedure 200"),
+            ("ngap", &[0x80, 21], ""),
+            (
+                "diameter",
+                &two,
+                "Credit-Control Request (272), application 16777238 + command Answer (9), application 16777238",
+            ),
+            ("diameter", &[0; 30], ""),
+            ("data", &m3ua, ""),
+        ];
+        for (protocol, octets, expected) in table {
+            let mut out = String::new();
+            let known = summary(protocol, octets, &mut out);
+            assert_eq!((out.as_str(), known), (*expected, !expected.is_empty()));
+        }
+        let mut out = String::new();
+        assert!(summary("diameter", &many, &mut out));
+        assert_eq!(out.matches("Device-Watchdog Answer (280)").count(), 8);
+        assert!(out.ends_with(" + 2 more"), "{out}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Hands on the messages of the protocols that the user wants, and no others (`--protocols`, `--unframed`).
+
+use super::names::Name;
+use super::rules::Rules;
+use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
+use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// A [`MessageSink`] in front of another.
+#[derive(Debug)]
+pub struct Chosen<M> {
+    /// What gets the messages that are wanted.
+    pub sink: M,
+    rules: Rules,
+}
+
+/// What is kept with each connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "T: Serialize + DeserializeOwned")]
+pub struct ChosenState<T> {
+    /// Each direction: the open message is not wanted.
+    muted: [bool; 2],
+    state: T,
+}
+
+type At<'a, M> = StreamContext<'a, ChosenState<<M as MessageSink>::State>>;
+
+impl<M> Chosen<M> {
+    /// Hands on to `sink` what `rules` choose.
+    pub const fn new(sink: M, rules: Rules) -> Self {
+        Self { sink, rules }
+    }
+}
+
+impl<M: MessageSink> MessageSink for Chosen<M> {
+    type State = ChosenState<M::State>;
+
+    fn start(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>) {
+        let wanted = self.rules.all_chosen() || self.rules.chosen(start.protocol);
+        at.state.muted[at.direction.index()] = !wanted;
+        if wanted {
+            self.sink.start(&mut at.with(|s| &mut s.state), start);
+        }
+    }
+
+    fn data(&mut self, at: &mut At<'_, M>, piece: &Piece<'_>) {
+        if !at.state.muted[at.direction.index()] {
+            self.sink.data(&mut at.with(|s| &mut s.state), piece);
+        }
+    }
+
+    fn gap(&mut self, at: &mut At<'_, M>, gap: &MessageGap) {
+        if !at.state.muted[at.direction.index()] {
+            self.sink.gap(&mut at.with(|s| &mut s.state), gap);
+        }
+    }
+
+    fn end(&mut self, at: &mut At<'_, M>, end: &MessageEnd) {
+        if !std::mem::take(&mut at.state.muted[at.direction.index()]) {
+            self.sink.end(&mut at.with(|s| &mut s.state), end);
+        }
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+        let counters = at.cx.counters.protocol(Name::of(at.protocol));
+        counters.messages += 1;
+        counters.octets += payload.len() as u64;
+        counters.incomplete += u64::from(payload.len() < payload_len);
+        if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
+            self.sink.datagram(at, payload, payload_len);
+        }
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+    ) {
+        let protocol = ppid::protocol(message.ppid);
+        let counters = at.cx.counters.protocol(Name::of(protocol));
+        counters.messages += 1;
+        counters.octets += message.data.len() as u64;
+        counters.incomplete += u64::from(!message.whole);
+        if self.rules.all_chosen() || self.rules.chosen(protocol) {
+            self.sink
+                .user_message(&mut at.with(|s| &mut s.state), message);
+        }
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
+        self.sink
+            .association_end(&mut at.with(|s| &mut s.state), close);
+    }
+
+    fn stream_data(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>) {
+        self.sink.stream_data(&mut at.with(|s| &mut s.state), chunk);
+    }
+
+    fn stream_gap(&mut self, at: &mut At<'_, M>, gap: &Gap) {
+        self.sink.stream_gap(&mut at.with(|s| &mut s.state), gap);
+    }
+
+    fn stream_end(&mut self, at: &mut At<'_, M>, close: Close) {
+        self.sink.stream_end(&mut at.with(|s| &mut s.state), close);
+    }
+
+    fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
+        self.sink.closed(&mut at.with(|s| &mut s.state), close);
+    }
+}

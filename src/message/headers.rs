@@ -1,0 +1,543 @@
+//! Protocols whose messages are built as those of HTTP: a start line, header fields, an empty line, and a body of
+//! `Content-Length` octets: SIP (RFC 3261, 7 and 18.3) and RTSP (RFC 7826, 5; its interleaved frames: 14).
+
+use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
+use super::sink::Kind;
+use crate::transport::Direction;
+use memchr::{memchr, memchr2, memmem, memrchr};
+use serde::{Deserialize, Serialize};
+
+/// A start line longer than this is none.
+const LINE: usize = 8 << 10;
+/// A method longer than this is none.
+const METHOD: usize = 32;
+/// Interleaved frames that must follow each other before one is believed in the middle.
+const FRAMES: usize = 2;
+
+/// What tells one such protocol from another.
+struct Dialect {
+    name: &'static str,
+    about: &'static str,
+    ports: &'static [u16],
+    /// What the version begins with.
+    version: &'static [u8],
+    methods: &'static [&'static [u8]],
+    /// The compact form of Content-Length (RFC 3261, 20.14).
+    compact: bool,
+    /// Frames of binary data stand between the messages.
+    interleaved: bool,
+}
+
+static DIALECTS: [Dialect; 2] = [
+    Dialect {
+        name: "sip",
+        about: "SIP (RFC 3261), over TCP and UDP",
+        ports: &[5060],
+        version: b"SIP/2.0",
+        methods: &[
+            b"INVITE",
+            b"ACK",
+            b"BYE",
+            b"CANCEL",
+            b"REGISTER",
+            b"OPTIONS",
+            b"PRACK",
+            b"SUBSCRIBE",
+            b"NOTIFY",
+            b"PUBLISH",
+            b"INFO",
+            b"REFER",
+            b"MESSAGE",
+            b"UPDATE",
+        ],
+        compact: true,
+        interleaved: false,
+    },
+    Dialect {
+        name: "rtsp",
+        about: "RTSP (RFC 2326, RFC 7826), with interleaved frames",
+        ports: &[554, 8554],
+        version: b"RTSP/",
+        methods: &[
+            b"OPTIONS",
+            b"DESCRIBE",
+            b"ANNOUNCE",
+            b"SETUP",
+            b"PLAY",
+            b"PAUSE",
+            b"RECORD",
+            b"TEARDOWN",
+            b"GET_PARAMETER",
+            b"SET_PARAMETER",
+            b"REDIRECT",
+            b"PLAY_NOTIFY",
+        ],
+        compact: false,
+        interleaved: true,
+    },
+];
+
+/// Recognises SIP.
+pub(super) const SIP: HeadersDetector = HeadersDetector(0);
+/// Recognises RTSP.
+pub(super) const RTSP: HeadersDetector = HeadersDetector(1);
+
+/// The detectors of these protocols.
+pub(super) struct HeadersDetector(usize);
+
+fn dialect(i: usize) -> &'static Dialect {
+    // What was read back may name one that does not exist.
+    DIALECTS.get(i).unwrap_or(&DIALECTS[0])
+}
+
+fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&octet)
+}
+
+impl Dialect {
+    /// What a line is without its line feed: a request, a response, or no start line.
+    fn start_line(&self, line: &[u8]) -> Option<Kind> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > LINE || line.iter().any(|o| *o < b' ' && *o != b'\t') {
+            return None;
+        }
+        if line.starts_with(self.version) {
+            let space = memchr(b' ', line)?;
+            let (version, rest) = line.split_at(space);
+            let digits = rest.get(1..4)?;
+            let sound = self.is_version(version)
+                && digits.iter().all(u8::is_ascii_digit)
+                && rest.get(4).is_none_or(|o| *o == b' ');
+            return sound.then_some(Kind::Response);
+        }
+        let (uri, version) = line.split_at(memrchr(b' ', line)?);
+        let space = memchr(b' ', uri)?;
+        let (method, uri) = uri.split_at(space);
+        let sound = !method.is_empty()
+            && method.len() <= METHOD
+            && method.iter().all(|o| is_token(*o))
+            && uri.len() > 1
+            && self.is_version(&version[1..]);
+        sound.then_some(Kind::Request)
+    }
+
+    fn is_version(&self, version: &[u8]) -> bool {
+        version.strip_prefix(self.version).is_some_and(|rest| {
+            if self.version.ends_with(b"/") {
+                matches!(rest, [b'1' | b'2', b'.', b'0'..=b'9'])
+            } else {
+                rest.is_empty()
+            }
+        })
+    }
+
+    /// Octets without a line feed that a start line may begin with.
+    fn may_start(&self, octets: &[u8]) -> bool {
+        let n = octets.len().min(self.version.len());
+        if octets[..n] == self.version[..n] {
+            return octets.len() < LINE;
+        }
+        let known = |method: &[u8]| self.methods.contains(&method);
+        match memchr(b' ', octets) {
+            Some(space) => known(&octets[..space]) && octets.len() < LINE,
+            None => self.methods.iter().any(|m| m.starts_with(octets)),
+        }
+    }
+
+    /// Octets of the body, by the header fields.
+    fn content_length(&self, fields: &[u8]) -> u64 {
+        let mut rest = fields;
+        while let Some(end) = memchr(b'\n', rest) {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            let Some(colon) = memchr(b':', line) else {
+                continue;
+            };
+            let name = line[..colon].trim_ascii_end();
+            if name.eq_ignore_ascii_case(b"content-length")
+                || (self.compact && name.eq_ignore_ascii_case(b"l"))
+            {
+                let digits = line[colon + 1..].trim_ascii();
+                let number = digits.iter().try_fold(0u64, |n, d| {
+                    let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
+                    n.checked_mul(10)?.checked_add(digit)
+                });
+                return number.filter(|n| *n < 1 << 40).unwrap_or(0);
+            }
+        }
+        0
+    }
+
+    /// The next place where a message begins: a start line and, behind it, a header field.
+    fn search(&self, octets: &[u8], more: bool) -> Found {
+        let mut from = 0;
+        let mut keep = None;
+        while let Some(hit) = memmem::find(&octets[from..], self.version) {
+            let at = from + hit;
+            from = at + self.version.len();
+            // The version of RTSP ends with its number.
+            let behind = at + if self.interleaved { 8 } else { 7 };
+            let start = match octets.get(behind) {
+                Some(b' ') => Some(at),
+                Some(b'\r' | b'\n') => self.request_before(octets, at),
+                None if more => Some(self.request_before(octets, at).unwrap_or(at)),
+                _ => None,
+            };
+            let Some(start) = start else {
+                continue;
+            };
+            let window = &octets[start..octets.len().min(start + LINE)];
+            match memchr(b'\n', window) {
+                Some(end) => {
+                    if self.start_line(&window[..end]).is_none() {
+                        continue;
+                    }
+                    match field_follows(&octets[start + end + 1..]) {
+                        Some(true) => return Found::At(start),
+                        None if more => {}
+                        _ => continue,
+                    }
+                }
+                None if more && window.len() < LINE => {}
+                None => continue,
+            }
+            keep = Some(start);
+            break;
+        }
+        Found::Nowhere {
+            keep: match keep {
+                Some(keep) => keep,
+                None if more => self.cut(octets, from),
+                None => octets.len(),
+            },
+        }
+    }
+
+    /// Where the request line begins that has its version at `at`: with a known method in the line before it.
+    fn request_before(&self, octets: &[u8], at: usize) -> Option<usize> {
+        let line = memrchr(b'\n', &octets[at.saturating_sub(LINE)..at])
+            .map_or(at.saturating_sub(LINE), |lf| {
+                at.saturating_sub(LINE) + lf + 1
+            });
+        if at <= line || octets[at - 1] != b' ' {
+            return None;
+        }
+        // What is left of a lost message may stand right before the method.
+        let before = &octets[line..at - 1];
+        let space = memrchr(b' ', before)?;
+        let method = self
+            .methods
+            .iter()
+            .filter(|m| before[..space].ends_with(m))
+            .map(|m| m.len())
+            .max()?;
+        Some(line + space - method)
+    }
+
+    /// Where a start line may begin that the end cuts.
+    fn cut(&self, octets: &[u8], from: usize) -> usize {
+        let begin = from.max(octets.len().saturating_sub(LINE));
+        let line = memrchr(b'\n', &octets[begin..]).map_or(begin, |lf| begin + lf + 1);
+        let tail = &octets[line..];
+        let version = (1..self.version.len().min(tail.len() + 1))
+            .rev()
+            .find(|n| tail.ends_with(&self.version[..*n]))
+            .map_or(octets.len(), |n| octets.len() - n);
+        let method = self.methods.iter().filter_map(|m| {
+            let part = (1..=m.len().min(tail.len()))
+                .rev()
+                .find(|n| tail.ends_with(&m[..*n]))
+                .map(|n| octets.len() - n);
+            let mut with_space = m.to_vec();
+            with_space.push(b' ');
+            part.into_iter()
+                .chain(memmem::find(tail, &with_space).map(|hit| line + hit))
+                .min()
+        });
+        method.min().unwrap_or(octets.len()).min(version)
+    }
+}
+
+/// A header field stands at `octets`, or the empty line: None while it cannot be told.
+fn field_follows(octets: &[u8]) -> Option<bool> {
+    match octets {
+        [] | [b'\r'] => return None,
+        [b'\n', ..] | [b'\r', b'\n', ..] => return Some(true),
+        _ => {}
+    }
+    let name = octets.iter().take(64).take_while(|o| is_token(**o)).count();
+    match octets.get(name) {
+        None if name < 64 => None,
+        Some(b':' | b' ' | b'\t') => Some(name > 0),
+        _ => Some(false),
+    }
+}
+
+impl Detector for HeadersDetector {
+    fn name(&self) -> &'static str {
+        dialect(self.0).name
+    }
+
+    fn about(&self) -> &'static str {
+        dialect(self.0).about
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        dialect(self.0).ports
+    }
+
+    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+        let dialect = dialect(self.0);
+        let blank = octets
+            .iter()
+            .take_while(|o| matches!(o, b'\r' | b'\n'))
+            .count();
+        let octets = &octets[blank..];
+        match memchr(b'\n', &octets[..octets.len().min(LINE)]) {
+            Some(end) if dialect.start_line(&octets[..end]).is_some() => Probe::Yes,
+            None if dialect.may_start(octets) => Probe::More,
+            _ => Probe::No,
+        }
+    }
+
+    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+        dialect(self.0).search(octets, more)
+    }
+
+    fn framer(&self) -> AnyFramer {
+        AnyFramer::Headers(Headers {
+            dialect: self.0,
+            looked: [0; 2],
+        })
+    }
+}
+
+/// Frames one connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Headers {
+    dialect: usize,
+    /// How far each direction's header section has been looked through.
+    looked: [usize; 2],
+}
+
+impl Headers {
+    /// Wireshark's name of the protocol.
+    pub fn name(&self) -> &'static str {
+        dialect(self.dialect).name
+    }
+
+    /// An interleaved frame: `$`, a channel, and a length of two octets.
+    fn frame(octets: &[u8], more: bool) -> Begin {
+        let Some(&[_, _, hi, lo]) = octets.first_chunk() else {
+            return if more { Begin::NeedMore } else { Begin::Refuse };
+        };
+        let len = usize::from(u16::from_be_bytes([hi, lo])) + 4;
+        let head = len.min(octets.len());
+        Begin::Message {
+            kind: Kind::Other,
+            head,
+            body: Body::Octets((len - head) as u64),
+            hand_over: false,
+        }
+    }
+
+    /// Where interleaved frames follow each other, or a message follows one.
+    fn frames(&self, octets: &[u8], upto: usize, next: Next) -> Found {
+        let mut from = 0;
+        while let Some(hit) = memchr(b'$', &octets[from..upto.max(from)]) {
+            let start = from + hit;
+            from = start + 1;
+            let mut at = start;
+            let mut good = 0;
+            let sound = loop {
+                let rest = octets.get(at..).unwrap_or_default();
+                match rest {
+                    [] if good > 0 => break Some(at == octets.len()),
+                    [b'$', channel, hi, lo, ..] if *channel < 32 => {
+                        if good == FRAMES {
+                            break Some(true);
+                        }
+                        let len = usize::from(u16::from_be_bytes([*hi, *lo]));
+                        if len < 8 {
+                            break Some(false);
+                        }
+                        (at, good) = (at + len + 4, good + 1);
+                        if at > octets.len() {
+                            break (next != Next::Octets).then_some(good > 1);
+                        }
+                    }
+                    [b'$', channel, ..] if *channel >= 32 => break Some(false),
+                    [b'$', ..] => break (next != Next::Octets).then_some(good > 0),
+                    _ => {
+                        break Some(
+                            good > 0 && dialect(self.dialect).may_start(&rest[..rest.len().min(6)]),
+                        );
+                    }
+                }
+            };
+            match sound {
+                Some(true) => return Found::At(start),
+                Some(false) => {}
+                None => return Found::Nowhere { keep: start },
+            }
+        }
+        Found::Nowhere { keep: octets.len() }
+    }
+}
+
+impl Framer for Headers {
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+        let d = at.direction.index();
+        let dialect = dialect(self.dialect);
+        let more = at.next == Next::Octets;
+        if dialect.interleaved && octets.first() == Some(&b'$') {
+            return Self::frame(octets, more);
+        }
+        // Empty lines between messages keep connections open (RFC 5626, 3.5.1).
+        let blank = octets
+            .iter()
+            .take_while(|o| matches!(o, b'\r' | b'\n'))
+            .count();
+        if blank > 0 {
+            self.looked[d] = 0;
+            return Begin::Skip(blank);
+        }
+        let Some(line) = memchr(b'\n', octets) else {
+            let may = octets.len() < LINE && (dialect.may_start(octets) || dialect_any(octets));
+            return if may { Begin::NeedMore } else { Begin::Refuse };
+        };
+        let Some(kind) = dialect.start_line(&octets[..line]) else {
+            return Begin::Refuse;
+        };
+        let Some(head) = header_end(octets, self.looked[d].saturating_sub(3).max(line)) else {
+            self.looked[d] = octets.len();
+            return if octets.len() < at.limit {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
+        };
+        self.looked[d] = 0;
+        Begin::Message {
+            kind,
+            head,
+            body: Body::Octets(dialect.content_length(&octets[line + 1..head])),
+            hand_over: false,
+        }
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        let dialect = dialect(self.dialect);
+        let message = dialect.search(octets, at.next == Next::Octets);
+        if !dialect.interleaved {
+            return message;
+        }
+        let upto = match message {
+            Found::At(n) => n,
+            Found::Nowhere { .. } => octets.len(),
+        };
+        match (self.frames(octets, upto, at.next), message) {
+            (Found::At(n), _) => Found::At(n),
+            (_, Found::At(n)) => Found::At(n),
+            (Found::Nowhere { keep: a }, Found::Nowhere { keep: b }) => {
+                Found::Nowhere { keep: a.min(b) }
+            }
+        }
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        self.looked[direction.index()] = 0;
+    }
+}
+
+/// Octets without a line feed that the method of a message may be, known or not.
+fn dialect_any(octets: &[u8]) -> bool {
+    let method = memchr2(b' ', b'\r', octets).unwrap_or(octets.len());
+    method <= METHOD && octets[..method].iter().all(|o| is_token(*o) || *o == b'/')
+}
+
+/// The offset behind the empty line, looked for from the line feed at or behind `from` on.
+fn header_end(octets: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
+        let next = at + lf + 1;
+        match octets.get(next..)? {
+            [b'\n', ..] => return Some(next + 1),
+            [b'\r', b'\n', ..] => return Some(next + 2),
+            _ => at = next,
+        }
+    }
+    None
+}
+
+/// Whether a datagram is a message of SIP.
+pub(super) fn is_sip(payload: &[u8]) -> bool {
+    let line = memchr(b'\n', &payload[..payload.len().min(LINE)]);
+    line.is_some_and(|end| DIALECTS[0].start_line(&payload[..end]).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &[u8] = b"INVITE sip:b@example SIP/2.0\r\nVia: x\r\nl: 4\r\n\r\nbody";
+    const RESPONSE: &[u8] = b"SIP/2.0 200 OK\r\nVia: x\r\nContent-Length: 0\r\n\r\n";
+
+    #[test]
+    fn start_lines() {
+        let (sip, rtsp) = (&DIALECTS[0], &DIALECTS[1]);
+        for (dialect, line, kind) in [
+            (
+                sip,
+                &b"INVITE sip:b@example SIP/2.0\r"[..],
+                Some(Kind::Request),
+            ),
+            (sip, b"FOO sip:b SIP/2.0", Some(Kind::Request)),
+            (sip, b"SIP/2.0 180 Ringing\r", Some(Kind::Response)),
+            (sip, b"SIP/2.0 18 Ringing", None),
+            (sip, b"INVITE SIP/2.0", None),
+            (sip, b"GET / HTTP/1.1", None),
+            (sip, b"Via: SIP/2.0/TCP host", None),
+            (rtsp, b"PLAY rtsp://a/b RTSP/1.0\r", Some(Kind::Request)),
+            (rtsp, b"RTSP/2.0 200 OK", Some(Kind::Response)),
+            (rtsp, b"RTSP/x.0 200 OK", None),
+        ] {
+            assert_eq!(dialect.start_line(line), kind, "{}", line.escape_ascii());
+        }
+        assert_eq!(sip.content_length(b"A: b\r\nL : 7\r\n\r\n"), 7);
+        assert_eq!(rtsp.content_length(b"l: 7\r\n\r\n"), 0);
+        assert_eq!(
+            sip.content_length(b"Content-Length: 99999999999999999999\r\n"),
+            0
+        );
+    }
+
+    #[test]
+    fn messages_are_found_wherever_octets_end() {
+        for message in [REQUEST, RESPONSE] {
+            for rest in [
+                &b""[..],
+                b"value",
+                b"Via: SIP/2.0/TCP a\r\nx: y\r\n\r\n",
+                b"INVITE ",
+            ] {
+                let mut octets = rest.to_vec();
+                octets.extend(message);
+                let at = rest.len();
+                assert_eq!(
+                    DIALECTS[0].search(&octets, true),
+                    Found::At(at),
+                    "behind {rest:?}"
+                );
+                for n in at..octets.len() {
+                    match DIALECTS[0].search(&octets[..n], true) {
+                        Found::At(found) => assert_eq!(found, at),
+                        Found::Nowhere { keep } => {
+                            assert!(keep <= at, "{keep} behind {rest:?} at {n}")
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
+
+use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
+use super::length::{self, CHAIN, Format, Judged, number, octet};
+use super::sink::Kind;
+use crate::transport::Direction;
+use serde::{Deserialize, Serialize};
+
+const PORT: u16 = 5432;
+const HOLD: usize = 256 << 10;
+const SSL_REQUEST: u64 = 80_877_103;
+const GSS_REQUEST: u64 = 80_877_104;
+const CANCEL_REQUEST: u64 = 80_877_102;
+
+/// Recognises PostgreSQL.
+pub(super) struct PgsqlDetector;
+
+/// The code of a message of the start-up.
+fn start_up(octets: &[u8]) -> Option<u64> {
+    let (len, code) = (number(octets, 0, 4), number(octets, 4, 4));
+    let sound = match code {
+        SSL_REQUEST | GSS_REQUEST => len == 8,
+        CANCEL_REQUEST => (16..=268).contains(&len),
+        // Protocol 3.0 to 3.9999.
+        _ => code >> 16 == 3 && (9..10_000).contains(&len),
+    };
+    (octets.len() >= 8 && sound).then_some(code)
+}
+
+struct Typed;
+
+impl Format for Typed {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        None
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        let Some(&kind) = octets.first() else {
+            return Judged::More;
+        };
+        if !b"QPBEDCHSXFfpdcRKZTI123nNtsGWAVv".contains(&kind) {
+            return Judged::No;
+        }
+        if octets.len() < 5 {
+            return Judged::More;
+        }
+        let len = number(octets, 1, 4);
+        // A word, or the last octet, of what is there of the message.
+        let last = usize::try_from(len).ok().and_then(|len| octets.get(len));
+        let ends_with_zero = last.is_none_or(|o| *o == 0);
+        let count = number(octets, 5, 2);
+        let counted = |each: u64| octets.len() < 7 || count.saturating_mul(each) + 6 <= len;
+        let sound = match kind {
+            b'1' | b'2' | b'3' | b'n' | b'I' | b's' | b'X' | b'c' => len == 4,
+            // Sync, Flush; ParameterStatus and CopyOutResponse have more.
+            b'S' => len == 4 || len >= 6 && ends_with_zero,
+            b'H' => len == 4 || len >= 7,
+            b'Z' => len == 5 && octets.get(5).is_none_or(|o| b"ITE".contains(o)),
+            b'K' => (12..=264).contains(&len),
+            b'R' => len >= 8 && octet(octets, 5) == 0,
+            b'Q' => len >= 5 && ends_with_zero,
+            b'C' => len >= 6 && (ends_with_zero || octet(octets, 5) == b'S'),
+            // Execute ends with a number, the error with a zero octet.
+            b'E' => len >= 5,
+            b'N' => len >= 5 && ends_with_zero,
+            b'T' => len >= 6 && counted(19),
+            // DataRow; Describe.
+            b'D' => {
+                len >= 6
+                    && (counted(4) || matches!(octet(octets, 5), b'S' | b'P') && ends_with_zero)
+            }
+            b't' => len >= 6 && counted(4),
+            b'p' | b'd' | b'f' => len >= 4,
+            b'P' => len >= 8,
+            b'B' => len >= 12,
+            b'F' => len >= 14,
+            b'A' => len >= 10 && ends_with_zero,
+            b'G' | b'W' => len >= 7,
+            b'V' => len >= 8,
+            b'v' => len >= 12,
+            _ => false,
+        };
+        Judged::sized(len + 1, sound && len < 1 << 30)
+    }
+
+    fn chain(&self) -> usize {
+        CHAIN
+    }
+}
+
+impl Detector for PgsqlDetector {
+    fn name(&self) -> &'static str {
+        "pgsql"
+    }
+
+    fn about(&self) -> &'static str {
+        "PostgreSQL, protocol 3"
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        &[PORT]
+    }
+
+    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
+        let hinted = ports.0 == PORT || ports.1 == PORT;
+        if octets.len() < 8 && octet(octets, 0) == 0 && (hinted || octets.len() > 1) {
+            let short = octets.len() < 3 || octet(octets, 1) == 0;
+            return if short { Probe::More } else { Probe::No };
+        }
+        match start_up(octets) {
+            // The name of a parameter follows.
+            Some(code) if code >> 16 == 3 => match octets.get(8) {
+                None => Probe::More,
+                Some(o) if o.is_ascii_lowercase() || (*o == 0 && number(octets, 0, 4) == 9) => {
+                    Probe::Yes
+                }
+                Some(_) => Probe::No,
+            },
+            Some(_) => Probe::Yes,
+            None if !hinted => Probe::No,
+            None => match Typed.judge(octets) {
+                Judged::Message(_) => Probe::Yes,
+                Judged::More => Probe::More,
+                Judged::No => Probe::No,
+            },
+        }
+    }
+
+    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
+        if ports.0 != PORT && ports.1 != PORT {
+            return Found::Nowhere { keep: octets.len() };
+        }
+        let next = if more { Next::Octets } else { Next::End };
+        length::search(&Typed, octets, next, HOLD)
+    }
+
+    fn framer(&self) -> AnyFramer {
+        AnyFramer::Pgsql(Pgsql::default())
+    }
+}
+
+/// Frames one connection.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Pgsql {
+    /// The direction that has asked for TLS or GSSAPI: the answer is one octet.
+    asked: Option<Direction>,
+}
+
+impl Framer for Pgsql {
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+        if let Some(client) = self.asked {
+            if let Some(until) = at.wait_for_other() {
+                return Begin::Wait(until);
+            }
+            if client != at.direction {
+                self.asked = None;
+                let answer = octet(octets, 0);
+                if matches!(answer, b'S' | b'N' | b'G') {
+                    return Begin::Message {
+                        kind: Kind::Response,
+                        head: 1,
+                        body: Body::Octets(0),
+                        hand_over: answer == b'S',
+                    };
+                }
+            }
+        }
+        if octet(octets, 0) == 0 {
+            if octets.len() < 8 && at.next == Next::Octets {
+                return Begin::NeedMore;
+            }
+            let Some(code) = start_up(octets) else {
+                return Begin::Refuse;
+            };
+            if matches!(code, SSL_REQUEST | GSS_REQUEST) {
+                self.asked = Some(at.direction);
+            }
+            let len = number(octets, 0, 4);
+            let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+            return Begin::Message {
+                kind: Kind::Request,
+                head,
+                body: Body::Octets(len - head as u64),
+                hand_over: false,
+            };
+        }
+        length::begin(&Typed, at, octets)
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        length::search(&Typed, octets, at.next, HOLD)
+    }
+
+    fn gap(&mut self, _: Direction) {
+        self.asked = None;
+    }
+}

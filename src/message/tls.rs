@@ -1,0 +1,260 @@
+//! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
+
+use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
+use super::length::{self, CHAIN, Format, Judged, number, octet};
+use super::sink::Kind;
+use crate::transport::Direction;
+use serde::{Deserialize, Serialize};
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+const HEARTBEAT: u8 = 24;
+
+/// Octets of a record's header.
+const HEADER: usize = 5;
+/// Octets of a record's fragment, at most: 2^14, and 2,048 for expansion (RFC 5246, 6.2.3).
+const FRAGMENT: u64 = (1 << 14) + 2048;
+/// A handshake message longer than this is none.
+const LONGEST: u64 = 1 << 18;
+const HOLD: usize = 256 << 10;
+
+/// Recognises TLS.
+pub(super) struct TlsDetector;
+
+/// A record.
+struct Record;
+
+impl Format for Record {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        Some((1, &[3]))
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        let kind = octet(octets, 0);
+        let known = matches!(kind, CHANGE_CIPHER_SPEC..=HEARTBEAT);
+        if octets.is_empty() {
+            return Judged::More;
+        }
+        if !known || octets.get(1).is_some_and(|o| *o != 3) || octet(octets, 2) > 4 {
+            return Judged::No;
+        }
+        if octets.len() < HEADER {
+            return Judged::More;
+        }
+        let len = number(octets, 3, 2);
+        let sound = match kind {
+            CHANGE_CIPHER_SPEC => len == 1,
+            ALERT => len >= 2 && len < 256,
+            _ => len > 0 && len <= FRAGMENT,
+        };
+        Judged::sized(len + HEADER as u64, sound)
+    }
+
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        // The version does not change, but behind the first ClientHello.
+        octet(first, 0) == HANDSHAKE || first.get(1..3) == second.get(1..3) || second.len() < 3
+    }
+
+    fn chain(&self) -> usize {
+        CHAIN
+    }
+}
+
+/// A record that begins a connection: a hello, or an alert in its place.
+fn begins(octets: &[u8]) -> Probe {
+    match Record.judge(octets) {
+        Judged::No => Probe::No,
+        Judged::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
+            None if octets.len() < 9 => Probe::More,
+            Some([1 | 2, 0, hi, lo]) => {
+                // The message is as long as the record, or goes on in the next one.
+                let hello = u64::from(u16::from_be_bytes([*hi, *lo])) + 4;
+                let fits = hello >= 38 && (hello + HEADER as u64 <= len || len > 512);
+                let version = octets.get(9).is_none_or(|o| *o == 3);
+                if fits && version {
+                    Probe::Yes
+                } else {
+                    Probe::No
+                }
+            }
+            _ => Probe::No,
+        },
+        Judged::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => Probe::Yes,
+        Judged::More if octet(octets, 0) == HANDSHAKE => Probe::More,
+        _ => Probe::No,
+    }
+}
+
+impl Detector for TlsDetector {
+    fn name(&self) -> &'static str {
+        "tls"
+    }
+
+    fn about(&self) -> &'static str {
+        "TLS records (RFC 8446, RFC 5246)"
+    }
+
+    fn ports(&self) -> &'static [u16] {
+        &[
+            443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
+        ]
+    }
+
+    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+        begins(octets)
+    }
+
+    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+        let next = if more { Next::Octets } else { Next::End };
+        length::search(&Strict, octets, next, 4 * HOLD)
+    }
+
+    fn framer(&self) -> AnyFramer {
+        AnyFramer::Tls(Tls::default())
+    }
+}
+
+/// A record where nothing says yet that the connection speaks TLS.
+struct Strict;
+
+impl Format for Strict {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        Record.magic()
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        match Record.judge(octets) {
+            Judged::Message(_) if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No => {
+                Judged::No
+            }
+            Judged::Message(_) if octet(octets, 2) == 0 => Judged::No,
+            judged => judged,
+        }
+    }
+
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        Record.follows(first, second)
+    }
+
+    fn chain(&self) -> usize {
+        CHAIN
+    }
+
+    fn least(&self) -> usize {
+        2
+    }
+}
+
+/// Frames one connection.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tls {
+    /// Each direction: what it sends is encrypted, or may be.
+    encrypted: [bool; 2],
+    /// Octets of a handshake message that stand in the records to come.
+    left: [u64; 2],
+}
+
+impl Tls {
+    /// How many octets the handshake messages of a record lack at its end; None where they are not to be read.
+    fn lacking(fragment: &[u8]) -> Option<u64> {
+        let mut rest = fragment;
+        while !rest.is_empty() {
+            if rest.len() < 4 {
+                return None;
+            }
+            let known = matches!(octet(rest, 0), 0..=5 | 8 | 11..=16 | 20..=25);
+            let len = number(rest, 1, 3) + 4;
+            if !known || len > LONGEST {
+                return None;
+            }
+            match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
+                Some(tail) => rest = tail,
+                None => return Some(len - rest.len() as u64),
+            }
+        }
+        Some(0)
+    }
+}
+
+impl Framer for Tls {
+    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+        let d = at.direction.index();
+        let Judged::Message(len) = Record.judge(octets) else {
+            let short = Record.judge(octets) == Judged::More && at.next == Next::Octets;
+            return if short {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
+        };
+        let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+        let kind = octet(octets, 0);
+        if kind == HANDSHAKE && !self.encrypted[d] {
+            // Its inside says whether the next record belongs to it.
+            if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Next::Octets {
+                return Begin::NeedMore;
+            }
+            let whole = there as u64 == len;
+            let first = number(octets, HEADER + 1, 3) + 4;
+            let long = first > len - HEADER as u64;
+            self.left[d] = match Self::lacking(&octets[HEADER.min(there)..there]) {
+                None => 0,
+                Some(lacking) if whole => lacking,
+                // A record that is not all here: only its first message is known.
+                Some(_) if long => first - (len - HEADER as u64),
+                Some(_) if at.next == Next::Octets => return Begin::NeedMore,
+                Some(_) => 0,
+            };
+        } else {
+            self.left[d] = 0;
+        }
+        self.encrypted[d] |= matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
+        let direct = match (kind, octet(octets, HEADER)) {
+            (HANDSHAKE, 1) => Kind::Request,
+            (HANDSHAKE, 2) => Kind::Response,
+            _ => Kind::Other,
+        };
+        let body = len - there as u64;
+        Begin::Message {
+            kind: direct,
+            head: there,
+            body: if self.left[d] == 0 {
+                Body::Octets(body)
+            } else {
+                Body::Parts
+            },
+            hand_over: false,
+        }
+    }
+
+    /// What is left of the first record, then records until the handshake message is complete.
+    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+        let d = at.direction.index();
+        match Record.judge(octets) {
+            Judged::Message(len) if octet(octets, 0) == HANDSHAKE => {
+                let inside = len - HEADER as u64;
+                self.left[d] = self.left[d].saturating_sub(inside);
+                if self.left[d] == 0 {
+                    Part::Last(len)
+                } else {
+                    Part::Octets(len)
+                }
+            }
+            Judged::More if at.next == Next::Octets => Part::NeedMore,
+            _ => Part::Refuse,
+        }
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        length::search(&Record, octets, at.next, HOLD)
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        let d = direction.index();
+        // What was lost may have been the change of the cipher.
+        self.encrypted[d] = true;
+        self.left[d] = 0;
+    }
+}

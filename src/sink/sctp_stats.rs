@@ -1,0 +1,226 @@
+//! `--sctp-stats`: the statistics of SCTP links as CSV, by periods of capture time.
+//!
+//! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
+//! last one ended; those in which nothing was captured are left out.
+
+use super::output::{self, Error, Writer};
+use crate::time::{CaptureClock, Timestamp};
+use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Length of a period.
+const PERIOD: Duration = Duration::from_secs(15 * 60);
+
+/// Where rows go.
+enum To {
+    File(Writer),
+    /// And the number of its last file.
+    Folder(PathBuf, u32),
+}
+
+/// The output of statistics.
+pub struct SctpStats {
+    name: PathBuf,
+    to: To,
+    clock: CaptureClock,
+    /// When the period began.
+    start: Option<Timestamp>,
+    failed: Option<io::Error>,
+}
+
+impl SctpStats {
+    /// Opens a file, or makes the folder where `path` is one or ends in a slash. `-` is stdout.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; `path` is one of `inputs`.
+    pub fn open(path: &Path, inputs: &[String]) -> Result<Self, Error> {
+        let name = path.to_string_lossy();
+        let to = if path.is_dir() || name.ends_with('/') {
+            fs::create_dir_all(path).map_err(|source| Error {
+                name: name.to_string(),
+                doing: "make the folder",
+                source,
+            })?;
+            To::Folder(path.to_owned(), 0)
+        } else {
+            output::refuse_input(&name, inputs)?;
+            To::File(output::open(&name)?)
+        };
+        let mut stats = Self {
+            name: PathBuf::from(output::shown(&name)),
+            to,
+            clock: CaptureClock::default(),
+            start: None,
+            failed: None,
+        };
+        if let To::File(to) = &mut stats.to {
+            stats.failed = to.write_all(CSV_HEADER.as_bytes()).err();
+        }
+        Ok(stats)
+    }
+
+    /// A packet of this time comes next: true where it belongs to another period, so that the rows of the one that ends are
+    /// to be written first.
+    pub fn is_over(&mut self, next: Timestamp) -> bool {
+        self.clock.observe(next);
+        let latest = self.clock.latest();
+        let start = *self.start.get_or_insert(latest);
+        latest.since(start) >= PERIOD || latest < start
+    }
+
+    /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was told of.
+    pub fn write(&mut self, links: &[LinkStats]) {
+        let latest = self.clock.latest();
+        let start = self.start.unwrap_or(latest);
+        let end = after(start, PERIOD);
+        self.rows(links, start, end);
+        // The new one begins where a period would that follows the old one without a break; after a step back, at once.
+        let periods = latest.since(start).as_nanos() / PERIOD.as_nanos();
+        let skipped = u32::try_from(periods)
+            .ok()
+            .and_then(|n| PERIOD.checked_mul(n));
+        self.start = match skipped {
+            Some(time) if latest >= start => Some(after(start, time)),
+            _ => Some(latest),
+        };
+    }
+
+    /// Writes the rows of the last period, which the end of the input cuts short.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the whole run.
+    pub fn finish(mut self, links: &[LinkStats]) -> Result<(), Error> {
+        let latest = self.clock.latest();
+        let start = self.start.unwrap_or(latest);
+        self.rows(links, start, latest.max(start));
+        if let To::File(to) = &mut self.to {
+            let done = to.flush();
+            self.failed = self.failed.take().or(done.err());
+        }
+        match self.failed {
+            Some(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error {
+                name: self.name.display().to_string(),
+                doing: "write",
+                source: e,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn rows(&mut self, links: &[LinkStats], start: Timestamp, end: Timestamp) {
+        if links.is_empty() || self.failed.is_some() {
+            return;
+        }
+        let rows = csv_rows(links, start, end);
+        let done = match &mut self.to {
+            To::File(to) => to.write_all(rows.as_bytes()),
+            To::Folder(folder, number) => new_file(folder, number).and_then(|mut to| {
+                to.write_all(CSV_HEADER.as_bytes())?;
+                to.write_all(rows.as_bytes())
+            }),
+        };
+        self.failed = done.err();
+    }
+}
+
+fn after(start: Timestamp, time: Duration) -> Timestamp {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    Timestamp::from_nanos(start.as_nanos().saturating_add(nanos))
+}
+
+/// The next file of a folder; those that are there are left alone.
+fn new_file(folder: &Path, number: &mut u32) -> io::Result<fs::File> {
+    loop {
+        *number = number.saturating_add(1);
+        let path = folder.join(format!("sctp-{number:06}.csv"));
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && *number < u32::MAX => {}
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::sctp::stats::NAMES;
+
+    fn secs(s: u64) -> Timestamp {
+        Timestamp::from_nanos(s * 1_000_000_000)
+    }
+
+    fn links() -> Vec<LinkStats> {
+        vec![LinkStats {
+            association: 1,
+            src: ([10, 0, 0, 1], 1).into(),
+            dst: ([10, 0, 0, 2], 2).into(),
+            values: [1; NAMES.len()],
+        }]
+    }
+
+    /// First two columns of the first row of each period.
+    fn periods(text: &str) -> Vec<String> {
+        let rows = text.lines().filter(|l| l.contains(",7000,"));
+        rows.map(|l| l.split(',').take(2).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    #[test]
+    fn periods_follow_the_capture() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("stats.csv");
+        let folder = dir.path().join("folder/");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("sctp-000002.csv"), "old").unwrap();
+        for path in [&file, &folder] {
+            let mut stats = SctpStats::open(path, &[]).unwrap();
+            // Nothing between 2800 and 6100: no rows for that.
+            for at in [1000, 1500, 1400, 1899, 1900, 2799, 2800, 3500, 6100, 6200] {
+                if stats.is_over(secs(at)) {
+                    stats.write(&links());
+                }
+            }
+            stats.finish(&links()).unwrap();
+        }
+        let expected = ["1000 1900", "1900 2800", "2800 3700", "5500 6200"];
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with(CSV_HEADER));
+        assert_eq!(text.lines().count(), 1 + 4 * NAMES.len());
+        assert_eq!(periods(&text), expected);
+        for (name, period) in [1, 3, 4, 5].into_iter().zip(expected) {
+            let text = fs::read_to_string(folder.join(format!("sctp-{name:06}.csv"))).unwrap();
+            assert!(text.starts_with(CSV_HEADER));
+            assert_eq!(periods(&text), [period]);
+        }
+        assert_eq!(
+            fs::read_to_string(folder.join("sctp-000002.csv")).unwrap(),
+            "old"
+        );
+    }
+
+    #[test]
+    fn a_step_back_ends_the_period() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("stats.csv");
+        let mut stats = SctpStats::open(&file, &[]).unwrap();
+        assert!(!stats.is_over(secs(100_000)));
+        let over = (0..17)
+            .map(|n| stats.is_over(secs(50 + n)))
+            .collect::<Vec<_>>();
+        assert_eq!(
+            over.iter().position(|o| *o),
+            Some(16),
+            "believed when others agree"
+        );
+        stats.write(&links());
+        assert!(!stats.is_over(secs(70)));
+        stats.finish(&links()).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(periods(&text), ["100000 100900", "66 70"]);
+    }
+}
