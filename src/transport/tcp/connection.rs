@@ -443,10 +443,7 @@ impl<S> Connection<S> {
 
     /// Power of two of the octets that wait.
     fn class(&self) -> u8 {
-        let octets = self
-            .active
-            .as_ref()
-            .map_or(0, |a| a.size(0) + a.size(1));
+        let octets = self.active.as_ref().map_or(0, |a| a.size(0) + a.size(1));
         u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
     }
 
@@ -1512,7 +1509,11 @@ impl<S: FlowState> Connection<S> {
         // Octets of which only a damaged copy is there are a hole of their own.
         let damaged = a.first_damaged(d.index()).map(|item| {
             let (from, to) = (item.offset, item.offset + item.data().len() as u64);
-            if from > half.next && half.is(STARTED) { from } else { to }
+            if from > half.next && half.is(STARTED) {
+                from
+            } else {
+                to
+            }
         });
         let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
         (end > half.next && !half.is(ENDED)).then_some(end)
@@ -1649,6 +1650,11 @@ impl<S: FlowState> Connection<S> {
             .reset
             .is_some_and(|mark| cx.now.since(mark.at) >= LINGER);
         reset || self.halves.iter().all(|h| h.is(FIN))
+    }
+
+    /// A RST has ended it, or is about to.
+    pub(super) const fn was_reset(&self) -> bool {
+        self.reset.is_some()
     }
 
     /// How a connection ended by itself.

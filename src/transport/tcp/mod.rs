@@ -712,6 +712,11 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             return;
         }
+        let close = if connection.was_reset() {
+            Close::Reset
+        } else {
+            close
+        };
         let waited = connection.waiting();
         connection.close(cx, key, close, sink);
         let (key, held) = (*key, connection.take_held(&mut cx.budget));
