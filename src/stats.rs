@@ -410,6 +410,7 @@ discards! {
         TcpTruncated = "truncated": "segments cut inside the header",
         TcpBadHeader = "bad_header": "segments with an impossible data offset",
         TcpBadChecksum = "dropped_checksum": "segments dropped for a wrong checksum",
+        TcpOtherChannel = "other_channel": "copies on another channel than the connection's",
         TcpStray = "stray": "segments that fit no connection",
     }
     sctp {

@@ -5,6 +5,7 @@ use super::segment::{Segment, flags};
 use super::waiting::{Item, Origin, Waiting};
 use crate::capture::PacketInfo;
 use crate::context::Context;
+use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
 use crate::storage::Budget;
 use crate::time::Instant;
@@ -141,11 +142,22 @@ impl Half {
     }
 }
 
+/// Identifiers of tags.
+fn ids(tags: &[VlanTag; 2]) -> [u16; 2] {
+    tags.map(VlanTag::id)
+}
+
 /// An offset as a number, modulo 2^32.
 #[allow(clippy::cast_possible_truncation)]
 const fn low32(offset: u64) -> u32 {
     offset as u32
 }
+
+/// VLANs that are remembered of a connection, beside those of its first packets.
+const VLANS: usize = 6;
+
+/// Outer and inner VLANs, in order of first sight; those behind the last one are the last one again.
+type Vlans = [[u16; 2]; VLANS];
 
 /// A place in time for the reorder window: so many packets of the connection, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,6 +319,10 @@ pub(super) struct Connection<S> {
     forward_is_low: bool,
     reused: bool,
     closed: bool,
+    /// VLAN tags of each direction's first packet.
+    tags: [[VlanTag; 2]; 2],
+    /// Other VLANs that packets of it came on.
+    vlans: Option<Box<Vlans>>,
     /// A RST, and when.
     reset: Option<Mark>,
     /// The first FIN, and when.
@@ -329,11 +345,68 @@ impl<S> Connection<S> {
             forward_is_low: low,
             reused,
             closed: false,
+            tags: Default::default(),
+            vlans: None,
             reset: None,
             finished: [None; 2],
             held: Vec::new(),
             active: None,
         }
+    }
+
+    /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.
+    pub(super) fn is_on(&self, d: Direction, tags: &[VlanTag; 2]) -> bool {
+        let seen = self.halves[d.index()].is(SEEN);
+        let d = if seen { d } else { d.flip() };
+        self.tags[d.index()] == *tags
+    }
+
+    /// Packets of it, in any direction, have come with these VLANs.
+    pub(super) fn was_on(&self, vlans: [u16; 2]) -> bool {
+        let first = self.halves.iter().zip(&self.tags);
+        first
+            .filter(|(half, _)| half.is(SEEN))
+            .any(|(_, tags)| ids(tags) == vlans)
+            || self.vlans.as_ref().is_some_and(|v| v.contains(&vlans))
+    }
+
+    /// The first packet of this direction had these VLANs, or none has come yet.
+    pub(super) fn may_be_on(&self, d: Direction, vlans: [u16; 2]) -> bool {
+        !self.halves[d.index()].is(SEEN) || ids(&self.tags[d.index()]) == vlans
+    }
+
+    /// Remembers on which VLANs a packet came.
+    fn note(&mut self, d: Direction, tags: &[VlanTag; 2]) {
+        let i = d.index();
+        if !self.halves[i].is(SEEN) {
+            self.halves[i].set(SEEN);
+            self.tags[i] = *tags;
+        } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
+            let vlans = ids(tags);
+            match &mut self.vlans {
+                None => self.vlans = Some(Box::new([vlans; VLANS])),
+                Some(known) => {
+                    let last = known[VLANS - 1];
+                    if let Some(i) = known.iter().position(|v| *v == last) {
+                        known[i + 1..].fill(vlans);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The segment's numbers make it a copy, or a part, of this connection, whichever channel it came on.
+    pub(super) fn belongs(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
+        let half = &self.halves[d.index()];
+        if !s.has(flags::SYN) || s.has(flags::RST) || !half.numbered() {
+            return self.fits(cx, d, s);
+        }
+        let offset = half.offset(s.data_seq());
+        if half.is(SYN) {
+            return offset == half.origin;
+        }
+        // Its own SYN, captured late; to be judged as on a channel that is known.
+        offset <= half.origin && half.origin - offset <= u64::from(cx.limits.max_gap)
     }
 
     /// Direction of a packet whose sender is, or is not, the lower endpoint.
@@ -677,7 +750,7 @@ impl<S: FlowState> Connection<S> {
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
-        self.halves[i].set(SEEN);
+        self.note(d, &cx.packet.link.tags);
         self.halves[i].bits &= !ABSENT;
         self.halves[i].window = s.window;
         if s.has(flags::SYN) {
@@ -691,7 +764,10 @@ impl<S: FlowState> Connection<S> {
             && !a.linked[i]
         {
             a.linked[i] = true;
-            a.flow.links[i] = cx.packet.link;
+            a.flow.links[i] = LinkHeader {
+                tags: self.tags[i],
+                ..cx.packet.link
+            };
         }
         self.take_ack(cx, d, s);
         if s.has(flags::RST) {
@@ -848,7 +924,7 @@ impl<S: FlowState> Connection<S> {
 
     fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
         let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
-        let halves = &self.halves;
+        let (halves, tags) = (&self.halves, &self.tags);
         let (packets, now) = (self.packets, cx.now);
         self.active.get_or_insert_with(|| {
             cx.budget.take(size_of::<Active<S>>());
@@ -871,14 +947,18 @@ impl<S: FlowState> Connection<S> {
                 state: S::default(),
             });
             let link = cx.packet.link;
-            a.linked[d.index()] = true;
-            a.flow.links[d.index()] = link;
-            let back = crate::link::LinkHeader {
+            let (own, back) = (d.index(), d.flip().index());
+            a.linked[own] = true;
+            // Merged output carries the tags that were seen first.
+            a.flow.links[own] = LinkHeader {
+                tags: tags[own],
+                ..link
+            };
+            a.flow.links[back] = LinkHeader {
                 src: link.dst,
                 dst: link.src,
-                tags: link.tags,
+                tags: tags[if halves[back].is(SEEN) { back } else { own }],
             };
-            a.flow.links[d.flip().index()] = back;
             for (marks, half) in a.marks.iter_mut().zip(halves) {
                 if half.is(ACKED) && half.acked > half.next {
                     marks.push((half.acked, Mark { packets, at: now }));

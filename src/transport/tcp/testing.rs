@@ -321,7 +321,7 @@ impl Bench {
     pub(super) fn flush(&mut self) {
         self.tcp.flush(&mut self.cx, &mut self.sink);
         self.adds_up();
-        let table = self.tcp.table_size() + self.tcp.summed.allocated();
+        let table = self.tcp.table_size() + self.tcp.booked;
         assert_eq!(self.cx.budget.used(), table, "nothing waits any more");
         let c = &self.cx.counters.tcp;
         assert_eq!(

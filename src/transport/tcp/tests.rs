@@ -1432,7 +1432,7 @@ mod model {
             ack: None,
             data,
             cut: 0,
-            sum: crate::transport::tcp::Sum::Unknown,
+            sum: super::super::Sum::Unknown,
             vlan: 0,
         }
     }
