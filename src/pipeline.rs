@@ -119,6 +119,7 @@ impl<M: MessageSink> Engine<M> {
             sctp,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
+        cx.discarded = None;
         let extractor = &mut self.extractor;
         let rules = &self.rules;
         let name = |payload: &[u8], src, dst| {
@@ -135,6 +136,8 @@ impl<M: MessageSink> Engine<M> {
                 _ => {}
             });
         }
+        let dropped = cx.discarded.take();
+        extractor.sink.packet(cx, packet, dropped);
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);
