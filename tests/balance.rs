@@ -9,6 +9,7 @@ use inet_asm::link;
 use inet_asm::message::sink::{
     DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
 };
+use inet_asm::pipeline::Engine;
 use inet_asm::time::{CaptureClock, Timestamp};
 use inet_asm::transport::stream::{Close, StreamContext};
 use inet_asm::transport::udp::Udp;
@@ -188,4 +189,91 @@ fn counters_add_up_over_every_capture() {
         }
     }
     assert!(captures > 100, "{captures}");
+}
+
+/// Counts nothing.
+struct Nothing;
+
+impl MessageSink for Nothing {
+    type State = ();
+
+    fn start(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) {}
+    fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
+    fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
+    fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+}
+
+/// What is allocated, at most, for tables that stay: those of connections, of datagrams and of UDP flows.
+const TABLES: u64 = 2 << 20;
+
+#[test]
+fn the_octets_of_tcp_add_up_over_every_capture() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: there is no folder ../shared/captures");
+        return;
+    };
+    let (mut captures, mut octets_seen) = (0, 0);
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut inputs = inet_asm::capture::Inputs::new([path.clone().into()]);
+        let mut engine = Engine::new(Limits::default(), Nothing);
+        let mut good = true;
+        loop {
+            match inputs.next() {
+                Ok(Some(packet)) => engine.packet(&packet),
+                Ok(None) => match inputs.fill() {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) => good = false,
+                },
+                Err(_) => good = false,
+            }
+            if !good {
+                break;
+            }
+        }
+        engine.flush();
+        let c = engine.counters();
+        let t = &c.tcp;
+        captures += u64::from(good);
+        octets_seen += t.octets;
+        assert_eq!(
+            t.octets,
+            t.accepted_octets + t.duplicate_octets + t.refused_octets,
+            "{name}: octets taken in"
+        );
+        assert_eq!(
+            t.accepted_octets,
+            t.delivered_octets + t.abandoned_octets,
+            "{name}: octets accepted"
+        );
+        let closed = t.closed_fin + t.closed_reset + t.closed_idle;
+        assert_eq!(
+            t.connections,
+            closed + t.closed_evicted + t.closed_replaced + t.closed_end,
+            "{name}: connections"
+        );
+        assert_eq!(
+            t.delivered_octets,
+            c.message.octets + c.message.unframed_octets,
+            "{name}: octets of messages"
+        );
+        assert_eq!(
+            c.message.messages,
+            c.message.whole + c.message.incomplete,
+            "{name}: messages"
+        );
+        assert!(
+            c.buffer.waiting <= TABLES,
+            "{name}: {} octets wait",
+            c.buffer.waiting
+        );
+    }
+    assert!(
+        captures > 50 && octets_seen > 1 << 20,
+        "{captures} captures, {octets_seen} octets"
+    );
 }

@@ -590,13 +590,21 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
         let name = Self::protocol(at);
+        let past = at.side().acknowledged.is_some_and(|a| a > offset);
         let stream = &mut at.state.streams[i];
         let Some(open) = stream.open.take() else {
             return;
         };
         let to_close = stream.mode == Mode::ToClose;
         let opaque = stream.mode == Mode::Unknown;
-        let whole = open.whole && (!cut || ((to_close || opaque) && closes.is_some()));
+        // Only its end tells that a body up to the end of the stream is whole: a FIN or a RST, or that the other side
+        // acknowledged what stands behind the last octet, which is a FIN.
+        let closed = match closes {
+            Some(Close::Fin | Close::Reset) => true,
+            Some(_) => opaque || past,
+            None => false,
+        };
+        let whole = open.whole && (!cut || ((to_close || opaque) && closed));
         let extent_unknown = cut
             && !matches!(
                 stream.mode,
@@ -654,7 +662,9 @@ impl<M: MessageSink> Extractor<M> {
         // Octets of the open message up to here have been told.
         let mut told = 0;
         let wait = loop {
-            if pos >= enough && pos > 0 {
+            // A message that is complete is ended first.
+            let ends = matches!(at.state.streams[i].mode, Mode::Inside { left: 0, .. });
+            if pos >= enough && pos > 0 && !ends {
                 break None;
             }
             let rest = &view.octets[pos..];
@@ -725,6 +735,8 @@ impl<M: MessageSink> Extractor<M> {
                                 supposed: false,
                             };
                         }
+                        // What is there belongs to the message; what should follow is missing.
+                        Part::Octets(_) | Part::Refuse if view.next != Next::Octets => break None,
                         Part::Octets(_) | Part::Refuse => {
                             self.tell(at, view, told, pos, false);
                             told = pos;

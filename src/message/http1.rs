@@ -139,7 +139,9 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
         let digits = rest.get(1..4)?;
         let sound =
             minor.is_ascii_digit() && rest[0] == b' ' && digits.iter().all(u8::is_ascii_digit);
-        let status = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+        let status = digits
+            .iter()
+            .fold(0, |n, d| n * 10 + u16::from(d.wrapping_sub(b'0') % 10));
         let ends = rest.get(4).is_none_or(|o| *o == b' ') && line.len() <= STATUS_LINE;
         let clean = line.iter().all(|&o| o >= b' ' || o == b'\t');
         return (sound && ends && clean && (100..=999).contains(&status))
@@ -216,20 +218,28 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
         let at = from + hit;
         from = at + 7;
-        let candidate = if responses && let Some(judged) = response_at(&octets[at..]) {
-            Some((at, judged))
-        } else if requests && at > floor && octets[at - 1] == b' ' {
+        let response = if responses {
+            response_at(&octets[at..]).map(|judged| (at, judged))
+        } else {
+            None
+        };
+        let request = if requests && at > floor && octets[at - 1] == b' ' {
             request_before(octets, floor, at).map(|start| (start, request_ends(&octets[at..])))
         } else {
             None
         };
-        match candidate {
-            Some((start, Some(true))) => return Found::At(start),
-            Some((start, None)) if more => {
-                keep = Some(start);
-                break;
+        // Cut behind the version it may be either: the request begins first.
+        let mut cut = None;
+        for (start, judged) in [request, response].into_iter().flatten() {
+            match judged {
+                Some(true) => return Found::At(start),
+                None if more => cut = cut.or(Some(start)),
+                _ => {}
             }
-            _ => {}
+        }
+        if cut.is_some() {
+            keep = cut;
+            break;
         }
         floor = at;
     }
@@ -449,6 +459,20 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         .map(<[u8]>::trim_ascii)
 }
 
+/// Size of a chunk by its line, without the line feed (RFC 9112, 7.1): hexadecimal, then extensions. A bare line feed may end
+/// the line, as in a header.
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let digits = line.iter().take_while(|o| o.is_ascii_hexdigit()).count();
+    let (digits, rest) = line.split_at(digits);
+    let rest = rest.trim_ascii();
+    if digits.is_empty() || !(rest.is_empty() || rest.starts_with(b";")) {
+        return None;
+    }
+    let size = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    // A size that would pass the end of all offsets is none.
+    (size < 1 << 62).then_some(size)
+}
+
 /// End of the header section: the offset behind the empty line, looked for from `from` on.
 fn header_end(octets: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -532,6 +556,8 @@ impl Http1 {
             None => return Match::Unknown,
         };
         let Some(request) = self.requests.get(index).copied().filter(seen) else {
+            // One response more than requests that it can answer: the count is lost.
+            self.counting &= !take;
             return Match::Unknown;
         };
         if take {
@@ -756,15 +782,13 @@ impl Framer for Http1 {
                 Part::Refuse
             };
         };
-        match httparse::parse_chunk_size(&line[..=end]) {
-            Ok(httparse::Status::Complete((_, 0))) => {
+        match chunk_size(&line[..end]) {
+            Some(0) => {
                 self.trailer[d] = true;
                 Part::Octets((line_at + end + 1) as u64)
             }
-            Ok(httparse::Status::Complete((_, size))) if size < 1 << 62 => {
-                Part::Octets((line_at + end + 1) as u64 + size)
-            }
-            _ => Part::Refuse,
+            Some(size) => Part::Octets((line_at + end + 1) as u64 + size),
+            None => Part::Refuse,
         }
     }
 
@@ -806,6 +830,349 @@ impl Http1 {
             self.trailer[d] = false;
             self.looked[d] = 0;
             Part::Refuse
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::stream::Side;
+
+    const PORTS: (u16, u16) = (50_000, 80);
+
+    #[test]
+    fn start_lines_are_told_from_others() {
+        for (line, expected) in [
+            ("GET / HTTP/1.1", Some(0)),
+            ("GET / HTTP/1.0\r", Some(0)),
+            ("M-SEARCH * HTTP/1.1\r", Some(0)),
+            ("FOO!bar http://a:1/?x=%20 HTTP/1.1", Some(0)),
+            ("HTTP/1.1 200 OK\r", Some(200)),
+            ("HTTP/1.0 404", Some(404)),
+            ("HTTP/1.1 204 \r", Some(204)),
+            ("HTTP/1.1 999 a\tb", Some(999)),
+            ("", None),
+            ("GET /", None),
+            ("GET  HTTP/1.1", None),
+            ("GET / HTTP/1.1 ", None),
+            ("GET / HTTP/2.0", None),
+            ("GET / HTTP/1.2", None),
+            ("GET /a b HTTP/1.1", None),
+            ("GET /\x01 HTTP/1.1", None),
+            ("G(T / HTTP/1.1", None),
+            (" / HTTP/1.1", None),
+            ("HTTP/1.1 20", None),
+            ("HTTP/1.1 099 a", None),
+            ("HTTP/1.1 2000", None),
+            ("HTTP/1.1  200", None),
+            ("HTTP/1.x 200 OK", None),
+            ("HTTP/1.1 200 \x1b", None),
+            ("HTTP/2 200", None),
+        ] {
+            let found = start_line(line.as_bytes()).map(|l| match l {
+                StartLine::Request { .. } => 0,
+                StartLine::Response { status } => status,
+            });
+            assert_eq!(found, expected, "{line:?}");
+            let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), PORTS);
+            if !line.is_empty() {
+                assert_eq!(probed == Probe::Yes, expected.is_some(), "{line:?}");
+            }
+            // Whatever may become a start line is waited for, at every octet.
+            for n in 1..line.len() {
+                let probed = HttpDetector.probe(&line.as_bytes()[..n], PORTS);
+                assert!(
+                    expected.is_none() || probed == Probe::More,
+                    "{line:?} cut at {n}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_finds_the_same_place_at_every_cut() {
+        let long = format!(
+            "{} HTTP/1.1\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+            "a".repeat(300)
+        );
+        for (text, start) in [
+            ("junk GET /x HTTP/1.1\r\nHost: a\r\n\r\nrest", "GET /x"),
+            ("valueGET /x HTTP/1.1\r\n\r\nbehind it", "GET /x"),
+            ("value\r\n\r\nPOST /x HTTP/1.1\nHost: a\n\n", "POST /x"),
+            ("PUTPOST /x HTTP/1.0\r\nA: b\r\n\r\n", "POST /x"),
+            ("GET /cut HTTPGET /x HTTP/1.1\r\nHost: a\r\n\r\n", "GET /x"),
+            ("bodyHTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
+            ("GET /a HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
+            ("HTTP/1.HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200"),
+            (
+                "text of GET /x HTTP/1.1\r\nno header\r\nDELETE /y HTTP/1.1\r\nHost : a\r\n\r\n",
+                "DELETE",
+            ),
+            ("GET /x HTTP/1.1, GET /y HTTP/1.1\r\n\r\n", "GET /y"),
+            (&long, "GET /x"),
+        ] {
+            let octets = text.as_bytes();
+            let place = text.find(start).unwrap();
+            assert_eq!(
+                search(octets, true, true, true),
+                Found::At(place),
+                "{text:?}"
+            );
+            for cut in 0..octets.len() {
+                // What was kept at the cut is searched again with all that follows.
+                let found = match search(&octets[..cut], true, true, true) {
+                    Found::At(n) => n,
+                    Found::Nowhere { keep } => {
+                        assert!(keep <= cut);
+                        match search(&octets[keep..], true, true, true) {
+                            Found::At(n) => keep + n,
+                            Found::Nowhere { .. } => usize::MAX,
+                        }
+                    }
+                };
+                assert_eq!(found, place, "{text:?} cut at {cut}");
+            }
+            // One octet at a time.
+            let (mut from, mut found) = (0, None);
+            for n in 1..=octets.len() {
+                match search(&octets[from..n], true, true, true) {
+                    Found::At(at) => {
+                        found = Some(from + at);
+                        break;
+                    }
+                    Found::Nowhere { keep } => from += keep,
+                }
+            }
+            assert_eq!(found, Some(place), "{text:?} octet by octet");
+        }
+        for text in [
+            "nothing here",
+            "HTTP/1.1 200 OK\r\n no header",
+            "GET /x HTTP/1.1\r\n: no name\r\n",
+            "see HTTP/1.1 and GET / for more\r\n",
+            "HTTP/1.1\r\n\r\n",
+        ] {
+            let found = search(text.as_bytes(), false, true, true);
+            assert_eq!(found, Found::Nowhere { keep: text.len() }, "{text:?}");
+        }
+        // Only what the direction can carry.
+        let both = b"x GET / HTTP/1.1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        assert_eq!(search(both, true, true, false), Found::At(2));
+        assert_eq!(search(both, true, false, true), Found::At(20));
+    }
+
+    #[test]
+    fn what_a_search_keeps_is_bounded() {
+        // A start line that never ends is not kept for ever: the work stays linear.
+        let line = vec![b'a'; TARGET + 100];
+        let get = [b"GET /".as_slice(), &line].concat();
+        assert_eq!(
+            search(&get, true, true, true),
+            Found::Nowhere { keep: get.len() }
+        );
+        let status = [b"HTTP/1.1 200 ".as_slice(), &line].concat();
+        assert_eq!(
+            search(&status, true, true, true),
+            Found::Nowhere { keep: status.len() }
+        );
+    }
+
+    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
+        Place {
+            direction,
+            offset,
+            ack: Some(ack),
+            other: Side {
+                delivered: u64::MAX,
+                ..Side::default()
+            },
+            next,
+            limit: 1 << 16,
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_header_is_found_at_every_cut() {
+        for header in [
+            "GET /a HTTP/1.1\r\nA: b\r\n\r\n",
+            "GET /a HTTP/1.1\nA: b\n\n",
+            "GET / HTTP/1.1\r\n\r\n",
+        ] {
+            let all = format!("{header}next");
+            for cut in 1..header.len() {
+                let mut framer = Http1::default();
+                let at = place(Direction::Forward, 0, 0, Next::Octets);
+                assert_eq!(
+                    framer.begin(&at, &all.as_bytes()[..cut]),
+                    Begin::NeedMore,
+                    "{cut}"
+                );
+                let Begin::Message { head, .. } = framer.begin(&at, all.as_bytes()) else {
+                    panic!("{header:?} cut at {cut}");
+                };
+                assert_eq!(head, header.len(), "{header:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn chunk_lines() {
+        for (octets, expected) in [
+            ("5\r\nhello\r\n", Part::Octets(8)),
+            ("\r\n5\r\nhello", Part::Octets(10)),
+            ("\n5\nhello", Part::Octets(8)),
+            ("a;name=value\r\n", Part::Octets(24)),
+            ("0\r\n\r\n", Part::Octets(3)),
+            ("FFFFFFFFFFFFFFFFF\r\n", Part::Refuse),
+            ("7fffffffffffffff\r\n", Part::Refuse),
+            ("x\r\n", Part::Refuse),
+            ("-1\r\n", Part::Refuse),
+            ("\r\n\r\n", Part::Refuse),
+            ("5", Part::NeedMore),
+            ("\r", Part::NeedMore),
+            ("", Part::NeedMore),
+            ("5\r", Part::NeedMore),
+        ] {
+            let at = place(Direction::Reverse, 0, 0, Next::Octets);
+            assert_eq!(
+                Http1::default().part(&at, octets.as_bytes()),
+                expected,
+                "{octets:?}"
+            );
+            let stopped = place(Direction::Reverse, 0, 0, Next::Gap);
+            let expected = if expected == Part::NeedMore {
+                Part::Refuse
+            } else {
+                expected
+            };
+            assert_eq!(
+                Http1::default().part(&stopped, octets.as_bytes()),
+                expected,
+                "{octets:?} then a gap"
+            );
+        }
+        for (trailer, len) in [("\r\n", 2), ("A: b\r\n\r\n", 8), ("A: b\nC: d\n\n", 11)] {
+            for cut in 0..trailer.len() {
+                let mut framer = Http1::default();
+                let at = place(Direction::Reverse, 0, 0, Next::Octets);
+                assert_eq!(framer.part(&at, b"0\r\n"), Part::Octets(3));
+                assert_eq!(
+                    framer.part(&at, &trailer.as_bytes()[..cut]),
+                    Part::NeedMore,
+                    "{trailer:?} {cut}"
+                );
+                assert_eq!(
+                    framer.part(&at, trailer.as_bytes()),
+                    Part::Last(len),
+                    "{trailer:?} {cut}"
+                );
+            }
+        }
+    }
+
+    /// The body that a response gets, after requests (method, acknowledgment) at offsets 10, 20, ...
+    fn answered(requests: &[(&str, u64)], response: (u64, u64), behind: &str, next: Next) -> Begin {
+        let mut framer = Http1::default();
+        for (i, (method, ack)) in requests.iter().enumerate() {
+            let at = place(Direction::Forward, 10 * (i as u64 + 1), *ack, Next::Octets);
+            let text = format!("{method} /a HTTP/1.1\r\n\r\n");
+            framer.begin(&at, text.as_bytes());
+        }
+        let at = place(Direction::Reverse, response.0, response.1, next);
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{behind}");
+        framer.begin(&at, text.as_bytes())
+    }
+
+    #[test]
+    fn responses_find_their_requests_by_number() {
+        let body = |begin| match begin {
+            Begin::Message { body, .. } => Some(body),
+            _ => None,
+        };
+        let none = Some(Body::Octets(0));
+        let nine = Some(Body::Octets(9));
+        for (name, requests, response, behind, next, expected) in [
+            (
+                "GET",
+                &[("GET", 500)][..],
+                (500, 19),
+                "",
+                Next::Octets,
+                nine,
+            ),
+            ("HEAD", &[("HEAD", 500)], (500, 19), "", Next::Octets, none),
+            (
+                "HEAD before it",
+                &[("HEAD", 400), ("GET", 500)],
+                (500, 99),
+                "",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "the first of two",
+                &[("HEAD", 500), ("GET", 500)],
+                (500, 99),
+                "",
+                Next::Octets,
+                none,
+            ),
+            (
+                "not seen yet",
+                &[("HEAD", 500)],
+                (500, 9),
+                "body",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "lost, a status line follows",
+                &[],
+                (500, 19),
+                "HTTP/1.1 200",
+                Next::Octets,
+                none,
+            ),
+            (
+                "lost, a body follows",
+                &[],
+                (500, 19),
+                "body",
+                Next::Octets,
+                nine,
+            ),
+            (
+                "lost, nothing yet",
+                &[],
+                (500, 19),
+                "HTT",
+                Next::Octets,
+                None,
+            ),
+            (
+                "lost, the next one acknowledges the header's end",
+                &[("GET", 538)],
+                (500, 9),
+                "",
+                Next::Octets,
+                none,
+            ),
+            (
+                "lost, and a gap",
+                &[],
+                (500, 19),
+                "",
+                Next::Gap,
+                Some(Body::Supposed(9)),
+            ),
+            ("lost, and the end", &[], (500, 19), "", Next::End, nine),
+        ] {
+            assert_eq!(
+                body(answered(requests, response, behind, next)),
+                expected,
+                "{name}"
+            );
         }
     }
 }

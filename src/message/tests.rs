@@ -148,7 +148,10 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
     };
     table.segment(&mut empty, &syn, Channel::default(), &mut extractor);
     table.flush(&mut empty, &mut extractor);
-    assert_eq!(used, empty.budget.used(), "budget");
+    assert!(
+        sent.is_empty() || used == empty.budget.used(),
+        "budget: {used}"
+    );
     extractor.sink.found
 }
 
@@ -386,7 +389,12 @@ fn apply(sent: &[Sent], damage: &Damage) -> Vec<Sent> {
             let last = sent.iter().rposition(|o| {
                 o.client == s.client && (o.at as usize) < to + 1 && !o.data.is_empty()
             });
+            // It acknowledges what had come by then.
+            let ack = last
+                .and_then(|last| sent.get(last))
+                .map_or(s.ack, |o| o.ack);
             let again = Sent {
+                ack,
                 at: u32::try_from(from + 1).unwrap(),
                 data: all[from..to].to_vec(),
                 ..s.clone()
@@ -416,10 +424,11 @@ fn is_there(sent: &[Sent], m: &Message) -> bool {
 
 #[track_caller]
 fn recovers(sent: &[Sent], truth: &[Message], base: u32) -> Result<(), TestCaseError> {
-    let found: Vec<Message> = messages(sent, base)
+    // Before a message was found, a stream captured from the middle has no known protocol.
+    let whole = messages(sent, base)
         .into_iter()
-        .filter(|m| m.whole)
-        .collect();
+        .filter(|m| m.whole && m.protocol == "http");
+    let found: Vec<Message> = whole.collect();
     let expected: Vec<Message> = truth
         .iter()
         .filter(|m| is_there(sent, m))

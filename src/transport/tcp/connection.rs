@@ -1,5 +1,6 @@
 //! One connection: two streams, what waits on each, and when it is waited for no longer.
 
+use super::LINGER;
 use super::segment::{Segment, flags};
 use super::waiting::{Origin, Waiting};
 use crate::capture::PacketInfo;
@@ -425,8 +426,8 @@ impl<S> Connection<S> {
             if own || (half.is(HINT) && !half.is(BASED) && offset == ORIGIN) {
                 return Verdict::Fits;
             }
-            if self.active.is_none() && self.half_open() {
-                // Nothing was ever answered: the new attempt takes the place of the old one.
+            if self.active.is_none() && (self.half_open() || self.reset.is_some()) {
+                // Nothing was ever answered, or it was refused: the new attempt takes the place of the old one.
                 return Verdict::Replace;
             }
             // A SYN-ACK that answers the SYN that is held.
@@ -641,6 +642,10 @@ impl<S: FlowState> Connection<S> {
         self.halves[i].bits &= !ABSENT;
         self.halves[i].window = s.window;
         if s.has(flags::SYN) {
+            if self.active.is_none() {
+                // An attempt that was refused is made again with the same number.
+                self.reset = None;
+            }
             self.take_syn(d, s);
         }
         if let Some(a) = &mut self.active
@@ -1339,6 +1344,9 @@ impl<S: FlowState> Connection<S> {
         close: Option<Close>,
         sink: &mut K,
     ) {
+        if self.active.is_none() && close.is_none() {
+            return;
+        }
         let close = close.or(self.is_reset(cx).then_some(Close::Reset));
         for d in [Direction::Forward, Direction::Reverse] {
             let i = d.index();
@@ -1371,11 +1379,18 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Both streams have ended.
-    pub(super) fn has_ended(&self) -> bool {
-        !self.closed && self.halves[0].is(ENDED) && self.halves[1].is(ENDED)
-            || (self.active.is_none()
-                && !self.closed
-                && (self.reset.is_some() || self.halves.iter().all(|h| h.is(FIN))))
+    pub(super) fn has_ended(&self, cx: &Context) -> bool {
+        if self.closed {
+            return false;
+        }
+        if self.active.is_some() {
+            return self.halves.iter().all(|h| h.is(ENDED));
+        }
+        // Without data there is nothing to end, and what comes behind a RST is still taken.
+        let reset = self
+            .reset
+            .is_some_and(|mark| cx.now.since(mark.at) >= LINGER);
+        reset || self.halves.iter().all(|h| h.is(FIN))
     }
 
     /// How a connection ended by itself.
@@ -1539,7 +1554,11 @@ impl<S: FlowState> Connection<S> {
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
         if let Some(reset) = self.reset {
-            by(reset.at.after(cx.limits.reorder_alone));
+            by(reset.at.after(if self.active.is_some() {
+                cx.limits.reorder_alone
+            } else {
+                LINGER
+            }));
         }
         if let Some(first) = self.held.first() {
             by(first.arrived.after(cx.limits.tcp_packet_timeout));

@@ -381,7 +381,7 @@ impl<S: FlowState> Tcp<S> {
         {
             self.queues.weigh(place, class);
         }
-        if connection.has_ended() {
+        if connection.has_ended(cx) {
             let close = connection.ending();
             self.close(cx, place, close, sink);
             return;
@@ -466,7 +466,7 @@ impl<S: FlowState> Tcp<S> {
         };
         let waits = connection.waiting();
         self.queues.waiting = (self.queues.waiting + waits).saturating_sub(waited);
-        if connection.has_ended() {
+        if connection.has_ended(cx) {
             let close = connection.ending();
             self.close(cx, place, close, sink);
         } else if let Some(at) = connection.wake(cx) {
