@@ -14,6 +14,7 @@ use crate::sink::output::Target;
 use crate::sink::packets::{Encap, Form, Large};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
+use crate::transport::sctp::ppid::PPIDS;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::{self, Write};
@@ -515,7 +516,7 @@ pub fn parse(
     let dropped = args.dropped.into_iter().map(|t| (t, What::Dropped));
     let bypass = args.bypass.into_iter().map(|t| (t, What::Bypass));
     for (target, what) in written.chain(dropped).chain(bypass) {
-        let spec = output(target, what, form, args.format)
+        let spec = output(target, what, form, args.format, !args.framer.is_empty())
             .map_err(|what| command().error(clap::error::ErrorKind::ValueValidation, what))?;
         config.outputs.push(spec);
     }
@@ -619,6 +620,7 @@ fn output(
     what: What,
     form: Form,
     format: Option<Format>,
+    own_protocols: bool,
 ) -> Result<OutputSpec, String> {
     fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
         T::from_str(value, false).map_err(|e| format!("{key}={value}: {e}"))
@@ -636,7 +638,10 @@ fn output(
         match key.as_str() {
             "protocol" => {
                 for name in value.split(',') {
-                    if !protocols().any(|p| p == name) && name != "data" {
+                    let known = name == "data"
+                        || protocols().iter().any(|p| p.name == name)
+                        || PPIDS.iter().any(|p| p.protocol == name);
+                    if !known && !own_protocols {
                         return Err(format!(
                             "{name}: no such protocol: --list-protocols shows them"
                         ));

@@ -3,7 +3,7 @@
 //! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
 //! last one ended; those in which nothing was captured are left out.
 
-use super::output::{Target, self, Error, Writer};
+use super::output::{self, Error, Target, Writer};
 use crate::time::{CaptureClock, Timestamp};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::fs::{self, OpenOptions};
