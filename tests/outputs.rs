@@ -114,6 +114,12 @@ fn a_pdu_is_dissected_by_name() {
         let packet = capture.segment((A, 41000), to, seq, 1, flags, payload);
         capture.packet(&packet);
     }
+    // DNS over TCP: its length stands before the message.
+    let dns = [&[0, 29][..], QUERY].concat();
+    for (seq, flags, payload) in [(1, SYN, &b""[..]), (2, PSH | ACK, &dns)] {
+        let packet = capture.segment((A, 42000), (B, 53), seq, 1, flags, payload);
+        capture.packet(&packet);
+    }
     // An SCTP packet with an M3UA message (PPID 3): ASP up.
     let m3ua = [1, 0, 3, 1, 0, 0, 0, 8];
     let mut sctp = vec![0x0b, 0x58, 0x0b, 0x58, 0, 0, 0, 9, 0, 0, 0, 0];
@@ -143,7 +149,9 @@ fn a_pdu_is_dissected_by_name() {
             .unwrap_or_else(|| panic!("{protocol} in {rows:?}"))
     };
     assert!(rows.iter().all(|r| r[10].is_empty()), "{rows:?}");
-    assert_eq!(rows.len(), 8, "{rows:?}");
+    assert_eq!(rows.len(), 9, "{rows:?}");
+    let queries = rows.iter().filter(|r| r[6] == "example.com").count();
+    assert_eq!(queries, 2, "{rows:?}");
     let answers: Vec<_> = rows.iter().filter(|r| r[5] == "200").collect();
     assert_eq!(answers.len(), 2);
     assert_eq!(answers[0][1..5], ["203.0.113.80", "80", "2", "5"]);

@@ -22,11 +22,21 @@ pub(crate) struct About<'a> {
 /// Appends the tags.
 pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &About<'_>) {
     out.clear();
-    tag(
-        out,
-        12,
-        dissector(about.protocol, about.transport).as_bytes(),
-    );
+    let by_port = BY_PORT
+        .iter()
+        .find(|row| (row.0, row.1) == (about.protocol, about.transport));
+    match (by_port, about.ppid) {
+        (Some((_, Transport::Udp, port)), _) => by_table(out, b"udp.port", *port),
+        (Some((_, _, port)), _) => by_table(out, b"tcp.port", *port),
+        (None, Some(ppid)) if BY_PPID.contains(&about.protocol) => {
+            by_table(out, b"sctp.ppi", ppid);
+        }
+        _ => tag(
+            out,
+            12,
+            dissector(about.protocol, about.transport).as_bytes(),
+        ),
+    }
     for (v4, v6, end) in [(20, 22, ends.src), (21, 23, ends.dst)] {
         match end.ip() {
             IpAddr::V4(a) => tag(out, v4, &a.octets()),
@@ -49,13 +59,47 @@ pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &About<'_>) {
     tag(out, 0, &[]);
 }
 
-/// Name of the dissector: Wireshark's name for the protocol, but for those whose messages look otherwise in a stream.
+/// Protocols whose dissector is not found by a name, or not for this transport: a port that it is registered for.
+const BY_PORT: &[(&str, Transport, u32)] = &[
+    ("104apci", Transport::Tcp, 2404),
+    ("dns", Transport::Tcp, 53),
+    ("llmnr", Transport::Udp, 5355),
+    ("mdns", Transport::Udp, 5353),
+    ("nbss", Transport::Tcp, 139),
+    ("ntp", Transport::Udp, 123),
+    ("resp", Transport::Tcp, 6379),
+    ("someip", Transport::Tcp, 30490),
+    ("someip", Transport::Udp, 30490),
+    ("stun", Transport::Udp, 3478),
+];
+
+/// Protocols of SCTP whose dissector is not found by a name.
+const BY_PPID: &[&str] = &[
+    "asap",
+    "calcappprotocol",
+    "enrp",
+    "fractalgeneratorprotocol",
+    "gdt",
+    "netperfmeter",
+    "pingpongprotocol",
+    "rtcdc",
+    "sbcap",
+    "ssp",
+    "v5ua",
+];
+
+/// Name of the dissector: Wireshark's name for the protocol, but for one whose messages look otherwise in a stream.
 fn dissector(protocol: &str, transport: Transport) -> &str {
     match (protocol, transport) {
-        ("dns", Transport::Tcp) => "dns.tcp",
         ("sip", Transport::Tcp) => "sip.tcp",
         (name, _) => name,
     }
+}
+
+/// The dissector that a table of Wireshark has for a number.
+fn by_table(out: &mut Vec<u8>, table: &[u8], value: u32) {
+    tag(out, 14, table);
+    number(out, 32, value);
 }
 
 fn tag(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
