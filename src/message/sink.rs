@@ -3,6 +3,7 @@
 use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
 use crate::stats::Discard;
 use crate::time::Timestamp;
 use crate::transport::Direction;
@@ -66,6 +67,8 @@ pub struct Piece<'a> {
     pub time: Timestamp,
     /// The packet that brought them.
     pub frame: u64,
+    /// Sum of `data`, where it is known.
+    pub sum: Option<Sum>,
     /// The end of the message, whole and not ending its stream, follows at once.
     pub last: bool,
 }

@@ -19,6 +19,7 @@ use super::synthetic::{
 };
 use crate::capture::{Interface, LinkType};
 use crate::context::Context;
+use crate::ip::checksum::Sum;
 use crate::link::LinkHeader;
 use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
@@ -130,6 +131,8 @@ struct Open {
     at: u64,
     /// [`HEADROOM`], then octets that wait; empty where none do.
     pending: Vec<u8>,
+    /// Sum of the octets in `pending`.
+    sum: Sum,
     /// Offset behind the octets that are missing behind `pending`; 0 where none are.
     hole_end: u64,
     /// A message of one packet met a hole: what follows is left out.
@@ -237,13 +240,15 @@ impl Open {
     }
 
     /// Appends to what waits; `most` octets are the most that it will hold.
-    fn push(&mut self, cx: &mut Context, data: &[u8], most: usize) {
+    fn push(&mut self, cx: &mut Context, data: &[u8], sum: Option<Sum>, most: usize) {
         if self.pending.is_empty() {
+            self.sum = Sum::default();
             self.grow(cx, HEADROOM + data.len(), HEADROOM + most);
             self.pending.resize(HEADROOM, 0);
         }
         self.grow(cx, self.pending.len() + data.len(), HEADROOM + most);
         self.pending.extend_from_slice(data);
+        self.sum = self.sum.combine(sum.unwrap_or_else(|| Sum::of(data)));
     }
 
     fn grow(&mut self, cx: &mut Context, needed: usize, most: usize) {
@@ -498,7 +503,7 @@ impl Packets {
             && open.about.is_none()
         {
             self.begin_connection(cx, place, conn);
-            let payload = self.payload(piece.data, piece.data.len());
+            let payload = self.payload(piece.data, piece.data.len(), piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
             self.record(cx, &headers, piece.data, &payload);
             conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
@@ -520,7 +525,15 @@ impl Packets {
             }
             self.cover_hole(cx, place, conn, open, &ends, open.hole_end, 0);
         }
-        self.append(cx, place, conn, open, &ends, data);
+        self.append(
+            cx,
+            place,
+            conn,
+            open,
+            &ends,
+            data,
+            piece.sum.filter(|_| data.len() == piece.data.len()),
+        );
         // What is told of a message is known at its end only.
         if piece.last && open.about.is_none() {
             let whole = clamp(open.have() - open.at);
@@ -538,7 +551,9 @@ impl Packets {
         open: &mut Open,
         ends: &Ends,
         mut data: &[u8],
+        sum: Option<Sum>,
     ) {
+        let all = data.len();
         while !data.is_empty() {
             let most = open.unit;
             let room = most - open.payload().len().min(most);
@@ -555,7 +570,7 @@ impl Packets {
                 continue;
             }
             let (now, rest) = data.split_at(room.min(data.len()));
-            open.push(cx, now, most);
+            open.push(cx, now, sum.filter(|_| now.len() == all), most);
             data = rest;
         }
     }
@@ -574,7 +589,7 @@ impl Packets {
         let waiting = std::mem::take(&mut open.pending);
         let size = waiting.capacity();
         let octets = waiting.get(HEADROOM..).unwrap_or_default();
-        self.append(cx, place, conn, open, ends, octets);
+        self.append(cx, place, conn, open, ends, octets, None);
         cx.budget.give(size);
     }
 
@@ -625,7 +640,7 @@ impl Packets {
             while open.have() < end {
                 let len = clamp(end - open.have()).min(ZEROS.len());
                 let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
-                self.append(cx, place, conn, open, ends, zeros);
+                self.append(cx, place, conn, open, ends, zeros, None);
             }
             return;
         }
@@ -745,7 +760,11 @@ impl Packets {
         flags: u8,
     ) {
         self.begin_connection(cx, place, conn);
-        let payload = self.payload(open.payload(), whole);
+        let payload = self.payload(
+            open.payload(),
+            whole,
+            Some(open.sum).filter(|_| !open.pending.is_empty()),
+        );
         if self.wire == Wire::Pdu {
             if let Some(about) = &open.about {
                 self.pdu(
@@ -1012,10 +1031,20 @@ impl Packets {
     }
 
     /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
-    fn payload(&self, data: &[u8], whole: usize) -> Payload {
-        Payload {
-            large: self.form.large != Large::Split,
-            ..Payload::cut(data, whole)
+    /// `sum`: that of `data`, where it is known.
+    fn payload(&self, data: &[u8], whole: usize, sum: Option<Sum>) -> Payload {
+        let large = self.form.large != Large::Split;
+        match sum {
+            Some(sum) if whole <= data.len() => Payload {
+                len: data.len(),
+                whole: data.len(),
+                sum,
+                large,
+            },
+            _ => Payload {
+                large,
+                ..Payload::cut(data, whole)
+            },
         }
     }
 
