@@ -54,7 +54,10 @@ const CASES: &[Case] = &[
         filter: "iec60870_104",
         ..case("104apci", "104apci", &["iec60870_104.apdulen"])
     },
-    case("mongo", "mongo", &["mongo.message_length"]),
+    Case {
+        options: &["-d", "tcp.port==27017,mongo"],
+        ..case("mongo", "mongo", &["mongo.message_length"])
+    },
     Case {
         options: &["-d", "tcp.port==30490,someip"],
         ..case("someip", "someip", &["someip.length"])
