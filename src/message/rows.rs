@@ -86,6 +86,8 @@ pub(super) static ROWS: &[Row] = &[
         holds: mqtt,
         sure: |m| octet(m, 0) == 0x10,
         least: 2,
+        // A PUBLISH with a topic of some length.
+        telling: |m| octet(m, 0) >> 4 == 3 && number(m, mqtt_body(m), 2) >= 4,
         first: |m| octet(m, 0) == 0x20,
         kind: mqtt_kind,
         ..Row::USUAL
@@ -179,6 +181,7 @@ pub(super) static ROWS: &[Row] = &[
         magic: Some((0, &[0x68])),
         header: 6,
         holds: iec104,
+        least: 2,
         ..Row::USUAL
     },
     Row {
