@@ -3,6 +3,8 @@
 use super::names::Name;
 use super::rules::Rules;
 use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::context::Context;
+use crate::ip::Datagram;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -70,6 +72,10 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
             self.sink.datagram(at, payload, payload_len);
         }
+    }
+
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        self.sink.unprocessed(cx, datagram);
     }
 
     fn user_message(

@@ -18,6 +18,7 @@ mod tests;
 use crate::capture::LinkType;
 use crate::config::Config;
 use crate::context::Context;
+use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::flow::Flow;
@@ -292,6 +293,12 @@ impl MessageSink for Outputs {
         self.count(at.cx);
         if let Some(j) = &mut self.json {
             j.datagram(at, payload, payload_len);
+        }
+    }
+
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        if let Some(p) = &mut self.packets {
+            p.unprocessed(cx, datagram);
         }
     }
 

@@ -17,6 +17,7 @@ use super::synthetic::{
 };
 use crate::capture::LinkType;
 use crate::context::Context;
+use crate::ip::Datagram;
 use crate::link::LinkHeader;
 use crate::message::sink::DatagramContext;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
@@ -41,6 +42,8 @@ const WRITE_THROUGH: usize = 32 << 10;
 const POOL: usize = 16;
 /// Ports that are remembered, 8 octets each and the table's share: 9 MiB at most.
 const PORTS: usize = (1 << 20) / 8 * 7;
+/// The most octets of a packet that readers take.
+const MAX_RECORD: usize = 262_144;
 /// No offset.
 const NONE: u64 = u64::MAX;
 
@@ -661,6 +664,25 @@ impl Packets {
             rest = behind;
             left -= len as u64;
         }
+    }
+
+    /// A datagram as it was, in new link and IP headers. Its time is its own, and is none that later ones are held
+    /// against, so that another run makes of it what one run would.
+    pub(crate) fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        let payload = Payload::cut(datagram.payload, datagram.payload_len);
+        let headers = synthetic::ip(self.wire, cx.packet.link, datagram);
+        // What no reader takes is left out of a datagram that is longer than any.
+        let room = MAX_RECORD - headers.as_slice().len();
+        let data = datagram.payload;
+        let data = data.get(..room.min(data.len())).unwrap_or(data);
+        let last = self.last;
+        self.last = cx.packet.time;
+        let payload = Payload {
+            len: data.len(),
+            ..payload
+        };
+        self.record(cx, &headers, data, &payload);
+        self.last = last;
     }
 
     fn time(&mut self, cx: &Context) -> Timestamp {
