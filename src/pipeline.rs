@@ -129,6 +129,14 @@ impl<M: MessageSink> Engine<M> {
         let rules = &self.rules;
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
+                ip::protocol::TCP if cx.limits.disable_tcp => {
+                    cx.counters.tcp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
+                ip::protocol::UDP if cx.limits.disable_udp => {
+                    cx.counters.udp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
                 ip::protocol::UDP => {
                     let (src, dst) = (datagram.src, datagram.dst);
@@ -144,7 +152,10 @@ impl<M: MessageSink> Engine<M> {
                     };
                     udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
-                ip::protocol::SCTP if cx.limits.disable_sctp => cx.counters.sctp.disabled += 1,
+                ip::protocol::SCTP if cx.limits.disable_sctp => {
+                    cx.counters.sctp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
                 ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
                 _ => {}
             });

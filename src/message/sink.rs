@@ -118,6 +118,11 @@ pub trait MessageSink {
     /// A UDP datagram: one message. `payload` is what stands behind the UDP header; `payload_len` what it should be.
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
 
+    /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        let _ = (cx, datagram);
+    }
+
     /// An SCTP user message: one message. Its association has a state of its own.
     fn user_message(
         &mut self,

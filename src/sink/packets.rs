@@ -19,6 +19,7 @@ use super::synthetic::{
 };
 use crate::capture::{Interface, LinkType};
 use crate::context::Context;
+use crate::ip::Datagram;
 use crate::ip::checksum::Sum;
 use crate::link::LinkHeader;
 use crate::message::sink::DatagramContext;
@@ -1028,6 +1029,24 @@ impl Packets {
             rest = behind;
             left -= len as u64;
         }
+    }
+
+    /// A datagram as it was, in new link and IP headers. Its time is its own, and is none that later ones are held
+    /// against, so that another run makes of it what one run would.
+    pub(crate) fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        let payload = Payload::cut(datagram.payload, datagram.payload_len);
+        let headers = synthetic::ip(self.wire, cx.packet.link, datagram);
+        // What no reader takes is left out of a datagram that is longer than any.
+        let room = RECORD.saturating_sub(headers.as_slice().len());
+        let data = datagram.payload;
+        let data = data.get(..room.min(data.len())).unwrap_or(data);
+        let payload = Payload {
+            len: data.len(),
+            ..payload
+        };
+        let last = self.file.set_last(cx.packet.time);
+        self.record(cx, &headers, data, &payload);
+        self.file.set_last(last);
     }
 
     /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
