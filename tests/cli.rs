@@ -284,12 +284,18 @@ fn counters_balance() {
         for version in ["ipv4", "ipv6"] {
             assert_eq!(
                 get(&format!("{version}.packets")),
-                get(&format!("{version}.passed")),
+                get(&format!("{version}.passed"))
+                    + get(&format!("{version}.reassembled_fragments")),
                 "{at}"
             );
         }
         assert_eq!(
-            sum(&["ipv4.passed", "ipv6.passed"]),
+            sum(&[
+                "ipv4.passed",
+                "ipv4.reassembled",
+                "ipv6.passed",
+                "ipv6.reassembled"
+            ]),
             sum(&["tcp.segments", "udp.datagrams"]),
             "{at}"
         );

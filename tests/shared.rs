@@ -128,7 +128,9 @@ fn every_capture_cut_anywhere_ends_well() {
         for n in (0..octets.len()).step_by(octets.len() / 8 + 1).skip(1) {
             let done = run::<&str>([], &octets[..n]);
             assert!(
-                done.status.code() == Some(0) || done.stderr.contains("damaged at offset"),
+                done.status.code() == Some(0)
+                    || done.stderr.contains("damaged at offset")
+                    || done.stderr.contains("ends inside its file header"),
                 "head -c {n} {}: {}",
                 path.display(),
                 done.stderr

@@ -46,6 +46,8 @@ pub(crate) struct FlowTable<T, const L: usize> {
     free: Vec<u32>,
     lists: Vec<List>,
     len: usize,
+    /// Octets that the budget was told of: what is allocated after the table was read back may differ.
+    counted: usize,
     #[serde(skip)]
     index: HashTable<u32>,
     #[serde(skip)]
@@ -65,6 +67,7 @@ impl<T, const L: usize> FlowTable<T, L> {
                 L
             ],
             len: 0,
+            counted: 0,
             index: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
         }
@@ -156,7 +159,6 @@ impl<T, const L: usize> FlowTable<T, L> {
         list: u8,
         budget: &mut Budget,
     ) -> Option<Place> {
-        let before = self.index_size();
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -169,7 +171,6 @@ impl<T, const L: usize> FlowTable<T, L> {
                     entry: None,
                 });
                 self.chunks.push(chunk.collect());
-                budget.take(CHUNK * size_of::<Slot<T>>());
                 // Room for every slot there is: to free one allocates nothing.
                 self.free.reserve_exact(self.chunks.len() * CHUNK);
                 let slots = u32::try_from(CHUNK).ok()?;
@@ -186,7 +187,11 @@ impl<T, const L: usize> FlowTable<T, L> {
         s.entry = Some((key, value));
         let generation = s.generation;
         self.len += 1;
-        budget.resize(before, self.index_size());
+        let allocated = self.size();
+        if allocated > self.counted {
+            budget.take(allocated - self.counted);
+            self.counted = allocated;
+        }
         self.link(slot, list);
         Some(Place { slot, generation })
     }
@@ -202,13 +207,15 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// Gives all memory back; the table has to be empty.
     pub(crate) fn clear(&mut self, budget: &mut Budget) {
-        budget.give(self.index_size() + self.chunks.len() * CHUNK * size_of::<Slot<T>>());
+        budget.give(self.counted);
         *self = Self::new();
     }
 
-    /// Octets of the hash index, as allocated: a slot number and a control octet for each place.
-    fn index_size(&self) -> usize {
-        self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
+    /// Octets allocated: slots, the list of free ones, and of the hash index a slot number and a control octet for each
+    /// place.
+    fn size(&self) -> usize {
+        let slots = self.chunks.len() * CHUNK * size_of::<Slot<T>>();
+        slots + self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
     }
 
     /// Takes a flow out.
@@ -293,7 +300,7 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// Octets that were taken from the budget for the table itself.
     pub(crate) fn allocated(&self) -> usize {
-        self.chunks.len() * CHUNK * size_of::<Slot<T>>() + self.index_size()
+        self.counted
     }
 }
 
