@@ -2,16 +2,19 @@
 
 use crate::config::{
     Channels, Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
-    Tunnels,
+    Tunnels, What,
 };
 use crate::message::names::Name;
 use crate::message::protocols;
 use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
+use crate::sink::Format;
 use crate::sink::choice::Rule;
 use crate::sink::json::{Body, FIELDS};
-use crate::sink::packets::{Encap, Form};
+use crate::sink::output::Target;
+use crate::sink::packets::{Encap, Form, Large};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
+use crate::transport::sctp::ppid::PPIDS;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::{self, Write};
@@ -69,8 +72,25 @@ pub struct Args {
     ///
     /// `-` is stdout. Without any output option messages go to stdout as a capture; where stdout is a terminal,
     /// --print is meant instead.
-    #[arg(short, long, value_name = "OUTPUT", help_heading = "Output")]
-    write: Option<String>,
+    ///
+    /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
+    /// these messages go there, and an output without it takes the messages that no other output names), `kind`
+    /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, action = ArgAction::Append, help_heading = "Output")]
+    write: Vec<Target>,
+
+    /// Write each packet that could not be used, as it was, with the reason as comment
+    ///
+    /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
+    /// whole, is counted only.
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    dropped: Option<Target>,
+
+    /// Write each input packet as it was, also the dropped ones
+    ///
+    /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    bypass: Option<Target>,
 
     /// Write no messages
     #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
@@ -85,8 +105,8 @@ pub struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", help_heading = "Output")]
-    json: Option<String>,
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output")]
+    json: Option<Target>,
 
     /// What the JSON shows of the octets of a message
     #[arg(
@@ -133,6 +153,39 @@ pub struct Args {
         help_heading = "Form of the messages"
     )]
     encap: Encap,
+
+    /// Format of the capture files written
+    ///
+    /// pcapng keeps the names of the input's interfaces, and takes comments.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help_heading = "Form of the messages",
+        hide_short_help = true
+    )]
+    format: Option<Format>,
+
+    /// What becomes of a message that is larger than an IP packet
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "split",
+        help_heading = "Form of the messages",
+        hide_short_help = true
+    )]
+    large: Large,
+
+    /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
+    max_message: Option<usize>,
+
+    /// Write zeros where octets are missing inside a message
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    fill_gaps: bool,
+
+    /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    info: bool,
 
     /// Timestamps: never going back, or as they were
     #[arg(
@@ -436,6 +489,15 @@ pub fn parse(
     }
     let form = Form {
         encap: args.encap,
+        format: args.format.unwrap_or(if args.info {
+            Format::Pcapng
+        } else {
+            Format::Pcap
+        }),
+        large: args.large,
+        max_message: args.max_message.unwrap_or(0),
+        fill_gaps: args.fill_gaps,
+        info: args.info,
         original_times: args.timestamps == Times::Original,
         handshake: args.handshake,
         packet_buffered: args.packet_buffered,
@@ -450,8 +512,13 @@ pub fn parse(
         color,
         packet_buffered: args.packet_buffered,
     };
-    if let Some(name) = args.write {
-        config.outputs.push(OutputSpec { name, form });
+    let written = args.write.into_iter().map(|t| (t, What::Messages));
+    let dropped = args.dropped.into_iter().map(|t| (t, What::Dropped));
+    let bypass = args.bypass.into_iter().map(|t| (t, What::Bypass));
+    for (target, what) in written.chain(dropped).chain(bypass) {
+        let spec = output(target, what, form, args.format, !args.framer.is_empty())
+            .map_err(|what| command().error(clap::error::ErrorKind::ValueValidation, what))?;
+        config.outputs.push(spec);
     }
     if let Some(style) = args.print {
         config.print = Some(print(style));
@@ -462,18 +529,23 @@ pub fn parse(
         packet_buffered: args.packet_buffered,
     });
     config.connection = args.connection;
-    config.json = args.json.map(|name| JsonTo {
-        name,
+    config.json = args.json.map(|target| JsonTo {
+        target,
         body: args.json_body,
         packet_buffered: args.packet_buffered,
     });
     let no_output = args.no_output || config.dump.is_some() || config.json.is_some();
-    if !no_output && config.outputs.is_empty() && config.print.is_none() {
+    if !no_output
+        && config.outputs.iter().all(|o| o.what != What::Messages)
+        && config.print.is_none()
+    {
         if stdout_is_terminal {
             config.print = Some(print(Style::Brief));
         } else {
             config.outputs.push(OutputSpec {
-                name: "-".to_owned(),
+                target: Target::stdout(),
+                what: What::Messages,
+                protocols: Vec::new(),
                 form,
             });
         }
@@ -482,9 +554,13 @@ pub fn parse(
         .dump
         .as_ref()
         .is_some_and(|d| d.dir.as_os_str() == "-");
-    let stdout_users = config.outputs.iter().filter(|o| o.name == "-").count()
+    let stdout_users = config
+        .outputs
+        .iter()
+        .filter(|o| o.target.name == "-")
+        .count()
         + usize::from(config.print.is_some())
-        + usize::from(config.json.as_ref().is_some_and(|j| j.name == "-"))
+        + usize::from(config.json.as_ref().is_some_and(|j| j.target.name == "-"))
         + usize::from(raw)
         + usize::from(
             config
@@ -536,6 +612,59 @@ pub fn parse(
     l.udp_checksums = c.udp;
     l.sctp_checksums = c.sctp;
     Ok(Request::Run(Box::new(config)))
+}
+
+/// What an OUTPUT asks for: `form`, but for what its options say. Originals are pcapng where nobody asks for a format.
+fn output(
+    target: Target,
+    what: What,
+    form: Form,
+    format: Option<Format>,
+    own_protocols: bool,
+) -> Result<OutputSpec, String> {
+    fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
+        T::from_str(value, false).map_err(|e| format!("{key}={value}: {e}"))
+    }
+    let (mut format, mut spec) = (
+        format,
+        OutputSpec {
+            target,
+            what,
+            protocols: Vec::new(),
+            form,
+        },
+    );
+    for (key, value) in &spec.target.options {
+        match key.as_str() {
+            "protocol" => {
+                for name in value.split(',') {
+                    let known = name == "data"
+                        || protocols().iter().any(|p| p.name == name)
+                        || PPIDS.iter().any(|p| p.protocol == name);
+                    if !known && !own_protocols {
+                        return Err(format!(
+                            "{name}: no such protocol: --list-protocols shows them"
+                        ));
+                    }
+                    spec.protocols.push(name.to_owned());
+                }
+            }
+            "kind" => spec.what = choice(key, value)?,
+            "encap" => spec.form.encap = choice(key, value)?,
+            "format" => format = Some(choice(key, value)?),
+            _ => {
+                return Err(format!(
+                    "{key}: no such option of an output: expected protocol, kind, encap or format"
+                ));
+            }
+        }
+    }
+    spec.form.format = match (format, spec.what) {
+        (Some(format), _) => format,
+        (None, What::Messages) => spec.form.format,
+        (None, _) => Format::Pcapng,
+    };
+    Ok(spec)
 }
 
 /// Writes the man page.
@@ -831,6 +960,21 @@ choice!(Encap {
     Auto = "auto": "Ethernet where the first input is Ethernet, else raw IP",
     Ethernet = "ethernet": "Ethernet, with the addresses and VLAN tags of the input",
     Raw = "raw": "raw IP",
+    Pdu = "pdu": "no network: the message behind the name of Wireshark's dissector",
+});
+choice!(Format {
+    Pcap = "pcap": "pcap",
+    Pcapng = "pcapng": "pcapng, with the input's interfaces",
+});
+choice!(Large {
+    Split = "split": "a train of full segments",
+    Jumbo = "jumbo": "one packet of up to 262,144 octets, a train beyond",
+    Snap = "snap": "one packet, cut at --max-message as a snapshot length does",
+});
+choice!(What {
+    Messages = "messages": "messages",
+    Dropped = "dropped": "packets that could not be used",
+    Bypass = "bypass": "all packets",
 });
 choice!(Body {
     None = "none": "nothing",

@@ -3,6 +3,7 @@
 use crate::message::rules::Rules;
 use crate::sink::choice::Rule;
 use crate::sink::json::Body;
+use crate::sink::output::Target;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
@@ -258,11 +259,27 @@ pub enum StatsFormat {
     Csv,
 }
 
-/// `--write`: an output of packets.
+/// `kind`: what is written to an output of packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum What {
+    /// Messages, a packet each.
+    #[default]
+    Messages,
+    /// Packets of the input that could not be used, as they were.
+    Dropped,
+    /// All packets of the input, as they were.
+    Bypass,
+}
+
+/// `--write`, `--dropped`, `--bypass`: an output of packets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OutputSpec {
-    /// A path, or `-` for stdout.
-    pub name: String,
+    /// Where it goes.
+    pub target: Target,
+    /// What is written there.
+    pub what: What,
+    /// Protocols of the messages; those that no other output names where there are none.
+    pub protocols: Vec<String>,
     /// What its packets look like.
     pub form: Form,
 }
@@ -292,8 +309,8 @@ pub struct DumpTo {
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
-    /// A path, or `-` for stdout.
-    pub name: String,
+    /// Where it goes.
+    pub target: Target,
     /// What is shown of bodies.
     pub body: Body,
     /// `-U`.

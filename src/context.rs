@@ -20,6 +20,8 @@ pub struct Context {
     pub now: Instant,
     /// The packet that is being processed: its number, time, interface and link header.
     pub packet: PacketInfo,
+    /// Why the packet that is being processed, or a part of it, cannot be used: the first reason.
+    pub discarded: Option<Discard>,
 }
 
 impl Context {
@@ -32,11 +34,13 @@ impl Context {
             budget,
             now: Instant::default(),
             packet: PacketInfo::default(),
+            discarded: None,
         }
     }
 
     /// Counts the packet in hand as one that cannot be used.
     pub fn discard(&mut self, why: Discard) {
         self.counters.discard(why);
+        self.discarded.get_or_insert(why);
     }
 }

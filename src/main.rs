@@ -115,23 +115,30 @@ fn pump(
     stats: &mut Option<SctpStats>,
 ) -> u8 {
     let mut failed = None;
+    let mut interfaces = 0;
     let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
     loop {
         if let Some(header) = inputs.header() {
             engine.sink().begin(header.link_type, header.nanoseconds);
         }
         let more = loop {
-            match inputs.next() {
-                Ok(Some(packet)) => match &mut queue {
-                    None => {
-                        period(stats, engine, packet.time);
-                        engine.packet(&packet);
+            match inputs.next_with_interfaces() {
+                Ok(Some((packet, known))) => {
+                    if known.len() != interfaces {
+                        interfaces = known.len();
+                        engine.sink().interfaces(known);
                     }
-                    Some(queue) => {
-                        queue.push(&packet, engine.budget());
-                        leave(queue, engine, stats);
+                    match &mut queue {
+                        None => {
+                            period(stats, engine, packet.time);
+                            engine.packet(&packet);
+                        }
+                        Some(queue) => {
+                            queue.push(&packet, engine.budget());
+                            leave(queue, engine, stats);
+                        }
                     }
-                },
+                }
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(e),
             }
@@ -173,7 +180,7 @@ fn pump(
             leave(queue, engine, stats);
         }
         engine.flush();
-        if let Err(e) = engine.sink().flush() {
+        if let Err(e) = engine.sink().finish() {
             complain(&e);
             status = FAILED;
         }

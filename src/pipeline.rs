@@ -124,6 +124,7 @@ impl<M: MessageSink> Engine<M> {
             transfers,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
+        cx.discarded = None;
         let extractor = &mut self.extractor;
         let rules = &self.rules;
         if let Some(frame) = link::receive(packet, cx) {
@@ -159,6 +160,8 @@ impl<M: MessageSink> Engine<M> {
                 _ => {}
             });
         }
+        let dropped = cx.discarded.take();
+        extractor.sink.packet(cx, packet, dropped);
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);

@@ -344,6 +344,7 @@ counters! {
         packets: "packets written",
         octets: "octets of packets written, without record headers",
         streams: "stream files written",
+        other_link_type: "original packets left out of a pcap file because of their link type",
     }
     /// What waits.
     buffer: BufferCounters {

@@ -41,7 +41,11 @@ fn tshark_finds_no_fragments_nothing_malformed_no_bad_checksum() {
         "ip.frag_offset",
         "ipv6.fraghdr.offset",
     ];
-    for name in ["fragments-v4.pcap", "fragments-v6.pcap", "fragments-udp.pcap"] {
+    for name in [
+        "fragments-v4.pcap",
+        "fragments-v6.pcap",
+        "fragments-udp.pcap",
+    ] {
         for disable in [None, Some("--disable=tcp,udp")] {
             let path = testdata(name).display().to_string();
             let output = run(disable.into_iter().chain([path.as_str()]), b"").stdout;
@@ -49,10 +53,16 @@ fn tshark_finds_no_fragments_nothing_malformed_no_bad_checksum() {
             assert_eq!(rows.len(), pcap(&output).1.len(), "{name}");
             for row in rows {
                 for status in &row[..3] {
-                    assert!(matches!(status.as_str(), "" | "1" | "Good"), "{name}: {row:?}");
+                    assert!(
+                        matches!(status.as_str(), "" | "1" | "Good"),
+                        "{name}: {row:?}"
+                    );
                 }
                 assert_eq!(row[3], "", "{name}: {row:?}");
-                assert!(matches!(row[4].as_str(), "" | "0" | "False"), "{name}: {row:?}");
+                assert!(
+                    matches!(row[4].as_str(), "" | "0" | "False"),
+                    "{name}: {row:?}"
+                );
                 assert!(matches!(row[5].as_str(), "" | "0"), "{name}: {row:?}");
                 assert_eq!(row[6], "", "{name}: {row:?}");
             }
@@ -113,7 +123,10 @@ fn two_copies_with_different_packets_missing_are_one_whole() {
             };
             assert!(sorted(&found) == sorted(&expected), "{name}, {n}");
         }
-        let apart = run(["--vlan", "separate", "-n", "-s"], &on_two_vlans(&file, 1000));
+        let apart = run(
+            ["--vlan", "separate", "-n", "-s"],
+            &on_two_vlans(&file, 1000),
+        );
         let count = |name| find_counter(&apart.stderr, name).unwrap_or(0);
         assert!(count("tcp.connections") + count("udp.flows") >= 2, "{name}");
         assert_eq!(count("tcp.other_channel"), 0);

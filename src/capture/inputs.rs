@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, Totals, Warning};
 use super::stop::{Stop, Stoppable};
-use super::{FileHeader, Packet};
+use super::{FileHeader, Interface, Packet};
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -109,6 +109,18 @@ impl Inputs {
     pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
         match &mut self.reader {
             Some(reader) => reader.next(),
+            None => Ok(None),
+        }
+    }
+
+    /// The next packet, with all interfaces of the inputs until then.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    #[inline]
+    pub fn next_with_interfaces(&mut self) -> Result<Option<(Packet<'_>, &[Interface])>, Error> {
+        match &mut self.reader {
+            Some(reader) => reader.next_with_interfaces(),
             None => Ok(None),
         }
     }

@@ -191,6 +191,24 @@ impl<R: Read> Reader<R> {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        Ok(self.advance()?.map(|raw| self.packet(&raw)))
+    }
+
+    /// The next packet, as [`next`](Self::next), with all interfaces of the input until then.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_with_interfaces(&mut self) -> Result<Option<(Packet<'_>, &[Interface])>, Error> {
+        let Some(raw) = self.advance()? else {
+            return Ok(None);
+        };
+        Ok(Some((self.packet(&raw), &self.totals.interfaces)))
+    }
+
+    /// Goes to the next packet, and counts it.
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Raw>, Error> {
         let raw = loop {
             match self.step()? {
                 Step::Packet(raw) => break raw,
@@ -198,23 +216,27 @@ impl<R: Read> Reader<R> {
                 Step::Starved => return Ok(None),
             }
         };
-        let from = self.start - raw.used + raw.data;
-        let data = self.buffer.get(from..from + raw.len).unwrap_or_default();
         let totals = &mut self.totals;
         totals.time = raw.time;
         totals.counters.packets += 1;
         totals.counters.octets += raw.len as u64;
         totals.counters.snapped += u64::from(raw.orig_len as usize > raw.len);
-        Ok(Some(Packet {
-            frame: totals.frame,
+        Ok(Some(raw))
+    }
+
+    #[inline]
+    fn packet(&self, raw: &Raw) -> Packet<'_> {
+        let from = self.start - raw.used + raw.data;
+        Packet {
+            frame: self.totals.frame,
             time: raw.time,
             interface: raw.interface,
             link_type: raw.link_type,
-            data,
+            data: self.buffer.get(from..from + raw.len).unwrap_or_default(),
             orig_len: raw.orig_len,
             fcs_len: raw.fcs_len,
             flags: raw.flags,
-        }))
+        }
     }
 
     /// Reads once, which may block; false at the end of the input. All packets should have been taken before.

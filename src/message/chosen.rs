@@ -3,8 +3,10 @@
 use super::names::Name;
 use super::rules::Rules;
 use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
+use crate::stats::Discard;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -97,6 +99,10 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
         self.sink
             .association_end(&mut at.with(|s| &mut s.state), close);
+    }
+
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        self.sink.packet(cx, packet, dropped);
     }
 
     fn stream_data(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>) {

@@ -106,7 +106,7 @@ fn known_name(text: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod names_of_protocols {
+mod table_tests {
     use super::*;
 
     #[test]

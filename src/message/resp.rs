@@ -290,6 +290,17 @@ impl Resp {
         size_of::<Self>() + self.starts.capacity() * size_of::<u64>()
     }
 
+    /// The port tells which side asks, where nothing else has.
+    fn know_sides(&mut self, at: &Place) {
+        if self.client.is_none() && (at.ports.0 == PORT) != (at.ports.1 == PORT) {
+            self.client = Some(if at.ports.1 == PORT {
+                at.direction
+            } else {
+                at.direction.flip()
+            });
+        }
+    }
+
     fn message(&mut self, at: &Place, octets: &[u8], kind: Kind) -> Begin {
         let d = at.direction.index();
         let walk = walk(octets, 1);
@@ -327,6 +338,7 @@ impl Framer for Resp {
             [b'\r'] if at.next == Next::Octets => return Begin::NeedMore,
             _ => {}
         }
+        self.know_sides(at);
         if self.client.is_none() && at.next == Next::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
@@ -385,6 +397,7 @@ impl Framer for Resp {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        self.know_sides(at);
         let d = at.direction.index();
         let more = at.next == Next::Octets;
         let fresh = self.fresh[d];

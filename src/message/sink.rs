@@ -1,7 +1,10 @@
 //! What the message stage hands on.
 
+use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
+use crate::stats::Discard;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::flow::Flow;
@@ -64,6 +67,8 @@ pub struct Piece<'a> {
     pub time: Timestamp,
     /// The packet that brought them.
     pub frame: u64,
+    /// Sum of `data`, where it is known.
+    pub sum: Option<Sum>,
     /// The end of the message, whole and not ending its stream, follows at once.
     pub last: bool,
 }
@@ -129,6 +134,11 @@ pub trait MessageSink {
     /// An SCTP association has ended; the state is dropped behind this.
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
         let _ = (at, close);
+    }
+
+    /// A packet of the input has been processed. `dropped`: it, or a part of it, could not be used.
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        let _ = (cx, packet, dropped);
     }
 
     /// Octets of the stream, in or between messages.

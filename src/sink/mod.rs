@@ -1,13 +1,17 @@
 //! Outputs: where messages go.
 //!
 //! [`Outputs`] is all of them together; it is the [`MessageSink`] at the end of the pipeline. Adding an output is one file
-//! and one part of [`Outputs`] and [`State`].
+//! and one part of [`Outputs`] and [`State`]. A scheme by which an output is opened is one row of the table in `output.rs`.
 
 pub mod choice;
+mod file;
 pub mod json;
+mod originals;
 pub mod output;
 pub mod packets;
 mod pcap;
+mod pcapng;
+mod pdu;
 pub mod print;
 pub mod raw;
 pub mod sctp_stats;
@@ -15,21 +19,24 @@ mod synthetic;
 #[cfg(test)]
 mod tests;
 
-use crate::capture::LinkType;
-use crate::config::Config;
+use crate::capture::{Interface, LinkType, Packet};
+use crate::config::{Config, What};
 use crate::context::Context;
 use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::stats::Discard;
 use crate::transport::flow::Flow;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use choice::Rule;
+pub use file::Format;
 use json::Json;
+use originals::Originals;
 use output::Sink;
-pub use output::{Error, Writer};
+pub use output::{Error, Target, Writer};
 use packets::{Connection, Packets};
-pub use packets::{Encap, Form};
+pub use packets::{Encap, Form, Large};
 use print::{Lines, Print};
 use raw::{Dump, Streams};
 use serde::{Deserialize, Serialize};
@@ -40,15 +47,33 @@ use std::path::Path;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     packets: Option<Box<Connection>>,
+    /// Of all outputs of packets but the first.
+    more: Vec<Option<Box<Connection>>>,
     lines: Option<Box<Lines>>,
     streams: Option<Box<Streams>>,
     json: Option<Box<json::Connection>>,
 }
 
+impl State {
+    /// What the output of packets with this number keeps.
+    fn packets(&mut self, output: usize) -> &mut Option<Box<Connection>> {
+        match output.checked_sub(1) {
+            None => &mut self.packets,
+            Some(i) => {
+                if self.more.len() <= i {
+                    self.more.resize_with(i + 1, || None);
+                }
+                &mut self.more[i]
+            }
+        }
+    }
+}
+
 /// All outputs that were opened.
 #[derive(Default)]
 pub struct Outputs {
-    packets: Option<Packets>,
+    packets: Vec<Packets>,
+    originals: Vec<Originals>,
     print: Option<Print>,
     dump: Option<Dump>,
     json: Option<Json>,
@@ -72,33 +97,39 @@ impl Outputs {
     pub fn open(config: &Config) -> Result<Self, Error> {
         let mut outputs = Self::new();
         let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
-        let names = config.outputs.iter().map(|o| o.name.as_str());
+        let names = config.outputs.iter().map(|o| o.target.name.as_str());
         for name in names
             .chain(config.print.map(|_| "-"))
             .chain(raw.map(|_| "-"))
-            .chain(config.json.as_ref().map(|j| j.name.as_str()))
+            .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
         {
             output::refuse_input(name, &config.inputs)?;
         }
         for spec in &config.outputs {
-            let to = output::open(&spec.name)?;
-            outputs.packets(output::shown(&spec.name), to, spec.form);
+            let to = output::open(&spec.target)?;
+            let name = output::shown(&spec.target.name);
+            match spec.what {
+                What::Messages => outputs.messages(name, to, spec.form, spec.protocols.clone()),
+                What::Dropped => outputs.originals(name, to, spec.form, true),
+                What::Bypass => outputs.originals(name, to, spec.form, false),
+            }
         }
         if let Some(p) = config.print {
-            let to = output::open("-")?;
+            let to = output::open(&Target::stdout())?;
             outputs.print(output::shown("-"), to, p.style, p.color, p.packet_buffered);
         }
         match &config.dump {
             Some(d) if d.dir.as_os_str() == "-" => {
-                let to = output::open("-")?;
+                let to = output::open(&Target::stdout())?;
                 outputs.raw = Some(Sink::new(output::shown("-"), to, d.packet_buffered));
             }
             Some(d) => outputs.dump(&d.dir, d.template.clone())?,
             None => {}
         }
         if let Some(j) = &config.json {
-            let to = output::open(&j.name)?;
-            outputs.json(output::shown(&j.name), to, j.body, j.packet_buffered);
+            let to = output::open(&j.target)?;
+            let name = output::shown(&j.target.name);
+            outputs.json(name, to, j.body, j.packet_buffered);
         }
         outputs.choice.clone_from(&config.connection);
         Ok(outputs)
@@ -116,7 +147,20 @@ impl Outputs {
 
     /// Adds an output of packets that is called `name` in errors.
     pub fn packets(&mut self, name: &str, to: Writer, form: Form) {
-        self.packets = Some(Packets::new(name, to, form));
+        self.messages(name, to, form, Vec::new());
+    }
+
+    /// Adds an output of packets for the messages of these protocols, by Wireshark's names; without any, for those that
+    /// no other output names.
+    pub fn messages(&mut self, name: &str, to: Writer, form: Form, protocols: Vec<String>) {
+        self.packets.push(Packets::new(name, to, form, protocols));
+    }
+
+    /// Adds an output of the input's own packets: all of them, or those that could not be used, with the reason.
+    pub fn originals(&mut self, name: &str, to: Writer, form: Form, dropped: bool) {
+        let (format, each) = (form.format, form.packet_buffered);
+        self.originals
+            .push(Originals::new(name, to, format, dropped, each));
     }
 
     /// Adds the output that prints a line for each message.
@@ -138,8 +182,21 @@ impl Outputs {
 
     /// The first input's header is known: file headers are written. Later calls change nothing.
     pub fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
-        if let Some(p) = &mut self.packets {
+        for p in &mut self.packets {
             p.begin(link_type, nanoseconds);
+        }
+        for o in &mut self.originals {
+            o.begin(link_type, nanoseconds);
+        }
+    }
+
+    /// These are all interfaces of the input until now. pcapng outputs describe them before the first packet of each.
+    pub fn interfaces(&mut self, all: &[Interface]) {
+        for p in &mut self.packets {
+            p.interfaces(all);
+        }
+        for o in &mut self.originals {
+            o.interfaces(all);
         }
     }
 
@@ -150,10 +207,15 @@ impl Outputs {
     /// The first error of any output since the last call.
     pub fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
         let mut flow = ControlFlow::Continue(());
-        if let Some(p) = &mut self.packets
-            && p.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        for p in &mut self.packets {
+            if p.flush()?.is_break() {
+                flow = ControlFlow::Break(());
+            }
+        }
+        for o in &mut self.originals {
+            if o.flush()?.is_break() {
+                flow = ControlFlow::Break(());
+            }
         }
         if let Some(p) = &mut self.print
             && p.flush()?.is_break()
@@ -196,8 +258,25 @@ impl Outputs {
         self.choice.as_ref().is_none_or(|c| c.takes(flow))
     }
 
+    /// The outputs of packets, with their numbers, that take messages of this protocol.
+    fn taking<'a>(
+        &'a mut self,
+        protocol: &'a str,
+    ) -> impl Iterator<Item = (usize, &'a mut Packets)> {
+        let one = self.packets.len() == 1;
+        let has = move |p: &Packets| p.protocols().iter().any(|name| name == protocol);
+        let named = !one && self.packets.iter().any(has);
+        self.packets.iter_mut().enumerate().filter(move |(_, p)| {
+            if p.protocols().is_empty() {
+                !named
+            } else {
+                has(p)
+            }
+        })
+    }
+
     fn count(&self, cx: &mut Context) {
-        if self.packets.is_some() || self.print.is_some() || self.json.is_some() {
+        if !self.packets.is_empty() || self.print.is_some() || self.json.is_some() {
             cx.counters.output.messages += 1;
         }
     }
@@ -210,8 +289,8 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(p) = &mut self.packets {
-            p.start(&mut at.with(|s| &mut s.packets), start);
+        for (i, p) in self.taking(start.protocol) {
+            p.start(&mut at.with(|s| s.packets(i)), start);
         }
         if let Some(p) = &mut self.print {
             let lines = at.state.lines.get_or_insert_with(|| {
@@ -230,8 +309,8 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(p) = &mut self.packets {
-            p.data(&mut at.with(|s| &mut s.packets), piece);
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            p.data(&mut at.with(|s| s.packets(i)), piece);
         }
         if let Some(p) = &mut self.print
             && let Some(lines) = &mut at.state.lines
@@ -247,8 +326,8 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(p) = &mut self.packets {
-            p.gap(&mut at.with(|s| &mut s.packets), gap);
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            p.gap(&mut at.with(|s| s.packets(i)), gap);
         }
         if let Some(lines) = &mut at.state.lines {
             Print::gap(&mut lines[at.direction.index()], gap);
@@ -262,8 +341,8 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(p) = &mut self.packets {
-            p.end(&mut at.with(|s| &mut s.packets), end);
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            p.end(&mut at.with(|s| s.packets(i)), end);
         }
         if let Some(p) = &mut self.print
             && let Some(lines) = &mut at.state.lines
@@ -281,7 +360,7 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(p) = &mut self.packets {
+        for (_, p) in self.taking(at.protocol) {
             p.datagram(at, payload, payload_len);
         }
         if let Some(p) = &mut self.print {
@@ -297,7 +376,7 @@ impl MessageSink for Outputs {
     }
 
     fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
-        if let Some(p) = &mut self.packets {
+        for p in self.packets.iter_mut().filter(|p| p.protocols().is_empty()) {
             p.unprocessed(cx, datagram);
         }
     }
@@ -307,8 +386,8 @@ impl MessageSink for Outputs {
             return;
         }
         let protocol = ppid::protocol(message.ppid);
-        if let Some(p) = &mut self.packets {
-            p.user_message(at.cx, at.flow, message);
+        for (_, p) in self.taking(protocol) {
+            p.user_message(at.cx, at.flow, message, protocol);
         }
         if let Some(p) = &mut self.print {
             p.user_message(at.cx, at.flow, message, protocol);
@@ -328,6 +407,12 @@ impl MessageSink for Outputs {
         }
         if let Some(j) = &mut self.json {
             j.ended(at.cx, at.flow, &mut at.state.json, close);
+        }
+    }
+
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        for o in &mut self.originals {
+            o.packet(cx, packet, dropped);
         }
     }
 
@@ -376,8 +461,8 @@ impl MessageSink for Outputs {
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
-        if let Some(p) = &mut self.packets {
-            p.stream_end(&mut at.with(|s| &mut s.packets), close);
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            p.stream_end(&mut at.with(|s| s.packets(i)), close);
         }
         if let Some(d) = &mut self.dump {
             d.end(at.flow, at.direction);
@@ -385,9 +470,10 @@ impl MessageSink for Outputs {
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
-        if let Some(p) = &mut self.packets {
-            p.closed(&mut at.with(|s| &mut s.packets));
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            p.closed(&mut at.with(|s| s.packets(i)));
         }
+        at.state.more = Vec::new();
         if at.state.streams.take().is_some() {
             at.cx.budget.give(size_of::<Streams>());
         }

@@ -36,25 +36,138 @@ impl std::error::Error for Error {
 /// A `Write` that others can be boxed into and moved between threads.
 pub type Writer = Box<dyn Write + Send>;
 
-/// Opens an output by name: a path, or `-` for stdout, which is not buffered a second time.
-///
-/// # Errors
-///
-/// Those of the system.
-pub fn open(name: &str) -> Result<Writer, Error> {
+/// A way to open an OUTPUT: what stands before the first colon.
+struct Scheme {
+    name: &'static str,
+    open: fn(&str) -> io::Result<Writer>,
+}
+
+/// All of them; a name without a scheme is of the first.
+const SCHEMES: &[Scheme] = &[Scheme {
+    name: "file",
+    open: open_file,
+}];
+
+/// A path, or `-` for stdout, which is not buffered a second time.
+fn open_file(name: &str) -> io::Result<Writer> {
     let file = if name == "-" {
         io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
         File::create(name)
     };
-    match file {
-        Ok(file) => Ok(Box::new(file)),
-        Err(source) => Err(Error {
-            name: shown(name).to_owned(),
-            doing: "open",
-            source,
-        }),
+    Ok(Box::new(file?))
+}
+
+/// An OUTPUT of the command line: where it goes, and what follows the question mark.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    scheme: &'static str,
+    /// What stands behind the scheme: a path, or `-` for stdout.
+    pub name: String,
+    /// Keys and values, in order.
+    pub options: Vec<(String, String)>,
+}
+
+impl Target {
+    /// stdout.
+    pub fn stdout() -> Self {
+        Self {
+            scheme: "file",
+            name: "-".to_owned(),
+            options: Vec::new(),
+        }
     }
+
+    /// A path, whatever stands in it.
+    pub fn file(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::stdout()
+        }
+    }
+
+    /// Takes `NAME`, `SCHEME:NAME` and `SCHEME:NAME?KEY=VALUE&KEY=VALUE`; a name that has a question mark stands in
+    /// quotation marks, single or double. Without a scheme a question mark belongs to the name, but behind `-`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let scheme = text
+            .split_once(':')
+            .and_then(|(word, rest)| Some((SCHEMES.iter().find(|s| s.name == word)?, rest)));
+        if scheme.is_none()
+            && let Some((word, _)) = text.split_once("://")
+        {
+            let known: Vec<_> = SCHEMES.iter().map(|s| s.name).collect();
+            return Err(format!(
+                "{word}: no such scheme: expected a path, - or {}:PATH",
+                known.join(", ")
+            ));
+        }
+        let (name, query) = match scheme {
+            Some((_, rest)) => split(rest)?,
+            None if text.starts_with("-?") => split(text)?,
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err("a name is missing".to_owned());
+        }
+        let mut options = Vec::new();
+        for part in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|p| !p.is_empty())
+        {
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| format!("{part}: expected KEY=VALUE"))?;
+            options.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(Self {
+            scheme: scheme.map_or("file", |(s, _)| s.name),
+            name: name.to_owned(),
+            options,
+        })
+    }
+}
+
+/// Parts a name, quoted or not, from what follows the question mark.
+fn split(text: &str) -> Result<(&str, Option<&str>), String> {
+    for quote in ['\'', '"'] {
+        if let Some(rest) = text.strip_prefix(quote) {
+            let (name, rest) = rest
+                .split_once(quote)
+                .ok_or_else(|| format!("{text}: the quotation mark is not closed"))?;
+            return match rest.strip_prefix('?') {
+                _ if rest.is_empty() => Ok((name, None)),
+                Some(query) => Ok((name, Some(query))),
+                None => Err(format!("{rest}: expected ? behind the name")),
+            };
+        }
+    }
+    Ok(match text.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (text, None),
+    })
+}
+
+/// Opens an output.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn open(target: &Target) -> Result<Writer, Error> {
+    let row = SCHEMES.iter().find(|s| s.name == target.scheme);
+    let opened = row.map_or_else(
+        || Err(io::Error::other("no such scheme")),
+        |row| (row.open)(&target.name),
+    );
+    opened.map_err(|source| Error {
+        name: shown(&target.name).to_owned(),
+        doing: "open",
+        source,
+    })
 }
 
 /// Refuses an output that is a file which is also read: opening it would empty it, and a pipe would feed itself.
@@ -122,7 +235,7 @@ impl Sink {
     }
 
     /// Appends a record that is made of parts.
-    pub(crate) fn write(&mut self, parts: [&[u8]; 4]) {
+    pub(crate) fn write<const N: usize>(&mut self, parts: [&[u8]; N]) {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve_exact(FLUSH_AT + (128 << 10));
         }
@@ -181,6 +294,45 @@ impl Sink {
             }),
             None if self.closed => Ok(ControlFlow::Break(())),
             None => Ok(ControlFlow::Continue(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parted_from_options() {
+        for (text, name, options) in [
+            ("x.pcap", "x.pcap", &[][..]),
+            ("-", "-", &[]),
+            ("what?.pcap", "what?.pcap", &[]),
+            ("a:b", "a:b", &[]),
+            ("file:a:b", "a:b", &[]),
+            ("file:x?kind=dropped", "x", &[("kind", "dropped")]),
+            ("-?format=pcapng", "-", &[("format", "pcapng")]),
+            (
+                "file:x?protocol=http,sip&encap=pdu",
+                "x",
+                &[("protocol", "http,sip"), ("encap", "pdu")],
+            ),
+            ("file:'my capture?.pcap'", "my capture?.pcap", &[]),
+            ("file:\"x\"?a=b", "x", &[("a", "b")]),
+        ] {
+            let target = Target::new(text).unwrap();
+            let expected: Vec<_> = options
+                .iter()
+                .map(|(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned()))
+                .collect();
+            assert_eq!(
+                (target.name.as_str(), target.options),
+                (name, expected),
+                "{text}"
+            );
+        }
+        for wrong in ["", "file:", "tcp://x:1", "file:'x", "file:'x'y", "file:x?a"] {
+            assert!(Target::new(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -10,25 +10,29 @@
 //!
 //! Sequence numbers are the original ones, so that what was never written is a jump in them and nothing else.
 
-use super::output::{Error, Sink, Writer};
-use super::pcap::{self, Resolution};
+use super::file::{CaptureFile, Format};
+use super::output::{Error, Writer};
+use super::pcap;
+use super::pdu;
 use super::synthetic::{
     self, DataHeader, Ends, FIN, Headers, PSH, Payload, RST, SYN, TcpHeader, Wire,
 };
-use crate::capture::LinkType;
+use crate::capture::{Interface, LinkType};
 use crate::context::Context;
 use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
 use crate::link::LinkHeader;
 use crate::message::sink::DatagramContext;
+use crate::message::summary::summary;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::serial::SeqNumber;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow};
+use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Close, Side, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
@@ -42,8 +46,10 @@ const WRITE_THROUGH: usize = 32 << 10;
 const POOL: usize = 16;
 /// Ports that are remembered, 8 octets each and the table's share: 9 MiB at most.
 const PORTS: usize = (1 << 20) / 8 * 7;
-/// The most octets of a packet that readers take.
-const MAX_RECORD: usize = 262_144;
+/// Octets of a record, at most: what libpcap and Wireshark take.
+const RECORD: usize = pcap::SNAP_LEN as usize;
+/// Frames and gaps of a message that a comment lists.
+const LISTED: usize = 100;
 /// No offset.
 const NONE: u64 = u64::MAX;
 
@@ -57,6 +63,20 @@ pub enum Encap {
     Ethernet,
     /// LINKTYPE_RAW.
     Raw,
+    /// LINKTYPE_WIRESHARK_UPPER_PDU: the message behind the name of its dissector, without IP and TCP.
+    Pdu,
+}
+
+/// `--large`: what becomes of a message that is larger than an IP packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Large {
+    /// A train of full segments.
+    #[default]
+    Split,
+    /// One packet of up to 262,144 octets, a train beyond.
+    Jumbo,
+    /// One packet of up to `--max-message` octets, as if the snapshot length had cut it.
+    Snap,
 }
 
 /// Choices of an output of packets.
@@ -64,6 +84,16 @@ pub enum Encap {
 pub struct Form {
     /// `--encap`.
     pub encap: Encap,
+    /// `--format`.
+    pub format: Format,
+    /// `--large`.
+    pub large: Large,
+    /// `--max-message`: octets of a message in one packet, at most; 0: as many as fit.
+    pub max_message: usize,
+    /// `--fill-gaps`: zeros stand where octets are missing.
+    pub fill_gaps: bool,
+    /// `--info`: a comment for each message, in pcapng.
+    pub info: bool,
     /// `--timestamps original`: timestamps may go back.
     pub original_times: bool,
     /// `--handshake`: SYN, FIN and RST packets for all connections.
@@ -102,6 +132,8 @@ struct Open {
     at: u64,
     /// [`HEADROOM`], then octets that wait; empty where none do.
     pending: Vec<u8>,
+    /// Sum of the octets in `pending`.
+    sum: Sum,
     /// Offset behind the octets that are missing behind `pending`; 0 where none are.
     hole_end: u64,
     /// A message of one packet met a hole: what follows is left out.
@@ -110,6 +142,92 @@ struct Open {
     split: bool,
     /// All of it was written.
     done: bool,
+    /// Octets of one packet, at most.
+    unit: usize,
+    /// It is one packet, whatever its size: what does not fit is left out.
+    single: bool,
+    /// Octets that were left out behind `pending` because they do not fit.
+    beyond: u64,
+    /// What is told of it, where that is wanted.
+    about: Option<Box<About>>,
+}
+
+/// What is told of a message, in a comment or a pdu.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct About {
+    protocol: String,
+    summary: String,
+    /// Packets that it came in: first and last of each run of numbers.
+    frames: Vec<(u64, u64)>,
+    /// There were more.
+    more_frames: bool,
+    octets: u64,
+    /// Missing octets: offset from its start, and length.
+    gaps: Vec<(u64, u64)>,
+    lost: u64,
+    acknowledged: Option<bool>,
+    filled: bool,
+}
+
+impl About {
+    fn allocated(&self) -> usize {
+        size_of::<Self>()
+            + self.protocol.capacity()
+            + self.summary.capacity()
+            + (self.frames.capacity() + self.gaps.capacity()) * size_of::<(u64, u64)>()
+    }
+
+    /// Octets came in this packet.
+    fn piece(&mut self, frame: u64, octets: usize) {
+        self.octets += octets as u64;
+        let full = self.frames.len() >= LISTED;
+        match self.frames.last_mut() {
+            Some((_, last)) if frame == *last => {}
+            Some((_, last)) if frame == last.saturating_add(1) => *last = frame,
+            _ if full => self.more_frames = true,
+            _ => self.frames.push((frame, frame)),
+        }
+    }
+
+    fn gap(&mut self, offset: u64, len: u64) {
+        self.lost = self.lost.saturating_add(len);
+        if self.gaps.len() < LISTED {
+            self.gaps.push((offset, len));
+        }
+    }
+
+    /// The comment.
+    fn text(&self) -> String {
+        let mut t = format!("{}: {}; frames ", self.protocol, self.summary);
+        // Writing to a string does not fail.
+        for (i, (first, last)) in self.frames.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            let _ = if first == last {
+                write!(t, "{comma}{first}")
+            } else {
+                write!(t, "{comma}{first}-{last}")
+            };
+        }
+        if self.more_frames {
+            t.push_str(",...");
+        }
+        let _ = write!(t, "; {} octets", self.octets);
+        match self.acknowledged {
+            Some(true) => t.push_str("; acknowledged"),
+            Some(false) => t.push_str("; not acknowledged"),
+            None => {}
+        }
+        if self.lost > 0 {
+            let _ = write!(t, "; {} octets lost", self.lost);
+            for (offset, len) in &self.gaps {
+                let _ = write!(t, ", {len} at {offset}");
+            }
+            if self.filled {
+                t.push_str(", filled with zeros");
+            }
+        }
+        t
+    }
 }
 
 impl Open {
@@ -119,17 +237,19 @@ impl Open {
 
     /// Offset behind the octets that are here.
     fn have(&self) -> u64 {
-        self.at + self.payload().len() as u64
+        self.at + self.payload().len() as u64 + self.beyond
     }
 
     /// Appends to what waits; `most` octets are the most that it will hold.
-    fn push(&mut self, cx: &mut Context, data: &[u8], most: usize) {
+    fn push(&mut self, cx: &mut Context, data: &[u8], sum: Option<Sum>, most: usize) {
         if self.pending.is_empty() {
+            self.sum = Sum::default();
             self.grow(cx, HEADROOM + data.len(), HEADROOM + most);
             self.pending.resize(HEADROOM, 0);
         }
         self.grow(cx, self.pending.len() + data.len(), HEADROOM + most);
         self.pending.extend_from_slice(data);
+        self.sum = self.sum.combine(sum.unwrap_or_else(|| Sum::of(data)));
     }
 
     fn grow(&mut self, cx: &mut Context, needed: usize, most: usize) {
@@ -171,28 +291,34 @@ struct Place<'a> {
 
 /// An output of packets.
 pub(crate) struct Packets {
-    out: Sink,
+    file: CaptureFile,
     form: Form,
+    /// The protocols that come here; all that no other output names where there are none.
+    protocols: Vec<String>,
     wire: Wire,
-    resolution: Resolution,
     begun: bool,
-    last: Timestamp,
     ports: Ports,
+    /// Comments of the next packet that ends a message.
+    comments: Vec<String>,
+    /// Reused: what stands before the message in a pdu.
+    header: Vec<u8>,
     /// Boxed, as they go into connections and come back.
     #[allow(clippy::vec_box)]
     pool: Vec<Box<Open>>,
 }
 
 impl Packets {
-    pub(crate) fn new(name: &str, to: Writer, form: Form) -> Self {
+    pub(crate) fn new(name: &str, to: Writer, form: Form, protocols: Vec<String>) -> Self {
+        let (format, original) = (form.format, form.original_times);
         Self {
-            out: Sink::new(name, to, form.packet_buffered),
+            file: CaptureFile::new(name, to, format, original, form.packet_buffered),
             form,
+            protocols,
             wire: Wire::Raw,
-            resolution: Resolution::Micro,
             begun: false,
-            last: Timestamp::default(),
             ports: Ports::default(),
+            comments: Vec::new(),
+            header: Vec::new(),
             pool: Vec::new(),
         }
     }
@@ -206,24 +332,44 @@ impl Packets {
         self.wire = match self.form.encap {
             Encap::Ethernet => Wire::Ethernet,
             Encap::Raw => Wire::Raw,
+            Encap::Pdu => Wire::Pdu,
             Encap::Auto if link_type == LinkType::ETHERNET => Wire::Ethernet,
             Encap::Auto => Wire::Raw,
         };
-        self.resolution = if nanoseconds {
-            Resolution::Nano
-        } else {
-            Resolution::Micro
-        };
-        let link_type = match self.wire {
+        let own = match self.wire {
             Wire::Ethernet => LinkType::ETHERNET,
             Wire::Raw => LinkType::RAW,
+            Wire::Pdu => LinkType::WIRESHARK_UPPER_PDU,
         };
-        let header = pcap::file_header(link_type, self.resolution);
-        self.out.write([&header, &[], &[], &[]]);
+        self.file.begin(Some(own), link_type, nanoseconds);
+    }
+
+    /// These are all interfaces of the input until now.
+    pub(crate) fn interfaces(&mut self, all: &[Interface]) {
+        self.file.interfaces(all);
+    }
+
+    /// The protocols that were named for this output.
+    pub(crate) fn protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
+    /// Something is told of each message.
+    fn tells(&self) -> bool {
+        self.wire == Wire::Pdu || (self.form.info && self.form.format == Format::Pcapng)
+    }
+
+    /// Octets of a message in one packet, at most, where it may be larger than an IP packet.
+    fn large(&self, ends: &Ends) -> usize {
+        let room = RECORD - synthetic::tcp_headers(self.wire, ends);
+        match self.form.max_message {
+            0 => room,
+            n => n.min(room),
+        }
     }
 
     pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.out.flush()
+        self.file.flush()
     }
 
     pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
@@ -257,6 +403,34 @@ impl Packets {
         }
         let mut open = self.pool.pop().unwrap_or_default();
         cx.budget.take(size_of::<Open>() + open.pending.capacity());
+        let ends = ends(at.flow, direction);
+        open.unit = synthetic::max_tcp_payload(&ends);
+        open.single = false;
+        open.beyond = 0;
+        open.about = None;
+        if self.form.large != Large::Split || self.wire == Wire::Pdu {
+            let large = self.large(&ends);
+            open.single = self.wire == Wire::Pdu || self.form.large == Large::Snap;
+            let fits = !matches!(start.extent, Extent::Known(n) if n > large as u64);
+            if open.single || fits {
+                open.unit = large;
+            }
+        }
+        if self.tells() {
+            let mut about = Box::new(About {
+                protocol: start.protocol.to_owned(),
+                ..About::default()
+            });
+            summary(
+                start.protocol,
+                at.flow.transport,
+                start.kind,
+                start.head,
+                &mut about.summary,
+            );
+            cx.budget.take(about.allocated());
+            open.about = Some(about);
+        }
         open.base = side.base.unwrap_or_default();
         open.start = start.offset;
         open.at = start.offset;
@@ -274,6 +448,9 @@ impl Packets {
     /// Keeps an open message's memory for the next one.
     fn put_back(&mut self, cx: &mut Context, conn: &mut Connection, d: usize) {
         if let Some(mut open) = conn.open[d].take() {
+            if let Some(about) = open.about.take() {
+                cx.budget.give(about.allocated());
+            }
             cx.budget.give(size_of::<Open>() + open.pending.capacity());
             open.pending.clear();
             if self.pool.len() < POOL {
@@ -311,17 +488,23 @@ impl Packets {
         if open.done {
             return;
         }
+        if let Some(about) = &mut open.about {
+            let before = about.allocated();
+            about.piece(piece.frame, piece.data.len());
+            cx.budget.resize(before, about.allocated());
+        }
         let ends = ends(place.flow, place.direction);
-        let most = synthetic::max_tcp_payload(&ends);
+        let most = open.unit;
         // The common case: a message that lies in one segment.
         if piece.last
             && open.pending.is_empty()
             && open.hole_end == 0
             && piece.offset == open.at
             && piece.data.len() <= most
+            && open.about.is_none()
         {
             self.begin_connection(cx, place, conn);
-            let payload = Payload::of(piece.data);
+            let payload = self.payload(piece.data, piece.data.len(), piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
             self.record(cx, &headers, piece.data, &payload);
             conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
@@ -331,7 +514,7 @@ impl Packets {
         let have = open.have();
         let mut data = piece.data;
         if piece.offset > have.max(open.hole_end) {
-            self.hole(open, piece.offset, most);
+            self.hole(cx, place, conn, open, &ends, piece.offset);
         } else if let Some(rest) = data.get(clamp(have.saturating_sub(piece.offset))..) {
             data = rest;
         } else {
@@ -343,41 +526,128 @@ impl Packets {
             }
             self.cover_hole(cx, place, conn, open, &ends, open.hole_end, 0);
         }
-        while !data.is_empty() {
-            let room = most - open.payload().len().min(most);
-            if room == 0 {
-                self.write_pending(cx, place, conn, open, &ends, most, 0);
-                continue;
-            }
-            let (now, rest) = data.split_at(room.min(data.len()));
-            open.push(cx, now, most);
-            data = rest;
-        }
-        if piece.last {
-            let len = open.payload().len();
-            self.write_pending(cx, place, conn, open, &ends, len, PSH);
+        self.append(
+            cx,
+            place,
+            conn,
+            open,
+            &ends,
+            data,
+            piece.sum.filter(|_| data.len() == piece.data.len()),
+        );
+        // What is told of a message is known at its end only.
+        if piece.last && open.about.is_none() {
+            let whole = clamp(open.have() - open.at);
+            self.write_pending(cx, place, conn, open, &ends, whole, PSH);
             open.done = true;
         }
     }
 
+    /// Appends octets to what waits, and writes what is full.
+    fn append(
+        &mut self,
+        cx: &mut Context,
+        place: Place<'_>,
+        conn: &mut Connection,
+        open: &mut Open,
+        ends: &Ends,
+        mut data: &[u8],
+        sum: Option<Sum>,
+    ) {
+        let all = data.len();
+        while !data.is_empty() {
+            let most = open.unit;
+            let room = most - open.payload().len().min(most);
+            if room == 0 {
+                let train = synthetic::max_tcp_payload(ends);
+                if open.single {
+                    open.beyond += data.len() as u64;
+                    return;
+                } else if most > train {
+                    self.becomes_train(cx, place, conn, open, ends, train);
+                } else {
+                    self.write_pending(cx, place, conn, open, ends, most, 0);
+                }
+                continue;
+            }
+            let (now, rest) = data.split_at(room.min(data.len()));
+            open.push(cx, now, sum.filter(|_| now.len() == all), most);
+            data = rest;
+        }
+    }
+
+    /// A message that waited to become one large packet is too large for that.
+    fn becomes_train(
+        &mut self,
+        cx: &mut Context,
+        place: Place<'_>,
+        conn: &mut Connection,
+        open: &mut Open,
+        ends: &Ends,
+        train: usize,
+    ) {
+        open.unit = train;
+        let waiting = std::mem::take(&mut open.pending);
+        let size = waiting.capacity();
+        let octets = waiting.get(HEADROOM..).unwrap_or_default();
+        self.append(cx, place, conn, open, ends, octets, None);
+        cx.budget.give(size);
+    }
+
     pub(crate) fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+        let place = Place {
+            flow: at.flow,
+            sides: at.sides,
+            direction: at.direction,
+        };
+        let cx = &mut *at.cx;
         let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
-        if let Some(open) = &mut conn.open[at.direction.index()] {
-            let most = synthetic::max_tcp_payload(&ends(at.flow, at.direction));
-            self.hole(open, gap.offset.saturating_add(gap.len), most);
+        let d = place.direction.index();
+        let Some(mut open) = conn.open[d].take() else {
+            return;
+        };
+        if let Some(about) = &mut open.about {
+            let before = about.allocated();
+            about.gap(gap.offset.saturating_sub(open.start), gap.len);
+            cx.budget.resize(before, about.allocated());
         }
+        let ends = ends(place.flow, place.direction);
+        let end = gap.offset.saturating_add(gap.len);
+        self.hole(cx, place, conn, &mut open, &ends, end);
+        conn.open[d] = Some(open);
     }
 
     /// Octets up to `end` are missing. A message of one packet is cut there: a second packet of it would be taken for
     /// the beginning of the next message.
-    fn hole(&self, open: &mut Open, end: u64, most: usize) {
+    fn hole(
+        &mut self,
+        cx: &mut Context,
+        place: Place<'_>,
+        conn: &mut Connection,
+        open: &mut Open,
+        ends: &Ends,
+        end: u64,
+    ) {
         if open.cut || open.done || end <= open.have() {
             return;
         }
-        let one_packet =
-            !open.split && (open.known_end == NONE || open.known_end - open.start <= most as u64);
+        if self.form.fill_gaps && open.hole_end == 0 {
+            if let Some(about) = &mut open.about {
+                about.filled = true;
+            }
+            const ZEROS: [u8; 4096] = [0; 4096];
+            while open.have() < end {
+                let len = clamp(end - open.have()).min(ZEROS.len());
+                let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
+                self.append(cx, place, conn, open, ends, zeros, None);
+            }
+            return;
+        }
+        let one_packet = open.single
+            || (!open.split
+                && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64));
         open.cut = one_packet;
         open.hole_end = open.hole_end.max(end);
     }
@@ -397,6 +667,9 @@ impl Packets {
             return;
         };
         if !open.done {
+            if let Some(about) = &mut open.about {
+                about.acknowledged = Some(end.acknowledged);
+            }
             self.finish(cx, place, conn, &mut open, end);
         }
         conn.open[d] = Some(open);
@@ -465,7 +738,7 @@ impl Packets {
         target: u64,
         flags: u8,
     ) {
-        let most = synthetic::max_tcp_payload(ends);
+        let most = open.unit;
         while open.at < target {
             let whole = clamp(target - open.at).min(most);
             let last = open.at + whole as u64 == target;
@@ -488,13 +761,38 @@ impl Packets {
         flags: u8,
     ) {
         self.begin_connection(cx, place, conn);
-        let payload = Payload::cut(open.payload(), whole);
-        let headers = self.segment(place, conn, ends, open.seq(open.at), flags, &payload);
-        if payload.len >= WRITE_THROUGH {
-            self.record_in_place(cx, &headers, &mut open.pending, &payload);
+        let payload = self.payload(
+            open.payload(),
+            whole,
+            Some(open.sum).filter(|_| !open.pending.is_empty()),
+        );
+        if self.wire == Wire::Pdu {
+            if let Some(about) = &open.about {
+                self.pdu(
+                    cx,
+                    ends,
+                    place.flow.transport,
+                    None,
+                    about,
+                    open.payload(),
+                    whole,
+                );
+            }
         } else {
-            self.record(cx, &headers, open.payload(), &payload);
+            if let Some(about) = &open.about
+                && flags & PSH != 0
+                && self.form.info
+            {
+                self.comments.push(about.text());
+            }
+            let headers = self.segment(place, conn, ends, open.seq(open.at), flags, &payload);
+            if payload.len >= WRITE_THROUGH && self.form.format == Format::Pcap {
+                self.record_in_place(cx, &headers, &mut open.pending, &payload);
+            } else {
+                self.record(cx, &headers, open.payload(), &payload);
+            }
         }
+        open.beyond = 0;
         open.at += payload.whole as u64;
         open.split = true;
         open.pending.clear();
@@ -521,6 +819,9 @@ impl Packets {
             return;
         }
         conn.begun = true;
+        if self.wire == Wire::Pdu {
+            return;
+        }
         let used = self.ports.use_again(cx, place.flow);
         if !used && !self.form.handshake {
             return;
@@ -580,7 +881,7 @@ impl Packets {
         let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
-        if !self.form.handshake || !conn.begun || conn.fin[d] {
+        if !self.form.handshake || !conn.begun || conn.fin[d] || self.wire == Wire::Pdu {
             return;
         }
         conn.fin[d] = true;
@@ -614,6 +915,35 @@ impl Packets {
         payload_len: usize,
     ) {
         let ends = ends(at.flow, at.direction);
+        if self.tells() {
+            let mut about = About {
+                protocol: at.protocol.to_owned(),
+                ..About::default()
+            };
+            let kind = Kind::Other;
+            summary(
+                at.protocol,
+                Transport::Udp,
+                kind,
+                payload,
+                &mut about.summary,
+            );
+            about.piece(at.cx.packet.frame, payload.len());
+            about.lost = payload_len.saturating_sub(payload.len()) as u64;
+            if self.wire == Wire::Pdu {
+                self.pdu(
+                    at.cx,
+                    &ends,
+                    Transport::Udp,
+                    None,
+                    &about,
+                    payload,
+                    payload_len,
+                );
+                return;
+            }
+            self.comments.push(about.text());
+        }
         let payload_of = Payload::cut(payload, payload_len);
         let headers = synthetic::udp(self.wire, &ends, &payload_of);
         self.record(at.cx, &headers, payload, &payload_of);
@@ -623,7 +953,13 @@ impl Packets {
     /// part of it, the last packet is cut.
     ///
     /// A train takes TSNs that were the message's own: those of the next message are never used before it.
-    pub(crate) fn user_message(&mut self, cx: &mut Context, flow: &Flow, m: &UserMessage<'_>) {
+    pub(crate) fn user_message(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        m: &UserMessage<'_>,
+        protocol: &str,
+    ) {
         let ends = Ends {
             src: m.src,
             dst: m.dst,
@@ -636,6 +972,33 @@ impl Packets {
         } else {
             m.len.unwrap_or(0).max(have + 1)
         };
+        let mut comment = None;
+        if self.tells() {
+            let mut about = About {
+                protocol: protocol.to_owned(),
+                acknowledged: Some(m.acknowledged),
+                ..About::default()
+            };
+            let kind = Kind::Other;
+            summary(protocol, Transport::Sctp, kind, m.data, &mut about.summary);
+            about.piece(m.frame, m.data.len());
+            about.piece(cx.packet.frame, 0);
+            about.lost = whole - have;
+            if self.wire == Wire::Pdu {
+                let ppid = Some(m.ppid);
+                self.pdu(
+                    cx,
+                    &ends,
+                    Transport::Sctp,
+                    ppid,
+                    &about,
+                    m.data,
+                    clamp(whole),
+                );
+                return;
+            }
+            comment = Some(about.text());
+        }
         let (mut rest, mut left) = (m.data, whole);
         for n in 0u32.. {
             let len = clamp(left).min(most);
@@ -654,10 +1017,12 @@ impl Packets {
                 interleaved: m.interleaved,
             };
             let (headers, payload) = synthetic::sctp(self.wire, &ends, &header, data, len);
-            let record = self.record_header(cx, &headers, &payload);
             let pad = [0; 3];
             let pad = pad.get(..payload.len - data.len()).unwrap_or_default();
-            self.out.write([&record, headers.as_slice(), data, pad]);
+            if last {
+                self.comments.extend(comment.take());
+            }
+            self.parts(cx, &headers, &payload, [data, pad]);
             if last {
                 break;
             }
@@ -669,54 +1034,108 @@ impl Packets {
     /// A datagram as it was, in new link and IP headers. Its time is its own, and is none that later ones are held
     /// against, so that another run makes of it what one run would.
     pub(crate) fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
-        let payload = Payload::cut(datagram.payload, datagram.payload_len);
         let headers = synthetic::ip(self.wire, cx.packet.link, datagram);
-        // What no reader takes is left out of a datagram that is longer than any.
-        let room = MAX_RECORD - headers.as_slice().len();
-        let data = datagram.payload;
-        let data = data.get(..room.min(data.len())).unwrap_or(data);
-        let last = self.last;
-        self.last = cx.packet.time;
-        let payload = Payload {
-            len: data.len(),
-            ..payload
+        let headers = headers.as_slice();
+        let mut front = std::mem::take(&mut self.header);
+        front.clear();
+        let link_type = if self.wire == Wire::Pdu {
+            pdu::datagram(&mut front, cx.packet.frame);
+            LinkType::WIRESHARK_UPPER_PDU
+        } else {
+            LinkType::RAW
         };
-        self.record(cx, &headers, data, &payload);
-        self.last = last;
+        let before = front.len() + headers.len();
+        // What no reader takes is left out of a datagram that is longer than any.
+        let data = datagram.payload;
+        let data = data.get(..RECORD - before).unwrap_or(data);
+        Self::count(cx, before + data.len());
+        self.file.record_at_its_time(
+            &cx.packet,
+            link_type,
+            before + datagram.payload_len,
+            [&front, headers, data],
+        );
+        self.header = front;
     }
 
-    fn time(&mut self, cx: &Context) -> Timestamp {
-        let time = cx.packet.time;
-        if self.form.original_times {
-            return time;
+    /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
+    /// `sum`: that of `data`, where it is known.
+    fn payload(&self, data: &[u8], whole: usize, sum: Option<Sum>) -> Payload {
+        let large = self.form.large != Large::Split;
+        match sum {
+            Some(sum) if whole <= data.len() => Payload {
+                len: data.len(),
+                whole: data.len(),
+                sum,
+                large,
+            },
+            _ => Payload {
+                large,
+                ..Payload::cut(data, whole)
+            },
         }
-        self.last = self.last.max(time);
-        self.last
     }
 
-    /// The record header in front of these headers and this payload.
-    fn record_header(
-        &mut self,
-        cx: &mut Context,
-        headers: &Headers,
-        payload: &Payload,
-    ) -> [u8; pcap::RECORD_HEADER] {
-        let len = headers.as_slice().len();
-        let time = self.time(cx);
+    fn count(cx: &mut Context, octets: usize) {
         cx.counters.output.packets += 1;
-        cx.counters.output.octets += (len + payload.len) as u64;
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        pcap::record_header(
-            time,
-            self.resolution,
-            number(len + payload.len),
-            number(len + payload.whole),
-        )
+        cx.counters.output.octets += octets as u64;
     }
 
     fn record(&mut self, cx: &mut Context, headers: &Headers, data: &[u8], payload: &Payload) {
-        let record = self.record_header(cx, headers, payload);
-        self.out.write([&record, headers.as_slice(), data, &[]]);
+        self.parts(cx, headers, payload, [data, &[]]);
+    }
+
+    fn parts(&mut self, cx: &mut Context, headers: &Headers, payload: &Payload, data: [&[u8]; 2]) {
+        let len = headers.as_slice().len();
+        Self::count(cx, len + payload.len);
+        let [first, second] = data;
+        self.file.record(
+            &cx.packet,
+            LinkType::RAW,
+            len + payload.whole,
+            [headers.as_slice(), first, second],
+            &self.comments,
+            0,
+        );
+        self.comments.clear();
+    }
+
+    /// Writes a message as a pdu of `whole` octets, of which `data` are there.
+    #[allow(clippy::too_many_arguments)]
+    fn pdu(
+        &mut self,
+        cx: &mut Context,
+        ends: &Ends,
+        transport: Transport,
+        ppid: Option<u32>,
+        about: &About,
+        data: &[u8],
+        whole: usize,
+    ) {
+        let mut header = std::mem::take(&mut self.header);
+        let told = pdu::About {
+            protocol: &about.protocol,
+            transport,
+            frame: cx.packet.frame,
+            ppid,
+            text: &about.summary,
+        };
+        pdu::header(&mut header, ends, &told);
+        let data = data.get(..RECORD - header.len()).unwrap_or(data);
+        Self::count(cx, header.len() + data.len());
+        if self.form.info {
+            self.comments.push(about.text());
+        }
+        self.file.record(
+            &cx.packet,
+            LinkType::WIRESHARK_UPPER_PDU,
+            header.len() + whole,
+            [&header, data, &[]],
+            &self.comments,
+            0,
+        );
+        self.comments.clear();
+        self.header = header;
     }
 
     /// Lays the headers into the room in front of `pending` and writes both in one go.
@@ -727,15 +1146,20 @@ impl Packets {
         pending: &mut [u8],
         payload: &Payload,
     ) {
-        let record = self.record_header(cx, headers, payload);
         let headers = headers.as_slice();
+        let (captured, original) = (headers.len() + payload.len, headers.len() + payload.whole);
+        let Some(record) = self.file.pcap_header(&cx.packet, captured, original) else {
+            return;
+        };
+        Self::count(cx, captured);
         let begin = HEADROOM - headers.len() - record.len();
         if let Some(room) = pending.get_mut(begin..HEADROOM) {
             let (first, second) = room.split_at_mut(record.len());
             first.copy_from_slice(&record);
             second.copy_from_slice(headers);
         }
-        self.out
+        self.file
+            .out
             .write_through(pending.get(begin..).unwrap_or_default());
     }
 }

@@ -3,7 +3,7 @@
 //! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
 //! last one ended; those in which nothing was captured are left out.
 
-use super::output::{self, Error, Writer};
+use super::output::{self, Error, Target, Writer};
 use crate::time::{CaptureClock, Timestamp};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::fs::{self, OpenOptions};
@@ -48,7 +48,7 @@ impl SctpStats {
             To::Folder(path.to_owned(), 0)
         } else {
             output::refuse_input(&name, inputs)?;
-            To::File(output::open(&name)?)
+            To::File(output::open(&Target::file(&name))?)
         };
         let mut stats = Self {
             name: PathBuf::from(output::shown(&name)),

@@ -3,13 +3,13 @@
 //! Nothing here knows streams or files: a [`Wire`] says how packets look in one output, and each function lays the
 //! headers of one packet into an array on the stack. The payload is only summed.
 
-use crate::ip::checksum::{self, Sum};
 use crate::ip::Datagram;
+use crate::ip::checksum::{self, Sum};
 use crate::link::LinkHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Room for the longest headers: Ethernet with two tags, IPv6, SCTP with an I-DATA chunk.
-pub(crate) const MAX_HEADERS: usize = 14 + 8 + 40 + 12 + 20;
+/// Room for the longest headers: Ethernet with two tags, IPv6 with its jumbo payload option, SCTP with an I-DATA chunk.
+pub(crate) const MAX_HEADERS: usize = 14 + 8 + 40 + 8 + 12 + 20;
 /// The most octets that an IP packet's length field tells.
 const MAX_IP: usize = 65_535;
 
@@ -31,6 +31,8 @@ pub(crate) enum Wire {
     Ethernet,
     /// LINKTYPE_RAW: IP at once.
     Raw,
+    /// LINKTYPE_WIRESHARK_UPPER_PDU: no headers of the network.
+    Pdu,
 }
 
 /// Who sends to whom, and the link header between them.
@@ -60,6 +62,8 @@ pub(crate) struct Payload {
     pub(crate) whole: usize,
     /// Their sum; not used where some are missing.
     pub(crate) sum: Sum,
+    /// A length over 65,535 is told as segmentation offload (IPv4: 0) or a jumbogram (RFC 2675) does, not capped.
+    pub(crate) large: bool,
 }
 
 impl Payload {
@@ -69,6 +73,7 @@ impl Payload {
             len: data.len(),
             whole: data.len(),
             sum: Sum::of(data),
+            large: false,
         }
     }
 
@@ -81,6 +86,7 @@ impl Payload {
             len: data.len(),
             whole,
             sum: Sum::default(),
+            large: false,
         }
     }
 
@@ -140,6 +146,16 @@ pub(crate) fn max_tcp_payload(ends: &Ends) -> usize {
     }
 }
 
+/// Octets of the headers of a TCP segment, at most.
+pub(crate) fn tcp_headers(wire: Wire, ends: &Ends) -> usize {
+    let link = match wire {
+        Wire::Ethernet => 14 + 4 * ends.link.tags.iter().filter(|t| t.tpid != 0).count(),
+        Wire::Raw => 0,
+        Wire::Pdu => return 0,
+    };
+    link + 20 + if is_v4(ends) { 20 } else { 48 }
+}
+
 fn is_v4(ends: &Ends) -> bool {
     ends.src.is_ipv4() && ends.dst.is_ipv4()
 }
@@ -147,7 +163,7 @@ fn is_v4(ends: &Ends) -> bool {
 /// A TCP segment's headers.
 pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpHeader, payload: &Payload) -> Headers {
     let mut h = Headers::new();
-    let pseudo = network(&mut h, wire, ends, 6, 20 + payload.whole);
+    let pseudo = network(&mut h, wire, ends, 6, 20 + payload.whole, payload.large);
     let mut t = [0; 20];
     let flags = header.flags | if header.ack.is_some() { ACK } else { 0 };
     t[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
@@ -168,7 +184,7 @@ pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpHeader, payload: &Payload)
 /// A UDP datagram's headers (RFC 768).
 pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> Headers {
     let mut h = Headers::new();
-    let pseudo = network(&mut h, wire, ends, 17, 8 + payload.whole);
+    let pseudo = network(&mut h, wire, ends, 17, 8 + payload.whole, false);
     let mut u = [0; 8];
     u[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
     u[2..4].copy_from_slice(&ends.dst.port().to_be_bytes());
@@ -258,9 +274,10 @@ pub(crate) fn sctp(
         len: data.len() + if cut { 0 } else { padding(whole) },
         whole: whole + padding(whole),
         sum: Sum::default(),
+        large: false,
     };
     let mut h = Headers::new();
-    network(&mut h, wire, ends, 132, 12 + len + payload.whole);
+    network(&mut h, wire, ends, 132, 12 + len + payload.whole, false);
     h.put(chunk);
     (h, payload)
 }
@@ -273,33 +290,28 @@ pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Heade
         dst: (datagram.dst, 0).into(),
         link,
     };
-    let len = datagram.payload_len;
-    let jumbo = !is_v4(&ends) && len > MAX_IP;
-    let protocol = if jumbo { 0 } else { datagram.protocol };
-    network(&mut h, wire, &ends, protocol, len);
-    let ip = h.len - if is_v4(&ends) { 20 } else { 40 };
+    network(
+        &mut h,
+        wire,
+        &ends,
+        datagram.protocol,
+        datagram.payload_len,
+        true,
+    );
     if is_v4(&ends) {
         // Copies on several channels are known by it.
         let id = u16::try_from(datagram.identification).unwrap_or(0);
-        // A length of 0 stands for one that 16 bits cannot hold.
-        let total = u16::try_from(20 + len).unwrap_or(0);
-        h.set_u16(ip + 2, total);
+        let ip = h.len - 20;
         h.set_u16(ip + 4, id);
         h.set_u16(ip + 10, 0);
         let sum = Sum::of(h.octets.get(ip..h.len).unwrap_or_default()).finish();
         h.set_u16(ip + 10, sum);
-    } else if jumbo {
-        // RFC 2675: a payload length of 0, and the true one in a hop-by-hop option.
-        h.set_u16(ip + 4, 0);
-        let whole = u32::try_from(len + 8).unwrap_or(u32::MAX).to_be_bytes();
-        let [a, b, c, d] = whole;
-        h.put(&[datagram.protocol, 0, 0xc2, 4, a, b, c, d]);
     }
     h
 }
 
 /// Lays down link and IP headers and gives the sum of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1).
-fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -> Sum {
+fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize, large: bool) -> Sum {
     let v4 = is_v4(ends);
     if wire == Wire::Ethernet {
         h.put(&ends.link.dst);
@@ -315,7 +327,12 @@ fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -
         let mut ip = [
             0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         ];
-        ip[2..4].copy_from_slice(&saturated(20 + len).to_be_bytes());
+        let told = if large && 20 + len > MAX_IP {
+            0
+        } else {
+            saturated(20 + len)
+        };
+        ip[2..4].copy_from_slice(&told.to_be_bytes());
         ip[12..16].copy_from_slice(&src.octets());
         ip[16..20].copy_from_slice(&dst.octets());
         let sum = Sum::of(&ip).finish();
@@ -324,12 +341,19 @@ fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize) -
     } else {
         let mut ip = [0; 40];
         ip[0] = 0x60;
-        ip[4..6].copy_from_slice(&saturated(len).to_be_bytes());
-        ip[6] = protocol;
+        let jumbo = large && len > MAX_IP;
+        let told = if jumbo { 0 } else { saturated(len) };
+        ip[4..6].copy_from_slice(&told.to_be_bytes());
+        ip[6] = if jumbo { 0 } else { protocol };
         ip[7] = 64;
         ip[8..24].copy_from_slice(&v6(ends.src.ip()));
         ip[24..40].copy_from_slice(&v6(ends.dst.ip()));
         h.put(&ip);
+        if jumbo {
+            // A hop-by-hop header with the jumbo payload option, which counts itself.
+            h.put(&[protocol, 0, 0xc2, 4]);
+            h.put(&u32::try_from(len + 8).unwrap_or(u32::MAX).to_be_bytes());
+        }
     }
     checksum::pseudo_header(ends.src.ip(), ends.dst.ip(), protocol, len)
 }

@@ -49,7 +49,7 @@ pub(crate) struct FlowTable<T, const L: usize> {
     #[serde(skip)]
     index: HashTable<u32>,
     #[serde(skip)]
-    hasher: foldhash::quality::RandomState,
+    hasher: foldhash::fast::RandomState,
 }
 
 impl<T, const L: usize> FlowTable<T, L> {
@@ -66,7 +66,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             ],
             len: 0,
             index: HashTable::new(),
-            hasher: foldhash::quality::RandomState::default(),
+            hasher: foldhash::fast::RandomState::default(),
         }
     }
 
@@ -297,7 +297,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 }
 
-fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::quality::RandomState, i: u32) -> u64 {
+fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::fast::RandomState, i: u32) -> u64 {
     let slot = chunks
         .get(i as usize / CHUNK)
         .and_then(|c| c.get(i as usize % CHUNK));

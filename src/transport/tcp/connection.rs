@@ -213,6 +213,7 @@ impl Held {
             flags: self.flags,
             window: self.window,
             window_scale: self.window_scale,
+            payload_sum: None,
             payload: &self.payload,
             payload_len: self.payload_len,
         }
@@ -1055,6 +1056,7 @@ impl<S: FlowState> Connection<S> {
                     ack,
                     push: origin.push,
                     ends_segment: true,
+                    sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
                     acknowledged: half.is(ACKED) && half.acked >= end,
                 };
                 let left = self.deliver(cx, d, chunk, sink);
@@ -1350,6 +1352,7 @@ impl<S: FlowState> Connection<S> {
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
+                sum: None,
                 acknowledged: half.is(ACKED) && half.acked >= end,
             };
             let left = self.deliver(cx, d, chunk, sink);

@@ -365,5 +365,8 @@ fn many_channels_are_bounded() {
     }
     assert!(bench.tcp.connections() <= 8);
     bench.script("4000000 flush");
-    assert_eq!(bench.counter("connections"), bench.counter("reused_ports") + 8);
+    assert_eq!(
+        bench.counter("connections"),
+        bench.counter("reused_ports") + 8
+    );
 }

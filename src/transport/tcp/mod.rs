@@ -126,7 +126,7 @@ impl<S: FlowState> Tcp<S> {
         ip: &Datagram<'_>,
         sink: &mut K,
     ) {
-        let (segment, sum) = match Segment::parse(ip) {
+        let (mut segment, sum) = match Segment::parse(ip) {
             Ok(segment) => (segment, sum_of(cx, ip)),
             Err(why) => {
                 cx.counters.tcp.segments += 1;
@@ -140,6 +140,11 @@ impl<S: FlowState> Tcp<S> {
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 return cx.discard(Discard::TcpBadChecksum);
             }
+        }
+        if sum == Sum::Right && !segment.payload.is_empty() {
+            let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
+            let before = checksum::pseudo_header(ip.src, ip.dst, protocol::TCP, ip.payload.len());
+            segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
         }
         self.route(cx, &segment, sum, ip.channel, sink);
     }

@@ -299,6 +299,7 @@ impl Bench {
             flags: line.flags,
             window: u16::MAX,
             window_scale: None,
+            payload_sum: None,
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };

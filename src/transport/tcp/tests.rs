@@ -326,7 +326,7 @@ fn a_rst_counts_in_the_window_only() {
         r#"
         0 > S  100
         1 < R. 0 101
-        1001 tick"#,
+        30001 tick"#,
         r#"
         closed_reset 1
         connections 1"#,

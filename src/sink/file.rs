@@ -1,0 +1,203 @@
+//! A capture file that is written: pcap or pcapng.
+
+use super::output::{Error, Sink, Writer};
+use super::pcap::{self, Resolution};
+use super::pcapng;
+use crate::capture::{Interface, LinkType, PacketInfo};
+use crate::time::Timestamp;
+use std::ops::ControlFlow;
+
+/// `--format`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// pcap.
+    #[default]
+    Pcap,
+    /// pcapng, with the input's interfaces, and comments.
+    Pcapng,
+}
+
+/// Interfaces that the input can have; what is over it stands with the first.
+const INTERFACES: u32 = 65_536;
+
+/// A capture file.
+pub(crate) struct CaptureFile {
+    pub(crate) out: Sink,
+    format: Format,
+    original_times: bool,
+    /// The one link type of all packets; none where each interface has its own.
+    link_type: Option<LinkType>,
+    begun: bool,
+    nanoseconds: bool,
+    /// Unit of the timestamps of each interface that was written, as its description says it.
+    units: Vec<u8>,
+    last: Timestamp,
+    /// Reused: what stands behind a packet.
+    tail: Vec<u8>,
+}
+
+impl CaptureFile {
+    pub(crate) fn new(
+        name: &str,
+        to: Writer,
+        format: Format,
+        original_times: bool,
+        each: bool,
+    ) -> Self {
+        Self {
+            out: Sink::new(name, to, each),
+            format,
+            original_times,
+            link_type: None,
+            begun: false,
+            nanoseconds: false,
+            units: Vec::new(),
+            last: Timestamp::default(),
+            tail: Vec::new(),
+        }
+    }
+
+    /// Writes the file header, at the first call. Without a link type of its own, each interface has the input's.
+    pub(crate) fn begin(&mut self, own: Option<LinkType>, input: LinkType, nanoseconds: bool) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        self.link_type = own;
+        self.nanoseconds = nanoseconds;
+        match self.format {
+            Format::Pcap => {
+                let header = pcap::file_header(own.unwrap_or(input), self.resolution());
+                self.out.write([&header]);
+                self.link_type = Some(own.unwrap_or(input));
+            }
+            Format::Pcapng => {
+                let mut header = Vec::new();
+                pcapng::section(&mut header);
+                self.out.write([&header]);
+            }
+        }
+    }
+
+    /// The link type of a pcap file, which all its packets have.
+    pub(crate) fn only(&self) -> Option<LinkType> {
+        self.link_type.filter(|_| self.format == Format::Pcap)
+    }
+
+    fn resolution(&self) -> Resolution {
+        if self.nanoseconds {
+            Resolution::Nano
+        } else {
+            Resolution::Micro
+        }
+    }
+
+    /// These are all interfaces of the input until now.
+    pub(crate) fn interfaces(&mut self, all: &[Interface]) {
+        if self.format == Format::Pcapng && self.begun {
+            for interface in all.get(self.units.len()..).unwrap_or_default() {
+                // Timestamps are kept in nanoseconds.
+                let unit = match interface.resolution.0 {
+                    n @ 6..=9 => n,
+                    0..=5 => 6,
+                    _ => 9,
+                };
+                self.interface(interface.link_type, unit, Some(interface));
+            }
+        }
+    }
+
+    fn interface(&mut self, link_type: LinkType, unit: u8, interface: Option<&Interface>) {
+        let mut block = Vec::new();
+        let link_type = self.link_type.unwrap_or(link_type);
+        pcapng::interface(&mut block, link_type, unit, interface);
+        self.out.write([&block]);
+        self.units.push(unit);
+    }
+
+    /// The time of the next record: it never goes back, unless original times are wanted.
+    fn time(&mut self, time: Timestamp) -> Timestamp {
+        if self.original_times {
+            return time;
+        }
+        self.last = self.last.max(time);
+        self.last
+    }
+
+    /// The header of a record of `captured` octets that is written by hand; none where the file is no pcap.
+    pub(crate) fn pcap_header(
+        &mut self,
+        packet: &PacketInfo,
+        captured: usize,
+        original: usize,
+    ) -> Option<[u8; pcap::RECORD_HEADER]> {
+        if self.format != Format::Pcap {
+            return None;
+        }
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (time, resolution) = (self.time(packet.time), self.resolution());
+        Some(pcap::record_header(
+            time,
+            resolution,
+            number(captured),
+            number(original),
+        ))
+    }
+
+    /// Appends a record that is made of parts; `original` octets are how many there would be, had none been lost.
+    /// Comments and flags (as of `epb_flags`) stand in pcapng only. `link_type` is that of the packet, where the file
+    /// has none of its own.
+    pub(crate) fn record(
+        &mut self,
+        packet: &PacketInfo,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+        comments: &[String],
+        flags: u32,
+    ) {
+        let captured = parts.iter().map(|p| p.len()).sum();
+        let [a, b, c] = parts;
+        if let Some(header) = self.pcap_header(packet, captured, original) {
+            self.out.write([&header, a, b, c]);
+            return;
+        }
+        let mut interface = packet.interface;
+        if interface >= INTERFACES {
+            interface = 0;
+        }
+        while self.units.len() <= interface as usize {
+            self.interface(link_type, 9, None);
+        }
+        let unit = self.units.get(interface as usize).copied().unwrap_or(9);
+        let tick = 10u64.pow(u32::from(9u8.saturating_sub(unit)));
+        let mut nanos = self.time(packet.time).as_nanos();
+        if !self.original_times && !nanos.is_multiple_of(tick) {
+            // The time of another interface, whose unit is smaller.
+            nanos = nanos.div_ceil(tick).saturating_mul(tick);
+            self.last = Timestamp::from_nanos(nanos);
+        }
+        let mut tail = std::mem::take(&mut self.tail);
+        pcapng::tail(&mut tail, captured, comments, flags);
+        let header = pcapng::record_header(interface, nanos / tick, captured, original, tail.len());
+        self.out.write([&header, a, b, c, &tail]);
+        self.tail = tail;
+    }
+
+    /// Writes a packet with its own time, whatever the times of the others are.
+    pub(crate) fn record_at_its_time(
+        &mut self,
+        packet: &PacketInfo,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+    ) {
+        let last = std::mem::replace(&mut self.last, packet.time);
+        self.record(packet, link_type, original, parts, &[], 0);
+        self.last = last;
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.out.flush()
+    }
+}

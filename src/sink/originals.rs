@@ -1,0 +1,74 @@
+//! Packets of the input as they were: all of them (`--bypass`), or those that could not be used (`--dropped`).
+
+use super::file::{CaptureFile, Format};
+use super::output::{Error, Writer};
+use crate::capture::{Interface, LinkType, Packet, PacketInfo};
+use crate::context::Context;
+use crate::stats::Discard;
+use std::ops::ControlFlow;
+
+/// An output of original packets.
+pub(crate) struct Originals {
+    file: CaptureFile,
+    /// Those only that could not be used, with the reason as comment.
+    dropped: bool,
+    /// Reused.
+    comments: Vec<String>,
+}
+
+impl Originals {
+    pub(crate) fn new(name: &str, to: Writer, format: Format, dropped: bool, each: bool) -> Self {
+        Self {
+            file: CaptureFile::new(name, to, format, true, each),
+            dropped,
+            comments: Vec::new(),
+        }
+    }
+
+    pub(crate) fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
+        self.file.begin(None, link_type, nanoseconds);
+    }
+
+    pub(crate) fn interfaces(&mut self, all: &[Interface]) {
+        self.file.interfaces(all);
+    }
+
+    /// Writes the packet, where it is one of those that this output takes. A pcap file has one link type: packets of
+    /// others are left out of it.
+    pub(crate) fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, why: Option<Discard>) {
+        if self.dropped && why.is_none() {
+            return;
+        }
+        if self
+            .file
+            .only()
+            .is_some_and(|only| only != packet.link_type)
+        {
+            cx.counters.output.other_link_type += 1;
+            return;
+        }
+        self.comments.clear();
+        if let Some(why) = why.filter(|_| self.dropped) {
+            let reason = format!("{}.{}: {}", why.section(), why.name(), why.text());
+            self.comments.push(reason);
+        }
+        let info = PacketInfo {
+            frame: packet.frame,
+            time: packet.time,
+            interface: packet.interface,
+            ..PacketInfo::default()
+        };
+        self.file.record(
+            &info,
+            packet.link_type,
+            packet.orig_len as usize,
+            [packet.data, &[], &[]],
+            &self.comments,
+            packet.flags,
+        );
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.file.flush()
+    }
+}

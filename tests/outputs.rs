@@ -1,0 +1,346 @@
+//! Several outputs, their forms, and what other programs read in them.
+
+mod common;
+
+use common::build::{ACK, FIN, PSH, Pcap, SYN, behind, body, get, response};
+use common::{counter, fields, pcap, read, run, testdata};
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const A: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+const B: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+
+/// A datagram from A to B, without a checksum.
+fn udp(capture: &mut Pcap, port: u16, payload: &[u8]) {
+    let mut octets = Vec::new();
+    octets.extend(40000u16.to_be_bytes());
+    octets.extend(port.to_be_bytes());
+    octets.extend(
+        u16::try_from(8 + payload.len())
+            .expect("short")
+            .to_be_bytes(),
+    );
+    octets.extend([0, 0]);
+    octets.extend(payload);
+    let packet = capture.ip(A, B, 17, &octets);
+    capture.packet(&packet);
+}
+
+/// A DNS query for example.com.
+const QUERY: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
+const SIP: &[u8] = b"OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a.example.com;branch=z9hG4bK1\r\n\
+    To: <sip:bob@example.com>\r\nFrom: <sip:a@example.com>;tag=1\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+
+/// One exchange over HTTP with a body of so many octets, then a small one.
+fn http(len: usize) -> Pcap {
+    let mut capture = Pcap::new();
+    capture.open(100, 200);
+    let (mut c, mut s) = (101, 201);
+    for (path, len) in [("/large", len), ("/small", 10)] {
+        let ask = get(path);
+        capture.client(c, s, PSH | ACK, &ask);
+        c = behind(c, &ask);
+        let answer = response(&body(len));
+        for part in answer.chunks(1400) {
+            capture.server(s, c, PSH | ACK, part);
+            s = behind(s, part);
+        }
+        capture.client(c, s, ACK, b"");
+    }
+    capture
+}
+
+/// What a file of the folder holds.
+fn written(dir: &Path, name: &str) -> Vec<u8> {
+    read(&dir.join(name))
+}
+
+#[test]
+fn protocols_go_to_their_own_outputs() {
+    let mut capture = http(100);
+    udp(&mut capture, 53, QUERY);
+    udp(&mut capture, 9, b"something");
+    let dir = tempfile::tempdir().expect("tempdir");
+    let out = |name: &str, query: &str| format!("file:{}{query}", dir.path().join(name).display());
+    let done = run(
+        [
+            "-w".to_owned(),
+            out("http", "?protocol=http"),
+            "-w".to_owned(),
+            out("both", "?protocol=http,dns&encap=raw"),
+            "-w".to_owned(),
+            "-".to_owned(),
+        ],
+        &capture.file,
+    );
+    done.code(0);
+    let lengths = |file: &[u8]| pcap(file).1.len();
+    assert_eq!(lengths(&written(dir.path(), "http")), 4);
+    let both = written(dir.path(), "both");
+    assert_eq!((pcap(&both).0, lengths(&both)), (101, 5));
+    let rest = pcap(&done.stdout).1;
+    assert_eq!(rest.len(), 1);
+    assert!(rest[0].data.ends_with(b"something"));
+    // What stands in one output is what stands there alone.
+    let alone = run(["--protocols", "http"], &capture.file).ok();
+    assert!(alone == written(dir.path(), "http"));
+}
+
+#[test]
+fn wrong_outputs_are_named() {
+    for (output, word) in [
+        ("file:x?protocol=nonsense", "nonsense"),
+        ("file:x?colour=red", "colour"),
+        ("file:x?encap=token-ring", "token-ring"),
+        ("nowhere://x", "nowhere"),
+    ] {
+        let done = run(["-w", output], &http(1).file);
+        done.code(2);
+        assert!(done.stderr.contains(word), "{word} in: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_pdu_is_dissected_by_name() {
+    let mut tls = vec![22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3];
+    tls.extend([7; 32]);
+    tls.extend([0, 0, 2, 0, 47, 1, 0, 0, 0]);
+    let mut capture = http(100);
+    udp(&mut capture, 53, QUERY);
+    udp(&mut capture, 5060, SIP);
+    // A ClientHello on a port that hints at nothing.
+    let to = (B, 9999);
+    for (seq, flags, payload) in [(1, SYN, &b""[..]), (2, PSH | ACK, &tls)] {
+        let packet = capture.segment((A, 41000), to, seq, 1, flags, payload);
+        capture.packet(&packet);
+    }
+    // DNS over TCP: its length stands before the message.
+    let dns = [&[0, 29][..], QUERY].concat();
+    for (seq, flags, payload) in [(1, SYN, &b""[..]), (2, PSH | ACK, &dns)] {
+        let packet = capture.segment((A, 42000), (B, 53), seq, 1, flags, payload);
+        capture.packet(&packet);
+    }
+    // An SCTP packet with an M3UA message (PPID 3): ASP up.
+    let m3ua = [1, 0, 3, 1, 0, 0, 0, 8];
+    let mut sctp = vec![0x0b, 0x58, 0x0b, 0x58, 0, 0, 0, 9, 0, 0, 0, 0];
+    sctp.extend([0, 3, 0, 24, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3]);
+    sctp.extend(m3ua);
+    let packet = capture.ip(A, B, 132, &sctp);
+    capture.packet(&packet);
+    let output = run(["--encap", "pdu"], &capture.file).ok();
+    assert_eq!(pcap(&output).0, 252);
+    let names = [
+        "frame.protocols",
+        "exported_pdu.ipv4_src",
+        "exported_pdu.src_port",
+        "exported_pdu.port_type",
+        "exported_pdu.orig_fno",
+        "http.response.code",
+        "dns.qry.name",
+        "sip.Method",
+        "tls.handshake.type",
+        "m3ua.message_class",
+        "_ws.malformed",
+    ];
+    let rows = fields("frame", &names, &[], &output);
+    let row = |protocol: &str| {
+        rows.iter()
+            .find(|r| r[0].split(':').any(|p| p == protocol))
+            .unwrap_or_else(|| panic!("{protocol} in {rows:?}"))
+    };
+    assert!(rows.iter().all(|r| r[10].is_empty()), "{rows:?}");
+    assert_eq!(rows.len(), 9, "{rows:?}");
+    let queries = rows.iter().filter(|r| r[6] == "example.com").count();
+    assert_eq!(queries, 2, "{rows:?}");
+    let answers: Vec<_> = rows.iter().filter(|r| r[5] == "200").collect();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0][1..5], ["203.0.113.80", "80", "2", "5"]);
+    assert_eq!(row("dns")[6], "example.com");
+    assert_eq!(row("dns")[3], "3");
+    assert_eq!(row("sip")[7], "OPTIONS");
+    assert_eq!(row("tls")[8], "1");
+    assert_eq!(
+        (row("m3ua")[9].as_str(), row("m3ua")[3].as_str()),
+        ("3", "1")
+    );
+}
+
+#[test]
+fn a_large_pdu_is_one_record() {
+    for len in [100_000, 400_000] {
+        let output = run(["--encap", "pdu"], &http(len).file).ok();
+        let names = ["http.content_length", "frame.cap_len", "http.response.code"];
+        let rows = fields("http.response", &names, &[], &output);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert_eq!(rows[0][0], len.to_string());
+        let captured: usize = rows[0][1].parse().expect("a number");
+        assert_eq!(captured == 262_144, len > 262_144);
+        assert_eq!(rows[1][0], "10");
+    }
+}
+
+#[test]
+fn comments_tell_of_each_message() {
+    let mut capture = http(3000);
+    udp(&mut capture, 53, QUERY);
+    let output = run(["--info"], &capture.file).ok();
+    let rows = fields("frame", &["frame.comment", "http", "dns"], &[], &output);
+    let comments: Vec<_> = rows.iter().map(|r| r[0].as_str()).collect();
+    assert_eq!(comments.len(), 5);
+    assert_eq!(
+        comments[0],
+        "http: GET /large HTTP/1.1; frames 4; 38 octets; not acknowledged"
+    );
+    assert!(
+        comments[1].starts_with("http: HTTP/1.1 200 OK; frames 5-7; 30"),
+        "{}",
+        comments[1]
+    );
+    assert!(comments[4].starts_with("dns: "), "{}", comments[4]);
+    // The packets are those without comments.
+    let plain = run(["--format", "pcapng"], &capture.file).ok();
+    let data = |file: &[u8]| {
+        fields(
+            "frame",
+            &["frame.time_epoch", "frame.len", "tcp.seq_raw"],
+            &[],
+            file,
+        )
+    };
+    assert_eq!(data(&plain), data(&run::<&str>([], &capture.file).ok()));
+    assert_eq!(data(&output), data(&plain));
+}
+
+#[test]
+fn comments_list_what_is_missing() {
+    let mut capture = Pcap::new();
+    capture.open(100, 200);
+    let answer = response(&body(5000));
+    let end = behind(201, &answer);
+    for (n, part) in answer.chunks(1000).enumerate() {
+        if n != 2 {
+            let seq = 201 + u32::try_from(n * 1000).expect("short");
+            capture.server(seq, 101, PSH | ACK, part);
+        }
+    }
+    capture.client(101, end, ACK, b"").wait(3000);
+    capture.server(end, 101, FIN | ACK, b"");
+    let comment = |args: &[&str]| {
+        let output = run(args, &capture.file).ok();
+        let rows = fields(
+            "frame",
+            &["frame.comment", "frame.cap_len", "frame.len"],
+            &[],
+            &output,
+        );
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows[0].clone()
+    };
+    let cut = comment(&["--info"]);
+    assert!(
+        cut[0].ends_with("1000 octets lost, 1000 at 2000"),
+        "{cut:?}"
+    );
+    assert_ne!(cut[1], cut[2]);
+    let filled = comment(&["--info", "--fill-gaps"]);
+    assert!(filled[0].ends_with("filled with zeros"), "{filled:?}");
+    assert_eq!(filled[1], filled[2]);
+}
+
+#[test]
+fn interfaces_keep_their_names() {
+    let file = testdata("http-keepalive.pcapng");
+    let names = ["frame.interface_name", "frame.time_epoch"];
+    let input = fields("http", &names, &[], &read(&file));
+    let output = run(
+        ["--format".as_ref(), "pcapng".as_ref(), file.as_os_str()],
+        b"",
+    )
+    .ok();
+    let rows = fields("http", &names, &[], &output);
+    assert!(!rows.is_empty());
+    assert_eq!(rows[0][0], input[0][0]);
+}
+
+#[test]
+fn large_messages_are_one_packet() {
+    for (how, len, packets) in [
+        ("jumbo", 100_000, 4),
+        ("jumbo", 261_000, 4),
+        ("jumbo", 400_000, 10),
+        ("snap", 100_000, 4),
+        ("snap", 400_000, 4),
+    ] {
+        let output = run(["--large", how], &http(len).file).ok();
+        assert_eq!(pcap(&output).1.len(), packets, "{how} {len}");
+        let names = ["http.content_length", "http.file_data", "_ws.malformed"];
+        let rows = fields("http.response", &names, &[], &output);
+        assert_eq!(rows.len(), 2, "{how} {len}");
+        assert_eq!(
+            (rows[0][0].as_str(), rows[1][0].as_str()),
+            (len.to_string().as_str(), "10")
+        );
+        assert!(rows.iter().all(|r| r[2].is_empty()));
+        if how == "jumbo" {
+            let digits = rows[0][1].chars().filter(char::is_ascii_hexdigit).count();
+            assert!(
+                digits == 2 * len || rows[0][1].len() >= len,
+                "{how} {len}: {digits}"
+            );
+        }
+    }
+    let output = run(
+        ["--large", "snap", "--max-message", "1000"],
+        &http(5000).file,
+    )
+    .ok();
+    let longest = pcap(&output).1.iter().map(|r| r.data.len()).max();
+    assert_eq!(longest, Some(1054));
+}
+
+#[test]
+fn dropped_and_bypassed_packets_are_as_they_were() {
+    let mut capture = http(10);
+    let arp = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 8, 6], &[0; 28]].concat();
+    capture.packet(&arp);
+    let mut bad = capture.segment((A, 1), (B, 2), 1, 1, ACK, b"");
+    bad[24] ^= 0xff; // the sum of the IP header
+    capture.packet(&bad);
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (dropped, bypass) = (dir.path().join("dropped"), dir.path().join("bypass"));
+    let done = run(
+        [
+            "-n".as_ref(),
+            "-s".as_ref(),
+            "--checksums=verify".as_ref(),
+            "--dropped".as_ref(),
+            dropped.as_os_str(),
+            "--bypass".as_ref(),
+            bypass.as_os_str(),
+        ],
+        &capture.file,
+    );
+    done.code(0);
+    assert_eq!(done.stdout, b"");
+    let packets = pcap(&capture.file).1.len();
+    let names = ["frame.time_epoch", "frame.len", "frame.comment"];
+    let all = fields("frame", &names, &[], &read(&bypass));
+    assert_eq!(all, fields("frame", &names, &[], &capture.file));
+    let found = fields("frame", &names, &[], &read(&dropped));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0][..2], all[packets - 2][..2]);
+    assert_eq!(found[1][..2], all[packets - 1][..2]);
+    for row in &found {
+        let name = row[2].split(':').next().unwrap_or_default();
+        assert_eq!(counter(&done.stderr, name), 1, "{row:?}");
+    }
+    // The same as pcap is the input, octet by octet.
+    let same = run(["-n", "--bypass", "file:-?format=pcap"], &capture.file).ok();
+    assert!(
+        pcap(&same)
+            .1
+            .iter()
+            .map(|r| r.data)
+            .eq(pcap(&capture.file).1.iter().map(|r| r.data))
+    );
+}
