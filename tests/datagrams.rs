@@ -141,7 +141,7 @@ fn the_first_channel_is_followed() {
     let done = run(["--encap", "raw", "--vlan", "first", "-s"], &copies);
     assert!(packets(&done.stdout) == packets(&expected));
     let left_out = find_counter(&done.stderr, "tcp.other_channel");
-    assert!(left_out.is_some_and(|n| n as usize >= packets(&file).len() - 2));
+    assert!(left_out.is_some_and(|n| n >= packets(&file).len() as u64 - 2));
 }
 
 #[test]

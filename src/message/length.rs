@@ -64,6 +64,11 @@ pub(super) trait Format {
     }
     /// Headers that must follow each other before one is believed in the middle; 1: it needs no other.
     fn chain(&self) -> usize;
+    /// A whole message that is hardly chance.
+    fn telling(&self, message: &[u8]) -> bool {
+        let _ = message;
+        false
+    }
     /// Messages that must stand before the end of a segment for a shorter chain to be believed.
     fn least(&self) -> usize {
         1
@@ -185,6 +190,8 @@ pub(super) struct Row {
     pub(super) chain: usize,
     /// Messages that must stand before the end of a segment where they do not begin one.
     pub(super) least: usize,
+    /// A whole message that is hardly chance, where `least` asks for more than one.
+    pub(super) telling: fn(&[u8]) -> bool,
     /// Whether a stream may begin with this message.
     pub(super) first: fn(&[u8]) -> bool,
     /// Whether the second of two messages may follow the first.
@@ -209,6 +216,7 @@ impl Row {
         sure: |_| false,
         chain: CHAIN,
         least: 1,
+        telling: |_| false,
         first: |_| true,
         follows: |_, _| true,
         kind: |_| Kind::Other,
@@ -280,6 +288,10 @@ impl Format for Row {
 
     fn least(&self) -> usize {
         self.least
+    }
+
+    fn telling(&self, message: &[u8]) -> bool {
+        (self.telling)(message)
     }
 }
 
@@ -372,7 +384,7 @@ fn chains<F: Format + ?Sized>(
         };
         match len.and_then(|len| rest.split_at_checked(len)) {
             // It ends exactly where a segment, the stream, or what is there before a gap ends.
-            Some((_, [])) => return Some(n + 1 >= least),
+            Some((message, [])) => return Some(n + 1 >= least || format.telling(message)),
             Some((message, tail)) => (before, rest) = (Some(message), tail),
             // The rest of it is not there. Where nothing more comes, one message must have been whole.
             None if next != Next::Octets => return Some(n >= least),

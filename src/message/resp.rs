@@ -164,10 +164,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     {
         return Some(false);
     }
-    match word.get(word_len..word_len + 2) {
-        Some(end) => Some(end == b"\r\n"),
-        None => None,
-    }
+    word.get(word_len..word_len + 2).map(|end| end == b"\r\n")
 }
 
 /// Where a command begins, at the start of the octets or behind a line end.

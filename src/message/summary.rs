@@ -484,7 +484,7 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
             out,
         ),
         "104apci" => match octet(m, 2) & 3 {
-            1 => out.push_str("S"),
+            1 => out.push('S'),
             3 => choose(
                 &[
                     (0x07, "STARTDT act"),

@@ -46,8 +46,8 @@ impl Format for Record {
         let len = number(octets, 3, 2);
         let sound = match kind {
             CHANGE_CIPHER_SPEC => len == 1,
-            ALERT => len >= 2 && len < 256,
-            _ => len > 0 && len <= FRAGMENT,
+            ALERT => (2..256).contains(&len),
+            _ => (1..=FRAGMENT).contains(&len),
         };
         Judged::sized(len + HEADER as u64, sound)
     }

@@ -543,7 +543,8 @@ impl Packets {
         }
     }
 
-    /// Appends octets to what waits, and writes what is full.
+    /// Appends octets to what waits, and writes what is full. `sum`: that of `data`, where it is known.
+    #[allow(clippy::too_many_arguments)]
     fn append(
         &mut self,
         cx: &mut Context,
