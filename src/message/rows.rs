@@ -471,7 +471,9 @@ fn ldap_leaves(m: &[u8]) -> bool {
 
 /// The first packet of a server, of protocol 10: its version in text.
 fn mysql_greeting(m: &[u8]) -> bool {
+    // No version is longer; what follows is not searched at every place anew.
     let version = m.get(5..).unwrap_or_default();
+    let version = &version[..version.len().min(64)];
     let end = memchr(0, version).unwrap_or(version.len());
     octet(m, 3) == 0
         && octet(m, 4) == 10

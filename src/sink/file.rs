@@ -115,11 +115,6 @@ impl CaptureFile {
         self.units.push(unit);
     }
 
-    /// Sets the time that the next record is held against; gives the one before.
-    pub(crate) fn set_last(&mut self, time: Timestamp) -> Timestamp {
-        std::mem::replace(&mut self.last, time)
-    }
-
     /// The time of the next record: it never goes back, unless original times are wanted.
     fn time(&mut self, time: Timestamp) -> Timestamp {
         if self.original_times {
@@ -187,6 +182,19 @@ impl CaptureFile {
         let header = pcapng::record_header(interface, nanos / tick, captured, original, tail.len());
         self.out.write([&header, a, b, c, &tail]);
         self.tail = tail;
+    }
+
+    /// Writes a packet with its own time, whatever the times of the others are.
+    pub(crate) fn record_at_its_time(
+        &mut self,
+        packet: &PacketInfo,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+    ) {
+        let last = std::mem::replace(&mut self.last, packet.time);
+        self.record(packet, link_type, original, parts, &[], 0);
+        self.last = last;
     }
 
     pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {

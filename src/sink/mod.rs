@@ -376,7 +376,7 @@ impl MessageSink for Outputs {
     }
 
     fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
-        for p in &mut self.packets {
+        for p in self.packets.iter_mut().filter(|p| p.protocols().is_empty()) {
             p.unprocessed(cx, datagram);
         }
     }

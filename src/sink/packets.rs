@@ -1035,19 +1035,28 @@ impl Packets {
     /// A datagram as it was, in new link and IP headers. Its time is its own, and is none that later ones are held
     /// against, so that another run makes of it what one run would.
     pub(crate) fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
-        let payload = Payload::cut(datagram.payload, datagram.payload_len);
         let headers = synthetic::ip(self.wire, cx.packet.link, datagram);
-        // What no reader takes is left out of a datagram that is longer than any.
-        let room = RECORD.saturating_sub(headers.as_slice().len());
-        let data = datagram.payload;
-        let data = data.get(..room.min(data.len())).unwrap_or(data);
-        let payload = Payload {
-            len: data.len(),
-            ..payload
+        let headers = headers.as_slice();
+        let mut front = std::mem::take(&mut self.header);
+        front.clear();
+        let link_type = if self.wire == Wire::Pdu {
+            pdu::datagram(&mut front, cx.packet.frame);
+            LinkType::WIRESHARK_UPPER_PDU
+        } else {
+            LinkType::RAW
         };
-        let last = self.file.set_last(cx.packet.time);
-        self.record(cx, &headers, data, &payload);
-        self.file.set_last(last);
+        let before = front.len() + headers.len();
+        // What no reader takes is left out of a datagram that is longer than any.
+        let data = datagram.payload;
+        let data = data.get(..RECORD - before).unwrap_or(data);
+        Self::count(cx, before + data.len());
+        self.file.record_at_its_time(
+            &cx.packet,
+            link_type,
+            before + datagram.payload_len,
+            [&front, headers, data],
+        );
+        self.header = front;
     }
 
     /// The octets of a packet, of which `whole` there would be, had none been lost or left out.

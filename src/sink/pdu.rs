@@ -59,6 +59,13 @@ pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &About<'_>) {
     tag(out, 0, &[]);
 }
 
+/// Appends the tags in front of an IP datagram.
+pub(crate) fn datagram(out: &mut Vec<u8>, frame: u64) {
+    tag(out, 12, b"ip");
+    number(out, 30, u32::try_from(frame).unwrap_or(u32::MAX));
+    tag(out, 0, &[]);
+}
+
 /// Protocols whose dissector is not found by a name, or not for this transport: a port that it is registered for.
 const BY_PORT: &[(&str, Transport, u32)] = &[
     ("104apci", Transport::Tcp, 2404),

@@ -290,27 +290,22 @@ pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Heade
         dst: (datagram.dst, 0).into(),
         link,
     };
-    let len = datagram.payload_len;
-    let jumbo = !is_v4(&ends) && len > MAX_IP;
-    let protocol = if jumbo { 0 } else { datagram.protocol };
-    network(&mut h, wire, &ends, protocol, len, false);
-    let ip = h.len - if is_v4(&ends) { 20 } else { 40 };
+    network(
+        &mut h,
+        wire,
+        &ends,
+        datagram.protocol,
+        datagram.payload_len,
+        true,
+    );
     if is_v4(&ends) {
         // Copies on several channels are known by it.
         let id = u16::try_from(datagram.identification).unwrap_or(0);
-        // A length of 0 stands for one that 16 bits cannot hold.
-        let total = u16::try_from(20 + len).unwrap_or(0);
-        h.set_u16(ip + 2, total);
+        let ip = h.len - 20;
         h.set_u16(ip + 4, id);
         h.set_u16(ip + 10, 0);
         let sum = Sum::of(h.octets.get(ip..h.len).unwrap_or_default()).finish();
         h.set_u16(ip + 10, sum);
-    } else if jumbo {
-        // RFC 2675: a payload length of 0, and the true one in a hop-by-hop option.
-        h.set_u16(ip + 4, 0);
-        let whole = u32::try_from(len + 8).unwrap_or(u32::MAX).to_be_bytes();
-        let [a, b, c, d] = whole;
-        h.put(&[datagram.protocol, 0, 0xc2, 4, a, b, c, d]);
     }
     h
 }
