@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 const OPAQUE: u64 = 64 << 10;
 /// Octets that detectors are shown at most before they have to decide.
 const PROBE: usize = 64 << 10;
+/// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
+/// again by the others.
+const OWN_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
 /// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
@@ -974,7 +977,7 @@ impl<M: MessageSink> Extractor<M> {
         if stream.searching && detect {
             let mut keep = rest.len();
             for (place, &own) in self.own.iter().enumerate() {
-                match own.search(rest, view.next, PROBE) {
+                match own.search(rest, view.next, OWN_PROBE) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
                         self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
@@ -982,6 +985,9 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
                 }
+            }
+            if keep == 0 && view.next == Next::Octets {
+                return None;
             }
             for (row, detector) in DETECTORS.iter().enumerate() {
                 let known = detector.ports();
