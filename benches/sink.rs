@@ -50,7 +50,7 @@ fn main() {
             let mut at = StreamContext {
                 cx: &mut cx,
                 flow: &flow,
-                sides: [side; 2],
+                sides: &[side; 2],
                 direction: Direction::Forward,
                 state: &mut state,
             };
@@ -75,6 +75,7 @@ fn main() {
                     data: &octets[place..place + len],
                     time: Timestamp::default(),
                     frame: 1,
+                    sum: None,
                     last: left == 0,
                 };
                 outputs.data(&mut at, &piece);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How many of the messages that lie whole in a damaged capture come out whole?
 
-  recovery.py [--bin target/release/inet-asm] CAPTURE [OPTIONS of damage.py]
+  recovery.py [--bin target/release/inet-asm] [--with "OPTIONS of inet-asm"] CAPTURE [OPTIONS of damage.py]
 
-CAPTURE is a clean pcap of HTTP on Ethernet and IPv4. The messages that inet-asm makes of it are the truth. damage.py
+CAPTURE is a clean pcap on Ethernet and IPv4 of a protocol that has messages. The messages that inet-asm makes of it are the truth. damage.py
 then damages it, and those messages of which every octet is left must come out whole again, once and in order.
 Exit status 0 when they all do and nothing else claims to be whole.
 
@@ -89,13 +89,14 @@ def present(path):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--bin", default=os.path.join(HERE, "../target/release/inet-asm"))
+    parser.add_argument("--with", dest="options", default="", help="options of inet-asm")
     parser.add_argument("capture")
     args, damage = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as work:
         damaged, clean_out, damaged_out = (os.path.join(work, name) for name in ("damaged", "clean.out", "damaged.out"))
         subprocess.run([os.path.join(HERE, "damage.py"), *damage, args.capture, damaged], check=True)
         for source, output in ((args.capture, clean_out), (damaged, damaged_out)):
-            subprocess.run([args.bin, "-w", output, source], check=True)
+            subprocess.run([args.bin, *args.options.split(), "-w", output, source], check=True)
         truth, found, left = messages(clean_out), messages(damaged_out), present(damaged)
 
     whole = collections.Counter(m[:3] for m in found if m[3])

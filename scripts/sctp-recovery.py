@@ -182,8 +182,8 @@ def main():
                 came += len(seen)
                 if len(seen) < n:
                     print(f"{capture}, {loss:g} %, seed {seed}: {len(seen)} of {n}")
-        rate = 100 * came / whole if whole else 100
-        print(f"{loss:g} % lost: {came} of {whole} user messages ({rate:.3f} %), {twice} twice, "
+        rate = came / whole if whole else 1
+        print(f"{loss:g} % lost: {came} of {whole} user messages, rate {rate:.4f}, {twice} twice, "
               f"{disorder} out of order, {made_up} that are not in the capture")
         failed |= bool(came < whole or twice or disorder or made_up)
     sys.exit(failed)

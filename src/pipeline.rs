@@ -9,7 +9,7 @@ use crate::message::chosen::{Chosen, ChosenState};
 use crate::message::extract::Conversation;
 use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
-use crate::message::{Extractor, MessageSink, datagram_protocol};
+use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
 use crate::stats::Counters;
 use crate::storage::Budget;
 use crate::time::{CaptureClock, Timestamp};
@@ -19,6 +19,8 @@ use crate::transport::stream::FlowState;
 use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +32,7 @@ pub struct State<S: FlowState> {
     tcp: Tcp<Conversation<ChosenState<S>>>,
     udp: Udp,
     sctp: Sctp<ChosenState<S>>,
+    transfers: Transfers,
 }
 
 /// All stages from the link layer to messages.
@@ -52,6 +55,7 @@ impl<M: MessageSink> Engine<M> {
             tcp: Tcp::new(),
             udp: Udp::new(),
             sctp: Sctp::default(),
+            transfers: Transfers::default(),
         };
         Self {
             state,
@@ -126,21 +130,41 @@ impl<M: MessageSink> Engine<M> {
             tcp,
             udp,
             sctp,
+            transfers,
         } = &mut self.state;
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
         let extractor = &mut self.extractor;
         let rules = &self.rules;
-        let name = |payload: &[u8], src, dst| {
-            rules
-                .datagram((src, dst))
-                .unwrap_or_else(|| datagram_protocol(payload, src, dst))
-        };
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
+                ip::protocol::TCP if cx.limits.disable_tcp => {
+                    cx.counters.tcp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
+                ip::protocol::UDP if cx.limits.disable_udp => {
+                    cx.counters.udp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
                 ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                ip::protocol::UDP => udp.receive(cx, datagram, &name, &mut extractor.sink),
-                ip::protocol::SCTP if cx.limits.disable_sctp => cx.counters.sctp.disabled += 1,
+                ip::protocol::UDP => {
+                    let (src, dst) = (datagram.src, datagram.dst);
+                    let seen = RefCell::new(&mut *transfers);
+                    let name = |payload: &[u8], from, to| match rules.datagram((from, to)) {
+                        Some(name) => name,
+                        None => seen.borrow_mut().name(
+                            datagram_protocol(payload, from, to),
+                            payload,
+                            SocketAddr::new(src, from),
+                            SocketAddr::new(dst, to),
+                        ),
+                    };
+                    udp.receive(cx, datagram, &name, &mut extractor.sink)
+                }
+                ip::protocol::SCTP if cx.limits.disable_sctp => {
+                    cx.counters.sctp.disabled += 1;
+                    extractor.sink.unprocessed(cx, datagram);
+                }
                 ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
                 _ => {}
             });

@@ -242,6 +242,7 @@ counters! {
         late: "segments for a hole that had been given up",
         before_start: "segments before the first octet of a stream captured from the middle",
         bad_checksum: "segments with a wrong checksum, dropped or not",
+        damaged: "segments with a wrong checksum from a sender whose checksums are right: second choice",
         damaged_used: "damaged copies that filled a hole which would have been given up",
         gaps: "gaps: holes given up",
         lost_octets: "octets that the capture lacks",
@@ -410,6 +411,7 @@ discards! {
         TcpTruncated = "truncated": "segments cut inside the header",
         TcpBadHeader = "bad_header": "segments with an impossible data offset",
         TcpBadChecksum = "dropped_checksum": "segments dropped for a wrong checksum",
+        TcpOtherChannel = "other_channel": "copies on another channel than the connection's",
         TcpStray = "stray": "segments that fit no connection",
     }
     sctp {

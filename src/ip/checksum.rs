@@ -3,13 +3,14 @@
 //! A ones' complement sum does not care in which order and in which width its words are added, only whether a piece
 //! begins at an even or an odd octet; joined at an odd place, a partial sum has its two octets swapped.
 
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A ones' complement sum of octets, and whether their number is odd.
 ///
 /// Pieces are added in the order in which they stand in the packet, or summed apart and joined with
 /// [`Sum::combine`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
     /// Folded to 16 bits, in network order.
     sum: u16,
@@ -30,6 +31,15 @@ impl Sum {
     #[allow(clippy::should_implement_trait)] // what it adds is no sum
     pub fn add(self, data: &[u8]) -> Self {
         self.combine(Self::of(data))
+    }
+
+    /// The sum of the `len` octets that follow in a packet whose sum is right: they need not be looked at.
+    #[must_use]
+    pub const fn of_rest(self, len: usize) -> Self {
+        Self {
+            sum: !self.sum,
+            odd: len % 2 == 1,
+        }
     }
 
     /// Adds two octets that follow.

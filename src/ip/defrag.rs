@@ -652,11 +652,11 @@ impl Set {
         let Some(piece) = pieces.next().filter(|p| p.start == arrival.offset) else {
             return false;
         };
-        let cut = pieces.next().is_some_and(|p| p.at == CUT);
+        let cut = piece.at == CUT || pieces.next().is_some_and(|p| p.at == CUT);
         if !cut {
             return piece.end == end;
         }
-        // The next piece may be the end of the same fragment or another one: the list of them knows.
+        // What was cut off may be the end of a fragment or a whole one: the list of them knows.
         self.fragments
             .iter()
             .any(|f| f.offset == arrival.offset && f.offset + f.len == end)

@@ -23,6 +23,13 @@ pub struct VlanTag {
     pub tci: u16,
 }
 
+impl VlanTag {
+    /// The VLAN identifier; 0 where there is no tag.
+    pub const fn id(self) -> u16 {
+        self.tci & 0x0fff
+    }
+}
+
 /// What is kept of a packet's link header, so that synthetic packets can carry it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct LinkHeader {
@@ -64,7 +71,7 @@ impl LinkHeader {
     /// The channel of a packet with this header outside of tunnels.
     pub fn channel(&self) -> Channel {
         Channel {
-            vlans: self.tags.map(|t| t.tci & 0x0fff),
+            vlans: self.tags.map(VlanTag::id),
             tunnel: 0,
         }
     }

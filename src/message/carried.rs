@@ -335,7 +335,8 @@ mod tests {
         type Row<'a> = (&'a str, &'a [u8], &'a [(usize, u64, usize)]);
         let table: &[Row<'_>] = &[
             ("diameter", &both, &[(0, 40, 40), (40, 24, 24)]),
-            ("diameter", &both[..50], &[(0, 40, 40), (40, 10, 10)]),
+            ("diameter", &both[..50], &[(0, 40, 40), (40, 24, 10)]),
+            ("diameter", &both[..43], &[(0, 40, 40), (40, 3, 3)]),
             ("diameter", &both[..60], &[(0, 40, 40), (40, 24, 20)]),
             ("diameter", b"none of it", &[(0, 10, 10)]),
             ("diameter", &[], &[]),

@@ -5,6 +5,7 @@ use super::rules::Rules;
 use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::capture::Packet;
 use crate::context::Context;
+use crate::ip::Datagram;
 use crate::stats::Discard;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
@@ -73,6 +74,10 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
             self.sink.datagram(at, payload, payload_len);
         }
+    }
+
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        self.sink.unprocessed(cx, datagram);
     }
 
     fn user_message(

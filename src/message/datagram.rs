@@ -5,6 +5,9 @@ use super::headers::is_sip;
 use super::length::{Format, Judged, Length, number, octet};
 use super::rows::{ROWS, dns};
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 /// One protocol over UDP.
 pub(super) struct Row {
@@ -200,6 +203,41 @@ pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'stat
         .filter(near)
         .find(|row| (row.holds)(payload))
         .map_or(NO_PROTOCOL, |row| row.name)
+}
+
+/// Transfers of TFTP: the server answers from a port of its own (RFC 1350, 4), so the client's end is remembered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Transfers(VecDeque<SocketAddr>);
+
+/// Transfers that are remembered; the oldest is forgotten.
+const TRANSFERS: usize = 256;
+
+impl Transfers {
+    /// Name of the protocol of a datagram, as [`datagram_protocol`], which `named` is what it said.
+    pub fn name(
+        &mut self,
+        named: &'static str,
+        payload: &[u8],
+        src: SocketAddr,
+        dst: SocketAddr,
+    ) -> &'static str {
+        if named == "tftp" && octet(payload, 1) <= 2 {
+            if !self.0.contains(&src) {
+                if self.0.len() >= TRANSFERS {
+                    self.0.pop_front();
+                }
+                self.0.push_back(src);
+            }
+        } else if named == NO_PROTOCOL
+            && payload.len() >= 4
+            && octet(payload, 0) == 0
+            && (3..=6).contains(&octet(payload, 1))
+            && (self.0.contains(&src) || self.0.contains(&dst))
+        {
+            return "tftp";
+        }
+        named
+    }
 }
 
 #[cfg(test)]

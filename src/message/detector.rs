@@ -86,6 +86,10 @@ pub enum Next {
 pub struct Place {
     /// Direction of the stream.
     pub direction: Direction,
+    /// Ports of its source and its destination.
+    pub ports: (u16, u16),
+    /// The first octet is known to begin a segment.
+    pub segment: bool,
     /// Offset of the first octet in its stream.
     pub offset: u64,
     /// What the segment of the first octet acknowledged, as an offset in the other stream.

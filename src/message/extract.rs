@@ -9,6 +9,7 @@ use super::own::{Look, OwnDetector, OwnFramer};
 use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::{DETECTORS, NO_PROTOCOL};
+use crate::ip::checksum::Sum;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
@@ -161,7 +162,11 @@ struct View<'a> {
     /// Source of the octets from `later` on.
     now: Source,
     later: usize,
+    /// Sum of `octets`, where it is known.
+    sum: Option<Sum>,
     push: bool,
+    /// The first octet begins a segment.
+    segment: bool,
     next: Next,
 }
 
@@ -198,6 +203,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 now,
                 later: before,
                 push: chunk.push,
+                segment: false,
+                sum: None,
                 next: Next::Octets,
             };
             let walked = self.walk(at, &view, before);
@@ -230,6 +237,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 now,
                 later: 0,
                 push: chunk.push,
+                segment: used == 0,
+                sum: chunk.sum.filter(|_| used == 0),
                 next: Next::Octets,
             };
             let walked = self.walk(at, &view, usize::MAX);
@@ -449,6 +458,7 @@ impl<M: MessageSink> Extractor<M> {
         if used > 0 {
             let whole = used == chunk.data.len();
             let chunk = Chunk {
+                sum: chunk.sum.filter(|_| whole),
                 data: &chunk.data[..used],
                 push: chunk.push && whole,
                 ends_segment: chunk.ends_segment && whole,
@@ -495,6 +505,8 @@ impl<M: MessageSink> Extractor<M> {
             now: source,
             later: 0,
             push: false,
+            segment: false,
+            sum: None,
             next,
         };
         let walked = self.walk(at, &view, usize::MAX);
@@ -520,7 +532,7 @@ impl<M: MessageSink> Extractor<M> {
         {
             let start = at.state.streams[i].at - held.len() as u64;
             if at.state.streams[i].open.is_some() {
-                self.emit(at, &held, start, source, false);
+                self.emit(at, &held, start, source, None, false);
             } else if at.state.streams[i].mode == Mode::Begin
                 && memchr::memchr(b'\n', &held).is_some()
             {
@@ -540,7 +552,7 @@ impl<M: MessageSink> Extractor<M> {
                     ack: source.ack,
                 };
                 self.start_message(at, &start, false);
-                self.emit(at, &held, start.offset, source, false);
+                self.emit(at, &held, start.offset, source, None, false);
                 if let Some(open) = &mut at.state.streams[i].open {
                     open.whole = false;
                 }
@@ -581,7 +593,15 @@ impl<M: MessageSink> Extractor<M> {
         self.sink.start(&mut to, start);
     }
 
-    fn emit(&mut self, at: &mut At<'_, M>, octets: &[u8], offset: u64, source: Source, last: bool) {
+    fn emit(
+        &mut self,
+        at: &mut At<'_, M>,
+        octets: &[u8],
+        offset: u64,
+        source: Source,
+        sum: Option<Sum>,
+        last: bool,
+    ) {
         if octets.is_empty() {
             return;
         }
@@ -596,6 +616,7 @@ impl<M: MessageSink> Extractor<M> {
                 data: octets,
                 time: source.time,
                 frame: source.frame,
+                sum,
                 last,
             },
         );
@@ -740,6 +761,8 @@ impl<M: MessageSink> Extractor<M> {
                         .map_or(Part::Refuse, |f| f.part(&place, rest));
                     match part {
                         Part::NeedMore => break None,
+                        // What is cut here ends with the gap, or with the stream.
+                        Part::Refuse if view.next != Next::Octets => break None,
                         Part::Octets(n) if n > 0 => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
@@ -886,6 +909,7 @@ impl<M: MessageSink> Extractor<M> {
                 &view.octets[from..to],
                 view.offset + from as u64,
                 view.source_at(from),
+                view.sum.filter(|_| to - from == view.octets.len()),
                 last,
             );
         }
@@ -950,6 +974,11 @@ impl<M: MessageSink> Extractor<M> {
         let other: Side = *at.other();
         Place {
             direction: at.direction,
+            ports: (
+                at.flow.src(at.direction).port(),
+                at.flow.dst(at.direction).port(),
+            ),
+            segment: view.segment && pos == 0,
             offset: view.offset + pos as u64,
             ack: view.source_at(pos).ack,
             other,
@@ -1061,7 +1090,14 @@ impl<M: MessageSink> Extractor<M> {
         }
         let full = take as u64 == room;
         let ends = full || (view.push && pos + take == view.octets.len());
-        self.emit(at, &rest[..take], offset, source, ends);
+        self.emit(
+            at,
+            &rest[..take],
+            offset,
+            source,
+            view.sum.filter(|_| take == view.octets.len()),
+            ends,
+        );
         if ends {
             self.end_message(at, offset + take as u64, false, None);
         }

@@ -981,6 +981,8 @@ mod tests {
     fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
         Place {
             direction,
+            ports: (40000, 80),
+            segment: false,
             offset,
             ack: Some(ack),
             other: Side {

@@ -64,6 +64,11 @@ pub(super) trait Format {
     }
     /// Headers that must follow each other before one is believed in the middle; 1: it needs no other.
     fn chain(&self) -> usize;
+    /// A whole message that is hardly chance.
+    fn telling(&self, message: &[u8]) -> bool {
+        let _ = message;
+        false
+    }
     /// Messages that must stand before the end of a segment for a shorter chain to be believed.
     fn least(&self) -> usize {
         1
@@ -183,6 +188,12 @@ pub(super) struct Row {
     pub(super) sure: fn(&[u8]) -> bool,
     /// Headers that must follow each other in the middle.
     pub(super) chain: usize,
+    /// Messages that must stand before the end of a segment where they do not begin one.
+    pub(super) least: usize,
+    /// A whole message that is hardly chance, where `least` asks for more than one.
+    pub(super) telling: fn(&[u8]) -> bool,
+    /// Whether a stream may begin with this message.
+    pub(super) first: fn(&[u8]) -> bool,
     /// Whether the second of two messages may follow the first.
     pub(super) follows: fn(&[u8], &[u8]) -> bool,
     /// Request, response or neither.
@@ -204,6 +215,9 @@ impl Row {
         holds: |_, _| true,
         sure: |_| false,
         chain: CHAIN,
+        least: 1,
+        telling: |_| false,
+        first: |_| true,
         follows: |_, _| true,
         kind: |_| Kind::Other,
         leaves: |_| false,
@@ -271,6 +285,14 @@ impl Format for Row {
     fn chain(&self) -> usize {
         self.chain
     }
+
+    fn least(&self) -> usize {
+        self.least
+    }
+
+    fn telling(&self, message: &[u8]) -> bool {
+        (self.telling)(message)
+    }
 }
 
 /// What stands at `octets`, where a message should begin.
@@ -297,6 +319,7 @@ pub(super) fn search<F: Format + ?Sized>(
     octets: &[u8],
     next: Next,
     hold: usize,
+    aligned: bool,
 ) -> Found {
     let mut from = 0;
     loop {
@@ -324,7 +347,7 @@ pub(super) fn search<F: Format + ?Sized>(
         let Some(rest) = octets.get(i..).filter(|rest| !rest.is_empty()) else {
             return Found::Nowhere { keep: octets.len() };
         };
-        match chains(format, rest, next, hold) {
+        match chains(format, rest, next, hold, aligned && i == 0) {
             Some(true) => return Found::At(i),
             Some(false) => from = i + 1,
             None => return Found::Nowhere { keep: i },
@@ -333,7 +356,15 @@ pub(super) fn search<F: Format + ?Sized>(
 }
 
 /// A chain of headers that can be believed begins at `octets`: None while it cannot be told.
-fn chains<F: Format + ?Sized>(format: &F, octets: &[u8], next: Next, hold: usize) -> Option<bool> {
+/// `aligned`: they begin a segment.
+fn chains<F: Format + ?Sized>(
+    format: &F,
+    octets: &[u8],
+    next: Next,
+    hold: usize,
+    aligned: bool,
+) -> Option<bool> {
+    let least = if aligned { 1 } else { format.least() };
     let mut rest = octets;
     let mut before: Option<&[u8]> = None;
     let chain = format.chain();
@@ -353,10 +384,10 @@ fn chains<F: Format + ?Sized>(format: &F, octets: &[u8], next: Next, hold: usize
         };
         match len.and_then(|len| rest.split_at_checked(len)) {
             // It ends exactly where a segment, the stream, or what is there before a gap ends.
-            Some((_, [])) => return Some(n + 1 >= format.least()),
+            Some((message, [])) => return Some(n + 1 >= least || format.telling(message)),
             Some((message, tail)) => (before, rest) = (Some(message), tail),
             // The rest of it is not there. Where nothing more comes, one message must have been whole.
-            None if next != Next::Octets => return Some(n > 0),
+            None if next != Next::Octets => return Some(n >= least),
             None if octets.len() >= hold => return Some(false),
             None => return None,
         }
@@ -394,15 +425,16 @@ impl Detector for LengthDetector {
         let row = self.row();
         let next = if more { Next::Octets } else { Next::End };
         if row.hinted(ports) {
-            search(row, octets, next, HOLD)
+            search(row, octets, next, HOLD, false)
         } else {
-            search(&Sure(row), octets, next, HOLD_UNASKED)
+            search(&Sure(row), octets, next, HOLD_UNASKED, false)
         }
     }
 
     fn framer(&self) -> AnyFramer {
         AnyFramer::Length(LengthPrefixed {
             row: self.row().name.into(),
+            aligned: [false; 2],
         })
     }
 }
@@ -411,9 +443,21 @@ impl Detector for LengthDetector {
 pub(super) fn probe(row: &Row, octets: &[u8], ports: (u16, u16)) -> Probe {
     let hinted = row.hinted(ports);
     match row.judge(octets) {
-        Judged::Message(_) if hinted || (row.sure)(octets) => Probe::Yes,
+        Judged::Message(_) if (row.sure)(octets) => Probe::Yes,
+        Judged::Message(_) if hinted && (row.first)(octets) => {
+            chain_begins(row, octets, HOLD_UNASKED)
+        }
         Judged::More if hinted || octets.is_empty() || may_be_sure(row, octets) => Probe::More,
         _ => Probe::No,
+    }
+}
+
+/// Whether the first octets of a stream are a chain of messages that can be believed.
+pub(super) fn chain_begins<F: Format>(format: &F, octets: &[u8], hold: usize) -> Probe {
+    match chains(format, octets, Next::Octets, hold, true) {
+        Some(true) => Probe::Yes,
+        Some(false) => Probe::No,
+        None => Probe::More,
     }
 }
 
@@ -456,6 +500,8 @@ impl Format for Sure {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LengthPrefixed {
     row: RowName,
+    /// Each direction: what is looked at again begins a segment.
+    aligned: [bool; 2],
 }
 
 /// A row, by its name: the place of a row may change from one version to the next.
@@ -488,6 +534,11 @@ impl Framer for LengthPrefixed {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        search(self.row(), octets, at.next, HOLD)
+        let d = at.direction.index();
+        let aligned = at.segment || self.aligned[d];
+        let found = search(self.row(), octets, at.next, HOLD, aligned);
+        // The same octets are looked at again, with more behind them.
+        self.aligned[d] = aligned && found == Found::Nowhere { keep: 0 };
+        found
     }
 }

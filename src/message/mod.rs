@@ -25,7 +25,7 @@ pub mod summary;
 mod tests;
 mod tls;
 
-pub use datagram::datagram_protocol;
+pub use datagram::{Transfers, datagram_protocol};
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
 pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};

@@ -4,6 +4,7 @@ use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Pla
 use super::length::{self, CHAIN, Format, Judged, number, octet};
 use super::sink::Kind;
 use crate::transport::Direction;
+use crate::transport::stream::ORIGIN;
 use serde::{Deserialize, Serialize};
 
 const PORT: u16 = 5432;
@@ -28,6 +29,43 @@ fn start_up(octets: &[u8]) -> Option<u64> {
 }
 
 struct Typed;
+
+/// A message with a type or without one.
+struct Either;
+
+impl Format for Either {
+    fn magic(&self) -> Option<(usize, &[u8])> {
+        None
+    }
+
+    fn judge(&self, octets: &[u8]) -> Judged {
+        if octet(octets, 0) != 0 {
+            return Typed.judge(octets);
+        }
+        if octets.len() < 8 {
+            let short = octets.iter().take(2).all(|o| *o == 0);
+            return if short { Judged::More } else { Judged::No };
+        }
+        Judged::sized(number(octets, 0, 4), start_up(octets).is_some())
+    }
+
+    fn chain(&self) -> usize {
+        CHAIN
+    }
+}
+
+/// The answer to a request for TLS whose request is not known: one octet, and then what must follow it.
+fn is_answer(octets: &[u8]) -> bool {
+    let Some((&answer, rest)) = octets.split_first() else {
+        return false;
+    };
+    let follows = match answer {
+        b'N' => matches!(Typed.judge(rest), Judged::Message(_)),
+        b'S' => rest.starts_with(&[22, 3]),
+        _ => false,
+    };
+    follows && Typed.judge(octets) == Judged::No
+}
 
 impl Format for Typed {
     fn magic(&self) -> Option<(usize, &[u8])> {
@@ -118,11 +156,8 @@ impl Detector for PgsqlDetector {
             },
             Some(_) => Probe::Yes,
             None if !hinted => Probe::No,
-            None => match Typed.judge(octets) {
-                Judged::Message(_) => Probe::Yes,
-                Judged::More => Probe::More,
-                Judged::No => Probe::No,
-            },
+            None if is_answer(octets) => Probe::Yes,
+            None => length::chain_begins(&Typed, octets, 16 << 10),
         }
     }
 
@@ -131,7 +166,7 @@ impl Detector for PgsqlDetector {
             return Found::Nowhere { keep: octets.len() };
         }
         let next = if more { Next::Octets } else { Next::End };
-        length::search(&Typed, octets, next, HOLD)
+        length::search(&Typed, octets, next, HOLD, false)
     }
 
     fn framer(&self) -> AnyFramer {
@@ -184,11 +219,23 @@ impl Framer for Pgsql {
                 hand_over: false,
             };
         }
+        // The first octet of a server that was asked for TLS.
+        let first = at.offset == ORIGIN
+            && matches!(octets, [b'N' | b'S', ..])
+            && !matches!(Typed.judge(octets), Judged::Message(_));
+        if first || is_answer(octets) {
+            return Begin::Message {
+                kind: Kind::Response,
+                head: 1,
+                body: Body::Octets(0),
+                hand_over: octet(octets, 0) == b'S',
+            };
+        }
         length::begin(&Typed, at, octets)
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        length::search(&Typed, octets, at.next, HOLD)
+        length::search(&Either, octets, at.next, HOLD, false)
     }
 
     fn gap(&mut self, _: Direction) {

@@ -164,10 +164,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     {
         return Some(false);
     }
-    match word.get(word_len..word_len + 2) {
-        Some(end) => Some(end == b"\r\n"),
-        None => None,
-    }
+    word.get(word_len..word_len + 2).map(|end| end == b"\r\n")
 }
 
 /// Where a command begins, at the start of the octets or behind a line end.
@@ -290,6 +287,17 @@ impl Resp {
         size_of::<Self>() + self.starts.capacity() * size_of::<u64>()
     }
 
+    /// The port tells which side asks, where nothing else has.
+    fn know_sides(&mut self, at: &Place) {
+        if self.client.is_none() && (at.ports.0 == PORT) != (at.ports.1 == PORT) {
+            self.client = Some(if at.ports.1 == PORT {
+                at.direction
+            } else {
+                at.direction.flip()
+            });
+        }
+    }
+
     fn message(&mut self, at: &Place, octets: &[u8], kind: Kind) -> Begin {
         let d = at.direction.index();
         let walk = walk(octets, 1);
@@ -321,6 +329,13 @@ impl Resp {
 impl Framer for Resp {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         self.fresh[at.direction.index()] = false;
+        // An empty line is an empty command (redis-cli --pipe sends one).
+        match octets {
+            [b'\r', b'\n', ..] => return Begin::Skip(2),
+            [b'\r'] if at.next == Next::Octets => return Begin::NeedMore,
+            _ => {}
+        }
+        self.know_sides(at);
         if self.client.is_none() && at.next == Next::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
@@ -379,6 +394,7 @@ impl Framer for Resp {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        self.know_sides(at);
         let d = at.direction.index();
         let more = at.next == Next::Octets;
         let fresh = self.fresh[d];

@@ -3,6 +3,7 @@
 use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
 use crate::stats::Discard;
 use crate::time::Timestamp;
 use crate::transport::Direction;
@@ -66,6 +67,8 @@ pub struct Piece<'a> {
     pub time: Timestamp,
     /// The packet that brought them.
     pub frame: u64,
+    /// Sum of `data`, where it is known.
+    pub sum: Option<Sum>,
     /// The end of the message, whole and not ending its stream, follows at once.
     pub last: bool,
 }
@@ -114,6 +117,11 @@ pub trait MessageSink {
 
     /// A UDP datagram: one message. `payload` is what stands behind the UDP header; `payload_len` what it should be.
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
+
+    /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        let _ = (cx, datagram);
+    }
 
     /// An SCTP user message: one message. Its association has a state of its own.
     fn user_message(

@@ -3,6 +3,7 @@
 //! Whatever comes from the network is escaped: a line never holds a control character.
 
 use super::Kind;
+use super::length::{Length, number, octet};
 use crate::transport::flow::Transport;
 use std::fmt::Write as _;
 
@@ -19,12 +20,594 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
             head.get(skip..).is_some_and(|m| dns(m, out))
         }
         _ if transport == Transport::Sctp => super::carried::summary(protocol, head, out),
+        "resp" => words(head, out),
+        "tls" => tls(head, out),
+        "mqtt" => named(head, mqtt, out),
+        "pgsql" => pgsql(head, out),
+        "mysql" => mysql(head, out),
+        "amqp" | "diameter" | "ldap" | "nbss" | "mbtcp" | "tpkt" | "someip" | "doip" | "bgp"
+        | "104apci" | "mongo" | "ntp" | "dhcp" | "snmp" | "radius" | "tftp" | "stun" => {
+            binary(protocol, transport, head, out)
+        }
         _ => false,
     };
     if !done {
         let _ = kind;
         first_line(head, out);
     }
+}
+
+/// The words of a command, or a reply.
+fn words(head: &[u8], out: &mut String) -> bool {
+    let words = super::resp::words(head, 12);
+    let from = out.len();
+    if head.first() == Some(&b'*') && words.first().is_some_and(|w| w.len() > 32) {
+        return false;
+    }
+    for word in &words {
+        if out.len() - from > SHOWN {
+            out.push_str(" ...");
+            break;
+        }
+        if out.len() > from {
+            out.push(' ');
+        }
+        escape(word.get(..SHOWN).unwrap_or(word), out);
+    }
+    !words.is_empty()
+}
+
+/// A name by the first octets, and the octets that they stand for.
+fn named(head: &[u8], name: fn(&[u8], &mut String) -> Option<()>, out: &mut String) -> bool {
+    let from = out.len();
+    if name(head, out).is_none() {
+        out.truncate(from);
+        return false;
+    }
+    true
+}
+
+/// One of several names, or the number.
+fn choose(names: &[(u64, &'static str)], number: u64, out: &mut String) {
+    match names.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => out.push_str(name),
+        None => {
+            let _ = write!(out, "type {number}");
+        }
+    }
+}
+
+/// The record, and in clear the handshake message in it (RFC 8446, 4 and 5.1); of a ClientHello the server's name.
+fn tls(m: &[u8], out: &mut String) -> bool {
+    let names = [
+        (20, "change cipher spec"),
+        (21, "alert"),
+        (22, "handshake"),
+        (23, "application data"),
+        (24, "heartbeat"),
+    ];
+    let kind = octet(m, 0);
+    if m.len() < 5 || !(20..=24).contains(&kind) {
+        return false;
+    }
+    let handshake = [
+        (0, "HelloRequest"),
+        (1, "ClientHello"),
+        (2, "ServerHello"),
+        (4, "NewSessionTicket"),
+        (8, "EncryptedExtensions"),
+        (11, "Certificate"),
+        (12, "ServerKeyExchange"),
+        (13, "CertificateRequest"),
+        (14, "ServerHelloDone"),
+        (15, "CertificateVerify"),
+        (16, "ClientKeyExchange"),
+        (20, "Finished"),
+    ];
+    let message = u64::from(octet(m, 5));
+    match handshake.iter().find(|(n, _)| *n == message) {
+        Some((_, name)) if kind == 22 && number(m, 6, 3) < 1 << 18 => out.push_str(name),
+        _ => choose(&names, u64::from(kind), out),
+    }
+    if kind == 22
+        && message == 1
+        && let Some(name) = server_name(m)
+    {
+        out.push(' ');
+        escape(name, out);
+    }
+    true
+}
+
+/// The server's name that a ClientHello asks for (RFC 6066, 3).
+fn server_name(m: &[u8]) -> Option<&[u8]> {
+    let length = |at: usize, width: usize| usize::try_from(number(m, at, width)).ok();
+    // Behind record header, message header, version and random.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + length(at, 1)?;
+    at += 2 + length(at, 2)?;
+    at += 1 + length(at, 1)?;
+    let end = at + 2 + length(at, 2)?;
+    at += 2;
+    while at < end.min(m.len()) {
+        let len = length(at + 2, 2)?;
+        if number(m, at, 2) == 0 && at + 4 <= m.len() {
+            let name = length(at + 7, 2)?;
+            return m.get(at + 9..at + 9 + name);
+        }
+        at += 4 + len;
+    }
+    None
+}
+
+/// The type of an MQTT packet, and the topic of a PUBLISH (MQTT 5, 2.1.2).
+fn mqtt(m: &[u8], out: &mut String) -> Option<()> {
+    const NAMES: [&str; 15] = [
+        "CONNECT",
+        "CONNACK",
+        "PUBLISH",
+        "PUBACK",
+        "PUBREC",
+        "PUBREL",
+        "PUBCOMP",
+        "SUBSCRIBE",
+        "SUBACK",
+        "UNSUBSCRIBE",
+        "UNSUBACK",
+        "PINGREQ",
+        "PINGRESP",
+        "DISCONNECT",
+        "AUTH",
+    ];
+    let kind = usize::from(octet(m, 0) >> 4);
+    out.push_str(NAMES.get(kind.checked_sub(1)?)?);
+    if kind == 3 {
+        let (_, at) = Length::Mqtt { at: 1 }.read(m)??;
+        let len = usize::try_from(number(m, at, 2)).ok()?;
+        out.push(' ');
+        escape(m.get(at + 2..at + 2 + len).unwrap_or_default(), out);
+    }
+    Some(())
+}
+
+/// The message, and the text of a query, an error or a completion (PostgreSQL, 55.7).
+fn pgsql(m: &[u8], out: &mut String) -> bool {
+    let kind = octet(m, 0);
+    let text = |from: usize| -> &[u8] {
+        let rest = m.get(from..).unwrap_or_default();
+        rest.split(|o| *o == 0).next().unwrap_or_default()
+    };
+    match kind {
+        0 => out.push_str(match number(m, 4, 4) {
+            80_877_103 => "SSLRequest",
+            80_877_104 => "GSSENCRequest",
+            80_877_102 => "CancelRequest",
+            _ => "StartupMessage",
+        }),
+        b'Q' => {
+            out.push_str("Query ");
+            let query = text(5);
+            escape(query.get(..SHOWN).unwrap_or(query), out);
+        }
+        b'C' if m.len() > 5 => {
+            out.push_str("CommandComplete ");
+            escape(text(5), out);
+        }
+        b'E' if m.get(5) == Some(&b'S') => {
+            out.push_str("ErrorResponse ");
+            let fields = m.get(5..).unwrap_or_default().split(|o| *o == 0);
+            for field in fields.filter(|f| f.first() == Some(&b'M')) {
+                escape(field.get(1..).unwrap_or_default(), out);
+            }
+        }
+        _ => {
+            const NAMES: &[(u8, &str)] = &[
+                (b'R', "Authentication"),
+                (b'K', "BackendKeyData"),
+                (b'Z', "ReadyForQuery"),
+                (b'T', "RowDescription"),
+                (b'D', "DataRow or Describe"),
+                (b'S', "ParameterStatus or Sync"),
+                (b'P', "Parse"),
+                (b'B', "Bind"),
+                (b'E', "Execute"),
+                (b'1', "ParseComplete"),
+                (b'2', "BindComplete"),
+                (b'3', "CloseComplete"),
+                (b'n', "NoData"),
+                (b'N', "NoticeResponse"),
+                (b'X', "Terminate"),
+                (b'p', "PasswordMessage"),
+                (b'd', "CopyData"),
+                (b'c', "CopyDone"),
+                (b'f', "CopyFail"),
+                (b'G', "CopyInResponse"),
+                (b'H', "CopyOutResponse or Flush"),
+                (b'I', "EmptyQueryResponse"),
+                (b't', "ParameterDescription"),
+                (b'A', "NotificationResponse"),
+                (b'C', "Close"),
+                (b's', "PortalSuspended"),
+                (b'F', "FunctionCall"),
+            ];
+            match NAMES.iter().find(|(k, _)| *k == kind) {
+                Some((_, name)) => out.push_str(name),
+                None => return false,
+            }
+        }
+    }
+    true
+}
+
+/// The command with its text, or what answers it (MySQL, client/server protocol).
+fn mysql(m: &[u8], out: &mut String) -> bool {
+    let Some(&first) = m.get(4) else {
+        return false;
+    };
+    match (octet(m, 3), first) {
+        (0, 10) => out.push_str("greeting"),
+        (0, 3) => {
+            out.push_str("query ");
+            let text = m.get(5..).unwrap_or_default();
+            escape(text.get(..SHOWN).unwrap_or(text), out);
+        }
+        (0, 1) => out.push_str("quit"),
+        (0, 14) => out.push_str("ping"),
+        (0, command) => {
+            let _ = write!(out, "command {command}");
+        }
+        (_, 0xff) => {
+            out.push_str("error ");
+            escape(m.get(13..).unwrap_or_default(), out);
+        }
+        (_, 0) => out.push_str("ok"),
+        (_, 0xfe) if m.len() < 13 => out.push_str("end of rows"),
+        (n, _) => {
+            let _ = write!(out, "packet {n}");
+        }
+    }
+    true
+}
+
+/// Protocols of which a number says what a message is.
+fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> bool {
+    let from = out.len();
+    match protocol {
+        "diameter" => {
+            let names = [
+                (257, "Capabilities-Exchange"),
+                (258, "Re-Auth"),
+                (265, "AA"),
+                (271, "Accounting"),
+                (272, "Credit-Control"),
+                (274, "Abort-Session"),
+                (275, "Session-Termination"),
+                (280, "Device-Watchdog"),
+                (282, "Disconnect-Peer"),
+                (300, "User-Authorization"),
+                (301, "Server-Assignment"),
+                (303, "Multimedia-Auth"),
+                (316, "Update-Location"),
+                (318, "Authentication-Information"),
+            ];
+            choose(&names, number(m, 5, 3), out);
+            out.push_str(if octet(m, 4) & 0x80 != 0 {
+                " request"
+            } else {
+                " answer"
+            });
+        }
+        "amqp" => match octet(m, 0) {
+            b'A' => out.push_str("protocol header"),
+            1 => {
+                let classes = [
+                    (10, "connection"),
+                    (20, "channel"),
+                    (40, "exchange"),
+                    (50, "queue"),
+                    (60, "basic"),
+                    (85, "confirm"),
+                    (90, "tx"),
+                ];
+                choose(&classes, number(m, 7, 2), out);
+                let _ = write!(out, " method {}", number(m, 9, 2));
+            }
+            kind => choose(
+                &[
+                    (2, "content header"),
+                    (3, "content body"),
+                    (8, "heartbeat"),
+                    (0, "frame"),
+                ],
+                u64::from(kind),
+                out,
+            ),
+        },
+        "ldap" => {
+            let Some(Some((_, at))) = (Length::Ber { at: 1 }).read(m) else {
+                return false;
+            };
+            let names = [
+                (0x60, "bind request"),
+                (0x61, "bind response"),
+                (0x42, "unbind request"),
+                (0x63, "search request"),
+                (0x64, "search entry"),
+                (0x65, "search done"),
+                (0x66, "modify request"),
+                (0x67, "modify response"),
+                (0x68, "add request"),
+                (0x69, "add response"),
+                (0x4a, "delete request"),
+                (0x6b, "delete response"),
+                (0x6c, "rename request"),
+                (0x6d, "rename response"),
+                (0x6e, "compare request"),
+                (0x6f, "compare response"),
+                (0x50, "abandon request"),
+                (0x73, "search reference"),
+                (0x77, "extended request"),
+                (0x78, "extended response"),
+                (0x79, "intermediate response"),
+            ];
+            let id = usize::from(octet(m, at + 1)).min(8);
+            choose(&names, u64::from(octet(m, at + 2 + id)), out);
+            let _ = write!(out, " {}", number(m, at + 2, id));
+        }
+        "nbss" => match octet(m, 4) {
+            0xff => {
+                let _ = write!(out, "SMB command 0x{:02x}", octet(m, 8));
+            }
+            0xfe => {
+                const NAMES: [&str; 19] = [
+                    "negotiate",
+                    "session setup",
+                    "logoff",
+                    "tree connect",
+                    "tree disconnect",
+                    "create",
+                    "close",
+                    "flush",
+                    "read",
+                    "write",
+                    "lock",
+                    "ioctl",
+                    "cancel",
+                    "echo",
+                    "query directory",
+                    "change notify",
+                    "query info",
+                    "set info",
+                    "oplock break",
+                ];
+                let name = NAMES.get(usize::from(octet(m, 16))).unwrap_or(&"command");
+                let way = if octet(m, 20) & 1 == 0 {
+                    "request"
+                } else {
+                    "response"
+                };
+                let _ = write!(out, "SMB2 {name} {way}");
+            }
+            0xfd => out.push_str("SMB2 encrypted"),
+            _ => choose(
+                &[
+                    (0x81, "session request"),
+                    (0x82, "session granted"),
+                    (0x83, "session refused"),
+                    (0x85, "keep-alive"),
+                ],
+                u64::from(octet(m, 0)),
+                out,
+            ),
+        },
+        "mbtcp" => {
+            let names = [
+                (1, "read coils"),
+                (2, "read discrete inputs"),
+                (3, "read holding registers"),
+                (4, "read input registers"),
+                (5, "write coil"),
+                (6, "write register"),
+                (15, "write coils"),
+                (16, "write registers"),
+                (43, "read device identification"),
+            ];
+            let function = octet(m, 7);
+            choose(&names, u64::from(function & 0x7f), out);
+            let _ = write!(
+                out,
+                ", unit {}, transaction {}",
+                octet(m, 6),
+                number(m, 0, 2)
+            );
+            if function & 0x80 != 0 {
+                let _ = write!(out, ", error {}", octet(m, 8));
+            }
+        }
+        "tpkt" => choose(
+            &[
+                (0xe0, "connection request"),
+                (0xd0, "connection confirm"),
+                (0x80, "disconnect request"),
+                (0xf0, "data"),
+                (0x70, "error"),
+            ],
+            u64::from(octet(m, 5) & 0xf0),
+            out,
+        ),
+        "someip" => {
+            let _ = write!(
+                out,
+                "service 0x{:04x} method 0x{:04x} ",
+                number(m, 0, 2),
+                number(m, 2, 2)
+            );
+            choose(
+                &[
+                    (0, "request"),
+                    (1, "request without answer"),
+                    (2, "notification"),
+                    (0x80, "response"),
+                    (0x81, "error"),
+                ],
+                u64::from(octet(m, 14)),
+                out,
+            );
+        }
+        "doip" => choose(
+            &[
+                (0, "negative acknowledgment"),
+                (1, "identification request"),
+                (4, "identification"),
+                (5, "routing activation request"),
+                (6, "routing activation response"),
+                (7, "alive check request"),
+                (8, "alive check response"),
+                (0x4001, "status request"),
+                (0x4002, "status response"),
+                (0x8001, "diagnostic message"),
+                (0x8002, "diagnostic acknowledgment"),
+                (0x8003, "diagnostic refusal"),
+            ],
+            number(m, 2, 2),
+            out,
+        ),
+        "bgp" => choose(
+            &[
+                (1, "OPEN"),
+                (2, "UPDATE"),
+                (3, "NOTIFICATION"),
+                (4, "KEEPALIVE"),
+                (5, "ROUTE-REFRESH"),
+            ],
+            u64::from(octet(m, 18)),
+            out,
+        ),
+        "104apci" => match octet(m, 2) & 3 {
+            1 => out.push('S'),
+            3 => choose(
+                &[
+                    (0x07, "STARTDT act"),
+                    (0x0b, "STARTDT con"),
+                    (0x13, "STOPDT act"),
+                    (0x23, "STOPDT con"),
+                    (0x43, "TESTFR act"),
+                    (0x83, "TESTFR con"),
+                ],
+                u64::from(octet(m, 2)),
+                out,
+            ),
+            _ => {
+                let _ = write!(out, "I type {}", octet(m, 6));
+            }
+        },
+        "mongo" => choose(
+            &[
+                (0x0100_0000, "reply"),
+                (0xd407_0000, "query"),
+                (0xdd07_0000, "message"),
+                (0xdc07_0000, "compressed"),
+            ],
+            number(m, 12, 4),
+            out,
+        ),
+        "ntp" => choose(
+            &[
+                (1, "symmetric active"),
+                (2, "symmetric passive"),
+                (3, "client"),
+                (4, "server"),
+                (5, "broadcast"),
+                (6, "control"),
+            ],
+            u64::from(octet(m, 0) & 7),
+            out,
+        ),
+        "dhcp" => {
+            let _ = write!(
+                out,
+                "{} 0x{:08x}",
+                if octet(m, 0) == 1 { "request" } else { "reply" },
+                number(m, 4, 4)
+            );
+        }
+        "snmp" => {
+            let Some(Some((_, at))) = (Length::Ber { at: 1 }).read(m) else {
+                return false;
+            };
+            let version = octet(m, at + 2);
+            if version == 3 {
+                out.push_str("v3");
+            } else {
+                let community = usize::from(octet(m, at + 4) & 0x7f);
+                out.push_str(if version == 0 { "v1 " } else { "v2c " });
+                let names = [
+                    (0xa0, "get"),
+                    (0xa1, "get-next"),
+                    (0xa2, "response"),
+                    (0xa3, "set"),
+                    (0xa4, "trap"),
+                    (0xa5, "get-bulk"),
+                    (0xa6, "inform"),
+                    (0xa7, "trap"),
+                ];
+                choose(&names, u64::from(octet(m, at + 5 + community)), out);
+            }
+        }
+        "radius" => choose(
+            &[
+                (1, "Access-Request"),
+                (2, "Access-Accept"),
+                (3, "Access-Reject"),
+                (4, "Accounting-Request"),
+                (5, "Accounting-Response"),
+                (11, "Access-Challenge"),
+                (40, "Disconnect-Request"),
+                (43, "CoA-Request"),
+            ],
+            u64::from(octet(m, 0)),
+            out,
+        ),
+        "tftp" => match octet(m, 1) {
+            1 | 2 => {
+                out.push_str(if octet(m, 1) == 1 { "read " } else { "write " });
+                let name = m
+                    .get(2..)
+                    .unwrap_or_default()
+                    .split(|o| *o == 0)
+                    .next()
+                    .unwrap_or_default();
+                escape(name.get(..SHOWN).unwrap_or(name), out);
+            }
+            kind => {
+                choose(
+                    &[
+                        (3, "data"),
+                        (4, "acknowledgment"),
+                        (5, "error"),
+                        (6, "options"),
+                    ],
+                    u64::from(kind),
+                    out,
+                );
+                if kind != 6 {
+                    let _ = write!(out, " {}", number(m, 2, 2));
+                }
+            }
+        },
+        "stun" => choose(
+            &[
+                (1, "binding request"),
+                (0x101, "binding response"),
+                (0x111, "binding error"),
+            ],
+            number(m, 0, 2),
+            out,
+        ),
+        _ => return false,
+    }
+    let _ = transport;
+    out.len() > from
 }
 
 /// The first line where the message begins with text, else its first octets.

@@ -117,6 +117,7 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
             flags: s.flags,
             window: u16::MAX,
             window_scale: None,
+            payload_sum: None,
             payload: &s.data,
             payload_len: u32::try_from(s.data.len()).unwrap(),
         };
@@ -143,6 +144,7 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
         flags: flags::SYN,
         window: 0,
         window_scale: None,
+        payload_sum: None,
         payload: b"",
         payload_len: 0,
     };

@@ -46,8 +46,8 @@ impl Format for Record {
         let len = number(octets, 3, 2);
         let sound = match kind {
             CHANGE_CIPHER_SPEC => len == 1,
-            ALERT => len >= 2 && len < 256,
-            _ => len > 0 && len <= FRAGMENT,
+            ALERT => (2..256).contains(&len),
+            _ => (1..=FRAGMENT).contains(&len),
         };
         Judged::sized(len + HEADER as u64, sound)
     }
@@ -108,7 +108,7 @@ impl Detector for TlsDetector {
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
         let next = if more { Next::Octets } else { Next::End };
-        length::search(&Strict, octets, next, 4 * HOLD)
+        length::search(&Strict, octets, next, 4 * HOLD, false)
     }
 
     fn framer(&self) -> AnyFramer {
@@ -248,7 +248,7 @@ impl Framer for Tls {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        length::search(&Record, octets, at.next, HOLD)
+        length::search(&Record, octets, at.next, HOLD, false)
     }
 
     fn gap(&mut self, direction: Direction) {

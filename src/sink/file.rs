@@ -115,6 +115,11 @@ impl CaptureFile {
         self.units.push(unit);
     }
 
+    /// Sets the time that the next record is held against; gives the one before.
+    pub(crate) fn set_last(&mut self, time: Timestamp) -> Timestamp {
+        std::mem::replace(&mut self.last, time)
+    }
+
     /// The time of the next record: it never goes back, unless original times are wanted.
     fn time(&mut self, time: Timestamp) -> Timestamp {
         if self.original_times {

@@ -23,6 +23,7 @@ pub mod trace;
 use crate::capture::{Interface, LinkType, Packet};
 use crate::config::{Config, What};
 use crate::context::Context;
+use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
@@ -372,6 +373,12 @@ impl MessageSink for Outputs {
         self.count(at.cx);
         if let Some(j) = &mut self.json {
             j.datagram(at, payload, payload_len);
+        }
+    }
+
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        for p in &mut self.packets {
+            p.unprocessed(cx, datagram);
         }
     }
 

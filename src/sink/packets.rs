@@ -19,6 +19,8 @@ use super::synthetic::{
 };
 use crate::capture::{Interface, LinkType};
 use crate::context::Context;
+use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
 use crate::link::LinkHeader;
 use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
@@ -130,6 +132,8 @@ struct Open {
     at: u64,
     /// [`HEADROOM`], then octets that wait; empty where none do.
     pending: Vec<u8>,
+    /// Sum of the octets in `pending`.
+    sum: Sum,
     /// Offset behind the octets that are missing behind `pending`; 0 where none are.
     hole_end: u64,
     /// A message of one packet met a hole: what follows is left out.
@@ -237,13 +241,15 @@ impl Open {
     }
 
     /// Appends to what waits; `most` octets are the most that it will hold.
-    fn push(&mut self, cx: &mut Context, data: &[u8], most: usize) {
+    fn push(&mut self, cx: &mut Context, data: &[u8], sum: Option<Sum>, most: usize) {
         if self.pending.is_empty() {
+            self.sum = Sum::default();
             self.grow(cx, HEADROOM + data.len(), HEADROOM + most);
             self.pending.resize(HEADROOM, 0);
         }
         self.grow(cx, self.pending.len() + data.len(), HEADROOM + most);
         self.pending.extend_from_slice(data);
+        self.sum = self.sum.combine(sum.unwrap_or_else(|| Sum::of(data)));
     }
 
     fn grow(&mut self, cx: &mut Context, needed: usize, most: usize) {
@@ -498,7 +504,7 @@ impl Packets {
             && open.about.is_none()
         {
             self.begin_connection(cx, place, conn);
-            let payload = self.payload(piece.data, piece.data.len());
+            let payload = self.payload(piece.data, piece.data.len(), piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
             self.record(cx, &headers, piece.data, &payload);
             conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
@@ -520,7 +526,15 @@ impl Packets {
             }
             self.cover_hole(cx, place, conn, open, &ends, open.hole_end, 0);
         }
-        self.append(cx, place, conn, open, &ends, data);
+        self.append(
+            cx,
+            place,
+            conn,
+            open,
+            &ends,
+            data,
+            piece.sum.filter(|_| data.len() == piece.data.len()),
+        );
         // What is told of a message is known at its end only.
         if piece.last && open.about.is_none() {
             let whole = clamp(open.have() - open.at);
@@ -529,7 +543,8 @@ impl Packets {
         }
     }
 
-    /// Appends octets to what waits, and writes what is full.
+    /// Appends octets to what waits, and writes what is full. `sum`: that of `data`, where it is known.
+    #[allow(clippy::too_many_arguments)]
     fn append(
         &mut self,
         cx: &mut Context,
@@ -538,7 +553,9 @@ impl Packets {
         open: &mut Open,
         ends: &Ends,
         mut data: &[u8],
+        sum: Option<Sum>,
     ) {
+        let all = data.len();
         while !data.is_empty() {
             let most = open.unit;
             let room = most - open.payload().len().min(most);
@@ -555,7 +572,7 @@ impl Packets {
                 continue;
             }
             let (now, rest) = data.split_at(room.min(data.len()));
-            open.push(cx, now, most);
+            open.push(cx, now, sum.filter(|_| now.len() == all), most);
             data = rest;
         }
     }
@@ -574,7 +591,7 @@ impl Packets {
         let waiting = std::mem::take(&mut open.pending);
         let size = waiting.capacity();
         let octets = waiting.get(HEADROOM..).unwrap_or_default();
-        self.append(cx, place, conn, open, ends, octets);
+        self.append(cx, place, conn, open, ends, octets, None);
         cx.budget.give(size);
     }
 
@@ -625,7 +642,7 @@ impl Packets {
             while open.have() < end {
                 let len = clamp(end - open.have()).min(ZEROS.len());
                 let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
-                self.append(cx, place, conn, open, ends, zeros);
+                self.append(cx, place, conn, open, ends, zeros, None);
             }
             return;
         }
@@ -745,7 +762,11 @@ impl Packets {
         flags: u8,
     ) {
         self.begin_connection(cx, place, conn);
-        let payload = self.payload(open.payload(), whole);
+        let payload = self.payload(
+            open.payload(),
+            whole,
+            Some(open.sum).filter(|_| !open.pending.is_empty()),
+        );
         if self.wire == Wire::Pdu {
             if let Some(about) = &open.about {
                 self.pdu(
@@ -1011,11 +1032,39 @@ impl Packets {
         }
     }
 
+    /// A datagram as it was, in new link and IP headers. Its time is its own, and is none that later ones are held
+    /// against, so that another run makes of it what one run would.
+    pub(crate) fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        let payload = Payload::cut(datagram.payload, datagram.payload_len);
+        let headers = synthetic::ip(self.wire, cx.packet.link, datagram);
+        // What no reader takes is left out of a datagram that is longer than any.
+        let room = RECORD.saturating_sub(headers.as_slice().len());
+        let data = datagram.payload;
+        let data = data.get(..room.min(data.len())).unwrap_or(data);
+        let payload = Payload {
+            len: data.len(),
+            ..payload
+        };
+        let last = self.file.set_last(cx.packet.time);
+        self.record(cx, &headers, data, &payload);
+        self.file.set_last(last);
+    }
+
     /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
-    fn payload(&self, data: &[u8], whole: usize) -> Payload {
-        Payload {
-            large: self.form.large != Large::Split,
-            ..Payload::cut(data, whole)
+    /// `sum`: that of `data`, where it is known.
+    fn payload(&self, data: &[u8], whole: usize, sum: Option<Sum>) -> Payload {
+        let large = self.form.large != Large::Split;
+        match sum {
+            Some(sum) if whole <= data.len() => Payload {
+                len: data.len(),
+                whole: data.len(),
+                sum,
+                large,
+            },
+            _ => Payload {
+                large,
+                ..Payload::cut(data, whole)
+            },
         }
     }
 

@@ -652,6 +652,7 @@ mod tests {
             ack: None,
             push: false,
             ends_segment: true,
+            sum: None,
             acknowledged: true,
         };
         outputs.stream_data(&mut at, &chunk);

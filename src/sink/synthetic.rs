@@ -3,6 +3,7 @@
 //! Nothing here knows streams or files: a [`Wire`] says how packets look in one output, and each function lays the
 //! headers of one packet into an array on the stack. The payload is only summed.
 
+use crate::ip::Datagram;
 use crate::ip::checksum::{self, Sum};
 use crate::link::LinkHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -107,6 +108,13 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
+    /// Writes two octets over those at `at`.
+    fn set_u16(&mut self, at: usize, value: u16) {
+        if let Some(room) = self.octets.get_mut(at..at + 2) {
+            room.copy_from_slice(&value.to_be_bytes());
+        }
+    }
+
     /// The octets.
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.octets.get(..self.len).unwrap_or_default()
@@ -272,6 +280,39 @@ pub(crate) fn sctp(
     network(&mut h, wire, ends, 132, 12 + len + payload.whole, false);
     h.put(chunk);
     (h, payload)
+}
+
+/// The headers in front of what a datagram carries, which stays as it is.
+pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Headers {
+    let mut h = Headers::new();
+    let ends = Ends {
+        src: (datagram.src, 0).into(),
+        dst: (datagram.dst, 0).into(),
+        link,
+    };
+    let len = datagram.payload_len;
+    let jumbo = !is_v4(&ends) && len > MAX_IP;
+    let protocol = if jumbo { 0 } else { datagram.protocol };
+    network(&mut h, wire, &ends, protocol, len, false);
+    let ip = h.len - if is_v4(&ends) { 20 } else { 40 };
+    if is_v4(&ends) {
+        // Copies on several channels are known by it.
+        let id = u16::try_from(datagram.identification).unwrap_or(0);
+        // A length of 0 stands for one that 16 bits cannot hold.
+        let total = u16::try_from(20 + len).unwrap_or(0);
+        h.set_u16(ip + 2, total);
+        h.set_u16(ip + 4, id);
+        h.set_u16(ip + 10, 0);
+        let sum = Sum::of(h.octets.get(ip..h.len).unwrap_or_default()).finish();
+        h.set_u16(ip + 10, sum);
+    } else if jumbo {
+        // RFC 2675: a payload length of 0, and the true one in a hop-by-hop option.
+        h.set_u16(ip + 4, 0);
+        let whole = u32::try_from(len + 8).unwrap_or(u32::MAX).to_be_bytes();
+        let [a, b, c, d] = whole;
+        h.put(&[datagram.protocol, 0, 0xc2, 4, a, b, c, d]);
+    }
+    h
 }
 
 /// Lays down link and IP headers and gives the sum of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1).

@@ -155,6 +155,7 @@ impl Rig {
                 data,
                 time,
                 frame: 1,
+                sum: None,
                 last,
             },
         );
@@ -427,6 +428,7 @@ fn streams_begin_at_their_origin() {
         ack: None,
         push: true,
         ends_segment: true,
+        sum: None,
         acknowledged: false,
     };
     let (outputs, mut at) = rig.at(TO_SERVER);

@@ -165,6 +165,20 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         entry
     }
 
+    /// Removes the oldest eighth, one entry at least, and gives back the memory that is not in use; false where there is none.
+    ///
+    /// For those who need memory: a table gives none back for an entry or two.
+    pub fn relieve(&mut self) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        for _ in 0..self.len().div_ceil(8) {
+            self.remove_oldest();
+        }
+        self.fit(self.len());
+        true
+    }
+
     /// All entries, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let mut at = self.oldest;
@@ -212,10 +226,15 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     /// Moves everything into an allocation of twice what is needed. Every entry that is moved stands for one that was
     /// removed since the last time.
     fn shrink(&mut self) {
+        self.fit(2 * self.len());
+    }
+
+    /// Moves everything into an allocation for so many entries.
+    fn fit(&mut self, entries: usize) {
         let mut small = Self {
             hasher: self.hasher.clone(),
-            slots: Vec::with_capacity(2 * self.len()),
-            index: HashTable::with_capacity(2 * self.len()),
+            slots: Vec::with_capacity(entries),
+            index: HashTable::with_capacity(entries),
             ..Self::default()
         };
         let mut at = self.oldest;
@@ -303,6 +322,20 @@ mod tests {
         }
         assert!(t.allocated() < full / 20);
         assert_eq!(keys(&t), (49_990..50_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_eighth_goes_when_memory_is_needed() {
+        let mut t = AgedTable::new();
+        for k in 0..8_000u16 {
+            t.insert(k, k);
+        }
+        let full = t.allocated();
+        assert!(t.relieve());
+        assert_eq!(keys(&t), (1_000..8_000).collect::<Vec<_>>());
+        assert!(t.allocated() < full);
+        while t.relieve() {}
+        assert_eq!((t.len(), t.allocated()), (0, 0));
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct FlowKey {
     v6: bool,
 }
 
+/// Stands in the place of a VLAN identifier, which has 12 bits.
+const NUMBERED: u16 = 0xffff;
+
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether `src` is the lower endpoint.
     pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), channel: Channel) -> (Self, bool) {
@@ -89,6 +92,24 @@ impl FlowKey {
     /// The channel, where it is part of the key.
     pub const fn channel(&self) -> Channel {
         self.channel
+    }
+
+    /// The key of another flow between the same endpoints, where channels that do not fit each other are flows of their own;
+    /// 0 is the first one. Only for keys without VLANs.
+    pub(crate) const fn numbered(mut self, number: u8) -> Self {
+        self.channel.vlans = match number {
+            0 => [0; 2],
+            n => [NUMBERED, n as u16],
+        };
+        self
+    }
+
+    /// The number that [`numbered`](Self::numbered) gave.
+    pub(crate) fn number(&self) -> u8 {
+        match self.channel.vlans {
+            [NUMBERED, n] => u8::try_from(n).unwrap_or(0),
+            _ => 0,
+        }
     }
 
     fn end(&self, high: bool) -> SocketAddr {
@@ -181,6 +202,17 @@ impl fmt::Display for Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbered_keys_differ() {
+        let (a, b) = (([10, 0, 0, 2].into(), 80), ([10, 0, 0, 1].into(), 40000));
+        let (key, _) = FlowKey::new(a, b, Channel::default());
+        assert_eq!((key.numbered(0), key.number()), (key, 0));
+        let (one, two) = (key.numbered(1), key.numbered(2));
+        assert!(one != key && one != two);
+        assert_eq!((one.number(), two.number()), (1, 2));
+        assert_eq!(two.numbered(0), key);
+    }
 
     #[test]
     fn both_directions_have_one_key() {

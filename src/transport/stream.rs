@@ -2,6 +2,7 @@
 
 use super::flow::{Direction, Flow};
 use crate::context::Context;
+use crate::ip::checksum::Sum;
 use crate::serial::SeqNumber;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -31,6 +32,8 @@ pub struct Chunk<'a> {
     pub push: bool,
     /// The last of these octets is the last of its segment.
     pub ends_segment: bool,
+    /// Sum of `data`, where it is known: it need not be taken again for a packet that carries these octets.
+    pub sum: Option<Sum>,
     /// The other side had acknowledged all of these octets when they were delivered.
     pub acknowledged: bool,
 }

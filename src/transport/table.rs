@@ -49,7 +49,7 @@ pub(crate) struct FlowTable<T, const L: usize> {
     #[serde(skip)]
     index: HashTable<u32>,
     #[serde(skip)]
-    hasher: foldhash::quality::RandomState,
+    hasher: foldhash::fast::RandomState,
 }
 
 impl<T, const L: usize> FlowTable<T, L> {
@@ -66,7 +66,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             ],
             len: 0,
             index: HashTable::new(),
-            hasher: foldhash::quality::RandomState::default(),
+            hasher: foldhash::fast::RandomState::default(),
         }
     }
 
@@ -172,7 +172,8 @@ impl<T, const L: usize> FlowTable<T, L> {
                 budget.take(CHUNK * size_of::<Slot<T>>());
                 // Room for every slot there is: to free one allocates nothing.
                 self.free.reserve_exact(self.chunks.len() * CHUNK);
-                self.free.extend((first + 1..first + CHUNK as u32).rev());
+                let slots = u32::try_from(CHUNK).ok()?;
+                self.free.extend((first + 1..first + slots).rev());
                 first
             }
         };
@@ -296,7 +297,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 }
 
-fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::quality::RandomState, i: u32) -> u64 {
+fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::fast::RandomState, i: u32) -> u64 {
     let slot = chunks
         .get(i as usize / CHUNK)
         .and_then(|c| c.get(i as usize % CHUNK));

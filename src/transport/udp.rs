@@ -127,9 +127,9 @@ impl Udp {
         self.settle(cx);
     }
 
-    /// Forgets the flow that was not used for longest, to make room; false where none is known.
+    /// Forgets the flows that were not used for longest, an eighth of them, to make room; false where none is known.
     pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
-        let some = self.flows.remove_oldest().is_some();
+        let some = self.flows.relieve();
         self.settle(cx);
         some
     }

@@ -80,6 +80,12 @@ pub const CAPTURES: &[Capture] = &[
         ..http("http-reused-ports.pcap", 2, 2)
     },
     dns("dns-udp.pcap", 16),
+    damaged("fragments-v4.pcap", 8, 8, 0),
+    damaged("fragments-v6.pcap", 3, 3, 0),
+    Capture {
+        clean: false,
+        ..dns("fragments-udp.pcap", 16)
+    },
     dns("dns-tcp.pcap", 8),
     Capture {
         dns: 16,

@@ -2,9 +2,10 @@
 
 use super::LINGER;
 use super::segment::{Segment, flags};
-use super::waiting::{Origin, Waiting};
+use super::waiting::{Item, Origin, Waiting};
 use crate::capture::PacketInfo;
 use crate::context::Context;
+use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
 use crate::storage::Budget;
 use crate::time::Instant;
@@ -89,6 +90,8 @@ const ENDED: u16 = 64;
 const ACKED: u16 = 128;
 /// The direction was never seen and was given up once.
 const ABSENT: u16 = 256;
+/// A right checksum was seen.
+const SUMMED: u16 = 512;
 
 impl Default for Half {
     fn default() -> Self {
@@ -139,11 +142,22 @@ impl Half {
     }
 }
 
+/// Identifiers of tags.
+fn ids(tags: &[VlanTag; 2]) -> [u16; 2] {
+    tags.map(VlanTag::id)
+}
+
 /// An offset as a number, modulo 2^32.
 #[allow(clippy::cast_possible_truncation)]
 const fn low32(offset: u64) -> u32 {
     offset as u32
 }
+
+/// VLANs that are remembered of a connection, beside those of its first packets.
+const VLANS: usize = 6;
+
+/// Outer and inner VLANs, in order of first sight; those behind the last one are the last one again.
+type Vlans = [[u16; 2]; VLANS];
 
 /// A place in time for the reorder window: so many packets of the connection, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +213,7 @@ impl Held {
             flags: self.flags,
             window: self.window,
             window_scale: self.window_scale,
+            payload_sum: None,
             payload: &self.payload,
             payload_len: self.payload_len,
         }
@@ -252,7 +267,39 @@ struct Active<S> {
     blocked: [Option<u64>; 2],
     /// Look-behind: segments held, and since when.
     looking: [(u32, Option<Instant>); 2],
+    /// Octets of damaged copies, which fill a hole only when it would be given up.
+    damaged: Option<Box<[Waiting; 2]>>,
     state: S,
+}
+
+impl<S> Active<S> {
+    /// The damaged copies of a stream.
+    fn damaged(&self, i: usize) -> Option<&Waiting> {
+        self.damaged.as_ref().and_then(|d| d.get(i))
+    }
+
+    /// The first damaged copy of a stream.
+    fn first_damaged(&self, i: usize) -> Option<&Item> {
+        self.damaged(i).and_then(Waiting::front)
+    }
+
+    /// Segments, or parts of them, that wait.
+    fn len(&self) -> usize {
+        let damaged = self.damaged.iter().flat_map(|d| d.iter());
+        self.waiting.iter().chain(damaged).map(Waiting::len).sum()
+    }
+
+    /// Octets allocated for what waits on a stream.
+    fn size(&self, i: usize) -> usize {
+        self.waiting[i].size() + self.damaged(i).map_or(0, Waiting::size)
+    }
+
+    /// When the segment that has waited longest on a stream arrived.
+    fn oldest(&mut self, i: usize) -> Option<Instant> {
+        let damaged = self.damaged.as_mut().and_then(|d| d[i].oldest());
+        let waiting = self.waiting[i].oldest();
+        waiting.into_iter().chain(damaged).min()
+    }
 }
 
 /// One connection.
@@ -273,6 +320,10 @@ pub(super) struct Connection<S> {
     forward_is_low: bool,
     reused: bool,
     closed: bool,
+    /// VLAN tags of each direction's first packet.
+    tags: [[VlanTag; 2]; 2],
+    /// Other VLANs that packets of it came on.
+    vlans: Option<Box<Vlans>>,
     /// A RST, and when.
     reset: Option<Mark>,
     /// The first FIN, and when.
@@ -295,11 +346,68 @@ impl<S> Connection<S> {
             forward_is_low: low,
             reused,
             closed: false,
+            tags: Default::default(),
+            vlans: None,
             reset: None,
             finished: [None; 2],
             held: Vec::new(),
             active: None,
         }
+    }
+
+    /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.
+    pub(super) fn is_on(&self, d: Direction, tags: &[VlanTag; 2]) -> bool {
+        let seen = self.halves[d.index()].is(SEEN);
+        let d = if seen { d } else { d.flip() };
+        self.tags[d.index()] == *tags
+    }
+
+    /// Packets of it, in any direction, have come with these VLANs.
+    pub(super) fn was_on(&self, vlans: [u16; 2]) -> bool {
+        let first = self.halves.iter().zip(&self.tags);
+        first
+            .filter(|(half, _)| half.is(SEEN))
+            .any(|(_, tags)| ids(tags) == vlans)
+            || self.vlans.as_ref().is_some_and(|v| v.contains(&vlans))
+    }
+
+    /// The first packet of this direction had these VLANs, or none has come yet.
+    pub(super) fn may_be_on(&self, d: Direction, vlans: [u16; 2]) -> bool {
+        !self.halves[d.index()].is(SEEN) || ids(&self.tags[d.index()]) == vlans
+    }
+
+    /// Remembers on which VLANs a packet came.
+    fn note(&mut self, d: Direction, tags: &[VlanTag; 2]) {
+        let i = d.index();
+        if !self.halves[i].is(SEEN) {
+            self.halves[i].set(SEEN);
+            self.tags[i] = *tags;
+        } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
+            let vlans = ids(tags);
+            match &mut self.vlans {
+                None => self.vlans = Some(Box::new([vlans; VLANS])),
+                Some(known) => {
+                    let last = known[VLANS - 1];
+                    if let Some(i) = known.iter().position(|v| *v == last) {
+                        known[i + 1..].fill(vlans);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The segment's numbers make it a copy, or a part, of this connection, whichever channel it came on.
+    pub(super) fn belongs(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
+        let half = &self.halves[d.index()];
+        if !s.has(flags::SYN) || s.has(flags::RST) || !half.numbered() {
+            return self.fits(cx, d, s);
+        }
+        let offset = half.offset(s.data_seq());
+        if half.is(SYN) {
+            return offset == half.origin;
+        }
+        // Its own SYN, captured late; to be judged as on a channel that is known.
+        offset <= half.origin && half.origin - offset <= u64::from(cx.limits.max_gap)
     }
 
     /// Direction of a packet whose sender is, or is not, the lower endpoint.
@@ -319,19 +427,24 @@ impl<S> Connection<S> {
         self.closed
     }
 
+    /// A right checksum was seen in this direction.
+    pub(super) const fn is_summed(&self, d: Direction) -> bool {
+        self.halves[d.index()].is(SUMMED)
+    }
+
+    /// A right checksum is seen in this direction.
+    pub(super) fn set_summed(&mut self, d: Direction) {
+        self.halves[d.index()].set(SUMMED);
+    }
+
     /// Segments, or parts of them, that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.active
-            .as_ref()
-            .map_or(0, |a| a.waiting[0].len() + a.waiting[1].len())
+        self.active.as_ref().map_or(0, |a| a.len())
     }
 
     /// Power of two of the octets that wait.
     fn class(&self) -> u8 {
-        let octets = self
-            .active
-            .as_ref()
-            .map_or(0, |a| a.waiting[0].size() + a.waiting[1].size());
+        let octets = self.active.as_ref().map_or(0, |a| a.size(0) + a.size(1));
         u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
     }
 
@@ -638,7 +751,7 @@ impl<S: FlowState> Connection<S> {
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
-        self.halves[i].set(SEEN);
+        self.note(d, &cx.packet.link.tags);
         self.halves[i].bits &= !ABSENT;
         self.halves[i].window = s.window;
         if s.has(flags::SYN) {
@@ -652,7 +765,10 @@ impl<S: FlowState> Connection<S> {
             && !a.linked[i]
         {
             a.linked[i] = true;
-            a.flow.links[i] = cx.packet.link;
+            a.flow.links[i] = LinkHeader {
+                tags: self.tags[i],
+                ..cx.packet.link
+            };
         }
         self.take_ack(cx, d, s);
         if s.has(flags::RST) {
@@ -673,6 +789,7 @@ impl<S: FlowState> Connection<S> {
             Some(a) => {
                 a.waiting[0].is_empty()
                     && a.waiting[1].is_empty()
+                    && a.damaged.is_none()
                     && a.blocked[i].is_none()
                     && a.blocked[o].is_none()
                     && !ends
@@ -808,7 +925,7 @@ impl<S: FlowState> Connection<S> {
 
     fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
         let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
-        let halves = &self.halves;
+        let (halves, tags) = (&self.halves, &self.tags);
         let (packets, now) = (self.packets, cx.now);
         self.active.get_or_insert_with(|| {
             cx.budget.take(size_of::<Active<S>>());
@@ -827,17 +944,22 @@ impl<S: FlowState> Connection<S> {
                 gaps: Default::default(),
                 blocked: [None; 2],
                 looking: [(0, None); 2],
+                damaged: None,
                 state: S::default(),
             });
             let link = cx.packet.link;
-            a.linked[d.index()] = true;
-            a.flow.links[d.index()] = link;
-            let back = crate::link::LinkHeader {
+            let (own, back) = (d.index(), d.flip().index());
+            a.linked[own] = true;
+            // Merged output carries the tags that were seen first.
+            a.flow.links[own] = LinkHeader {
+                tags: tags[own],
+                ..link
+            };
+            a.flow.links[back] = LinkHeader {
                 src: link.dst,
                 dst: link.src,
-                tags: link.tags,
+                tags: tags[if halves[back].is(SEEN) { back } else { own }],
             };
-            a.flow.links[d.flip().index()] = back;
             for (marks, half) in a.marks.iter_mut().zip(halves) {
                 if half.is(ACKED) && half.acked > half.next {
                     marks.push((half.acked, Mark { packets, at: now }));
@@ -934,6 +1056,7 @@ impl<S: FlowState> Connection<S> {
                     ack,
                     push: origin.push,
                     ends_segment: true,
+                    sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
                     acknowledged: half.is(ACKED) && half.acked >= end,
                 };
                 let left = self.deliver(cx, d, chunk, sink);
@@ -978,6 +1101,132 @@ impl<S: FlowState> Connection<S> {
             counters.overlaps += 1;
         }
         counters.out_of_order += u64::from(offset > half.next || !was_empty);
+    }
+
+    /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
+    pub(super) fn take_damaged(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let (i, len) = (d.index(), s.payload.len() as u64);
+        let half = &self.halves[i];
+        let start = half.offset(s.data_seq());
+        let known = half.is(STARTED) && start + len <= half.next;
+        let past = half.is(FIN) && start + len > half.fin;
+        let fits = half.numbered() && half.reaches(start, len, cx.limits.max_gap);
+        if self.closed || s.has(flags::RST) || len == 0 || known || past || !fits {
+            cx.counters.tcp.refused_octets += len;
+            return false;
+        }
+        let skip = if half.is(STARTED) {
+            half.next.saturating_sub(start)
+        } else {
+            0
+        };
+        let origin = Origin {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            arrived: cx.now,
+            ack: None,
+            push: s.has(flags::PSH),
+        };
+        let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
+        let data = data.unwrap_or_default();
+        let a = self.activate(cx, key, d);
+        let mut damaged = a.damaged.take().unwrap_or_default();
+        let offset = start + skip;
+        let rule = crate::config::Overlap::First;
+        let r = damaged[i].insert(&mut cx.budget, offset, data, 0, origin, rule);
+        cx.counters.tcp.refused_octets += len - r.new;
+        if !damaged[0].is_empty() || !damaged[1].is_empty() {
+            a.damaged = Some(damaged);
+        }
+        r.new > 0
+    }
+
+    /// Drops the damaged copies of octets that have been delivered or given up.
+    fn drop_damaged(&mut self, cx: &mut Context) {
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let Some(damaged) = &mut a.damaged else {
+            return;
+        };
+        for (waiting, half) in damaged.iter_mut().zip(&self.halves) {
+            if !half.is(STARTED) {
+                continue;
+            }
+            while waiting.front().is_some_and(|item| item.offset < half.next) {
+                let Some(item) = waiting.pop(&mut cx.budget) else {
+                    break;
+                };
+                let len = item.data().len();
+                let old = usize::try_from(half.next - item.offset).unwrap_or(len);
+                cx.counters.tcp.refused_octets += old.min(len) as u64;
+                if old < len {
+                    waiting.put_back(&mut cx.budget, item, old);
+                    break;
+                }
+            }
+            if half.is(FIN) && half.next >= half.fin {
+                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, half.fin);
+            }
+        }
+        if damaged[0].is_empty() && damaged[1].is_empty() {
+            a.damaged = None;
+        }
+    }
+
+    /// Fills the hole that is next in a stream, up to `upto`, with the damaged copy that begins it; false where there is
+    /// none.
+    fn use_damaged(&mut self, cx: &mut Context, d: Direction, upto: u64) -> bool {
+        let i = d.index();
+        let half = &self.halves[i];
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        let first = a.first_damaged(i).map(|item| item.offset);
+        if first.is_none_or(|at| at >= upto || (half.is(STARTED) && at != half.next)) {
+            return false;
+        }
+        let Some(damaged) = &mut a.damaged else {
+            return false;
+        };
+        let Some(item) = damaged[i].pop(&mut cx.budget) else {
+            return false;
+        };
+        let room = usize::try_from(upto.saturating_sub(item.offset)).unwrap_or(usize::MAX);
+        let (now, rest) = item.data().split_at(room.min(item.data().len()));
+        let r = a.waiting[i].insert(
+            &mut cx.budget,
+            item.offset,
+            now,
+            0,
+            item.origin,
+            crate::config::Overlap::First,
+        );
+        let counters = &mut cx.counters.tcp;
+        counters.accepted_octets += r.new;
+        counters.refused_octets += r.known;
+        counters.damaged_used += 1;
+        let taken = now.len();
+        if rest.is_empty() {
+            let half = &mut self.halves[i];
+            half.set(BASED);
+            half.high = half.high.max(item.offset + taken as u64);
+            if !half.is(STARTED) {
+                Self::start(half, &a.waiting[i]);
+            }
+        } else {
+            damaged[i].put_back(&mut cx.budget, item, taken);
+        }
+        if damaged[0].is_empty() && damaged[1].is_empty() {
+            a.damaged = None;
+        }
+        true
     }
 
     /// Counts a segment of which every octet is before what is delivered next.
@@ -1103,6 +1352,7 @@ impl<S: FlowState> Connection<S> {
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
+                sum: None,
                 acknowledged: half.is(ACKED) && half.acked >= end,
             };
             let left = self.deliver(cx, d, chunk, sink);
@@ -1178,6 +1428,7 @@ impl<S: FlowState> Connection<S> {
         loop {
             self.start_due(cx);
             self.pump(cx, sink);
+            self.drop_damaged(cx);
             let mut due = None;
             for d in [Direction::Forward, Direction::Reverse] {
                 due = due.or_else(|| self.due(cx, d).map(|(upto, cause)| (d, upto, cause)));
@@ -1203,6 +1454,7 @@ impl<S: FlowState> Connection<S> {
     fn drain<K: StreamSink<State = S>>(&mut self, cx: &mut Context, cause: GapCause, sink: &mut K) {
         loop {
             self.pump(cx, sink);
+            self.drop_damaged(cx);
             if !self.give_up_one(cx, cause, sink) {
                 break;
             }
@@ -1257,7 +1509,16 @@ impl<S: FlowState> Connection<S> {
         });
         // What lacks before a FIN is a hole too, with nothing behind it.
         let fin = half.is(FIN).then_some(half.fin);
-        let end = [front, demand, fin].into_iter().flatten().min()?;
+        // Octets of which only a damaged copy is there are a hole of their own.
+        let damaged = a.first_damaged(d.index()).map(|item| {
+            let (from, to) = (item.offset, item.offset + item.data().len() as u64);
+            if from > half.next && half.is(STARTED) {
+                from
+            } else {
+                to
+            }
+        });
+        let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
         (end > half.next && !half.is(ENDED)).then_some(end)
     }
 
@@ -1267,15 +1528,13 @@ impl<S: FlowState> Connection<S> {
         let end = self.hole(d)?;
         let a = self.active.as_deref_mut()?;
         let half = &self.halves[i];
-        let waiting = &mut a.waiting[i];
-        let oldest = waiting.oldest();
-        if waiting.size() > cx.limits.tcp_buffer {
+        let oldest = a.oldest(i);
+        if a.size(i) > cx.limits.tcp_buffer {
             return Some((end, GapCause::Buffer));
         }
-        if waiting.runs() > cx.limits.tcp_holes {
+        if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
         }
-        let a = self.active.as_deref()?;
         let acked = a.marks[i]
             .iter()
             .find(|(upto, _)| *upto >= end)
@@ -1306,7 +1565,7 @@ impl<S: FlowState> Connection<S> {
     fn waits_too_much(&self, cx: &Context) -> bool {
         self.active
             .as_ref()
-            .is_some_and(|a| a.waiting.iter().any(|w| w.size() > cx.limits.tcp_buffer))
+            .is_some_and(|a| a.size(0).max(a.size(1)) > cx.limits.tcp_buffer)
     }
 
     /// The reorder window has gone by since.
@@ -1325,6 +1584,9 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) {
+        if self.use_damaged(cx, d, upto) {
+            return;
+        }
         let half = &mut self.halves[d.index()];
         if !half.is(STARTED) {
             // Nothing of this direction was ever captured: there is no stream to have a gap.
@@ -1391,6 +1653,11 @@ impl<S: FlowState> Connection<S> {
             .reset
             .is_some_and(|mark| cx.now.since(mark.at) >= LINGER);
         reset || self.halves.iter().all(|h| h.is(FIN))
+    }
+
+    /// A RST has ended it, or is about to.
+    pub(super) const fn was_reset(&self) -> bool {
+        self.reset.is_some()
     }
 
     /// How a connection ended by itself.
@@ -1479,6 +1746,9 @@ impl<S: FlowState> Connection<S> {
         if let Some(a) = self.active.as_deref_mut() {
             a.marks[i].clear();
             a.gaps[i].clear();
+            if let Some(damaged) = &mut a.damaged {
+                cx.counters.tcp.refused_octets += damaged[i].truncate(&mut cx.budget, 0);
+            }
         }
         let half = &mut self.halves[i];
         half.bits &= !FIN;
@@ -1529,6 +1799,9 @@ impl<S: FlowState> Connection<S> {
         self.closed = true;
         let sides = self.sides();
         if let Some(mut a) = self.active.take() {
+            for waiting in a.damaged.iter_mut().flat_map(|d| d.iter_mut()) {
+                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, 0);
+            }
             for waiting in &mut a.waiting {
                 while let Some(item) = waiting.pop(&mut cx.budget) {
                     cx.counters.tcp.abandoned_octets += item.data().len() as u64;
@@ -1585,7 +1858,7 @@ impl<S: FlowState> Connection<S> {
                     } else {
                         cx.limits.tcp_packet_timeout
                     };
-                    if let Some(t) = a.waiting[i].oldest() {
+                    if let Some(t) = a.oldest(i) {
                         by(t.after(patience));
                     }
                 }
@@ -1604,6 +1877,10 @@ impl<S> Connection<S> {
             judged: self.held.iter().map(|h| h.payload.len() as u64).sum(),
         };
         if let Some(a) = &self.active {
+            for damaged in a.damaged.iter().flat_map(|d| d.iter()) {
+                damaged.invariants();
+                waits.judged += damaged.octets();
+            }
             for (waiting, half) in a.waiting.iter().zip(&self.halves) {
                 waiting.invariants();
                 waits.waiting += waiting.octets();

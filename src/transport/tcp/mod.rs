@@ -13,6 +13,8 @@
 //! [`stream::ORIGIN`]: super::stream::ORIGIN
 
 mod connection;
+#[cfg(test)]
+mod copies;
 mod segment;
 #[cfg(test)]
 mod testing;
@@ -25,15 +27,18 @@ pub use segment::{Segment, flags};
 use super::flow::{Direction, FlowKey};
 use super::stream::{Close, FlowState, GapCause, StreamSink};
 use super::table::{FlowTable, Place};
+use crate::config::{Channels, Checksums};
 use crate::context::Context;
-use crate::ip::Datagram;
-use crate::link::Channel;
+use crate::ip::{Datagram, checksum, protocol};
+use crate::link::{Channel, VlanTag};
 use crate::stats::Discard;
+use crate::storage::AgedTable;
 use crate::time::Instant;
 use connection::{Connection, Held, Verdict};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Connections of which one side only was seen, without data: the first to go at a limit.
@@ -47,6 +52,10 @@ const CLOSED: u8 = 2;
 const HEAVY: u8 = 14;
 /// A connection that was not used for so long is idle.
 const IDLE: Duration = Duration::from_secs(2);
+/// Connections between the same endpoints at the same time, on channels that do not fit each other.
+const NUMBERS: u8 = 8;
+/// Pairs of addresses that are remembered for their right checksums.
+const SUMMED: usize = 16_384;
 /// How long the key of a connection that has ended stays known, so that stray segments open nothing.
 const LINGER: Duration = Duration::from_secs(30);
 
@@ -55,6 +64,13 @@ const LINGER: Duration = Duration::from_secs(30);
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub struct Tcp<S> {
     table: FlowTable<Connection<S>, 3>,
+    /// From and to which addresses right checksums were seen.
+    summed: AgedTable<(IpAddr, IpAddr), ()>,
+    /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
+    /// their numbers ([`FlowKey::numbered`]).
+    split: AgedTable<FlowKey, u8>,
+    /// Octets of these two tables that the budget knows of.
+    booked: usize,
     queues: Queues,
 }
 
@@ -86,6 +102,9 @@ impl<S: FlowState> Tcp<S> {
     pub fn new() -> Self {
         Self {
             table: FlowTable::new(),
+            summed: AgedTable::new(),
+            split: AgedTable::new(),
+            booked: 0,
             queues: Queues::default(),
         }
     }
@@ -107,16 +126,31 @@ impl<S: FlowState> Tcp<S> {
         ip: &Datagram<'_>,
         sink: &mut K,
     ) {
-        match Segment::parse(ip) {
-            Ok(segment) => self.segment(cx, &segment, ip.channel, sink),
+        let (mut segment, sum) = match Segment::parse(ip) {
+            Ok(segment) => (segment, sum_of(cx, ip)),
             Err(why) => {
                 cx.counters.tcp.segments += 1;
-                cx.discard(why);
+                return cx.discard(why);
+            }
+        };
+        if sum == Sum::Wrong {
+            cx.counters.tcp.bad_checksum += 1;
+            if cx.limits.tcp_checksums == Checksums::Verify {
+                count_segment(cx, &segment);
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                return cx.discard(Discard::TcpBadChecksum);
             }
         }
+        if sum == Sum::Right && !segment.payload.is_empty() {
+            let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
+            let before = checksum::pseudo_header(ip.src, ip.dst, protocol::TCP, ip.payload.len());
+            segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
+        }
+        self.route(cx, &segment, sum, ip.channel, sink);
     }
 
-    /// Takes a segment that was parsed elsewhere. Its packet is [`Context::packet`], its time [`Context::now`].
+    /// Takes a segment that was parsed elsewhere. Its packet is [`Context::packet`], with the VLANs that it came on, its time
+    /// [`Context::now`].
     pub fn segment<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -124,13 +158,45 @@ impl<S: FlowState> Tcp<S> {
         channel: Channel,
         sink: &mut K,
     ) {
-        cx.counters.tcp.segments += 1;
-        cx.counters.tcp.octets += segment.payload.len() as u64;
-        count_flags(cx, segment);
+        self.route(cx, segment, Sum::Unknown, channel, sink);
+    }
+
+    /// Takes a segment to the connection on its ports.
+    fn route<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: Sum,
+        channel: Channel,
+        sink: &mut K,
+    ) {
+        count_segment(cx, segment);
         let channel = channel.keyed(cx.limits.channels);
-        let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
-        let Some(place) = self.table.find(&key) else {
-            self.open(cx, key, low, segment, false, sink);
+        let (mut key, low) = FlowKey::new(segment.src, segment.dst, channel);
+        let mut found = self.table.find(&key);
+        if cx.limits.channels != Channels::Separate {
+            let known = match found.map(|place| self.table.get(place)) {
+                Some(Some(c)) => c.is_on(c.direction(low), &cx.packet.link.tags),
+                _ => true,
+            };
+            if !known || !self.split.is_empty() {
+                let Some(chosen) = self.choose(cx, key, low, segment) else {
+                    cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                    return cx.discard(Discard::TcpOtherChannel);
+                };
+                (key, found) = chosen;
+            }
+        }
+        if sum != Sum::Unknown && self.is_damaged(cx, segment, sum, found, low) {
+            return self.damaged(cx, segment, found, low, sink);
+        }
+        let Some(place) = found else {
+            let opened = self.open(cx, key, low, segment, false, sink);
+            if sum == Sum::Right
+                && let Some(connection) = opened.and_then(|place| self.table.get_mut(place))
+            {
+                connection.set_summed(Direction::Forward);
+            }
             return;
         };
         let Some(connection) = self.table.get_mut(place) else {
@@ -164,7 +230,7 @@ impl<S: FlowState> Tcp<S> {
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
                 let held = connection.take_held(&mut cx.budget);
                 self.close(cx, place, Close::Replaced, sink);
-                self.table.remove(place);
+                self.remove(cx, place);
                 match self.reopen(cx, key, &held, Some(segment), sink) {
                     Some(place) => {
                         if let Some(connection) = self.table.get_mut(place) {
@@ -186,6 +252,166 @@ impl<S: FlowState> Tcp<S> {
                     cx.counters.tcp.refused_octets += octets;
                 }
             }
+        }
+    }
+
+    /// Which of the connections between these endpoints a segment belongs to that came on another channel than the first
+    /// one, or where there are several: its key, and its place where it exists. None: it is a copy that is left out.
+    ///
+    /// Channels whose numbers fit are one connection. What does not fit is looked into by the connection that was seen on
+    /// its channel (a port that is used again, a jump); without one, it is a connection of its own.
+    fn choose(
+        &self,
+        cx: &Context,
+        base: FlowKey,
+        low: bool,
+        segment: &Segment<'_>,
+    ) -> Option<(FlowKey, Option<Place>)> {
+        let vlans = cx.packet.link.tags.map(VlanTag::id);
+        let split = self.split.find(&base).and_then(|at| self.split.get(at));
+        let numbers = split.copied().unwrap_or(1);
+        let (mut fits, mut elsewhere, mut seen, mut any) = (None, None, None, None);
+        for number in (0..NUMBERS).filter(|n| numbers & 1 << n != 0) {
+            let key = base.numbered(number);
+            let Some(place) = self.table.find(&key) else {
+                continue;
+            };
+            let Some(connection) = self.table.get(place) else {
+                continue;
+            };
+            let direction = connection.direction(low);
+            let on = match cx.limits.channels {
+                Channels::First => connection.may_be_on(direction, vlans),
+                _ => connection.was_on(vlans),
+            };
+            let one = Some((key, Some(place)));
+            any = any.or(one);
+            match (connection.belongs(cx, direction, segment), on) {
+                (true, true) => fits = fits.or(one),
+                (true, false) => elsewhere = elsewhere.or(one),
+                (false, true) => seen = seen.or(one),
+                (false, false) => {}
+            }
+        }
+        if fits.is_none() && elsewhere.is_some() && cx.limits.channels == Channels::First {
+            return None;
+        }
+        let opens = segment.has(flags::SYN) || segment.payload_len > 0;
+        let free = (0..NUMBERS).find(|n| {
+            let key = base.numbered(*n);
+            self.table.find(&key).is_none()
+        });
+        let anew = match free {
+            Some(number) if !segment.has(flags::RST) && (opens || any.is_none()) => {
+                Some((base.numbered(number), None))
+            }
+            _ => None,
+        };
+        fits.or(elsewhere)
+            .or(seen)
+            .or(anew)
+            .or(any)
+            .or(Some((base, None)))
+    }
+
+    /// A connection has been added: remembers it where there are several between its endpoints.
+    fn split(&mut self, cx: &mut Context, key: &FlowKey) {
+        let (base, bit) = (key.numbered(0), 1_u8 << key.number().min(NUMBERS - 1));
+        if let Some(at) = self.split.find(&base) {
+            if let Some(numbers) = self.split.get_mut(at) {
+                *numbers |= bit;
+            }
+        } else if bit > 1 {
+            let first = u8::from(self.table.find(&base).is_some());
+            self.split.insert(base, first | bit);
+            self.book(cx);
+        }
+    }
+
+    /// Takes a connection out of the table.
+    fn remove(&mut self, cx: &mut Context, place: Place) {
+        let Some((key, _)) = self.table.remove(place) else {
+            return;
+        };
+        if self.split.is_empty() {
+            return;
+        }
+        if let Some(at) = self.split.find(&key.numbered(0))
+            && let Some(numbers) = self.split.get_mut(at)
+        {
+            *numbers &= !(1 << key.number().min(NUMBERS - 1));
+            if *numbers <= 1 {
+                self.split.remove(at);
+                self.book(cx);
+            }
+        }
+    }
+
+    /// Tells the budget what the smaller tables have allocated.
+    fn book(&mut self, cx: &mut Context) {
+        let now = self.summed.allocated() + self.split.allocated();
+        cx.budget.resize(self.booked, now);
+        self.booked = now;
+    }
+
+    /// Its checksum is wrong though its sender has shown right ones: it was damaged on the way. Right ones are remembered.
+    fn is_damaged(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: Sum,
+        found: Option<Place>,
+        low: bool,
+    ) -> bool {
+        let connection = found.and_then(|place| self.table.get_mut(place));
+        let known = connection
+            .as_ref()
+            .is_some_and(|c| c.is_summed(c.direction(low)));
+        let path = (segment.src.0, segment.dst.0);
+        if sum == Sum::Wrong {
+            return known || self.summed.find(&path).is_some();
+        }
+        if !known {
+            if let Some(c) = connection {
+                c.set_summed(c.direction(low));
+            }
+            self.remember_summed(cx, path);
+        }
+        false
+    }
+
+    /// Remembers that right checksums go from one address to another.
+    fn remember_summed(&mut self, cx: &mut Context, path: (IpAddr, IpAddr)) {
+        if let Some(place) = self.summed.find(&path) {
+            return self.summed.renew(place);
+        }
+        while self.summed.len() >= SUMMED {
+            self.summed.remove_oldest();
+        }
+        self.summed.insert(path, ());
+        self.book(cx);
+    }
+
+    /// Keeps a damaged segment as second choice.
+    fn damaged<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        found: Option<Place>,
+        low: bool,
+        sink: &mut K,
+    ) {
+        cx.counters.tcp.damaged += 1;
+        let entry = found.and_then(|place| Some((place, self.table.entry_mut(place)?)));
+        let Some((place, (key, connection))) = entry else {
+            cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+            return;
+        };
+        let waited = connection.waiting();
+        let direction = connection.direction(low);
+        if connection.take_damaged(cx, key, direction, segment) {
+            connection.settle(cx, key, sink);
+            self.after(cx, place, waited, sink);
         }
     }
 
@@ -310,6 +536,9 @@ impl<S: FlowState> Tcp<S> {
         let place = self
             .table
             .insert(key, connection, HALF_OPEN, &mut cx.budget)?;
+        if key.number() > 0 || !self.split.is_empty() {
+            self.split(cx, &key);
+        }
         self.pass(cx, place, Direction::Forward, segment, sink);
         Some(place)
     }
@@ -447,7 +676,7 @@ impl<S: FlowState> Tcp<S> {
                 if list != CLOSED {
                     self.close(cx, place, Close::Idle, sink);
                 }
-                self.table.remove(place);
+                self.remove(cx, place);
             }
         }
         self.queues.expiry = next;
@@ -488,6 +717,11 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             return;
         }
+        let close = if connection.was_reset() {
+            Close::Reset
+        } else {
+            close
+        };
         let waited = connection.waiting();
         connection.close(cx, key, close, sink);
         let (key, held) = (*key, connection.take_held(&mut cx.budget));
@@ -506,7 +740,7 @@ impl<S: FlowState> Tcp<S> {
         let by_itself = matches!(close, Close::Fin | Close::Reset);
         if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
             // The SYN of the next connection was captured before the end of this one.
-            self.table.remove(place);
+            self.remove(cx, place);
             self.reopen(cx, key, &held, None, sink);
         } else {
             self.stand_alone(cx, &key, &held, sink);
@@ -520,7 +754,7 @@ impl<S: FlowState> Tcp<S> {
                 if list != CLOSED {
                     self.close(cx, place, Close::Evicted, sink);
                 }
-                self.table.remove(place);
+                self.remove(cx, place);
                 return true;
             }
         }
@@ -590,7 +824,7 @@ impl<S: FlowState> Tcp<S> {
             .is_some_and(|c| cx.now.since(c.last_used()) >= IDLE);
         if idle {
             self.close(cx, place, Close::Evicted, sink);
-            self.table.remove(place);
+            self.remove(cx, place);
         }
         idle
     }
@@ -605,13 +839,15 @@ impl<S: FlowState> Tcp<S> {
         for list in [HALF_OPEN, OPEN] {
             while let Some(place) = self.table.oldest(list) {
                 self.close(cx, place, Close::EndOfInput, sink);
-                self.table.remove(place);
+                self.remove(cx, place);
             }
         }
         while let Some(place) = self.table.oldest(CLOSED) {
-            self.table.remove(place);
+            self.remove(cx, place);
         }
         self.table.clear(&mut cx.budget);
+        cx.budget.give(self.booked);
+        (self.summed, self.split, self.booked) = (AgedTable::new(), AgedTable::new(), 0);
         self.queues.deadlines = BinaryHeap::new();
         self.queues.waiters = VecDeque::new();
         self.queues.heavy = BinaryHeap::new();
@@ -649,8 +885,37 @@ fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
     FlowKey::new(segment.src, segment.dst, key.channel()).1
 }
 
-fn count_flags(cx: &mut Context, segment: &Segment<'_>) {
+/// What the checksum of a segment says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sum {
+    /// Right.
+    Right,
+    /// Wrong.
+    Wrong,
+    /// Not filled in, not to be looked at, or over octets that the snapshot length cut off.
+    Unknown,
+}
+
+fn sum_of(cx: &Context, ip: &Datagram<'_>) -> Sum {
+    let how = cx.limits.tcp_checksums;
+    let Some((header, _)) = ip.payload.split_first_chunk::<18>() else {
+        return Sum::Unknown;
+    };
+    if how == Checksums::Ignore || ip.checksum_known_good || ip.is_cut() {
+        return Sum::Unknown;
+    }
+    let field = u16::from_be_bytes([header[16], header[17]]);
+    match checksum::judge(ip.src, ip.dst, protocol::TCP, ip.payload, field) {
+        checksum::Verdict::Right => Sum::Right,
+        checksum::Verdict::Offloaded if how == Checksums::Auto => Sum::Unknown,
+        checksum::Verdict::Offloaded | checksum::Verdict::Wrong => Sum::Wrong,
+    }
+}
+
+fn count_segment(cx: &mut Context, segment: &Segment<'_>) {
     let c = &mut cx.counters.tcp;
+    c.segments += 1;
+    c.octets += segment.payload.len() as u64;
     let is_set = |flag| u64::from(segment.has(flag));
     c.syn += is_set(flags::SYN);
     c.fin += is_set(flags::FIN);

@@ -1,6 +1,7 @@
 //! TCP segments as they stand in a datagram (RFC 9293, 3.1).
 
 use crate::ip::Datagram;
+use crate::ip::checksum::Sum;
 use crate::serial::SeqNumber;
 use crate::stats::Discard;
 use std::net::IpAddr;
@@ -38,6 +39,8 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Shift count of the window scale option (RFC 7323, 2.2), where there is one.
     pub window_scale: Option<u8>,
+    /// Sum of `payload`, where it is known because the checksum was found right.
+    pub payload_sum: Option<Sum>,
     /// The captured octets of data.
     pub payload: &'a [u8],
     /// Octets of data by the headers; more than `payload.len()` where the snapshot length cut the segment.
@@ -74,6 +77,7 @@ impl<'a> Segment<'a> {
             ack: (flags & flags::ACK != 0).then_some(ack),
             flags,
             window: u16::from_be_bytes([h[14], h[15]]),
+            payload_sum: None,
             window_scale: if flags & flags::SYN == 0 {
                 None
             } else {

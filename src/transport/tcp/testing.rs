@@ -9,6 +9,8 @@
 //!  3 > P. 104 501 #1000         1000 octets, each of which tells its number
 //!  4 > .  1104 501 "abc"+3      the snapshot length cut 3 octets off
 //!  5 >2 S 100                   from another port
+//!  6 > . 101 501 = "abc"        the checksum is right; with ! it is wrong, else not known
+//!  7 > . 101 501 @7 "abc"       captured on VLAN 7
 //!  9 tick                       another connection's packet moves the clock
 //!  9 flush
 //! ```
@@ -18,11 +20,11 @@
 //! Numbers are relative to a base, so that each conversation can be moved over the wrap at 2^32.
 
 use super::super::stream::{Chunk, Close, Gap, GapCause, StreamContext, StreamSink, Taken};
-use super::{Segment, Tcp, flags};
+use super::{Segment, Sum, Tcp, flags};
 use crate::capture::PacketInfo;
 use crate::config::Limits;
 use crate::context::Context;
-use crate::link::Channel;
+use crate::link::VlanTag;
 use crate::serial::SeqNumber;
 use crate::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,8 @@ pub(super) struct Line {
     pub(super) ack: Option<u32>,
     pub(super) data: Vec<u8>,
     pub(super) cut: u32,
+    pub(super) sum: Sum,
+    pub(super) vlan: u16,
 }
 
 enum Step {
@@ -87,7 +91,7 @@ fn parse(line: &str) -> Step {
         }
     });
     let seq = words.next().unwrap().parse().unwrap();
-    let mut ack = None;
+    let (mut ack, mut sum, mut vlan) = (None, Sum::Unknown, 0);
     let (data, cut) = data.rsplit_once('"').unwrap_or((data, ""));
     let mut data = data.as_bytes().to_vec();
     for word in words {
@@ -96,6 +100,12 @@ fn parse(line: &str) -> Step {
                 seq + u32::from(flags & flags::SYN != 0),
                 len.parse().unwrap(),
             );
+        } else if let Some(id) = word.strip_prefix('@') {
+            vlan = id.parse().unwrap();
+        } else if word == "=" {
+            sum = Sum::Right;
+        } else if word == "!" {
+            sum = Sum::Wrong;
         } else {
             ack = Some(word.parse().unwrap());
         }
@@ -110,6 +120,8 @@ fn parse(line: &str) -> Step {
         ack,
         data,
         cut: cut.trim().trim_start_matches('+').parse().unwrap_or(0),
+        sum,
+        vlan,
     })
 }
 
@@ -287,11 +299,18 @@ impl Bench {
             flags: line.flags,
             window: u16::MAX,
             window_scale: None,
+            payload_sum: None,
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };
+        let tag = VlanTag {
+            tpid: if line.vlan == 0 { 0 } else { 0x8100 },
+            tci: line.vlan,
+        };
+        self.cx.packet.link.tags[0] = tag;
+        let channel = self.cx.packet.link.channel();
         self.tcp
-            .segment(&mut self.cx, &segment, Channel::default(), &mut self.sink);
+            .route(&mut self.cx, &segment, line.sum, channel, &mut self.sink);
         self.tick();
     }
 
@@ -303,7 +322,7 @@ impl Bench {
     pub(super) fn flush(&mut self) {
         self.tcp.flush(&mut self.cx, &mut self.sink);
         self.adds_up();
-        let table = self.tcp.table_size();
+        let table = self.tcp.table_size() + self.tcp.booked;
         assert_eq!(self.cx.budget.used(), table, "nothing waits any more");
         let c = &self.cx.counters.tcp;
         assert_eq!(

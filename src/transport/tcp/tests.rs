@@ -326,7 +326,7 @@ fn a_rst_counts_in_the_window_only() {
         r#"
         0 > S  100
         1 < R. 0 101
-        1001 tick"#,
+        30001 tick"#,
         r#"
         closed_reset 1
         connections 1"#,
@@ -1313,36 +1313,36 @@ fn connections_go_in_order_when_there_are_too_many() {
         r#"
         0 >1 S  100
         0 <1 S. 500 101
-        1 >2 S  100
-        2 >3 S  100
-        2 <3 S. 500 101
-        3 >3 .  101 501 "c"
-        4 >1 .  101 501 "a"
-        5 >4 S  100
-        5 <4 S. 500 101
-        6 >4 .  101 501 "d"
-        7 >5 S  100
-        8 >6 S  100
-        8 <6 S. 500 101
-        9 >1 F. 102 501
-        9 <1 F. 501 103
-        10 >7 S 100
-        11 >4 . 102 501 "e"
-        12 flush"#,
+        1000 >2 S  100
+        2000 >3 S  100
+        2000 <3 S. 500 101
+        3000 >3 .  101 501 "c"
+        4000 >1 .  101 501 "a"
+        5000 >4 S  100
+        5000 <4 S. 500 101
+        6000 >4 .  101 501 "d"
+        7000 >5 S  100
+        8000 >6 S  100
+        8000 <6 S. 500 101
+        9000 >1 F. 102 501
+        9000 <1 F. 501 103
+        10000 >7 S 100
+        11000 >4 . 102 501 "e"
+        12000 flush"#,
         r#"
-        3 2> 101 "c"
-        4 > 101 "a"
-        6 3> 101 "d"
-        7 2> end evicted
-        7 2< end evicted
-        7 2 closed evicted
-        9 > end fin
-        9 < end fin
-        9 closed fin
-        11 3> 102 "e"
-        12 3> end endofinput
-        12 3< end endofinput
-        12 3 closed endofinput
+        3000 2> 101 "c"
+        4000 > 101 "a"
+        6000 3> 101 "d"
+        7000 2> end evicted
+        7000 2< end evicted
+        7000 2 closed evicted
+        9000 > end fin
+        9000 < end fin
+        9000 closed fin
+        11000 3> 102 "e"
+        12000 3> end endofinput
+        12000 3< end endofinput
+        12000 3 closed endofinput
         closed_evicted 3
         closed_fin 1
         closed_end 3"#,
@@ -1357,19 +1357,20 @@ fn the_budget_makes_room_by_holes_and_connections() {
         "{OPEN}\n1 > . 104 501 #1000\n2 >2 S 100\n3 >3 S 100\n3 <3 S. 500 101"
     ));
     let Bench { cx, tcp, sink, .. } = &mut bench;
-    // Half-open connections first, then what waits behind holes, then the rest.
-    assert!(tcp.relieve_idle(cx, sink));
-    assert_eq!(tcp.connections(), 2);
+    // What waits behind holes, then half-open connections, then the rest; idle ones before all of them.
     assert!(!tcp.relieve_idle(cx, sink));
     let before = cx.budget.used();
     assert!(tcp.relieve(cx, sink));
     assert!(cx.budget.used() < before - 1000);
     assert_eq!(sink.events, ["3 > 101 gap 3 memory", "3 > 104 #1000"]);
-    assert_eq!(tcp.connections(), 2);
-    for left in [1, 0] {
+    assert_eq!(tcp.connections(), 3);
+    for left in [2, 1] {
         assert!(tcp.relieve(cx, sink));
         assert_eq!(tcp.connections(), left);
     }
+    cx.now = cx.now.after(Duration::from_secs(2));
+    assert!(tcp.relieve_idle(cx, sink));
+    assert_eq!(tcp.connections(), 0);
     assert!(!tcp.relieve(cx, sink));
     bench.flush();
 }
@@ -1431,6 +1432,8 @@ mod model {
             ack: None,
             data,
             cut: 0,
+            sum: super::super::Sum::Unknown,
+            vlan: 0,
         }
     }
 

@@ -332,6 +332,7 @@ impl Waiting {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)] // small numbers
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Captures of protocols whose programs are not at hand, made octet by octet from their specifications.
+
+  made-protocols.py DIR [--load]
+
+Writes DIR/NAME.pcap for each: a connection with its handshake, one list of messages for each direction, cut into
+segments as a sender would. --load makes larger ones of some, for measurements.
+"""
+import argparse
+import os
+import struct
+
+CLIENT, SERVER = 0, 1
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Capture:
+    """A pcap of one client and one server."""
+
+    def __init__(self):
+        self.records = []
+        self.time = 1_700_000_000_000_000
+
+    def packet(self, side, protocol, transport):
+        self.time += 700
+        addresses = [bytes([192, 0, 2, 2]), bytes([192, 0, 2, 1])]
+        src, dst = addresses[side], addresses[1 - side]
+        at = 16 if protocol == 6 else 6
+        pseudo = src + dst + struct.pack(">BBH", 0, protocol, len(transport))
+        transport = transport[:at] + struct.pack(">H", checksum(pseudo + transport)) + transport[at + 2:]
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(transport), 0, 0x4000, 64, protocol, 0) + src + dst
+        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+        macs = [b"\2\0\0\0\0\2", b"\2\0\0\0\0\1"]
+        data = macs[1 - side] + macs[side] + b"\x08\0" + ip + transport
+        self.records.append(struct.pack("<IIII", self.time // 10**6, self.time % 10**6, len(data), len(data)) + data)
+
+    def datagram(self, side, ports, payload):
+        src, dst = ports[side], ports[1 - side]
+        self.packet(side, 17, struct.pack(">HHHH", src, dst, 8 + len(payload), 0) + payload)
+
+    def tcp(self, ports, talk, mss=1400):
+        """talk: (side, octets, ...): the octets of one write, each side's in turn."""
+        seq = [1000, 900_000]
+
+        def send(side, flags, data=b""):
+            ack = seq[1 - side] if flags & 0x10 else 0
+            head = struct.pack(">HHIIBBHHH", ports[side], ports[1 - side], seq[side], ack, 0x50, flags, 65000, 0, 0)
+            self.packet(side, 6, head + data)
+            seq[side] = (seq[side] + len(data) + (flags & 3 and 1)) % 2**32
+
+        send(CLIENT, 2), send(SERVER, 0x12), send(CLIENT, 0x10)
+        for side, octets in talk:
+            for at in range(0, len(octets), mss):
+                piece = octets[at:at + mss]
+                send(side, 0x18 if at + mss >= len(octets) else 0x10, piece)
+            send(1 - side, 0x10)
+        send(CLIENT, 0x11), send(SERVER, 0x11), send(CLIENT, 0x10)
+
+    def write(self, path):
+        with open(path, "wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1) + b"".join(self.records))
+
+
+def diameter(count):
+    def avp(code, data, flags=0x40):
+        return struct.pack(">II", code, flags << 24 | 8 + len(data)) + data + b"\0" * (-len(data) % 4)
+
+    def message(code, flags, application, n, *avps):
+        body = b"".join(avps)
+        return struct.pack(">IIIII", 1 << 24 | 20 + len(body), flags << 24 | code, application, n, n + 77) + body
+
+    origin = avp(264, b"client.example") + avp(296, b"example")
+    yield CLIENT, message(257, 0x80, 0, 1, origin, avp(257, b"\0\1\xc0\0\2\2"), avp(266, bytes(4)), avp(269, b"made"))
+    yield SERVER, message(257, 0, 0, 1, avp(268, b"\0\0\x07\xd1"), origin)
+    yield CLIENT, message(280, 0x80, 0, 2, origin) + message(272, 0xC0, 4, 3, avp(263, b"session;1"), origin)
+    yield SERVER, message(280, 0, 0, 2, avp(268, b"\0\0\x07\xd1"), origin)
+    yield SERVER, message(272, 0x40, 4, 3, avp(263, b"session;1"), avp(268, b"\0\0\x07\xd1"), avp(1, b"x" * 3000))
+    for n in range(4, 4 + count):
+        session = avp(263, b"session;%d" % n)
+        yield CLIENT, b"".join(message(272, 0xC0, 4, n * 4 + k, session, origin, avp(1, b"u" * (n * 37 % 900))) for k in range(n % 3 + 1))
+        yield SERVER, b"".join(message(272, 0x40, 4, n * 4 + k, session, origin, avp(268, b"\0\0\x07\xd1"), avp(1, b"a" * (n * 91 % 2500))) for k in range(n % 3 + 1))
+
+
+def amqp(_):
+    def frame(kind, channel, body):
+        return struct.pack(">BHI", kind, channel, len(body)) + body + b"\xce"
+
+    def method(channel, cls, number, arguments=b""):
+        return frame(1, channel, struct.pack(">HH", cls, number) + arguments)
+
+    short = lambda text: bytes([len(text)]) + text
+    long = lambda text: struct.pack(">I", len(text)) + text
+    yield CLIENT, b"AMQP\0\0\x09\x01"
+    yield SERVER, method(0, 10, 10, b"\0\x09" + long(b"") + long(b"PLAIN") + long(b"en_US"))
+    yield CLIENT, method(0, 10, 11, long(b"") + short(b"PLAIN") + long(b"\0guest\0guest") + short(b"en_US"))
+    yield SERVER, method(0, 10, 30, struct.pack(">HIH", 0, 131072, 60))
+    yield CLIENT, method(0, 10, 31, struct.pack(">HIH", 0, 131072, 60)) + method(0, 10, 40, short(b"/") + short(b"") + b"\0")
+    yield SERVER, method(0, 10, 41, short(b""))
+    yield CLIENT, method(1, 20, 10, short(b""))
+    yield SERVER, method(1, 20, 11, long(b""))
+    body = b"a message of some length " * 100
+    yield CLIENT, method(1, 60, 40, b"\0\0" + short(b"") + short(b"queue") + b"\0") + frame(2, 1, struct.pack(">HHQH", 60, 0, len(body), 0)) + frame(3, 1, body)
+    yield CLIENT, frame(8, 0, b"")
+    yield SERVER, frame(8, 0, b"")
+    yield CLIENT, method(0, 10, 50, struct.pack(">H", 200) + short(b"bye") + bytes(4))
+    yield SERVER, method(0, 10, 51)
+
+
+def smb2(command, flags, n, body):
+    head = b"\xfeSMB" + struct.pack("<HHIHHIIQIIQ", 64, 0, 0, command, 1, flags, 0, n, 0, 0, 0) + bytes(16)
+    return struct.pack(">I", len(head) + len(body)) + head + body
+
+
+def nbss(_):
+    yield CLIENT, smb2(0, 0, 0, struct.pack("<HHHHI", 36, 2, 1, 0, 0) + bytes(16) + bytes(8) + b"\x02\x02\x10\x02")
+    yield SERVER, smb2(0, 1, 0, struct.pack("<HHHH", 65, 1, 0x210, 0) + bytes(16) + struct.pack("<IIII", 0, 65536, 65536, 65536) + bytes(16) + struct.pack("<HHI", 128, 0, 0))
+    for n in range(1, 5):
+        yield CLIENT, smb2(13, 0, n, struct.pack("<HH", 4, 0))
+        yield SERVER, smb2(13, 1, n, struct.pack("<HH", 4, 0))
+    yield CLIENT, b"\x85\0\0\0"
+    data = bytes(range(256)) * 20
+    yield CLIENT, smb2(8, 0, 6, struct.pack("<HBBIQ", 49, 80, 0, len(data), 0) + bytes(16) + bytes(16) + b"\0")
+    yield SERVER, smb2(8, 1, 6, struct.pack("<HBBIII", 17, 80, 0, len(data), 0, 0) + data)
+
+
+def modbus(_):
+    for n in range(6):
+        request = struct.pack(">BBHH", 1, 3, n * 10, 10)
+        answer = struct.pack(">BBB", 1, 3, 20) + bytes(range(n, n + 20))
+        if n == 5:
+            answer = struct.pack(">BBB", 1, 0x83, 2)
+        yield CLIENT, struct.pack(">HHH", n, 0, len(request)) + request
+        yield SERVER, struct.pack(">HHH", n, 0, len(answer)) + answer
+
+
+def tpkt(_):
+    packet = lambda body: struct.pack(">BBH", 3, 0, len(body) + 4) + body
+    yield CLIENT, packet(b"\x11\xe0\0\0\0\1\0\xc1\2\1\0\xc2\2\1\2\xc0\1\x0a")
+    yield SERVER, packet(b"\x11\xd0\0\1\0\2\0\xc1\2\1\0\xc2\2\1\2\xc0\1\x0a")
+    setup = b"\x32\1\0\0\0\0\0\x08\0\0\xf0\0\0\1\0\1\1\xe0"
+    yield CLIENT, packet(b"\2\xf0\x80" + setup)
+    yield SERVER, packet(b"\2\xf0\x80" + b"\x32\3\0\0\0\0\0\x08\0\0\0\0\xf0\0\0\1\0\1\0\xf0")
+    for n in range(1, 4):
+        read = b"\x32\1\0\0" + struct.pack(">HHH", n, 14, 0) + b"\4\1\x12\x0a\x10\2\0\4\0\1\x84\0\0\0"
+        yield CLIENT, packet(b"\2\xf0\x80" + read)
+        yield SERVER, packet(b"\2\xf0\x80" + b"\x32\3\0\0" + struct.pack(">HHH", n, 2, 8) + b"\0\0\4\1\xff\4\0\x20abcd")
+
+
+def someip_message(service, method, kind, n, payload):
+    return struct.pack(">HHIHHBBBB", service, method, 8 + len(payload), 1, n, 1, 1, kind, 0) + payload
+
+
+def someip(_):
+    for n in range(1, 5):
+        yield CLIENT, someip_message(0x1234, 1, 0, n, b"ask" * n)
+        yield SERVER, someip_message(0x1234, 1, 0x80, n, b"answer" * n * 100) + someip_message(0x1234, 0x8001, 2, n, b"event")
+
+
+def doip(_):
+    message = lambda kind, payload: struct.pack(">BBHI", 2, 0xFD, kind, len(payload)) + payload
+    yield CLIENT, message(5, b"\x0e\0\0\0\0\0\0")
+    yield SERVER, message(6, b"\x0e\0\x10\0\x10\0\0\0\0")
+    for n in range(3):
+        yield CLIENT, message(0x8001, b"\x0e\0\x10\0\x22\xf1" + bytes([0x90 + n]))
+        yield SERVER, message(0x8002, b"\x10\0\x0e\0\0") + message(0x8001, b"\x10\0\x0e\0\x62\xf1" + bytes([0x90 + n]) + b"WVWZZZ")
+    yield CLIENT, message(7, b"")
+    yield SERVER, message(8, b"\x10\0")
+
+
+def bgp(_):
+    message = lambda kind, body=b"": b"\xff" * 16 + struct.pack(">HB", 19 + len(body), kind) + body
+    for side in CLIENT, SERVER:
+        yield side, message(1, struct.pack(">BHHIB", 4, 64500 + side, 90, 0xC0000201 + side, 0))
+        yield side, message(4)
+    for n in range(3):
+        attributes = b"\x40\1\1\0" + b"\x40\2\4\2\1" + struct.pack(">H", 64500) + b"\x40\3\4\xc0\0\2\2"
+        prefixes = b"".join(bytes([24, 10, n, k]) for k in range(60))
+        yield CLIENT, message(2, struct.pack(">HH", 0, len(attributes)) + attributes + prefixes) + message(4)
+        yield SERVER, message(4)
+    yield SERVER, message(3, b"\6\2")
+
+
+def rtsp(_):
+    text = lambda *lines, body=b"": "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    url = "rtsp://192.0.2.1/film"
+    sdp = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=film\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    frame = lambda channel, data: struct.pack(">BBH", 0x24, channel, len(data)) + data
+    rtp = lambda n: struct.pack(">BBHII", 0x80, 96, n, n * 3000, 7) + bytes([n]) * 700
+    yield CLIENT, text(f"OPTIONS {url} RTSP/1.0", "CSeq: 1")
+    yield SERVER, text("RTSP/1.0 200 OK", "CSeq: 1", "Public: DESCRIBE, SETUP, PLAY, TEARDOWN")
+    yield CLIENT, text(f"DESCRIBE {url} RTSP/1.0", "CSeq: 2", "Accept: application/sdp")
+    yield SERVER, text("RTSP/1.0 200 OK", "CSeq: 2", "Content-Type: application/sdp", f"Content-Length: {len(sdp)}", body=sdp)
+    yield CLIENT, text(f"SETUP {url}/1 RTSP/1.0", "CSeq: 3", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+    yield SERVER, text("RTSP/1.0 200 OK", "CSeq: 3", "Session: 42", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+    yield CLIENT, text(f"PLAY {url} RTSP/1.0", "CSeq: 4", "Session: 42")
+    yield SERVER, text("RTSP/1.0 200 OK", "CSeq: 4", "Session: 42")
+    for n in range(4):
+        yield SERVER, frame(0, rtp(2 * n)) + frame(0, rtp(2 * n + 1))
+    yield CLIENT, text(f"TEARDOWN {url} RTSP/1.0", "CSeq: 5", "Session: 42")
+    yield SERVER, frame(0, rtp(20)) + text("RTSP/1.0 200 OK", "CSeq: 5")
+
+
+def iec104(_):
+    i = lambda send, receive, asdu: bytes([0x68, 4 + len(asdu)]) + struct.pack("<HH", send << 1, receive << 1) + asdu
+    u = lambda kind: bytes([0x68, 4, kind, 0, 0, 0])
+    yield CLIENT, u(0x07)
+    yield SERVER, u(0x0B)
+    yield CLIENT, i(0, 0, b"\x64\1\6\0\1\0\0\0\0\x14")
+    yield SERVER, i(0, 1, b"\x64\1\7\0\1\0\0\0\0\x14") + i(1, 1, b"\1\2\x14\0\1\0\1\0\0\1\2\0\0\0")
+    yield CLIENT, b"\x68\4\1\0\4\0"
+    yield CLIENT, u(0x43)
+    yield SERVER, u(0x83)
+
+
+def mongo(_):
+    def document(n):
+        body = b"\x10ping\0" + struct.pack("<i", n) + b"\2$db\0\6\0\0\0admin\0\0"
+        return struct.pack("<i", len(body) + 4) + body
+
+    for n in range(1, 5):
+        ask = struct.pack("<IB", 0, 0) + document(n)
+        yield CLIENT, struct.pack("<iiii", 16 + len(ask), n, 0, 2013) + ask
+        yield SERVER, struct.pack("<iiii", 16 + len(ask), n + 100, n, 2013) + ask
+
+
+def smtp(_):
+    line = lambda text: text.encode() + b"\r\n"
+    mail = b"From: a@example\r\nTo: b@example\r\nSubject: dots\r\n\r\n" + b"QUIT\r\n..\r\nDATA is not a command here\r\n" * 60 + b".\r\n"
+    yield SERVER, line("220 mail.example ESMTP ready")
+    yield CLIENT, line("EHLO client.example")
+    yield SERVER, line("250-mail.example") + line("250-PIPELINING") + line("250-CHUNKING") + line("250 HELP")
+    yield CLIENT, line("MAIL FROM:<a@example>") + line("RCPT TO:<b@example>") + line("DATA")
+    yield SERVER, line("250 ok") + line("250 ok") + line("354 go on")
+    yield CLIENT, mail
+    yield SERVER, line("250 taken")
+    yield CLIENT, line("MAIL FROM:<a@example>")
+    yield SERVER, line("250 ok")
+    yield CLIENT, line("RCPT TO:<b@example>")
+    yield SERVER, line("250 ok")
+    yield CLIENT, b"BDAT 2000\r\n" + b"x" * 78 * 25 + b"y" * 50
+    yield SERVER, line("250 2000 octets")
+    yield CLIENT, b"BDAT 7 LAST\r\nlast.\r\n"
+    yield SERVER, line("250 taken")
+    yield CLIENT, line("NOOP")
+    yield SERVER, line("250 ok")
+    yield CLIENT, line("QUIT")
+    yield SERVER, line("221 bye")
+
+
+def framed(count):
+    """No protocol of the world: a magic, a number, and a length that counts what follows it."""
+    for n in range(count or 20):
+        body = bytes((n * 7 + k) % 256 for k in range(n * 131 % 1900))
+        yield n % 2, struct.pack(">HHI", 0xCAFE, n % 65536, len(body)) + body
+
+
+def datagrams():
+    """NAME: (ports, [(side, payload)])"""
+    dhcp = lambda op, kind: struct.pack(">BBBBIHH", op, 1, 6, 0, 7, 0, 0) + bytes(16) + b"\2\0\0\0\0\2" + bytes(10 + 192) + b"\x63\x82\x53\x63\x35\1" + bytes([kind]) + b"\xff"
+    ntp = lambda mode: bytes([0x20 | mode, 2, 6, 0xEC]) + bytes(44)
+    attribute = lambda kind, data: bytes([kind, len(data) + 2]) + data
+    radius = lambda code, n, body: struct.pack(">BBH", code, n, 20 + len(body)) + bytes([n]) * 16 + body
+    query = lambda n, flags, count: struct.pack(">HHHHHH", n, flags, 1, count, 0, 0) + b"\x05print\5local\0\0\1\0\1"
+    yield "dhcp", (68, 67), [(CLIENT, dhcp(1, 1)), (SERVER, dhcp(2, 2)), (CLIENT, dhcp(1, 3)), (SERVER, dhcp(2, 5))]
+    yield "ntp", (40123, 123), [(CLIENT, ntp(3)), (SERVER, ntp(4))] * 2
+    yield "radius", (40812, 1812), [(CLIENT, radius(1, n, attribute(1, b"user%d" % n))) for n in range(3)] + [(SERVER, radius(2, n, b"")) for n in range(3)]
+    yield "mdns", (5353, 5353), [(CLIENT, query(0, 0, 0)), (SERVER, query(0, 0x8400, 1) + b"\xc0\x0c\0\1\0\1\0\0\0\x78\0\4\xc0\0\2\7")]
+    yield "someip-udp", (40490, 30490), [(CLIENT, someip_message(0x1234, 1, 0, 1, b"ask")), (SERVER, someip_message(0x1234, 1, 0x80, 1, b"answer"))]
+
+
+STREAMS = {
+    "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
+    "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
+    "mongo": (27017, mongo), "smtp-made": (25, smtp), "framed": (9000, framed),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("dir")
+    parser.add_argument("--load", action="store_true")
+    args = parser.parse_args()
+    for name, (port, talk) in STREAMS.items():
+        if args.load and name not in ("diameter", "framed"):
+            continue
+        capture = Capture()
+        for n in range(20 if args.load else 1):
+            capture.tcp((40000 + n, port), talk(200 if args.load else 0))
+        capture.write(os.path.join(args.dir, f"{name}.pcap"))
+    if not args.load:
+        for name, ports, talk in datagrams():
+            capture = Capture()
+            for side, payload in talk:
+                capture.datagram(side, ports, payload)
+            capture.write(os.path.join(args.dir, f"{name}.pcap"))
+
+
+main()

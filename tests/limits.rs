@@ -1,0 +1,55 @@
+//! Memory that the real binary takes while it is flooded.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{build::checksum, inet_asm, wait};
+use std::io::Write;
+use std::process::Stdio;
+
+/// First fragments of datagrams that never become whole, as a pcap.
+fn flood(count: u32, out: &mut impl Write) {
+    for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 1] {
+        out.write_all(&word.to_le_bytes()).expect("written");
+    }
+    let mut chunk = Vec::new();
+    for n in 0..count {
+        let [_, high, id @ ..] = n.to_be_bytes();
+        let mut ip = vec![0x45, 0, 0, 84, id[0], id[1], 0x20, 0, 64, 17, 0, 0];
+        ip.extend([10, 0, 0, high, 192, 0, 2, 1]);
+        let sum = checksum(&ip);
+        ip[10..12].copy_from_slice(&sum);
+        for word in [1_700_000_000, n % 1_000_000, 98, 98] {
+            chunk.extend(word.to_le_bytes());
+        }
+        chunk.extend([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+        chunk.extend(ip);
+        chunk.extend([0; 64]);
+        if chunk.len() > 1 << 16 {
+            out.write_all(&chunk).expect("written");
+            chunk.clear();
+        }
+    }
+    out.write_all(&chunk).expect("written");
+}
+
+#[test]
+fn a_flood_of_fragments_stays_within_the_limit() {
+    let mut command = inet_asm([
+        "-n",
+        "--memory-limit=16M",
+        "--max-active-packets=10000000",
+        "-",
+    ]);
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("piped");
+    flood(200_000, &mut stdin);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("read");
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let peak = peak.expect("VmHWM").trim().trim_end_matches(" kB");
+    let peak: u64 = peak.parse().expect("a number");
+    drop(stdin);
+    assert!(wait(&mut child, "the flood").success());
+    println!("{peak} KiB");
+    assert!(peak <= (16 + 32) << 10, "{peak} KiB");
+}
