@@ -53,6 +53,7 @@
 //!         window_scale: None,
 //!         payload,
 //!         payload_len: payload.len() as u32,
+//!         payload_sum: None,
 //!     });
 //! };
 //! send(99, flags::SYN, b"");

@@ -90,6 +90,7 @@ fn notes(segments: &[(u32, &[u8])], chunk: usize) -> (Vec<String>, Counters) {
                 window_scale: None,
                 payload,
                 payload_len: u32::try_from(payload.len()).expect("short"),
+                payload_sum: None,
             },
         );
     };
@@ -176,6 +177,7 @@ fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
             window_scale: None,
             payload: &payload,
             payload_len: 1000,
+            payload_sum: None,
         };
         assembler.segment(frame.into(), Timestamp::from_nanos(1_000_000), &segment);
     }
