@@ -1,4 +1,70 @@
 //! inet-asm puts the messages of a packet capture back together.
+//!
+//! ```text
+//!  capture ──> link ──> ip ──> transport ──> message ──> sink
+//!  packets     IP       whole  octets in     messages    yours, or files
+//!              packets  packets order
+//! ```
+//!
+//! From `link` to `message` there is no file, clock, thread or log: octets and timestamps go in, events come out, and the
+//! same input gives the same events. An [`Assembler`] joins these stages. It takes packets, or TCP segments that were
+//! parsed elsewhere, and pushes to a [`MessageSink`](message::MessageSink): messages, and beneath them the octets, gaps
+//! and ends of the streams. What waits is bounded by the [`Limits`](config::Limits) it is given.
+//!
+//! ```
+//! use inet_asm::Assembler;
+//! use inet_asm::config::Limits;
+//! use inet_asm::message::sink::DatagramContext;
+//! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+//! use inet_asm::serial::SeqNumber;
+//! use inet_asm::time::Timestamp;
+//! use inet_asm::transport::StreamContext;
+//! use inet_asm::transport::tcp::{Segment, flags};
+//!
+//! /// Keeps the first line of each message.
+//! #[derive(Default)]
+//! struct Lines(Vec<String>);
+//!
+//! impl MessageSink for Lines {
+//!     type State = ();
+//!
+//!     fn start(&mut self, _: &mut StreamContext<'_, ()>, start: &MessageStart<'_>) {
+//!         let line = start.head.split(|&c| c == b'\r').next().unwrap_or_default();
+//!         self.0.push(format!("{} {}", start.protocol, line.escape_ascii()));
+//!     }
+//!     fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
+//!     fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
+//!     fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
+//!     fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+//! }
+//!
+//! let limits = Limits { tcp_buffer: 1 << 20, ..Limits::default() };
+//! let mut assembler = Assembler::new(limits, Lines::default());
+//! let mut frame = 0;
+//! let mut send = |seq: u32, flags: u8, payload: &[u8]| {
+//!     frame += 1;
+//!     assembler.segment(frame, Timestamp::from_nanos(frame * 1_000_000), &Segment {
+//!         src: ([10, 0, 0, 1].into(), 40000),
+//!         dst: ([10, 0, 0, 2].into(), 80),
+//!         seq: SeqNumber(seq),
+//!         ack: None,
+//!         flags,
+//!         window: 65_535,
+//!         window_scale: None,
+//!         payload,
+//!         payload_len: payload.len() as u32,
+//!         payload_sum: None,
+//!     });
+//! };
+//! send(99, flags::SYN, b"");
+//! send(116, flags::PSH, b"Host: example\r\n\r\n"); // the second segment is first
+//! send(100, 0, b"GET / HTTP/1.1\r\n");
+//! assert_eq!(assembler.finish().0, ["http GET / HTTP/1.1"]);
+//! ```
+//!
+//! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), a
+//! [`Tracer`](sink::trace::Tracer) in front of a sink shows what becomes of chosen connections, and
+//! `examples/extract_http.rs` reads a capture.
 #![warn(missing_docs)]
 
 pub mod capture;
@@ -17,3 +83,5 @@ pub mod stats;
 pub mod storage;
 pub mod time;
 pub mod transport;
+
+pub use pipeline::Engine as Assembler;

@@ -1,21 +1,22 @@
 //! Joins the stages: a packet goes in, and what it completes comes out at the sink.
 
-use crate::capture::Packet;
+use crate::capture::{Packet, PacketInfo};
 use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
-use crate::link;
+use crate::link::{self, Channel};
 use crate::message::chosen::{Chosen, ChosenState};
 use crate::message::extract::Conversation;
+use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
 use crate::stats::Counters;
 use crate::storage::Budget;
-use crate::time::CaptureClock;
+use crate::time::{CaptureClock, Timestamp};
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
-use crate::transport::tcp::Tcp;
+use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -72,6 +73,14 @@ impl<M: MessageSink> Engine<M> {
             extractor: Extractor::new(Chosen::new(sink, rules.clone())),
             rules,
         }
+    }
+
+    /// The same with detectors of one's own, which are asked before all others. Where a state is resumed, they are
+    /// those that it was made with.
+    #[must_use]
+    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
+        self.extractor = self.extractor.with_detectors(own);
+        self
     }
 
     /// All that waits.
@@ -162,6 +171,34 @@ impl<M: MessageSink> Engine<M> {
         }
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
+        self.age();
+    }
+
+    /// Takes a TCP segment that was parsed elsewhere, from packet number `frame` (any number that does not fall), captured
+    /// at `time`.
+    pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+        let State { cx, clock, tcp, .. } = &mut self.state;
+        cx.now = clock.observe(time);
+        cx.packet = PacketInfo {
+            frame,
+            time,
+            ..PacketInfo::default()
+        };
+        tcp.segment(cx, segment, Channel::default(), &mut self.extractor);
+        self.age();
+    }
+
+    /// Gives up what has waited too long, or what memory has no room for.
+    fn age(&mut self) {
+        let State {
+            cx,
+            ip,
+            tcp,
+            udp,
+            sctp,
+            ..
+        } = &mut self.state;
+        let extractor = &mut self.extractor;
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);
@@ -189,5 +226,11 @@ impl<M: MessageSink> Engine<M> {
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);
+    }
+
+    /// Ends the input and gives the sink back.
+    pub fn finish(mut self) -> M {
+        self.flush();
+        self.extractor.sink.sink
     }
 }

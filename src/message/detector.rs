@@ -4,6 +4,7 @@ use super::headers::Headers;
 use super::http1::Http1;
 use super::length::LengthPrefixed;
 use super::lines::Lines;
+use super::own::OwnFramer;
 use super::pgsql::Pgsql;
 use super::resp::Resp;
 use super::rules::UserFramer;
@@ -250,4 +251,6 @@ framers! {
     Lines(Box<Lines>): |f| f.name(), f.size();
     /// A row of the user's.
     User(Box<UserFramer>): |f| f.name(), f.size();
+    /// A detector of a user of the library.
+    Own(OwnFramer): |f| f.name(), 0;
 }

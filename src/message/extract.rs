@@ -5,6 +5,7 @@
 
 use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
 use super::names::Name;
+use super::own::{Look, OwnDetector, OwnFramer};
 use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::{DETECTORS, NO_PROTOCOL};
@@ -19,6 +20,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 const OPAQUE: u64 = 64 << 10;
 /// Octets that detectors are shown at most before they have to decide.
 const PROBE: usize = 64 << 10;
+/// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
+/// again by the others.
+const OWN_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
 /// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
@@ -143,6 +147,8 @@ struct Trust {
 pub struct Extractor<M> {
     /// What messages are pushed to.
     pub sink: M,
+    /// The user's own detectors, asked before all others.
+    own: Vec<OwnDetector>,
 }
 
 type At<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -379,7 +385,17 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
 impl<M: MessageSink> Extractor<M> {
     /// An extractor that pushes messages to `sink`.
     pub const fn new(sink: M) -> Self {
-        Self { sink }
+        Self {
+            sink,
+            own: Vec::new(),
+        }
+    }
+
+    /// The same with detectors of one's own, which are asked before all others.
+    #[must_use]
+    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
+        self.own = own;
+        self
     }
 
     /// First event of a stream.
@@ -677,6 +693,9 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
     fn walk(&mut self, at: &mut At<'_, M>, view: &View<'_>, enough: usize) -> Walked {
+        if let Some(AnyFramer::Own(framer)) = &mut at.state.framer {
+            framer.attach(&self.own);
+        }
         let i = at.direction.index();
         let len = view.octets.len();
         let mut pos = 0;
@@ -986,6 +1005,19 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[i];
         if stream.searching && detect {
             let mut keep = rest.len();
+            for (place, &own) in self.own.iter().enumerate() {
+                match own.search(rest, view.next, OWN_PROBE) {
+                    Found::At(0) => {
+                        self.end_message(at, view.offset + pos as u64, false, None);
+                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+                        return Some(0);
+                    }
+                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
+                }
+            }
+            if keep == 0 && view.next == Next::Octets {
+                return None;
+            }
             for (row, detector) in DETECTORS.iter().enumerate() {
                 let known = detector.ports();
                 let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
@@ -1012,6 +1044,16 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &mut at.state.streams[i];
         if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
             let mut undecided = false;
+            for (place, &own) in self.own.iter().enumerate() {
+                match (own.look)(rest, view.next) {
+                    Look::Message { len, .. } if len > 0 => {
+                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+                        return Some(0);
+                    }
+                    Look::More => undecided = true,
+                    Look::Message { .. } | Look::Refuse => {}
+                }
+            }
             for detector in DETECTORS {
                 match detector.probe(rest, ports) {
                     Probe::Yes => {

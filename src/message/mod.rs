@@ -14,6 +14,7 @@ mod http1;
 mod length;
 mod lines;
 pub mod names;
+pub mod own;
 mod pgsql;
 mod resp;
 mod rows;

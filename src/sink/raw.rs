@@ -4,7 +4,7 @@
 //! is there already. A gap is a hole in the file, and stands in an index beside it (`NAME.gaps`: offset, length and cause,
 //! a line each). Streams of UDP and SCTP are called `NAME.udp` and `NAME.sctp`.
 //!
-//! Files are opened when their first octet comes. As many stay open as the system allows, [`OPEN`] at most; others are
+//! Files are opened when their first octet comes. As many stay open as the system allows, 256 at most; others are
 //! closed and opened again at their offset. What a connection keeps is how its file is called, not the file.
 
 use super::output::Error;

@@ -6,7 +6,7 @@
 //!                  └ handed on ──┘         └─── Waiting ─────┘
 //! ```
 //!
-//! A capture loses packets that the connection did not lose, so a hole is not waited for for ever: [`Connection::due`]
+//! A capture loses packets that the connection did not lose, so a hole is not waited for for ever: `Connection::due`
 //! holds every reason to give one up. Offsets are 64 bits wide (see [`stream::ORIGIN`]); sequence numbers only appear
 //! where a segment comes in.
 //!

@@ -1,0 +1,265 @@
+//! The library, used as others do: packets or segments in, one's own sink and detector, tracing.
+
+mod common;
+
+use common::build::{ACK, FIN, PSH, Pcap, behind, get};
+use common::{read, run, testdata};
+use inet_asm::Assembler;
+use inet_asm::capture::Reader;
+use inet_asm::config::Limits;
+use inet_asm::message::detector::Next;
+use inet_asm::message::own::{Look, OwnDetector};
+use inet_asm::message::sink::DatagramContext;
+use inet_asm::message::{Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use inet_asm::serial::SeqNumber;
+use inet_asm::sink::choice::Rule;
+use inet_asm::sink::trace::Tracer;
+use inet_asm::stats::Counters;
+use inet_asm::time::Timestamp;
+use inet_asm::transport::tcp::{Segment, flags};
+use inet_asm::transport::{Gap, StreamContext};
+use serde::{Deserialize, Serialize};
+use std::process::Command;
+
+/// What is told, in words.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept(Vec<u8>);
+
+impl MessageSink for Told {
+    type State = Kept;
+
+    fn start(&mut self, at: &mut StreamContext<'_, Kept>, start: &MessageStart<'_>) {
+        at.state.0.clear();
+        self.0.push(format!("{} {:?}", start.protocol, start.kind));
+    }
+    fn data(&mut self, at: &mut StreamContext<'_, Kept>, piece: &Piece<'_>) {
+        at.state.0.extend(piece.data);
+    }
+    fn gap(&mut self, _: &mut StreamContext<'_, Kept>, gap: &MessageGap) {
+        self.0.push(format!("lacks {}", gap.len));
+    }
+    fn end(&mut self, at: &mut StreamContext<'_, Kept>, end: &MessageEnd) {
+        let how = if end.whole { "whole" } else { "incomplete" };
+        self.0.push(format!("{} {how}", at.state.0.escape_ascii()));
+    }
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
+        self.0.push(format!("datagram {}", payload.len()));
+    }
+    fn stream_gap(&mut self, _: &mut StreamContext<'_, Kept>, gap: &Gap) {
+        self.0.push(format!("gap {:?}", gap.len));
+    }
+}
+
+/// `#`, two digits of length, so many octets; at the end of a stream what is left behind `#` is a message too.
+const NOTES: OwnDetector = OwnDetector {
+    name: "notes",
+    look: |octets, next| match octets {
+        [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Look::Message {
+            kind: Kind::Other,
+            len: 3 + u64::from(a - b'0') * 10 + u64::from(b - b'0'),
+        },
+        [b'#', ..] if next == Next::End => Look::Message {
+            kind: Kind::Other,
+            len: octets.len() as u64,
+        },
+        [b'#'] | [b'#', b'0'..=b'9'] => Look::More,
+        _ => Look::Refuse,
+    },
+};
+
+/// The messages of one stream that is made of segments: each its place from the first octet, and its octets.
+fn notes(segments: &[(u32, &[u8])], chunk: usize) -> (Vec<String>, Counters) {
+    let limits = Limits::default();
+    let mut assembler = Assembler::new(limits, Told::default()).with_detectors(vec![NOTES]);
+    let mut frame = 0;
+    let mut send = |seq: u32, flags: u8, payload: &[u8]| {
+        frame += 1;
+        assembler.segment(
+            frame,
+            Timestamp::from_nanos(frame * 1_000_000),
+            &Segment {
+                src: ([10, 0, 0, 1].into(), 40000),
+                dst: ([10, 0, 0, 2].into(), 7),
+                seq: SeqNumber(seq),
+                ack: None,
+                flags,
+                window: 1000,
+                window_scale: None,
+                payload,
+                payload_len: u32::try_from(payload.len()).expect("short"),
+                payload_sum: None,
+            },
+        );
+    };
+    send(99, flags::SYN, b"");
+    let mut end = 100;
+    for (place, octets) in segments {
+        for (n, part) in octets.chunks(chunk).enumerate() {
+            let at = 100 + place + u32::try_from(n * chunk).expect("short");
+            send(at, flags::PSH, part);
+            end = end.max(behind(at, part));
+        }
+    }
+    send(end, flags::FIN, b"");
+    let counters = assembler.counters().clone();
+    (assembler.finish().0, counters)
+}
+
+#[test]
+fn a_detector_of_ones_own_frames_a_stream() {
+    let stream: &[u8] = b"#05hello#02hi#00#03end";
+    let expected: Vec<String> = ["#05hello", "#02hi", "#00", "#03end"]
+        .iter()
+        .flat_map(|m| ["notes Other".to_owned(), format!("{m} whole")])
+        .collect();
+    for chunk in 1..=stream.len() {
+        assert_eq!(notes(&[(0, stream)], chunk).0, expected, "{chunk}");
+    }
+    // In any order.
+    assert_eq!(
+        notes(&[(8, &stream[8..]), (0, &stream[..8])], 4).0,
+        expected
+    );
+}
+
+#[test]
+fn a_detector_of_ones_own_hears_of_gaps_and_drains() {
+    // A gap between messages, then something that is refused, then the next message, then what is left.
+    let (told, counters) = notes(&[(0, b"#02hi"), (15, b"rest#03end#9")], 100);
+    assert_eq!(
+        told,
+        [
+            "notes Other",
+            "#02hi whole",
+            "gap Some(10)",
+            "notes Other",
+            "#03end whole",
+            "notes Other",
+            "#9 whole",
+        ]
+    );
+    assert_eq!(counters.tcp.segments, 4);
+    // A gap inside a message, whose end is known.
+    let (told, _) = notes(&[(0, b"#10ab"), (10, b"def#01x")], 100);
+    assert_eq!(
+        told,
+        [
+            "notes Other",
+            "lacks 5",
+            "gap Some(5)",
+            "#10abdef incomplete",
+            "notes Other",
+            "#01x whole",
+        ]
+    );
+}
+
+#[test]
+fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
+    const NEVER: OwnDetector = OwnDetector {
+        name: "never",
+        look: |_, _| Look::More,
+    };
+    let mut assembler =
+        Assembler::new(Limits::default(), Told::default()).with_detectors(vec![NEVER]);
+    for frame in 0..200u32 {
+        let payload = [b'x'; 1000];
+        let segment = Segment {
+            src: ([10, 0, 0, 1].into(), 40000),
+            dst: ([10, 0, 0, 2].into(), 7),
+            seq: SeqNumber(100 + frame * 1000),
+            ack: None,
+            flags: flags::PSH,
+            window: 1000,
+            window_scale: None,
+            payload: &payload,
+            payload_len: 1000,
+            payload_sum: None,
+        };
+        assembler.segment(frame.into(), Timestamp::from_nanos(1_000_000), &segment);
+    }
+    let counters = assembler.counters();
+    assert!(counters.buffer.peak < 1 << 20, "{}", counters.buffer.peak);
+    let octets = counters.message.octets;
+    assert!(octets >= 100_000, "{octets}");
+}
+
+#[test]
+fn a_connection_is_traced() {
+    let mut capture = Pcap::new();
+    capture.open(100, 200);
+    let ask = get("/x");
+    let end = behind(101, &ask);
+    capture.client(101, 201, PSH | ACK, &ask);
+    capture.server(201, end, PSH | ACK, b"HTTP/1.1 204 No Content\r\n\r\n");
+    capture.client(end, 228, FIN | ACK, b"");
+    for (rule, some) in [("0", true), ("7", false)] {
+        let mut lines = Vec::new();
+        let rule = Rule::new(rule).expect("a rule");
+        let tracer = Tracer::new(Told::default(), rule, |line: &str| {
+            lines.push(line.to_owned())
+        });
+        let mut assembler = Assembler::new(Limits::default(), tracer);
+        let mut reader = Reader::new("test", &capture.file[..]);
+        loop {
+            while let Some(packet) = reader.next().expect("a packet") {
+                assembler.packet(&packet);
+            }
+            if !reader.fill().expect("a read") {
+                break;
+            }
+        }
+        let told = assembler.finish().sink.0;
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(!lines.is_empty(), some);
+        if some {
+            assert_eq!(
+                lines[0],
+                "4 tcp 0 198.51.100.7:50000 > 203.0.113.80:80 at 0: message begins: http Request, Known(38)"
+                    .replace("38", &ask.len().to_string())
+            );
+            assert!(
+                lines.iter().any(|l| l.ends_with("octets of packet 5")),
+                "{lines:#?}"
+            );
+            assert!(
+                lines.iter().any(|l| l.contains("connection ends")),
+                "{lines:#?}"
+            );
+        }
+    }
+}
+
+/// The example beside the program: as many messages, and no body of more than 100 characters.
+#[test]
+fn the_example_prints_the_conversation() {
+    let file = testdata("http-keepalive.pcap");
+    let done = Command::new(env!("CARGO"))
+        .args(["run", "-q", "--example", "extract_http", "--"])
+        .arg(&file)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let text = String::from_utf8(done.stdout).expect("UTF-8");
+    let printed = run(["-p"], &read(&file)).text();
+    let expected: Vec<_> = printed
+        .lines()
+        .filter_map(|line| Some(line.split_once(" http ")?.1.split_once(' ')?.1))
+        .collect();
+    let found: Vec<_> = text
+        .split("--- ")
+        .skip(1)
+        .filter_map(|m| m.lines().nth(1))
+        .collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, expected);
+    assert!(text.lines().all(|l| l.len() < 600));
+}
