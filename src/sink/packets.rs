@@ -493,7 +493,6 @@ impl Packets {
             about.piece(piece.frame, piece.data.len());
             cx.budget.resize(before, about.allocated());
         }
-        let ends = ends(place.flow, place.direction);
         let most = open.unit;
         // The common case: a message that lies in one segment.
         if piece.last
@@ -504,6 +503,7 @@ impl Packets {
             && open.about.is_none()
         {
             self.begin_connection(cx, place, conn);
+            let ends = ends(place.flow, place.direction);
             let payload = self.payload(piece.data, piece.data.len(), piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
             self.record(cx, &headers, piece.data, &payload);
@@ -512,6 +512,13 @@ impl Packets {
             return;
         }
         let have = open.have();
+        // The next common one: it goes on, and fits behind what waits.
+        let room = most.saturating_sub(open.payload().len());
+        if !piece.last && open.hole_end == 0 && piece.offset == have && piece.data.len() <= room {
+            open.push(cx, piece.data, piece.sum, most);
+            return;
+        }
+        let ends = ends(place.flow, place.direction);
         let mut data = piece.data;
         if piece.offset > have.max(open.hole_end) {
             self.hole(cx, place, conn, open, &ends, piece.offset);

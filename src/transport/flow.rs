@@ -55,7 +55,7 @@ impl Direction {
 
 /// The full key of a flow, the same for both directions: two endpoints, the lower one first, and the channel where it
 /// is part of the key. Compact, as it is hashed and compared for every packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct FlowKey {
     /// Addresses, the lower endpoint's first; of IPv4 in the low 32 bits.
     addrs: [u128; 2],

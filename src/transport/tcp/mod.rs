@@ -273,7 +273,7 @@ impl<S: FlowState> Tcp<S> {
         let (mut fits, mut elsewhere, mut seen, mut any) = (None, None, None, None);
         for number in (0..NUMBERS).filter(|n| numbers & 1 << n != 0) {
             let key = base.numbered(number);
-            let Some(place) = self.table.find(&key) else {
+            let Some(place) = self.table.look_up(&key) else {
                 continue;
             };
             let Some(connection) = self.table.get(place) else {
@@ -299,7 +299,7 @@ impl<S: FlowState> Tcp<S> {
         let opens = segment.has(flags::SYN) || segment.payload_len > 0;
         let free = (0..NUMBERS).find(|n| {
             let key = base.numbered(*n);
-            self.table.find(&key).is_none()
+            self.table.look_up(&key).is_none()
         });
         let anew = match free {
             Some(number) if !segment.has(flags::RST) && (opens || any.is_none()) => {
