@@ -5,7 +5,7 @@ mod common;
 
 use common::{build::checksum, inet_asm, wait};
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 /// First fragments of datagrams that never become whole, as a pcap.
 fn flood(count: u32, out: &mut impl Write) {
@@ -33,6 +33,68 @@ fn flood(count: u32, out: &mut impl Write) {
     out.write_all(&chunk).expect("written");
 }
 
+/// The highest resident memory of a process so far, in KiB.
+fn peak(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("read");
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let peak = peak.expect("VmHWM").trim().trim_end_matches(" kB");
+    peak.parse().expect("a number")
+}
+
+/// One response with a body of so many segments of 1,400 octets, as a pcap; raw IP, checksums of zero.
+fn download(segments: u32, out: &mut impl Write) {
+    let mut chunk = Vec::new();
+    for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101] {
+        chunk.extend(word.to_le_bytes());
+    }
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        segments * 1400
+    );
+    let mut seq = 1000_u32;
+    let mut segment = |flags: u8, payload: &[u8]| {
+        let len = u16::try_from(40 + payload.len()).expect("fits");
+        let mut ip = vec![
+            0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+        ];
+        ip[2..4].copy_from_slice(&len.to_be_bytes());
+        let sum = checksum(&ip);
+        ip[10..12].copy_from_slice(&sum);
+        for word in [1_700_000_000, 0, u32::from(len), u32::from(len)] {
+            chunk.extend(word.to_le_bytes());
+        }
+        chunk.extend(ip);
+        chunk.extend([0, 80, 0x9c, 0x40]);
+        chunk.extend(seq.to_be_bytes());
+        chunk.extend([0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        chunk.extend(payload);
+        seq += u32::from(flags & 2 != 0) + u32::try_from(payload.len()).expect("fits");
+        if chunk.len() > 1 << 16 {
+            out.write_all(&chunk).expect("written");
+            chunk.clear();
+        }
+    };
+    segment(2, b"");
+    segment(24, head.as_bytes());
+    for _ in 0..segments {
+        segment(16, &[b'x'; 1400]);
+    }
+    out.write_all(&chunk).expect("written");
+}
+
+#[test]
+fn a_large_body_streams_through() {
+    let mut command = inet_asm(["-w", "/dev/null", "-"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("piped");
+    download(100_000, &mut stdin); // 140 MB
+    let peak = peak(&child);
+    drop(stdin);
+    assert!(wait(&mut child, "the download").success());
+    println!("{peak} KiB");
+    assert!(peak < 32 << 10, "{peak} KiB");
+}
+
 #[test]
 fn a_flood_of_fragments_stays_within_the_limit() {
     let mut command = inet_asm([
@@ -44,10 +106,7 @@ fn a_flood_of_fragments_stays_within_the_limit() {
     let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
     flood(200_000, &mut stdin);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("read");
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let peak = peak.expect("VmHWM").trim().trim_end_matches(" kB");
-    let peak: u64 = peak.parse().expect("a number");
+    let peak = peak(&child);
     drop(stdin);
     assert!(wait(&mut child, "the flood").success());
     println!("{peak} KiB");
