@@ -69,7 +69,7 @@ pub struct Tcp<S> {
     /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
     /// their numbers ([`FlowKey::numbered`]).
     split: AgedTable<FlowKey, u8>,
-    /// Octets of these two tables that the budget knows of.
+    /// Octets of these two tables, and of the queues, that the budget knows of.
     booked: usize,
     queues: Queues,
 }
@@ -347,9 +347,9 @@ impl<S: FlowState> Tcp<S> {
         }
     }
 
-    /// Tells the budget what the smaller tables have allocated.
+    /// Tells the budget what the smaller tables and the queues have allocated.
     fn book(&mut self, cx: &mut Context) {
-        let now = self.summed.allocated() + self.split.allocated();
+        let now = self.summed.allocated() + self.split.allocated() + self.queues.allocated();
         cx.budget.resize(self.booked, now);
         self.booked = now;
     }
@@ -621,6 +621,7 @@ impl<S: FlowState> Tcp<S> {
         if self.queues.longest() > 4 * self.table.len() + 1024 {
             self.tidy();
         }
+        self.book(cx);
         while self.queues.waiting > cx.limits.active_packets && self.relieve_waiting(cx, sink) {}
     }
 
@@ -855,6 +856,13 @@ impl<S: FlowState> Tcp<S> {
 }
 
 impl Queues {
+    /// Octets allocated.
+    fn allocated(&self) -> usize {
+        self.deadlines.capacity() * size_of::<Reverse<(Instant, Place)>>()
+            + self.waiters.capacity() * size_of::<Place>()
+            + self.heavy.capacity() * size_of::<(u8, Place)>()
+    }
+
     /// Entries of the longest queue.
     fn longest(&self) -> usize {
         self.waiters
