@@ -3,6 +3,7 @@
 mod common;
 
 use common::{fields, find_counter, pcap, read, run, testdata};
+use std::collections::BTreeSet;
 
 /// The octets of each packet of a pcap file.
 fn packets(file: &[u8]) -> Vec<Vec<u8>> {
@@ -93,6 +94,27 @@ fn on_two_vlans(file: &[u8], n: usize) -> Vec<u8> {
         }
     }
     out
+}
+
+#[test]
+fn merged_copies_carry_the_tags_first_seen() {
+    let file = read(&testdata("http-keepalive.pcap"));
+    let merged = run::<&str>([], &on_two_vlans(&file, 3)).stdout;
+    let tags: BTreeSet<_> = fields(
+        "http",
+        &["tcp.stream", "tcp.srcport", "vlan.id"],
+        &[],
+        &merged,
+    )
+    .into_iter()
+    .collect();
+    // One tag for each direction of a connection, whichever copy completed its messages.
+    let directions: BTreeSet<_> = tags.iter().map(|t| t[..2].to_vec()).collect();
+    assert_eq!(tags.len(), directions.len(), "{tags:?}");
+    assert!(
+        tags.iter().all(|t| t[2] == "10" || t[2] == "20"),
+        "{tags:?}"
+    );
 }
 
 #[test]
