@@ -797,7 +797,7 @@ impl<S: FlowState> Connection<S> {
             }
         };
         if !quiet {
-            self.settle(cx, key, sink);
+            self.settle(cx, sink);
         }
         quiet
     }
@@ -1339,7 +1339,7 @@ impl<S: FlowState> Connection<S> {
                 return;
             };
             if item.lost() > 0 {
-                self.tell_gap(cx, d, item.lost(), GapCause::Snapped, sink);
+                self.tell_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
             }
             let half = &self.halves[i];
@@ -1369,7 +1369,7 @@ impl<S: FlowState> Connection<S> {
         &mut self,
         cx: &mut Context,
         d: Direction,
-        len: u64,
+        len: Option<u64>,
         cause: GapCause,
         sink: &mut K,
     ) {
@@ -1378,9 +1378,10 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.active.as_deref_mut() else {
             return;
         };
+        let known = len.unwrap_or(0);
         let c = &mut cx.counters.tcp;
         c.gaps += 1;
-        c.lost_octets += len;
+        c.lost_octets += known;
         match cause {
             GapCause::Acked => c.gaps_acked += 1,
             GapCause::Closed => c.gaps_closed += 1,
@@ -1393,11 +1394,13 @@ impl<S: FlowState> Connection<S> {
             GapCause::Jump => c.restarts += 1,
         }
         let offset = self.halves[i].next;
-        let gaps = &mut a.gaps[i];
-        if gaps.len() >= GAPS {
-            gaps.remove(0);
+        if known > 0 {
+            let gaps = &mut a.gaps[i];
+            if gaps.len() >= GAPS {
+                gaps.remove(0);
+            }
+            gaps.push((offset, offset + known));
         }
-        gaps.push((offset, offset + len));
         let mut at = StreamContext {
             cx,
             flow: &a.flow,
@@ -1405,26 +1408,13 @@ impl<S: FlowState> Connection<S> {
             direction: d,
             state: &mut a.state,
         };
-        sink.gap(
-            &mut at,
-            Gap {
-                offset,
-                len: Some(len),
-                cause,
-            },
-        );
-        self.halves[i].next += len;
+        sink.gap(&mut at, Gap { offset, len, cause });
+        self.halves[i].next += known;
         self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
     }
 
     /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
-    pub(super) fn settle<K: StreamSink<State = S>>(
-        &mut self,
-        cx: &mut Context,
-        key: &FlowKey,
-        sink: &mut K,
-    ) {
-        let _ = key;
+    pub(super) fn settle<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         loop {
             self.start_due(cx);
             self.pump(cx, sink);
@@ -1596,7 +1586,7 @@ impl<S: FlowState> Connection<S> {
             return;
         }
         let len = upto - half.next;
-        self.tell_gap(cx, d, len, cause, sink);
+        self.tell_gap(cx, d, Some(len), cause, sink);
     }
 
     /// Tells the end of streams that have come to it, or of both with `close`.
@@ -1673,12 +1663,11 @@ impl<S: FlowState> Connection<S> {
     pub(super) fn force<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        key: &FlowKey,
         cause: GapCause,
         sink: &mut K,
     ) {
         self.give_up_one(cx, cause, sink);
-        self.settle(cx, key, sink);
+        self.settle(cx, sink);
     }
 
     /// Makes the next waiting octets of either stream deliverable; false when nothing waits.
@@ -1757,26 +1746,7 @@ impl<S: FlowState> Connection<S> {
         half.high = next;
         half.acked = half.acked.min(next);
         self.finished[i] = None;
-        let sides = self.sides();
-        cx.counters.tcp.gaps += 1;
-        cx.counters.tcp.restarts += 1;
-        if let Some(a) = self.active.as_deref_mut() {
-            let mut at = StreamContext {
-                cx,
-                flow: &a.flow,
-                sides: &sides,
-                direction: d,
-                state: &mut a.state,
-            };
-            sink.gap(
-                &mut at,
-                Gap {
-                    offset: next,
-                    len: None,
-                    cause: GapCause::Jump,
-                },
-            );
-        }
+        self.tell_gap(cx, d, None, GapCause::Jump, sink);
         self.halves[i].place(seq, next);
     }
 
@@ -1784,11 +1754,9 @@ impl<S: FlowState> Connection<S> {
     pub(super) fn close<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        key: &FlowKey,
         close: Close,
         sink: &mut K,
     ) {
-        let _ = key;
         let cause = match close {
             Close::Evicted => GapCause::Memory,
             Close::Fin | Close::Reset => GapCause::Closed,

@@ -410,7 +410,7 @@ impl<S: FlowState> Tcp<S> {
         let waited = connection.waiting();
         let direction = connection.direction(low);
         if connection.take_damaged(cx, key, direction, segment) {
-            connection.settle(cx, key, sink);
+            connection.settle(cx, sink);
             self.after(cx, place, waited, sink);
         }
     }
@@ -500,7 +500,7 @@ impl<S: FlowState> Tcp<S> {
         cx.packet = packet;
         if let Some(mut connection) = alone {
             cx.counters.tcp.closed_idle += 1;
-            connection.close(cx, key, Close::Idle, sink);
+            connection.close(cx, Close::Idle, sink);
         }
     }
 
@@ -643,10 +643,10 @@ impl<S: FlowState> Tcp<S> {
                 let (key, held) = (*key, connection.take_held(&mut cx.budget));
                 self.stand_alone(cx, &key, &held, sink);
             }
-            let Some((key, connection)) = self.table.entry_mut(place) else {
+            let Some(connection) = self.table.get_mut(place) else {
                 continue;
             };
-            connection.settle(cx, key, sink);
+            connection.settle(cx, sink);
             self.after_wake(cx, place, waited, sink);
         }
         if cx.now >= self.queues.expiry {
@@ -724,7 +724,7 @@ impl<S: FlowState> Tcp<S> {
             close
         };
         let waited = connection.waiting();
-        connection.close(cx, key, close, sink);
+        connection.close(cx, close, sink);
         let (key, held) = (*key, connection.take_held(&mut cx.budget));
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         let counters = &mut cx.counters.tcp;
@@ -769,7 +769,7 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> bool {
         while let Some(&place) = self.queues.waiters.front() {
-            let Some((key, connection)) = self.table.entry_mut(place) else {
+            let Some(connection) = self.table.get_mut(place) else {
                 self.queues.waiters.pop_front();
                 continue;
             };
@@ -778,7 +778,7 @@ impl<S: FlowState> Tcp<S> {
                 self.queues.waiters.pop_front();
                 continue;
             }
-            connection.force(cx, key, GapCause::Memory, sink);
+            connection.force(cx, GapCause::Memory, sink);
             self.after_wake(cx, place, waited, sink);
             return true;
         }
@@ -792,13 +792,13 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> bool {
         while let Some((class, place)) = self.queues.heavy.pop() {
-            let Some((key, connection)) = self.table.entry_mut(place) else {
+            let Some(connection) = self.table.get_mut(place) else {
                 continue;
             };
             let now = connection.weigh();
             if now == class {
                 let waited = connection.waiting();
-                connection.force(cx, key, GapCause::Memory, sink);
+                connection.force(cx, GapCause::Memory, sink);
                 let left = self.table.get_mut(place).map_or(0, Connection::weigh);
                 self.queues.weigh(place, left);
                 self.after_wake(cx, place, waited, sink);
