@@ -306,6 +306,15 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
@@ -332,6 +341,8 @@ pub struct Config {
     pub connection: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `--sctp-stats`: a file or a folder.

@@ -109,6 +109,10 @@ impl<M: MessageSink, F: FnMut(&str)> MessageSink for Tracer<M, F> {
         self.sink.association_end(at, close);
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        self.sink.input_end(cx);
+    }
+
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
         self.sink.packet(cx, packet, dropped);
     }
