@@ -326,6 +326,15 @@ pub struct Args {
     #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
     look_behind: LookBehind,
 
+    /// Hold messages until the other side has acknowledged their octets, or the packet timeout
+    ///
+    /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
+    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout. Where no
+    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
+    /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
+    #[arg(long, help_heading = "Waiting", hide_short_help = true)]
+    wait_ack: bool,
+
     /// Octets that wait on one stream; then its first hole is given up
     #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
     tcp_buffer: usize,
@@ -595,6 +604,7 @@ pub fn parse(
     l.reorder_alone = args.reorder_window.alone;
     l.look_behind_segments = args.look_behind.segments;
     l.look_behind_time = args.look_behind.time;
+    l.wait_ack = args.wait_ack;
     l.tcp_buffer = args.tcp_buffer;
     l.tcp_holes = args.tcp_holes;
     l.max_gap = args.max_gap;

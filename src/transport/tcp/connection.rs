@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
 use crate::storage::Budget;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
 use crate::transport::stream::{
     Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
@@ -267,6 +267,10 @@ struct Active<S> {
     blocked: [Option<u64>; 2],
     /// Look-behind: segments held, and since when.
     looking: [(u32, Option<Instant>); 2],
+    /// When the highest acknowledgment was captured.
+    acked_at: [Timestamp; 2],
+    /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
+    released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[Waiting; 2]>>,
     state: S,
@@ -720,6 +724,31 @@ impl<S> Connection<S> {
         if looking { 0 } else { half.next }
     }
 
+    /// When the highest acknowledgment of a stream was captured.
+    fn acked_at(&self, i: usize) -> Option<Timestamp> {
+        self.active.as_ref().map(|a| a.acked_at[i])
+    }
+
+    /// When the other side acknowledged everything before an offset, if it has.
+    fn acked_to(&self, i: usize, end: u64) -> Option<Timestamp> {
+        let half = &self.halves[i];
+        (half.is(ACKED) && half.acked >= end)
+            .then(|| self.acked_at(i))
+            .flatten()
+    }
+
+    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
+    /// acknowledgment. None where there are none, or they need not wait for one.
+    fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
+        let (half, a) = (&self.halves[i], self.active.as_ref()?);
+        let front = a.waiting[i].front()?;
+        let waits = cx.limits.wait_ack
+            && half.is(STARTED)
+            && front.offset <= half.next
+            && front.end() > half.acked.max(a.released[i]);
+        waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
+    }
+
     fn sides(&self) -> [Side; 2] {
         let mut sides = self.halves.map(|h| Side {
             seen: h.is(SEEN),
@@ -729,10 +758,13 @@ impl<S> Connection<S> {
             origin: h.origin,
             delivered: 0,
             acknowledged: h.is(ACKED).then_some(h.acked),
+            acknowledged_at: None,
             ended: h.is(ENDED),
         });
-        sides[0].delivered = self.delivered(0);
-        sides[1].delivered = self.delivered(1);
+        for (i, side) in sides.iter_mut().enumerate() {
+            side.delivered = self.delivered(i);
+            side.acknowledged_at = self.acked_at(i).filter(|_| side.acknowledged.is_some());
+        }
         sides
     }
 }
@@ -846,6 +878,9 @@ impl<S: FlowState> Connection<S> {
         half.set(ACKED);
         if offset > half.acked {
             half.acked = offset;
+            if let Some(a) = &mut self.active {
+                a.acked_at[o] = cx.packet.time;
+            }
             if offset > half.next
                 && let Some(a) = &mut self.active
             {
@@ -944,6 +979,8 @@ impl<S: FlowState> Connection<S> {
                 gaps: Default::default(),
                 blocked: [None; 2],
                 looking: [(0, None); 2],
+                acked_at: [cx.packet.time; 2],
+                released: [0; 2],
                 damaged: None,
                 state: S::default(),
             });
@@ -1045,6 +1082,7 @@ impl<S: FlowState> Connection<S> {
             if offset == half.next
                 && a.blocked[i].is_none()
                 && lost == 0
+                && !cx.limits.wait_ack
                 && first_waiting.is_none_or(|front| front >= end)
             {
                 cx.counters.tcp.accepted_octets += data.len() as u64;
@@ -1057,7 +1095,7 @@ impl<S: FlowState> Connection<S> {
                     push: origin.push,
                     ends_segment: true,
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
-                    acknowledged: half.is(ACKED) && half.acked >= end,
+                    acknowledged: (half.is(ACKED) && half.acked >= end).then_some(a.acked_at[i]),
                 };
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0
@@ -1082,6 +1120,9 @@ impl<S: FlowState> Connection<S> {
             looking.0 += 1;
             looking.1.get_or_insert(cx.now);
         }
+        let in_order = cx.limits.wait_ack
+            && half.is(STARTED)
+            && (offset == half.next || a.waiting[i].contiguous(half.next) == Some(offset));
         let was_empty = a.waiting[i].is_empty();
         let r = a.waiting[i].insert(
             &mut cx.budget,
@@ -1100,7 +1141,8 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        counters.out_of_order += u64::from(offset > half.next || !was_empty);
+        counters.out_of_order += u64::from((offset > half.next || !was_empty) && !in_order);
+        counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
     }
 
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
@@ -1290,7 +1332,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// The stream's next octets are at hand and may be delivered.
-    fn ready(&self, d: Direction) -> bool {
+    fn ready(&self, cx: &Context, d: Direction) -> bool {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
         let Some(a) = &self.active else { return false };
         let front = half.is(STARTED)
@@ -1298,6 +1340,9 @@ impl<S: FlowState> Connection<S> {
                 .front()
                 .is_some_and(|item| item.offset <= half.next);
         front
+            && self
+                .unacked(cx, d.index())
+                .is_none_or(|until| cx.now >= until)
             && a.blocked[d.index()].is_none_or(|until| {
                 other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
             })
@@ -1308,8 +1353,8 @@ impl<S: FlowState> Connection<S> {
     fn pump<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         loop {
             let (f, r) = (
-                self.ready(Direction::Forward),
-                self.ready(Direction::Reverse),
+                self.ready(cx, Direction::Forward),
+                self.ready(cx, Direction::Reverse),
             );
             let d = match (f, r) {
                 (false, false) => return,
@@ -1335,15 +1380,20 @@ impl<S: FlowState> Connection<S> {
                 return;
             };
             a.blocked[i] = None;
+            let released = a.released[i];
             let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
                 return;
             };
+            let acknowledged = self.acked_to(i, item.end());
+            if cx.limits.wait_ack && acknowledged.is_none() {
+                let forced = item.end() <= released;
+                cx.counters.tcp.ack_forced += u64::from(forced);
+                cx.counters.tcp.ack_timeout += u64::from(!forced);
+            }
             if item.lost() > 0 {
                 self.tell_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
             }
-            let half = &self.halves[i];
-            let end = item.offset + item.data().len() as u64;
             let chunk = Chunk {
                 offset: item.offset,
                 data: item.data(),
@@ -1353,7 +1403,7 @@ impl<S: FlowState> Connection<S> {
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
                 sum: None,
-                acknowledged: half.is(ACKED) && half.acked >= end,
+                acknowledged,
             };
             let left = self.deliver(cx, d, chunk, sink);
             if left > 0
@@ -1686,6 +1736,17 @@ impl<S: FlowState> Connection<S> {
                 return true;
             }
         }
+        // Octets that wait for their acknowledgment only are lost by nobody.
+        let waits = |i: &usize| self.unacked(cx, *i).is_some();
+        let front = |i: usize| self.active.as_ref().and_then(|a| a.waiting[i].front());
+        let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
+        if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
+            && let Some(end) = front(i).map(Item::end)
+            && let Some(a) = self.active.as_deref_mut()
+        {
+            a.released[i] = end;
+            return true;
+        }
         // The hole with the octets that were captured first behind it.
         let holes =
             [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
@@ -1803,6 +1864,9 @@ impl<S: FlowState> Connection<S> {
         }
         if let Some(first) = self.held.first() {
             by(first.arrived.after(cx.limits.tcp_packet_timeout));
+        }
+        for until in [self.unacked(cx, 0), self.unacked(cx, 1)] {
+            until.into_iter().for_each(&mut by);
         }
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
         if let Some(a) = self.active.as_deref_mut() {
