@@ -49,7 +49,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
             protocol: start.protocol,
             kind: start.kind,
             extent: start.extent,
-            offset: at.side().from_origin(start.offset),
+            offset: at.side().relative(start.offset),
         };
         at.cx.tell(at.flow, at.direction, what);
         if wanted {
@@ -71,7 +71,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
 
     fn end(&mut self, at: &mut At<'_, M>, end: &MessageEnd) {
         let what = What::MessageEnds {
-            offset: at.side().from_origin(end.offset),
+            offset: at.side().relative(end.offset),
             whole: end.whole,
         };
         at.cx.tell(at.flow, at.direction, what);

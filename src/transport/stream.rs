@@ -137,7 +137,7 @@ pub struct Side {
 
 impl Side {
     /// An offset, counted from the stream's first octet.
-    pub(crate) const fn from_origin(&self, offset: u64) -> i64 {
+    pub(crate) const fn relative(&self, offset: u64) -> i64 {
         offset.wrapping_sub(self.origin).cast_signed()
     }
 

@@ -131,7 +131,7 @@ impl Half {
     }
 
     /// An offset, counted from the stream's first octet.
-    const fn from_origin(&self, offset: u64) -> i64 {
+    const fn relative(&self, offset: u64) -> i64 {
         offset.wrapping_sub(self.origin).cast_signed()
     }
 
@@ -756,7 +756,7 @@ impl<S> Connection<S> {
             let half = &self.halves[d.index()];
             let offset = half
                 .numbered()
-                .then(|| half.from_origin(half.offset(s.data_seq())));
+                .then(|| half.relative(half.offset(s.data_seq())));
             tell_fate(cx, Some(self.number), s, offset, fate);
         }
     }
@@ -870,7 +870,7 @@ impl<S: FlowState> Connection<S> {
             } else {
                 let other = &self.halves[o];
                 let ack = s.ack.filter(|_| other.numbered());
-                let ack = ack.map(|ack| other.from_origin(other.offset(ack)));
+                let ack = ack.map(|ack| other.relative(other.offset(ack)));
                 self.fate(cx, d, s, Fate::Used { ack });
             }
             if s.has(flags::FIN) {
@@ -1233,7 +1233,7 @@ impl<S: FlowState> Connection<S> {
                 Fate::Fills(overlaps)
             } else if front > half.next {
                 Fate::Waits {
-                    hole: half.from_origin(half.next),
+                    hole: half.relative(half.next),
                     len: front - half.next,
                     overlaps,
                 }
@@ -1376,7 +1376,7 @@ impl<S: FlowState> Connection<S> {
             a.damaged = None;
         }
         self.tell(cx, d, |half| What::DamagedUsed {
-            offset: half.from_origin(at),
+            offset: half.relative(at),
             len: taken as u64,
         });
         true
@@ -1437,7 +1437,7 @@ impl<S: FlowState> Connection<S> {
                 } else {
                     a.blocked[i] = Some(until);
                     let taken = taken.min(chunk.data.len());
-                    let offset = self.halves[i].from_origin(chunk.offset + taken as u64);
+                    let offset = self.halves[i].relative(chunk.offset + taken as u64);
                     cx.tell(&a.flow, d, What::Blocked { offset });
                     taken
                 }
@@ -1524,7 +1524,7 @@ impl<S: FlowState> Connection<S> {
             };
             if item.origin.frame != cx.packet.frame {
                 self.tell(cx, d, |half| What::Freed {
-                    offset: half.from_origin(item.offset),
+                    offset: half.relative(item.offset),
                     len: item.data().len() as u64,
                     from: item.origin.frame,
                 });
@@ -1569,7 +1569,7 @@ impl<S: FlowState> Connection<S> {
         }
         let offset = self.halves[i].next;
         let what = What::Gap {
-            offset: self.halves[i].from_origin(offset),
+            offset: self.halves[i].relative(offset),
             len,
             cause,
         };
