@@ -85,7 +85,7 @@
 //! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: connections by key and use
 //!   tcp/               segment, connection (when a hole is given up), waiting (octets behind holes)
 //!   udp.rs             datagrams and their flows
-//!   sctp/              chunks, reassembly, PPIDs, statistics
+//!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
 //! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say
 //!   rows.rs length.rs  the table of protocols whose header tells the length
 //!   http1.rs tls.rs …  one file for each other protocol; datagram.rs names UDP; carried.rs: inside SCTP
