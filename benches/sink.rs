@@ -87,7 +87,7 @@ fn main() {
                 whole: true,
                 extent_unknown: false,
                 closes: None,
-                acknowledged: true,
+                acknowledged: Some(Timestamp::default()),
             };
             outputs.end(&mut at, &end);
         }

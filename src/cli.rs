@@ -344,6 +344,15 @@ pub struct Args {
     #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
     look_behind: LookBehind,
 
+    /// Hold messages until the other side has acknowledged their octets, or the packet timeout
+    ///
+    /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
+    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout. Where no
+    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
+    /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
+    #[arg(long, help_heading = "Waiting", hide_short_help = true)]
+    wait_ack: bool,
+
     /// Octets that wait on one stream; then its first hole is given up
     #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
     tcp_buffer: usize,
@@ -414,6 +423,15 @@ pub struct Args {
     /// Say nothing but errors
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
     quiet: bool,
+
+    /// Say on stderr what becomes of each segment of the connections that RULE chooses
+    ///
+    /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
+    /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
+    /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
+    /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
+    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Observation", hide_short_help = true)]
+    trace: Option<Rule>,
 
     /// Colour of --print
     #[arg(
@@ -555,6 +573,7 @@ pub fn parse(
         max_file: args.max_file as u64,
     });
     config.connection = args.connection;
+    config.trace = args.trace;
     config.json = args.json.map(|target| JsonTo {
         target,
         body: args.json_body,
@@ -624,6 +643,7 @@ pub fn parse(
     l.reorder_alone = args.reorder_window.alone;
     l.look_behind_segments = args.look_behind.segments;
     l.look_behind_time = args.look_behind.time;
+    l.wait_ack = args.wait_ack;
     l.tcp_buffer = args.tcp_buffer;
     l.tcp_holes = args.tcp_holes;
     l.max_gap = args.max_gap;

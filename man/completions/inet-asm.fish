@@ -56,6 +56,7 @@ complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' 
 json\t'one object'
 csv\t'a header line and a row'"
 complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture' -r -F
+complete -c inet-asm -l trace -d 'Say on stderr what becomes of each segment of the connections that RULE chooses' -r
 complete -c inet-asm -l color -d 'Colour of --print' -r -f -a "auto\t'on a terminal, unless NO_COLOR is set'
 always\t'always'
 never\t'never'"
@@ -72,6 +73,7 @@ complete -c inet-asm -l handshake -d 'Write SYN, FIN and RST packets for all con
 complete -c inet-asm -l list-protocols -d 'List the protocols, with the ports that hint at them'
 complete -c inet-asm -l store-fragments -d 'Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments'
 complete -c inet-asm -l track-missing-chunks -d 'Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates'
+complete -c inet-asm -l wait-ack -d 'Hold messages until the other side has acknowledged their octets, or the packet timeout'
 complete -c inet-asm -s v -l verbose -d 'Say more; twice: even more'
 complete -c inet-asm -s q -l quiet -d 'Say nothing but errors'
 complete -c inet-asm -s h -d 'Show the options that people need most; --help shows all'

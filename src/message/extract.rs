@@ -626,7 +626,7 @@ impl<M: MessageSink> Extractor<M> {
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
     fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
         let i = at.direction.index();
-        let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
+        let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
         let past = at.side().acknowledged.is_some_and(|a| a > offset);
         let stream = &mut at.state.streams[i];

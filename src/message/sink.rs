@@ -95,8 +95,9 @@ pub struct MessageEnd {
     pub extent_unknown: bool,
     /// It ends because its stream ended.
     pub closes: Option<Close>,
-    /// How it was acknowledged when it ended.
-    pub acknowledged: bool,
+    /// When the other side acknowledged all of it, if it had when the message ended; with `--wait-ack` a message ends no
+    /// earlier.
+    pub acknowledged: Option<Timestamp>,
 }
 
 /// Takes messages, and the streams that they stand in.

@@ -142,7 +142,7 @@ mod tests {
             (b"~root", Some("_~root")),
             (b"a\0b", Some("a_b")),
             (b"\x1b]0;x\x07.txt", Some("_]0;x_.txt")),
-            (b"a\r\nb", Some("a_b")),
+            (b"a\r\nb", Some("a__b")),
             (b"CON", Some("_CON")),
             (b"con.txt", Some("_con.txt")),
             (b"Aux .c", Some("_Aux .c")),
