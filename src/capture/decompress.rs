@@ -90,7 +90,7 @@ impl<R: Read> Read for Decompress<R> {
                     self.state = if whole[0] {
                         State::Gzip(Box::new(Gzip::new(input)))
                     } else {
-                        State::Zstd(Box::new(Zstd::new(input)))
+                        State::Zstd(Box::new(Zstd::new(input, WINDOW)))
                     };
                 }
                 State::Moved => return Ok(0),
@@ -170,7 +170,7 @@ impl<R: Read> Read for Gzip<R> {
 }
 
 /// Frames of zstd, one after the other (RFC 8878).
-struct Zstd<R> {
+pub(crate) struct Zstd<R> {
     input: R,
     decoder: FrameDecoder,
     in_frame: bool,
@@ -179,9 +179,10 @@ struct Zstd<R> {
 }
 
 impl<R: BufRead> Zstd<R> {
-    fn new(input: R) -> Self {
+    /// Reads frames whose windows are `window` octets large at most.
+    pub(crate) fn new(input: R, window: u64) -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(WINDOW);
+        decoder.set_max_window_size(window);
         Self {
             input,
             decoder,

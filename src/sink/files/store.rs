@@ -8,6 +8,7 @@ use super::list::{self, Placed};
 use super::name;
 use super::transfer::{About, Limited, Transfer};
 use super::types;
+use super::unpack::Octets;
 use crate::context::Context;
 use crate::sink::output::{Error, Sink};
 use foldhash::fast::{FixedState, RandomState};
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::hash::BuildHasher;
-use std::io;
+use std::io::{self, Cursor};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -242,9 +243,36 @@ impl Store {
                 Limited::Parts => "too many holes".to_owned(),
             });
         }
-        file.uncount(cx);
         let missing = file.missing(len);
+        if !file.about.codings.is_empty() && file.about.undone.is_empty() {
+            self.undo(cx, file, len, &missing);
+            return;
+        }
+        if let Some(boundary) = Self::boundary(&file.about) {
+            self.split(cx, &file, &boundary);
+        }
         self.settle(cx, file, len, &missing);
+    }
+
+    /// Octets that a file may have.
+    pub(super) const fn max_file(&self) -> u64 {
+        self.max_file
+    }
+
+    /// The octets of a file that are there, from its beginning.
+    pub(super) fn octets(&mut self, file: &Transfer) -> Option<Octets> {
+        let Some(name) = &file.made else {
+            return Some(Octets::Memory(Cursor::new(file.memory.clone())));
+        };
+        let place = self.place(name)?;
+        if let Err(e) = self.open[place].write() {
+            self.fail(name, "write", e);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.openat(name, flags)
+            .map_err(|e| self.fail(name, "open", e.into()))
+            .map(Octets::File)
+            .ok()
     }
 
     /// Forgets a file that turned out to be none.
@@ -258,13 +286,14 @@ impl Store {
     }
 
     /// Gives a file its last name, and lists it.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         cx: &mut Context,
-        file: Transfer,
+        mut file: Transfer,
         len: Option<u64>,
         missing: &[(u64, Option<u64>)],
     ) {
+        file.uncount(cx);
         let whole = missing.is_empty();
         let size = file.have.octets();
         let mut found_type = None;
@@ -347,7 +376,7 @@ impl Store {
         self.list.flush().map(|_| ())
     }
 
-    fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
+    pub(super) fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
         let name = format!("{}/{name}", self.path);
         self.failed.get_or_insert(Error {
             name,
@@ -461,11 +490,15 @@ impl Store {
 /// The name that a file should have: its own, made safe, or one by its type.
 fn wanted(about: &About, head: &[u8]) -> String {
     let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
-    own.unwrap_or_else(|| {
+    let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
-        let stem = name::safe(about.fallback.as_bytes());
+        let stem = name::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
-    })
+    });
+    match about.suffix.as_deref() {
+        Some(suffix) if !name.ends_with(suffix) => format!("{name}.{suffix}"),
+        _ => name,
+    }
 }
 
 /// Sum of a file's octets.
