@@ -19,6 +19,7 @@ const DECLARED: &[(&str, &str)] = &[
     ("application/xml", "xml"),
     ("image/svg+xml", "svg"),
     ("application/x-www-form-urlencoded", "form"),
+    ("multipart/form-data", "form"),
     ("application/ocsp-request", "orq"),
     ("application/ocsp-response", "ors"),
     ("application/pkix-crl", "crl"),
