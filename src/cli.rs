@@ -407,6 +407,15 @@ pub struct Args {
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
     quiet: bool,
 
+    /// Say on stderr what becomes of each segment of the connections that RULE chooses
+    ///
+    /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
+    /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
+    /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
+    /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
+    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Observation", hide_short_help = true)]
+    trace: Option<Rule>,
+
     /// Colour of --print
     #[arg(
         long,
@@ -543,6 +552,7 @@ pub fn parse(
         packet_buffered: args.packet_buffered,
     });
     config.connection = args.connection;
+    config.trace = args.trace;
     config.json = args.json.map(|target| JsonTo {
         target,
         body: args.json_body,

@@ -333,6 +333,8 @@ pub struct Config {
     pub json: Option<JsonTo>,
     /// Connections that are written; all where there is none.
     pub connection: Option<Rule>,
+    /// `--trace`: connections whose segments are told of on stderr.
+    pub trace: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
     /// Counters on stderr at the end.

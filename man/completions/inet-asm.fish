@@ -54,6 +54,7 @@ complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' 
 json\t'one object'
 csv\t'a header line and a row'"
 complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture' -r -F
+complete -c inet-asm -l trace -d 'Say on stderr what becomes of each segment of the connections that RULE chooses' -r
 complete -c inet-asm -l color -d 'Colour of --print' -r -f -a "auto\t'on a terminal, unless NO_COLOR is set'
 always\t'always'
 never\t'never'"

@@ -18,7 +18,6 @@ pub mod sctp_stats;
 mod synthetic;
 #[cfg(test)]
 mod tests;
-pub mod trace;
 
 use crate::capture::{Interface, LinkType, Packet};
 use crate::config::{Config, What};
