@@ -309,6 +309,15 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
@@ -337,6 +346,8 @@ pub struct Config {
     pub trace: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `--sctp-stats`: a file or a folder.

@@ -238,6 +238,7 @@ impl<M: MessageSink> Engine<M> {
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);
+        self.extractor.sink.input_end(cx);
     }
 
     /// Ends the input and gives the sink back.

@@ -128,6 +128,10 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
             .association_end(&mut at.with(|s| &mut s.state), close);
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        self.sink.input_end(cx);
+    }
+
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
         self.sink.packet(cx, packet, dropped);
     }
