@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// The objects of a kind.
 fn objects(args: &[&str], input: &[u8], kind: &str) -> Vec<Value> {
     let text = run(args, input).text();
-    let all = text.lines().map(|line| serde_json::from_str::<Value>(line));
+    let all = text.lines().map(serde_json::from_str::<Value>);
     all.map(|object| object.expect("an object a line"))
         .filter(|object| object["type"] == kind)
         .collect()
