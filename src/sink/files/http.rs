@@ -260,9 +260,7 @@ impl Source for Http {
         let mut about = About::new("http", at.flow, at.direction, start.frame, start.time);
         if let Some(asked) = asked {
             about.name = name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
-            if about.name.is_none() {
-                about.fallback = b"index".to_vec();
-            }
+            about.fallback = b"index".to_vec();
             about.command = asked.method;
             about.url = asked.url;
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Parts that are told apart; octets that would make one more are left out.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 18;
 
 /// The octets that are there: parts of a file as start and end, in order, none touching the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

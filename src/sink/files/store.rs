@@ -5,10 +5,10 @@
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
 use super::list::{self, Placed};
-use super::name;
 use super::transfer::{About, Limited, Transfer};
 use super::types;
 use super::unpack::Octets;
+use super::{decode, name};
 use crate::context::Context;
 use crate::sink::output::{Error, Sink};
 use foldhash::fast::{FixedState, RandomState};
@@ -220,8 +220,11 @@ impl Store {
 
     /// Makes the file of what stood in memory until now.
     fn spill(&mut self, to: &mut Transfer) -> bool {
-        let wanted = wanted(&to.about, &to.memory);
-        let Some((name, file)) = self.make(&wanted, PART) else {
+        // Beside it will stand what its codings are undone to.
+        to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
+        to.wanted = wanted(&to.about, &to.memory);
+        to.about.coded = false;
+        let Some((name, file)) = self.make(&to.wanted, PART) else {
             return false;
         };
         let memory = std::mem::take(&mut to.memory);
@@ -330,10 +333,12 @@ impl Store {
                     None
                 };
                 self.stamp(&name, &handle.file, &file.about);
-                if !whole {
+                let wanted = wanted(&file.about, &head[..n]);
+                if !whole && wanted == file.wanted {
                     return (name, None);
                 }
-                let last = self.rename(&name, &wanted(&file.about, &head[..n]));
+                let suffix = if whole { "" } else { PART };
+                let last = self.rename(&name, &wanted, suffix);
                 (last.unwrap_or(name), sum)
             }),
         };
@@ -434,8 +439,8 @@ impl Store {
     }
 
     /// Gives a file that this program made a name that is free. The name is taken by an empty file first, which is replaced.
-    fn rename(&mut self, from: &str, wanted: &str) -> Option<String> {
-        let (name, _) = self.make(wanted, "")?;
+    fn rename(&mut self, from: &str, wanted: &str, suffix: &str) -> Option<String> {
+        let (name, _) = self.make(wanted, suffix)?;
         match fs::renameat(&self.dir, from, &self.dir, &name) {
             Ok(()) => Some(name),
             Err(e) => {
@@ -495,8 +500,11 @@ fn wanted(about: &About, head: &[u8]) -> String {
         let stem = name::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
     });
-    match about.suffix.as_deref() {
-        Some(suffix) if !name.ends_with(suffix) => format!("{name}.{suffix}"),
+    let coding = about.codings.last().filter(|_| about.coded);
+    match coding.and_then(|coding| decode::extension(coding)) {
+        Some(extension) if !name.ends_with(&format!(".{extension}")) => {
+            format!("{name}.{extension}")
+        }
         _ => name,
     }
 }

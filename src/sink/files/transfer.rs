@@ -47,8 +47,8 @@ pub(super) struct About {
     pub(super) fallback: Vec<u8>,
     /// The field of the form that it was part of.
     pub(super) field: Option<Vec<u8>>,
-    /// What is put behind its name, where its octets are not what its name says.
-    pub(super) suffix: Option<String>,
+    /// Its octets are not what its name says, because its codings could not be undone.
+    pub(super) coded: bool,
     /// Files that it was inside of.
     pub(super) depth: u8,
     /// Its media type, as declared.
@@ -89,7 +89,7 @@ impl About {
             name: None,
             fallback: protocol.into(),
             field: None,
-            suffix: None,
+            coded: false,
             depth: 0,
             media_type: String::new(),
             codings: Vec::new(),
@@ -138,6 +138,8 @@ pub(super) struct Transfer {
     pub(super) memory: Vec<u8>,
     /// The file in the folder.
     pub(super) made: Option<String>,
+    /// What it should have been called when it was made.
+    pub(super) wanted: String,
     pub(super) have: Ranges,
     /// Places at which an unknown number of octets is missing.
     pub(super) unknown: Vec<u64>,
@@ -161,6 +163,7 @@ impl Transfer {
             about,
             memory: Vec::new(),
             made: None,
+            wanted: String::new(),
             have: Ranges::default(),
             unknown: Vec::new(),
             limited: None,

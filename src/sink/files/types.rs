@@ -19,7 +19,6 @@ const DECLARED: &[(&str, &str)] = &[
     ("application/xml", "xml"),
     ("image/svg+xml", "svg"),
     ("application/x-www-form-urlencoded", "form"),
-    ("multipart/form-data", "form"),
     ("application/ocsp-request", "orq"),
     ("application/ocsp-response", "ors"),
     ("application/pkix-crl", "crl"),
@@ -55,6 +54,12 @@ pub(super) fn extension(media_type: &str, head: &[u8]) -> &'static str {
         .find(|(name, _)| essence.eq_ignore_ascii_case(name));
     if let Some((_, extension)) = declared {
         return extension;
+    }
+    if essence
+        .get(..10)
+        .is_some_and(|top| top.eq_ignore_ascii_case("multipart/"))
+    {
+        return "mime";
     }
     match infer::get(head.get(..ENOUGH).unwrap_or(head)) {
         Some(known) => known.extension(),

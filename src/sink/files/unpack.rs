@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 /// A coded body may become so many times as large, or [`FREE`] octets, whichever is more. deflate alone reaches 1,032.
 const RATIO: u64 = 256;
 /// Octets that any coded body may become.
-const FREE: u64 = 64 << 20;
+const FREE: u64 = 32 << 20;
 /// Multipart bodies that are opened inside each other.
 const NESTING: u8 = 4;
 /// Octets that are copied at once.
@@ -131,10 +131,7 @@ impl Store {
             self.discard(cx, out);
         } else {
             // What is kept beside it is not what its name says.
-            file.about.suffix = codings
-                .last()
-                .and_then(|c| decode::extension(c))
-                .map(str::to_owned);
+            file.about.coded = true;
             let missing = out.missing(None);
             self.settle(cx, out, None, &missing);
         }
