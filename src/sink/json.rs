@@ -410,7 +410,7 @@ impl Json {
         if self.body != Body::None {
             open.body.extend_from_slice(shown);
         }
-        let acknowledged = Some(m.acknowledged);
+        let acknowledged = Some(m.acknowledged.is_some());
         self.message(
             cx,
             flow,
@@ -420,7 +420,7 @@ impl Json {
             None,
             m.whole,
             acknowledged,
-            None,
+            m.acknowledged,
         );
         let t = &mut self.text;
         let number = if m.interleaved { "mid" } else { "ssn" };
