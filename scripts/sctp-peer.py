@@ -86,8 +86,8 @@ def receive(so):
 def body(ppid, size, n):
     """A message of about `size` octets."""
     noise = bytes((n * 7 + i * i >> 3) & 255 for i in range(size))
-    if ppid == 3:  # M3UA: DATA with a Protocol Data parameter (RFC 4666, 3.3.1), ISUP inside
-        data = struct.pack("!IIBBBB", 100, 200, 5, 2, 0, n & 15) + struct.pack("<HB", n, 16) + noise
+    if ppid == 3:  # M3UA: DATA with a Protocol Data parameter (RFC 4666, 3.3.1) for a user that has no number
+        data = struct.pack("!IIBBBB", 100, 200, 15, 2, 0, n & 15) + noise
         value = struct.pack("!HH", 0x210, 4 + len(data)) + data + bytes(-len(data) % 4)
         return struct.pack("!BBBBI", 1, 0, 1, 1, 8 + len(value)) + value
     if ppid == 46:  # Diameter: Device-Watchdog with Origin-Host (RFC 6733, 5.5)
