@@ -574,6 +574,20 @@ fn verification_tags() {
     assert!(n.sctp.is_empty());
 }
 
+/// Both sides chose the same tag, and the handshake was not captured.
+#[test]
+fn the_same_tag_both_ways() {
+    let mut n = Net::new(Limits {
+        look_behind_segments: 0,
+        ..Limits::default()
+    });
+    n.a(TAG_A, &[data(100, 0, 0, BE, b"a")]);
+    n.z(TAG_A, &[sack(100, &[]), data(500, 0, 0, BE, b"z")]);
+    n.a(TAG_A, &[data(101, 0, 1, BE, b"b")]);
+    assert_eq!(n.out(), ["f0.0 a", "r0.0 z", "f0.1 b"]);
+    assert_eq!(n.cx.counters.sctp.associations, 1);
+}
+
 #[test]
 fn what_was_captured_behind_the_end_a_little_out_of_order() {
     let mut n = Net::connected();
