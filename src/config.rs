@@ -2,7 +2,7 @@
 
 use crate::message::rules::Rules;
 use crate::sink::choice::Rule;
-use crate::sink::json::Body;
+use crate::sink::json::Show;
 use crate::sink::output::Target;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
@@ -119,15 +119,17 @@ impl Tunnels {
         self.0 == 0
     }
 
-    /// From names with commas between them, or `all`; the error is the name that is not known.
+    /// From names with commas between them, `all` or `none`; the error is the name that is not known.
     pub fn parse(list: &str) -> Result<Self, &str> {
         let mut set = Self::NONE;
         for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-            if name == "all" {
-                set = Self::ALL;
-            } else {
-                let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
-                set.insert(known.ok_or(name)?);
+            match name {
+                "all" => set = Self::ALL,
+                "none" => set = Self::NONE,
+                _ => {
+                    let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
+                    set.insert(known.ok_or(name)?);
+                }
             }
         }
         Ok(set)
@@ -307,13 +309,22 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
     /// Where it goes.
     pub target: Target,
-    /// What is shown of bodies.
-    pub body: Body,
+    /// What is shown of the octets of messages.
+    pub show: Show,
     /// `-U`.
     pub packet_buffered: bool,
 }
@@ -335,6 +346,8 @@ pub struct Config {
     pub trace: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `--sctp-stats`: a file or a folder.

@@ -91,6 +91,7 @@
 //!   http1.rs tls.rs …  one file for each other protocol; datagram.rs names UDP; carried.rs: inside SCTP
 //!   rules.rs own.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
 //! sink/              packets.rs synthetic.rs: a packet for each message; file, pcap, pcapng, pdu: how it is written
+//!   files/             transferred files: a source for each protocol, names, store, list
 //!   raw.rs json.rs …   stream files, JSON, lines, statistics, dropped and bypassed packets
 //! ```
 #![warn(missing_docs)]

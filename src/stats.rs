@@ -349,6 +349,14 @@ counters! {
         streams: "stream files written",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
+    /// Transferred files (`--extract`).
+    files: FilesCounters {
+        written: "files written, whole or not",
+        whole: "of these, whole files",
+        incomplete: "of these, files of which octets are missing: NAME.part",
+        octets: "octets of these files",
+        limited: "files of which octets were left out because of --max-file, or of too many holes",
+    }
     /// What waits.
     buffer: BufferCounters {
         waiting: "octets of memory in use",

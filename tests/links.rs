@@ -227,7 +227,13 @@ fn counter(stats: &str, name: &str) -> u64 {
 fn the_table_is_complete() {
     let listed: BTreeSet<_> = LINKS.iter().map(|l| format!("{}.pcap", l.name)).collect();
     // These have tests of their own.
-    let others = ["mixed.pcapng", "nested-9.pcap", "vxlan-two-networks.pcap"];
+    let others = [
+        "mixed.pcapng",
+        "nested-9.pcap",
+        "recorded-inside.pcap",
+        "recorded-vxlan.pcap",
+        "vxlan-two-networks.pcap",
+    ];
     let there: BTreeSet<_> = common::files(&testdata("links"))
         .into_iter()
         .map(|(name, _)| name)
@@ -338,6 +344,22 @@ fn interfaces_of_different_link_types_are_one_capture() {
     assert_eq!(messages(&found), messages(&expected));
 }
 
+/// Traffic of a real tunnel, recorded outside and inside of it at once.
+#[test]
+fn a_recorded_tunnel_gives_what_was_recorded_inside() {
+    let http = |tunnels, name| -> Vec<_> {
+        let found = raw(tunnels, &octets(name)).ok();
+        let records = pcap(&found).1;
+        // The tunnel carries ARP and neighbour discovery too, which are datagrams of it.
+        let tcp = records.iter().filter(|r| r.data[9] == 6);
+        tcp.map(|r| r.data.to_vec()).collect()
+    };
+    let inside = http("", "recorded-inside");
+    assert_eq!(inside.len(), 6);
+    assert_eq!(http("vxlan", "recorded-vxlan"), inside);
+    assert!(http("", "recorded-vxlan").is_empty());
+}
+
 #[test]
 fn the_ninth_tunnel_stays_closed() {
     let done = raw("all", &octets("nested-9"));
@@ -355,4 +377,23 @@ fn the_same_connection_in_two_networks_is_two() {
     assert_eq!(counter("tcp.duplicate_octets"), 0);
     assert_eq!(counter("udp.duplicates"), 0);
     assert_eq!([counter("http.messages"), counter("dns.messages")], [8, 8]);
+}
+
+#[test]
+fn a_link_type_that_is_not_known_is_told_once_and_costs_its_own_packets_only() {
+    let plain = octets("plain");
+    let mut usb = plain.clone();
+    usb[20] = 189;
+    let expected = raw("", &plain).ok();
+    // One file behind the other: both are told of by the same name.
+    let done = raw("", &[&usb[..], &usb, &plain].concat());
+    assert_eq!(counter(&done.stderr, "link.unknown_type"), 48);
+    assert_eq!(counter(&done.stderr, "link.passed"), 24);
+    let told = "inet-asm: standard input: link type 189 is not known here: ";
+    let lines = done.stderr.lines();
+    assert_eq!(lines.filter(|l| l.starts_with(told)).count(), 1);
+    assert!(done.ok() == expected);
+    let quiet = run(["-q"], &usb);
+    assert_eq!(quiet.stderr, "");
+    quiet.code(0);
 }

@@ -524,6 +524,8 @@ pub struct Http1 {
     trailer: [bool; 2],
     /// A CONNECT, or an upgrade, is not answered yet.
     leaving: bool,
+    /// Offset of the request that the last response answers, where it is known.
+    answered: Option<u64>,
 }
 
 /// What is known of a response's request.
@@ -561,6 +563,7 @@ impl Http1 {
             return Match::Unknown;
         };
         if take {
+            self.answered = (!interim).then_some(request.offset);
             self.requests
                 .drain(..if interim { index } else { index + 1 });
             self.counting = sure;
@@ -616,6 +619,7 @@ impl Http1 {
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
+        self.answered = None;
         let none = Begin::Message {
             kind: Kind::Response,
             head,
@@ -799,6 +803,10 @@ impl Framer for Http1 {
         search(octets, at.next == Next::Octets, client, server)
     }
 
+    fn answers(&self) -> Option<u64> {
+        self.answered
+    }
+
     fn gap(&mut self, direction: Direction) {
         self.looked[direction.index()] = 0;
         self.trailer[direction.index()] = false;
@@ -978,11 +986,13 @@ mod tests {
         );
     }
 
-    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
+    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place<'static> {
         Place {
             direction,
             ports: (40000, 80),
-            segment: false,
+            segments: &[],
+            pushed: false,
+            push: false,
             offset,
             ack: Some(ack),
             other: Side {

@@ -5,6 +5,7 @@
 
 pub mod choice;
 mod file;
+pub mod files;
 pub mod json;
 mod originals;
 pub mod output;
@@ -28,9 +29,10 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::transport::flow::Flow;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
-use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
 pub use file::Format;
+use files::Files;
 use json::Json;
 use originals::Originals;
 use output::Sink;
@@ -52,6 +54,7 @@ pub struct State {
     lines: Option<Box<Lines>>,
     streams: Option<Box<Streams>>,
     json: Option<Box<json::Connection>>,
+    files: files::State,
 }
 
 impl State {
@@ -77,6 +80,7 @@ pub struct Outputs {
     print: Option<Print>,
     dump: Option<Dump>,
     json: Option<Json>,
+    files: Option<Files>,
     /// `--dump -`: the chosen streams, as they come.
     raw: Option<Sink>,
     /// `--connection`: what is chosen, for all outputs.
@@ -129,7 +133,10 @@ impl Outputs {
         if let Some(j) = &config.json {
             let to = output::open(&j.target)?;
             let name = output::shown(&j.target.name);
-            outputs.json(name, to, j.body, j.packet_buffered);
+            outputs.json(name, to, j.show, j.packet_buffered);
+        }
+        if let Some(e) = &config.extract {
+            outputs.extract(&e.dir, e.max_file)?;
         }
         outputs.choice.clone_from(&config.connection);
         Ok(outputs)
@@ -142,6 +149,16 @@ impl Outputs {
     /// The folder cannot be made.
     pub fn dump(&mut self, dir: &Path, template: raw::Template) -> Result<(), Error> {
         self.dump = Some(Dump::new(dir, template)?);
+        Ok(())
+    }
+
+    /// Adds the output of transferred files, of which none becomes larger than `max_file` octets.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made, or its list not be opened.
+    pub fn extract(&mut self, dir: &Path, max_file: u64) -> Result<(), Error> {
+        self.files = Some(Files::new(dir, max_file)?);
         Ok(())
     }
 
@@ -176,8 +193,8 @@ impl Outputs {
     }
 
     /// Adds the output of JSON lines.
-    pub fn json(&mut self, name: &str, to: Writer, body: json::Body, packet_buffered: bool) {
-        self.json = Some(Json::new(name, to, body, packet_buffered));
+    pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
+        self.json = Some(Json::new(name, to, show, packet_buffered));
     }
 
     /// The first input's header is known: file headers are written. Later calls change nothing.
@@ -234,6 +251,9 @@ impl Outputs {
         }
         if let Some(d) = &mut self.dump {
             d.flush()?;
+        }
+        if let Some(f) = &mut self.files {
+            f.flush()?;
         }
         Ok(flow)
     }
@@ -303,6 +323,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.start(&mut at.with(|s| &mut s.json), start);
         }
+        if let Some(f) = &mut self.files {
+            f.start(&mut at.with(|s| &mut s.files), start);
+        }
     }
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
@@ -320,6 +343,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.data(&mut at.with(|s| &mut s.json), piece);
         }
+        if let Some(f) = &mut self.files {
+            f.data(&mut at.with(|s| &mut s.files), piece);
+        }
     }
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
@@ -334,6 +360,9 @@ impl MessageSink for Outputs {
         }
         if let Some(j) = &mut self.json {
             j.gap(&mut at.with(|s| &mut s.json), gap);
+        }
+        if let Some(f) = &mut self.files {
+            f.gap(&mut at.with(|s| &mut s.files), gap);
         }
     }
 
@@ -354,6 +383,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.end(&mut at.with(|s| &mut s.json), end);
         }
+        if let Some(f) = &mut self.files {
+            f.end(&mut at.with(|s| &mut s.files), end);
+        }
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
@@ -372,6 +404,9 @@ impl MessageSink for Outputs {
         self.count(at.cx);
         if let Some(j) = &mut self.json {
             j.datagram(at, payload, payload_len);
+        }
+        if let Some(f) = &mut self.files {
+            f.datagram(at, payload);
         }
     }
 
@@ -410,9 +445,21 @@ impl MessageSink for Outputs {
         }
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        if let Some(f) = &mut self.files {
+            f.finish(cx);
+        }
+    }
+
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
         for o in &mut self.originals {
             o.packet(cx, packet, dropped);
+        }
+        if let (Some(j), Some(why)) = (&mut self.json, dropped) {
+            j.dropped(packet, why);
+        }
+        if let Some(f) = &mut self.files {
+            f.tick(cx);
         }
     }
 
@@ -440,6 +487,17 @@ impl MessageSink for Outputs {
         if self.json.is_some() {
             Json::stream_data(&mut at.with(|s| &mut s.json), chunk);
         }
+        if let Some(f) = &mut self.files {
+            f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
+    }
+
+    fn stream_duplicate(&mut self, at: &mut StreamContext<'_, State>, duplicate: &Duplicate) {
+        if let Some(j) = &mut self.json
+            && self.choice.as_ref().is_none_or(|c| c.takes(at.flow))
+        {
+            j.duplicate(&at.with(|s| &mut s.json), duplicate);
+        }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
@@ -458,6 +516,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.stream_gap(&mut at.with(|s| &mut s.json), gap);
         }
+        if let Some(f) = &mut self.files {
+            f.stream_gap(&mut at.with(|s| &mut s.files), gap);
+        }
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
@@ -466,6 +527,9 @@ impl MessageSink for Outputs {
         }
         if let Some(d) = &mut self.dump {
             d.end(at.flow, at.direction);
+        }
+        if let Some(f) = &mut self.files {
+            f.stream_end(&mut at.with(|s| &mut s.files), close);
         }
     }
 
@@ -485,6 +549,9 @@ impl MessageSink for Outputs {
         }
         if let Some(j) = &mut self.json {
             j.ended(at.cx, at.flow, &mut at.state.json, close);
+        }
+        if let Some(f) = &mut self.files {
+            f.closed(&mut at.with(|s| &mut s.files), close);
         }
     }
 }
