@@ -781,10 +781,12 @@ impl<S: FlowState> Tcp<S> {
             Some((self.table.get(place)?.last_used(), place))
         };
         let ended = self.table.oldest(CLOSED);
-        let open = || self.table.oldest(HALF_OPEN).or_else(|| {
-            let idle = used(BARE).into_iter().chain(used(OPEN));
-            idle.min_by_key(|(at, _)| *at).map(|(_, place)| place)
-        });
+        let open = || {
+            self.table.oldest(HALF_OPEN).or_else(|| {
+                let idle = used(BARE).into_iter().chain(used(OPEN));
+                idle.min_by_key(|(at, _)| *at).map(|(_, place)| place)
+            })
+        };
         let Some(place) = ended.or_else(open) else {
             return false;
         };
