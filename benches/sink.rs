@@ -63,6 +63,7 @@ fn main() {
                 time: Timestamp::default(),
                 frame: 1,
                 ack: Some(0),
+                answers: None,
             };
             outputs.start(&mut at, &start);
             let mut left = size;

@@ -119,15 +119,17 @@ impl Tunnels {
         self.0 == 0
     }
 
-    /// From names with commas between them, or `all`; the error is the name that is not known.
+    /// From names with commas between them, `all` or `none`; the error is the name that is not known.
     pub fn parse(list: &str) -> Result<Self, &str> {
         let mut set = Self::NONE;
         for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-            if name == "all" {
-                set = Self::ALL;
-            } else {
-                let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
-                set.insert(known.ok_or(name)?);
+            match name {
+                "all" => set = Self::ALL,
+                "none" => set = Self::NONE,
+                _ => {
+                    let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
+                    set.insert(known.ok_or(name)?);
+                }
             }
         }
         Ok(set)
@@ -307,6 +309,15 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
@@ -331,8 +342,12 @@ pub struct Config {
     pub json: Option<JsonTo>,
     /// Connections that are written; all where there is none.
     pub connection: Option<Rule>,
+    /// `--trace`: connections whose segments are told of on stderr.
+    pub trace: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `--sctp-stats`: a file or a folder.

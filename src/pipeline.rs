@@ -1,6 +1,6 @@
 //! Joins the stages: a packet goes in, and what it completes comes out at the sink.
 
-use crate::capture::{Packet, PacketInfo};
+use crate::capture::{LinkType, Packet, PacketInfo};
 use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
@@ -10,9 +10,11 @@ use crate::message::extract::Conversation;
 use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
+use crate::sink::choice::Rule;
 use crate::stats::Counters;
 use crate::storage::Budget;
 use crate::time::{CaptureClock, Timestamp};
+use crate::trace::{Event, Trace};
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
@@ -83,6 +85,11 @@ impl<M: MessageSink> Engine<M> {
         self
     }
 
+    /// Tells `to` from now on what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
+    pub fn trace(&mut self, rule: Rule, to: impl FnMut(&Event) + Send + 'static) {
+        self.state.cx.trace = Trace::new(rule, Box::new(to));
+    }
+
     /// All that waits.
     pub fn state(&self) -> &State<M::State> {
         &self.state
@@ -119,6 +126,11 @@ impl<M: MessageSink> Engine<M> {
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
         &mut self.extractor.sink.sink
+    }
+
+    /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
+    pub fn unknown_link_types(&self) -> &[LinkType] {
+        &self.state.cx.unknown_link_types
     }
 
     /// Takes one packet.
@@ -226,6 +238,7 @@ impl<M: MessageSink> Engine<M> {
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);
+        self.extractor.sink.input_end(cx);
     }
 
     /// Ends the input and gives the sink back.

@@ -550,6 +550,7 @@ impl<M: MessageSink> Extractor<M> {
                     time: source.time,
                     frame: source.frame,
                     ack: source.ack,
+                    answers: None,
                 };
                 self.start_message(at, &start, false);
                 self.emit(at, &held, start.offset, source, None, false);
@@ -831,6 +832,12 @@ impl<M: MessageSink> Extractor<M> {
                                 time: source.time,
                                 frame: source.frame,
                                 ack: source.ack,
+                                answers: match kind {
+                                    Kind::Response => {
+                                        at.state.framer.as_ref().and_then(AnyFramer::answers)
+                                    }
+                                    Kind::Request | Kind::Other => None,
+                                },
                             };
                             self.start_message(at, &start, hand_over);
                             pos += head;
@@ -1085,6 +1092,7 @@ impl<M: MessageSink> Extractor<M> {
                 time: source.time,
                 frame: source.frame,
                 ack: source.ack,
+                answers: None,
             };
             self.start_message(at, &start, false);
         }

@@ -643,7 +643,7 @@ pub(crate) fn cause(cause: GapCause) -> &'static str {
     }
 }
 
-fn number(n: Option<u64>, out: &mut String) {
+pub(crate) fn number(n: Option<u64>, out: &mut String) {
     let _ = match n {
         Some(n) => write!(out, "{n}"),
         None => write!(out, "null"),
@@ -651,7 +651,7 @@ fn number(n: Option<u64>, out: &mut String) {
 }
 
 /// A string (RFC 8259, 7); control characters, DEL and C1 included, are escaped.
-fn string(text: &str, out: &mut String) {
+pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {

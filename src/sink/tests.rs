@@ -141,6 +141,7 @@ impl Rig {
                 time,
                 frame: 1,
                 ack,
+                answers: None,
             },
         );
     }

@@ -136,6 +136,11 @@ pub struct Side {
 }
 
 impl Side {
+    /// An offset, counted from the stream's first octet.
+    pub(crate) const fn relative(&self, offset: u64) -> i64 {
+        offset.wrapping_sub(self.origin).cast_signed()
+    }
+
     /// When the other side acknowledged everything before an offset: when the highest acknowledgment was captured, if it
     /// covers that.
     pub fn acknowledged_to(&self, offset: u64) -> Option<Timestamp> {

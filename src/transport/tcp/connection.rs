@@ -9,6 +9,7 @@ use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
 use crate::storage::Budget;
 use crate::time::{Instant, Timestamp};
+use crate::trace::{Event, Fate, Overlaps, What};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
 use crate::transport::stream::{
     Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
@@ -140,6 +141,11 @@ impl Half {
         }
     }
 
+    /// An offset, counted from the stream's first octet.
+    const fn relative(&self, offset: u64) -> i64 {
+        offset.wrapping_sub(self.origin).cast_signed()
+    }
+
     /// Places the numbers: `seq` is at `offset`.
     fn place(&mut self, seq: SeqNumber, offset: u64) {
         self.base = seq.sub(low32(offset));
@@ -150,6 +156,32 @@ impl Half {
         let top = self.high.max(self.next).max(self.acked);
         offset <= top.saturating_add(u64::from(max_gap))
             && offset + len + u64::from(max_gap) >= self.next
+    }
+}
+
+/// Tells what becomes of a segment to those who trace it.
+pub(super) fn tell_fate(
+    cx: &mut Context,
+    number: Option<u64>,
+    s: &Segment<'_>,
+    offset: Option<i64>,
+    fate: Fate,
+) {
+    if cx.trace.is_on() {
+        cx.trace.tell(&Event {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            transport: Transport::Tcp,
+            number,
+            src: s.src.into(),
+            dst: s.dst.into(),
+            what: What::Segment {
+                flags: s.flags,
+                offset,
+                len: s.payload_len,
+                fate,
+            },
+        });
     }
 }
 
@@ -574,6 +606,7 @@ impl<S> Connection<S> {
             {
                 self.hold(cx, s);
             }
+            self.fate(cx, d, s, Fate::HeldSyn);
             return Verdict::Held;
         }
         if !self.held.is_empty() && self.confirmed(cx, s) {
@@ -605,7 +638,11 @@ impl<S> Connection<S> {
             // The data fits and its acknowledgment does not: the data is what counts.
             return Verdict::Fits;
         }
-        self.jump(cx, s, fits_ack)
+        let verdict = self.jump(cx, s, fits_ack);
+        if matches!(verdict, Verdict::Held) {
+            self.fate(cx, d, s, Fate::HeldJump);
+        }
+        verdict
     }
 
     /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
@@ -729,6 +766,26 @@ impl<S> Connection<S> {
         self.direction(low)
     }
 
+    /// Tells what becomes of a segment to those who trace it.
+    pub(super) fn fate(&self, cx: &mut Context, d: Direction, s: &Segment<'_>, fate: Fate) {
+        if cx.trace.is_on() {
+            let half = &self.halves[d.index()];
+            let offset = half
+                .numbered()
+                .then(|| half.relative(half.offset(s.data_seq())));
+            tell_fate(cx, Some(self.number), s, offset, fate);
+        }
+    }
+
+    /// Tells what happened in a stream to those who trace it.
+    fn tell(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&Half) -> What) {
+        if cx.trace.is_on()
+            && let Some(a) = &self.active
+        {
+            cx.tell(&a.flow, d, what(&self.halves[d.index()]));
+        }
+    }
+
     /// How far a stream has been delivered or given up; 0 while it is being looked behind.
     fn delivered(&self, i: usize) -> u64 {
         let half = &self.halves[i];
@@ -823,11 +880,17 @@ impl<S: FlowState> Connection<S> {
         }
         self.take_ack(cx, d, s);
         if s.has(flags::RST) {
-            self.take_rst(cx, d, s);
+            let counts = self.take_rst(cx, d, s);
+            self.fate(cx, d, s, Fate::Reset(counts));
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
         } else {
             if s.payload_len > 0 {
                 self.take_data(cx, key, d, s, sink);
+            } else {
+                let other = &self.halves[o];
+                let ack = s.ack.filter(|_| other.numbered());
+                let ack = ack.map(|ack| other.relative(other.offset(ack)));
+                self.fate(cx, d, s, Fate::Used { ack });
             }
             if s.has(flags::FIN) {
                 self.take_fin(cx, key, d, s);
@@ -924,7 +987,8 @@ impl<S: FlowState> Connection<S> {
         }
     }
 
-    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+    /// Takes a RST; true where it counts.
+    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
         let in_window =
             if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
@@ -949,6 +1013,7 @@ impl<S: FlowState> Connection<S> {
                 at: cx.now,
             });
         }
+        in_window
     }
 
     fn take_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
@@ -1058,6 +1123,7 @@ impl<S: FlowState> Connection<S> {
             data = &data[..keep];
             lost = lost.min(half.fin.saturating_sub(start + keep as u64));
             if keep == 0 && lost == 0 {
+                self.fate(cx, d, s, Fate::BehindFin);
                 return;
             }
         }
@@ -1065,6 +1131,7 @@ impl<S: FlowState> Connection<S> {
         if s.payload_len == 1 && end == half.high && half.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
+            self.fate(cx, d, s, Fate::KeepAlive);
             return;
         }
         let ack = s.ack.and_then(|ack| {
@@ -1086,7 +1153,8 @@ impl<S: FlowState> Connection<S> {
         let mut offset = start;
         if half.is(STARTED) {
             if end <= half.next {
-                self.count_old(cx, d, start, data.len() as u64);
+                let fate = self.count_old(cx, d, start, data.len() as u64);
+                self.fate(cx, d, s, fate);
                 return;
             }
             if start < half.next {
@@ -1120,6 +1188,13 @@ impl<S: FlowState> Connection<S> {
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
                     acknowledged: (half.is(ACKED) && half.acked >= end).then_some(a.acked_at[i]),
                 };
+                let fate = match first_waiting {
+                    Some(_) => Fate::Fills(Overlaps::default()),
+                    None => Fate::InOrder {
+                        known: offset - start,
+                    },
+                };
+                self.fate(cx, d, s, fate);
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0
                     && let Some(a) = self.active.as_deref_mut()
@@ -1147,6 +1222,7 @@ impl<S: FlowState> Connection<S> {
             && half.is(STARTED)
             && (offset == half.next || a.waiting[i].contiguous(half.next) == Some(offset));
         let was_empty = a.waiting[i].is_empty();
+        let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
         let r = a.waiting[i].insert(
             &mut cx.budget,
             offset,
@@ -1166,6 +1242,35 @@ impl<S: FlowState> Connection<S> {
         }
         counters.out_of_order += u64::from((offset > half.next || !was_empty) && !in_order);
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
+        if cx.trace.is_on() {
+            let overlaps = Overlaps {
+                known: offset - start + r.known,
+                conflict: r.conflict,
+            };
+            let front = a.waiting[i].front().map_or(half.next, |item| item.offset);
+            let fate = if !half.is(STARTED) {
+                Fate::LookedBehind(overlaps)
+            } else if r.new == 0 && lost == 0 {
+                Fate::Duplicate(overlaps)
+            } else if !in_order && (offset == half.next || !behind_all) {
+                Fate::Fills(overlaps)
+            } else if front > half.next {
+                Fate::Waits {
+                    hole: half.relative(half.next),
+                    len: front - half.next,
+                    overlaps,
+                }
+            } else if a.blocked[i].is_some() {
+                Fate::WaitsForOther(overlaps)
+            } else if in_order {
+                Fate::WaitsForAck(overlaps)
+            } else {
+                Fate::InOrder {
+                    known: overlaps.known,
+                }
+            };
+            self.fate(cx, d, s, fate);
+        }
     }
 
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
@@ -1184,6 +1289,7 @@ impl<S: FlowState> Connection<S> {
         let fits = half.numbered() && half.reaches(start, len, cx.limits.max_gap);
         if self.closed || s.has(flags::RST) || len == 0 || known || past || !fits {
             cx.counters.tcp.refused_octets += len;
+            self.fate(cx, d, s, Fate::Damaged(false));
             return false;
         }
         let skip = if half.is(STARTED) {
@@ -1209,6 +1315,7 @@ impl<S: FlowState> Connection<S> {
         if !damaged[0].is_empty() || !damaged[1].is_empty() {
             a.damaged = Some(damaged);
         }
+        self.fate(cx, d, s, Fate::Damaged(r.new > 0));
         r.new > 0
     }
 
@@ -1277,7 +1384,7 @@ impl<S: FlowState> Connection<S> {
         counters.accepted_octets += r.new;
         counters.refused_octets += r.known;
         counters.damaged_used += 1;
-        let taken = now.len();
+        let (at, taken) = (item.offset, now.len());
         if rest.is_empty() {
             let half = &mut self.halves[i];
             half.set(BASED);
@@ -1291,11 +1398,15 @@ impl<S: FlowState> Connection<S> {
         if damaged[0].is_empty() && damaged[1].is_empty() {
             a.damaged = None;
         }
+        self.tell(cx, d, |half| What::DamagedUsed {
+            offset: half.relative(at),
+            len: taken as u64,
+        });
         true
     }
 
-    /// Counts a segment of which every octet is before what is delivered next.
-    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) {
+    /// Counts a segment of which every octet is before what is delivered next, and says what it is.
+    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) -> Fate {
         let half = &self.halves[d.index()];
         let counters = &mut cx.counters.tcp;
         let late = self.active.as_ref().is_some_and(|a| {
@@ -1306,12 +1417,15 @@ impl<S: FlowState> Connection<S> {
         if late {
             counters.late += 1;
             counters.refused_octets += len;
+            Fate::Late
         } else if start < half.origin && !half.is(SYN) {
             counters.before_start += 1;
             counters.refused_octets += len;
+            Fate::BeforeStart
         } else {
             counters.retransmissions += 1;
             counters.duplicate_octets += len;
+            Fate::Duplicate(Overlaps::default())
         }
     }
 
@@ -1345,7 +1459,10 @@ impl<S: FlowState> Connection<S> {
                     chunk.data.len()
                 } else {
                     a.blocked[i] = Some(until);
-                    taken.min(chunk.data.len())
+                    let taken = taken.min(chunk.data.len());
+                    let offset = self.halves[i].relative(chunk.offset + taken as u64);
+                    cx.tell(&a.flow, d, What::Blocked { offset });
+                    taken
                 }
             }
         };
@@ -1428,6 +1545,13 @@ impl<S: FlowState> Connection<S> {
                 sum: None,
                 acknowledged,
             };
+            if item.origin.frame != cx.packet.frame {
+                self.tell(cx, d, |half| What::Freed {
+                    offset: half.relative(item.offset),
+                    len: item.data().len() as u64,
+                    from: item.origin.frame,
+                });
+            }
             let left = self.deliver(cx, d, chunk, sink);
             if left > 0
                 && let Some(a) = self.active.as_deref_mut()
@@ -1467,6 +1591,12 @@ impl<S: FlowState> Connection<S> {
             GapCause::Jump => c.restarts += 1,
         }
         let offset = self.halves[i].next;
+        let what = What::Gap {
+            offset: self.halves[i].relative(offset),
+            len,
+            cause,
+        };
+        cx.tell(&a.flow, d, what);
         if known > 0 {
             let gaps = &mut a.gaps[i];
             if gaps.len() >= GAPS {
@@ -1525,7 +1655,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
-    fn start_due(&mut self, cx: &Context) {
+    fn start_due(&mut self, cx: &mut Context) {
         let Some(a) = self.active.as_deref_mut() else {
             return;
         };
@@ -1537,6 +1667,8 @@ impl<S: FlowState> Connection<S> {
                 && (count >= cx.limits.look_behind_segments || long)
             {
                 Self::start(&mut self.halves[i], &a.waiting[i]);
+                let d = [Direction::Forward, Direction::Reverse][i];
+                cx.tell(&a.flow, d, What::Starts);
             }
         }
     }
@@ -1697,6 +1829,7 @@ impl<S: FlowState> Connection<S> {
                 direction: d,
                 state: &mut a.state,
             };
+            at.cx.tell(at.flow, d, What::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);
@@ -1869,6 +2002,7 @@ impl<S: FlowState> Connection<S> {
                 direction: Direction::Forward,
                 state: &mut a.state,
             };
+            at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
             sink.closed(&mut at, close);
             cx.budget.give(size_of::<Active<S>>());
         }

@@ -115,6 +115,11 @@ impl Waiting {
         self.items.front()
     }
 
+    /// Offset behind the last octet.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.items.back().map(Item::end)
+    }
+
     /// How far all is there, seen from `next`: None where there is a hole.
     pub(super) fn contiguous(&self, next: u64) -> Option<u64> {
         let Some(first) = self.items.front() else {
