@@ -953,7 +953,9 @@ impl<S: FlowState> Connection<S> {
         if !half.reaches(offset, 0, cx.limits.max_gap) {
             return;
         }
-        if s.has(flags::SYN) && !half.is(STARTED) && (!half.is(BASED) || offset <= half.next) {
+        let before = self.active.as_ref().and_then(|a| a.waiting[o].front());
+        let first = before.is_none_or(|item| offset <= item.offset);
+        if s.has(flags::SYN) && !half.is(STARTED) && first {
             half.origin = offset;
             half.next = offset;
             half.set(ANSWERED | BASED);
@@ -1865,15 +1867,16 @@ impl<S: FlowState> Connection<S> {
         }
     }
 
-    /// Gives up the first hole, or ends a wait, for want of room.
+    /// Gives up the first hole, or ends a wait, for want of room; false where there is none.
     pub(super) fn force<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         cause: GapCause,
         sink: &mut K,
-    ) {
-        self.give_up_one(cx, cause, sink);
+    ) -> bool {
+        let found = self.give_up_one(cx, cause, sink);
         self.settle(cx, sink);
+        found
     }
 
     /// Makes the next waiting octets of either stream deliverable; false when nothing waits.

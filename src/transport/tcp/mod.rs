@@ -424,6 +424,9 @@ impl<S: FlowState> Tcp<S> {
         let direction = connection.direction(low);
         if connection.take_damaged(cx, key, direction, segment) {
             connection.settle(cx, sink);
+            if connection.is_listed_at(cx.now, OPEN) {
+                self.table.touch(place, OPEN);
+            }
             self.after(cx, place, waited, sink);
         }
     }
@@ -820,8 +823,13 @@ impl<S: FlowState> Tcp<S> {
                 self.queues.waiters.pop_front();
                 continue;
             }
-            connection.force(cx, GapCause::Memory, sink);
+            let found = connection.force(cx, GapCause::Memory, sink);
             self.after_wake(cx, place, waited, sink);
+            if !found {
+                // Damaged copies, of a stream of which nothing better came.
+                self.end(cx, place, Close::Evicted, sink);
+                self.remove(cx, place);
+            }
             return true;
         }
         false
@@ -840,11 +848,16 @@ impl<S: FlowState> Tcp<S> {
             let now = connection.weigh();
             if now == class {
                 let waited = connection.waiting();
-                connection.force(cx, GapCause::Memory, sink);
-                let left = self.table.get_mut(place).map_or(0, Connection::weigh);
-                self.queues.weigh(place, left);
+                let found = connection.force(cx, GapCause::Memory, sink);
+                if found {
+                    let left = connection.weigh();
+                    self.queues.weigh(place, left);
+                }
                 self.after_wake(cx, place, waited, sink);
-                return true;
+                if found {
+                    return true;
+                }
+                continue;
             }
             self.queues.weigh(place, now);
         }

@@ -555,6 +555,55 @@ fn a_syn_may_be_captured_after_its_data() {
 }
 
 #[test]
+fn a_syn_ack_tells_where_the_other_stream_begins() {
+    check(
+        "whose SYN is lost: nothing is looked for before it",
+        r#"
+        0 < S. 500 101
+        1 > .  101 501 "abc"
+        2 < .  501 104 "xy""#,
+        r#"
+        1 > 101 "abc"
+        2 < 501 "xy""#,
+    );
+    check(
+        "also where its data came before",
+        r#"
+        0 > .  104 501 "def"
+        1 < S. 500 101
+        2 > .  101 501 "abc""#,
+        r#"
+        2 > 101 "abc"
+        2 > 104 "def"
+        gaps 0"#,
+    );
+    check(
+        "but for octets on a SYN that is captured late",
+        r#"
+        0 < S. 500 104
+        1 > S  100 "abc"
+        2 > .  104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 "def"
+        reused_ports 0"#,
+    );
+    check(
+        "and of a stream of which nothing is captured nothing is lost",
+        r#"
+        0 < S. 500 101
+        1 < .  501 104 "xy"
+        9 flush"#,
+        r#"
+        1 < 501 "xy"
+        9 < end endofinput
+        9 > end endofinput
+        9 closed endofinput
+        gaps 0"#,
+    );
+}
+
+#[test]
 fn one_side_alone_gives_the_same_stream() {
     check(
         "the client's side",
