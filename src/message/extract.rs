@@ -13,7 +13,9 @@ use crate::ip::checksum::Sum;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
-use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
+use crate::transport::stream::{
+    Chunk, Close, Duplicate, Gap, Side, StreamContext, StreamSink, Taken,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Octets of a message of no known protocol, at most (SPEC 8).
@@ -368,6 +370,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let mut to = at.with(|s| &mut s.state);
         self.sink.stream_gap(&mut to, &gap);
         self.other_may_go_on(at);
+    }
+
+    fn duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
+        self.sink
+            .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);
     }
 
     fn end(&mut self, at: &mut At<'_, M>, close: Close) {
