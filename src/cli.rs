@@ -10,7 +10,7 @@ use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
 use crate::sink::Format;
 use crate::sink::choice::Rule;
 use crate::sink::files;
-use crate::sink::json::{Body, FIELDS};
+use crate::sink::json::{Body, FIELDS, Show};
 use crate::sink::output::Target;
 use crate::sink::packets::{Encap, Form, Large};
 use crate::sink::print::Style;
@@ -128,6 +128,10 @@ pub struct Args {
         hide_short_help = true
     )]
     json_body: Body,
+
+    /// Show the SHA-256 of each whole message in the JSON
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    hash: bool,
 
     /// Write a file for each stream, with its octets, into this folder
     ///
@@ -581,7 +585,10 @@ pub fn parse(
     config.trace = args.trace;
     config.json = args.json.map(|target| JsonTo {
         target,
-        body: args.json_body,
+        show: Show {
+            body: args.json_body,
+            hash: args.hash,
+        },
         packet_buffered: args.packet_buffered,
     });
     let no_output = args.no_output

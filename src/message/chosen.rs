@@ -10,7 +10,7 @@ use crate::stats::Discard;
 use crate::trace::What;
 use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
-use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// A [`MessageSink`] in front of another.
@@ -134,6 +134,11 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
 
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
         self.sink.packet(cx, packet, dropped);
+    }
+
+    fn stream_duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
+        self.sink
+            .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);
     }
 
     fn stream_data(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>) {

@@ -563,7 +563,7 @@ impl Http1 {
             return Match::Unknown;
         };
         if take {
-            self.answered = Some(request.offset);
+            self.answered = (!interim).then_some(request.offset);
             self.requests
                 .drain(..if interim { index } else { index + 1 });
             self.counting = sure;
@@ -986,11 +986,13 @@ mod tests {
         );
     }
 
-    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
+    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place<'static> {
         Place {
             direction,
             ports: (40000, 80),
-            segment: false,
+            segments: &[],
+            pushed: false,
+            push: false,
             offset,
             ack: Some(ack),
             other: Side {

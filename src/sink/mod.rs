@@ -29,7 +29,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::transport::flow::Flow;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
-use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
 pub use file::Format;
 use files::Files;
@@ -133,7 +133,7 @@ impl Outputs {
         if let Some(j) = &config.json {
             let to = output::open(&j.target)?;
             let name = output::shown(&j.target.name);
-            outputs.json(name, to, j.body, j.packet_buffered);
+            outputs.json(name, to, j.show, j.packet_buffered);
         }
         if let Some(e) = &config.extract {
             outputs.extract(&e.dir, e.max_file)?;
@@ -193,8 +193,8 @@ impl Outputs {
     }
 
     /// Adds the output of JSON lines.
-    pub fn json(&mut self, name: &str, to: Writer, body: json::Body, packet_buffered: bool) {
-        self.json = Some(Json::new(name, to, body, packet_buffered));
+    pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
+        self.json = Some(Json::new(name, to, show, packet_buffered));
     }
 
     /// The first input's header is known: file headers are written. Later calls change nothing.
@@ -455,6 +455,9 @@ impl MessageSink for Outputs {
         for o in &mut self.originals {
             o.packet(cx, packet, dropped);
         }
+        if let (Some(j), Some(why)) = (&mut self.json, dropped) {
+            j.dropped(packet, why);
+        }
         if let Some(f) = &mut self.files {
             f.tick(cx);
         }
@@ -486,6 +489,14 @@ impl MessageSink for Outputs {
         }
         if let Some(f) = &mut self.files {
             f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
+    }
+
+    fn stream_duplicate(&mut self, at: &mut StreamContext<'_, State>, duplicate: &Duplicate) {
+        if let Some(j) = &mut self.json
+            && self.choice.as_ref().is_none_or(|c| c.takes(at.flow))
+        {
+            j.duplicate(&at.with(|s| &mut s.json), duplicate);
         }
     }
 

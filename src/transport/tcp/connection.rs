@@ -12,7 +12,8 @@ use crate::time::{Instant, Timestamp};
 use crate::trace::{Event, Fate, Overlaps, What};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
 use crate::transport::stream::{
-    Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
+    Chunk, Close, Duplicate, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink,
+    Taken,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
@@ -1155,8 +1156,12 @@ impl<S: FlowState> Connection<S> {
         let mut offset = start;
         if half.is(STARTED) {
             if end <= half.next {
-                let fate = self.count_old(cx, d, start, data.len() as u64);
+                let len = data.len() as u64;
+                let fate = self.count_old(cx, d, start, len);
                 self.fate(cx, d, s, fate);
+                if matches!(fate, Fate::Duplicate(_)) {
+                    self.tell_duplicate(cx, d, start, len, false, sink);
+                }
                 return;
             }
             if start < half.next {
@@ -1197,6 +1202,7 @@ impl<S: FlowState> Connection<S> {
                     },
                 };
                 self.fate(cx, d, s, fate);
+                self.tell_duplicate(cx, d, start, offset - start, false, sink);
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0
                     && let Some(a) = self.active.as_deref_mut()
@@ -1273,6 +1279,40 @@ impl<S: FlowState> Connection<S> {
             };
             self.fate(cx, d, s, fate);
         }
+        let known = offset - start + r.known;
+        self.tell_duplicate(cx, d, start, known, r.conflict, sink);
+    }
+
+    /// Tells that `len` octets of a segment at `offset` were there before; none are nothing to tell.
+    fn tell_duplicate<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        offset: u64,
+        len: u64,
+        conflict: bool,
+        sink: &mut K,
+    ) {
+        if len == 0 {
+            return;
+        }
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides: &sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        let duplicate = Duplicate {
+            offset,
+            len,
+            conflict,
+        };
+        sink.duplicate(&mut at, &duplicate);
     }
 
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
