@@ -44,6 +44,12 @@ name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missi
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
 folder before is touched, and no symbolic link in it is followed.
 .PP
+Of HTTP, the bodies of requests and responses are files, without chunks, and with the codings gzip, deflate, br and zstd \
+undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
+together. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
+known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
+them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
+.PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 
 /// The options, as clap reads them.
@@ -150,8 +156,9 @@ pub struct Args {
 
     /// Write the files that were transferred into this folder
     ///
-    /// Bodies of HTTP requests and responses. DIR/files.jsonl lists them, one JSON object a line; the man page says more
-    /// (FILES). A file of which octets are missing is called NAME.part. What is in DIR already is not touched.
+    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms. DIR/files.jsonl lists them, one
+    /// JSON object a line; the man page says more (FILES). A file of which octets are missing is called NAME.part. What is
+    /// in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     extract: Option<PathBuf>,
 

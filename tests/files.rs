@@ -3,7 +3,7 @@
 mod common;
 
 use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get};
-use common::{find_counter, inet_asm, read, run, wait};
+use common::{find_counter, inet_asm, read, run, testdata, wait};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use serde_json::Value;
@@ -943,4 +943,159 @@ fn many_files_at_once_on_few_descriptors() {
     for i in 0..120 {
         assert!(read(&x.join(i.to_string())) == text, "{i}");
     }
+}
+
+/// What tshark 4.0 makes of these captures with `--export-objects http`, beside the whole files that are in them: how
+/// many objects it gives that are files here, how many that are none, and how many of these files it does not give.
+const TSHARK: &[(&str, [usize; 3], &str)] = &[
+    ("http-chunked.pcap", [7, 0, 0], "right"),
+    ("http-close.pcap", [3, 0, 0], "right"),
+    ("http-cooked.pcap", [2, 0, 0], "right"),
+    ("http-cooked2.pcap", [2, 0, 0], "right"),
+    ("http-head.pcap", [4, 0, 0], "right"),
+    ("http-ipv6.pcap", [2, 0, 0], "right"),
+    ("http-keepalive.pcap", [8, 0, 0], "right"),
+    ("http-large.pcap", [4, 0, 0], "right"),
+    ("http-pipelined.pcap", [8, 0, 0], "right"),
+    ("http-post.pcap", [8, 0, 0], "right"),
+    ("http-qinq.pcap", [1, 0, 0], "right"),
+    ("http-reused-ports.pcap", [2, 0, 0], "right"),
+    ("http-vlan.pcap", [8, 0, 0], "right"),
+    (
+        "http-lost-message.pcap",
+        [4, 0, 0],
+        "right: a message is lost as a whole",
+    ),
+    (
+        "http-lost.pcap",
+        [0, 0, 0],
+        "every body lacks octets: nothing there, marked .part files here",
+    ),
+    (
+        "http-snapped.pcap",
+        [0, 3, 0],
+        "bodies cut by the snapshot length: objects with fewer octets there, marked .part files here",
+    ),
+    (
+        "http-cut-start.pcap",
+        [1, 2, 0],
+        "captured from the middle: segments of a body whose beginning is lost are objects there",
+    ),
+    (
+        "http-repeated.pcap",
+        [6, 1, 2],
+        "retransmissions: a piece of 1,448 octets is an object there, two whole bodies are none",
+    ),
+    (
+        "http-swapped.pcap",
+        [0, 0, 1],
+        "segments in another order: nothing there",
+    ),
+];
+
+#[test]
+fn files_are_those_of_tshark_where_it_is_right() {
+    for (name, expected, why) in TSHARK {
+        let capture = read(&testdata(name));
+        let ours = Extracted::of(&capture, &[]);
+        let mut left: Vec<_> = ours
+            .list
+            .iter()
+            .filter(|l| l["complete"] == true)
+            .map(|l| &ours.files[l["file"].as_str().expect("a name")])
+            .collect();
+        let (mut right, mut wrong) = (0, 0);
+        for (_, object) in common::export_objects(&capture) {
+            match left.iter().position(|file| **file == object) {
+                Some(at) => {
+                    left.swap_remove(at);
+                    right += 1;
+                }
+                None => wrong += 1,
+            }
+        }
+        assert_eq!([right, wrong, left.len()], *expected, "{name}: {why}");
+    }
+}
+
+#[test]
+fn tshark_leaves_out_bodies_in_another_order_and_in_zstd() {
+    // Two segments of a body change places.
+    let text = body(3000);
+    let mut talk = Talk::new();
+    talk.up(PSH | ACK, &get("/swapped.txt"));
+    let whole = answer("200 OK", "", &text);
+    let seq = talk.server;
+    for part in [0..1000, 2000..whole.len(), 1000..2000] {
+        talk.server = behind(seq, &whole[..part.start]);
+        talk.down(PSH | ACK, &whole[part], true);
+    }
+    talk.server = behind(seq, &whole);
+    talk.up(ACK, b"");
+    talk.close().connect();
+    talk.get("/zstd.txt", "Content-Encoding: zstd\r\n", ZSTD);
+    talk.get("/plain.txt", "", b"plain");
+    let capture = &talk.close().pcap.file;
+    let ours = Extracted::of(capture, &[]);
+    assert_eq!(ours.names(), ["plain.txt", "swapped.txt", "zstd.txt"]);
+    assert!(ours.files["swapped.txt"] == text);
+    assert!(ours.files["zstd.txt"] == packed_text());
+    let theirs: BTreeMap<_, _> = common::export_objects(capture).into_iter().collect();
+    assert_eq!(theirs["plain.txt"], b"plain");
+    assert!(!theirs.contains_key("swapped.txt"));
+    assert_ne!(theirs.get("zstd.txt"), Some(&packed_text()));
+}
+
+#[test]
+fn on_lossy_input_whole_files_are_right_and_others_say_what_is_missing() {
+    let mut talk = Talk::new();
+    talk.captured = |i| (i * 7919 + i * i) % 37 != 5;
+    let mut sent = BTreeMap::new();
+    for i in 0..60_usize {
+        let mut content = noise(200 + i * 613);
+        content.rotate_left(i);
+        let name = format!("f{i}.bin");
+        // Bodies begin at different places of their segments.
+        let pad = format!("X-Pad: {}\r\n", "p".repeat(i * 13 % 700));
+        if i % 7 == 3 {
+            let fields = format!("{pad}Content-Encoding: gzip\r\n");
+            talk.get(&format!("/{name}"), &fields, &gzip(&content));
+        } else {
+            talk.get(&format!("/{name}"), &pad, &content);
+        }
+        if i % 4 == 0 {
+            talk.close().connect();
+        }
+        sent.insert(name, content);
+    }
+    let found = talk.close().extract(&[]);
+    let (mut whole, mut cut) = (0, 0);
+    for line in &found.list {
+        let name = line["file"].as_str().expect("a name");
+        let file = &found.files[name];
+        let content = &sent[line["sent_name"].as_str().expect("a name")];
+        if line["complete"] == true {
+            assert!(file == content, "{name}");
+            whole += 1;
+        } else if line["codings"] == line["undone"] {
+            // Outside the missing ranges every octet is right.
+            let missing = line["missing"].as_array().expect("an array");
+            let is_missing = |at: usize| {
+                missing.iter().any(|m| {
+                    let from = m[0].as_u64().expect("an offset");
+                    let len = m[1].as_u64().unwrap_or(u64::MAX / 2);
+                    (from..from + len).contains(&(at as u64))
+                })
+            };
+            assert!((0..content.len()).any(is_missing), "{name}");
+            for (at, octet) in content.iter().enumerate() {
+                assert!(
+                    is_missing(at) || file.get(at) == Some(octet),
+                    "{name} at {at}"
+                );
+            }
+            cut += 1;
+        }
+    }
+    assert!(whole >= 10 && cut >= 10, "{whole} whole, {cut} cut");
 }

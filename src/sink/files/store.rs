@@ -210,11 +210,11 @@ impl Store {
                 return;
             }
         }
-        let Some(name) = to.made.clone() else { return };
-        if let Some(place) = self.place(&name)
+        let Some(name) = &to.made else { return };
+        if let Some(place) = self.place(name)
             && let Err(e) = self.open[place].put(offset, octets)
         {
-            self.fail(&name, "write", e);
+            self.fail(name, "write", e);
         }
     }
 
