@@ -97,6 +97,7 @@ impl Extracted {
         assert_eq!(count("files.whole"), whole);
         assert_eq!(count("files.incomplete"), self.list.len() as u64 - whole);
         assert_eq!(count("files.octets"), octets);
+        assert_eq!(count("buffer.waiting"), 0, "all that waited was given back");
     }
 
     #[track_caller]
