@@ -63,6 +63,7 @@ fn main() {
                 time: Timestamp::default(),
                 frame: 1,
                 ack: Some(0),
+                answers: None,
             };
             outputs.start(&mut at, &start);
             let mut left = size;
@@ -86,7 +87,7 @@ fn main() {
                 whole: true,
                 extent_unknown: false,
                 closes: None,
-                acknowledged: true,
+                acknowledged: Some(Timestamp::default()),
             };
             outputs.end(&mut at, &end);
         }

@@ -1,14 +1,15 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
 use crate::config::{
-    Channels, Checksums, Color, Config, DumpTo, JsonTo, OutputSpec, Overlap, PrintTo, StatsFormat,
-    Tunnels, What,
+    Channels, Checksums, Color, Config, DumpTo, ExtractTo, JsonTo, OutputSpec, Overlap, PrintTo,
+    StatsFormat, Tunnels, What,
 };
 use crate::message::names::Name;
 use crate::message::protocols;
 use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
 use crate::sink::Format;
 use crate::sink::choice::Rule;
+use crate::sink::files;
 use crate::sink::json::{Body, FIELDS};
 use crate::sink::output::Target;
 use crate::sink::packets::{Encap, Form, Large};
@@ -35,6 +36,16 @@ const AFTER: &str = "\
 Sizes take K M G, KiB MiB GiB (powers of 1024); times take ms s m h.
 
 Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
+
+/// The section of the man page about `--extract`.
+const FILES: &str = "\
+What \\fB--extract\\fR writes into its folder: the files that were transferred, each under the name that its sender gave it \
+(for HTTP, the last part of the URL), without anything in it that could leave the folder or act on a terminal or a shell; a \
+name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missing is called NAME.part; those that are there \
+stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
+folder before is touched, and no symbolic link in it is followed.
+.PP
+The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 
 /// The options, as clap reads them.
 #[derive(Parser, Debug)]
@@ -133,6 +144,13 @@ pub struct Args {
     /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
     #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
     dump_name: Template,
+
+    /// Write the files that were transferred into this folder
+    ///
+    /// Bodies of HTTP requests and responses. DIR/files.jsonl lists them, one JSON object a line; the man page says more
+    /// (FILES). A file of which octets are missing is called NAME.part. What is in DIR already is not touched.
+    #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
+    extract: Option<PathBuf>,
 
     /// Flush the output after each packet
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
@@ -326,6 +344,15 @@ pub struct Args {
     #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
     look_behind: LookBehind,
 
+    /// Hold messages until the other side has acknowledged their octets, or the packet timeout
+    ///
+    /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
+    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout. Where no
+    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
+    /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
+    #[arg(long, help_heading = "Waiting", hide_short_help = true)]
+    wait_ack: bool,
+
     /// Octets that wait on one stream; then its first hole is given up
     #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
     tcp_buffer: usize,
@@ -343,6 +370,10 @@ pub struct Args {
     /// A jump of the sequence number over this is no hole
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     max_gap: u32,
+
+    /// Size of an extracted file; octets beyond it are left out, and the list says so
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]
+    max_file: usize,
 
     /// Memory for all that waits
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size, help_heading = "Limits")]
@@ -392,6 +423,15 @@ pub struct Args {
     /// Say nothing but errors
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
     quiet: bool,
+
+    /// Say on stderr what becomes of each segment of the connections that RULE chooses
+    ///
+    /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
+    /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
+    /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
+    /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
+    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Observation", hide_short_help = true)]
+    trace: Option<Rule>,
 
     /// Colour of --print
     #[arg(
@@ -528,13 +568,21 @@ pub fn parse(
         template: args.dump_name,
         packet_buffered: args.packet_buffered,
     });
+    config.extract = args.extract.map(|dir| ExtractTo {
+        dir,
+        max_file: args.max_file as u64,
+    });
     config.connection = args.connection;
+    config.trace = args.trace;
     config.json = args.json.map(|target| JsonTo {
         target,
         body: args.json_body,
         packet_buffered: args.packet_buffered,
     });
-    let no_output = args.no_output || config.dump.is_some() || config.json.is_some();
+    let no_output = args.no_output
+        || config.dump.is_some()
+        || config.json.is_some()
+        || config.extract.is_some();
     if !no_output
         && config.outputs.iter().all(|o| o.what != What::Messages)
         && config.print.is_none()
@@ -595,6 +643,7 @@ pub fn parse(
     l.reorder_alone = args.reorder_window.alone;
     l.look_behind_segments = args.look_behind.segments;
     l.look_behind_time = args.look_behind.time;
+    l.wait_ack = args.wait_ack;
     l.tcp_buffer = args.tcp_buffer;
     l.tcp_holes = args.tcp_holes;
     l.max_gap = args.max_gap;
@@ -688,6 +737,10 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             ".TP\n\\fB{name}\\fR ({kinds})\n{}",
             text.replace('-', "\\-")
         )?;
+    }
+    writeln!(out, ".SH FILES\n{}", FILES.replace('-', "\\-"))?;
+    for (name, text) in files::FIELDS {
+        writeln!(out, ".TP\n\\fB{name}\\fR\n{}", text.replace('-', "\\-"))?;
     }
     Ok(())
 }

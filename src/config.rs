@@ -161,7 +161,8 @@ pub struct Limits {
     pub look_behind_segments: u32,
     /// ... or this time.
     pub look_behind_time: Duration,
-    /// `--wait-ack`: messages are held until acknowledged.
+    /// `--wait-ack`: octets of TCP, and user messages of SCTP, are held until the other side has acknowledged them, at most
+    /// for the packet timeout of their transport.
     pub wait_ack: bool,
     /// `--tcp-buffer`: octets that wait on one stream.
     pub tcp_buffer: usize,
@@ -306,6 +307,15 @@ pub struct DumpTo {
     pub packet_buffered: bool,
 }
 
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
 /// `--json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTo {
@@ -330,8 +340,12 @@ pub struct Config {
     pub json: Option<JsonTo>,
     /// Connections that are written; all where there is none.
     pub connection: Option<Rule>,
+    /// `--trace`: connections whose segments are told of on stderr.
+    pub trace: Option<Rule>,
     /// Stream files.
     pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
     /// `--sctp-stats`: a file or a folder.

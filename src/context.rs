@@ -5,10 +5,12 @@ use crate::config::Limits;
 use crate::stats::{Counters, Discard};
 use crate::storage::Budget;
 use crate::time::Instant;
+use crate::trace::{Event, Trace, What};
+use crate::transport::{Direction, Flow};
 use serde::{Deserialize, Serialize};
 
 /// Shared by all stages of one engine; plain data.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Context {
     /// Limits and choices, fixed for the run.
     pub limits: Limits,
@@ -22,6 +24,9 @@ pub struct Context {
     pub packet: PacketInfo,
     /// Why the packet that is being processed, or a part of it, cannot be used: the first reason.
     pub discarded: Option<Discard>,
+    /// What becomes of chosen connections is told here.
+    #[serde(skip)]
+    pub(crate) trace: Trace,
 }
 
 impl Context {
@@ -35,6 +40,22 @@ impl Context {
             now: Instant::default(),
             packet: PacketInfo::default(),
             discarded: None,
+            trace: Trace::default(),
+        }
+    }
+
+    /// Tells what happened in a flow to those who trace it.
+    pub(crate) fn tell(&mut self, flow: &Flow, direction: Direction, what: What) {
+        if self.trace.is_on() {
+            self.trace.tell(&Event {
+                frame: self.packet.frame,
+                time: self.packet.time,
+                transport: flow.transport,
+                number: Some(flow.number),
+                src: flow.src(direction),
+                dst: flow.dst(direction),
+                what,
+            });
         }
     }
 

@@ -62,8 +62,8 @@
 //! assert_eq!(assembler.finish().0, ["http GET / HTTP/1.1"]);
 //! ```
 //!
-//! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), a
-//! [`Tracer`](sink::trace::Tracer) in front of a sink shows what becomes of chosen connections, and
+//! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), [`Assembler::trace`] shows what becomes of
+//! chosen connections, and
 //! `examples/extract_http.rs` reads a capture.
 //!
 //! # The layout
@@ -76,6 +76,7 @@
 //! cli.rs config.rs   one source for help, man page and completions; checked limits and choices
 //! error.rs           what ends a run; stats.rs report.rs: counters, and the report made from them
 //! pipeline.rs        joins the stages (Engine, Assembler); context.rs: what each stage is handed with a packet
+//! trace.rs           what becomes of chosen connections, event by event
 //! time.rs serial.rs  timestamps and the age clock; numbers that wrap (RFC 1982)
 //! storage/           budget, deadlines, table in order of age: no protocol inside
 //! capture/           reader, pcap, pcapng, decompression, inputs in order, sorting queue, stop on a signal
@@ -84,12 +85,13 @@
 //! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: connections by key and use
 //!   tcp/               segment, connection (when a hole is given up), waiting (octets behind holes)
 //!   udp.rs             datagrams and their flows
-//!   sctp/              chunks, reassembly, PPIDs, statistics
+//!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
 //! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say
 //!   rows.rs length.rs  the table of protocols whose header tells the length
 //!   http1.rs tls.rs …  one file for each other protocol; datagram.rs names UDP; carried.rs: inside SCTP
 //!   rules.rs own.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
 //! sink/              packets.rs synthetic.rs: a packet for each message; file, pcap, pcapng, pdu: how it is written
+//!   files/             transferred files: a source for each protocol, names, store, list
 //!   raw.rs json.rs …   stream files, JSON, lines, statistics, dropped and bypassed packets
 //! ```
 #![warn(missing_docs)]
@@ -109,6 +111,7 @@ pub mod sink;
 pub mod stats;
 pub mod storage;
 pub mod time;
+pub mod trace;
 pub mod transport;
 
 pub use pipeline::Engine as Assembler;

@@ -91,6 +91,12 @@ fn run(config: &Config) -> u8 {
     if stats.is_some() {
         engine.collect_sctp_stats();
     }
+    if let Some(rule) = &config.trace {
+        engine.trace(rule.clone(), |event| {
+            // As for any words on stderr.
+            let _ = writeln!(io::stderr(), "{event}");
+        });
+    }
     let mut status = pump(config, &mut inputs, &mut engine, &mut stats);
     if let Some(stats) = stats
         && let Err(e) = stats.finish(&engine.take_sctp_stats())

@@ -10,9 +10,11 @@ use crate::message::extract::Conversation;
 use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
+use crate::sink::choice::Rule;
 use crate::stats::Counters;
 use crate::storage::Budget;
 use crate::time::{CaptureClock, Timestamp};
+use crate::trace::{Event, Trace};
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
@@ -81,6 +83,11 @@ impl<M: MessageSink> Engine<M> {
     pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
         self.extractor = self.extractor.with_detectors(own);
         self
+    }
+
+    /// Tells `to` from now on what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
+    pub fn trace(&mut self, rule: Rule, to: impl FnMut(&Event) + Send + 'static) {
+        self.state.cx.trace = Trace::new(rule, Box::new(to));
     }
 
     /// All that waits.
@@ -226,6 +233,7 @@ impl<M: MessageSink> Engine<M> {
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);
+        self.extractor.sink.input_end(cx);
     }
 
     /// Ends the input and gives the sink back.

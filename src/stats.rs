@@ -239,6 +239,9 @@ counters! {
         conflicts: "overlaps with different octets",
         keep_alives: "keep-alive segments",
         out_of_order: "segments that had to wait",
+        ack_held: "segments held for their acknowledgment (--wait-ack)",
+        ack_timeout: "of these, or parts of them, handed on without one after --tcp-packet-timeout",
+        ack_forced: "of these, or parts of them, handed on without one for want of room or at the end",
         late: "segments for a hole that had been given up",
         before_start: "segments before the first octet of a stream captured from the middle",
         bad_checksum: "segments with a wrong checksum, dropped or not",
@@ -346,6 +349,14 @@ counters! {
         streams: "stream files written",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
+    /// Transferred files (`--extract`).
+    files: FilesCounters {
+        written: "files written, whole or not",
+        whole: "of these, whole files",
+        incomplete: "of these, files of which octets are missing: NAME.part",
+        octets: "octets of these files",
+        limited: "files of which octets were left out because of --max-file, or of too many holes",
+    }
     /// What waits.
     buffer: BufferCounters {
         waiting: "octets of memory in use",
@@ -358,8 +369,9 @@ discards! {
         LinkUnknownType = "unknown_type": "link types that are not known",
         LinkTruncated = "truncated": "packets too short for their link header",
         LinkBadHeader = "bad_header": "packets with an impossible link header",
-        LinkNotData = "not_data": "802.11 and FDDI frames that carry no data",
-        LinkEncrypted = "encrypted": "802.11 frames that are encrypted",
+        LinkNotData = "not_data": "802.11, FDDI and token ring frames that carry no data",
+        LinkEncrypted = "encrypted": "802.11 and PPP frames that are encrypted",
+        LinkCompressed = "compressed": "PPP frames with compressed headers or content",
         LinkFragment = "fragments": "fragments of 802.11 frames",
         LinkAggregate = "aggregates": "802.11 frames that carry several packets",
         LinkUnknownPdu = "unknown_pdu": "exported PDUs of other protocols than ip, tcp, udp and sctp",

@@ -547,3 +547,56 @@ fn a_long_body_needs_no_memory() {
     );
     assert_eq!(counter(&done.stderr, "message.whole"), 2);
 }
+
+#[test]
+fn messages_wait_for_their_acknowledgment() {
+    let (request, answer) = (get("/a"), response(&body(2500)));
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 4999)
+        .client(1001, 5000, ACK | PSH, &request);
+    let asked = behind(1001, &request);
+    pcap.server(5000, asked, ACK, &answer[..1000])
+        .server(
+            behind(5000, &answer[..1000]),
+            asked,
+            ACK | PSH,
+            &answer[1000..],
+        )
+        .client(asked, behind(5000, &answer[..1000]), ACK, b"")
+        .client(asked, behind(5000, &answer), ACK, b"");
+    let last = get("/never-acknowledged");
+    pcap.client(asked, behind(5000, &answer), ACK | PSH, &last);
+    let json = |args: &[&str]| {
+        let all = [&["-n", "--json", "-"], args].concat();
+        let text = run(all, &pcap.file).stdout;
+        let lines = String::from_utf8(text).expect("text");
+        let messages = lines.lines().filter(|l| l.contains(r#""type":"message""#));
+        messages
+            .map(|line| {
+                let value = |key: &str| {
+                    let (_, rest) = line.split_once(&format!("\"{key}\":")).expect(key);
+                    let end = rest.find([',', '}']).expect("an end");
+                    rest[..end].to_owned()
+                };
+                (value("frame"), value("time"), value("acknowledged_at"))
+            })
+            .collect::<Vec<_>>()
+    };
+    let none = || "null".to_owned();
+    let at_once = json(&[]);
+    let frames: Vec<_> = at_once.iter().map(|m| m.0.as_str()).collect();
+    assert_eq!(frames, ["4", "6", "9"]);
+    assert!(at_once.iter().all(|m| m.2 == none()), "{at_once:?}");
+    let held = json(&["--wait-ack"]);
+    let frames: Vec<_> = held.iter().map(|m| m.0.as_str()).collect();
+    assert_eq!(frames, ["5", "8", "9"], "the packets that acknowledge them");
+    assert!(
+        held[..2].iter().all(|m| m.1 == m.2),
+        "and their time: {held:?}"
+    );
+    assert_eq!(held[2].2, none());
+    let stats = run(["-n", "-s", "--wait-ack"], &pcap.file).stderr;
+    assert_eq!(counter(&stats, "tcp.ack_held"), 4);
+    assert_eq!(counter(&stats, "tcp.ack_forced"), 1);
+    assert_eq!(counter(&stats, "tcp.out_of_order"), 0);
+}

@@ -12,6 +12,7 @@ text\t'UTF-8; what is none is replaced'
 base64\t'base64'"
 complete -c inet-asm -l dump -d 'Write a file for each stream, with its octets, into this folder' -r -F
 complete -c inet-asm -l dump-name -d 'Names of the stream files' -r
+complete -c inet-asm -s x -l extract -d 'Write the files that were transferred into this folder' -r -F
 complete -c inet-asm -l connection -d 'Connections to write, for all outputs' -r
 complete -c inet-asm -l encap -d 'Link layer of the packets written' -r -f -a "auto\t'Ethernet where the first input is Ethernet, else raw IP'
 ethernet\t'Ethernet, with the addresses and VLAN tags of the input'
@@ -47,6 +48,7 @@ complete -c inet-asm -l look-behind -d 'How long the beginning of a stream captu
 complete -c inet-asm -l tcp-buffer -d 'Octets that wait on one stream; then its first hole is given up' -r
 complete -c inet-asm -l tcp-holes -d 'Holes in one stream; then the first is given up' -r
 complete -c inet-asm -l max-gap -d 'A jump of the sequence number over this is no hole' -r
+complete -c inet-asm -l max-file -d 'Size of an extracted file; octets beyond it are left out, and the list says so' -r
 complete -c inet-asm -l memory-limit -d 'Memory for all that waits' -r
 complete -c inet-asm -l max-connections -d 'Connections known at once, for each transport' -r
 complete -c inet-asm -l max-active-packets -d 'Fragments and segments that wait, each of IP, TCP, SCTP' -r
@@ -54,6 +56,7 @@ complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' 
 json\t'one object'
 csv\t'a header line and a row'"
 complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture' -r -F
+complete -c inet-asm -l trace -d 'Say on stderr what becomes of each segment of the connections that RULE chooses' -r
 complete -c inet-asm -l color -d 'Colour of --print' -r -f -a "auto\t'on a terminal, unless NO_COLOR is set'
 always\t'always'
 never\t'never'"
@@ -70,6 +73,7 @@ complete -c inet-asm -l handshake -d 'Write SYN, FIN and RST packets for all con
 complete -c inet-asm -l list-protocols -d 'List the protocols, with the ports that hint at them'
 complete -c inet-asm -l store-fragments -d 'Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments'
 complete -c inet-asm -l track-missing-chunks -d 'Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates'
+complete -c inet-asm -l wait-ack -d 'Hold messages until the other side has acknowledged their octets, or the packet timeout'
 complete -c inet-asm -s v -l verbose -d 'Say more; twice: even more'
 complete -c inet-asm -s q -l quiet -d 'Say nothing but errors'
 complete -c inet-asm -s h -d 'Show the options that people need most; --help shows all'

@@ -296,7 +296,7 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
             let mut guess = *inner;
             let leads = guess.skip(skip).is_ok()
                 && crate::link::walk(&mut guess, next).is_ok()
-                && is_packet(&guess);
+                && guess.is_ip_packet();
             if leads {
                 inner.skip(skip)?;
                 return Ok(Inside {
@@ -308,20 +308,6 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         }
     }
     Err(Discard::TunnelNotIp)
-}
-
-/// The octets are an IP packet by version and length.
-fn is_packet(frame: &Frame<'_>) -> bool {
-    let len = frame.ip.len() + frame.missing;
-    match *frame.ip {
-        [first, _, a, b, ..] if first >> 4 == 4 => {
-            (20..=len).contains(&usize::from(u16::from_be_bytes([a, b])))
-        }
-        [first, _, _, _, a, b, ..] if first >> 4 == 6 => {
-            usize::from(u16::from_be_bytes([a, b])) + 40 <= len
-        }
-        _ => false,
-    }
 }
 
 /// Teredo (RFC 4380, 5.1.1): perhaps authentication and origin, then IPv6. Peers talk to each other on any port; there
@@ -343,7 +329,7 @@ fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
     let len = usize::from(u16::from_be_bytes([header[4], header[5]])) + header.len();
     // A trailer may follow the packet (RFC 6081, 4).
     let exact = len == inner.ip.len() + inner.missing;
-    if header[0] >> 4 != 6 || !(exact && ours || on_port && is_packet(inner)) {
+    if header[0] >> 4 != 6 || !(exact && ours || on_port && inner.is_ip_packet()) {
         return Err(Discard::TunnelBadHeader);
     }
     Ok(Inside {

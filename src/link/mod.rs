@@ -128,6 +128,22 @@ mod ether {
     pub(super) const BACKBONE: u16 = 0x88e7;
     /// The highest value that is a length (IEEE 802.3).
     pub(super) const MAX_LENGTH: u16 = 1500;
+
+    /// It is one of these, and no length.
+    pub(super) const fn is_known(value: u16) -> bool {
+        matches!(
+            value,
+            IPV4 | IPV6
+                | VLAN
+                | QINQ
+                | QINQ_OLD
+                | MPLS
+                | MPLS_MULTICAST
+                | PPPOE_SESSION
+                | VN_TAG
+                | BACKBONE
+        )
+    }
 }
 
 /// What the octets that follow are.
@@ -260,6 +276,7 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Disca
     match link_type.0 {
         0 | 108 => null(frame),
         1 => ethernet(frame).map(Next::EtherType),
+        6 => token_ring(frame),
         9 | 50 => Ok(ppp_or_hdlc(frame)),
         10 => fddi(frame),
         11 | 100 => Ok(Next::Llc),
@@ -278,8 +295,15 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Disca
             wifi::behind(frame, len, le).map(|()| Next::Llc)
         }
         127 => wifi::radiotap(frame).map(|()| Next::Llc),
-        // A direction, then PPP.
-        166 | 204 => frame.skip(1).map(|_| Next::Ppp),
+        // A direction in the place of the address, and control; a direction in front of all.
+        166 => {
+            frame.skip(1)?;
+            if frame.ip.first() == Some(&0x03) {
+                frame.skip(1)?;
+            }
+            Ok(Next::Ppp)
+        }
+        204 => frame.skip(1).map(|_| Next::Ppp),
         197 => erf(frame),
         219 => Ok(Next::Mpls),
         239 => nflog(frame),
@@ -327,6 +351,20 @@ impl<'a> Frame<'a> {
     /// The last `len` octets of what was sent are not part of the packet.
     fn cut_end(&mut self, len: usize) {
         self.limit((self.ip.len() + self.missing).saturating_sub(len));
+    }
+
+    /// What follows is an IP packet, by its version and length.
+    pub(crate) fn is_ip_packet(&self) -> bool {
+        let len = self.ip.len() + self.missing;
+        match *self.ip {
+            [first, _, a, b, ..] if first >> 4 == 4 => {
+                (20..=len).contains(&usize::from(u16::from_be_bytes([a, b])))
+            }
+            [first, _, _, _, a, b, ..] if first >> 4 == 6 => {
+                usize::from(u16::from_be_bytes([a, b])) + 40 <= len
+            }
+            _ => false,
+        }
     }
 
     /// Takes the next two octets off as a number.
@@ -439,6 +477,12 @@ fn ppp(frame: &mut Frame<'_>) -> Result<Next, Discard> {
     match protocol {
         0x0021 | 0x0057 => Ok(Next::Ip),
         0x0281 | 0x0283 => Ok(Next::Mpls),
+        // Header compression: Van Jacobson's, RFC 2507 and its kin, ROHC; compressed datagrams, on one link or all.
+        0x002d | 0x002f | 0x0061..=0x0069 | 0x2061..=0x2069 | 0x0003 | 0x0005 | 0x00fb | 0x00fd => {
+            Err(Discard::LinkCompressed)
+        }
+        // RFC 1968, on one link or all.
+        0x0053 | 0x0055 => Err(Discard::LinkEncrypted),
         _ => Err(Discard::LinkNotIp),
     }
 }
@@ -451,7 +495,8 @@ fn ppp_or_hdlc(frame: &Frame<'_>) -> Next {
     }
 }
 
-/// A label stack (RFC 3032). What it carries is not said, only guessed (RFC 4928).
+/// A label stack (RFC 3032). What it carries is not said: IP shows by its version (RFC 4928), Ethernet by an EtherType in its
+/// place, for addresses may begin with any octet.
 fn mpls(frame: &mut Frame<'_>) -> Result<Next, Discard> {
     loop {
         let [_, _, bottom, _] = *frame.take::<4>()?;
@@ -459,10 +504,15 @@ fn mpls(frame: &mut Frame<'_>) -> Result<Next, Discard> {
             break;
         }
     }
-    match frame.ip.first().map(|b| b >> 4) {
-        Some(4 | 6) => Ok(Next::Ip),
+    let octets = frame.ip;
+    let has_type = |at: usize| {
+        let field = octets.get(at..).and_then(<[u8]>::first_chunk);
+        field.is_some_and(|t| ether::is_known(u16::from_be_bytes(*t)))
+    };
+    match octets.first().map(|b| b >> 4) {
+        Some(4 | 6) if frame.is_ip_packet() || !has_type(12) => Ok(Next::Ip),
         // A control word, then Ethernet (RFC 4448, 4.6).
-        Some(0) => frame.skip(4).map(|_| Next::Ethernet),
+        Some(0) if has_type(16) || !has_type(12) => frame.skip(4).map(|_| Next::Ethernet),
         Some(_) => Ok(Next::Ethernet),
         None => Err(Discard::LinkTruncated),
     }
@@ -494,6 +544,22 @@ fn fddi(frame: &mut Frame<'_>) -> Result<Next, Discard> {
     } else {
         Err(Discard::LinkNotData)
     }
+}
+
+/// IEEE 802.5: access control, frame control, addresses, perhaps a route, LLC.
+fn token_ring(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+    let [_, control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *frame.take::<14>()?;
+    frame.header.dst = [d0, d1, d2, d3, d4, d5];
+    frame.header.src = [s0 & 0x7f, s1, s2, s3, s4, s5];
+    if control & 0xc0 != 0x40 {
+        return Err(Discard::LinkNotData);
+    }
+    // The first bit of the source address says that a route follows, whose first octet has its length.
+    if s0 & 0x80 != 0 {
+        let len = frame.ip.first().map_or(0, |b| usize::from(b & 0x1f));
+        frame.skip(len.max(2))?;
+    }
+    Ok(Next::Llc)
 }
 
 /// Endace's extensible record format: Ethernet and serial lines.
@@ -656,6 +722,15 @@ mod tests {
                 "0800 0000 00000001 0001 00 06 0200000000020000".into(),
                 [0, 0],
             ),
+            (6, format!("1040 {ETH} aaaa03 000000 0800"), [0, 0]),
+            (
+                6,
+                "1040 020000000001 820000000002 06b000110020 aaaa03 000000 0800".into(),
+                [0, 0],
+            ),
+            // PPP's direction stands in the place of its address, or in front.
+            (166, "01 03 0021".into(), [0, 0]),
+            (204, "01 ff03 0021".into(), [0, 0]),
         ] {
             let mut data = hex(&header);
             data.extend(b"EIP"); // 0x45: version 4
@@ -702,6 +777,12 @@ mod tests {
                 Discard::LinkFragment,
             ),
             (10, format!("4f {ETH} 00"), Discard::LinkNotData),
+            (6, format!("1000 {ETH} 00"), Discard::LinkNotData),
+            (9, "ff03 c021 01".into(), Discard::LinkNotIp),
+            (9, "ff03 002d 45".into(), Discard::LinkCompressed),
+            (9, "ff03 00fd 45".into(), Discard::LinkCompressed),
+            (9, "fd 45".into(), Discard::LinkCompressed),
+            (9, "ff03 0053 45".into(), Discard::LinkEncrypted),
             (
                 252,
                 "000c 0003 646e73 0000 0000".into(),
@@ -774,6 +855,30 @@ mod tests {
                 b"EIP",
                 "{header}"
             );
+        }
+    }
+
+    #[test]
+    fn pseudowires_are_told_from_ip() {
+        let ip = "45 00 0018 0000 0000 40 11 0000 0a000001 0a000002 45494950";
+        for (payload, at) in [
+            // IP; Ethernet with and without a control word, also where addresses begin as something else does.
+            (ip.to_owned(), 0),
+            (format!("{ETH} 0800 {ip}"), 14),
+            (format!("00000007 {ETH} 0800 {ip}"), 18),
+            (format!("450000000001 450000000002 0800 {ip}"), 14),
+            (format!("60aabbccddee 020000000002 8100 0005 0800 {ip}"), 18),
+            (format!("00000007 000000000001 000000000002 0800 {ip}"), 18),
+            // Without anything else to go by: a control word, and the version.
+            (format!("00000007 {ETH} 0020 aaaa03 000000 0800 {ip}"), 26),
+            (
+                "45 00 ffff 0000 0000 40 11 0000 0a000001 0a000002".into(),
+                0,
+            ),
+        ] {
+            let data = hex(&format!("{ETH} 8847 00064140 {payload}"));
+            let expected = &data[14 + 4 + at..];
+            assert_eq!(parse(&packet(1, &data)).unwrap().ip, expected, "{payload}");
         }
     }
 

@@ -7,6 +7,8 @@ use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
 use crate::stats::Discard;
+use crate::trace::What;
+use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -43,6 +45,13 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     fn start(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>) {
         let wanted = self.rules.all_chosen() || self.rules.chosen(start.protocol);
         at.state.muted[at.direction.index()] = !wanted;
+        let what = What::MessageBegins {
+            protocol: start.protocol,
+            kind: start.kind,
+            extent: start.extent,
+            offset: at.side().relative(start.offset),
+        };
+        at.cx.tell(at.flow, at.direction, what);
         if wanted {
             self.sink.start(&mut at.with(|s| &mut s.state), start);
         }
@@ -61,6 +70,11 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn end(&mut self, at: &mut At<'_, M>, end: &MessageEnd) {
+        let what = What::MessageEnds {
+            offset: at.side().relative(end.offset),
+            whole: end.whole,
+        };
+        at.cx.tell(at.flow, at.direction, what);
         if !std::mem::take(&mut at.state.muted[at.direction.index()]) {
             self.sink.end(&mut at.with(|s| &mut s.state), end);
         }
@@ -71,6 +85,12 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         counters.messages += 1;
         counters.octets += payload.len() as u64;
         counters.incomplete += u64::from(payload.len() < payload_len);
+        let what = What::Message {
+            protocol: at.protocol,
+            len: payload.len() as u64,
+            whole: payload.len() >= payload_len,
+        };
+        at.cx.tell(at.flow, at.direction, what);
         if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
             self.sink.datagram(at, payload, payload_len);
         }
@@ -90,6 +110,12 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         counters.messages += 1;
         counters.octets += message.data.len() as u64;
         counters.incomplete += u64::from(!message.whole);
+        let what = What::Message {
+            protocol,
+            len: message.data.len() as u64,
+            whole: message.whole,
+        };
+        at.cx.tell(at.flow, message.direction, what);
         if self.rules.all_chosen() || self.rules.chosen(protocol) {
             self.sink
                 .user_message(&mut at.with(|s| &mut s.state), message);
@@ -97,8 +123,13 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
+        at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
         self.sink
             .association_end(&mut at.with(|s| &mut s.state), close);
+    }
+
+    fn input_end(&mut self, cx: &mut Context) {
+        self.sink.input_end(cx);
     }
 
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {

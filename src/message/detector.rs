@@ -178,6 +178,11 @@ pub trait Framer {
     /// Where the next message begins, after a gap or at a start in the middle.
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found;
 
+    /// Where in the other stream the request begins that the response which began last answers, if that is known.
+    fn answers(&self) -> Option<u64> {
+        None
+    }
+
     /// Octets are missing in a direction; what was remembered of the octets before is void.
     fn gap(&mut self, direction: Direction) {
         let _ = direction;
@@ -225,6 +230,10 @@ macro_rules! framers {
 
             fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
                 match self { $( Self::$Variant(f) => f.search(at, octets), )* }
+            }
+
+            fn answers(&self) -> Option<u64> {
+                match self { $( Self::$Variant(f) => f.answers(), )* }
             }
 
             fn gap(&mut self, direction: Direction) {

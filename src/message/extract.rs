@@ -550,6 +550,7 @@ impl<M: MessageSink> Extractor<M> {
                     time: source.time,
                     frame: source.frame,
                     ack: source.ack,
+                    answers: None,
                 };
                 self.start_message(at, &start, false);
                 self.emit(at, &held, start.offset, source, None, false);
@@ -625,7 +626,7 @@ impl<M: MessageSink> Extractor<M> {
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
     fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
         let i = at.direction.index();
-        let acknowledged = at.side().acknowledged.is_some_and(|a| a >= offset);
+        let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
         let past = at.side().acknowledged.is_some_and(|a| a > offset);
         let stream = &mut at.state.streams[i];
@@ -831,6 +832,12 @@ impl<M: MessageSink> Extractor<M> {
                                 time: source.time,
                                 frame: source.frame,
                                 ack: source.ack,
+                                answers: match kind {
+                                    Kind::Response => {
+                                        at.state.framer.as_ref().and_then(AnyFramer::answers)
+                                    }
+                                    Kind::Request | Kind::Other => None,
+                                },
                             };
                             self.start_message(at, &start, hand_over);
                             pos += head;
@@ -1085,6 +1092,7 @@ impl<M: MessageSink> Extractor<M> {
                 time: source.time,
                 frame: source.frame,
                 ack: source.ack,
+                answers: None,
             };
             self.start_message(at, &start, false);
         }

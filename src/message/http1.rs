@@ -524,6 +524,8 @@ pub struct Http1 {
     trailer: [bool; 2],
     /// A CONNECT, or an upgrade, is not answered yet.
     leaving: bool,
+    /// Offset of the request that the last response answers, where it is known.
+    answered: Option<u64>,
 }
 
 /// What is known of a response's request.
@@ -561,6 +563,7 @@ impl Http1 {
             return Match::Unknown;
         };
         if take {
+            self.answered = Some(request.offset);
             self.requests
                 .drain(..if interim { index } else { index + 1 });
             self.counting = sure;
@@ -616,6 +619,7 @@ impl Http1 {
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
+        self.answered = None;
         let none = Begin::Message {
             kind: Kind::Response,
             head,
@@ -797,6 +801,10 @@ impl Framer for Http1 {
         let client = self.client.is_none_or(|c| c == d);
         let server = self.client.is_none_or(|c| c != d);
         search(octets, at.next == Next::Octets, client, server)
+    }
+
+    fn answers(&self) -> Option<u64> {
+        self.answered
     }
 
     fn gap(&mut self, direction: Direction) {

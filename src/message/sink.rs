@@ -54,6 +54,8 @@ pub struct MessageStart<'a> {
     pub frame: u64,
     /// What the segment with its first octet acknowledged (offset in the other stream).
     pub ack: Option<u64>,
+    /// Of a response: where in the other stream the request begins that it answers, if that is known.
+    pub answers: Option<u64>,
 }
 
 /// Octets of the message that is open in this direction.
@@ -93,8 +95,9 @@ pub struct MessageEnd {
     pub extent_unknown: bool,
     /// It ends because its stream ended.
     pub closes: Option<Close>,
-    /// How it was acknowledged when it ended.
-    pub acknowledged: bool,
+    /// When the other side acknowledged all of it, if it had when the message ended; with `--wait-ack` a message ends no
+    /// earlier.
+    pub acknowledged: Option<Timestamp>,
 }
 
 /// Takes messages, and the streams that they stand in.
@@ -134,6 +137,11 @@ pub trait MessageSink {
     /// An SCTP association has ended; the state is dropped behind this.
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
         let _ = (at, close);
+    }
+
+    /// The input has ended, and with it all connections.
+    fn input_end(&mut self, cx: &mut Context) {
+        let _ = cx;
     }
 
     /// A packet of the input has been processed. `dropped`: it, or a part of it, could not be used.

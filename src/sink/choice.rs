@@ -32,15 +32,25 @@ impl Rule {
 
     /// The connection is chosen.
     pub fn takes(&self, flow: &Flow) -> bool {
-        self.takes_stream(flow, Direction::Forward) || self.takes_stream(flow, Direction::Reverse)
+        let (a, b) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
+        self.takes_ends(Some(flow.number), a, b)
     }
 
     /// The stream is chosen: `A:p-B:p` means the one from A to B, all others mean both.
     pub fn takes_stream(&self, flow: &Flow, direction: Direction) -> bool {
         let (a, b) = (flow.src(direction), flow.dst(direction));
+        self.takes_from(Some(flow.number), a, b)
+    }
+
+    /// The connection with this number, if it has one, between these endpoints is chosen.
+    pub(crate) fn takes_ends(&self, number: Option<u64>, a: SocketAddr, b: SocketAddr) -> bool {
+        self.takes_from(number, a, b) || self.takes_from(number, b, a)
+    }
+
+    fn takes_from(&self, number: Option<u64>, a: SocketAddr, b: SocketAddr) -> bool {
         self.0.iter().any(|part| match *part {
             Part::All => true,
-            Part::Number(n) => n == flow.number,
+            Part::Number(n) => Some(n) == number,
             Part::Address(x) => a.ip() == x || b.ip() == x,
             Part::End(x) => a == x || b == x,
             Part::Pair(x, y) => (a, b) == (x, y),

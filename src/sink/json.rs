@@ -116,6 +116,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "message",
+        "acknowledged_at",
+        "when that acknowledgment was captured; null where there is none",
+    ),
+    (
+        "message",
         "body",
         "its octets, where --json-body asks for them; 1 MiB at most",
     ),
@@ -315,7 +320,7 @@ impl Json {
         if end.whole && open.length.is_none() {
             open.length = Some(offset.saturating_sub(open.offset));
         }
-        let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged));
+        let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged.is_some()));
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         self.message(
             at.cx,
@@ -326,6 +331,7 @@ impl Json {
             offset,
             end.whole,
             acknowledged,
+            end.acknowledged,
         );
         self.finish();
     }
@@ -351,7 +357,17 @@ impl Json {
         }
         let whole = payload.len() >= len;
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-        self.message(at.cx, at.flow, at.direction, ends, &open, None, whole, None);
+        self.message(
+            at.cx,
+            at.flow,
+            at.direction,
+            ends,
+            &open,
+            None,
+            whole,
+            None,
+            None,
+        );
         self.finish();
     }
 
@@ -404,6 +420,7 @@ impl Json {
             None,
             m.whole,
             acknowledged,
+            None,
         );
         let t = &mut self.text;
         let number = if m.interleaved { "mid" } else { "ssn" };
@@ -443,6 +460,7 @@ impl Json {
         offset: Option<u64>,
         whole: bool,
         acknowledged: Option<bool>,
+        acknowledged_at: Option<Timestamp>,
     ) {
         let body = self.body;
         let t = self.begin_between("message", cx, flow, direction, ends);
@@ -470,6 +488,15 @@ impl Json {
             Some(a) => write!(t, "],\"acknowledged\":{a}"),
             None => write!(t, "],\"acknowledged\":null"),
         };
+        t.push_str(",\"acknowledged_at\":");
+        match acknowledged_at {
+            Some(time) => {
+                t.push('"');
+                rfc3339(time, t);
+                t.push('"');
+            }
+            None => t.push_str("null"),
+        }
         if body != Body::None {
             t.push_str(",\"body\":");
             match body {
@@ -616,7 +643,7 @@ pub(crate) fn cause(cause: GapCause) -> &'static str {
     }
 }
 
-fn number(n: Option<u64>, out: &mut String) {
+pub(crate) fn number(n: Option<u64>, out: &mut String) {
     let _ = match n {
         Some(n) => write!(out, "{n}"),
         None => write!(out, "null"),
@@ -624,7 +651,7 @@ fn number(n: Option<u64>, out: &mut String) {
 }
 
 /// A string (RFC 8259, 7); control characters, DEL and C1 included, are escaped.
-fn string(text: &str, out: &mut String) {
+pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -724,11 +751,11 @@ mod tests {
             [
                 head("message", true, T)
                     + &first
-                    + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false}"#,
+                    + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000000Z","body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false}"#,
                 head("gap", false, T) + r#","offset":19,"length":11,"cause":"closed"}"#,
                 head("message", false, T)
                     + &first
-                    + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
+                    + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
                 head("connection", true, "2026-11-21T10:00:02.123456789Z")
                     + &first
                     + r#""streams":[{"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,

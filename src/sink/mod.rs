@@ -5,6 +5,7 @@
 
 pub mod choice;
 mod file;
+pub mod files;
 pub mod json;
 mod originals;
 pub mod output;
@@ -18,7 +19,6 @@ pub mod sctp_stats;
 mod synthetic;
 #[cfg(test)]
 mod tests;
-pub mod trace;
 
 use crate::capture::{Interface, LinkType, Packet};
 use crate::config::{Config, What};
@@ -32,6 +32,7 @@ use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
 use choice::Rule;
 pub use file::Format;
+use files::Files;
 use json::Json;
 use originals::Originals;
 use output::Sink;
@@ -53,6 +54,7 @@ pub struct State {
     lines: Option<Box<Lines>>,
     streams: Option<Box<Streams>>,
     json: Option<Box<json::Connection>>,
+    files: files::State,
 }
 
 impl State {
@@ -78,6 +80,7 @@ pub struct Outputs {
     print: Option<Print>,
     dump: Option<Dump>,
     json: Option<Json>,
+    files: Option<Files>,
     /// `--dump -`: the chosen streams, as they come.
     raw: Option<Sink>,
     /// `--connection`: what is chosen, for all outputs.
@@ -132,6 +135,9 @@ impl Outputs {
             let name = output::shown(&j.target.name);
             outputs.json(name, to, j.body, j.packet_buffered);
         }
+        if let Some(e) = &config.extract {
+            outputs.extract(&e.dir, e.max_file)?;
+        }
         outputs.choice.clone_from(&config.connection);
         Ok(outputs)
     }
@@ -143,6 +149,16 @@ impl Outputs {
     /// The folder cannot be made.
     pub fn dump(&mut self, dir: &Path, template: raw::Template) -> Result<(), Error> {
         self.dump = Some(Dump::new(dir, template)?);
+        Ok(())
+    }
+
+    /// Adds the output of transferred files, of which none becomes larger than `max_file` octets.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made, or its list not be opened.
+    pub fn extract(&mut self, dir: &Path, max_file: u64) -> Result<(), Error> {
+        self.files = Some(Files::new(dir, max_file)?);
         Ok(())
     }
 
@@ -236,6 +252,9 @@ impl Outputs {
         if let Some(d) = &mut self.dump {
             d.flush()?;
         }
+        if let Some(f) = &mut self.files {
+            f.flush()?;
+        }
         Ok(flow)
     }
 
@@ -304,6 +323,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.start(&mut at.with(|s| &mut s.json), start);
         }
+        if let Some(f) = &mut self.files {
+            f.start(&mut at.with(|s| &mut s.files), start);
+        }
     }
 
     fn data(&mut self, at: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
@@ -321,6 +343,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.data(&mut at.with(|s| &mut s.json), piece);
         }
+        if let Some(f) = &mut self.files {
+            f.data(&mut at.with(|s| &mut s.files), piece);
+        }
     }
 
     fn gap(&mut self, at: &mut StreamContext<'_, State>, gap: &MessageGap) {
@@ -335,6 +360,9 @@ impl MessageSink for Outputs {
         }
         if let Some(j) = &mut self.json {
             j.gap(&mut at.with(|s| &mut s.json), gap);
+        }
+        if let Some(f) = &mut self.files {
+            f.gap(&mut at.with(|s| &mut s.files), gap);
         }
     }
 
@@ -355,6 +383,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.end(&mut at.with(|s| &mut s.json), end);
         }
+        if let Some(f) = &mut self.files {
+            f.end(&mut at.with(|s| &mut s.files), end);
+        }
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
@@ -373,6 +404,9 @@ impl MessageSink for Outputs {
         self.count(at.cx);
         if let Some(j) = &mut self.json {
             j.datagram(at, payload, payload_len);
+        }
+        if let Some(f) = &mut self.files {
+            f.datagram(at, payload);
         }
     }
 
@@ -411,9 +445,18 @@ impl MessageSink for Outputs {
         }
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        if let Some(f) = &mut self.files {
+            f.finish(cx);
+        }
+    }
+
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
         for o in &mut self.originals {
             o.packet(cx, packet, dropped);
+        }
+        if let Some(f) = &mut self.files {
+            f.tick(cx);
         }
     }
 
@@ -441,6 +484,9 @@ impl MessageSink for Outputs {
         if self.json.is_some() {
             Json::stream_data(&mut at.with(|s| &mut s.json), chunk);
         }
+        if let Some(f) = &mut self.files {
+            f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, State>, gap: &Gap) {
@@ -459,6 +505,9 @@ impl MessageSink for Outputs {
         if let Some(j) = &mut self.json {
             j.stream_gap(&mut at.with(|s| &mut s.json), gap);
         }
+        if let Some(f) = &mut self.files {
+            f.stream_gap(&mut at.with(|s| &mut s.files), gap);
+        }
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, State>, close: Close) {
@@ -467,6 +516,9 @@ impl MessageSink for Outputs {
         }
         if let Some(d) = &mut self.dump {
             d.end(at.flow, at.direction);
+        }
+        if let Some(f) = &mut self.files {
+            f.stream_end(&mut at.with(|s| &mut s.files), close);
         }
     }
 
@@ -486,6 +538,9 @@ impl MessageSink for Outputs {
         }
         if let Some(j) = &mut self.json {
             j.ended(at.cx, at.flow, &mut at.state.json, close);
+        }
+        if let Some(f) = &mut self.files {
+            f.closed(&mut at.with(|s| &mut s.files), close);
         }
     }
 }

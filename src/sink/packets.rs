@@ -676,7 +676,7 @@ impl Packets {
         };
         if !open.done {
             if let Some(about) = &mut open.about {
-                about.acknowledged = Some(end.acknowledged);
+                about.acknowledged = Some(end.acknowledged.is_some());
             }
             self.finish(cx, place, conn, &mut open, end);
         }

@@ -653,7 +653,7 @@ mod tests {
             push: false,
             ends_segment: true,
             sum: None,
-            acknowledged: true,
+            acknowledged: Some(time),
         };
         outputs.stream_data(&mut at, &chunk);
     }

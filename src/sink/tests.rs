@@ -141,6 +141,7 @@ impl Rig {
                 time,
                 frame: 1,
                 ack,
+                answers: None,
             },
         );
     }
@@ -175,7 +176,7 @@ impl Rig {
                 whole,
                 extent_unknown: false,
                 closes,
-                acknowledged: true,
+                acknowledged: Some(Timestamp::default()),
             },
         );
     }
@@ -429,7 +430,7 @@ fn streams_begin_at_their_origin() {
         push: true,
         ends_segment: true,
         sum: None,
-        acknowledged: false,
+        acknowledged: None,
     };
     let (outputs, mut at) = rig.at(TO_SERVER);
     outputs.stream_data(&mut at, &chunk);

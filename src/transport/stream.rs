@@ -34,8 +34,9 @@ pub struct Chunk<'a> {
     pub ends_segment: bool,
     /// Sum of `data`, where it is known: it need not be taken again for a packet that carries these octets.
     pub sum: Option<Sum>,
-    /// The other side had acknowledged all of these octets when they were delivered.
-    pub acknowledged: bool,
+    /// The other side had acknowledged all of these octets when they were delivered: when that acknowledgment, or a later
+    /// one, was captured.
+    pub acknowledged: Option<Timestamp>,
 }
 
 /// Octets that the capture lacks.
@@ -128,11 +129,25 @@ pub struct Side {
     pub delivered: u64,
     /// Highest offset that the other side has acknowledged.
     pub acknowledged: Option<u64>,
+    /// When that acknowledgment was captured first; None before there are octets in the connection.
+    pub acknowledged_at: Option<Timestamp>,
     /// The stream has ended.
     pub ended: bool,
 }
 
 impl Side {
+    /// An offset, counted from the stream's first octet.
+    pub(crate) const fn relative(&self, offset: u64) -> i64 {
+        offset.wrapping_sub(self.origin).cast_signed()
+    }
+
+    /// When the other side acknowledged everything before an offset: when the highest acknowledgment was captured, if it
+    /// covers that.
+    pub fn acknowledged_to(&self, offset: u64) -> Option<Timestamp> {
+        let covered = self.acknowledged.is_some_and(|upto| upto >= offset);
+        self.acknowledged_at.filter(|_| covered)
+    }
+
     /// Sequence number of the octet at an offset.
     pub fn seq(&self, offset: u64) -> Option<SeqNumber> {
         // Numbers are offsets modulo 2^32.
@@ -197,11 +212,6 @@ pub trait StreamSink {
 
     /// The stream has ended; the other direction may go on.
     fn end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
-
-    /// The other side has acknowledged this stream's octets up to the offset.
-    fn acknowledged(&mut self, at: &mut StreamContext<'_, Self::State>, upto: u64) {
-        let _ = (at, upto);
-    }
 
     /// Both directions have ended: the state is dropped behind this.
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);

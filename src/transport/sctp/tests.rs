@@ -3,7 +3,7 @@
 use super::chunk::checksum;
 use super::*;
 use crate::capture::PacketInfo;
-use crate::config::Limits;
+use crate::config::{Channels, Limits};
 use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;

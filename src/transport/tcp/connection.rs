@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
 use crate::storage::Budget;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
+use crate::trace::{Event, Fate, Overlaps, What};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
 use crate::transport::stream::{
     Chunk, Close, FlowState, Gap, GapCause, ORIGIN, Side, StreamContext, StreamSink, Taken,
@@ -129,6 +130,11 @@ impl Half {
         self.next.wrapping_add_signed(i64::from(seq.diff(here)))
     }
 
+    /// An offset, counted from the stream's first octet.
+    const fn relative(&self, offset: u64) -> i64 {
+        offset.wrapping_sub(self.origin).cast_signed()
+    }
+
     /// Places the numbers: `seq` is at `offset`.
     fn place(&mut self, seq: SeqNumber, offset: u64) {
         self.base = seq.sub(low32(offset));
@@ -139,6 +145,32 @@ impl Half {
         let top = self.high.max(self.next).max(self.acked);
         offset <= top.saturating_add(u64::from(max_gap))
             && offset + len + u64::from(max_gap) >= self.next
+    }
+}
+
+/// Tells what becomes of a segment to those who trace it.
+pub(super) fn tell_fate(
+    cx: &mut Context,
+    number: Option<u64>,
+    s: &Segment<'_>,
+    offset: Option<i64>,
+    fate: Fate,
+) {
+    if cx.trace.is_on() {
+        cx.trace.tell(&Event {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            transport: Transport::Tcp,
+            number,
+            src: s.src.into(),
+            dst: s.dst.into(),
+            what: What::Segment {
+                flags: s.flags,
+                offset,
+                len: s.payload_len,
+                fate,
+            },
+        });
     }
 }
 
@@ -267,6 +299,10 @@ struct Active<S> {
     blocked: [Option<u64>; 2],
     /// Look-behind: segments held, and since when.
     looking: [(u32, Option<Instant>); 2],
+    /// When the highest acknowledgment was captured.
+    acked_at: [Timestamp; 2],
+    /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
+    released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[Waiting; 2]>>,
     state: S,
@@ -554,6 +590,7 @@ impl<S> Connection<S> {
             {
                 self.hold(cx, s);
             }
+            self.fate(cx, d, s, Fate::HeldSyn);
             return Verdict::Held;
         }
         if !self.held.is_empty() && self.confirmed(cx, s) {
@@ -585,7 +622,11 @@ impl<S> Connection<S> {
             // The data fits and its acknowledgment does not: the data is what counts.
             return Verdict::Fits;
         }
-        self.jump(cx, s, fits_ack)
+        let verdict = self.jump(cx, s, fits_ack);
+        if matches!(verdict, Verdict::Held) {
+            self.fate(cx, d, s, Fate::HeldJump);
+        }
+        verdict
     }
 
     /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
@@ -709,6 +750,26 @@ impl<S> Connection<S> {
         self.direction(low)
     }
 
+    /// Tells what becomes of a segment to those who trace it.
+    pub(super) fn fate(&self, cx: &mut Context, d: Direction, s: &Segment<'_>, fate: Fate) {
+        if cx.trace.is_on() {
+            let half = &self.halves[d.index()];
+            let offset = half
+                .numbered()
+                .then(|| half.relative(half.offset(s.data_seq())));
+            tell_fate(cx, Some(self.number), s, offset, fate);
+        }
+    }
+
+    /// Tells what happened in a stream to those who trace it.
+    fn tell(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&Half) -> What) {
+        if cx.trace.is_on()
+            && let Some(a) = &self.active
+        {
+            cx.tell(&a.flow, d, what(&self.halves[d.index()]));
+        }
+    }
+
     /// How far a stream has been delivered or given up; 0 while it is being looked behind.
     fn delivered(&self, i: usize) -> u64 {
         let half = &self.halves[i];
@@ -720,6 +781,31 @@ impl<S> Connection<S> {
         if looking { 0 } else { half.next }
     }
 
+    /// When the highest acknowledgment of a stream was captured.
+    fn acked_at(&self, i: usize) -> Option<Timestamp> {
+        self.active.as_ref().map(|a| a.acked_at[i])
+    }
+
+    /// When the other side acknowledged everything before an offset, if it has.
+    fn acked_to(&self, i: usize, end: u64) -> Option<Timestamp> {
+        let half = &self.halves[i];
+        (half.is(ACKED) && half.acked >= end)
+            .then(|| self.acked_at(i))
+            .flatten()
+    }
+
+    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
+    /// acknowledgment. None where there are none, or they need not wait for one.
+    fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
+        let (half, a) = (&self.halves[i], self.active.as_ref()?);
+        let front = a.waiting[i].front()?;
+        let waits = cx.limits.wait_ack
+            && half.is(STARTED)
+            && front.offset <= half.next
+            && front.end() > half.acked.max(a.released[i]);
+        waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
+    }
+
     fn sides(&self) -> [Side; 2] {
         let mut sides = self.halves.map(|h| Side {
             seen: h.is(SEEN),
@@ -729,10 +815,13 @@ impl<S> Connection<S> {
             origin: h.origin,
             delivered: 0,
             acknowledged: h.is(ACKED).then_some(h.acked),
+            acknowledged_at: None,
             ended: h.is(ENDED),
         });
-        sides[0].delivered = self.delivered(0);
-        sides[1].delivered = self.delivered(1);
+        for (i, side) in sides.iter_mut().enumerate() {
+            side.delivered = self.delivered(i);
+            side.acknowledged_at = self.acked_at(i).filter(|_| side.acknowledged.is_some());
+        }
         sides
     }
 }
@@ -772,11 +861,17 @@ impl<S: FlowState> Connection<S> {
         }
         self.take_ack(cx, d, s);
         if s.has(flags::RST) {
-            self.take_rst(cx, d, s);
+            let counts = self.take_rst(cx, d, s);
+            self.fate(cx, d, s, Fate::Reset(counts));
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
         } else {
             if s.payload_len > 0 {
                 self.take_data(cx, key, d, s, sink);
+            } else {
+                let other = &self.halves[o];
+                let ack = s.ack.filter(|_| other.numbered());
+                let ack = ack.map(|ack| other.relative(other.offset(ack)));
+                self.fate(cx, d, s, Fate::Used { ack });
             }
             if s.has(flags::FIN) {
                 self.take_fin(cx, key, d, s);
@@ -846,6 +941,9 @@ impl<S: FlowState> Connection<S> {
         half.set(ACKED);
         if offset > half.acked {
             half.acked = offset;
+            if let Some(a) = &mut self.active {
+                a.acked_at[o] = cx.packet.time;
+            }
             if offset > half.next
                 && let Some(a) = &mut self.active
             {
@@ -866,7 +964,8 @@ impl<S: FlowState> Connection<S> {
         }
     }
 
-    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+    /// Takes a RST; true where it counts.
+    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
         let in_window =
             if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
@@ -891,6 +990,7 @@ impl<S: FlowState> Connection<S> {
                 at: cx.now,
             });
         }
+        in_window
     }
 
     fn take_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
@@ -944,6 +1044,8 @@ impl<S: FlowState> Connection<S> {
                 gaps: Default::default(),
                 blocked: [None; 2],
                 looking: [(0, None); 2],
+                acked_at: [cx.packet.time; 2],
+                released: [0; 2],
                 damaged: None,
                 state: S::default(),
             });
@@ -998,6 +1100,7 @@ impl<S: FlowState> Connection<S> {
             data = &data[..keep];
             lost = lost.min(half.fin.saturating_sub(start + keep as u64));
             if keep == 0 && lost == 0 {
+                self.fate(cx, d, s, Fate::BehindFin);
                 return;
             }
         }
@@ -1005,6 +1108,7 @@ impl<S: FlowState> Connection<S> {
         if s.payload_len == 1 && end == half.high && half.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
+            self.fate(cx, d, s, Fate::KeepAlive);
             return;
         }
         let ack = s.ack.and_then(|ack| {
@@ -1026,7 +1130,8 @@ impl<S: FlowState> Connection<S> {
         let mut offset = start;
         if half.is(STARTED) {
             if end <= half.next {
-                self.count_old(cx, d, start, data.len() as u64);
+                let fate = self.count_old(cx, d, start, data.len() as u64);
+                self.fate(cx, d, s, fate);
                 return;
             }
             if start < half.next {
@@ -1045,6 +1150,7 @@ impl<S: FlowState> Connection<S> {
             if offset == half.next
                 && a.blocked[i].is_none()
                 && lost == 0
+                && !cx.limits.wait_ack
                 && first_waiting.is_none_or(|front| front >= end)
             {
                 cx.counters.tcp.accepted_octets += data.len() as u64;
@@ -1057,8 +1163,15 @@ impl<S: FlowState> Connection<S> {
                     push: origin.push,
                     ends_segment: true,
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
-                    acknowledged: half.is(ACKED) && half.acked >= end,
+                    acknowledged: (half.is(ACKED) && half.acked >= end).then_some(a.acked_at[i]),
                 };
+                let fate = match first_waiting {
+                    Some(_) => Fate::Fills(Overlaps::default()),
+                    None => Fate::InOrder {
+                        known: offset - start,
+                    },
+                };
+                self.fate(cx, d, s, fate);
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0
                     && let Some(a) = self.active.as_deref_mut()
@@ -1082,7 +1195,11 @@ impl<S: FlowState> Connection<S> {
             looking.0 += 1;
             looking.1.get_or_insert(cx.now);
         }
+        let in_order = cx.limits.wait_ack
+            && half.is(STARTED)
+            && (offset == half.next || a.waiting[i].contiguous(half.next) == Some(offset));
         let was_empty = a.waiting[i].is_empty();
+        let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
         let r = a.waiting[i].insert(
             &mut cx.budget,
             offset,
@@ -1100,7 +1217,37 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        counters.out_of_order += u64::from(offset > half.next || !was_empty);
+        counters.out_of_order += u64::from((offset > half.next || !was_empty) && !in_order);
+        counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
+        if cx.trace.is_on() {
+            let overlaps = Overlaps {
+                known: offset - start + r.known,
+                conflict: r.conflict,
+            };
+            let front = a.waiting[i].front().map_or(half.next, |item| item.offset);
+            let fate = if !half.is(STARTED) {
+                Fate::LookedBehind(overlaps)
+            } else if r.new == 0 && lost == 0 {
+                Fate::Duplicate(overlaps)
+            } else if !in_order && (offset == half.next || !behind_all) {
+                Fate::Fills(overlaps)
+            } else if front > half.next {
+                Fate::Waits {
+                    hole: half.relative(half.next),
+                    len: front - half.next,
+                    overlaps,
+                }
+            } else if a.blocked[i].is_some() {
+                Fate::WaitsForOther(overlaps)
+            } else if in_order {
+                Fate::WaitsForAck(overlaps)
+            } else {
+                Fate::InOrder {
+                    known: overlaps.known,
+                }
+            };
+            self.fate(cx, d, s, fate);
+        }
     }
 
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
@@ -1119,6 +1266,7 @@ impl<S: FlowState> Connection<S> {
         let fits = half.numbered() && half.reaches(start, len, cx.limits.max_gap);
         if self.closed || s.has(flags::RST) || len == 0 || known || past || !fits {
             cx.counters.tcp.refused_octets += len;
+            self.fate(cx, d, s, Fate::Damaged(false));
             return false;
         }
         let skip = if half.is(STARTED) {
@@ -1144,6 +1292,7 @@ impl<S: FlowState> Connection<S> {
         if !damaged[0].is_empty() || !damaged[1].is_empty() {
             a.damaged = Some(damaged);
         }
+        self.fate(cx, d, s, Fate::Damaged(r.new > 0));
         r.new > 0
     }
 
@@ -1212,7 +1361,7 @@ impl<S: FlowState> Connection<S> {
         counters.accepted_octets += r.new;
         counters.refused_octets += r.known;
         counters.damaged_used += 1;
-        let taken = now.len();
+        let (at, taken) = (item.offset, now.len());
         if rest.is_empty() {
             let half = &mut self.halves[i];
             half.set(BASED);
@@ -1226,11 +1375,15 @@ impl<S: FlowState> Connection<S> {
         if damaged[0].is_empty() && damaged[1].is_empty() {
             a.damaged = None;
         }
+        self.tell(cx, d, |half| What::DamagedUsed {
+            offset: half.relative(at),
+            len: taken as u64,
+        });
         true
     }
 
-    /// Counts a segment of which every octet is before what is delivered next.
-    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) {
+    /// Counts a segment of which every octet is before what is delivered next, and says what it is.
+    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) -> Fate {
         let half = &self.halves[d.index()];
         let counters = &mut cx.counters.tcp;
         let late = self.active.as_ref().is_some_and(|a| {
@@ -1241,12 +1394,15 @@ impl<S: FlowState> Connection<S> {
         if late {
             counters.late += 1;
             counters.refused_octets += len;
+            Fate::Late
         } else if start < half.origin && !half.is(SYN) {
             counters.before_start += 1;
             counters.refused_octets += len;
+            Fate::BeforeStart
         } else {
             counters.retransmissions += 1;
             counters.duplicate_octets += len;
+            Fate::Duplicate(Overlaps::default())
         }
     }
 
@@ -1280,7 +1436,10 @@ impl<S: FlowState> Connection<S> {
                     chunk.data.len()
                 } else {
                     a.blocked[i] = Some(until);
-                    taken.min(chunk.data.len())
+                    let taken = taken.min(chunk.data.len());
+                    let offset = self.halves[i].relative(chunk.offset + taken as u64);
+                    cx.tell(&a.flow, d, What::Blocked { offset });
+                    taken
                 }
             }
         };
@@ -1290,7 +1449,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// The stream's next octets are at hand and may be delivered.
-    fn ready(&self, d: Direction) -> bool {
+    fn ready(&self, cx: &Context, d: Direction) -> bool {
         let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
         let Some(a) = &self.active else { return false };
         let front = half.is(STARTED)
@@ -1298,6 +1457,9 @@ impl<S: FlowState> Connection<S> {
                 .front()
                 .is_some_and(|item| item.offset <= half.next);
         front
+            && self
+                .unacked(cx, d.index())
+                .is_none_or(|until| cx.now >= until)
             && a.blocked[d.index()].is_none_or(|until| {
                 other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
             })
@@ -1308,8 +1470,8 @@ impl<S: FlowState> Connection<S> {
     fn pump<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         loop {
             let (f, r) = (
-                self.ready(Direction::Forward),
-                self.ready(Direction::Reverse),
+                self.ready(cx, Direction::Forward),
+                self.ready(cx, Direction::Reverse),
             );
             let d = match (f, r) {
                 (false, false) => return,
@@ -1335,15 +1497,20 @@ impl<S: FlowState> Connection<S> {
                 return;
             };
             a.blocked[i] = None;
+            let released = a.released[i];
             let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
                 return;
             };
+            let acknowledged = self.acked_to(i, item.end());
+            if cx.limits.wait_ack && acknowledged.is_none() {
+                let forced = item.end() <= released;
+                cx.counters.tcp.ack_forced += u64::from(forced);
+                cx.counters.tcp.ack_timeout += u64::from(!forced);
+            }
             if item.lost() > 0 {
                 self.tell_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
             }
-            let half = &self.halves[i];
-            let end = item.offset + item.data().len() as u64;
             let chunk = Chunk {
                 offset: item.offset,
                 data: item.data(),
@@ -1353,8 +1520,15 @@ impl<S: FlowState> Connection<S> {
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
                 sum: None,
-                acknowledged: half.is(ACKED) && half.acked >= end,
+                acknowledged,
             };
+            if item.origin.frame != cx.packet.frame {
+                self.tell(cx, d, |half| What::Freed {
+                    offset: half.relative(item.offset),
+                    len: item.data().len() as u64,
+                    from: item.origin.frame,
+                });
+            }
             let left = self.deliver(cx, d, chunk, sink);
             if left > 0
                 && let Some(a) = self.active.as_deref_mut()
@@ -1394,6 +1568,12 @@ impl<S: FlowState> Connection<S> {
             GapCause::Jump => c.restarts += 1,
         }
         let offset = self.halves[i].next;
+        let what = What::Gap {
+            offset: self.halves[i].relative(offset),
+            len,
+            cause,
+        };
+        cx.tell(&a.flow, d, what);
         if known > 0 {
             let gaps = &mut a.gaps[i];
             if gaps.len() >= GAPS {
@@ -1452,7 +1632,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
-    fn start_due(&mut self, cx: &Context) {
+    fn start_due(&mut self, cx: &mut Context) {
         let Some(a) = self.active.as_deref_mut() else {
             return;
         };
@@ -1464,6 +1644,8 @@ impl<S: FlowState> Connection<S> {
                 && (count >= cx.limits.look_behind_segments || long)
             {
                 Self::start(&mut self.halves[i], &a.waiting[i]);
+                let d = [Direction::Forward, Direction::Reverse][i];
+                cx.tell(&a.flow, d, What::Starts);
             }
         }
     }
@@ -1624,6 +1806,7 @@ impl<S: FlowState> Connection<S> {
                 direction: d,
                 state: &mut a.state,
             };
+            at.cx.tell(at.flow, d, What::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);
@@ -1685,6 +1868,17 @@ impl<S: FlowState> Connection<S> {
                 Self::start(&mut self.halves[i], &a.waiting[i]);
                 return true;
             }
+        }
+        // Octets that wait for their acknowledgment only are lost by nobody.
+        let waits = |i: &usize| self.unacked(cx, *i).is_some();
+        let front = |i: usize| self.active.as_ref().and_then(|a| a.waiting[i].front());
+        let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
+        if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
+            && let Some(end) = front(i).map(Item::end)
+            && let Some(a) = self.active.as_deref_mut()
+        {
+            a.released[i] = end;
+            return true;
         }
         // The hole with the octets that were captured first behind it.
         let holes =
@@ -1782,6 +1976,7 @@ impl<S: FlowState> Connection<S> {
                 direction: Direction::Forward,
                 state: &mut a.state,
             };
+            at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
             sink.closed(&mut at, close);
             cx.budget.give(size_of::<Active<S>>());
         }
@@ -1803,6 +1998,9 @@ impl<S: FlowState> Connection<S> {
         }
         if let Some(first) = self.held.first() {
             by(first.arrived.after(cx.limits.tcp_packet_timeout));
+        }
+        for until in [self.unacked(cx, 0), self.unacked(cx, 1)] {
+            until.into_iter().for_each(&mut by);
         }
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
         if let Some(a) = self.active.as_deref_mut() {

@@ -34,7 +34,8 @@ use crate::link::{Channel, VlanTag};
 use crate::stats::Discard;
 use crate::storage::AgedTable;
 use crate::time::Instant;
-use connection::{Connection, Held, Verdict};
+use crate::trace::Fate;
+use connection::{Connection, Held, Verdict, tell_fate};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -137,6 +138,7 @@ impl<S: FlowState> Tcp<S> {
             cx.counters.tcp.bad_checksum += 1;
             if cx.limits.tcp_checksums == Checksums::Verify {
                 count_segment(cx, &segment);
+                tell_fate(cx, None, &segment, None, Fate::BadChecksum);
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 return cx.discard(Discard::TcpBadChecksum);
             }
@@ -181,6 +183,7 @@ impl<S: FlowState> Tcp<S> {
             };
             if !known || !self.split.is_empty() {
                 let Some(chosen) = self.choose(cx, key, low, segment) else {
+                    tell_fate(cx, None, segment, None, Fate::OtherChannel);
                     cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                     return cx.discard(Discard::TcpOtherChannel);
                 };
@@ -206,6 +209,7 @@ impl<S: FlowState> Tcp<S> {
         match connection.judge(cx, direction, segment) {
             Verdict::Fits => self.pass(cx, place, direction, segment, sink),
             Verdict::Stray => {
+                connection.fate(cx, direction, segment, Fate::Stray);
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 cx.discard(Discard::TcpStray);
             }
@@ -217,6 +221,7 @@ impl<S: FlowState> Tcp<S> {
                 }
             }
             Verdict::Restart => {
+                connection.fate(cx, direction, segment, Fate::ConfirmsJump);
                 let held = connection.take_held(&mut cx.budget);
                 let first = held
                     .iter()
@@ -227,6 +232,7 @@ impl<S: FlowState> Tcp<S> {
                 self.pass(cx, place, direction, segment, sink);
             }
             Verdict::Replace => {
+                connection.fate(cx, direction, segment, Fate::Replaces);
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
                 let held = connection.take_held(&mut cx.budget);
                 self.close(cx, place, Close::Replaced, sink);
@@ -244,6 +250,7 @@ impl<S: FlowState> Tcp<S> {
                 }
             }
             Verdict::Over { known } => {
+                connection.fate(cx, direction, segment, Fate::AfterEnd(known));
                 let octets = segment.payload.len() as u64;
                 if known {
                     cx.counters.tcp.duplicate_octets += octets;
@@ -404,6 +411,7 @@ impl<S: FlowState> Tcp<S> {
         cx.counters.tcp.damaged += 1;
         let entry = found.and_then(|place| Some((place, self.table.entry_mut(place)?)));
         let Some((place, (key, connection))) = entry else {
+            tell_fate(cx, None, segment, None, Fate::Damaged(false));
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
             return;
         };
@@ -515,6 +523,7 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> Option<Place> {
         if segment.has(flags::RST) {
+            tell_fate(cx, None, segment, None, Fate::Stray);
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
             cx.discard(Discard::TcpStray);
             return None;

@@ -939,6 +939,148 @@ fn every_other_reason_gives_up_a_hole() {
 }
 
 #[test]
+fn octets_wait_for_their_acknowledgment() {
+    let waits = Limits {
+        wait_ack: true,
+        ..Limits::default()
+    };
+    after_open_with(
+        "until it comes",
+        &waits,
+        r#"
+        1 > P. 101 501 "abc"
+        2 > P. 104 501 "def"
+        3 < .  501 104
+        4 < P. 501 107 "xy"
+        5 > .  107 503"#,
+        r#"
+        3 > 101 "abc"
+        4 > 104 "def"
+        5 < 501 "xy"
+        ack_held 3
+        ack_timeout 0
+        ack_forced 0
+        out_of_order 0"#,
+    );
+    after_open_with(
+        "that was captured before them: not at all",
+        &waits,
+        r#"
+        1 < .  501 104
+        2 > P. 101 501 "abc""#,
+        r#"
+        2 > 101 "abc"
+        ack_held 0"#,
+    );
+    after_open_with(
+        "of the whole segment",
+        &waits,
+        r#"
+        1 > P. 101 501 "abc"
+        2 < .  501 103
+        3 < .  501 104"#,
+        r#"
+        3 > 101 "abc""#,
+    );
+    after_open_with(
+        "for the packet timeout at most",
+        &waits,
+        r#"
+        1 > P. 101 501 "abc"
+        2000 tick
+        2001 tick"#,
+        r#"
+        2001 > 101 "abc"
+        ack_held 1
+        ack_timeout 1
+        ack_forced 0"#,
+    );
+    after_open_with(
+        "and then for what lacks before them",
+        &waits,
+        r#"
+        1 > P. 104 501 "def"
+        2 < .  501 107
+        3 > P. 101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        gaps 0
+        out_of_order 1
+        ack_held 1"#,
+    );
+    after_open_with(
+        "a FIN ends the stream behind them",
+        &waits,
+        r#"
+        1 > F. 101 501 "abc"
+        2 < F. 501 105
+        3 > .  105 502"#,
+        r#"
+        2 > 101 "abc"
+        2 > end fin
+        2 < end fin
+        2 closed fin"#,
+    );
+    after_open_with(
+        "an end without one lets them go",
+        &waits,
+        r#"
+        1 > P. 101 501 "abc"
+        2 > P. 104 501 "def"
+        3 flush"#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > end endofinput
+        3 < end endofinput
+        3 closed endofinput
+        ack_forced 2"#,
+    );
+    after_open_with(
+        "they are bounded by the buffer, and those that waited longest go first",
+        &Limits {
+            tcp_buffer: 2500,
+            ..waits.clone()
+        },
+        r#"
+        1 > P. 101 501 #1000
+        2 > P. 1101 501 #1000
+        3 > P. 2101 501 #1000"#,
+        r#"
+        3 > 101 #1000
+        ack_forced 1
+        gaps 0"#,
+    );
+    after_open_with(
+        "and by the number of segments that wait",
+        &Limits {
+            active_packets: 1,
+            ..waits.clone()
+        },
+        r#"
+        1 > P. 101 501 "abc"
+        2 < P. 501 101 "xy""#,
+        r#"
+        2 > 101 "abc"
+        ack_forced 1
+        gaps 0"#,
+    );
+    check_with(
+        "a side that is not captured acknowledges nothing",
+        &waits,
+        false,
+        r#"
+        0 > S  100
+        1 > P. 101 501 "abc"
+        2002 > P. 104 501 "def""#,
+        r#"
+        2002 > 101 "abc"
+        ack_timeout 1"#,
+    );
+}
+
+#[test]
 fn segments_for_a_hole_that_was_given_up_are_late() {
     after_open(
         "late",
@@ -1573,10 +1715,10 @@ mod model {
         fn tight_limits_lose_nothing_silently(
             parts in parts(false), syn in any::<bool>(), waits in any::<bool>(), base in any::<u32>(),
             buffer in 0..3000_usize, holes in 1..5_usize, active in 1..12_usize, connections in 1..3_usize,
-            step in prop_oneof![Just(0_u64), Just(1), Just(30)], other in any::<u16>(),
+            step in prop_oneof![Just(0_u64), Just(1), Just(30)], other in any::<u16>(), wait_ack in any::<bool>(),
         ) {
             let limits = Limits {
-                tcp_buffer: buffer, tcp_holes: holes, active_packets: active, connections, ..Limits::default()
+                tcp_buffer: buffer, tcp_holes: holes, active_packets: active, connections, wait_ack, ..Limits::default()
             };
             let mut bench = Bench::new(limits, [base, base ^ 77]);
             bench.sink.waits = waits;

@@ -56,7 +56,8 @@ impl Item {
         }
     }
 
-    fn end(&self) -> u64 {
+    /// Offset behind its last octet.
+    pub(super) fn end(&self) -> u64 {
         self.offset + self.len()
     }
 
@@ -112,6 +113,20 @@ impl Waiting {
 
     pub(super) fn front(&self) -> Option<&Item> {
         self.items.front()
+    }
+
+    /// Offset behind the last octet.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.items.back().map(Item::end)
+    }
+
+    /// How far all is there, seen from `next`: None where there is a hole.
+    pub(super) fn contiguous(&self, next: u64) -> Option<u64> {
+        let Some(first) = self.items.front() else {
+            return Some(next);
+        };
+        let last = self.items.back().map(Item::end);
+        last.filter(|_| self.runs == 1 && first.offset <= next)
     }
 
     /// When the segment that has waited longest arrived.

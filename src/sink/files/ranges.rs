@@ -1,0 +1,129 @@
+//! Which octets of a file are there.
+
+use serde::{Deserialize, Serialize};
+
+/// Parts that are told apart; octets that would make one more are left out.
+const MOST: usize = 1 << 16;
+
+/// The octets that are there: parts of a file as start and end, in order, none touching the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ranges(Vec<(u64, u64)>);
+
+impl Ranges {
+    /// Adds `start..end`. False where there are too many parts to keep it.
+    pub(super) fn add(&mut self, start: u64, end: u64) -> bool {
+        if start >= end {
+            return true;
+        }
+        // Nearly always the octets follow what came last.
+        if let Some(last) = self.0.last_mut()
+            && last.1 == start
+        {
+            last.1 = end;
+            return true;
+        }
+        let first = self.0.partition_point(|part| part.1 < start);
+        let behind = self.0.partition_point(|part| part.0 <= end);
+        if first < behind {
+            let merged = (start.min(self.0[first].0), end.max(self.0[behind - 1].1));
+            self.0.splice(first..behind, [merged]);
+            return true;
+        }
+        if self.0.len() >= MOST {
+            return false;
+        }
+        self.0.insert(first, (start, end));
+        true
+    }
+
+    /// What of `start..end` is not there, as start and end.
+    pub(super) fn vacant(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
+        let mut at = start;
+        let mut vacant = Vec::new();
+        let first = self.0.partition_point(|part| part.1 <= start);
+        for &(from, to) in self.0[first..].iter().take_while(|part| part.0 < end) {
+            if at < from {
+                vacant.push((at, from));
+            }
+            at = at.max(to);
+        }
+        if at < end {
+            vacant.push((at, end));
+        }
+        vacant
+    }
+
+    /// None of `start..end` is there: the usual case, told without allocating.
+    pub(super) fn is_vacant(&self, start: u64, end: u64) -> bool {
+        self.0.last().is_none_or(|last| last.1 <= start) || {
+            let first = self.0.partition_point(|part| part.1 <= start);
+            self.0.get(first).is_none_or(|part| part.0 >= end)
+        }
+    }
+
+    /// Behind the last octet.
+    pub(super) fn end(&self) -> u64 {
+        self.0.last().map_or(0, |last| last.1)
+    }
+
+    /// Behind the last of the octets that follow each other from the file's first one.
+    pub(super) fn leading(&self) -> u64 {
+        self.0
+            .first()
+            .filter(|first| first.0 == 0)
+            .map_or(0, |first| first.1)
+    }
+
+    /// How many octets there are.
+    pub(super) fn octets(&self) -> u64 {
+        self.0.iter().map(|part| part.1 - part.0).sum()
+    }
+
+    /// Octets allocated.
+    pub(super) fn size(&self) -> usize {
+        self.0.capacity() * size_of::<(u64, u64)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn as_a_set_of_octets(parts in prop::collection::vec((0_u64..60, 0_u64..12), 0..30), ask in (0_u64..60, 0_u64..30)) {
+            let mut ranges = Ranges::default();
+            let mut model = [false; 80];
+            for (start, len) in parts {
+                let before = (start..start + len).all(|i| !model[usize::try_from(i).unwrap()]);
+                prop_assert_eq!(len == 0 || ranges.is_vacant(start, start + len), before);
+                prop_assert!(ranges.add(start, start + len));
+                for i in start..start + len {
+                    model[usize::try_from(i).unwrap()] = true;
+                }
+                prop_assert!(ranges.0.windows(2).all(|w| w[0].1 < w[1].0));
+            }
+            let (start, end) = (ask.0, (ask.0 + ask.1).min(80));
+            let vacant = ranges.vacant(start, end);
+            for i in start..end {
+                let is = vacant.iter().any(|v| v.0 <= i && i < v.1);
+                prop_assert_eq!(is, !model[usize::try_from(i).unwrap()]);
+            }
+            prop_assert_eq!(ranges.leading(), model.iter().take_while(|m| **m).count() as u64);
+            prop_assert_eq!(ranges.octets(), model.iter().filter(|m| **m).count() as u64);
+        }
+    }
+
+    #[test]
+    fn parts_are_bounded() {
+        let mut ranges = Ranges::default();
+        for i in 0..MOST as u64 {
+            assert!(ranges.add(2 * i, 2 * i + 1));
+        }
+        assert!(!ranges.add(1 << 40, (1 << 40) + 1));
+        // What joins parts is taken all the same.
+        assert!(ranges.add(1, 2));
+        assert!(ranges.add(1 << 40, (1 << 40) + 1));
+    }
+}

@@ -1,0 +1,485 @@
+//! The folder: files are made in it, filled at their offsets, and named once they are whole.
+//!
+//! What is short stays in memory until it is whole. What is longer grows under the name `NAME.part`, which it loses
+//! when nothing of it is missing. Nothing that was in the folder is followed, opened or replaced: every file is made by
+//! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
+
+use super::list::{self, Placed};
+use super::name;
+use super::transfer::{About, Limited, Transfer};
+use super::types;
+use crate::context::Context;
+use crate::sink::output::{Error, Sink};
+use foldhash::fast::{FixedState, RandomState};
+use hashbrown::HashMap;
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// Octets of a file that stay in memory before it is made.
+const SMALL: usize = 32 << 10;
+/// Files that are open at once.
+const OPEN: usize = 64;
+/// Octets that wait for one open file.
+const BUFFER: usize = 128 << 10;
+/// Octets that are read at once.
+const READ: usize = 128 << 10;
+/// Names that are known to be taken: how often, for the next one to be found at once; 8 MiB at most.
+const NAMES: usize = 1 << 18;
+/// The list.
+const LIST: &str = "files.jsonl";
+/// Behind the name of a file that is not whole.
+const PART: &str = ".part";
+
+/// An open file.
+struct Handle {
+    name: String,
+    file: File,
+    /// Octets that wait, and their offset.
+    buffer: Vec<u8>,
+    at: u64,
+    /// Sum of the octets up to this offset, as long as they came in order.
+    digest: Option<(Sha256, u64)>,
+    used: u64,
+}
+
+impl Handle {
+    fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        if let Some((sum, upto)) = &mut self.digest {
+            if *upto == offset {
+                sum.update(octets);
+                *upto += octets.len() as u64;
+            } else {
+                self.digest = None;
+            }
+        }
+        let follows = self.at + self.buffer.len() as u64 == offset;
+        if !follows || self.buffer.len() + octets.len() > BUFFER {
+            self.write()?;
+            self.at = offset;
+        }
+        if octets.len() >= BUFFER {
+            self.at = offset + octets.len() as u64;
+            return self.file.write_all_at(octets, offset);
+        }
+        self.buffer.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let done = self.file.write_all_at(&self.buffer, self.at);
+        self.at += self.buffer.len() as u64;
+        self.buffer.clear();
+        match done {
+            // A file may pass what the file system can hold; its other octets are written all the same.
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// The folder that files are written to. Errors stay inside until [`Store::flush`] tells the first one.
+pub(super) struct Store {
+    dir: OwnedFd,
+    path: String,
+    max_file: u64,
+    open: Vec<Handle>,
+    most: usize,
+    clock: u64,
+    /// How often a name was asked for, by its fingerprint.
+    names: HashMap<u64, u32, RandomState>,
+    list: Sink,
+    failed: Option<Error>,
+}
+
+impl Store {
+    /// Makes the folder where there is none, and its list, or goes on with the list that is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; a list that is a symbolic link or no regular file.
+    pub(super) fn open(path: &Path, max_file: u64) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let fail = |name: String, doing, source| Error {
+            name,
+            doing,
+            source,
+        };
+        let made = std::fs::create_dir_all(path).and_then(|()| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
+        });
+        let dir = made.map_err(|e| fail(shown.clone(), "make the folder", e))?;
+        let flags = OFlags::WRONLY
+            | OFlags::CREATE
+            | OFlags::APPEND
+            | OFlags::NOFOLLOW
+            | OFlags::NONBLOCK
+            | OFlags::CLOEXEC;
+        let name = path.join(LIST).display().to_string();
+        let list = fs::openat(&dir, LIST, flags, Mode::from_raw_mode(0o666))
+            .map_err(io::Error::from)
+            .and_then(|fd| {
+                let file = File::from(fd);
+                if file.metadata()?.is_file() {
+                    Ok(file)
+                } else {
+                    Err(io::Error::other(
+                        "it is no regular file: choose another folder",
+                    ))
+                }
+            })
+            .map_err(|e| {
+                let link = e.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+                let e = if link {
+                    io::Error::other("it is a symbolic link: choose another folder")
+                } else {
+                    e
+                };
+                fail(name.clone(), "open", e)
+            })?;
+        Ok(Self {
+            dir,
+            path: shown,
+            max_file,
+            open: Vec::new(),
+            most: OPEN,
+            clock: 0,
+            names: HashMap::default(),
+            list: Sink::new(&name, Box::new(list), false),
+            failed: None,
+        })
+    }
+
+    /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.
+    pub(super) fn begin(&self, cx: &mut Context, about: About) -> Transfer {
+        Transfer::new(cx, about)
+    }
+
+    /// Octets of a file, anywhere in it. Those that are there already stay.
+    pub(super) fn write(
+        &mut self,
+        cx: &mut Context,
+        to: &mut Transfer,
+        offset: u64,
+        octets: &[u8],
+    ) {
+        let room = usize::try_from(self.max_file.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let octets = match octets.get(..room) {
+            Some(less) if room < octets.len() => {
+                to.limited = Some(Limited::Size);
+                less
+            }
+            _ => octets,
+        };
+        let end = offset + octets.len() as u64;
+        if octets.is_empty() {
+            return;
+        }
+        if to.have.is_vacant(offset, end) {
+            self.put(to, offset, octets);
+        } else {
+            for (from, until) in to.have.vacant(offset, end) {
+                let place = |at: u64| usize::try_from(at - offset).unwrap_or(usize::MAX);
+                self.put(to, from, &octets[place(from)..place(until)]);
+            }
+        }
+        to.count(cx);
+    }
+
+    /// Octets that are not there yet.
+    fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
+        if !to.have.add(offset, offset + octets.len() as u64) {
+            to.limited.get_or_insert(Limited::Parts);
+            return;
+        }
+        if to.made.is_none() {
+            if offset == to.memory.len() as u64 && to.memory.len() + octets.len() <= SMALL {
+                to.memory.extend_from_slice(octets);
+                return;
+            }
+            if !self.spill(to) {
+                return;
+            }
+        }
+        let Some(name) = to.made.clone() else { return };
+        if let Some(place) = self.place(&name)
+            && let Err(e) = self.open[place].put(offset, octets)
+        {
+            self.fail(&name, "write", e);
+        }
+    }
+
+    /// Makes the file of what stood in memory until now.
+    fn spill(&mut self, to: &mut Transfer) -> bool {
+        let wanted = wanted(&to.about, &to.memory);
+        let Some((name, file)) = self.make(&wanted, PART) else {
+            return false;
+        };
+        let memory = std::mem::take(&mut to.memory);
+        let place = self.opened(name.clone(), file, Some(Sha256::new()));
+        if let Err(e) = self.open[place].put(0, &memory) {
+            self.fail(&name, "write", e);
+        }
+        to.made = Some(name);
+        true
+    }
+
+    /// The file has ended. `len`: the octets that it should have, from its first to its last; `None` where more may follow that
+    /// the capture does not show.
+    pub(super) fn finish(&mut self, cx: &mut Context, mut file: Transfer, len: Option<u64>) {
+        if let Some(limited) = file.limited {
+            cx.counters.files.limited += 1;
+            file.about.error.get_or_insert_with(|| match limited {
+                Limited::Size => "larger than --max-file".to_owned(),
+                Limited::Parts => "too many holes".to_owned(),
+            });
+        }
+        file.uncount(cx);
+        let missing = file.missing(len);
+        self.settle(cx, file, len, &missing);
+    }
+
+    /// Forgets a file that turned out to be none.
+    pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
+        file.uncount(cx);
+        let Some(name) = file.made else { return };
+        self.open.retain(|h| h.name != name);
+        if let Err(e) = fs::unlinkat(&self.dir, &name, AtFlags::empty()) {
+            self.fail(&name, "remove", e.into());
+        }
+    }
+
+    /// Gives a file its last name, and lists it.
+    fn settle(
+        &mut self,
+        cx: &mut Context,
+        file: Transfer,
+        len: Option<u64>,
+        missing: &[(u64, Option<u64>)],
+    ) {
+        let whole = missing.is_empty();
+        let size = file.have.octets();
+        let mut found_type = None;
+        let done = match file.made {
+            None => {
+                let wanted = wanted(&file.about, &file.memory);
+                found_type = types::by_content(&file.memory);
+                let suffix = if whole { "" } else { PART };
+                self.make(&wanted, suffix).map(|(name, to)| {
+                    if let Err(e) = to.write_all_at(&file.memory, 0) {
+                        self.fail(&name, "write", e);
+                    }
+                    self.stamp(&name, &to, &file.about);
+                    let sum = whole.then(|| Sha256::digest(&file.memory).into());
+                    (name, sum)
+                })
+            }
+            Some(name) => self.place(&name).map(|place| {
+                let mut handle = self.open.swap_remove(place);
+                if let Err(e) = handle.write() {
+                    self.fail(&name, "write", e);
+                }
+                let mut head = vec![0; types::ENOUGH];
+                let leading = usize::try_from(file.have.leading()).unwrap_or(usize::MAX);
+                let n = handle.file.read_at(&mut head, 0).unwrap_or(0).min(leading);
+                found_type = types::by_content(&head[..n]);
+                let sum = if whole {
+                    let sum = match handle.digest.take() {
+                        Some((sum, upto)) if upto == size => Ok(sum.finalize().into()),
+                        _ => digest(&handle.file, size),
+                    };
+                    sum.map_err(|e| self.fail(&name, "read", e)).ok()
+                } else {
+                    None
+                };
+                self.stamp(&name, &handle.file, &file.about);
+                if !whole {
+                    return (name, None);
+                }
+                let last = self.rename(&name, &wanted(&file.about, &head[..n]));
+                (last.unwrap_or(name), sum)
+            }),
+        };
+        let Some((name, sha256)) = done else { return };
+        let c = &mut cx.counters.files;
+        c.written += 1;
+        c.octets += size;
+        if whole {
+            c.whole += 1;
+        } else {
+            c.incomplete += 1;
+        }
+        let placed = Placed {
+            file: &name,
+            found_type,
+            size,
+            length: len.filter(|len| *len >= file.have.end() && file.unknown.is_empty()),
+            missing,
+            sha256,
+        };
+        self.list
+            .write([list::line(&file.about, &placed).as_bytes()]);
+    }
+
+    /// Writes all that is buffered.
+    ///
+    /// # Errors
+    ///
+    /// The first error since the last call.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        for i in 0..self.open.len() {
+            if let Err(e) = self.open[i].write() {
+                let name = self.open[i].name.clone();
+                self.fail(&name, "write", e);
+            }
+        }
+        if let Some(e) = self.failed.take() {
+            return Err(e);
+        }
+        self.list.flush().map(|_| ())
+    }
+
+    fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
+        let name = format!("{}/{name}", self.path);
+        self.failed.get_or_insert(Error {
+            name,
+            doing,
+            source,
+        });
+    }
+
+    /// Sets the time of a file to that of its last octet.
+    fn stamp(&mut self, name: &str, file: &File, about: &About) {
+        let time = UNIX_EPOCH + about.last.1.since(crate::time::Timestamp::default());
+        if let Err(e) = file.set_modified(time) {
+            self.fail(name, "set the time of", e);
+        }
+    }
+
+    /// Makes a file under the first name of its kind that is free.
+    fn make(&mut self, wanted: &str, suffix: &str) -> Option<(String, File)> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Where a name was taken before, the search goes on from there.
+        let print = FixedState::default().hash_one((wanted, suffix));
+        if self.names.len() >= NAMES {
+            self.names.clear();
+        }
+        let mut number = self.names.get(&print).copied().unwrap_or(0);
+        loop {
+            let name = name::numbered(wanted, number, suffix);
+            number = number.wrapping_add(1);
+            match self.openat(&name, flags) {
+                Err(Errno::EXIST) => {}
+                Ok(file) => {
+                    self.names.insert(print, number);
+                    return Some((name, file));
+                }
+                Err(e) => {
+                    self.fail(&name, "make", e.into());
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Opens a file in the folder; where the system has no more descriptors, closes others and keeps fewer open from then on.
+    fn openat(&mut self, name: &str, flags: OFlags) -> Result<File, Errno> {
+        loop {
+            match fs::openat(&self.dir, name, flags, Mode::from_raw_mode(0o666)) {
+                Err(Errno::MFILE | Errno::NFILE) if !self.open.is_empty() => {
+                    self.most = (self.open.len() / 2).max(1);
+                    self.close_to(self.most - 1);
+                }
+                done => return done.map(File::from),
+            }
+        }
+    }
+
+    /// Gives a file that this program made a name that is free. The name is taken by an empty file first, which is replaced.
+    fn rename(&mut self, from: &str, wanted: &str) -> Option<String> {
+        let (name, _) = self.make(wanted, "")?;
+        match fs::renameat(&self.dir, from, &self.dir, &name) {
+            Ok(()) => Some(name),
+            Err(e) => {
+                self.fail(&name, "rename", e.into());
+                None
+            }
+        }
+    }
+
+    /// The place of an open file; opens it again where it was closed.
+    fn place(&mut self, name: &str) -> Option<usize> {
+        self.clock += 1;
+        if let Some(place) = self.open.iter().position(|h| h.name == name) {
+            self.open[place].used = self.clock;
+            return Some(place);
+        }
+        match self.openat(name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(file) => Some(self.opened(name.to_owned(), file, None)),
+            Err(e) => {
+                self.fail(name, "open", e.into());
+                None
+            }
+        }
+    }
+
+    fn opened(&mut self, name: String, file: File, digest: Option<Sha256>) -> usize {
+        self.close_to(self.most - 1);
+        self.open.push(Handle {
+            name,
+            file,
+            buffer: Vec::new(),
+            at: 0,
+            digest: digest.map(|d| (d, 0)),
+            used: self.clock,
+        });
+        self.open.len() - 1
+    }
+
+    /// Closes those that were not used for longest, until so many are open.
+    fn close_to(&mut self, many: usize) {
+        while self.open.len() > many {
+            let oldest = (0..self.open.len()).min_by_key(|i| self.open[*i].used);
+            let Some(oldest) = oldest else { return };
+            let mut handle = self.open.swap_remove(oldest);
+            if let Err(e) = handle.write() {
+                self.fail(&handle.name, "write", e);
+            }
+        }
+    }
+}
+
+/// The name that a file should have: its own, made safe, or one by its type.
+fn wanted(about: &About, head: &[u8]) -> String {
+    let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
+    own.unwrap_or_else(|| {
+        let extension = types::extension(&about.media_type, head);
+        let stem = name::safe(about.fallback.as_bytes());
+        format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
+    })
+}
+
+/// Sum of a file's octets.
+fn digest(file: &File, size: u64) -> io::Result<[u8; 32]> {
+    let mut sum = Sha256::new();
+    let mut buffer = vec![0; READ];
+    let mut at = 0;
+    while at < size {
+        let n = file.read_at(&mut buffer, at)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        sum.update(&buffer[..n]);
+        at += n as u64;
+    }
+    Ok(sum.finalize().into())
+}

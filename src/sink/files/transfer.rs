@@ -1,0 +1,197 @@
+//! A file while it is transferred.
+
+use super::ranges::Ranges;
+use crate::context::Context;
+use crate::message::names::Name;
+use crate::time::Timestamp;
+use crate::transport::flow::{Direction, Flow, Transport};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Places at which an unknown number of octets is missing, that are remembered of one file.
+const PLACES: usize = 64;
+/// Octets that are kept of a name, an address or a type as it was sent.
+const TEXT: usize = 2048;
+
+/// Where the name of a file stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum NameFrom {
+    /// `Content-Disposition` of a message or a part (RFC 6266, RFC 7578).
+    ContentDisposition,
+    /// The last part of a URL.
+    Url,
+}
+
+impl NameFrom {
+    /// As `files.jsonl` writes it.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::ContentDisposition => "content-disposition",
+            Self::Url => "url",
+        }
+    }
+}
+
+/// What is known of a file but its octets. Every text is as it was sent: it is made safe where it is used.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct About {
+    /// The protocol that carried it, by Wireshark's name.
+    pub(super) protocol: Name,
+    /// The command that asked for it or brought it: `GET`, `RETR`.
+    pub(super) command: String,
+    /// Where it was asked for: a URL, or a path.
+    pub(super) url: Vec<u8>,
+    /// Its name, and where that stood.
+    pub(super) name: Option<(Vec<u8>, NameFrom)>,
+    /// What it is called, without extension, where it has no name.
+    pub(super) fallback: String,
+    /// Its media type, as declared.
+    pub(super) media_type: String,
+    /// Its codings as declared, the one that was applied first first.
+    pub(super) codings: Vec<String>,
+    /// Of these, those that were undone.
+    pub(super) undone: Vec<String>,
+    /// What went wrong when it was decoded, or which limit ended it.
+    pub(super) error: Option<String>,
+    /// Its transport.
+    pub(super) transport: Transport,
+    /// Number of the connection.
+    pub(super) connection: u64,
+    /// Who sent it.
+    pub(super) src: SocketAddr,
+    /// Who received it.
+    pub(super) dst: SocketAddr,
+    /// Packet of its first octet: number and time.
+    pub(super) first: (u64, Timestamp),
+    /// Packet of its last octet.
+    pub(super) last: (u64, Timestamp),
+}
+
+impl About {
+    /// A file that is sent in this direction of a flow and begins with the packet `frame`.
+    pub(super) fn new(
+        protocol: &'static str,
+        flow: &Flow,
+        direction: Direction,
+        frame: u64,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            protocol: Name::of(protocol),
+            command: String::new(),
+            url: Vec::new(),
+            name: None,
+            fallback: protocol.to_owned(),
+            media_type: String::new(),
+            codings: Vec::new(),
+            undone: Vec::new(),
+            error: None,
+            transport: flow.transport,
+            connection: flow.number,
+            src: flow.src(direction),
+            dst: flow.dst(direction),
+            first: (frame, time),
+            last: (frame, time),
+        }
+    }
+
+    /// Another packet brought octets of it.
+    pub(super) fn seen(&mut self, frame: u64, time: Timestamp) {
+        self.first = (self.first.0.min(frame), self.first.1.min(time));
+        self.last = (self.last.0.max(frame), self.last.1.max(time));
+    }
+
+    /// Octets allocated.
+    fn size(&self) -> usize {
+        let strings = self.codings.iter().chain(&self.undone).chain(&self.error);
+        self.command.capacity()
+            + self.url.capacity()
+            + self.name.as_ref().map_or(0, |(name, _)| name.capacity())
+            + self.fallback.capacity()
+            + self.media_type.capacity()
+            + (self.codings.capacity() + self.undone.capacity()) * size_of::<String>()
+            + strings.map(String::capacity).sum::<usize>()
+    }
+}
+
+/// As much of a text that somebody sent as is kept.
+pub(super) fn kept(sent: &[u8]) -> &[u8] {
+    sent.get(..TEXT).unwrap_or(sent)
+}
+
+/// A file while it is transferred: what is known of it, which octets are there, and the first ones themselves until there
+/// are too many. Plain data; made by [`Store::begin`](super::Store::begin).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Transfer {
+    pub(super) about: About,
+    /// The octets, as long as they follow each other and are few; then they stand in the file.
+    pub(super) memory: Vec<u8>,
+    /// The file in the folder.
+    pub(super) made: Option<String>,
+    pub(super) have: Ranges,
+    /// Places at which an unknown number of octets is missing.
+    pub(super) unknown: Vec<u64>,
+    /// Octets were left out because the file would have passed a limit.
+    pub(super) limited: Option<Limited>,
+    counted: usize,
+}
+
+/// Why octets of a file were left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Limited {
+    /// `--max-file`.
+    Size,
+    /// Too many holes.
+    Parts,
+}
+
+impl Transfer {
+    pub(super) fn new(cx: &mut Context, about: About) -> Self {
+        let mut transfer = Self {
+            about,
+            memory: Vec::new(),
+            made: None,
+            have: Ranges::default(),
+            unknown: Vec::new(),
+            limited: None,
+            counted: 0,
+        };
+        transfer.count(cx);
+        transfer
+    }
+
+    /// An unknown number of octets is missing in front of the octet that is written at `offset` next.
+    pub(super) fn lost(&mut self, offset: u64) {
+        if self.unknown.len() < PLACES && self.unknown.last() != Some(&offset) {
+            self.unknown.push(offset);
+        }
+    }
+
+    /// What is missing of a file that should have `len` octets (`None`: nobody knows): offset and length of each range, in order.
+    pub(super) fn missing(&self, len: Option<u64>) -> Vec<(u64, Option<u64>)> {
+        let end = self.have.end();
+        let known = self.have.vacant(0, len.unwrap_or(end).max(end));
+        let mut missing: Vec<_> = known
+            .into_iter()
+            .map(|(from, to)| (from, Some(to - from)))
+            .chain(self.unknown.iter().map(|at| (*at, None)))
+            .chain((len.is_none() && !self.unknown.contains(&end)).then_some((end, None)))
+            .collect();
+        missing.sort_by_key(|(at, len)| (*at, len.is_some()));
+        missing
+    }
+
+    /// Tells the budget what is allocated now.
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        let now = size_of::<Self>() + self.about.size() + self.memory.capacity() + self.have.size();
+        if now != self.counted {
+            cx.budget.resize(self.counted, now);
+            self.counted = now;
+        }
+    }
+
+    /// Nothing of it is kept any longer.
+    pub(super) fn uncount(&mut self, cx: &mut Context) {
+        cx.budget.give(std::mem::take(&mut self.counted));
+    }
+}

@@ -1,0 +1,368 @@
+//! What the chunks of a packet do to their association, and what becomes due in it.
+
+use super::chunk::{Chunk, Chunks, HEADER_LEN, Init, Reconfig, kind};
+use super::reassembly::{Fate, Inflow};
+use super::stats::{self, Values, place};
+use super::{
+    AssociationContext, FORWARD, LINGER, Packet, Phase, Place, REVERSE, Sctp, UserMessageSink,
+    is_reflected, weigh,
+};
+use crate::context::Context;
+use crate::stats::Discard;
+use crate::transport::flow::FlowKey;
+use crate::transport::stream::{Close, FlowState, GapCause};
+use std::mem::size_of;
+use std::net::IpAddr;
+
+impl<T: FlowState> Sctp<T> {
+    /// Takes a packet that belongs to an association, chunk by chunk.
+    pub(super) fn process<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        p: Place,
+        packet: &Packet<'_>,
+    ) {
+        let d = p.direction;
+        let mut chunks = Chunks::new(packet.chunks, packet.cut);
+        let Some(a) = self.table.get_mut(p.index) else {
+            return cx.discard(Discard::SctpStray);
+        };
+        cx.counters.sctp.passed += 1;
+        a.packets += 1;
+        a.last = cx.now;
+        a.count(d, place::PACKETS, 1);
+        a.count(d, place::OCTETS, (packet.chunks.len() + HEADER_LEN) as u64);
+        if !a.side(d).seen {
+            a.side_mut(d).seen = true;
+            if let Some(link) = a.flow.links.get_mut(d.index()) {
+                *link = packet.link;
+            }
+        }
+        let learn = chunks
+            .clone()
+            .next()
+            .is_some_and(|c| c.kind != kind::INIT && !is_reflected(&c));
+        if learn && !a.side(d).confirmed {
+            a.side_mut(d).confirmed = true;
+            self.set_tag(p, packet.origin.tag);
+        }
+        for c in chunks.by_ref() {
+            self.chunk(cx, sink, p, &c, packet);
+        }
+        if chunks.bad {
+            cx.counters.sctp.bad_chunks += 1;
+        }
+        self.poll(cx, sink, p.index);
+        if let Some(a) = self.table.get(p.index) {
+            let standing = a.standing();
+            self.table.touch(p.index, standing);
+        }
+    }
+
+    /// Takes one chunk.
+    fn chunk<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        p: Place,
+        c: &Chunk<'_>,
+        packet: &Packet<'_>,
+    ) {
+        let (d, other) = (p.direction, p.direction.flip());
+        let Some(a) = self.table.get_mut(p.index) else {
+            return;
+        };
+        if let Some(place) = stats::of_chunk(c.kind) {
+            a.count(d, place, 1);
+        }
+        if a.phase == Phase::HalfOpen && !is_handshake(c.kind) {
+            a.phase = Phase::Open;
+        }
+        let n = &mut cx.counters.sctp;
+        *match c.kind {
+            kind::DATA => &mut n.data_chunks,
+            kind::I_DATA => &mut n.i_data_chunks,
+            kind::INIT => &mut n.init,
+            kind::INIT_ACK => &mut n.init_ack,
+            kind::SACK => &mut n.sack,
+            kind::HEARTBEAT => &mut n.heartbeat,
+            kind::HEARTBEAT_ACK => &mut n.heartbeat_ack,
+            kind::ABORT => &mut n.abort,
+            kind::SHUTDOWN => &mut n.shutdown,
+            kind::SHUTDOWN_ACK => &mut n.shutdown_ack,
+            kind::ERROR => &mut n.error,
+            kind::COOKIE_ECHO => &mut n.cookie_echo,
+            kind::COOKIE_ACK => &mut n.cookie_ack,
+            kind::ECNE => &mut n.ecne,
+            kind::CWR => &mut n.cwr,
+            kind::SHUTDOWN_COMPLETE => &mut n.shutdown_complete,
+            kind::FORWARD_TSN | kind::I_FORWARD_TSN => &mut n.forward_tsn,
+            kind::RE_CONFIG => &mut n.re_config,
+            kind::ASCONF | kind::ASCONF_ACK => &mut n.asconf,
+            _ => &mut n.other_chunks,
+        } += 1;
+        match c.kind {
+            kind::DATA | kind::I_DATA => {
+                let Some(data) = c.data() else {
+                    n.dropped_chunks += 1;
+                    return;
+                };
+                n.data_octets += data.payload.len() as u64;
+                let lost = n.lost_tsns;
+                let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, packet.origin));
+                match fate {
+                    Fate::Duplicate => a.count(d, place::DUPLICATED, 1),
+                    Fate::OutOfOrder => a.count(d, place::OUT_OF_SEQUENCE, 1),
+                    Fate::Taken | Fate::Dropped => {}
+                }
+                a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
+            }
+            kind::INIT | kind::INIT_ACK => {
+                if let Some(init) = c.init() {
+                    self.init(cx, sink, p, &init);
+                }
+            }
+            kind::SACK => {
+                if let Some(s) = c.sack() {
+                    n.gap_blocks += s.gap_count();
+                    n.reported_duplicates += u64::from(s.duplicates);
+                    a.count(d, place::GAP_BLOCKS, s.gap_count());
+                    a.count(d, place::REPORTED_DUPLICATES, s.duplicates.into());
+                    a.side_mut(d).sacks = true;
+                    a.with(cx, sink, other, |i, out| {
+                        i.acknowledge(out, s.cumulative, s.gaps());
+                    });
+                }
+            }
+            kind::SHUTDOWN => {
+                if let Some(tsn) = c.tsn() {
+                    a.with(cx, sink, other, |i, out| {
+                        i.acknowledge(out, tsn, std::iter::empty());
+                    });
+                }
+            }
+            kind::FORWARD_TSN | kind::I_FORWARD_TSN => {
+                if let Some(tsn) = c.tsn() {
+                    a.with(cx, sink, d, |i, out| i.forward(out, tsn));
+                }
+            }
+            kind::ABORT | kind::SHUTDOWN_ACK | kind::SHUTDOWN_COMPLETE => {
+                if matches!(a.phase, Phase::HalfOpen | Phase::Open) {
+                    let close = if c.kind == kind::ABORT {
+                        Close::Reset
+                    } else {
+                        Close::Fin
+                    };
+                    a.phase = Phase::Closing {
+                        close,
+                        at: cx.now,
+                        packets: a.packets,
+                    };
+                }
+            }
+            kind::ASCONF => self.add_addresses(cx, p, c.added_addresses()),
+            kind::RE_CONFIG => {
+                for r in c.reconfigurations() {
+                    match r {
+                        Reconfig::Reset { last_tsn, streams } => {
+                            a.side_mut(d).inflow.reset_streams(last_tsn, streams);
+                        }
+                        Reconfig::Response {
+                            serial,
+                            performed: true,
+                            tsns: Some((own, peer)),
+                        } if a.answered != Some(serial) => {
+                            a.answered = Some(serial);
+                            a.with(cx, sink, d, |i, out| i.reset_tsn(out, own));
+                            a.with(cx, sink, other, |i, out| i.reset_tsn(out, peer));
+                        }
+                        Reconfig::Response { .. } => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// INIT or INIT ACK of the association itself: the tag that its sender wants to see, its first TSN, its addresses.
+    fn init<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        p: Place,
+        init: &Init<'_>,
+    ) {
+        let (d, other) = (p.direction, p.direction.flip());
+        let Some(a) = self.table.get_mut(p.index) else {
+            return;
+        };
+        let side = a.side_mut(other);
+        side.zero_allowed = init.takes_zero_checksum();
+        let fresh = !side.confirmed && side.tag != Some(init.tag);
+        let known = side.tag == Some(init.tag);
+        if fresh {
+            self.set_tag(
+                Place {
+                    index: p.index,
+                    direction: other,
+                },
+                init.tag,
+            );
+        }
+        if let (Some(a), true) = (self.table.get_mut(p.index), fresh || known) {
+            let tsn = init.tsn;
+            a.with(cx, sink, d, |i, out| i.begin(out, tsn));
+            self.add_addresses(cx, p, init.addresses());
+        }
+    }
+
+    /// Does what is due in an association, and brings limits and deadlines up to date.
+    pub(super) fn poll<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        index: u32,
+    ) {
+        let Some(a) = self.table.get_mut(index) else {
+            return;
+        };
+        let limits = &cx.limits;
+        match a.phase {
+            Phase::Closing { close, at, packets } => {
+                let age = cx.now.since(at);
+                let over = age >= limits.reorder_alone
+                    || (age >= limits.reorder_time
+                        && a.packets - packets >= u64::from(limits.reorder_packets));
+                if over {
+                    self.close(cx, sink, index, close);
+                    return;
+                }
+            }
+            Phase::Closed { at } if cx.now.since(at) >= LINGER => {
+                return self.remove(cx, index);
+            }
+            _ => {}
+        }
+        for d in [FORWARD, REVERSE] {
+            if a.side(d).inflow.is_restless() {
+                let lost = cx.counters.sctp.lost_tsns;
+                a.with(cx, sink, d, |i, out| i.poll(out));
+                a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
+            }
+        }
+        self.update(cx, index);
+    }
+
+    /// Brings budget, deadline and weight of an association up to date.
+    fn update(&mut self, cx: &mut Context, index: u32) {
+        let Some(generation) = self.table.generation(index) else {
+            return;
+        };
+        let Some(a) = self.table.get_mut(index) else {
+            return;
+        };
+        for side in &mut a.sides {
+            side.inflow.settle(cx, &mut self.active);
+        }
+        let lists = a.paths.capacity() * size_of::<(FlowKey, bool)>()
+            + a.sides
+                .iter()
+                .map(|s| s.addresses.capacity() * size_of::<IpAddr>())
+                .sum::<usize>()
+            + a.stats.as_ref().map_or(0, |_| size_of::<[Values; 2]>());
+        if lists != a.charged {
+            cx.budget.resize(a.charged, lists);
+            a.charged = lists;
+        }
+        let due = match a.phase {
+            Phase::Closed { at } => Some(at.after(LINGER)),
+            Phase::Closing { at, .. } => Some(at.after(cx.limits.reorder_alone)),
+            Phase::HalfOpen | Phase::Open => None,
+        };
+        let mut due = due;
+        for (side, other) in [(FORWARD, REVERSE), (REVERSE, FORWARD)] {
+            if a.side(side).inflow.is_restless() {
+                let at = a
+                    .side(side)
+                    .inflow
+                    .deadline(&cx.limits, a.side(other).sacks);
+                due = [due, at].into_iter().flatten().min();
+            }
+        }
+        if let Some(at) = due
+            && a.armed.is_none_or(|armed| at < armed)
+        {
+            a.armed = Some(at);
+            self.deadlines.push(at, index, generation);
+        }
+        let weight = weigh(a.waiting());
+        if weight > a.weight {
+            a.weight = weight;
+            self.weights.push((weight, index, generation));
+        }
+    }
+
+    /// Ends an association: all that waits is told. Its key is remembered until [`Sctp::remove`].
+    pub(super) fn close<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        index: u32,
+        close: Close,
+    ) {
+        let Some(a) = self.table.get_mut(index) else {
+            return;
+        };
+        if a.is_closed() {
+            return;
+        }
+        // What ended it first is how it ended.
+        let close = match a.phase {
+            Phase::Closing { close, .. } => close,
+            _ => close,
+        };
+        let cause = match close {
+            Close::Fin | Close::Reset => GapCause::Closed,
+            Close::Evicted => GapCause::Memory,
+            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
+        };
+        for d in [FORWARD, REVERSE] {
+            let lost = cx.counters.sctp.lost_tsns;
+            a.with(cx, sink, d, |i, out| i.finish(out, cause));
+            a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
+        }
+        for side in &mut a.sides {
+            side.inflow.discharge(cx, &mut self.active);
+            side.inflow = Inflow::default();
+        }
+        let c = &mut cx.counters.sctp;
+        *match close {
+            Close::Fin => &mut c.closed_shutdown,
+            Close::Reset => &mut c.closed_abort,
+            Close::Idle => &mut c.closed_idle,
+            Close::Evicted => &mut c.closed_evicted,
+            Close::Replaced => &mut c.closed_replaced,
+            Close::EndOfInput => &mut c.closed_end,
+        } += 1;
+        let tags = [a.side(FORWARD).tag, a.side(REVERSE).tag];
+        let mut at = AssociationContext {
+            cx,
+            flow: &a.flow,
+            tags,
+            state: &mut a.state,
+        };
+        sink.end(&mut at, close);
+        a.state = T::default();
+        a.phase = Phase::Closed { at: cx.now };
+        self.update(cx, index);
+    }
+}
+
+/// Chunks that are sent before the association is up.
+const fn is_handshake(kind: u8) -> bool {
+    matches!(
+        kind,
+        kind::INIT | kind::INIT_ACK | kind::COOKIE_ECHO | kind::ABORT | kind::ERROR
+    )
+}

@@ -1,0 +1,368 @@
+//! Holes: what tells that nobody will fill them, and what is done then.
+
+use super::{
+    Data, Evidence, Fragment, Inflow, Key, MAX_RESET_STREAMS, Origin, Out, Reset, UserMessageSink,
+    jump,
+};
+use crate::config::Limits;
+use crate::time::Instant;
+use crate::transport::stream::GapCause;
+use std::time::Duration;
+
+/// Acknowledgments past holes that are remembered one by one.
+const MAX_EVIDENCE: usize = 64;
+/// Ranges of TSNs that were given up and are remembered, to tell late chunks from duplicates.
+const MAX_GIVEN_UP: usize = 64;
+/// The same under `--track-missing-chunks`.
+const MAX_GIVEN_UP_TRACKED: usize = 16_384;
+/// Chunks of damaged packets that are kept as second choice.
+const MAX_DAMAGED: usize = 64;
+/// Stream resets that have been announced and not reached.
+const MAX_RESETS: usize = 16;
+/// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured (SPEC 6).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+
+impl Inflow {
+    pub(super) fn forget_damaged(&mut self, tsn: u64) {
+        if let Some(f) = self.damaged.remove(&tsn) {
+            self.octets -= f.cost();
+        }
+    }
+
+    /// A chunk of a packet with a wrong checksum: it is kept in case that nothing better comes.
+    pub(in super::super) fn damaged(&mut self, c: &Data<'_>, origin: Origin) {
+        let tsn = self.unwrap(c.tsn);
+        let i = self.ranges.partition_point(|r| r.end <= tsn);
+        let known = tsn < self.next
+            || tsn.abs_diff(self.next) > u64::from(u16::MAX)
+            || self.ranges.get(i).is_some_and(|r| r.start <= tsn)
+            || self.damaged.contains_key(&tsn);
+        if self.started && !known && c.len > 0 && self.damaged.len() < MAX_DAMAGED {
+            let f = Fragment::new(c, origin);
+            self.octets += f.cost();
+            self.damaged.insert(tsn, f);
+        }
+    }
+
+    /// The receiver has everything up to `cumulative`, and the gap ack blocks behind it.
+    pub(in super::super) fn acknowledge<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        cumulative: u32,
+        gaps: impl Iterator<Item = (u16, u16)>,
+    ) {
+        if !self.started {
+            return;
+        }
+        let cumulative = self.unwrap(cumulative);
+        let end = cumulative.saturating_add(1);
+        if end.abs_diff(self.next) > jump(&out.cx.limits) {
+            return;
+        }
+        self.acked = self.acked.max(end);
+        if !self.unacked.is_empty() {
+            self.release(out, false);
+        }
+        if self.look.is_some() {
+            return;
+        }
+        if end > self.next {
+            self.push_evidence(out, self.next, end, false);
+        }
+        if self.ranges.is_empty() && end >= self.top {
+            return;
+        }
+        for (first, last) in gaps {
+            let start = cumulative.saturating_add(first.into()).max(self.next);
+            let end = cumulative.saturating_add(last.into()).saturating_add(1);
+            let i = self.ranges.partition_point(|r| r.end <= start);
+            let there = self
+                .ranges
+                .get(i)
+                .is_some_and(|r| r.start <= start && end <= r.end);
+            if start < end && !there {
+                self.push_evidence(out, start, end, false);
+            }
+        }
+    }
+
+    /// The sender abandons every TSN up to this one (RFC 3758, 3.6).
+    pub(in super::super) fn forward<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
+        let end = self.unwrap(tsn).saturating_add(1);
+        if self.started && end > self.next && end - self.next <= jump(&out.cx.limits) {
+            self.push_evidence(out, self.next, end, true);
+        }
+    }
+
+    /// The sender's streams start anew behind this TSN.
+    pub(in super::super) fn reset_streams(&mut self, last: u32, streams: &[u8]) {
+        let last = self.unwrap(last);
+        if !self.started || self.resets.len() >= MAX_RESETS {
+            return;
+        }
+        let some = streams.len() / 2 > MAX_RESET_STREAMS;
+        let streams: Vec<u16> = streams
+            .chunks_exact(2)
+            .filter(|_| !some)
+            .map(|b| u16::from_be_bytes([b[0], b[1]]))
+            .collect();
+        let known = |r: &Reset| r.last == last && r.streams == streams;
+        if !self.resets.iter().any(known) && last.saturating_add(1) >= self.base {
+            self.resets.push(Reset {
+                last,
+                streams,
+                some,
+            });
+        }
+    }
+
+    fn push_evidence<S: UserMessageSink>(
+        &mut self,
+        out: &Out<'_, S>,
+        start: u64,
+        end: u64,
+        forward: bool,
+    ) {
+        let known = |e: &Evidence| e.start <= start && end <= e.end && e.forward == forward;
+        // When it is full, the next SACK will say the same again.
+        if self.evidence.len() < MAX_EVIDENCE && !self.evidence.iter().any(known) {
+            self.evidence.push_back(Evidence {
+                start,
+                end,
+                at: out.cx.now,
+                packets: out.packets,
+                forward,
+            });
+        }
+    }
+
+    /// The reordering that is allowed for is over.
+    fn window_over<S: UserMessageSink>(out: &Out<'_, S>, at: Instant, packets: u64) -> bool {
+        let limits = &out.cx.limits;
+        let age = out.cx.now.since(at);
+        age >= limits.reorder_alone
+            || (age >= limits.reorder_time
+                && out.packets.saturating_sub(packets) >= u64::from(limits.reorder_packets))
+    }
+
+    /// Does what is due: after each packet of the association, and when time has gone by.
+    pub(in super::super) fn poll<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        if let Some(look) = self.look
+            && (look.chunks >= out.cx.limits.look_behind_segments
+                || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time)
+        {
+            self.end_look(out);
+        }
+        if self.look.is_none() && (!self.ranges.is_empty() || !self.evidence.is_empty()) {
+            self.give_up_due(out);
+        }
+        if !self.unacked.is_empty() {
+            self.release(out, false);
+        }
+        if let Some((_, _, at)) = self.jump
+            && out.cx.now.since(at) >= out.cx.limits.sctp_packet_timeout
+        {
+            self.end_jump(out);
+        }
+        while let Some(&(at, losses, key)) = self.began.front() {
+            let open = self.interleaved.get(&key).is_some_and(|m| !m.whole);
+            if open && out.cx.now.since(at) < patience(out) {
+                break;
+            }
+            self.began.pop_front();
+            if open && losses != self.losses {
+                self.break_parts(out, key);
+            } else if open {
+                // Nothing was lost since: its sender is slow.
+                self.began.push_back((out.cx.now, losses, key));
+                break;
+            }
+        }
+    }
+
+    /// Gives up the holes that nobody will fill.
+    fn give_up_due<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        loop {
+            let first = self.ranges.front().copied();
+            let due = self.evidence.iter().find(|e| {
+                (e.start..e.end).contains(&self.next) && Self::window_over(out, e.at, e.packets)
+            });
+            let (upto, cause) = if let Some(e) = due {
+                let end = first.map_or(e.end, |r| r.start.min(e.end));
+                let cause = if e.forward {
+                    None
+                } else {
+                    Some(GapCause::Acked)
+                };
+                (end, cause)
+            } else if let Some(r) = first {
+                if out.cx.now.since(r.at) >= patience(out) {
+                    (r.start, Some(GapCause::Timeout))
+                } else if self.octets > out.cx.limits.tcp_buffer {
+                    (r.start, Some(GapCause::Buffer))
+                } else {
+                    return;
+                }
+            } else {
+                return;
+            };
+            self.give_up(out, upto, cause);
+        }
+    }
+
+    /// Gives up the first hole, if there is one; for a limit.
+    pub(in super::super) fn first_hole<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        cause: GapCause,
+    ) -> bool {
+        if self.look.is_some() {
+            self.end_look(out);
+            return true;
+        }
+        let Some(upto) = self.ranges.front().map(|r| r.start) else {
+            return false;
+        };
+        self.give_up(out, upto, Some(cause));
+        true
+    }
+
+    /// Gives up the TSNs up to `upto`; without a cause their sender has abandoned them.
+    fn give_up<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        upto: u64,
+        cause: Option<GapCause>,
+    ) {
+        let second = self.damaged.range(self.next..upto).next().map(|(t, _)| *t);
+        if let Some(tsn) = second {
+            if let Some(f) = self.damaged.remove(&tsn) {
+                self.octets -= f.cost();
+                let c = &mut out.cx.counters.sctp;
+                c.damaged_used += 1;
+                c.data_octets += f.data.len() as u64;
+                if f.interleaved {
+                    c.i_data_chunks += 1;
+                } else {
+                    c.data_chunks += 1;
+                }
+                self.accept(out, tsn, &f.as_data(tsn), f.origin);
+            }
+            return;
+        }
+        let lost = upto.saturating_sub(self.next);
+        let c = &mut out.cx.counters.sctp;
+        c.gaps += 1;
+        match cause {
+            None => c.abandoned_tsns += lost,
+            Some(_) => c.lost_tsns += lost,
+        }
+        *match cause {
+            None => &mut c.gaps_forward,
+            Some(GapCause::Acked) => &mut c.gaps_acked,
+            Some(GapCause::Closed) => &mut c.gaps_closed,
+            Some(GapCause::Timeout) => &mut c.gaps_timeout,
+            Some(GapCause::Buffer) => &mut c.gaps_buffer,
+            Some(GapCause::Holes) => &mut c.gaps_holes,
+            Some(GapCause::Memory) => &mut c.gaps_memory,
+            Some(GapCause::End | GapCause::Snapped | GapCause::Jump) => &mut c.gaps_end,
+        } += 1;
+        let keep = if out.cx.limits.track_missing_chunks {
+            MAX_GIVEN_UP_TRACKED
+        } else {
+            MAX_GIVEN_UP
+        };
+        if self.given_up.len() >= keep {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back((self.next, upto));
+        self.losses += 1;
+        self.next = upto;
+        self.top = self.top.max(upto);
+        self.advance(out);
+    }
+
+    /// The wait for earlier chunks is over.
+    fn end_look<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        self.look = None;
+        self.base = self.next;
+        self.advance(out);
+        if self.acked > self.next {
+            self.push_evidence(out, self.next, self.acked, false);
+        }
+    }
+
+    /// Gives up every hole and tells all that waits.
+    pub(in super::super) fn finish<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        cause: GapCause,
+    ) {
+        if self.look.is_some() {
+            self.end_look(out);
+        }
+        while let Some(upto) = self.ranges.front().map(|r| r.start) {
+            self.give_up(out, upto, Some(cause));
+        }
+        while self.acked > self.next && self.started {
+            self.give_up(out, self.acked, Some(cause));
+        }
+        self.drain(out, u64::MAX);
+        let mut open: Vec<(Option<u64>, Key)> = self
+            .interleaved
+            .iter()
+            .map(|(key, m)| (m.parts.values().next().copied(), *key))
+            .collect();
+        open.sort_unstable();
+        for (_, key) in open {
+            self.break_parts(out, key);
+        }
+        self.interleaved.clear();
+        self.end_jump(out);
+        while let Some((_, f)) = self.damaged.pop_first() {
+            self.octets -= f.cost();
+        }
+        self.began.clear();
+        self.resets.clear();
+        self.evidence.clear();
+        self.release(out, true);
+    }
+
+    /// When [`Inflow::poll`] has something to do without a packet.
+    pub(in super::super) fn deadline(&self, limits: &Limits, sacks: bool) -> Option<Instant> {
+        let patience = if sacks {
+            UNACKNOWLEDGED
+        } else {
+            limits.sctp_packet_timeout
+        };
+        let mut evidence = self.evidence.iter();
+        let evidence = evidence.find(|e| (e.start..e.end).contains(&self.next));
+        [
+            self.look.map(|l| l.since.after(limits.look_behind_time)),
+            evidence.map(|e| e.at.after(limits.reorder_alone)),
+            self.ranges
+                .front()
+                .filter(|_| self.look.is_none())
+                .map(|r| r.at.after(patience)),
+            self.unacked
+                .front()
+                .map(|u| u.since.after(limits.sctp_packet_timeout)),
+            self.jump
+                .as_ref()
+                .map(|j| j.2.after(limits.sctp_packet_timeout)),
+            self.began.front().map(|b| b.0.after(patience)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+/// How long a hole may stay that nobody has acknowledged.
+fn patience<S: UserMessageSink>(out: &Out<'_, S>) -> Duration {
+    if out.sacks {
+        UNACKNOWLEDGED
+    } else {
+        out.cx.limits.sctp_packet_timeout
+    }
+}

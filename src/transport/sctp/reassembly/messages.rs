@@ -1,0 +1,631 @@
+//! Chunks become messages, and messages take their turn: what waits for the rest of its message, or for its place in its
+//! stream, and what is told when a chunk or a hole that was given up sets it free.
+
+use super::{
+    Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
+    UserMessageSink, dropped, low, unacked_cost,
+};
+use crate::transport::sctp::sink::{AssociationContext, UserMessage};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+impl Inflow {
+    /// Nothing waits and nothing is open.
+    pub(super) fn nothing_waits(&self) -> bool {
+        self.ready.is_empty()
+            && self.runs.is_empty()
+            && self.gapped.is_empty()
+            && self.evidence.is_empty()
+            && self.resets.is_empty()
+    }
+
+    /// A message whose first chunk has this TSN may go now.
+    fn turn(&self, stream: u16, seq: u32, unordered: bool, first: u64) -> bool {
+        unordered || (first <= self.next && self.look.is_none()) || self.is_next(stream, seq, first)
+    }
+
+    /// An ordered message is the next of its stream by its number.
+    fn is_next(&self, stream: u16, seq: u32, first: u64) -> bool {
+        let expected = self.streams.get(&stream).map_or(self.first_seq, |s| s.next);
+        expected == Some(seq)
+            && self
+                .resets
+                .iter()
+                .all(|r| first <= r.last || !(r.streams.is_empty() || r.streams.contains(&stream)))
+    }
+
+    /// Puts a new chunk where it belongs.
+    pub(super) fn take<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        c: &Data<'_>,
+        origin: Origin,
+    ) {
+        if !(c.begins && c.ends) {
+            self.store(tsn, Fragment::new(c, origin));
+            if c.interleaved {
+                self.take_part(out, tsn, c);
+            } else {
+                self.take_row(out, tsn, c);
+            }
+        } else if self.turn(c.stream, c.seq, c.unordered, tsn) {
+            if !c.unordered && tsn <= self.next && self.look.is_none() {
+                // What is before it in its stream and will never be whole goes first.
+                self.drain(out, tsn.saturating_add(1));
+                if c.interleaved {
+                    self.end_before(out, c.stream, c.seq);
+                }
+            }
+            self.tell_chunk(out, tsn, c, origin);
+            if !c.unordered {
+                self.passed(out, c.stream, c.seq, c.interleaved);
+            }
+        } else {
+            self.store(tsn, Fragment::new(c, origin));
+            self.wait(c.stream, tsn, Ready::Row(tsn.saturating_add(1)));
+        }
+    }
+
+    /// Tells of a message in one chunk.
+    pub(super) fn tell_chunk<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        c: &Data<'_>,
+        origin: Origin,
+    ) {
+        let head = Head {
+            stream: c.stream,
+            seq: c.seq,
+            ppid: c.ppid,
+            unordered: c.unordered,
+            interleaved: c.interleaved,
+            first: tsn,
+            last: tsn,
+            chunks: 1,
+            len: Some(c.len as u64),
+            whole: c.payload.len() == c.len,
+            missing: Missing {
+                end_seen: true,
+                ..Missing::default()
+            },
+            origin,
+        };
+        self.tell(out, head, c.payload, &[]);
+    }
+
+    /// A message is whole and waits for its turn.
+    fn wait(&mut self, stream: u16, first: u64, message: Ready) {
+        self.ready.insert(first, message);
+        let next = self.first_seq;
+        let s = self.streams.entry(stream).or_insert_with(|| Stream {
+            next,
+            ready: BTreeSet::new(),
+        });
+        s.ready.insert(first);
+    }
+
+    /// An ordered message of this stream has been told: those behind it may follow.
+    fn passed<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        stream: u16,
+        seq: u32,
+        interleaved: bool,
+    ) {
+        let s = self.streams.entry(stream).or_default();
+        s.next = Some(behind(seq, interleaved));
+        while let Some(&first) = self.streams.get(&stream).and_then(|s| s.ready.first()) {
+            let seq = match self.ready.get(&first) {
+                Some(Ready::Parts(key)) => key.mid,
+                _ => self.fragments.get(&first).map_or(0, |f| f.seq),
+            };
+            // Not by its TSN: what is before it may be about to be told.
+            if !self.is_next(stream, seq, first) {
+                return;
+            }
+            let told = self.tell_ready(out, first);
+            let s = self.streams.entry(stream).or_default();
+            s.ready.remove(&first);
+            s.next = told.map_or(s.next, |h| Some(behind(h.seq, h.interleaved)));
+        }
+    }
+
+    /// Tells of a message that waited.
+    fn tell_ready<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, first: u64) -> Option<Head> {
+        let head = match self.ready.remove(&first)? {
+            Ready::Row(end) => self.tell_row(out, first, end, Missing::default(), true),
+            Ready::Parts(key) => self.tell_parts(out, key),
+        }?;
+        if let Some(s) = self.streams.get_mut(&head.stream) {
+            s.ready.remove(&first);
+        }
+        Some(head)
+    }
+
+    fn store(&mut self, tsn: u64, f: Fragment) {
+        self.octets += f.cost();
+        self.chunks += 1;
+        if let Some(old) = self.fragments.insert(tsn, f) {
+            self.octets -= old.cost();
+            self.chunks -= 1;
+        }
+    }
+
+    fn unstore(&mut self, tsn: u64) -> Option<Fragment> {
+        let f = self.fragments.remove(&tsn)?;
+        self.octets -= f.cost();
+        self.chunks -= 1;
+        Some(f)
+    }
+
+    /// Both chunks belong to one DATA message.
+    fn same_message(&self, a: u64, b: u64) -> bool {
+        let (Some(a), Some(b)) = (self.fragments.get(&a), self.fragments.get(&b)) else {
+            return false;
+        };
+        a.stream == b.stream
+            && a.unordered == b.unordered
+            && (a.unordered || a.seq == b.seq)
+            && !a.interleaved
+            && !b.interleaved
+    }
+
+    /// A part of a DATA message, which is already stored: joins what stands beside it.
+    fn take_row<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64, c: &Data<'_>) {
+        let mut first = tsn;
+        let mut run = Run {
+            end: tsn.saturating_add(1),
+            begins: c.begins,
+            ends: c.ends,
+        };
+        if !c.begins {
+            let left = self.runs.range(..tsn).next_back().map(|(s, r)| (*s, *r));
+            if let Some((start, left)) = left
+                && left.end == tsn
+                && !left.ends
+                && self.same_message(start, tsn)
+            {
+                self.runs.remove(&start);
+                first = start;
+                run.begins = left.begins;
+            }
+        }
+        if !c.ends
+            && let Some(&right) = self.runs.get(&run.end)
+            && !right.begins
+            && self.same_message(tsn, run.end)
+        {
+            self.runs.remove(&run.end);
+            run.end = right.end;
+            run.ends = right.ends;
+        }
+        if !(run.begins && run.ends) {
+            self.runs.insert(first, run);
+            return;
+        }
+        // The first chunk names the message.
+        if self.turn(c.stream, c.seq, c.unordered, first) {
+            if let Some(head) = self.tell_row(out, first, run.end, Missing::default(), true)
+                && !head.unordered
+            {
+                self.passed(out, head.stream, head.seq, false);
+            }
+        } else {
+            self.wait(c.stream, first, Ready::Row(run.end));
+        }
+    }
+
+    /// A part of an I-DATA message, which is already stored.
+    fn take_part<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64, c: &Data<'_>) {
+        let key = Key {
+            stream: c.stream,
+            unordered: c.unordered,
+            mid: c.seq,
+        };
+        // A chunk with the B bit has the PPID where the others have their FSN (RFC 8260, 2.1).
+        let fsn = if c.begins { 0 } else { c.ppid };
+        if !self.interleaved.contains_key(&key) {
+            if self.began.len() > 2 * self.interleaved.len() + 64 {
+                let open = &self.interleaved;
+                self.began.retain(|(_, _, key)| open.contains_key(key));
+            }
+            self.began.push_back((out.cx.now, self.losses, key));
+        }
+        let m = self.interleaved.entry(key).or_default();
+        if m.whole || m.parts.contains_key(&fsn) || (fsn == 0 && !c.begins) {
+            let lost = self.unstore(tsn).map_or(0, |f| f.data.len());
+            dropped(out.cx, 1, lost as u64);
+            self.drop_if_empty(key);
+            return;
+        }
+        m.parts.insert(fsn, tsn);
+        if c.ends {
+            m.last = Some(fsn);
+        }
+        while m.parts.contains_key(&m.have) {
+            m.have = m.have.saturating_add(1);
+        }
+        let gap = m.parts.range(m.have..).next().map(|(_, t)| *t);
+        if gap != m.gap {
+            if let Some(old) = m.gap {
+                self.gapped.remove(&old);
+            }
+            m.gap = gap;
+            if let Some(at) = gap {
+                self.gapped.insert(at, key);
+            }
+        }
+        if m.last.is_none_or(|last| m.have <= last) || gap.is_some() {
+            return;
+        }
+        m.whole = true;
+        let first = m.parts.get(&0).copied().unwrap_or(tsn);
+        if self.turn(c.stream, c.seq, c.unordered, first) {
+            if !c.unordered && first <= self.next {
+                self.end_before(out, c.stream, c.seq);
+            }
+            if let Some(head) = self.tell_parts(out, key)
+                && !head.unordered
+            {
+                self.passed(out, head.stream, head.seq, true);
+            }
+        } else {
+            self.wait(c.stream, first, Ready::Parts(key));
+        }
+    }
+
+    fn drop_if_empty(&mut self, key: Key) {
+        if self
+            .interleaved
+            .get(&key)
+            .is_some_and(|m| m.parts.is_empty())
+        {
+            self.interleaved.remove(&key);
+        }
+    }
+
+    /// Ends the ordered I-DATA messages of a stream that are before this one: nothing more of them will come, as ordered
+    /// messages of one stream are not interleaved (RFC 8260, 2.2.2).
+    fn end_before<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, stream: u16, before: u32) {
+        if self.interleaved.is_empty() {
+            return;
+        }
+        let key = |mid| Key {
+            stream,
+            unordered: false,
+            mid,
+        };
+        let from = before.wrapping_sub(1 << 31);
+        let parts = if from <= before {
+            [Some((from, before)), None]
+        } else {
+            [Some((from, u32::MAX)), Some((0, before))]
+        };
+        for (low, high) in parts.into_iter().flatten() {
+            loop {
+                let mut open = self.interleaved.range(key(low)..=key(high));
+                let found = open.find(|(k, m)| k.mid != before && !m.whole);
+                let Some(k) = found.map(|(k, _)| *k) else {
+                    break;
+                };
+                self.tell_broken(out, k);
+            }
+        }
+    }
+
+    /// Moves on over what has been received, and tells what this sets free.
+    pub(super) fn advance<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        if self.look.is_some() {
+            return;
+        }
+        while let Some(r) = self.ranges.front() {
+            if r.start > self.next {
+                break;
+            }
+            self.next = self.next.max(r.end);
+            self.ranges.pop_front();
+        }
+        while let Some(i) = self.resets.iter().position(|r| r.last < self.next) {
+            let reset = self.resets.remove(i);
+            self.drain(out, reset.last.saturating_add(1));
+            if reset.streams.is_empty() {
+                let first = if reset.some { None } else { Some(0) };
+                self.streams.values_mut().for_each(|s| s.next = first);
+                self.first_seq = first;
+            }
+            for stream in reset.streams {
+                self.streams.entry(stream).or_default().next = Some(0);
+            }
+        }
+        self.drain(out, self.next);
+        let next = self.next;
+        self.evidence.retain(|e| e.end > next);
+    }
+
+    /// Tells, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
+    /// because every TSN before `upto` is settled.
+    pub(super) fn drain<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, upto: u64) {
+        loop {
+            let ready = self.ready.first_key_value().map(|(t, _)| *t);
+            let run = self.runs.first_key_value();
+            let run = run.filter(|(_, r)| !r.begins || r.end < upto);
+            let run = run.map(|(t, _)| *t);
+            let gap = self.gapped.first_key_value().map(|(t, k)| (*t, *k));
+            let first = [ready, run, gap.map(|g| g.0)];
+            let Some(first) = first.into_iter().flatten().min().filter(|t| *t < upto) else {
+                return;
+            };
+            if ready == Some(first) {
+                let place = match self.ready.get(&first) {
+                    Some(Ready::Parts(key)) => Some((key.stream, key.mid)),
+                    _ => {
+                        let f = self.fragments.get(&first);
+                        f.filter(|f| f.interleaved).map(|f| (f.stream, f.seq))
+                    }
+                };
+                if let Some((stream, mid)) = place {
+                    self.end_before(out, stream, mid);
+                }
+                if let Some(head) = self.tell_ready(out, first) {
+                    self.passed(out, head.stream, head.seq, head.interleaved);
+                }
+            } else if run == Some(first) {
+                self.break_run(out, first);
+            } else if let Some((at, key)) = gap {
+                self.gapped.remove(&at);
+                self.break_parts(out, key);
+            }
+        }
+    }
+
+    /// A row of DATA chunks that will not become a message: what is there of its beginning is told.
+    fn break_run<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, first: u64) {
+        let Some(run) = self.runs.remove(&first) else {
+            return;
+        };
+        if !run.begins {
+            for tsn in first..run.end {
+                let octets = self.unstore(tsn).map_or(0, |f| f.data.len());
+                dropped(out.cx, 1, octets as u64);
+            }
+            return;
+        }
+        let mut missing = Missing::default();
+        let tail = self.runs.range(run.end..).next().map(|(s, r)| (*s, *r));
+        if let Some((start, tail)) = tail
+            && !tail.begins
+            && self.same_message(first, start)
+        {
+            missing.chunks = start - run.end;
+            missing.end_seen = tail.ends;
+            missing.octets_behind = self
+                .fragments
+                .range(start..tail.end)
+                .map(|(_, f)| f.data.len() as u64)
+                .sum();
+        }
+        if let Some(head) = self.tell_row(out, first, run.end, missing, false)
+            && !head.unordered
+        {
+            self.passed(out, head.stream, head.seq, false);
+        }
+    }
+
+    /// An I-DATA message that will not be whole: what is there of its beginning is told, behind what is before it in its
+    /// stream.
+    pub(super) fn break_parts<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
+        if !key.unordered {
+            self.end_before(out, key.stream, key.mid);
+        }
+        self.tell_broken(out, key);
+    }
+
+    fn tell_broken<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
+        if let Some(head) = self.tell_parts(out, key)
+            && !head.unordered
+        {
+            self.passed(out, head.stream, head.seq, true);
+        }
+    }
+
+    /// Tells of the DATA chunks of a row as a message.
+    fn tell_row<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        first: u64,
+        end: u64,
+        missing: Missing,
+        ends: bool,
+    ) -> Option<Head> {
+        let parts = first..end;
+        let mut parts = parts.filter_map(|t| self.unstore(t)).collect::<Vec<_>>();
+        let last = end.saturating_sub(1);
+        let mut head = message_head(&parts, first, last, ends)?;
+        if !ends {
+            head.missing = missing;
+        }
+        let data = join(&mut parts);
+        self.tell(out, head, &data, &[]);
+        Some(head)
+    }
+
+    /// Tells of an I-DATA message, whole or as far as its beginning is there.
+    fn tell_parts<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) -> Option<Head> {
+        let m = self.interleaved.remove(&key)?;
+        if let Some(gap) = m.gap {
+            self.gapped.remove(&gap);
+        }
+        let mut parts = Vec::new();
+        let mut missing = Missing {
+            end_seen: m.last.is_some(),
+            ..Missing::default()
+        };
+        let (mut first, mut last) = (0, 0);
+        let mut tsns = Vec::new();
+        for (&fsn, &tsn) in &m.parts {
+            let Some(f) = self.unstore(tsn) else {
+                continue;
+            };
+            if fsn < m.have {
+                if parts.is_empty() {
+                    first = tsn;
+                }
+                last = tsn;
+                tsns.push(low(tsn));
+                parts.push(f);
+                continue;
+            }
+            if missing.octets_behind == 0 {
+                missing.chunks = u64::from(fsn - m.have);
+            }
+            missing.octets_behind += f.data.len() as u64;
+            dropped(out.cx, 1, f.data.len() as u64);
+        }
+        let mut head = message_head(&parts, first, last, m.whole)?;
+        if !m.whole {
+            head.missing = missing;
+        }
+        let data = join(&mut parts);
+        if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
+            tsns.clear();
+        }
+        self.tell(out, head, &data, &tsns);
+        Some(head)
+    }
+
+    /// Hands a message on, or holds it for its acknowledgment.
+    fn tell<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        head: Head,
+        data: &[u8],
+        tsns: &[u32],
+    ) {
+        let acknowledged = head.last < self.acked;
+        if out.cx.limits.wait_ack && !(acknowledged && self.unacked.is_empty()) {
+            self.octets += unacked_cost(data, tsns);
+            self.chunks += head.chunks as usize;
+            self.unacked.push_back(Unacked {
+                head,
+                data: data.to_vec(),
+                tsns: tsns.to_vec(),
+                since: out.cx.now,
+            });
+            return;
+        }
+        hand_on(out, &head, data, tsns, acknowledged);
+    }
+
+    /// Hands on what was held for its acknowledgment, as far as it has come or `all`.
+    pub(super) fn release<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, all: bool) {
+        while let Some(u) = self.unacked.front() {
+            let acknowledged = u.head.last < self.acked;
+            let old = out.cx.now.since(u.since) >= out.cx.limits.sctp_packet_timeout;
+            if !(acknowledged || old || all) {
+                return;
+            }
+            if let Some(u) = self.unacked.pop_front() {
+                self.octets -= unacked_cost(&u.data, &u.tsns);
+                self.chunks -= u.head.chunks as usize;
+                hand_on(out, &u.head, &u.data, &u.tsns, acknowledged);
+            }
+        }
+    }
+}
+
+/// The number behind an SSN or MID.
+fn behind(seq: u32, interleaved: bool) -> u32 {
+    if interleaved {
+        seq.wrapping_add(1)
+    } else {
+        seq.wrapping_add(1) & 0xffff
+    }
+}
+
+/// Tells the sink of one message.
+fn hand_on<S: UserMessageSink>(
+    out: &mut Out<'_, S>,
+    head: &Head,
+    data: &[u8],
+    tsns: &[u32],
+    acknowledged: bool,
+) {
+    let c = &mut out.cx.counters.sctp;
+    c.messages += 1;
+    c.message_octets += data.len() as u64;
+    c.delivered_chunks += u64::from(head.chunks);
+    if head.whole {
+        c.whole += 1;
+        c.fragmented += u64::from(head.chunks > 1);
+    } else {
+        c.incomplete += 1;
+    }
+    let message = UserMessage {
+        direction: out.direction,
+        src: SocketAddr::new(head.origin.src, out.flow.src(out.direction).port()),
+        dst: SocketAddr::new(head.origin.dst, out.flow.dst(out.direction).port()),
+        tag: head.origin.tag,
+        stream: head.stream,
+        seq: head.seq,
+        ppid: head.ppid,
+        unordered: head.unordered,
+        interleaved: head.interleaved,
+        tsn: low(head.first),
+        tsns,
+        chunks: head.chunks,
+        data,
+        len: head.len,
+        whole: head.whole,
+        missing: head.missing,
+        frame: head.origin.frame,
+        time: head.origin.time,
+        acknowledged,
+    };
+    let mut at = AssociationContext {
+        cx: out.cx,
+        flow: out.flow,
+        tags: out.tags,
+        state: out.state,
+    };
+    out.sink.user_message(&mut at, &message);
+}
+
+/// What the first chunk says of its message. None where there is no chunk.
+fn message_head(parts: &[Fragment], first: u64, last: u64, ends: bool) -> Option<Head> {
+    let f = parts.first()?;
+    let cut = parts.iter().any(Fragment::is_cut);
+    Some(Head {
+        stream: f.stream,
+        seq: f.seq,
+        ppid: f.ppid,
+        unordered: f.unordered,
+        interleaved: f.interleaved,
+        first,
+        last,
+        chunks: u32::try_from(parts.len()).unwrap_or(u32::MAX),
+        len: ends.then(|| parts.iter().map(|p| u64::from(p.len)).sum()),
+        whole: ends && !cut,
+        missing: Missing {
+            end_seen: ends,
+            ..Missing::default()
+        },
+        origin: f.origin,
+    })
+}
+
+/// The octets of chunks in a row, up to the first that was cut. Takes them out of the chunks.
+fn join(parts: &mut [Fragment]) -> Vec<u8> {
+    if let [only] = parts {
+        return std::mem::take(&mut only.data).into_vec();
+    }
+    let mut data = Vec::with_capacity(parts.iter().map(|p| p.data.len()).sum());
+    for p in parts {
+        data.extend_from_slice(&p.data);
+        if p.is_cut() {
+            break;
+        }
+    }
+    data
+}

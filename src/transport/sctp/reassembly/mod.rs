@@ -1,0 +1,621 @@
+//! One direction of an association: from data chunks to user messages.
+//!
+//! ```text
+//!             delivered or given up │ hole │ received ranges, holes between them
+//!   TSN  ───────────────────────────┼──────┼──────────────────────────────────────>
+//!                                  next    ranges[0].start
+//! ```
+//!
+//! TSNs are counted in 64 bits, so that nothing here wraps. A hole holds up only what depends on it: unordered messages
+//! go at once, an ordered one goes when its SSN or MID is the next of its stream, or when every TSN before its first one
+//! is settled. Within a stream TSNs rise with the SSN (RFC 9260, 6.6), so that both give the same order.
+
+mod holes;
+mod messages;
+
+use super::chunk::Data;
+use super::sink::{Missing, UserMessageSink};
+use crate::config::Limits;
+use crate::context::Context;
+use crate::serial::Tsn;
+use crate::time::{Instant, Timestamp};
+use crate::transport::flow::{Direction, Flow};
+use crate::transport::stream::GapCause;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem::size_of;
+use std::net::IpAddr;
+
+/// Ranges of received TSNs behind a hole, at most, in one direction: past that the first hole is given up.
+const MAX_RANGES: usize = 1024;
+/// Streams that one of them names; of more, only their order by TSN is certain.
+const MAX_RESET_STREAMS: usize = 64;
+/// How far the second witness of a jump of the TSN may be from the first.
+const JUMP_WITNESS: i32 = 1024;
+/// What an entry of a tree is taken to allocate besides its own size: nodes are half full at worst.
+const ENTRY: usize = 32;
+/// The same for the indexes that a waiting chunk may stand in.
+const INDEXED: usize = 96;
+
+/// Where a chunk came from.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) frame: u64,
+    pub(super) time: Timestamp,
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
+    pub(super) tag: u32,
+}
+
+/// What is at hand while one direction takes a chunk or time goes by.
+pub(super) struct Out<'a, S: UserMessageSink> {
+    pub(super) cx: &'a mut Context,
+    pub(super) flow: &'a Flow,
+    pub(super) tags: [Option<u32>; 2],
+    pub(super) state: &'a mut S::State,
+    pub(super) sink: &'a mut S,
+    pub(super) direction: Direction,
+    /// Packets of the association so far.
+    pub(super) packets: u64,
+    /// SACKs for this direction are captured.
+    pub(super) sacks: bool,
+}
+
+/// What became of a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// New: handed on, or it waits.
+    Taken,
+    /// New, behind one with a higher TSN.
+    OutOfOrder,
+    /// Its TSN was there already.
+    Duplicate,
+    /// Late, before the start, or unusable.
+    Dropped,
+}
+
+/// A chunk that waits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Fragment {
+    stream: u16,
+    seq: u32,
+    /// PPID, or FSN.
+    ppid: u32,
+    begins: bool,
+    ends: bool,
+    unordered: bool,
+    interleaved: bool,
+    /// Octets on the wire.
+    len: u32,
+    origin: Origin,
+    data: Box<[u8]>,
+}
+
+impl Fragment {
+    fn new(c: &Data<'_>, origin: Origin) -> Self {
+        Self {
+            stream: c.stream,
+            seq: c.seq,
+            ppid: c.ppid,
+            begins: c.begins,
+            ends: c.ends,
+            unordered: c.unordered,
+            interleaved: c.interleaved,
+            len: u32::try_from(c.len).unwrap_or(u32::MAX),
+            origin,
+            data: c.payload.into(),
+        }
+    }
+
+    fn cost(&self) -> usize {
+        size_of::<(u64, Self)>() + ENTRY + INDEXED + self.data.len()
+    }
+
+    fn is_cut(&self) -> bool {
+        (self.data.len() as u64) < u64::from(self.len)
+    }
+
+    fn as_data(&self, tsn: u64) -> Data<'_> {
+        Data {
+            tsn: low(tsn),
+            stream: self.stream,
+            seq: self.seq,
+            ppid: self.ppid,
+            begins: self.begins,
+            ends: self.ends,
+            unordered: self.unordered,
+            interleaved: self.interleaved,
+            payload: &self.data,
+            len: self.len as usize,
+        }
+    }
+}
+
+/// Received TSNs in a row behind a hole.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Range {
+    start: u64,
+    end: u64,
+    /// When the first of them came.
+    at: Instant,
+}
+
+/// DATA chunks in a row that belong to one message and wait for the others.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Run {
+    end: u64,
+    begins: bool,
+    ends: bool,
+}
+
+/// An I-DATA message: stream, U bit, MID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+struct Key {
+    stream: u16,
+    unordered: bool,
+    mid: u32,
+}
+
+/// An I-DATA message of which chunks wait.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Interleaved {
+    /// TSN by FSN.
+    parts: BTreeMap<u32, u64>,
+    /// FSNs from 0 on that are there.
+    have: u32,
+    /// FSN of the chunk with the E bit.
+    last: Option<u32>,
+    /// TSN of the first chunk behind a hole.
+    gap: Option<u64>,
+    whole: bool,
+}
+
+/// A whole message that waits for its turn; by the TSN of its first chunk.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Ready {
+    /// DATA up to this TSN, exclusive.
+    Row(u64),
+    /// I-DATA.
+    Parts(Key),
+}
+
+/// The order within one stream.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Stream {
+    /// SSN or MID of the next message; None where it is not known.
+    next: Option<u32>,
+    /// First TSNs of the messages in `ready`.
+    ready: BTreeSet<u64>,
+}
+
+/// TSNs that nobody will send again: the receiver has them, or the sender has abandoned them.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Evidence {
+    start: u64,
+    end: u64,
+    at: Instant,
+    /// Packets of the association when it was seen.
+    packets: u64,
+    forward: bool,
+}
+
+/// The wait for earlier chunks of an association captured from the middle.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Look {
+    since: Instant,
+    chunks: u32,
+}
+
+/// A stream reset that takes effect when every TSN up to `last` is settled (RFC 6525, 5.2.2).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Reset {
+    last: u64,
+    /// All streams where empty.
+    streams: Vec<u16>,
+    /// There were too many to remember: which streams start anew is not known.
+    some: bool,
+}
+
+/// A message held for its acknowledgment (`--wait-ack`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Unacked {
+    head: Head,
+    data: Vec<u8>,
+    tsns: Vec<u32>,
+    since: Instant,
+}
+
+/// What is told of a message besides its octets.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Head {
+    stream: u16,
+    seq: u32,
+    ppid: u32,
+    unordered: bool,
+    interleaved: bool,
+    first: u64,
+    /// TSN of the last chunk that is there.
+    last: u64,
+    chunks: u32,
+    len: Option<u64>,
+    whole: bool,
+    missing: Missing,
+    origin: Origin,
+}
+
+/// One direction of an association. Plain data.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Inflow {
+    started: bool,
+    /// Every TSN before this one is settled: received or given up.
+    next: u64,
+    /// The first TSN, known or captured; what is before it does not count.
+    base: u64,
+    /// Behind the highest TSN received.
+    top: u64,
+    ranges: VecDeque<Range>,
+    fragments: BTreeMap<u64, Fragment>,
+    runs: BTreeMap<u64, Run>,
+    interleaved: BTreeMap<Key, Interleaved>,
+    /// I-DATA messages with a hole, by the TSN of the chunk behind it.
+    gapped: BTreeMap<u64, Key>,
+    /// I-DATA messages in the order they began, with the number of losses then.
+    began: VecDeque<(Instant, u64, Key)>,
+    ready: BTreeMap<u64, Ready>,
+    streams: BTreeMap<u16, Stream>,
+    /// SSN of the first message of every stream.
+    first_seq: Option<u32>,
+    /// Behind the highest TSN that the receiver has acknowledged cumulatively.
+    acked: u64,
+    evidence: VecDeque<Evidence>,
+    /// Ranges of TSNs that were given up.
+    given_up: VecDeque<(u64, u64)>,
+    losses: u64,
+    damaged: BTreeMap<u64, Fragment>,
+    resets: Vec<Reset>,
+    look: Option<Look>,
+    /// A chunk whose TSN cannot be behind a hole, and when it came.
+    jump: Option<(Fragment, u32, Instant)>,
+    unacked: VecDeque<Unacked>,
+    /// Octets and chunks in `fragments`, `damaged`, `jump` and `unacked`.
+    octets: usize,
+    chunks: usize,
+    /// What the budget and the count of waiting chunks have been told.
+    charged: usize,
+    counted: usize,
+}
+
+/// The TSN as it stands in chunks.
+#[allow(clippy::cast_possible_truncation)]
+const fn low(tsn: u64) -> u32 {
+    tsn as u32
+}
+
+/// A step of the TSN that cannot be a hole: every chunk of it would carry 16 octets at least.
+fn jump(limits: &Limits) -> u64 {
+    u64::from(limits.max_gap / 16).clamp(1, 1 << 30)
+}
+
+/// Counts chunks that no message will be made of.
+fn dropped(cx: &mut Context, chunks: u64, octets: u64) {
+    cx.counters.sctp.dropped_chunks += chunks;
+    cx.counters.sctp.dropped_octets += octets;
+}
+
+/// What a message that is held for its acknowledgment allocates.
+const fn unacked_cost(data: &[u8], tsns: &[u32]) -> usize {
+    size_of::<Unacked>() + data.len() + size_of_val(tsns)
+}
+
+impl Inflow {
+    /// The 64-bit number of a TSN: the nearest to what is expected.
+    fn unwrap(&self, tsn: u32) -> u64 {
+        let ahead = Tsn(tsn).diff(Tsn(low(self.next)));
+        self.next.saturating_add_signed(ahead.into())
+    }
+
+    /// Begins at a TSN, in a number above all that were used.
+    fn rebase(&mut self, tsn: u32) {
+        let epoch = (self.next.max(self.top) >> 32).saturating_add(2);
+        self.started = true;
+        self.next = (epoch << 32) | u64::from(tsn);
+        self.base = self.next;
+        self.top = self.next;
+        self.acked = 0;
+        self.look = None;
+        self.evidence.clear();
+    }
+
+    /// Octets allocated for chunks that wait.
+    pub(super) const fn waiting_octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Something may become due by time or by other packets.
+    pub(super) fn is_restless(&self) -> bool {
+        !self.ranges.is_empty()
+            || !self.evidence.is_empty()
+            || self.look.is_some()
+            || !self.unacked.is_empty()
+            || self.jump.is_some()
+            || !self.began.is_empty()
+    }
+
+    /// INIT or INIT ACK told the first TSN.
+    pub(super) fn begin<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
+        let fresh = self.started && self.top == self.base && self.look.is_none();
+        if !self.started || (fresh && low(self.base) != tsn) {
+            self.rebase(tsn);
+        } else if self.look.is_some() {
+            // Data was captured ahead of the handshake.
+            let first = self.unwrap(tsn);
+            if first > self.next || self.next - first > jump(&out.cx.limits) {
+                return;
+            }
+            self.next = first;
+            self.base = first;
+            self.look = None;
+        } else if !fresh {
+            return;
+        }
+        self.first_seq = Some(0);
+        self.advance(out);
+    }
+
+    /// An SSN/TSN reset moved the next TSN (RFC 6525, 5.2.4).
+    pub(super) fn reset_tsn<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
+        if self.started && low(self.next) != tsn {
+            self.finish(out, GapCause::Jump);
+            self.rebase(tsn);
+            self.streams.clear();
+            self.first_seq = Some(0);
+        }
+    }
+
+    /// Takes one data chunk.
+    pub(super) fn data<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        c: &Data<'_>,
+        origin: Origin,
+    ) -> Fate {
+        if c.len == 0 {
+            // RFC 9260, 3.3.10.9: the receiver aborts for "No User Data".
+            dropped(out.cx, 1, 0);
+            return Fate::Dropped;
+        }
+        if !self.started {
+            self.rebase(c.tsn);
+            if out.cx.limits.look_behind_segments > 0 {
+                self.look = Some(Look {
+                    since: out.cx.now,
+                    chunks: 0,
+                });
+            }
+        }
+        let tsn = self.unwrap(c.tsn);
+        let far = jump(&out.cx.limits);
+        if tsn.abs_diff(self.next) > far && tsn.abs_diff(self.top) > far {
+            return self.jumped(out, c, origin);
+        }
+        self.accept(out, tsn, c, origin)
+    }
+
+    /// Takes a chunk whose number fits.
+    fn accept<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        c: &Data<'_>,
+        origin: Origin,
+    ) -> Fate {
+        let in_order = tsn == self.next && self.ranges.is_empty() && self.look.is_none();
+        if in_order {
+            self.next = tsn.saturating_add(1);
+        } else if tsn < self.next && self.look.is_none() {
+            return self.below(out, tsn);
+        } else if !self.insert_range(tsn, out.cx.now) {
+            out.cx.counters.sctp.duplicates += 1;
+            return Fate::Duplicate;
+        }
+        let fate = if tsn < self.top {
+            out.cx.counters.sctp.out_of_order += 1;
+            Fate::OutOfOrder
+        } else {
+            Fate::Taken
+        };
+        self.top = self.top.max(tsn.saturating_add(1));
+        if !self.damaged.is_empty() {
+            self.forget_damaged(tsn);
+        }
+        if let Some(look) = &mut self.look {
+            self.next = self.next.min(tsn);
+            self.base = self.next;
+            look.chunks += 1;
+        }
+        self.take(out, tsn, c, origin);
+        if self.ranges.len() > MAX_RANGES {
+            self.first_hole(out, GapCause::Holes);
+        }
+        if !in_order || !self.nothing_waits() {
+            self.advance(out);
+        }
+        fate
+    }
+
+    /// A chunk below what is settled.
+    fn below<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64) -> Fate {
+        let c = &mut out.cx.counters.sctp;
+        if tsn < self.base {
+            c.before_start += 1;
+            return Fate::Dropped;
+        }
+        let i = self.given_up.partition_point(|g| g.1 <= tsn);
+        let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
+            c.duplicates += 1;
+            return Fate::Duplicate;
+        };
+        c.late += 1;
+        // A second copy of it will be a duplicate.
+        self.given_up.remove(i);
+        for part in [(tsn.saturating_add(1), end), (start, tsn)] {
+            if part.0 < part.1 {
+                self.given_up.insert(i, part);
+            }
+        }
+        Fate::Dropped
+    }
+
+    /// Notes a TSN that cannot be handed on yet; false where it was there.
+    fn insert_range(&mut self, tsn: u64, at: Instant) -> bool {
+        let end = tsn.saturating_add(1);
+        let i = self.ranges.partition_point(|r| r.end < tsn);
+        // The first range that ends at or behind `tsn`.
+        let Some(r) = self.ranges.get_mut(i) else {
+            self.ranges.push_back(Range {
+                start: tsn,
+                end,
+                at,
+            });
+            return true;
+        };
+        if (r.start..r.end).contains(&tsn) {
+            return false;
+        }
+        if r.end == tsn {
+            r.end = end;
+            let r = *r;
+            if let Some(&next) = self.ranges.get(i + 1)
+                && next.start == end
+            {
+                self.ranges.remove(i + 1);
+                if let Some(slot) = self.ranges.get_mut(i) {
+                    slot.end = next.end;
+                    slot.at = r.at.min(next.at);
+                }
+            }
+        } else if r.start == end {
+            r.start = tsn;
+        } else {
+            self.ranges.insert(
+                i,
+                Range {
+                    start: tsn,
+                    end,
+                    at,
+                },
+            );
+        }
+        true
+    }
+
+    /// The chunk's TSN is far from all others: a second one has to continue it.
+    fn jumped<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        c: &Data<'_>,
+        origin: Origin,
+    ) -> Fate {
+        let witness = match &self.jump {
+            Some((_, tsn, _)) => Tsn(c.tsn).diff(Tsn(*tsn)),
+            None => i32::MAX,
+        };
+        if witness == 0 {
+            out.cx.counters.sctp.duplicates += 1;
+            return Fate::Duplicate;
+        }
+        if witness.unsigned_abs() > JUMP_WITNESS.unsigned_abs() {
+            self.end_jump(out);
+            let f = Fragment::new(c, origin);
+            self.octets += f.cost();
+            self.chunks += 1;
+            self.jump = Some((f, c.tsn, out.cx.now));
+            return Fate::Taken;
+        }
+        let held = self.jump.take();
+        self.finish(out, GapCause::Jump);
+        out.cx.counters.sctp.tsn_restarts += 1;
+        self.streams.clear();
+        self.first_seq = None;
+        let Some((f, tsn, _)) = held else {
+            return Fate::Dropped;
+        };
+        self.octets -= f.cost();
+        self.chunks -= 1;
+        self.rebase(if witness < 0 { c.tsn } else { tsn });
+        let at = self.unwrap(tsn);
+        self.accept(out, at, &f.as_data(at), f.origin);
+        let at = self.unwrap(c.tsn);
+        self.accept(out, at, c, origin)
+    }
+
+    /// A jump that nothing has confirmed: a whole message is a message all the same.
+    fn end_jump<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        let Some((f, tsn, _)) = self.jump.take() else {
+            return;
+        };
+        self.octets -= f.cost();
+        self.chunks -= 1;
+        if f.begins && f.ends {
+            // Above all numbers that can be acknowledged.
+            let tsn = (u64::from(u32::MAX) << 32) | u64::from(tsn);
+            self.tell_chunk(out, tsn, &f.as_data(tsn), f.origin);
+        } else {
+            dropped(out.cx, 1, f.data.len() as u64);
+        }
+    }
+
+    /// Tells the budget, and the count of waiting chunks, what is allocated now.
+    pub(super) fn settle(&mut self, cx: &mut Context, active: &mut usize) {
+        let entries = self.runs.len() * (size_of::<(u64, Run)>() + ENTRY)
+            + self.interleaved.len() * (size_of::<(Key, Interleaved)>() + ENTRY)
+            + self.streams.len() * (size_of::<(u16, Stream)>() + ENTRY)
+            + self.ranges.capacity() * size_of::<Range>()
+            + self.evidence.capacity() * size_of::<Evidence>()
+            + self.given_up.capacity() * size_of::<(u64, u64)>()
+            + self.resets.len() * (size_of::<Reset>() + 2 * MAX_RESET_STREAMS)
+            + self.began.capacity() * size_of::<(Instant, u64, Key)>();
+        self.charge(cx, active, self.octets + entries, self.chunks);
+    }
+
+    /// Gives all of the budget back; the direction is dropped behind this.
+    pub(super) fn discharge(&mut self, cx: &mut Context, active: &mut usize) {
+        self.charge(cx, active, 0, 0);
+    }
+
+    /// What must hold between packets: every chunk that is stored stands in exactly one index, and the sums are right.
+    #[cfg(test)]
+    pub(super) fn invariants(&self) {
+        let mut indexed: Vec<u64> = self.runs.iter().flat_map(|(s, r)| *s..r.end).collect();
+        for (first, ready) in &self.ready {
+            if let Ready::Row(end) = ready {
+                indexed.extend(*first..*end);
+            }
+        }
+        for m in self.interleaved.values() {
+            indexed.extend(m.parts.values());
+        }
+        indexed.sort_unstable();
+        let stored: Vec<u64> = self.fragments.keys().copied().collect();
+        assert_eq!(stored, indexed, "chunks and their indexes: {self:#?}");
+        let ends = self.ranges.iter().map(|r| (r.start, r.end));
+        let mut last = self.next;
+        for (start, end) in ends {
+            assert!(start < end && (last < start || (self.look.is_some() && last <= start)));
+            last = end;
+        }
+        assert!(self.top >= self.next);
+    }
+
+    fn charge(&mut self, cx: &mut Context, active: &mut usize, octets: usize, chunks: usize) {
+        if octets != self.charged {
+            cx.budget.resize(self.charged, octets);
+            self.charged = octets;
+        }
+        if chunks != self.counted {
+            *active = active.saturating_sub(self.counted) + chunks;
+            self.counted = chunks;
+            cx.counters.sctp.waiting_chunks = *active as u64;
+        }
+    }
+}

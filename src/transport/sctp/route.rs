@@ -1,0 +1,594 @@
+//! Which association a packet belongs to: by its addresses and ports, else by its verification tag and ports; and what makes
+//! a new one.
+//!
+//! An INIT on the path of an open association begins nothing yet (RFC 9260, 5.2.2): it is a candidate, whose packets wait
+//! until its COOKIE ECHO is acknowledged. So is a strange tag: a second packet with it is the witness that an association
+//! was captured from the middle.
+
+use super::chunk::{Chunks, kind};
+use super::stats::NAMES;
+use super::table::Standing;
+use super::{
+    Arrival, Association, Candidate, FORWARD, Held, Packet, Phase, Place, REVERSE, Sctp, Side, Sum,
+    TagKey, UserMessageSink, is_reflected, tag_key,
+};
+use crate::config::{Channels, Checksums};
+use crate::context::Context;
+use crate::link::Channel;
+use crate::stats::Discard;
+use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
+use crate::transport::stream::{Close, FlowState};
+use std::mem::size_of;
+use std::net::IpAddr;
+
+/// Pairs of addresses of one association.
+const MAX_PATHS: usize = 64;
+/// Addresses of one side.
+const MAX_ADDRESSES: usize = 16;
+/// Packets that wait until it is certain which association they belong to, for each association.
+const MAX_HELD: usize = 4;
+
+impl<T: FlowState> Sctp<T> {
+    /// Finds the association of a packet, or makes it.
+    pub(super) fn route<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        arrival: &Arrival<'_>,
+        channel: Channel,
+    ) {
+        let first = &arrival.first;
+        let on_path = self.paths.get(&arrival.key).map(|p| Place {
+            index: p.index,
+            direction: if arrival.src_is_low {
+                p.direction
+            } else {
+                p.direction.flip()
+            },
+        });
+        let on_path = on_path.map(|p| self.of_tag(p, arrival));
+        let found = on_path.filter(|p| self.has_tag(*p, arrival)).or_else(|| {
+            if first.kind == kind::INIT || arrival.header.tag == 0 {
+                return None;
+            }
+            let reflected = is_reflected(first);
+            let (src_port, dst_port) = (arrival.header.src_port, arrival.header.dst_port);
+            let (src_port, dst_port) = if reflected {
+                (dst_port, src_port)
+            } else {
+                (src_port, dst_port)
+            };
+            let p = self.tags.get(&TagKey {
+                tag: arrival.header.tag,
+                src_port,
+                dst_port,
+                channel,
+            })?;
+            Some(if reflected { turned(*p) } else { *p })
+        });
+        if let Some(p) = found {
+            if self.may_pass(cx, p, arrival) {
+                self.add_path(cx, p, arrival.key, arrival.src_is_low);
+                self.process(cx, sink, p, &arrival.packet);
+            }
+        } else if let Some(p) = on_path {
+            self.other_tag(cx, sink, p, arrival);
+        } else {
+            self.open(cx, sink, arrival);
+        }
+    }
+
+    /// Where both ends of a path are the same address and port, only the tag tells the direction.
+    fn of_tag(&self, p: Place, arrival: &Arrival<'_>) -> Place {
+        let o = &arrival.packet.origin;
+        if o.src != o.dst || arrival.header.src_port != arrival.header.dst_port {
+            return p;
+        }
+        if !self.has_tag(p, arrival) && self.has_tag(turned(p), arrival) {
+            return turned(p);
+        }
+        p
+    }
+
+    /// The packet carries the tag of this direction, or reflects that of the other.
+    fn has_tag(&self, p: Place, arrival: &Arrival<'_>) -> bool {
+        if arrival.first.kind == kind::INIT {
+            return false;
+        }
+        let direction = if is_reflected(&arrival.first) {
+            p.direction.flip()
+        } else {
+            p.direction
+        };
+        let tag = self.table.get(p.index).and_then(|a| a.side(direction).tag);
+        tag == Some(arrival.header.tag)
+    }
+
+    /// Looks at phase, channel and checksum of a packet whose association is known.
+    fn may_pass(&mut self, cx: &mut Context, p: Place, arrival: &Arrival<'_>) -> bool {
+        let Some(a) = self.table.get_mut(p.index).filter(|a| !a.is_closed()) else {
+            cx.discard(Discard::SctpStray);
+            return false;
+        };
+        if cx.limits.channels == Channels::First && a.channel != arrival.channel {
+            cx.discard(Discard::SctpOtherChannel);
+            return false;
+        }
+        let verify = cx.limits.sctp_checksums == Checksums::Verify;
+        let side = a.side_mut(p.direction);
+        match arrival.sum {
+            Sum::Right => side.good_sum = true,
+            Sum::Zero if verify && !side.zero_allowed => {
+                cx.discard(Discard::SctpBadChecksum);
+                return false;
+            }
+            Sum::Wrong if verify => {
+                cx.discard(Discard::SctpBadChecksum);
+                return false;
+            }
+            Sum::Wrong if side.good_sum => {
+                let packet = &arrival.packet;
+                let data = Chunks::new(packet.chunks, packet.cut)
+                    .filter(|c| matches!(c.kind, kind::DATA | kind::I_DATA))
+                    .filter_map(|c| c.data());
+                for d in data {
+                    cx.counters.sctp.damaged_chunks += 1;
+                    side.inflow.damaged(&d, packet.origin);
+                }
+                side.inflow.settle(cx, &mut self.active);
+                cx.discard(Discard::SctpDamaged);
+                return false;
+            }
+            Sum::Unknown | Sum::Zero | Sum::Wrong => {}
+        }
+        true
+    }
+
+    /// A packet on addresses and ports that nothing is known of.
+    fn open<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        arrival: &Arrival<'_>,
+    ) {
+        let verify = cx.limits.sctp_checksums == Checksums::Verify;
+        let kind = arrival.first.kind;
+        if verify && matches!(arrival.sum, Sum::Wrong | Sum::Zero) {
+            return cx.discard(Discard::SctpBadChecksum);
+        }
+        if !opens(kind) || (kind == kind::INIT && arrival.header.tag != 0) {
+            return cx.discard(Discard::SctpStray);
+        }
+        let Some(p) = self.create(cx, sink, arrival, FORWARD) else {
+            return cx.discard(Discard::SctpStray);
+        };
+        if !matches!(kind, kind::INIT | kind::INIT_ACK) {
+            cx.counters.sctp.midstream += 1;
+        }
+        self.process(cx, sink, p, &arrival.packet);
+    }
+
+    /// A packet on the path of an association whose tag is not known to be its own.
+    fn other_tag<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        p: Place,
+        arrival: &Arrival<'_>,
+    ) {
+        let Some(a) = self.table.get_mut(p.index) else {
+            return cx.discard(Discard::SctpStray);
+        };
+        let (d, other) = (p.direction, p.direction.flip());
+        let tag = arrival.header.tag;
+        let first = &arrival.first;
+        let init = match first.kind {
+            kind::INIT | kind::INIT_ACK => first.init(),
+            _ => None,
+        };
+        let verify = cx.limits.sctp_checksums == Checksums::Verify;
+        let bad = match arrival.sum {
+            Sum::Wrong => verify || a.side(d).good_sum,
+            Sum::Zero => verify && !a.side(d).zero_allowed,
+            Sum::Right | Sum::Unknown => false,
+        };
+        if bad {
+            return cx.discard(Discard::SctpBadChecksum);
+        }
+        if a.is_closed() {
+            return if opens(first.kind) {
+                self.open(cx, sink, arrival)
+            } else {
+                cx.discard(Discard::SctpStray)
+            };
+        }
+        if first.kind == kind::INIT {
+            let Some(init) = init.filter(|_| tag == 0) else {
+                return cx.discard(Discard::SctpBadTag);
+            };
+            // A repeated INIT; one that crosses the other side's (RFC 9260, 5.2.1); a new attempt while nothing else
+            // has been heard; or one that was captured behind the packets which follow it.
+            let known = a.side(other).tag;
+            if known.is_none() || known == Some(init.tag) || a.phase == Phase::HalfOpen {
+                return self.process(cx, sink, p, &arrival.packet);
+            }
+            if !matches!(a.phase, Phase::Open) {
+                return self.open(cx, sink, arrival);
+            }
+            let same = a
+                .candidate
+                .as_ref()
+                .is_some_and(|c| c.tags.get(other.index()) == Some(&Some(init.tag)));
+            if !same {
+                self.drop_candidate(cx, p.index);
+                let mut c = Candidate {
+                    reversed: d == REVERSE,
+                    handshake: true,
+                    ..Candidate::default()
+                };
+                put(&mut c.tags, other, init.tag);
+                put(&mut c.tsns, d, init.tsn);
+                self.set_candidate(cx, p.index, c);
+            }
+            cx.counters.sctp.passed += 1;
+            cx.counters.sctp.init += 1;
+            return;
+        }
+        let from_candidate = a.candidate.as_ref().map(|c| c.tags);
+        let from_candidate = from_candidate.and_then(|t| t.get(d.index()).copied().flatten());
+        if let Some(init) = init {
+            if a.side(d).tag.is_none() || (a.phase == Phase::HalfOpen && tag == 0) {
+                return self.process(cx, sink, p, &arrival.packet);
+            }
+            if from_candidate != Some(tag) {
+                self.drop_candidate(cx, p.index);
+                let mut c = Candidate {
+                    reversed: d == FORWARD,
+                    handshake: true,
+                    ..Candidate::default()
+                };
+                put(&mut c.tags, d, tag);
+                self.set_candidate(cx, p.index, c);
+            }
+            if let Some(c) = self
+                .table
+                .get_mut(p.index)
+                .and_then(|a| a.candidate.as_mut())
+            {
+                put(&mut c.tags, other, init.tag);
+                put(&mut c.tsns, d, init.tsn);
+            }
+            cx.counters.sctp.passed += 1;
+            cx.counters.sctp.init_ack += 1;
+            return;
+        }
+        if from_candidate == Some(tag) {
+            if first.kind == kind::COOKIE_ECHO {
+                return self.hold(cx, p, &arrival.packet);
+            }
+            return self.promote(cx, sink, p, arrival);
+        }
+        if from_candidate.is_none() && opens(first.kind) {
+            // A strange tag in the other direction as well: somebody answers.
+            if let Some(c) = a.candidate.as_mut().filter(|c| !c.handshake) {
+                put(&mut c.tags, d, tag);
+                return self.promote(cx, sink, p, arrival);
+            }
+        }
+        let side = a.side(d);
+        if side.tag.is_none() || (tag == 0 && !side.confirmed && !is_reflected(first)) {
+            // The first packet of this direction in an association captured from the middle, or one of a sender that
+            // does not care for tags.
+            return self.process(cx, sink, p, &arrival.packet);
+        }
+        if !opens(first.kind) || a.candidate.as_ref().is_some_and(|c| c.handshake) {
+            return cx.discard(Discard::SctpBadTag);
+        }
+        // A second packet with this tag will tell that there is another association, whose handshake was lost.
+        self.drop_candidate(cx, p.index);
+        let mut c = Candidate {
+            reversed: d == REVERSE,
+            ..Candidate::default()
+        };
+        put(&mut c.tags, d, tag);
+        self.set_candidate(cx, p.index, c);
+        self.hold(cx, p, &arrival.packet);
+    }
+
+    /// Keeps a packet for the association's candidate.
+    fn hold(&mut self, cx: &mut Context, p: Place, packet: &Packet<'_>) {
+        let candidate = self
+            .table
+            .get_mut(p.index)
+            .and_then(|a| a.candidate.as_mut());
+        let Some(c) = candidate.filter(|c| c.held.len() < MAX_HELD) else {
+            return cx.discard(Discard::SctpBadTag);
+        };
+        let octets = size_of::<Held>() + packet.chunks.len();
+        c.octets += octets;
+        cx.budget.take(octets);
+        cx.counters.sctp.held_packets += 1;
+        c.held.push(Held {
+            direction: p.direction,
+            chunks: packet.chunks.to_vec(),
+            cut: packet.cut,
+            origin: packet.origin,
+            link: packet.link,
+        });
+    }
+
+    fn set_candidate(&mut self, cx: &mut Context, index: u32, mut c: Candidate) {
+        if let Some(a) = self.table.get_mut(index) {
+            c.octets = size_of::<Candidate>();
+            cx.budget.take(c.octets);
+            a.candidate = Some(Box::new(c));
+        }
+    }
+
+    pub(super) fn drop_candidate(&mut self, cx: &mut Context, index: u32) {
+        let candidate = self.table.get_mut(index).and_then(|a| a.candidate.take());
+        if let Some(c) = candidate {
+            cx.budget.give(c.octets);
+            for _ in &c.held {
+                cx.counters.sctp.held_packets -= 1;
+                cx.discard(Discard::SctpBadTag);
+            }
+        }
+    }
+
+    /// The candidate of an association is an association of its own.
+    fn promote<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        p: Place,
+        arrival: &Arrival<'_>,
+    ) {
+        let candidate = self.table.get_mut(p.index).and_then(|a| a.candidate.take());
+        let Some(c) = candidate else {
+            return cx.discard(Discard::SctpBadTag);
+        };
+        cx.budget.give(c.octets);
+        let same = (p.direction == REVERSE) == c.reversed;
+        let direction = if same { FORWARD } else { REVERSE };
+        let zero_allowed = self.table.get(p.index).map(|a| {
+            let sides = &a.sides;
+            [sides[0].zero_allowed, sides[1].zero_allowed]
+        });
+        if c.handshake {
+            cx.counters.sctp.restarts += 1;
+            self.close(cx, sink, p.index, Close::Replaced);
+            self.remove(cx, p.index);
+        }
+        let Some(new) = self.create(cx, sink, arrival, direction) else {
+            for _ in &c.held {
+                cx.counters.sctp.held_packets -= 1;
+                cx.discard(Discard::SctpStray);
+            }
+            return cx.discard(Discard::SctpStray);
+        };
+        if !c.handshake {
+            cx.counters.sctp.midstream += 1;
+        }
+        let turn = |d: Direction| if c.reversed { d.flip() } else { d };
+        for old in [FORWARD, REVERSE] {
+            let place = Place {
+                index: new.index,
+                direction: turn(old),
+            };
+            if let Some(tag) = c.tags.get(old.index()).copied().flatten() {
+                self.set_tag(place, tag);
+            }
+            if let Some(a) = self.table.get_mut(new.index) {
+                if let (Some(z), true) = (zero_allowed, c.handshake) {
+                    a.side_mut(place.direction).zero_allowed =
+                        z.get(old.index()).copied().unwrap_or(false);
+                }
+                if let Some(tsn) = c.tsns.get(old.index()).copied().flatten() {
+                    a.with(cx, sink, place.direction, |i, out| i.begin(out, tsn));
+                }
+            }
+        }
+        for held in &c.held {
+            cx.counters.sctp.held_packets -= 1;
+            let packet = Packet {
+                chunks: &held.chunks,
+                cut: held.cut,
+                origin: held.origin,
+                link: held.link,
+            };
+            let place = Place {
+                index: new.index,
+                direction: turn(held.direction),
+            };
+            self.process(cx, sink, place, &packet);
+        }
+        self.process(cx, sink, new, &arrival.packet);
+    }
+
+    /// Makes an association of which `arrival` is a packet in the given direction.
+    fn create<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        arrival: &Arrival<'_>,
+        direction: Direction,
+    ) -> Option<Place> {
+        while self.table.len() >= cx.limits.connections.max(1) {
+            let oldest = self.table.oldest(Standing::HalfOpen);
+            let index = oldest.or_else(|| self.table.oldest(Standing::Open))?;
+            self.evict(cx, sink, index);
+        }
+        let reused = self.paths.contains_key(&arrival.key);
+        let mut sides = [Side::default(), Side::default()];
+        let origin = &arrival.packet.origin;
+        let [forward, reverse] = &mut sides;
+        let (from, to) = match direction {
+            Direction::Forward => (forward, reverse),
+            Direction::Reverse => (reverse, forward),
+        };
+        from.addresses.push(origin.src);
+        to.addresses.push(origin.dst);
+        from.good_sum = arrival.sum == Sum::Right;
+        let forward_is_low = (direction == FORWARD) == arrival.src_is_low;
+        let association = Association {
+            flow: Flow {
+                transport: Transport::Sctp,
+                number: self.number,
+                key: arrival.key,
+                forward_is_low,
+                reused,
+                links: [arrival.packet.link; 2],
+            },
+            state: T::default(),
+            sides,
+            phase: Phase::HalfOpen,
+            packets: 0,
+            last: cx.now,
+            channel: arrival.channel,
+            paths: vec![(arrival.key, forward_is_low)],
+            candidate: None,
+            armed: None,
+            weight: 0,
+            answered: None,
+            charged: 0,
+            stats: self.collect.then(|| Box::new([[0; NAMES.len()]; 2])),
+            multihomed: false,
+        };
+        let index = self.table.insert(association, Standing::HalfOpen)?;
+        self.number += 1;
+        cx.counters.sctp.associations += 1;
+        cx.counters.sctp.reused_ports += u64::from(reused);
+        let low = if forward_is_low { FORWARD } else { REVERSE };
+        self.paths.insert(
+            arrival.key,
+            Place {
+                index,
+                direction: low,
+            },
+        );
+        Some(Place { index, direction })
+    }
+
+    /// Notes the tag of the packets of one direction.
+    pub(super) fn set_tag(&mut self, p: Place, tag: u32) {
+        let Some(a) = self.table.get_mut(p.index) else {
+            return;
+        };
+        if a.side(p.direction).tag == Some(tag) {
+            return;
+        }
+        if let Some(old) = tag_key(a, p.direction)
+            && self.tags.get(&old) == Some(&p)
+        {
+            self.tags.remove(&old);
+        }
+        a.side_mut(p.direction).tag = Some(tag);
+        if let Some(key) = tag_key(a, p.direction) {
+            self.tags.insert(key, p);
+        }
+    }
+
+    /// Notes a pair of addresses of an association, if it is new and belongs to no other.
+    fn add_path(&mut self, cx: &mut Context, p: Place, key: FlowKey, src_is_low: bool) {
+        let taken = self.paths.get(&key).map(|q| q.index);
+        if taken == Some(p.index) {
+            return;
+        }
+        if taken
+            .and_then(|i| self.table.get(i))
+            .is_some_and(|a| !a.is_closed())
+        {
+            return;
+        }
+        let Some(a) = self.table.get_mut(p.index) else {
+            return;
+        };
+        if a.paths.len() >= MAX_PATHS {
+            return;
+        }
+        let forward_is_low = (p.direction == FORWARD) == src_is_low;
+        a.paths.push((key, forward_is_low));
+        if !a.multihomed {
+            a.multihomed = true;
+            cx.counters.sctp.multihomed += 1;
+        }
+        let low = if forward_is_low { FORWARD } else { REVERSE };
+        self.paths.insert(
+            key,
+            Place {
+                index: p.index,
+                direction: low,
+            },
+        );
+    }
+
+    /// Notes addresses that one side names as its own.
+    pub(super) fn add_addresses(
+        &mut self,
+        cx: &mut Context,
+        p: Place,
+        addresses: impl Iterator<Item = IpAddr>,
+    ) {
+        for address in addresses {
+            let Some(a) = self.table.get_mut(p.index) else {
+                return;
+            };
+            let own = &mut a.side_mut(p.direction).addresses;
+            if own.contains(&address) || own.len() >= MAX_ADDRESSES || address.is_unspecified() {
+                continue;
+            }
+            own.push(address);
+            let port = a.flow.src(p.direction).port();
+            let peer = a.flow.dst(p.direction).port();
+            let channel = a.flow.channel();
+            for other in a.side(p.direction.flip()).addresses.clone() {
+                if address.is_ipv4() == other.is_ipv4() {
+                    let (key, low) = FlowKey::new((address, port), (other, peer), channel);
+                    self.add_path(cx, p, key, low);
+                }
+            }
+        }
+    }
+}
+
+/// The same association, the other way.
+const fn turned(p: Place) -> Place {
+    Place {
+        index: p.index,
+        direction: p.direction.flip(),
+    }
+}
+
+/// Puts a value at the place of a direction.
+fn put<V>(both: &mut [Option<V>; 2], direction: Direction, value: V) {
+    if let Some(slot) = both.get_mut(direction.index()) {
+        *slot = Some(value);
+    }
+}
+
+/// An association that was captured from the middle can begin with this chunk.
+const fn opens(kind: u8) -> bool {
+    matches!(
+        kind,
+        kind::DATA
+            | kind::INIT
+            | kind::INIT_ACK
+            | kind::SACK
+            | kind::HEARTBEAT
+            | kind::HEARTBEAT_ACK
+            | kind::SHUTDOWN
+            | kind::COOKIE_ECHO
+            | kind::COOKIE_ACK
+            | kind::ECNE
+            | kind::CWR
+            | kind::AUTH
+            | kind::I_DATA
+            | kind::ASCONF_ACK
+            | kind::RE_CONFIG
+            | kind::PAD
+            | kind::FORWARD_TSN
+            | kind::ASCONF
+            | kind::I_FORWARD_TSN
+    )
+}

@@ -1,0 +1,358 @@
+//! Every link layer and tunnel: captures of the same packets, which give the same messages (testdata/links, made by
+//! scripts/make-links).
+
+mod common;
+
+use common::{Done, feed, fields, find_counter, inet_asm, pcap, read, run, testdata};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A capture of testdata/links.
+struct Link {
+    name: &'static str,
+    /// What `--decapsulate` has to open, one or several.
+    tunnels: &'static str,
+    /// The protocols that tshark finds in front of the packets; None where it does not know the link type.
+    layers: Option<&'static str>,
+}
+
+const fn link(name: &'static str, layers: &'static str) -> Link {
+    Link {
+        name,
+        tunnels: "",
+        layers: Some(layers),
+    }
+}
+
+const fn unknown_to_tshark(name: &'static str) -> Link {
+    Link {
+        layers: None,
+        ..link(name, "")
+    }
+}
+
+const fn tunnel(name: &'static str, tunnels: &'static str, layers: &'static str) -> Link {
+    Link {
+        tunnels,
+        ..link(name, layers)
+    }
+}
+
+const LINKS: &[Link] = &[
+    link("plain", "eth:ethertype"),
+    link("plain-v4", "eth:ethertype"),
+    link("plain-v6", "eth:ethertype"),
+    link("padded", "eth:ethertype"),
+    link("fcs", "eth:ethertype"),
+    link("snap", "eth:llc"),
+    link("vlan", "eth:ethertype:vlan:ethertype"),
+    link("qinq", "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype"),
+    link(
+        "tags-three",
+        "eth:ethertype:vlan:ethertype:vlan:ethertype:vlan:ethertype",
+    ),
+    link("vlan-snap", "eth:ethertype:vlan:llc"),
+    link("mpls", "eth:ethertype:mpls"),
+    link(
+        "mpls-pseudowire",
+        "eth:ethertype:mpls:pwethheuristic:pwethnocw:eth:ethertype",
+    ),
+    link(
+        "mpls-control-word",
+        "eth:ethertype:mpls:pwethheuristic:pwethcw:eth:ethertype",
+    ),
+    unknown_to_tshark("mpls-link"),
+    link("pbb", "eth:ethertype:ieee8021ah:ethertype"),
+    link("pppoe", "eth:ethertype:pppoes:ppp"),
+    link("pppoe-vlan", "eth:ethertype:vlan:ethertype:pppoes:ppp"),
+    link("pppoe-link", "pppoes:ppp"),
+    link("ppp", "ppp"),
+    link("ppp-no-address", "ppp"),
+    link("ppp-compressed", "ppp"),
+    link("ppp-hdlc", "ppp"),
+    link("ppp-serial-cisco", "ppp:chdlc"),
+    unknown_to_tshark("ppp-pppd"),
+    link("ppp-direction", "ppp"),
+    link("cisco-hdlc", "chdlc"),
+    link("frame-relay", "fr"),
+    link("atm", "llc"),
+    link("wifi", "wlan:llc"),
+    link("wifi-qos", "wlan:llc"),
+    link("wifi-four", "wlan:llc"),
+    link("wifi-four-qos-ht", "wlan:llc"),
+    link("wifi-amsdu", "wlan:llc"),
+    link("wifi-radiotap", "radiotap:wlan_radio:wlan:llc"),
+    link("wifi-radiotap-qos-padded", "radiotap:wlan_radio:wlan:llc"),
+    link("wifi-ppi", "ppi:wlan_radio:wlan:llc"),
+    link("wifi-prism", "prism:wlan_radio:wlan:llc"),
+    link("wifi-avs", "wlancap:wlan_radio:wlan:llc"),
+    link("fddi", "fddi:llc"),
+    link("token-ring", "tr:llc"),
+    link("token-ring-routed", "tr:llc"),
+    link("cooked", "sll:ethertype"),
+    link("cooked-vlan", "sll:ethertype:vlan:ethertype"),
+    link("cooked2", "sll:ethertype"),
+    link("null", "null"),
+    link("null-big-endian", "null"),
+    link("loop", "null"),
+    link("raw-12", "raw"),
+    link("raw-14", "raw"),
+    link("raw-101", "raw"),
+    link("raw-228-v4", ""),
+    link("raw-229-v6", ""),
+    link("pdu-ip", "exported_pdu"),
+    link("pdu-transport", "exported_pdu"),
+    link("nflog", "nflog"),
+    link("pktap", "pktap:pcap_pktdata:eth:ethertype"),
+    link("infiniband", "ipoib"),
+    link("erf", "erf:eth:ethertype"),
+    tunnel("ipv4-tunnel", "ipip", "eth:ethertype:ip"),
+    tunnel("ipv6-tunnel", "ipip", "eth:ethertype:ipv6"),
+    tunnel("gre", "gre", "eth:ethertype:ip:gre"),
+    tunnel("gre-key-sequence-checksum", "gre", "eth:ethertype:ip:gre"),
+    tunnel("gre-bridged", "gre", "eth:ethertype:ip:gre:eth:ethertype"),
+    tunnel("gre-mpls", "gre", "eth:ethertype:ip:gre:mpls"),
+    tunnel("gre-pptp", "gre", "eth:ethertype:ip:gre:ppp"),
+    tunnel("gre-ipv6", "gre", "eth:ethertype:ipv6:gre"),
+    tunnel(
+        "erspan-1",
+        "erspan",
+        "eth:ethertype:ip:gre:erspan:eth:ethertype",
+    ),
+    tunnel(
+        "erspan-2",
+        "erspan",
+        "eth:ethertype:ip:gre:erspan:eth:ethertype:vlan:ethertype",
+    ),
+    tunnel(
+        "erspan-3",
+        "erspan",
+        "eth:ethertype:ip:gre:erspan:eth:ethertype",
+    ),
+    tunnel(
+        "erspan-3-subheader",
+        "erspan",
+        "eth:ethertype:ip:gre:erspan:eth:ethertype",
+    ),
+    tunnel("vxlan", "vxlan", "eth:ethertype:ip:udp:vxlan:eth:ethertype"),
+    tunnel(
+        "vxlan-vlan",
+        "vxlan",
+        "eth:ethertype:ip:udp:vxlan:eth:ethertype:vlan:ethertype",
+    ),
+    tunnel("vxlan-gpe", "vxlan", "eth:ethertype:ip:udp"),
+    tunnel(
+        "geneve",
+        "geneve",
+        "eth:ethertype:ip:udp:geneve:eth:ethertype",
+    ),
+    tunnel(
+        "geneve-options",
+        "geneve",
+        "eth:ethertype:ip:udp:geneve:eth:ethertype",
+    ),
+    tunnel("geneve-ip", "geneve", "eth:ethertype:ip:udp:geneve"),
+    tunnel("gtp", "gtp", "eth:ethertype:ip:udp:gtp"),
+    tunnel("gtp-extensions", "gtp", "eth:ethertype:ip:udp:gtp"),
+    tunnel("teredo-v6", "teredo", "eth:ethertype:ip:udp:teredo"),
+    tunnel("teredo-headers-v6", "teredo", "eth:ethertype:ip:udp:teredo"),
+    tunnel("l2tp", "l2tp", "eth:ethertype:ip:udp:l2tp:ppp"),
+    tunnel(
+        "l2tp-sequence-offset",
+        "l2tp",
+        "eth:ethertype:ip:udp:l2tp:ppp",
+    ),
+    tunnel("l2tp-bare", "l2tp", "eth:ethertype:ip:udp:l2tp:ppp"),
+    // What the session carries is said in control messages, so tshark stops there.
+    tunnel("l2tp3-udp", "l2tp", "eth:ethertype:ip:udp:l2tp"),
+    tunnel("l2tp3-ip", "l2tp", "eth:ethertype:ip:l2tp"),
+    tunnel(
+        "nested-8",
+        "all",
+        "eth:ethertype:ip:udp:l2tp:ppp:ip:gre:eth:ethertype:ip:udp:gtp:ip:udp:geneve:ipv6:ip:udp:vxlan:\
+         eth:ethertype:ip:gre:ip",
+    ),
+    tunnel(
+        "fragments-outside-v4",
+        "vxlan",
+        "eth:ethertype:ip:udp:vxlan:eth:ethertype",
+    ),
+    tunnel(
+        "fragments-inside-v4",
+        "vxlan",
+        "eth:ethertype:ip:udp:vxlan:eth:ethertype",
+    ),
+    tunnel(
+        "fragments-both-v4",
+        "vxlan",
+        "eth:ethertype:ip:udp:vxlan:eth:ethertype",
+    ),
+];
+
+impl Link {
+    fn path(&self) -> PathBuf {
+        testdata("links").join(self.name).with_extension("pcap")
+    }
+
+    /// The capture of what it carries on plain Ethernet.
+    fn plain_name(&self) -> &'static str {
+        match self.name {
+            n if n.ends_with("-v4") => "plain-v4",
+            n if n.ends_with("-v6") => "plain-v6",
+            _ => "plain",
+        }
+    }
+}
+
+fn octets(name: &str) -> Vec<u8> {
+    read(&testdata("links").join(name).with_extension("pcap"))
+}
+
+/// Messages as raw IP, whatever the link layer was.
+fn raw(tunnels: &str, input: &[u8]) -> Done {
+    let mut args = vec!["--encap", "raw", "-s"];
+    if !tunnels.is_empty() {
+        args.extend(["--decapsulate", tunnels]);
+    }
+    run(args, input)
+}
+
+/// A counter, where sections without a packet are left out.
+fn counter(stats: &str, name: &str) -> u64 {
+    find_counter(stats, name).unwrap_or(0)
+}
+
+#[test]
+fn the_table_is_complete() {
+    let listed: BTreeSet<_> = LINKS.iter().map(|l| format!("{}.pcap", l.name)).collect();
+    // These have tests of their own.
+    let others = ["mixed.pcapng", "nested-9.pcap", "vxlan-two-networks.pcap"];
+    let there: BTreeSet<_> = common::files(&testdata("links"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !others.contains(&name.as_str()))
+        .collect();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn each_gives_the_messages_of_plain_ethernet() {
+    let plain = raw("", &octets("plain"));
+    assert_eq!(
+        [
+            counter(&plain.stderr, "http.messages"),
+            counter(&plain.stderr, "dns.messages")
+        ],
+        [4, 4]
+    );
+    for link in LINKS {
+        let capture = read(&link.path());
+        let expected = raw("", &octets(link.plain_name())).ok();
+        for tunnels in [link.tunnels, "all"] {
+            let found = raw(tunnels, &capture);
+            assert!(
+                found.stdout == expected,
+                "{}: other messages; {}",
+                link.name,
+                found.stderr
+            );
+            assert_eq!(
+                counter(&found.stderr, "link.passed"),
+                counter(&found.stderr, "link.packets"),
+                "{}",
+                link.name
+            );
+        }
+        if !link.tunnels.is_empty() {
+            let closed = raw("", &capture);
+            assert!(closed.stdout != expected, "{}: opened unasked", link.name);
+            assert_eq!(counter(&closed.stderr, "tunnel.packets"), 0);
+        }
+        // Each octet may come alone.
+        let parts: Vec<&[u8]> = capture.chunks(1).collect();
+        let args = ["--encap", "raw", "--decapsulate", "all"];
+        let found = feed(&mut inet_asm(args), &parts).ok();
+        assert!(found == expected, "{}: octet by octet", link.name);
+    }
+}
+
+/// tshark finds the same packets in each, behind the protocols that it is made for: the captures are right.
+#[test]
+fn tshark_finds_in_each_what_is_meant() {
+    let known: Vec<_> = LINKS.iter().filter(|l| l.layers.is_some()).collect();
+    // One run for all, one file behind the other.
+    let mut merge = Command::new("mergecap");
+    merge.args(["-a", "-F", "pcapng", "-I", "none", "-w", "-"]);
+    merge.args(known.iter().map(|l| l.path()));
+    let merged = feed(&mut merge, &[]).ok();
+    let names = ["frame.protocols", "tcp.payload", "udp.payload", "data.data"];
+    let mut rows = fields("frame", &names, &[], &merged).into_iter();
+    let mut found = Vec::new();
+    for link in &known {
+        let mut packets = Vec::new();
+        for row in rows.by_ref().take(pcap(&read(&link.path())).1.len()) {
+            let [layers, tcp, udp, data] = <[String; 4]>::try_from(row).expect("four fields");
+            let last = |values: &str| values.rsplit(',').next().unwrap_or_default().to_owned();
+            let payload = match &layers {
+                // A fragment: what it is part of is shown with the last one.
+                l if l.ends_with("ip:data") => continue,
+                l if l.ends_with(":data") => last(&data),
+                l if l.contains(":tcp") => last(&tcp),
+                _ => last(&udp),
+            };
+            packets.push((layers, payload));
+        }
+        found.push(packets);
+    }
+    for (link, packets) in known.iter().zip(&found) {
+        let plain = known.iter().position(|l| l.name == link.plain_name());
+        let plain = &found[plain.expect("plain captures are in the table")];
+        assert_eq!(packets.len(), plain.len(), "{}", link.name);
+        let begin = link.layers.unwrap_or_default();
+        for ((layers, payload), (_, expected)) in packets.iter().zip(plain) {
+            let behind = layers
+                .strip_prefix(begin)
+                .unwrap_or_else(|| panic!("{}: {layers}", link.name))
+                .trim_start_matches(':')
+                .split(':')
+                .next();
+            assert!(
+                matches!(behind, Some("ip" | "ipv6" | "tcp" | "udp" | "data")),
+                "{}: {layers}",
+                link.name
+            );
+            assert!(payload.ends_with(expected), "{}: {layers}", link.name);
+        }
+    }
+}
+
+#[test]
+fn interfaces_of_different_link_types_are_one_capture() {
+    let done = raw("", &read(&testdata("links").join("mixed.pcapng")));
+    let (expected, found) = (raw("", &octets("plain")).ok(), done.ok());
+    let messages = |file| -> Vec<_> {
+        let records = pcap(file).1;
+        records.iter().map(|r| (r.time, r.data.to_vec())).collect()
+    };
+    assert_eq!(messages(&found), messages(&expected));
+}
+
+#[test]
+fn the_ninth_tunnel_stays_closed() {
+    let done = raw("all", &octets("nested-9"));
+    assert_eq!(counter(&done.stderr, "tunnel.too_deep"), 24);
+    assert_eq!(counter(&done.stderr, "tunnel.passed"), 8 * 24);
+    assert_eq!(counter(&done.stderr, "message.messages"), 0);
+    done.ok();
+}
+
+#[test]
+fn the_same_connection_in_two_networks_is_two() {
+    let done = raw("vxlan", &octets("vxlan-two-networks"));
+    let counter = |name| counter(&done.stderr, name);
+    assert_eq!(counter("tcp.connections"), 4);
+    assert_eq!(counter("tcp.duplicate_octets"), 0);
+    assert_eq!(counter("udp.duplicates"), 0);
+    assert_eq!([counter("http.messages"), counter("dns.messages")], [8, 8]);
+}
