@@ -24,7 +24,7 @@ use crate::message::{Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::storage::AgedTable;
 use crate::time::{Instant, Timestamp};
 use crate::transport::flow::{Direction, Flow};
-use crate::transport::stream::{Chunk, Close, Gap};
+use crate::transport::stream::{Chunk, Close, Gap, ORIGIN};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,10 @@ pub(super) struct Line {
     kind: Kind,
     text: Vec<u8>,
     whole: bool,
+    /// Offset behind the last one.
+    end: Option<u64>,
+    /// Octets are missing between that and this one.
+    gap: bool,
 }
 
 /// A control connection.
@@ -102,6 +106,10 @@ struct Control {
     image: bool,
     /// What REST said, for the next transfer.
     restart: u64,
+    /// Commands, or replies, were lost since the last transfer: REST may have been among them.
+    lost: [bool; 2],
+    /// What a reply says that REST said.
+    accepted: Option<Option<u64>>,
     /// The file whose size was asked for last, and the answer.
     sized: Option<(Vec<u8>, Option<u64>)>,
     /// The oldest first.
@@ -117,9 +125,9 @@ struct Control {
 #[derive(Debug)]
 struct Announced {
     number: u64,
-    /// Where it leads: the address as it was told, and as the control connection has it.
-    to: [IpAddr; 2],
-    port: u16,
+    /// Where it leads: the address as it was told, the one that the control connection has, and the port. None behind a
+    /// PASV without its answer.
+    to: Option<([IpAddr; 2], u16)>,
     /// It was announced by the client, who is connected to.
     active: bool,
     /// What it is for.
@@ -137,6 +145,8 @@ struct Order {
     upload: bool,
     /// Offset in the file of the first octet.
     restart: u64,
+    /// There may have been another REST.
+    unsure: bool,
     /// Octets of the file, as the server told.
     total: Option<u64>,
     outcome: Outcome,
@@ -239,6 +249,7 @@ impl Source for Ftp {
             line.kind = start.kind;
             line.text.clear();
             line.whole = true;
+            line.gap |= line.end.unwrap_or(ORIGIN) != start.offset;
         }
     }
 
@@ -268,14 +279,25 @@ impl Source for Ftp {
         };
         let text = std::mem::take(&mut line.text);
         at.cx.budget.give(text.capacity());
+        line.gap |= !line.whole || !end.whole;
+        line.end = Some(end.offset);
         if !line.whole || !end.whole {
             return;
         }
+        let gap = std::mem::take(&mut line.gap);
         let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
         match line.kind {
-            Kind::Request => self.asked(at.cx, at.flow.number, [src, dst], &command(&text)),
+            Kind::Request => {
+                if let Some(control) = self.control(at.cx, at.flow.number, [src, dst]) {
+                    control.lost[0] |= gap;
+                }
+                self.asked(at.cx, at.flow.number, &command(&text));
+            }
             Kind::Response => {
-                let empty = self.answered(at.cx, at.flow.number, [dst, src], &reply(&text));
+                if let Some(control) = self.control(at.cx, at.flow.number, [dst, src]) {
+                    control.lost[1] |= gap;
+                }
+                let empty = self.answered(at.cx, at.flow.number, &reply(&text));
                 if let Some(order) = empty {
                     order.write_empty(at);
                 }
@@ -382,29 +404,20 @@ fn from_data_port(flow: &Flow) -> bool {
 
 impl Ftp {
     /// A command was sent.
-    fn asked(
-        &mut self,
-        cx: &mut Context,
-        number: u64,
-        ends: [SocketAddr; 2],
-        command: &Command<'_>,
-    ) {
-        let Some(control) = self.control(cx, number, ends) else {
+    fn asked(&mut self, cx: &mut Context, number: u64, command: &Command<'_>) {
+        let Some(control) = self.known(number) else {
             return;
         };
-        if control
-            .sized
-            .as_ref()
-            .is_some_and(|(_, size)| size.is_none())
-        {
-            control.sized = None; // the next 213 answers another command
-        }
         match *command {
             Command::Active(to) => {
                 let addresses = [to.ip(), control.client.ip()];
-                self.announce(number, addresses, to.port(), true);
+                self.announce(number, Some((addresses, to.port())), true);
             }
-            Command::Restart(at) => control.restart = at,
+            Command::Passive => self.announce(number, None, false),
+            Command::Restart(at) => {
+                control.restart = at;
+                control.lost[0] = false;
+            }
             Command::Directory(path) => {
                 control.directory.push(b'/');
                 control.directory.extend_from_slice(kept(path));
@@ -415,21 +428,31 @@ impl Ftp {
             Command::Type { image } => control.image = image,
             Command::Size(path) => control.sized = Some((kept(path).to_vec(), None)),
             Command::Transfer { verb, path, upload } => {
-                let sized = control.sized.take().filter(|(of, _)| of == path);
+                // A command that was lost may be known by its reply.
+                let accepted = control.accepted.take().filter(|_| control.lost[0]);
+                if control.restart == 0 {
+                    control.restart = accepted.flatten().unwrap_or(0);
+                }
+                let sized = control.sized.as_ref().filter(|(of, _)| of == path);
                 let order = Order {
                     verb,
                     path: kept(path).to_vec(),
                     directory: control.directory.clone(),
                     upload,
+                    unsure: control.restart == 0
+                        && control.lost[0]
+                        && (control.lost[1] || accepted == Some(None)),
                     restart: std::mem::take(&mut control.restart),
                     total: sized
-                        .and_then(|(_, size)| size)
+                        .and_then(|(_, size)| *size)
                         .filter(|_| control.image && verb == "RETR"),
                     outcome: Outcome::Asked,
                 };
+                control.lost = [false; 2];
                 self.ordered(number, order);
             }
-            Command::Other => {}
+            // A 213 that comes now may answer this one.
+            Command::Other => control.sized = None,
         }
         self.count_control(cx, number);
     }
@@ -452,8 +475,8 @@ impl Ftp {
         // The client's endpoint stays until it names another one; at first it is that of the control connection.
         let last = control.announced.back().filter(|a| a.active);
         let own = control.client;
-        let (to, port) = last.map_or(([own.ip(); 2], own.port()), |a| (a.to, a.port));
-        self.announce(number, to, port, true);
+        let to = last.and_then(|a| a.to);
+        self.announce(number, to.or(Some(([own.ip(); 2], own.port()))), true);
         if let Some(control) = self.known(number)
             && let Some(announced) = control.announced.back_mut()
         {
@@ -464,14 +487,8 @@ impl Ftp {
 
     /// A reply was sent. Given back is a transfer that is done and needed no data connection: nothing is told of one
     /// without octets.
-    fn answered(
-        &mut self,
-        cx: &mut Context,
-        number: u64,
-        ends: [SocketAddr; 2],
-        reply: &Reply,
-    ) -> Option<Order> {
-        let control = self.control(cx, number, ends)?;
+    fn answered(&mut self, cx: &mut Context, number: u64, reply: &Reply) -> Option<Order> {
+        let control = self.known(number)?;
         let mut empty = None;
         let current = control.current;
         let order = control
@@ -482,7 +499,19 @@ impl Ftp {
         match (reply, order) {
             (Reply::Passive(ip, port), _) => {
                 let own = control.server.ip();
-                self.announce(number, [ip.unwrap_or(own), own], *port, false);
+                let to = ([ip.unwrap_or(own), own], *port);
+                // The command behind PASV may have been seen before the answer.
+                let asked = control.announced.iter_mut().rev().find(|a| a.awaited());
+                if let Some(asked) = asked {
+                    asked.to = Some(to);
+                    let tie = Tie {
+                        control: number,
+                        number: asked.number,
+                    };
+                    self.ports.entry(*port).or_default().push(tie);
+                } else {
+                    self.announce(number, Some(to), false);
+                }
             }
             (Reply::Begins(size), Some(order)) => {
                 order.outcome = Outcome::Begun;
@@ -490,6 +519,7 @@ impl Ftp {
                     order.total = order.total.or(*size);
                 }
             }
+            (Reply::Continue(at), _) => control.accepted = Some(*at),
             (Reply::Done, Some(order)) => {
                 order.outcome = Outcome::Done;
                 control.current = None;
@@ -502,9 +532,15 @@ impl Ftp {
                 order.outcome = Outcome::Failed(*code);
             }
             (Reply::Failed(_), None) => control.restart = 0,
-            (Reply::Size(size), _) => {
-                if let Some((_, answer)) = &mut control.sized {
-                    answer.get_or_insert(*size);
+            (Reply::Size(size), order) => {
+                if let Some((path, answer)) = &mut control.sized
+                    && answer.replace(*size).is_none()
+                    && let Some(order) = order
+                    && control.image
+                    && order.verb == "RETR"
+                    && order.path == *path
+                {
+                    order.total = Some(*size);
                 }
             }
             _ => {}
@@ -547,7 +583,7 @@ impl Ftp {
                 control: number,
                 number: announced.number,
             };
-            self.unlist(announced.port, tie);
+            self.unlist(announced.to, tie);
         }
         let hosts = pair(control.client.ip(), control.server.ip());
         if let Some(count) = self.hosts.get_mut(&hosts) {
@@ -560,7 +596,7 @@ impl Ftp {
     }
 
     /// A data connection is to come.
-    fn announce(&mut self, number: u64, to: [IpAddr; 2], port: u16, active: bool) {
+    fn announce(&mut self, number: u64, to: Option<([IpAddr; 2], u16)>, active: bool) {
         let Some(control) = self.known(number) else {
             return;
         };
@@ -572,7 +608,6 @@ impl Ftp {
         control.announced.push_back(Announced {
             number: tie.number,
             to,
-            port,
             active,
             order: None,
             connected: false,
@@ -585,12 +620,15 @@ impl Ftp {
                 control: number,
                 number: old.number,
             };
-            self.unlist(old.port, tie);
+            self.unlist(old.to, tie);
         }
-        self.ports.entry(port).or_default().push(tie);
+        if let Some((_, port)) = to {
+            self.ports.entry(port).or_default().push(tie);
+        }
     }
 
-    fn unlist(&mut self, port: u16, tie: Tie) {
+    fn unlist(&mut self, to: Option<([IpAddr; 2], u16)>, tie: Tie) {
+        let Some((_, port)) = to else { return };
         if let Some(ties) = self.ports.get_mut(&port) {
             ties.retain(|t| *t != tie);
             if ties.is_empty() {
@@ -610,7 +648,7 @@ impl Ftp {
                 let announced = control.and_then(|c| c.announced(tie.number));
                 if let Some(announced) = announced
                     && !announced.connected
-                    && announced.to.contains(&end.ip())
+                    && announced.to.is_some_and(|(to, _)| to.contains(&end.ip()))
                 {
                     announced.connected = true;
                     return Some(*tie);
@@ -786,6 +824,9 @@ impl Ftp {
                 _ => None,
             };
             let len = all.max(total);
+            if order.as_ref().is_some_and(|o| o.unsure) && (all.is_none() || all != total) {
+                file.lost(0);
+            }
             match (self.between(data.tie), &order) {
                 (Some(hosts), Some(order))
                     if order.verb != "APPE"
@@ -852,6 +893,8 @@ impl Control {
             directory: Vec::new(),
             image: false,
             restart: 0,
+            lost: [false; 2],
+            accepted: None,
             sized: None,
             announced: VecDeque::new(),
             next: 0,
@@ -873,6 +916,14 @@ impl Control {
             + orders
                 .map(|o| o.path.capacity() + o.directory.capacity())
                 .sum::<usize>()
+    }
+}
+
+impl Announced {
+    /// Its endpoint is not known yet, and may come.
+    fn awaited(&self) -> bool {
+        let over = |o: &Order| matches!(o.outcome, Outcome::Done | Outcome::Failed(_));
+        self.to.is_none() && !self.active && !self.order.as_ref().is_some_and(over)
     }
 }
 

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(super) enum Command<'a> {
     /// PORT, EPRT: the server is to connect to this endpoint.
     Active(SocketAddr),
+    /// PASV, EPSV: the server is to tell where it waits.
+    Passive,
     /// REST: the next transfer begins at this octet.
     Restart(u64),
     /// Moves octets over a data connection.
@@ -56,6 +58,8 @@ pub(super) fn command(line: &[u8]) -> Command<'_> {
         host_port(rest).map(|(ip, port)| Command::Active(SocketAddr::new(ip.into(), port)))
     } else if is("EPRT") {
         extended(rest).and_then(|(ip, port)| Some(Command::Active(SocketAddr::new(ip?, port))))
+    } else if is("PASV") || (is("EPSV") && !rest.eq_ignore_ascii_case(b"ALL")) {
+        Some(Command::Passive)
     } else if is("REST") {
         decimal(rest).map(Command::Restart)
     } else if is("CWD") || is("XCWD") {
@@ -80,6 +84,8 @@ pub(super) enum Reply {
     Passive(Option<IpAddr>, u16),
     /// 125, 150: the transfer begins; the octets that the text promises.
     Begins(Option<u64>),
+    /// 350: REST is accepted, or another command that a second one follows; the octet that the text names.
+    Continue(Option<u64>),
     /// 226, 250: it is done.
     Done,
     /// 213 with a number: the answer to SIZE.
@@ -111,6 +117,7 @@ pub(super) fn reply(text: &[u8]) -> Reply {
             }
         }
         (b"125" | b"150", _) => Reply::Begins(promised(rest)),
+        (b"350", _) => Reply::Continue(named(rest)),
         (b"226" | b"250", _) => Reply::Done,
         (b"213", _) => decimal(rest).map_or(Reply::Other, Reply::Size),
         (_, Some(code @ 400..=599)) => Reply::Failed(u16::try_from(code).unwrap_or_default()),
@@ -159,6 +166,15 @@ fn promised(text: &[u8]) -> Option<u64> {
         .then_some(number)
 }
 
+/// The one number in the text.
+fn named(text: &[u8]) -> Option<u64> {
+    let mut numbers = text
+        .split(|o| !o.is_ascii_digit())
+        .filter(|word| !word.is_empty());
+    let number = decimal(numbers.next()?)?;
+    numbers.next().is_none().then_some(number)
+}
+
 fn decimal(digits: &[u8]) -> Option<u64> {
     let digits = digits.trim_ascii();
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
@@ -189,6 +205,9 @@ mod tests {
             (b"PORT 192,0,2,2,1,1,1", Command::Other),
             (b"EPRT |1|192.0.2.2|65536|", Command::Other),
             (b"EPRT", Command::Other),
+            (b"PASV\r\n", Command::Passive),
+            (b"EPSV 2\r\n", Command::Passive),
+            (b"EPSV ALL\r\n", Command::Other),
             (b"REST 5000\r\n", Command::Restart(5000)),
             (b"REST -1", Command::Other),
             (b"RETR a b.bin\r\n", transfer("RETR", b"a b.bin", false)),
@@ -231,6 +250,15 @@ mod tests {
                 Reply::Begins(Some(68)),
             ),
             (b"226-Some text\r\n226 Transfer complete.\r\n", Reply::Done),
+            (
+                b"350 Restarting at position 8000.\r\n",
+                Reply::Continue(Some(8000)),
+            ),
+            (
+                b"350 Restart position accepted (8000).",
+                Reply::Continue(Some(8000)),
+            ),
+            (b"350 Ready for RNTO.", Reply::Continue(None)),
             (b"426 Transfer aborted", Reply::Failed(426)),
             (b"550 No such file", Reply::Failed(550)),
             (b"213 21000\r\n", Reply::Size(21000)),
