@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """How many of the messages that lie whole in a damaged capture come out whole?
 
-  recovery.py [--bin target/release/inet-asm] [--with "OPTIONS of inet-asm"] CAPTURE [OPTIONS of damage.py]
+  recovery.py [--bin target/release/inet-asm] [--with "OPTIONS of inet-asm"] [--show] CAPTURE [OPTIONS of damage.py]
 
 CAPTURE is a clean pcap on Ethernet and IPv4 of a protocol that has messages. The messages that inet-asm makes of it are the truth. damage.py
 then damages it, and those messages of which every octet is left must come out whole again, once and in order.
-Exit status 0 when they all do and nothing else claims to be whole.
+Exit status 0 when they all do and nothing else claims to be whole. --show lists what is lacking and what is wrong.
 
   scripts/make-http-load /tmp/load
   scripts/recovery.py /tmp/load/http-load.pcap --loss 0.01 --reorder 0.05 --duplicate 0.02 --seed 1
@@ -86,10 +86,16 @@ def present(path):
     return streams
 
 
+def show(what, stream, seq, octets):
+    ports = struct.unpack("!HH", stream[8:])
+    print(f"{what}: ports {ports[0]} > {ports[1]}, sequence number {seq}, {len(octets)} octets: {octets[:60]}")
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--bin", default=os.path.join(HERE, "../target/release/inet-asm"))
     parser.add_argument("--with", dest="options", default="", help="options of inet-asm")
+    parser.add_argument("--show", action="store_true")
     parser.add_argument("capture")
     args, damage = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as work:
@@ -104,9 +110,17 @@ def main():
     for stream, seq, octets, _ in truth:
         if covered(left.get(stream, ()), seq, len(octets)):
             recoverable += 1
-            recovered += whole.get((stream, seq, octets), 0) == 1
+            there = whole.get((stream, seq, octets), 0) == 1
+            recovered += there
+            if args.show and not there:
+                show("lacking", stream, seq, octets)
     known = {m[:3] for m in truth}
-    wrong = sum(count for message, count in whole.items() if message not in known)
+    wrong = 0
+    for message, count in whole.items():
+        if message not in known:
+            wrong += count
+            if args.show:
+                show("wrong", *message)
     last, disorder = {}, 0
     for stream, seq, _, _ in found:
         disorder += stream in last and ahead(seq, last[stream]) < 0

@@ -286,6 +286,11 @@ pub struct Args {
     vlan: Channels,
 
     /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, or all [default: none]
+    ///
+    /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
+    /// 2152, L2TP by 1701, Teredo by 3544 or its addresses; what does not open there is a datagram like any other. `ipip`
+    /// is IPv4 and IPv6 in either. What a tunnel calls itself tells connections apart: the same addresses and ports in
+    /// two of them are two connections.
     #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
     decapsulate: Option<Tunnels>,
 
@@ -867,7 +872,10 @@ fn time(text: &str) -> Result<Duration, String> {
 fn tunnels(text: &str) -> Result<Tunnels, String> {
     Tunnels::parse(text).map_err(|name| {
         let known = crate::config::Tunnel::ALL.map(crate::config::Tunnel::name);
-        format!("{name}: expected all, or some of {}", known.join(", "))
+        format!(
+            "{name}: expected all, none, or some of {}",
+            known.join(", ")
+        )
     })
 }
 

@@ -119,15 +119,17 @@ impl Tunnels {
         self.0 == 0
     }
 
-    /// From names with commas between them, or `all`; the error is the name that is not known.
+    /// From names with commas between them, `all` or `none`; the error is the name that is not known.
     pub fn parse(list: &str) -> Result<Self, &str> {
         let mut set = Self::NONE;
         for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-            if name == "all" {
-                set = Self::ALL;
-            } else {
-                let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
-                set.insert(known.ok_or(name)?);
+            match name {
+                "all" => set = Self::ALL,
+                "none" => set = Self::NONE,
+                _ => {
+                    let known = Tunnel::ALL.into_iter().find(|t| t.name() == name);
+                    set.insert(known.ok_or(name)?);
+                }
             }
         }
         Ok(set)

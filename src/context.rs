@@ -1,6 +1,6 @@
 //! What every stage is handed with each packet: settings, counters, the budget, and where in the capture we are.
 
-use crate::capture::PacketInfo;
+use crate::capture::{LinkType, PacketInfo};
 use crate::config::Limits;
 use crate::stats::{Counters, Discard};
 use crate::storage::Budget;
@@ -24,6 +24,9 @@ pub struct Context {
     pub packet: PacketInfo,
     /// Why the packet that is being processed, or a part of it, cannot be used: the first reason.
     pub discarded: Option<Discard>,
+    /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
+    #[serde(default)]
+    pub unknown_link_types: Vec<LinkType>,
     /// What becomes of chosen connections is told here.
     #[serde(skip)]
     pub(crate) trace: Trace,
@@ -40,6 +43,7 @@ impl Context {
             now: Instant::default(),
             packet: PacketInfo::default(),
             discarded: None,
+            unknown_link_types: Vec::new(),
             trace: Trace::default(),
         }
     }

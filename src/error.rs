@@ -44,6 +44,8 @@ pub enum Error {
         file: String,
         /// How many octets there are.
         octets: u64,
+        /// What they were compressed with.
+        compressed: Option<&'static str>,
     },
     /// A record has a length or a reference that no record can have.
     Damaged {
@@ -79,10 +81,20 @@ impl fmt::Display for Error {
                 f,
                 "{file}: is no pcap or pcapng capture but {found}: {advice}"
             ),
-            Self::CutHeader { file, octets } => write!(
-                f,
-                "{file}: ends inside its file header, after {octets} octets: check what writes it"
-            ),
+            Self::CutHeader {
+                file,
+                octets,
+                compressed,
+            } => {
+                write!(
+                    f,
+                    "{file}: ends inside its file header, after {octets} octets"
+                )?;
+                if let Some(format) = compressed {
+                    write!(f, " of what is {format}-compressed in it")?;
+                }
+                f.write_str(": check what writes it")
+            }
             Self::Damaged {
                 file,
                 offset,

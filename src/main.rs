@@ -1,6 +1,6 @@
 //! The binary: flags in, exit status out.
 
-use inet_asm::capture::{Inputs, SortQueue, Stop};
+use inet_asm::capture::{Inputs, LinkType, SortQueue, Stop};
 use inet_asm::cli::{self, Request};
 use inet_asm::config::Config;
 use inet_asm::pipeline::Engine;
@@ -121,7 +121,7 @@ fn pump(
     stats: &mut Option<SctpStats>,
 ) -> u8 {
     let mut failed = None;
-    let mut interfaces = 0;
+    let (mut interfaces, mut link_types) = (0, 0);
     let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
     loop {
         if let Some(header) = inputs.header() {
@@ -149,6 +149,15 @@ fn pump(
                 Err(e) => break Err(e),
             }
         };
+        if !config.quiet {
+            let file = inputs.name().unwrap_or_default();
+            for LinkType(number) in engine.unknown_link_types().iter().skip(link_types) {
+                complain(&format_args!(
+                    "{file}: link type {number} is not known here: its packets are counted as link.unknown_type, and --dropped keeps them"
+                ));
+            }
+            link_types = engine.unknown_link_types().len();
+        }
         let read = more.and_then(|()| {
             match engine.sink().flush() {
                 Ok(flow) if flow.is_continue() => {}

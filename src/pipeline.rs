@@ -1,6 +1,6 @@
 //! Joins the stages: a packet goes in, and what it completes comes out at the sink.
 
-use crate::capture::{Packet, PacketInfo};
+use crate::capture::{LinkType, Packet, PacketInfo};
 use crate::config::Limits;
 use crate::context::Context;
 use crate::ip::{self, Ip};
@@ -126,6 +126,11 @@ impl<M: MessageSink> Engine<M> {
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
         &mut self.extractor.sink.sink
+    }
+
+    /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
+    pub fn unknown_link_types(&self) -> &[LinkType] {
+        &self.state.cx.unknown_link_types
     }
 
     /// Takes one packet.

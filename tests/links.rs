@@ -356,3 +356,22 @@ fn the_same_connection_in_two_networks_is_two() {
     assert_eq!(counter("udp.duplicates"), 0);
     assert_eq!([counter("http.messages"), counter("dns.messages")], [8, 8]);
 }
+
+#[test]
+fn a_link_type_that_is_not_known_is_told_once_and_costs_its_own_packets_only() {
+    let plain = octets("plain");
+    let mut usb = plain.clone();
+    usb[20] = 189;
+    let expected = raw("", &plain).ok();
+    // One file behind the other: both are told of by the same name.
+    let done = raw("", &[&usb[..], &usb, &plain].concat());
+    assert_eq!(counter(&done.stderr, "link.unknown_type"), 48);
+    assert_eq!(counter(&done.stderr, "link.passed"), 24);
+    let told = "inet-asm: standard input: link type 189 is not known here: ";
+    let lines = done.stderr.lines();
+    assert_eq!(lines.filter(|l| l.starts_with(told)).count(), 1);
+    assert!(done.ok() == expected);
+    let quiet = run(["-q"], &usb);
+    assert_eq!(quiet.stderr, "");
+    quiet.code(0);
+}

@@ -273,3 +273,47 @@ fn a_late_start() {
         "{recoverable} of {all}"
     );
 }
+
+#[test]
+fn every_protocol_with_losses() {
+    let names = [
+        "resp",
+        "pgsql",
+        "mqtt",
+        "sip",
+        "diameter",
+        "tls",
+        "rtsp",
+        "smtp",
+        "smtp-made",
+        "ftp",
+        "pop",
+        "imap",
+        "amqp",
+        "mysql",
+        "ldap",
+        "nbss",
+        "mbtcp",
+        "tpkt",
+        "someip",
+        "doip",
+        "bgp",
+        "104apci",
+        "mongo",
+    ];
+    let mut sum = (0, 0);
+    for name in names.map(|name| format!("protocols/{name}.pcap")) {
+        for seed in 1..=5 {
+            let damage = Damage {
+                seed,
+                loss: 50,
+                reorder: 0,
+                duplicate: 0,
+                cut_start: 0,
+            };
+            let (recoverable, all) = check(&name, damage);
+            sum = (sum.0 + recoverable, sum.1 + all);
+        }
+    }
+    assert!(sum.1 * 4 / 5 < sum.0 && sum.0 < sum.1, "{sum:?}");
+}

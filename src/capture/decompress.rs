@@ -12,11 +12,45 @@ const WINDOW: u64 = 128 << 20;
 /// A last block without content, and room for the checksum of the frame: it makes the decoder let go of its window.
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// A frame that is to be skipped; any digit may stand in the place of the 0. pzstd begins with one.
+const ZSTD_SKIPPABLE: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
+
+/// What the first octets of an input say.
+enum Magic {
+    Plain,
+    Gzip,
+    Zstd,
+    /// More of them are needed.
+    Begun,
+}
+
+fn magic(octets: &[u8]) -> Magic {
+    let mut first = [0; 4];
+    first
+        .iter_mut()
+        .zip(octets)
+        .for_each(|(to, from)| *to = *from);
+    let [digit, rest @ ..] = first;
+    let even = [digit & 0xf0, rest[0], rest[1], rest[2]];
+    let is = |magic: &[u8], found: &[u8; 4]| {
+        let len = magic.len().min(octets.len());
+        found.get(..len) == magic.get(..len)
+    };
+    match octets.len() {
+        2.. if is(&GZIP, &first) => Magic::Gzip,
+        4.. if is(&ZSTD, &first) || is(&ZSTD_SKIPPABLE, &even) => Magic::Zstd,
+        0..4 if is(&GZIP, &first) || is(&ZSTD, &first) || is(&ZSTD_SKIPPABLE, &even) => {
+            Magic::Begun
+        }
+        _ => Magic::Plain,
+    }
+}
 
 /// An input that is decompressed if it has to be. Errors of kind `InvalidData` say that compressed data is damaged,
-/// `UnexpectedEof` that it is cut short; then everything before that point has been handed on.
+/// `UnexpectedEof` that it is cut short, `Unsupported` that it would take too much memory; then everything before that point
+/// has been handed on.
 ///
 /// A gzip stream is handed on as far as it has come. Of a zstd frame the last window is handed on at its end only,
 /// because the decoder needs it.
@@ -68,11 +102,8 @@ impl<R: Read> Read for Decompress<R> {
                     let n = input.read(room)?;
                     first.copy_from_slice(held);
                     held.extend_from_slice(room.get(..n).unwrap_or_default());
-                    let (whole, begun) = (
-                        [GZIP, ZSTD].map(|magic| held.starts_with(magic)),
-                        [GZIP, ZSTD].iter().any(|magic| magic.starts_with(held)),
-                    );
-                    if n > 0 && begun && whole == [false, false] {
+                    let magic = magic(held);
+                    if n > 0 && matches!(magic, Magic::Begun) {
                         continue;
                     }
                     let all = held.len();
@@ -81,16 +112,15 @@ impl<R: Read> Read for Decompress<R> {
                     else {
                         return Ok(0);
                     };
-                    if whole == [false, false] {
+                    if matches!(magic, Magic::Plain | Magic::Begun) {
                         self.state = State::Plain(input);
                         return Ok(all);
                     }
                     let input = Cursor::new(held).chain(Retry(input));
                     let input = BufReader::with_capacity(READ, input);
-                    self.state = if whole[0] {
-                        State::Gzip(Box::new(Gzip::new(input)))
-                    } else {
-                        State::Zstd(Box::new(Zstd::new(input)))
+                    self.state = match magic {
+                        Magic::Gzip => State::Gzip(Box::new(Gzip::new(input))),
+                        _ => State::Zstd(Box::new(Zstd::new(input))),
                     };
                 }
                 State::Moved => return Ok(0),
@@ -117,6 +147,8 @@ impl<R: Read> Read for Retry<R> {
 struct Gzip<R> {
     input: BufReader<R>,
     inflate: flate2::Decompress,
+    /// A member has ended and the next one has not begun.
+    between: bool,
     /// What ended the input; it is said once all that was decoded is handed on.
     failed: Option<io::Error>,
 }
@@ -126,6 +158,7 @@ impl<R: Read> Gzip<R> {
         Self {
             input,
             inflate: flate2::Decompress::new_gzip(15),
+            between: false,
             failed: None,
         }
     }
@@ -137,6 +170,13 @@ impl<R: Read> Read for Gzip<R> {
             return Err(e);
         }
         loop {
+            if self.between {
+                // Tapes and blocks are filled up with zeros.
+                let octets = self.input.buffer();
+                let zeros = octets.iter().take_while(|o| **o == 0).count();
+                self.between = zeros == octets.len();
+                self.input.consume(zeros);
+            }
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let result = self
                 .inflate
@@ -145,9 +185,15 @@ impl<R: Read> Read for Gzip<R> {
             let written = usize::try_from(self.inflate.total_out() - written).unwrap_or(0);
             self.input.consume(read);
             match result {
-                Ok(Status::StreamEnd) => self.inflate.reset(true),
+                Ok(Status::StreamEnd) => {
+                    self.inflate.reset(true);
+                    self.between = true;
+                }
                 Ok(_) => {}
-                Err(e) => self.failed = Some(io::Error::new(ErrorKind::InvalidData, e)),
+                Err(e) => {
+                    let what = e.message().unwrap_or("a block is damaged").to_owned();
+                    self.failed = Some(io::Error::new(ErrorKind::InvalidData, what));
+                }
             }
             if written > 0 {
                 return Ok(written);
@@ -255,8 +301,21 @@ impl<R: BufRead> Read for Zstd<R> {
     }
 }
 
-/// An error of the input where one is behind it, else damage.
+/// An error of the input where one is behind it, else damage, in words of ours: the decoder's are for who writes decoders.
 fn io_error(e: FrameDecoderError) -> io::Error {
+    let what = match &e {
+        FrameDecoderError::WindowSizeTooBig { requested, .. } => {
+            let (found, most) = (requested >> 20, WINDOW >> 20);
+            let what = format!("its zstd window of {found} MiB is over {most} MiB");
+            return io::Error::new(ErrorKind::Unsupported, what + ": decompress it first");
+        }
+        FrameDecoderError::DictNotProvided { .. } => {
+            let what = "it was compressed with a dictionary: decompress it first";
+            return io::Error::new(ErrorKind::Unsupported, what);
+        }
+        FrameDecoderError::ReadFrameHeaderError(_) => "no frame begins here",
+        _ => "a block is damaged",
+    };
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&e);
     let mut kind = ErrorKind::InvalidData;
     while let Some(c) = cause {
@@ -265,7 +324,10 @@ fn io_error(e: FrameDecoderError) -> io::Error {
         }
         cause = c.source();
     }
-    io::Error::new(kind, e)
+    match kind {
+        ErrorKind::InvalidData => io::Error::new(kind, what),
+        _ => io::Error::new(kind, e),
+    }
 }
 
 #[cfg(test)]
@@ -349,11 +411,17 @@ mod tests {
             let (a, b) = large.octets.split_at(100_001);
             let mut packed = pack(a);
             if name == "zstd" {
-                packed.extend(b"\x5a\x2a\x4d\x18\x03\0\0\0abc");
+                let skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
+                packed.extend(skipped);
+                packed.splice(..0, *skipped);
             }
             packed.extend(pack(b));
-            let (packets, result) = read(&packed[..]);
-            assert!(packets == large.packets && result.unwrap().is_empty());
+            if name == "gzip" {
+                packed.extend([0; 1000]);
+            }
+            for (packets, result) in [read(&packed[..]), read(Drip(&packed))] {
+                assert!(packets == large.packets && result.unwrap().is_empty());
+            }
         }
     }
 

@@ -161,6 +161,11 @@ impl Inputs {
         }
     }
 
+    /// The name of the input that is being read.
+    pub fn name(&self) -> Option<&str> {
+        self.reader.as_ref().map(Reader::name)
+    }
+
     /// As [`Reader::header`].
     pub fn header(&self) -> Option<FileHeader> {
         self.reader.as_ref().and_then(Reader::header)

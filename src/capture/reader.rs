@@ -163,6 +163,11 @@ impl<R: Read> Reader<R> {
         (self.ended, self.failed) = (false, false);
     }
 
+    /// What the input is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What is known of the first input, after the [`fill`](Self::fill) that completed its file header. Still nothing at
     /// the end of the input: a pcapng file that describes no interface.
     pub const fn header(&self) -> Option<FileHeader> {
@@ -279,7 +284,7 @@ impl<R: Read> Reader<R> {
         match (self.input.format(), source.kind()) {
             (Some(_), ErrorKind::UnexpectedEof) => self.finish(true).map(|()| false),
             (Some(format), ErrorKind::InvalidData) => {
-                Err(self.damaged(format!("{format}: {source}")))
+                Err(self.damaged(format!("{format} data cannot be decompressed ({source})")))
             }
             _ => Err(Error::Read {
                 file: self.name.clone(),
@@ -452,6 +457,7 @@ impl<R: Read> Reader<R> {
                     Error::CutHeader {
                         file,
                         octets: octets.len() as u64,
+                        compressed: self.input.format(),
                     }
                 }
                 _ => self.foreign(None),

@@ -233,9 +233,20 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
             Some(frame)
         }
         Err(why) => {
+            if why == Discard::LinkUnknownType {
+                remember(packet.link_type, &mut cx.unknown_link_types);
+            }
             cx.discard(why);
             None
         }
+    }
+}
+
+/// Keeps a link type that nobody has been told of.
+#[cold]
+fn remember(link_type: LinkType, unknown: &mut Vec<LinkType>) {
+    if unknown.len() < 20 && !unknown.contains(&link_type) {
+        unknown.push(link_type);
     }
 }
 

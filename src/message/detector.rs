@@ -83,13 +83,17 @@ pub enum Next {
 
 /// Where octets stand.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Place<'a> {
     /// Direction of the stream.
     pub direction: Direction,
     /// Ports of its source and its destination.
     pub ports: (u16, u16),
-    /// The first octet is known to begin a segment.
-    pub segment: bool,
+    /// Offsets at which segments begin, as far as that is known.
+    pub segments: &'a [u64],
+    /// What was taken before the last of these segments ended with PSH.
+    pub pushed: bool,
+    /// The last octet ends a segment with PSH.
+    pub push: bool,
     /// Offset of the first octet in its stream.
     pub offset: u64,
     /// What the segment of the first octet acknowledged, as an offset in the other stream.
@@ -102,7 +106,12 @@ pub struct Place {
     pub limit: usize,
 }
 
-impl Place {
+impl Place<'_> {
+    /// Whether a segment is known to begin so many octets behind the first.
+    pub fn segment(&self, behind: usize) -> bool {
+        self.segments.contains(&(self.offset + behind as u64))
+    }
+
     /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.
     pub fn wait_for_other(&self) -> Option<u64> {
         let until = self.ack?;
@@ -175,6 +184,12 @@ pub trait Framer {
         Part::Refuse
     }
 
+    /// A search here has to wait until the other stream has come to this offset.
+    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+        let _ = at;
+        None
+    }
+
     /// Where the next message begins, after a gap or at a start in the middle.
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found;
 
@@ -226,6 +241,10 @@ macro_rules! framers {
 
             fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
                 match self { $( Self::$Variant(f) => f.part(at, octets), )* }
+            }
+
+            fn search_waits(&mut self, at: &Place) -> Option<u64> {
+                match self { $( Self::$Variant(f) => f.search_waits(at), )* }
             }
 
             fn search(&mut self, at: &Place, octets: &[u8]) -> Found {

@@ -81,14 +81,37 @@ struct Open {
     hand_over: bool,
 }
 
+/// Octets that were taken but not told yet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Held {
+    octets: Vec<u8>,
+    /// Where the first of them came from.
+    source: Option<Source>,
+    /// Offsets at which segments begin in them.
+    segments: Vec<u64>,
+}
+
+impl Held {
+    /// Octets allocated.
+    const fn size(&self) -> usize {
+        self.octets.capacity() + self.segments.capacity() * size_of::<u64>()
+    }
+
+    /// The first `n` octets are done with: the others begin at `offset`, and `source` is where they came from.
+    fn used(&mut self, n: usize, offset: u64, source: Source) {
+        self.octets.drain(..n);
+        self.segments.retain(|at| *at >= offset);
+        self.source = Some(source);
+    }
+}
+
 /// What is kept of one stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stream {
     mode: Mode,
     open: Option<Open>,
-    /// Octets that were taken but not told yet; they end at `at`.
-    held: Vec<u8>,
-    held_from: Option<Source>,
+    /// They end at `at`.
+    held: Held,
     /// Offset up to which octets were taken.
     at: u64,
     /// Detectors are asked to find a message anywhere: the stream was captured from the middle, or lacks octets.
@@ -97,6 +120,8 @@ struct Stream {
     tries: u8,
     /// Octets in which detectors have looked for a message.
     searched: u32,
+    /// The last octet that was taken ended a segment with PSH.
+    pushed: bool,
 }
 
 impl Default for Stream {
@@ -104,12 +129,12 @@ impl Default for Stream {
         Self {
             mode: Mode::Unknown,
             open: None,
-            held: Vec::new(),
-            held_from: None,
+            held: Held::default(),
             at: 0,
             searching: false,
             tries: 0,
             searched: 0,
+            pushed: false,
         }
     }
 }
@@ -165,8 +190,8 @@ struct View<'a> {
     /// Sum of `octets`, where it is known.
     sum: Option<Sum>,
     push: bool,
-    /// The first octet begins a segment.
-    segment: bool,
+    /// Offsets at which segments begin.
+    segments: &'a [u64],
     next: Next,
 }
 
@@ -187,23 +212,25 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let now = Source::from(&chunk);
-        let before = stream.held.len();
+        let before = stream.held.octets.len();
         let mut used = 0;
         let mut wait = None;
         if before > 0 {
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
             let mut held = std::mem::take(&mut stream.held);
-            let source = stream.held_from.take().unwrap_or(now);
-            let size = held.capacity();
-            held.extend_from_slice(chunk.data);
+            let source = held.source.unwrap_or(now);
+            let size = held.size();
+            held.octets.extend_from_slice(chunk.data);
+            held.segments.push(chunk.offset);
+            let offset = chunk.offset - before as u64;
             let view = View {
-                octets: &held,
-                offset: chunk.offset - before as u64,
+                octets: &held.octets,
+                offset,
                 source,
                 now,
                 later: before,
                 push: chunk.push,
-                segment: false,
+                segments: &held.segments,
                 sum: None,
                 next: Next::Octets,
             };
@@ -213,12 +240,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 let stop = if walked.wait.is_some() {
                     before
                 } else {
-                    held.len()
+                    held.octets.len()
                 };
-                held.truncate(stop);
-                held.drain(..walked.used);
-                let source = if walked.used == 0 { source } else { now };
-                self.hold(at, held, source);
+                held.octets.truncate(stop);
+                if walked.wait.is_some() {
+                    held.segments.pop();
+                }
+                held.used(walked.used, offset + walked.used as u64, source);
+                self.hold(at, held);
                 if let Some(until) = walked.wait {
                     return Taken::Wait { taken: 0, until };
                 }
@@ -237,7 +266,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 now,
                 later: 0,
                 push: chunk.push,
-                segment: used == 0,
+                segments: if used == 0 { &[chunk.offset] } else { &[] },
                 sum: chunk.sum.filter(|_| used == 0),
                 next: Next::Octets,
             };
@@ -245,7 +274,15 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                self.hold(at, chunk.data[used..].to_vec(), now);
+                let mut held = Held {
+                    octets: chunk.data[used..].to_vec(),
+                    source: Some(now),
+                    segments: Vec::new(),
+                };
+                if used == 0 {
+                    held.segments.push(chunk.offset);
+                }
+                self.hold(at, held);
                 used = chunk.data.len();
             }
         }
@@ -345,8 +382,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
 
     fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
         for stream in &mut at.state.streams {
-            at.cx.budget.give(stream.held.capacity());
-            stream.held = Vec::new();
+            at.cx.budget.give(stream.held.size());
+            stream.held = Held::default();
         }
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -445,7 +482,7 @@ impl<M: MessageSink> Extractor<M> {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
-            let end = stream.at - stream.held.len() as u64;
+            let end = stream.at - stream.held.octets.len() as u64;
             at.direction = o;
             self.end_message(at, end, false, None);
             at.direction = o.flip();
@@ -454,9 +491,11 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The chunk was taken: tells it to those that want streams.
     fn took(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>, used: usize) {
-        at.state.streams[at.direction.index()].at = chunk.offset + used as u64;
+        let stream = &mut at.state.streams[at.direction.index()];
+        stream.at = chunk.offset + used as u64;
         if used > 0 {
             let whole = used == chunk.data.len();
+            stream.pushed = chunk.push && whole;
             let chunk = Chunk {
                 sum: chunk.sum.filter(|_| whole),
                 data: &chunk.data[..used],
@@ -469,18 +508,16 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn hold(&self, at: &mut At<'_, M>, octets: Vec<u8>, source: Source) {
-        at.cx.budget.take(octets.capacity());
-        let stream = &mut at.state.streams[at.direction.index()];
-        stream.held = octets;
-        stream.held_from = Some(source);
+    fn hold(&self, at: &mut At<'_, M>, held: Held) {
+        at.cx.budget.take(held.size());
+        at.state.streams[at.direction.index()].held = held;
     }
 
     /// What is held in the other stream may be told now that this one has moved.
     fn other_may_go_on(&mut self, at: &mut At<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
-        if stream.held.is_empty() || stream.mode != Mode::Begin {
+        if stream.held.octets.is_empty() || stream.mode != Mode::Begin {
             return;
         }
         at.direction = o;
@@ -493,40 +530,40 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let mut held = std::mem::take(&mut stream.held);
-        let Some(source) = stream.held_from.take() else {
+        let Some(source) = held.source else {
             return;
         };
-        let offset = stream.at - held.len() as u64;
-        at.cx.budget.give(held.capacity());
+        let offset = stream.at - held.octets.len() as u64;
+        at.cx.budget.give(held.size());
         let view = View {
-            octets: &held,
+            octets: &held.octets,
             offset,
             source,
             now: source,
             later: 0,
             push: false,
-            segment: false,
+            segments: &held.segments,
             sum: None,
             next,
         };
         let walked = self.walk(at, &view, usize::MAX);
-        if walked.used < held.len() {
-            held.drain(..walked.used);
-            self.hold(at, held, source);
+        if walked.used < held.octets.len() {
+            held.used(walked.used, offset + walked.used as u64, source);
+            self.hold(at, held);
         }
     }
 
     /// A gap or the end of the stream stands at `offset`: nothing can be held any longer.
     fn stop(&mut self, at: &mut At<'_, M>, next: Next, offset: u64) {
         let i = at.direction.index();
-        if !at.state.streams[i].held.is_empty() {
+        if !at.state.streams[i].held.octets.is_empty() {
             self.walk_held(at, next);
         }
         let stream = &mut at.state.streams[i];
         stream.at = stream.at.max(offset);
         let held = std::mem::take(&mut stream.held);
-        let source = stream.held_from.take();
-        at.cx.budget.give(held.capacity());
+        at.cx.budget.give(held.size());
+        let (held, source) = (held.octets, held.source);
         if let Some(source) = source
             && !held.is_empty()
         {
@@ -868,6 +905,15 @@ impl<M: MessageSink> Extractor<M> {
                     if rest.is_empty() {
                         break None;
                     }
+                    let place = self.place(at, view, pos);
+                    let wait = at
+                        .state
+                        .framer
+                        .as_mut()
+                        .and_then(|f| f.search_waits(&place));
+                    if wait.is_some() {
+                        break wait;
+                    }
                     let (n, found) = match self.search(at, view, pos, rest.len()) {
                         Found::At(n) => (n, true),
                         Found::Nowhere { keep } => (keep.min(rest.len()), false),
@@ -942,7 +988,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
-        let end = stream.at - stream.held.len() as u64;
+        let end = stream.at - stream.held.octets.len() as u64;
         if stream.mode != Mode::Unknown {
             at.direction = o;
             self.end_message(at, end, true, None);
@@ -977,7 +1023,7 @@ impl<M: MessageSink> Extractor<M> {
             })
     }
 
-    fn place(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> Place {
+    fn place<'a>(&self, at: &At<'_, M>, view: &View<'a>, pos: usize) -> Place<'a> {
         let other: Side = *at.other();
         Place {
             direction: at.direction,
@@ -985,7 +1031,9 @@ impl<M: MessageSink> Extractor<M> {
                 at.flow.src(at.direction).port(),
                 at.flow.dst(at.direction).port(),
             ),
-            segment: view.segment && pos == 0,
+            segments: view.segments,
+            push: view.push,
+            pushed: at.state.streams[at.direction.index()].pushed,
             offset: view.offset + pos as u64,
             ack: view.source_at(pos).ack,
             other,

@@ -986,11 +986,13 @@ mod tests {
         );
     }
 
-    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place {
+    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place<'static> {
         Place {
             direction,
             ports: (40000, 80),
-            segment: false,
+            segments: &[],
+            pushed: false,
+            push: false,
             offset,
             ack: Some(ack),
             other: Side {

@@ -314,12 +314,13 @@ pub(super) fn begin<F: Format + ?Sized>(format: &F, at: &Place, octets: &[u8]) -
 }
 
 /// The first place from where on headers that can be believed follow each other. At most `hold` octets wait for more.
+/// `aligned`: whether a segment begins at a place.
 pub(super) fn search<F: Format + ?Sized>(
     format: &F,
     octets: &[u8],
     next: Next,
     hold: usize,
-    aligned: bool,
+    aligned: impl Fn(usize) -> bool,
 ) -> Found {
     let mut from = 0;
     loop {
@@ -347,7 +348,7 @@ pub(super) fn search<F: Format + ?Sized>(
         let Some(rest) = octets.get(i..).filter(|rest| !rest.is_empty()) else {
             return Found::Nowhere { keep: octets.len() };
         };
-        match chains(format, rest, next, hold, aligned && i == 0) {
+        match chains(format, rest, next, hold, aligned(i)) {
             Some(true) => return Found::At(i),
             Some(false) => from = i + 1,
             None => return Found::Nowhere { keep: i },
@@ -425,16 +426,15 @@ impl Detector for LengthDetector {
         let row = self.row();
         let next = if more { Next::Octets } else { Next::End };
         if row.hinted(ports) {
-            search(row, octets, next, HOLD, false)
+            search(row, octets, next, HOLD, |_| false)
         } else {
-            search(&Sure(row), octets, next, HOLD_UNASKED, false)
+            search(&Sure(row), octets, next, HOLD_UNASKED, |_| false)
         }
     }
 
     fn framer(&self) -> AnyFramer {
         AnyFramer::Length(LengthPrefixed {
             row: self.row().name.into(),
-            aligned: [false; 2],
         })
     }
 }
@@ -500,8 +500,6 @@ impl Format for Sure {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LengthPrefixed {
     row: RowName,
-    /// Each direction: what is looked at again begins a segment.
-    aligned: [bool; 2],
 }
 
 /// A row, by its name: the place of a row may change from one version to the next.
@@ -534,11 +532,6 @@ impl Framer for LengthPrefixed {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        let d = at.direction.index();
-        let aligned = at.segment || self.aligned[d];
-        let found = search(self.row(), octets, at.next, HOLD, aligned);
-        // The same octets are looked at again, with more behind them.
-        self.aligned[d] = aligned && found == Found::Nowhere { keep: 0 };
-        found
+        search(self.row(), octets, at.next, HOLD, |i| at.segment(i))
     }
 }

@@ -133,6 +133,28 @@ impl Dialect {
             .copied()
     }
 
+    /// A client sends nothing but lines, each in one segment.
+    const fn only_lines(self) -> bool {
+        matches!(self, Self::Pop | Self::Ftp)
+    }
+
+    /// Octets without a line feed that a message may begin with.
+    fn may_begin(self, octets: &[u8]) -> bool {
+        if !is_text(octets) {
+            return false;
+        }
+        if self == Self::Imap || self.only_lines() {
+            return true;
+        }
+        let word = octets.split(|o| *o == b' ').next().unwrap_or_default();
+        let word = &word[..word.len().min(8)];
+        let verb = |v: &&[u8]| {
+            v.get(..word.len())
+                .is_some_and(|v| v.eq_ignore_ascii_case(word))
+        };
+        self.verbs().iter().any(verb) || octets.iter().take(3).all(u8::is_ascii_digit)
+    }
+
     /// A line that a server sends as the first of a reply.
     fn is_reply(self, line: &[u8]) -> bool {
         match self {
@@ -299,7 +321,7 @@ impl Detector for LinesDetector {
         }
         let mut lines = Lines::new(self.0);
         lines.fresh = [true; 2];
-        lines.find(octets, more, 0, Role::Either)
+        lines.find(octets, more, 0, Role::Either, |_| false)
     }
 
     fn framer(&self) -> AnyFramer {
@@ -361,6 +383,10 @@ pub struct Lines {
     after: After,
     /// The server waits for mail.
     go: bool,
+    /// Replies were lost since the last one.
+    replies_lost: bool,
+    /// Where that mail begins: what the server acknowledged when it asked for it.
+    mail: Option<u64>,
     /// Commands of POP that are not answered yet.
     commands: VecDeque<Command>,
     /// Nothing was lost since a reply was matched.
@@ -378,6 +404,8 @@ impl Lines {
             dot_lost: [false; 2],
             after: After::Nothing,
             go: false,
+            replies_lost: false,
+            mail: None,
             commands: VecDeque::new(),
             counting: true,
         }
@@ -458,7 +486,9 @@ impl Lines {
                     }
                 }
                 self.looked[d] = 0;
+                self.replies_lost = false;
                 self.go = code == 354;
+                self.mail = at.ack.filter(|_| self.go);
                 self.dot_lost[d ^ 1] &= self.go;
                 let tls = match self.dialect {
                     Dialect::Smtp => code == 220,
@@ -481,6 +511,9 @@ impl Lines {
                 let many = match self.answered(at, !line.starts_with(b"+ ")) {
                     Some(many) => many,
                     // Its command is not known: what stands behind it tells.
+                    None if good && octets.len() == head && at.next == Next::Octets => {
+                        return Begin::NeedMore;
+                    }
                     None => octets.get(head).is_some_and(|o| !matches!(o, b'+' | b'-')),
                 };
                 if many && good {
@@ -547,9 +580,14 @@ impl Lines {
             if let Some(until) = at.wait_for_other() {
                 return Begin::Wait(until);
             }
-            if self.after == After::Data && self.go {
+            // Where the reply was lost, mail is what is no command.
+            let mail = self.go
+                || self.replies_lost
+                    && memchr(b'\n', octets)
+                        .is_some_and(|lf| self.dialect.verb(&octets[..lf]).is_none());
+            if self.after == After::Data && mail {
                 self.after = After::Nothing;
-                self.go = false;
+                (self.go, self.mail) = (false, None);
                 let mut matched = 2;
                 let end = dot_end(octets, &mut matched);
                 self.inner[d] = Inner::Dot(matched);
@@ -621,11 +659,18 @@ impl Lines {
     }
 
     /// The next line that begins a message.
-    fn find(&mut self, octets: &[u8], more: bool, d: usize, role: Role) -> Found {
+    fn find(
+        &mut self,
+        octets: &[u8],
+        more: bool,
+        d: usize,
+        role: Role,
+        segment: impl Fn(usize) -> bool,
+    ) -> Found {
         let mut at = 0;
-        // A message may begin at the line in hand.
+        // A message may begin at the line in hand; a command may, where a segment begins.
         let mut boundary = std::mem::take(&mut self.fresh[d]);
-        let mut starts = boundary;
+        let mut starts = boundary || segment(0);
         if self.dot_lost[d] {
             let first = memchr(b'\n', octets).map(|lf| &octets[..lf]);
             let alone = starts
@@ -648,7 +693,7 @@ impl Lines {
             let rest = &octets[at..];
             let Some(lf) = memchr(b'\n', rest) else {
                 // A line that is cut: it is looked at again where it may begin a message.
-                let wait = more && starts && rest.len() < LINE && is_text(rest);
+                let wait = more && starts && rest.len() < LINE && self.dialect.may_begin(rest);
                 self.fresh[d] = starts && boundary;
                 return Found::Nowhere {
                     keep: if wait { at } else { octets.len() },
@@ -656,7 +701,8 @@ impl Lines {
             };
             let line = &rest[..lf];
             let reply = role != Role::Client && self.dialect.is_reply(line);
-            let command = role != Role::Server && self.dialect.verb(line).is_some();
+            let command = role != Role::Server && self.dialect.verb(line).is_some()
+                || role == Role::Client && self.dialect.only_lines() && segment(at);
             if starts && is_text(line) && ((reply && boundary) || command) {
                 return Found::At(at);
             }
@@ -770,13 +816,39 @@ impl Framer for Lines {
         }
     }
 
+    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+        // The server's reply tells whether mail follows.
+        let mail = self.dialect == Dialect::Smtp
+            && self.client == Some(at.direction)
+            && at.next == Next::Octets;
+        mail.then(|| at.wait_for_other()).flatten()
+    }
+
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
         let role = match self.client {
             None => Role::Either,
             Some(client) if client == at.direction => Role::Client,
             Some(_) => Role::Server,
         };
-        self.find(octets, at.next == Next::Octets, at.direction.index(), role)
+        let d = at.direction.index();
+        if role == Role::Client
+            && let Some(mail) = self.mail
+        {
+            // The command was lost, but the server waits for mail.
+            match mail.checked_sub(at.offset).map(usize::try_from) {
+                Some(Ok(begin)) if begin < octets.len() => {
+                    (self.after, self.fresh[d], self.dot_lost[d]) = (After::Data, false, false);
+                    return Found::At(begin);
+                }
+                None => {
+                    self.dot_lost[d] = true;
+                    self.mail = None;
+                }
+                _ => {}
+            }
+        }
+        let more = at.next == Next::Octets;
+        self.find(octets, more, d, role, |i| at.segment(i))
     }
 
     fn gap(&mut self, direction: Direction) {
@@ -790,6 +862,8 @@ impl Framer for Lines {
         self.counting = false;
         if self.client == Some(direction) {
             self.after = After::Nothing;
+        } else {
+            self.replies_lost = true;
         }
     }
 }
@@ -837,6 +911,61 @@ mod tests {
         assert_eq!(dot_end(b".\r\n", &mut matched), Some(3));
     }
 
+    fn place(direction: Direction, segments: &[u64], ack: u64) -> Place<'_> {
+        Place {
+            direction,
+            ports: (50_000, 25),
+            segments,
+            pushed: true,
+            push: true,
+            offset: segments[0],
+            ack: Some(ack),
+            other: crate::transport::stream::Side {
+                delivered: u64::MAX,
+                ..Default::default()
+            },
+            next: Next::Octets,
+            limit: 1 << 16,
+        }
+    }
+
+    /// The mail is known by the server's reply when the command is lost, and by its octets when the reply is.
+    #[test]
+    fn mail_is_found_where_the_command_or_the_reply_was_lost() {
+        let (client, server) = (Direction::Forward, Direction::Reverse);
+        let mail = b"Subject: x\r\n\r\nQUIT\r\n.\r\n";
+        let mut begun = Lines::new(Dialect::Smtp);
+        begun.client = Some(client);
+        let is_mail = |lines: &mut Lines, offset| {
+            let at = [offset];
+            let begin = lines.begin(&place(client, &at, 510), mail);
+            matches!(begin, Begin::Message { head, .. } if head == mail.len())
+        };
+
+        let mut lines = begun.clone();
+        lines.gap(client);
+        lines.begin(&place(server, &[500], 106), b"354 go on\r\n");
+        assert_eq!(
+            lines.clone().search(&place(client, &[106], 511), mail),
+            Found::At(0)
+        );
+        lines.search(&place(client, &[106], 511), mail);
+        assert!(is_mail(&mut lines, 106));
+
+        let mut lines = begun.clone();
+        lines.begin(&place(client, &[100], 500), b"DATA\r\n");
+        assert!(!is_mail(&mut lines.clone(), 106));
+        lines.gap(server);
+        assert!(is_mail(&mut lines, 106));
+
+        // The first octets of the mail are lost too: nothing in it is a command.
+        let mut lines = begun;
+        lines.gap(client);
+        lines.begin(&place(server, &[500], 106), b"354 go on\r\n");
+        let found = lines.search(&place(client, &[112], 511), b"QUIT\r\nNOOP\r\n");
+        assert!(matches!(found, Found::Nowhere { .. }));
+    }
+
     #[test]
     fn messages_are_found_behind_lost_lines() {
         for (dialect, role, octets, at) in [
@@ -865,7 +994,7 @@ mod tests {
             let mut lines = Lines::new(dialect);
             lines.fresh = [true; 2];
             assert_eq!(
-                lines.find(octets, true, 0, role),
+                lines.find(octets, true, 0, role, |_| false),
                 Found::At(at),
                 "{}",
                 octets.escape_ascii()

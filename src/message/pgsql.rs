@@ -166,7 +166,7 @@ impl Detector for PgsqlDetector {
             return Found::Nowhere { keep: octets.len() };
         }
         let next = if more { Next::Octets } else { Next::End };
-        length::search(&Typed, octets, next, HOLD, false)
+        length::search(&Typed, octets, next, HOLD, |_| false)
     }
 
     fn framer(&self) -> AnyFramer {
@@ -177,28 +177,54 @@ impl Detector for PgsqlDetector {
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pgsql {
-    /// The direction that has asked for TLS or GSSAPI: the answer is one octet.
-    asked: Option<Direction>,
+    /// A request for TLS or GSSAPI whose answer, which is one octet, was not met yet.
+    asked: Option<Asked>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Asked {
+    /// The direction that has asked.
+    client: Direction,
+    /// Where the answer begins: what the request acknowledged.
+    answer: Option<u64>,
+}
+
+impl Pgsql {
+    /// Where the one octet is due that answers a request for TLS or GSSAPI.
+    fn is_due(&self, at: &Place) -> bool {
+        match self.asked {
+            Some(asked) => {
+                asked.client != at.direction && asked.answer.is_none_or(|due| due == at.offset)
+            }
+            // The request was lost; but the server has seen eight octets, and no other message is so short.
+            None => at.other.from_start && at.ack == Some(at.other.origin + 8),
+        }
+    }
+}
+
+/// The answer to a request for TLS or GSSAPI.
+fn answer(octet: u8) -> Begin {
+    Begin::Message {
+        kind: Kind::Response,
+        head: 1,
+        body: Body::Octets(0),
+        hand_over: octet == b'S',
+    }
 }
 
 impl Framer for Pgsql {
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
-        if let Some(client) = self.asked {
-            if let Some(until) = at.wait_for_other() {
-                return Begin::Wait(until);
-            }
-            if client != at.direction {
-                self.asked = None;
-                let answer = octet(octets, 0);
-                if matches!(answer, b'S' | b'N' | b'G') {
-                    return Begin::Message {
-                        kind: Kind::Response,
-                        head: 1,
-                        body: Body::Octets(0),
-                        hand_over: answer == b'S',
-                    };
-                }
-            }
+        if self.asked.is_some()
+            && let Some(until) = at.wait_for_other()
+        {
+            return Begin::Wait(until);
+        }
+        let due = self.is_due(at);
+        self.asked = self.asked.filter(|asked| asked.client == at.direction);
+        if let [o @ (b'S' | b'N' | b'G'), ..] = octets
+            && due
+        {
+            return answer(*o);
         }
         if octet(octets, 0) == 0 {
             if octets.len() < 8 && at.next == Next::Octets {
@@ -208,7 +234,10 @@ impl Framer for Pgsql {
                 return Begin::Refuse;
             };
             if matches!(code, SSL_REQUEST | GSS_REQUEST) {
-                self.asked = Some(at.direction);
+                self.asked = Some(Asked {
+                    client: at.direction,
+                    answer: at.ack,
+                });
             }
             let len = number(octets, 0, 4);
             let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
@@ -224,21 +253,80 @@ impl Framer for Pgsql {
             && matches!(octets, [b'N' | b'S', ..])
             && !matches!(Typed.judge(octets), Judged::Message(_));
         if first || is_answer(octets) {
-            return Begin::Message {
-                kind: Kind::Response,
-                head: 1,
-                body: Body::Octets(0),
-                hand_over: octet(octets, 0) == b'S',
-            };
+            return answer(octet(octets, 0));
         }
         length::begin(&Typed, at, octets)
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        length::search(&Either, octets, at.next, HOLD, false)
+    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+        // The request for TLS may still be on its way.
+        let early = at.other.from_start && at.ack.is_some_and(|ack| ack <= at.other.origin + 16);
+        (early && at.next == Next::Octets)
+            .then(|| at.wait_for_other())
+            .flatten()
     }
 
-    fn gap(&mut self, _: Direction) {
-        self.asked = None;
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+        if let [b'S' | b'N' | b'G', rest @ ..] = octets
+            && at.segment(0)
+            && ((self.is_due(at) && (rest.is_empty() || at.segment(1))) || is_answer(octets))
+        {
+            return Found::At(0);
+        }
+        length::search(&Either, octets, at.next, HOLD, |i| at.segment(i))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::stream::Side;
+
+    const C: Direction = Direction::Forward;
+    const S: Direction = Direction::Reverse;
+    const TLS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+
+    fn place(direction: Direction, segments: &[u64], ack: u64, other: Side) -> Place<'_> {
+        Place {
+            direction,
+            ports: (50_000, PORT),
+            segments,
+            pushed: false,
+            push: true,
+            offset: segments[0],
+            ack: Some(ack),
+            other,
+            next: Next::Octets,
+            limit: 1 << 16,
+        }
+    }
+
+    /// In the middle of a stream an `N` alone may be the last octet of any message: it is an answer where one is due.
+    #[test]
+    fn the_answer_of_one_octet_is_found_where_it_is_due() {
+        let there = Side {
+            delivered: u64::MAX,
+            ..Side::default()
+        };
+        let answers = |pgsql: &mut Pgsql, other, offset, ack| {
+            pgsql.search(&place(S, &[offset], ack, other), b"N") == Found::At(0)
+        };
+        assert!(!answers(&mut Pgsql::default(), there, 500, 108));
+        let mut asked = Pgsql::default();
+        let begin = asked.begin(&place(C, &[100], 500, there), TLS);
+        assert!(matches!(begin, Begin::Message { head: 8, .. }));
+        asked.gap(S);
+        assert!(!answers(&mut asked.clone(), there, 501, 108));
+        assert!(answers(&mut asked, there, 500, 108));
+        let begin = asked.begin(&place(S, &[500], 108, there), b"N");
+        assert!(matches!(begin, Begin::Message { head: 1, .. }));
+        // The request was lost, but it was all that the server had seen.
+        let begun = Side {
+            from_start: true,
+            origin: 100,
+            ..there
+        };
+        assert!(answers(&mut Pgsql::default(), begun, 500, 108));
+        assert!(!answers(&mut Pgsql::default(), begun, 500, 171));
     }
 }

@@ -1,7 +1,9 @@
 //! RESP, the protocol of Redis and Valkey (versions 2 and 3): values, of which some hold others.
 //!
 //! A value inside another looks like a value of its own. So after a gap a command is found by its form, and a reply only
-//! where a request has acknowledged its start, or where it begins a segment that whole replies fill.
+//! where something outside of it tells that one begins there: a request acknowledged all that stands before it; or the
+//! request was lost, and with the first octet of a segment the server acknowledges octets that it had not before; or
+//! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::sink::Kind;
@@ -15,10 +17,8 @@ const PORT: u16 = 6379;
 const LINE: usize = 64 << 10;
 /// Digits of a length, with a sign.
 const DIGITS: usize = 20;
-/// Starts of replies that are remembered.
-const STARTS: usize = 256;
-/// Octets of replies that wait until the requests before them are known.
-const HOLD: usize = 64 << 10;
+/// Requests that wait for their reply; the oldest is forgotten.
+const REQUESTS: usize = 1024;
 
 /// Recognises RESP.
 pub(super) struct RespDetector;
@@ -195,23 +195,38 @@ fn find_command(octets: &[u8], more: bool, first: bool) -> Found {
     }
 }
 
-/// Whole values fill the octets.
-fn filled(octets: &[u8]) -> bool {
-    let mut rest = octets;
+/// How many whole values fill the octets; None where none do.
+fn filled(octets: &[u8]) -> Option<usize> {
+    let (mut rest, mut count) = (octets, 0);
     while !rest.is_empty() {
         let walk = walk(rest, 1);
         if walk.bad || walk.due > 0 {
-            return false;
+            return None;
         }
-        match usize::try_from(walk.len)
-            .ok()
-            .and_then(|len| rest.get(len..))
-        {
-            Some(tail) => rest = tail,
-            None => return false,
-        }
+        rest = rest.get(usize::try_from(walk.len).ok()?..)?;
+        count += 1;
     }
-    !octets.is_empty()
+    (count > 0).then_some(count)
+}
+
+/// What a server sends without being asked begins here: a push, or what a subscriber or a monitor is sent.
+fn unasked(octets: &[u8]) -> bool {
+    if octets.first() == Some(&b'>') {
+        return matches!(value(octets), Value::Sound(..));
+    }
+    if let Some(line) = octets.strip_prefix(b"+") {
+        // The time, then the database and the client.
+        let digits = line.iter().take_while(|o| o.is_ascii_digit()).count();
+        return digits > 8
+            && line.get(digits) == Some(&b'.')
+            && memmem::find(line, b" [").is_some();
+    }
+    let words = words(&octets[..octets.len().min(64)], 1);
+    octets.first() == Some(&b'*')
+        && matches!(
+            words.first(),
+            Some(&(b"message" | b"pmessage" | b"smessage"))
+        )
 }
 
 impl Detector for RespDetector {
@@ -248,7 +263,7 @@ impl Detector for RespDetector {
     }
 
     fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        if (ports.0 == PORT || ports.1 == PORT) && octets.len() >= 4 && filled(octets) {
+        if (ports.0 == PORT || ports.1 == PORT) && octets.len() >= 4 && filled(octets).is_some() {
             return Found::At(0);
         }
         find_command(octets, more, true)
@@ -275,16 +290,105 @@ pub struct Resp {
     due: [u64; 2],
     /// Octets of the last of its values that are still to come.
     inside: [u64; 2],
-    /// Each direction: a segment begins where the next octets are looked for.
+    /// Each direction lacks octets right before what comes next.
     fresh: [bool; 2],
-    /// Where replies begin: what commands have acknowledged.
-    starts: VecDeque<u64>,
+    /// Requests that are not answered yet.
+    requests: VecDeque<Request>,
+    /// Requests may be missing: the first of those that are known behind them begins here, if there is one.
+    lost: Option<Option<u64>>,
+    /// What the server has acknowledged last.
+    acknowledged: Option<u64>,
+}
+
+/// A request that is not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Request {
+    offset: u64,
+    /// What it acknowledged: where its reply begins, unless it was sent ahead.
+    ack: Option<u64>,
 }
 
 impl Resp {
     /// Octets allocated.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.starts.capacity() * size_of::<u64>()
+        size_of::<Self>() + self.requests.capacity() * size_of::<Request>()
+    }
+
+    /// A request begins.
+    fn asked(&mut self, at: &Place) {
+        if self.requests.len() >= REQUESTS {
+            self.requests.pop_front();
+        }
+        let (offset, ack) = (at.offset, at.ack);
+        self.requests.push_back(Request { offset, ack });
+        if self.lost == Some(None) {
+            self.lost = Some(Some(offset));
+        }
+    }
+
+    /// A reply begins: it answers the request that acknowledged its start, else the oldest that the server has seen.
+    fn answered(&mut self, at: &Place) {
+        let seen = |r: &Request| at.ack.is_none_or(|ack| r.offset < ack);
+        let exact = self
+            .requests
+            .iter()
+            .position(|r| seen(r) && r.ack == Some(at.offset));
+        if let Some(i) = exact {
+            let known_from = self.requests[i].offset;
+            self.requests.drain(..=i);
+            if self.lost.flatten().is_some_and(|from| from <= known_from) {
+                self.lost = None;
+            }
+        } else if self.requests.front().is_some_and(seen) {
+            self.requests.pop_front();
+        }
+        self.acknowledged = at.ack;
+    }
+
+    /// Where a reply begins in what a segment of the server brings.
+    fn find_reply(&self, at: &Place, octets: &[u8], fresh: bool) -> Option<usize> {
+        // Of requests that carry the same acknowledgment, the reply to the first begins there.
+        let (mut ahead, mut start, mut before) = (0, None, None);
+        for r in &self.requests {
+            if at.ack.is_some_and(|ack| r.offset >= ack) {
+                break;
+            }
+            let Some(ack) = r.ack else { continue };
+            if before == Some(ack) {
+                ahead += usize::from(ack < at.offset);
+            } else if let Some(place) = ack.checked_sub(at.offset) {
+                let place = usize::try_from(place).unwrap_or(usize::MAX);
+                let there = octets.get(place..).is_some_and(|rest| !rest.is_empty());
+                if there && !matches!(octets.get(place..).map(value), Some(Value::Bad)) {
+                    start = Some(place);
+                    break;
+                }
+            }
+            before = Some(ack);
+        }
+        if start == Some(0) || !at.segment(0) {
+            return start;
+        }
+        let until = &octets[..start.unwrap_or(octets.len())];
+        let whole = filled(until);
+        // A write of the server ends before, and one ends behind, as far as that can be seen.
+        let parted = if fresh { at.push } else { at.pushed };
+        let answers_lost = || {
+            let simple = |octets: &[u8]| {
+                let mut lines = octets.split_inclusive(|o| *o == b'\n');
+                lines.all(|line| b"+-:".contains(&line[0]))
+            };
+            let sound = match whole {
+                Some(values) => !fresh || values == 1 || simple(until),
+                None => !fresh && start.is_none() && !walk(octets, 1).bad,
+            };
+            self.lost.is_some() && self.acknowledged != at.ack && parted && sound
+        };
+        let answers_ahead = || whole.is_some_and(|values| values <= ahead);
+        if unasked(octets) || answers_lost() || answers_ahead() {
+            return Some(0);
+        }
+        start
     }
 
     /// The port tells which side asks, where nothing else has.
@@ -353,6 +457,7 @@ impl Framer for Resp {
                 return Begin::Refuse;
             }
             self.client = Some(at.direction);
+            self.asked(at);
             return Begin::Message {
                 kind: Kind::Request,
                 head: end + 1,
@@ -366,16 +471,15 @@ impl Framer for Resp {
             Some(_) => Kind::Response,
             None => Kind::Other,
         };
-        if kind == Kind::Request
-            && let Some(start) = at.ack
-            && self.starts.back() != Some(&start)
-        {
-            if self.starts.len() >= STARTS {
-                self.starts.pop_front();
+        let message = self.message(at, octets, kind);
+        if matches!(message, Begin::Message { .. }) {
+            match kind {
+                Kind::Request => self.asked(at),
+                Kind::Response => self.answered(at),
+                Kind::Other => {}
             }
-            self.starts.push_back(start);
         }
-        self.message(at, octets, kind)
+        message
     }
 
     fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
@@ -393,8 +497,14 @@ impl Framer for Resp {
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search_waits(&mut self, at: &Place) -> Option<u64> {
         self.know_sides(at);
+        // The command that is answered here may still be on its way.
+        let server = self.client == Some(at.direction.flip()) && at.next == Next::Octets;
+        server.then(|| at.wait_for_other()).flatten()
+    }
+
+    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
         let d = at.direction.index();
         let more = at.next == Next::Octets;
         let fresh = self.fresh[d];
@@ -405,27 +515,11 @@ impl Framer for Resp {
                 return found;
             }
         }
-        // The command that is answered here may still be on its way.
-        if more && at.wait_for_other().is_some() && octets.len() < HOLD {
-            return Found::Nowhere { keep: 0 };
-        }
         self.fresh[d] = false;
-        let end = at.offset + octets.len() as u64;
-        self.starts.retain(|start| *start >= at.offset);
-        let start = self
-            .starts
-            .iter()
-            .filter(|start| **start < end)
-            .find_map(|start| {
-                let i = usize::try_from(start - at.offset).ok()?;
-                let sound = octets
-                    .get(i..)
-                    .is_some_and(|o| matches!(value(o), Value::Sound(..)));
-                sound.then_some(i)
-            });
-        match start {
-            _ if fresh && filled(octets) => Found::At(0),
-            Some(i) => Found::At(i),
+        let found = self.find_reply(at, octets, fresh);
+        self.acknowledged = at.ack;
+        match found {
+            Some(place) => Found::At(place),
             None => Found::Nowhere { keep: octets.len() },
         }
     }
@@ -435,6 +529,9 @@ impl Framer for Resp {
         self.due[d] = 0;
         self.inside[d] = 0;
         self.fresh[d] = true;
+        if self.client != Some(direction.flip()) {
+            self.lost = Some(None);
+        }
     }
 }
 
@@ -467,6 +564,7 @@ pub(super) fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::stream::Side;
 
     #[test]
     fn values_are_walked() {
@@ -492,6 +590,98 @@ mod tests {
                 "{}",
                 octets.escape_ascii()
             );
+        }
+    }
+
+    const C: Direction = Direction::Forward;
+    const S: Direction = Direction::Reverse;
+
+    /// A place where a segment begins and the octets before it ended with PSH, as these do.
+    fn place(direction: Direction, segments: &[u64], ack: u64) -> Place<'_> {
+        let ports = if direction == C {
+            (50_000, PORT)
+        } else {
+            (PORT, 50_000)
+        };
+        Place {
+            direction,
+            ports,
+            segments,
+            pushed: true,
+            push: true,
+            offset: segments[0],
+            ack: Some(ack),
+            other: Side {
+                delivered: u64::MAX,
+                ..Side::default()
+            },
+            next: Next::Octets,
+            limit: 1 << 16,
+        }
+    }
+
+    const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    const NONE: fn(&[u8]) -> Found = |octets| Found::Nowhere { keep: octets.len() };
+
+    fn ask(resp: &mut Resp, offset: u64, ack: u64) {
+        let begin = resp.begin(&place(C, &[offset], ack), GET);
+        assert!(matches!(begin, Begin::Message { .. }));
+    }
+
+    #[test]
+    fn the_answer_to_a_lost_request_begins_where_more_is_acknowledged() {
+        let mut resp = Resp::default();
+        ask(&mut resp, 100, 500);
+        resp.gap(S); // in the answer to it
+        assert_eq!(
+            resp.search(&place(S, &[600], 120), b"rest\r\n"),
+            NONE(b"rest\r\n")
+        );
+        // The next request is lost.
+        resp.gap(C);
+        let answer = b":6\r\n";
+        // Nothing new is acknowledged: it is part of the same answer.
+        assert_eq!(resp.search(&place(S, &[606], 120), answer), NONE(answer));
+        // A write of the server goes on.
+        let on = Place {
+            pushed: false,
+            ..place(S, &[610], 140)
+        };
+        assert_eq!(resp.clone().search(&on, answer), NONE(answer));
+        assert_eq!(resp.search(&place(S, &[610], 140), answer), Found::At(0));
+    }
+
+    /// A value in an answer and an answer are the same octets: what was asked tells them apart.
+    #[test]
+    fn values_inside_an_answer_are_no_answers() {
+        let inside = b"$3\r\none\r\n$3\r\ntwo\r\n";
+        let mut resp = Resp::default();
+        ask(&mut resp, 100, 500);
+        resp.gap(S);
+        assert_eq!(resp.search(&place(S, &[600], 120), inside), NONE(inside));
+        // Of two requests that were sent at once, the answer to the second may begin here; but there is only one.
+        for (octets, found) in [(&inside[..], NONE(inside)), (&inside[..9], Found::At(0))] {
+            let mut resp = Resp::default();
+            ask(&mut resp, 100, 500);
+            ask(&mut resp, 120, 500);
+            resp.gap(S);
+            assert_eq!(resp.search(&place(S, &[600], 140), octets), found);
+        }
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_found() {
+        for (octets, found) in [
+            (&b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"[..], true),
+            (b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n", true),
+            (b"+1700000000.123 [0 127.0.0.1:4] \"get\" \"k\"\r\n", true),
+            (b"*3\r\n$3\r\none\r\n:1\r\n:2\r\n", false),
+        ] {
+            let mut resp = Resp::default();
+            ask(&mut resp, 100, 500);
+            resp.gap(S);
+            let found = if found { Found::At(0) } else { NONE(octets) };
+            assert_eq!(resp.search(&place(S, &[600], 120), octets), found);
         }
     }
 

@@ -597,7 +597,7 @@ impl Framer for UserFramer {
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
         let Framing::Until(end) = &self.row.framing else {
-            return length::search(&self.row, octets, at.next, HOLD, false);
+            return length::search(&self.row, octets, at.next, HOLD, |i| at.segment(i));
         };
         let d = at.direction.index();
         if std::mem::take(&mut self.looked[d]) == usize::MAX

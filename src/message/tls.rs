@@ -108,7 +108,7 @@ impl Detector for TlsDetector {
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
         let next = if more { Next::Octets } else { Next::End };
-        length::search(&Strict, octets, next, 4 * HOLD, false)
+        length::search(&Strict, octets, next, 4 * HOLD, |_| false)
     }
 
     fn framer(&self) -> AnyFramer {
@@ -248,7 +248,7 @@ impl Framer for Tls {
     }
 
     fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        length::search(&Record, octets, at.next, HOLD, false)
+        length::search(&Record, octets, at.next, HOLD, |i| at.segment(i))
     }
 
     fn gap(&mut self, direction: Direction) {
