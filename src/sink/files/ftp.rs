@@ -145,7 +145,9 @@ struct Order {
     upload: bool,
     /// Offset in the file of the first octet.
     restart: u64,
-    /// There may have been another REST.
+    /// Commands before it were lost, and none of them is known to have been REST.
+    after_loss: bool,
+    /// Replies were lost too, or show that it was: where in the file the transfer begins is not known.
     unsure: bool,
     /// Octets of the file, as the server told.
     total: Option<u64>,
@@ -294,8 +296,13 @@ impl Source for Ftp {
                 self.asked(at.cx, at.flow.number, &command(&text));
             }
             Kind::Response => {
-                if let Some(control) = self.control(at.cx, at.flow.number, [dst, src]) {
-                    control.lost[1] |= gap;
+                if let Some(control) = self.control(at.cx, at.flow.number, [dst, src])
+                    && gap
+                {
+                    control.lost[1] = true;
+                    if let Some(order) = control.current_order() {
+                        order.unsure |= order.after_loss && order.outcome == Outcome::Asked;
+                    }
                 }
                 let empty = self.answered(at.cx, at.flow.number, &reply(&text));
                 if let Some(order) = empty {
@@ -439,6 +446,7 @@ impl Ftp {
                     path: kept(path).to_vec(),
                     directory: control.directory.clone(),
                     upload,
+                    after_loss: control.restart == 0 && control.lost[0],
                     unsure: control.restart == 0
                         && control.lost[0]
                         && (control.lost[1] || accepted == Some(None)),
@@ -824,7 +832,8 @@ impl Ftp {
                 _ => None,
             };
             let len = all.max(total);
-            if order.as_ref().is_some_and(|o| o.unsure) && (all.is_none() || all != total) {
+            let unsure = order.as_ref().is_some_and(Order::is_unsure);
+            if unsure && (all.is_none() || all != total) {
                 file.lost(0);
             }
             match (self.between(data.tie), &order) {
@@ -907,6 +916,12 @@ impl Control {
         self.announced.iter_mut().find(|a| a.number == number)
     }
 
+    /// The transfer that replies are about.
+    fn current_order(&mut self) -> Option<&mut Order> {
+        let current = self.current?;
+        self.announced(current)?.order.as_mut()
+    }
+
     /// Octets allocated.
     fn size(&self) -> usize {
         let orders = self.announced.iter().filter_map(|a| a.order.as_ref());
@@ -931,6 +946,11 @@ impl Order {
     /// It moves a file, and no list of files.
     fn is_file(&self) -> bool {
         !matches!(self.verb, "LIST" | "NLST" | "MLSD")
+    }
+
+    /// Where in the file it begins is not known.
+    fn is_unsure(&self) -> bool {
+        self.unsure || (self.after_loss && self.outcome == Outcome::Asked)
     }
 
     fn same_file(&self, other: &Self) -> bool {

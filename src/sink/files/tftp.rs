@@ -654,3 +654,211 @@ impl Blocks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn datagrams_are_read() {
+        let asked = |blksize, tsize| Options {
+            blksize,
+            tsize,
+            rollover: None,
+        };
+        let request = |write, text, options| Said::Request {
+            write,
+            name: b"a/b.bin",
+            text,
+            options,
+        };
+        for (datagram, expected) in [
+            (
+                &b"\0\x01a/b.bin\0octet\0"[..],
+                Some(request(false, false, Options::default())),
+            ),
+            (
+                b"\0\x02a/b.bin\0NetASCII\0tsize\012\0BLKSIZE\01468\0timeout\05\0",
+                Some(request(true, true, asked(Some(1468), Some(12)))),
+            ),
+            // Sizes of blocks that there are not; a value without its end.
+            (
+                b"\0\x01a/b.bin\0octet\0blksize\07\0tsize\01",
+                Some(request(false, false, asked(None, Some(1)))),
+            ),
+            (b"\0\x01a/b.bin", None),
+            (
+                b"\0\x03\x01\x02x",
+                Some(Said::Data {
+                    block: 258,
+                    octets: b"x",
+                }),
+            ),
+            (b"\0\x03\0", None),
+            (b"\0\x04\0\x09", Some(Said::Ack { block: 9 })),
+            (
+                b"\0\x05\0\x01not found\0",
+                Some(Said::Error { text: b"not found" }),
+            ),
+            (
+                b"\0\x06blksize\01024\0windowsize\08\0",
+                Some(Said::Options(asked(Some(1024), None))),
+            ),
+            (b"\0\x07", None),
+            (b"\x01\x01a\0octet\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(read(datagram), expected, "{}", datagram.escape_ascii());
+        }
+    }
+
+    /// A file of which nothing is there yet, and what is written to it.
+    #[derive(Default)]
+    struct Written(Vec<Option<u8>>);
+
+    impl Written {
+        fn write(&mut self, offset: u64, octets: &[u8]) {
+            let at = usize::try_from(offset).unwrap();
+            let end = at + octets.len();
+            self.0.resize(self.0.len().max(end), None);
+            for (place, octet) in self.0[at..end].iter_mut().zip(octets) {
+                *place = Some(*octet);
+            }
+        }
+    }
+
+    /// The file whose octets tell where they belong.
+    fn file(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
+    }
+
+    /// The blocks of a file, with their numbers.
+    fn blocks(file: &[u8], size: usize) -> Vec<(u16, &[u8])> {
+        (0..=file.len() / size)
+            .map(|i| {
+                let octets = &file[i * size..file.len().min((i + 1) * size)];
+                (u16::try_from(i + 1).unwrap(), octets)
+            })
+            .collect()
+    }
+
+    fn options(blksize: Option<usize>) -> Options {
+        Options {
+            blksize: blksize.map(|n| n as u64),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn numbers_of_blocks_go_round() {
+        for rollover in [0, 1] {
+            // Twice round, and a little more.
+            let file = file(8 * 140_000 + 3);
+            let asked = Options {
+                rollover: Some(rollover),
+                ..options(Some(8))
+            };
+            let mut had = Blocks::new(asked, false, false);
+            let mut written = Written::default();
+            had.agreed(asked, &mut |at, o| written.write(at, o));
+            let mut number = 1_u32;
+            for (i, octets) in file.chunks(8).enumerate() {
+                // Each is sent twice, and a hundred are lost at the place where the numbers begin again.
+                let lost = (65_500..65_600).contains(&i);
+                for _ in 0..if lost { 0 } else { 2 } {
+                    let block = u16::try_from(number % (1 << 16)).unwrap();
+                    had.data(block, octets, octets.len() as u64, &mut |at, o| {
+                        written.write(at, o);
+                    });
+                }
+                number = match number {
+                    65_535 => u32::try_from(rollover).unwrap(),
+                    n => n + 1,
+                };
+            }
+            assert!(!had.whole());
+            assert_eq!(had.total(), Some(file.len() as u64));
+            for (i, octet) in file.iter().enumerate() {
+                let lost = (8 * 65_500..8 * 65_600).contains(&i);
+                assert_eq!(written.0[i], (!lost).then_some(*octet), "{i}");
+            }
+        }
+    }
+
+    proptest! {
+        /// Any order within a window, duplication and loss give the model's octets, and what is called whole is.
+        #[test]
+        fn blocks_stand_where_they_belong(
+            len in 0..6000_usize,
+            size in prop_oneof![Just(None), Just(Some(512_usize)), Just(Some(1000)), Just(Some(64))],
+            answer in any::<bool>(),
+            fate in prop::collection::vec((0..8_u8, 0..6_usize), 100),
+            acks in any::<bool>(),
+        ) {
+            let file = file(len);
+            let mut had = Blocks::new(options(size), false, false);
+            let mut written = Written::default();
+            // The answer to the options may be lost.
+            if answer || size.is_none() {
+                had.agreed(options(size), &mut |at, o| written.write(at, o));
+            }
+            let sent = blocks(&file, size.unwrap_or(512));
+            let mut order: Vec<(usize, usize)> = Vec::new();
+            let mut came = vec![false; sent.len()];
+            for i in 0..sent.len() {
+                let (what, late) = fate[i % fate.len()];
+                if what > 0 {
+                    order.push((i + late, i));
+                    came[i] = true;
+                }
+                if what > 5 {
+                    order.push((i + late + 3, i));
+                }
+            }
+            order.sort_unstable();
+            for (_, i) in order {
+                let (block, octets) = sent[i];
+                had.data(block, octets, octets.len() as u64, &mut |at, o| written.write(at, o));
+                if acks {
+                    had.acknowledged(block);
+                }
+            }
+            had.end(&mut |at, o| written.write(at, o));
+            for (i, octet) in written.0.iter().enumerate() {
+                prop_assert!(octet.is_none() || file.get(i) == octet.as_ref(), "{i}");
+            }
+            let all = came.iter().all(|c| *c);
+            if had.whole() {
+                prop_assert!(all, "called whole");
+                prop_assert_eq!(written.0.len(), file.len());
+            }
+            // With the answer, or two blocks to tell the size by, nothing that came is left out.
+            if answer || size.is_none() || came.iter().filter(|c| **c).count() > 1 {
+                prop_assert_eq!(had.whole(), all);
+                let there = came.iter().zip(&sent).map(|(c, (_, o))| if *c { o.len() } else { 0 });
+                prop_assert_eq!(written.0.iter().flatten().count(), there.sum::<usize>());
+            }
+        }
+
+        #[test]
+        fn any_datagrams_are_taken(
+            datagrams in prop::collection::vec((0..7_u8, prop::collection::vec(any::<u8>(), 0..40)), 0..60),
+            asked in any::<bool>(),
+        ) {
+            let mut had = Blocks::new(options(asked.then_some(8)), asked, false);
+            let mut octets = 0_usize;
+            for (code, rest) in &datagrams {
+                let datagram = [&[0, *code], &rest[..]].concat();
+                match read(&datagram) {
+                    Some(Said::Data { block, octets: o }) => had.data(block, o, o.len() as u64, &mut |_, o| octets += o.len()),
+                    Some(Said::Ack { block }) => had.acknowledged(block),
+                    Some(Said::Options(o)) => had.agreed(o, &mut |_, o| octets += o.len()),
+                    _ => {}
+                }
+            }
+            had.end(&mut |_, o| octets += o.len());
+            prop_assert!(octets <= datagrams.iter().map(|(_, o)| o.len()).sum());
+        }
+    }
+}
