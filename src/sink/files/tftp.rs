@@ -679,12 +679,12 @@ mod tests {
                 Some(request(false, false, Options::default())),
             ),
             (
-                b"\0\x02a/b.bin\0NetASCII\0tsize\012\0BLKSIZE\01468\0timeout\05\0",
+                b"\0\x02a/b.bin\0NetASCII\0tsize\x0012\0BLKSIZE\x001468\0timeout\x005\0",
                 Some(request(true, true, asked(Some(1468), Some(12)))),
             ),
             // Sizes of blocks that there are not; a value without its end.
             (
-                b"\0\x01a/b.bin\0octet\0blksize\07\0tsize\01",
+                b"\0\x01a/b.bin\0octet\0blksize\x007\0tsize\x001",
                 Some(request(false, false, asked(None, Some(1)))),
             ),
             (b"\0\x01a/b.bin", None),
@@ -702,7 +702,7 @@ mod tests {
                 Some(Said::Error { text: b"not found" }),
             ),
             (
-                b"\0\x06blksize\01024\0windowsize\08\0",
+                b"\0\x06blksize\x001024\0windowsize\x008\0",
                 Some(Said::Options(asked(Some(1024), None))),
             ),
             (b"\0\x07", None),
@@ -730,7 +730,8 @@ mod tests {
 
     /// The file whose octets tell where they belong.
     fn file(len: usize) -> Vec<u8> {
-        (0..len).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
+        let octet = |i: usize| i.to_le_bytes().into_iter().fold(0, |sum, o| sum ^ o);
+        (0..len).map(octet).collect()
     }
 
     /// The blocks of a file, with their numbers.
