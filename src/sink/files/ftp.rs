@@ -174,7 +174,7 @@ struct Data {
     base: u64,
     /// The octets of each direction: one has none.
     files: [Option<Transfer>; 2],
-    /// Another connection took its file up.
+    /// Its octets belong to no file: another connection took its file up, or it is no data connection.
     given: bool,
     /// Offset behind each stream's last octet, and how it ended.
     ends: [Option<(u64, Close)>; 2],
@@ -313,7 +313,9 @@ impl Source for Ftp {
         }
         self.settle(at.cx, at.store, None);
         self.count(at.cx);
-        while at.cx.budget.over() && self.forget(at.cx) {}
+        if at.cx.budget.over() {
+            self.forget(at.cx);
+        }
     }
 
     fn stream_data(&mut self, at: &mut At<'_>, offset: u64, chunk: &Chunk<'_>) {
@@ -325,6 +327,15 @@ impl Source for Ftp {
             return;
         }
         self.name(at.cx, at.store, &mut data);
+        if data.tie.is_none() && data.files[at.direction.flip().index()].is_some() {
+            // It speaks both ways: it was taken for a data connection, and is none.
+            for file in data.files.iter_mut().filter_map(Option::take) {
+                at.store.discard(at.cx, file);
+            }
+            data.given = true;
+            self.live.insert(at.flow.number, data);
+            return;
+        }
         let mut file = match data.files[at.direction.index()].take() {
             Some(file) => file,
             None => self.begin(at, &data, chunk),
@@ -810,12 +821,6 @@ impl Ftp {
     fn conclude(&mut self, cx: &mut Context, store: &mut Store, mut data: Data) {
         let order = self.order(data.tie).cloned();
         let files = std::mem::take(&mut data.files);
-        if data.tie.is_none() && files.iter().all(Option::is_some) {
-            for file in files.into_iter().flatten() {
-                store.discard(cx, file); // it was supposed to be one, but speaks both ways
-            }
-            return;
-        }
         let failed = order.as_ref().and_then(|o| match o.outcome {
             Outcome::Failed(code) => Some(code),
             _ => None,

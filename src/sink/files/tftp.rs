@@ -143,9 +143,7 @@ impl Source for Tftp {
             self.early(payload, payload_len, &from);
         }
         self.count(at.cx);
-        while self.transfers.len() > TRANSFERS
-            || (at.cx.budget.over() && !self.transfers.is_empty())
-        {
+        if self.transfers.len() > TRANSFERS || at.cx.budget.over() {
             self.give_up(at.cx, store);
         }
     }
@@ -261,13 +259,14 @@ impl Tftp {
     }
 
     fn early(&mut self, payload: &[u8], len: usize, from: &From<'_>) {
-        if self.early.len() >= EARLY {
-            self.early.pop_front();
-        }
+        let oldest = (self.early.len() >= EARLY).then(|| self.early.pop_front());
+        let mut kept = oldest.flatten().map(|e| e.payload).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(payload);
         self.early.push_back(Early {
             src: from.flow.src(from.direction),
             dst: from.flow.dst(from.direction),
-            payload: payload.to_vec(),
+            payload: kept,
             len,
             flow: *from.flow,
             direction: from.direction,
