@@ -398,6 +398,10 @@ impl Source for Ftp {
             self.give_up(cx, store);
         }
         while self.forget(cx) {}
+        *self = Self {
+            counted: self.counted,
+            ..Self::default()
+        };
         self.count(cx);
     }
 }
@@ -802,18 +806,17 @@ impl Ftp {
             let outcome = self.order(ended.data.tie).map(|o| o.outcome);
             let known = matches!(outcome, Some(Outcome::Done | Outcome::Failed(_)));
             let late = waited.is_some_and(|w| cx.now.since(ended.since) >= w);
-            if known || late || self.ended.len() >= ENDED {
+            if known || late || self.ended.len() >= ENDED || cx.budget.over() {
                 self.conclude(cx, store, *ended.data);
             } else {
                 self.ended.push_back(ended);
             }
         }
-        if let Some(waited) = waited {
-            while let Some(broken) = self.broken.front()
-                && cx.now.since(broken.since) >= waited.max(RESUME)
-            {
-                self.give_up(cx, store);
-            }
+        let now = cx.now;
+        while let Some(broken) = self.broken.front()
+            && (now.since(broken.since) >= RESUME || cx.budget.over())
+        {
+            self.give_up(cx, store);
         }
     }
 
