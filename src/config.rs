@@ -2,7 +2,7 @@
 
 use crate::message::rules::Rules;
 use crate::sink::choice::Rule;
-use crate::sink::json::Body;
+use crate::sink::json::Show;
 use crate::sink::output::Target;
 use crate::sink::packets::Form;
 use crate::sink::print::Style;
@@ -323,8 +323,8 @@ pub struct ExtractTo {
 pub struct JsonTo {
     /// Where it goes.
     pub target: Target,
-    /// What is shown of bodies.
-    pub body: Body,
+    /// What is shown of the octets of messages.
+    pub show: Show,
     /// `-U`.
     pub packet_buffered: bool,
 }

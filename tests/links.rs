@@ -227,7 +227,13 @@ fn counter(stats: &str, name: &str) -> u64 {
 fn the_table_is_complete() {
     let listed: BTreeSet<_> = LINKS.iter().map(|l| format!("{}.pcap", l.name)).collect();
     // These have tests of their own.
-    let others = ["mixed.pcapng", "nested-9.pcap", "vxlan-two-networks.pcap"];
+    let others = [
+        "mixed.pcapng",
+        "nested-9.pcap",
+        "recorded-inside.pcap",
+        "recorded-vxlan.pcap",
+        "vxlan-two-networks.pcap",
+    ];
     let there: BTreeSet<_> = common::files(&testdata("links"))
         .into_iter()
         .map(|(name, _)| name)
@@ -336,6 +342,22 @@ fn interfaces_of_different_link_types_are_one_capture() {
         records.iter().map(|r| (r.time, r.data.to_vec())).collect()
     };
     assert_eq!(messages(&found), messages(&expected));
+}
+
+/// Traffic of a real tunnel, recorded outside and inside of it at once.
+#[test]
+fn a_recorded_tunnel_gives_what_was_recorded_inside() {
+    let http = |tunnels, name| -> Vec<_> {
+        let found = raw(tunnels, &octets(name)).ok();
+        let records = pcap(&found).1;
+        // The tunnel carries ARP and neighbour discovery too, which are datagrams of it.
+        let tcp = records.iter().filter(|r| r.data[9] == 6);
+        tcp.map(|r| r.data.to_vec()).collect()
+    };
+    let inside = http("", "recorded-inside");
+    assert_eq!(inside.len(), 6);
+    assert_eq!(http("vxlan", "recorded-vxlan"), inside);
+    assert!(http("", "recorded-vxlan").is_empty());
 }
 
 #[test]

@@ -66,6 +66,7 @@ fish\t''
 powershell\t''
 zsh\t''"
 complete -c inet-asm -s n -l no-output -d 'Write no messages'
+complete -c inet-asm -l hash -d 'Show the SHA-256 of each whole message in the JSON'
 complete -c inet-asm -s U -l packet-buffered -d 'Flush the output after each packet'
 complete -c inet-asm -l fill-gaps -d 'Write zeros where octets are missing inside a message'
 complete -c inet-asm -l info -d 'Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng'

@@ -8,12 +8,14 @@ use super::names::Name;
 use super::own::{Look, OwnDetector, OwnFramer};
 use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use super::{DETECTORS, NO_PROTOCOL, tls};
+use super::{DETECTORS, NO_PROTOCOL, tls, user};
 use crate::ip::checksum::Sum;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
-use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext, StreamSink, Taken};
+use crate::transport::stream::{
+    Chunk, Close, Duplicate, Gap, Side, StreamContext, StreamSink, Taken,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Octets of a message of no known protocol, at most (SPEC 8).
@@ -381,6 +383,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.other_may_go_on(at);
     }
 
+    fn duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
+        self.sink
+            .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);
+    }
+
     fn end(&mut self, at: &mut At<'_, M>, close: Close) {
         let offset = at.state.streams[at.direction.index()].at;
         self.stop(at, Next::End, offset);
@@ -422,7 +429,8 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             c.incomplete += 1;
             c.lost_octets += message.lost();
         }
-        self.sink.user_message(at, message);
+        let protocol = user::protocol(&at.cx.limits.rules, message);
+        self.sink.user_message(at, message, protocol);
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {

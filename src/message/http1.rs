@@ -563,7 +563,7 @@ impl Http1 {
             return Match::Unknown;
         };
         if take {
-            self.answered = Some(request.offset);
+            self.answered = (!interim).then_some(request.offset);
             self.requests
                 .drain(..if interim { index } else { index + 1 });
             self.counting = sure;

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::flow::Flow;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, FlowState, Gap, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, FlowState, Gap, StreamContext};
 use serde::{Deserialize, Serialize};
 
 /// What a message is to its protocol.
@@ -54,7 +54,8 @@ pub struct MessageStart<'a> {
     pub frame: u64,
     /// What the segment with its first octet acknowledged (offset in the other stream).
     pub ack: Option<u64>,
-    /// Of a response: where in the other stream the request begins that it answers, if that is known.
+    /// Of a response that is no interim one: where in the other stream the request begins that it answers, if that is
+    /// known.
     pub answers: Option<u64>,
 }
 
@@ -126,13 +127,15 @@ pub trait MessageSink {
         let _ = (cx, datagram);
     }
 
-    /// An SCTP user message: one message. Its association has a state of its own.
+    /// An SCTP user message: one message, of this protocol by Wireshark's name, `data` where none is known. Its association
+    /// has a state of its own.
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
         message: &UserMessage<'_>,
+        protocol: &'static str,
     ) {
-        let _ = (at, message);
+        let _ = (at, message, protocol);
     }
     /// An SCTP association has ended; the state is dropped behind this.
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
@@ -156,6 +159,10 @@ pub trait MessageSink {
     /// A gap of the stream.
     fn stream_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &Gap) {
         let _ = (at, gap);
+    }
+    /// A segment brought octets of the stream that were there before.
+    fn stream_duplicate(&mut self, at: &mut StreamContext<'_, Self::State>, duplicate: &Duplicate) {
+        let _ = (at, duplicate);
     }
     /// The stream ends. Its open message has been ended before.
     fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close) {

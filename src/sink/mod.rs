@@ -28,8 +28,8 @@ use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::transport::flow::Flow;
-use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
-use crate::transport::stream::{Chunk, Close, Gap, StreamContext};
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
 pub use file::Format;
 use files::Files;
@@ -133,7 +133,7 @@ impl Outputs {
         if let Some(j) = &config.json {
             let to = output::open(&j.target)?;
             let name = output::shown(&j.target.name);
-            outputs.json(name, to, j.body, j.packet_buffered);
+            outputs.json(name, to, j.show, j.packet_buffered);
         }
         if let Some(e) = &config.extract {
             outputs.extract(&e.dir, e.max_file)?;
@@ -193,8 +193,8 @@ impl Outputs {
     }
 
     /// Adds the output of JSON lines.
-    pub fn json(&mut self, name: &str, to: Writer, body: json::Body, packet_buffered: bool) {
-        self.json = Some(Json::new(name, to, body, packet_buffered));
+    pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
+        self.json = Some(Json::new(name, to, show, packet_buffered));
     }
 
     /// The first input's header is known: file headers are written. Later calls change nothing.
@@ -416,11 +416,15 @@ impl MessageSink for Outputs {
         }
     }
 
-    fn user_message(&mut self, at: &mut AssociationContext<'_, State>, message: &UserMessage<'_>) {
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, State>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
         if !self.takes(at.flow) {
             return;
         }
-        let protocol = ppid::protocol(message.ppid);
         for (_, p) in self.taking(protocol) {
             p.user_message(at.cx, at.flow, message, protocol);
         }
@@ -455,6 +459,9 @@ impl MessageSink for Outputs {
         for o in &mut self.originals {
             o.packet(cx, packet, dropped);
         }
+        if let (Some(j), Some(why)) = (&mut self.json, dropped) {
+            j.dropped(packet, why);
+        }
         if let Some(f) = &mut self.files {
             f.tick(cx);
         }
@@ -486,6 +493,14 @@ impl MessageSink for Outputs {
         }
         if let Some(f) = &mut self.files {
             f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
+    }
+
+    fn stream_duplicate(&mut self, at: &mut StreamContext<'_, State>, duplicate: &Duplicate) {
+        if let Some(j) = &mut self.json
+            && self.choice.as_ref().is_none_or(|c| c.takes(at.flow))
+        {
+            j.duplicate(&at.with(|s| &mut s.json), duplicate);
         }
     }
 

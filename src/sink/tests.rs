@@ -141,7 +141,8 @@ impl Rig {
                 time,
                 frame: 1,
                 ack,
-                answers: None,
+                // The request at the start of the other stream.
+                answers: (kind == Kind::Response).then_some(0),
             },
         );
     }
@@ -414,7 +415,7 @@ fn streams_begin_at_their_origin() {
         .unwrap();
     let json = Box::new(lines_out.clone());
     rig.outputs
-        .json("test", json, super::json::Body::None, false);
+        .json("test", json, super::json::Show::default(), false);
     let origin = (1 << 32) - 70;
     for (side, base) in rig.sides.iter_mut().zip([1000, 5000]) {
         side.origin = origin;

@@ -50,6 +50,17 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
+/// Octets of a segment that were there before it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Offset of the segment's first octet.
+    pub offset: u64,
+    /// How many of its octets had been delivered, or waited.
+    pub len: u64,
+    /// Octets that waited had other content; of those that were delivered nobody can tell.
+    pub conflict: bool,
+}
+
 /// Why a hole was given up (SPEC 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GapCause {
@@ -209,6 +220,11 @@ pub trait StreamSink {
 
     /// Octets that are missing.
     fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: Gap);
+
+    /// A segment brought octets that were there before; it may bring new ones too, which come as data.
+    fn duplicate(&mut self, at: &mut StreamContext<'_, Self::State>, duplicate: &Duplicate) {
+        let _ = (at, duplicate);
+    }
 
     /// The stream has ended; the other direction may go on.
     fn end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);

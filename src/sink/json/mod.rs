@@ -2,21 +2,35 @@
 //!
 //! [`FIELDS`] is the list of what they hold; the man page is made from it, and a test holds the output to it.
 
+mod digest;
+mod exchange;
+mod fields;
+mod text;
+
+pub use fields::FIELDS;
+pub(crate) use text::{number, string};
+
 use super::output::{Error, Sink, Writer};
 use super::print::rfc3339;
+use crate::capture::Packet;
 use crate::context::Context;
 use crate::message::carried;
 use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
+use crate::stats::Discard;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
-use crate::transport::stream::{Chunk, Close, Gap, GapCause, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, Gap, GapCause, StreamContext};
+use digest::Digest;
+use exchange::{Request, Requests};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
+use text::base64;
 
 /// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so.
 const BODY: usize = 1 << 20;
@@ -35,131 +49,14 @@ pub enum Body {
     Base64,
 }
 
-/// All fields: the kinds of object that have them, name, what they say.
-pub const FIELDS: &[(&str, &str, &str)] = &[
-    (
-        "message gap connection",
-        "type",
-        "kind of the object: message, gap or connection",
-    ),
-    ("message gap connection", "transport", "tcp, udp or sctp"),
-    (
-        "message gap connection",
-        "connection",
-        "number of the connection, as --print shows it",
-    ),
-    (
-        "message gap connection",
-        "src",
-        "address of the sender; of a connection, of its first packet's",
-    ),
-    ("message gap connection", "src_port", "port of the sender"),
-    ("message gap connection", "dst", "address of the receiver"),
-    ("message gap connection", "dst_port", "port of the receiver"),
-    (
-        "message gap connection",
-        "vlans",
-        "VLAN identifiers of the direction's first packet, outer first",
-    ),
-    (
-        "message gap connection",
-        "time",
-        "when the packet was captured that completed it (RFC 3339, UTC)",
-    ),
-    (
-        "message gap connection",
-        "frame",
-        "number of that packet in the input, from 1",
-    ),
-    (
-        "message connection",
-        "first_time",
-        "when its first octet was captured",
-    ),
-    (
-        "message",
-        "first_frame",
-        "number of the packet that its first octet came in",
-    ),
-    (
-        "message",
-        "protocol",
-        "protocol, by Wireshark's name; data where none is known",
-    ),
-    ("message", "kind", "request, response or other"),
-    (
-        "message",
-        "summary",
-        "start line, query, or first octets, escaped",
-    ),
-    (
-        "message gap",
-        "offset",
-        "offset of its first octet in the stream, from 0; null in a datagram and of a user message",
-    ),
-    ("message", "octets", "octets that are there"),
-    (
-        "message gap",
-        "length",
-        "octets that it should have; of a gap, that are missing; null where nobody can know",
-    ),
-    ("message", "whole", "nothing of it is missing"),
-    (
-        "message",
-        "gaps",
-        "missing ranges: offset in the stream (in an SCTP user message) and length of each; 1,000 at most",
-    ),
-    (
-        "message",
-        "acknowledged",
-        "the other side had acknowledged it when it ended; null in a datagram",
-    ),
-    (
-        "message",
-        "acknowledged_at",
-        "when that acknowledgment was captured; null where there is none",
-    ),
-    (
-        "message",
-        "body",
-        "its octets, where --json-body asks for them; 1 MiB at most",
-    ),
-    (
-        "message",
-        "body_cut",
-        "there were more octets than body holds",
-    ),
-    (
-        "message",
-        "sctp",
-        "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered",
-    ),
-    (
-        "message",
-        "messages",
-        "what an SCTP user message of a protocol that puts several into one (Diameter, M2PA) carries: offset in it, length and summary of each; 1,000 at most",
-    ),
-    (
-        "gap",
-        "cause",
-        "why the hole was given up: acked, closed, timeout, buffer, holes, memory, end, snapped or jump",
-    ),
-    (
-        "connection",
-        "streams",
-        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps",
-    ),
-    (
-        "connection",
-        "duration",
-        "seconds from its first octet to its end",
-    ),
-    (
-        "connection",
-        "end",
-        "how it ended: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset",
-    ),
-];
+/// What is shown of the octets of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Show {
+    /// `--json-body`.
+    pub body: Body,
+    /// `--hash`: the SHA-256 of those that are whole.
+    pub hash: bool,
+}
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -167,6 +64,7 @@ pub(crate) struct Connection {
     begun: bool,
     first: Timestamp,
     streams: [Stream; 2],
+    requests: Requests,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -193,6 +91,9 @@ struct Open {
     gaps: Vec<(u64, u64)>,
     body: Vec<u8>,
     body_cut: bool,
+    digest: Option<Box<Digest>>,
+    /// Of a response: where the request begins that it answers.
+    answers: Option<u64>,
     /// Octets that were counted for it.
     counted: usize,
 }
@@ -203,7 +104,8 @@ impl Open {
             + self.protocol.capacity()
             + self.summary.capacity()
             + self.gaps.capacity() * size_of::<(u64, u64)>()
-            + self.body.capacity();
+            + self.body.capacity()
+            + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));
         cx.budget.resize(self.counted, now);
         self.counted = now;
     }
@@ -214,15 +116,15 @@ type At<'a> = StreamContext<'a, Option<Box<Connection>>>;
 /// The output of JSON lines.
 pub(crate) struct Json {
     out: Sink,
-    body: Body,
+    show: Show,
     text: String,
 }
 
 impl Json {
-    pub(crate) fn new(name: &str, to: Writer, body: Body, each: bool) -> Self {
+    pub(crate) fn new(name: &str, to: Writer, show: Show, each: bool) -> Self {
         Self {
             out: Sink::new(name, to, each),
-            body,
+            show,
             text: String::new(),
         }
     }
@@ -266,6 +168,8 @@ impl Json {
             },
             first_time: start.time,
             first_frame: start.frame,
+            digest: self.show.hash.then(Box::default),
+            answers: start.answers,
             ..Open::default()
         });
         summary(
@@ -277,16 +181,30 @@ impl Json {
         );
         let (cx, stream) = Self::stream(at, start.time);
         open.count(cx);
+        let request = (start.kind == Kind::Request).then(|| Request {
+            offset: start.offset,
+            shown: open.offset,
+            summary: open.summary.clone(),
+            time: start.time,
+            frame: start.frame,
+            whole: false,
+        });
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
+        }
+        if let (Some(conn), Some(request)) = (at.state.as_deref_mut(), request) {
+            conn.requests.push(at.cx, request);
         }
     }
 
     pub(crate) fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
-        let body = self.body;
+        let body = self.show.body;
         let (cx, stream) = Self::stream(at, piece.time);
         let Some(open) = &mut stream.open else { return };
         open.octets += piece.data.len() as u64;
+        if let Some(digest) = &mut open.digest {
+            digest.update(piece.data);
+        }
         if body != Body::None {
             let room = BODY - open.body.len().min(BODY);
             open.body_cut |= piece.data.len() > room;
@@ -327,12 +245,77 @@ impl Json {
             at.flow,
             at.direction,
             ends,
-            &open,
+            &mut open,
             offset,
             end.whole,
             acknowledged,
             end.acknowledged,
         );
+        self.finish();
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        if open.kind == Kind::Request {
+            conn.requests.ended(end.whole);
+        } else if let Some(answers) = open.answers
+            && let Some(request) = conn.requests.answered(at.cx, answers)
+        {
+            self.exchange(at, &request, &open, end.whole);
+        }
+    }
+
+    /// A request has been answered.
+    fn exchange(&mut self, at: &At<'_>, request: &Request, response: &Open, whole: bool) {
+        let now = at.cx.packet.time;
+        let t = self.begin("exchange", at.cx, at.flow, at.direction.flip());
+        t.push_str(",\"first_time\":\"");
+        rfc3339(request.time, t);
+        let _ = write!(t, "\",\"first_frame\":{},\"protocol\":", request.frame);
+        string(&response.protocol, t);
+        t.push_str(",\"request\":");
+        string(&request.summary, t);
+        let _ = write!(t, ",\"request_offset\":{},\"response\":", request.shown);
+        string(&response.summary, t);
+        let whole = request.whole && whole;
+        let _ = write!(
+            t,
+            ",\"response_offset\":{},\"whole\":{whole}",
+            response.offset
+        );
+        seconds("delay", response.first_time.since(request.time), t);
+        seconds("duration", now.since(request.time), t);
+        self.finish();
+    }
+
+    /// Octets that were there before.
+    pub(crate) fn duplicate(&mut self, at: &At<'_>, duplicate: &Duplicate) {
+        let offset = at.side().relative(duplicate.offset);
+        let t = self.begin("duplicate", at.cx, at.flow, at.direction);
+        let _ = write!(
+            t,
+            ",\"offset\":{offset},\"length\":{},\"conflict\":{}",
+            duplicate.len, duplicate.conflict
+        );
+        self.finish();
+    }
+
+    /// A packet of the input that could not be used, or not all of it.
+    pub(crate) fn dropped(&mut self, packet: &Packet<'_>, why: Discard) {
+        let t = &mut self.text;
+        t.clear();
+        t.push_str("{\"type\":\"dropped\",\"time\":\"");
+        rfc3339(packet.time, t);
+        let _ = write!(
+            t,
+            "\",\"frame\":{},\"octets\":{},\"length\":{},\"interface\":{},\"reason\":\"{}.{}\",\"text\":",
+            packet.frame,
+            packet.data.len(),
+            packet.orig_len,
+            packet.interface,
+            why.section(),
+            why.name(),
+        );
+        string(why.text(), t);
         self.finish();
     }
 
@@ -352,9 +335,7 @@ impl Json {
             payload,
             &mut open.summary,
         );
-        if self.body != Body::None {
-            open.body.extend_from_slice(payload);
-        }
+        self.show_octets(&mut open, payload);
         let whole = payload.len() >= len;
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         self.message(
@@ -362,7 +343,7 @@ impl Json {
             at.flow,
             at.direction,
             ends,
-            &open,
+            &mut open,
             None,
             whole,
             None,
@@ -387,14 +368,12 @@ impl Json {
         stream.messages += 1;
         stream.gaps += u64::from(!m.whole);
         stream.lost = stream.lost.saturating_add(m.lost());
-        let shown = m.data.get(..BODY).unwrap_or(m.data);
         let mut open = Open {
             protocol: protocol.to_owned(),
             length: if m.whole { Some(have) } else { m.len },
             first_time: m.time,
             first_frame: m.frame,
             octets: have,
-            body_cut: shown.len() < m.data.len(),
             ..Open::default()
         };
         if m.lost() > 0 {
@@ -407,20 +386,18 @@ impl Json {
             m.data,
             &mut open.summary,
         );
-        if self.body != Body::None {
-            open.body.extend_from_slice(shown);
-        }
-        let acknowledged = Some(m.acknowledged);
+        self.show_octets(&mut open, m.data);
+        let acknowledged = Some(m.acknowledged.is_some());
         self.message(
             cx,
             flow,
             m.direction,
             (m.src, m.dst),
-            &open,
+            &mut open,
             None,
             m.whole,
             acknowledged,
-            None,
+            m.acknowledged,
         );
         let t = &mut self.text;
         let number = if m.interleaved { "mid" } else { "ssn" };
@@ -448,6 +425,18 @@ impl Json {
         self.finish();
     }
 
+    /// Takes what is shown of the octets of a message that is at hand as a whole.
+    fn show_octets(&self, open: &mut Open, octets: &[u8]) {
+        if self.show.hash {
+            open.digest.get_or_insert_default().update(octets);
+        }
+        if self.show.body != Body::None {
+            let shown = octets.get(..BODY).unwrap_or(octets);
+            open.body.extend_from_slice(shown);
+            open.body_cut = shown.len() < octets.len();
+        }
+    }
+
     /// All that messages have in common; what follows, and the end of the object, is the caller's.
     #[allow(clippy::too_many_arguments)]
     fn message(
@@ -456,13 +445,13 @@ impl Json {
         flow: &Flow,
         direction: Direction,
         ends: (SocketAddr, SocketAddr),
-        open: &Open,
+        open: &mut Open,
         offset: Option<u64>,
         whole: bool,
         acknowledged: Option<bool>,
         acknowledged_at: Option<Timestamp>,
     ) {
-        let body = self.body;
+        let show = self.show;
         let t = self.begin_between("message", cx, flow, direction, ends);
         // Writing to a string does not fail.
         t.push_str(",\"first_time\":\"");
@@ -497,9 +486,20 @@ impl Json {
             }
             None => t.push_str("null"),
         }
-        if body != Body::None {
+        if show.hash {
+            t.push_str(",\"sha256\":");
+            match open.digest.take().filter(|_| whole) {
+                Some(digest) => {
+                    t.push('"');
+                    digest.write(t);
+                    t.push('"');
+                }
+                None => t.push_str("null"),
+            }
+        }
+        if show.body != Body::None {
             t.push_str(",\"body\":");
-            match body {
+            match show.body {
                 Body::Base64 => {
                     t.push('"');
                     base64(&open.body, t);
@@ -539,7 +539,10 @@ impl Json {
         state: &mut Option<Box<Connection>>,
         close: Close,
     ) {
-        let Some(conn) = state.take() else { return };
+        let Some(mut conn) = state.take() else {
+            return;
+        };
+        conn.requests.clear(cx);
         cx.budget.give(size_of::<Connection>());
         for stream in &conn.streams {
             if let Some(open) = &stream.open {
@@ -569,13 +572,9 @@ impl Json {
             Close::Replaced => "replaced",
             Close::EndOfInput => "end_of_input",
         };
-        let duration = now.since(conn.first);
-        let _ = write!(
-            t,
-            "],\"duration\":{}.{:09},\"end\":\"{end}\"",
-            duration.as_secs(),
-            duration.subsec_nanos()
-        );
+        t.push(']');
+        seconds("duration", now.since(conn.first), t);
+        let _ = write!(t, ",\"end\":\"{end}\"");
         self.finish();
     }
 
@@ -628,6 +627,16 @@ impl Json {
     }
 }
 
+/// A time span in seconds.
+fn seconds(name: &str, span: Duration, out: &mut String) {
+    let _ = write!(
+        out,
+        ",\"{name}\":{}.{:09}",
+        span.as_secs(),
+        span.subsec_nanos()
+    );
+}
+
 /// The word for a cause.
 pub(crate) fn cause(cause: GapCause) -> &'static str {
     match cause {
@@ -643,62 +652,20 @@ pub(crate) fn cause(cause: GapCause) -> &'static str {
     }
 }
 
-pub(crate) fn number(n: Option<u64>, out: &mut String) {
-    let _ = match n {
-        Some(n) => write!(out, "{n}"),
-        None => write!(out, "null"),
-    };
-}
-
-/// A string (RFC 8259, 7); control characters, DEL and C1 included, are escaped.
-pub(crate) fn string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// RFC 4648, 4.
-fn base64(octets: &[u8], out: &mut String) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in octets.chunks(3) {
-        let byte = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            if i > group.len() {
-                out.push('=');
-            } else {
-                let index = (bits >> (18 - 6 * i) & 63) as usize;
-                out.push(char::from(ALPHABET[index]));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Rig, Shared};
     use super::*;
+    use crate::capture::LinkType;
     use crate::message::MessageSink;
     use crate::sink::Outputs;
 
     const D: [Direction; 2] = [Direction::Forward, Direction::Reverse];
 
-    fn run(body: Body) -> Vec<String> {
+    fn run(show: Show) -> Vec<String> {
         let written = Shared::default();
         let mut outputs = Outputs::new();
-        outputs.json("test", Box::new(written.clone()), body, false);
+        outputs.json("test", Box::new(written.clone()), show, false);
         let mut rig = Rig::with(outputs, written);
         rig.cx.packet.time = Timestamp::from_nanos(1_795_255_200_123_456_789);
         rig.cx.packet.frame = 9;
@@ -720,6 +687,25 @@ mod tests {
         outputs.stream_gap(&mut at, &gap);
         rig.gap(D[1], 19, 11);
         rig.end(D[1], 30, false, None);
+        let duplicate = Duplicate {
+            offset: 15,
+            len: 4,
+            conflict: true,
+        };
+        let (outputs, mut at) = rig.at(D[1]);
+        outputs.stream_duplicate(&mut at, &duplicate);
+        let packet = Packet {
+            frame: 10,
+            time: rig.cx.packet.time,
+            interface: 0,
+            link_type: LinkType::ETHERNET,
+            data: &[0; 7],
+            orig_len: 60,
+            fcs_len: None,
+            flags: 0,
+        };
+        let why = Some(Discard::TcpTruncated);
+        rig.outputs.packet(&mut rig.cx, &packet, why);
         let (outputs, mut at) = rig.at(D[0]);
         at.cx.packet.time = Timestamp::from_nanos(1_795_255_202_123_456_789);
         outputs.closed(&mut at, Close::Reset);
@@ -746,8 +732,12 @@ mod tests {
         };
         const T: &str = "2026-11-21T10:00:00.123456789Z";
         let first = format!(r#","first_time":"{T}","#);
+        let base64 = Show {
+            body: Body::Base64,
+            hash: false,
+        };
         assert_eq!(
-            run(Body::Base64),
+            run(base64),
             [
                 head("message", true, T)
                     + &first
@@ -756,19 +746,43 @@ mod tests {
                 head("message", false, T)
                     + &first
                     + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
+                head("exchange", true, T)
+                    + &first
+                    + r#""first_frame":1,"protocol":"http","request":"GET /\"\\x1b HTTP/1.1","request_offset":0,"response":"HTTP/1.1 200 OK","response_offset":0,"whole":false,"delay":0.000000000,"duration":0.000000000}"#,
+                head("duplicate", false, T) + r#","offset":15,"length":4,"conflict":true}"#,
+                format!(
+                    r#"{{"type":"dropped","time":"{T}","frame":10,"octets":7,"length":60,"interface":0,"reason":"tcp.truncated","text":"segments cut inside the header"}}"#
+                ),
                 head("connection", true, "2026-11-21T10:00:02.123456789Z")
                     + &first
                     + r#""streams":[{"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,
             ]
         );
-        assert!(run(Body::Text)[0].contains(r#""body":"GET /\"\u001b HTTP/1.1\r\n\r\n""#));
-        assert!(!run(Body::None)[0].contains("body"));
+        let text = Show {
+            body: Body::Text,
+            hash: true,
+        };
+        let lines = run(text);
+        assert!(lines[0].contains(r#""body":"GET /\"\u001b HTTP/1.1\r\n\r\n""#));
+        // By sha256sum.
+        const SUM: &str = "c1a8384bc65cedff473a409a40134650f356523ef8bfff5135ccb1dc41381ca2";
+        assert!(
+            lines[0].contains(&format!(r#","sha256":"{SUM}","#)),
+            "{}",
+            lines[0]
+        );
+        assert!(lines[2].contains(r#","sha256":null,"#));
+        assert!(!run(Show::default())[0].contains("body"));
     }
 
     /// The list of fields, which the man page shows, holds what is written, in that order, and nothing else.
     #[test]
     fn fields_are_listed() {
-        for line in run(Body::Text) {
+        let show = Show {
+            body: Body::Text,
+            hash: true,
+        };
+        for line in run(show) {
             let kind = line.split('"').nth(3).unwrap().to_owned();
             let listed: Vec<_> = FIELDS
                 .iter()
@@ -800,21 +814,6 @@ mod tests {
                 }
             }
             assert_eq!(written, listed, "{line}");
-        }
-    }
-
-    #[test]
-    fn base64_of_any_length() {
-        for (octets, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            let mut out = String::new();
-            base64(octets.as_bytes(), &mut out);
-            assert_eq!(out, expected);
         }
     }
 }

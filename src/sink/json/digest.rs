@@ -1,0 +1,69 @@
+//! The SHA-256 of a message that is still open: plain data, as all that waits.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Digest as _, Sha256};
+use std::fmt::{self, Write as _};
+
+/// A sum in the making.
+#[derive(Clone, Default)]
+pub(super) struct Digest(Sha256);
+
+impl Digest {
+    pub(super) fn update(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    /// Appends the sum in hexadecimal.
+    pub(super) fn write(self, out: &mut String) {
+        for octet in self.0.finalize() {
+            // Writing to a string does not fail.
+            let _ = write!(out, "{octet:02x}");
+        }
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize().as_slice().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let octets = Vec::<u8>::deserialize(from)?;
+        let state = octets.as_slice().try_into().map_err(D::Error::custom)?;
+        Sha256::deserialize(&state)
+            .map(Self)
+            .map_err(|_| D::Error::custom("no state of a SHA-256"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goes_on_where_it_was_written_out() {
+        let mut digest = Digest::default();
+        digest.update(b"a");
+        let octets = postcard::to_stdvec(&digest).unwrap();
+        let mut back: Digest = postcard::from_bytes(&octets).unwrap();
+        back.update(b"bc");
+        let mut hex = String::new();
+        back.write(&mut hex);
+        // FIPS 180-4, the first example.
+        assert_eq!(
+            hex,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(postcard::from_bytes::<Digest>(&octets[..9]).is_err());
+    }
+}

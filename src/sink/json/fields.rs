@@ -1,0 +1,189 @@
+//! What the objects hold: the man page is made from this list, and a test holds the output to it.
+
+/// All fields: the kinds of object that have them, name, what they say.
+pub const FIELDS: &[(&str, &str, &str)] = &[
+    (
+        "message gap duplicate exchange connection dropped",
+        "type",
+        "kind of the object: message, gap, duplicate, exchange, connection or dropped",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "transport",
+        "tcp, udp or sctp",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "connection",
+        "number of the connection, as --print shows it",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "src",
+        "address of the sender; of a connection, of its first packet's; of an exchange, of the request's",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "src_port",
+        "port of the sender",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "dst",
+        "address of the receiver",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "dst_port",
+        "port of the receiver",
+    ),
+    (
+        "message gap duplicate exchange connection",
+        "vlans",
+        "VLAN identifiers of the direction's first packet, outer first",
+    ),
+    (
+        "message gap duplicate exchange connection dropped",
+        "time",
+        "when the packet was captured that completed it (RFC 3339, UTC)",
+    ),
+    (
+        "message gap duplicate exchange connection dropped",
+        "frame",
+        "number of that packet in the input, from 1",
+    ),
+    (
+        "message exchange connection",
+        "first_time",
+        "when its first octet was captured",
+    ),
+    (
+        "message exchange",
+        "first_frame",
+        "number of the packet that its first octet came in",
+    ),
+    (
+        "message exchange",
+        "protocol",
+        "protocol, by Wireshark's name; data where none is known",
+    ),
+    ("message", "kind", "request, response or other"),
+    (
+        "message",
+        "summary",
+        "start line, query, or first octets, escaped",
+    ),
+    ("exchange", "request", "summary of the request"),
+    (
+        "exchange",
+        "request_offset",
+        "offset of its first octet in its stream",
+    ),
+    (
+        "exchange",
+        "response",
+        "summary of the response that ends the exchange; interim ones (1xx) do not",
+    ),
+    (
+        "exchange",
+        "response_offset",
+        "offset of its first octet in its stream",
+    ),
+    (
+        "message gap duplicate",
+        "offset",
+        "offset of its first octet in the stream, from 0; null in a datagram and of a user message; of a duplicate, of its segment's first octet, negative before a start in the middle",
+    ),
+    ("message dropped", "octets", "octets that are there"),
+    (
+        "message gap duplicate dropped",
+        "length",
+        "octets that it should have; of a gap, that are missing; of a duplicate, octets of its segment that were there before; null where nobody can know",
+    ),
+    (
+        "duplicate",
+        "conflict",
+        "octets that waited still had other content",
+    ),
+    (
+        "message exchange",
+        "whole",
+        "nothing of it is missing; of an exchange, of both its messages",
+    ),
+    (
+        "message",
+        "gaps",
+        "missing ranges: offset in the stream (in an SCTP user message) and length of each; 1,000 at most",
+    ),
+    (
+        "message",
+        "acknowledged",
+        "the other side had acknowledged it when it ended; null in a datagram",
+    ),
+    (
+        "message",
+        "acknowledged_at",
+        "when that acknowledgment was captured; null where there is none",
+    ),
+    (
+        "message",
+        "sha256",
+        "SHA-256 of its octets, where --hash asks for it; null where it is not whole",
+    ),
+    (
+        "message",
+        "body",
+        "its octets, where --json-body asks for them; 1 MiB at most",
+    ),
+    (
+        "message",
+        "body_cut",
+        "there were more octets than body holds",
+    ),
+    (
+        "message",
+        "sctp",
+        "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered",
+    ),
+    (
+        "message",
+        "messages",
+        "what an SCTP user message of a protocol that puts several into one (Diameter, M2PA) carries: offset in it, length and summary of each; 1,000 at most",
+    ),
+    (
+        "gap",
+        "cause",
+        "why the hole was given up: acked, closed, timeout, buffer, holes, memory, end, snapped or jump",
+    ),
+    (
+        "connection",
+        "streams",
+        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps",
+    ),
+    (
+        "exchange",
+        "delay",
+        "seconds from the first octet of the request to that of the response",
+    ),
+    (
+        "exchange connection",
+        "duration",
+        "seconds from its first octet to its end",
+    ),
+    (
+        "connection",
+        "end",
+        "how it ended: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset",
+    ),
+    (
+        "dropped",
+        "interface",
+        "number of the packet's interface in the input, from 0",
+    ),
+    (
+        "dropped",
+        "reason",
+        "counter of the reason why the packet, or a part of it, could not be used",
+    ),
+    ("dropped", "text", "the reason in words"),
+];
