@@ -5,6 +5,7 @@ use super::{
     Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
     UserMessageSink, dropped, low, unacked_cost,
 };
+use crate::capture::Place;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -92,7 +93,8 @@ impl Inflow {
             },
             origin,
         };
-        self.tell(out, head, c.payload, &[]);
+        let place = origin.place(c.payload.len());
+        self.tell(out, head, c.payload, &[], &[place]);
     }
 
     /// A message is whole and waits for its turn.
@@ -446,8 +448,9 @@ impl Inflow {
         if !ends {
             head.missing = missing;
         }
+        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
         let data = join(&mut parts);
-        self.tell(out, head, &data, &[]);
+        self.tell(out, head, &data, &[], &places);
         Some(head)
     }
 
@@ -487,11 +490,12 @@ impl Inflow {
         if !m.whole {
             head.missing = missing;
         }
+        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
         let data = join(&mut parts);
         if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
             tsns.clear();
         }
-        self.tell(out, head, &data, &tsns);
+        self.tell(out, head, &data, &tsns, &places);
         Some(head)
     }
 
@@ -502,20 +506,22 @@ impl Inflow {
         head: Head,
         data: &[u8],
         tsns: &[u32],
+        places: &[Place],
     ) {
         let acknowledged = head.last < self.acked;
         if out.cx.limits.wait_ack && !(acknowledged && self.unacked.is_empty()) {
-            self.octets += unacked_cost(data, tsns);
+            self.octets += unacked_cost(data, tsns, places);
             self.chunks += head.chunks as usize;
             self.unacked.push_back(Unacked {
                 head,
                 data: data.to_vec(),
                 tsns: tsns.to_vec(),
+                places: places.to_vec(),
                 since: out.cx.now,
             });
             return;
         }
-        hand_on(out, &head, data, tsns, acknowledged);
+        hand_on(out, &head, data, tsns, places, acknowledged);
     }
 
     /// Hands on what was held for its acknowledgment, as far as it has come or `all`.
@@ -527,9 +533,9 @@ impl Inflow {
                 return;
             }
             if let Some(u) = self.unacked.pop_front() {
-                self.octets -= unacked_cost(&u.data, &u.tsns);
+                self.octets -= unacked_cost(&u.data, &u.tsns, &u.places);
                 self.chunks -= u.head.chunks as usize;
-                hand_on(out, &u.head, &u.data, &u.tsns, acknowledged);
+                hand_on(out, &u.head, &u.data, &u.tsns, &u.places, acknowledged);
             }
         }
     }
@@ -550,6 +556,7 @@ fn hand_on<S: UserMessageSink>(
     head: &Head,
     data: &[u8],
     tsns: &[u32],
+    places: &[Place],
     acknowledged: bool,
 ) {
     let c = &mut out.cx.counters.sctp;
@@ -574,6 +581,7 @@ fn hand_on<S: UserMessageSink>(
         interleaved: head.interleaved,
         tsn: low(head.first),
         tsns,
+        places,
         chunks: head.chunks,
         data,
         len: head.len,
