@@ -224,6 +224,14 @@ pub struct Args {
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     info: bool,
 
+    /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
+    ///
+    /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
+    /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
+    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    track: bool,
+
     /// Timestamps: never going back, or as they were
     #[arg(
         long,
@@ -555,7 +563,7 @@ pub fn parse(
     }
     let form = Form {
         encap: args.encap,
-        format: args.format.unwrap_or(if args.info {
+        format: args.format.unwrap_or(if args.info || args.track {
             Format::Pcapng
         } else {
             Format::Pcap
@@ -564,6 +572,7 @@ pub fn parse(
         max_message: args.max_message.unwrap_or(0),
         fill_gaps: args.fill_gaps,
         info: args.info,
+        track: args.track,
         original_times: args.timestamps == Times::Original,
         handshake: args.handshake,
         packet_buffered: args.packet_buffered,
