@@ -136,8 +136,10 @@ pub struct Args {
     /// Write a file for each stream, with its octets, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
-    /// `-` writes the streams that --connection chooses to stdout.
+    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
+    /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
+    /// `A:p-B:p` one direction.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     dump: Option<PathBuf>,
 
@@ -145,7 +147,8 @@ pub struct Args {
     ///
     /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
     /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
-    /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
+    /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
+    /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
     #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
     dump_name: Template,
 

@@ -27,7 +27,7 @@ use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
-use crate::transport::flow::Flow;
+use crate::transport::flow::{Direction, Flow};
 use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
@@ -295,6 +295,18 @@ impl Outputs {
         })
     }
 
+    /// `--dump -`: these octets of a stream, or a datagram or user message in it, if it is chosen.
+    fn raw_octets(&mut self, flow: &Flow, direction: Direction, octets: &[u8]) {
+        if let Some(raw) = &mut self.raw
+            && self
+                .choice
+                .as_ref()
+                .is_none_or(|c| c.takes_stream(flow, direction))
+        {
+            raw.write([octets, &[], &[], &[]]);
+        }
+    }
+
     fn count(&self, cx: &mut Context) {
         if !self.packets.is_empty() || self.print.is_some() || self.json.is_some() {
             cx.counters.output.messages += 1;
@@ -398,6 +410,7 @@ impl MessageSink for Outputs {
         if let Some(p) = &mut self.print {
             p.datagram(at, payload, payload_len);
         }
+        self.raw_octets(at.flow, at.direction, payload);
         if let Some(d) = &mut self.dump {
             d.datagram(at, payload);
         }
@@ -427,6 +440,7 @@ impl MessageSink for Outputs {
         if let Some(p) = &mut self.print {
             p.user_message(at.cx, at.flow, message, protocol);
         }
+        self.raw_octets(at.flow, message.direction, message.data);
         if let Some(d) = &mut self.dump {
             d.user_message(at.cx, at.flow, message);
         }
@@ -467,14 +481,7 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(raw) = &mut self.raw
-            && self
-                .choice
-                .as_ref()
-                .is_none_or(|c| c.takes_stream(at.flow, at.direction))
-        {
-            raw.write([chunk.data, &[], &[], &[]]);
-        }
+        self.raw_octets(at.flow, at.direction, chunk.data);
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
                 at.cx.budget.take(size_of::<Streams>());
