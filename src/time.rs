@@ -5,6 +5,7 @@
 //! age anything.
 
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// A point in time as a packet record says it: nanoseconds since 1970-01-01 00:00:00 UTC.
@@ -44,21 +45,26 @@ impl Timestamp {
     }
 }
 
-/// A point on the age clock, in nanoseconds; only differences mean anything.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
-)]
-pub struct Instant(u64);
+/// A point on the age clock, in nanoseconds; only differences mean anything. One that may be there or not takes no more room:
+/// connections keep many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Instant(NonZeroU64);
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
 
 impl Instant {
-    /// From nanoseconds of age.
+    /// From nanoseconds of age; the clock ends after 584 years.
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds of age.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// `self` and `wait` later, at the clock's end at most.
@@ -68,7 +74,7 @@ impl Instant {
 
     /// The time from `earlier` to `self`, zero where `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
@@ -121,7 +127,7 @@ impl CaptureClock {
                 self.jump = None;
             }
         }
-        Instant(self.age)
+        Instant::from_nanos(self.age)
     }
 
     /// The highest timestamp that is believed.
@@ -131,7 +137,7 @@ impl CaptureClock {
 
     /// The age clock's time now.
     pub fn now(&self) -> Instant {
-        Instant(self.age)
+        Instant::from_nanos(self.age)
     }
 }
 
@@ -144,18 +150,18 @@ mod tests {
     #[test]
     fn follows_the_highest_timestamp() {
         let mut c = CaptureClock::default();
-        assert_eq!(c.observe(Timestamp(100 * S)), Instant(0));
-        assert_eq!(c.observe(Timestamp(102 * S)), Instant(2 * S));
-        assert_eq!(c.observe(Timestamp(101 * S)), Instant(2 * S));
-        assert_eq!(c.observe(Timestamp(103 * S)), Instant(3 * S));
+        assert_eq!(c.observe(Timestamp(100 * S)), Instant::from_nanos(0));
+        assert_eq!(c.observe(Timestamp(102 * S)), Instant::from_nanos(2 * S));
+        assert_eq!(c.observe(Timestamp(101 * S)), Instant::from_nanos(2 * S));
+        assert_eq!(c.observe(Timestamp(103 * S)), Instant::from_nanos(3 * S));
     }
 
     #[test]
     fn one_wrong_timestamp_moves_nothing() {
         let mut c = CaptureClock::default();
         c.observe(Timestamp(100 * S));
-        assert_eq!(c.observe(Timestamp(1_000_000 * S)), Instant(0));
-        assert_eq!(c.observe(Timestamp(101 * S)), Instant(S));
+        assert_eq!(c.observe(Timestamp(1_000_000 * S)), Instant::from_nanos(0));
+        assert_eq!(c.observe(Timestamp(101 * S)), Instant::from_nanos(S));
     }
 
     #[test]
@@ -164,9 +170,9 @@ mod tests {
             let mut c = CaptureClock::default();
             c.observe(Timestamp(50_000 * S));
             for i in 0..=16 {
-                assert_eq!(c.observe(Timestamp(to + i)), Instant(0));
+                assert_eq!(c.observe(Timestamp(to + i)), Instant::from_nanos(0));
             }
-            assert_eq!(c.observe(Timestamp(to + 16 + S)), Instant(S));
+            assert_eq!(c.observe(Timestamp(to + 16 + S)), Instant::from_nanos(S));
         }
     }
 }

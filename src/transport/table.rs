@@ -222,13 +222,19 @@ impl<T, const L: usize> FlowTable<T, L> {
         Some(Place { slot, generation })
     }
 
-    /// Octets that one more flow would take from the budget, about: none while there is a slot that was used before.
-    pub(crate) fn growth(&self) -> usize {
-        if self.free.is_empty() {
-            CHUNK * (size_of::<Slot<T>>() + 16)
-        } else {
-            0
-        }
+    /// There is no slot that was used before: one more flow makes the table grow.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
+    /// Octets that the table will have taken from the budget when it has grown, about.
+    pub(crate) const fn grown(&self) -> usize {
+        self.counted + CHUNK * (size_of::<Slot<T>>() + 16)
+    }
+
+    /// Octets that were taken from the budget for the table itself.
+    pub(crate) fn allocated(&self) -> usize {
+        self.counted
     }
 
     /// Gives all memory back; the table has to be empty.
@@ -244,20 +250,22 @@ impl<T, const L: usize> FlowTable<T, L> {
         slots + self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
     }
 
-    /// Takes a flow out.
-    pub(crate) fn remove(&mut self, at: Place) -> Option<(FlowKey, T)> {
+    /// Drops a flow; gives its key.
+    pub(crate) fn remove(&mut self, at: Place) -> Option<FlowKey> {
         self.get(at)?;
         self.unlink(at.slot);
         let slot = self.slot_mut(at.slot)?;
         slot.generation = slot.generation.wrapping_add(1);
-        let (key, value) = slot.entry.take()?;
+        let key = slot.entry.as_ref()?.0;
+        // In place: an entry is large.
+        slot.entry = None;
         let hash = self.hasher.hash_one(key);
         if let Ok(found) = self.index.find_entry(hash, |&i| i == at.slot) {
             found.remove();
         }
         self.free.push(at.slot);
         self.len -= 1;
-        Some((key, value))
+        Some(key)
     }
 
     fn link(&mut self, slot: u32, list: u8) {
@@ -323,11 +331,6 @@ impl<T, const L: usize> FlowTable<T, L> {
         let slots = self.chunks.iter().flatten();
         slots.filter_map(|slot| slot.entry.as_ref().map(|(_, t)| t))
     }
-
-    /// Octets that were taken from the budget for the table itself.
-    pub(crate) fn allocated(&self) -> usize {
-        self.counted
-    }
 }
 
 fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::fast::RandomState, i: u32) -> u64 {
@@ -368,7 +371,7 @@ mod tests {
         t.touch(places[1], 1);
         assert_eq!(t.oldest(0), Some(places[2]));
         assert_eq!(t.oldest(1), Some(places[1]));
-        assert_eq!(t.remove(places[2]).map(|(_, n)| n), Some(2));
+        assert_eq!(t.remove(places[2]), Some(key(2)));
         assert_eq!(t.get(places[2]), None);
         assert_eq!(t.find(&key(2)), None);
         assert_eq!(t.oldest(0), Some(places[3]));

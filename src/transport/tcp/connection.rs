@@ -94,6 +94,8 @@ const ACKED: u16 = 128;
 const ABSENT: u16 = 256;
 /// A right checksum was seen.
 const SUMMED: u16 = 512;
+/// The stream's SYN was not captured, but the SYN-ACK that answers it: it tells where the stream begins.
+const ANSWERED: u16 = 1024;
 
 impl Default for Half {
     fn default() -> Self {
@@ -129,6 +131,15 @@ impl Half {
     fn offset(&self, seq: SeqNumber) -> u64 {
         let here = self.base.add(low32(self.next));
         self.next.wrapping_add_signed(i64::from(seq.diff(here)))
+    }
+
+    /// Where the stream begins is known: nothing is looked for before it.
+    fn begin(&mut self) {
+        if !self.is(STARTED) {
+            self.set(STARTED);
+            self.next = self.origin.min(self.next);
+            self.high = self.high.max(self.next);
+        }
     }
 
     /// An offset, counted from the stream's first octet.
@@ -501,6 +512,11 @@ impl<S> Connection<S> {
         self.weight == class
     }
 
+    /// Nothing is allocated for it: it has had no data.
+    pub(super) fn is_bare(&self) -> bool {
+        self.active.is_none() && self.held.is_empty()
+    }
+
     /// Only one side has been seen, and no data.
     pub(super) fn half_open(&self) -> bool {
         self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
@@ -810,7 +826,7 @@ impl<S> Connection<S> {
     fn sides(&self) -> [Side; 2] {
         let mut sides = self.halves.map(|h| Side {
             seen: h.is(SEEN),
-            from_start: h.is(SYN),
+            from_start: h.is(SYN | ANSWERED),
             absent: h.is(ABSENT),
             base: h.numbered().then_some(h.base),
             origin: h.origin,
@@ -842,6 +858,9 @@ impl<S: FlowState> Connection<S> {
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
         self.note(d, &cx.packet.link.tags);
+        if self.halves[i].is(ANSWERED) {
+            self.halves[i].begin();
+        }
         self.halves[i].bits &= !ABSENT;
         self.halves[i].window = s.window;
         if s.has(flags::SYN) {
@@ -909,18 +928,14 @@ impl<S: FlowState> Connection<S> {
         let first = s.data_seq();
         if !half.numbered() {
             half.place(first, ORIGIN);
-        } else if !half.is(STARTED) {
-            // Data, or an acknowledgment, came before its SYN.
+        } else if !half.is(STARTED) || (half.is(ANSWERED) && half.next == half.origin) {
+            // Data, or an acknowledgment, came before its SYN. What that acknowledged may have been on the SYN.
             let offset = half.offset(first);
             half.origin = offset;
             half.next = offset;
         }
         half.set(SYN | BASED);
-        if !half.is(STARTED) {
-            half.set(STARTED);
-            half.next = half.origin.min(half.next);
-            half.high = half.high.max(half.next);
-        }
+        half.begin();
     }
 
     fn take_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
@@ -938,6 +953,16 @@ impl<S: FlowState> Connection<S> {
         let offset = half.offset(ack);
         if !half.reaches(offset, 0, cx.limits.max_gap) {
             return;
+        }
+        let before = self.active.as_ref().and_then(|a| a.waiting[o].front());
+        let first = before.is_none_or(|item| offset <= item.offset);
+        if s.has(flags::SYN) && !half.is(STARTED) && first {
+            half.origin = offset;
+            half.next = offset;
+            half.set(ANSWERED | BASED);
+            if half.is(SEEN) {
+                half.begin();
+            }
         }
         half.set(ACKED);
         if offset > half.acked {
@@ -1818,7 +1843,7 @@ impl<S: FlowState> Connection<S> {
         close: Option<Close>,
         sink: &mut K,
     ) {
-        if self.active.is_none() && close.is_none() {
+        if self.active.is_none() {
             return;
         }
         let close = close.or(self.is_reset(cx).then_some(Close::Reset));
@@ -1882,15 +1907,16 @@ impl<S: FlowState> Connection<S> {
         }
     }
 
-    /// Gives up the first hole, or ends a wait, for want of room.
+    /// Gives up the first hole, or ends a wait, for want of room; false where there is none.
     pub(super) fn force<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         cause: GapCause,
         sink: &mut K,
-    ) {
-        self.give_up_one(cx, cause, sink);
+    ) -> bool {
+        let found = self.give_up_one(cx, cause, sink);
         self.settle(cx, sink);
+        found
     }
 
     /// Makes the next waiting octets of either stream deliverable; false when nothing waits.
@@ -1996,9 +2022,12 @@ impl<S: FlowState> Connection<S> {
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
         };
+        self.closed = true;
+        if self.active.is_none() {
+            return;
+        }
         self.drain(cx, cause, sink);
         self.end_streams(cx, Some(close), sink);
-        self.closed = true;
         let sides = self.sides();
         if let Some(mut a) = self.active.take() {
             for waiting in a.damaged.iter_mut().flat_map(|d| d.iter_mut()) {

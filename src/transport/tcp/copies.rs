@@ -205,6 +205,21 @@ fn damaged_copies_are_bounded() {
     assert_eq!(bench.counter("gaps"), 0);
 }
 
+#[test]
+fn damaged_copies_alone_give_way_too() {
+    let mut bench = Bench::new(Limits::default(), [0; 2]);
+    bench.script(RIGHT);
+    // Nothing else of the server's stream was captured, and this is before what was acknowledged first.
+    bench.script("1 >2 . 101 501\n2 <2 . 498 101 ! \"aXc\"");
+    assert_eq!((bench.counter("damaged"), bench.tcp.connections()), (1, 2));
+    let Bench { cx, tcp, sink, .. } = &mut bench;
+    assert!(tcp.relieve(cx, sink));
+    assert!(!tcp.relieve(cx, sink));
+    assert_eq!(tcp.connections(), 1);
+    assert_eq!(bench.counter("refused_octets"), 3);
+    bench.script("3 flush");
+}
+
 /// Holds each way to treat channels against what it should make of a conversation.
 #[track_caller]
 fn channels(name: &str, script: &str, expected: [&str; 3]) {

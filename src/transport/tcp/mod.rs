@@ -44,10 +44,12 @@ use std::time::Duration;
 
 /// Connections of which one side only was seen, without data: the first to go at a limit.
 const HALF_OPEN: u8 = 0;
-/// Connections that are under way.
-const OPEN: u8 = 1;
+/// Connections of which both sides were seen, without data: nothing but their place in the table is allocated for them.
+const BARE: u8 = 1;
+/// Connections that something is allocated for: they have had data.
+const OPEN: u8 = 2;
 /// Connections that have ended, whose key is still known.
-const CLOSED: u8 = 2;
+const CLOSED: u8 = 3;
 
 /// Power of two of the octets from which on a connection counts as heavy.
 const HEAVY: u8 = 14;
@@ -64,7 +66,7 @@ const LINGER: Duration = Duration::from_secs(30);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub struct Tcp<S> {
-    table: FlowTable<Connection<S>, 3>,
+    table: FlowTable<Connection<S>, 4>,
     /// From and to which addresses right checksums were seen.
     summed: AgedTable<(IpAddr, IpAddr), ()>,
     /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
@@ -214,10 +216,13 @@ impl<S: FlowState> Tcp<S> {
                 cx.discard(Discard::TcpStray);
             }
             Verdict::Held => {
-                if let Some(connection) = self.table.get_mut(place)
-                    && let Some(at) = connection.wake(cx)
-                {
-                    self.queues.arm(cx.now, place, connection, at);
+                if let Some(connection) = self.table.get_mut(place) {
+                    if let Some(at) = connection.wake(cx) {
+                        self.queues.arm(cx.now, place, connection, at);
+                    }
+                    if connection.is_listed_at(cx.now, OPEN) {
+                        self.table.touch(place, OPEN);
+                    }
                 }
             }
             Verdict::Restart => {
@@ -235,7 +240,7 @@ impl<S: FlowState> Tcp<S> {
                 connection.fate(cx, direction, segment, Fate::Replaces);
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
                 let held = connection.take_held(&mut cx.budget);
-                self.close(cx, place, Close::Replaced, sink);
+                self.end(cx, place, Close::Replaced, sink);
                 self.remove(cx, place);
                 match self.reopen(cx, key, &held, Some(segment), sink) {
                     Some(place) => {
@@ -337,7 +342,7 @@ impl<S: FlowState> Tcp<S> {
 
     /// Takes a connection out of the table.
     fn remove(&mut self, cx: &mut Context, place: Place) {
-        let Some((key, _)) = self.table.remove(place) else {
+        let Some(key) = self.table.remove(place) else {
             return;
         };
         if self.split.is_empty() {
@@ -419,6 +424,9 @@ impl<S: FlowState> Tcp<S> {
         let direction = connection.direction(low);
         if connection.take_damaged(cx, key, direction, segment) {
             connection.settle(cx, sink);
+            if connection.is_listed_at(cx.now, OPEN) {
+                self.table.touch(place, OPEN);
+            }
             self.after(cx, place, waited, sink);
         }
     }
@@ -529,8 +537,12 @@ impl<S: FlowState> Tcp<S> {
             return None;
         }
         // Memory of the table is not given back when a connection goes: where more is not to be had, one has to make room.
+        // A quarter is left for what connections with data need.
+        let others = cx.budget.used().saturating_sub(self.table.allocated());
+        let limit = cx.budget.limit();
+        let room = limit.saturating_sub(others).min(limit - limit / 4);
         while self.table.len() >= cx.limits.connections.max(1)
-            || self.table.growth() > cx.budget.limit().saturating_sub(cx.budget.used())
+            || (self.table.is_full() && self.table.grown() > room)
         {
             if !self.evict(cx, sink) {
                 break;
@@ -566,10 +578,10 @@ impl<S: FlowState> Tcp<S> {
         };
         let waited = connection.waiting();
         let quiet = connection.take(cx, key, direction, segment, sink);
-        let list = if connection.half_open() {
-            HALF_OPEN
-        } else {
-            OPEN
+        let list = match connection.is_bare() {
+            false => OPEN,
+            true if connection.half_open() => HALF_OPEN,
+            true => BARE,
         };
         if connection.is_listed_at(cx.now, list) {
             self.table.touch(place, list);
@@ -665,10 +677,11 @@ impl<S: FlowState> Tcp<S> {
 
     /// Ends connections that have been idle for too long, and forgets ended ones.
     fn expire<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
-        let limits = [cx.limits.session_timeout, cx.limits.session_timeout, LINGER];
+        let idle = cx.limits.session_timeout;
+        let limits = [idle, idle, idle, LINGER];
         // A connection that is added, or ends, from now on goes no earlier.
         let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
-        for (list, limit) in [HALF_OPEN, OPEN, CLOSED].into_iter().zip(limits) {
+        for (list, limit) in [HALF_OPEN, BARE, OPEN, CLOSED].into_iter().zip(limits) {
             while let Some(place) = self.table.oldest(list) {
                 let Some(connection) = self.table.get_mut(place) else {
                     break;
@@ -684,7 +697,7 @@ impl<S: FlowState> Tcp<S> {
                     break;
                 }
                 if list != CLOSED {
-                    self.close(cx, place, Close::Idle, sink);
+                    self.end(cx, place, Close::Idle, sink);
                 }
                 self.remove(cx, place);
             }
@@ -721,6 +734,21 @@ impl<S: FlowState> Tcp<S> {
         close: Close,
         sink: &mut K,
     ) {
+        self.end(cx, place, close, sink);
+        if let Some(connection) = self.table.get_mut(place) {
+            connection.is_listed_at(cx.now, CLOSED);
+            self.table.touch(place, CLOSED);
+        }
+    }
+
+    /// Flushes and ends a connection.
+    fn end<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: Place,
+        close: Close,
+        sink: &mut K,
+    ) {
         let Some((key, connection)) = self.table.entry_mut(place) else {
             return;
         };
@@ -745,8 +773,9 @@ impl<S: FlowState> Tcp<S> {
             Close::Replaced => counters.closed_replaced += 1,
             Close::EndOfInput => counters.closed_end += 1,
         }
-        connection.is_listed_at(cx.now, CLOSED);
-        self.table.touch(place, CLOSED);
+        if held.is_empty() {
+            return;
+        }
         let by_itself = matches!(close, Close::Fin | Close::Reset);
         if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
             // The SYN of the next connection was captured before the end of this one.
@@ -759,16 +788,23 @@ impl<S: FlowState> Tcp<S> {
 
     /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
     fn evict<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
-        for list in [CLOSED, HALF_OPEN, OPEN] {
-            if let Some(place) = self.table.oldest(list) {
-                if list != CLOSED {
-                    self.close(cx, place, Close::Evicted, sink);
-                }
-                self.remove(cx, place);
-                return true;
-            }
-        }
-        false
+        let used = |list| {
+            let place = self.table.oldest(list)?;
+            Some((self.table.get(place)?.last_used(), place))
+        };
+        let ended = self.table.oldest(CLOSED);
+        let open = || {
+            self.table.oldest(HALF_OPEN).or_else(|| {
+                let idle = used(BARE).into_iter().chain(used(OPEN));
+                idle.min_by_key(|(at, _)| *at).map(|(_, place)| place)
+            })
+        };
+        let Some(place) = ended.or_else(open) else {
+            return false;
+        };
+        self.end(cx, place, Close::Evicted, sink);
+        self.remove(cx, place);
+        true
     }
 
     /// Gives up the first hole of the connection in which something has waited longest.
@@ -787,8 +823,13 @@ impl<S: FlowState> Tcp<S> {
                 self.queues.waiters.pop_front();
                 continue;
             }
-            connection.force(cx, GapCause::Memory, sink);
+            let found = connection.force(cx, GapCause::Memory, sink);
             self.after_wake(cx, place, waited, sink);
+            if !found {
+                // Damaged copies, of a stream of which nothing better came.
+                self.end(cx, place, Close::Evicted, sink);
+                self.remove(cx, place);
+            }
             return true;
         }
         false
@@ -807,11 +848,16 @@ impl<S: FlowState> Tcp<S> {
             let now = connection.weigh();
             if now == class {
                 let waited = connection.waiting();
-                connection.force(cx, GapCause::Memory, sink);
-                let left = self.table.get_mut(place).map_or(0, Connection::weigh);
-                self.queues.weigh(place, left);
+                let found = connection.force(cx, GapCause::Memory, sink);
+                if found {
+                    let left = connection.weigh();
+                    self.queues.weigh(place, left);
+                }
                 self.after_wake(cx, place, waited, sink);
-                return true;
+                if found {
+                    return true;
+                }
+                continue;
             }
             self.queues.weigh(place, now);
         }
@@ -833,22 +879,31 @@ impl<S: FlowState> Tcp<S> {
             .get(place)
             .is_some_and(|c| cx.now.since(c.last_used()) >= IDLE);
         if idle {
-            self.close(cx, place, Close::Evicted, sink);
+            self.end(cx, place, Close::Evicted, sink);
             self.remove(cx, place);
         }
         idle
     }
 
-    /// Frees memory when the budget is overdrawn: false where nothing is left to be freed.
+    /// Frees memory when the budget is overdrawn: false where nothing is left to be freed. Connections without data have
+    /// nothing but their place in the table, which they leave where another one wants it.
     pub fn relieve<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
-        self.relieve_heaviest(cx, sink) || self.relieve_waiting(cx, sink) || self.evict(cx, sink)
+        if self.relieve_heaviest(cx, sink) || self.relieve_waiting(cx, sink) {
+            return true;
+        }
+        let Some(place) = self.table.oldest(OPEN) else {
+            return false;
+        };
+        self.end(cx, place, Close::Evicted, sink);
+        self.remove(cx, place);
+        true
     }
 
     /// Ends every connection at the end of the input, the one idle longest first.
     pub fn flush<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
-        for list in [HALF_OPEN, OPEN] {
+        for list in [HALF_OPEN, BARE, OPEN] {
             while let Some(place) = self.table.oldest(list) {
-                self.close(cx, place, Close::EndOfInput, sink);
+                self.end(cx, place, Close::EndOfInput, sink);
                 self.remove(cx, place);
             }
         }

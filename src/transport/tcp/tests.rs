@@ -555,6 +555,55 @@ fn a_syn_may_be_captured_after_its_data() {
 }
 
 #[test]
+fn a_syn_ack_tells_where_the_other_stream_begins() {
+    check(
+        "whose SYN is lost: nothing is looked for before it",
+        r#"
+        0 < S. 500 101
+        1 > .  101 501 "abc"
+        2 < .  501 104 "xy""#,
+        r#"
+        1 > 101 "abc"
+        2 < 501 "xy""#,
+    );
+    check(
+        "also where its data came before",
+        r#"
+        0 > .  104 501 "def"
+        1 < S. 500 101
+        2 > .  101 501 "abc""#,
+        r#"
+        2 > 101 "abc"
+        2 > 104 "def"
+        gaps 0"#,
+    );
+    check(
+        "but for octets on a SYN that is captured late",
+        r#"
+        0 < S. 500 104
+        1 > S  100 "abc"
+        2 > .  104 501 "def""#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 "def"
+        reused_ports 0"#,
+    );
+    check(
+        "and of a stream of which nothing is captured nothing is lost",
+        r#"
+        0 < S. 500 101
+        1 < .  501 104 "xy"
+        9 flush"#,
+        r#"
+        1 < 501 "xy"
+        9 < end endofinput
+        9 > end endofinput
+        9 closed endofinput
+        gaps 0"#,
+    );
+}
+
+#[test]
 fn one_side_alone_gives_the_same_stream() {
     check(
         "the client's side",
@@ -935,6 +984,37 @@ fn every_other_reason_gives_up_a_hole() {
         3 > 104 "d"
         3 > 105 gap 2 snapped
         3 > 107 "ghi""#,
+    );
+}
+
+#[test]
+fn what_the_snapshot_length_cut_is_filled_while_it_waits() {
+    after_open(
+        "by a whole retransmission",
+        r#"
+        1 > .  104 501 "def"+3
+        2 > .  104 501 "defghi"
+        3 > .  101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > 107 "ghi"
+        gaps 0
+        lost_octets 0
+        overlaps 1"#,
+    );
+    after_open(
+        "by a part of it",
+        r#"
+        1 > .  104 501 "def"+3
+        2 > .  107 501 "g"
+        3 > .  101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > 107 "g"
+        3 > 108 gap 2 snapped
+        lost_octets 2"#,
     );
 }
 
@@ -1499,21 +1579,23 @@ fn the_budget_makes_room_by_holes_and_connections() {
         "{OPEN}\n1 > . 104 501 #1000\n2 >2 S 100\n3 >3 S 100\n3 <3 S. 500 101"
     ));
     let Bench { cx, tcp, sink, .. } = &mut bench;
-    // What waits behind holes, then half-open connections, then the rest; idle ones before all of them.
+    // What waits behind holes, then connections with data, idle ones before; those without data would give nothing back.
     assert!(!tcp.relieve_idle(cx, sink));
     let before = cx.budget.used();
     assert!(tcp.relieve(cx, sink));
     assert!(cx.budget.used() < before - 1000);
     assert_eq!(sink.events, ["3 > 101 gap 3 memory", "3 > 104 #1000"]);
     assert_eq!(tcp.connections(), 3);
-    for left in [2, 1] {
-        assert!(tcp.relieve(cx, sink));
-        assert_eq!(tcp.connections(), left);
-    }
+    assert!(tcp.relieve(cx, sink));
+    assert_eq!(tcp.connections(), 2);
+    assert!(!tcp.relieve(cx, sink));
+    bench.script("4 >4 . 101 501 \"abc\"");
+    let Bench { cx, tcp, sink, .. } = &mut bench;
+    assert!(!tcp.relieve_idle(cx, sink));
     cx.now = cx.now.after(Duration::from_secs(2));
     assert!(tcp.relieve_idle(cx, sink));
-    assert_eq!(tcp.connections(), 0);
-    assert!(!tcp.relieve(cx, sink));
+    assert_eq!(tcp.connections(), 2);
+    assert!(!tcp.relieve_idle(cx, sink) && !tcp.relieve(cx, sink));
     bench.flush();
 }
 
