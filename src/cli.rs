@@ -95,20 +95,20 @@ pub struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     dropped: Option<Target>,
 
     /// Write each input packet as it was, also the dropped ones
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     bypass: Option<Target>,
 
     /// Write no messages
@@ -124,7 +124,7 @@ pub struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
     json: Option<Target>,
 
     /// What the JSON shows of the octets of a message

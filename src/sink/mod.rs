@@ -223,39 +223,35 @@ impl Outputs {
     ///
     /// The first error of any output since the last call.
     pub fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        let mut flow = ControlFlow::Continue(());
-        for p in &mut self.packets {
-            if p.flush()?.is_break() {
-                flow = ControlFlow::Break(());
+        let mut all = Ok(ControlFlow::Continue(()));
+        // An output that cannot be written keeps no other from what is due to it.
+        let mut add = |one: Result<ControlFlow<()>, Error>| {
+            if all.is_ok() && !matches!(one, Ok(ControlFlow::Continue(()))) {
+                all = one;
             }
+        };
+        for p in &mut self.packets {
+            add(p.flush());
         }
         for o in &mut self.originals {
-            if o.flush()?.is_break() {
-                flow = ControlFlow::Break(());
-            }
+            add(o.flush());
         }
-        if let Some(p) = &mut self.print
-            && p.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(p) = &mut self.print {
+            add(p.flush());
         }
-        if let Some(j) = &mut self.json
-            && j.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(j) = &mut self.json {
+            add(j.flush());
         }
-        if let Some(raw) = &mut self.raw
-            && raw.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(raw) = &mut self.raw {
+            add(raw.flush());
         }
         if let Some(d) = &mut self.dump {
-            d.flush()?;
+            add(d.flush().map(ControlFlow::Continue));
         }
         if let Some(f) = &mut self.files {
-            f.flush()?;
+            add(f.flush().map(ControlFlow::Continue));
         }
-        Ok(flow)
+        all
     }
 
     /// Writes all that is left, at the end of the run.
@@ -264,11 +260,11 @@ impl Outputs {
     ///
     /// As [`Outputs::flush`].
     pub fn finish(&mut self) -> Result<ControlFlow<()>, Error> {
-        let flow = self.flush()?;
+        let flow = self.flush();
         if let Some(d) = &mut self.dump {
             d.finish()?;
         }
-        Ok(flow)
+        flow
     }
 }
 
