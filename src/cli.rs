@@ -44,6 +44,12 @@ name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missi
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
 folder before is touched, and no symbolic link in it is followed.
 .PP
+Of HTTP, the bodies of requests and responses are files, without chunks, and with the codings gzip, deflate, br and zstd \
+undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
+together. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
+known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
+them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
+.PP
 FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
 (PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
 address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \
@@ -162,8 +168,9 @@ pub struct Args {
 
     /// Write the files that were transferred into this folder
     ///
-    /// Bodies of HTTP requests and responses, FTP data connections, TFTP. DIR/files.jsonl lists them, one JSON object a line; the man page says more
-    /// (FILES). A file of which octets are missing is called NAME.part. What is in DIR already is not touched.
+    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
+    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
+    /// missing is called NAME.part. What is in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     extract: Option<PathBuf>,
 
@@ -219,6 +226,14 @@ pub struct Args {
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     info: bool,
+
+    /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
+    ///
+    /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
+    /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
+    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    track: bool,
 
     /// Timestamps: never going back, or as they were
     #[arg(
@@ -551,7 +566,7 @@ pub fn parse(
     }
     let form = Form {
         encap: args.encap,
-        format: args.format.unwrap_or(if args.info {
+        format: args.format.unwrap_or(if args.info || args.track {
             Format::Pcapng
         } else {
             Format::Pcap
@@ -560,6 +575,7 @@ pub fn parse(
         max_message: args.max_message.unwrap_or(0),
         fill_gaps: args.fill_gaps,
         info: args.info,
+        track: args.track,
         original_times: args.timestamps == Times::Original,
         handshake: args.handshake,
         packet_buffered: args.packet_buffered,

@@ -19,6 +19,7 @@ pub mod sctp_stats;
 mod synthetic;
 #[cfg(test)]
 mod tests;
+mod track;
 
 use crate::capture::{Interface, LinkType, Packet};
 use crate::config::{Config, What};
@@ -496,6 +497,14 @@ impl MessageSink for Outputs {
         }
         if let Some(f) = &mut self.files {
             f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
+    }
+
+    fn stream_arrival(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            if p.tracks() && self.choice.as_ref().is_none_or(|c| c.takes(at.flow)) {
+                p.stream_arrival(&mut at.with(|s| s.packets(i)), chunk);
+            }
         }
     }
 

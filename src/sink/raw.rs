@@ -717,6 +717,7 @@ mod tests {
             data: octets,
             time,
             frame: 1,
+            at: None,
             ack: None,
             push: false,
             ends_segment: true,
