@@ -101,20 +101,20 @@ pub struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     dropped: Option<Target>,
 
     /// Write each input packet as it was, also the dropped ones
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     bypass: Option<Target>,
 
     /// Write no messages
@@ -130,7 +130,7 @@ pub struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
     json: Option<Target>,
 
     /// What the JSON shows of the octets of a message
@@ -150,8 +150,10 @@ pub struct Args {
     /// Write a file for each stream, with its octets, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
-    /// `-` writes the streams that --connection chooses to stdout.
+    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
+    /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
+    /// `A:p-B:p` one direction.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     dump: Option<PathBuf>,
 
@@ -159,7 +161,8 @@ pub struct Args {
     ///
     /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
     /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
-    /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
+    /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
+    /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
     #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
     dump_name: Template,
 
