@@ -1248,7 +1248,8 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        counters.out_of_order += u64::from((offset > half.next || !was_empty) && !in_order);
+        let waits = (offset > half.next || !was_empty) && !in_order;
+        counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
         if cx.trace.is_on() {
             let overlaps = Overlaps {
