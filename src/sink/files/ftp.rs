@@ -739,7 +739,7 @@ impl Ftp {
 
     fn about(&mut self, data: &Data, direction: Direction, frame: u64, time: Timestamp) -> About {
         let mut about = About::new("ftp-data", &data.flow, direction, frame, time);
-        about.fallback = format!("ftp-data-{}", data.flow.number);
+        about.fallback = format!("ftp-data-{}", data.flow.number).into_bytes();
         if let Some(order) = self.order(data.tie) {
             order.tell(&mut about);
         }
@@ -991,7 +991,7 @@ impl Order {
         if self.is_file() && !self.path.is_empty() {
             about.name = Some((self.path.clone(), NameFrom::Command));
         } else {
-            self.verb.clone_into(&mut about.fallback);
+            about.fallback = self.verb.into();
         }
     }
 }

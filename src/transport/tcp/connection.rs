@@ -193,7 +193,7 @@ fn ids(tags: &[VlanTag; 2]) -> [u16; 2] {
 
 /// An offset as a number, modulo 2^32.
 #[allow(clippy::cast_possible_truncation)]
-const fn low32(offset: u64) -> u32 {
+pub(super) const fn low32(offset: u64) -> u32 {
     offset as u32
 }
 
@@ -1148,6 +1148,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
+            shift: Origin::shift(cx.packet.data_at, start),
         };
         let half = &mut self.halves[i];
         let Some(a) = self.active.as_deref_mut() else {
@@ -1189,6 +1190,7 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
+                    at: origin.at(offset),
                     ack,
                     push: origin.push,
                     ends_segment: true,
@@ -1346,6 +1348,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack: None,
             push: s.has(flags::PSH),
+            shift: Origin::shift(cx.packet.data_at, start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();
@@ -1582,6 +1585,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
+                at: item.origin.at(item.offset),
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
