@@ -5,7 +5,7 @@
 //!  (Inputs)       by magic       records    time order
 //! ```
 
-mod decompress;
+pub(crate) mod decompress;
 mod inputs;
 mod pcap;
 mod pcapng;

@@ -106,6 +106,8 @@ struct Control {
     image: bool,
     /// What REST said, for the next transfer.
     restart: u64,
+    /// REST was the last command.
+    restarting: bool,
     /// Commands, or replies, were lost since the last transfer: REST may have been among them.
     lost: [bool; 2],
     /// What a reply says that REST said.
@@ -398,6 +400,10 @@ impl Source for Ftp {
             self.give_up(cx, store);
         }
         while self.forget(cx) {}
+        *self = Self {
+            counted: self.counted,
+            ..Self::default()
+        };
         self.count(cx);
     }
 }
@@ -426,6 +432,7 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
+        control.restarting = matches!(command, Command::Restart(_));
         match *command {
             Command::Active(to) => {
                 let addresses = [to.ip(), control.client.ip()];
@@ -481,12 +488,9 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
-        let failed = |o: &Order| matches!(o.outcome, Outcome::Failed(_));
-        let free = control.announced.iter_mut().rev().find(|a| match &a.order {
-            None => true,
-            Some(order) => failed(order) && !a.connected,
-        });
-        if let Some(announced) = free {
+        // An older one stays for the transfer that was asked for then, though the command was lost.
+        let last = control.announced.back_mut();
+        if let Some(announced) = last.filter(|a| a.is_free()) {
             control.current = Some(announced.number);
             announced.order = Some(order);
             return;
@@ -544,13 +548,13 @@ impl Ftp {
                 control.current = None;
                 empty = (order.total == Some(0)).then(|| order.clone());
             }
+            (Reply::Failed(_), _) if control.restarting => control.restart = 0,
             (Reply::Failed(code), Some(order)) => {
                 if order.outcome == Outcome::Begun {
                     control.current = None;
                 }
                 order.outcome = Outcome::Failed(*code);
             }
-            (Reply::Failed(_), None) => control.restart = 0,
             (Reply::Size(size), order) => {
                 if let Some((path, answer)) = &mut control.sized
                     && answer.replace(*size).is_none()
@@ -735,7 +739,7 @@ impl Ftp {
 
     fn about(&mut self, data: &Data, direction: Direction, frame: u64, time: Timestamp) -> About {
         let mut about = About::new("ftp-data", &data.flow, direction, frame, time);
-        about.fallback = format!("ftp-data-{}", data.flow.number);
+        about.fallback = format!("ftp-data-{}", data.flow.number).into_bytes();
         if let Some(order) = self.order(data.tie) {
             order.tell(&mut about);
         }
@@ -802,18 +806,17 @@ impl Ftp {
             let outcome = self.order(ended.data.tie).map(|o| o.outcome);
             let known = matches!(outcome, Some(Outcome::Done | Outcome::Failed(_)));
             let late = waited.is_some_and(|w| cx.now.since(ended.since) >= w);
-            if known || late || self.ended.len() >= ENDED {
+            if known || late || self.ended.len() >= ENDED || cx.budget.over() {
                 self.conclude(cx, store, *ended.data);
             } else {
                 self.ended.push_back(ended);
             }
         }
-        if let Some(waited) = waited {
-            while let Some(broken) = self.broken.front()
-                && cx.now.since(broken.since) >= waited.max(RESUME)
-            {
-                self.give_up(cx, store);
-            }
+        let now = cx.now;
+        while let Some(broken) = self.broken.front()
+            && (now.since(broken.since) >= RESUME || cx.budget.over())
+        {
+            self.give_up(cx, store);
         }
     }
 
@@ -907,6 +910,7 @@ impl Control {
             directory: Vec::new(),
             image: false,
             restart: 0,
+            restarting: false,
             lost: [false; 2],
             accepted: None,
             sized: None,
@@ -940,6 +944,14 @@ impl Control {
 }
 
 impl Announced {
+    /// No transfer was asked for, or none that began.
+    fn is_free(&self) -> bool {
+        match &self.order {
+            None => true,
+            Some(order) => matches!(order.outcome, Outcome::Failed(_)) && !self.connected,
+        }
+    }
+
     /// Its endpoint is not known yet, and may come.
     fn awaited(&self) -> bool {
         let over = |o: &Order| matches!(o.outcome, Outcome::Done | Outcome::Failed(_));
@@ -979,7 +991,7 @@ impl Order {
         if self.is_file() && !self.path.is_empty() {
             about.name = Some((self.path.clone(), NameFrom::Command));
         } else {
-            self.verb.clone_into(&mut about.fallback);
+            about.fallback = self.verb.into();
         }
     }
 }
