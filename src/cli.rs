@@ -15,7 +15,6 @@ use crate::sink::output::Target;
 use crate::sink::packets::{Encap, Form, Large};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
-use crate::transport::sctp::ppid::PPIDS;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::{self, Write};
@@ -250,8 +249,8 @@ pub struct Args {
 
     /// Take connections or datagrams on these ports for this protocol, as tshark's option
     ///
-    /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`. Of several rules that match the last
-    /// one counts. Nothing else is tried then; `data`: no protocol at all.
+    /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`, `sctp.port==3868,diameter` (of
+    /// user messages, whatever their PPID says). Of several rules that match the last one counts. Nothing else is tried then; `data`: no protocol at all.
     #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
     decode_as: Vec<DecodeAs>,
 
@@ -259,7 +258,8 @@ pub struct Args {
     ///
     /// `NAME,tcp.port==9000,len@4:u32be+8`: the octets from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
     /// which 8 is added for the whole message; mqtt and ber are lengths of variable width, counted from their own end.
-    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message.
+    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message;
+    /// `NAME,sctp.port==7001`: so is a user message.
     /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
     /// found again after a loss.
     #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
@@ -356,7 +356,8 @@ pub struct Args {
     /// Hold messages until the other side has acknowledged their octets, or the packet timeout
     ///
     /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
-    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout. Where no
+    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
+    /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
     /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
     /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
     #[arg(long, help_heading = "Waiting", hide_short_help = true)]
@@ -699,9 +700,7 @@ fn output(
         match key.as_str() {
             "protocol" => {
                 for name in value.split(',') {
-                    let known = name == "data"
-                        || protocols().iter().any(|p| p.name == name)
-                        || PPIDS.iter().any(|p| p.protocol == name);
+                    let known = name == "data" || protocols().iter().any(|p| p.name == name);
                     if !known && !own_protocols {
                         return Err(format!(
                             "{name}: no such protocol: --list-protocols shows them"

@@ -88,7 +88,7 @@
 //!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
 //! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say
 //!   rows.rs length.rs  the table of protocols whose header tells the length
-//!   http1.rs tls.rs …  one file for each other protocol; datagram.rs names UDP; carried.rs: inside SCTP
+//!   http1.rs tls.rs …  one file for each other protocol; datagram.rs, user.rs and carried.rs: UDP, SCTP
 //!   rules.rs own.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
 //! sink/              packets.rs synthetic.rs: a packet for each message; file, pcap, pcapng, pdu: how it is written
 //!   files/             transferred files: a source for each protocol, names, store, list

@@ -15,6 +15,7 @@ use crate::stats::Counters;
 use crate::storage::Budget;
 use crate::time::{CaptureClock, Timestamp};
 use crate::trace::{Event, Trace};
+use crate::transport::flow::Transport;
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::stream::FlowState;
@@ -162,15 +163,16 @@ impl<M: MessageSink> Engine<M> {
                 ip::protocol::UDP => {
                     let (src, dst) = (datagram.src, datagram.dst);
                     let seen = RefCell::new(&mut *transfers);
-                    let name = |payload: &[u8], from, to| match rules.datagram((from, to)) {
-                        Some(name) => name,
-                        None => seen.borrow_mut().name(
-                            datagram_protocol(payload, from, to),
-                            payload,
-                            SocketAddr::new(src, from),
-                            SocketAddr::new(dst, to),
-                        ),
-                    };
+                    let name =
+                        |payload: &[u8], from, to| match rules.named(Transport::Udp, (from, to)) {
+                            Some(name) => name,
+                            None => seen.borrow_mut().name(
+                                datagram_protocol(payload, from, to),
+                                payload,
+                                SocketAddr::new(src, from),
+                                SocketAddr::new(dst, to),
+                            ),
+                        };
                     udp.receive(cx, datagram, &name, &mut extractor.sink)
                 }
                 ip::protocol::SCTP if cx.limits.disable_sctp => {

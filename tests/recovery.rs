@@ -317,3 +317,110 @@ fn every_protocol_with_losses() {
     }
     assert!(sum.1 * 4 / 5 < sum.0 && sum.0 < sum.1, "{sum:?}");
 }
+
+/// tshark, with its defaults, finds no malformed packet in what is written, and every message that lies whole in the
+/// damaged capture.
+#[track_caller]
+fn tshark_reads(loss: u64, cut_start: f64) {
+    for (seed, name) in (1..).zip(CLEAN) {
+        let clean = common::read(&common::testdata(name));
+        // A fraction of a few hundred packets.
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
+        let cut_start = (common::pcap(&clean).1.len() as f64 * cut_start) as usize;
+        let how = Damage {
+            seed,
+            loss,
+            reorder: 50,
+            duplicate: 20,
+            cut_start,
+        };
+        let (recoverable, _) = check(name, how);
+        let output = messages(&damage(&clean, how));
+        let columns = [
+            "_ws.malformed",
+            "frame.len",
+            "frame.cap_len",
+            "http.request",
+            "http.response",
+        ];
+        let rows = common::fields("http || _ws.malformed", &columns, &[], &output);
+        let mut whole = 0;
+        for row in rows {
+            assert_eq!(row[0], "", "{name}, {how:?}: malformed");
+            let found = row[3..].iter().flat_map(|v| v.split(','));
+            if row[1] == row[2] {
+                whole += found.filter(|v| !v.is_empty()).count();
+            }
+        }
+        assert!(
+            whole >= recoverable && recoverable > 0,
+            "{name}, {how:?}: tshark finds {whole} of {recoverable}"
+        );
+    }
+}
+
+#[test]
+fn tshark_reads_what_is_left_after_a_loss_of_0_001() {
+    tshark_reads(1, 0.0);
+}
+
+#[test]
+fn tshark_reads_what_is_left_after_a_loss_of_0_01() {
+    tshark_reads(10, 0.0);
+}
+
+#[test]
+fn tshark_reads_what_is_left_after_a_loss_of_0_05() {
+    tshark_reads(50, 0.0);
+}
+
+#[test]
+fn tshark_reads_what_is_left_after_a_loss_of_0_2() {
+    tshark_reads(200, 0.0);
+}
+
+#[test]
+fn tshark_reads_what_is_left_after_a_late_start() {
+    tshark_reads(10, 0.3);
+}
+
+/// Where the header of a message is lost and its body holds a message, nothing tells the one from the other: the inner one
+/// comes out, and may hide what follows as far as its own header says. No program can know better from what there is.
+#[test]
+fn a_message_inside_a_body_whose_header_was_lost_cannot_be_told_from_a_true_one() {
+    use common::build::{ACK, PSH, Pcap, behind, get, response};
+    let inner = response(b"inner");
+    let mut page = common::build::body(1000);
+    page.extend(&inner);
+    page.extend(common::build::body(500));
+    let outer = response(&page);
+    let mut whole = Pcap::new();
+    let mut hurt = Pcap::new();
+    for (pcap, from) in [(&mut whole, 0), (&mut hurt, 300)] {
+        let ask = get("/outer");
+        pcap.open(1000, 4999).client(1001, 5000, ACK | PSH, &ask);
+        let asked = behind(1001, &ask);
+        pcap.server(behind(5000, &outer[..from]), asked, ACK, &outer[from..1400])
+            .server(
+                behind(5000, &outer[..1400]),
+                asked,
+                ACK | PSH,
+                &outer[1400..],
+            );
+        pcap.client(asked, behind(5000, &outer), ACK, b"");
+    }
+    let from_server = |pcap: &Pcap| {
+        let all = segments(&messages(&pcap.file)).into_iter();
+        let payloads = all.filter(|s| s.source_port == 80).map(|s| s.payload);
+        payloads.filter(|p| !p.is_empty()).collect::<Vec<_>>()
+    };
+    assert!(from_server(&whole) == [outer], "known by its header");
+    assert!(
+        from_server(&hurt).contains(&inner),
+        "nothing tells that it is none"
+    );
+}

@@ -278,26 +278,33 @@ fn upper() -> [(u32, &'static str, Vec<u8>); 5] {
     ]
 }
 
-/// All of them in one packet.
-fn bundled(v6: bool) -> Vec<u8> {
+/// These messages, each a user message, in one packet from and to this port.
+fn in_one_packet(v6: bool, port: u16, messages: &[(u32, &[u8])]) -> Vec<u8> {
     let chunks: Vec<_> = (0..)
-        .zip(upper())
-        .map(|(n, (ppid, _, octets))| {
+        .zip(messages)
+        .map(|(n, (ppid, octets))| {
             let data = Data {
                 tsn: 7 + n,
                 stream: 1,
                 seq: n,
-                ppid,
+                ppid: *ppid,
                 flags: 3,
-                octets,
+                octets: octets.to_vec(),
                 ..Data::default()
             };
             data.chunk()
         })
         .collect();
     let mut capture = Pcap::new();
-    put(&mut capture, v6, 9999, &chunks);
+    put(&mut capture, v6, port, &chunks);
     capture.file
+}
+
+/// All of them in one packet.
+fn bundled(v6: bool) -> Vec<u8> {
+    let upper = upper();
+    let messages: Vec<_> = upper.iter().map(|(ppid, _, o)| (*ppid, &o[..])).collect();
+    in_one_packet(v6, 9999, &messages)
 }
 
 #[test]
@@ -324,6 +331,84 @@ fn tshark_dissects_what_is_inside() {
     }
 }
 
+/// Of a real capture with fragments, several streams, I-DATA, and two paths: packets of one user message each, right sums, and
+/// the same messages as tshark finds in the input.
+#[test]
+fn tshark_dissects_each_protocol_of_a_real_capture() {
+    let input = read(&testdata("sctp-usrsctp.pcap"));
+    let output = run::<&str>([], &input).ok();
+    let rows = fields(
+        "sctp",
+        &[
+            "sctp.checksum.status",
+            "sctp.chunk_type",
+            "sctp.data_b_bit",
+            "sctp.data_e_bit",
+            "_ws.malformed",
+        ],
+        &SUMS,
+        &output,
+    );
+    assert_eq!(rows.len(), 76);
+    for row in &rows {
+        assert!(row[1] == "0" || row[1] == "64", "one chunk: {row:?}");
+        assert_eq!((&row[0][..], &row[4][..]), ("1", ""), "{row:?}");
+    }
+    for (protocol, names, count) in [
+        (
+            "m3ua",
+            &[
+                "m3ua.message_class",
+                "m3ua.message_type",
+                "m3ua.protocol_data_si",
+            ][..],
+            24,
+        ),
+        (
+            "s1ap",
+            &["s1ap.procedureCode", "s1ap.Cause", "s1ap.misc"],
+            12,
+        ),
+        (
+            "ngap",
+            &["ngap.procedureCode", "ngap.Cause", "ngap.misc"],
+            8,
+        ),
+        (
+            "diameter",
+            &[
+                "diameter.cmd.code",
+                "diameter.hopbyhopid",
+                "diameter.Origin-Host",
+            ],
+            18,
+        ),
+    ] {
+        // One row for each message, also of those that share a packet.
+        let rows = |capture: &[u8]| -> Vec<Vec<String>> {
+            let packets = fields(protocol, names, &[], capture);
+            let mut rows: Vec<_> = packets
+                .iter()
+                .flat_map(|packet| {
+                    let columns = packet.iter().map(|c| c.split(',').collect::<Vec<_>>());
+                    let columns: Vec<_> = columns.collect();
+                    (0..columns[0].len())
+                        .map(move |n| columns.iter().map(|c| c[n].to_owned()).collect())
+                })
+                .collect();
+            rows.sort();
+            rows
+        };
+        let (before, after) = (rows(&input), rows(&output));
+        assert_eq!(after.len(), count, "{protocol}");
+        assert_eq!(after, before, "{protocol}");
+        assert!(
+            after.iter().all(|r| !r[0].is_empty() && !r[2].is_empty()),
+            "{protocol}: {after:?}"
+        );
+    }
+}
+
 #[test]
 fn what_a_user_message_carries_is_listed() {
     let capture = bundled(false);
@@ -338,7 +423,7 @@ fn what_a_user_message_carries_is_listed() {
             "10.1.0.2:9999 m3ua 8 ASPUP",
             "10.1.0.2:9999 s1ap 7 initiatingMessage ErrorIndication",
             "10.1.0.2:9999 ngap 7 initiatingMessage ErrorIndication",
-            "10.1.0.2:9999 diameter 80 Device-Watchdog Request (280), application 0 + Device-Watchdog Request (280), application 0",
+            "10.1.0.2:9999 diameter 80 Device-Watchdog Request (280), base (0) + Device-Watchdog Request (280), base (0)",
             "10.1.0.2:9999 m2pa 20 Link Status Out of Service",
         ]
     );
@@ -372,6 +457,176 @@ fn what_a_user_message_carries_is_listed() {
         (&"connection".into(), &"end_of_input".into())
     );
     assert_eq!(end["streams"][0]["octets"], 8 + 7 + 7 + 80 + 20);
+}
+
+/// A user message counts as the messages of its protocol that it carries.
+#[test]
+fn what_a_user_message_carries_is_counted() {
+    let m2pa = [1, 0, 11, 1, 0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0, 5, 9, 9, 9, 9];
+    let three = [diameter(40), diameter(44), diameter(60)].concat();
+    let capture = in_one_packet(
+        false,
+        9999,
+        &[
+            (46, &three),
+            (46, &three[..120]),
+            (5, &m2pa.repeat(4)),
+            (3, &m2pa),
+        ],
+    );
+    let done = run(["-n", "-s"], &capture);
+    for (name, n) in [
+        ("message.messages", 4),
+        ("diameter.messages", 6),
+        ("diameter.incomplete", 1),
+        ("diameter.octets", 144 + 120),
+        ("m2pa.messages", 4),
+        ("m2pa.incomplete", 0),
+        ("m3ua.messages", 1),
+    ] {
+        assert_eq!(counter(&done.stderr, name), n, "{name}");
+    }
+}
+
+/// Some stacks leave the PPID 0: ports and octets tell, unless the user does.
+#[test]
+fn a_ppid_that_says_nothing() {
+    let aspup = [1, 0, 3, 1, 0, 0, 0, 8];
+    let protocols = |args: &[&str], port: u16, ppid: u32, octets: &[u8]| -> Vec<String> {
+        let capture = in_one_packet(false, port, &[(ppid, octets)]);
+        let json = run([args, &["--json", "-"]].concat(), &capture).text();
+        let rows = json.lines().map(|l| serde_json::from_str(l).unwrap());
+        rows.filter(|m: &serde_json::Value| m["type"] == "message")
+            .map(|m| m["protocol"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let watchdog = diameter(40);
+    for (args, port, ppid, octets, expected) in [
+        (&[][..], 3868, 0, &watchdog[..], "diameter"),
+        (&[], 3868, 0x1234_5678, &watchdog, "diameter"),
+        (&[], 2905, 0, &aspup, "m3ua"),
+        (&[], 4444, 0, &aspup, "data"),
+        (&["-d", "sctp.port==4444,sua"], 4444, 0, &aspup, "sua"),
+        (&["-d", "sctp.port==4444,sua"], 4445, 0, &aspup, "data"),
+        (
+            &["-d", "sctp.port==4440-4450,data"],
+            4444,
+            46,
+            &watchdog,
+            "data",
+        ),
+        (
+            &["--framer", "mine,sctp.port==4444"],
+            4444,
+            0,
+            &aspup,
+            "mine",
+        ),
+        (&["--protocols", "diameter"], 3868, 0, &watchdog, "diameter"),
+        (&["--protocols", "s1ap"], 3868, 0, &watchdog, ""),
+    ] {
+        let found = protocols(args, port, ppid, octets).join(" ");
+        assert_eq!(found, expected, "{args:?} {port} {ppid}");
+    }
+    // tshark finds it the same way in the output.
+    let output = run::<&str>([], &in_one_packet(false, 3868, &[(0, &watchdog)])).ok();
+    let rows = fields("diameter", &["diameter.cmd.code"], &SUMS, &output);
+    assert_eq!(rows, [["272"]]);
+    let done = run(["-d", "sctp.port==1,nothing"], b"");
+    done.code(2);
+    assert!(
+        done.stderr.contains("no protocol of this name"),
+        "{}",
+        done.stderr
+    );
+    let list = run(["--list-protocols"], b"").text();
+    assert!(
+        list.lines()
+            .any(|l| l.starts_with("ngap") && l.contains(" sctp ") && l.ends_with("38412")),
+        "{list}"
+    );
+}
+
+/// Each user message waits for the SACK that covers it, or for the packet time-out, and then says when that was.
+#[test]
+fn held_for_the_acknowledgment() {
+    let mut capture = Pcap::new();
+    let mut send = |at: u64, from: Ipv4Addr, to: Ipv4Addr, chunk: Vec<u8>| {
+        let p = packet(3868, &[chunk]);
+        let frame = capture.ip(from, to, 132, &p);
+        capture.now = 1_700_000_000_000_000 + at * 1000 - 1000;
+        capture.packet(&frame);
+    };
+    let message = |tsn: u32, stream: u16| {
+        let data = Data {
+            tsn,
+            stream,
+            ppid: 46,
+            flags: 3,
+            octets: diameter(40),
+            ..Data::default()
+        };
+        data.chunk()
+    };
+    let sack = |tsn: u32| {
+        let mut c = vec![3, 0, 0, 16];
+        c.extend(tsn.to_be_bytes());
+        c.extend([0, 1, 0, 0, 0, 0, 0, 0]);
+        c
+    };
+    send(0, A, B, message(1, 0));
+    send(100, A, B, message(2, 1));
+    send(300, B, A, sack(1));
+    send(400, B, A, sack(2));
+    send(500, A, B, message(3, 2));
+    send(5000, A, B, message(4, 3));
+    let args = ["--look-behind", "off", "--json", "-"];
+    let told = |more: &[&str]| -> Vec<String> {
+        let json = run([&args[..], more].concat(), &capture.file).text();
+        let rows = json.lines().map(|l| serde_json::from_str(l).unwrap());
+        rows.filter(|m: &serde_json::Value| m["type"] == "message")
+            .map(|m| {
+                let at = m["acknowledged_at"]
+                    .as_str()
+                    .map_or("never", |t| &t[17..23]);
+                format!(
+                    "{} {} {at}",
+                    m["sctp"]["tsn"],
+                    &m["time"].as_str().unwrap()[17..23]
+                )
+            })
+            .collect()
+    };
+    // 1,700,000,000 is 22:13:20.
+    assert_eq!(
+        told(&[]),
+        [
+            "1 20.000 never",
+            "2 20.100 never",
+            "3 20.500 never",
+            "4 25.000 never"
+        ]
+    );
+    assert_eq!(
+        told(&["--wait-ack"]),
+        [
+            "1 20.300 20.300",
+            "2 20.400 20.400",
+            "3 25.000 never",
+            "4 25.000 never"
+        ]
+    );
+    let done = run(
+        ["-n", "-s", "--wait-ack", "--look-behind", "off"],
+        &capture.file,
+    );
+    for (name, n) in [
+        ("sctp.ack_held", 4),
+        ("sctp.ack_timeout", 1),
+        ("sctp.ack_forced", 1),
+    ] {
+        assert_eq!(counter(&done.stderr, name), n, "{name}");
+    }
 }
 
 /// The list of fields in the man page names every field of a user message.
@@ -678,6 +933,7 @@ fn statistics_by_period() {
 fn what_was_removed_costs_nothing_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut captures = testdata_captures();
+    captures.push(testdata("sctp-usrsctp.pcap"));
     let shared = root.join("../shared/captures");
     for name in [
         "arkime--sctp-www.pcap",
@@ -789,7 +1045,12 @@ impl MessageSink for Told {
     fn gap(&mut self, _: &mut StreamContext<'_, u32>, _: &MessageGap) {}
     fn end(&mut self, _: &mut StreamContext<'_, u32>, _: &MessageEnd) {}
     fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
-    fn user_message(&mut self, at: &mut AssociationContext<'_, u32>, m: &UserMessage<'_>) {
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, u32>,
+        m: &UserMessage<'_>,
+        _: &'static str,
+    ) {
         *at.state += 1;
         self.0.push((m.tsn, m.data.len(), m.whole));
     }
@@ -878,4 +1139,85 @@ fn memory_is_bounded() {
     let c = engine.counters();
     assert!(c.sctp.gaps_memory > 0);
     assert!(c.buffer.peak < 220 << 10, "{}", c.buffer.peak);
+}
+
+/// The first octets of the SHA-256 of what stands there in base64.
+fn sha256(base64: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let value = |c: u8| match c {
+        b'A'..=b'Z' => c - b'A',
+        b'a'..=b'z' => c - b'a' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let mut octets = Vec::new();
+    for four in base64.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = four.iter().fold(0u32, |n, c| n << 6 | u32::from(value(*c)));
+        let bits = bits << (6 * (4 - four.len()));
+        octets.extend(&bits.to_be_bytes()[1..four.len()]);
+    }
+    let digest = Sha256::digest(&octets);
+    digest.iter().take(4).map(|o| format!("{o:02x}")).collect()
+}
+
+/// What a real stack sent (scripts/make-sctp-real): every message once, in the order of its stream, as it was.
+#[test]
+fn real_associations() {
+    let path = testdata("sctp-usrsctp.pcap");
+    // Server's port, side, stream, U, PPID, length and digest.
+    let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in fs::read_to_string(path.with_extension("sent"))
+        .unwrap()
+        .lines()
+    {
+        let f: Vec<&str> = line.split(' ').collect();
+        let key = f[..4].join(" ");
+        sent.entry(key).or_default().push(f[4..].join(" "));
+    }
+    let args = ["--json", "-", "--json-body", "base64"].map(AsRef::as_ref);
+    let json = run([&args[..], &[path.as_os_str()]].concat(), b"").text();
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in json.lines() {
+        let m: serde_json::Value = serde_json::from_str(line).unwrap();
+        if m["type"] != "message" {
+            continue;
+        }
+        let (src, dst) = (
+            m["src_port"].as_u64().unwrap(),
+            m["dst_port"].as_u64().unwrap(),
+        );
+        let (port, side) = if src < 40_000 {
+            (src, "serve")
+        } else {
+            (dst, "ask")
+        };
+        let s = &m["sctp"];
+        let u = if s["unordered"] == true { "U" } else { "-" };
+        let key = format!("{port} {side} {} {u}", s["stream"]);
+        let digest = sha256(m["body"].as_str().unwrap());
+        let message = format!("{} {} {digest}", s["ppid"], m["octets"]);
+        told.entry(key).or_default().push(message);
+    }
+    for (key, list) in told.iter_mut().chain(sent.iter_mut()) {
+        // Unordered messages come as they become whole.
+        if key.ends_with('U') {
+            list.sort();
+        }
+    }
+    assert_eq!(told, sent);
+    let done = run(["-n".as_ref(), "-s".as_ref(), path.as_os_str()], b"");
+    for (name, n) in [
+        ("sctp.associations", 5),
+        ("sctp.multihomed", 5),
+        ("sctp.closed_shutdown", 5),
+        ("sctp.incomplete", 0),
+        ("sctp.gaps", 0),
+        ("m3ua.messages", 24),
+        ("s1ap.messages", 12),
+        ("ngap.messages", 8),
+        ("diameter.messages", 18),
+    ] {
+        assert_eq!(counter(&done.stderr, name), n, "{name}");
+    }
 }

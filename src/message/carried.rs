@@ -3,6 +3,7 @@
 //! One user message is one message of its protocol, but for Diameter and M2PA, of which it may carry several (RFC 6733,
 //! 2.1; RFC 4165): each tells its length in its header.
 
+use super::procedures;
 use std::fmt::Write as _;
 
 /// A message that stands in a user message.
@@ -82,6 +83,50 @@ fn m2pa_length(b: &[u8]) -> Option<u64> {
     (b.first() == Some(&1) && b.get(2) == Some(&11) && len >= 8).then_some(len.into())
 }
 
+/// Diameter messages in a row and nothing else: what the PPID does not say.
+pub(super) fn is_diameter(data: &[u8], whole: bool) -> bool {
+    // The last four bits of the flags are reserved (RFC 6733, 3).
+    let holds = |m: &Carried<'_>| {
+        diameter_length(m.data).is_some()
+            && m.data.get(4).is_some_and(|flags| flags & 0x0f == 0)
+            && (m.len == m.data.len() as u64 || !whole)
+    };
+    let mut all = messages("diameter", data).into_iter().flatten().peekable();
+    all.peek().is_some() && all.all(|m| holds(&m))
+}
+
+/// M2PA messages in a row.
+pub(super) fn is_m2pa(data: &[u8], whole: bool) -> bool {
+    let holds =
+        |m: &Carried<'_>| m2pa_length(m.data).is_some() && (m.len == m.data.len() as u64 || !whole);
+    let mut all = messages("m2pa", data).into_iter().flatten().peekable();
+    all.peek().is_some() && all.all(|m| holds(&m))
+}
+
+/// A message of a user adaptation layer (RFC 4666, 3.1); its length may leave out the padding of its last parameter.
+pub(super) fn is_adaptation(data: &[u8], whole: bool) -> bool {
+    let (Some(&[1, 0, class, _]), Some(len)) = (data.first_chunk(), u32_at(data, 4)) else {
+        return false;
+    };
+    let (len, there) = (u64::from(len), data.len() as u64);
+    class < 16 && len >= 8 && (len == there || len.next_multiple_of(4) == there || !whole)
+}
+
+/// A message of an application protocol of 3GPP in aligned PER: kind, procedure, criticality, and a length that holds.
+pub(super) fn is_elementary(data: &[u8], whole: bool) -> bool {
+    let Some((&[0x00 | 0x20 | 0x40, _, 0x00 | 0x40 | 0x80], rest)) = data.split_first_chunk()
+    else {
+        return false;
+    };
+    // Aligned PER, 10.9: one octet, or two behind the bits 10. Fragments of 16 Ki (11) are not looked into.
+    let (len, rest) = match *rest {
+        [a, ref rest @ ..] if a < 0x80 => (usize::from(a), rest),
+        [a, b, ref rest @ ..] if a < 0xc0 => (usize::from(a & 0x3f) << 8 | usize::from(b), rest),
+        _ => return false,
+    };
+    len >= 3 && (len == rest.len() || (!whole && len > rest.len()))
+}
+
 /// The most messages of one user message that a summary names.
 const NAMED: usize = 8;
 
@@ -126,7 +171,7 @@ pub(super) fn summary(protocol: &str, data: &[u8], out: &mut String) -> bool {
     }
 }
 
-/// Command and application (RFC 6733, 3).
+/// Command, application, what the flags say, and the result (RFC 6733, 3).
 fn diameter(b: &[u8], out: &mut String) -> Option<()> {
     diameter_length(b)?;
     let word = u32_at(b, 4)?;
@@ -165,8 +210,68 @@ fn diameter(b: &[u8], out: &mut String) -> Option<()> {
         324 => "ME-Identity-Check",
         _ => "command",
     };
-    let _ = write!(out, "{name} {way} ({code}), application {application}");
+    let _ = write!(out, "{name} {way} ({code})");
+    let _ = match application_name(application) {
+        Some(known) => write!(out, ", {known} ({application})"),
+        None => write!(out, ", application {application}"),
+    };
+    if let Some(result) = diameter_result(b.get(20..)?) {
+        let _ = write!(out, ", result {result}");
+    }
+    for (bit, text) in [(1 << 29, ", error"), (1 << 28, ", retransmitted")] {
+        if word & bit != 0 {
+            out.push_str(text);
+        }
+    }
     Some(())
+}
+
+/// What operators call an application (IANA, "AAA Parameters").
+const fn application_name(id: u32) -> Option<&'static str> {
+    Some(match id {
+        0 => "base",
+        1 => "NASREQ",
+        3 => "accounting",
+        4 => "Gy",
+        5 => "EAP",
+        16_777_216 => "Cx",
+        16_777_217 => "Sh",
+        16_777_236 => "Rx",
+        16_777_238 => "Gx",
+        16_777_250 => "STa",
+        16_777_251 => "S6a",
+        16_777_252 => "S13",
+        16_777_255 => "SLg",
+        16_777_264 => "SWm",
+        16_777_265 => "SWx",
+        16_777_266 => "Gxx",
+        16_777_267 => "S9",
+        16_777_272 => "S6b",
+        16_777_291 => "SLh",
+        16_777_303 => "Sd",
+        16_777_308 => "S7a",
+        16_777_312 => "S6c",
+        16_777_313 => "SGd",
+        16_777_345 => "S6t",
+        16_777_346 => "T6a",
+        u32::MAX => "relay",
+        _ => return None,
+    })
+}
+
+/// The value of Result-Code, or of Experimental-Result-Code, among these AVPs (RFC 6733, 4.1, 7.1, 7.6).
+fn diameter_result(mut avps: &[u8]) -> Option<u32> {
+    loop {
+        let (code, word) = (u32_at(avps, 0)?, u32_at(avps, 4)?);
+        let head = if word >> 31 == 1 { 12 } else { 8 };
+        let len = usize::try_from(word & 0x00ff_ffff).ok()?;
+        match code {
+            268 | 298 => return u32_at(avps, head),
+            // Grouped: what is inside is looked at next.
+            297 => avps = avps.get(head..)?,
+            _ => avps = avps.get(len.max(head).next_multiple_of(4)..)?,
+        }
+    }
 }
 
 /// Type, sequence numbers or status (RFC 4165, 2).
@@ -275,34 +380,9 @@ fn elementary(protocol: &str, b: &[u8], out: &mut String) -> Option<()> {
         0x60 => "outcome",
         _ => return None,
     };
-    let name = match (protocol, procedure) {
-        ("s1ap", 0) | ("ngap", 12) => "HandoverPreparation",
-        ("s1ap", 1) | ("ngap", 13) => "HandoverResourceAllocation",
-        ("s1ap", 2) | ("ngap", 11) => "HandoverNotification",
-        ("s1ap", 3) | ("ngap", 25) => "PathSwitchRequest",
-        ("s1ap", 4) | ("ngap", 10) => "HandoverCancel",
-        ("s1ap", 5) => "E-RABSetup",
-        ("s1ap", 6) => "E-RABModify",
-        ("s1ap", 7) => "E-RABRelease",
-        ("s1ap", 9) | ("ngap", 14) => "InitialContextSetup",
-        ("s1ap", 10) | ("ngap", 24) => "Paging",
-        ("s1ap", 11) | ("ngap", 4) => "DownlinkNASTransport",
-        ("s1ap", 12) | ("ngap", 15) => "InitialUEMessage",
-        ("s1ap", 13) | ("ngap", 46) => "UplinkNASTransport",
-        ("s1ap", 15) | ("ngap", 9) => "ErrorIndication",
-        ("s1ap", 17) => "S1Setup",
-        ("s1ap", 18) | ("ngap", 42) => "UEContextReleaseRequest",
-        ("s1ap", 22) => "UECapabilityInfoIndication",
-        ("s1ap", 23) | ("ngap", 41) => "UEContextRelease",
-        ("ngap", 21) => "NGSetup",
-        ("ngap", 26) => "PDUSessionResourceModify",
-        ("ngap", 28) => "PDUSessionResourceRelease",
-        ("ngap", 29) => "PDUSessionResourceSetup",
-        ("ngap", 44) => "UERadioCapabilityInfoIndication",
-        _ => {
-            let _ = write!(out, "{kind} procedure {procedure}");
-            return Some(());
-        }
+    let Some(name) = procedures::name(protocol, procedure) else {
+        let _ = write!(out, "{kind} procedure {procedure}");
+        return Some(());
     };
     let _ = write!(out, "{kind} {name}");
     Some(())
@@ -372,6 +452,25 @@ mod tests {
             1, 0, 1, 1, 0, 0, 0, 40, 0, 6, 0, 8, 0, 0, 0, 1, 2, 0x10, 0, 24, 0, 0, 1, 2, 0, 0, 3,
             4, 3, 2, 0, 1,
         ];
+        // Experimental-Result behind an AVP of nine octets.
+        let words: [u32; 15] = [
+            1 << 24 | 60,
+            0x2000_0000 | 316,
+            16_777_251,
+            1,
+            1,
+            263,
+            0x40 << 24 | 9,
+            0x6100_0000,
+            297,
+            0x40 << 24 | 28,
+            266,
+            0x40 << 24 | 8,
+            298,
+            0x40 << 24 | 12,
+            5004,
+        ];
+        let failed = words.map(u32::to_be_bytes).concat();
         let table: &[(&str, &[u8], &str)] = &[
             (
                 "m3ua",
@@ -385,11 +484,18 @@ mod tests {
             ("ngap", &[0, 21, 0], "initiatingMessage NGSetup"),
             ("s1ap", &[0x20, 17], "successfulOutcome S1Setup"),
             ("xnap", &[0x40, 200], "unsuccessfulOutcome procedure 200"),
+            ("f1ap", &[0, 1], "initiatingMessage F1Setup"),
+            ("ranap", &[0x60, 0], "outcome RAB-Assignment"),
             ("ngap", &[0x80, 21], ""),
             (
                 "diameter",
                 &two,
-                "Credit-Control Request (272), application 16777238 + command Answer (9), application 16777238",
+                "Credit-Control Request (272), Gx (16777238) + command Answer (9), Gx (16777238)",
+            ),
+            (
+                "diameter",
+                &failed,
+                "Update-Location Answer (316), S6a (16777251), result 5004, error",
             ),
             ("diameter", &[0; 30], ""),
             ("data", &m3ua, ""),

@@ -1,15 +1,16 @@
 //! Hands on the messages of the protocols that the user wants, and no others (`--protocols`, `--unframed`).
 
+use super::carried;
 use super::names::Name;
 use super::rules::Rules;
 use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::capture::Packet;
 use crate::context::Context;
 use crate::ip::Datagram;
-use crate::stats::Discard;
+use crate::stats::{Discard, ProtocolCounters};
 use crate::trace::What;
 use crate::transport::Direction;
-use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
+use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -104,21 +105,16 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
         message: &UserMessage<'_>,
+        protocol: &'static str,
     ) {
-        let protocol = ppid::protocol(message.ppid);
-        let counters = at.cx.counters.protocol(Name::of(protocol));
-        counters.messages += 1;
-        counters.octets += message.data.len() as u64;
-        counters.incomplete += u64::from(!message.whole);
-        let what = What::Message {
+        count(
+            at.cx.counters.protocol(Name::of(protocol)),
+            message,
             protocol,
-            len: message.data.len() as u64,
-            whole: message.whole,
-        };
-        at.cx.tell(at.flow, message.direction, what);
+        );
         if self.rules.all_chosen() || self.rules.chosen(protocol) {
             self.sink
-                .user_message(&mut at.with(|s| &mut s.state), message);
+                .user_message(&mut at.with(|s| &mut s.state), message, protocol);
         }
     }
 
@@ -156,4 +152,21 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
         self.sink.closed(&mut at.with(|s| &mut s.state), close);
     }
+}
+
+/// Counts the messages of a protocol that a user message carries; where nothing tells them apart it is one.
+fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &str) {
+    counters.octets += message.data.len() as u64;
+    let mut found = 0;
+    let mut cut = false;
+    for one in carried::messages(protocol, message.data)
+        .into_iter()
+        .flatten()
+    {
+        found += 1;
+        cut = one.len > one.data.len() as u64;
+    }
+    counters.messages += found.max(1);
+    // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
+    counters.incomplete += u64::from(cut || (found == 0 && !message.whole));
 }

@@ -8,6 +8,7 @@ use super::names::Name;
 use super::own::{Look, OwnDetector, OwnFramer};
 use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::user;
 use super::{DETECTORS, NO_PROTOCOL};
 use crate::ip::checksum::Sum;
 use crate::time::Timestamp;
@@ -418,7 +419,8 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             c.incomplete += 1;
             c.lost_octets += message.lost();
         }
-        self.sink.user_message(at, message);
+        let protocol = user::protocol(&at.cx.limits.rules, message);
+        self.sink.user_message(at, message, protocol);
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {

@@ -16,6 +16,7 @@ mod lines;
 pub mod names;
 pub mod own;
 mod pgsql;
+mod procedures;
 mod resp;
 mod rows;
 pub mod rules;
@@ -24,12 +25,14 @@ pub mod summary;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod user;
 
 pub use datagram::{Transfers, datagram_protocol};
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
 pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 
+use crate::transport::sctp::ppid::PPIDS;
 use length::LengthDetector;
 
 /// Name of what has no known protocol, as Wireshark has it.
@@ -68,7 +71,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
 pub struct Protocol {
     /// Wireshark's name.
     pub name: &'static str,
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp` or `sctp`.
     pub transport: &'static str,
     /// Ports that hint at it, or that it is looked for on.
     pub ports: &'static [u16],
@@ -90,7 +93,14 @@ pub fn protocols() -> Vec<Protocol> {
         ports: row.ports,
         about: row.about,
     });
-    let mut all: Vec<_> = streams.chain(datagrams).collect();
+    let user = PPIDS.iter().filter(|p| p.protocol != NO_PROTOCOL);
+    let user = user.map(|p| Protocol {
+        name: p.protocol,
+        transport: "sctp",
+        ports: user::ports(p.protocol),
+        about: p.title,
+    });
+    let mut all: Vec<_> = streams.chain(datagrams).chain(user).collect();
     all.sort_by_key(|p| (p.name, p.transport, p.ports.is_empty()));
     all.dedup_by_key(|p| (p.name, p.transport));
     all
@@ -102,6 +112,7 @@ fn known_name(text: &str) -> Option<&'static str> {
     let datagrams = datagram::DATAGRAMS.iter().map(|row| row.name);
     streams
         .chain(datagrams)
+        .chain(PPIDS.iter().map(|p| p.protocol))
         .chain([NO_PROTOCOL])
         .find(|name| *name == text)
 }

@@ -88,18 +88,18 @@ impl Rules {
             .map(Decided::Row)
     }
 
-    /// The name that the user gives to datagrams on these ports.
-    pub fn datagram(&self, ports: (u16, u16)) -> Option<&'static str> {
-        if let Some(rule) = self
+    /// The name that the user gives to datagrams, or to user messages, on these ports.
+    pub fn named(&self, transport: Transport, ports: (u16, u16)) -> Option<&'static str> {
+        let rule = self
             .decode_as
             .iter()
-            .rfind(|d| d.ports.hold(Transport::Udp, ports))
-        {
+            .rfind(|d| d.ports.hold(transport, ports));
+        if let Some(rule) = rule {
             return Some(rule.protocol.text());
         }
         self.framers
             .iter()
-            .rfind(|row| row.ports.hold(Transport::Udp, ports))
+            .rfind(|row| row.ports.hold(transport, ports))
             .map(|row| row.name.text())
     }
 
@@ -272,8 +272,13 @@ impl<'a> Reader<'a> {
             Transport::Tcp
         } else if self.eat("udp.port") {
             Transport::Udp
+        } else if self.eat("sctp.port") {
+            Transport::Sctp
         } else {
-            return self.mistake(format!("expected tcp.port or udp.port{}", self.found()));
+            return self.mistake(format!(
+                "expected tcp.port, udp.port or sctp.port{}",
+                self.found()
+            ));
         };
         self.expect("==")?;
         let port = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
@@ -391,12 +396,14 @@ impl UserRow {
                     reader.found()
                 ));
             };
-            if row.framing != Framing::Datagram || ports.transport == Transport::Udp {
+            if row.framing != Framing::Datagram || ports.transport != Transport::Tcp {
                 reader.at = at;
-                return reader.mistake(if ports.transport == Transport::Udp {
-                    "a datagram is a message: no len@ and no until: over UDP"
-                } else {
-                    "expected one of len@ and until: only"
+                return reader.mistake(match ports.transport {
+                    Transport::Udp => "a datagram is a message: no len@ and no until: over UDP",
+                    Transport::Sctp => {
+                        "a user message is a message: no len@ and no until: over SCTP"
+                    }
+                    Transport::Tcp => "expected one of len@ and until: only",
                 });
             }
             row.framing = framing;
@@ -677,9 +684,9 @@ mod tests {
             ("a b,tcp.port==1", 1, "expected the name of a protocol"),
             ("mine", 5, "expected ,"),
             (
-                "mine,sctp.port==1",
+                "mine,dccp.port==1",
                 6,
-                "expected tcp.port or udp.port, found sctp.port==1",
+                "expected tcp.port, udp.port or sctp.port, found dccp.port==1",
             ),
             ("mine,tcp.port=1", 14, "expected =="),
             (
@@ -713,6 +720,11 @@ mod tests {
                 "expected one of",
             ),
             ("mine,udp.port==1,until:0x0a", 18, "a datagram is a message"),
+            (
+                "mine,sctp.port==1,len@0:u8",
+                19,
+                "a user message is a message",
+            ),
             (
                 "mine,tcp.port==1,until:0x0az",
                 28,
@@ -760,8 +772,9 @@ mod tests {
             Some(Decided::Row(_))
         ));
         assert!(rules.decide(Tcp, (10, 4000)).is_none());
-        assert_eq!(rules.datagram((7, 8)), Some("sip"));
-        assert_eq!(rules.datagram((8, 9)), None);
+        assert_eq!(rules.named(Transport::Udp, (7, 8)), Some("sip"));
+        assert_eq!(rules.named(Transport::Sctp, (7, 8)), None);
+        assert_eq!(rules.named(Transport::Udp, (8, 9)), None);
         assert_eq!(rules.unknown_name(), None);
     }
 }

@@ -127,13 +127,15 @@ pub trait MessageSink {
         let _ = (cx, datagram);
     }
 
-    /// An SCTP user message: one message. Its association has a state of its own.
+    /// An SCTP user message: one message, of this protocol by Wireshark's name, `data` where none is known. Its association
+    /// has a state of its own.
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
         message: &UserMessage<'_>,
+        protocol: &'static str,
     ) {
-        let _ = (at, message);
+        let _ = (at, message, protocol);
     }
     /// An SCTP association has ended; the state is dropped behind this.
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {

@@ -19,14 +19,15 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
             let skip = if transport == Transport::Tcp { 2 } else { 0 };
             head.get(skip..).is_some_and(|m| dns(m, out))
         }
+        "diameter" => super::carried::summary(protocol, head, out),
         _ if transport == Transport::Sctp => super::carried::summary(protocol, head, out),
         "resp" => words(head, out),
         "tls" => tls(head, out),
         "mqtt" => named(head, mqtt, out),
         "pgsql" => pgsql(head, out),
         "mysql" => mysql(head, out),
-        "amqp" | "diameter" | "ldap" | "nbss" | "mbtcp" | "tpkt" | "someip" | "doip" | "bgp"
-        | "104apci" | "mongo" | "ntp" | "dhcp" | "snmp" | "radius" | "tftp" | "stun" => {
+        "amqp" | "ldap" | "nbss" | "mbtcp" | "tpkt" | "someip" | "doip" | "bgp" | "104apci"
+        | "mongo" | "ntp" | "dhcp" | "snmp" | "radius" | "tftp" | "stun" => {
             binary(protocol, transport, head, out)
         }
         _ => false,
@@ -273,30 +274,6 @@ fn mysql(m: &[u8], out: &mut String) -> bool {
 fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> bool {
     let from = out.len();
     match protocol {
-        "diameter" => {
-            let names = [
-                (257, "Capabilities-Exchange"),
-                (258, "Re-Auth"),
-                (265, "AA"),
-                (271, "Accounting"),
-                (272, "Credit-Control"),
-                (274, "Abort-Session"),
-                (275, "Session-Termination"),
-                (280, "Device-Watchdog"),
-                (282, "Disconnect-Peer"),
-                (300, "User-Authorization"),
-                (301, "Server-Assignment"),
-                (303, "Multimedia-Auth"),
-                (316, "Update-Location"),
-                (318, "Authentication-Information"),
-            ];
-            choose(&names, number(m, 5, 3), out);
-            out.push_str(if octet(m, 4) & 0x80 != 0 {
-                " request"
-            } else {
-                " answer"
-            });
-        }
         "amqp" => match octet(m, 0) {
             b'A' => out.push_str("protocol header"),
             1 => {

@@ -28,7 +28,7 @@ use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::transport::flow::Flow;
-use crate::transport::sctp::{AssociationContext, UserMessage, ppid};
+use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
 pub use file::Format;
@@ -416,11 +416,15 @@ impl MessageSink for Outputs {
         }
     }
 
-    fn user_message(&mut self, at: &mut AssociationContext<'_, State>, message: &UserMessage<'_>) {
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, State>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
         if !self.takes(at.flow) {
             return;
         }
-        let protocol = ppid::protocol(message.ppid);
         for (_, p) in self.taking(protocol) {
             p.user_message(at.cx, at.flow, message, protocol);
         }

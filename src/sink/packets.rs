@@ -984,7 +984,7 @@ impl Packets {
         if self.tells() {
             let mut about = About {
                 protocol: protocol.to_owned(),
-                acknowledged: Some(m.acknowledged),
+                acknowledged: Some(m.acknowledged.is_some()),
                 ..About::default()
             };
             let kind = Kind::Other;

@@ -387,7 +387,7 @@ impl Json {
             &mut open.summary,
         );
         self.show_octets(&mut open, m.data);
-        let acknowledged = Some(m.acknowledged);
+        let acknowledged = Some(m.acknowledged.is_some());
         self.message(
             cx,
             flow,
@@ -397,7 +397,7 @@ impl Json {
             None,
             m.whole,
             acknowledged,
-            None,
+            m.acknowledged,
         );
         let t = &mut self.text;
         let number = if m.interleaved { "mid" } else { "ssn" };

@@ -550,7 +550,8 @@ impl<T: FlowState> Sctp<T> {
             let direction = if heavier { FORWARD } else { REVERSE };
             let before = a.waiting();
             a.with(cx, sink, direction, |inflow, out| {
-                if !inflow.first_hole(out, GapCause::Memory) {
+                // What waits for nothing but its acknowledgment goes first: nothing is lost by that.
+                if !inflow.release_all(out) && !inflow.first_hole(out, GapCause::Memory) {
                     inflow.finish(out, GapCause::Memory);
                 }
             });

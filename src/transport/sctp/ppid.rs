@@ -392,14 +392,6 @@ pub fn protocol(number: u32) -> &'static str {
     find(number).map_or("data", |p| p.protocol)
 }
 
-/// Protocols of which one user message can carry several messages, each with its length in its header: where the length
-/// stands is known to their framers.
-///
-/// All other protocols of [`PPIDS`] put one message into one user message.
-pub fn is_framed(number: u32) -> bool {
-    matches!(protocol(number), "diameter" | "m2pa")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +414,5 @@ mod tests {
         }
         assert_eq!(find(0), None);
         assert_eq!(find(20).map(|p| p.protocol), Some("hnbap"));
-        assert!(is_framed(5) && is_framed(46) && !is_framed(3));
     }
 }

@@ -64,7 +64,9 @@ impl<T: FlowState> Sctp<T> {
                 dst_port,
                 channel,
             })?;
-            Some(if reflected { turned(*p) } else { *p })
+            let p = if reflected { turned(*p) } else { *p };
+            // Both sides may have chosen the same tag: then the addresses tell the direction.
+            (on_path != Some(turned(p))).then_some(p)
         });
         if let Some(p) = found {
             if self.may_pass(cx, p, arrival) {

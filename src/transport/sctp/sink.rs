@@ -58,8 +58,9 @@ pub struct UserMessage<'a> {
     pub frame: u64,
     /// When that packet was captured.
     pub time: Timestamp,
-    /// The receiver had acknowledged all of it when it was handed on.
-    pub acknowledged: bool,
+    /// When the receiver acknowledged all of it (cumulatively: what stands in gap ack blocks it may still drop), if it had
+    /// when the message was handed on; with `--wait-ack` a message is handed on no earlier.
+    pub acknowledged: Option<Timestamp>,
 }
 
 impl UserMessage<'_> {

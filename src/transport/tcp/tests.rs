@@ -988,6 +988,37 @@ fn every_other_reason_gives_up_a_hole() {
 }
 
 #[test]
+fn what_the_snapshot_length_cut_is_filled_while_it_waits() {
+    after_open(
+        "by a whole retransmission",
+        r#"
+        1 > .  104 501 "def"+3
+        2 > .  104 501 "defghi"
+        3 > .  101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > 107 "ghi"
+        gaps 0
+        lost_octets 0
+        overlaps 1"#,
+    );
+    after_open(
+        "by a part of it",
+        r#"
+        1 > .  104 501 "def"+3
+        2 > .  107 501 "g"
+        3 > .  101 501 "abc""#,
+        r#"
+        3 > 101 "abc"
+        3 > 104 "def"
+        3 > 107 "g"
+        3 > 108 gap 2 snapped
+        lost_octets 2"#,
+    );
+}
+
+#[test]
 fn octets_wait_for_their_acknowledgment() {
     let waits = Limits {
         wait_ack: true,

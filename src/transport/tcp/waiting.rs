@@ -233,20 +233,48 @@ impl Runs {
                 .unwrap_or(usize::MAX)
                 .min(data.len())..];
             match self.items.get_mut(at) {
+                Some(item) if item.offset <= pos && item.lost > 0 => {
+                    // What the snapshot length cut off one copy is brought by another.
+                    let (from, stop) = (item.offset, end.min(item.end()));
+                    let missing = [(from, pos), (stop, item.end())];
+                    let Some(cut) = self.remove(at) else { break };
+                    let n = usize::try_from(stop - pos).unwrap_or(0);
+                    let fresh = Item {
+                        offset: pos,
+                        octets: rest.get(..n).unwrap_or_default().to_vec(),
+                        used: 0,
+                        lost: 0,
+                        origin,
+                        ends_segment: stop == end,
+                    };
+                    result.new += stop - pos;
+                    let parts = missing.map(|(from, to)| Item {
+                        offset: from,
+                        lost: to - from,
+                        ..cut.clone()
+                    });
+                    let [before, behind] = parts;
+                    for item in [before, fresh, behind] {
+                        if item.len() > 0 {
+                            self.put(at, item);
+                            at += 1;
+                        }
+                    }
+                    at -= usize::from(stop < missing[1].1);
+                    pos = stop;
+                }
                 Some(item) if item.offset <= pos => {
                     let stop = end.min(item.end());
                     result.known += stop - pos;
-                    if item.lost == 0 {
-                        let from = item.used + usize::try_from(pos - item.offset).unwrap_or(0);
-                        let n = usize::try_from(stop - pos).unwrap_or(0);
-                        if let (Some(old), Some(new)) =
-                            (item.octets.get_mut(from..from + n), rest.get(..n))
-                            && old != new
-                        {
-                            result.conflict = true;
-                            if rule == Overlap::Last {
-                                old.copy_from_slice(new);
-                            }
+                    let from = item.used + usize::try_from(pos - item.offset).unwrap_or(0);
+                    let n = usize::try_from(stop - pos).unwrap_or(0);
+                    if let (Some(old), Some(new)) =
+                        (item.octets.get_mut(from..from + n), rest.get(..n))
+                        && old != new
+                    {
+                        result.conflict = true;
+                        if rule == Overlap::Last {
+                            old.copy_from_slice(new);
                         }
                     }
                     pos = stop;
@@ -327,6 +355,25 @@ impl Runs {
             self.items.reserve_exact(self.items.len().max(1));
         }
         self.items.insert(at, item);
+    }
+
+    /// Takes an item out, which another one takes the place of.
+    fn remove(&mut self, at: usize) -> Option<Item> {
+        let item = self.items.remove(at)?;
+        let before = at.checked_sub(1).and_then(|at| self.items.get(at));
+        let joins_left = before.is_some_and(|i| i.end() == item.offset);
+        let joins_right = self.items.get(at).is_some_and(|i| i.offset == item.end());
+        match (joins_left, joins_right) {
+            (true, true) => self.runs += 1,
+            (false, false) => self.runs -= 1,
+            _ => {}
+        }
+        self.size -= item.size();
+        self.octets -= item.data().len() as u64;
+        if self.oldest == Some(item.origin.arrived) {
+            self.oldest = None;
+        }
+        Some(item)
     }
 
     /// Takes the first item out.
@@ -473,8 +520,45 @@ mod tests {
                 .flat_map(|r| &r.items)
                 .map(|i| (i.offset, i.lost))
                 .collect::<Vec<_>>(),
-            [(10, 0), (12, 3), (15, 0)]
+            [(10, 0), (12, 1), (13, 0), (15, 0)]
         );
+    }
+
+    #[test]
+    fn a_cut_tail_is_filled_by_another_copy() {
+        let rule = Overlap::First;
+        for (at, data, expected) in [
+            (
+                10,
+                &b"abcde"[..],
+                [(10, "ab", 0), (12, "cde", 0)].as_slice(),
+            ),
+            (12, b"cde", &[(10, "ab", 0), (12, "cde", 0)]),
+            (
+                13,
+                b"d",
+                &[(10, "ab", 0), (12, "", 1), (13, "d", 0), (14, "", 1)],
+            ),
+            (11, b"bc", &[(10, "ab", 0), (12, "c", 0), (13, "", 2)]),
+            (
+                14,
+                b"efg",
+                &[(10, "ab", 0), (12, "", 2), (14, "e", 0), (15, "fg", 0)],
+            ),
+        ] {
+            let mut budget = Budget::new(usize::MAX);
+            let mut w = Waiting::default();
+            w.insert(&mut budget, 10, b"ab", 3, ORIGIN, rule);
+            w.insert(&mut budget, at, data, 0, ORIGIN, rule);
+            w.invariants();
+            assert_eq!(budget.used(), w.size());
+            let found: Vec<_> = w.items.iter().collect();
+            let found: Vec<_> = found
+                .iter()
+                .map(|i| (i.offset, std::str::from_utf8(i.data()).unwrap(), i.lost))
+                .collect();
+            assert_eq!(found, expected, "{at}");
+        }
     }
 
     proptest! {

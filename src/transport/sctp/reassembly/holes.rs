@@ -59,9 +59,10 @@ impl Inflow {
         if end.abs_diff(self.next) > jump(&out.cx.limits) {
             return;
         }
-        self.acked = self.acked.max(end);
-        if !self.unacked.is_empty() {
-            self.release(out, false);
+        if end > self.acked {
+            self.acked = end;
+            self.acked_at = out.cx.packet.time;
+            self.release(out);
         }
         if self.look.is_some() {
             return;
@@ -156,9 +157,7 @@ impl Inflow {
         if self.look.is_none() && (!self.ranges.is_empty() || !self.evidence.is_empty()) {
             self.give_up_due(out);
         }
-        if !self.unacked.is_empty() {
-            self.release(out, false);
-        }
+        self.release(out);
         if let Some((_, _, at)) = self.jump
             && out.cx.now.since(at) >= out.cx.limits.sctp_packet_timeout
         {
@@ -325,7 +324,7 @@ impl Inflow {
         self.began.clear();
         self.resets.clear();
         self.evidence.clear();
-        self.release(out, true);
+        self.release_all(out);
     }
 
     /// When [`Inflow::poll`] has something to do without a packet.
@@ -344,9 +343,9 @@ impl Inflow {
                 .front()
                 .filter(|_| self.look.is_none())
                 .map(|r| r.at.after(patience)),
-            self.unacked
+            self.unacked_since
                 .front()
-                .map(|u| u.since.after(limits.sctp_packet_timeout)),
+                .map(|u| u.0.after(limits.sctp_packet_timeout)),
             self.jump
                 .as_ref()
                 .map(|j| j.2.after(limits.sctp_packet_timeout)),

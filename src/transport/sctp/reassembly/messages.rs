@@ -3,8 +3,9 @@
 
 use super::{
     Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
-    UserMessageSink, dropped, low, unacked_cost,
+    UserMessageSink, dropped, low,
 };
+use crate::time::Timestamp;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,9 +26,13 @@ impl Inflow {
     }
 
     /// An ordered message is the next of its stream by its number.
+    ///
+    /// Where one waits that was sent before it, the number says nothing: the stream has started anew, and what told so
+    /// was lost.
     fn is_next(&self, stream: u16, seq: u32, first: u64) -> bool {
-        let expected = self.streams.get(&stream).map_or(self.first_seq, |s| s.next);
-        expected == Some(seq)
+        let s = self.streams.get(&stream);
+        s.map_or(self.first_seq, |s| s.next) == Some(seq)
+            && s.and_then(|s| s.ready.first()).is_none_or(|f| first <= *f)
             && self
                 .resets
                 .iter()
@@ -503,35 +508,78 @@ impl Inflow {
         data: &[u8],
         tsns: &[u32],
     ) {
-        let acknowledged = head.last < self.acked;
-        if out.cx.limits.wait_ack && !(acknowledged && self.unacked.is_empty()) {
-            self.octets += unacked_cost(data, tsns);
-            self.chunks += head.chunks as usize;
-            self.unacked.push_back(Unacked {
-                head,
-                data: data.to_vec(),
-                tsns: tsns.to_vec(),
-                since: out.cx.now,
-            });
-            return;
+        let acknowledged = (head.last < self.acked).then_some(self.acked_at);
+        if !out.cx.limits.wait_ack || acknowledged.is_some() {
+            return hand_on(out, &head, data, tsns, acknowledged);
         }
-        hand_on(out, &head, data, tsns, acknowledged);
+        let held = Unacked {
+            head,
+            data: data.to_vec(),
+            tsns: tsns.to_vec(),
+        };
+        out.cx.counters.sctp.ack_held += 1;
+        self.octets += held.cost();
+        self.chunks += head.chunks as usize;
+        if self.unacked_since.len() > 2 * self.unacked.len() + 64 {
+            let held = &self.unacked;
+            self.unacked_since
+                .retain(|(_, last)| held.contains_key(last));
+        }
+        self.unacked_since.push_back((out.cx.now, head.last));
+        if let Some(same) = self.unacked.insert(head.last, held) {
+            // Only a number that was used twice.
+            self.let_go(out, &same, None);
+        }
     }
 
-    /// Hands on what was held for its acknowledgment, as far as it has come or `all`.
-    pub(super) fn release<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, all: bool) {
-        while let Some(u) = self.unacked.front() {
-            let acknowledged = u.head.last < self.acked;
-            let old = out.cx.now.since(u.since) >= out.cx.limits.sctp_packet_timeout;
-            if !(acknowledged || old || all) {
+    /// Hands on what was held for its acknowledgment, as far as that has come, or too much time went by.
+    ///
+    /// Acknowledgments come in the order of the TSNs, and time goes by in the order in which messages were told: both keep
+    /// the order of a stream.
+    pub(super) fn release<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        while let Some(first) = self.unacked.first_entry()
+            && *first.key() < self.acked
+        {
+            let held = first.remove();
+            self.let_go(out, &held, Some(self.acked_at));
+        }
+        while let Some(&(since, last)) = self.unacked_since.front() {
+            let there = self.unacked.contains_key(&last);
+            if there && out.cx.now.since(since) < out.cx.limits.sctp_packet_timeout {
                 return;
             }
-            if let Some(u) = self.unacked.pop_front() {
-                self.octets -= unacked_cost(&u.data, &u.tsns);
-                self.chunks -= u.head.chunks as usize;
-                hand_on(out, &u.head, &u.data, &u.tsns, acknowledged);
+            self.unacked_since.pop_front();
+            if let Some(held) = self.unacked.remove(&last) {
+                out.cx.counters.sctp.ack_timeout += 1;
+                self.let_go(out, &held, None);
             }
         }
+    }
+
+    /// Hands on all that was held for its acknowledgment; false where there is nothing.
+    pub(in super::super) fn release_all<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+    ) -> bool {
+        let any = !self.unacked.is_empty();
+        while let Some((_, last)) = self.unacked_since.pop_front() {
+            if let Some(held) = self.unacked.remove(&last) {
+                out.cx.counters.sctp.ack_forced += 1;
+                self.let_go(out, &held, None);
+            }
+        }
+        any
+    }
+
+    fn let_go<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        held: &Unacked,
+        acknowledged: Option<Timestamp>,
+    ) {
+        self.octets -= held.cost();
+        self.chunks -= held.head.chunks as usize;
+        hand_on(out, &held.head, &held.data, &held.tsns, acknowledged);
     }
 }
 
@@ -550,7 +598,7 @@ fn hand_on<S: UserMessageSink>(
     head: &Head,
     data: &[u8],
     tsns: &[u32],
-    acknowledged: bool,
+    acknowledged: Option<Timestamp>,
 ) {
     let c = &mut out.cx.counters.sctp;
     c.messages += 1;

@@ -222,7 +222,12 @@ struct Unacked {
     head: Head,
     data: Vec<u8>,
     tsns: Vec<u32>,
-    since: Instant,
+}
+
+impl Unacked {
+    const fn cost(&self) -> usize {
+        size_of::<(u64, Self)>() + ENTRY + self.data.len() + size_of_val(self.tsns.as_slice())
+    }
 }
 
 /// What is told of a message besides its octets.
@@ -267,6 +272,8 @@ pub(super) struct Inflow {
     first_seq: Option<u32>,
     /// Behind the highest TSN that the receiver has acknowledged cumulatively.
     acked: u64,
+    /// When it did so.
+    acked_at: Timestamp,
     evidence: VecDeque<Evidence>,
     /// Ranges of TSNs that were given up.
     given_up: VecDeque<(u64, u64)>,
@@ -276,7 +283,10 @@ pub(super) struct Inflow {
     look: Option<Look>,
     /// A chunk whose TSN cannot be behind a hole, and when it came.
     jump: Option<(Fragment, u32, Instant)>,
-    unacked: VecDeque<Unacked>,
+    /// Messages held for their acknowledgment, by the TSN of their last chunk.
+    unacked: BTreeMap<u64, Unacked>,
+    /// Since when, in the order in which they would have been told. Those that are gone are still in here.
+    unacked_since: VecDeque<(Instant, u64)>,
     /// Octets and chunks in `fragments`, `damaged`, `jump` and `unacked`.
     octets: usize,
     chunks: usize,
@@ -300,11 +310,6 @@ fn jump(limits: &Limits) -> u64 {
 fn dropped(cx: &mut Context, chunks: u64, octets: u64) {
     cx.counters.sctp.dropped_chunks += chunks;
     cx.counters.sctp.dropped_octets += octets;
-}
-
-/// What a message that is held for its acknowledgment allocates.
-const fn unacked_cost(data: &[u8], tsns: &[u32]) -> usize {
-    size_of::<Unacked>() + data.len() + size_of_val(tsns)
 }
 
 impl Inflow {
@@ -336,7 +341,7 @@ impl Inflow {
         !self.ranges.is_empty()
             || !self.evidence.is_empty()
             || self.look.is_some()
-            || !self.unacked.is_empty()
+            || !self.unacked_since.is_empty()
             || self.jump.is_some()
             || !self.began.is_empty()
     }
@@ -574,7 +579,8 @@ impl Inflow {
             + self.evidence.capacity() * size_of::<Evidence>()
             + self.given_up.capacity() * size_of::<(u64, u64)>()
             + self.resets.len() * (size_of::<Reset>() + 2 * MAX_RESET_STREAMS)
-            + self.began.capacity() * size_of::<(Instant, u64, Key)>();
+            + self.began.capacity() * size_of::<(Instant, u64, Key)>()
+            + self.unacked_since.capacity() * size_of::<(Instant, u64)>();
         self.charge(cx, active, self.octets + entries, self.chunks);
     }
 
