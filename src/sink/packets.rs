@@ -26,6 +26,7 @@ use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::serial::SeqNumber;
+use crate::storage::allocated;
 use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Close, Side, StreamContext};
@@ -375,7 +376,7 @@ impl Packets {
     pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
         let (cx, direction) = (&mut *at.cx, at.direction);
         let conn = at.state.get_or_insert_with(|| {
-            cx.budget.take(size_of::<Connection>());
+            cx.budget.take(allocated(size_of::<Connection>()));
             Box::new(Connection {
                 written: [NONE; 2],
                 known: [NONE; 2],
@@ -402,7 +403,8 @@ impl Packets {
             conn.known[d] = ack;
         }
         let mut open = self.pool.pop().unwrap_or_default();
-        cx.budget.take(size_of::<Open>() + open.pending.capacity());
+        cx.budget
+            .take(allocated(size_of::<Open>()) + open.pending.capacity());
         let ends = ends(at.flow, direction);
         open.unit = synthetic::max_tcp_payload(&ends);
         open.single = false;
@@ -451,7 +453,8 @@ impl Packets {
             if let Some(about) = open.about.take() {
                 cx.budget.give(about.allocated());
             }
-            cx.budget.give(size_of::<Open>() + open.pending.capacity());
+            cx.budget
+                .give(allocated(size_of::<Open>()) + open.pending.capacity());
             open.pending.clear();
             if self.pool.len() < POOL {
                 self.pool.push(open);
@@ -911,7 +914,7 @@ impl Packets {
         if let Some(mut conn) = at.state.take() {
             self.put_back(cx, &mut conn, 0);
             self.put_back(cx, &mut conn, 1);
-            cx.budget.give(size_of::<Connection>());
+            cx.budget.give(allocated(size_of::<Connection>()));
         }
     }
 

@@ -368,7 +368,7 @@ impl Runs {
             (false, false) => self.runs -= 1,
             _ => {}
         }
-        self.size -= item.size();
+        self.allocated -= allocated(item.octets.capacity());
         self.octets -= item.data().len() as u64;
         if self.oldest == Some(item.origin.arrived) {
             self.oldest = None;
@@ -552,7 +552,7 @@ mod tests {
             w.insert(&mut budget, at, data, 0, ORIGIN, rule);
             w.invariants();
             assert_eq!(budget.used(), w.size());
-            let found: Vec<_> = w.items.iter().collect();
+            let found: Vec<_> = w.0.iter().flat_map(|r| &r.items).collect();
             let found: Vec<_> = found
                 .iter()
                 .map(|i| (i.offset, std::str::from_utf8(i.data()).unwrap(), i.lost))
