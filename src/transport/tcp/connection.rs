@@ -2132,6 +2132,9 @@ impl<S: FlowState> Connection<S> {
     }
 }
 
+/// There may be a million of them.
+const _: () = assert!(size_of::<Connection<()>>() <= 216);
+
 #[cfg(test)]
 impl<S> Connection<S> {
     /// Panics unless what waits agrees with its sums; gives the octets that wait.
