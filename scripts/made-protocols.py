@@ -255,6 +255,72 @@ def smtp(_):
     yield SERVER, line("221 bye")
 
 
+def tls(_):
+    """A handshake as it looks from outside, and records of data that nobody can read."""
+    record = lambda kind, body: bytes([kind, 3, 3]) + struct.pack(">H", len(body)) + body
+    handshake = lambda kind, body: record(22, bytes([kind]) + len(body).to_bytes(3, "big") + body)
+    finished = record(20, b"\1") + record(22, bytes(range(100, 140)))
+    yield CLIENT, handshake(1, b"\3\3" + b"c" * 32 + b"\0" + b"\0\4\xc0\x2f\0\x9c" + b"\1\0" + b"\0\0")
+    yield SERVER, handshake(2, b"\3\3" + b"s" * 32 + b"\0" + b"\xc0\x2f" + b"\0" + b"\0\0") + handshake(14, b"")
+    yield CLIENT, handshake(16, b"k" * 66) + finished
+    yield SERVER, finished
+    for n in range(4):
+        yield CLIENT, record(23, bytes((n * 3 + k * 7) % 256 for k in range(60 + 40 * n)))
+        yield SERVER, record(23, bytes((n * 5 + k * 11) % 256 for k in range(2000))) + record(23, b"d" * 40)
+
+
+def starttls(protocol):
+    """What leads to TLS, and TLS."""
+    line = lambda *texts: b"".join(text.encode() + b"\r\n" for text in texts)
+    if protocol == "smtp":
+        yield SERVER, line("220 mail.example ESMTP")
+        yield CLIENT, line("EHLO client.example")
+        yield SERVER, line("250-mail.example", "250 STARTTLS")
+        yield CLIENT, line("STARTTLS")
+        yield SERVER, line("220 go ahead")
+    elif protocol == "imap":
+        yield SERVER, line("* OK IMAP4rev1 ready")
+        yield CLIENT, line("a1 STARTTLS")
+        yield SERVER, line("a1 OK begin")
+    elif protocol == "pop":
+        yield SERVER, line("+OK POP3 ready")
+        yield CLIENT, line("STLS")
+        yield SERVER, line("+OK begin")
+    elif protocol == "ftp":
+        yield SERVER, line("220 FTP server ready")
+        yield CLIENT, line("AUTH TLS")
+        yield SERVER, line("234 begin")
+    elif protocol == "pgsql":
+        yield CLIENT, struct.pack(">II", 8, 80877103)
+        yield SERVER, b"S"
+    elif protocol == "mysql":
+        greeting = b"\x0a8.0.36\0" + struct.pack("<I", 9) + b"saltsalt\0" + b"\xff\xff" + b"\x21" + b"\2\0" + b"\xff\xdf" + b"\x15" + bytes(10) + b"saltsaltsalt\0" + b"mysql_native_password\0"
+        yield SERVER, len(greeting).to_bytes(3, "little") + b"\0" + greeting
+        yield CLIENT, b"\x20\0\0\1" + struct.pack("<II", 0x000FAE85, 1 << 24) + b"\x21" + bytes(23)
+    elif protocol == "ldap":
+        name = b"1.3.6.1.4.1.1466.20037"
+        element = lambda tag, *parts: bytes([tag, sum(map(len, parts))]) + b"".join(parts)
+        number = b"\2\1\1"
+        yield CLIENT, element(0x30, number, element(0x77, element(0x80, name)))
+        yield SERVER, element(0x30, number, element(0x78, b"\x0a\1\0", b"\4\0", b"\4\0", element(0x8A, name)))
+    elif protocol == "connect":
+        yield CLIENT, line("CONNECT www.example:443 HTTP/1.1", "Host: www.example", "")
+        yield SERVER, line("HTTP/1.1 200 Connection established", "")
+    elif protocol == "upgrade":
+        yield CLIENT, line("OPTIONS * HTTP/1.1", "Host: www.example", "Upgrade: TLS/1.0", "Connection: Upgrade", "")
+        yield SERVER, line("HTTP/1.1 101 Switching Protocols", "Upgrade: TLS/1.0, HTTP/1.1", "Connection: Upgrade", "")
+    yield from tls(0)
+
+
+def tunnel(_):
+    """HTTP in a tunnel that HTTP has opened."""
+    yield CLIENT, b"CONNECT www.example:80 HTTP/1.1\r\nHost: www.example\r\n\r\n"
+    yield SERVER, b"HTTP/1.1 200 Connection established\r\n\r\n"
+    for n in range(3):
+        yield CLIENT, b"GET /%d HTTP/1.1\r\nHost: www.example\r\n\r\n" % n
+        yield SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
 def framed(count):
     """No protocol of the world: a magic, a number, and a length that counts what follows it."""
     for n in range(count or 20):
@@ -279,8 +345,15 @@ def datagrams():
 STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
-    "mongo": (27017, mongo), "smtp-made": (25, smtp), "framed": (9000, framed),
+    "mongo": (27017, mongo), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
+
+
+STREAMS |= {
+    f"starttls-{name}": (port, lambda _, name=name: starttls(name))
+    for name, port in {"smtp": 25, "imap": 143, "pop": 110, "ftp": 21, "pgsql": 5432, "mysql": 3306, "ldap": 389}.items()
+}
+STREAMS |= {f"{name}-tls": (8080, lambda _, name=name: starttls(name)) for name in ("connect", "upgrade")}
 
 
 def main():

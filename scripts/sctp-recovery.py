@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Remove packets from an SCTP capture and count how many of the user messages that still lie whole in it come out.
+"""Damage an SCTP capture and count how many of the user messages that still lie whole in it come out.
 
-  sctp-recovery.py [--bin target/release/inet-asm] [--loss 1,5,20] [--seeds 5] [--keep DIR] CAPTURE...
+  sctp-recovery.py [--bin target/release/inet-asm] [--loss 1,5,20] [--seeds 5] [--reorder P] [--duplicate P] [--cut-start P]
+                   [--one-way] [--sums wrong|zero] [--keep DIR] CAPTURE...
 
 For each loss (percent of the packets) and each seed, the capture without the packets lost goes through
-`inet-asm -q --encap raw -w OUT`. What lies whole in the damaged capture is found here by TSNs alone: all chunks from B to
-E (DATA), or all FSNs from B to E (I-DATA), with the same ports, tag and stream. Printed: a line for each loss with the
-messages that came out, those that should have, messages that came twice, and messages out of the order of their stream.
-Exit status 1 when anything is missing, doubled, out of order, or made up.
+`inet-asm -q --encap raw -w OUT`. Of what is left, P percent come up to five places and 10 ms late (--reorder), P percent come a second
+time (--duplicate); the first P percent are missing (--cut-start), or all packets of the side that sends less (--one-way).
+What lies whole in the damaged capture is found here by TSNs alone: all chunks from B to E (DATA), or all FSNs from B to E
+(I-DATA), with the same ports, tag and stream. Printed: a line for each loss with the messages that came out, those that
+should have, messages that came twice, and messages out of the order of their stream. Exit status 1 when anything is missing,
+doubled, out of order, or made up.
 
 CAPTURE is a classic pcap of Ethernet, Linux cooked, or raw IP; fragments of IP and tunnels are not looked into.
 """
@@ -22,7 +25,7 @@ import tempfile
 
 
 def records(path):
-    """The file's header, its byte order, and (record header, octets) of each packet."""
+    """The file's header, its byte order, its link type, and (record header, octets) of each packet."""
     with open(path, "rb") as f:
         d = f.read()
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(d[:4])
@@ -33,7 +36,7 @@ def records(path):
         n = struct.unpack_from(order + "I", d, at + 8)[0]
         out.append((d[at:at + 16], d[at + 16:at + 16 + n]))
         at += 16 + n
-    return d[:24], struct.unpack(order + "I", d[20:24])[0] & 0xFFFF, out
+    return d[:24], order, struct.unpack(order + "I", d[20:24])[0] & 0xFFFF, out
 
 
 def ip_of(link, p):
@@ -80,6 +83,50 @@ def parts(body):
         at += n + 3 & ~3
 
 
+def damaged(link, packets, loss, r, a):
+    """The packets as they come out of a bad capture."""
+    packets = packets[int(len(packets) * a.cut_start / 100):]
+    if a.one_way:
+        octets = collections.Counter()
+        for _, p in packets:
+            s = sctp_of(link, p)
+            if s and len(s[2]) > 12:
+                octets[s[0]] += sum(len(c.body) for c in parts(s[2]))
+        if octets:
+            most = max(octets, key=octets.get)
+            packets = [p for p in packets if (sctp_of(link, p[1]) or [most])[0] == most]
+    kept = [p for p in packets if r.random() * 100 >= loss]
+    at = [s * 1_000_000 + u for s, u in (struct.unpack(a.order + "II", h[:8]) for h, _ in kept)]
+    placed = []
+
+    def later(n, least):
+        """A place behind that of packet n, up to five places and ten milliseconds: what is later was not reordered, but lost."""
+        place = n + r.uniform(least, 5)
+        while place > n and (int(place) >= len(at) or at[int(place)] - at[n] > 10_000):
+            place -= 1
+        return max(place, n)
+
+    for n, p in enumerate(kept):
+        placed.append((later(n, 1) if r.random() * 100 < a.reorder else n, n, p))
+        if r.random() * 100 < a.duplicate:
+            placed.append((later(n, 0), n, p))
+    placed.sort(key=lambda x: x[:2])
+    # The times stay where they are: it is the capture that mixed the packets up.
+    times = [h[:8] for h, _ in sorted((p for _, _, p in placed), key=lambda p: struct.unpack(a.order + "II", p[0][:8]))]
+    out = [(time + h[8:], p) for time, (_, _, (h, p)) in zip(times, placed)]
+    return [(h, resummed(link, p, a.sums)) for h, p in out] if a.sums else out
+
+
+def resummed(link, p, how):
+    """The packet with a wrong checksum of SCTP, or with zero in its place."""
+    s = sctp_of(link, p)
+    if not s or len(s[2]) < 12:
+        return p
+    at = p.index(s[2])
+    old = p[at + 8:at + 12]
+    return p[:at + 8] + (bytes(4) if how == "zero" else bytes([old[0] ^ 0x55]) + old[1:]) + p[at + 12:]
+
+
 def messages(link, packets):
     """The user messages that lie whole in the packets: {side: {TSN of the first chunk: (stream, U, PPID, octets)}}.
 
@@ -122,7 +169,7 @@ def messages(link, packets):
 
 def told(path):
     """The whole user messages of the program's output, in order: (side, TSN of the first chunk, message)."""
-    _, link, packets = records(path)
+    _, _, link, packets = records(path)
     open_, out = {}, []
     for head, p in packets:
         s = sctp_of(link, p)
@@ -147,6 +194,11 @@ def main():
     a.add_argument("--bin", default="target/release/inet-asm")
     a.add_argument("--loss", default="1,5,20")
     a.add_argument("--seeds", type=int, default=5)
+    a.add_argument("--reorder", type=float, default=0)
+    a.add_argument("--duplicate", type=float, default=0)
+    a.add_argument("--cut-start", type=float, default=0)
+    a.add_argument("--one-way", action="store_true")
+    a.add_argument("--sums", choices=["wrong", "zero"])
     a.add_argument("--keep", help="folder for the damaged captures and what came out")
     a.add_argument("captures", nargs="+")
     a = a.parse_args()
@@ -156,10 +208,10 @@ def main():
     for loss in map(float, a.loss.split(",")):
         whole = came = twice = disorder = made_up = 0
         for capture in a.captures:
-            header, link, packets = records(capture)
+            header, a.order, link, packets = records(capture)
             for seed in range(1, a.seeds + 1):
                 r = random.Random(f"{loss} {seed}")
-                kept = [p for p in packets if r.random() * 100 >= loss]
+                kept = damaged(link, packets, loss, r, a)
                 name = os.path.join(folder, f"{os.path.basename(capture)}-{loss:g}-{seed}")
                 with open(name + ".in.pcap", "wb") as f:
                     f.write(header + b"".join(h + p for h, p in kept))

@@ -39,10 +39,19 @@ Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is 
 /// The section of the man page about `--extract`.
 const FILES: &str = "\
 What \\fB--extract\\fR writes into its folder: the files that were transferred, each under the name that its sender gave it \
-(for HTTP, the last part of the URL), without anything in it that could leave the folder or act on a terminal or a shell; a \
+(for HTTP, the last part of the URL; for FTP and TFTP, that of the command), without anything in it that could leave the folder or act on a terminal or a shell; a \
 name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missing is called NAME.part; those that are there \
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
 folder before is touched, and no symbolic link in it is followed.
+.PP
+FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
+(PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
+address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \
+the network. A transfer that was broken off and is taken up with REST is one file. Where commands or replies were \
+lost, a file is called by its connection: ftp-data-NUMBER. A file of no octets is known only where the server told its size.
+.PP
+TFTP: transfers whose request was captured, with blocks of any size, windows, and any number of blocks. Text (netascii) is \
+kept as it was sent, as tshark keeps it.
 .PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 
@@ -150,7 +159,7 @@ pub struct Args {
 
     /// Write the files that were transferred into this folder
     ///
-    /// Bodies of HTTP requests and responses. DIR/files.jsonl lists them, one JSON object a line; the man page says more
+    /// Bodies of HTTP requests and responses, FTP data connections, TFTP. DIR/files.jsonl lists them, one JSON object a line; the man page says more
     /// (FILES). A file of which octets are missing is called NAME.part. What is in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     extract: Option<PathBuf>,

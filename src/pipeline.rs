@@ -173,7 +173,8 @@ impl<M: MessageSink> Engine<M> {
                                 SocketAddr::new(dst, to),
                             ),
                         };
-                    udp.receive(cx, datagram, &name, &mut extractor.sink)
+                    udp.receive(cx, datagram, &name, &mut extractor.sink);
+                    transfers.book(&mut cx.budget);
                 }
                 ip::protocol::SCTP if cx.limits.disable_sctp => {
                     cx.counters.sctp.disabled += 1;

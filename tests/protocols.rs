@@ -183,6 +183,88 @@ fn messages_of_lines_and_values() {
     }
 }
 
+/// What a connection is handed over to is found: TLS behind STARTTLS and its like, CONNECT and 101; HTTP in a tunnel.
+#[test]
+fn connections_are_handed_over() {
+    for (capture, before, messages) in [
+        ("starttls-smtp", "smtp", 5),
+        ("starttls-imap", "imap", 3),
+        ("starttls-pop", "pop", 3),
+        ("starttls-ftp", "ftp", 3),
+        ("starttls-pgsql", "pgsql", 2),
+        ("starttls-mysql", "mysql", 2),
+        ("starttls-ldap", "ldap", 2),
+        ("connect-tls", "http", 2),
+        ("upgrade-tls", "http", 2),
+        ("connect-http", "http", 8),
+    ] {
+        let stats = stats(capture, &[]);
+        let (found, tls) = (
+            count(&stats, &format!("{before}.messages")),
+            count(&stats, "tls.messages"),
+        );
+        assert_eq!(found, messages, "{capture}");
+        assert_eq!(count(&stats, "message.unframed_octets"), 0, "{capture}");
+        let expected: usize = match capture {
+            "connect-http" => 0,
+            // tshark takes what follows a 101 to another protocol for data.
+            "upgrade-tls" => 20,
+            _ => {
+                let rows = fields("tls", &["tls.record.length"], &[], &octets(capture));
+                rows.iter()
+                    .flatten()
+                    .flat_map(|row| row.split(','))
+                    .filter(|v| !v.is_empty())
+                    .count()
+            }
+        };
+        assert_eq!(tls, expected as u64, "{capture}");
+        assert_eq!(
+            count(&stats, "message.messages"),
+            messages + tls,
+            "{capture}"
+        );
+    }
+}
+
+/// The same where the request for TLS, or the answer to it, was lost: TLS is found by its first record.
+#[test]
+fn connections_are_handed_over_where_that_was_lost() {
+    for (capture, gone) in [
+        ("starttls-smtp", 9),
+        ("starttls-smtp", 11),
+        ("starttls-imap", 7),
+        ("starttls-ldap", 3),
+        ("starttls-pgsql", 5),
+        ("starttls-mysql", 5),
+    ] {
+        let file = octets(capture);
+        let mut damaged = file[..24].to_vec();
+        let mut at = 24;
+        for n in 0.. {
+            let Some(len) = file.get(at + 8..at + 12) else {
+                break;
+            };
+            let len = u32::from_le_bytes(len.try_into().expect("four octets"));
+            let end = at + 16 + usize::try_from(len).expect("small");
+            if n != gone {
+                damaged.extend(&file[at..end]);
+            } else {
+                assert!(len > 54, "a segment with payload");
+            }
+            at = end;
+        }
+        let mut command = inet_asm(["-n", "-s"]);
+        let stats = common::feed(&mut command, &[&damaged]).stderr;
+        assert_eq!(
+            count(&stats, "tls.messages"),
+            20,
+            "{capture} without {gone}"
+        );
+        assert_eq!(count(&stats, "tls.skipped"), 0, "{capture} without {gone}");
+    }
+}
+
 #[test]
 fn the_user_says_what_a_protocol_is() {
     let framer = "mine,tcp.port==9000,len@4:u32be+8,magic@0:0xCAFE";

@@ -934,6 +934,7 @@ fn what_was_removed_costs_nothing_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut captures = testdata_captures();
     captures.push(testdata("sctp-usrsctp.pcap"));
+    let made = captures.clone();
     let shared = root.join("../shared/captures");
     for name in [
         "arkime--sctp-www.pcap",
@@ -947,15 +948,29 @@ fn what_was_removed_costs_nothing_else() {
             println!("skipped: {name} is not there");
         }
     }
-    let dir = tempfile::tempdir().unwrap();
-    let mut script = Command::new("python3");
-    script
-        .arg(root.join("scripts/sctp-recovery.py"))
-        .args(["--bin", env!("CARGO_BIN_EXE_inet-asm"), "--keep"])
-        .arg(dir.path())
-        .args(captures);
-    let text = common::feed(&mut script, &[]).text();
-    assert_eq!(text.matches("rate 1.0000,").count(), 3, "{text}");
+    // Fragments, many streams, unordered messages, I-DATA, two paths, restarts, numbers that wrap, stream resets, abandoned
+    // messages; each also displaced and doubled, from the middle on, of one side, and with sums that are wrong or zero.
+    for (seeds, how) in [
+        ("5", ""),
+        ("1", "--reorder 30 --duplicate 10"),
+        ("1", "--cut-start 40 --reorder 20 --duplicate 5"),
+        ("1", "--one-way --reorder 20 --duplicate 5"),
+        ("1", "--sums wrong"),
+        ("1", "--sums zero --reorder 20"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut script = Command::new("python3");
+        script
+            .arg(root.join("scripts/sctp-recovery.py"))
+            .args(["--bin", env!("CARGO_BIN_EXE_inet-asm"), "--keep"])
+            .arg(dir.path())
+            .args(["--seeds", seeds])
+            .args(how.split_whitespace())
+            .args(if how.is_empty() { &captures } else { &made });
+        let text = common::feed(&mut script, &[]).text();
+        let sound = "rate 1.0000, 0 twice, 0 out of order, 0 that are not in the capture";
+        assert_eq!(text.matches(sound).count(), 3, "{how}: {text}");
+    }
 }
 
 #[test]
@@ -1220,4 +1235,199 @@ fn real_associations() {
     ] {
         assert_eq!(counter(&done.stderr, name), n, "{name}");
     }
+}
+
+/// A packet between A and B with this tag, and these chunks: type, flags and value of each.
+fn exchange(capture: &mut Pcap, from_a: bool, tag: u32, chunks: &[(u8, u8, &[u8])]) {
+    let mut p = [2905u16.to_be_bytes(), 2905u16.to_be_bytes()].concat();
+    p.extend(tag.to_be_bytes());
+    p.extend([0; 4]);
+    for (kind, flags, value) in chunks {
+        p.extend([*kind, *flags]);
+        p.extend(u16::try_from(4 + value.len()).unwrap().to_be_bytes());
+        p.extend(*value);
+        p.resize(p.len().next_multiple_of(4), 0);
+    }
+    let sum = crc32c::crc32c(&p);
+    p[8..12].copy_from_slice(&sum.to_le_bytes());
+    let (from, to) = if from_a { (A, B) } else { (B, A) };
+    let frame = capture.ip(from, to, 132, &p);
+    capture.packet(&frame);
+}
+
+/// All 22 statistics against a table that was computed by hand, by period and link, in a file and in a folder.
+#[test]
+fn statistics_against_a_table() {
+    let init = |tag: u32, tsn: u32| {
+        let words = [tag, 100_000, 10 << 16 | 10, tsn];
+        words.map(u32::to_be_bytes).concat()
+    };
+    // 12 octets in front of the user data.
+    let data = |tsn: u32, len: usize| {
+        let mut v = [tsn, 1 << 16, 3].map(u32::to_be_bytes).concat();
+        v.resize(12 + len, 1);
+        v
+    };
+    // U, B and E: each is a message that waits for no other.
+    let d = |tsn: u32| (0u8, 7u8, data(tsn, 8));
+    let mut c = Pcap::new();
+    let (to_a, to_b) = (0xaaaa, 0xbbbb);
+    // Packet, octets: 12 for the header, 4 for each chunk, and its value.
+    exchange(&mut c, true, 0, &[(1, 0, &init(to_a, 1))]); // 32
+    exchange(&mut c, false, to_a, &[(2, 0, &init(to_b, 500))]); // 32
+    exchange(&mut c, true, to_b, &[(10, 0, b"cookie!!")]); // 24
+    exchange(&mut c, false, to_a, &[(11, 0, b"")]); // 16
+    let [one, two, three, five] = [1, 2, 3, 5].map(d);
+    exchange(
+        &mut c,
+        true,
+        to_b,
+        &[(one.0, one.1, &one.2), (three.0, three.1, &three.2)],
+    ); // 12 + 24 + 24
+    exchange(&mut c, true, to_b, &[(one.0, one.1, &one.2)]); // 36, once more
+    exchange(&mut c, true, to_b, &[(two.0, two.1, &two.2)]); // 36, out of sequence
+    exchange(&mut c, true, to_b, &[(five.0, five.1, &five.2)]); // 36, behind one that is missing
+    // Cumulative 3, two gap ack blocks, three duplicates: 12 + 4 + 12 + 8 + 12.
+    let sack = [
+        3,
+        100_000,
+        2 << 16 | 3,
+        2 << 16 | 2,
+        4 << 16 | 4,
+        1,
+        1,
+        1u32,
+    ];
+    exchange(
+        &mut c,
+        false,
+        to_a,
+        &[(3, 0, &sack.map(u32::to_be_bytes).concat())],
+    ); // 48
+    let sack = [5, 100_000, 0].map(u32::to_be_bytes).concat();
+    exchange(&mut c, false, to_a, &[(3, 0, &sack), (5, 0, &[0, 1, 0, 4])]); // 12 + 16 + 8
+    // HEARTBEAT, ERROR, ECNE, CWR.
+    exchange(
+        &mut c,
+        true,
+        to_b,
+        &[
+            (4, 0, &[0, 1, 0, 4]),
+            (9, 0, &[0, 1, 0, 4]),
+            (12, 0, &[0; 4]),
+            (13, 0, &[0; 4]),
+        ],
+    ); // 12 + 4 * 8
+    c.wait(2000);
+    exchange(&mut c, true, to_b, &[(4, 0, &[0, 1, 0, 4])]); // 20; TSN 4 is given up
+    // The next period: the end of it, which acknowledges a TSN that the capture lacks, and an association that is aborted.
+    c.wait(900_000);
+    exchange(&mut c, true, to_b, &[(7, 0, &500u32.to_be_bytes())]); // 20
+    exchange(&mut c, false, to_a, &[(8, 0, b"")]); // 16
+    exchange(&mut c, true, to_b, &[(14, 0, b"")]); // 16
+    c.wait(2000);
+    let (to_a, to_b) = (0xcccc, 0xdddd);
+    exchange(&mut c, true, 0, &[(1, 0, &init(to_a, 1))]); // 32
+    exchange(&mut c, false, to_a, &[(2, 0, &init(to_b, 500))]); // 32
+    exchange(&mut c, false, to_a, &[(6, 0, b"")]); // 16
+    let (a, b) = ("10.1.0.1:2905", "10.1.0.2:2905");
+    // Period, association, source, then the values that are not 0.
+    type Link<'a> = (&'a str, &'a str, &'a str, &'a [(u32, u64)]);
+    let expected: &[Link<'_>] = &[
+        (
+            "0000 0900",
+            "0",
+            a,
+            &[
+                (7000, 8),
+                (7001, 32 + 24 + 60 + 36 + 36 + 36 + 44 + 20),
+                (7002, 5),
+                (7003, 1),
+                (7006, 2),
+                (7011, 1),
+                (7012, 1),
+                (7014, 1),
+                (7015, 1),
+                (7017, 1),
+                (7018, 1),
+                (7019, 1),
+            ],
+        ),
+        (
+            "0000 0900",
+            "0",
+            b,
+            &[
+                (7000, 4),
+                (7001, 32 + 16 + 48 + 36),
+                (7004, 1),
+                (7005, 2),
+                (7007, 1),
+                (7013, 1),
+                (7020, 2),
+                (7021, 3),
+            ],
+        ),
+        (
+            "0900 0904",
+            "0",
+            a,
+            &[(7000, 2), (7001, 36), (7009, 1), (7016, 1)],
+        ),
+        (
+            "0900 0904",
+            "0",
+            b,
+            &[(7000, 1), (7001, 16), (7010, 1), (7019, 1)],
+        ),
+        ("0900 0904", "1", a, &[(7000, 1), (7001, 32), (7003, 1)]),
+        (
+            "0900 0904",
+            "1",
+            b,
+            &[(7000, 2), (7001, 48), (7004, 1), (7008, 1)],
+        ),
+    ];
+    let table: Vec<String> = expected
+        .iter()
+        .flat_map(|(period, association, source, values)| {
+            let values: BTreeMap<_, _> = values.iter().copied().collect();
+            (7000..7022).map(move |id| {
+                let value = values.get(&id).copied().unwrap_or(0);
+                format!("{period} {association} {source} {id} {value}")
+            })
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let (file, folder) = (dir.path().join("stats.csv"), dir.path().join("folder/"));
+    for to in [&file, &folder] {
+        let args = ["-n".as_ref(), "--sctp-stats".as_ref(), to.as_os_str()];
+        run(args, &c.file).code(0);
+    }
+    let rows = |text: &str| -> Vec<String> {
+        // 1,700,000,000 is the begin of the capture.
+        let rows = text
+            .lines()
+            .skip(1)
+            .map(|l| l.split(',').collect::<Vec<_>>());
+        rows.map(|c| {
+            format!(
+                "{} {} {} {} {} {}",
+                &c[0][6..],
+                &c[1][6..],
+                c[2],
+                c[3],
+                c[5],
+                c[7]
+            )
+        })
+        .collect()
+    };
+    assert_eq!(rows(&fs::read_to_string(&file).unwrap()), table);
+    let files = common::files(&folder);
+    assert_eq!(files.len(), 2);
+    let both = files
+        .iter()
+        .flat_map(|(_, f)| rows(std::str::from_utf8(f).unwrap()));
+    assert_eq!(both.collect::<Vec<_>>(), table);
 }

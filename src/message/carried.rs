@@ -357,8 +357,12 @@ fn adaptation(b: &[u8], out: &mut String) -> Option<()> {
         while let (Some(tag), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) {
             if tag == 0x0210 {
                 let (from, to) = (u32_at(rest, 4), u32_at(rest, 8));
-                if let (Some(from), Some(to), Some(service)) = (from, to, rest.get(12)) {
-                    let _ = write!(out, " {from} > {to} service {service}");
+                if let (Some(from), Some(to), Some(&service)) = (from, to, rest.get(12)) {
+                    let _ = write!(out, " {from} > {to} ");
+                    let _ = match service_name(service) {
+                        Some(name) => write!(out, "{name}"),
+                        None => write!(out, "service {service}"),
+                    };
                 }
                 break;
             }
@@ -367,6 +371,24 @@ fn adaptation(b: &[u8], out: &mut String) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// The user part that a service indicator names (ITU-T Q.704, 14.2.1).
+const fn service_name(indicator: u8) -> Option<&'static str> {
+    Some(match indicator {
+        0 => "SNM",
+        1 | 2 => "SNT",
+        3 => "SCCP",
+        4 => "TUP",
+        5 => "ISUP",
+        6 | 7 => "DUP",
+        9 => "B-ISUP",
+        10 => "SAT-ISUP",
+        12 => "AAL2",
+        13 => "BICC",
+        14 => "GCP",
+        _ => return None,
+    })
 }
 
 /// The application protocols of 3GPP begin with which kind of message of which elementary procedure it is, in aligned
@@ -472,11 +494,7 @@ mod tests {
         ];
         let failed = words.map(u32::to_be_bytes).concat();
         let table: &[(&str, &[u8], &str)] = &[
-            (
-                "m3ua",
-                &m3ua[..36.min(m3ua.len())],
-                "DATA 258 > 772 service 3",
-            ),
+            ("m3ua", &m3ua[..36.min(m3ua.len())], "DATA 258 > 772 SCCP"),
             ("m3ua", &[1, 0, 3, 1, 0, 0, 0, 8], "ASPUP"),
             ("m3ua", &[1, 0, 77, 1, 0, 0, 0, 8], "class 77 type 1"),
             ("m3ua", &[2, 0, 3, 1, 0, 0, 0, 8], ""),

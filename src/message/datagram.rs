@@ -4,6 +4,7 @@ use super::NO_PROTOCOL;
 use super::headers::is_sip;
 use super::length::{Format, Judged, Length, number, octet};
 use super::rows::{ROWS, dns};
+use crate::storage::budget::Budget;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -47,6 +48,15 @@ pub(super) static DATAGRAMS: &[Row] = &[
         ports: &[],
         // Operation, and the magic cookie.
         holds: |m| matches!(octet(m, 0), 1 | 2) && number(m, 236, 4) == 0x6382_5363,
+    },
+    Row {
+        name: "dhcp",
+        about: "DHCP (RFC 2131)",
+        ports: &[67, 68],
+        // Cut before the cookie: operation, and the kind and length of an address of hardware.
+        holds: |m| {
+            m.len() < 240 && matches!(octet(m, 0), 1 | 2) && octet(m, 1) > 0 && octet(m, 2) <= 16
+        },
     },
     Row {
         name: "dhcpv6",
@@ -207,7 +217,11 @@ pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'stat
 
 /// Transfers of TFTP: the server answers from a port of its own (RFC 1350, 4), so the client's end is remembered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Transfers(VecDeque<SocketAddr>);
+pub struct Transfers {
+    clients: VecDeque<SocketAddr>,
+    /// Octets drawn on the budget.
+    booked: usize,
+}
 
 /// Transfers that are remembered; the oldest is forgotten.
 const TRANSFERS: usize = 256;
@@ -222,27 +236,56 @@ impl Transfers {
         dst: SocketAddr,
     ) -> &'static str {
         if named == "tftp" && octet(payload, 1) <= 2 {
-            if !self.0.contains(&src) {
-                if self.0.len() >= TRANSFERS {
-                    self.0.pop_front();
+            if !self.clients.contains(&src) {
+                if self.clients.len() >= TRANSFERS {
+                    self.clients.pop_front();
                 }
-                self.0.push_back(src);
+                self.clients.push_back(src);
             }
         } else if named == NO_PROTOCOL
             && payload.len() >= 4
             && octet(payload, 0) == 0
             && (3..=6).contains(&octet(payload, 1))
-            && (self.0.contains(&src) || self.0.contains(&dst))
+            && (self.clients.contains(&src) || self.clients.contains(&dst))
         {
             return "tftp";
         }
         named
+    }
+
+    /// Draws what is allocated on the budget.
+    pub fn book(&mut self, budget: &mut Budget) {
+        let size = self.clients.capacity() * size_of::<SocketAddr>();
+        if size != self.booked {
+            budget.resize(self.booked, size);
+            self.booked = size;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transfers_are_few_and_booked() {
+        let (mut transfers, mut budget) = (Transfers::default(), Budget::new(1 << 20));
+        let server = SocketAddr::from(([192, 0, 2, 1], 69));
+        let answer = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let client = |n: u16| SocketAddr::from(([192, 0, 2, 2], 10_000 + n));
+        for n in 0..1000 {
+            let request = b"\0\x01file\0octet\0";
+            assert_eq!(transfers.name("tftp", request, client(n), server), "tftp");
+            transfers.book(&mut budget);
+            let size = transfers.clients.capacity() * size_of::<SocketAddr>();
+            assert_eq!(budget.used(), size);
+        }
+        assert!(budget.used() <= 2 * TRANSFERS * size_of::<SocketAddr>());
+        for (n, name) in [(999, "tftp"), (0, "data")] {
+            let named = transfers.name("data", &[0, 3, 0, 1], answer(5000), client(n));
+            assert_eq!(named, name);
+        }
+    }
 
     #[test]
     fn datagrams_are_named() {

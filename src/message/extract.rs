@@ -3,13 +3,12 @@
 //! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Part, Place, Probe};
+use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::names::Name;
 use super::own::{Look, OwnDetector, OwnFramer};
 use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use super::user;
-use super::{DETECTORS, NO_PROTOCOL};
+use super::{DETECTORS, NO_PROTOCOL, tls, user};
 use crate::ip::checksum::Sum;
 use crate::storage::allocated;
 use crate::time::Timestamp;
@@ -177,6 +176,17 @@ struct Trust {
     skipped: u64,
     /// The protocol was looked for anew so many times.
     renewals: u8,
+    /// The connection has left this protocol for another: its ports stand for it no more.
+    left: Option<Name>,
+}
+
+impl Trust {
+    /// The connection may speak the protocol of this detector.
+    fn allows(&self, detector: &dyn Detector) -> bool {
+        // HTTP may follow in the tunnel that HTTP has opened.
+        self.left
+            .is_none_or(|left| left.text() != detector.name() || left.text() == "http")
+    }
 }
 
 /// A [`StreamSink`] that finds messages and pushes them to a [`MessageSink`].
@@ -483,7 +493,16 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
     fn presume(&self, at: &mut At<'_, M>) {
-        if at.state.framer.is_some() || at.state.trust.renewals > 0 || self.decide(at) {
+        let trust = at.state.trust;
+        if at.state.framer.is_some() || trust.renewals > 0 || self.decide(at) {
+            return;
+        }
+        if let Some(left) = trust.left {
+            // What is left for another protocol is left for TLS, but for what HTTP may open.
+            if left.text() != "http" {
+                self.adopt(at, tls::TlsDetector.framer(), false);
+                at.state.streams[at.direction.index()].mode = Mode::Search;
+            }
             return;
         }
         let ports = (
@@ -737,6 +756,7 @@ impl<M: MessageSink> Extractor<M> {
         );
         if open.hand_over {
             // Another protocol follows, in both directions.
+            let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
             }
@@ -747,6 +767,7 @@ impl<M: MessageSink> Extractor<M> {
             }
             at.state.trust = Trust {
                 asked: true,
+                left,
                 ..Trust::default()
             };
         }
@@ -847,6 +868,14 @@ impl<M: MessageSink> Extractor<M> {
                             self.lost(at);
                         }
                     }
+                }
+                Mode::Begin | Mode::Search if self.turns_to_tls(at, view, pos) => {
+                    told = pos;
+                    let wait = self.place(at, view, pos).wait_for_other();
+                    if wait.is_some() && view.next == Next::Octets {
+                        break wait;
+                    }
+                    self.turn_to_tls(at);
                 }
                 Mode::Begin => {
                     if rest.is_empty() {
@@ -1009,14 +1038,7 @@ impl<M: MessageSink> Extractor<M> {
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
             return;
         }
-        let o = at.direction.flip();
-        let stream = &at.state.streams[o.index()];
-        let end = stream.at - stream.held() as u64;
-        if stream.mode != Mode::Unknown {
-            at.direction = o;
-            self.end_message(at, end, true, None);
-            at.direction = o.flip();
-        }
+        self.end_other(at);
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
         }
@@ -1027,8 +1049,47 @@ impl<M: MessageSink> Extractor<M> {
         at.state.trust = Trust {
             asked: true,
             renewals: trust.renewals + 1,
+            left: trust.left,
             ..Trust::default()
         };
+    }
+
+    /// TLS begins at a segment of a connection of another protocol: what led to it was lost.
+    fn turns_to_tls(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> bool {
+        let rest = &view.octets[pos..];
+        rest.starts_with(&[22, 3])
+            && view.segments.contains(&(view.offset + pos as u64))
+            && !at.state.trust.decided
+            && !matches!(
+                at.state.framer,
+                None | Some(AnyFramer::Tls(_) | AnyFramer::Own(_))
+            )
+            && tls::TlsDetector.probe(rest, (0, 0)) == Probe::Yes
+    }
+
+    fn turn_to_tls(&mut self, at: &mut At<'_, M>) {
+        self.end_other(at);
+        if let Some(framer) = at.state.framer.take() {
+            at.cx.budget.give(framer.size());
+            at.state.trust = Trust {
+                asked: true,
+                left: Some(Name::of(framer.name())),
+                ..Trust::default()
+            };
+        }
+        self.adopt(at, tls::TlsDetector.framer(), true);
+    }
+
+    /// Ends the message that is open in the other stream.
+    fn end_other(&mut self, at: &mut At<'_, M>) {
+        let o = at.direction.flip();
+        let stream = &at.state.streams[o.index()];
+        let end = stream.at - stream.held() as u64;
+        if stream.mode != Mode::Unknown {
+            at.direction = o;
+            self.end_message(at, end, true, None);
+            at.direction = o.flip();
+        }
     }
 
     fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
@@ -1099,7 +1160,8 @@ impl<M: MessageSink> Extractor<M> {
             for (row, detector) in DETECTORS.iter().enumerate() {
                 let known = detector.ports();
                 let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
-                if !hinted && at.state.streams[i].searched >= SEARCHED {
+                let tired = !hinted && at.state.streams[i].searched >= SEARCHED;
+                if tired || !at.state.trust.allows(*detector) {
                     continue;
                 }
                 match detector.search(rest, ports, more) {
@@ -1132,7 +1194,8 @@ impl<M: MessageSink> Extractor<M> {
                     Look::Message { .. } | Look::Refuse => {}
                 }
             }
-            for detector in DETECTORS {
+            let trust = at.state.trust;
+            for detector in DETECTORS.iter().filter(|d| trust.allows(**d)) {
                 match detector.probe(rest, ports) {
                     Probe::Yes => {
                         self.adopt(at, detector.framer(), true);

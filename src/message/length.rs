@@ -443,7 +443,7 @@ impl Detector for LengthDetector {
 pub(super) fn probe(row: &Row, octets: &[u8], ports: (u16, u16)) -> Probe {
     let hinted = row.hinted(ports);
     match row.judge(octets) {
-        Judged::Message(_) if (row.sure)(octets) => Probe::Yes,
+        Judged::Message(_) if (row.sure)(octets) => chain_begins(&Sure(row), octets, HOLD_UNASKED),
         Judged::Message(_) if hinted && (row.first)(octets) => {
             chain_begins(row, octets, HOLD_UNASKED)
         }
@@ -468,9 +468,9 @@ fn may_be_sure(row: &Row, octets: &[u8]) -> bool {
 }
 
 /// A row that nothing hints at: its first header must be sure.
-struct Sure(&'static Row);
+struct Sure<'a>(&'a Row);
 
-impl Format for Sure {
+impl Format for Sure<'_> {
     fn magic(&self) -> Option<(usize, &[u8])> {
         self.0.magic
     }

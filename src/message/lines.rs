@@ -513,7 +513,7 @@ impl Lines {
                 let many = match self.answered(at, !line.starts_with(b"+ ")) {
                     Some(many) => many,
                     // Its command is not known: what stands behind it tells.
-                    None if good && octets.len() == head && at.next == Next::Octets => {
+                    None if good && octets.len() == head && !at.push && at.next == Next::Octets => {
                         return Begin::NeedMore;
                     }
                     None => octets.get(head).is_some_and(|o| !matches!(o, b'+' | b'-')),

@@ -230,7 +230,9 @@ pub(super) fn dns(m: &[u8], len: u64) -> bool {
     let records = number(m, 6, 2) + number(m, 8, 2) + number(m, 10, 2);
     // A question takes five octets and a record eleven, at least.
     let room = 12 + 5 * questions + 11 * records <= len;
-    m.len() >= 12 && known && room && (questions <= 1 || opcode == 0) && (questions > 0 || answers)
+    // An inverse query has its question among the answers (RFC 1035, 6.4).
+    let asks = questions > 0 || answers || (opcode == 1 && records > 0);
+    m.len() >= 12 && known && room && (questions <= 1 || opcode == 0) && asks
 }
 
 /// RFC 4271, 4.1; RFC 8654 for long messages.
@@ -494,6 +496,8 @@ fn someip(m: &[u8], len: u64) -> bool {
         && octet(m, 12) == 1
         && matches!(octet(m, 14), 0..=2 | 0x20..=0x22 | 0x40..=0x42 | 0x60..=0x62 | 0x80 | 0x81 | 0xa0 | 0xa1 | 0xc0 | 0xc1)
         && octet(m, 15) <= 0x5e
+        // What is no answer has no return code (PRS_SOMEIP, 4.1.2.7).
+        && (octet(m, 14) & 0x80 != 0 || octet(m, 15) == 0)
 }
 
 fn tpkt(m: &[u8], len: u64) -> bool {

@@ -179,6 +179,9 @@ fn pgsql(m: &[u8], out: &mut String) -> bool {
         rest.split(|o| *o == 0).next().unwrap_or_default()
     };
     match kind {
+        b'S' if m.len() == 1 => out.push_str("TLS accepted"),
+        b'G' if m.len() == 1 => out.push_str("GSSAPI accepted"),
+        b'N' if m.len() == 1 => out.push_str("encryption refused"),
         0 => out.push_str(match number(m, 4, 4) {
             80_877_103 => "SSLRequest",
             80_877_104 => "GSSENCRequest",

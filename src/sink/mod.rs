@@ -407,7 +407,7 @@ impl MessageSink for Outputs {
             j.datagram(at, payload, payload_len);
         }
         if let Some(f) = &mut self.files {
-            f.datagram(at, payload);
+            f.datagram(at, payload, payload_len);
         }
     }
 

@@ -14,7 +14,10 @@ pub const FIELDS: &[(&str, &str)] = &[
         "sent_name",
         "its name as it was sent; null where it had none",
     ),
-    ("name_from", "where that stood: content-disposition or url"),
+    (
+        "name_from",
+        "where that stood: content-disposition, url or command",
+    ),
     ("protocol", "protocol that carried it, by Wireshark's name"),
     (
         "command",

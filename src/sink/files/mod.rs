@@ -22,16 +22,20 @@
 //! remembers in itself which endpoints they will have, or, where the data may be captured ahead of the announcement, claims what
 //! may be one and tells its name later: a transfer needs its name only when it is finished, and may be discarded.
 
+mod ftp;
+mod ftp_lines;
 mod http;
 mod list;
 mod name;
 mod ranges;
 mod store;
+mod tftp;
 mod transfer;
 mod types;
 
 use super::output::Error;
 use crate::context::Context;
+use crate::message::NO_PROTOCOL;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::time::Instant;
@@ -99,9 +103,22 @@ trait Source {
         let _ = (at, close);
     }
 
-    /// A datagram of its protocols.
-    fn datagram(&mut self, store: &mut Store, at: &mut DatagramContext<'_>, payload: &[u8]) {
-        let _ = (store, at, payload);
+    /// A message of a known protocol begins in a claimed stream: whether the claim is given up. Then [`At::kept`] is dropped, and
+    /// the message belongs to whom it belongs.
+    fn releases(&mut self, at: &mut At<'_>) -> bool {
+        let _ = at;
+        false
+    }
+
+    /// A datagram of any protocol ([`DatagramContext::protocol`] says which): its octets, and how many it had when it was sent.
+    fn datagram(
+        &mut self,
+        store: &mut Store,
+        at: &mut DatagramContext<'_>,
+        payload: &[u8],
+        payload_len: usize,
+    ) {
+        let _ = (store, at, payload, payload_len);
     }
 
     /// About once a second of capture time: what has waited too long is finished.
@@ -170,6 +187,10 @@ macro_rules! sources {
 sources! {
     /// HTTP/1.x.
     http: Http(http::Http, http::Connection);
+    /// FTP.
+    ftp: Ftp(ftp::Ftp, ftp::Connection);
+    /// TFTP, which keeps nothing with a connection.
+    tftp: Tftp(tftp::Tftp, ());
 }
 
 /// What is kept with a connection.
@@ -253,7 +274,12 @@ impl Files {
     pub(crate) fn start(&mut self, to: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
         let (sources, mut at, claimed, open) = self.at(to);
         if *claimed {
-            return;
+            let known = start.protocol != NO_PROTOCOL;
+            if !known || !sources.of(at.kept).is_some_and(|s| s.releases(&mut at)) {
+                return;
+            }
+            *claimed = false;
+            *at.kept = Kept::Free;
         }
         let reads = |source: &&mut dyn Source| source.protocols().contains(&start.protocol);
         let source = if matches!(at.kept, Kept::Free) {
@@ -335,11 +361,14 @@ impl Files {
         *at.kept = Kept::New;
     }
 
-    pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8]) {
-        let protocol = at.protocol;
-        let mut all = self.sources.all();
-        if let Some(source) = all.find(|s| s.protocols().contains(&protocol)) {
-            source.datagram(&mut self.store, at, payload);
+    pub(crate) fn datagram(
+        &mut self,
+        at: &mut DatagramContext<'_>,
+        payload: &[u8],
+        payload_len: usize,
+    ) {
+        for source in self.sources.all() {
+            source.datagram(&mut self.store, at, payload, payload_len);
         }
     }
 }

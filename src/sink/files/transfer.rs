@@ -20,6 +20,8 @@ pub(super) enum NameFrom {
     ContentDisposition,
     /// The last part of a URL.
     Url,
+    /// The command that asked for it or brought it (FTP, TFTP).
+    Command,
 }
 
 impl NameFrom {
@@ -28,6 +30,7 @@ impl NameFrom {
         match self {
             Self::ContentDisposition => "content-disposition",
             Self::Url => "url",
+            Self::Command => "command",
         }
     }
 }

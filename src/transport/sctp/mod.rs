@@ -126,6 +126,8 @@ struct Candidate {
     tags: [Option<u32>; 2],
     tsns: [Option<u32>; 2],
     handshake: bool,
+    /// The tag of the packets of the side that began it was not told by an INIT ACK, but seen.
+    guessed: bool,
     held: Vec<Held>,
     octets: usize,
 }

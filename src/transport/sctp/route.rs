@@ -68,6 +68,10 @@ impl<T: FlowState> Sctp<T> {
             // Both sides may have chosen the same tag: then the addresses tell the direction.
             (on_path != Some(turned(p))).then_some(p)
         });
+        let found = match on_path {
+            None => found.or_else(|| self.by_initiate_tag(arrival, channel)),
+            Some(_) => found,
+        };
         if let Some(p) = found {
             if self.may_pass(cx, p, arrival) {
                 self.add_path(cx, p, arrival.key, arrival.src_is_low);
@@ -78,6 +82,29 @@ impl<T: FlowState> Sctp<T> {
         } else {
             self.open(cx, sink, arrival);
         }
+    }
+
+    /// INIT to, or INIT ACK from, another address than those that the association is known by: packets to its sender carry the
+    /// tag that it announces, and the address of the side that began is the same.
+    fn by_initiate_tag(&self, arrival: &Arrival<'_>, channel: Channel) -> Option<Place> {
+        if !matches!(arrival.first.kind, kind::INIT | kind::INIT_ACK) {
+            return None;
+        }
+        let p = turned(*self.tags.get(&TagKey {
+            tag: arrival.first.init()?.tag,
+            src_port: arrival.header.dst_port,
+            dst_port: arrival.header.src_port,
+            channel,
+        })?);
+        let a = self.table.get(p.index).filter(|a| !a.is_closed())?;
+        let (own, other) = (a.side(p.direction), a.side(p.direction.flip()));
+        let fits = if arrival.first.kind == kind::INIT {
+            own.addresses.contains(&arrival.packet.origin.src)
+        } else {
+            other.addresses.contains(&arrival.packet.origin.dst)
+                && own.tag.is_none_or(|t| t == arrival.header.tag)
+        };
+        fits.then_some(p)
     }
 
     /// Where both ends of a path are the same address and port, only the tag tells the direction.
@@ -197,7 +224,9 @@ impl<T: FlowState> Sctp<T> {
         if bad {
             return cx.discard(Discard::SctpBadChecksum);
         }
-        if a.is_closed() {
+        let from_candidate = a.candidate.as_ref().map(|c| c.tags);
+        let from_candidate = from_candidate.and_then(|t| t.get(d.index()).copied().flatten());
+        if a.is_closed() && from_candidate != Some(tag) {
             return if opens(first.kind) {
                 self.open(cx, sink, arrival)
             } else {
@@ -236,8 +265,6 @@ impl<T: FlowState> Sctp<T> {
             cx.counters.sctp.init += 1;
             return;
         }
-        let from_candidate = a.candidate.as_ref().map(|c| c.tags);
-        let from_candidate = from_candidate.and_then(|t| t.get(d.index()).copied().flatten());
         if let Some(init) = init {
             if a.side(d).tag.is_none() || (a.phase == Phase::HalfOpen && tag == 0) {
                 return self.process(cx, sink, p, &arrival.packet);
@@ -259,6 +286,7 @@ impl<T: FlowState> Sctp<T> {
             {
                 put(&mut c.tags, other, init.tag);
                 put(&mut c.tsns, d, init.tsn);
+                c.guessed = false;
             }
             cx.counters.sctp.passed += 1;
             cx.counters.sctp.init_ack += 1;
@@ -283,8 +311,19 @@ impl<T: FlowState> Sctp<T> {
             // does not care for tags.
             return self.process(cx, sink, p, &arrival.packet);
         }
-        if !opens(first.kind) || a.candidate.as_ref().is_some_and(|c| c.handshake) {
+        if !opens(first.kind) {
             return cx.discard(Discard::SctpBadTag);
+        }
+        if let Some(c) = a.candidate.as_mut().filter(|c| c.handshake) {
+            if from_candidate.is_some() && !c.guessed {
+                return cx.discard(Discard::SctpBadTag);
+            }
+            if from_candidate.is_none() {
+                // Its INIT ACK was not captured. As with any strange tag, a second packet tells.
+                put(&mut c.tags, d, tag);
+                c.guessed = true;
+                return self.hold(cx, p, &arrival.packet);
+            }
         }
         // A second packet with this tag will tell that there is another association, whose handshake was lost.
         self.drop_candidate(cx, p.index);

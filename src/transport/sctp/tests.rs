@@ -574,6 +574,27 @@ fn verification_tags() {
     assert!(n.sctp.is_empty());
 }
 
+/// The INIT is lost, and its answer comes from another address, behind the COOKIE ECHO.
+#[test]
+fn an_init_ack_from_another_address() {
+    let mut n = Net::new(Limits::default());
+    n.a(TAG_Z, &[chunk(kind::COOKIE_ECHO, 0, b"c")]);
+    n.send(
+        [10, 0, 1, 2],
+        A,
+        TAG_A,
+        &[init(kind::INIT_ACK, TAG_Z, 500, &[])],
+        false,
+    );
+    n.send([10, 0, 1, 2], A, TAG_A, &[data(500, 0, 0, BE, b"z")], false);
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
+    n.wait(200);
+    assert_eq!(n.out(), ["r0.0 z", "f0.0 a"]);
+    let c = &n.cx.counters.sctp;
+    assert_eq!((c.associations, c.multihomed), (1, 1));
+    n.end();
+}
+
 /// Both sides chose the same tag, and the handshake was not captured.
 #[test]
 fn the_same_tag_both_ways() {
@@ -621,16 +642,34 @@ fn restart_counts_when_its_cookie_is_acknowledged() {
     assert_eq!(n.out(), ["end 0 Replaced 2", "1:f0.0 new", "1:r0.0 answer"]);
     assert_eq!(n.cx.counters.sctp.restarts, 1);
     assert_eq!(n.cx.counters.sctp.reused_ports, 0);
-    // Collision: both sides send INIT, each answers with the tag it has chosen.
-    let mut n = Net::new(Limits::default());
-    n.a(0, &[init(kind::INIT, TAG_A, 100, &[])]);
-    n.z(0, &[init(kind::INIT, TAG_Z, 500, &[])]);
-    n.a(TAG_Z, &[init(kind::INIT_ACK, TAG_A, 100, &[])]);
-    n.z(TAG_A, &[init(kind::INIT_ACK, TAG_Z, 500, &[])]);
-    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
-    n.z(TAG_A, &[data(500, 0, 0, BE, b"z")]);
-    assert_eq!(n.out(), ["f0.0 a", "r0.0 z"]);
-    assert_eq!(n.cx.counters.sctp.associations, 1);
+}
+
+/// The acknowledgment of the INIT was not captured, as in a capture of one side.
+#[test]
+fn a_restart_whose_init_ack_is_lost() {
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"old")]);
+    n.a(0, &[init(kind::INIT, 0x1111, 7, &[])]);
+    n.a(
+        0x2222,
+        &[chunk(kind::COOKIE_ECHO, 0, b"c"), data(7, 0, 0, BE, b"new")],
+    );
+    assert_eq!(n.out(), ["f0.0 old"]);
+    n.a(0x2222, &[data(8, 0, 1, BE, b"more")]);
+    assert_eq!(n.out(), ["end 0 Replaced 1", "1:f0.0 new", "1:f0.1 more"]);
+    assert_eq!(n.cx.counters.sctp.restarts, 1);
+    n.end();
+    // A tag that was wrong does not stand in the way of the right one; the old association may have ended meanwhile.
+    let mut n = Net::connected();
+    n.a(0, &[init(kind::INIT, 0x1111, 7, &[])]);
+    n.a(0x3333, &[data(1, 0, 0, BE, b"stray")]);
+    n.a(TAG_Z, &[chunk(kind::ABORT, 0, b"")]);
+    n.a(0x2222, &[data(7, 0, 0, BE, b"new")]);
+    n.wait(1000);
+    n.a(0x2222, &[data(8, 0, 1, BE, b"more")]);
+    let out = n.end();
+    assert_eq!(out[0], "end 0 Reset 0");
+    assert_eq!(out[1..3], ["1:f0.0 new", "1:f0.1 more"]);
 }
 
 #[test]
@@ -976,6 +1015,272 @@ fn a_reset_of_too_many_streams() {
     n.a(TAG_Z, &[data(102, 0, 1, BE, b"c")]);
     n.a(TAG_Z, &[data(101, 0, 0, BE, b"b")]);
     assert_eq!(n.out(), ["f0.0 a", "f0.0 b", "f0.1 c"]);
+    n.end();
+}
+
+#[test]
+fn init_collision() {
+    // Both sides send INIT, each answers with the tag it has chosen (RFC 9260, 5.2.1), in any order of capture.
+    let send: [fn(&mut Net); 6] = [
+        |n| n.a(0, &[init(kind::INIT, TAG_A, 100, &[])]),
+        |n| n.z(0, &[init(kind::INIT, TAG_Z, 500, &[])]),
+        |n| n.a(TAG_Z, &[init(kind::INIT_ACK, TAG_A, 100, &[])]),
+        |n| n.z(TAG_A, &[init(kind::INIT_ACK, TAG_Z, 500, &[])]),
+        |n| {
+            n.a(
+                TAG_Z,
+                &[chunk(kind::COOKIE_ECHO, 0, b"c"), data(100, 0, 0, BE, b"a")],
+            )
+        },
+        |n| {
+            n.z(
+                TAG_A,
+                &[chunk(kind::COOKIE_ACK, 0, b""), data(500, 0, 0, BE, b"z")],
+            )
+        },
+    ];
+    for order in [[0, 1, 2, 3, 4, 5], [0, 1, 3, 2, 4, 5], [0, 2, 1, 3, 4, 5]] {
+        let mut n = Net::new(Limits::default());
+        for i in order {
+            send[i](&mut n);
+        }
+        assert_eq!(n.out(), ["f0.0 a", "r0.0 z"], "{order:?}");
+        let c = &n.cx.counters.sctp;
+        assert_eq!((c.associations, c.restarts), (1, 0), "{order:?}");
+        n.end();
+    }
+}
+
+#[test]
+fn a_restart_that_is_not_acknowledged_is_none() {
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
+    n.a(0, &[init(kind::INIT, 0x1111, 7, &[])]);
+    n.z(0x1111, &[init(kind::INIT_ACK, 0x2222, 9, &[])]);
+    n.a(
+        0x2222,
+        &[chunk(kind::COOKIE_ECHO, 0, b"c"), data(7, 0, 0, BE, b"new")],
+    );
+    n.a(TAG_Z, &[data(101, 0, 1, BE, b"b")]);
+    assert_eq!(n.out(), ["f0.0 a", "f0.1 b"]);
+    assert_eq!(n.cx.counters.sctp.restarts, 0);
+    assert_eq!(n.end(), ["end 0 EndOfInput 2"]);
+}
+
+#[test]
+fn a_reflected_tag_needs_the_t_bit() {
+    // (chunk, T bit, how the association ends)
+    for (kind, t, end) in [
+        (kind::ABORT, 1, "Reset"),
+        (kind::ABORT, 0, "EndOfInput"),
+        (kind::SHUTDOWN_COMPLETE, 1, "Fin"),
+        (kind::SHUTDOWN_COMPLETE, 0, "EndOfInput"),
+        // Only these two have a T bit.
+        (kind::SHUTDOWN_ACK, 1, "EndOfInput"),
+    ] {
+        let mut n = Net::connected();
+        // From A, with the tag that A has chosen.
+        n.a(TAG_A, &[chunk(kind, t, b"")]);
+        assert_eq!(n.end(), [format!("end 0 {end} 0")], "{kind} {t}");
+    }
+    // And with it, one's own tag is wrong.
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[chunk(kind::ABORT, 1, b"")]);
+    assert_eq!(n.end(), ["end 0 EndOfInput 0"]);
+}
+
+#[test]
+fn the_sender_of_interleaved_messages_abandons() {
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[i_data(100, 0, 0, 0, B, b"a")]);
+    n.a(TAG_Z, &[i_data(102, 1, 0, 0, BE, b"x")]);
+    n.a(TAG_Z, &[i_data(103, 0, 1, 0, BE, b"d")]);
+    assert_eq!(n.out(), ["f1.0 x"]);
+    // New cumulative TSN; stream 0, MID 0 is skipped (RFC 8260, 2.3.1).
+    let mut value = 101u32.to_be_bytes().to_vec();
+    value.extend([0, 0, 0, 0, 0, 0, 0, 0]);
+    n.a(TAG_Z, &[chunk(kind::I_FORWARD_TSN, 0, &value)]);
+    n.wait(1000);
+    assert_eq!(n.out(), ["f0.0 a?", "f0.1 d"]);
+    let c = &n.cx.counters.sctp;
+    assert_eq!((c.abandoned_tsns, c.lost_tsns, c.gaps_forward), (1, 0, 1));
+    n.end();
+}
+
+/// An SSN/TSN reset that was performed moves both directions' TSNs, and all SSNs begin at 0 (RFC 6525, 5.2.4).
+#[test]
+fn tsns_start_anew() {
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
+    n.z(TAG_A, &[data(500, 0, 0, BE, b"z")]);
+    n.a(
+        TAG_Z,
+        &[chunk(kind::RE_CONFIG, 0, &[0, 15, 0, 8, 0, 0, 0, 1])],
+    );
+    let mut answer = vec![0, 16, 0, 20];
+    for word in [1, 1, 9000, 7000u32] {
+        answer.extend(word.to_be_bytes());
+    }
+    n.z(TAG_A, &[chunk(kind::RE_CONFIG, 0, &answer)]);
+    // Once more: it is known.
+    n.z(TAG_A, &[chunk(kind::RE_CONFIG, 0, &answer)]);
+    n.a(TAG_Z, &[data(7001, 0, 1, BE, b"c")]);
+    n.a(TAG_Z, &[data(7000, 0, 0, BE, b"b")]);
+    n.z(TAG_A, &[data(9000, 0, 0, BE, b"y")]);
+    assert_eq!(n.out(), ["f0.0 a", "r0.0 z", "f0.0 b", "f0.1 c", "r0.0 y"]);
+    assert_eq!(n.cx.counters.sctp.gaps, 0);
+    n.end();
+}
+
+#[test]
+fn addresses_of_asconf() {
+    // Address, add or delete, and the data from there.
+    let asconf = |kind: u8, host: u8| {
+        let mut v = vec![
+            0, 0, 0, 1, 0, 5, 0, 8, 10, 0, 0, 2, 0xc0, kind, 0, 16, 0, 0, 0, 7,
+        ];
+        v.extend([0, 5, 0, 8, 10, 0, 9, host]);
+        chunk(kind::ASCONF, 0, &v)
+    };
+    let mut n = Net::connected();
+    n.z(TAG_A, &[asconf(1, 6)]);
+    // The address is known by its ports alone: the tag of the other direction was never seen from there.
+    n.send(A, [10, 0, 9, 6], TAG_Z, &[data(100, 0, 0, BE, b"a")], false);
+    n.send([10, 0, 9, 6], A, TAG_A, &[data(500, 0, 0, BE, b"z")], false);
+    assert_eq!(n.out(), ["f0.0 a", "r0.0 z"]);
+    let c = &n.cx.counters.sctp;
+    assert_eq!((c.associations, c.multihomed, c.asconf), (1, 1, 1));
+    // A wrong tag from the new address opens nothing: it is the association's.
+    n.send(
+        [10, 0, 9, 6],
+        A,
+        0x777,
+        &[data(501, 0, 1, BE, b"evil")],
+        false,
+    );
+    assert_eq!(n.out().len(), 0);
+    assert_eq!(n.cx.counters.sctp.associations, 1);
+    n.end();
+}
+
+/// On mirrored traffic the acknowledgment is captured first: nothing is given up before the reorder window is over.
+#[test]
+fn a_sack_captured_before_its_data() {
+    let mut n = Net::connected();
+    n.z(TAG_A, &[sack(102, &[])]);
+    n.wait(10);
+    for (tsn, ssn) in [(102, 2), (100, 0), (101, 1)] {
+        n.a(TAG_Z, &[data(tsn, 0, ssn, BE, b"x")]);
+        n.wait(3);
+    }
+    assert_eq!(n.out(), ["f0.0 x!", "f0.1 x!", "f0.2 x!"]);
+    assert_eq!(n.cx.counters.sctp.gaps, 0);
+    n.end();
+}
+
+#[test]
+fn gap_ack_blocks_tell_what_is_lost() {
+    // The receiver lacks 100 and 103, and has 101, 102 and 104. 102 and 103 are not in the capture.
+    let mut n = Net::connected();
+    n.a(TAG_Z, &[data(101, 1, 0, BE, b"b")]);
+    n.a(TAG_Z, &[data(104, 1, 2, BE, b"e")]);
+    n.z(TAG_A, &[sack(99, &[(2, 3), (5, 5)])]);
+    n.wait(1000);
+    // 102 is lost for good, but what is before it may still come.
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
+    n.wait(1);
+    assert_eq!(n.out(), ["f1.0 b", "f0.0 a"]);
+    let c = &n.cx.counters.sctp;
+    assert_eq!((c.gaps_acked, c.lost_tsns), (1, 1));
+    n.a(TAG_Z, &[data(103, 2, 0, BE, b"d")]);
+    assert_eq!(n.out(), ["f2.0 d", "f1.2 e"]);
+    n.end();
+}
+
+#[test]
+fn one_side_only() {
+    // Of a capture that lacks the acknowledgments: holes wait for --sctp-packet-timeout, not for a minute.
+    let mut n = Net::new(Limits {
+        look_behind_segments: 0,
+        ..Limits::default()
+    });
+    n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
+    n.a(TAG_Z, &[data(102, 0, 2, BE, b"c")]);
+    n.a(TAG_Z, &[data(103, 0, 3, B, b"d")]);
+    n.a(TAG_Z, &[data(105, 0, 4, BE, b"f")]);
+    n.wait(1999);
+    assert_eq!(n.out(), ["f0.0 a"]);
+    n.wait(1);
+    assert_eq!(n.out(), ["f0.2 c", "f0.3 d?", "f0.4 f"]);
+    assert_eq!(n.cx.counters.sctp.gaps_timeout, 2);
+    n.end();
+}
+
+#[test]
+fn look_behind_switched_off() {
+    let mut n = Net::new(Limits {
+        look_behind_segments: 0,
+        ..Limits::default()
+    });
+    n.a(TAG_Z, &[data(102, 0, 7, BE, b"c")]);
+    n.a(TAG_Z, &[data(101, 0, 6, BE, b"b")]);
+    assert_eq!(n.out(), ["f0.7 c"]);
+    assert_eq!(n.cx.counters.sctp.before_start, 1);
+    n.end();
+}
+
+#[test]
+fn most_chunks_that_wait() {
+    let mut n = Net::connected_with(Limits {
+        active_packets: 10,
+        ..Limits::default()
+    });
+    for i in 0..1000 {
+        // Every other chunk is lost.
+        n.a(TAG_Z, &[data(101 + 2 * i, 0, 0, BE, b"x")]);
+        assert!(n.cx.counters.sctp.waiting_chunks <= 10);
+    }
+    assert_eq!(n.cx.counters.sctp.gaps_memory, 990);
+    assert_eq!(n.end().len(), 1001);
+}
+
+/// Where room is wanted: half-open ones, then idle ones, then the hole before which most waits, and its data is kept.
+#[test]
+fn what_goes_first_when_memory_is_short() {
+    let mut n = Net::connected();
+    n.send([10, 0, 0, 3], Z, 0, &[init(kind::INIT, 7, 1, &[])], false);
+    n.a(TAG_Z, &[data(101, 0, 1, BE, b"x")]);
+    n.send(
+        [10, 0, 0, 5],
+        [10, 0, 0, 4],
+        0x55,
+        &[data(1, 0, 0, BE | U, b"idle")],
+        false,
+    );
+    n.wait(200);
+    n.send(
+        [10, 0, 0, 5],
+        [10, 0, 0, 4],
+        0x55,
+        &[data(3, 0, 1, BE, &[b'y'; 500])],
+        false,
+    );
+    n.out();
+    let relieve = |n: &mut Net| {
+        n.sctp.relieve(&mut n.cx, &mut n.sink);
+        n.out()
+    };
+    assert_eq!(relieve(&mut n), ["end 1 Evicted 0"]);
+    let big = relieve(&mut n);
+    assert!(
+        big.len() == 1 && big[0].starts_with("2:f0.1 yyy"),
+        "{big:?}"
+    );
+    assert_eq!(relieve(&mut n), ["f0.1 x"]);
+    n.wait(60_000);
+    n.a(TAG_Z, &[data(102, 0, 2, BE, b"z")]);
+    n.out();
+    assert_eq!(relieve(&mut n), ["end 2 Evicted 2"], "idle for a minute");
     n.end();
 }
 

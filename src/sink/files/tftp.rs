@@ -1,0 +1,864 @@
+//! TFTP (RFC 1350, options RFC 2347 to 2349, windows RFC 7440): where each block of a transfer belongs in its file.
+//!
+//! A transfer begins with a request to the server's port 69 and goes on between the client's port and one that the server
+//! chooses. Each block has a number, modulo 2^16, and all but the last are of one size. So a block is placed whatever came
+//! before it: lost, repeated and reordered ones need no care but that the numbers go round.
+//!
+//! Text (`netascii`) is kept as it was sent, with the line ends of the network, as tshark keeps it: where a block is
+//! missing nobody could tell where the text behind it belongs.
+
+use super::ranges::Ranges;
+use super::transfer::{NameFrom, kept};
+use super::{About, Source, Store, Transfer};
+use crate::context::Context;
+use crate::message::sink::DatagramContext;
+use crate::storage::AgedTable;
+use crate::time::{Instant, Timestamp};
+use crate::transport::flow::{Direction, Flow};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Transfers at a time, those included that ended a short while ago; the oldest is given up.
+const TRANSFERS: usize = 1024;
+/// A transfer of which nothing was heard for so long has ended. Clients ask again after seconds.
+const IDLE: Duration = Duration::from_secs(60);
+/// A request that comes again within this time is the same one, captured twice or sent again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Blocks that were captured ahead of their request, and for how long they are kept.
+const EARLY: usize = 16;
+
+/// Size of a block where no other is agreed on (RFC 1350, 2).
+const BLOCK: u64 = 512;
+/// Sizes of a block that can be agreed on (RFC 2348).
+const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
+
+/// Follows transfers.
+#[derive(Default)]
+pub(super) struct Tftp {
+    /// By the client's endpoint and the server's address: its port is known from its first answer on.
+    transfers: AgedTable<(SocketAddr, IpAddr), Session>,
+    /// Blocks ahead of their request.
+    early: VecDeque<Early>,
+    counted: usize,
+}
+
+/// A transfer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Session {
+    request: Request,
+    blocks: Blocks,
+    /// The server's port.
+    port: Option<u16>,
+    /// What came of the file.
+    file: Option<Transfer>,
+    /// All of it came, or an ERROR; the file has been finished.
+    done: bool,
+    /// The request came again behind that.
+    again: bool,
+    /// When something was heard of it last.
+    heard: (Instant, Timestamp),
+    counted: usize,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Request {
+    write: bool,
+    name: Vec<u8>,
+    text: bool,
+    options: Options,
+}
+
+impl Request {
+    fn blocks(&self) -> Blocks {
+        Blocks::new(self.options, self.write, self.text)
+    }
+}
+
+/// A datagram that may belong to a request which is not captured yet.
+#[derive(Debug, Serialize, Deserialize)]
+struct Early {
+    src: SocketAddr,
+    dst: SocketAddr,
+    payload: Vec<u8>,
+    len: usize,
+    flow: Flow,
+    direction: Direction,
+    frame: u64,
+    time: Timestamp,
+}
+
+/// Where a datagram comes from.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    flow: &'a Flow,
+    direction: Direction,
+    frame: u64,
+    time: Timestamp,
+}
+
+impl Source for Tftp {
+    fn protocols(&self) -> &'static [&'static str] {
+        &["tftp"]
+    }
+
+    fn datagram(
+        &mut self,
+        store: &mut Store,
+        at: &mut DatagramContext<'_>,
+        payload: &[u8],
+        payload_len: usize,
+    ) {
+        // What belongs to a transfer need not look like TFTP by itself; nearly all else is told apart here.
+        let Some(said) = read(payload) else { return };
+        let from = From {
+            flow: at.flow,
+            direction: at.direction,
+            frame: at.cx.packet.frame,
+            time: at.cx.packet.time,
+        };
+        let (src, dst) = (from.flow.src(from.direction), from.flow.dst(from.direction));
+        if let Said::Request {
+            write,
+            name,
+            text,
+            options,
+        } = said
+        {
+            // An endpoint's own port may ask for anything; elsewhere the datagram has to look like a request.
+            if at.protocol == "tftp" && !name.is_empty() {
+                let request = Request {
+                    write,
+                    name: kept(name).to_vec(),
+                    text,
+                    options,
+                };
+                self.request(at.cx, store, src, dst, request, from.time);
+            }
+        } else if !self.heard(at.cx, store, src, dst, &said, payload_len, &from)
+            && matches!(said, Said::Data { .. } | Said::Options(_))
+        {
+            self.early(payload, payload_len, &from);
+        }
+        self.count(at.cx);
+        if self.transfers.len() > TRANSFERS || at.cx.budget.over() {
+            self.give_up(at.cx, store);
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Context, store: &mut Store) {
+        while let Some((_, _, session)) = self.transfers.oldest()
+            && cx.now.since(session.heard.0) >= IDLE
+        {
+            self.give_up(cx, store);
+        }
+        self.count(cx);
+    }
+
+    fn finish(&mut self, cx: &mut Context, store: &mut Store) {
+        while !self.transfers.is_empty() {
+            self.give_up(cx, store);
+        }
+        self.early = VecDeque::new();
+        self.count(cx);
+    }
+}
+
+impl Tftp {
+    fn request(
+        &mut self,
+        cx: &mut Context,
+        store: &mut Store,
+        client: SocketAddr,
+        server: SocketAddr,
+        request: Request,
+        time: Timestamp,
+    ) {
+        let key = (client, server.ip());
+        if let Some(place) = self.transfers.find(&key)
+            && let Some(session) = self.transfers.get_mut(place)
+        {
+            let same = session.request == request;
+            if same && (session.blocks.none() || time.since(session.heard.1) < AGAIN) {
+                session.again = session.done;
+                return;
+            }
+            // The client begins again from the same port.
+            if let Some((_, mut session)) = self.transfers.remove(place) {
+                session.finish(cx, store, None);
+                session.uncount(cx);
+            }
+        }
+        let mut session = Session::new(request, cx.now, time);
+        session.count(cx);
+        self.transfers.insert(key, session);
+        let waiting: Vec<Early> = {
+            let (mine, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
+                .into_iter()
+                .filter(|e| time.since(e.time) < AGAIN)
+                .partition(|e| {
+                    (e.src == client && e.dst.ip() == server.ip())
+                        || (e.dst == client && e.src.ip() == server.ip())
+                });
+            self.early = others.into();
+            mine
+        };
+        for early in waiting {
+            let from = From {
+                flow: &early.flow,
+                direction: early.direction,
+                frame: early.frame,
+                time: early.time,
+            };
+            if let Some(said) = read(&early.payload) {
+                self.heard(cx, store, early.src, early.dst, &said, early.len, &from);
+            }
+        }
+    }
+
+    /// Something that belongs to a transfer; false where there is none.
+    #[allow(clippy::too_many_arguments)] // a datagram and what may be used
+    fn heard(
+        &mut self,
+        cx: &mut Context,
+        store: &mut Store,
+        src: SocketAddr,
+        dst: SocketAddr,
+        said: &Said<'_>,
+        len: usize,
+        from: &From<'_>,
+    ) -> bool {
+        let by_server = self.transfers.find(&(dst, src.ip()));
+        let by_client = self.transfers.find(&(src, dst.ip()));
+        let Some(place) = by_server.or(by_client) else {
+            return false;
+        };
+        let port = if by_server.is_some() {
+            src.port()
+        } else {
+            dst.port()
+        };
+        self.transfers.renew(place);
+        let Some(session) = self.transfers.get_mut(place) else {
+            return false;
+        };
+        if session.again && session.port.is_some_and(|own| own != port) {
+            let fresh = Session::new(session.request.clone(), cx.now, from.time);
+            let mut old = std::mem::replace(session, fresh);
+            old.uncount(cx);
+        }
+        // Another port of the server belongs to a request that was answered twice: the client refuses it.
+        if *session.port.get_or_insert(port) == port {
+            session.heard = (cx.now, session.heard.1.max(from.time));
+            session.take(cx, store, said, len, by_server.is_some(), from);
+        }
+        session.count(cx);
+        true
+    }
+
+    fn early(&mut self, payload: &[u8], len: usize, from: &From<'_>) {
+        let oldest = (self.early.len() >= EARLY).then(|| self.early.pop_front());
+        let mut kept = oldest.flatten().map(|e| e.payload).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(payload);
+        self.early.push_back(Early {
+            src: from.flow.src(from.direction),
+            dst: from.flow.dst(from.direction),
+            payload: kept,
+            len,
+            flow: *from.flow,
+            direction: from.direction,
+            frame: from.frame,
+            time: from.time,
+        });
+    }
+
+    /// Ends the transfer of which nothing was heard for longest.
+    fn give_up(&mut self, cx: &mut Context, store: &mut Store) {
+        if let Some((_, mut session)) = self.transfers.remove_oldest() {
+            session.finish(cx, store, None);
+            session.uncount(cx);
+        }
+    }
+
+    /// Tells the budget what is allocated now, apart from the transfers' own.
+    fn count(&mut self, cx: &mut Context) {
+        let early: usize = self.early.iter().map(|e| e.payload.capacity()).sum();
+        let now = self.transfers.allocated() + self.early.capacity() * size_of::<Early>() + early;
+        if now != self.counted {
+            cx.budget.resize(self.counted, now);
+            self.counted = now;
+        }
+    }
+}
+
+impl Session {
+    fn new(request: Request, now: Instant, time: Timestamp) -> Self {
+        Self {
+            blocks: request.blocks(),
+            request,
+            port: None,
+            file: None,
+            done: false,
+            again: false,
+            heard: (now, time),
+            counted: 0,
+        }
+    }
+
+    fn take(
+        &mut self,
+        cx: &mut Context,
+        store: &mut Store,
+        said: &Said<'_>,
+        len: usize,
+        by_server: bool,
+        from: &From<'_>,
+    ) {
+        if self.done {
+            return;
+        }
+        match *said {
+            Said::Data { block, octets } if by_server != self.request.write => {
+                let mut file = self
+                    .file
+                    .take()
+                    .unwrap_or_else(|| store.begin(cx, self.about(from)));
+                file.about.seen(from.frame, from.time);
+                let len = len.saturating_sub(4) as u64;
+                self.blocks.data(block, octets, len, &mut |offset, octets| {
+                    store.write(cx, &mut file, offset, octets);
+                });
+                self.file = Some(file);
+            }
+            Said::Options(options) if by_server => {
+                let file = &mut self.file;
+                self.blocks.agreed(options, &mut |offset, octets| {
+                    if let Some(file) = file {
+                        store.write(cx, file, offset, octets);
+                    }
+                });
+            }
+            Said::Ack { block } if by_server == self.request.write => {
+                self.blocks.acknowledged(block);
+            }
+            Said::Error { text } => {
+                let text = String::from_utf8_lossy(kept(text));
+                self.finish(cx, store, Some(format!("ERROR: {text}")));
+            }
+            _ => {}
+        }
+        if self.blocks.whole() {
+            self.finish(cx, store, None);
+        }
+    }
+
+    fn about(&self, from: &From<'_>) -> About {
+        let mut about = About::new("tftp", from.flow, from.direction, from.frame, from.time);
+        about.command = if self.request.write { "WRQ" } else { "RRQ" }.to_owned();
+        about.url.clone_from(&self.request.name);
+        about.name = Some((self.request.name.clone(), NameFrom::Command));
+        about
+    }
+
+    fn finish(&mut self, cx: &mut Context, store: &mut Store, error: Option<String>) {
+        self.done = true;
+        if let Some(mut file) = self.file.take() {
+            self.blocks.end(&mut |offset, octets| {
+                store.write(cx, &mut file, offset, octets);
+            });
+            file.about.error = error;
+            store.finish(cx, file, self.blocks.total());
+        }
+    }
+
+    /// Tells the budget what is allocated now.
+    fn count(&mut self, cx: &mut Context) {
+        let now = self.request.name.capacity() + self.blocks.size();
+        if now != self.counted {
+            cx.budget.resize(self.counted, now);
+            self.counted = now;
+        }
+    }
+
+    fn uncount(&mut self, cx: &mut Context) {
+        cx.budget.give(std::mem::take(&mut self.counted));
+    }
+}
+
+/// What a datagram says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said<'a> {
+    /// RRQ or WRQ: what is asked for, whether it is to be written, and whether as text.
+    Request {
+        write: bool,
+        name: &'a [u8],
+        text: bool,
+        options: Options,
+    },
+    /// DATA: the block's number and its octets.
+    Data { block: u16, octets: &'a [u8] },
+    /// ACK.
+    Ack { block: u16 },
+    /// ERROR: the text that came with it.
+    Error { text: &'a [u8] },
+    /// OACK: the options that the server agrees to.
+    Options(Options),
+}
+
+/// The options that matter where blocks belong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Options {
+    /// RFC 2348.
+    pub(super) blksize: Option<u64>,
+    /// RFC 2349; 0 in a request to read asks for it.
+    pub(super) tsize: Option<u64>,
+    /// What follows block 65535: 0, or 1 (tftp-hpa).
+    pub(super) rollover: Option<u64>,
+}
+
+impl Options {
+    /// Reads names and values, each ended by a zero octet; case does not matter (RFC 2347).
+    fn read(octets: &[u8]) -> Self {
+        let mut options = Self::default();
+        let mut words = octets.split(|o| *o == 0);
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            let Some(number) = decimal(value) else {
+                continue;
+            };
+            if name.eq_ignore_ascii_case(b"blksize") && BLOCKS.contains(&number) {
+                options.blksize = Some(number);
+            } else if name.eq_ignore_ascii_case(b"tsize") {
+                options.tsize = Some(number);
+            } else if name.eq_ignore_ascii_case(b"rollover") {
+                options.rollover = Some(number);
+            }
+        }
+        options
+    }
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Reads a datagram.
+pub(super) fn read(datagram: &[u8]) -> Option<Said<'_>> {
+    let (code, rest) = datagram.split_first_chunk::<2>()?;
+    let number = || rest.first_chunk::<2>().map(|n| u16::from_be_bytes(*n));
+    Some(match code {
+        [0, code @ (1 | 2)] => {
+            let mut words = rest.splitn(3, |o| *o == 0);
+            let (name, mode) = (words.next()?, words.next()?);
+            Said::Request {
+                write: *code == 2,
+                name,
+                text: !mode.eq_ignore_ascii_case(b"octet"),
+                options: Options::read(words.next()?),
+            }
+        }
+        [0, 3] => Said::Data {
+            block: number()?,
+            octets: &rest[2..],
+        },
+        [0, 4] => Said::Ack { block: number()? },
+        [0, 5] => Said::Error {
+            text: rest.get(2..)?.split(|o| *o == 0).next()?,
+        },
+        [0, 6] => Said::Options(Options::read(rest)),
+        _ => return None,
+    })
+}
+
+/// The blocks of one transfer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Blocks {
+    asked: Options,
+    /// Octets of all blocks but the last; not known before the answer to an option.
+    size: Option<u64>,
+    /// Blocks after which the numbers begin again.
+    round: u64,
+    /// Number of the block that should be next, counted without end; the first is 1.
+    next: u64,
+    /// The blocks that came.
+    had: Ranges,
+    /// Number of the last block, and the octets of the file.
+    last: Option<(u64, u64)>,
+    /// The file is sent as text: its size is not that of its octets here.
+    text: bool,
+    /// Octets that the server or the client said the file has.
+    told: Option<u64>,
+    /// The first block, or another one, which waits for its place: the size of a block is not known yet.
+    waits: Option<Waiting>,
+}
+
+/// A block that waits for its place: its number, its octets, and how many it had when it was sent.
+#[derive(Debug, Serialize, Deserialize)]
+struct Waiting {
+    number: u64,
+    octets: Vec<u8>,
+    len: u64,
+}
+
+impl Blocks {
+    /// The blocks that follow a request.
+    pub(super) fn new(asked: Options, write: bool, text: bool) -> Self {
+        Self {
+            asked,
+            size: asked.blksize.is_none().then_some(BLOCK),
+            round: 1 << 16,
+            next: 1,
+            had: Ranges::default(),
+            last: None,
+            text,
+            told: asked.tsize.filter(|_| write && !text),
+            waits: None,
+        }
+    }
+
+    /// The server agrees to these options.
+    pub(super) fn agreed(&mut self, options: Options, write: &mut dyn FnMut(u64, &[u8])) {
+        if self.had.octets() > 0 && self.size.is_some() {
+            return; // repeated, or of another transfer
+        }
+        self.told = self.told.or(options.tsize.filter(|_| !self.text));
+        if options.rollover == Some(1) {
+            self.round = (1 << 16) - 1;
+        }
+        let asked = self.asked.blksize.unwrap_or(BLOCK);
+        // A server may answer with less than it was asked for (RFC 2348); without an answer the option does not hold.
+        self.decide(options.blksize.map_or(BLOCK, |n| n.min(asked)), write);
+    }
+
+    /// A block of `len` octets came, of which `octets` were captured. Octets are written with their place in the file.
+    pub(super) fn data(
+        &mut self,
+        block: u16,
+        octets: &[u8],
+        len: u64,
+        write: &mut dyn FnMut(u64, &[u8]),
+    ) {
+        let number = self.number(block);
+        if number == 0 {
+            return;
+        }
+        if let Some(size) = self.size {
+            self.place(number, octets, len, size, write);
+        } else if let Some(first) = &self.waits {
+            // The answer to the options was lost. Of two blocks one is not the last.
+            if first.number != number {
+                let size = first.len.max(len);
+                self.decide(size, write);
+                self.place(number, octets, len, size, write);
+            }
+        } else {
+            self.waits = Some(Waiting {
+                number,
+                octets: octets.to_vec(),
+                len,
+            });
+        }
+    }
+
+    /// A block was acknowledged: the next one follows it.
+    pub(super) fn acknowledged(&mut self, block: u16) {
+        if block != 0 || self.next > 1 {
+            self.next = self.next.max(self.number(block).saturating_add(1));
+        }
+    }
+
+    /// All blocks came.
+    pub(super) fn whole(&self) -> bool {
+        self.last.is_some_and(|(last, _)| self.had.octets() == last)
+    }
+
+    /// No block came.
+    pub(super) fn none(&self) -> bool {
+        self.had.octets() == 0 && self.waits.is_none()
+    }
+
+    /// The octets of the file, if they are known: by its last block, else by what the server or the client said.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.last.map(|(_, total)| total).or(self.told)
+    }
+
+    /// No more comes: what still waits is written.
+    pub(super) fn end(&mut self, write: &mut dyn FnMut(u64, &[u8])) {
+        if let Some(waits) = &self.waits {
+            // One block came, and no answer to the options. A short one is the last whatever was agreed on.
+            let size = if waits.number == 1 && waits.len < BLOCK {
+                BLOCK
+            } else {
+                self.asked.blksize.unwrap_or(BLOCK).max(waits.len)
+            };
+            let short = waits.len < size && size > BLOCK;
+            self.decide(size, write);
+            if short {
+                self.last = None; // it may as well be a full one, of a smaller size
+            }
+        }
+    }
+
+    /// Octets allocated.
+    pub(super) fn size(&self) -> usize {
+        self.had.size() + self.waits.as_ref().map_or(0, |w| w.octets.capacity())
+    }
+
+    /// The number counted without end, of the round that is nearest.
+    fn number(&self, block: u16) -> u64 {
+        let ahead = (u64::from(block) + self.round - self.next % self.round) % self.round;
+        if ahead < self.round / 2 || self.next + ahead < self.round {
+            self.next + ahead
+        } else {
+            self.next + ahead - self.round
+        }
+    }
+
+    fn decide(&mut self, size: u64, write: &mut dyn FnMut(u64, &[u8])) {
+        self.size = Some(size);
+        if let Some(waits) = self.waits.take() {
+            self.place(waits.number, &waits.octets, waits.len, size, write);
+        }
+    }
+
+    fn place(
+        &mut self,
+        number: u64,
+        octets: &[u8],
+        len: u64,
+        size: u64,
+        write: &mut dyn FnMut(u64, &[u8]),
+    ) {
+        let beyond = self.last.is_some_and(|(last, _)| number > last);
+        if len > size || beyond || !self.had.is_vacant(number, number + 1) {
+            return;
+        }
+        let Some(offset) = (number - 1).checked_mul(size) else {
+            return;
+        };
+        if len < size {
+            if self.had.end() > number + 1 {
+                return; // blocks behind it came before
+            }
+            self.last = Some((number, offset.saturating_add(len)));
+        }
+        if octets.len() as u64 == len {
+            self.had.add(number, number + 1);
+        }
+        self.next = self.next.max(number + 1);
+        if !octets.is_empty() {
+            write(offset, octets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn datagrams_are_read() {
+        let asked = |blksize, tsize| Options {
+            blksize,
+            tsize,
+            rollover: None,
+        };
+        let request = |write, text, options| Said::Request {
+            write,
+            name: b"a/b.bin",
+            text,
+            options,
+        };
+        for (datagram, expected) in [
+            (
+                &b"\0\x01a/b.bin\0octet\0"[..],
+                Some(request(false, false, Options::default())),
+            ),
+            (
+                b"\0\x02a/b.bin\0NetASCII\0tsize\x0012\0BLKSIZE\x001468\0timeout\x005\0",
+                Some(request(true, true, asked(Some(1468), Some(12)))),
+            ),
+            // Sizes of blocks that there are not; a value without its end.
+            (
+                b"\0\x01a/b.bin\0octet\0blksize\x007\0tsize\x001",
+                Some(request(false, false, asked(None, Some(1)))),
+            ),
+            (b"\0\x01a/b.bin", None),
+            (
+                b"\0\x03\x01\x02x",
+                Some(Said::Data {
+                    block: 258,
+                    octets: b"x",
+                }),
+            ),
+            (b"\0\x03\0", None),
+            (b"\0\x04\0\x09", Some(Said::Ack { block: 9 })),
+            (
+                b"\0\x05\0\x01not found\0",
+                Some(Said::Error { text: b"not found" }),
+            ),
+            (
+                b"\0\x06blksize\x001024\0windowsize\x008\0",
+                Some(Said::Options(asked(Some(1024), None))),
+            ),
+            (b"\0\x07", None),
+            (b"\x01\x01a\0octet\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(read(datagram), expected, "{}", datagram.escape_ascii());
+        }
+    }
+
+    /// A file of which nothing is there yet, and what is written to it.
+    #[derive(Default)]
+    struct Written(Vec<Option<u8>>);
+
+    impl Written {
+        fn write(&mut self, offset: u64, octets: &[u8]) {
+            let at = usize::try_from(offset).unwrap();
+            let end = at + octets.len();
+            self.0.resize(self.0.len().max(end), None);
+            for (place, octet) in self.0[at..end].iter_mut().zip(octets) {
+                *place = Some(*octet);
+            }
+        }
+    }
+
+    /// The file whose octets tell where they belong.
+    fn file(len: usize) -> Vec<u8> {
+        let octet = |i: usize| i.to_le_bytes().into_iter().fold(0, |sum, o| sum ^ o);
+        (0..len).map(octet).collect()
+    }
+
+    /// The blocks of a file, with their numbers.
+    fn blocks(file: &[u8], size: usize) -> Vec<(u16, &[u8])> {
+        (0..=file.len() / size)
+            .map(|i| {
+                let octets = &file[i * size..file.len().min((i + 1) * size)];
+                (u16::try_from(i + 1).unwrap(), octets)
+            })
+            .collect()
+    }
+
+    fn options(blksize: Option<usize>) -> Options {
+        Options {
+            blksize: blksize.map(|n| n as u64),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn numbers_of_blocks_go_round() {
+        for rollover in [0, 1] {
+            // Twice round, and a little more.
+            let file = file(8 * 140_000 + 3);
+            let asked = Options {
+                rollover: Some(rollover),
+                ..options(Some(8))
+            };
+            let mut had = Blocks::new(asked, false, false);
+            let mut written = Written::default();
+            had.agreed(asked, &mut |at, o| written.write(at, o));
+            let mut number = 1_u32;
+            for (i, octets) in file.chunks(8).enumerate() {
+                // Each is sent twice, and a hundred are lost at the place where the numbers begin again.
+                let lost = (65_500..65_600).contains(&i);
+                for _ in 0..if lost { 0 } else { 2 } {
+                    let block = u16::try_from(number % (1 << 16)).unwrap();
+                    had.data(block, octets, octets.len() as u64, &mut |at, o| {
+                        written.write(at, o);
+                    });
+                }
+                number = match number {
+                    65_535 => u32::try_from(rollover).unwrap(),
+                    n => n + 1,
+                };
+            }
+            assert!(!had.whole());
+            assert_eq!(had.total(), Some(file.len() as u64));
+            for (i, octet) in file.iter().enumerate() {
+                let lost = (8 * 65_500..8 * 65_600).contains(&i);
+                assert_eq!(written.0[i], (!lost).then_some(*octet), "{i}");
+            }
+        }
+    }
+
+    proptest! {
+        /// Any order within a window, duplication and loss give the model's octets, and what is called whole is.
+        #[test]
+        fn blocks_stand_where_they_belong(
+            len in 0..6000_usize,
+            size in prop_oneof![Just(None), Just(Some(512_usize)), Just(Some(1000)), Just(Some(64))],
+            answer in any::<bool>(),
+            fate in prop::collection::vec((0..8_u8, 0..6_usize), 100),
+            acks in any::<bool>(),
+        ) {
+            let file = file(len);
+            let mut had = Blocks::new(options(size), false, false);
+            let mut written = Written::default();
+            // The answer to the options may be lost.
+            if answer || size.is_none() {
+                had.agreed(options(size), &mut |at, o| written.write(at, o));
+            }
+            let sent = blocks(&file, size.unwrap_or(512));
+            let mut order: Vec<(usize, usize)> = Vec::new();
+            let mut came = vec![false; sent.len()];
+            for i in 0..sent.len() {
+                let (what, late) = fate[i % fate.len()];
+                if what > 0 {
+                    order.push((i + late, i));
+                    came[i] = true;
+                }
+                if what > 5 {
+                    order.push((i + late + 3, i));
+                }
+            }
+            order.sort_unstable();
+            for (_, i) in order {
+                let (block, octets) = sent[i];
+                had.data(block, octets, octets.len() as u64, &mut |at, o| written.write(at, o));
+                if acks {
+                    had.acknowledged(block);
+                }
+            }
+            had.end(&mut |at, o| written.write(at, o));
+            for (i, octet) in written.0.iter().enumerate() {
+                prop_assert!(octet.is_none() || file.get(i) == octet.as_ref(), "{i}");
+            }
+            let all = came.iter().all(|c| *c);
+            if had.whole() {
+                prop_assert!(all, "called whole");
+                prop_assert_eq!(written.0.len(), file.len());
+            }
+            // With the answer, or two blocks to tell the size by, nothing that came is left out.
+            if answer || size.is_none() || came.iter().filter(|c| **c).count() > 1 {
+                prop_assert_eq!(had.whole(), all);
+                let there = came.iter().zip(&sent).map(|(c, (_, o))| if *c { o.len() } else { 0 });
+                prop_assert_eq!(written.0.iter().flatten().count(), there.sum::<usize>());
+            }
+        }
+
+        #[test]
+        fn any_datagrams_are_taken(
+            datagrams in prop::collection::vec((0..7_u8, prop::collection::vec(any::<u8>(), 0..40)), 0..60),
+            asked in any::<bool>(),
+        ) {
+            let mut had = Blocks::new(options(asked.then_some(8)), asked, false);
+            let mut octets = 0_usize;
+            for (code, rest) in &datagrams {
+                let datagram = [&[0, *code], &rest[..]].concat();
+                match read(&datagram) {
+                    Some(Said::Data { block, octets: o }) => had.data(block, o, o.len() as u64, &mut |_, o| octets += o.len()),
+                    Some(Said::Ack { block }) => had.acknowledged(block),
+                    Some(Said::Options(o)) => had.agreed(o, &mut |_, o| octets += o.len()),
+                    _ => {}
+                }
+            }
+            had.end(&mut |_, o| octets += o.len());
+            prop_assert!(octets <= datagrams.iter().map(|(_, o)| o.len()).sum());
+        }
+    }
+}

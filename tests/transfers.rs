@@ -1,0 +1,474 @@
+//! `--extract` on transfers between real programs (`scripts/make-transfers`): what comes out is what was sent, whatever the
+//! capture lost, and tshark does not know better.
+
+mod common;
+
+use common::{files, read, run, testdata, tshark};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+
+/// Captures of testdata/transfers.
+const CAPTURES: &[&str] = &[
+    "ftp-pasv",
+    "ftp-epsv",
+    "ftp-port",
+    "ftp-eprt",
+    "ftp-ipv6",
+    "ftp-ipv6-active",
+    "ftp-nat",
+    "ftp-resume",
+    "tftp-plain",
+    "tftp-options",
+    "tftp-window",
+    "tftp-netascii",
+];
+
+/// A file that came out: its line of the list, and its octets.
+#[derive(Debug)]
+struct Extracted {
+    row: serde_json::Value,
+    octets: Vec<u8>,
+}
+
+impl Extracted {
+    fn text(&self, field: &str) -> &str {
+        self.row[field].as_str().unwrap_or_default()
+    }
+
+    fn complete(&self) -> bool {
+        self.row["complete"].as_bool().expect("complete")
+    }
+
+    /// Offset and end of each missing range.
+    fn missing(&self) -> Vec<(usize, usize)> {
+        let number = |v: &serde_json::Value| v.as_u64().map(|n| usize::try_from(n).expect("usize"));
+        let ranges = self.row["missing"].as_array().expect("missing");
+        ranges
+            .iter()
+            .map(|range| {
+                let at = number(&range[0]).expect("offset");
+                (at, number(&range[1]).map_or(at, |len| at + len))
+            })
+            .collect()
+    }
+}
+
+fn capture(name: &str) -> Vec<u8> {
+    read(&testdata(&format!("transfers/{name}.pcap")))
+}
+
+fn sum(octets: &[u8]) -> String {
+    let digest = Sha256::digest(octets);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Sum and name of each file that was sent.
+fn sent(name: &str) -> Vec<(String, String)> {
+    let list = read(&testdata(&format!("transfers/{name}.sha256")));
+    let list = String::from_utf8(list).expect("UTF-8");
+    let split = |line: &str| line.split_once("  ").map(|(a, b)| (a.into(), b.into()));
+    list.lines().map(|l| split(l).expect("two words")).collect()
+}
+
+/// Runs `-x`, and holds the list to the files: each is in it once, with its right size and sum, and none else is there.
+#[track_caller]
+fn extract(capture: &[u8]) -> Vec<Extracted> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let into = dir.path().display().to_string();
+    run(["-q", "-n", "-x", &into], capture).code(0);
+    let mut there: BTreeMap<_, _> = files(dir.path()).into_iter().collect();
+    let list = there.remove("files.jsonl").expect("files.jsonl");
+    let list = String::from_utf8(list).expect("UTF-8");
+    let found: Vec<_> = list
+        .lines()
+        .map(|line| {
+            let row: serde_json::Value = serde_json::from_str(line).expect(line);
+            let name = row["file"].as_str().expect("file");
+            let octets = there.remove(name).unwrap_or_else(|| panic!("{name}"));
+            let file = Extracted { row, octets };
+            let missing = file.missing();
+            assert_eq!(file.complete(), missing.is_empty(), "{line}");
+            assert_eq!(
+                file.complete(),
+                !file.text("file").ends_with(".part"),
+                "{line}"
+            );
+            let sha = file.complete().then(|| sum(&file.octets));
+            assert_eq!(file.row["sha256"].as_str(), sha.as_deref(), "{line}");
+            file
+        })
+        .collect();
+    assert!(there.is_empty(), "not listed: {:?}", there.keys());
+    found
+}
+
+/// Names and sums of the whole files, in order. Lists have no name of their own: the command stands for it.
+fn whole(found: &[Extracted]) -> Vec<(String, String)> {
+    let mut whole: Vec<_> = found
+        .iter()
+        .filter(|f| f.complete())
+        .map(|f| {
+            let name = match f.row["sent_name"].as_str() {
+                Some(name) => name.rsplit('/').next().unwrap_or_default(),
+                None => f.text("command"),
+            };
+            (sum(&f.octets), name.to_owned())
+        })
+        .collect();
+    whole.sort();
+    whole
+}
+
+#[track_caller]
+fn damage(capture: &[u8], options: &[&str]) -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (from, to) = (dir.path().join("in.pcap"), dir.path().join("out.pcap"));
+    fs::write(&from, capture).expect("write");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/damage.py");
+    let status = Command::new("python3")
+        .arg(script)
+        .args(options)
+        .args([&from, &to])
+        .status()
+        .expect("python3 is missing: scripts/test installs what the tests need");
+    assert!(status.success());
+    read(&to)
+}
+
+/// The capture with its records in another order, or some of them left out.
+fn rearranged(capture: &[u8], order: impl FnOnce(Vec<&[u8]>) -> Vec<&[u8]>) -> Vec<u8> {
+    let (_, records) = common::pcap(capture);
+    let mut start = 24;
+    let mut all = Vec::new();
+    for record in records {
+        all.push(&capture[start..record.end]);
+        start = record.end;
+    }
+    [&capture[..24], &order(all).concat()].concat()
+}
+
+#[test]
+fn what_was_sent_comes_out() {
+    for name in CAPTURES {
+        let found = extract(&capture(name));
+        let mut expected = sent(name);
+        expected.sort();
+        assert_eq!(whole(&found), expected, "{name}");
+        let parts = found.iter().filter(|f| !f.complete()).count();
+        assert_eq!(parts, 0, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn reordered_and_repeated_packets_change_nothing() {
+    for name in CAPTURES {
+        for seed in ["1", "2", "3"] {
+            let options = ["--reorder", "0.3", "--duplicate", "0.3", "--seed", seed];
+            let found = extract(&damage(&capture(name), &options));
+            let mut expected = sent(name);
+            expected.sort();
+            assert_eq!(whole(&found), expected, "{name}, seed {seed}");
+            let parts = found.iter().filter(|f| !f.complete()).count();
+            assert_eq!(parts, 0, "{name}, seed {seed}: {found:?}");
+        }
+    }
+}
+
+/// Every file of a damaged capture is one that was sent: whole, or with its octets where they belong and all others listed.
+#[track_caller]
+fn assert_true(found: &[Extracted], originals: &[Extracted], at: &str) -> usize {
+    for file in found {
+        // Behind an unknown number of missing octets nobody knows where octets belong.
+        let ranges = file.row["missing"].as_array().expect("missing");
+        let placed = ranges
+            .iter()
+            .all(|r| !r[1].is_null() || r[0] == file.octets.len());
+        let mut parts = Vec::new();
+        let mut place = 0;
+        for (from, to) in file.missing().into_iter().chain([(usize::MAX, usize::MAX)]) {
+            let end = file.octets.len();
+            parts.push(place.min(end)..from.min(end));
+            place = to;
+        }
+        let same = |original: &Extracted| {
+            let of = &original.octets;
+            (!file.complete() || file.octets.len() == of.len())
+                && parts
+                    .iter()
+                    .all(|part| match file.octets.get(part.clone()) {
+                        Some([]) => true,
+                        Some(octets) if placed => of.get(part.clone()) == Some(octets),
+                        Some(octets) => common::contains(of, octets),
+                        None => false,
+                    })
+        };
+        assert!(originals.iter().any(same), "{at}: {:?}", file.row);
+        let size: usize = parts.iter().map(ExactSizeIterator::len).sum();
+        assert_eq!(file.row["size"], size, "{at}: {:?}", file.row);
+    }
+    found.iter().filter(|f| f.complete()).count()
+}
+
+#[test]
+fn lost_packets_leave_files_that_are_whole_or_say_what_is_missing() {
+    let (mut came, mut were) = (0, 0);
+    let mut parts = 0;
+    for name in CAPTURES {
+        let clean = capture(name);
+        let originals = extract(&clean);
+        for seed in 1..=4 {
+            let seed = seed.to_string();
+            let at = format!("{name}, seed {seed}");
+            let found = extract(&damage(&clean, &["--loss", "0.01", "--seed", &seed]));
+            came += assert_true(&found, &originals, &at);
+            were += originals.len();
+            parts += found.iter().filter(|f| !f.complete()).count();
+        }
+        for start in ["5", "20", "45"] {
+            let found = extract(&damage(&clean, &["--cut-start", start]));
+            assert_true(&found, &originals, &format!("{name} from packet {start}"));
+        }
+    }
+    // One packet in a hundred is lost: most files are whole, and some are not.
+    assert!(parts > 10, "{parts}");
+    assert!(came * 10 > were * 8, "{came} of {were}");
+    println!("{came} of {were} files are whole, {parts} are not");
+}
+
+/// Ports of the TCP segment in a record of these captures; None where it is none.
+fn ports(record: &[u8]) -> Option<(u16, u16)> {
+    let packet = &record[16..];
+    let at = match (packet.get(12..14)?, packet.get(23), packet.get(20)) {
+        ([8, 0], Some(6), _) => 34,
+        ([0x86, 0xdd], _, Some(6)) => 54,
+        _ => return None,
+    };
+    let port = |at: usize| Some(u16::from_be_bytes(packet.get(at..at + 2)?.try_into().ok()?));
+    Some((port(at)?, port(at + 2)?))
+}
+
+fn is_data(record: &[u8]) -> bool {
+    ports(record).is_some_and(|(a, b)| ![21, 2121].contains(&a) && ![21, 2121].contains(&b))
+}
+
+fn has(record: &[u8], words: &[&str]) -> bool {
+    let payload = record.get(16 + 54..).unwrap_or_default();
+    words
+        .iter()
+        .any(|w| common::contains(payload, w.as_bytes()))
+}
+
+/// Words at which a data connection is announced.
+const ANNOUNCE: &[&str] = &["227 ", "229 ", "PORT ", "EPRT "];
+
+#[test]
+fn a_data_connection_may_be_captured_before_its_announcement() {
+    for name in CAPTURES.iter().filter(|n| n.starts_with("ftp")) {
+        let moved = rearranged(&capture(name), |records| {
+            let mut out: Vec<&[u8]> = Vec::new();
+            let mut place = 0;
+            for record in records {
+                if is_data(record) {
+                    out.insert(place, record);
+                    place += 1;
+                } else {
+                    if has(record, ANNOUNCE) {
+                        place = out.len();
+                    }
+                    out.push(record);
+                }
+            }
+            out
+        });
+        let mut expected = sent(name);
+        expected.sort();
+        // Where the rest of a file comes before what it is the rest of, they are two.
+        if *name == "ftp-resume" {
+            expected.retain(|(_, name)| name != "long.bin");
+        }
+        assert_eq!(whole(&extract(&moved)), expected, "{name}");
+    }
+}
+
+#[test]
+fn without_its_control_connection_a_file_is_called_by_its_own() {
+    for name in CAPTURES.iter().filter(|n| n.starts_with("ftp")) {
+        let clean = capture(name);
+        let mut expected: Vec<_> = sent(name)
+            .into_iter()
+            .filter(|(_, name)| name != "empty.bin" && name != "long.bin")
+            .map(|(sum, _)| sum)
+            .collect();
+        if *name == "ftp-resume" {
+            let long = extract(&clean);
+            let long = long.iter().find(|f| f.text("file") == "long.bin").unwrap();
+            expected.push(sum(&long.octets[5000..])); // nobody knows of REST
+        }
+        expected.sort();
+        for lost in [
+            ANNOUNCE,
+            &["RETR ", "STOR ", "APPE ", "LIST", "NLST", "MLSD"],
+        ] {
+            let left = rearranged(&clean, |records| {
+                records
+                    .into_iter()
+                    .filter(|r| is_data(r) || !has(r, lost))
+                    .collect()
+            });
+            let mut found = extract(&left);
+            found.retain(|f| !f.octets.is_empty());
+            let mut sums: Vec<_> = whole(&found).into_iter().map(|(sum, _)| sum).collect();
+            sums.sort();
+            assert_eq!(sums, expected, "{name} without {lost:?}");
+            for file in &found {
+                let own = format!("ftp-data-{}.", file.row["connection"]);
+                assert!(file.text("file").starts_with(&own), "{:?}", file.row);
+            }
+        }
+    }
+}
+
+#[test]
+fn where_rest_may_have_been_lost_a_file_is_not_called_whole() {
+    let clean = capture("ftp-resume");
+    let without = |lost: &[&str]| {
+        let left = rearranged(&clean, |records| {
+            let stays = |r: &&[u8]| is_data(r) || !has(r, lost);
+            records.into_iter().filter(stays).collect()
+        });
+        let of_long = |f: &Extracted| f.text("sent_name") == "long.bin";
+        let long: Vec<_> = extract(&left).into_iter().filter(of_long).collect();
+        long.iter().map(Extracted::complete).collect::<Vec<_>>()
+    };
+    assert_eq!(without(&["350 "]), [true]);
+    // The gap is given up when the octets have long come: too late to place them.
+    assert_eq!(without(&["REST "]), [false, false]);
+    assert_eq!(without(&["REST ", "350 "]), [false, false]);
+}
+
+#[test]
+fn names_say_what_was_transferred() {
+    let found = extract(&capture("ftp-nat"));
+    let row = |name: &str| {
+        let of = |f: &&Extracted| f.text("file") == name;
+        let file = found.iter().find(of).unwrap_or_else(|| panic!("{name}"));
+        ["command", "src", "name_from", "protocol"].map(|field| file.text(field).to_owned())
+    };
+    let (server, client, own) = ("192.0.2.1", "192.0.2.2", "command");
+    assert_eq!(row("one.bin"), ["RETR", server, own, "ftp-data"]);
+    assert_eq!(row("empty.bin"), ["RETR", server, own, "ftp-data"]);
+    assert_eq!(row("up.bin"), ["STOR", client, own, "ftp-data"]);
+    assert_eq!(row("log.bin"), ["APPE", client, own, "ftp-data"]);
+    assert_eq!(row("LIST.txt"), ["LIST", server, "", "ftp-data"]);
+    assert_eq!(row("NLST.txt"), ["NLST", server, "", "ftp-data"]);
+    let found = extract(&capture("tftp-plain"));
+    let photo = found
+        .iter()
+        .find(|f| f.text("file") == "photo.jpg")
+        .unwrap();
+    assert_eq!((photo.text("command"), photo.text("src")), ("WRQ", client));
+    // Two of one name are both there.
+    for name in ["block.bin", "block-1.bin"] {
+        assert!(found.iter().any(|f| f.text("file") == name), "{name}");
+    }
+}
+
+/// What tshark exports of a protocol.
+fn exported(kind: &str, capture: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let into = format!("{kind},{}", dir.path().join("out").display());
+    tshark(["-q", "--export-objects", &into], capture);
+    match dir.path().join("out") {
+        out if out.is_dir() => files(&out),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_tshark_exports_rightly_comes_out_too() {
+    let mut right = BTreeMap::new();
+    for name in CAPTURES {
+        let kind = if name.starts_with("ftp") {
+            "ftp-data"
+        } else {
+            "tftp"
+        };
+        let capture = capture(name);
+        let came = whole(&extract(&capture));
+        let sent = sent(name);
+        for (file, octets) in exported(kind, &capture) {
+            let digest = sum(&octets);
+            if sent.iter().any(|(sum, _)| *sum == digest) {
+                assert!(came.iter().any(|(sum, _)| *sum == digest), "{name}: {file}");
+                *right.entry(*name).or_insert(0) += 1;
+            } else {
+                println!("{name}: tshark exports {file}, which was not sent");
+            }
+        }
+        let right = right.get(name).copied().unwrap_or(0);
+        println!("{name}: tshark has {right} of {} files", sent.len());
+    }
+    // The transfer command stands right behind PASV; the file that was taken up with REST is none of them.
+    assert_eq!(right["ftp-resume"], 3);
+    // All but the one without octets.
+    assert_eq!(right["tftp-plain"], 4);
+    assert_eq!(
+        right["tftp-options"] + right["tftp-window"] + right["tftp-netascii"],
+        6
+    );
+}
+
+/// Objects of the reference answers beside the repository that are not in the output, and why.
+const OTHERWISE: &[(&str, &str, &str)] = &[];
+
+#[test]
+fn objects_of_shared_captures() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    if !shared.is_dir() {
+        println!(
+            "objects_of_shared_captures: skipped, {} is not there",
+            shared.display()
+        );
+        return;
+    }
+    let mut compared = 0;
+    for entry in fs::read_dir(shared.join("truth")).expect("read_dir") {
+        let path = entry.expect("entry").path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(name) = name.strip_suffix(".json.gz") else {
+            continue;
+        };
+        let mut text = String::new();
+        let packed = read(&path);
+        flate2::read::GzDecoder::new(&packed[..])
+            .read_to_string(&mut text)
+            .expect("gzip");
+        let truth: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let of = |kind: &str| {
+            truth["objects"][kind]
+                .as_array()
+                .cloned()
+                .unwrap_or_default()
+        };
+        let objects = [of("ftp-data"), of("tftp")].concat();
+        if objects.is_empty() {
+            continue;
+        }
+        let found = extract(&read(&shared.join("captures").join(name)));
+        for object in objects {
+            let (file, digest) = (object[0].as_str().unwrap(), object[2].as_str().unwrap());
+            let ours = found.iter().any(|f| sum(&f.octets) == digest);
+            let reason = OTHERWISE.iter().find(|(n, f, _)| (*n, *f) == (name, file));
+            match reason {
+                Some((_, _, why)) => println!("{name}: {file}: {why}"),
+                None => assert!(ours, "{name}: {file}"),
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared >= 2, "{compared}");
+}
