@@ -44,6 +44,12 @@ name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missi
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
 folder before is touched, and no symbolic link in it is followed.
 .PP
+Of HTTP, the bodies of requests and responses are files, without chunks, and with the codings gzip, deflate, br and zstd \
+undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
+together. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
+known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
+them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
+.PP
 FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
 (PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
 address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \
@@ -95,20 +101,20 @@ pub struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     dropped: Option<Target>,
 
     /// Write each input packet as it was, also the dropped ones
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     bypass: Option<Target>,
 
     /// Write no messages
@@ -124,7 +130,7 @@ pub struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
     json: Option<Target>,
 
     /// What the JSON shows of the octets of a message
@@ -144,8 +150,10 @@ pub struct Args {
     /// Write a file for each stream, with its octets, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). A file that is there already is not touched: the next is called ...c1.
-    /// `-` writes the streams that --connection chooses to stdout.
+    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
+    /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
+    /// `A:p-B:p` one direction.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     dump: Option<PathBuf>,
 
@@ -153,14 +161,16 @@ pub struct Args {
     ///
     /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
     /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
-    /// number in 20 digits; %# as --print shows it; %% a percent sign. A slash makes a folder.
+    /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
+    /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
     #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
     dump_name: Template,
 
     /// Write the files that were transferred into this folder
     ///
-    /// Bodies of HTTP requests and responses, FTP data connections, TFTP. DIR/files.jsonl lists them, one JSON object a line; the man page says more
-    /// (FILES). A file of which octets are missing is called NAME.part. What is in DIR already is not touched.
+    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
+    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
+    /// missing is called NAME.part. What is in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     extract: Option<PathBuf>,
 
@@ -216,6 +226,14 @@ pub struct Args {
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     info: bool,
+
+    /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
+    ///
+    /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
+    /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
+    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    track: bool,
 
     /// Timestamps: never going back, or as they were
     #[arg(
@@ -548,7 +566,7 @@ pub fn parse(
     }
     let form = Form {
         encap: args.encap,
-        format: args.format.unwrap_or(if args.info {
+        format: args.format.unwrap_or(if args.info || args.track {
             Format::Pcapng
         } else {
             Format::Pcap
@@ -557,6 +575,7 @@ pub fn parse(
         max_message: args.max_message.unwrap_or(0),
         fill_gaps: args.fill_gaps,
         info: args.info,
+        track: args.track,
         original_times: args.timestamps == Times::Original,
         handshake: args.handshake,
         packet_buffered: args.packet_buffered,

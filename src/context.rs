@@ -1,6 +1,6 @@
 //! What every stage is handed with each packet: settings, counters, the budget, and where in the capture we are.
 
-use crate::capture::{LinkType, PacketInfo};
+use crate::capture::{InHand, LinkType, PacketInfo};
 use crate::config::Limits;
 use crate::stats::{Counters, Discard};
 use crate::storage::Budget;
@@ -27,6 +27,9 @@ pub struct Context {
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
     #[serde(default)]
     pub unknown_link_types: Vec<LinkType>,
+    /// Where its octets stand.
+    #[serde(skip)]
+    pub(crate) in_hand: InHand,
     /// What becomes of chosen connections is told here.
     #[serde(skip)]
     pub(crate) trace: Trace,
@@ -44,6 +47,7 @@ impl Context {
             packet: PacketInfo::default(),
             discarded: None,
             unknown_link_types: Vec::new(),
+            in_hand: InHand::default(),
             trace: Trace::default(),
         }
     }

@@ -150,21 +150,26 @@ impl<M: MessageSink> Engine<M> {
         let extractor = &mut self.extractor;
         let rules = &self.rules;
         if let Some(frame) = link::receive(packet, cx) {
-            ip.each(cx, &frame, &mut |cx, datagram, _| match datagram.protocol {
-                ip::protocol::TCP if cx.limits.disable_tcp => {
-                    cx.counters.tcp.disabled += 1;
-                    extractor.sink.unprocessed(cx, datagram);
+            ip.each(cx, &frame, &mut |cx, datagram, fragments| {
+                if !fragments.is_empty() {
+                    cx.in_hand.datagram(datagram.payload, fragments);
                 }
-                ip::protocol::UDP if cx.limits.disable_udp => {
-                    cx.counters.udp.disabled += 1;
-                    extractor.sink.unprocessed(cx, datagram);
-                }
-                ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                ip::protocol::UDP => {
-                    let (src, dst) = (datagram.src, datagram.dst);
-                    let seen = RefCell::new(&mut *transfers);
-                    let name =
-                        |payload: &[u8], from, to| match rules.named(Transport::Udp, (from, to)) {
+                match datagram.protocol {
+                    ip::protocol::TCP if cx.limits.disable_tcp => {
+                        cx.counters.tcp.disabled += 1;
+                        extractor.sink.unprocessed(cx, datagram);
+                    }
+                    ip::protocol::UDP if cx.limits.disable_udp => {
+                        cx.counters.udp.disabled += 1;
+                        extractor.sink.unprocessed(cx, datagram);
+                    }
+                    ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
+                    ip::protocol::UDP => {
+                        let (src, dst) = (datagram.src, datagram.dst);
+                        let seen = RefCell::new(&mut *transfers);
+                        let name = |payload: &[u8], from, to| match rules
+                            .named(Transport::Udp, (from, to))
+                        {
                             Some(name) => name,
                             None => seen.borrow_mut().name(
                                 datagram_protocol(payload, from, to),
@@ -173,15 +178,16 @@ impl<M: MessageSink> Engine<M> {
                                 SocketAddr::new(dst, to),
                             ),
                         };
-                    udp.receive(cx, datagram, &name, &mut extractor.sink);
-                    transfers.book(&mut cx.budget);
+                        udp.receive(cx, datagram, &name, &mut extractor.sink);
+                        transfers.book(&mut cx.budget);
+                    }
+                    ip::protocol::SCTP if cx.limits.disable_sctp => {
+                        cx.counters.sctp.disabled += 1;
+                        extractor.sink.unprocessed(cx, datagram);
+                    }
+                    ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
+                    _ => {}
                 }
-                ip::protocol::SCTP if cx.limits.disable_sctp => {
-                    cx.counters.sctp.disabled += 1;
-                    extractor.sink.unprocessed(cx, datagram);
-                }
-                ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
-                _ => {}
             });
         }
         let dropped = cx.discarded.take();

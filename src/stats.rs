@@ -358,7 +358,11 @@ counters! {
         whole: "of these, whole files",
         incomplete: "of these, files of which octets are missing: NAME.part",
         octets: "octets of these files",
-        limited: "files of which octets were left out because of --max-file, or of too many holes",
+        limited: "files of which octets were left out: --max-file, too many holes, or decoded to far more than was sent",
+        decoded: "files whose codings were undone",
+        undecoded: "files with a coding that is not known or damaged; kept as they were sent",
+        parts: "parts of forms",
+        ranges: "ranges put into the files of which they are parts",
     }
     /// What waits.
     buffer: BufferCounters {

@@ -3,8 +3,9 @@
 mod common;
 
 use common::build::{ACK, PSH, Pcap, SYN};
-use common::{feed, inet_asm, tshark};
+use common::{CAPTURES, feed, inet_asm, testdata, tshark};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 
@@ -229,8 +230,8 @@ fn differing(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) -> Ve
 #[test]
 fn ten_thousand_streams_under_32_open_files() {
     let mut capture = Pcap::new();
-    let server = (std::net::Ipv4Addr::new(203, 0, 113, 80), 80);
-    let client = |n: u32| (std::net::Ipv4Addr::from(0x0A00_0000 + n), 40000);
+    let server = (Ipv4Addr::new(203, 0, 113, 80), 80);
+    let client = |n: u32| (Ipv4Addr::from(0x0A00_0000 + n), 40000);
     let ask = |n: u32, part: u32| format!("ask {n} {part};");
     let answer = |n: u32, part: u32| format!("answer {n} {part};");
     for n in 0..5000 {
@@ -291,5 +292,136 @@ fn ten_thousand_streams_under_32_open_files() {
                 "{name}"
             );
         }
+    }
+}
+
+/// Every code of tcpflow's that means the same here (`%#` does not: both directions share it).
+#[test]
+fn templates_name_files_as_tcpflow_does() {
+    for capture in CAPTURES
+        .iter()
+        .filter(|c| c.tcpflow_reads() && c.name != "mixed.pcapng")
+    {
+        for template in [
+            "%A.%a-%B.%b-%T-%t-%N-%K-%M-%G-%%",
+            "%E-%e-%a%V%v%C%c",
+            "%A.%a.%B.%b.%c%N.flow",
+        ] {
+            // Of cooked captures tcpflow takes other octets for link addresses.
+            if template.contains("%E") && capture.name.contains("cooked") {
+                continue;
+            }
+            let (ours, theirs) = (tempfile::tempdir(), tempfile::tempdir());
+            let (ours, theirs) = (ours.expect("tempdir"), theirs.expect("tempdir"));
+            let mut program = inet_asm(["--dump-name", template, "--dump"]);
+            feed(program.arg(ours.path()).arg(capture.path()), &[]).code(0);
+            let mut tcpflow = Command::new("tcpflow");
+            tcpflow.args(["-q", "-T", template, "-o"]);
+            tcpflow.arg(theirs.path()).arg("-r").arg(capture.path());
+            feed(&mut tcpflow, &[]).code(0);
+            let (found, expected) = (files(ours.path()), files(theirs.path()));
+            let names =
+                |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&found), names(&expected), "{}", capture.name);
+            assert!(found == expected, "{}: octets differ", capture.name);
+        }
+    }
+}
+
+/// A datagram from a client to port 9.
+fn datagram(capture: &mut Pcap, from: Ipv4Addr, payload: &str) {
+    let len = u16::try_from(8 + payload.len()).expect("short");
+    let mut octets = [
+        40000u16.to_be_bytes(),
+        9u16.to_be_bytes(),
+        len.to_be_bytes(),
+    ]
+    .concat();
+    octets.extend([0, 0]);
+    octets.extend(payload.as_bytes());
+    let packet = capture.ip(from, Ipv4Addr::new(203, 0, 113, 80), 17, &octets);
+    capture.packet(&packet);
+}
+
+/// 500 flows of datagrams, three times each with seconds between: their files are opened again under their first names.
+#[test]
+fn datagram_files_are_opened_again_under_their_names() {
+    let mut capture = Pcap::new();
+    let client = |n: u32| Ipv4Addr::from(0x0A00_0000 + n);
+    for part in 0..3 {
+        for n in 0..500 {
+            datagram(&mut capture, client(n), &format!("{n} {part};"));
+        }
+        capture.wait(3000);
+    }
+    let dir = tempfile::tempdir().expect("tempdir");
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "ulimit -n 32 && exec \"$0\" --dump-name '%T-%A' --dump \"$1\" -",
+    ]);
+    limited.arg(env!("CARGO_BIN_EXE_inet-asm")).arg(dir.path());
+    feed(&mut limited, &[&capture.file]).code(0);
+    let found = common::files(dir.path());
+    assert_eq!(found.len(), 500);
+    for n in 0..500 {
+        let [_, _, c, d] = client(n).octets();
+        let name = format!("-010.000.{c:03}.{d:03}.udp");
+        let file = found.iter().find(|f| f.0.ends_with(&name));
+        let octets = format!("{n} 0;{n} 1;{n} 2;").into_bytes();
+        assert_eq!(file.map(|f| &f.1), Some(&octets), "{name}");
+    }
+}
+
+/// `--dump -` writes the octets of the files, of what is chosen only.
+#[test]
+fn one_stream_goes_to_stdout() {
+    let capture = testdata("http-keepalive.pcap");
+    let dir = tempfile::tempdir().expect("tempdir");
+    let mut program = inet_asm(["--dump"]);
+    feed(program.arg(dir.path()).arg(&capture), &[]).code(0);
+    let files = files(dir.path());
+    assert!(!files.is_empty());
+    for (name, octets) in &files {
+        // 192.000.002.002.40000-192.000.002.001.00080
+        let end = |text: &str| {
+            let parts: Vec<u16> = text
+                .split('.')
+                .map(|p| p.parse().expect("a number"))
+                .collect();
+            let [a, b, c, d, port] = parts[..] else {
+                panic!("{text}");
+            };
+            format!("{a}.{b}.{c}.{d}:{port}")
+        };
+        let (src, dst) = name.split_once('-').expect("two ends");
+        let rule = format!("{}-{}", end(src), end(dst));
+        let mut program = inet_asm(["--dump", "-", "--connection", &rule]);
+        let written = feed(program.arg(&capture), &[]).ok();
+        assert!(written == *octets, "{rule}");
+    }
+}
+
+/// Datagrams are no part of a connection that a number chooses.
+#[test]
+fn datagrams_go_to_stdout_by_their_ends() {
+    let mut capture = Pcap::new();
+    capture.open(100, 200);
+    datagram(&mut capture, Ipv4Addr::new(10, 0, 0, 1), "one,");
+    capture.client(101, 201, PSH | ACK, b"octets");
+    datagram(&mut capture, Ipv4Addr::new(10, 0, 0, 1), "two");
+    for (rule, expected) in [
+        ("10.0.0.1:40000-203.0.113.80:9", &b"one,two"[..]),
+        ("203.0.113.80:9-10.0.0.1:40000", b""),
+        ("0", b"octets"),
+        ("1", b""),
+    ] {
+        let mut program = inet_asm(["--dump", "-", "--connection", rule]);
+        let written = feed(&mut program, &[&capture.file]).ok();
+        assert_eq!(
+            written.escape_ascii().to_string(),
+            expected.escape_ascii().to_string(),
+            "{rule}"
+        );
     }
 }

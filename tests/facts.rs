@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, behind, body, get, response};
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get, response};
 use common::{counter, export_objects, messages, run, segments};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// The whole messages from port `from`.
@@ -200,6 +201,46 @@ fn a_far_ahead_octet_allocates_nothing() {
     assert_eq!(count(&pcap, "tcp.lost_octets"), 0);
     let output = messages(&pcap.file);
     assert!(output.len() < 4096, "{}", output.len());
+}
+
+#[test]
+fn open_connections_allocate_nothing_ahead() {
+    let mut pcap = Pcap::new();
+    let connections = 2000;
+    for n in 0..connections {
+        let from = (CLIENT.0, 10_000 + n);
+        for (flags, seq, ack, data) in [(SYN, 100, 0, Vec::new()), (ACK | PSH, 101, 501, get("/a"))]
+        {
+            let packet = pcap.segment(from, SERVER, seq, ack, flags, &data);
+            pcap.packet(&packet);
+        }
+    }
+    let peak = count(&pcap, "buffer.peak");
+    assert!(peak < u64::from(connections) * 2048, "{peak} octets");
+    assert_eq!(count(&pcap, "tcp.connections"), u64::from(connections));
+}
+
+#[test]
+fn a_small_capture_makes_no_large_file() {
+    let answer = response(&body(3000));
+    let end = behind(5000, &answer);
+    for (ahead, most) in [(1 << 30, 1 << 16), (15 << 20, 16 << 20)] {
+        let (mut pcap, asked) = answered(5000, &answer, &[(0, answer.len())]);
+        pcap.server(end.wrapping_add(ahead), asked, ACK, b"far");
+        let dir = tempfile::tempdir().expect("tempdir");
+        let into = dir.path().to_str().expect("UTF-8");
+        run(["--dump", into], &pcap.file).ok();
+        let entries = std::fs::read_dir(dir.path()).expect("folder");
+        for entry in entries {
+            let file = entry.expect("entry").metadata().expect("metadata");
+            assert!(file.len() <= most, "{ahead}: {} octets long", file.len());
+            assert!(
+                file.blocks() * 512 < 1 << 16,
+                "{ahead}: {} blocks",
+                file.blocks()
+            );
+        }
+    }
 }
 
 #[test]

@@ -232,6 +232,130 @@ fn a_connection_is_traced() {
     }
 }
 
+/// Each limit that is handed in is the one that counts, and gives up what is behind a hole under its own reason.
+#[test]
+fn limits_are_arguments() {
+    let run = |limits: Limits, pause: u64| {
+        let mut assembler = Assembler::new(limits, Told::default());
+        let segments = [
+            (99, flags::SYN, &b""[..]),
+            (100, flags::PSH, b"0123456789"),
+            (120, flags::PSH, b"0123456789"),
+            (140, flags::PSH, b"0123456789"),
+            (160, flags::PSH, b"0123456789"),
+        ];
+        for (n, (seq, flags, payload)) in segments.into_iter().enumerate() {
+            let segment = Segment {
+                src: ([10, 0, 0, 1].into(), 40000),
+                dst: ([10, 0, 0, 2].into(), 7),
+                seq: SeqNumber(seq),
+                ack: None,
+                flags,
+                window: 1000,
+                window_scale: None,
+                payload,
+                payload_len: u32::try_from(payload.len()).expect("short"),
+                payload_sum: None,
+            };
+            let n = n as u64;
+            assembler.segment(
+                n,
+                Timestamp::from_nanos(1 + n * pause * 1_000_000),
+                &segment,
+            );
+        }
+        let t = &assembler.counters().tcp;
+        (t.gaps_holes, t.gaps_buffer, t.gaps_timeout)
+    };
+    let default = Limits::default;
+    assert_eq!(run(default(), 10), (0, 0, 0));
+    assert_eq!(
+        run(
+            Limits {
+                tcp_holes: 1,
+                ..default()
+            },
+            10
+        ),
+        (2, 0, 0)
+    );
+    let (holes, buffer, timeout) = run(
+        Limits {
+            tcp_buffer: 15,
+            ..default()
+        },
+        10,
+    );
+    assert!(holes == 0 && buffer > 0 && timeout == 0);
+    assert_eq!(run(default(), 1500), (0, 0, 1));
+    let tcp_packet_timeout = std::time::Duration::from_secs(60);
+    assert_eq!(
+        run(
+            Limits {
+                tcp_packet_timeout,
+                ..default()
+            },
+            1500
+        ),
+        (0, 0, 0)
+    );
+}
+
+/// What the example prints of this capture: for each message who sends, its first line, its body and what is lost.
+fn conversation(name: &str) -> Vec<[String; 4]> {
+    let done = Command::new(env!("CARGO"))
+        .args(["run", "-q", "--example", "extract_http", "--"])
+        .arg(testdata(name))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo");
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{errors}");
+    let text = String::from_utf8(done.stdout).expect("UTF-8");
+    let mut messages = Vec::new();
+    for message in text.split("--- ").skip(1) {
+        let mut lines = message.lines();
+        let ends = lines.next().unwrap_or_default();
+        let first = lines.next().unwrap_or_default();
+        let mut lines = lines.skip_while(|l| !l.is_empty() && !l.starts_with("incomplete"));
+        let mut body = lines.next().unwrap_or_default();
+        if body.is_empty() {
+            body = lines.next().unwrap_or_default();
+        }
+        messages.push([ends, first, body, lines.next().unwrap_or_default()].map(str::to_owned));
+    }
+    messages
+}
+
+#[test]
+fn the_example_cuts_bodies_and_tells_what_is_lost() {
+    let line = |n: usize| format!("{n:05} the five boxing wizards jump quickly\\n");
+    // Line feeds are escaped, so 100 characters are shown as a few more.
+    let cut = format!("{}{}00002 the five ", line(0), line(1));
+    for (name, octets, lost) in [
+        ("http-swapped.pcap", 38_700, ""),
+        (
+            "http-lost.pcap",
+            38_700 - 1448,
+            "incomplete: 1448 octets lost",
+        ),
+    ] {
+        let messages = conversation(name);
+        let requests = messages.iter().filter(|m| m[1].starts_with("GET ")).count();
+        let answers: Vec<_> = messages
+            .iter()
+            .filter(|m| m[1] == "HTTP/1.1 200 OK")
+            .collect();
+        assert_eq!((requests, answers.len()), (1, 1), "{name}: {messages:?}");
+        assert!(
+            answers[0][0].starts_with("192.0.2.1:80 > 192.0.2.2:"),
+            "{messages:?}"
+        );
+        assert_eq!(answers[0][2], format!("{}({octets} octets)", cut), "{name}");
+        assert_eq!(answers[0][3], lost, "{name}");
+    }
+}
+
 /// The example beside the program: as many messages, and no body of more than 100 characters.
 #[test]
 fn the_example_prints_the_conversation() {

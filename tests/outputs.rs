@@ -3,9 +3,11 @@
 mod common;
 
 use common::build::{ACK, FIN, PSH, Pcap, SYN, behind, body, get, response};
-use common::{counter, fields, pcap, read, run, testdata};
+use common::{CAPTURES, counter, feed, fields, pcap, read, run, testdata};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::Command;
 
 const A: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const B: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
@@ -296,6 +298,186 @@ fn large_messages_are_one_packet() {
     .ok();
     let longest = pcap(&output).1.iter().map(|r| r.data.len()).max();
     assert_eq!(longest, Some(1054));
+}
+
+/// SYN, FIN and RST of every connection, and still nothing that tshark or tcpdump has to warn of.
+#[test]
+fn handshakes_are_right() {
+    let options = [
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "tcp.check_checksum:TRUE",
+    ];
+    for name in [
+        "http-keepalive.pcapng",
+        "http-ipv6.pcap",
+        "http-head.pcap",
+        "http-reused-ports.pcap",
+    ] {
+        let capture = CAPTURES.iter().find(|c| c.name == name).expect("listed");
+        let output = run(["--handshake"], &capture.octets()).ok();
+        let wrong = fields(
+            "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || _ws.expert.severity >= 0x00600000",
+            &["frame.number", "_ws.expert.message"],
+            &options,
+            &output,
+        );
+        assert_eq!(wrong, Vec::<Vec<String>>::new(), "{}", capture.name);
+        let mut tcpdump = Command::new("tcpdump");
+        let text = feed(tcpdump.args(["-n", "-vv", "-r", "-"]), &[&output]).text();
+        for word in ["incorrect", "bad ", "truncated"] {
+            assert!(!text.contains(word), "{}: {word}", capture.name);
+        }
+        // Every stream begins with a SYN of the client, which the server's follows.
+        let names = ["tcp.stream", "tcp.flags.str", "tcp.len"];
+        let rows = fields("tcp", &names, &[], &output);
+        let streams: BTreeSet<_> = rows.iter().map(|r| &r[0]).collect();
+        for stream in streams {
+            let of_it: Vec<_> = rows.iter().filter(|r| r[0] == *stream).collect();
+            assert!(of_it.len() > 3, "{}: {of_it:?}", capture.name);
+            assert!(
+                of_it[0][1].contains('S') && !of_it[0][1].contains('A'),
+                "{of_it:?}"
+            );
+            assert!(
+                of_it[1][1].contains('S') && of_it[1][1].contains('A'),
+                "{of_it:?}"
+            );
+            assert!(of_it[2..].iter().all(|r| !r[1].contains('S')), "{of_it:?}");
+        }
+        let bare = run::<&str>([], &capture.octets()).ok();
+        let messages = |file: &[u8]| {
+            fields(
+                "http",
+                &["http.request.uri", "http.response.code"],
+                &[],
+                file,
+            )
+        };
+        assert_eq!(messages(&output), messages(&bare), "{}", capture.name);
+    }
+}
+
+/// A message is written when it is complete, here behind a later one of the other direction: `original` keeps its time.
+#[test]
+fn times_never_go_back_unless_asked_for() {
+    let mut capture = http(10);
+    // An hour that the clock was wrong by: from here on it is five seconds earlier.
+    let at = capture.now;
+    udp(&mut capture, 53, QUERY);
+    capture.now = at - 5_000_000;
+    udp(&mut capture, 5060, SIP);
+    let times = |args: &[&str]| -> Vec<u64> {
+        let output = run(args, &capture.file).ok();
+        pcap(&output).1.iter().map(|r| r.time).collect()
+    };
+    let (monotone, original) = (times(&[]), times(&["--timestamps", "original"]));
+    assert_eq!(monotone.len(), original.len());
+    assert!(monotone.is_sorted(), "{monotone:?}");
+    assert!(!original.is_sorted(), "{original:?}");
+    let input: Vec<_> = pcap(&capture.file).1.iter().map(|r| r.time).collect();
+    assert_eq!(original.last(), input.last());
+}
+
+/// Each kind, encapsulation and format by itself, on files and stdout, in one run.
+#[test]
+fn outputs_take_options_of_their_own() {
+    let mut capture = http(100);
+    udp(&mut capture, 53, QUERY);
+    capture.packet(&[&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 8, 6], &[0; 28]].concat()); // ARP
+    let dir = tempfile::tempdir().expect("tempdir");
+    let out = |name: &str, query: &str| format!("file:{}?{query}", dir.path().join(name).display());
+    let outputs = [
+        out("dns", "protocol=dns&encap=pdu&format=pcapng"),
+        out("raw", "protocol=http&encap=raw"),
+        out("dropped", "kind=dropped"),
+        out("all", "kind=bypass&format=pcap"),
+        "-?protocol=http&format=pcapng".to_owned(),
+    ];
+    let done = run(outputs.iter().flat_map(|o| ["-w", o]), &capture.file);
+    done.code(0);
+    let packets = |file: &[u8]| {
+        fields(
+            "frame",
+            &["frame.encap_type", "frame.protocols", "frame.comment"],
+            &[],
+            file,
+        )
+    };
+    let is_pcapng = |file: &[u8]| file.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]);
+    let dns = written(dir.path(), "dns");
+    let rows = packets(&dns);
+    assert!(
+        is_pcapng(&dns) && rows.len() == 1 && rows[0][1].ends_with("dns"),
+        "{rows:?}"
+    );
+    let raw = written(dir.path(), "raw");
+    assert_eq!((pcap(&raw).0, pcap(&raw).1.len()), (101, 4));
+    let dropped = written(dir.path(), "dropped");
+    let rows = packets(&dropped);
+    assert!(
+        is_pcapng(&dropped) && rows.len() == 1 && rows[0][2].starts_with("link.not_ip: "),
+        "{rows:?}"
+    );
+    let all = written(dir.path(), "all");
+    assert!(all == capture.file, "the input as it was");
+    assert!(is_pcapng(&done.stdout));
+    assert_eq!(packets(&done.stdout).len(), 4);
+}
+
+/// What goes past is octet by octet what came, also in captures of several interfaces and formats.
+#[test]
+fn bypassed_packets_are_the_same_octets() {
+    for name in ["mixed.pcapng", "http-snapped.pcap", "http-cooked2.pcap"] {
+        let input = read(&testdata(name));
+        let dir = tempfile::tempdir().expect("tempdir");
+        let file = dir.path().join("all");
+        run(
+            ["-n".as_ref(), "--bypass".as_ref(), file.as_os_str()],
+            &input,
+        )
+        .code(0);
+        let octets = |file: &[u8]| {
+            let times = fields("frame", &["frame.time_epoch", "frame.len"], &[], file);
+            (times, common::tshark(["-x"], file))
+        };
+        assert!(octets(&read(&file)) == octets(&input), "{name}");
+    }
+}
+
+/// Resolution, names and one link type, from pcapng to pcapng.
+#[test]
+fn resolution_is_kept() {
+    for (name, nanoseconds) in [("http-keepalive.pcapng", None), ("http-nano.pcap", Some(9))] {
+        let input = read(&testdata(name));
+        let output = run(["--format", "pcapng"], &input).ok();
+        let mut interfaces = Vec::new();
+        let mut rest = &output[..];
+        while let Some(head) = rest.get(..8) {
+            let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four"));
+            let (block, body) = rest.split_at(number(4) as usize);
+            if number(0) == 1 {
+                interfaces.push(block);
+            }
+            rest = body;
+        }
+        assert!(!interfaces.is_empty());
+        for block in interfaces {
+            assert_eq!(block[8..10], [1, 0], "{name}: Ethernet");
+            // if_tsresol: option 9, one octet; without it microseconds are meant.
+            let found = block
+                .windows(5)
+                .find(|w| w[..4] == [9, 0, 1, 0])
+                .map(|w| w[4]);
+            if nanoseconds.is_some() {
+                assert_eq!(found, nanoseconds, "{name}");
+            }
+        }
+        let digits = |file: &[u8]| fields("http", &["frame.time_epoch"], &[], file);
+        let (input, output) = (digits(&input), digits(&output));
+        assert!(output.iter().all(|time| input.contains(time)), "{name}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::build::{ACK, CLIENT, PSH, Pcap, SERVER, get};
 use common::{fields, find_counter, inet_asm, testdata};
 
 /// A protocol, a capture of it, and how tshark counts its messages: the values of these fields, in packets that a filter
@@ -180,6 +181,74 @@ fn messages_of_lines_and_values() {
             "{capture}"
         );
         assert_eq!(count(&stats, "data.messages"), 0, "{capture}");
+    }
+}
+
+/// tshark counts the packets of these: one of what is written is one message to it.
+#[test]
+fn each_message_of_lines_and_values_is_one_to_tshark() {
+    for (protocol, capture) in [
+        ("resp", "resp"),
+        ("rtsp", "rtsp"),
+        ("smtp", "smtp"),
+        ("smtp", "smtp-made"),
+        ("pop", "pop"),
+        ("imap", "imap"),
+        ("ftp", "ftp"),
+    ] {
+        let written = common::messages(&octets(capture));
+        let seen = fields(protocol, &["frame.number"], &[], &written).len();
+        let stats = stats(capture, &[]);
+        let found = count(&stats, &format!("{protocol}.messages"));
+        assert_eq!(found, seen as u64, "{capture}");
+    }
+    // Where it counts replies, commands and mails itself, it counts as many.
+    let of = |filter| fields(filter, &["frame.number"], &[], &octets("smtp")).len();
+    let seen = of("smtp.rsp") + of("smtp.req") + of("imf");
+    assert_eq!(count(&stats("smtp", &[]), "smtp.messages"), seen as u64);
+}
+
+/// A stream that was captured from the middle is presumed to be what its port stands for. Where that is wrong, another
+/// protocol is found, after a bounded number of octets.
+#[test]
+fn what_was_taken_for_another_protocol_is_detected_anew() {
+    for (port, presumed) in [
+        (25, "smtp"),
+        (5432, "pgsql"),
+        (6379, "resp"),
+        (1883, "mqtt"),
+    ] {
+        let mut capture = Pcap::new();
+        let mut seq = 1_000_000;
+        let mut send = |octets: &[u8]| {
+            let to = (SERVER.0, port);
+            let packet = capture.segment(CLIENT, to, seq, 1, ACK | PSH, octets);
+            capture.packet(&packet);
+            seq += u32::try_from(octets.len()).expect("small");
+        };
+        // Of no protocol.
+        for n in 0..220u32 {
+            let octets: Vec<u8> = (0..1400u32)
+                .map(|k| {
+                    k.wrapping_mul(2_654_435_761)
+                        .wrapping_add(n * 77)
+                        .to_le_bytes()[2]
+                        | 0x80
+                })
+                .collect();
+            send(&octets);
+        }
+        for n in 0..20 {
+            send(&get(&format!("/{n}")));
+        }
+        let mut command = inet_asm(["-n", "-s"]);
+        let stats = common::feed(&mut command, &[&capture.file]).stderr;
+        assert_eq!(count(&stats, "http.messages"), 20, "{presumed}: {stats}");
+        assert_eq!(count(&stats, &format!("{presumed}.messages")), 0);
+        assert!(
+            count(&stats, &format!("{presumed}.skipped")) > 0,
+            "{presumed}"
+        );
     }
 }
 

@@ -70,6 +70,7 @@ complete -c inet-asm -l hash -d 'Show the SHA-256 of each whole message in the J
 complete -c inet-asm -s U -l packet-buffered -d 'Flush the output after each packet'
 complete -c inet-asm -l fill-gaps -d 'Write zeros where octets are missing inside a message'
 complete -c inet-asm -l info -d 'Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng'
+complete -c inet-asm -l track -d 'Write a comment to each packet that tells where its octets stood in the input; means --format pcapng'
 complete -c inet-asm -l handshake -d 'Write SYN, FIN and RST packets for all connections'
 complete -c inet-asm -l list-protocols -d 'List the protocols, with the ports that hint at them'
 complete -c inet-asm -l store-fragments -d 'Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments'

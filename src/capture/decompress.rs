@@ -120,7 +120,7 @@ impl<R: Read> Read for Decompress<R> {
                     let input = BufReader::with_capacity(READ, input);
                     self.state = match magic {
                         Magic::Gzip => State::Gzip(Box::new(Gzip::new(input))),
-                        _ => State::Zstd(Box::new(Zstd::new(input))),
+                        _ => State::Zstd(Box::new(Zstd::new(input, WINDOW))),
                     };
                 }
                 State::Moved => return Ok(0),
@@ -216,7 +216,7 @@ impl<R: Read> Read for Gzip<R> {
 }
 
 /// Frames of zstd, one after the other (RFC 8878).
-struct Zstd<R> {
+pub(crate) struct Zstd<R> {
     input: R,
     decoder: FrameDecoder,
     in_frame: bool,
@@ -225,9 +225,10 @@ struct Zstd<R> {
 }
 
 impl<R: BufRead> Zstd<R> {
-    fn new(input: R) -> Self {
+    /// Reads frames whose windows are `window` octets large at most.
+    pub(crate) fn new(input: R, window: u64) -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(WINDOW);
+        decoder.set_max_window_size(window);
         Self {
             input,
             decoder,

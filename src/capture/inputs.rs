@@ -54,14 +54,16 @@ fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> 
     }
 }
 
-/// The path in `file:PATH`, `file:'PATH'` and `file:///PATH`.
+/// The path in `file:PATH`, `file:'PATH'`, `file:"PATH"` and `file:///PATH`.
 fn file_path(rest: &str) -> &str {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
         _ => rest,
     };
-    let quoted = path.strip_prefix('\'').and_then(|p| p.strip_suffix('\''));
-    quoted.unwrap_or(path)
+    ['\'', '"']
+        .into_iter()
+        .find_map(|quote| path.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(path)
 }
 
 /// Several inputs in order, as one capture: connections go on across rotated files, frames and interfaces are counted

@@ -5,10 +5,11 @@
 //!  (Inputs)       by magic       records    time order
 //! ```
 
-mod decompress;
+pub(crate) mod decompress;
 mod inputs;
 mod pcap;
 mod pcapng;
+mod place;
 mod reader;
 mod record;
 mod sort;
@@ -17,6 +18,8 @@ mod stop;
 pub(crate) mod testing;
 
 pub use inputs::{Inputs, Source};
+pub(crate) use place::InHand;
+pub use place::Place;
 pub use reader::{Reader, Totals, Warning};
 pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
@@ -82,6 +85,8 @@ pub struct PacketInfo {
     pub interface: u32,
     /// Its link header.
     pub link: LinkHeader,
+    /// Offset in it of the octets that its TCP segment carries; None where they are in several packets, or not yet known.
+    pub data_at: Option<u32>,
 }
 
 /// What an output has to know of the first input before it writes its own file header.

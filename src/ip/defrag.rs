@@ -332,6 +332,7 @@ impl Defrag {
                     time: cx.packet.time,
                     offset: arrival.offset,
                     len: end - arrival.offset,
+                    at: cx.in_hand.at(arrival.data),
                 });
                 if cx.limits.store_fragments {
                     set.copies.push(copy_of(arrival, end));

@@ -80,6 +80,8 @@ pub struct Fragment {
     pub offset: u32,
     /// Octets of its payload.
     pub len: u32,
+    /// Offset of its payload in the packet record; None where it came in a tunnel in fragments.
+    pub at: Option<u32>,
 }
 
 /// The IP stage: takes frames, gives whole datagrams. Plain data.

@@ -225,7 +225,9 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
         time: packet.time,
         interface: packet.interface,
         link: LinkHeader::default(),
+        data_at: None,
     };
+    cx.in_hand.record(packet.data);
     match parse(packet) {
         Ok(frame) => {
             cx.packet.link = frame.header;

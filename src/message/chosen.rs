@@ -132,6 +132,11 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         self.sink.packet(cx, packet, dropped);
     }
 
+    fn stream_arrival(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>) {
+        self.sink
+            .stream_arrival(&mut at.with(|s| &mut s.state), chunk);
+    }
+
     fn stream_duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
         self.sink
             .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);

@@ -229,6 +229,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     type State = Conversation<M::State>;
 
     fn data(&mut self, at: &mut At<'_, M>, chunk: Chunk<'_>) -> Taken {
+        self.sink
+            .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
         self.begin_stream(at, chunk.offset);
         self.change_direction(at);
         let i = at.direction.index();

@@ -152,6 +152,11 @@ pub trait MessageSink {
         let _ = (cx, packet, dropped);
     }
 
+    /// Octets of the stream are at hand, and will be told as octets of messages, or between them. Some may have been at
+    /// hand before.
+    fn stream_arrival(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
+        let _ = (at, chunk);
+    }
     /// Octets of the stream, in or between messages.
     fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
         let _ = (at, chunk);

@@ -1,6 +1,6 @@
 //! `--connection`: which connections are written.
 
-use crate::transport::flow::{Direction, Flow};
+use crate::transport::flow::{Direction, Flow, Transport};
 use std::net::{IpAddr, SocketAddr};
 
 /// A rule that chooses connections.
@@ -36,10 +36,12 @@ impl Rule {
         self.takes_ends(Some(flow.number), a, b)
     }
 
-    /// The stream is chosen: `A:p-B:p` means the one from A to B, all others mean both.
+    /// The stream is chosen: `A:p-B:p` means the one from A to B, all others mean both. A number means a connection, of TCP
+    /// or SCTP: datagrams have numbers of their own, and would stand between its octets.
     pub fn takes_stream(&self, flow: &Flow, direction: Direction) -> bool {
         let (a, b) = (flow.src(direction), flow.dst(direction));
-        self.takes_from(Some(flow.number), a, b)
+        let number = (flow.transport != Transport::Udp).then_some(flow.number);
+        self.takes_from(number, a, b)
     }
 
     /// The connection with this number, if it has one, between these endpoints is chosen.

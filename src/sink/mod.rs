@@ -19,6 +19,7 @@ pub mod sctp_stats;
 mod synthetic;
 #[cfg(test)]
 mod tests;
+mod track;
 
 use crate::capture::{Interface, LinkType, Packet};
 use crate::config::{Config, What};
@@ -28,7 +29,7 @@ use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::storage::allocated;
-use crate::transport::flow::Flow;
+use crate::transport::flow::{Direction, Flow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
 use choice::Rule;
@@ -224,39 +225,35 @@ impl Outputs {
     ///
     /// The first error of any output since the last call.
     pub fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        let mut flow = ControlFlow::Continue(());
-        for p in &mut self.packets {
-            if p.flush()?.is_break() {
-                flow = ControlFlow::Break(());
+        let mut all = Ok(ControlFlow::Continue(()));
+        // An output that cannot be written keeps no other from what is due to it.
+        let mut add = |one: Result<ControlFlow<()>, Error>| {
+            if all.is_ok() && !matches!(one, Ok(ControlFlow::Continue(()))) {
+                all = one;
             }
+        };
+        for p in &mut self.packets {
+            add(p.flush());
         }
         for o in &mut self.originals {
-            if o.flush()?.is_break() {
-                flow = ControlFlow::Break(());
-            }
+            add(o.flush());
         }
-        if let Some(p) = &mut self.print
-            && p.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(p) = &mut self.print {
+            add(p.flush());
         }
-        if let Some(j) = &mut self.json
-            && j.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(j) = &mut self.json {
+            add(j.flush());
         }
-        if let Some(raw) = &mut self.raw
-            && raw.flush()?.is_break()
-        {
-            flow = ControlFlow::Break(());
+        if let Some(raw) = &mut self.raw {
+            add(raw.flush());
         }
         if let Some(d) = &mut self.dump {
-            d.flush()?;
+            add(d.flush().map(ControlFlow::Continue));
         }
         if let Some(f) = &mut self.files {
-            f.flush()?;
+            add(f.flush().map(ControlFlow::Continue));
         }
-        Ok(flow)
+        all
     }
 
     /// Writes all that is left, at the end of the run.
@@ -265,11 +262,11 @@ impl Outputs {
     ///
     /// As [`Outputs::flush`].
     pub fn finish(&mut self) -> Result<ControlFlow<()>, Error> {
-        let flow = self.flush()?;
+        let flow = self.flush();
         if let Some(d) = &mut self.dump {
             d.finish()?;
         }
-        Ok(flow)
+        flow
     }
 }
 
@@ -294,6 +291,18 @@ impl Outputs {
                 has(p)
             }
         })
+    }
+
+    /// `--dump -`: these octets of a stream, or a datagram or user message in it, if it is chosen.
+    fn raw_octets(&mut self, flow: &Flow, direction: Direction, octets: &[u8]) {
+        if let Some(raw) = &mut self.raw
+            && self
+                .choice
+                .as_ref()
+                .is_none_or(|c| c.takes_stream(flow, direction))
+        {
+            raw.write([octets, &[], &[], &[]]);
+        }
     }
 
     fn count(&self, cx: &mut Context) {
@@ -399,6 +408,7 @@ impl MessageSink for Outputs {
         if let Some(p) = &mut self.print {
             p.datagram(at, payload, payload_len);
         }
+        self.raw_octets(at.flow, at.direction, payload);
         if let Some(d) = &mut self.dump {
             d.datagram(at, payload);
         }
@@ -432,6 +442,7 @@ impl MessageSink for Outputs {
         if let Some(p) = &mut self.print {
             p.user_message(at.cx, at.flow, message, protocol);
         }
+        self.raw_octets(at.flow, message.direction, message.data);
         if let Some(d) = &mut self.dump {
             d.user_message(at.cx, at.flow, message);
         }
@@ -472,14 +483,7 @@ impl MessageSink for Outputs {
         if !self.takes(at.flow) {
             return;
         }
-        if let Some(raw) = &mut self.raw
-            && self
-                .choice
-                .as_ref()
-                .is_none_or(|c| c.takes_stream(at.flow, at.direction))
-        {
-            raw.write([chunk.data, &[], &[], &[]]);
-        }
+        self.raw_octets(at.flow, at.direction, chunk.data);
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
                 at.cx.budget.take(allocated(size_of::<Streams>()));
@@ -494,6 +498,14 @@ impl MessageSink for Outputs {
         }
         if let Some(f) = &mut self.files {
             f.stream_data(&mut at.with(|s| &mut s.files), chunk);
+        }
+    }
+
+    fn stream_arrival(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
+        for (i, p) in self.packets.iter_mut().enumerate() {
+            if p.tracks() && self.choice.as_ref().is_none_or(|c| c.takes(at.flow)) {
+                p.stream_arrival(&mut at.with(|s| s.packets(i)), chunk);
+            }
         }
     }
 

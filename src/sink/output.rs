@@ -93,6 +93,11 @@ impl Target {
     ///
     /// What is wrong with the text.
     pub fn new(text: &str) -> Result<Self, String> {
+        if text.starts_with('-') && text != "-" && !text.starts_with("-?") {
+            return Err(format!(
+                "an output is missing; a file of this name is ./{text}"
+            ));
+        }
         let scheme = text
             .split_once(':')
             .and_then(|(word, rest)| Some((SCHEMES.iter().find(|s| s.name == word)?, rest)));
@@ -331,7 +336,16 @@ mod tests {
                 "{text}"
             );
         }
-        for wrong in ["", "file:", "tcp://x:1", "file:'x", "file:'x'y", "file:x?a"] {
+        for wrong in [
+            "",
+            "-n",
+            "--print",
+            "file:",
+            "tcp://x:1",
+            "file:'x",
+            "file:'x'y",
+            "file:x?a",
+        ] {
             assert!(Target::new(wrong).is_err(), "{wrong}");
         }
     }

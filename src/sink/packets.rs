@@ -17,6 +17,7 @@ use super::pdu;
 use super::synthetic::{
     self, DataHeader, Ends, FIN, Headers, PSH, Payload, RST, SYN, TcpHeader, Wire,
 };
+use super::track::{self, Track};
 use crate::capture::{Interface, LinkType};
 use crate::context::Context;
 use crate::ip::Datagram;
@@ -29,7 +30,7 @@ use crate::serial::SeqNumber;
 use crate::storage::allocated;
 use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
-use crate::transport::stream::{Close, Side, StreamContext};
+use crate::transport::stream::{Chunk, Close, Side, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,8 @@ pub struct Form {
     pub fill_gaps: bool,
     /// `--info`: a comment for each message, in pcapng.
     pub info: bool,
+    /// `--track`: a comment for each packet that tells where its octets stood in the input, in pcapng.
+    pub track: bool,
     /// `--timestamps original`: timestamps may go back.
     pub original_times: bool,
     /// `--handshake`: SYN, FIN and RST packets for all connections.
@@ -115,9 +118,33 @@ pub(crate) struct Connection {
     /// A packet of this connection was written.
     begun: bool,
     /// The direction that asks, as far as the first message shows.
-    client: Direction,
+    client: Option<Direction>,
     /// FIN was written.
     fin: [bool; 2],
+    /// Where the octets of each stream stood, with `--track`.
+    track: [Track; 2],
+}
+
+impl Connection {
+    fn new() -> Self {
+        Self {
+            written: [NONE; 2],
+            known: [NONE; 2],
+            open: [None, None],
+            begun: false,
+            client: None,
+            fin: [false; 2],
+            track: Default::default(),
+        }
+    }
+
+    /// What is kept of the connection, which may be new.
+    fn of<'a>(cx: &mut Context, state: &'a mut Option<Box<Self>>) -> &'a mut Self {
+        state.get_or_insert_with(|| {
+            cx.budget.take(allocated(size_of::<Self>()));
+            Box::new(Self::new())
+        })
+    }
 }
 
 /// An open message.
@@ -357,7 +384,31 @@ impl Packets {
 
     /// Something is told of each message.
     fn tells(&self) -> bool {
-        self.wire == Wire::Pdu || (self.form.info && self.form.format == Format::Pcapng)
+        self.wire == Wire::Pdu
+            || ((self.form.info || self.form.track) && self.form.format == Format::Pcapng)
+    }
+
+    /// Where octets stood is told.
+    pub(crate) fn tracks(&self) -> bool {
+        self.form.track && self.form.format == Format::Pcapng
+    }
+
+    /// Octets are at hand: where they stood is kept until they are written.
+    pub(crate) fn stream_arrival(&mut self, at: &mut At<'_>, chunk: &Chunk<'_>) {
+        let (cx, d) = (&mut *at.cx, at.direction.index());
+        let conn = Connection::of(cx, at.state);
+        let track = &mut conn.track[d];
+        if conn.open[d].is_none() {
+            track.forget_old();
+        }
+        let mut places = Vec::new();
+        cx.in_hand
+            .each(chunk.frame, chunk.at, chunk.data, &mut |p| places.push(p));
+        let mut offset = chunk.offset;
+        for place in places {
+            track.add(cx, offset, place);
+            offset += place.len;
+        }
     }
 
     /// Octets of a message in one packet, at most, where it may be larger than an IP packet.
@@ -375,20 +426,11 @@ impl Packets {
 
     pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
         let (cx, direction) = (&mut *at.cx, at.direction);
-        let conn = at.state.get_or_insert_with(|| {
-            cx.budget.take(allocated(size_of::<Connection>()));
-            Box::new(Connection {
-                written: [NONE; 2],
-                known: [NONE; 2],
-                open: [None, None],
-                begun: false,
-                client: match start.kind {
-                    Kind::Request => direction,
-                    Kind::Response => direction.flip(),
-                    Kind::Other => Direction::Forward,
-                },
-                fin: [false; 2],
-            })
+        let conn = Connection::of(cx, at.state);
+        conn.client.get_or_insert(match start.kind {
+            Kind::Request => direction,
+            Kind::Response => direction.flip(),
+            Kind::Other => Direction::Forward,
         });
         let d = direction.index();
         if conn.open[d].is_some() {
@@ -772,6 +814,12 @@ impl Packets {
         flags: u8,
     ) {
         self.begin_connection(cx, place, conn);
+        if self.tracks() {
+            let track = &mut conn.track[place.direction.index()];
+            let (from, to) = (open.at, open.at + whole as u64);
+            self.comments.push(track.text(from, to));
+            track.forget(to);
+        }
         let payload = self.payload(
             open.payload(),
             whole,
@@ -837,7 +885,7 @@ impl Packets {
         if !used && !self.form.handshake {
             return;
         }
-        let client = conn.client;
+        let client = conn.client.unwrap_or(Direction::Forward);
         let base = |d: Direction| {
             let side = &place.sides[d.index()];
             side.seq(side.origin).map(|first| first.sub(1).0)
@@ -914,6 +962,9 @@ impl Packets {
         if let Some(mut conn) = at.state.take() {
             self.put_back(cx, &mut conn, 0);
             self.put_back(cx, &mut conn, 1);
+            for track in &mut conn.track {
+                track.clear(cx);
+            }
             cx.budget.give(allocated(size_of::<Connection>()));
         }
     }
@@ -941,6 +992,16 @@ impl Packets {
             );
             about.piece(at.cx.packet.frame, payload.len());
             about.lost = payload_len.saturating_sub(payload.len()) as u64;
+            if self.tracks() {
+                let mut text = track::Text::default();
+                let frame = at.cx.packet.frame;
+                let tell = &mut |place| text.place(place);
+                at.cx.in_hand.each(frame, None, payload, tell);
+                if about.lost > 0 {
+                    text.lost(about.lost);
+                }
+                self.comments.push(text.finish());
+            }
             if self.wire == Wire::Pdu {
                 self.pdu(
                     at.cx,
@@ -953,7 +1014,9 @@ impl Packets {
                 );
                 return;
             }
-            self.comments.push(about.text());
+            if self.form.info {
+                self.comments.push(about.text());
+            }
         }
         let payload_of = Payload::cut(payload, payload_len);
         let headers = synthetic::udp(self.wire, &ends, &payload_of);
@@ -995,6 +1058,9 @@ impl Packets {
             about.piece(m.frame, m.data.len());
             about.piece(cx.packet.frame, 0);
             about.lost = whole - have;
+            if self.tracks() && self.wire == Wire::Pdu {
+                self.comments.push(track::user_message(m, 0, clamp(whole)));
+            }
             if self.wire == Wire::Pdu {
                 let ppid = Some(m.ppid);
                 self.pdu(
@@ -1008,7 +1074,7 @@ impl Packets {
                 );
                 return;
             }
-            comment = Some(about.text());
+            comment = self.form.info.then(|| about.text());
         }
         let (mut rest, mut left) = (m.data, whole);
         for n in 0u32.. {
@@ -1032,6 +1098,10 @@ impl Packets {
             let pad = pad.get(..payload.len - data.len()).unwrap_or_default();
             if last {
                 self.comments.extend(comment.take());
+            }
+            if self.tracks() {
+                self.comments
+                    .push(track::user_message(m, m.data.len() - rest.len(), len));
             }
             self.parts(cx, &headers, &payload, [data, pad]);
             if last {

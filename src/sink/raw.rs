@@ -6,6 +6,9 @@
 //!
 //! Files are opened when their first octet comes. As many stay open as the system allows, 256 at most; others are
 //! closed and opened again at their offset. What a connection keeps is how its file is called, not the file.
+//!
+//! A file is made only where nothing has its name, neither a file nor a symbolic link, and none has the name of its index;
+//! so what was in the folder stays as it was, and no two streams share a file. No symbolic link below the folder is followed.
 
 use super::output::Error;
 use crate::context::Context;
@@ -16,12 +19,14 @@ use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Chunk, Gap, GapCause, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 /// How tcpflow names files.
@@ -32,7 +37,7 @@ const OPEN: usize = 256;
 const SPARE: usize = 8;
 /// Octets that wait for one file.
 const BUFFER: usize = 32 << 10;
-/// Names that were used more than once, or by UDP, that are remembered: 24 MiB at most.
+/// Names that were used more than once, and streams of UDP and SCTP, that are remembered: 24 and 88 MiB at most.
 const NAMES: usize = 1 << 20;
 /// EMFILE and ENFILE: too many open files, in the process or the system.
 const TOO_MANY: [i32; 2] = [24, 23];
@@ -190,6 +195,46 @@ pub(crate) struct Stream {
     last: Timestamp,
     /// Missing octets before the first one: how many, and why.
     early: Option<(u64, GapCause)>,
+    /// It has an index of gaps.
+    indexed: bool,
+}
+
+/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet.
+#[derive(Clone, Copy)]
+struct Named {
+    count: u32,
+    first: Timestamp,
+}
+
+/// Where a file of this name stands below the folder, which it cannot leave. Codes may stand for nothing, as `%v` does
+/// without a VLAN: an empty part makes no folder, and an empty last part is called `_`.
+fn below(name: &str) -> PathBuf {
+    let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let file = if file.is_empty() { "_" } else { file };
+    let folders = folders.split('/').filter(|part| !part.is_empty());
+    folders
+        .chain([file])
+        .map(|part| match part {
+            "." => "_",
+            ".." => "__",
+            part => part,
+        })
+        .collect()
+}
+
+/// The name of the index beside a file.
+fn index_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".gaps");
+    name.into()
+}
+
+/// To write to a file that is no symbolic link.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // The flag is a small positive number on every system.
+    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
+    options
 }
 
 /// Which stream a file belongs to.
@@ -251,6 +296,8 @@ pub(crate) struct Dump {
     clock: u64,
     /// How often a name was used, by its fingerprint.
     counts: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// Streams of UDP and SCTP.
+    appended: HashMap<Key, Named, foldhash::fast::RandomState>,
     failed: Option<Error>,
 }
 
@@ -270,6 +317,7 @@ impl Dump {
             most: OPEN,
             clock: 0,
             counts: HashMap::default(),
+            appended: HashMap::default(),
             failed: None,
         })
     }
@@ -343,14 +391,8 @@ impl Dump {
             self.fail(&path, "write", e);
         }
         if let Some((len, cause)) = early {
-            self.index(
-                flow,
-                direction,
-                &at.state[direction.index()],
-                0,
-                Some(len),
-                cause,
-            );
+            let stream = &mut at.state[direction.index()];
+            self.index(flow, direction, stream, 0, Some(len), cause);
         }
     }
 
@@ -371,23 +413,23 @@ impl Dump {
         &mut self,
         flow: &Flow,
         direction: Direction,
-        stream: &Stream,
+        stream: &mut Stream,
         offset: u64,
         len: Option<u64>,
         cause: GapCause,
     ) {
-        let name = self.template.name(flow, direction, stream, stream.count);
-        let path = self.dir.join(name + ".gaps");
+        let path = index_of(&self.path(flow, direction, stream));
         let cause = super::json::cause(cause);
         let line = match len {
             Some(len) => format!("{offset} {len} {cause}\n"),
             None => format!("{offset} unknown {cause}\n"),
         };
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        let mut options = options();
+        options.append(true).create_new(!stream.indexed);
         let done = self
             .open_file(&path, &options)
             .and_then(|mut f| f.write_all(line.as_bytes()));
+        stream.indexed = true;
         if let Err(e) = done {
             self.fail(&path, "write", e);
         }
@@ -453,7 +495,7 @@ impl Dump {
         }
     }
 
-    /// Datagrams and user messages keep nothing, so that how often their name was used stands here.
+    /// Datagrams and user messages keep nothing, so that what their file is called stands here.
     fn place_of_appended(
         &mut self,
         cx: &mut Context,
@@ -461,23 +503,24 @@ impl Dump {
         direction: Direction,
         id: u16,
     ) -> Option<usize> {
+        let key = (flow.transport, flow.number, direction, id);
+        let known = self.appended.get(&key).copied();
+        let time = cx.packet.time;
         let mut stream = Stream {
             id,
+            made: known.is_some(),
+            count: known.map_or(0, |n| n.count),
+            first: known.map_or(time, |n| n.first),
+            last: time,
             ..Stream::default()
         };
-        let print = FixedState::default()
-            .hash_one((flow.number, self.template.name(flow, direction, &stream, 0)));
-        stream.first = cx.packet.time;
-        stream.last = cx.packet.time;
-        if let Some(count) = self.counts.get(&print) {
-            stream.made = true;
-            stream.count = *count;
-        } else if self.counts.len() >= NAMES {
-            stream.made = true;
-        }
         let place = self.place(cx, flow, direction, &mut stream);
-        if self.counts.len() < NAMES {
-            self.remember(cx, print, stream.count);
+        // A stream that is not remembered gets another file when its first one was closed.
+        if known.is_none() && place.is_some() && self.appended.len() < NAMES {
+            let before = self.appended.allocation_size();
+            let (count, first) = (stream.count, stream.first);
+            self.appended.insert(key, Named { count, first });
+            cx.budget.resize(before, self.appended.allocation_size());
         }
         if let Some(handle) = place.and_then(|p| self.open.get_mut(p)) {
             handle.at = None;
@@ -512,9 +555,8 @@ impl Dump {
             self.close_oldest();
         }
         let opened = if stream.made {
-            let name = self.template.name(flow, direction, stream, stream.count);
-            let path = self.dir.join(name);
-            let mut options = OpenOptions::new();
+            let path = self.path(flow, direction, stream);
+            let mut options = options();
             options.write(true).create(true);
             self.open_file(&path, &options)
                 .map(|file| (file, path.clone()))
@@ -544,6 +586,12 @@ impl Dump {
         }
     }
 
+    /// Where the file of a stream is that was made.
+    fn path(&self, flow: &Flow, direction: Direction, stream: &Stream) -> PathBuf {
+        let name = self.template.name(flow, direction, stream, stream.count);
+        self.dir.join(below(&name))
+    }
+
     /// Makes a file under the first name that is free, as tcpflow does.
     fn make(
         &mut self,
@@ -555,22 +603,21 @@ impl Dump {
         let plain = self.template.name(flow, direction, stream, 0);
         // Where a name was taken before, the search goes on from there: ports can be used again very often.
         let print = FixedState::default().hash_one(&plain);
-        let mut count = self.counts.get(&print).map_or(0, |c| c.saturating_add(1));
-        let mut options = OpenOptions::new();
+        let from = self.counts.get(&print).map_or(0, |c| c.saturating_add(1));
+        let mut options = options();
         options.write(true).create_new(true);
-        loop {
-            let name = self.template.name(flow, direction, stream, count);
-            let path = self.dir.join(&name);
-            if name.contains('/')
-                && let Some(folder) = path.parent()
-                && let Err(e) = fs::create_dir_all(folder)
-            {
+        for count in from..=u32::MAX {
+            let relative = below(&self.template.name(flow, direction, stream, count));
+            let path = self.dir.join(&relative);
+            if let Err(e) = self.make_folders(&relative) {
                 return Err((path, e));
             }
+            // Its index must find its name free, too.
+            if flow.transport == Transport::Tcp && fs::symlink_metadata(index_of(&path)).is_ok() {
+                continue;
+            }
             match self.open_file(&path, &options) {
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && count < u32::MAX => {
-                    count += 1;
-                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err((path, e)),
                 Ok(file) => {
                     stream.made = true;
@@ -584,6 +631,27 @@ impl Dump {
                 }
             }
         }
+        Err((self.dir.join(plain), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Makes the folders that a file stands in. What is there already has to be a folder, and no link to one.
+    fn make_folders(&self, relative: &Path) -> io::Result<()> {
+        let mut folder = self.dir.clone();
+        for part in relative.parent().into_iter().flat_map(Path::components) {
+            folder.push(part);
+            match fs::create_dir(&folder) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    if !fs::symlink_metadata(&folder)?.is_dir() {
+                        return Err(io::Error::new(
+                            io::ErrorKind::NotADirectory,
+                            format!("{} is no folder", folder.display()),
+                        ));
+                    }
+                }
+                done => done?,
+            }
+        }
+        Ok(())
     }
 
     /// Opens a file; where the system has no more descriptors, closes others and keeps fewer open from then on.
@@ -649,6 +717,7 @@ mod tests {
             data: octets,
             time,
             frame: 1,
+            at: None,
             ack: None,
             push: false,
             ends_segment: true,
@@ -757,6 +826,8 @@ mod tests {
         end(&mut rig);
         let meta = fs::metadata(dir.path().join("7")).unwrap();
         assert_eq!(meta.len(), 10 + (1 << 32), "no hole at the end");
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&meta);
+        assert!(blocks * 512 < 1 << 20, "{blocks} blocks for 7 octets");
         assert_eq!(
             meta.modified()
                 .unwrap()
@@ -840,6 +911,105 @@ mod tests {
             .map(|(n, d)| format!("{n} {}", d.escape_ascii()))
             .collect();
         assert_eq!(all, ["0 old", "0c1 forward", "0c2 reverse"]);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let (at, outside) = (dir.path().join("dump"), dir.path().join("outside"));
+        fs::create_dir(&at).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "old").unwrap();
+        symlink(outside.join("file"), at.join("0")).unwrap();
+        symlink(outside.join("new"), at.join("0c1")).unwrap(); // dangles
+        symlink(outside.join("file"), at.join("0c2.gaps")).unwrap();
+        fs::write(at.join("0c3.gaps"), "old").unwrap();
+        let mut rig = rig(&at, "%#");
+        gap(&mut rig, D[0], 0, Some(2));
+        data(&mut rig, D[0], 2, b"forward");
+        end(&mut rig);
+        assert!(rig.outputs.finish().unwrap().is_continue());
+        assert_eq!(fs::read(at.join("0c4")).unwrap(), b"\0\0forward");
+        assert_eq!(
+            fs::read_to_string(at.join("0c4.gaps")).unwrap(),
+            "0 2 timeout\n"
+        );
+        assert_eq!(fs::read_to_string(at.join("0c3.gaps")).unwrap(), "old");
+        let outside_now = files(&outside);
+        assert_eq!(outside_now, [("file".to_owned(), b"old".to_vec())]);
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (at, outside) = (dir.path().join("dump"), dir.path().join("outside"));
+        fs::create_dir(&at).unwrap();
+        fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, at.join("40000")).unwrap();
+        let mut rig = rig(&at, "%a/%#");
+        data(&mut rig, D[0], 0, b"forward");
+        let error = rig.outputs.flush().unwrap_err().to_string();
+        assert!(error.contains("40000 is no folder"), "{error}");
+        assert!(files(&outside).is_empty());
+    }
+
+    /// A closed file is opened again under its first name, whatever the time and the other direction's name.
+    #[test]
+    fn datagrams_find_their_file_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rig = rig(dir.path(), "%T-%#");
+        if let Some(d) = &mut rig.outputs.dump {
+            d.most = 1;
+        }
+        let start = 1_795_255_200;
+        for round in 0..3u64 {
+            rig.cx.packet.time = Timestamp::from_nanos((start + round) * 1_000_000_000);
+            for number in 0..2 {
+                for d in D {
+                    rig.flow = flow(false, number);
+                    rig.flow.transport = Transport::Udp;
+                    let flow = &rig.flow.clone();
+                    let dump = rig.outputs.dump.as_mut().unwrap();
+                    let octets = format!("{number}{}{round};", d.index());
+                    dump.append(&mut rig.cx, flow, d, 0, octets.as_bytes());
+                }
+            }
+        }
+        assert!(rig.outputs.finish().unwrap().is_continue());
+        let all: Vec<_> = files(dir.path())
+            .into_iter()
+            .map(|(n, d)| format!("{n} {}", d.escape_ascii()))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "2026-11-21T10:00:00Z-0.udp 000;001;002;",
+                "2026-11-21T10:00:00Z-0c1.udp 010;011;012;",
+                "2026-11-21T10:00:00Z-1.udp 100;101;102;",
+                "2026-11-21T10:00:00Z-1c1.udp 110;111;112;",
+            ]
+        );
+    }
+
+    #[test]
+    fn codes_that_stand_for_nothing_lead_nowhere_else() {
+        for (template, expected) in [
+            ("%v/%V/x", &["x", "xc1"][..]),
+            ("%v/%c", &["1", "_"]),
+            ("%c/%v", &["1/_", "_"]),
+            (".%v./x%c", &["__/x", "__/x1"]),
+            ("a/.%V%c", &["a/.1", "a/_"]),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut rig = rig(dir.path(), template);
+            data(&mut rig, D[0], 0, b"forward");
+            data(&mut rig, D[1], 0, b"reverse");
+            end(&mut rig);
+            assert!(rig.outputs.finish().unwrap().is_continue());
+            let names: Vec<_> = files(dir.path()).into_iter().map(|f| f.0).collect();
+            assert_eq!(names, expected, "{template}");
+        }
     }
 
     #[test]

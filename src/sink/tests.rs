@@ -427,6 +427,7 @@ fn streams_begin_at_their_origin() {
         data: b"x",
         time: Timestamp::default(),
         frame: 1,
+        at: None,
         ack: None,
         push: true,
         ends_segment: true,

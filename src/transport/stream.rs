@@ -25,6 +25,8 @@ pub struct Chunk<'a> {
     pub time: Timestamp,
     /// Number of that packet.
     pub frame: u64,
+    /// Offset of the first octet in that packet's record; None where it is not known.
+    pub at: Option<u32>,
     /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no
     /// acknowledgment, or nothing is known of the other direction's numbers.
     pub ack: Option<u64>,

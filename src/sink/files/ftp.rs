@@ -398,6 +398,10 @@ impl Source for Ftp {
             self.give_up(cx, store);
         }
         while self.forget(cx) {}
+        *self = Self {
+            counted: self.counted,
+            ..Self::default()
+        };
         self.count(cx);
     }
 }
@@ -735,7 +739,7 @@ impl Ftp {
 
     fn about(&mut self, data: &Data, direction: Direction, frame: u64, time: Timestamp) -> About {
         let mut about = About::new("ftp-data", &data.flow, direction, frame, time);
-        about.fallback = format!("ftp-data-{}", data.flow.number);
+        about.fallback = format!("ftp-data-{}", data.flow.number).into_bytes();
         if let Some(order) = self.order(data.tie) {
             order.tell(&mut about);
         }
@@ -802,18 +806,17 @@ impl Ftp {
             let outcome = self.order(ended.data.tie).map(|o| o.outcome);
             let known = matches!(outcome, Some(Outcome::Done | Outcome::Failed(_)));
             let late = waited.is_some_and(|w| cx.now.since(ended.since) >= w);
-            if known || late || self.ended.len() >= ENDED {
+            if known || late || self.ended.len() >= ENDED || cx.budget.over() {
                 self.conclude(cx, store, *ended.data);
             } else {
                 self.ended.push_back(ended);
             }
         }
-        if let Some(waited) = waited {
-            while let Some(broken) = self.broken.front()
-                && cx.now.since(broken.since) >= waited.max(RESUME)
-            {
-                self.give_up(cx, store);
-            }
+        let now = cx.now;
+        while let Some(broken) = self.broken.front()
+            && (now.since(broken.since) >= RESUME || cx.budget.over())
+        {
+            self.give_up(cx, store);
         }
     }
 
@@ -979,7 +982,7 @@ impl Order {
         if self.is_file() && !self.path.is_empty() {
             about.name = Some((self.path.clone(), NameFrom::Command));
         } else {
-            self.verb.clone_into(&mut about.fallback);
+            about.fallback = self.verb.into();
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Bodies of HTTP/1.x requests and responses (RFC 9112).
 
+use super::entities::{Entities, Key, content_range};
+use super::fields::Fields;
+use super::store::Store;
 use super::transfer::{NameFrom, kept};
-use super::{About, At, Kept, Source, Transfer, name};
+use super::{About, At, Kept, Source, Transfer, multipart, name};
 use crate::context::Context;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::stream::Close;
@@ -16,7 +19,9 @@ const CHUNK_LINE: usize = 16 << 10;
 
 /// Reads HTTP.
 #[derive(Default)]
-pub(super) struct Http;
+pub(super) struct Http {
+    entities: Entities,
+}
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,17 +32,40 @@ pub(super) struct Connection {
 }
 
 /// A request that is not answered yet.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Asked {
     offset: u64,
     method: String,
     url: Vec<u8>,
 }
 
+impl Asked {
+    /// Reads the header section of a request.
+    fn new(offset: u64, head: &[u8], fields: &Fields<'_>) -> Self {
+        let line = head.split(|o| matches!(o, b'\r' | b'\n')).next();
+        let mut words = line.unwrap_or_default().split(|o| *o == b' ');
+        let method = String::from_utf8_lossy(kept(words.next().unwrap_or_default())).into_owned();
+        let target = kept(words.next().unwrap_or_default());
+        let mut url = Vec::new();
+        if target.starts_with(b"/")
+            && let Some(host) = fields.get("host")
+        {
+            url.extend_from_slice(b"http://");
+            url.extend_from_slice(kept(host));
+        }
+        url.extend_from_slice(target);
+        Self {
+            offset,
+            method,
+            url,
+        }
+    }
+}
+
 /// The body of the message that is open.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
-    file: Transfer,
+    to: To,
     /// Offset in the stream of its first octet.
     from: u64,
     framing: Framing,
@@ -45,12 +73,25 @@ struct Body {
     at: u64,
     /// Octets are missing, and how many is known.
     gaps: bool,
+    /// Where it belongs if only a part of it comes.
+    key: Option<Key>,
+}
+
+/// Where the octets of a body go.
+#[derive(Debug, Serialize, Deserialize)]
+enum To {
+    /// Into a file of their own.
+    File(Transfer),
+    /// Into the file of an entity, up to this offset.
+    Entity(u64, u64),
+    /// Each of their parts into the file of this entity.
+    Ranges(Transfer, Vec<u8>),
 }
 
 /// How a body is framed (RFC 9112, 6.3).
 #[derive(Debug, Serialize, Deserialize)]
 enum Framing {
-    /// So many octets.
+    /// Up to this offset of the file.
     Length(u64),
     /// Up to the end of the stream.
     ToClose,
@@ -82,9 +123,9 @@ impl Chunks {
 
 impl Body {
     /// Takes octets of the body, framing included.
-    fn data(&mut self, at: &mut At<'_>, mut octets: &[u8]) {
+    fn data(&mut self, entities: &mut Entities, at: &mut At<'_>, mut octets: &[u8]) {
         let Framing::Chunked(chunks) = &mut self.framing else {
-            at.store.write(at.cx, &mut self.file, self.at, octets);
+            put(entities, &mut self.to, self.at, at, octets);
             self.at += octets.len() as u64;
             return;
         };
@@ -93,12 +134,12 @@ impl Body {
                 Chunks::Data(left) => {
                     let n = usize::try_from(*left).unwrap_or(usize::MAX);
                     let (data, rest) = octets.split_at(n.min(octets.len()));
-                    at.store.write(at.cx, &mut self.file, self.at, data);
-                    self.at += data.len() as u64;
                     *left -= data.len() as u64;
                     if *left == 0 {
                         *chunks = Chunks::End;
                     }
+                    put(entities, &mut self.to, self.at, at, data);
+                    self.at += data.len() as u64;
                     octets = rest;
                     continue;
                 }
@@ -170,6 +211,21 @@ impl Body {
     }
 }
 
+/// Writes octets of a body without its framing.
+fn put(entities: &mut Entities, to: &mut To, offset: u64, at: &mut At<'_>, octets: &[u8]) {
+    let (file, octets) = match to {
+        To::File(file) | To::Ranges(file, _) => (file, octets),
+        To::Entity(id, end) => {
+            let Some(file) = entities.file(*id) else {
+                return;
+            };
+            let room = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            (file, octets.get(..room).unwrap_or(octets))
+        }
+    };
+    at.store.write(at.cx, file, offset, octets);
+}
+
 impl Source for Http {
     fn protocols(&self) -> &'static [&'static str] {
         &["http"]
@@ -188,41 +244,73 @@ impl Source for Http {
         };
         let fields = Fields::read(start.head);
         let asked = if start.kind == Kind::Request {
-            let (method, url) = fields.request();
-            connection.asked(at.cx, start, method, url)
+            let asked = Asked::new(start.offset, start.head, &fields);
+            connection.ask(at.cx, asked.clone());
+            Some(asked)
         } else {
             connection.answered(at.cx, start.answers)
         };
         let head = start.head.len() as u64;
-        let framing = match start.extent {
+        let mut framing = match start.extent {
             Extent::Known(len) if len <= head => return,
             Extent::Known(len) => Framing::Length(len - head),
             Extent::Open => Framing::Chunked(Chunks::BEGIN),
             Extent::ToClose => Framing::ToClose,
         };
         let mut about = About::new("http", at.flow, at.direction, start.frame, start.time);
-        if let Some((method, url)) = asked {
-            about.name = name_of_url(&url).map(|name| (name, NameFrom::Url));
-            about.command = method;
-            about.fallback = if about.name.is_none() {
-                "index"
-            } else {
-                "http"
-            }
-            .to_owned();
-            about.url = url;
+        if let Some(asked) = asked {
+            about.name = name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
+            about.fallback = b"index".to_vec();
+            about.command = asked.method;
+            about.url = asked.url;
         }
         fields.describe(&mut about);
+        let status = start.head.get(9..12).unwrap_or_default();
+        let response = start.kind == Kind::Response;
+        let (mut offset, mut key) = (0, None);
+        let to = if response && status == b"206" {
+            let range = fields.get("content-range").and_then(content_range);
+            let boundary = multipart::boundary(&about.media_type, "byteranges");
+            key = Key::new(&about.url, &fields, range.and_then(|r| r.len));
+            match (range, boundary, &key) {
+                (Some(range), None, Some(key)) => {
+                    offset = range.from;
+                    at.cx.counters.files.ranges += 1;
+                    let id = self.entities.begin(at.cx, at.store, key, || about);
+                    To::Entity(id, range.to)
+                }
+                (None, Some(boundary), Some(_)) => {
+                    To::Ranges(at.store.begin(at.cx, about), boundary)
+                }
+                _ => {
+                    offset = range.map_or(0, |range| range.from);
+                    To::File(at.store.begin(at.cx, about))
+                }
+            }
+        } else {
+            if response
+                && status == b"200"
+                && let Framing::Length(len) = framing
+            {
+                key = Key::new(&about.url, &fields, Some(len)).filter(Key::is_sure);
+            }
+            To::File(at.store.begin(at.cx, about))
+        };
+        if let (To::File(_), b"206") = (&to, status) {
+            key = None;
+        }
+        if let Framing::Length(len) = &mut framing {
+            *len = len.saturating_add(offset);
+        }
         let body = Box::new(Body {
-            file: at.store.begin(at.cx, about),
+            to,
             from: start.offset + head,
             framing,
-            at: 0,
+            at: offset,
             gaps: false,
+            key,
         });
-        if let Some(old) = connection.open[at.direction.index()].replace(body) {
-            at.store.finish(at.cx, old.file, None);
-        }
+        connection.open[at.direction.index()] = Some(body);
     }
 
     fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
@@ -230,8 +318,14 @@ impl Source for Http {
         let head = body.from.saturating_sub(piece.offset);
         let head = usize::try_from(head).unwrap_or(usize::MAX);
         if let Some(octets) = piece.data.get(head..).filter(|o| !o.is_empty()) {
-            body.file.about.seen(piece.frame, piece.time);
-            body.data(at, octets);
+            let file = match &mut body.to {
+                To::File(file) | To::Ranges(file, _) => Some(file),
+                To::Entity(id, _) => self.entities.file(*id),
+            };
+            if let Some(file) = file {
+                file.about.seen(piece.frame, piece.time);
+            }
+            body.data(&mut self.entities, at, octets);
         }
         put_back(at, body);
     }
@@ -247,7 +341,11 @@ impl Source for Http {
 
     fn jump(&mut self, at: &mut At<'_>) {
         let Some(mut body) = open(at) else { return };
-        body.file.lost(body.at);
+        match &mut body.to {
+            To::File(file) | To::Ranges(file, _) => file.lost(body.at),
+            // Where what follows belongs is not known.
+            To::Entity(_, end) => *end = body.at,
+        }
         body.gaps = true;
         put_back(at, body);
     }
@@ -255,10 +353,22 @@ impl Source for Http {
     fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
         let len = body.len(end);
-        if body.at == 0 && len == Some(0) {
-            at.store.discard(at.cx, body.file);
-        } else {
-            at.store.finish(at.cx, body.file, len);
+        let Body { to, key, .. } = *body;
+        match to {
+            To::File(file) if file.have.octets() == 0 && len == Some(0) => {
+                at.store.discard(at.cx, file);
+            }
+            To::File(file) => match key {
+                Some(key) if !end.whole && file.unknown.is_empty() => {
+                    self.entities.keep(at.cx, at.store, key, file);
+                }
+                _ => at.store.finish(at.cx, file, len),
+            },
+            To::Entity(id, _) => self.entities.end(at.cx, at.store, id),
+            To::Ranges(file, boundary) => match key {
+                Some(key) => self.ranges(at, file, &boundary, &key, len),
+                None => at.store.finish(at.cx, file, len),
+            },
         }
     }
 
@@ -266,6 +376,57 @@ impl Source for Http {
         if let Kept::Http(connection) = at.kept {
             connection.requests = VecDeque::new();
             at.cx.budget.give(std::mem::take(&mut connection.counted));
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Context, store: &mut Store) {
+        self.entities.tick(cx, store);
+    }
+
+    fn finish(&mut self, cx: &mut Context, store: &mut Store) {
+        self.entities.finish(cx, store);
+    }
+}
+
+impl Http {
+    /// A body of several ranges has ended (RFC 9110, 14.6): each goes to where it belongs.
+    fn ranges(
+        &mut self,
+        at: &mut At<'_>,
+        body: Transfer,
+        boundary: &[u8],
+        key: &Key,
+        len: Option<u64>,
+    ) {
+        let parts = at.store.parts(&body, boundary).unwrap_or_default();
+        let mut used = false;
+        for part in parts {
+            let fields = Fields::read(&part.head);
+            let Some(range) = fields.get("content-range").and_then(content_range) else {
+                continue;
+            };
+            used = true;
+            at.cx.counters.files.ranges += 1;
+            let about = || {
+                let mut about = body.about.clone();
+                about.media_type.clear();
+                fields.describe(&mut about);
+                about
+            };
+            let key = key.with_len(range.len);
+            let id = self.entities.begin(at.cx, at.store, &key, about);
+            if let Some(file) = self.entities.file(id) {
+                let end = part.to.min(part.from + (range.to - range.from));
+                file.about.seen(body.about.last.0, body.about.last.1);
+                at.store
+                    .copy(at.cx, &body, (part.from, end), file, range.from);
+            }
+            self.entities.end(at.cx, at.store, id);
+        }
+        if used {
+            at.store.discard(at.cx, body);
+        } else {
+            at.store.finish(at.cx, body, len);
         }
     }
 }
@@ -285,35 +446,26 @@ fn put_back(at: &mut At<'_>, body: Box<Body>) {
 }
 
 impl Connection {
-    /// Remembers a request, and gives its method and URL.
-    fn asked(
-        &mut self,
-        cx: &mut Context,
-        start: &MessageStart<'_>,
-        method: String,
-        url: Vec<u8>,
-    ) -> Option<(String, Vec<u8>)> {
+    /// Remembers a request until it is answered.
+    fn ask(&mut self, cx: &mut Context, request: Asked) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
-        self.requests.push_back(Asked {
-            offset: start.offset,
-            method: method.clone(),
-            url: url.clone(),
-        });
+        self.requests.push_back(request);
         self.count(cx);
-        Some((method, url))
     }
 
-    /// Method and URL of the request that is answered. It stays: an interim response may come first (RFC 9110, 15.2).
-    fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<(String, Vec<u8>)> {
+    /// The request that begins at this offset. It stays: an interim response may come first (RFC 9110, 15.2).
+    fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<Asked> {
         let request = request?;
         while self.requests.front().is_some_and(|r| r.offset < request) {
             self.requests.pop_front();
         }
         self.count(cx);
-        let asked = self.requests.front().filter(|r| r.offset == request)?;
-        Some((asked.method.clone(), asked.url.clone()))
+        self.requests
+            .front()
+            .filter(|r| r.offset == request)
+            .cloned()
     }
 
     fn count(&mut self, cx: &mut Context) {
@@ -323,79 +475,6 @@ impl Connection {
             + self.requests.iter().map(texts).sum::<usize>();
         cx.budget.resize(self.counted, now);
         self.counted = now;
-    }
-}
-
-/// A header section, parted into lines.
-struct Fields<'a> {
-    start_line: &'a [u8],
-    lines: Vec<(&'a [u8], &'a [u8])>,
-}
-
-impl<'a> Fields<'a> {
-    fn read(head: &'a [u8]) -> Self {
-        let mut rest = head;
-        let mut next = || {
-            let end = memchr(b'\n', rest)?;
-            let line = &rest[..end];
-            rest = &rest[end + 1..];
-            Some(line.strip_suffix(b"\r").unwrap_or(line))
-        };
-        let start_line = next().unwrap_or_default();
-        let mut lines = Vec::new();
-        while let Some(line) = next() {
-            if let Some(colon) = memchr(b':', line) {
-                lines.push((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()));
-            }
-        }
-        Self { start_line, lines }
-    }
-
-    /// Values of a field, in order.
-    fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let named = self
-            .lines
-            .iter()
-            .filter(move |l| l.0.eq_ignore_ascii_case(name.as_bytes()));
-        named.map(|l| l.1)
-    }
-
-    fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.all(name).next()
-    }
-
-    /// Method and URL of a request.
-    fn request(&self) -> (String, Vec<u8>) {
-        let mut words = self.start_line.split(|o| *o == b' ');
-        let method = String::from_utf8_lossy(kept(words.next().unwrap_or_default())).into_owned();
-        let target = kept(words.next().unwrap_or_default());
-        let mut url = Vec::new();
-        if target.starts_with(b"/")
-            && let Some(host) = self.get("host")
-        {
-            url.extend_from_slice(b"http://");
-            url.extend_from_slice(kept(host));
-        }
-        url.extend_from_slice(target);
-        (method, url)
-    }
-
-    /// What a header section says about a file.
-    fn describe(&self, about: &mut About) {
-        let text = |value: &[u8]| String::from_utf8_lossy(kept(value)).into_owned();
-        if let Some(value) = self.get("content-type") {
-            about.media_type = text(value);
-        }
-        let content = self.all("content-encoding");
-        let transfer = self.all("transfer-encoding");
-        for value in content.chain(transfer) {
-            for coding in value.split(|o| *o == b',').map(<[u8]>::trim_ascii) {
-                let coding = text(coding).to_ascii_lowercase();
-                if !matches!(coding.as_str(), "" | "identity" | "chunked") {
-                    about.codings.push(coding);
-                }
-            }
-        }
     }
 }
 

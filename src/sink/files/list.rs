@@ -18,6 +18,10 @@ pub const FIELDS: &[(&str, &str)] = &[
         "name_from",
         "where that stood: content-disposition, url or command",
     ),
+    (
+        "field",
+        "field of the form that it was sent in; null elsewhere",
+    ),
     ("protocol", "protocol that carried it, by Wireshark's name"),
     (
         "command",
@@ -98,6 +102,7 @@ pub(super) fn line(about: &About, placed: &Placed<'_>) -> String {
     string(placed.file, t);
     text("sent_name", sent.map(|(name, _)| name.as_slice()), t);
     text("name_from", sent.map(|(_, from)| from.text().as_bytes()), t);
+    text("field", about.field.as_deref(), t);
     text("protocol", Some(about.protocol.text().as_bytes()), t);
     text("command", some(about.command.as_bytes()), t);
     text("url", some(&about.url), t);

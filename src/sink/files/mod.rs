@@ -22,16 +22,22 @@
 //! remembers in itself which endpoints they will have, or, where the data may be captured ahead of the announcement, claims what
 //! may be one and tells its name later: a transfer needs its name only when it is finished, and may be discarded.
 
+mod decode;
+mod disposition;
+mod entities;
+mod fields;
 mod ftp;
 mod ftp_lines;
 mod http;
 mod list;
+mod multipart;
 mod name;
 mod ranges;
 mod store;
 mod tftp;
 mod transfer;
 mod types;
+mod unpack;
 
 use super::output::Error;
 use crate::context::Context;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Parts that are told apart; octets that would make one more are left out.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 18;
 
 /// The octets that are there: parts of a file as start and end, in order, none touching the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ impl Ranges {
             vacant.push((at, end));
         }
         vacant
+    }
+
+    /// What of `start..end` is there, as start and end.
+    pub(super) fn present(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
+        let first = self.0.partition_point(|part| part.1 <= start);
+        let parts = self.0[first..].iter().take_while(|part| part.0 < end);
+        parts
+            .map(|part| (part.0.max(start), part.1.min(end)))
+            .collect()
     }
 
     /// None of `start..end` is there: the usual case, told without allocating.
@@ -110,6 +119,10 @@ mod tests {
                 let is = vacant.iter().any(|v| v.0 <= i && i < v.1);
                 prop_assert_eq!(is, !model[usize::try_from(i).unwrap()]);
             }
+            let mut both = [vacant, ranges.present(start, end)].concat();
+            both.sort_unstable();
+            prop_assert_eq!(both.iter().map(|v| v.1 - v.0).sum::<u64>(), end.saturating_sub(start));
+            prop_assert!(both.windows(2).all(|w| w[0].1 == w[1].0));
             prop_assert_eq!(ranges.leading(), model.iter().take_while(|m| **m).count() as u64);
             prop_assert_eq!(ranges.octets(), model.iter().filter(|m| **m).count() as u64);
         }

@@ -5,9 +5,10 @@
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
 use super::list::{self, Placed};
-use super::name;
 use super::transfer::{About, Limited, Transfer};
 use super::types;
+use super::unpack::Octets;
+use super::{decode, name};
 use crate::context::Context;
 use crate::sink::output::{Error, Sink};
 use foldhash::fast::{FixedState, RandomState};
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::hash::BuildHasher;
-use std::io;
+use std::io::{self, Cursor};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -209,18 +210,21 @@ impl Store {
                 return;
             }
         }
-        let Some(name) = to.made.clone() else { return };
-        if let Some(place) = self.place(&name)
+        let Some(name) = &to.made else { return };
+        if let Some(place) = self.place(name)
             && let Err(e) = self.open[place].put(offset, octets)
         {
-            self.fail(&name, "write", e);
+            self.fail(name, "write", e);
         }
     }
 
     /// Makes the file of what stood in memory until now.
     fn spill(&mut self, to: &mut Transfer) -> bool {
-        let wanted = wanted(&to.about, &to.memory);
-        let Some((name, file)) = self.make(&wanted, PART) else {
+        // Beside it will stand what its codings are undone to.
+        to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
+        to.wanted = wanted(&to.about, &to.memory);
+        to.about.coded = false;
+        let Some((name, file)) = self.make(&to.wanted, PART) else {
             return false;
         };
         let memory = std::mem::take(&mut to.memory);
@@ -242,9 +246,36 @@ impl Store {
                 Limited::Parts => "too many holes".to_owned(),
             });
         }
-        file.uncount(cx);
         let missing = file.missing(len);
+        if !file.about.codings.is_empty() && file.about.undone.is_empty() {
+            self.undo(cx, file, len, &missing);
+            return;
+        }
+        if let Some(boundary) = Self::boundary(&file.about) {
+            self.split(cx, &file, &boundary);
+        }
         self.settle(cx, file, len, &missing);
+    }
+
+    /// Octets that a file may have.
+    pub(super) const fn max_file(&self) -> u64 {
+        self.max_file
+    }
+
+    /// The octets of a file that are there, from its beginning.
+    pub(super) fn octets(&mut self, file: &Transfer) -> Option<Octets> {
+        let Some(name) = &file.made else {
+            return Some(Octets::Memory(Cursor::new(file.memory.clone())));
+        };
+        let place = self.place(name)?;
+        if let Err(e) = self.open[place].write() {
+            self.fail(name, "write", e);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.openat(name, flags)
+            .map_err(|e| self.fail(name, "open", e.into()))
+            .map(Octets::File)
+            .ok()
     }
 
     /// Forgets a file that turned out to be none.
@@ -258,13 +289,14 @@ impl Store {
     }
 
     /// Gives a file its last name, and lists it.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         cx: &mut Context,
-        file: Transfer,
+        mut file: Transfer,
         len: Option<u64>,
         missing: &[(u64, Option<u64>)],
     ) {
+        file.uncount(cx);
         let whole = missing.is_empty();
         let size = file.have.octets();
         let mut found_type = None;
@@ -301,10 +333,12 @@ impl Store {
                     None
                 };
                 self.stamp(&name, &handle.file, &file.about);
-                if !whole {
+                let wanted = wanted(&file.about, &head[..n]);
+                if !whole && wanted == file.wanted {
                     return (name, None);
                 }
-                let last = self.rename(&name, &wanted(&file.about, &head[..n]));
+                let suffix = if whole { "" } else { PART };
+                let last = self.rename(&name, &wanted, suffix);
                 (last.unwrap_or(name), sum)
             }),
         };
@@ -347,7 +381,7 @@ impl Store {
         self.list.flush().map(|_| ())
     }
 
-    fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
+    pub(super) fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
         let name = format!("{}/{name}", self.path);
         self.failed.get_or_insert(Error {
             name,
@@ -405,8 +439,8 @@ impl Store {
     }
 
     /// Gives a file that this program made a name that is free. The name is taken by an empty file first, which is replaced.
-    fn rename(&mut self, from: &str, wanted: &str) -> Option<String> {
-        let (name, _) = self.make(wanted, "")?;
+    fn rename(&mut self, from: &str, wanted: &str, suffix: &str) -> Option<String> {
+        let (name, _) = self.make(wanted, suffix)?;
         match fs::renameat(&self.dir, from, &self.dir, &name) {
             Ok(()) => Some(name),
             Err(e) => {
@@ -422,6 +456,11 @@ impl Store {
         if let Some(place) = self.open.iter().position(|h| h.name == name) {
             self.open[place].used = self.clock;
             return Some(place);
+        }
+        // It comes from a saved state, perhaps.
+        if name.contains('/') {
+            self.fail(name, "open", io::ErrorKind::InvalidInput.into());
+            return None;
         }
         match self.openat(name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
             Ok(file) => Some(self.opened(name.to_owned(), file, None)),
@@ -461,11 +500,18 @@ impl Store {
 /// The name that a file should have: its own, made safe, or one by its type.
 fn wanted(about: &About, head: &[u8]) -> String {
     let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
-    own.unwrap_or_else(|| {
+    let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
-        let stem = name::safe(about.fallback.as_bytes());
+        let stem = name::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
-    })
+    });
+    let coding = about.codings.last().filter(|_| about.coded);
+    match coding.and_then(|coding| decode::extension(coding)) {
+        Some(extension) if !name.ends_with(&format!(".{extension}")) => {
+            format!("{name}.{extension}")
+        }
+        _ => name,
+    }
 }
 
 /// Sum of a file's octets.

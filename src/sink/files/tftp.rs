@@ -38,7 +38,7 @@ const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
 #[derive(Default)]
 pub(super) struct Tftp {
     /// By the client's endpoint and the server's address: its port is known from its first answer on.
-    transfers: AgedTable<(SocketAddr, IpAddr), Session>,
+    transfers: AgedTable<(SocketAddr, IpAddr), Box<Session>>,
     /// Blocks ahead of their request.
     early: VecDeque<Early>,
     counted: usize,
@@ -143,8 +143,10 @@ impl Source for Tftp {
             self.early(payload, payload_len, &from);
         }
         self.count(at.cx);
-        if self.transfers.len() > TRANSFERS || at.cx.budget.over() {
-            self.give_up(at.cx, store);
+        while self.transfers.len() > TRANSFERS || at.cx.budget.over() {
+            if !self.give_up(at.cx, store) {
+                break;
+            }
         }
     }
 
@@ -161,7 +163,10 @@ impl Source for Tftp {
         while !self.transfers.is_empty() {
             self.give_up(cx, store);
         }
-        self.early = VecDeque::new();
+        *self = Self {
+            counted: self.counted,
+            ..Self::default()
+        };
         self.count(cx);
     }
 }
@@ -193,7 +198,7 @@ impl Tftp {
         }
         let mut session = Session::new(request, cx.now, time);
         session.count(cx);
-        self.transfers.insert(key, session);
+        self.transfers.insert(key, Box::new(session));
         let waiting: Vec<Early> = {
             let (mine, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
                 .into_iter()
@@ -246,7 +251,7 @@ impl Tftp {
         };
         if session.again && session.port.is_some_and(|own| own != port) {
             let fresh = Session::new(session.request.clone(), cx.now, from.time);
-            let mut old = std::mem::replace(session, fresh);
+            let mut old = std::mem::replace(&mut **session, fresh);
             old.uncount(cx);
         }
         // Another port of the server belongs to a request that was answered twice: the client refuses it.
@@ -275,12 +280,14 @@ impl Tftp {
         });
     }
 
-    /// Ends the transfer of which nothing was heard for longest.
-    fn give_up(&mut self, cx: &mut Context, store: &mut Store) {
-        if let Some((_, mut session)) = self.transfers.remove_oldest() {
-            session.finish(cx, store, None);
-            session.uncount(cx);
-        }
+    /// Ends the transfer of which nothing was heard for longest; false where there is none.
+    fn give_up(&mut self, cx: &mut Context, store: &mut Store) -> bool {
+        let Some((_, mut session)) = self.transfers.remove_oldest() else {
+            return false;
+        };
+        session.finish(cx, store, None);
+        session.uncount(cx);
+        true
     }
 
     /// Tells the budget what is allocated now, apart from the transfers' own.
@@ -376,7 +383,7 @@ impl Session {
 
     /// Tells the budget what is allocated now.
     fn count(&mut self, cx: &mut Context) {
-        let now = self.request.name.capacity() + self.blocks.size();
+        let now = size_of::<Self>() + self.request.name.capacity() + self.blocks.size();
         if now != self.counted {
             cx.budget.resize(self.counted, now);
             self.counted = now;

@@ -47,7 +47,13 @@ pub(super) struct About {
     /// Its name, and where that stood.
     pub(super) name: Option<(Vec<u8>, NameFrom)>,
     /// What it is called, without extension, where it has no name.
-    pub(super) fallback: String,
+    pub(super) fallback: Vec<u8>,
+    /// The field of the form that it was part of.
+    pub(super) field: Option<Vec<u8>>,
+    /// Its octets are not what its name says, because its codings could not be undone.
+    pub(super) coded: bool,
+    /// Files that it was inside of.
+    pub(super) depth: u8,
     /// Its media type, as declared.
     pub(super) media_type: String,
     /// Its codings as declared, the one that was applied first first.
@@ -84,7 +90,10 @@ impl About {
             command: String::new(),
             url: Vec::new(),
             name: None,
-            fallback: protocol.to_owned(),
+            fallback: protocol.into(),
+            field: None,
+            coded: false,
+            depth: 0,
             media_type: String::new(),
             codings: Vec::new(),
             undone: Vec::new(),
@@ -111,6 +120,7 @@ impl About {
             + self.url.capacity()
             + self.name.as_ref().map_or(0, |(name, _)| name.capacity())
             + self.fallback.capacity()
+            + self.field.as_ref().map_or(0, Vec::capacity)
             + self.media_type.capacity()
             + (self.codings.capacity() + self.undone.capacity()) * size_of::<String>()
             + strings.map(String::capacity).sum::<usize>()
@@ -131,6 +141,8 @@ pub(super) struct Transfer {
     pub(super) memory: Vec<u8>,
     /// The file in the folder.
     pub(super) made: Option<String>,
+    /// What it should have been called when it was made.
+    pub(super) wanted: String,
     pub(super) have: Ranges,
     /// Places at which an unknown number of octets is missing.
     pub(super) unknown: Vec<u64>,
@@ -154,6 +166,7 @@ impl Transfer {
             about,
             memory: Vec::new(),
             made: None,
+            wanted: String::new(),
             have: Ranges::default(),
             unknown: Vec::new(),
             limited: None,
@@ -182,6 +195,11 @@ impl Transfer {
             .collect();
         missing.sort_by_key(|(at, len)| (*at, len.is_some()));
         missing
+    }
+
+    /// It has all the `len` octets that it should have.
+    pub(super) fn is_whole(&self, len: u64) -> bool {
+        self.unknown.is_empty() && self.have.leading() >= len
     }
 
     /// Tells the budget what is allocated now.

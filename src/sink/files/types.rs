@@ -55,6 +55,12 @@ pub(super) fn extension(media_type: &str, head: &[u8]) -> &'static str {
     if let Some((_, extension)) = declared {
         return extension;
     }
+    if essence
+        .get(..10)
+        .is_some_and(|top| top.eq_ignore_ascii_case("multipart/"))
+    {
+        return "mime";
+    }
     match infer::get(head.get(..ENOUGH).unwrap_or(head)) {
         Some(known) => known.extension(),
         None if by_content(head).is_some() => "txt",

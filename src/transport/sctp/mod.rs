@@ -434,6 +434,7 @@ impl<T: FlowState> Sctp<T> {
                     src,
                     dst,
                     tag: header.tag,
+                    at: None,
                 },
                 link: cx.packet.link,
             },

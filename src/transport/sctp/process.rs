@@ -110,7 +110,8 @@ impl<T: FlowState> Sctp<T> {
                 };
                 n.data_octets += data.payload.len() as u64;
                 let lost = n.lost_tsns;
-                let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, packet.origin));
+                let origin = packet.origin.of(cx, &data);
+                let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, origin));
                 match fate {
                     Fate::Duplicate => a.count(d, place::DUPLICATED, 1),
                     Fate::OutOfOrder => a.count(d, place::OUT_OF_SEQUENCE, 1),

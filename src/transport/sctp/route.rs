@@ -162,7 +162,7 @@ impl<T: FlowState> Sctp<T> {
                     .filter_map(|c| c.data());
                 for d in data {
                     cx.counters.sctp.damaged_chunks += 1;
-                    side.inflow.damaged(&d, packet.origin);
+                    side.inflow.damaged(&d, packet.origin.of(cx, &d));
                 }
                 side.inflow.settle(cx, &mut self.active);
                 cx.discard(Discard::SctpDamaged);

@@ -1,5 +1,6 @@
 //! What SCTP hands on: user messages in the order of their streams, and the end of each association.
 
+use crate::capture::Place;
 use crate::context::Context;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow};
@@ -43,6 +44,8 @@ pub struct UserMessage<'a> {
     pub tsn: u32,
     /// TSNs of all its chunks that are there, where they do not follow one another (I-DATA); else empty.
     pub tsns: &'a [u32],
+    /// Where the user data of each chunk of `data` stands in the input, in order.
+    pub places: &'a [Place],
     /// Chunks that `data` is made of.
     pub chunks: u32,
     /// Its octets from the first on, without a hole. Of a message in one chunk they are the packet's own.

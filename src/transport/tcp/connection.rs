@@ -201,7 +201,7 @@ fn ids(tags: &[VlanTag; 2]) -> [u16; 2] {
 
 /// An offset as a number, modulo 2^32.
 #[allow(clippy::cast_possible_truncation)]
-const fn low32(offset: u64) -> u32 {
+pub(super) const fn low32(offset: u64) -> u32 {
     offset as u32
 }
 
@@ -1177,6 +1177,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
+            shift: Origin::shift(cx.packet.data_at, start),
         };
         let half = &mut self.halves[i];
         let Some(a) = self.active.as_deref_mut() else {
@@ -1218,6 +1219,7 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
+                    at: origin.at(offset),
                     ack,
                     push: origin.push,
                     ends_segment: true,
@@ -1277,7 +1279,8 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        counters.out_of_order += u64::from((offset > half.next || !was_empty) && !in_order);
+        let waits = (offset > half.next || !was_empty) && !in_order;
+        counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
         if cx.trace.is_on() {
             let overlaps = Overlaps {
@@ -1374,6 +1377,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack: None,
             push: s.has(flags::PSH),
+            shift: Origin::shift(cx.packet.data_at, start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();
@@ -1610,6 +1614,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
+                at: item.origin.at(item.offset),
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,

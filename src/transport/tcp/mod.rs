@@ -136,6 +136,7 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(why);
             }
         };
+        cx.packet.data_at = cx.in_hand.at(segment.payload);
         if sum == Sum::Wrong {
             cx.counters.tcp.bad_checksum += 1;
             if cx.limits.tcp_checksums == Checksums::Verify {

@@ -1053,6 +1053,19 @@ fn octets_wait_for_their_acknowledgment() {
         ack_held 0"#,
     );
     after_open_with(
+        "their copies do not",
+        &waits,
+        r#"
+        1 > P. 101 501 "abc"
+        2 > P. 101 501 "abc"
+        3 < .  501 104"#,
+        r#"
+        3 > 101 "abc"
+        ack_held 1
+        retransmissions 1
+        out_of_order 0"#,
+    );
+    after_open_with(
         "of the whole segment",
         &waits,
         r#"

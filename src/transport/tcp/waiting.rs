@@ -1,5 +1,6 @@
 //! Octets of one stream that wait behind a hole.
 
+use super::connection::low32;
 use crate::config::Overlap;
 use crate::storage::{Budget, allocated};
 use crate::time::{Instant, Timestamp};
@@ -19,6 +20,21 @@ pub(super) struct Origin {
     pub(super) ack: Option<u64>,
     /// It carried PSH.
     pub(super) push: bool,
+    /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
+    /// known.
+    pub(super) shift: Option<u32>,
+}
+
+impl Origin {
+    /// Where in the packet's record the octet at this offset of the stream stands.
+    pub(super) fn at(&self, offset: u64) -> Option<u32> {
+        self.shift.map(|shift| shift.wrapping_add(low32(offset)))
+    }
+
+    /// What [`shift`](Self::shift) is where the octet at `offset` of the stream stands at `at`.
+    pub(super) fn shift(at: Option<u32>, offset: u64) -> Option<u32> {
+        at.map(|at| at.wrapping_sub(low32(offset)))
+    }
 }
 
 /// A run of octets of one segment, or of octets that the snapshot length cut off it.
@@ -475,6 +491,7 @@ mod tests {
         arrived: Instant::from_nanos(0),
         ack: None,
         push: false,
+        shift: None,
     };
 
     fn contents(w: &Waiting) -> Vec<(u64, String)> {

@@ -5,6 +5,7 @@ use super::{
     Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
     UserMessageSink, dropped, low,
 };
+use crate::capture::Place;
 use crate::time::Timestamp;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
@@ -97,7 +98,8 @@ impl Inflow {
             },
             origin,
         };
-        self.tell(out, head, c.payload, &[]);
+        let place = origin.place(c.payload.len());
+        self.tell(out, head, c.payload, &[], &[place]);
     }
 
     /// A message is whole and waits for its turn.
@@ -451,8 +453,9 @@ impl Inflow {
         if !ends {
             head.missing = missing;
         }
+        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
         let data = join(&mut parts);
-        self.tell(out, head, &data, &[]);
+        self.tell(out, head, &data, &[], &places);
         Some(head)
     }
 
@@ -492,11 +495,12 @@ impl Inflow {
         if !m.whole {
             head.missing = missing;
         }
+        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
         let data = join(&mut parts);
         if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
             tsns.clear();
         }
-        self.tell(out, head, &data, &tsns);
+        self.tell(out, head, &data, &tsns, &places);
         Some(head)
     }
 
@@ -507,15 +511,17 @@ impl Inflow {
         head: Head,
         data: &[u8],
         tsns: &[u32],
+        places: &[Place],
     ) {
         let acknowledged = (head.last < self.acked).then_some(self.acked_at);
         if !out.cx.limits.wait_ack || acknowledged.is_some() {
-            return hand_on(out, &head, data, tsns, acknowledged);
+            return hand_on(out, &head, data, tsns, places, acknowledged);
         }
         let held = Unacked {
             head,
             data: data.to_vec(),
             tsns: tsns.to_vec(),
+            places: places.to_vec(),
         };
         out.cx.counters.sctp.ack_held += 1;
         self.octets += held.cost();
@@ -579,7 +585,14 @@ impl Inflow {
     ) {
         self.octets -= held.cost();
         self.chunks -= held.head.chunks as usize;
-        hand_on(out, &held.head, &held.data, &held.tsns, acknowledged);
+        hand_on(
+            out,
+            &held.head,
+            &held.data,
+            &held.tsns,
+            &held.places,
+            acknowledged,
+        );
     }
 }
 
@@ -598,6 +611,7 @@ fn hand_on<S: UserMessageSink>(
     head: &Head,
     data: &[u8],
     tsns: &[u32],
+    places: &[Place],
     acknowledged: Option<Timestamp>,
 ) {
     let c = &mut out.cx.counters.sctp;
@@ -622,6 +636,7 @@ fn hand_on<S: UserMessageSink>(
         interleaved: head.interleaved,
         tsn: low(head.first),
         tsns,
+        places,
         chunks: head.chunks,
         data,
         len: head.len,

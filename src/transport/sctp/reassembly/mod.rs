@@ -15,6 +15,7 @@ mod messages;
 
 use super::chunk::Data;
 use super::sink::{Missing, UserMessageSink};
+use crate::capture::Place;
 use crate::config::Limits;
 use crate::context::Context;
 use crate::serial::Tsn;
@@ -45,6 +46,27 @@ pub(super) struct Origin {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) tag: u32,
+    /// Offset of the chunk's user data in the packet record; None for a packet, and where it is not known.
+    pub(super) at: Option<u32>,
+}
+
+impl Origin {
+    /// That of one chunk of the packet.
+    pub(super) fn of(self, cx: &Context, chunk: &Data<'_>) -> Self {
+        Self {
+            at: cx.in_hand.at(chunk.payload),
+            ..self
+        }
+    }
+
+    /// Where the user data, so many octets of it, stands in the input.
+    fn place(&self, len: usize) -> Place {
+        Place {
+            frame: self.frame,
+            at: self.at,
+            len: len as u64,
+        }
+    }
 }
 
 /// What is at hand while one direction takes a chunk or time goes by.
@@ -109,6 +131,10 @@ impl Fragment {
 
     fn cost(&self) -> usize {
         size_of::<(u64, Self)>() + ENTRY + INDEXED + self.data.len()
+    }
+
+    fn place(&self) -> Place {
+        self.origin.place(self.data.len())
     }
 
     fn is_cut(&self) -> bool {
@@ -222,11 +248,16 @@ struct Unacked {
     head: Head,
     data: Vec<u8>,
     tsns: Vec<u32>,
+    places: Vec<Place>,
 }
 
 impl Unacked {
     const fn cost(&self) -> usize {
-        size_of::<(u64, Self)>() + ENTRY + self.data.len() + size_of_val(self.tsns.as_slice())
+        size_of::<(u64, Self)>()
+            + ENTRY
+            + self.data.len()
+            + size_of_val(self.tsns.as_slice())
+            + size_of_val(self.places.as_slice())
     }
 }
 

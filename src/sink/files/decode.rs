@@ -1,0 +1,329 @@
+//! Content codings, undone (RFC 9110, 8.4.1): gzip, deflate, br, zstd, in bounded memory.
+//!
+//! A reader hands on all that it could decode before it says what is wrong.
+
+use crate::capture::decompress::Zstd;
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use flate2::{Decompress, FlushDecompress, Status};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
+
+/// Codings of one file that are undone; more than that many are left as they are.
+const CODINGS: usize = 4;
+/// Of these, codings with a window of many MiB.
+const LARGE: usize = 2;
+/// The largest window of a zstd frame (RFC 9659).
+const WINDOW: u64 = 8 << 20;
+/// Octets of coded data read at once.
+const READ: usize = 64 << 10;
+
+/// A reader of what a coding was applied to.
+pub(super) type Reader<'a> = Box<dyn BufRead + 'a>;
+
+/// All of these codings can be undone together.
+pub(super) fn known(codings: &[String]) -> bool {
+    let all = codings
+        .iter()
+        .all(|c| extension(c).is_some_and(|e| e != "Z"));
+    let large = codings
+        .iter()
+        .filter(|c| matches!(c.as_str(), "br" | "zstd"));
+    all && codings.len() <= CODINGS && large.count() <= LARGE
+}
+
+/// The extension of files in this coding; None where it is not known.
+pub(super) fn extension(coding: &str) -> Option<&'static str> {
+    Some(match coding {
+        "gzip" | "x-gzip" => "gz",
+        "deflate" => "deflate",
+        "br" => "br",
+        "zstd" => "zst",
+        "compress" | "x-compress" => "Z",
+        _ => return None,
+    })
+}
+
+/// What `codings`, the one applied first first, were applied to.
+pub(super) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> Reader<'a> {
+    let mut reader: Reader<'a> = Box::new(BufReader::with_capacity(READ, coded));
+    for coding in codings.iter().rev() {
+        reader = match coding.as_str() {
+            "br" => buffered(Brotli::new(reader)),
+            "zstd" => buffered(Zstd::new(reader, WINDOW)),
+            "deflate" => buffered(Inflate::new(reader, None)),
+            _ => buffered(Inflate::new(reader, Some(Decompress::new_gzip(15)))),
+        };
+    }
+    reader
+}
+
+fn buffered<'a>(reader: impl Read + 'a) -> Reader<'a> {
+    Box::new(BufReader::with_capacity(READ, reader))
+}
+
+/// gzip (RFC 1952), zlib (RFC 1950), and deflate without a header (RFC 1951), which some send for zlib.
+struct Inflate<R> {
+    /// The octets that were looked at, and the others.
+    input: Chain<Cursor<Vec<u8>>, R>,
+    /// None until the first octets tell zlib from deflate.
+    inflate: Option<Decompress>,
+    /// A gzip member has ended, and another may follow.
+    between: bool,
+    done: bool,
+    failed: Option<io::Error>,
+}
+
+impl<R: BufRead> Inflate<R> {
+    fn new(input: R, inflate: Option<Decompress>) -> Self {
+        Self {
+            input: Cursor::new(Vec::new()).chain(input),
+            inflate,
+            between: false,
+            done: false,
+            failed: None,
+        }
+    }
+
+    /// The first two octets are a header of zlib (RFC 1950, 2.2): the method, and a sum over both.
+    fn is_zlib(&mut self) -> io::Result<bool> {
+        let (first, input) = self.input.get_mut();
+        let mut head = Vec::new();
+        input.take(2).read_to_end(&mut head)?;
+        let zlib = match head[..] {
+            [cmf, flg] => {
+                let sum = u16::from(cmf) << 8 | u16::from(flg);
+                cmf & 15 == 8 && cmf >> 4 <= 7 && sum % 31 == 0
+            }
+            _ => false,
+        };
+        *first = Cursor::new(head);
+        Ok(zlib)
+    }
+
+    /// One step: how many octets were decoded, or that all are.
+    fn step(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.inflate.is_none() {
+            self.inflate = Some(Decompress::new(self.is_zlib()?));
+        }
+        let Some(inflate) = &mut self.inflate else {
+            return Ok(None);
+        };
+        let coded = self.input.fill_buf()?;
+        if self.between {
+            // What follows a member and is none is padding.
+            if coded.first() != Some(&0x1f) {
+                return Ok(None);
+            }
+            inflate.reset(true);
+            self.between = false;
+        }
+        let at_end = coded.is_empty();
+        let (read, written) = (inflate.total_in(), inflate.total_out());
+        let result = inflate.decompress(coded, buf, FlushDecompress::None);
+        let read = usize::try_from(inflate.total_in() - read).unwrap_or(usize::MAX);
+        let written = usize::try_from(inflate.total_out() - written).unwrap_or(0);
+        self.input.consume(read);
+        match result {
+            Ok(Status::StreamEnd) => self.between = true,
+            Ok(_) if at_end && written == 0 => {
+                self.failed = Some(ErrorKind::UnexpectedEof.into());
+            }
+            Ok(_) => {}
+            Err(e) => self.failed = Some(io::Error::new(ErrorKind::InvalidData, e)),
+        }
+        Ok(Some(written))
+    }
+}
+
+impl<R: BufRead> Read for Inflate<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while !self.done && !buf.is_empty() {
+            if let Some(e) = self.failed.take() {
+                self.done = true;
+                return Err(e);
+            }
+            match self.step(buf)? {
+                Some(0) => {}
+                Some(n) => return Ok(n),
+                None => self.done = true,
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// br (RFC 7932), without windows larger than that allows.
+struct Brotli<R> {
+    input: R,
+    state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    done: bool,
+}
+
+impl<R> Brotli<R> {
+    fn new(input: R) -> Self {
+        let alloc = StandardAlloc::default;
+        Self {
+            input,
+            state: BrotliState::new_strict(alloc(), alloc(), alloc()),
+            done: false,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Brotli<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while !self.done && !buf.is_empty() {
+            let coded = self.input.fill_buf()?;
+            let at_end = coded.is_empty();
+            let (mut left, mut read) = (coded.len(), 0);
+            let (mut room, mut written, mut total) = (buf.len(), 0, 0);
+            let result = BrotliDecompressStream(
+                &mut left,
+                &mut read,
+                coded,
+                &mut room,
+                &mut written,
+                buf,
+                &mut total,
+                &mut self.state,
+            );
+            self.input.consume(read);
+            self.done = matches!(
+                result,
+                BrotliResult::ResultSuccess | BrotliResult::ResultFailure
+            );
+            if written > 0 {
+                if matches!(result, BrotliResult::ResultFailure) {
+                    // It is said again when it is asked for more.
+                    self.done = false;
+                }
+                return Ok(written);
+            }
+            match result {
+                BrotliResult::ResultFailure => return Err(ErrorKind::InvalidData.into()),
+                BrotliResult::NeedsMoreInput if at_end => {
+                    self.done = true;
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    /// One octet at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.read(&mut buf[..1])
+        }
+    }
+
+    /// 300 letters `a` and 30 times `hello world ` in br, made with brotli 1.2 (`-q 11`).
+    const BR: &[u8] = &[
+        0x1b, 0x93, 0x02, 0xf8, 0x8d, 0x94, 0xaa, 0xdb, 0xa3, 0x08, 0xeb, 0x32, 0x34, 0xb6, 0x37,
+        0xb9, 0x0a, 0x61, 0x8b, 0x25, 0x02, 0x1b, 0xb0, 0x73, 0x19, 0xa9, 0xdf, 0x64, 0x11,
+    ];
+
+    pub(in super::super) fn gzip(octets: &[u8]) -> Vec<u8> {
+        let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        w.write_all(octets).unwrap();
+        w.finish().unwrap()
+    }
+
+    pub(in super::super) fn pack(coding: &str, octets: &[u8]) -> Vec<u8> {
+        let level = flate2::Compression::default();
+        match coding {
+            "gzip" => gzip(octets),
+            "zlib" => {
+                let mut w = flate2::write::ZlibEncoder::new(Vec::new(), level);
+                w.write_all(octets).unwrap();
+                w.finish().unwrap()
+            }
+            "deflate" => {
+                let mut w = flate2::write::DeflateEncoder::new(Vec::new(), level);
+                w.write_all(octets).unwrap();
+                w.finish().unwrap()
+            }
+            _ => ruzstd::encoding::compress_to_vec(
+                octets,
+                ruzstd::encoding::CompressionLevel::Fastest,
+            ),
+        }
+    }
+
+    fn names(codings: &[&str]) -> Vec<String> {
+        codings.iter().map(|c| (*c).to_owned()).collect()
+    }
+
+    fn all(codings: &[&str], coded: &[u8]) -> (Vec<u8>, Option<ErrorKind>) {
+        let mut out = Vec::new();
+        let end = undo(&names(codings), coded).read_to_end(&mut out);
+        let mut dripped = Vec::new();
+        let end2 = undo(&names(codings), Drip(coded)).read_to_end(&mut dripped);
+        assert!(out == dripped);
+        assert_eq!(end.is_err(), end2.is_err());
+        (out, end.err().map(|e| e.kind()))
+    }
+
+    #[test]
+    fn codings_are_undone_whole_cut_and_damaged() {
+        let text: Vec<u8> = (0..200_000_u32)
+            .flat_map(|i| (i / 7).to_be_bytes())
+            .collect();
+        for (pack_as, coding) in [
+            ("gzip", "gzip"),
+            ("gzip", "x-gzip"),
+            ("zlib", "deflate"),
+            ("deflate", "deflate"),
+            ("zstd", "zstd"),
+        ] {
+            let coded = pack(pack_as, &text);
+            assert!(all(&[coding], &coded) == (text.clone(), None), "{coding}");
+            let (some, e) = all(&[coding], &coded[..coded.len() / 2]);
+            assert!(!some.is_empty() && text.starts_with(&some), "{coding}");
+            assert_eq!(e, Some(ErrorKind::UnexpectedEof), "{coding}");
+            assert!(
+                all(&[coding], b"<html>plain</html>").1.is_some(),
+                "{coding}"
+            );
+            assert_eq!(all(&[coding], b"").0, b"");
+        }
+        let text = "a".repeat(300) + &"hello world ".repeat(30);
+        assert_eq!(all(&["br"], BR), (text.into_bytes(), None));
+        assert_eq!(all(&["br"], &BR[..8]).1, Some(ErrorKind::UnexpectedEof));
+        assert!(all(&["br"], b"<html>plain</html>").1.is_some());
+    }
+
+    #[test]
+    fn stacked_codings_members_and_padding() {
+        let stacked = gzip(&pack("zlib", b"hello"));
+        assert_eq!(
+            all(&["deflate", "gzip"], &stacked),
+            (b"hello".to_vec(), None)
+        );
+        let members = [gzip(b"one "), gzip(b"two"), vec![0; 9]].concat();
+        assert_eq!(all(&["gzip"], &members), (b"one two".to_vec(), None));
+        assert!(known(&names(&["gzip", "br", "zstd"])));
+        assert!(!known(&names(&["br", "br", "zstd"])));
+        assert!(!known(&names(&["gzip"; 5])));
+        assert!(!known(&names(&["compress"])) && !known(&names(&["aes128gcm"])));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_end(coded in prop::collection::vec(any::<u8>(), 0..2000)) {
+            for coding in ["gzip", "deflate", "br", "zstd"] {
+                let mut out = Vec::new();
+                let _ = undo(&names(&[coding]), &*coded).take(1 << 20).read_to_end(&mut out);
+            }
+        }
+    }
+}

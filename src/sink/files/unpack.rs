@@ -1,0 +1,225 @@
+//! What is inside a file that has ended: what its codings were applied to, and the parts of a form.
+//!
+//! Both are taken from the octets that were kept as they came, so that no decoder waits for packets, and nothing is lost where one
+//! fails.
+
+use super::fields::Fields;
+use super::store::Store;
+use super::transfer::{About, NameFrom, Transfer};
+use super::{decode, disposition, multipart};
+use crate::context::Context;
+use std::fs::File;
+use std::io::{self, Cursor, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
+
+/// A coded body may become so many times as large, or [`FREE`] octets, whichever is more. deflate alone reaches 1,032.
+const RATIO: u64 = 256;
+/// Octets that any coded body may become.
+const FREE: u64 = 32 << 20;
+/// Multipart bodies that are opened inside each other.
+const NESTING: u8 = 4;
+/// Octets that are copied at once.
+const COPY: usize = 64 << 10;
+
+/// The octets of a file that are there, to be read again.
+pub(super) enum Octets {
+    Memory(Cursor<Vec<u8>>),
+    File(File),
+}
+
+impl Read for Octets {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(octets) => octets.read(buf),
+            Self::File(file) => file.read(buf),
+        }
+    }
+}
+
+impl Octets {
+    /// Reads at an offset; what is not there is zero.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self {
+            Self::Memory(octets) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                octets.get_ref().get(from..).unwrap_or_default().read(buf)
+            }
+            Self::File(file) => file.read_at(buf, offset),
+        }
+    }
+}
+
+impl Store {
+    /// Undoes the codings of a file. Where that is not possible to the end, the octets are kept as they came, beside what
+    /// could be decoded.
+    pub(super) fn undo(
+        &mut self,
+        cx: &mut Context,
+        mut file: Transfer,
+        len: Option<u64>,
+        missing: &[(u64, Option<u64>)],
+    ) {
+        let codings = file.about.codings.clone();
+        let sound = file.have.leading();
+        if !decode::known(&codings) {
+            cx.counters.files.undecoded += 1;
+            file.about.error = Some(format!("cannot be undone: {}", codings.join(", ")));
+            self.settle(cx, file, len, missing);
+            return;
+        }
+        let Some(octets) = self.octets(&file) else {
+            self.settle(cx, file, len, missing);
+            return;
+        };
+        let mut about = About {
+            undone: codings.clone(),
+            ..file.about.clone()
+        };
+        about.undone.reverse();
+        let mut out = self.begin(cx, about);
+        let most = self.max_file().min(FREE.max(sound.saturating_mul(RATIO)));
+        let mut reader = decode::undo(&codings, octets.take(sound));
+        let mut buffer = vec![0; COPY];
+        let mut at = 0;
+        let end = loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(n) => {
+                    let room = usize::try_from(most - at).unwrap_or(usize::MAX);
+                    self.write(cx, &mut out, at, &buffer[..n.min(room)]);
+                    at += n.min(room) as u64;
+                    if n > room {
+                        break Err(None);
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => break Err(Some(e)),
+            }
+        };
+        drop(reader);
+        if end.is_ok() && missing.is_empty() {
+            cx.counters.files.decoded += 1;
+            self.discard(cx, file);
+            self.finish(cx, out, Some(at));
+            return;
+        }
+        let error = match end {
+            Err(None) => {
+                cx.counters.files.limited += 1;
+                let of = if most == self.max_file() {
+                    "--max-file".to_owned()
+                } else {
+                    format!("{most} octets of {sound}")
+                };
+                Some(format!("decoded octets left out: more than {of}"))
+            }
+            // It ends where octets are missing, which the list says anyway.
+            Err(Some(e)) if e.kind() == ErrorKind::UnexpectedEof && !missing.is_empty() => None,
+            Err(Some(e)) => {
+                cx.counters.files.undecoded += 1;
+                let what = match e.kind() {
+                    ErrorKind::UnexpectedEof => "cut short".to_owned(),
+                    _ => e.to_string(),
+                };
+                Some(format!("{}: {what}", codings.join(", ")))
+            }
+            Ok(()) => None,
+        };
+        out.about.error.clone_from(&error);
+        file.about.error = error;
+        if at == 0 {
+            self.discard(cx, out);
+        } else {
+            // What is kept beside it is not what its name says.
+            file.about.coded = true;
+            let missing = out.missing(None);
+            self.settle(cx, out, None, &missing);
+        }
+        self.settle(cx, file, len, missing);
+    }
+
+    /// Makes a file of each part of a multipart body.
+    pub(super) fn split(&mut self, cx: &mut Context, file: &Transfer, boundary: &[u8]) {
+        let Some(parts) = self.parts(file, boundary) else {
+            return;
+        };
+        for part in parts {
+            let fields = Fields::read(&part.head);
+            let disposition = fields.get("content-disposition").unwrap_or_default();
+            let name = disposition::filename(disposition);
+            if part.from == part.to && name.as_ref().is_none_or(Vec::is_empty) {
+                // A field that was left empty.
+                continue;
+            }
+            let field = disposition::parameter(disposition, "name");
+            let mut about = About {
+                name: name.map(|name| (name, NameFrom::ContentDisposition)),
+                fallback: field.clone().unwrap_or_else(|| b"part".to_vec()),
+                field,
+                media_type: String::new(),
+                codings: Vec::new(),
+                undone: Vec::new(),
+                depth: file.about.depth + 1,
+                ..file.about.clone()
+            };
+            fields.describe(&mut about);
+            let mut out = self.begin(cx, about);
+            self.copy(cx, file, (part.from, part.to), &mut out, 0);
+            cx.counters.files.parts += 1;
+            self.finish(cx, out, part.ended.then_some(part.to - part.from));
+        }
+    }
+
+    /// The boundary of a body whose parts are files.
+    pub(super) fn boundary(about: &About) -> Option<Vec<u8>> {
+        match about.depth {
+            0 => multipart::boundary(&about.media_type, "form-data"),
+            1..NESTING => multipart::boundary(&about.media_type, ""),
+            _ => None,
+        }
+    }
+
+    /// Where the parts of a multipart body stand.
+    pub(super) fn parts(
+        &mut self,
+        file: &Transfer,
+        boundary: &[u8],
+    ) -> Option<Vec<multipart::Part>> {
+        let octets = self.octets(file)?;
+        multipart::parts(octets, boundary)
+            .map_err(|e| self.fail(file.made.as_deref().unwrap_or_default(), "read", e))
+            .ok()
+    }
+
+    /// Copies octets of a file to an offset of another, as far as they are there.
+    pub(super) fn copy(
+        &mut self,
+        cx: &mut Context,
+        from: &Transfer,
+        range: (u64, u64),
+        to: &mut Transfer,
+        offset: u64,
+    ) {
+        let Some(octets) = self.octets(from) else {
+            return;
+        };
+        let mut buffer = vec![0; COPY];
+        for (mut at, end) in from.have.present(range.0, range.1) {
+            while at < end {
+                let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(COPY);
+                match octets.read_at(&mut buffer[..most], at) {
+                    Ok(0) => break,
+                    Ok(n) => {
+                        self.write(cx, to, offset + (at - range.0), &buffer[..n]);
+                        at += n as u64;
+                    }
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    Err(e) => {
+                        self.fail(from.made.as_deref().unwrap_or_default(), "read", e);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

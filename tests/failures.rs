@@ -1,0 +1,129 @@
+//! Outputs that cannot be written: each ends the run with status 2 and one line that names it, except a reader that has
+//! gone away, which is a quiet end.
+
+mod common;
+
+use common::{inet_asm, testdata};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::process::Stdio;
+
+/// Runs the program on a capture with these arguments, `{}` being a folder of its own; what it says on stderr.
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let here = dir.to_str().expect("UTF-8");
+    let args: Vec<_> = args.iter().map(|a| a.replace("{}", here)).collect();
+    let mut program = inet_asm(&args);
+    let done = common::feed(program.arg(testdata("http-keepalive.pcap")), &[]);
+    done.code(2);
+    assert_eq!(done.stderr.lines().count(), 1, "{args:?}: {}", done.stderr);
+    assert!(done.stderr.starts_with("inet-asm: "), "{}", done.stderr);
+    done.stderr
+}
+
+#[test]
+fn a_full_disk_is_named() {
+    for args in [
+        &["-w", "/dev/full"][..],
+        &["-w", "/dev/full", "-U"],
+        &["-w", "/dev/full", "--format", "pcapng", "--info"],
+        &["-n", "--bypass", "/dev/full"],
+        &["-n", "--bypass", "file:/dev/full?format=pcap"],
+        &["-j", "/dev/full"],
+        &["-j", "/dev/full", "--json-body", "base64", "--hash"],
+        &["-n", "--sctp-stats", "/dev/full"],
+    ] {
+        let text = refused(Path::new("/"), args);
+        assert!(
+            text.contains("/dev/full: cannot write: No space left"),
+            "{args:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_named() {
+    for args in [
+        &[][..],
+        &["-p"],
+        &["-p=full"],
+        &["-j", "-"],
+        &["--dump", "-", "--connection", "all"],
+        &["--bypass", "-", "-n"],
+        &["--man"],
+        &["--list-protocols"],
+    ] {
+        let full = OpenOptions::new().write(true).open("/dev/full");
+        let mut program = inet_asm(args);
+        if args
+            .iter()
+            .all(|a| !a.starts_with("--man") && !a.starts_with("--list"))
+        {
+            program.arg(testdata("http-keepalive.pcap"));
+        }
+        program
+            .stdout(full.expect("/dev/full"))
+            .stderr(Stdio::piped());
+        let done = program.output().expect("the program");
+        let text = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{args:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+        assert!(text.contains("No space left"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_a_quiet_end() {
+    for args in [
+        &[][..],
+        &["-U"],
+        &["--format", "pcapng"],
+        &["-p"],
+        &["-j", "-"],
+        &["--dump", "-", "--connection", "all"],
+        &["--bypass", "-", "-n"],
+    ] {
+        let mut program = inet_asm(args);
+        program.arg(testdata("http-keepalive.pcap"));
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        program.stdout(writer).stderr(Stdio::piped());
+        let done = program.output().expect("the program");
+        let text = String::from_utf8_lossy(&done.stderr);
+        assert_eq!((done.status.code(), &*text), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn places_where_nothing_can_be_made_are_named() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    fs::write(dir.path().join("file"), "old").expect("write");
+    for (args, words) in [
+        (&["-w", "{}"][..], "cannot open: Is a directory"),
+        (&["-w", "{}/no/x"], "cannot open: No such file"),
+        (&["-w", "{}/file/x"], "cannot open: Not a directory"),
+        (&["-j", "{}"], "cannot open: Is a directory"),
+        (&["-n", "--dropped", "{}"], "cannot open: Is a directory"),
+        (&["-n", "--bypass", "{}/no/x"], "cannot open: No such file"),
+        (&["--dump", "{}/file"], "cannot make the folder"),
+        (&["--dump", "{}/file/x"], "cannot make the folder"),
+        (&["-x", "{}/file"], "cannot make the folder"),
+        (
+            &["--dump", "{}", "--dump-name", "file/%a%c"],
+            "file is no folder",
+        ),
+    ] {
+        let text = refused(dir.path(), args);
+        assert!(text.contains(words), "{args:?}: {text}");
+    }
+    let old = fs::read(dir.path().join("file")).expect("read");
+    assert_eq!(old, b"old");
+}
+
+/// The other outputs have what was written until then.
+#[test]
+fn a_full_disk_costs_no_other_output() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    refused(dir.path(), &["-w", "/dev/full", "--bypass", "{}/all"]);
+    let all = common::read(&dir.path().join("all"));
+    assert_eq!(all.get(..4), Some(&[0x0a, 0x0d, 0x0d, 0x0a][..]));
+}
