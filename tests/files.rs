@@ -1153,3 +1153,91 @@ fn bodies_of_real_captures_are_those_of_the_reference() {
     }
     assert!(bodies >= 80, "{bodies} bodies");
 }
+
+/// Pieces that make sense in some order, and in most do not.
+const PIECES: &[&[u8]] = &[
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 206 Partial Content\r\n",
+    b"Content-Length: 40\r\n",
+    b"Content-Length: 4611686018427387903\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Encoding: gzip\r\n",
+    b"Content-Encoding: br, zstd, deflate\r\n",
+    b"Content-Range: bytes 5-30/40\r\n",
+    b"Content-Range: bytes 0-4611686018427387902/4611686018427387903\r\n",
+    b"ETag: 1\r\n",
+    b"Content-Type: multipart/form-data; boundary=b\r\n",
+    b"Content-Type: multipart/byteranges; boundary=b\r\n",
+    b"Content-Disposition: attachment; filename*=utf-8''%2e%2e%2fx; filename=\"\\\r\n",
+    b"\r\n",
+    b"\r\n",
+    b"5\r\nhello\r\n",
+    b"FFFFFFFFFFFFFFF\r\n",
+    b"0\r\n\r\n",
+    b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
+    b"\r\n--b\r\nContent-Range: bytes 30-39/40\r\n\r\n0123456789",
+    b"\r\n--b--\r\n",
+    b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0",
+    b"\x28\xb5\x2f\xfd\x04\0",
+    b"some text that is a body of some length",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_pieces_in_any_order_end_well(
+        pieces in proptest::collection::vec((0..PIECES.len(), 0_u8..20), 1..60),
+        cut in 1_usize..40,
+    ) {
+        use inet_asm::Assembler;
+        use inet_asm::serial::SeqNumber;
+        use inet_asm::transport::tcp::{Segment, flags};
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut outputs = inet_asm::sink::Outputs::new();
+        outputs.extract(&dir.path().join("x"), 1 << 20).expect("made");
+        let mut assembler = Assembler::new(inet_asm::config::Limits::default(), outputs);
+        let mut frame = 0;
+        let mut send = |server: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]| {
+            frame += 1;
+            let ends = [(SERVER.0.into(), SERVER.1), (CLIENT.0.into(), CLIENT.1)];
+            let (src, dst) = if server { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
+            let time = inet_asm::time::Timestamp::from_nanos(frame * 1_000_000);
+            assembler.segment(frame, time, &Segment {
+                src,
+                dst,
+                seq: SeqNumber(seq),
+                ack: Some(SeqNumber(ack)),
+                flags,
+                window: 65_535,
+                window_scale: None,
+                payload,
+                payload_len: u32::try_from(payload.len()).expect("small"),
+                payload_sum: None,
+            });
+        };
+        let requests = get("/../a%00b?c").repeat(20);
+        send(false, 0, 0, flags::SYN, b"");
+        send(true, 0, 1, flags::SYN, b"");
+        send(false, 1, 1, flags::PSH, &requests);
+        let ack = behind(1, &requests);
+        let mut seq = 1;
+        let stream: Vec<(u8, &[u8])> = pieces
+            .iter()
+            .flat_map(|(i, luck)| PIECES[*i].chunks(cut).map(|part| (*luck, part)))
+            .collect();
+        for (luck, part) in stream {
+            if luck > 0 {
+                send(true, seq, ack, 0, part);
+            }
+            seq = behind(seq, part);
+        }
+        send(true, seq, ack, flags::FIN, b"");
+        let mut outputs = assembler.finish();
+        let flow = outputs.finish().expect("written");
+        proptest::prop_assert!(flow.is_continue());
+        let list = String::from_utf8(read(&dir.path().join("x/files.jsonl"))).expect("UTF-8");
+        let files = std::fs::read_dir(dir.path().join("x")).expect("read").count();
+        proptest::prop_assert_eq!(list.lines().count() + 1, files);
+    }
+}

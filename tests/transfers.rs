@@ -568,6 +568,63 @@ fn commands_that_fail_leave_no_file_and_the_next_one_takes_the_announcement() {
 }
 
 #[test]
+fn rest_holds_until_a_transfer_unless_it_is_refused() {
+    for (reply, missing) in [
+        (&b"350 ok\r\n"[..], vec![(0, 100)]),
+        (b"502 no\r\n", vec![]),
+    ] {
+        let mut pcap = Pcap::new();
+        let turns: &[(bool, &[u8])] = &[
+            (false, b"220 FTP\r\n"),
+            (true, b"RETR none.bin\r\n"),
+            (false, b"550 no such file\r\n"),
+            (true, b"REST 100\r\n"),
+            (false, reply),
+            (true, b"EPSV\r\n"),
+            (false, b"500 what\r\n"),
+            (true, b"PASV\r\n"),
+            (false, b"227 ok (203,0,113,80,39,16)\r\n"),
+            (true, b"RETR some.bin\r\n"),
+            (false, b"150 here\r\n"),
+            (false, b"226 done\r\n"),
+        ];
+        talk(&mut pcap, 40_000, 21, turns);
+        talk(&mut pcap, 40_003, 10_000, &[(false, &[0xF1; 2000])]);
+        let found = extract(&pcap.file);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].text("sent_name"), "some.bin");
+        assert_eq!(found[0].missing(), missing);
+    }
+}
+
+#[test]
+fn a_lost_command_gives_no_file_the_name_of_another() {
+    // The first RETR and the second PASV with its answer are lost.
+    let mut pcap = Pcap::new();
+    let turns: &[(bool, &[u8])] = &[
+        (false, b"220 FTP\r\n"),
+        (true, b"PASV\r\n"),
+        (false, b"227 ok (203,0,113,80,39,16)\r\n"),
+        (false, b"150 here\r\n"),
+        (false, b"226 done\r\n"),
+        (true, b"PASV\r\n"),
+        (false, b"227 ok (203,0,113,80,39,17)\r\n"),
+        (true, b"RETR two.bin\r\n"),
+        (false, b"226 done\r\n"),
+        (true, b"RETR three.bin\r\n"),
+        (false, b"226 done\r\n"),
+    ];
+    talk(&mut pcap, 40_000, 21, turns);
+    for n in 0..3 {
+        talk(&mut pcap, 40_001 + n, 10_000 + n, &[(false, &[0xF1; 2000])]);
+    }
+    let found = extract(&pcap.file);
+    let mut names: Vec<_> = found.iter().map(|f| f.text("file")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ftp-data-1.bin", "ftp-data-3.bin", "two.bin"]);
+}
+
+#[test]
 fn what_waits_is_given_back() {
     for name in CAPTURES {
         let dir = tempfile::tempdir().expect("tempdir");

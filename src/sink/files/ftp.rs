@@ -106,6 +106,8 @@ struct Control {
     image: bool,
     /// What REST said, for the next transfer.
     restart: u64,
+    /// REST was the last command.
+    restarting: bool,
     /// Commands, or replies, were lost since the last transfer: REST may have been among them.
     lost: [bool; 2],
     /// What a reply says that REST said.
@@ -430,6 +432,7 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
+        control.restarting = matches!(command, Command::Restart(_));
         match *command {
             Command::Active(to) => {
                 let addresses = [to.ip(), control.client.ip()];
@@ -485,12 +488,9 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
-        let failed = |o: &Order| matches!(o.outcome, Outcome::Failed(_));
-        let free = control.announced.iter_mut().rev().find(|a| match &a.order {
-            None => true,
-            Some(order) => failed(order) && !a.connected,
-        });
-        if let Some(announced) = free {
+        // An older one stays for the transfer that was asked for then, though the command was lost.
+        let last = control.announced.back_mut();
+        if let Some(announced) = last.filter(|a| a.is_free()) {
             control.current = Some(announced.number);
             announced.order = Some(order);
             return;
@@ -548,13 +548,13 @@ impl Ftp {
                 control.current = None;
                 empty = (order.total == Some(0)).then(|| order.clone());
             }
+            (Reply::Failed(_), _) if control.restarting => control.restart = 0,
             (Reply::Failed(code), Some(order)) => {
                 if order.outcome == Outcome::Begun {
                     control.current = None;
                 }
                 order.outcome = Outcome::Failed(*code);
             }
-            (Reply::Failed(_), None) => control.restart = 0,
             (Reply::Size(size), order) => {
                 if let Some((path, answer)) = &mut control.sized
                     && answer.replace(*size).is_none()
@@ -910,6 +910,7 @@ impl Control {
             directory: Vec::new(),
             image: false,
             restart: 0,
+            restarting: false,
             lost: [false; 2],
             accepted: None,
             sized: None,
@@ -943,6 +944,14 @@ impl Control {
 }
 
 impl Announced {
+    /// No transfer was asked for, or none that began.
+    fn is_free(&self) -> bool {
+        match &self.order {
+            None => true,
+            Some(order) => matches!(order.outcome, Outcome::Failed(_)) && !self.connected,
+        }
+    }
+
     /// Its endpoint is not known yet, and may come.
     fn awaited(&self) -> bool {
         let over = |o: &Order| matches!(o.outcome, Outcome::Done | Outcome::Failed(_));
