@@ -46,7 +46,9 @@ folder before is touched, and no symbolic link in it is followed.
 .PP
 Of HTTP, the bodies of requests and responses are files, without chunks, and with the codings gzip, deflate, br and zstd \
 undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
-together. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
+together. Where the entity stays incomplete, each range that came whole is also a file of its own, as it was sent, called by its \
+first and last octet: a.100-199.txt; range_of in the list says of which file it is a range. That goes for 1,024 different ranges of one \
+entity. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
 known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
 them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
 .PP

@@ -363,6 +363,8 @@ counters! {
         undecoded: "files with a coding that is not known or damaged; kept as they were sent",
         parts: "parts of forms",
         ranges: "ranges put into the files of which they are parts",
+        range_files: "of these, ranges that came whole and are files of their own, because the file of which they are parts is not whole",
+        ranges_left_out: "of these, ranges that are no files of their own because 1,024 others of the same file are",
     }
     /// What waits.
     buffer: BufferCounters {

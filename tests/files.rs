@@ -626,8 +626,140 @@ fn ranges_of_one_entity_are_put_together() {
     let b = found.line("b.bin.part");
     assert_eq!(b["missing"], serde_json::json!([[0, 10], [20, 99_980]]));
     assert!(found.files["b.bin.part"][10..] == whole[10..20]);
-    assert_eq!(found.list.len(), 5);
+    assert!(found.files["b.10-19.bin"] == whole[10..20]);
+    assert_eq!(found.list.len(), 6, "no range of what is whole");
     assert_eq!(find_counter(&found.stats, "files.ranges"), Some(9));
+    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(1));
+}
+
+#[test]
+fn whole_ranges_of_what_stays_incomplete_are_files() {
+    let whole = body(100_000);
+    let etag = "ETag: \"v1\"\r\n";
+    let range = |from: usize, to: usize, whole: &[u8]| {
+        let fields = format!(
+            "{etag}Content-Range: bytes {from}-{}/{}\r\n",
+            to - 1,
+            whole.len()
+        );
+        answer("206 Partial Content", &fields, &whole[from..to])
+    };
+    let mut talk = Talk::new();
+    // Overlapping, one of them twice, on two connections.
+    talk.exchange(&get("/a.tar.gz"), &range(50_000, 60_000, &whole));
+    talk.close().connect();
+    talk.exchange(&get("/a.tar.gz"), &range(10, 30, &whole));
+    talk.exchange(&get("/a.tar.gz"), &range(20, 40, &whole));
+    talk.exchange(&get("/a.tar.gz"), &range(10, 30, &whole));
+    // Short, in memory; of a length that nobody knows; of a name that a range takes.
+    let open = format!("{etag}Content-Range: bytes 0-9/*\r\n");
+    talk.exchange(
+        &get("/open"),
+        &answer("206 Partial Content", &open, &whole[..10]),
+    );
+    talk.get("/open.0-9", "", b"not a range");
+    // Several at once.
+    let mut multi = Vec::new();
+    for (from, to) in [(5, 7), (90_000, 100_000)] {
+        multi.extend(
+            format!("\r\n--sep\r\nContent-Type: image/png\r\nContent-Range: bytes {from}-{}/100000\r\n\r\n", to - 1)
+                .into_bytes(),
+        );
+        multi.extend(&whole[from..to]);
+    }
+    multi.extend(b"\r\n--sep--\r\n");
+    let fields = format!("{etag}Content-Type: multipart/byteranges; boundary=sep\r\n");
+    let multi = answer("206 Partial Content", &fields, &multi);
+    talk.exchange(&get("/multi.png"), &multi);
+    // Of what a coding made: as it was sent.
+    let coded = gzip(&noise(60_000));
+    let from = coded.len() - 1000;
+    let fields = format!(
+        "{etag}Content-Encoding: gzip\r\nContent-Range: bytes {from}-{}/{}\r\n",
+        coded.len() - 1,
+        coded.len()
+    );
+    let r = answer("206 Partial Content", &fields, &coded[from..]);
+    talk.exchange(&get("/coded.txt"), &r);
+    // A range that did not come whole is none, and neither is one shorter than it says.
+    talk.captured = |i| i != 3;
+    talk.exchange(&get("/lossy.bin"), &range(0, 5000, &whole));
+    talk.captured = |_| true;
+    let fields = format!("{etag}Content-Range: bytes 5000-5999/100000\r\n");
+    let short = answer("206 Partial Content", &fields, &whole[5000..5500]);
+    talk.exchange(&get("/lossy.bin"), &short);
+    // A response to a request that nobody saw.
+    talk.close().connect();
+    for part in range(7, 27, &whole).chunks(1000) {
+        talk.down(PSH | ACK, part, true);
+    }
+    let found = talk.close().extract(&[]);
+    let ranges = [
+        ("a.50000-59999.tar.gz", "a.tar.gz.part", 50_000, 10_000),
+        ("a.10-29.tar.gz", "a.tar.gz.part", 10, 20),
+        ("a.20-39.tar.gz", "a.tar.gz.part", 20, 20),
+        ("open.0-9-1", "open.part", 0, 10),
+        ("multi.5-6.png", "multi.png.part", 5, 2),
+        ("multi.90000-99999.png", "multi.png.part", 90_000, 10_000),
+        ("http.7-26.txt", "http.bin.part", 7, 20),
+    ];
+    for (name, of, at, len) in ranges {
+        let line = found.line(name);
+        assert!(found.files[name] == whole[at..at + len], "{name}");
+        assert_eq!(line["range_of"], of);
+        assert_eq!(line["range"], serde_json::json!([at, len]));
+        assert_eq!(line["complete"], true, "{name}");
+        assert_eq!(found.line(of)["range_of"], Value::Null);
+    }
+    assert_eq!(found.files["open.0-9"], b"not a range");
+    let connection = |name: &str| found.line(name)["connection"].as_u64();
+    assert_eq!(connection("a.50000-59999.tar.gz"), Some(0));
+    assert_eq!(
+        connection("a.20-39.tar.gz"),
+        Some(1),
+        "that which brought it"
+    );
+    let name = format!("coded.txt.{from}-{}.gz", coded.len() - 1);
+    assert!(found.files[&name] == coded[from..]);
+    assert_eq!(found.line(&name)["range_of"], "coded.txt.part");
+    let files = [
+        "a.tar.gz.part",
+        "coded.txt.part",
+        "http.bin.part",
+        "lossy.bin.part",
+        "multi.png.part",
+        "open.0-9",
+        "open.part",
+    ];
+    assert_eq!(
+        found.list.len(),
+        ranges.len() + 1 + files.len(),
+        "{:?}",
+        found.names()
+    );
+    assert!(files.iter().all(|name| found.files.contains_key(*name)));
+    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(8));
+    assert_eq!(find_counter(&found.stats, "files.ranges_left_out"), Some(0));
+}
+
+#[test]
+fn files_of_ranges_are_bounded() {
+    let whole = body(3000);
+    let mut talk = Talk::new();
+    for i in 0..1030 {
+        let fields = format!(
+            "ETag: 1\r\nContent-Range: bytes {}-{}/3000\r\n",
+            2 * i,
+            2 * i
+        );
+        let r = answer("206 Partial Content", &fields, &whole[2 * i..=2 * i]);
+        talk.exchange(&get("/a"), &r);
+    }
+    let found = talk.close().extract(&[]);
+    assert_eq!(found.list.len(), 1025);
+    assert_eq!(found.line("a.part")["size"], 1030);
+    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(1024));
+    assert_eq!(find_counter(&found.stats, "files.ranges_left_out"), Some(6));
 }
 
 #[test]
@@ -1111,7 +1243,7 @@ fn bodies_of_real_captures_are_those_of_the_reference() {
         println!("skipped: {} is not there", shared.display());
         return;
     }
-    let mut bodies = 0;
+    let (mut bodies, mut in_whole) = (0, 0);
     for entry in std::fs::read_dir(shared.join("truth")).expect("read_dir") {
         let path = entry.expect("entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
@@ -1137,21 +1269,20 @@ fn bodies_of_real_captures_are_those_of_the_reference() {
         for message in whole {
             let len = usize::try_from(message[5][0].as_u64().expect("a length")).expect("fits");
             let wanted = message[5][1].as_str().expect("a sum");
-            // A range stands in the file of its entity.
+            // A range of what became whole stands in it, here at its beginning.
             let range = message[4] == "206"
-                && found.files.values().any(|file| {
-                    let places = [0, 10, 30, 816_896];
-                    let mut slices = places.iter().filter_map(|at| file.get(*at..at + len));
-                    slices.any(|slice| sum(slice) == wanted)
+                && found.files.iter().any(|(name, file)| {
+                    let slice = file.get(..len).filter(|_| !name.ends_with(".part"));
+                    slice.is_some_and(|slice| sum(slice) == wanted)
                 });
-            assert!(
-                range || sums.iter().any(|s| s == wanted),
-                "{name}: {message}"
-            );
+            let own = sums.iter().any(|s| s == wanted);
+            assert!(own || range, "{name}: {message}");
+            in_whole += usize::from(!own);
             bodies += 1;
         }
     }
     assert!(bodies >= 80, "{bodies} bodies");
+    assert_eq!(in_whole, 1, "every other range is a file of its own");
 }
 
 /// Pieces that make sense in some order, and in most do not.

@@ -4,11 +4,15 @@ use super::fields::Fields;
 use super::store::Store;
 use super::transfer::{About, Transfer, kept};
 use crate::context::Context;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
+use crate::transport::flow::Transport;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// Entities that are put together at once; beyond that many, the one that was not used for longest is ended.
 const MOST: usize = 256;
+/// Ranges of one entity that become files of their own where it stays incomplete.
+const RANGES: usize = 1024;
 
 /// What tells entities apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +49,7 @@ impl Key {
 }
 
 /// A range, as a message says: offset of its first octet, offset behind its last, and octets of the whole entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Range {
     pub(super) from: u64,
     pub(super) to: u64,
@@ -68,10 +72,91 @@ pub(super) fn content_range(value: &[u8]) -> Option<Range> {
     sound.then_some(Range { from, to, len })
 }
 
+/// A range, and what brought it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Brought {
+    pub(super) range: Range,
+    transport: Transport,
+    connection: u64,
+    src: SocketAddr,
+    dst: SocketAddr,
+    first: (u64, Timestamp),
+    last: (u64, Timestamp),
+}
+
+impl Brought {
+    /// A range that comes in what `about` describes.
+    pub(super) const fn new(range: Range, about: &About) -> Self {
+        Self {
+            range,
+            transport: about.transport,
+            connection: about.connection,
+            src: about.src,
+            dst: about.dst,
+            first: about.first,
+            last: about.last,
+        }
+    }
+
+    /// Another packet, behind those before, brought octets of it.
+    pub(super) const fn seen(&mut self, frame: u64, time: Timestamp) {
+        self.last = (frame, time);
+    }
+
+    /// What is known of it as a file; `of`: of that which it is a range of.
+    pub(super) fn about(&self, of: &About) -> About {
+        About {
+            transport: self.transport,
+            connection: self.connection,
+            src: self.src,
+            dst: self.dst,
+            first: self.first,
+            last: self.last,
+            ..of.clone()
+        }
+    }
+}
+
+/// The ranges of one entity that came whole.
+#[derive(Default)]
+pub(super) struct WholeRanges {
+    pub(super) all: Vec<Brought>,
+    /// Those that there was no room for.
+    pub(super) left_out: u64,
+}
+
+impl WholeRanges {
+    /// The only range, if it came whole.
+    pub(super) fn of(brought: Option<Brought>) -> Self {
+        Self {
+            all: brought.into_iter().collect(),
+            left_out: 0,
+        }
+    }
+
+    /// One more, unless the same octets came before.
+    pub(super) fn add(&mut self, brought: Brought) {
+        let is = |b: &Brought| (b.range.from, b.range.to);
+        if self.all.iter().any(|b| is(b) == is(&brought)) {
+            return;
+        }
+        if self.all.len() < RANGES {
+            self.all.push(brought);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    const fn size(&self) -> usize {
+        self.all.capacity() * size_of::<Brought>()
+    }
+}
+
 struct Entity {
     id: u64,
     key: Key,
     file: Transfer,
+    ranges: WholeRanges,
     /// Messages that bring octets of it now.
     open: usize,
     used: Instant,
@@ -129,6 +214,7 @@ impl Entities {
             id: self.next,
             key,
             file,
+            ranges: WholeRanges::default(),
             open,
             used: cx.now,
         });
@@ -141,14 +227,25 @@ impl Entities {
         entity.map(|e| &mut e.file)
     }
 
-    /// A message that brought octets has ended.
-    pub(super) fn end(&mut self, cx: &mut Context, store: &mut Store, id: u64) {
+    /// A message that brought octets has ended. `brought`: its range, if it came whole.
+    pub(super) fn end(
+        &mut self,
+        cx: &mut Context,
+        store: &mut Store,
+        id: u64,
+        brought: Option<Brought>,
+    ) {
         let Some(at) = self.all.iter().position(|e| e.id == id) else {
             return;
         };
         let entity = &mut self.all[at];
         entity.open = entity.open.saturating_sub(1);
         entity.used = cx.now;
+        if let Some(brought) = brought {
+            let before = entity.ranges.size();
+            entity.ranges.add(brought);
+            cx.budget.resize(before, entity.ranges.size());
+        }
         if entity.open == 0 && entity.key.len.is_some_and(|len| entity.file.is_whole(len)) {
             self.finish_at(cx, store, at);
         }
@@ -175,7 +272,8 @@ impl Entities {
 
     fn finish_at(&mut self, cx: &mut Context, store: &mut Store, at: usize) {
         let entity = self.all.remove(at);
-        store.finish(cx, entity.file, entity.key.len);
+        cx.budget.give(entity.ranges.size());
+        store.finish_ranges(cx, entity.file, entity.key.len, entity.ranges);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bodies of HTTP/1.x requests and responses (RFC 9112).
 
-use super::entities::{Entities, Key, content_range};
+use super::entities::{Brought, Entities, Key, WholeRanges, content_range};
 use super::fields::Fields;
 use super::store::Store;
 use super::transfer::{NameFrom, kept};
@@ -73,6 +73,8 @@ struct Body {
     at: u64,
     /// Octets are missing, and how many is known.
     gaps: bool,
+    /// The range that it is, if it is one.
+    range: Option<Brought>,
     /// Where it belongs if only a part of it comes.
     key: Option<Key>,
 }
@@ -267,11 +269,12 @@ impl Source for Http {
         fields.describe(&mut about);
         let status = start.head.get(9..12).unwrap_or_default();
         let response = start.kind == Kind::Response;
-        let (mut offset, mut key) = (0, None);
+        let (mut offset, mut key, mut brought) = (0, None, None);
         let to = if response && status == b"206" {
             let range = fields.get("content-range").and_then(content_range);
             let boundary = multipart::boundary(&about.media_type, "byteranges");
             key = Key::new(&about.url, &fields, range.and_then(|r| r.len));
+            brought = range.map(|range| Brought::new(range, &about));
             match (range, boundary, &key) {
                 (Some(range), None, Some(key)) => {
                     offset = range.from;
@@ -308,6 +311,7 @@ impl Source for Http {
             framing,
             at: offset,
             gaps: false,
+            range: brought,
             key,
         });
         connection.open[at.direction.index()] = Some(body);
@@ -324,6 +328,9 @@ impl Source for Http {
             };
             if let Some(file) = file {
                 file.about.seen(piece.frame, piece.time);
+            }
+            if let Some(range) = &mut body.range {
+                range.seen(piece.frame, piece.time);
             }
             body.data(&mut self.entities, at, octets);
         }
@@ -353,18 +360,32 @@ impl Source for Http {
     fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
         let len = body.len(end);
-        let Body { to, key, .. } = *body;
+        let Body {
+            to,
+            key,
+            range,
+            at: upto,
+            gaps,
+            ..
+        } = *body;
+        let entity_len = range.as_ref().map(|brought| brought.range.len);
+        let brought = range.filter(|brought| end.whole && !gaps && upto == brought.range.to);
         match to {
             To::File(file) if file.have.octets() == 0 && len == Some(0) => {
                 at.store.discard(at.cx, file);
             }
-            To::File(file) => match key {
-                Some(key) if !end.whole && file.unknown.is_empty() => {
+            To::File(file) => match (key, entity_len) {
+                (Some(key), _) if !end.whole && file.unknown.is_empty() => {
                     self.entities.keep(at.cx, at.store, key, file);
+                }
+                // A range of what nobody knows the URL of.
+                (_, Some(len)) => {
+                    let ranges = WholeRanges::of(brought);
+                    at.store.finish_ranges(at.cx, file, len, ranges);
                 }
                 _ => at.store.finish(at.cx, file, len),
             },
-            To::Entity(id, _) => self.entities.end(at.cx, at.store, id),
+            To::Entity(id, _) => self.entities.end(at.cx, at.store, id, brought),
             To::Ranges(file, boundary) => match key {
                 Some(key) => self.ranges(at, file, &boundary, &key, len),
                 None => at.store.finish(at.cx, file, len),
@@ -407,6 +428,10 @@ impl Http {
             };
             used = true;
             at.cx.counters.files.ranges += 1;
+            let whole = part.ended
+                && part.to - part.from == range.to - range.from
+                && body.has(part.from, part.to);
+            let brought = whole.then(|| Brought::new(range, &body.about));
             let about = || {
                 let mut about = body.about.clone();
                 about.media_type.clear();
@@ -421,7 +446,7 @@ impl Http {
                 at.store
                     .copy(at.cx, &body, (part.from, end), file, range.from);
             }
-            self.entities.end(at.cx, at.store, id);
+            self.entities.end(at.cx, at.store, id, brought);
         }
         if used {
             at.store.discard(at.cx, body);

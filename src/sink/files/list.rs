@@ -73,6 +73,11 @@ pub const FIELDS: &[(&str, &str)] = &[
         "missing",
         "missing ranges: offset and length of each, a length that is not known null; 1,000 at most",
     ),
+    (
+        "range_of",
+        "file, not whole, of which this is a range that came whole; null elsewhere",
+    ),
+    ("range", "offset and length of that range; null elsewhere"),
     ("sha256", "SHA-256 of it; null where it is not complete"),
     (
         "error",
@@ -90,7 +95,18 @@ pub(super) struct Placed<'a> {
     pub(super) size: u64,
     pub(super) length: Option<u64>,
     pub(super) missing: &'a [(u64, Option<u64>)],
+    pub(super) range: Option<RangeOf<'a>>,
     pub(super) sha256: Option<[u8; 32]>,
+}
+
+/// Where a range belongs.
+#[derive(Clone, Copy)]
+pub(super) struct RangeOf<'a> {
+    /// The file in the folder.
+    pub(super) file: &'a str,
+    /// Offset in it of the first octet.
+    pub(super) at: u64,
+    pub(super) len: u64,
 }
 
 /// A line of the list, with its line feed.
@@ -147,7 +163,15 @@ pub(super) fn line(about: &About, placed: &Placed<'_>) -> String {
         number(*len, t);
         t.push(']');
     }
-    t.push_str("],\"sha256\":");
+    t.push(']');
+    text("range_of", placed.range.map(|r| r.file.as_bytes()), t);
+    match placed.range {
+        Some(r) => {
+            let _ = write!(t, ",\"range\":[{},{}]", r.at, r.len);
+        }
+        None => t.push_str(",\"range\":null"),
+    }
+    t.push_str(",\"sha256\":");
     match placed.sha256 {
         Some(sum) => {
             t.push('"');

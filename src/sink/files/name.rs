@@ -63,6 +63,13 @@ pub(super) fn numbered(name: &str, number: u32, suffix: &str) -> String {
     format!("{}{tail}", cut(stem, LONGEST - tail.len()))
 }
 
+/// The name of a range of a file, by its first octet and its last: `a.10-19.txt`.
+pub(super) fn of_range(name: &str, first: u64, last: u64) -> String {
+    let (stem, extension) = split(name);
+    let tail = format!(".{first}-{last}{extension}");
+    format!("{}{tail}", cut(stem, LONGEST - tail.len()))
+}
+
 /// A name that is cut to its length, its extension and the suffix kept.
 fn fit(name: &str, suffix: &str) -> String {
     if name.len() + suffix.len() <= LONGEST {
@@ -186,6 +193,18 @@ mod tests {
         ] {
             assert_eq!(numbered(name, number, suffix), expected);
         }
+    }
+
+    #[test]
+    fn ranges_stand_before_the_extension() {
+        assert_eq!(of_range("a.txt", 0, 9), "a.0-9.txt");
+        assert_eq!(of_range("a.tar.gz", 10, 19), "a.10-19.tar.gz");
+        assert_eq!(of_range("a", 0, 0), "a.0-0");
+        let long = of_range(&format!("{}.html", "x".repeat(195)), 1 << 61, 1 << 62);
+        assert!(
+            long.len() == LONGEST
+                && long.ends_with("x.2305843009213693952-4611686018427387904.html")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! when nothing of it is missing. Nothing that was in the folder is followed, opened or replaced: every file is made by
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
-use super::list::{self, Placed};
+use super::list::{self, Placed, RangeOf};
 use super::transfer::{About, Limited, Transfer};
 use super::types;
 use super::unpack::Octets;
@@ -222,7 +222,7 @@ impl Store {
     fn spill(&mut self, to: &mut Transfer) -> bool {
         // Beside it will stand what its codings are undone to.
         to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
-        to.wanted = wanted(&to.about, &to.memory);
+        to.wanted = wanted(&to.about, &to.memory, None);
         to.about.coded = false;
         let Some((name, file)) = self.make(&to.wanted, PART) else {
             return false;
@@ -238,7 +238,17 @@ impl Store {
 
     /// The file has ended. `len`: the octets that it should have, from its first to its last; `None` where more may follow that
     /// the capture does not show.
-    pub(super) fn finish(&mut self, cx: &mut Context, mut file: Transfer, len: Option<u64>) {
+    pub(super) fn finish(&mut self, cx: &mut Context, file: Transfer, len: Option<u64>) {
+        self.finish_named(cx, file, len);
+    }
+
+    /// The same; gives the name of the file.
+    pub(super) fn finish_named(
+        &mut self,
+        cx: &mut Context,
+        mut file: Transfer,
+        len: Option<u64>,
+    ) -> Option<String> {
         if let Some(limited) = file.limited {
             cx.counters.files.limited += 1;
             file.about.error.get_or_insert_with(|| match limited {
@@ -248,13 +258,12 @@ impl Store {
         }
         let missing = file.missing(len);
         if !file.about.codings.is_empty() && file.about.undone.is_empty() {
-            self.undo(cx, file, len, &missing);
-            return;
+            return self.undo(cx, file, len, &missing);
         }
         if let Some(boundary) = Self::boundary(&file.about) {
             self.split(cx, &file, &boundary);
         }
-        self.settle(cx, file, len, &missing);
+        self.settle(cx, file, len, &missing)
     }
 
     /// Octets that a file may have.
@@ -271,6 +280,11 @@ impl Store {
         if let Err(e) = self.open[place].write() {
             self.fail(name, "write", e);
         }
+        self.read(name)
+    }
+
+    /// A file in the folder, to be read from its beginning.
+    pub(super) fn read(&mut self, name: &str) -> Option<Octets> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.openat(name, flags)
             .map_err(|e| self.fail(name, "open", e.into()))
@@ -288,21 +302,33 @@ impl Store {
         }
     }
 
-    /// Gives a file its last name, and lists it.
+    /// Gives a file its last name, which it returns, and lists it.
     pub(super) fn settle(
+        &mut self,
+        cx: &mut Context,
+        file: Transfer,
+        len: Option<u64>,
+        missing: &[(u64, Option<u64>)],
+    ) -> Option<String> {
+        self.settle_range(cx, file, len, missing, None)
+    }
+
+    /// The same; it may be a range of another.
+    pub(super) fn settle_range(
         &mut self,
         cx: &mut Context,
         mut file: Transfer,
         len: Option<u64>,
         missing: &[(u64, Option<u64>)],
-    ) {
+        range: Option<RangeOf<'_>>,
+    ) -> Option<String> {
         file.uncount(cx);
         let whole = missing.is_empty();
         let size = file.have.octets();
         let mut found_type = None;
         let done = match file.made {
             None => {
-                let wanted = wanted(&file.about, &file.memory);
+                let wanted = wanted(&file.about, &file.memory, range);
                 found_type = types::by_content(&file.memory);
                 let suffix = if whole { "" } else { PART };
                 self.make(&wanted, suffix).map(|(name, to)| {
@@ -333,7 +359,7 @@ impl Store {
                     None
                 };
                 self.stamp(&name, &handle.file, &file.about);
-                let wanted = wanted(&file.about, &head[..n]);
+                let wanted = wanted(&file.about, &head[..n], range);
                 if !whole && wanted == file.wanted {
                     return (name, None);
                 }
@@ -342,7 +368,7 @@ impl Store {
                 (last.unwrap_or(name), sum)
             }),
         };
-        let Some((name, sha256)) = done else { return };
+        let (name, sha256) = done?;
         let c = &mut cx.counters.files;
         c.written += 1;
         c.octets += size;
@@ -357,10 +383,12 @@ impl Store {
             size,
             length: len.filter(|len| *len >= file.have.end() && file.unknown.is_empty()),
             missing,
+            range,
             sha256,
         };
         self.list
             .write([list::line(&file.about, &placed).as_bytes()]);
+        Some(name)
     }
 
     /// Writes all that is buffered.
@@ -498,7 +526,7 @@ impl Store {
 }
 
 /// The name that a file should have: its own, made safe, or one by its type.
-fn wanted(about: &About, head: &[u8]) -> String {
+fn wanted(about: &About, head: &[u8], range: Option<RangeOf<'_>>) -> String {
     let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
     let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
@@ -506,11 +534,15 @@ fn wanted(about: &About, head: &[u8]) -> String {
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
     });
     let coding = about.codings.last().filter(|_| about.coded);
-    match coding.and_then(|coding| decode::extension(coding)) {
+    let name = match coding.and_then(|coding| decode::extension(coding)) {
         Some(extension) if !name.ends_with(&format!(".{extension}")) => {
             format!("{name}.{extension}")
         }
         _ => name,
+    };
+    match range {
+        Some(r) => name::of_range(&name, r.at, (r.at + r.len).saturating_sub(1)),
+        None => name,
     }
 }
 

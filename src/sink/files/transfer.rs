@@ -202,6 +202,12 @@ impl Transfer {
         self.unknown.is_empty() && self.have.leading() >= len
     }
 
+    /// It has all octets of `from..to`.
+    pub(super) fn has(&self, from: u64, to: u64) -> bool {
+        self.have.vacant(from, to).is_empty()
+            && !self.unknown.iter().any(|at| (from..=to).contains(at))
+    }
+
     /// Tells the budget what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.about.size() + self.memory.capacity() + self.have.size();

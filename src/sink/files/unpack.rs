@@ -1,9 +1,12 @@
-//! What is inside a file that has ended: what its codings were applied to, and the parts of a form.
+//! What is inside a file that has ended: what its codings were applied to, the parts of a form, and the ranges
+//! in which it came.
 //!
-//! Both are taken from the octets that were kept as they came, so that no decoder waits for packets, and nothing is lost where one
+//! All are taken from the octets that were kept as they came, so that no decoder waits for packets, and nothing is lost where one
 //! fails.
 
+use super::entities::WholeRanges;
 use super::fields::Fields;
+use super::list::RangeOf;
 use super::store::Store;
 use super::transfer::{About, NameFrom, Transfer};
 use super::{decode, disposition, multipart};
@@ -51,25 +54,23 @@ impl Octets {
 
 impl Store {
     /// Undoes the codings of a file. Where that is not possible to the end, the octets are kept as they came, beside what
-    /// could be decoded.
+    /// could be decoded. Gives the name of the file.
     pub(super) fn undo(
         &mut self,
         cx: &mut Context,
         mut file: Transfer,
         len: Option<u64>,
         missing: &[(u64, Option<u64>)],
-    ) {
+    ) -> Option<String> {
         let codings = file.about.codings.clone();
         let sound = file.have.leading();
         if !decode::known(&codings) {
             cx.counters.files.undecoded += 1;
             file.about.error = Some(format!("cannot be undone: {}", codings.join(", ")));
-            self.settle(cx, file, len, missing);
-            return;
+            return self.settle(cx, file, len, missing);
         }
         let Some(octets) = self.octets(&file) else {
-            self.settle(cx, file, len, missing);
-            return;
+            return self.settle(cx, file, len, missing);
         };
         let mut about = About {
             undone: codings.clone(),
@@ -100,8 +101,7 @@ impl Store {
         if end.is_ok() && missing.is_empty() {
             cx.counters.files.decoded += 1;
             self.discard(cx, file);
-            self.finish(cx, out, Some(at));
-            return;
+            return self.finish_named(cx, out, Some(at));
         }
         let error = match end {
             Err(None) => {
@@ -135,7 +135,7 @@ impl Store {
             let missing = out.missing(None);
             self.settle(cx, out, None, &missing);
         }
-        self.settle(cx, file, len, missing);
+        self.settle(cx, file, len, missing)
     }
 
     /// Makes a file of each part of a multipart body.
@@ -203,23 +203,80 @@ impl Store {
         let Some(octets) = self.octets(from) else {
             return;
         };
-        let mut buffer = vec![0; COPY];
-        for (mut at, end) in from.have.present(range.0, range.1) {
-            while at < end {
-                let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(COPY);
-                match octets.read_at(&mut buffer[..most], at) {
-                    Ok(0) => break,
-                    Ok(n) => {
-                        self.write(cx, to, offset + (at - range.0), &buffer[..n]);
-                        at += n as u64;
-                    }
-                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Err(e) => {
-                        self.fail(from.made.as_deref().unwrap_or_default(), "read", e);
-                        return;
-                    }
+        let name = from.made.as_deref().unwrap_or_default();
+        for (at, end) in from.have.present(range.0, range.1) {
+            self.pour(cx, (&octets, name), (at, end), to, offset + (at - range.0));
+        }
+    }
+
+    /// Copies octets that were read, as far as they are there.
+    fn pour(
+        &mut self,
+        cx: &mut Context,
+        (from, name): (&Octets, &str),
+        (mut at, end): (u64, u64),
+        to: &mut Transfer,
+        mut offset: u64,
+    ) {
+        let most = |at: u64| usize::try_from(end - at).unwrap_or(usize::MAX).min(COPY);
+        let mut buffer = vec![0; most(at)];
+        while at < end {
+            match from.read_at(&mut buffer[..most(at)], at) {
+                Ok(0) => return,
+                Ok(n) => {
+                    self.write(cx, to, offset, &buffer[..n]);
+                    at += n as u64;
+                    offset += n as u64;
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => {
+                    self.fail(name, "read", e);
+                    return;
                 }
             }
+        }
+    }
+
+    /// Ends a file that came in ranges. Where it is not whole, each range that is, is a file of its own too; its octets are read
+    /// from the file that is kept.
+    pub(super) fn finish_ranges(
+        &mut self,
+        cx: &mut Context,
+        file: Transfer,
+        len: Option<u64>,
+        mut ranges: WholeRanges,
+    ) {
+        if file.missing(len).is_empty() {
+            self.finish(cx, file, len);
+            return;
+        }
+        cx.counters.files.ranges_left_out += ranges.left_out;
+        // A limit may have kept octets out of the file.
+        ranges.all.retain(|r| file.has(r.range.from, r.range.to));
+        let about = file.about.clone();
+        let Some(name) = self.finish_named(cx, file, len) else {
+            return;
+        };
+        if ranges.all.is_empty() {
+            return;
+        }
+        let Some(octets) = self.read(&name) else {
+            return;
+        };
+        for brought in ranges.all {
+            let (from, to) = (brought.range.from, brought.range.to);
+            let mut out = self.begin(cx, brought.about(&about));
+            self.pour(cx, (&octets, &name), (from, to), &mut out, 0);
+            // No coding of a part can be undone.
+            out.about.coded = !out.about.codings.is_empty();
+            let range = RangeOf {
+                file: &name,
+                at: from,
+                len: to - from,
+            };
+            let missing = out.missing(Some(range.len));
+            self.settle_range(cx, out, Some(range.len), &missing, Some(range));
+            cx.counters.files.range_files += 1;
         }
     }
 }
