@@ -75,6 +75,8 @@ struct Body {
     gaps: bool,
     /// Where it belongs if only a part of it comes.
     key: Option<Key>,
+    /// It is a range whose entity is not known by name: how many octets that has, if this was told.
+    range_of: Option<Option<u64>>,
 }
 
 /// Where the octets of a body go.
@@ -267,7 +269,7 @@ impl Source for Http {
         fields.describe(&mut about);
         let status = start.head.get(9..12).unwrap_or_default();
         let response = start.kind == Kind::Response;
-        let (mut offset, mut key) = (0, None);
+        let (mut offset, mut key, mut range_of) = (0, None, None);
         let to = if response && status == b"206" {
             let range = fields.get("content-range").and_then(content_range);
             let boundary = multipart::boundary(&about.media_type, "byteranges");
@@ -284,6 +286,7 @@ impl Source for Http {
                 }
                 _ => {
                     offset = range.map_or(0, |range| range.from);
+                    range_of = range.map(|range| range.len);
                     To::File(at.store.begin(at.cx, about))
                 }
             }
@@ -307,6 +310,7 @@ impl Source for Http {
             from: start.offset + head,
             framing,
             at: offset,
+            range_of,
             gaps: false,
             key,
         });
@@ -352,7 +356,7 @@ impl Source for Http {
 
     fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
-        let len = body.len(end);
+        let len = body.range_of.unwrap_or_else(|| body.len(end));
         let Body { to, key, .. } = *body;
         match to {
             To::File(file) if file.have.octets() == 0 && len == Some(0) => {
