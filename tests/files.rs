@@ -1234,7 +1234,8 @@ proptest::proptest! {
         }
         send(true, seq, ack, flags::FIN, b"");
         let mut outputs = assembler.finish();
-        outputs.finish().expect("written");
+        let flow = outputs.finish().expect("written");
+        proptest::prop_assert!(flow.is_continue());
         let list = String::from_utf8(read(&dir.path().join("x/files.jsonl"))).expect("UTF-8");
         let files = std::fs::read_dir(dir.path().join("x")).expect("read").count();
         proptest::prop_assert_eq!(list.lines().count() + 1, files);

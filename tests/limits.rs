@@ -82,6 +82,86 @@ fn download(segments: u32, out: &mut impl Write) {
     out.write_all(&chunk).expect("written");
 }
 
+/// So many connections at once, as a pcap of raw IP: first every SYN, then every SYN-ACK, then a request on each.
+fn connections(count: u32, out: &mut impl Write) {
+    let mut chunk = Vec::new();
+    for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101] {
+        chunk.extend(word.to_le_bytes());
+    }
+    let request = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n";
+    let rounds: [(u8, u32, u32, &[u8]); 3] = [
+        (2, 100, 0, b""),
+        (18, 500, 101, b""),
+        (24, 101, 501, request),
+    ];
+    let mut micros = 0;
+    for (flags, seq, ack, payload) in rounds {
+        for n in 0..count {
+            let [_, net, host, port] = n.to_be_bytes();
+            let mut ends = [
+                ([10, net, host, 1], [0x40, port]),
+                ([192, 0, 2, 1], [0, 80]),
+            ];
+            if flags == 18 {
+                ends.reverse();
+            }
+            let len = u16::try_from(40 + payload.len()).expect("fits");
+            let mut ip = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0];
+            ip[2..4].copy_from_slice(&len.to_be_bytes());
+            ip.extend(ends.iter().flat_map(|(address, _)| address));
+            let sum = checksum(&ip);
+            ip[10..12].copy_from_slice(&sum);
+            micros += 5;
+            for word in [
+                1_700_000_000 + micros / 1_000_000,
+                micros % 1_000_000,
+                u32::from(len),
+                u32::from(len),
+            ] {
+                chunk.extend(word.to_le_bytes());
+            }
+            chunk.extend(ip);
+            chunk.extend(ends.iter().flat_map(|(_, port)| port));
+            chunk.extend(seq.to_be_bytes());
+            chunk.extend(ack.to_be_bytes());
+            chunk.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+            chunk.extend(payload);
+            if chunk.len() > 1 << 16 {
+                out.write_all(&chunk).expect("written");
+                chunk.clear();
+            }
+        }
+    }
+    out.write_all(&chunk).expect("written");
+}
+
+#[test]
+fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
+    let mut command = inet_asm(["-n", "--memory-limit=16M", "-s=json", "-"]);
+    let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("piped");
+    connections(40_000, &mut stdin);
+    let peak = peak(&child);
+    drop(stdin);
+    let done = child.wait_with_output().expect("ended");
+    let json: serde_json::Value = serde_json::from_slice(&done.stderr).expect("counters");
+    println!("{peak} KiB");
+    assert!(peak <= (16 + 32) << 10, "{peak} KiB");
+    let (tcp, message) = (&json["tcp"], &json["message"]);
+    // All of them fit before there is data, and what makes room then has been handed on.
+    assert_eq!(
+        (&tcp["connections"], &tcp["midstream"]),
+        (&40_000.into(), &0.into())
+    );
+    assert!(tcp["closed_evicted"].as_u64() > Some(1_000), "{tcp:#}");
+    assert_eq!(
+        (&message["whole"], &message["incomplete"]),
+        (&40_000.into(), &0.into())
+    );
+    assert_eq!(tcp["lost_octets"], 0);
+}
+
 #[test]
 fn a_large_body_streams_through() {
     let mut command = inet_asm(["-w", "/dev/null", "-"]);

@@ -349,6 +349,16 @@ fn the_user_says_what_a_protocol_is() {
         &["--framer", framer, "-d", "tcp.port==8990-9000,data"],
     );
     assert_eq!(count(&ranged, "mine.messages"), 0);
+    // The rule is for its own transport only.
+    for (rule, radius) in [
+        ("udp.port==1800-1900,data", 0),
+        ("udp.port==1813,data", 6),
+        ("tcp.port==1812,data", 6),
+    ] {
+        let stats = self::stats("radius", &["-d", rule]);
+        assert_eq!(count(&stats, "radius.messages"), radius, "{rule}");
+        assert_eq!(count(&stats, "data.messages"), 6 - radius, "{rule}");
+    }
 }
 
 #[test]
@@ -377,6 +387,18 @@ fn mistakes_are_told_with_their_place() {
             "character 27: expected u8",
         ),
         (["-d", "tcp.port==9000;http"], "character 15: expected ,"),
+        (
+            ["-d", "tcp.port==10-5,http"],
+            "character 14: expected a port from 10 on",
+        ),
+        (
+            ["--framer", "mine,tcp.port==9000,until:0x0a,len@1:u8"],
+            "character 32: expected one of len@ and until: only",
+        ),
+        (
+            ["--framer", "mine,tcp.port==9000,len@4:u32be,magic@0:CAFE"],
+            "character 41: expected 0x",
+        ),
         (
             ["-d", "tcp.port==9000,nonsense"],
             "nonsense: no protocol of this name",

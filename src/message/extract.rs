@@ -10,6 +10,7 @@ use super::rules::Decided;
 use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::{DETECTORS, NO_PROTOCOL, tls, user};
 use crate::ip::checksum::Sum;
+use crate::storage::allocated;
 use crate::time::Timestamp;
 use crate::transport::Direction;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
@@ -96,7 +97,8 @@ struct Held {
 impl Held {
     /// Octets allocated.
     const fn size(&self) -> usize {
-        self.octets.capacity() + self.segments.capacity() * size_of::<u64>()
+        let segments = self.segments.capacity() * size_of::<u64>();
+        allocated(size_of::<Self>()) + allocated(self.octets.capacity()) + allocated(segments)
     }
 
     /// The first `n` octets are done with: the others begin at `offset`, and `source` is where they came from.
@@ -112,8 +114,8 @@ impl Held {
 struct Stream {
     mode: Mode,
     open: Option<Open>,
-    /// They end at `at`.
-    held: Held,
+    /// They end at `at`. Most streams hold nothing most of the time.
+    held: Option<Box<Held>>,
     /// Offset up to which octets were taken.
     at: u64,
     /// Detectors are asked to find a message anywhere: the stream was captured from the middle, or lacks octets.
@@ -126,12 +128,19 @@ struct Stream {
     pushed: bool,
 }
 
+impl Stream {
+    /// Octets that were taken but not told yet.
+    fn held(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.octets.len())
+    }
+}
+
 impl Default for Stream {
     fn default() -> Self {
         Self {
             mode: Mode::Unknown,
             open: None,
-            held: Held::default(),
+            held: None,
             at: 0,
             searching: false,
             tries: 0,
@@ -227,12 +236,12 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let now = Source::from(&chunk);
-        let before = stream.held.octets.len();
+        let before = stream.held();
         let mut used = 0;
         let mut wait = None;
         if before > 0 {
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
-            let mut held = std::mem::take(&mut stream.held);
+            let mut held = stream.held.take().unwrap_or_default();
             let source = held.source.unwrap_or(now);
             let size = held.size();
             held.octets.extend_from_slice(chunk.data);
@@ -289,11 +298,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                let mut held = Held {
+                let mut held = Box::new(Held {
                     octets: chunk.data[used..].to_vec(),
                     source: Some(now),
                     segments: Vec::new(),
-                };
+                });
                 if used == 0 {
                     held.segments.push(chunk.offset);
                 }
@@ -402,8 +411,9 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
 
     fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
         for stream in &mut at.state.streams {
-            at.cx.budget.give(stream.held.size());
-            stream.held = Held::default();
+            if let Some(held) = stream.held.take() {
+                at.cx.budget.give(held.size());
+            }
         }
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -512,7 +522,7 @@ impl<M: MessageSink> Extractor<M> {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
-            let end = stream.at - stream.held.octets.len() as u64;
+            let end = stream.at - stream.held() as u64;
             at.direction = o;
             self.end_message(at, end, false, None);
             at.direction = o.flip();
@@ -538,16 +548,16 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn hold(&self, at: &mut At<'_, M>, held: Held) {
+    fn hold(&self, at: &mut At<'_, M>, held: Box<Held>) {
         at.cx.budget.take(held.size());
-        at.state.streams[at.direction.index()].held = held;
+        at.state.streams[at.direction.index()].held = Some(held);
     }
 
     /// What is held in the other stream may be told now that this one has moved.
     fn other_may_go_on(&mut self, at: &mut At<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
-        if stream.held.octets.is_empty() || stream.mode != Mode::Begin {
+        if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
         at.direction = o;
@@ -559,12 +569,14 @@ impl<M: MessageSink> Extractor<M> {
     fn walk_held(&mut self, at: &mut At<'_, M>, next: Next) {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
-        let mut held = std::mem::take(&mut stream.held);
+        let Some(mut held) = stream.held.take() else {
+            return;
+        };
+        at.cx.budget.give(held.size());
         let Some(source) = held.source else {
             return;
         };
         let offset = stream.at - held.octets.len() as u64;
-        at.cx.budget.give(held.size());
         let view = View {
             octets: &held.octets,
             offset,
@@ -586,12 +598,14 @@ impl<M: MessageSink> Extractor<M> {
     /// A gap or the end of the stream stands at `offset`: nothing can be held any longer.
     fn stop(&mut self, at: &mut At<'_, M>, next: Next, offset: u64) {
         let i = at.direction.index();
-        if !at.state.streams[i].held.octets.is_empty() {
+        if at.state.streams[i].held() > 0 {
             self.walk_held(at, next);
         }
         let stream = &mut at.state.streams[i];
         stream.at = stream.at.max(offset);
-        let held = std::mem::take(&mut stream.held);
+        let Some(held) = stream.held.take() else {
+            return;
+        };
         at.cx.budget.give(held.size());
         let (held, source) = (held.octets, held.source);
         if let Some(source) = source
@@ -1072,7 +1086,7 @@ impl<M: MessageSink> Extractor<M> {
     fn end_other(&mut self, at: &mut At<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
-        let end = stream.at - stream.held.octets.len() as u64;
+        let end = stream.at - stream.held() as u64;
         if stream.mode != Mode::Unknown {
             at.direction = o;
             self.end_message(at, end, true, None);

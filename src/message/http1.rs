@@ -6,6 +6,7 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::sink::Kind;
+use crate::storage::allocated;
 use crate::transport::Direction;
 use memchr::{memchr, memmem, memrchr};
 use serde::{Deserialize, Serialize};
@@ -540,7 +541,8 @@ enum Match {
 impl Http1 {
     /// Octets allocated.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.requests.capacity() * size_of::<Request>()
+        let requests = self.requests.capacity() * size_of::<Request>();
+        allocated(size_of::<Self>()) + allocated(requests)
     }
 
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.

@@ -3,6 +3,7 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::sink::Kind;
+use crate::storage::allocated;
 use crate::transport::Direction;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
@@ -418,7 +419,8 @@ impl Lines {
 
     /// Octets allocated.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.commands.capacity() * size_of::<Command>()
+        let commands = self.commands.capacity() * size_of::<Command>();
+        allocated(size_of::<Self>()) + allocated(commands)
     }
 
     /// The end of the line at `from`, line feed included, from where it was looked for last.

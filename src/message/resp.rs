@@ -7,6 +7,7 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::sink::Kind;
+use crate::storage::allocated;
 use crate::transport::Direction;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
@@ -311,7 +312,8 @@ struct Request {
 impl Resp {
     /// Octets allocated.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.requests.capacity() * size_of::<Request>()
+        let requests = self.requests.capacity() * size_of::<Request>();
+        allocated(size_of::<Self>()) + allocated(requests)
     }
 
     /// A request begins.

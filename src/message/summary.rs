@@ -182,16 +182,54 @@ fn pgsql(m: &[u8], out: &mut String) -> bool {
         b'S' if m.len() == 1 => out.push_str("TLS accepted"),
         b'G' if m.len() == 1 => out.push_str("GSSAPI accepted"),
         b'N' if m.len() == 1 => out.push_str("encryption refused"),
-        0 => out.push_str(match number(m, 4, 4) {
-            80_877_103 => "SSLRequest",
-            80_877_104 => "GSSENCRequest",
-            80_877_102 => "CancelRequest",
-            _ => "StartupMessage",
-        }),
+        0 if number(m, 4, 4) == 80_877_103 => out.push_str("SSLRequest"),
+        0 if number(m, 4, 4) == 80_877_104 => out.push_str("GSSENCRequest"),
+        0 if number(m, 4, 4) == 80_877_102 => out.push_str("CancelRequest"),
         b'Q' => {
             out.push_str("Query ");
             let query = text(5);
             escape(query.get(..SHOWN).unwrap_or(query), out);
+        }
+        0 => {
+            out.push_str("StartupMessage");
+            // Names and values, each ended by a zero octet.
+            let mut words = m.get(8..).unwrap_or_default().split(|o| *o == 0);
+            while let (Some(name), Some(value)) = (words.next(), words.next()) {
+                if matches!(name, b"user" | b"database") {
+                    out.push(' ');
+                    escape(name, out);
+                    out.push('=');
+                    escape(value, out);
+                }
+            }
+        }
+        b'S' if number(m, 1, 4) == 4 => out.push_str("Sync"),
+        b'S' => {
+            out.push_str("ParameterStatus ");
+            escape(text(5), out);
+            out.push('=');
+            escape(text(6 + text(5).len()), out);
+        }
+        b'Z' => {
+            out.push_str("ReadyForQuery ");
+            let states = [
+                (b'I'.into(), "idle"),
+                (b'T'.into(), "in transaction"),
+                (b'E'.into(), "failed"),
+            ];
+            choose(&states, octet(m, 5).into(), out);
+        }
+        b'D' if matches!(octet(m, 5), b'S' | b'P') && m.last() == Some(&0) => {
+            out.push_str("Describe ");
+            escape(text(6), out);
+        }
+        b'D' | b'T' => {
+            let name = if kind == b'D' {
+                "DataRow"
+            } else {
+                "RowDescription"
+            };
+            let _ = write!(out, "{name}, {} columns", number(m, 5, 2));
         }
         b'C' if m.len() > 5 => {
             out.push_str("CommandComplete ");
@@ -208,10 +246,6 @@ fn pgsql(m: &[u8], out: &mut String) -> bool {
             const NAMES: &[(u8, &str)] = &[
                 (b'R', "Authentication"),
                 (b'K', "BackendKeyData"),
-                (b'Z', "ReadyForQuery"),
-                (b'T', "RowDescription"),
-                (b'D', "DataRow or Describe"),
-                (b'S', "ParameterStatus or Sync"),
                 (b'P', "Parse"),
                 (b'B', "Bind"),
                 (b'E', "Execute"),
@@ -266,11 +300,45 @@ fn mysql(m: &[u8], out: &mut String) -> bool {
         }
         (_, 0) => out.push_str("ok"),
         (_, 0xfe) if m.len() < 13 => out.push_str("end of rows"),
+        (1, columns) if m.len() == 5 => {
+            let _ = write!(out, "{columns} columns");
+        }
+        // Protocol 4.1; octets that are reserved stand before the name.
+        (1, _)
+            if octet(m, 5) & 2 != 0 && m.get(13..32).is_some_and(|o| o.iter().all(|o| *o == 0)) =>
+        {
+            out.push_str("login ");
+            let rest = m.get(36..).unwrap_or_default();
+            escape(rest.split(|o| *o == 0).next().unwrap_or_default(), out);
+        }
         (n, _) => {
             let _ = write!(out, "packet {n}");
         }
     }
     true
+}
+
+/// The message type of DHCP (RFC 2132, 9.6).
+fn dhcp_kind(m: &[u8]) -> Option<u8> {
+    option(m.get(240..)?, 53, 0)?.first().copied()
+}
+
+/// The value of an option: its code, its length, of which `own` octets count its head, and the value. An octet 0 that is
+/// a code alone pads.
+fn option(mut options: &[u8], wanted: u8, own: usize) -> Option<&[u8]> {
+    while let [code, rest @ ..] = options {
+        if *code == 0 && own == 0 {
+            options = rest;
+            continue;
+        }
+        let (len, rest) = rest.split_first()?;
+        let (value, rest) = rest.split_at_checked(usize::from(*len).checked_sub(own)?)?;
+        if *code == wanted {
+            return Some(value);
+        }
+        options = rest;
+    }
+    None
 }
 
 /// Protocols of which a number says what a message is.
@@ -290,7 +358,41 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
                     (90, "tx"),
                 ];
                 choose(&classes, number(m, 7, 2), out);
-                let _ = write!(out, " method {}", number(m, 9, 2));
+                out.push('.');
+                let known = match (number(m, 7, 2), number(m, 9, 2)) {
+                    (10, 10) => "start",
+                    (10, 11) => "start-ok",
+                    (10, 30) => "tune",
+                    (10, 31) => "tune-ok",
+                    (10, 40) | (20, 10) => "open",
+                    (10, 41) | (20, 11) => "open-ok",
+                    (10, 50) | (20, 40) => "close",
+                    (10, 51) | (20, 41) => "close-ok",
+                    (40 | 50, 10) => "declare",
+                    (40 | 50, 11) => "declare-ok",
+                    (50, 20) => "bind",
+                    (50, 21) => "bind-ok",
+                    (60, 10) => "qos",
+                    (60, 11) => "qos-ok",
+                    (60, 20) => "consume",
+                    (60, 21) => "consume-ok",
+                    (60, 40) => "publish",
+                    (60, 50) => "return",
+                    (60, 60) => "deliver",
+                    (60, 70) => "get",
+                    (60, 71) => "get-ok",
+                    (60, 72) => "get-empty",
+                    (60, 80) => "ack",
+                    (60, 90) => "reject",
+                    (60, 120) => "nack",
+                    (85 | 90, 10) => "select",
+                    (85 | 90, 11) => "select-ok",
+                    _ => "",
+                };
+                out.push_str(known);
+                if known.is_empty() {
+                    let _ = write!(out, "{}", number(m, 9, 2));
+                }
             }
             kind => choose(
                 &[
@@ -504,12 +606,26 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
             out,
         ),
         "dhcp" => {
-            let _ = write!(
-                out,
-                "{} 0x{:08x}",
-                if octet(m, 0) == 1 { "request" } else { "reply" },
-                number(m, 4, 4)
-            );
+            let names = [
+                (1, "discover"),
+                (2, "offer"),
+                (3, "request"),
+                (4, "decline"),
+                (5, "ack"),
+                (6, "nak"),
+                (7, "release"),
+                (8, "inform"),
+            ];
+            match dhcp_kind(m) {
+                Some(kind) => choose(&names, kind.into(), out),
+                None if octet(m, 0) == 1 => out.push_str("request"),
+                None => out.push_str("reply"),
+            }
+            // "Your" address (RFC 2131, 2).
+            if let Some([a, b, c, d]) = m.get(16..20).filter(|o| **o != [0; 4]) {
+                let _ = write!(out, " {a}.{b}.{c}.{d}");
+            }
+            let _ = write!(out, " 0x{:08x}", number(m, 4, 4));
         }
         "snmp" => {
             let Some(Some((_, at))) = (Length::Ber { at: 1 }).read(m) else {
@@ -534,20 +650,27 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
                 choose(&names, u64::from(octet(m, at + 5 + community)), out);
             }
         }
-        "radius" => choose(
-            &[
-                (1, "Access-Request"),
-                (2, "Access-Accept"),
-                (3, "Access-Reject"),
-                (4, "Accounting-Request"),
-                (5, "Accounting-Response"),
-                (11, "Access-Challenge"),
-                (40, "Disconnect-Request"),
-                (43, "CoA-Request"),
-            ],
-            u64::from(octet(m, 0)),
-            out,
-        ),
+        "radius" => {
+            choose(
+                &[
+                    (1, "Access-Request"),
+                    (2, "Access-Accept"),
+                    (3, "Access-Reject"),
+                    (4, "Accounting-Request"),
+                    (5, "Accounting-Response"),
+                    (11, "Access-Challenge"),
+                    (40, "Disconnect-Request"),
+                    (43, "CoA-Request"),
+                ],
+                u64::from(octet(m, 0)),
+                out,
+            );
+            // User-Name (RFC 2865, 5.1).
+            if let Some(name) = option(m.get(20..).unwrap_or_default(), 1, 2) {
+                out.push(' ');
+                escape(name, out);
+            }
+        }
         "tftp" => match octet(m, 1) {
             1 | 2 => {
                 out.push_str(if octet(m, 1) == 1 { "read " } else { "write " });
@@ -743,12 +866,56 @@ mod tests {
         let mut root = q[..12].to_vec();
         root.extend_from_slice(&[0, 0, 2]);
         use Transport::{Tcp, Udp};
+        let mut dhcp = vec![2, 1, 6, 0, 0, 0, 0, 7];
+        dhcp.resize(240, 0);
+        dhcp[16..20].copy_from_slice(&[192, 0, 2, 9]);
+        dhcp.extend([0, 51, 1, 9, 53, 1, 2, 255]);
+        let mut radius = vec![1, 7, 0, 30];
+        radius.resize(20, 9);
+        radius.extend(b"\x04\x03x\x01\x06bob\x1b");
+        let mut login = b"\x30\0\0\x01\x85\xa6\xff\0\0\0\0\x01\x21".to_vec();
+        login.resize(36, 0);
+        login.extend(b"root\0\0db\0");
         for (protocol, transport, head, expected) in [
             (
                 "http",
                 Tcp,
                 &b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"[..],
                 "GET /x HTTP/1.1",
+            ),
+            ("dhcp", Udp, &dhcp, "offer 192.0.2.9 0x00000007"),
+            ("dhcp", Udp, &dhcp[..200], "reply 192.0.2.9 0x00000007"),
+            ("radius", Udp, &radius, "Access-Request bob\\x1b"),
+            ("mysql", Tcp, &login, "login root"),
+            ("mysql", Tcp, b"\x01\0\0\x01\x03", "3 columns"),
+            ("pgsql", Tcp, b"N", "encryption refused"),
+            ("pgsql", Tcp, b"S\0\0\0\x04", "Sync"),
+            ("pgsql", Tcp, b"S\0\0\0\x09a\0on\0", "ParameterStatus a=on"),
+            (
+                "pgsql",
+                Tcp,
+                b"Z\0\0\0\x05T",
+                "ReadyForQuery in transaction",
+            ),
+            ("pgsql", Tcp, b"D\0\0\0\x06\0\x02", "DataRow, 2 columns"),
+            ("pgsql", Tcp, b"D\0\0\0\x07Ss\0", "Describe s"),
+            (
+                "pgsql",
+                Tcp,
+                b"\0\0\0\x14\0\x03\0\0user\0me\0\0",
+                "StartupMessage user=me",
+            ),
+            (
+                "amqp",
+                Tcp,
+                b"\x01\0\x01\0\0\0\x04\0\x3c\0\x28\xce",
+                "basic.publish",
+            ),
+            (
+                "amqp",
+                Tcp,
+                b"\x01\0\x01\0\0\0\x04\0\x3c\0\x29\xce",
+                "basic.41",
             ),
             (
                 "http",

@@ -28,6 +28,7 @@ use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::stats::Discard;
+use crate::storage::allocated;
 use crate::transport::flow::{Direction, Flow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
@@ -323,7 +324,7 @@ impl MessageSink for Outputs {
         }
         if let Some(p) = &mut self.print {
             let lines = at.state.lines.get_or_insert_with(|| {
-                at.cx.budget.take(size_of::<Lines>());
+                at.cx.budget.take(allocated(size_of::<Lines>()));
                 Box::default()
             });
             let line = &mut lines[at.direction.index()];
@@ -485,7 +486,7 @@ impl MessageSink for Outputs {
         self.raw_octets(at.flow, at.direction, chunk.data);
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
-                at.cx.budget.take(size_of::<Streams>());
+                at.cx.budget.take(allocated(size_of::<Streams>()));
             }
             d.data(
                 &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
@@ -522,7 +523,7 @@ impl MessageSink for Outputs {
         }
         if let Some(d) = &mut self.dump {
             if at.state.streams.is_none() {
-                at.cx.budget.take(size_of::<Streams>());
+                at.cx.budget.take(allocated(size_of::<Streams>()));
             }
             d.gap(
                 &mut at.with(|s| &mut **s.streams.get_or_insert_default()),
@@ -555,10 +556,10 @@ impl MessageSink for Outputs {
         }
         at.state.more = Vec::new();
         if at.state.streams.take().is_some() {
-            at.cx.budget.give(size_of::<Streams>());
+            at.cx.budget.give(allocated(size_of::<Streams>()));
         }
         if let Some(lines) = at.state.lines.take() {
-            at.cx.budget.give(size_of::<Lines>());
+            at.cx.budget.give(allocated(size_of::<Lines>()));
             for line in lines.into_iter().flatten() {
                 Print::drop_line(at.cx, &line);
             }

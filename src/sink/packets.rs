@@ -27,6 +27,7 @@ use crate::message::sink::DatagramContext;
 use crate::message::summary::summary;
 use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::serial::SeqNumber;
+use crate::storage::allocated;
 use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::{Chunk, Close, Side, StreamContext};
@@ -140,7 +141,7 @@ impl Connection {
     /// What is kept of the connection, which may be new.
     fn of<'a>(cx: &mut Context, state: &'a mut Option<Box<Self>>) -> &'a mut Self {
         state.get_or_insert_with(|| {
-            cx.budget.take(size_of::<Self>());
+            cx.budget.take(allocated(size_of::<Self>()));
             Box::new(Self::new())
         })
     }
@@ -444,7 +445,8 @@ impl Packets {
             conn.known[d] = ack;
         }
         let mut open = self.pool.pop().unwrap_or_default();
-        cx.budget.take(size_of::<Open>() + open.pending.capacity());
+        cx.budget
+            .take(allocated(size_of::<Open>()) + open.pending.capacity());
         let ends = ends(at.flow, direction);
         open.unit = synthetic::max_tcp_payload(&ends);
         open.single = false;
@@ -493,7 +495,8 @@ impl Packets {
             if let Some(about) = open.about.take() {
                 cx.budget.give(about.allocated());
             }
-            cx.budget.give(size_of::<Open>() + open.pending.capacity());
+            cx.budget
+                .give(allocated(size_of::<Open>()) + open.pending.capacity());
             open.pending.clear();
             if self.pool.len() < POOL {
                 self.pool.push(open);
@@ -962,7 +965,7 @@ impl Packets {
             for track in &mut conn.track {
                 track.clear(cx);
             }
-            cx.budget.give(size_of::<Connection>());
+            cx.budget.give(allocated(size_of::<Connection>()));
         }
     }
 

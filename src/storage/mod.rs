@@ -5,5 +5,5 @@ pub mod budget;
 pub mod expiry;
 
 pub use aged::AgedTable;
-pub use budget::Budget;
+pub use budget::{Budget, allocated};
 pub use expiry::Deadlines;

@@ -1,8 +1,8 @@
 //! `--extract`: the files that were transferred.
 //!
-//! A protocol that carries files is one file in this folder, with its [`Source`], and one row of `sources!`. What it finds
-//! becomes a [`Transfer`]: [`Store::begin`] makes it, [`Store::write`] takes octets at any offset of the file in any order,
-//! [`Transfer::lost`] says that an unknown number is missing, and [`Store::finish`] ends it. All else is the store's: names
+//! A protocol that carries files is one file in this folder, with its `Source`, and one row of `sources!`. What it finds
+//! becomes a `Transfer`: `Store::begin` makes it, `Store::write` takes octets at any offset of the file in any order,
+//! `Transfer::lost` says that an unknown number is missing, and `Store::finish` ends it. All else is the store's: names
 //! that do no harm, `.part`, missing ranges, sums, the list, limits, what is kept in memory and what is not.
 //!
 //! ```text
@@ -15,9 +15,9 @@
 //! A source keeps two things: what belongs to one connection, in that connection's state (the second type of its row: plain
 //! data), and what belongs to none, in itself (the first type).
 //!
-//! A source reads **messages** of its protocols ([`Source::protocols`]): it is told of those only, and puts what it wants to
-//! keep of the connection into [`At::kept`]. Or it takes a whole TCP connection, whatever seems to be in it, as its **stream**:
-//! [`Source::claims`] is asked once for each connection, at its first event, and a source that sets [`At::kept`] there gets the
+//! A source reads **messages** of its protocols (`Source::protocols`): it is told of those only, and puts what it wants to
+//! keep of the connection into `At::kept`. Or it takes a whole TCP connection, whatever seems to be in it, as its **stream**:
+//! `Source::claims` is asked once for each connection, at its first event, and a source that sets `At::kept` there gets the
 //! octets, gaps and ends of both directions, and no message of it. A protocol whose control connection announces others (FTP)
 //! remembers in itself which endpoints they will have, or, where the data may be captured ahead of the announcement, claims what
 //! may be one and tells its name later: a transfer needs its name only when it is finished, and may be discarded.

@@ -7,7 +7,7 @@ use crate::capture::PacketInfo;
 use crate::context::Context;
 use crate::link::{LinkHeader, VlanTag};
 use crate::serial::SeqNumber;
-use crate::storage::Budget;
+use crate::storage::{Budget, allocated};
 use crate::time::{Instant, Timestamp};
 use crate::trace::{Event, Fate, Overlaps, What};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
@@ -57,9 +57,8 @@ pub(super) enum Verdict {
 struct Half {
     /// Number of offset 0; means something with `BASED` or `HINT`.
     base: SeqNumber,
+    /// What is known; the shift count for `window` stands in the uppermost four.
     bits: u16,
-    /// Shift count for `window`.
-    scale: u8,
     /// Window that this direction's sender last offered, as in the segment.
     window: u16,
     /// Offset of the first octet.
@@ -102,7 +101,6 @@ impl Default for Half {
         Self {
             base: SeqNumber(0),
             bits: 0,
-            scale: 0,
             window: 0,
             origin: ORIGIN,
             next: ORIGIN,
@@ -120,6 +118,16 @@ impl Half {
 
     fn set(&mut self, bit: u16) {
         self.bits |= bit;
+    }
+
+    /// Shift count for the window that is offered.
+    const fn scale(&self) -> u16 {
+        self.bits >> 12
+    }
+
+    /// Sets it: 14 at most (RFC 7323, 2.3).
+    fn set_scale(&mut self, shift: u8) {
+        self.bits = self.bits & 0xfff | u16::from(shift) << 12;
     }
 
     /// The numbers of this direction are known.
@@ -292,8 +300,17 @@ impl Held {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.payload.capacity()
+        size_of::<Self>() + allocated(self.payload.capacity())
     }
+}
+
+/// What few connections have.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Rare {
+    /// Segments of which it is not known where they belong.
+    held: Vec<Held>,
+    /// Other VLANs that packets of it came on.
+    vlans: Option<Vlans>,
 }
 
 /// What a connection has once there is payload.
@@ -313,6 +330,8 @@ struct Active<S> {
     looking: [(u32, Option<Instant>); 2],
     /// When the highest acknowledgment was captured.
     acked_at: [Timestamp; 2],
+    /// The first FIN, and when.
+    finished: [Option<Mark>; 2],
     /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
@@ -370,13 +389,10 @@ pub(super) struct Connection<S> {
     closed: bool,
     /// VLAN tags of each direction's first packet.
     tags: [[VlanTag; 2]; 2],
-    /// Other VLANs that packets of it came on.
-    vlans: Option<Box<Vlans>>,
+    /// What few connections have.
+    rare: Option<Box<Rare>>,
     /// A RST, and when.
     reset: Option<Mark>,
-    /// The first FIN, and when.
-    finished: [Option<Mark>; 2],
-    held: Vec<Held>,
     active: Option<Box<Active<S>>>,
 }
 
@@ -395,10 +411,8 @@ impl<S> Connection<S> {
             reused,
             closed: false,
             tags: Default::default(),
-            vlans: None,
+            rare: None,
             reset: None,
-            finished: [None; 2],
-            held: Vec::new(),
             active: None,
         }
     }
@@ -416,7 +430,11 @@ impl<S> Connection<S> {
         first
             .filter(|(half, _)| half.is(SEEN))
             .any(|(_, tags)| ids(tags) == vlans)
-            || self.vlans.as_ref().is_some_and(|v| v.contains(&vlans))
+            || self
+                .rare
+                .as_ref()
+                .and_then(|rare| rare.vlans)
+                .is_some_and(|v| v.contains(&vlans))
     }
 
     /// The first packet of this direction had these VLANs, or none has come yet.
@@ -432,8 +450,9 @@ impl<S> Connection<S> {
             self.tags[i] = *tags;
         } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
             let vlans = ids(tags);
-            match &mut self.vlans {
-                None => self.vlans = Some(Box::new([vlans; VLANS])),
+            let rare = self.rare.get_or_insert_default();
+            match &mut rare.vlans {
+                None => rare.vlans = Some([vlans; VLANS]),
                 Some(known) => {
                     let last = known[VLANS - 1];
                     if let Some(i) = known.iter().position(|v| *v == last) {
@@ -490,6 +509,11 @@ impl<S> Connection<S> {
         self.active.as_ref().map_or(0, |a| a.len())
     }
 
+    /// Segments of which it is not known where they belong.
+    fn held(&self) -> &[Held] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.held)
+    }
+
     /// Power of two of the octets that wait.
     fn class(&self) -> u8 {
         let octets = self.active.as_ref().map_or(0, |a| a.size(0) + a.size(1));
@@ -514,7 +538,7 @@ impl<S> Connection<S> {
 
     /// Nothing is allocated for it: it has had no data.
     pub(super) fn is_bare(&self) -> bool {
-        self.active.is_none() && self.held.is_empty()
+        self.active.is_none() && self.held().is_empty()
     }
 
     /// Only one side has been seen, and no data.
@@ -558,7 +582,10 @@ impl<S> Connection<S> {
 
     /// The segments that were held, a SYN first.
     pub(super) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
-        let mut held = std::mem::take(&mut self.held);
+        let Some(rare) = &mut self.rare else {
+            return Vec::new();
+        };
+        let mut held = std::mem::take(&mut rare.held);
         held.sort_by_key(|h| h.flags & flags::SYN == 0);
         budget.give(held.iter().map(Held::size).sum());
         held
@@ -566,7 +593,7 @@ impl<S> Connection<S> {
 
     /// Something was held for so long that nothing will confirm it.
     pub(super) fn held_too_long(&self, cx: &Context) -> bool {
-        self.held
+        self.held()
             .first()
             .is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
     }
@@ -601,7 +628,7 @@ impl<S> Connection<S> {
                 return Verdict::Replace;
             }
             if !self
-                .held
+                .held()
                 .iter()
                 .any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq)
             {
@@ -610,7 +637,7 @@ impl<S> Connection<S> {
             self.fate(cx, d, s, Fate::HeldSyn);
             return Verdict::Held;
         }
-        if !self.held.is_empty() && self.confirmed(cx, s) {
+        if !self.held().is_empty() && self.confirmed(cx, s) {
             return Verdict::Replace;
         }
         let max_gap = cx.limits.max_gap;
@@ -628,7 +655,7 @@ impl<S> Connection<S> {
                 Verdict::Stray
             };
         }
-        if s.has(flags::RST) || (len == 0 && self.held.is_empty()) {
+        if s.has(flags::RST) || (len == 0 && self.held().is_empty()) {
             return if self.answers_syn(d, s) {
                 Verdict::Fits
             } else {
@@ -700,7 +727,7 @@ impl<S> Connection<S> {
 
     /// A jump that cannot be a hole: held until a second segment continues it.
     fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
-        let continues = self.held.iter().any(|h| {
+        let continues = self.held().iter().any(|h| {
             let ahead = s.seq.diff(h.end());
             h.flags & flags::SYN == 0
                 && h.src == s.src
@@ -708,7 +735,7 @@ impl<S> Connection<S> {
                 && (0..=1 << 16).contains(&ahead)
         });
         if continues && s.payload_len > 0 {
-            let syn_held = self.held.iter().any(|h| h.flags & flags::SYN != 0);
+            let syn_held = self.held().iter().any(|h| h.flags & flags::SYN != 0);
             if !fits_ack || syn_held {
                 return Verdict::Replace;
             }
@@ -719,21 +746,22 @@ impl<S> Connection<S> {
     }
 
     fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
-        let mut octets: usize = self.held.iter().map(Held::size).sum();
-        while self.held.len() >= HELD || (octets > HELD_OCTETS && !self.held.is_empty()) {
-            let dropped = self.held.remove(0);
+        let held = &mut self.rare.get_or_insert_default().held;
+        let mut octets: usize = held.iter().map(Held::size).sum();
+        while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
+            let dropped = held.remove(0);
             octets -= dropped.size();
             cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
             cx.budget.give(dropped.size());
         }
-        let held = Held::new(cx, s);
-        cx.budget.take(held.size());
-        self.held.push(held);
+        let new = Held::new(cx, s);
+        cx.budget.take(new.size());
+        held.push(new);
     }
 
     /// A held SYN is answered, or followed, by this segment.
     fn confirmed(&self, cx: &Context, s: &Segment<'_>) -> bool {
-        self.held
+        self.held()
             .iter()
             .filter(|h| h.flags & flags::SYN != 0)
             .any(|syn| {
@@ -897,9 +925,9 @@ impl<S: FlowState> Connection<S> {
                 self.take_fin(cx, key, d, s);
             }
         }
-        let ends = self.reset.is_some() || self.finished[0].is_some() || self.finished[1].is_some();
+        let ends = self.reset.is_some() || self.halves.iter().any(|half| half.is(FIN));
         let quiet = match &self.active {
-            None => !ends && self.held.is_empty(),
+            None => !ends && self.held().is_empty(),
             // The common case: nothing waits, nothing ends.
             Some(a) => {
                 a.waiting[0].is_empty()
@@ -908,7 +936,7 @@ impl<S: FlowState> Connection<S> {
                     && a.blocked[i].is_none()
                     && a.blocked[o].is_none()
                     && !ends
-                    && self.held.is_empty()
+                    && self.held().is_empty()
             }
         };
         if !quiet {
@@ -920,7 +948,7 @@ impl<S: FlowState> Connection<S> {
     fn take_syn(&mut self, d: Direction, s: &Segment<'_>) {
         let half = &mut self.halves[d.index()];
         if let Some(shift) = s.window_scale {
-            half.scale = shift;
+            half.set_scale(shift);
         }
         if half.is(SYN) {
             return;
@@ -996,7 +1024,7 @@ impl<S: FlowState> Connection<S> {
         let in_window =
             if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
                 let offset = half.offset(s.seq);
-                let shift = if other.is(SYN) { other.scale } else { 14 };
+                let shift = if other.is(SYN) { other.scale() } else { 14 };
                 let window =
                     (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
                 let low = if half.is(ACKED) {
@@ -1032,10 +1060,6 @@ impl<S: FlowState> Connection<S> {
         }
         half.set(FIN);
         half.fin = offset;
-        self.finished[i] = Some(Mark {
-            packets: self.packets,
-            at: cx.now,
-        });
         if !half.is(STARTED) {
             let now = cx.now;
             let a = self.activate(cx, key, d);
@@ -1045,16 +1069,20 @@ impl<S: FlowState> Connection<S> {
             self.activate(cx, key, d);
         }
         if let Some(a) = &mut self.active {
+            a.finished[i] = Some(Mark {
+                packets: self.packets,
+                at: cx.now,
+            });
             cx.counters.tcp.abandoned_octets += a.waiting[i].truncate(&mut cx.budget, offset);
         }
     }
 
     fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
         let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
-        let (halves, tags) = (&self.halves, &self.tags);
+        let (halves, tags) = (self.halves, &self.tags);
         let (packets, now) = (self.packets, cx.now);
         self.active.get_or_insert_with(|| {
-            cx.budget.take(size_of::<Active<S>>());
+            cx.budget.take(allocated(size_of::<Active<S>>()));
             let mut a = Box::new(Active {
                 flow: Flow {
                     transport: Transport::Tcp,
@@ -1071,6 +1099,7 @@ impl<S: FlowState> Connection<S> {
                 blocked: [None; 2],
                 looking: [(0, None); 2],
                 acked_at: [cx.packet.time; 2],
+                finished: halves.map(|half| half.is(FIN).then_some(Mark { packets, at: now })),
                 released: [0; 2],
                 damaged: None,
                 state: S::default(),
@@ -1088,7 +1117,7 @@ impl<S: FlowState> Connection<S> {
                 dst: link.src,
                 tags: tags[if halves[back].is(SEEN) { back } else { own }],
             };
-            for (marks, half) in a.marks.iter_mut().zip(halves) {
+            for (marks, half) in a.marks.iter_mut().zip(&halves) {
                 if half.is(ACKED) && half.acked > half.next {
                     marks.push((half.acked, Mark { packets, at: now }));
                 }
@@ -1770,7 +1799,7 @@ impl<S: FlowState> Connection<S> {
         let end = self.hole(d)?;
         let a = self.active.as_deref_mut()?;
         let half = &self.halves[i];
-        let oldest = a.oldest(i);
+        let (oldest, finished) = (a.oldest(i), a.finished[i]);
         if a.size(i) > cx.limits.tcp_buffer {
             return Some((end, GapCause::Buffer));
         }
@@ -1784,7 +1813,7 @@ impl<S: FlowState> Connection<S> {
         if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
             return Some((end, GapCause::Acked));
         }
-        let over = [self.finished[i], self.reset];
+        let over = [finished, self.reset];
         if over
             .into_iter()
             .flatten()
@@ -1998,6 +2027,7 @@ impl<S: FlowState> Connection<S> {
             self.pump(cx, sink);
         }
         if let Some(a) = self.active.as_deref_mut() {
+            a.finished[i] = None;
             a.marks[i].clear();
             a.gaps[i].clear();
             if let Some(damaged) = &mut a.damaged {
@@ -2010,7 +2040,6 @@ impl<S: FlowState> Connection<S> {
         half.next = next;
         half.high = next;
         half.acked = half.acked.min(next);
-        self.finished[i] = None;
         self.tell_gap(cx, d, None, GapCause::Jump, sink);
         self.halves[i].place(seq, next);
     }
@@ -2052,7 +2081,7 @@ impl<S: FlowState> Connection<S> {
             };
             at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
             sink.closed(&mut at, close);
-            cx.budget.give(size_of::<Active<S>>());
+            cx.budget.give(allocated(size_of::<Active<S>>()));
         }
     }
 
@@ -2070,7 +2099,7 @@ impl<S: FlowState> Connection<S> {
                 LINGER
             }));
         }
-        if let Some(first) = self.held.first() {
+        if let Some(first) = self.held().first() {
             by(first.arrived.after(cx.limits.tcp_packet_timeout));
         }
         for until in [self.unacked(cx, 0), self.unacked(cx, 1)] {
@@ -2090,7 +2119,7 @@ impl<S: FlowState> Connection<S> {
                     if let Some((_, mark)) = a.marks[i].iter().find(|(upto, _)| *upto >= end) {
                         by(mark.at.after(cx.limits.reorder_alone));
                     }
-                    if let Some(mark) = self.finished[i] {
+                    if let Some(mark) = a.finished[i] {
                         by(mark.at.after(cx.limits.reorder_alone));
                     }
                     let patience = if half.is(ACKED) {
@@ -2108,13 +2137,16 @@ impl<S: FlowState> Connection<S> {
     }
 }
 
+/// There may be a million of them.
+const _: () = assert!(size_of::<Connection<()>>() <= 216);
+
 #[cfg(test)]
 impl<S> Connection<S> {
     /// Panics unless what waits agrees with its sums; gives the octets that wait.
     pub(super) fn invariants(&self) -> super::testing::Waits {
         let mut waits = super::testing::Waits {
             waiting: 0,
-            judged: self.held.iter().map(|h| h.payload.len() as u64).sum(),
+            judged: self.held().iter().map(|h| h.payload.len() as u64).sum(),
         };
         if let Some(a) = &self.active {
             for damaged in a.damaged.iter().flat_map(|d| d.iter()) {

@@ -1133,7 +1133,7 @@ fn octets_wait_for_their_acknowledgment() {
     after_open_with(
         "they are bounded by the buffer, and those that waited longest go first",
         &Limits {
-            tcp_buffer: 2500,
+            tcp_buffer: 2600,
             ..waits.clone()
         },
         r#"

@@ -2,7 +2,7 @@
 
 use super::connection::low32;
 use crate::config::Overlap;
-use crate::storage::Budget;
+use crate::storage::{Budget, allocated};
 use crate::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -76,10 +76,6 @@ impl Item {
     pub(super) fn end(&self) -> u64 {
         self.offset + self.len()
     }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.octets.capacity()
-    }
 }
 
 /// What became of octets that were put in.
@@ -94,13 +90,18 @@ pub(super) struct Inserted {
 }
 
 /// A sorted list of runs that do not overlap. All of it lies at or past the offset that is delivered next.
+///
+/// Nothing is allocated where nothing waits: there may be a million of these.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Waiting {
+pub(super) struct Waiting(Option<Box<Runs>>);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Runs {
     items: VecDeque<Item>,
     /// Runs without a hole between their items.
     runs: usize,
-    /// Octets allocated.
-    size: usize,
+    /// Octets allocated for data.
+    allocated: usize,
     /// Octets of data.
     octets: u64,
     /// When the segment that has waited longest arrived, where it is known.
@@ -108,49 +109,42 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Segments, or parts of them, that wait.
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        self.0.as_ref().map_or(0, |r| r.items.len())
     }
 
     /// Runs of octets without a hole inside: with the hole before the first, the number of holes.
-    pub(super) const fn runs(&self) -> usize {
-        self.runs
+    pub(super) fn runs(&self) -> usize {
+        self.0.as_ref().map_or(0, |r| r.runs)
     }
 
     /// Octets allocated.
-    pub(super) const fn size(&self) -> usize {
-        self.size
+    pub(super) fn size(&self) -> usize {
+        self.0.as_ref().map_or(0, |r| r.size())
     }
 
     pub(super) fn front(&self) -> Option<&Item> {
-        self.items.front()
+        self.0.as_ref()?.items.front()
     }
 
     /// Offset behind the last octet.
     pub(super) fn end(&self) -> Option<u64> {
-        self.items.back().map(Item::end)
+        self.0.as_ref()?.items.back().map(Item::end)
     }
 
     /// How far all is there, seen from `next`: None where there is a hole.
     pub(super) fn contiguous(&self, next: u64) -> Option<u64> {
-        let Some(first) = self.items.front() else {
-            return Some(next);
-        };
-        let last = self.items.back().map(Item::end);
-        last.filter(|_| self.runs == 1 && first.offset <= next)
+        self.0.as_ref().map_or(Some(next), |r| r.contiguous(next))
     }
 
     /// When the segment that has waited longest arrived.
     pub(super) fn oldest(&mut self) -> Option<Instant> {
-        if self.oldest.is_none() {
-            self.oldest = self.items.iter().map(|i| i.origin.arrived).min();
-        }
-        self.oldest
+        self.0.as_mut()?.oldest()
     }
 
     /// Puts `data` in at `offset`, followed by `lost` octets that are known to be missing. Octets that are there stay, or
@@ -164,8 +158,89 @@ impl Waiting {
         origin: Origin,
         rule: Overlap,
     ) -> Inserted {
+        self.change(budget, |r| r.insert(offset, data, lost, origin, rule))
+    }
+
+    /// Takes the first item out.
+    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<Item> {
+        self.0.as_ref()?;
+        self.change(budget, Runs::pop)
+    }
+
+    /// Puts back what is left of the item that [`Waiting::pop`] gave, without its first `taken` octets.
+    pub(super) fn put_back(&mut self, budget: &mut Budget, item: Item, taken: usize) {
+        self.change(budget, |r| r.put_back(item, taken));
+    }
+
+    /// Drops everything from `offset` on; gives the number of octets of data dropped.
+    pub(super) fn truncate(&mut self, budget: &mut Budget, offset: u64) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        self.change(budget, |r| r.truncate(offset))
+    }
+
+    /// Changes the list, and tells the budget what that took or gave back.
+    fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
+        let before = self.size();
+        let runs = self.0.get_or_insert_default();
+        let result = how(runs);
+        if runs.items.is_empty() {
+            self.0 = None;
+        }
+        budget.resize(before, self.size());
+        result
+    }
+
+    /// Octets of data.
+    #[cfg(test)]
+    pub(super) fn octets(&self) -> u64 {
+        self.0.as_ref().map_or(0, |r| r.octets)
+    }
+
+    /// Panics unless the list is sorted, without overlap, and its sums are right.
+    #[cfg(test)]
+    pub(super) fn invariants(&self) {
+        if let Some(runs) = &self.0 {
+            runs.invariants();
+        }
+    }
+}
+
+impl Runs {
+    fn size(&self) -> usize {
+        let items = allocated(self.items.capacity() * size_of::<Item>());
+        allocated(size_of::<Self>()) + items + self.allocated
+    }
+
+    /// How far all is there, seen from `next`: None where there is a hole.
+    fn contiguous(&self, next: u64) -> Option<u64> {
+        let Some(first) = self.items.front() else {
+            return Some(next);
+        };
+        let last = self.items.back().map(Item::end);
+        last.filter(|_| self.runs == 1 && first.offset <= next)
+    }
+
+    /// When the segment that has waited longest arrived.
+    fn oldest(&mut self) -> Option<Instant> {
+        if self.oldest.is_none() {
+            self.oldest = self.items.iter().map(|i| i.origin.arrived).min();
+        }
+        self.oldest
+    }
+
+    /// Puts `data` in at `offset`, followed by `lost` octets that are known to be missing. Octets that are there stay, or
+    /// are replaced with [`Overlap::Last`].
+    fn insert(
+        &mut self,
+        offset: u64,
+        data: &[u8],
+        lost: u64,
+        origin: Origin,
+        rule: Overlap,
+    ) -> Inserted {
         let mut result = Inserted::default();
-        let before = self.size;
         let end = offset + data.len() as u64;
         let mut at = self.items.partition_point(|i| i.end() <= offset);
         let mut pos = offset;
@@ -245,7 +320,6 @@ impl Waiting {
         if lost > 0 {
             self.insert_lost(end, lost, origin);
         }
-        budget.resize(before, self.size);
         result
     }
 
@@ -287,10 +361,14 @@ impl Waiting {
             (false, false) => self.runs += 1,
             _ => {}
         }
-        self.size += item.size();
+        self.allocated += allocated(item.octets.capacity());
         self.octets += item.data().len() as u64;
         if self.items.is_empty() {
             self.oldest = Some(item.origin.arrived);
+        }
+        if self.items.len() == self.items.capacity() {
+            // Mostly there is one.
+            self.items.reserve_exact(self.items.len().max(1));
         }
         self.items.insert(at, item);
     }
@@ -306,7 +384,7 @@ impl Waiting {
             (false, false) => self.runs -= 1,
             _ => {}
         }
-        self.size -= item.size();
+        self.allocated -= allocated(item.octets.capacity());
         self.octets -= item.data().len() as u64;
         if self.oldest == Some(item.origin.arrived) {
             self.oldest = None;
@@ -315,7 +393,7 @@ impl Waiting {
     }
 
     /// Takes the first item out.
-    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<Item> {
+    fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         if self
             .items
@@ -324,26 +402,24 @@ impl Waiting {
         {
             self.runs -= 1;
         }
-        self.size -= item.size();
+        self.allocated -= allocated(item.octets.capacity());
         self.octets -= item.data().len() as u64;
         if self.oldest == Some(item.origin.arrived) {
             self.oldest = None;
         }
-        budget.give(item.size());
         Some(item)
     }
 
     /// Puts back what is left of the item that [`Waiting::pop`] gave, without its first `taken` octets.
-    pub(super) fn put_back(&mut self, budget: &mut Budget, mut item: Item, taken: usize) {
+    fn put_back(&mut self, mut item: Item, taken: usize) {
         let taken = taken.min(item.data().len());
         item.used += taken;
         item.offset += taken as u64;
-        budget.take(item.size());
         self.put(0, item);
     }
 
     /// Drops everything from `offset` on; gives the number of octets of data dropped.
-    pub(super) fn truncate(&mut self, budget: &mut Budget, offset: u64) -> u64 {
+    fn truncate(&mut self, offset: u64) -> u64 {
         let mut dropped = 0;
         while self.items.back().is_some_and(|last| last.end() > offset) {
             let Some(mut last) = self.items.pop_back() else {
@@ -356,9 +432,8 @@ impl Waiting {
             {
                 self.runs -= 1;
             }
-            self.size -= last.size();
+            self.allocated -= allocated(last.octets.capacity());
             self.octets -= last.data().len() as u64;
-            budget.give(last.size());
             self.oldest = None;
             if last.offset < offset {
                 let keep = offset - last.offset;
@@ -369,7 +444,6 @@ impl Waiting {
                     dropped += (last.data().len() - keep) as u64;
                     last.octets.truncate(last.used + keep);
                 }
-                budget.take(last.size());
                 self.put(self.items.len(), last);
                 break;
             }
@@ -378,15 +452,9 @@ impl Waiting {
         dropped
     }
 
-    /// Octets of data.
-    #[cfg(test)]
-    pub(super) const fn octets(&self) -> u64 {
-        self.octets
-    }
-
     /// Panics unless the list is sorted, without overlap, and its sums are right.
     #[cfg(test)]
-    pub(super) fn invariants(&self) {
+    fn invariants(&self) {
         let mut runs = 0;
         let mut end = None;
         for i in &self.items {
@@ -398,7 +466,9 @@ impl Waiting {
             end = Some(i.end());
         }
         assert_eq!(runs, self.runs);
-        assert_eq!(self.size, self.items.iter().map(Item::size).sum::<usize>());
+        let allocated = self.items.iter().map(|i| allocated(i.octets.capacity()));
+        assert_eq!(self.allocated, allocated.sum::<usize>());
+        assert!(!self.items.is_empty());
         assert_eq!(
             self.octets,
             self.items
@@ -425,8 +495,8 @@ mod tests {
     };
 
     fn contents(w: &Waiting) -> Vec<(u64, String)> {
-        w.items
-            .iter()
+        w.0.iter()
+            .flat_map(|r| &r.items)
             .map(|i| (i.offset, String::from_utf8_lossy(i.data()).into_owned()))
             .collect()
     }
@@ -463,8 +533,8 @@ mod tests {
         w.invariants();
         assert_eq!(w.runs(), 1);
         assert_eq!(
-            w.items
-                .iter()
+            w.0.iter()
+                .flat_map(|r| &r.items)
                 .map(|i| (i.offset, i.lost))
                 .collect::<Vec<_>>(),
             [(10, 0), (12, 1), (13, 0), (15, 0)]
@@ -499,7 +569,7 @@ mod tests {
             w.insert(&mut budget, at, data, 0, ORIGIN, rule);
             w.invariants();
             assert_eq!(budget.used(), w.size());
-            let found: Vec<_> = w.items.iter().collect();
+            let found: Vec<_> = w.0.iter().flat_map(|r| &r.items).collect();
             let found: Vec<_> = found
                 .iter()
                 .map(|i| (i.offset, std::str::from_utf8(i.data()).unwrap(), i.lost))
