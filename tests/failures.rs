@@ -127,3 +127,32 @@ fn a_full_disk_costs_no_other_output() {
     let all = common::read(&dir.path().join("all"));
     assert_eq!(all.get(..4), Some(&[0x0a, 0x0d, 0x0d, 0x0a][..]));
 }
+
+/// Whichever way the input is named: opening the output would empty it.
+#[test]
+fn an_input_is_never_written() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let file = dir.path().join("in.pcap");
+    let capture = common::read(&testdata("http-tiny.pcap"));
+    fs::write(&file, &capture).expect("write");
+    let path = file.to_str().expect("UTF-8");
+    for input in [
+        path.to_owned(),
+        format!("file:{path}"),
+        format!("file://{path}"),
+        format!("file:'{path}'"),
+        format!("file:\"{path}\""),
+    ] {
+        // It can be read by this name.
+        let done = common::run(["-p", &input], b"");
+        assert!(!done.ok().is_empty(), "{input}");
+        for output in [path.to_owned(), format!("file:{path}?kind=bypass")] {
+            let done = common::run(["-w", &output, &input], b"");
+            done.code(2);
+            assert!(done.stderr.contains("also an input"), "{}", done.stderr);
+            assert!(common::read(&file) == capture, "{output} {input}");
+        }
+    }
+    let text = common::run(["-p", "file:-"], &capture).text();
+    assert!(text.contains("http"), "{text}");
+}

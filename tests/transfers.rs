@@ -15,6 +15,10 @@ use std::process::Command;
 
 /// Captures of testdata/transfers.
 const CAPTURES: &[&str] = &[
+    "http-codings",
+    "http-ranges",
+    "http-names",
+    "http-uploads",
     "ftp-pasv",
     "ftp-epsv",
     "ftp-port",
@@ -113,6 +117,8 @@ fn whole(found: &[Extracted]) -> Vec<(String, String)> {
     let mut whole: Vec<_> = found
         .iter()
         .filter(|f| f.complete())
+        // The body of a form is a file too, and so are its fields: they are not what was sent.
+        .filter(|f| f.text("command") != "POST" || !["upload", ""].contains(&f.text("sent_name")))
         .map(|f| {
             let name = match f.row["sent_name"].as_str() {
                 Some(name) => name.rsplit('/').next().unwrap_or_default(),
@@ -184,6 +190,10 @@ fn reordered_and_repeated_packets_change_nothing() {
 #[track_caller]
 fn assert_true(found: &[Extracted], originals: &[Extracted], at: &str) -> usize {
     for file in found {
+        // Where octets of a coding are missing it is not undone: there is nothing to hold the coded ones to.
+        if !file.complete() && !file.row["codings"].as_array().expect("codings").is_empty() {
+            continue;
+        }
         // Behind an unknown number of missing octets nobody knows where octets belong.
         let ranges = file.row["missing"].as_array().expect("missing");
         let placed = ranges
@@ -697,10 +707,10 @@ fn exported(kind: &str, capture: &[u8]) -> Vec<(String, Vec<u8>)> {
 fn what_tshark_exports_rightly_comes_out_too() {
     let mut right = BTreeMap::new();
     for name in CAPTURES {
-        let kind = if name.starts_with("ftp") {
-            "ftp-data"
-        } else {
-            "tftp"
+        let kind = match name.split_once('-') {
+            Some(("ftp", _)) => "ftp-data",
+            Some((kind, _)) => kind,
+            None => panic!("{name}"),
         };
         let capture = capture(name);
         let came = whole(&extract(&capture));

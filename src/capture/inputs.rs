@@ -26,12 +26,8 @@ const SCHEMES: &[Scheme] = &[Scheme {
     open: |rest, stop| open_path(file_path(rest).as_ref(), stop),
 }];
 
-/// Opens one input: `-` is the standard input, a known scheme is looked up in the table, all else is a path (of a file, a
-/// FIFO, a device).
+/// Opens one input: a known scheme is looked up in the table, all else is a path.
 fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
-    if name == "-" {
-        return Ok(stoppable(io::stdin(), stop));
-    }
     let scheme = name.to_str().and_then(|name| {
         SCHEMES
             .iter()
@@ -43,8 +39,17 @@ fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
     }
 }
 
+/// `-` is the standard input, all else the path of a file, a FIFO, a device.
 fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
+    if path == "-" {
+        return Ok(stoppable(io::stdin(), stop));
+    }
     Ok(stoppable(File::open(path)?, stop))
+}
+
+/// The path of an input that is a file, with or without its scheme.
+pub(crate) fn path(name: &str) -> &str {
+    name.strip_prefix("file:").map_or(name, file_path)
 }
 
 fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> Source {

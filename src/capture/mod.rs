@@ -17,6 +17,7 @@ mod stop;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use inputs::path as input_path;
 pub use inputs::{Inputs, Source};
 pub(crate) use place::InHand;
 pub use place::Place;

@@ -1,5 +1,6 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use crate::capture::input_path;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -186,7 +187,10 @@ pub fn refuse_input(output: &str, inputs: &[String]) -> Result<(), Error> {
         return Ok(());
     };
     for input in inputs {
-        if identity(input, || io::stdin().as_fd().try_clone_to_owned()) == Some(file) {
+        if identity(input_path(input), || {
+            io::stdin().as_fd().try_clone_to_owned()
+        }) == Some(file)
+        {
             return Err(Error {
                 name: shown(output).to_owned(),
                 doing: "write",
