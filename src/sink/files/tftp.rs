@@ -594,11 +594,13 @@ impl Blocks {
     /// No more comes: what still waits is written.
     pub(super) fn end(&mut self, write: &mut dyn FnMut(u64, &[u8])) {
         if let Some(waits) = &self.waits {
-            // One block came, and no answer to the options. A short one is the last whatever was agreed on.
-            let size = if waits.number == 1 && waits.len < BLOCK {
+            // One block came, and no answer to the options. A short one is the last whatever was agreed on, but where it
+            // has the very size that was asked for.
+            let asked = self.asked.blksize.unwrap_or(BLOCK);
+            let size = if waits.number == 1 && waits.len < BLOCK && waits.len != asked {
                 BLOCK
             } else {
-                self.asked.blksize.unwrap_or(BLOCK).max(waits.len)
+                asked.max(waits.len)
             };
             let short = waits.len < size && size > BLOCK;
             self.decide(size, write);
@@ -790,6 +792,18 @@ mod tests {
                 let lost = (8 * 65_500..8 * 65_600).contains(&i);
                 assert_eq!(written.0[i], (!lost).then_some(*octet), "{i}");
             }
+        }
+    }
+
+    #[test]
+    fn a_block_of_the_size_that_was_asked_for_need_not_be_the_last() {
+        for (len, whole) in [(64, false), (63, true), (65, true)] {
+            let mut had = Blocks::new(options(Some(64)), false, false);
+            let mut written = Written::default();
+            let file = file(len);
+            had.data(1, &file, len as u64, &mut |at, o| written.write(at, o));
+            had.end(&mut |at, o| written.write(at, o));
+            assert_eq!((had.whole(), written.0.len()), (whole, len));
         }
     }
 
