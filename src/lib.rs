@@ -83,7 +83,8 @@
 //! link/              link headers, 802.11, exported PDUs: where the IP packet starts
 //! ip/                headers, defrag, checksum, ESP, tunnels: whole datagrams
 //! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: connections by key and use
-//!   tcp/               segment, connection (when a hole is given up), waiting (octets behind holes)
+//!   tcp/               segment, waiting (octets behind holes)
+//!     connection/        judge, take, deliver, give_up: where a segment belongs, what it does, when a hole is given up
 //!   udp.rs             datagrams and their flows
 //!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
 //! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say

@@ -1,11 +1,16 @@
 //! Octets of one stream that wait behind a hole.
 
-use super::connection::low32;
 use crate::config::Overlap;
 use crate::storage::{Budget, allocated};
 use crate::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+
+/// An offset as a number, modulo 2^32.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) const fn low32(offset: u64) -> u32 {
+    offset as u32
+}
 
 /// Where octets came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,145 @@
+//! Damaged copies: octets of segments with a wrong checksum, kept as second choice for a hole that would be given up.
+
+use super::Connection;
+use super::half::{BASED, FIN, STARTED};
+use crate::context::Context;
+use crate::trace::{Fate, What};
+use crate::transport::flow::{Direction, FlowKey};
+use crate::transport::stream::FlowState;
+use crate::transport::tcp::segment::{Segment, flags};
+use crate::transport::tcp::waiting::Origin;
+
+impl<S: FlowState> Connection<S> {
+    /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
+    pub(in crate::transport::tcp) fn take_damaged(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let (i, len) = (d.index(), s.payload.len() as u64);
+        let half = &self.halves[i];
+        let start = half.offset(s.data_seq());
+        let known = half.is(STARTED) && start + len <= half.next;
+        let past = half.is(FIN) && start + len > half.fin;
+        let fits = half.numbered() && half.reaches(start, len, cx.limits.max_gap);
+        if self.closed || s.has(flags::RST) || len == 0 || known || past || !fits {
+            cx.counters.tcp.refused_octets += len;
+            self.fate(cx, d, s, Fate::Damaged(false));
+            return false;
+        }
+        let skip = if half.is(STARTED) {
+            half.next.saturating_sub(start)
+        } else {
+            0
+        };
+        let origin = Origin {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            arrived: cx.now,
+            ack: None,
+            push: s.has(flags::PSH),
+            shift: Origin::shift(cx.packet.data_at, start),
+        };
+        let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
+        let data = data.unwrap_or_default();
+        let a = self.activate(cx, key, d);
+        let mut damaged = a.damaged.take().unwrap_or_default();
+        let offset = start + skip;
+        let rule = crate::config::Overlap::First;
+        let r = damaged[i].insert(&mut cx.budget, offset, data, 0, origin, rule);
+        cx.counters.tcp.refused_octets += len - r.new;
+        if !damaged[0].is_empty() || !damaged[1].is_empty() {
+            a.damaged = Some(damaged);
+        }
+        self.fate(cx, d, s, Fate::Damaged(r.new > 0));
+        r.new > 0
+    }
+
+    /// Drops the damaged copies of octets that have been delivered or given up.
+    pub(super) fn drop_damaged(&mut self, cx: &mut Context) {
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let Some(damaged) = &mut a.damaged else {
+            return;
+        };
+        for (waiting, half) in damaged.iter_mut().zip(&self.halves) {
+            if !half.is(STARTED) {
+                continue;
+            }
+            while waiting.front().is_some_and(|item| item.offset < half.next) {
+                let Some(item) = waiting.pop(&mut cx.budget) else {
+                    break;
+                };
+                let len = item.data().len();
+                let old = usize::try_from(half.next - item.offset).unwrap_or(len);
+                cx.counters.tcp.refused_octets += old.min(len) as u64;
+                if old < len {
+                    waiting.put_back(&mut cx.budget, item, old);
+                    break;
+                }
+            }
+            if half.is(FIN) && half.next >= half.fin {
+                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, half.fin);
+            }
+        }
+        if damaged[0].is_empty() && damaged[1].is_empty() {
+            a.damaged = None;
+        }
+    }
+
+    /// Fills the hole that is next in a stream, up to `upto`, with the damaged copy that begins it; false where there is
+    /// none.
+    pub(super) fn use_damaged(&mut self, cx: &mut Context, d: Direction, upto: u64) -> bool {
+        let i = d.index();
+        let half = &self.halves[i];
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        let first = a.first_damaged(i).map(|item| item.offset);
+        if first.is_none_or(|at| at >= upto || (half.is(STARTED) && at != half.next)) {
+            return false;
+        }
+        let Some(damaged) = &mut a.damaged else {
+            return false;
+        };
+        let Some(item) = damaged[i].pop(&mut cx.budget) else {
+            return false;
+        };
+        let room = usize::try_from(upto.saturating_sub(item.offset)).unwrap_or(usize::MAX);
+        let (now, rest) = item.data().split_at(room.min(item.data().len()));
+        let r = a.waiting[i].insert(
+            &mut cx.budget,
+            item.offset,
+            now,
+            0,
+            item.origin,
+            crate::config::Overlap::First,
+        );
+        let counters = &mut cx.counters.tcp;
+        counters.accepted_octets += r.new;
+        counters.refused_octets += r.known;
+        counters.damaged_used += 1;
+        let (at, taken) = (item.offset, now.len());
+        if rest.is_empty() {
+            let half = &mut self.halves[i];
+            half.set(BASED);
+            half.high = half.high.max(item.offset + taken as u64);
+            if !half.is(STARTED) {
+                Self::start(half, &a.waiting[i]);
+            }
+        } else {
+            damaged[i].put_back(&mut cx.budget, item, taken);
+        }
+        if damaged[0].is_empty() && damaged[1].is_empty() {
+            a.damaged = None;
+        }
+        self.tell(cx, d, |half| What::DamagedUsed {
+            offset: half.relative(at),
+            len: taken as u64,
+        });
+        true
+    }
+}

@@ -1,0 +1,335 @@
+//! What is handed on: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
+
+use super::Connection;
+use super::half::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
+use crate::context::Context;
+use crate::time::{Instant, Timestamp};
+use crate::trace::What;
+use crate::transport::flow::Direction;
+use crate::transport::stream::{
+    Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side, StreamContext, StreamSink, Taken,
+};
+
+/// Gaps that are remembered, so that late segments are known as such.
+const GAPS: usize = 8;
+
+impl<S> Connection<S> {
+    /// How far a stream has been delivered or given up; 0 while it is being looked behind.
+    fn delivered(&self, i: usize) -> u64 {
+        let half = &self.halves[i];
+        let looking = !half.is(STARTED)
+            && self
+                .active
+                .as_ref()
+                .is_some_and(|a| a.looking[i].1.is_some());
+        if looking { 0 } else { half.next }
+    }
+
+    /// When the highest acknowledgment of a stream was captured.
+    fn acked_at(&self, i: usize) -> Option<Timestamp> {
+        self.active.as_ref().map(|a| a.acked_at[i])
+    }
+
+    /// When the other side acknowledged everything before an offset, if it has.
+    fn acked_to(&self, i: usize, end: u64) -> Option<Timestamp> {
+        let half = &self.halves[i];
+        (half.is(ACKED) && half.acked >= end)
+            .then(|| self.acked_at(i))
+            .flatten()
+    }
+
+    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
+    /// acknowledgment. None where there are none, or they need not wait for one.
+    pub(super) fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
+        let (half, a) = (&self.halves[i], self.active.as_ref()?);
+        let front = a.waiting[i].front()?;
+        let waits = cx.limits.wait_ack
+            && half.is(STARTED)
+            && front.offset <= half.next
+            && front.end() > half.acked.max(a.released[i]);
+        waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
+    }
+
+    pub(super) fn sides(&self) -> [Side; 2] {
+        let mut sides = self.halves.map(|h| Side {
+            seen: h.is(SEEN),
+            from_start: h.is(SYN | ANSWERED),
+            absent: h.is(ABSENT),
+            base: h.numbered().then_some(h.base),
+            origin: h.origin,
+            delivered: 0,
+            acknowledged: h.is(ACKED).then_some(h.acked),
+            acknowledged_at: None,
+            ended: h.is(ENDED),
+        });
+        for (i, side) in sides.iter_mut().enumerate() {
+            side.delivered = self.delivered(i);
+            side.acknowledged_at = self.acked_at(i).filter(|_| side.acknowledged.is_some());
+        }
+        sides
+    }
+}
+
+impl<S: FlowState> Connection<S> {
+    /// Hands a chunk to the sink; gives the number of octets that it did not take.
+    pub(super) fn deliver<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut K,
+    ) -> usize {
+        let i = d.index();
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return 0;
+        };
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides: &sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        let taken = match sink.data(&mut at, chunk) {
+            Taken::All => chunk.data.len(),
+            Taken::Wait { taken, until } => {
+                let other = &sides[d.flip().index()];
+                // A sink that waits for what has come already would wait for ever.
+                if other.delivered >= until || other.ended || other.absent {
+                    debug_assert!(false, "the sink waits for what it has");
+                    chunk.data.len()
+                } else {
+                    a.blocked[i] = Some(until);
+                    let taken = taken.min(chunk.data.len());
+                    let offset = self.halves[i].relative(chunk.offset + taken as u64);
+                    cx.tell(&a.flow, d, What::Blocked { offset });
+                    taken
+                }
+            }
+        };
+        self.halves[i].next += taken as u64;
+        cx.counters.tcp.delivered_octets += taken as u64;
+        chunk.data.len() - taken
+    }
+
+    /// The stream's next octets are at hand and may be delivered.
+    fn ready(&self, cx: &Context, d: Direction) -> bool {
+        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let Some(a) = &self.active else { return false };
+        let front = half.is(STARTED)
+            && a.waiting[d.index()]
+                .front()
+                .is_some_and(|item| item.offset <= half.next);
+        front
+            && self
+                .unacked(cx, d.index())
+                .is_none_or(|until| cx.now >= until)
+            && a.blocked[d.index()].is_none_or(|until| {
+                other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
+            })
+    }
+
+    /// Delivers what can be delivered, in both directions; of two streams that are both ready, the one goes first that
+    /// the other one acknowledges.
+    pub(super) fn pump<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        loop {
+            let (f, r) = (
+                self.ready(cx, Direction::Forward),
+                self.ready(cx, Direction::Reverse),
+            );
+            let d = match (f, r) {
+                (false, false) => return,
+                (true, false) => Direction::Forward,
+                (false, true) => Direction::Reverse,
+                (true, true) => {
+                    let Some(a) = &self.active else { return };
+                    let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {
+                        return;
+                    };
+                    let forward_needs = ff.origin.ack.is_some_and(|ack| ack > self.halves[1].next);
+                    let reverse_needs = rf.origin.ack.is_some_and(|ack| ack > self.halves[0].next);
+                    match (forward_needs, reverse_needs) {
+                        (true, false) => Direction::Reverse,
+                        (false, true) => Direction::Forward,
+                        _ if ff.origin.frame <= rf.origin.frame => Direction::Forward,
+                        _ => Direction::Reverse,
+                    }
+                }
+            };
+            let i = d.index();
+            let Some(a) = self.active.as_deref_mut() else {
+                return;
+            };
+            a.blocked[i] = None;
+            let released = a.released[i];
+            let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
+                return;
+            };
+            let acknowledged = self.acked_to(i, item.end());
+            if cx.limits.wait_ack && acknowledged.is_none() {
+                let forced = item.end() <= released;
+                cx.counters.tcp.ack_forced += u64::from(forced);
+                cx.counters.tcp.ack_timeout += u64::from(!forced);
+            }
+            if item.lost() > 0 {
+                self.tell_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
+                continue;
+            }
+            let chunk = Chunk {
+                offset: item.offset,
+                data: item.data(),
+                time: item.origin.time,
+                frame: item.origin.frame,
+                at: item.origin.at(item.offset),
+                ack: item.origin.ack,
+                push: item.origin.push && item.ends_segment,
+                ends_segment: item.ends_segment,
+                sum: None,
+                acknowledged,
+            };
+            if item.origin.frame != cx.packet.frame {
+                self.tell(cx, d, |half| What::Freed {
+                    offset: half.relative(item.offset),
+                    len: item.data().len() as u64,
+                    from: item.origin.frame,
+                });
+            }
+            let left = self.deliver(cx, d, chunk, sink);
+            if left > 0
+                && let Some(a) = self.active.as_deref_mut()
+            {
+                let taken = item.data().len() - left;
+                a.waiting[i].put_back(&mut cx.budget, item, taken);
+            }
+        }
+    }
+
+    pub(super) fn tell_gap<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        len: Option<u64>,
+        cause: GapCause,
+        sink: &mut K,
+    ) {
+        let i = d.index();
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let known = len.unwrap_or(0);
+        let c = &mut cx.counters.tcp;
+        c.gaps += 1;
+        c.lost_octets += known;
+        match cause {
+            GapCause::Acked => c.gaps_acked += 1,
+            GapCause::Closed => c.gaps_closed += 1,
+            GapCause::Timeout => c.gaps_timeout += 1,
+            GapCause::Buffer => c.gaps_buffer += 1,
+            GapCause::Holes => c.gaps_holes += 1,
+            GapCause::Memory => c.gaps_memory += 1,
+            GapCause::End => c.gaps_end += 1,
+            GapCause::Snapped => c.gaps_snapped += 1,
+            GapCause::Jump => c.restarts += 1,
+        }
+        let offset = self.halves[i].next;
+        let what = What::Gap {
+            offset: self.halves[i].relative(offset),
+            len,
+            cause,
+        };
+        cx.tell(&a.flow, d, what);
+        if known > 0 {
+            let gaps = &mut a.gaps[i];
+            if gaps.len() >= GAPS {
+                gaps.remove(0);
+            }
+            gaps.push((offset, offset + known));
+        }
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides: &sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        sink.gap(&mut at, Gap { offset, len, cause });
+        self.halves[i].next += known;
+        self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
+    }
+
+    /// Tells that `len` octets of a segment at `offset` were there before; none are nothing to tell.
+    pub(super) fn tell_duplicate<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        offset: u64,
+        len: u64,
+        conflict: bool,
+        sink: &mut K,
+    ) {
+        if len == 0 {
+            return;
+        }
+        let sides = self.sides();
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        let mut at = StreamContext {
+            cx,
+            flow: &a.flow,
+            sides: &sides,
+            direction: d,
+            state: &mut a.state,
+        };
+        let duplicate = Duplicate {
+            offset,
+            len,
+            conflict,
+        };
+        sink.duplicate(&mut at, &duplicate);
+    }
+
+    /// Tells the end of streams that have come to it, or of both with `close`.
+    pub(super) fn end_streams<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        close: Option<Close>,
+        sink: &mut K,
+    ) {
+        if self.active.is_none() {
+            return;
+        }
+        let close = close.or(self.is_reset(cx).then_some(Close::Reset));
+        for d in [Direction::Forward, Direction::Reverse] {
+            let i = d.index();
+            let half = &self.halves[i];
+            let at_fin = half.is(FIN) && half.is(STARTED) && half.next >= half.fin;
+            if half.is(ENDED) || !(at_fin || close.is_some()) {
+                continue;
+            }
+            let how = if at_fin {
+                Close::Fin
+            } else {
+                close.unwrap_or(Close::Fin)
+            };
+            let sides = self.sides();
+            self.halves[i].set(ENDED);
+            let Some(a) = self.active.as_deref_mut() else {
+                continue;
+            };
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides: &sides,
+                direction: d,
+                state: &mut a.state,
+            };
+            at.cx.tell(at.flow, d, What::StreamEnds(how));
+            sink.end(&mut at, how);
+            // The other stream may have waited for this end.
+            self.pump(cx, sink);
+        }
+    }
+}

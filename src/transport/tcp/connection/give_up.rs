@@ -1,0 +1,396 @@
+//! How long a hole is waited for (`Connection::due`), and all else that comes to an end with time or for want of room.
+
+use super::half::{ABSENT, ACKED, ENDED, FIN, Half, STARTED};
+use super::{Active, Connection, Mark};
+use crate::context::Context;
+use crate::serial::SeqNumber;
+use crate::storage::allocated;
+use crate::time::Instant;
+use crate::trace::What;
+use crate::transport::flow::Direction;
+use crate::transport::stream::{Close, FlowState, GapCause, StreamContext, StreamSink};
+use crate::transport::tcp::LINGER;
+use crate::transport::tcp::waiting::{Item, Waiting};
+use std::time::Duration;
+
+/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl<S: FlowState> Connection<S> {
+    /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
+    pub(in crate::transport::tcp) fn settle<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) {
+        loop {
+            self.start_due(cx);
+            self.pump(cx, sink);
+            self.drop_damaged(cx);
+            let mut due = None;
+            for d in [Direction::Forward, Direction::Reverse] {
+                due = due.or_else(|| self.due(cx, d).map(|(upto, cause)| (d, upto, cause)));
+            }
+            if let Some((d, upto, cause)) = due {
+                self.give_up(cx, d, upto, cause, sink);
+            } else if !self.waits_too_much(cx) || !self.give_up_one(cx, GapCause::Buffer, sink) {
+                break;
+            }
+        }
+        if self.is_reset(cx) {
+            self.drain(cx, GapCause::Closed, sink);
+        }
+        self.end_streams(cx, None, sink);
+    }
+
+    /// There was a RST, and the data that was captured after it has come too.
+    pub(super) fn is_reset(&self, cx: &Context) -> bool {
+        self.reset.is_some_and(|mark| self.window_passed(cx, mark))
+    }
+
+    /// Delivers all that waits, and gives up all holes.
+    fn drain<K: StreamSink<State = S>>(&mut self, cx: &mut Context, cause: GapCause, sink: &mut K) {
+        loop {
+            self.pump(cx, sink);
+            self.drop_damaged(cx);
+            if !self.give_up_one(cx, cause, sink) {
+                break;
+            }
+        }
+    }
+
+    /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
+    fn start_due(&mut self, cx: &mut Context) {
+        let Some(a) = self.active.as_deref_mut() else {
+            return;
+        };
+        for i in 0..2 {
+            let (count, since) = a.looking[i];
+            let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
+            if !self.halves[i].is(STARTED)
+                && since.is_some()
+                && (count >= cx.limits.look_behind_segments || long)
+            {
+                Self::start(&mut self.halves[i], &a.waiting[i]);
+                let d = [Direction::Forward, Direction::Reverse][i];
+                cx.tell(&a.flow, d, What::Starts);
+            }
+        }
+    }
+
+    pub(super) fn start(half: &mut Half, waiting: &Waiting) {
+        let first = waiting
+            .front()
+            .map_or(if half.is(FIN) { half.fin } else { half.next }, |item| {
+                item.offset
+            });
+        half.origin = first;
+        half.next = first;
+        half.high = half.high.max(first);
+        half.set(STARTED);
+    }
+
+    /// End of the hole that is next in this stream: where octets wait, or where the other stream waits for it.
+    fn hole(&self, d: Direction) -> Option<u64> {
+        let a = self.active.as_deref()?;
+        let half = &self.halves[d.index()];
+        let unstarted = !half.is(STARTED) && a.looking[d.index()].1.is_some();
+        if unstarted {
+            return None;
+        }
+        let front = a.waiting[d.index()].front().map(|item| item.offset);
+        // A demand can only be for what was acknowledged, up to the FIN.
+        let demand = a.blocked[d.flip().index()].map(|until| {
+            if half.is(FIN) {
+                until.min(half.fin)
+            } else {
+                until
+            }
+        });
+        // What lacks before a FIN is a hole too, with nothing behind it.
+        let fin = half.is(FIN).then_some(half.fin);
+        // Octets of which only a damaged copy is there are a hole of their own.
+        let damaged = a.first_damaged(d.index()).map(|item| {
+            let (from, to) = (item.offset, item.offset + item.data().len() as u64);
+            if from > half.next && half.is(STARTED) {
+                from
+            } else {
+                to
+            }
+        });
+        let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
+        (end > half.next && !half.is(ENDED)).then_some(end)
+    }
+
+    /// The hole that is to be given up now in this stream: its end, and why.
+    fn due(&mut self, cx: &Context, d: Direction) -> Option<(u64, GapCause)> {
+        let i = d.index();
+        let end = self.hole(d)?;
+        let a = self.active.as_deref_mut()?;
+        let half = &self.halves[i];
+        let (oldest, finished) = (a.oldest(i), a.finished[i]);
+        if a.size(i) > cx.limits.tcp_buffer {
+            return Some((end, GapCause::Buffer));
+        }
+        if a.waiting[i].runs() > cx.limits.tcp_holes {
+            return Some((end, GapCause::Holes));
+        }
+        let acked = a.marks[i]
+            .iter()
+            .find(|(upto, _)| *upto >= end)
+            .map(|(_, mark)| *mark);
+        if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
+            return Some((end, GapCause::Acked));
+        }
+        let over = [finished, self.reset];
+        if over
+            .into_iter()
+            .flatten()
+            .any(|mark| self.window_passed(cx, mark))
+        {
+            return Some((end, GapCause::Closed));
+        }
+        let patience = if half.is(ACKED) {
+            PATIENCE.max(cx.limits.tcp_packet_timeout)
+        } else {
+            cx.limits.tcp_packet_timeout
+        };
+        if oldest.is_some_and(|t| cx.now.since(t) >= patience) {
+            return Some((end, GapCause::Timeout));
+        }
+        None
+    }
+
+    /// A stream waits for the other one, with more octets than may wait.
+    fn waits_too_much(&self, cx: &Context) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|a| a.size(0).max(a.size(1)) > cx.limits.tcp_buffer)
+    }
+
+    /// The reorder window has gone by since.
+    fn window_passed(&self, cx: &Context, since: Mark) -> bool {
+        let gone = cx.now.since(since.at);
+        let packets = self.packets - since.packets;
+        gone >= cx.limits.reorder_alone
+            || (gone >= cx.limits.reorder_time && packets >= u64::from(cx.limits.reorder_packets))
+    }
+
+    fn give_up<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        upto: u64,
+        cause: GapCause,
+        sink: &mut K,
+    ) {
+        if self.use_damaged(cx, d, upto) {
+            return;
+        }
+        let half = &mut self.halves[d.index()];
+        if !half.is(STARTED) {
+            // Nothing of this direction was ever captured: there is no stream to have a gap.
+            half.set(ABSENT);
+            half.next = upto;
+            half.high = half.high.max(upto);
+            return;
+        }
+        let len = upto - half.next;
+        self.tell_gap(cx, d, Some(len), cause, sink);
+    }
+
+    /// Gives up the first hole, or ends a wait, for want of room; false where there is none.
+    pub(in crate::transport::tcp) fn force<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        cause: GapCause,
+        sink: &mut K,
+    ) -> bool {
+        let found = self.give_up_one(cx, cause, sink);
+        self.settle(cx, sink);
+        found
+    }
+
+    /// Makes the next waiting octets of either stream deliverable; false when nothing waits.
+    fn give_up_one<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        cause: GapCause,
+        sink: &mut K,
+    ) -> bool {
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        for i in 0..2 {
+            if !self.halves[i].is(STARTED) && a.looking[i].1.is_some() {
+                Self::start(&mut self.halves[i], &a.waiting[i]);
+                return true;
+            }
+        }
+        // Octets that wait for their acknowledgment only are lost by nobody.
+        let waits = |i: &usize| self.unacked(cx, *i).is_some();
+        let front = |i: usize| self.active.as_ref().and_then(|a| a.waiting[i].front());
+        let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
+        if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
+            && let Some(end) = front(i).map(Item::end)
+            && let Some(a) = self.active.as_deref_mut()
+        {
+            a.released[i] = end;
+            return true;
+        }
+        // The hole with the octets that were captured first behind it.
+        let holes =
+            [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
+        let frame = |d: Direction| {
+            let front = self
+                .active
+                .as_ref()
+                .and_then(|a| a.waiting[d.index()].front());
+            front.map_or(u64::MAX, |item| item.origin.frame)
+        };
+        let first = holes.into_iter().flatten().min_by_key(|(d, _)| frame(*d));
+        if let Some((d, end)) = first {
+            self.give_up(cx, d, end, cause, sink);
+            return true;
+        }
+        // Nothing is missing, and still something waits: what it waits for will not come.
+        let Some(a) = self.active.as_deref_mut() else {
+            return false;
+        };
+        for i in 0..2 {
+            if a.blocked[i].is_some() && !a.waiting[i].is_empty() {
+                self.halves[1 - i].set(ABSENT);
+                a.blocked[i] = None;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The stream goes on at another number: a gap of unknown length.
+    pub(in crate::transport::tcp) fn restart<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        seq: SeqNumber,
+        sink: &mut K,
+    ) {
+        let i = d.index();
+        while self
+            .active
+            .as_ref()
+            .is_some_and(|a| !a.waiting[i].is_empty())
+            && self.give_up_one(cx, GapCause::Jump, sink)
+        {
+            self.pump(cx, sink);
+        }
+        if let Some(a) = self.active.as_deref_mut() {
+            a.finished[i] = None;
+            a.marks[i].clear();
+            a.gaps[i].clear();
+            if let Some(damaged) = &mut a.damaged {
+                cx.counters.tcp.refused_octets += damaged[i].truncate(&mut cx.budget, 0);
+            }
+        }
+        let half = &mut self.halves[i];
+        half.bits &= !FIN;
+        let next = half.next.max(half.high);
+        half.next = next;
+        half.high = next;
+        half.acked = half.acked.min(next);
+        self.tell_gap(cx, d, None, GapCause::Jump, sink);
+        self.halves[i].place(seq, next);
+    }
+
+    /// Flushes both streams and ends them.
+    pub(in crate::transport::tcp) fn close<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        close: Close,
+        sink: &mut K,
+    ) {
+        let cause = match close {
+            Close::Evicted => GapCause::Memory,
+            Close::Fin | Close::Reset => GapCause::Closed,
+            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
+        };
+        self.closed = true;
+        if self.active.is_none() {
+            return;
+        }
+        self.drain(cx, cause, sink);
+        self.end_streams(cx, Some(close), sink);
+        let sides = self.sides();
+        if let Some(mut a) = self.active.take() {
+            for waiting in a.damaged.iter_mut().flat_map(|d| d.iter_mut()) {
+                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, 0);
+            }
+            for waiting in &mut a.waiting {
+                while let Some(item) = waiting.pop(&mut cx.budget) {
+                    cx.counters.tcp.abandoned_octets += item.data().len() as u64;
+                }
+            }
+            let mut at = StreamContext {
+                cx,
+                flow: &a.flow,
+                sides: &sides,
+                direction: Direction::Forward,
+                state: &mut a.state,
+            };
+            at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+            sink.closed(&mut at, close);
+            cx.budget.give(allocated(size_of::<Active<S>>()));
+        }
+    }
+
+    /// When this connection has to be looked at though no packet comes.
+    pub(in crate::transport::tcp) fn wake(&mut self, cx: &Context) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
+        let mut at: Option<Instant> = None;
+        let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
+        if let Some(reset) = self.reset {
+            by(reset.at.after(if self.active.is_some() {
+                cx.limits.reorder_alone
+            } else {
+                LINGER
+            }));
+        }
+        if let Some(first) = self.held().first() {
+            by(first.arrived.after(cx.limits.tcp_packet_timeout));
+        }
+        for until in [self.unacked(cx, 0), self.unacked(cx, 1)] {
+            until.into_iter().for_each(&mut by);
+        }
+        let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
+        if let Some(a) = self.active.as_deref_mut() {
+            for d in [Direction::Forward, Direction::Reverse] {
+                let i = d.index();
+                let half = &self.halves[i];
+                if !half.is(STARTED)
+                    && let Some(since) = a.looking[i].1
+                {
+                    by(since.after(cx.limits.look_behind_time));
+                }
+                if let Some(end) = holes[i] {
+                    if let Some((_, mark)) = a.marks[i].iter().find(|(upto, _)| *upto >= end) {
+                        by(mark.at.after(cx.limits.reorder_alone));
+                    }
+                    if let Some(mark) = a.finished[i] {
+                        by(mark.at.after(cx.limits.reorder_alone));
+                    }
+                    let patience = if half.is(ACKED) {
+                        PATIENCE.max(cx.limits.tcp_packet_timeout)
+                    } else {
+                        cx.limits.tcp_packet_timeout
+                    };
+                    if let Some(t) = a.oldest(i) {
+                        by(t.after(patience));
+                    }
+                }
+            }
+        }
+        at
+    }
+}

@@ -1,0 +1,145 @@
+//! Segments that are kept whole until it is known which connection they belong to: a SYN with another number, a jump
+//! that no hole explains. How many, and for how long, is bounded.
+
+use super::Connection;
+use crate::capture::PacketInfo;
+use crate::context::Context;
+use crate::serial::SeqNumber;
+use crate::storage::{Budget, allocated};
+use crate::time::Instant;
+use crate::transport::tcp::segment::{Segment, flags};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Segments held while it is not known whether they belong to this connection or to a new one.
+const HELD: usize = 32;
+/// Octets held for that.
+const HELD_OCTETS: usize = 128 << 10;
+
+/// A segment that is kept whole until it is known where it belongs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::transport::tcp) struct Held {
+    pub(super) src: (IpAddr, u16),
+    dst: (IpAddr, u16),
+    pub(super) seq: SeqNumber,
+    ack: Option<SeqNumber>,
+    pub(super) flags: u8,
+    window: u16,
+    window_scale: Option<u8>,
+    pub(super) payload: Vec<u8>,
+    pub(super) payload_len: u32,
+    packet: PacketInfo,
+    pub(super) arrived: Instant,
+}
+
+impl Held {
+    fn new(cx: &Context, s: &Segment<'_>) -> Self {
+        Self {
+            src: s.src,
+            dst: s.dst,
+            seq: s.seq,
+            ack: s.ack,
+            flags: s.flags,
+            window: s.window,
+            window_scale: s.window_scale,
+            payload: s.payload.to_vec(),
+            payload_len: s.payload_len,
+            packet: cx.packet,
+            arrived: cx.now,
+        }
+    }
+
+    /// The packet that it came in.
+    pub(in crate::transport::tcp) const fn packet(&self) -> PacketInfo {
+        self.packet
+    }
+
+    pub(in crate::transport::tcp) fn segment(&self) -> Segment<'_> {
+        Segment {
+            src: self.src,
+            dst: self.dst,
+            seq: self.seq,
+            ack: self.ack,
+            flags: self.flags,
+            window: self.window,
+            window_scale: self.window_scale,
+            payload_sum: None,
+            payload: &self.payload,
+            payload_len: self.payload_len,
+        }
+    }
+
+    /// Number behind its last octet of data.
+    pub(super) fn end(&self) -> SeqNumber {
+        self.segment().data_seq().add(self.payload_len)
+    }
+
+    /// Which of these segments opens a connection that `by` is a part of: the SYN that comes closest before it, else the
+    /// first one with a SYN, else the first one that is no RST.
+    pub(in crate::transport::tcp) fn opener(
+        held: &[Self],
+        by: Option<&Segment<'_>>,
+    ) -> Option<usize> {
+        let behind = |syn: &Self| {
+            let by = by?;
+            let at = if by.src == syn.src { by.seq } else { by.ack? };
+            u32::try_from(at.diff(syn.seq.add(1))).ok()
+        };
+        let rank = |h: &Self| {
+            let kind = match h.flags & (flags::SYN | flags::ACK | flags::RST) {
+                f if f & flags::RST != 0 => return None,
+                f if f & flags::SYN == 0 => 2,
+                f if f & flags::ACK == 0 => 0,
+                _ => 1,
+            };
+            let distance = if kind == 2 { None } else { behind(h) };
+            Some((kind == 2, distance.is_none(), kind, distance))
+        };
+        let ranked = held.iter().enumerate();
+        let ranked = ranked.filter_map(|(i, h)| Some((rank(h)?, i)));
+        ranked.min().map(|(_, i)| i)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + allocated(self.payload.capacity())
+    }
+}
+
+impl<S> Connection<S> {
+    /// Segments of which it is not known where they belong.
+    pub(super) fn held(&self) -> &[Held] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.held)
+    }
+
+    /// The segments that were held, a SYN first.
+    pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
+        let Some(rare) = &mut self.rare else {
+            return Vec::new();
+        };
+        let mut held = std::mem::take(&mut rare.held);
+        held.sort_by_key(|h| h.flags & flags::SYN == 0);
+        budget.give(held.iter().map(Held::size).sum());
+        held
+    }
+
+    /// Something was held for so long that nothing will confirm it.
+    pub(in crate::transport::tcp) fn held_too_long(&self, cx: &Context) -> bool {
+        self.held()
+            .first()
+            .is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
+    }
+
+    pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
+        let held = &mut self.rare.get_or_insert_default().held;
+        let mut octets: usize = held.iter().map(Held::size).sum();
+        while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
+            let dropped = held.remove(0);
+            octets -= dropped.size();
+            cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
+            cx.budget.give(dropped.size());
+        }
+        let new = Held::new(cx, s);
+        cx.budget.take(new.size());
+        held.push(new);
+    }
+}

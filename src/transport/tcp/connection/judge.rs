@@ -1,0 +1,246 @@
+//! Where a segment on the ports of a connection belongs: to it, to another one, to none. Only what is held is changed by
+//! that.
+
+use super::Connection;
+use super::half::{BASED, HINT, SYN};
+use crate::context::Context;
+use crate::trace::Fate;
+use crate::transport::flow::Direction;
+use crate::transport::stream::ORIGIN;
+use crate::transport::tcp::segment::{Segment, flags};
+use std::time::Duration;
+
+/// Payload further than this from the numbers of a connection that has ended begins a new one.
+const FAR: u64 = 1 << 20;
+/// A SYN captured later than this after the first data is no late one.
+const LATE_SYN: Duration = Duration::from_secs(1);
+
+/// What a segment is to the connection on its ports.
+pub(in crate::transport::tcp) enum Verdict {
+    /// It belongs to the connection.
+    Fits,
+    /// It begins, or confirms, another connection on the same ports.
+    Replace,
+    /// It confirms that the stream goes on elsewhere: what was held and this segment follow a gap of unknown length.
+    Restart,
+    /// It is held until it is known where it belongs.
+    Held,
+    /// It belongs to nothing.
+    Stray,
+    /// It belongs to the connection, which has ended; its octets were there, or not.
+    Over { known: bool },
+}
+
+impl<S> Connection<S> {
+    /// The segment's numbers make it a copy, or a part, of this connection, whichever channel it came on.
+    pub(in crate::transport::tcp) fn belongs(
+        &self,
+        cx: &Context,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let half = &self.halves[d.index()];
+        if !s.has(flags::SYN) || s.has(flags::RST) || !half.numbered() {
+            return self.fits(cx, d, s);
+        }
+        let offset = half.offset(s.data_seq());
+        if half.is(SYN) {
+            return offset == half.origin;
+        }
+        // Its own SYN, captured late; to be judged as on a channel that is known.
+        offset <= half.origin && half.origin - offset <= u64::from(cx.limits.max_gap)
+    }
+
+    /// Where a segment on this connection's ports belongs.
+    pub(in crate::transport::tcp) fn judge(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> Verdict {
+        if self.closed {
+            return self.judge_late(cx, d, s);
+        }
+        let half = &self.halves[d.index()];
+        let other = &self.halves[d.flip().index()];
+        // A SYN with another number than the stream began with.
+        if s.has(flags::SYN) && !s.has(flags::RST) && half.numbered() {
+            let offset = half.offset(s.data_seq());
+            if offset == half.origin && half.is(SYN) {
+                return Verdict::Fits;
+            }
+            let young = cx.now.since(self.first) <= LATE_SYN;
+            let own = !half.is(SYN)
+                && young
+                && offset <= half.origin
+                && half.origin - offset <= u64::from(cx.limits.max_gap);
+            if own || (half.is(HINT) && !half.is(BASED) && offset == ORIGIN) {
+                return Verdict::Fits;
+            }
+            if self.active.is_none() && (self.half_open() || self.reset.is_some()) {
+                // Nothing was ever answered, or it was refused: the new attempt takes the place of the old one.
+                return Verdict::Replace;
+            }
+            // A SYN-ACK that answers the SYN that is held.
+            if self.confirmed(cx, s) {
+                return Verdict::Replace;
+            }
+            if !self
+                .held()
+                .iter()
+                .any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq)
+            {
+                self.hold(cx, s);
+            }
+            self.fate(cx, d, s, Fate::HeldSyn);
+            return Verdict::Held;
+        }
+        if !self.held().is_empty() && self.confirmed(cx, s) {
+            return Verdict::Replace;
+        }
+        let max_gap = cx.limits.max_gap;
+        let len = u64::from(s.payload_len);
+        let fits_seq = !half.numbered() || half.reaches(half.offset(s.data_seq()), len, max_gap);
+        let fits_ack = match s.ack {
+            Some(ack) if other.numbered() => other.reaches(other.offset(ack), 0, max_gap),
+            _ => true,
+        };
+        if fits_seq && (fits_ack || len == 0) {
+            // An acknowledgment that does not fit is looked at again where it is used.
+            return if fits_ack || self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
+        }
+        if s.has(flags::RST) || (len == 0 && self.held().is_empty()) {
+            return if self.answers_syn(d, s) {
+                Verdict::Fits
+            } else {
+                Verdict::Stray
+            };
+        }
+        if fits_seq {
+            // The data fits and its acknowledgment does not: the data is what counts.
+            return Verdict::Fits;
+        }
+        let verdict = self.jump(cx, s, fits_ack);
+        if matches!(verdict, Verdict::Held) {
+            self.fate(cx, d, s, Fate::HeldJump);
+        }
+        verdict
+    }
+
+    /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
+    pub(super) fn answers_syn(&self, d: Direction, s: &Segment<'_>) -> bool {
+        let other = &self.halves[d.flip().index()];
+        other.is(SYN) && s.ack.is_some_and(|ack| other.offset(ack) == ORIGIN)
+    }
+
+    /// The numbers of a segment are those of this connection.
+    pub(in crate::transport::tcp) fn fits(
+        &self,
+        cx: &Context,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let max_gap = cx.limits.max_gap;
+        let offset = half.offset(s.data_seq());
+        let own = if s.has(flags::SYN) {
+            !half.is(SYN) || offset == half.origin
+        } else {
+            half.reaches(offset, u64::from(s.payload_len), max_gap)
+        };
+        let answer = s
+            .ack
+            .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
+        (!half.numbered() || own) && answer
+    }
+
+    /// A segment behind the end of the connection.
+    fn judge_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
+        let half = &self.halves[d.index()];
+        let ours = half.numbered() && self.fits(cx, d, s);
+        let end = half.offset(s.data_seq()) + u64::from(s.payload_len);
+        let over = if ours && (s.payload_len == 0 || end <= half.high) {
+            Verdict::Over {
+                known: !s.has(flags::RST),
+            }
+        } else {
+            Verdict::Stray
+        };
+        if s.has(flags::RST) {
+            return over;
+        }
+        if s.has(flags::SYN) {
+            let again = half.is(SYN) && half.offset(s.data_seq()) == half.origin;
+            // The SYN-ACK of the old connection comes again with the old SYN.
+            return if again { over } else { Verdict::Replace };
+        }
+        if s.payload_len == 0 {
+            return over;
+        }
+        if !half.numbered() || half.offset(s.seq).abs_diff(half.high.max(half.next)) > FAR {
+            Verdict::Replace
+        } else {
+            over
+        }
+    }
+
+    /// A jump that cannot be a hole: held until a second segment continues it.
+    fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
+        let continues = self.held().iter().any(|h| {
+            let ahead = s.seq.diff(h.end());
+            h.flags & flags::SYN == 0
+                && h.src == s.src
+                && h.payload_len > 0
+                && (0..=1 << 16).contains(&ahead)
+        });
+        if continues && s.payload_len > 0 {
+            let syn_held = self.held().iter().any(|h| h.flags & flags::SYN != 0);
+            if !fits_ack || syn_held {
+                return Verdict::Replace;
+            }
+            return Verdict::Restart;
+        }
+        self.hold(cx, s);
+        Verdict::Held
+    }
+
+    /// A held SYN is answered, or followed, by this segment.
+    fn confirmed(&self, cx: &Context, s: &Segment<'_>) -> bool {
+        self.held()
+            .iter()
+            .filter(|h| h.flags & flags::SYN != 0)
+            .any(|syn| {
+                let first = syn.seq.add(1);
+                if s.src == syn.src {
+                    // Followed: behind the new number, and not what the old stream would send next.
+                    let ahead = s.seq.diff(first);
+                    let old = &self.halves[self.toward(s).index()];
+                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.high) <= FAR;
+                    !s.has(flags::SYN)
+                        && ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                } else {
+                    let Some(ack) = s.ack else { return false };
+                    let ahead = ack.diff(first);
+                    let old = &self.halves[self.toward(s).flip().index()];
+                    let also_old = old.numbered()
+                        && old.offset(ack) <= old.high
+                        && old.offset(ack) + FAR >= old.high;
+                    ahead >= 0
+                        && ahead.unsigned_abs() <= cx.limits.max_gap
+                        && (ahead == 0 || !also_old)
+                }
+            })
+    }
+
+    /// Direction of a segment, by what is held of it.
+    fn toward(&self, s: &Segment<'_>) -> Direction {
+        let low = s.src <= s.dst;
+        self.direction(low)
+    }
+}

@@ -1,0 +1,416 @@
+//! One connection: two streams, what waits on each, and when it is waited for no longer.
+//!
+//! ```text
+//!  segment ─> channels, judge ─┬─> take ──> Waiting ──> deliver ─> sink
+//!             is it of this    └─> held       ^  ^
+//!             connection?                     │  └─ give_up: holes, time, room
+//!                                          damaged
+//! ```
+//!
+//! The state stands here, with what every part asks of it; `half` is what is always known of one direction. Each part
+//! adds the methods for its step.
+
+mod channels;
+mod damaged;
+mod deliver;
+mod give_up;
+mod half;
+mod held;
+mod judge;
+mod take;
+
+pub(super) use held::Held;
+pub(super) use judge::Verdict;
+
+use crate::context::Context;
+use crate::link::{LinkHeader, VlanTag};
+use crate::storage::allocated;
+use crate::time::{Instant, Timestamp};
+use crate::trace::{Event, Fate, What};
+use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
+use crate::transport::stream::{Close, FlowState};
+use crate::transport::tcp::LINGER;
+use crate::transport::tcp::segment::Segment;
+use crate::transport::tcp::waiting::{Item, Waiting};
+use channels::Vlans;
+use half::{ACKED, ENDED, FIN, Half, SEEN, SUMMED};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// Connections that were used within so long of each other count as used at the same time.
+const ORDER: Duration = Duration::from_millis(100);
+
+/// One connection.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+pub(super) struct Connection<S> {
+    number: u64,
+    first: Instant,
+    last: Instant,
+    /// When it was last put in its place in the order of use, and in which order.
+    listed: (Instant, u8),
+    packets: u64,
+    /// Power of two of the octets that wait, as it was last told.
+    weight: u8,
+    /// What it is armed for in the queue of deadlines.
+    armed: Option<Instant>,
+    halves: [Half; 2],
+    forward_is_low: bool,
+    reused: bool,
+    closed: bool,
+    /// VLAN tags of each direction's first packet.
+    tags: [[VlanTag; 2]; 2],
+    /// What few connections have.
+    rare: Option<Box<Rare>>,
+    /// A RST, and when.
+    reset: Option<Mark>,
+    active: Option<Box<Active<S>>>,
+}
+
+/// There may be a million of them.
+const _: () = assert!(size_of::<Connection<()>>() <= 216);
+
+/// What few connections have.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Rare {
+    /// Segments of which it is not known where they belong.
+    held: Vec<Held>,
+    /// Other VLANs that packets of it came on.
+    vlans: Option<Vlans>,
+}
+
+/// What a connection has once there is payload.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+struct Active<S> {
+    flow: Flow,
+    linked: [bool; 2],
+    waiting: [Waiting; 2],
+    /// Acknowledgments past octets that are not there: offset, and when it was first acknowledged.
+    marks: [Vec<(u64, Mark)>; 2],
+    /// Gaps that were told last.
+    gaps: [Vec<(u64, u64)>; 2],
+    /// The sink takes no more of this stream until the other one has come to this offset.
+    blocked: [Option<u64>; 2],
+    /// Look-behind: segments held, and since when.
+    looking: [(u32, Option<Instant>); 2],
+    /// When the highest acknowledgment was captured.
+    acked_at: [Timestamp; 2],
+    /// The first FIN, and when.
+    finished: [Option<Mark>; 2],
+    /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
+    released: [u64; 2],
+    /// Octets of damaged copies, which fill a hole only when it would be given up.
+    damaged: Option<Box<[Waiting; 2]>>,
+    state: S,
+}
+
+/// A place in time for the reorder window: so many packets of the connection, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    packets: u64,
+    at: Instant,
+}
+
+impl<S> Connection<S> {
+    pub(super) fn new(number: u64, low: bool, reused: bool, now: Instant) -> Self {
+        Self {
+            number,
+            first: now,
+            last: now,
+            listed: (now, 0),
+            packets: 0,
+            weight: 0,
+            armed: None,
+            halves: [Half::default(); 2],
+            forward_is_low: low,
+            reused,
+            closed: false,
+            tags: Default::default(),
+            rare: None,
+            reset: None,
+            active: None,
+        }
+    }
+
+    /// Direction of a packet whose sender is, or is not, the lower endpoint.
+    pub(super) const fn direction(&self, low: bool) -> Direction {
+        if low == self.forward_is_low {
+            Direction::Forward
+        } else {
+            Direction::Reverse
+        }
+    }
+
+    pub(super) const fn last_used(&self) -> Instant {
+        self.last
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// A right checksum was seen in this direction.
+    pub(super) const fn is_summed(&self, d: Direction) -> bool {
+        self.halves[d.index()].is(SUMMED)
+    }
+
+    /// A right checksum is seen in this direction.
+    pub(super) fn set_summed(&mut self, d: Direction) {
+        self.halves[d.index()].set(SUMMED);
+    }
+
+    /// Segments, or parts of them, that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.active.as_ref().map_or(0, |a| a.len())
+    }
+
+    /// Power of two of the octets that wait.
+    fn class(&self) -> u8 {
+        let octets = self.active.as_ref().map_or(0, |a| a.size(0) + a.size(1));
+        u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
+    }
+
+    /// Weighs it anew.
+    pub(super) fn weigh(&mut self) -> u8 {
+        self.weight = self.class();
+        self.weight
+    }
+
+    /// Its weight, where it has become more than was told before.
+    pub(super) fn heavier(&mut self) -> Option<u8> {
+        (self.class() > self.weight).then(|| self.weigh())
+    }
+
+    /// This is the weight that was last told.
+    pub(super) const fn weighs(&self, class: u8) -> bool {
+        self.weight == class
+    }
+
+    /// Nothing is allocated for it: it has had no data.
+    pub(super) fn is_bare(&self) -> bool {
+        self.active.is_none() && self.held().is_empty()
+    }
+
+    /// Only one side has been seen, and no data.
+    pub(super) fn half_open(&self) -> bool {
+        self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
+    }
+
+    /// Has to be put in its place in the order of use: that is done anew only after a while, as it costs more than all else
+    /// that a packet needs where there are many connections.
+    pub(super) fn is_listed_at(&mut self, now: Instant, list: u8) -> bool {
+        let due = self.listed.1 != list || self.last.since(self.listed.0) >= ORDER;
+        if due {
+            self.listed = (now, list);
+        }
+        due
+    }
+
+    /// Arranges to be looked at; false where an earlier time is arranged already.
+    pub(super) fn arm(&mut self, at: Instant) -> bool {
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.armed = Some(at);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// The time has come; false where it is not the one that is arranged.
+    pub(super) fn disarm(&mut self, at: Instant) -> bool {
+        let mine = self.armed == Some(at);
+        if mine {
+            self.armed = None;
+        }
+        mine
+    }
+
+    /// It waits for this time at the latest.
+    pub(super) fn is_armed_for(&self, at: Instant) -> bool {
+        self.armed == Some(at)
+    }
+
+    /// Tells what becomes of a segment to those who trace it.
+    pub(super) fn fate(&self, cx: &mut Context, d: Direction, s: &Segment<'_>, fate: Fate) {
+        if cx.trace.is_on() {
+            let half = &self.halves[d.index()];
+            let offset = half
+                .numbered()
+                .then(|| half.relative(half.offset(s.data_seq())));
+            tell_fate(cx, Some(self.number), s, offset, fate);
+        }
+    }
+
+    /// Tells what happened in a stream to those who trace it.
+    fn tell(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&Half) -> What) {
+        if cx.trace.is_on()
+            && let Some(a) = &self.active
+        {
+            cx.tell(&a.flow, d, what(&self.halves[d.index()]));
+        }
+    }
+}
+
+impl<S: FlowState> Connection<S> {
+    /// Both streams have ended.
+    pub(super) fn has_ended(&self, cx: &Context) -> bool {
+        if self.closed {
+            return false;
+        }
+        if self.active.is_some() {
+            return self.halves.iter().all(|h| h.is(ENDED));
+        }
+        // Without data there is nothing to end, and what comes behind a RST is still taken.
+        let reset = self
+            .reset
+            .is_some_and(|mark| cx.now.since(mark.at) >= LINGER);
+        reset || self.halves.iter().all(|h| h.is(FIN))
+    }
+
+    /// A RST has ended it, or is about to.
+    pub(super) const fn was_reset(&self) -> bool {
+        self.reset.is_some()
+    }
+
+    /// How a connection ended by itself.
+    pub(super) fn ending(&self) -> Close {
+        if self.reset.is_some() {
+            Close::Reset
+        } else {
+            Close::Fin
+        }
+    }
+
+    /// What the connection has once there is payload, made where it is not there yet.
+    fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
+        let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
+        let (halves, tags) = (self.halves, &self.tags);
+        let (packets, now) = (self.packets, cx.now);
+        self.active.get_or_insert_with(|| {
+            cx.budget.take(allocated(size_of::<Active<S>>()));
+            let mut a = Box::new(Active {
+                flow: Flow {
+                    transport: Transport::Tcp,
+                    number,
+                    key: *key,
+                    forward_is_low,
+                    reused,
+                    links: Default::default(),
+                },
+                linked: [false; 2],
+                waiting: Default::default(),
+                marks: Default::default(),
+                gaps: Default::default(),
+                blocked: [None; 2],
+                looking: [(0, None); 2],
+                acked_at: [cx.packet.time; 2],
+                finished: halves.map(|half| half.is(FIN).then_some(Mark { packets, at: now })),
+                released: [0; 2],
+                damaged: None,
+                state: S::default(),
+            });
+            let link = cx.packet.link;
+            let (own, back) = (d.index(), d.flip().index());
+            a.linked[own] = true;
+            // Merged output carries the tags that were seen first.
+            a.flow.links[own] = LinkHeader {
+                tags: tags[own],
+                ..link
+            };
+            a.flow.links[back] = LinkHeader {
+                src: link.dst,
+                dst: link.src,
+                tags: tags[if halves[back].is(SEEN) { back } else { own }],
+            };
+            for (marks, half) in a.marks.iter_mut().zip(&halves) {
+                if half.is(ACKED) && half.acked > half.next {
+                    marks.push((half.acked, Mark { packets, at: now }));
+                }
+            }
+            a
+        })
+    }
+}
+
+impl<S> Active<S> {
+    /// The damaged copies of a stream.
+    fn damaged(&self, i: usize) -> Option<&Waiting> {
+        self.damaged.as_ref().and_then(|d| d.get(i))
+    }
+
+    /// The first damaged copy of a stream.
+    fn first_damaged(&self, i: usize) -> Option<&Item> {
+        self.damaged(i).and_then(Waiting::front)
+    }
+
+    /// Segments, or parts of them, that wait.
+    fn len(&self) -> usize {
+        let damaged = self.damaged.iter().flat_map(|d| d.iter());
+        self.waiting.iter().chain(damaged).map(Waiting::len).sum()
+    }
+
+    /// Octets allocated for what waits on a stream.
+    fn size(&self, i: usize) -> usize {
+        self.waiting[i].size() + self.damaged(i).map_or(0, Waiting::size)
+    }
+
+    /// When the segment that has waited longest on a stream arrived.
+    fn oldest(&mut self, i: usize) -> Option<Instant> {
+        let damaged = self.damaged.as_mut().and_then(|d| d[i].oldest());
+        let waiting = self.waiting[i].oldest();
+        waiting.into_iter().chain(damaged).min()
+    }
+}
+
+/// Tells what becomes of a segment to those who trace it.
+pub(super) fn tell_fate(
+    cx: &mut Context,
+    number: Option<u64>,
+    s: &Segment<'_>,
+    offset: Option<i64>,
+    fate: Fate,
+) {
+    if cx.trace.is_on() {
+        cx.trace.tell(&Event {
+            frame: cx.packet.frame,
+            time: cx.packet.time,
+            transport: Transport::Tcp,
+            number,
+            src: s.src.into(),
+            dst: s.dst.into(),
+            what: What::Segment {
+                flags: s.flags,
+                offset,
+                len: s.payload_len,
+                fate,
+            },
+        });
+    }
+}
+
+#[cfg(test)]
+impl<S> Connection<S> {
+    /// Panics unless what waits agrees with its sums; gives the octets that wait.
+    pub(super) fn invariants(&self) -> super::testing::Waits {
+        use half::STARTED;
+        let mut waits = super::testing::Waits {
+            waiting: 0,
+            judged: self.held().iter().map(|h| h.payload.len() as u64).sum(),
+        };
+        if let Some(a) = &self.active {
+            for damaged in a.damaged.iter().flat_map(|d| d.iter()) {
+                damaged.invariants();
+                waits.judged += damaged.octets();
+            }
+            for (waiting, half) in a.waiting.iter().zip(&self.halves) {
+                waiting.invariants();
+                waits.waiting += waiting.octets();
+                let front = waiting.front().map(|item| item.offset);
+                assert!(!half.is(STARTED) || front.is_none_or(|front| front >= half.next));
+                assert!(half.next <= half.high);
+            }
+        }
+        waits
+    }
+}
