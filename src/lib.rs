@@ -91,9 +91,10 @@
 //!   rows.rs length.rs  the table of protocols whose header tells the length
 //!   http1.rs tls.rs …  one file for each other protocol; datagram.rs, user.rs and carried.rs: UDP, SCTP
 //!   rules.rs own.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
-//! sink/              packets.rs synthetic.rs: a packet for each message; file, pcap, pcapng, pdu: how it is written
-//!   files/             transferred files: a source for each protocol, names, store, list
-//!   raw.rs json.rs …   stream files, JSON, lines, statistics, dropped and bypassed packets
+//! sink/              events.rs: what an output hears; mod.rs: the table of outputs
+//!   packets.rs track.rs  a packet for each message (synthetic.rs: its headers), and where its octets stood
+//!   file.rs pcap.rs …  how packets are written: pcap, pcapng, exported PDUs; originals.rs: dropped and bypassed ones
+//!   raw.rs print.rs    stream files, lines; json/: objects; files/: transferred files; sctp_stats.rs: statistics
 //! ```
 #![warn(missing_docs)]
 

@@ -1,5 +1,6 @@
 //! Packets of the input as they were: all of them (`--bypass`), or those that could not be used (`--dropped`).
 
+use super::events::{Output, flush_all};
 use super::file::{CaptureFile, Format};
 use super::output::{Error, Writer};
 use crate::capture::{Interface, LinkType, Packet, PacketInfo};
@@ -25,17 +26,9 @@ impl Originals {
         }
     }
 
-    pub(crate) fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
-        self.file.begin(None, link_type, nanoseconds);
-    }
-
-    pub(crate) fn interfaces(&mut self, all: &[Interface]) {
-        self.file.interfaces(all);
-    }
-
     /// Writes the packet, where it is one of those that this output takes. A pcap file has one link type: packets of
     /// others are left out of it.
-    pub(crate) fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, why: Option<Discard>) {
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, why: Option<Discard>) {
         if self.dropped && why.is_none() {
             return;
         }
@@ -67,8 +60,34 @@ impl Originals {
             packet.flags,
         );
     }
+}
 
-    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.file.flush()
+/// All outputs of original packets.
+#[derive(Default)]
+pub(crate) struct All(pub(super) Vec<Originals>);
+
+impl Output for All {
+    type State = ();
+
+    fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
+        for one in &mut self.0 {
+            one.file.begin(None, link_type, nanoseconds);
+        }
+    }
+
+    fn interfaces(&mut self, all: &[Interface]) {
+        for one in &mut self.0 {
+            one.file.interfaces(all);
+        }
+    }
+
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        for one in &mut self.0 {
+            one.packet(cx, packet, dropped);
+        }
+    }
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        flush_all(self.0.iter_mut().map(|one| one.file.flush()))
     }
 }

@@ -7,14 +7,17 @@
 //! Time (UTC) of the packet that completed it, connection, endpoints, protocol, octets, summary; then, where octets are
 //! missing, `[incomplete]` with their number where that is known.
 
+use super::events::Output;
 use super::output::{Error, Sink, Writer};
 use crate::context::Context;
 use crate::message::sink::DatagramContext;
 use crate::message::summary::{escape, summary};
 use crate::message::{Kind, MessageEnd, MessageGap, MessageStart, Piece};
+use crate::storage::allocated;
 use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow, Transport};
-use crate::transport::sctp::UserMessage;
+use crate::transport::flow::{Flow, Transport};
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::{Close, StreamContext};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -81,37 +84,6 @@ impl Print {
         }
     }
 
-    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.out.flush()
-    }
-
-    pub(crate) fn start(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        line: &mut Option<Box<Line>>,
-        start: &MessageStart<'_>,
-    ) {
-        let mut new = Box::new(Line {
-            protocol: start.protocol.to_owned(),
-            ..Line::default()
-        });
-        summary(
-            start.protocol,
-            flow.transport,
-            start.kind,
-            start.head,
-            &mut new.summary,
-        );
-        if self.style == Style::Full {
-            self.keep_head(&mut new, start.protocol, start.head, start.offset);
-        }
-        cx.budget.take(new.allocated());
-        if let Some(old) = line.replace(new) {
-            cx.budget.give(old.allocated());
-        }
-    }
-
     /// Keeps header fields where the protocol has them; the body begins behind them.
     fn keep_head(&self, line: &mut Line, protocol: &str, head: &[u8], offset: u64) {
         line.body_at = offset;
@@ -121,100 +93,6 @@ impl Print {
             line.body_at = offset.saturating_add(head.len() as u64);
         }
         line.body.reserve_exact(BODY);
-    }
-
-    pub(crate) fn data(&mut self, line: &mut Option<Box<Line>>, piece: &Piece<'_>) {
-        let Some(line) = line else { return };
-        line.octets += piece.data.len() as u64;
-        if self.style == Style::Full && line.body.len() < BODY {
-            let skip = line.body_at.saturating_sub(piece.offset);
-            let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-            let data = piece.data.get(skip..).unwrap_or_default();
-            let room = BODY - line.body.len();
-            line.body
-                .extend_from_slice(data.get(..room).unwrap_or(data));
-        }
-    }
-
-    pub(crate) fn gap(line: &mut Option<Box<Line>>, gap: &MessageGap) {
-        if let Some(line) = line {
-            line.lost = line.lost.saturating_add(gap.len);
-        }
-    }
-
-    pub(crate) fn end(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        direction: Direction,
-        line: &mut Option<Box<Line>>,
-        end: &MessageEnd,
-    ) {
-        let Some(line) = line.take() else { return };
-        cx.budget.give(line.allocated());
-        let ends = (flow.src(direction), flow.dst(direction));
-        self.print(cx, flow, ends, &line, !end.whole);
-    }
-
-    /// Gives back what was counted for a line that is never printed.
-    pub(crate) fn drop_line(cx: &mut Context, line: &Line) {
-        cx.budget.give(line.allocated());
-    }
-
-    pub(crate) fn datagram(
-        &mut self,
-        at: &mut DatagramContext<'_>,
-        payload: &[u8],
-        payload_len: usize,
-    ) {
-        let mut line = Line {
-            protocol: at.protocol.to_owned(),
-            octets: payload.len() as u64,
-            lost: payload_len.saturating_sub(payload.len()) as u64,
-            ..Line::default()
-        };
-        summary(
-            at.protocol,
-            Transport::Udp,
-            Kind::Other,
-            payload,
-            &mut line.summary,
-        );
-        if self.style == Style::Full {
-            line.body
-                .extend_from_slice(payload.get(..BODY).unwrap_or(payload));
-        }
-        let incomplete = line.lost > 0;
-        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-        self.print(at.cx, at.flow, ends, &line, incomplete);
-    }
-
-    /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
-    pub(crate) fn user_message(
-        &mut self,
-        cx: &Context,
-        flow: &Flow,
-        m: &UserMessage<'_>,
-        protocol: &str,
-    ) {
-        let mut line = Line {
-            protocol: protocol.to_owned(),
-            octets: m.data.len() as u64,
-            lost: m.lost(),
-            ..Line::default()
-        };
-        summary(
-            protocol,
-            Transport::Sctp,
-            Kind::Other,
-            m.data,
-            &mut line.summary,
-        );
-        if self.style == Style::Full {
-            line.body
-                .extend_from_slice(m.data.get(..BODY).unwrap_or(m.data));
-        }
-        self.print(cx, flow, (m.src, m.dst), &line, !m.whole);
     }
 
     fn print(
@@ -267,6 +145,139 @@ impl Print {
             }
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
+    }
+}
+
+/// An event of a message, with what is kept for its connection.
+type At<'a> = StreamContext<'a, Option<Box<Lines>>>;
+
+/// The line of the message that is open.
+fn line<'a>(at: &'a mut At<'_>) -> Option<&'a mut Line> {
+    at.state.as_mut()?[at.direction.index()].as_deref_mut()
+}
+
+impl Output for Print {
+    type State = Option<Box<Lines>>;
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.out.flush()
+    }
+
+    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
+        let mut new = Box::new(Line {
+            protocol: start.protocol.to_owned(),
+            ..Line::default()
+        });
+        summary(
+            start.protocol,
+            at.flow.transport,
+            start.kind,
+            start.head,
+            &mut new.summary,
+        );
+        if self.style == Style::Full {
+            self.keep_head(&mut new, start.protocol, start.head, start.offset);
+        }
+        at.cx.budget.take(new.allocated());
+        let lines = at.state.get_or_insert_with(|| {
+            at.cx.budget.take(allocated(size_of::<Lines>()));
+            Box::default()
+        });
+        if let Some(old) = lines[at.direction.index()].replace(new) {
+            at.cx.budget.give(old.allocated());
+        }
+    }
+
+    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+        let Some(line) = line(at) else { return };
+        line.octets += piece.data.len() as u64;
+        if self.style == Style::Full && line.body.len() < BODY {
+            let skip = line.body_at.saturating_sub(piece.offset);
+            let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+            let data = piece.data.get(skip..).unwrap_or_default();
+            let room = BODY - line.body.len();
+            line.body
+                .extend_from_slice(data.get(..room).unwrap_or(data));
+        }
+    }
+
+    fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+        if let Some(line) = line(at) {
+            line.lost = line.lost.saturating_add(gap.len);
+        }
+    }
+
+    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+        let lines = at.state.as_mut();
+        let Some(line) = lines.and_then(|l| l[at.direction.index()].take()) else {
+            return;
+        };
+        at.cx.budget.give(line.allocated());
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.print(at.cx, at.flow, ends, &line, !end.whole);
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+        let mut line = Line {
+            protocol: at.protocol.to_owned(),
+            octets: payload.len() as u64,
+            lost: payload_len.saturating_sub(payload.len()) as u64,
+            ..Line::default()
+        };
+        summary(
+            at.protocol,
+            Transport::Udp,
+            Kind::Other,
+            payload,
+            &mut line.summary,
+        );
+        if self.style == Style::Full {
+            line.body
+                .extend_from_slice(payload.get(..BODY).unwrap_or(payload));
+        }
+        let incomplete = line.lost > 0;
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.print(at.cx, at.flow, ends, &line, incomplete);
+    }
+
+    /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        m: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        let mut line = Line {
+            protocol: protocol.to_owned(),
+            octets: m.data.len() as u64,
+            lost: m.lost(),
+            ..Line::default()
+        };
+        summary(
+            protocol,
+            Transport::Sctp,
+            Kind::Other,
+            m.data,
+            &mut line.summary,
+        );
+        if self.style == Style::Full {
+            line.body
+                .extend_from_slice(m.data.get(..BODY).unwrap_or(m.data));
+        }
+        self.print(at.cx, at.flow, (m.src, m.dst), &line, !m.whole);
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+
+    fn closed(&mut self, at: &mut At<'_>, _: Close) {
+        if let Some(lines) = at.state.take() {
+            at.cx.budget.give(allocated(size_of::<Lines>()));
+            for line in lines.into_iter().flatten() {
+                at.cx.budget.give(line.allocated());
+            }
+        }
     }
 }
 

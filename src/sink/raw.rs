@@ -10,13 +10,16 @@
 //! A file is made only where nothing has its name, neither a file nor a symbolic link, and none has the name of its index;
 //! so what was in the folder stays as it was, and no two streams share a file. No symbolic link below the folder is followed.
 
-use super::output::Error;
+use super::choice::Rule;
+use super::events::Output;
+use super::output::{Error, Sink, Writer};
 use crate::context::Context;
 use crate::message::sink::DatagramContext;
+use crate::storage::allocated;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, Transport};
-use crate::transport::sctp::UserMessage;
-use crate::transport::stream::{Chunk, Gap, GapCause, StreamContext};
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::{Chunk, Close, Gap, GapCause, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rustix::fs::OFlags;
@@ -26,6 +29,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -689,6 +693,109 @@ impl Dump {
             self.places.insert(moved.key, place);
         }
         self.close(handle);
+    }
+}
+
+/// What is kept with a connection; counted where there is one.
+fn streams<'a>(at: &'a mut StreamContext<'_, Option<Box<Streams>>>) -> StreamContext<'a, Streams> {
+    if at.state.is_none() {
+        at.cx.budget.take(allocated(size_of::<Streams>()));
+    }
+    at.with(|s| &mut **s.get_or_insert_default())
+}
+
+impl Output for Dump {
+    type State = Option<Box<Streams>>;
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        Self::flush(self).map(ControlFlow::Continue)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        Self::finish(self)
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
+        Self::datagram(self, at, payload);
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+        _: &'static str,
+    ) {
+        Self::user_message(self, at.cx, at.flow, message);
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        Self::association_end(self, at.flow);
+    }
+
+    fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
+        Self::data(self, &mut streams(at), chunk);
+    }
+
+    fn stream_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &Gap) {
+        Self::gap(self, &mut streams(at), gap);
+    }
+
+    fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        Self::end(self, at.flow, at.direction);
+    }
+
+    fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        if at.state.take().is_some() {
+            at.cx.budget.give(allocated(size_of::<Streams>()));
+        }
+    }
+}
+
+/// `--dump -`: the chosen streams, as they come.
+pub(super) struct Stdout {
+    out: Sink,
+    /// Which streams; all where there is none.
+    choice: Option<Rule>,
+}
+
+impl Stdout {
+    pub(super) fn new(name: &str, to: Writer, choice: Option<Rule>, each: bool) -> Self {
+        Self {
+            out: Sink::new(name, to, each),
+            choice,
+        }
+    }
+
+    fn write(&mut self, flow: &Flow, direction: Direction, octets: &[u8]) {
+        let choice = self.choice.as_ref();
+        if choice.is_none_or(|c| c.takes_stream(flow, direction)) {
+            self.out.write([octets, &[], &[], &[]]);
+        }
+    }
+}
+
+impl Output for Stdout {
+    type State = ();
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.out.flush()
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
+        self.write(at.flow, at.direction, payload);
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, ()>,
+        message: &UserMessage<'_>,
+        _: &'static str,
+    ) {
+        self.write(at.flow, message.direction, message.data);
+    }
+
+    fn stream_data(&mut self, at: &mut StreamContext<'_, ()>, chunk: &Chunk<'_>) {
+        self.write(at.flow, at.direction, chunk.data);
     }
 }
 

@@ -39,16 +39,20 @@ mod transfer;
 mod types;
 mod unpack;
 
+use super::events::Output;
 use super::output::Error;
+use crate::capture::Packet;
 use crate::context::Context;
 use crate::message::NO_PROTOCOL;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
+use crate::stats::Discard;
 use crate::time::Instant;
 use crate::transport::flow::{Direction, Flow};
 use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext};
 pub use list::FIELDS;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 use store::Store;
@@ -230,27 +234,6 @@ impl Files {
         })
     }
 
-    pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        self.store.flush()
-    }
-
-    /// The input has ended.
-    pub(crate) fn finish(&mut self, cx: &mut Context) {
-        for source in self.sources.all() {
-            source.finish(cx, &mut self.store);
-        }
-    }
-
-    /// A packet has been processed.
-    pub(crate) fn tick(&mut self, cx: &mut Context) {
-        if cx.now.since(self.ticked) >= TICK {
-            self.ticked = cx.now;
-            for source in self.sources.all() {
-                source.tick(cx, &mut self.store);
-            }
-        }
-    }
-
     /// The source that keeps something of a connection, and what it may use. At the first event of a connection all are
     /// asked whether they take it.
     fn at<'a>(
@@ -277,7 +260,58 @@ impl Files {
         (&mut self.sources, at, claimed, open)
     }
 
-    pub(crate) fn start(&mut self, to: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
+    /// Tells the source of the message that is open.
+    fn open(
+        &mut self,
+        to: &mut StreamContext<'_, State>,
+        tell: impl FnOnce(&mut dyn Source, &mut At<'_>),
+    ) {
+        if to.state.open[to.direction.index()] {
+            let (sources, mut at, ..) = self.at(to);
+            if let Some(source) = sources.of(at.kept) {
+                tell(source, &mut at);
+            }
+        }
+    }
+
+    /// Tells the source that took the stream.
+    fn stream(
+        &mut self,
+        to: &mut StreamContext<'_, State>,
+        tell: impl FnOnce(&mut dyn Source, &mut At<'_>),
+    ) {
+        if matches!(to.state.kept, Kept::New) || to.state.claimed {
+            let (sources, mut at, claimed, _) = self.at(to);
+            if *claimed && let Some(source) = sources.of(at.kept) {
+                tell(source, &mut at);
+            }
+        }
+    }
+}
+
+impl Output for Files {
+    type State = State;
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.store.flush().map(ControlFlow::Continue)
+    }
+
+    fn input_end(&mut self, cx: &mut Context) {
+        for source in self.sources.all() {
+            source.finish(cx, &mut self.store);
+        }
+    }
+
+    fn packet(&mut self, cx: &mut Context, _: &Packet<'_>, _: Option<Discard>) {
+        if cx.now.since(self.ticked) >= TICK {
+            self.ticked = cx.now;
+            for source in self.sources.all() {
+                source.tick(cx, &mut self.store);
+            }
+        }
+    }
+
+    fn start(&mut self, to: &mut StreamContext<'_, State>, start: &MessageStart<'_>) {
         let (sources, mut at, claimed, open) = self.at(to);
         if *claimed {
             let known = start.protocol != NO_PROTOCOL;
@@ -299,54 +333,26 @@ impl Files {
         }
     }
 
-    /// Tells the source of the message that is open.
-    fn open(
-        &mut self,
-        to: &mut StreamContext<'_, State>,
-        tell: impl FnOnce(&mut dyn Source, &mut At<'_>),
-    ) {
-        if to.state.open[to.direction.index()] {
-            let (sources, mut at, ..) = self.at(to);
-            if let Some(source) = sources.of(at.kept) {
-                tell(source, &mut at);
-            }
-        }
-    }
-
-    pub(crate) fn data(&mut self, to: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
+    fn data(&mut self, to: &mut StreamContext<'_, State>, piece: &Piece<'_>) {
         self.open(to, |source, at| source.data(at, piece));
     }
 
-    pub(crate) fn gap(&mut self, to: &mut StreamContext<'_, State>, gap: &MessageGap) {
+    fn gap(&mut self, to: &mut StreamContext<'_, State>, gap: &MessageGap) {
         self.open(to, |source, at| source.gap(at, gap));
     }
 
-    pub(crate) fn end(&mut self, to: &mut StreamContext<'_, State>, end: &MessageEnd) {
+    fn end(&mut self, to: &mut StreamContext<'_, State>, end: &MessageEnd) {
         self.open(to, |source, at| source.end(at, end));
         to.state.open[to.direction.index()] = false;
     }
 
-    /// Tells the source that took the stream.
-    fn stream(
-        &mut self,
-        to: &mut StreamContext<'_, State>,
-        tell: impl FnOnce(&mut dyn Source, &mut At<'_>),
-    ) {
-        if matches!(to.state.kept, Kept::New) || to.state.claimed {
-            let (sources, mut at, claimed, _) = self.at(to);
-            if *claimed && let Some(source) = sources.of(at.kept) {
-                tell(source, &mut at);
-            }
-        }
-    }
-
-    pub(crate) fn stream_data(&mut self, to: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
+    fn stream_data(&mut self, to: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
         self.stream(to, |source, at| {
             source.stream_data(at, at.file_offset(chunk.offset), chunk);
         });
     }
 
-    pub(crate) fn stream_gap(&mut self, to: &mut StreamContext<'_, State>, gap: &Gap) {
+    fn stream_gap(&mut self, to: &mut StreamContext<'_, State>, gap: &Gap) {
         if gap.len.is_none() {
             self.open(to, |source, at| source.jump(at));
         }
@@ -355,11 +361,11 @@ impl Files {
         });
     }
 
-    pub(crate) fn stream_end(&mut self, to: &mut StreamContext<'_, State>, close: Close) {
+    fn stream_end(&mut self, to: &mut StreamContext<'_, State>, close: Close) {
         self.stream(to, |source, at| source.stream_end(at, close));
     }
 
-    pub(crate) fn closed(&mut self, to: &mut StreamContext<'_, State>, close: Close) {
+    fn closed(&mut self, to: &mut StreamContext<'_, State>, close: Close) {
         let (sources, mut at, ..) = self.at(to);
         if let Some(source) = sources.of(at.kept) {
             source.closed(&mut at, close);
@@ -367,12 +373,7 @@ impl Files {
         *at.kept = Kept::New;
     }
 
-    pub(crate) fn datagram(
-        &mut self,
-        at: &mut DatagramContext<'_>,
-        payload: &[u8],
-        payload_len: usize,
-    ) {
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
         for source in self.sources.all() {
             source.datagram(&mut self.store, at, payload, payload_len);
         }

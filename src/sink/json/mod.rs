@@ -10,6 +10,7 @@ mod text;
 pub use fields::FIELDS;
 pub(crate) use text::{number, string};
 
+use super::events::Output;
 use super::output::{Error, Sink, Writer};
 use super::print::rfc3339;
 use crate::capture::Packet;
@@ -21,7 +22,7 @@ use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
 use crate::stats::Discard;
 use crate::time::Timestamp;
 use crate::transport::flow::{Direction, Flow, Transport};
-use crate::transport::sctp::UserMessage;
+use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::{Chunk, Close, Duplicate, Gap, GapCause, StreamContext};
 use digest::Digest;
 use exchange::{Request, Requests};
@@ -129,10 +130,6 @@ impl Json {
         }
     }
 
-    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.out.flush()
-    }
-
     /// What is kept of the connection; made at its first event.
     fn stream<'a>(at: &'a mut At<'_>, time: Timestamp) -> (&'a mut Context, &'a mut Stream) {
         let cx = &mut *at.cx;
@@ -155,113 +152,6 @@ impl Json {
             conn.first = time;
         }
         &mut conn.streams[direction.index()]
-    }
-
-    pub(crate) fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
-        let mut open = Box::new(Open {
-            protocol: start.protocol.to_owned(),
-            kind: start.kind,
-            offset: start.offset.saturating_sub(at.side().origin),
-            length: match start.extent {
-                Extent::Known(n) => Some(n),
-                Extent::Open | Extent::ToClose => None,
-            },
-            first_time: start.time,
-            first_frame: start.frame,
-            digest: self.show.hash.then(Box::default),
-            answers: start.answers,
-            ..Open::default()
-        });
-        summary(
-            start.protocol,
-            at.flow.transport,
-            start.kind,
-            start.head,
-            &mut open.summary,
-        );
-        let (cx, stream) = Self::stream(at, start.time);
-        open.count(cx);
-        let request = (start.kind == Kind::Request).then(|| Request {
-            offset: start.offset,
-            shown: open.offset,
-            summary: open.summary.clone(),
-            time: start.time,
-            frame: start.frame,
-            whole: false,
-        });
-        if let Some(old) = stream.open.replace(open) {
-            cx.budget.give(old.counted);
-        }
-        if let (Some(conn), Some(request)) = (at.state.as_deref_mut(), request) {
-            conn.requests.push(at.cx, request);
-        }
-    }
-
-    pub(crate) fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
-        let body = self.show.body;
-        let (cx, stream) = Self::stream(at, piece.time);
-        let Some(open) = &mut stream.open else { return };
-        open.octets += piece.data.len() as u64;
-        if let Some(digest) = &mut open.digest {
-            digest.update(piece.data);
-        }
-        if body != Body::None {
-            let room = BODY - open.body.len().min(BODY);
-            open.body_cut |= piece.data.len() > room;
-            open.body
-                .extend_from_slice(piece.data.get(..room).unwrap_or(piece.data));
-            open.count(cx);
-        }
-    }
-
-    pub(crate) fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
-        let time = at.cx.packet.time;
-        let offset = gap.offset.saturating_sub(at.side().origin);
-        let (cx, stream) = Self::stream(at, time);
-        if let Some(open) = &mut stream.open
-            && open.gaps.len() < GAPS
-        {
-            open.gaps.push((offset, gap.len));
-            open.count(cx);
-        }
-    }
-
-    pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
-        let offset = end.offset.saturating_sub(at.side().origin);
-        let time = at.cx.packet.time;
-        let (cx, stream) = Self::stream(at, time);
-        stream.messages += 1;
-        let Some(mut open) = stream.open.take() else {
-            return;
-        };
-        cx.budget.give(open.counted);
-        if end.whole && open.length.is_none() {
-            open.length = Some(offset.saturating_sub(open.offset));
-        }
-        let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged.is_some()));
-        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-        self.message(
-            at.cx,
-            at.flow,
-            at.direction,
-            ends,
-            &mut open,
-            offset,
-            end.whole,
-            acknowledged,
-            end.acknowledged,
-        );
-        self.finish();
-        let Some(conn) = at.state.as_deref_mut() else {
-            return;
-        };
-        if open.kind == Kind::Request {
-            conn.requests.ended(end.whole);
-        } else if let Some(answers) = open.answers
-            && let Some(request) = conn.requests.answered(at.cx, answers)
-        {
-            self.exchange(at, &request, &open, end.whole);
-        }
     }
 
     /// A request has been answered.
@@ -287,20 +177,8 @@ impl Json {
         self.finish();
     }
 
-    /// Octets that were there before.
-    pub(crate) fn duplicate(&mut self, at: &At<'_>, duplicate: &Duplicate) {
-        let offset = at.side().relative(duplicate.offset);
-        let t = self.begin("duplicate", at.cx, at.flow, at.direction);
-        let _ = write!(
-            t,
-            ",\"offset\":{offset},\"length\":{},\"conflict\":{}",
-            duplicate.len, duplicate.conflict
-        );
-        self.finish();
-    }
-
     /// A packet of the input that could not be used, or not all of it.
-    pub(crate) fn dropped(&mut self, packet: &Packet<'_>, why: Discard) {
+    fn dropped(&mut self, packet: &Packet<'_>, why: Discard) {
         let t = &mut self.text;
         t.clear();
         t.push_str("{\"type\":\"dropped\",\"time\":\"");
@@ -316,112 +194,6 @@ impl Json {
             why.name(),
         );
         string(why.text(), t);
-        self.finish();
-    }
-
-    pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
-        let mut open = Open {
-            protocol: at.protocol.to_owned(),
-            length: Some(len as u64),
-            first_time: at.cx.packet.time,
-            first_frame: at.cx.packet.frame,
-            octets: payload.len() as u64,
-            ..Open::default()
-        };
-        summary(
-            at.protocol,
-            at.flow.transport,
-            Kind::Other,
-            payload,
-            &mut open.summary,
-        );
-        self.show_octets(&mut open, payload);
-        let whole = payload.len() >= len;
-        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-        self.message(
-            at.cx,
-            at.flow,
-            at.direction,
-            ends,
-            &mut open,
-            None,
-            whole,
-            None,
-            None,
-        );
-        self.finish();
-    }
-
-    /// An SCTP user message. With multihoming its addresses are not always those of the association.
-    pub(crate) fn user_message(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        state: &mut Option<Box<Connection>>,
-        m: &UserMessage<'_>,
-        protocol: &str,
-    ) {
-        let have = m.data.len() as u64;
-        let stream = Self::kept(cx, state, m.direction, m.time);
-        stream.octets += have;
-        stream.segments += u64::from(m.chunks);
-        stream.messages += 1;
-        stream.gaps += u64::from(!m.whole);
-        stream.lost = stream.lost.saturating_add(m.lost());
-        let mut open = Open {
-            protocol: protocol.to_owned(),
-            length: if m.whole { Some(have) } else { m.len },
-            first_time: m.time,
-            first_frame: m.frame,
-            octets: have,
-            ..Open::default()
-        };
-        if m.lost() > 0 {
-            open.gaps.push((have, m.lost()));
-        }
-        summary(
-            protocol,
-            Transport::Sctp,
-            Kind::Other,
-            m.data,
-            &mut open.summary,
-        );
-        self.show_octets(&mut open, m.data);
-        let acknowledged = Some(m.acknowledged.is_some());
-        self.message(
-            cx,
-            flow,
-            m.direction,
-            (m.src, m.dst),
-            &mut open,
-            None,
-            m.whole,
-            acknowledged,
-            m.acknowledged,
-        );
-        let t = &mut self.text;
-        let number = if m.interleaved { "mid" } else { "ssn" };
-        let _ = write!(
-            t,
-            ",\"sctp\":{{\"stream\":{},\"{number}\":{},\"ppid\":{},\"tsn\":{},\"chunks\":{},\"unordered\":{}}}",
-            m.stream, m.seq, m.ppid, m.tsn, m.chunks, m.unordered
-        );
-        if let Some(carried) = carried::messages(protocol, m.data) {
-            t.push_str(",\"messages\":[");
-            for (i, one) in carried.take(GAPS).enumerate() {
-                let comma = if i > 0 { "," } else { "" };
-                let _ = write!(
-                    t,
-                    "{comma}{{\"offset\":{},\"length\":{},\"summary\":",
-                    one.offset, one.len
-                );
-                let mut words = String::new();
-                summary(protocol, Transport::Sctp, Kind::Other, one.data, &mut words);
-                string(&words, t);
-                t.push('}');
-            }
-            t.push(']');
-        }
         self.finish();
     }
 
@@ -511,28 +283,8 @@ impl Json {
         }
     }
 
-    /// Counts the octets of a stream.
-    pub(crate) fn stream_data(at: &mut At<'_>, chunk: &Chunk<'_>) {
-        let (_, stream) = Self::stream(at, chunk.time);
-        stream.octets += chunk.data.len() as u64;
-        stream.segments += u64::from(chunk.ends_segment);
-    }
-
-    pub(crate) fn stream_gap(&mut self, at: &mut At<'_>, gap: &Gap) {
-        let time = at.cx.packet.time;
-        let (_, stream) = Self::stream(at, time);
-        stream.gaps += 1;
-        stream.lost = stream.lost.saturating_add(gap.len.unwrap_or(0));
-        let offset = gap.offset.saturating_sub(at.side().origin);
-        let t = self.begin("gap", at.cx, at.flow, at.direction);
-        let _ = write!(t, ",\"offset\":{offset},\"length\":");
-        number(gap.len, t);
-        let _ = write!(t, ",\"cause\":\"{}\"", cause(gap.cause));
-        self.finish();
-    }
-
     /// The connection or association has ended.
-    pub(crate) fn ended(
+    fn ended(
         &mut self,
         cx: &mut Context,
         flow: &Flow,
@@ -624,6 +376,274 @@ impl Json {
     fn finish(&mut self) {
         self.text.push_str("}\n");
         self.out.write([self.text.as_bytes(), &[], &[], &[]]);
+    }
+}
+
+impl Output for Json {
+    type State = Option<Box<Connection>>;
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+        self.out.flush()
+    }
+
+    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
+        let mut open = Box::new(Open {
+            protocol: start.protocol.to_owned(),
+            kind: start.kind,
+            offset: start.offset.saturating_sub(at.side().origin),
+            length: match start.extent {
+                Extent::Known(n) => Some(n),
+                Extent::Open | Extent::ToClose => None,
+            },
+            first_time: start.time,
+            first_frame: start.frame,
+            digest: self.show.hash.then(Box::default),
+            answers: start.answers,
+            ..Open::default()
+        });
+        summary(
+            start.protocol,
+            at.flow.transport,
+            start.kind,
+            start.head,
+            &mut open.summary,
+        );
+        let (cx, stream) = Self::stream(at, start.time);
+        open.count(cx);
+        let request = (start.kind == Kind::Request).then(|| Request {
+            offset: start.offset,
+            shown: open.offset,
+            summary: open.summary.clone(),
+            time: start.time,
+            frame: start.frame,
+            whole: false,
+        });
+        if let Some(old) = stream.open.replace(open) {
+            cx.budget.give(old.counted);
+        }
+        if let (Some(conn), Some(request)) = (at.state.as_deref_mut(), request) {
+            conn.requests.push(at.cx, request);
+        }
+    }
+
+    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+        let body = self.show.body;
+        let (cx, stream) = Self::stream(at, piece.time);
+        let Some(open) = &mut stream.open else { return };
+        open.octets += piece.data.len() as u64;
+        if let Some(digest) = &mut open.digest {
+            digest.update(piece.data);
+        }
+        if body != Body::None {
+            let room = BODY - open.body.len().min(BODY);
+            open.body_cut |= piece.data.len() > room;
+            open.body
+                .extend_from_slice(piece.data.get(..room).unwrap_or(piece.data));
+            open.count(cx);
+        }
+    }
+
+    fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+        let time = at.cx.packet.time;
+        let offset = gap.offset.saturating_sub(at.side().origin);
+        let (cx, stream) = Self::stream(at, time);
+        if let Some(open) = &mut stream.open
+            && open.gaps.len() < GAPS
+        {
+            open.gaps.push((offset, gap.len));
+            open.count(cx);
+        }
+    }
+
+    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+        let offset = end.offset.saturating_sub(at.side().origin);
+        let time = at.cx.packet.time;
+        let (cx, stream) = Self::stream(at, time);
+        stream.messages += 1;
+        let Some(mut open) = stream.open.take() else {
+            return;
+        };
+        cx.budget.give(open.counted);
+        if end.whole && open.length.is_none() {
+            open.length = Some(offset.saturating_sub(open.offset));
+        }
+        let (offset, acknowledged) = (Some(open.offset), Some(end.acknowledged.is_some()));
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.message(
+            at.cx,
+            at.flow,
+            at.direction,
+            ends,
+            &mut open,
+            offset,
+            end.whole,
+            acknowledged,
+            end.acknowledged,
+        );
+        self.finish();
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        if open.kind == Kind::Request {
+            conn.requests.ended(end.whole);
+        } else if let Some(answers) = open.answers
+            && let Some(request) = conn.requests.answered(at.cx, answers)
+        {
+            self.exchange(at, &request, &open, end.whole);
+        }
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
+        let mut open = Open {
+            protocol: at.protocol.to_owned(),
+            length: Some(len as u64),
+            first_time: at.cx.packet.time,
+            first_frame: at.cx.packet.frame,
+            octets: payload.len() as u64,
+            ..Open::default()
+        };
+        summary(
+            at.protocol,
+            at.flow.transport,
+            Kind::Other,
+            payload,
+            &mut open.summary,
+        );
+        self.show_octets(&mut open, payload);
+        let whole = payload.len() >= len;
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        self.message(
+            at.cx,
+            at.flow,
+            at.direction,
+            ends,
+            &mut open,
+            None,
+            whole,
+            None,
+            None,
+        );
+        self.finish();
+    }
+
+    /// An SCTP user message. With multihoming its addresses are not always those of the association.
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        m: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        let (cx, flow, state) = (&mut *at.cx, at.flow, &mut *at.state);
+        let have = m.data.len() as u64;
+        let stream = Self::kept(cx, state, m.direction, m.time);
+        stream.octets += have;
+        stream.segments += u64::from(m.chunks);
+        stream.messages += 1;
+        stream.gaps += u64::from(!m.whole);
+        stream.lost = stream.lost.saturating_add(m.lost());
+        let mut open = Open {
+            protocol: protocol.to_owned(),
+            length: if m.whole { Some(have) } else { m.len },
+            first_time: m.time,
+            first_frame: m.frame,
+            octets: have,
+            ..Open::default()
+        };
+        if m.lost() > 0 {
+            open.gaps.push((have, m.lost()));
+        }
+        summary(
+            protocol,
+            Transport::Sctp,
+            Kind::Other,
+            m.data,
+            &mut open.summary,
+        );
+        self.show_octets(&mut open, m.data);
+        let acknowledged = Some(m.acknowledged.is_some());
+        self.message(
+            cx,
+            flow,
+            m.direction,
+            (m.src, m.dst),
+            &mut open,
+            None,
+            m.whole,
+            acknowledged,
+            m.acknowledged,
+        );
+        let t = &mut self.text;
+        let number = if m.interleaved { "mid" } else { "ssn" };
+        let _ = write!(
+            t,
+            ",\"sctp\":{{\"stream\":{},\"{number}\":{},\"ppid\":{},\"tsn\":{},\"chunks\":{},\"unordered\":{}}}",
+            m.stream, m.seq, m.ppid, m.tsn, m.chunks, m.unordered
+        );
+        if let Some(carried) = carried::messages(protocol, m.data) {
+            t.push_str(",\"messages\":[");
+            for (i, one) in carried.take(GAPS).enumerate() {
+                let comma = if i > 0 { "," } else { "" };
+                let _ = write!(
+                    t,
+                    "{comma}{{\"offset\":{},\"length\":{},\"summary\":",
+                    one.offset, one.len
+                );
+                let mut words = String::new();
+                summary(protocol, Transport::Sctp, Kind::Other, one.data, &mut words);
+                string(&words, t);
+                t.push('}');
+            }
+            t.push(']');
+        }
+        self.finish();
+    }
+
+    fn stream_gap(&mut self, at: &mut At<'_>, gap: &Gap) {
+        let time = at.cx.packet.time;
+        let (_, stream) = Self::stream(at, time);
+        stream.gaps += 1;
+        stream.lost = stream.lost.saturating_add(gap.len.unwrap_or(0));
+        let offset = gap.offset.saturating_sub(at.side().origin);
+        let t = self.begin("gap", at.cx, at.flow, at.direction);
+        let _ = write!(t, ",\"offset\":{offset},\"length\":");
+        number(gap.len, t);
+        let _ = write!(t, ",\"cause\":\"{}\"", cause(gap.cause));
+        self.finish();
+    }
+
+    fn stream_data(&mut self, at: &mut At<'_>, chunk: &Chunk<'_>) {
+        let (_, stream) = Self::stream(at, chunk.time);
+        stream.octets += chunk.data.len() as u64;
+        stream.segments += u64::from(chunk.ends_segment);
+    }
+
+    fn stream_duplicate(&mut self, at: &mut At<'_>, duplicate: &Duplicate) {
+        let offset = at.side().relative(duplicate.offset);
+        let t = self.begin("duplicate", at.cx, at.flow, at.direction);
+        let _ = write!(
+            t,
+            ",\"offset\":{offset},\"length\":{},\"conflict\":{}",
+            duplicate.len, duplicate.conflict
+        );
+        self.finish();
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+
+    fn closed(&mut self, at: &mut At<'_>, close: Close) {
+        self.ended(at.cx, at.flow, at.state, close);
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
+        self.ended(at.cx, at.flow, at.state, close);
+    }
+
+    fn packet(&mut self, _: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        if let Some(why) = dropped {
+            self.dropped(packet, why);
+        }
     }
 }
 

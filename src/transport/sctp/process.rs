@@ -25,7 +25,8 @@ impl<T: FlowState> Sctp<T> {
     ) {
         let d = p.direction;
         let mut chunks = Chunks::new(packet.chunks, packet.cut);
-        let Some(a) = self.table.get_mut(p.index) else {
+        // Where no reordering is allowed for, what was held may have ended it at once.
+        let Some(a) = self.table.get_mut(p.index).filter(|a| !a.is_closed()) else {
             return cx.discard(Discard::SctpStray);
         };
         cx.counters.sctp.passed += 1;

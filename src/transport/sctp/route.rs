@@ -226,7 +226,9 @@ impl<T: FlowState> Sctp<T> {
         }
         let from_candidate = a.candidate.as_ref().map(|c| c.tags);
         let from_candidate = from_candidate.and_then(|t| t.get(d.index()).copied().flatten());
-        if a.is_closed() && from_candidate != Some(tag) {
+        // An INIT carries no tag of the candidate's, even where that is zero.
+        let candidates = from_candidate == Some(tag) && first.kind != kind::INIT;
+        if a.is_closed() && !candidates {
             return if opens(first.kind) {
                 self.open(cx, sink, arrival)
             } else {
@@ -266,7 +268,8 @@ impl<T: FlowState> Sctp<T> {
             return;
         }
         if let Some(init) = init {
-            if a.side(d).tag.is_none() || (a.phase == Phase::HalfOpen && tag == 0) {
+            let untold = a.side(d).tag.is_none() && !a.is_closed();
+            if untold || (a.phase == Phase::HalfOpen && tag == 0) {
                 return self.process(cx, sink, p, &arrival.packet);
             }
             if from_candidate != Some(tag) {

@@ -300,11 +300,10 @@ impl Inflow {
         if self.look.is_some() {
             self.end_look(out);
         }
-        while let Some(upto) = self.ranges.front().map(|r| r.start) {
+        // A damaged chunk that is used may stand behind a hole of its own.
+        let acked = |i: &Self| (i.started && i.acked > i.next).then_some(i.acked);
+        while let Some(upto) = self.ranges.front().map(|r| r.start).or(acked(self)) {
             self.give_up(out, upto, Some(cause));
-        }
-        while self.acked > self.next && self.started {
-            self.give_up(out, self.acked, Some(cause));
         }
         self.drain(out, u64::MAX);
         let mut open: Vec<(Option<u64>, Key)> = self
