@@ -1,7 +1,7 @@
 //! Outputs: where messages go.
 //!
 //! [`Outputs`] is all of them together; it is the [`MessageSink`] at the end of the pipeline. Adding an output is one file,
-//! with what it does of [`events::Output`], and one row of the table here. A scheme by which an output is opened is one row
+//! with what it does of `events::Output`, and one row of the table here. A scheme by which an output is opened is one row
 //! of the table in `output.rs`.
 
 mod by_protocol;
