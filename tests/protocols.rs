@@ -63,6 +63,12 @@ const CASES: &[Case] = &[
         options: &["-d", "tcp.port==30490,someip"],
         ..case("someip", "someip", &["someip.length"])
     },
+    Case {
+        options: &["-d", "udp.port==30490,someip"],
+        ..case("someip", "someip-udp", &["someip.length"])
+    },
+    case("dns", "../dns-tcp", &["dns.id"]),
+    case("dns", "../dns-udp", &["dns.id"]),
     // The answer to a request for TLS is one octet without a length.
     Case {
         plus: Some("tcp.port == 5432 && tcp.len == 1"),
@@ -140,7 +146,6 @@ fn messages_of_lines_and_values() {
         // 8 replies, one of them of several lines, EHLO, three pipelined, mail, and so on, as made-protocols.py has them.
         ("smtp", "smtp-made", 23),
         ("rtsp", "rtsp", 19),
-        ("someip", "someip-udp", 2),
     ] {
         let stats = stats(capture, &[]);
         assert_eq!(
