@@ -108,6 +108,25 @@ fn hashes_are_those_of_the_octets() {
     }
 }
 
+/// With `--extract` the files are told of too, in the words of their list.
+#[test]
+fn files_are_told_as_their_list_has_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().to_str().expect("UTF-8");
+    let capture = read(&testdata("http-keepalive.pcap"));
+    let told = objects(&["-j", "-", "-x", path], &capture, "file");
+    let list = std::fs::read_to_string(dir.path().join("files.jsonl")).expect("a list");
+    let listed = list.lines().map(serde_json::from_str::<Value>);
+    let listed: Vec<_> = listed.map(|line| line.expect("an object a line")).collect();
+    assert!(listed.len() > 1);
+    assert_eq!(told.len(), listed.len());
+    for (told, listed) in told.iter().zip(&listed) {
+        let mut told = told.clone();
+        told.as_object_mut().expect("an object").remove("type");
+        assert_eq!(&told, listed);
+    }
+}
+
 fn unbase64(text: &str) -> Vec<u8> {
     let value = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',

@@ -214,6 +214,26 @@ fn comments_tell_of_each_message() {
 }
 
 #[test]
+fn comments_tell_what_was_repeated() {
+    let mut capture = Pcap::new();
+    capture.open(100, 200);
+    let ask = get("/a");
+    capture.client(101, 201, PSH | ACK, &ask);
+    let c = behind(101, &ask);
+    let answer = response(&body(3000));
+    let (first, rest) = answer.split_at(1000);
+    capture.server(201, c, ACK, first);
+    capture.server(201, c, ACK, first);
+    capture.server(behind(201, first), c, PSH | ACK, rest);
+    let file = run(["--info"], &capture.file).ok();
+    let comments = fields("http.response", &["frame.comment"], &[], &file);
+    assert!(
+        comments[0][0].contains("; 1000 octets repeated"),
+        "{comments:?}"
+    );
+}
+
+#[test]
 fn comments_list_what_is_missing() {
     let mut capture = Pcap::new();
     capture.open(100, 200);
@@ -269,6 +289,9 @@ fn large_messages_are_one_packet() {
     for (how, len, packets) in [
         ("jumbo", 100_000, 4),
         ("jumbo", 261_000, 4),
+        // With 54 octets of headers and 69 of HTTP's own: the largest record that tshark reads, and one octet more.
+        ("jumbo", 262_144 - 54 - 69, 4),
+        ("jumbo", 262_144 - 54 - 69 + 1, 8),
         ("jumbo", 400_000, 10),
         ("snap", 100_000, 4),
         ("snap", 400_000, 4),

@@ -9,7 +9,7 @@ use crate::ip::Datagram;
 use crate::message::sink::DatagramContext;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, StreamContext};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -136,6 +136,12 @@ impl Output for All {
             if p.tracks() {
                 p.stream_arrival(&mut at.with(|s| s.of(i)), chunk);
             }
+        }
+    }
+
+    fn stream_duplicate(&mut self, at: &mut At<'_>, duplicate: &Duplicate) {
+        for i in 0..self.0.len() {
+            Packets::duplicate(&mut at.with(|s| s.of(i)), duplicate);
         }
     }
 

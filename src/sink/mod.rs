@@ -162,10 +162,12 @@ macro_rules! outputs {
 
             fn input_end(&mut self, cx: &mut Context) {
                 $( self.$name.input_end(cx); )*
+                self.tell_files();
             }
 
             fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
                 $( self.$name.packet(cx, packet, dropped); )*
+                self.tell_files();
             }
 
             fn stream_arrival(&mut self, at: &mut StreamContext<'_, State>, chunk: &Chunk<'_>) {
@@ -301,6 +303,7 @@ impl Outputs {
     /// The folder cannot be made, or its list not be opened.
     pub fn extract(&mut self, dir: &Path, max_file: u64) -> Result<(), Error> {
         self.files = Some(Files::new(dir, max_file)?);
+        self.join();
         Ok(())
     }
 
@@ -338,6 +341,20 @@ impl Outputs {
     /// Adds the output of JSON lines.
     pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
         self.json = Some(Json::new(name, to, show, packet_buffered));
+        self.join();
+    }
+
+    /// `--json` tells of the files of `--extract`, where there are both.
+    fn join(&mut self) {
+        if let (Some(_), Some(files)) = (&self.json, &mut self.files) {
+            files.tell();
+        }
+    }
+
+    fn tell_files(&mut self) {
+        if let (Some(json), Some(files)) = (&mut self.json, &mut self.files) {
+            json.files(&files.take_told());
+        }
     }
 
     /// The outputs take this connection.

@@ -30,7 +30,7 @@ use crate::serial::SeqNumber;
 use crate::storage::allocated;
 use crate::transport::flow::{Direction, Flow, Transport};
 use crate::transport::sctp::UserMessage;
-use crate::transport::stream::{Chunk, Close, Side, StreamContext};
+use crate::transport::stream::{Chunk, Close, Duplicate, Side, StreamContext};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -193,6 +193,8 @@ struct About {
     /// Missing octets: offset from its start, and length.
     gaps: Vec<(u64, u64)>,
     lost: u64,
+    /// Octets of it that came again while it was open.
+    repeated: u64,
     acknowledged: Option<bool>,
     filled: bool,
 }
@@ -244,6 +246,9 @@ impl About {
             Some(true) => t.push_str("; acknowledged"),
             Some(false) => t.push_str("; not acknowledged"),
             None => {}
+        }
+        if self.repeated > 0 {
+            let _ = write!(t, "; {} octets repeated", self.repeated);
         }
         if self.lost > 0 {
             let _ = write!(t, "; {} octets lost", self.lost);
@@ -703,6 +708,19 @@ impl Packets {
                 && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64));
         open.cut = one_packet;
         open.hole_end = open.hole_end.max(end);
+    }
+
+    /// Octets came again; those of the message that is open are told of in its comment.
+    pub(crate) fn duplicate(at: &mut At<'_>, duplicate: &Duplicate) {
+        let d = at.direction.index();
+        if let Some(conn) = at.state
+            && let Some(open) = &mut conn.open[d]
+            && let Some(about) = &mut open.about
+        {
+            let end = duplicate.offset.saturating_add(duplicate.len);
+            let own = end.saturating_sub(open.start).min(duplicate.len);
+            about.repeated = about.repeated.saturating_add(own);
+        }
     }
 
     pub(crate) fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {

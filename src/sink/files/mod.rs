@@ -234,6 +234,16 @@ impl Files {
         })
     }
 
+    /// Keeps the lines of the list for [`Files::take_told`] too.
+    pub(super) fn tell(&mut self) {
+        self.store.tell();
+    }
+
+    /// The lines of the list since the last call.
+    pub(super) fn take_told(&mut self) -> String {
+        self.store.take_told()
+    }
+
     /// The source that keeps something of a connection, and what it may use. At the first event of a connection all are
     /// asked whether they take it.
     fn at<'a>(

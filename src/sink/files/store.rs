@@ -97,6 +97,8 @@ pub(super) struct Store {
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
     list: Sink,
+    /// The same lines for who else wants them, until they are taken.
+    told: Option<String>,
     failed: Option<Error>,
 }
 
@@ -155,6 +157,7 @@ impl Store {
             clock: 0,
             names: HashMap::default(),
             list: Sink::new(&name, Box::new(list), false),
+            told: None,
             failed: None,
         })
     }
@@ -302,6 +305,16 @@ impl Store {
         }
     }
 
+    /// Keeps the lines of the list for [`Store::take_told`] too.
+    pub(super) fn tell(&mut self) {
+        self.told.get_or_insert_default();
+    }
+
+    /// The lines of the list since the last call.
+    pub(super) fn take_told(&mut self) -> String {
+        self.told.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Gives a file its last name, which it returns, and lists it.
     pub(super) fn settle(
         &mut self,
@@ -386,8 +399,11 @@ impl Store {
             range,
             sha256,
         };
-        self.list
-            .write([list::line(&file.about, &placed).as_bytes()]);
+        let line = list::line(&file.about, &placed);
+        if let Some(told) = &mut self.told {
+            told.push_str(&line);
+        }
+        self.list.write([line.as_bytes()]);
         Some(name)
     }
 

@@ -5,7 +5,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap duplicate exchange connection dropped",
         "type",
-        "kind of the object: message, gap, duplicate, exchange, connection or dropped",
+        "kind of the object: message, gap, duplicate, exchange, connection, dropped, or, with --extract, file: its other fields are those of files.jsonl (see FILES)",
     ),
     (
         "message gap duplicate exchange connection",

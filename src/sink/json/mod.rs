@@ -177,6 +177,15 @@ impl Json {
         self.finish();
     }
 
+    /// Files that were transferred: the lines of their list.
+    pub(super) fn files(&mut self, lines: &str) {
+        for line in lines.lines() {
+            let fields = line.strip_prefix('{').unwrap_or(line);
+            let parts = ["{\"type\":\"file\",", fields, "\n", ""];
+            self.out.write(parts.map(str::as_bytes));
+        }
+    }
+
     /// A packet of the input that could not be used, or not all of it.
     fn dropped(&mut self, packet: &Packet<'_>, why: Discard) {
         let t = &mut self.text;
