@@ -63,8 +63,7 @@
 //! ```
 //!
 //! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), [`Assembler::trace`] shows what becomes of
-//! chosen connections, and
-//! `examples/extract_http.rs` reads a capture.
+//! chosen connections, and `examples/extract_http.rs` reads a capture.
 //!
 //! # The layout
 //!
