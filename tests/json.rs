@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{inet_asm, read, run, testdata};
+use common::{inet_asm, read, run, testdata, unbase64};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -125,24 +125,6 @@ fn files_are_told_as_their_list_has_them() {
         told.as_object_mut().expect("an object").remove("type");
         assert_eq!(&told, listed);
     }
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => c - b'A',
-        b'a'..=b'z' => c - b'a' + 26,
-        b'0'..=b'9' => c - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let digits: Vec<u8> = text.bytes().filter(|&c| c != b'=').map(value).collect();
-    let mut octets = Vec::new();
-    for group in digits.chunks(4) {
-        let bits =
-            group.iter().fold(0u32, |bits, &d| bits << 6 | u32::from(d)) << (6 * (4 - group.len()));
-        octets.extend(&bits.to_be_bytes()[1..group.len()]);
-    }
-    octets
 }
 
 /// The man page names every field that any capture makes, and no others that nothing makes.

@@ -1159,20 +1159,7 @@ fn memory_is_bounded() {
 /// The first octets of the SHA-256 of what stands there in base64.
 fn sha256(base64: &str) -> String {
     use sha2::{Digest, Sha256};
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => c - b'A',
-        b'a'..=b'z' => c - b'a' + 26,
-        b'0'..=b'9' => c - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let mut octets = Vec::new();
-    for four in base64.trim_end_matches('=').as_bytes().chunks(4) {
-        let bits = four.iter().fold(0u32, |n, c| n << 6 | u32::from(value(*c)));
-        let bits = bits << (6 * (4 - four.len()));
-        octets.extend(&bits.to_be_bytes()[1..four.len()]);
-    }
-    let digest = Sha256::digest(&octets);
+    let digest = Sha256::digest(common::unbase64(base64));
     digest.iter().take(4).map(|o| format!("{o:02x}")).collect()
 }
 

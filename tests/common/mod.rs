@@ -501,3 +501,22 @@ pub fn segments(file: &[u8]) -> Vec<Segment> {
     }
     found
 }
+
+/// The octets that stand there in base64 (RFC 4648, 4).
+pub fn unbase64(text: &str) -> Vec<u8> {
+    let value = |c: u8| match c {
+        b'A'..=b'Z' => c - b'A',
+        b'a'..=b'z' => c - b'a' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let digits: Vec<u8> = text.bytes().filter(|&c| c != b'=').map(value).collect();
+    let mut octets = Vec::new();
+    for group in digits.chunks(4) {
+        let bits =
+            group.iter().fold(0u32, |bits, &d| bits << 6 | u32::from(d)) << (6 * (4 - group.len()));
+        octets.extend(&bits.to_be_bytes()[1..group.len()]);
+    }
+    octets
+}

@@ -7,7 +7,7 @@ use crate::time::{Instant, Timestamp};
 use crate::trace::What;
 use crate::transport::flow::Direction;
 use crate::transport::stream::{
-    Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side, StreamContext, StreamSink, Taken,
+    Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side, StreamSink, Taken,
 };
 
 /// Gaps that are remembered, so that late segments are known as such.
@@ -84,13 +84,7 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.active.as_deref_mut() else {
             return 0;
         };
-        let mut at = StreamContext {
-            cx,
-            flow: &a.flow,
-            sides: &sides,
-            direction: d,
-            state: &mut a.state,
-        };
+        let mut at = a.at(cx, &sides, d);
         let taken = match sink.data(&mut at, chunk) {
             Taken::All => chunk.data.len(),
             Taken::Wait { taken, until } => {
@@ -247,13 +241,7 @@ impl<S: FlowState> Connection<S> {
             }
             gaps.push((offset, offset + known));
         }
-        let mut at = StreamContext {
-            cx,
-            flow: &a.flow,
-            sides: &sides,
-            direction: d,
-            state: &mut a.state,
-        };
+        let mut at = a.at(cx, &sides, d);
         sink.gap(&mut at, Gap { offset, len, cause });
         self.halves[i].next += known;
         self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
@@ -276,13 +264,7 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.active.as_deref_mut() else {
             return;
         };
-        let mut at = StreamContext {
-            cx,
-            flow: &a.flow,
-            sides: &sides,
-            direction: d,
-            state: &mut a.state,
-        };
+        let mut at = a.at(cx, &sides, d);
         let duplicate = Duplicate {
             offset,
             len,
@@ -319,13 +301,7 @@ impl<S: FlowState> Connection<S> {
             let Some(a) = self.active.as_deref_mut() else {
                 continue;
             };
-            let mut at = StreamContext {
-                cx,
-                flow: &a.flow,
-                sides: &sides,
-                direction: d,
-                state: &mut a.state,
-            };
+            let mut at = a.at(cx, &sides, d);
             at.cx.tell(at.flow, d, What::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.

@@ -8,7 +8,7 @@ use crate::storage::allocated;
 use crate::time::Instant;
 use crate::trace::What;
 use crate::transport::flow::Direction;
-use crate::transport::stream::{Close, FlowState, GapCause, StreamContext, StreamSink};
+use crate::transport::stream::{Close, FlowState, GapCause, StreamSink};
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::{Item, Waiting};
 use std::time::Duration;
@@ -330,13 +330,7 @@ impl<S: FlowState> Connection<S> {
                     cx.counters.tcp.abandoned_octets += item.data().len() as u64;
                 }
             }
-            let mut at = StreamContext {
-                cx,
-                flow: &a.flow,
-                sides: &sides,
-                direction: Direction::Forward,
-                state: &mut a.state,
-            };
+            let mut at = a.at(cx, &sides, Direction::Forward);
             at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
             sink.closed(&mut at, close);
             cx.budget.give(allocated(size_of::<Active<S>>()));

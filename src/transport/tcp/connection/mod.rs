@@ -28,7 +28,7 @@ use crate::storage::allocated;
 use crate::time::{Instant, Timestamp};
 use crate::trace::{Event, Fate, What};
 use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Close, FlowState};
+use crate::transport::stream::{Close, FlowState, Side, StreamContext};
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{Item, Waiting};
@@ -334,6 +334,22 @@ impl<S: FlowState> Connection<S> {
 }
 
 impl<S> Active<S> {
+    /// Where an event of a stream belongs.
+    fn at<'a>(
+        &'a mut self,
+        cx: &'a mut Context,
+        sides: &'a [Side; 2],
+        direction: Direction,
+    ) -> StreamContext<'a, S> {
+        StreamContext {
+            cx,
+            flow: &self.flow,
+            sides,
+            direction,
+            state: &mut self.state,
+        }
+    }
+
     /// The damaged copies of a stream.
     fn damaged(&self, i: usize) -> Option<&Waiting> {
         self.damaged.as_ref().and_then(|d| d.get(i))
