@@ -77,12 +77,12 @@
 //! pipeline.rs        joins the stages (Engine, Assembler); context.rs: what each stage is handed with a packet
 //! trace.rs           what becomes of chosen connections, event by event
 //! time.rs serial.rs  timestamps and the age clock; numbers that wrap (RFC 1982)
-//! storage/           budget, deadlines, table in order of age: no protocol inside
+//! storage/           budget, deadlines, table in order of age, index of slots: no protocol inside
 //! capture/           reader, pcap, pcapng, decompression, inputs in order, sorting queue, stop on a signal
 //! link/              link headers, 802.11, exported PDUs: where the IP packet starts
 //! ip/                headers, defrag, checksum, ESP, tunnels: whole datagrams
-//! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: connections by key and use
-//!   tcp/               segment, waiting (octets behind holes)
+//! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: flows by key and use
+//!   tcp/               segment, waiting (octets behind holes), connections (kept small while they have no data)
 //!     connection/        judge, take, deliver, give_up: where a segment belongs, what it does, when a hole is given up
 //!   udp.rs             datagrams and their flows
 //!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics

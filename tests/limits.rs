@@ -141,7 +141,7 @@ fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
     let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
-    connections(40_000, &mut stdin);
+    connections(100_000, &mut stdin);
     let peak = peak(&child);
     drop(stdin);
     let done = child.wait_with_output().expect("ended");
@@ -152,12 +152,12 @@ fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
     // All of them fit before there is data, and what makes room then has been handed on.
     assert_eq!(
         (&tcp["connections"], &tcp["midstream"]),
-        (&40_000.into(), &0.into())
+        (&100_000.into(), &0.into())
     );
     assert!(tcp["closed_evicted"].as_u64() > Some(1_000), "{tcp:#}");
     assert_eq!(
         (&message["whole"], &message["incomplete"]),
-        (&40_000.into(), &0.into())
+        (&100_000.into(), &0.into())
     );
     assert_eq!(tcp["lost_octets"], 0);
 }

@@ -1304,9 +1304,7 @@ struct Ports {
 impl Ports {
     /// Notes the endpoints of a flow; tells whether they may have been used before.
     fn use_again(&mut self, cx: &mut Context, flow: &Flow) -> bool {
-        let (a, b) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let print = FixedState::default().hash_one((low, high));
+        let print = FixedState::default().hash_one(flow.key.endpoints());
         if self.used.len() >= PORTS {
             return true;
         }

@@ -64,6 +64,23 @@ pub struct FlowKey {
     v6: bool,
 }
 
+/// The key of a flow over IPv4 whose channel is no part of it: what most tables are full of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct ShortKey {
+    addrs: [u32; 2],
+    ports: [u16; 2],
+}
+
+impl From<ShortKey> for FlowKey {
+    fn from(short: ShortKey) -> Self {
+        Self {
+            addrs: short.addrs.map(u128::from),
+            ports: short.ports,
+            ..Self::default()
+        }
+    }
+}
+
 /// Stands in the place of a VLAN identifier, which has 12 bits.
 const NUMBERED: u16 = 0xffff;
 
@@ -87,6 +104,26 @@ impl FlowKey {
             },
             low,
         )
+    }
+
+    /// The key of all flows between these endpoints, whatever their channel.
+    #[must_use]
+    pub(crate) fn endpoints(self) -> Self {
+        Self {
+            channel: Channel::default(),
+            ..self
+        }
+    }
+
+    /// The key in its short form, where it has one.
+    pub(crate) fn short(&self) -> Option<ShortKey> {
+        // An IPv4 address has 32 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let addrs = self.addrs.map(|addr| addr as u32);
+        (!self.v6 && self.channel == Channel::default()).then_some(ShortKey {
+            addrs,
+            ports: self.ports,
+        })
     }
 
     /// The channel, where it is part of the key.

@@ -1,8 +1,7 @@
 //! A bounded table of flows: found by full key, ordered by last use.
 
-use super::flow::FlowKey;
-use crate::storage::Budget;
-use hashbrown::HashTable;
+use super::flow::{FlowKey, ShortKey};
+use crate::storage::{Budget, SlotIndex};
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 
@@ -23,9 +22,18 @@ pub(crate) struct Place {
 struct Slot<T> {
     generation: u32,
     prev: u32,
+    /// The next one in the order of use, or the next free one.
     next: u32,
     list: u8,
-    entry: Option<(FlowKey, T)>,
+    entry: Option<(KeptKey, T)>,
+}
+
+/// A key as a slot keeps it: of IPv4 outside of VLANs and tunnels a third of its size.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum KeptKey {
+    Short(ShortKey),
+    /// A place in the list of long ones.
+    Long(u32),
 }
 
 /// Head and tail of one order of use: the head is the oldest.
@@ -43,18 +51,17 @@ struct List {
 #[serde(bound = "T: Serialize + serde::de::DeserializeOwned")]
 pub(crate) struct FlowTable<T, const L: usize> {
     chunks: Vec<Vec<Slot<T>>>,
-    free: Vec<u32>,
+    /// The first free slot.
+    free: u32,
+    /// Keys that are not short; the free places among them.
+    long: Vec<FlowKey>,
+    free_long: Vec<u32>,
     lists: Vec<List>,
     len: usize,
     /// Octets that the budget was told of: what is allocated after the table was read back may differ.
     counted: usize,
-    /// The flows that were found last, and the place that is overwritten next.
     #[serde(skip)]
-    recent: [(FlowKey, Option<Place>); 4],
-    #[serde(skip)]
-    turn: usize,
-    #[serde(skip)]
-    index: HashTable<u32>,
+    index: SlotIndex,
     #[serde(skip)]
     hasher: foldhash::fast::RandomState,
 }
@@ -63,7 +70,9 @@ impl<T, const L: usize> FlowTable<T, L> {
     pub(crate) fn new() -> Self {
         Self {
             chunks: Vec::new(),
-            free: Vec::new(),
+            free: NONE,
+            long: Vec::new(),
+            free_long: Vec::new(),
             lists: vec![
                 List {
                     head: NONE,
@@ -73,25 +82,20 @@ impl<T, const L: usize> FlowTable<T, L> {
             ],
             len: 0,
             counted: 0,
-            recent: Default::default(),
-            turn: 0,
-            index: HashTable::new(),
+            index: SlotIndex::default(),
             hasher: foldhash::fast::RandomState::default(),
         }
     }
 
     /// Builds the index anew after the table has been read back.
     pub(crate) fn reindex(&mut self) {
-        let mut index = HashTable::with_capacity(self.len);
+        let mut index = SlotIndex::with_capacity(self.len);
         for (c, chunk) in self.chunks.iter().enumerate() {
             for (s, slot) in chunk.iter().enumerate() {
                 if let Some((key, _)) = &slot.entry
                     && let Ok(place) = u32::try_from(c * CHUNK + s)
                 {
-                    let hasher = &self.hasher;
-                    let chunks = &self.chunks;
-                    index
-                        .insert_unique(hasher.hash_one(key), place, |&i| rehash(chunks, hasher, i));
+                    index.insert(self.hasher.hash_one(whole(&self.long, key)), place);
                 }
             }
         }
@@ -115,31 +119,15 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     /// The flow with this key.
-    pub(crate) fn find(&mut self, key: &FlowKey) -> Option<Place> {
-        // Packets come in runs: a look at the flows that were found last is cheaper than the index.
-        for (found, place) in &self.recent {
-            if found == key
-                && let Some(place) = place
-                && self.get(*place).is_some()
-            {
-                return Some(*place);
-            }
-        }
-        let place = self.look_up(key)?;
-        self.turn = (self.turn + 1) % self.recent.len();
-        if let Some(recent) = self.recent.get_mut(self.turn) {
-            *recent = (*key, Some(place));
-        }
-        Some(place)
-    }
-
-    /// As [`FlowTable::find`], for rare questions.
-    pub(crate) fn look_up(&self, key: &FlowKey) -> Option<Place> {
+    pub(crate) fn find(&self, key: &FlowKey) -> Option<Place> {
         let hash = self.hasher.hash_one(key);
-        let slot = *self.index.find(hash, |&i| {
-            self.slot(i)
-                .and_then(|s| s.entry.as_ref())
-                .is_some_and(|(k, _)| k == key)
+        let short = key.short();
+        let slot = self.index.find(hash, |i| {
+            let entry = self.slot(i).and_then(|s| s.entry.as_ref());
+            entry.is_some_and(|(kept, _)| match kept {
+                KeptKey::Short(kept) => short.as_ref() == Some(kept),
+                KeptKey::Long(at) => self.long.get(*at as usize) == Some(key),
+            })
         })?;
         Some(Place {
             slot,
@@ -167,14 +155,11 @@ impl<T, const L: usize> FlowTable<T, L> {
         }
     }
 
-    /// The flow at a place and its key, if it still lives.
-    pub(crate) fn entry_mut(&mut self, at: Place) -> Option<(&FlowKey, &mut T)> {
-        let slot = self.slot_mut(at.slot)?;
-        if slot.generation == at.generation {
-            slot.entry.as_mut().map(|(k, t)| (&*k, t))
-        } else {
-            None
-        }
+    /// The key of the flow at a place, if it still lives.
+    pub(crate) fn key(&self, at: Place) -> Option<FlowKey> {
+        let slot = self.slot(at.slot)?;
+        let entry = slot.entry.as_ref()?;
+        (slot.generation == at.generation).then(|| whole(&self.long, &entry.0))
     }
 
     /// Adds a flow whose key is not in the table, as the newest of a list.
@@ -185,32 +170,12 @@ impl<T, const L: usize> FlowTable<T, L> {
         list: u8,
         budget: &mut Budget,
     ) -> Option<Place> {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
-                let chunk = (0..CHUNK).map(|_| Slot {
-                    generation: 0,
-                    prev: NONE,
-                    next: NONE,
-                    list: 0,
-                    entry: None,
-                });
-                self.chunks.push(chunk.collect());
-                // Room for every slot there is: to free one allocates nothing.
-                self.free.reserve_exact(self.chunks.len() * CHUNK);
-                let slots = u32::try_from(CHUNK).ok()?;
-                self.free.extend((first + 1..first + slots).rev());
-                first
-            }
-        };
+        let slot = self.free_slot()?;
         let hash = self.hasher.hash_one(key);
-        let hasher = &self.hasher;
-        let chunks = &self.chunks;
-        self.index
-            .insert_unique(hash, slot, |&i| rehash(chunks, hasher, i));
+        let kept = self.keep(key)?;
+        self.index.insert(hash, slot);
         let s = self.slot_mut(slot)?;
-        s.entry = Some((key, value));
+        s.entry = Some((kept, value));
         let generation = s.generation;
         self.len += 1;
         let allocated = self.size();
@@ -222,9 +187,43 @@ impl<T, const L: usize> FlowTable<T, L> {
         Some(Place { slot, generation })
     }
 
+    /// A slot that was free, which is now taken.
+    fn free_slot(&mut self) -> Option<u32> {
+        if self.free == NONE {
+            let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
+            let end = first.checked_add(u32::try_from(CHUNK).ok()?)?;
+            let chunk = (first + 1..=end).map(|next| Slot {
+                generation: 0,
+                prev: NONE,
+                next: if next == end { NONE } else { next },
+                list: 0,
+                entry: None,
+            });
+            self.chunks.push(chunk.collect());
+            self.free = first;
+        }
+        let slot = self.free;
+        self.free = self.slot(slot)?.next;
+        Some(slot)
+    }
+
+    /// A key in the form in which a slot keeps it.
+    fn keep(&mut self, key: FlowKey) -> Option<KeptKey> {
+        if let Some(short) = key.short() {
+            return Some(KeptKey::Short(short));
+        }
+        if let Some(at) = self.free_long.pop() {
+            *self.long.get_mut(at as usize)? = key;
+            return Some(KeptKey::Long(at));
+        }
+        let at = u32::try_from(self.long.len()).ok()?;
+        self.long.push(key);
+        Some(KeptKey::Long(at))
+    }
+
     /// There is no slot that was used before: one more flow makes the table grow.
     pub(crate) const fn is_full(&self) -> bool {
-        self.free.is_empty()
+        self.free == NONE
     }
 
     /// Octets that the table will have taken from the budget when it has grown, about.
@@ -243,27 +242,28 @@ impl<T, const L: usize> FlowTable<T, L> {
         *self = Self::new();
     }
 
-    /// Octets allocated: slots, the list of free ones, and of the hash index a slot number and a control octet for each
-    /// place.
+    /// Octets allocated: slots, long keys and the index.
     fn size(&self) -> usize {
         let slots = self.chunks.len() * CHUNK * size_of::<Slot<T>>();
-        slots + self.index.capacity() * 8 / 7 * 5 + self.free.capacity() * 4
+        let keys = self.long.capacity() * size_of::<FlowKey>() + self.free_long.capacity() * 4;
+        slots + keys + self.index.allocated()
     }
 
     /// Drops a flow; gives its key.
     pub(crate) fn remove(&mut self, at: Place) -> Option<FlowKey> {
         self.get(at)?;
         self.unlink(at.slot);
+        let free = std::mem::replace(&mut self.free, at.slot);
         let slot = self.slot_mut(at.slot)?;
         slot.generation = slot.generation.wrapping_add(1);
-        let key = slot.entry.as_ref()?.0;
-        // In place: an entry is large.
-        slot.entry = None;
-        let hash = self.hasher.hash_one(key);
-        if let Ok(found) = self.index.find_entry(hash, |&i| i == at.slot) {
-            found.remove();
+        slot.next = free;
+        let (kept, _) = slot.entry.take()?;
+        let key = whole(&self.long, &kept);
+        if let KeptKey::Long(at) = kept {
+            self.free_long.push(at);
         }
-        self.free.push(at.slot);
+        let hash = self.hasher.hash_one(key);
+        self.index.remove(hash, at.slot);
         self.len -= 1;
         Some(key)
     }
@@ -333,12 +333,12 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 }
 
-fn rehash<T>(chunks: &[Vec<Slot<T>>], hasher: &foldhash::fast::RandomState, i: u32) -> u64 {
-    let slot = chunks
-        .get(i as usize / CHUNK)
-        .and_then(|c| c.get(i as usize % CHUNK));
-    slot.and_then(|s| s.entry.as_ref())
-        .map_or(0, |(key, _)| hasher.hash_one(key))
+/// The key that is kept so.
+fn whole(long: &[FlowKey], kept: &KeptKey) -> FlowKey {
+    match kept {
+        KeptKey::Short(short) => FlowKey::from(*short),
+        KeptKey::Long(at) => long.get(*at as usize).copied().unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! [`stream::ORIGIN`]: super::stream::ORIGIN
 
 mod connection;
+mod connections;
 #[cfg(test)]
 mod copies;
 mod segment;
@@ -26,7 +27,7 @@ pub use segment::{Segment, flags};
 
 use super::flow::{Direction, FlowKey};
 use super::stream::{Close, FlowState, GapCause, StreamSink};
-use super::table::{FlowTable, Place};
+use super::table::Place;
 use crate::config::{Channels, Checksums};
 use crate::context::Context;
 use crate::ip::{Datagram, checksum, protocol};
@@ -36,6 +37,7 @@ use crate::storage::AgedTable;
 use crate::time::Instant;
 use crate::trace::Fate;
 use connection::{Connection, Held, Verdict, tell_fate};
+use connections::Connections;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -66,7 +68,7 @@ const LINGER: Duration = Duration::from_secs(30);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub struct Tcp<S> {
-    table: FlowTable<Connection<S>, 4>,
+    table: Connections<S>,
     /// From and to which addresses right checksums were seen.
     summed: AgedTable<(IpAddr, IpAddr), ()>,
     /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
@@ -104,7 +106,7 @@ impl<S: FlowState> Tcp<S> {
     /// No connections.
     pub fn new() -> Self {
         Self {
-            table: FlowTable::new(),
+            table: Connections::new(),
             summed: AgedTable::new(),
             split: AgedTable::new(),
             booked: 0,
@@ -179,45 +181,50 @@ impl<S: FlowState> Tcp<S> {
         let channel = channel.keyed(cx.limits.channels);
         let (mut key, low) = FlowKey::new(segment.src, segment.dst, channel);
         let mut found = self.table.find(&key);
-        if cx.limits.channels != Channels::Separate {
-            let known = match found.map(|place| self.table.get(place)) {
-                Some(Some(c)) => c.is_on(c.direction(low), &cx.packet.link.tags),
-                _ => true,
-            };
-            if !known || !self.split.is_empty() {
-                let Some(chosen) = self.choose(cx, key, low, segment) else {
-                    tell_fate(cx, None, segment, None, Fate::OtherChannel);
-                    cx.counters.tcp.refused_octets += segment.payload.len() as u64;
-                    return cx.discard(Discard::TcpOtherChannel);
-                };
-                (key, found) = chosen;
-            }
+        let (mut on, mut summed) = (true, false);
+        if let Some(place) = found
+            && let Some(connection) = self.table.get_mut(place, &mut cx.budget)
+        {
+            let direction = connection.direction(low);
+            on = connection.is_on(direction, &cx.packet.link.tags);
+            summed = connection.is_summed(direction);
         }
-        if sum != Sum::Unknown && self.is_damaged(cx, segment, sum, found, low) {
-            return self.damaged(cx, segment, found, low, sink);
+        if cx.limits.channels != Channels::Separate && !(on && self.split.is_empty()) {
+            let Some(chosen) = self.choose(cx, key, low, segment) else {
+                tell_fate(cx, None, segment, None, Fate::OtherChannel);
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                return cx.discard(Discard::TcpOtherChannel);
+            };
+            (key, found) = chosen;
+            summed = false;
+        }
+        let expected = sum == Sum::Unknown || (sum == Sum::Right && summed);
+        if !expected && self.is_damaged(cx, segment, sum, found, low) {
+            return self.damaged(cx, &key, segment, found, low, sink);
         }
         let Some(place) = found else {
             let opened = self.open(cx, key, low, segment, false, sink);
             if sum == Sum::Right
-                && let Some(connection) = opened.and_then(|place| self.table.get_mut(place))
+                && let Some(connection) =
+                    opened.and_then(|place| self.table.get_mut(place, &mut cx.budget))
             {
                 connection.set_summed(Direction::Forward);
             }
             return;
         };
-        let Some(connection) = self.table.get_mut(place) else {
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
         let direction = connection.direction(low);
         match connection.judge(cx, direction, segment) {
-            Verdict::Fits => self.pass(cx, place, direction, segment, sink),
+            Verdict::Fits => self.pass(cx, &key, place, direction, segment, sink),
             Verdict::Stray => {
                 connection.fate(cx, direction, segment, Fate::Stray);
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 cx.discard(Discard::TcpStray);
             }
             Verdict::Held => {
-                if let Some(connection) = self.table.get_mut(place) {
+                if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
                     if let Some(at) = connection.wake(cx) {
                         self.queues.arm(cx.now, place, connection, at);
                     }
@@ -234,8 +241,8 @@ impl<S: FlowState> Tcp<S> {
                     .find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
                 let seq = first.map_or(segment.data_seq(), |h| h.segment().data_seq());
                 connection.restart(cx, direction, seq, sink);
-                self.pass_held(cx, place, &held, sink);
-                self.pass(cx, place, direction, segment, sink);
+                self.pass_held(cx, &key, place, &held, sink);
+                self.pass(cx, &key, place, direction, segment, sink);
             }
             Verdict::Replace => {
                 connection.fate(cx, direction, segment, Fate::Replaces);
@@ -245,9 +252,9 @@ impl<S: FlowState> Tcp<S> {
                 self.remove(cx, place);
                 match self.reopen(cx, key, &held, Some(segment), sink) {
                     Some(place) => {
-                        if let Some(connection) = self.table.get_mut(place) {
+                        if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
                             let direction = connection.direction(low);
-                            self.pass(cx, place, direction, segment, sink);
+                            self.pass(cx, &key, place, direction, segment, sink);
                         }
                     }
                     None => {
@@ -286,7 +293,7 @@ impl<S: FlowState> Tcp<S> {
         let (mut fits, mut elsewhere, mut seen, mut any) = (None, None, None, None);
         for number in (0..NUMBERS).filter(|n| numbers & 1 << n != 0) {
             let key = base.numbered(number);
-            let Some(place) = self.table.look_up(&key) else {
+            let Some(place) = self.table.find(&key) else {
                 continue;
             };
             let Some(connection) = self.table.get(place) else {
@@ -312,7 +319,7 @@ impl<S: FlowState> Tcp<S> {
         let opens = segment.has(flags::SYN) || segment.payload_len > 0;
         let free = (0..NUMBERS).find(|n| {
             let key = base.numbered(*n);
-            self.table.look_up(&key).is_none()
+            self.table.find(&key).is_none()
         });
         let anew = match free {
             Some(number) if !segment.has(flags::RST) && (opens || any.is_none()) => {
@@ -343,7 +350,7 @@ impl<S: FlowState> Tcp<S> {
 
     /// Takes a connection out of the table.
     fn remove(&mut self, cx: &mut Context, place: Place) {
-        let Some(key) = self.table.remove(place) else {
+        let Some(key) = self.table.remove(place, &mut cx.budget) else {
             return;
         };
         if self.split.is_empty() {
@@ -376,7 +383,7 @@ impl<S: FlowState> Tcp<S> {
         found: Option<Place>,
         low: bool,
     ) -> bool {
-        let connection = found.and_then(|place| self.table.get_mut(place));
+        let connection = found.and_then(|place| self.table.get_mut(place, &mut cx.budget));
         let known = connection
             .as_ref()
             .is_some_and(|c| c.is_summed(c.direction(low)));
@@ -409,14 +416,16 @@ impl<S: FlowState> Tcp<S> {
     fn damaged<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
+        key: &FlowKey,
         segment: &Segment<'_>,
         found: Option<Place>,
         low: bool,
         sink: &mut K,
     ) {
         cx.counters.tcp.damaged += 1;
-        let entry = found.and_then(|place| Some((place, self.table.entry_mut(place)?)));
-        let Some((place, (key, connection))) = entry else {
+        let known =
+            found.and_then(|place| Some((place, self.table.get_mut(place, &mut cx.budget)?)));
+        let Some((place, connection)) = known else {
             tell_fate(cx, None, segment, None, Fate::Damaged(false));
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
             return;
@@ -448,7 +457,7 @@ impl<S: FlowState> Tcp<S> {
         let place = self.open(cx, key, low_of(&key, &segment), &segment, true, sink);
         for (i, other) in held.iter().enumerate() {
             let segment = other.segment();
-            let connection = place.and_then(|place| self.table.get_mut(place));
+            let connection = place.and_then(|place| self.table.get_mut(place, &mut cx.budget));
             let direction = connection.and_then(|c| {
                 let direction = c.direction(low_of(&key, &segment));
                 c.fits(cx, direction, &segment).then_some(direction)
@@ -457,7 +466,7 @@ impl<S: FlowState> Tcp<S> {
                 _ if i == first => {}
                 (Some(place), Some(direction)) => {
                     cx.packet = other.packet();
-                    self.pass(cx, place, direction, &segment, sink);
+                    self.pass(cx, &key, place, direction, &segment, sink);
                 }
                 _ => cx.counters.tcp.refused_octets += segment.payload.len() as u64,
             }
@@ -470,6 +479,7 @@ impl<S: FlowState> Tcp<S> {
     fn pass_held<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
+        key: &FlowKey,
         place: Place,
         held: &[Held],
         sink: &mut K,
@@ -477,12 +487,12 @@ impl<S: FlowState> Tcp<S> {
         let packet = cx.packet;
         for held in held {
             let segment = held.segment();
-            let Some((key, connection)) = self.table.entry_mut(place) else {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 break;
             };
             let direction = connection.direction(low_of(key, &segment));
             cx.packet = held.packet();
-            self.pass(cx, place, direction, &segment, sink);
+            self.pass(cx, key, place, direction, &segment, sink);
         }
         cx.packet = packet;
     }
@@ -561,7 +571,7 @@ impl<S: FlowState> Tcp<S> {
         if key.number() > 0 || !self.split.is_empty() {
             self.split(cx, &key);
         }
-        self.pass(cx, place, Direction::Forward, segment, sink);
+        self.pass(cx, &key, place, Direction::Forward, segment, sink);
         Some(place)
     }
 
@@ -569,12 +579,13 @@ impl<S: FlowState> Tcp<S> {
     fn pass<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
+        key: &FlowKey,
         place: Place,
         direction: Direction,
         segment: &Segment<'_>,
         sink: &mut K,
     ) {
-        let Some((key, connection)) = self.table.entry_mut(place) else {
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
         let waited = connection.waiting();
@@ -615,7 +626,7 @@ impl<S: FlowState> Tcp<S> {
         waited: usize,
         sink: &mut K,
     ) {
-        let Some(connection) = self.table.get_mut(place) else {
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
         let waits = connection.waiting();
@@ -654,7 +665,7 @@ impl<S: FlowState> Tcp<S> {
                 break;
             }
             self.queues.deadlines.pop();
-            let Some((key, connection)) = self.table.entry_mut(place) else {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 continue;
             };
             if !connection.disarm(at) {
@@ -662,18 +673,24 @@ impl<S: FlowState> Tcp<S> {
             }
             let waited = connection.waiting();
             if connection.held_too_long(cx) {
-                let (key, held) = (*key, connection.take_held(&mut cx.budget));
-                self.stand_alone(cx, &key, &held, sink);
+                let held = connection.take_held(&mut cx.budget);
+                if let Some(key) = self.table.key(place) {
+                    self.stand_alone(cx, &key, &held, sink);
+                }
             }
-            let Some(connection) = self.table.get_mut(place) else {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 continue;
             };
             connection.settle(cx, sink);
+            if connection.is_bare() {
+                self.table.lighter(place);
+            }
             self.after_wake(cx, place, waited, sink);
         }
         if cx.now >= self.queues.expiry {
             self.expire(cx, sink);
         }
+        self.table.shrink(&mut cx.budget);
     }
 
     /// Ends connections that have been idle for too long, and forgets ended ones.
@@ -684,12 +701,13 @@ impl<S: FlowState> Tcp<S> {
         let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
         for (list, limit) in [HALF_OPEN, BARE, OPEN, CLOSED].into_iter().zip(limits) {
             while let Some(place) = self.table.oldest(list) {
-                let Some(connection) = self.table.get_mut(place) else {
+                let Some(used) = self.table.last_used(place) else {
                     break;
                 };
-                let goes = connection.last_used().after(limit);
+                let goes = used.after(limit);
                 if goes > cx.now {
-                    if connection.is_listed_at(cx.now, list) {
+                    let connection = self.table.get_mut(place, &mut cx.budget);
+                    if connection.is_some_and(|c| c.is_listed_at(cx.now, list)) {
                         // It was used since it was put in its place.
                         self.table.touch(place, list);
                         continue;
@@ -714,7 +732,7 @@ impl<S: FlowState> Tcp<S> {
         waited: usize,
         sink: &mut K,
     ) {
-        let Some(connection) = self.table.get_mut(place) else {
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
         let waits = connection.waiting();
@@ -736,9 +754,10 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) {
         self.end(cx, place, close, sink);
-        if let Some(connection) = self.table.get_mut(place) {
+        if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
             connection.is_listed_at(cx.now, CLOSED);
             self.table.touch(place, CLOSED);
+            self.table.lighter(place);
         }
     }
 
@@ -750,33 +769,28 @@ impl<S: FlowState> Tcp<S> {
         close: Close,
         sink: &mut K,
     ) {
-        let Some((key, connection)) = self.table.entry_mut(place) else {
+        let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
+        if let Some(small) = self.table.small_mut(place) {
+            if small.end() {
+                count_close(cx, as_seen(small.was_reset()));
+            }
+            return;
+        }
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
         if connection.is_closed() {
             return;
         }
-        let close = if connection.was_reset() {
-            Close::Reset
-        } else {
-            close
-        };
+        let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
         connection.close(cx, close, sink);
-        let (key, held) = (*key, connection.take_held(&mut cx.budget));
+        let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
-        let counters = &mut cx.counters.tcp;
-        match close {
-            Close::Fin => counters.closed_fin += 1,
-            Close::Reset => counters.closed_reset += 1,
-            Close::Idle => counters.closed_idle += 1,
-            Close::Evicted => counters.closed_evicted += 1,
-            Close::Replaced => counters.closed_replaced += 1,
-            Close::EndOfInput => counters.closed_end += 1,
-        }
-        if held.is_empty() {
+        count_close(cx, close);
+        let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) else {
             return;
-        }
+        };
         let by_itself = matches!(close, Close::Fin | Close::Reset);
         if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
             // The SYN of the next connection was captured before the end of this one.
@@ -791,7 +805,7 @@ impl<S: FlowState> Tcp<S> {
     fn evict<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
         let used = |list| {
             let place = self.table.oldest(list)?;
-            Some((self.table.get(place)?.last_used(), place))
+            Some((self.table.last_used(place)?, place))
         };
         let ended = self.table.oldest(CLOSED);
         let open = || {
@@ -815,7 +829,7 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> bool {
         while let Some(&place) = self.queues.waiters.front() {
-            let Some(connection) = self.table.get_mut(place) else {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 self.queues.waiters.pop_front();
                 continue;
             };
@@ -843,7 +857,7 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> bool {
         while let Some((class, place)) = self.queues.heavy.pop() {
-            let Some(connection) = self.table.get_mut(place) else {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 continue;
             };
             let now = connection.weigh();
@@ -877,8 +891,8 @@ impl<S: FlowState> Tcp<S> {
         };
         let idle = self
             .table
-            .get(place)
-            .is_some_and(|c| cx.now.since(c.last_used()) >= IDLE);
+            .last_used(place)
+            .is_some_and(|at| cx.now.since(at) >= IDLE);
         if idle {
             self.end(cx, place, Close::Evicted, sink);
             self.remove(cx, place);
@@ -982,6 +996,18 @@ fn sum_of(cx: &Context, ip: &Datagram<'_>) -> Sum {
         checksum::Verdict::Right => Sum::Right,
         checksum::Verdict::Offloaded if how == Checksums::Auto => Sum::Unknown,
         checksum::Verdict::Offloaded | checksum::Verdict::Wrong => Sum::Wrong,
+    }
+}
+
+fn count_close(cx: &mut Context, close: Close) {
+    let counters = &mut cx.counters.tcp;
+    match close {
+        Close::Fin => counters.closed_fin += 1,
+        Close::Reset => counters.closed_reset += 1,
+        Close::Idle => counters.closed_idle += 1,
+        Close::Evicted => counters.closed_evicted += 1,
+        Close::Replaced => counters.closed_replaced += 1,
+        Close::EndOfInput => counters.closed_end += 1,
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The state stands here, with what every part asks of it; `half` is what is always known of one direction. Each part
-//! adds the methods for its step.
+//! adds the methods for its step. `small` is the form in which a connection without data is kept between packets.
 
 mod channels;
 mod damaged;
@@ -17,10 +17,12 @@ mod give_up;
 mod half;
 mod held;
 mod judge;
+mod small;
 mod take;
 
 pub(super) use held::Held;
 pub(super) use judge::Verdict;
+pub(super) use small::Small;
 
 use crate::context::Context;
 use crate::link::{LinkHeader, VlanTag};
@@ -66,9 +68,6 @@ pub(super) struct Connection<S> {
     reset: Option<Mark>,
     active: Option<Box<Active<S>>>,
 }
-
-/// There may be a million of them.
-const _: () = assert!(size_of::<Connection<()>>() <= 216);
 
 /// What few connections have.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -1,0 +1,243 @@
+//! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept small
+//! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
+
+use super::connection::{Connection, Small};
+use crate::storage::{Budget, allocated};
+use crate::time::Instant;
+use crate::transport::flow::FlowKey;
+use crate::transport::stream::FlowState;
+use crate::transport::table::{FlowTable, Place};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::VecDeque;
+use std::ops::Deref;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+enum Entry<S> {
+    Small(Small),
+    Whole(Box<Connection<S>>),
+}
+
+/// There may be a million of them.
+const _: () = assert!(size_of::<Entry<()>>() <= 72);
+
+/// Connections that stay whole after something has happened to them that lets them be made small: a handshake is not
+/// taken apart and put together again for each of its packets. None in tests, which then see each of them change its form.
+const RECENT: usize = if cfg!(test) { 0 } else { 256 };
+
+/// All connections, found by key, in four orders of use.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: Serialize + DeserializeOwned")]
+pub(super) struct Connections<S> {
+    table: FlowTable<Entry<S>, 4>,
+    /// Whole ones that may have become fit to be made small, the one that was met first in front.
+    recent: VecDeque<Place>,
+    /// What the last one that was made small was kept in.
+    #[serde(skip)]
+    spare: Option<Box<Connection<S>>>,
+}
+
+/// A connection that is only read.
+pub(super) enum View<'a, S> {
+    Whole(&'a Connection<S>),
+    Made(Connection<S>),
+}
+
+impl<S> Deref for View<'_, S> {
+    type Target = Connection<S>;
+
+    fn deref(&self) -> &Connection<S> {
+        match self {
+            Self::Whole(connection) => connection,
+            Self::Made(connection) => connection,
+        }
+    }
+}
+
+/// A connection in a box, the spare one where there is one.
+fn boxed<S>(
+    spare: &mut Option<Box<Connection<S>>>,
+    connection: Connection<S>,
+) -> Box<Connection<S>> {
+    match spare.take() {
+        Some(mut spare) => {
+            *spare = connection;
+            spare
+        }
+        None => Box::new(connection),
+    }
+}
+
+/// The connection, which is small, in its other form.
+fn made_whole<'a, S>(
+    entry: &'a mut Entry<S>,
+    spare: &mut Option<Box<Connection<S>>>,
+) -> Option<&'a mut Connection<S>> {
+    if let Entry::Small(small) = entry {
+        *entry = Entry::Whole(boxed(spare, small.connection()));
+    }
+    match entry {
+        Entry::Small(_) => None,
+        Entry::Whole(connection) => Some(connection),
+    }
+}
+
+/// Octets that a connection takes beside its place in the table.
+const fn size<S>() -> usize {
+    allocated(size_of::<Connection<S>>())
+}
+
+impl<S: FlowState> Connections<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            table: FlowTable::new(),
+            recent: VecDeque::new(),
+            spare: None,
+        }
+    }
+
+    /// Has to be called once when the state has been read back.
+    pub(super) fn reindex(&mut self) {
+        self.table.reindex();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// One more connection makes the table grow.
+    pub(super) const fn is_full(&self) -> bool {
+        self.table.is_full()
+    }
+
+    /// Octets that the table will have taken when it has grown, about.
+    pub(super) const fn grown(&self) -> usize {
+        self.table.grown()
+    }
+
+    /// Octets that the table has taken, which stay.
+    pub(super) fn allocated(&self) -> usize {
+        self.table.allocated()
+    }
+
+    /// The connection with this key.
+    pub(super) fn find(&self, key: &FlowKey) -> Option<Place> {
+        self.table.find(key)
+    }
+
+    /// The connection at a place, to be read.
+    pub(super) fn get(&self, at: Place) -> Option<View<'_, S>> {
+        Some(match self.table.get(at)? {
+            Entry::Small(small) => View::Made(small.connection()),
+            Entry::Whole(connection) => View::Whole(connection),
+        })
+    }
+
+    /// The connection at a place, which may change.
+    #[inline(always)] // Most are whole, and each packet asks several times.
+    pub(super) fn get_mut(&mut self, at: Place, budget: &mut Budget) -> Option<&mut Connection<S>> {
+        match self.table.get_mut(at)? {
+            Entry::Whole(connection) => Some(connection),
+            entry @ Entry::Small(_) => {
+                budget.take(size::<S>());
+                self.recent.push_back(at);
+                made_whole(entry, &mut self.spare)
+            }
+        }
+    }
+
+    /// The key of the connection at a place.
+    pub(super) fn key(&self, at: Place) -> Option<FlowKey> {
+        self.table.key(at)
+    }
+
+    /// The connection at a place, where it is a small one.
+    pub(super) fn small_mut(&mut self, at: Place) -> Option<&mut Small> {
+        match self.table.get_mut(at)? {
+            Entry::Small(small) => Some(small),
+            Entry::Whole(_) => None,
+        }
+    }
+
+    /// The connection at a place has let go of something.
+    pub(super) fn lighter(&mut self, at: Place) {
+        self.recent.push_back(at);
+    }
+
+    /// When the last packet of the connection at a place came.
+    pub(super) fn last_used(&self, at: Place) -> Option<Instant> {
+        Some(match self.table.get(at)? {
+            Entry::Small(small) => small.last_used(),
+            Entry::Whole(connection) => connection.last_used(),
+        })
+    }
+
+    /// Adds a connection whose key is not known, as the newest of an order of use.
+    pub(super) fn insert(
+        &mut self,
+        key: FlowKey,
+        connection: Connection<S>,
+        list: u8,
+        budget: &mut Budget,
+    ) -> Option<Place> {
+        budget.take(size::<S>());
+        let entry = Entry::Whole(boxed(&mut self.spare, connection));
+        let place = self.table.insert(key, entry, list, budget)?;
+        self.recent.push_back(place);
+        Some(place)
+    }
+
+    /// Drops a connection; gives its key.
+    pub(super) fn remove(&mut self, at: Place, budget: &mut Budget) -> Option<FlowKey> {
+        if let Entry::Whole(_) = self.table.get(at)? {
+            budget.give(size::<S>());
+        }
+        self.table.remove(at)
+    }
+
+    /// Makes connections small for which nothing is allocated any more, but for the most recent ones: to be called between
+    /// packets.
+    pub(super) fn shrink(&mut self, budget: &mut Budget) {
+        while self.recent.len() > RECENT
+            && let Some(place) = self.recent.pop_front()
+        {
+            if let Some(entry) = self.table.get_mut(place)
+                && let Entry::Whole(connection) = entry
+                && let Some(small) = Small::of(connection)
+            {
+                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Small(small)) {
+                    self.spare = Some(spare);
+                }
+                budget.give(size::<S>());
+            }
+        }
+    }
+
+    /// The connection was used: it becomes the newest of an order.
+    pub(super) fn touch(&mut self, at: Place, list: u8) {
+        self.table.touch(at, list);
+    }
+
+    /// The oldest connection of an order of use.
+    pub(super) fn oldest(&self, list: u8) -> Option<Place> {
+        self.table.oldest(list)
+    }
+
+    /// Gives all memory back; there must be no connection left.
+    pub(super) fn clear(&mut self, budget: &mut Budget) {
+        self.table.clear(budget);
+        self.recent = VecDeque::new();
+        self.spare = None;
+    }
+}
+
+#[cfg(test)]
+impl<S: FlowState> Connections<S> {
+    /// Every connection.
+    pub(super) fn entries(&self) -> impl Iterator<Item = View<'_, S>> {
+        self.table.entries().map(|entry| match entry {
+            Entry::Small(small) => View::Made(small.connection()),
+            Entry::Whole(connection) => View::Whole(connection),
+        })
+    }
+}
