@@ -14,7 +14,7 @@ const CONNECTIONS: u32 = 500_000;
 /// How many of them are open at once, in the two cases.
 const AT_ONCE: [u32; 2] = [1_000, CONNECTIONS];
 const PAIRS: usize = 7;
-/// Longer than any connection stays known.
+/// Between one lot and the next: longer than a connection stays known.
 const PAUSE: Duration = Duration::from_secs(1_200);
 const REQUEST: &[u8] = b"GET /c HTTP/1.1\r\nHost: example\r\nAccept: */*\r\n\r\n";
 const RESPONSE: &[u8] =
@@ -107,6 +107,7 @@ impl Capture {
         outputs.begin(LinkType::RAW, false);
         let limits = Limits {
             memory: 64 << 20,
+            session_timeout: PAUSE / 2,
             ..Limits::default()
         };
         let mut engine = Engine::new(limits, outputs);
