@@ -5,6 +5,7 @@ mod common;
 
 use common::{build::checksum, inet_asm, wait};
 use std::io::Write;
+use std::ops::Range;
 use std::process::{Child, Stdio};
 
 /// First fragments of datagrams that never become whole, as a pcap.
@@ -82,27 +83,28 @@ fn download(segments: u32, out: &mut impl Write) {
     out.write_all(&chunk).expect("written");
 }
 
-/// So many connections at once, as a pcap of raw IP: first every SYN, then every SYN-ACK, then a request on each.
-fn connections(count: u32, out: &mut impl Write) {
+/// A segment of each connection: flags, number, acknowledgment, octets; without SYN and octets, or with a SYN-ACK, it
+/// comes from the server.
+type Round = (u8, u32, u32, &'static [u8]);
+const SYNS: Round = (2, 100, 0, b"");
+const SYN_ACKS: Round = (18, 500, 101, b"");
+const REQUESTS: Round = (24, 101, 501, b"GET / HTTP/1.1\r\nHost: example\r\n\r\n");
+
+/// So many connections at once, as a pcap of raw IP: the first segment of each, then the second, ...
+fn connections(rounds: &[(Range<u32>, Round)], out: &mut impl Write) {
     let mut chunk = Vec::new();
     for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101] {
         chunk.extend(word.to_le_bytes());
     }
-    let request = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n";
-    let rounds: [(u8, u32, u32, &[u8]); 3] = [
-        (2, 100, 0, b""),
-        (18, 500, 101, b""),
-        (24, 101, 501, request),
-    ];
     let mut micros = 0;
-    for (flags, seq, ack, payload) in rounds {
-        for n in 0..count {
+    for (numbers, (flags, seq, ack, payload)) in rounds.iter().cloned() {
+        for n in numbers {
             let [_, net, host, port] = n.to_be_bytes();
             let mut ends = [
                 ([10, net, host, 1], [0x40, port]),
                 ([192, 0, 2, 1], [0, 80]),
             ];
-            if flags == 18 {
+            if flags == 18 || flags == 16 {
                 ends.reverse();
             }
             let len = u16::try_from(40 + payload.len()).expect("fits");
@@ -141,7 +143,15 @@ fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
     let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
-    connections(100_000, &mut stdin);
+    let all = 0..100_000;
+    connections(
+        &[
+            (all.clone(), SYNS),
+            (all.clone(), SYN_ACKS),
+            (all, REQUESTS),
+        ],
+        &mut stdin,
+    );
     let peak = peak(&child);
     drop(stdin);
     let done = child.wait_with_output().expect("ended");
@@ -160,6 +170,31 @@ fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
         (&100_000.into(), &0.into())
     );
     assert_eq!(tcp["lost_octets"], 0);
+}
+
+/// Two acknowledgments of octets that were not captured: more is kept of such a connection than of the attempts that have
+/// filled the table before.
+#[test]
+fn connections_that_need_more_than_their_place_stay_within_the_limit() {
+    let mut command = inet_asm(["-n", "--memory-limit=16M", "-s=json", "-"]);
+    let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut rounds = vec![(0..100_000, SYNS)];
+    for first in (100_000..300_000).step_by(100) {
+        let some = first..first + 100;
+        rounds.push((some.clone(), (16, 500, 101, b"")));
+        rounds.push((some, (16, 500, 101 + 50_000, b"")));
+    }
+    connections(&rounds, &mut stdin);
+    let peak = peak(&child);
+    drop(stdin);
+    let done = child.wait_with_output().expect("ended");
+    let json: serde_json::Value = serde_json::from_slice(&done.stderr).expect("counters");
+    println!("{peak} KiB, {}", json["buffer"]["peak"]);
+    assert!(peak <= (16 + 16) << 10, "{peak} KiB");
+    assert_eq!(json["tcp"]["connections"], 300_000);
+    assert!(json["buffer"]["peak"].as_u64() < Some((16 << 20) + (1 << 20)));
 }
 
 #[test]

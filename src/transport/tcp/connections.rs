@@ -2,6 +2,7 @@
 //! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
 
 use super::connection::{Connection, Small};
+use super::{CLOSED_WHOLE, OPEN};
 use crate::storage::{Budget, allocated};
 use crate::time::Instant;
 use crate::transport::flow::FlowKey;
@@ -25,11 +26,11 @@ const _: () = assert!(size_of::<Entry<()>>() <= 72);
 /// taken apart and put together again for each of its packets. None in tests, which then see each of them change its form.
 const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 
-/// All connections, found by key, in four orders of use.
+/// All connections, found by key, in five orders of use.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub(super) struct Connections<S> {
-    table: FlowTable<Entry<S>, 4>,
+    table: FlowTable<Entry<S>, 5>,
     /// Whole ones that may have become fit to be made small, the one that was met first in front.
     recent: VecDeque<Place>,
     /// What the last one that was made small was kept in.
@@ -196,19 +197,30 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// Makes connections small for which nothing is allocated any more, but for the most recent ones: to be called between
-    /// packets.
+    /// packets. Those of which too much is known for that stand with those that something is allocated for.
     pub(super) fn shrink(&mut self, budget: &mut Budget) {
         while self.recent.len() > RECENT
             && let Some(place) = self.recent.pop_front()
         {
-            if let Some(entry) = self.table.get_mut(place)
-                && let Entry::Whole(connection) = entry
-                && let Some(small) = Small::of(connection)
-            {
+            let Some(entry) = self.table.get_mut(place) else {
+                continue;
+            };
+            let Entry::Whole(connection) = entry else {
+                continue;
+            };
+            if let Some(small) = Small::of(connection) {
                 if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Small(small)) {
                     self.spare = Some(spare);
                 }
                 budget.give(size::<S>());
+            } else if connection.is_bare() {
+                let list = if connection.is_closed() {
+                    CLOSED_WHOLE
+                } else {
+                    OPEN
+                };
+                connection.keep_whole(list);
+                self.table.touch(place, list);
             }
         }
     }

@@ -48,10 +48,12 @@ use std::time::Duration;
 const HALF_OPEN: u8 = 0;
 /// Connections of which both sides were seen, without data: nothing but their place in the table is allocated for them.
 const BARE: u8 = 1;
-/// Connections that something is allocated for: they have had data.
+/// Connections that something is allocated for: they have had data, mostly.
 const OPEN: u8 = 2;
 /// Connections that have ended, whose key is still known.
 const CLOSED: u8 = 3;
+/// The same, of which more is kept than their place in the table.
+const CLOSED_WHOLE: u8 = 4;
 
 /// Power of two of the octets from which on a connection counts as heavy.
 const HEAVY: u8 = 14;
@@ -590,7 +592,7 @@ impl<S: FlowState> Tcp<S> {
         };
         let waited = connection.waiting();
         let quiet = connection.take(cx, key, direction, segment, sink);
-        let list = match connection.is_bare() {
+        let list = match connection.is_bare() && !connection.is_kept_whole() {
             false => OPEN,
             true if connection.half_open() => HALF_OPEN,
             true => BARE,
@@ -696,10 +698,10 @@ impl<S: FlowState> Tcp<S> {
     /// Ends connections that have been idle for too long, and forgets ended ones.
     fn expire<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         let idle = cx.limits.session_timeout;
-        let limits = [idle, idle, idle, LINGER];
+        let limits = [idle, idle, idle, LINGER, LINGER];
         // A connection that is added, or ends, from now on goes no earlier.
         let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
-        for (list, limit) in [HALF_OPEN, BARE, OPEN, CLOSED].into_iter().zip(limits) {
+        for (list, limit) in (HALF_OPEN..=CLOSED_WHOLE).zip(limits) {
             while let Some(place) = self.table.oldest(list) {
                 let Some(used) = self.table.last_used(place) else {
                     break;
@@ -715,7 +717,7 @@ impl<S: FlowState> Tcp<S> {
                     next = next.min(goes);
                     break;
                 }
-                if list != CLOSED {
+                if list < CLOSED {
                     self.end(cx, place, Close::Idle, sink);
                 }
                 self.remove(cx, place);
@@ -801,13 +803,18 @@ impl<S: FlowState> Tcp<S> {
         }
     }
 
+    fn oldest_ended(&self) -> Option<Place> {
+        let mut lists = [CLOSED_WHOLE, CLOSED].into_iter();
+        lists.find_map(|list| self.table.oldest(list))
+    }
+
     /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
     fn evict<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
         let used = |list| {
             let place = self.table.oldest(list)?;
             Some((self.table.last_used(place)?, place))
         };
-        let ended = self.table.oldest(CLOSED);
+        let ended = self.oldest_ended();
         let open = || {
             self.table.oldest(HALF_OPEN).or_else(|| {
                 let idle = used(BARE).into_iter().chain(used(OPEN));
@@ -903,6 +910,10 @@ impl<S: FlowState> Tcp<S> {
     /// Frees memory when the budget is overdrawn: false where nothing is left to be freed. Connections without data have
     /// nothing but their place in the table, which they leave where another one wants it.
     pub fn relieve<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+        if let Some(place) = self.table.oldest(CLOSED_WHOLE) {
+            self.remove(cx, place);
+            return true;
+        }
         if self.relieve_heaviest(cx, sink) || self.relieve_waiting(cx, sink) {
             return true;
         }
@@ -922,7 +933,7 @@ impl<S: FlowState> Tcp<S> {
                 self.remove(cx, place);
             }
         }
-        while let Some(place) = self.table.oldest(CLOSED) {
+        while let Some(place) = self.oldest_ended() {
             self.remove(cx, place);
         }
         self.table.clear(&mut cx.budget);

@@ -60,6 +60,8 @@ pub(super) struct Connection<S> {
     forward_is_low: bool,
     reused: bool,
     closed: bool,
+    /// It could not be made small.
+    kept_whole: bool,
     /// VLAN tags of each direction's first packet.
     tags: [[VlanTag; 2]; 2],
     /// What few connections have.
@@ -125,6 +127,7 @@ impl<S> Connection<S> {
             forward_is_low: low,
             reused,
             closed: false,
+            kept_whole: false,
             tags: Default::default(),
             rare: None,
             reset: None,
@@ -186,7 +189,18 @@ impl<S> Connection<S> {
         self.weight == class
     }
 
-    /// Nothing is allocated for it: it has had no data.
+    /// It could not be made small, and has been put in this order of use.
+    pub(super) const fn keep_whole(&mut self, list: u8) {
+        self.kept_whole = true;
+        self.listed.1 = list;
+    }
+
+    /// It could not be made small when that was tried last.
+    pub(super) const fn is_kept_whole(&self) -> bool {
+        self.kept_whole
+    }
+
+    /// It has had no data, or has ended: nothing but its numbers is kept.
     pub(super) fn is_bare(&self) -> bool {
         self.active.is_none() && self.held().is_empty()
     }
