@@ -8,6 +8,7 @@ segments as a sender would. --load makes larger ones of some, for measurements.
 """
 import argparse
 import os
+import random
 import struct
 
 CLIENT, SERVER = 0, 1
@@ -321,6 +322,30 @@ def tunnel(_):
         yield SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
+def websocket(_):
+    """RFC 6455, with the key and the answer of its 1.3."""
+
+    def frame(first, payload, key=b""):
+        size = len(payload)
+        length = bytes([size]) if size < 126 else struct.pack(">BH", 126, size)
+        if key:
+            length = bytes([length[0] | 0x80]) + length[1:] + key
+            payload = bytes(octet ^ key[at % 4] for at, octet in enumerate(payload))
+        return bytes([first]) + length + payload
+
+    octets = random.Random(6455)
+    yield CLIENT, b"GET /chat HTTP/1.1\r\nHost: server.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    # The server speaks first, in the same segment.
+    yield SERVER, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n" + frame(0x81, b"hello")
+    for n, size in enumerate((0, 1, 125, 126, 127, 3000, 20_000)):
+        key = bytes([n + 1, 0x9C, 3 * n, 0xE1])
+        yield CLIENT, frame(0x82, octets.randbytes(size), key)
+        yield SERVER, frame(0x89, b"ping %d" % n) + frame(0x01, b"in three") + frame(0x00, b" " * min(size, 500)) + frame(0x80, b"parts")
+        yield CLIENT, frame(0x8A, b"ping %d" % n, key)
+    yield CLIENT, frame(0x88, b"\x03\xe8", bytes(range(1, 5)))
+    yield SERVER, frame(0x88, b"\x03\xe8")
+
+
 def framed(count):
     """No protocol of the world: a magic, a number, and a length that counts what follows it."""
     for n in range(count or 20):
@@ -345,7 +370,7 @@ def datagrams():
 STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
-    "mongo": (27017, mongo), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
+    "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 
 

@@ -51,6 +51,7 @@ const CASES: &[Case] = &[
     case("tpkt", "tpkt", &["tpkt.length"]),
     case("doip", "doip", &["doip.length"]),
     case("bgp", "bgp", &["bgp.type"]),
+    case("websocket", "websocket", &["websocket.opcode"]),
     Case {
         filter: "iec60870_104",
         ..case("104apci", "104apci", &["iec60870_104.apdulen"])

@@ -300,6 +300,7 @@ fn every_protocol_with_losses() {
         "bgp",
         "104apci",
         "mongo",
+        "websocket",
     ];
     let mut sum = (0, 0);
     for name in names.map(|name| format!("protocols/{name}.pcap")) {

@@ -184,6 +184,12 @@ pub trait Framer {
         Part::Refuse
     }
 
+    /// The protocol that follows the message that handed the connection over, where that has named one: its row is asked for
+    /// no opinion.
+    fn opens(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A search here has to wait until the other stream has come to this offset.
     fn search_waits(&mut self, at: &Place) -> Option<u64> {
         let _ = at;
@@ -241,6 +247,10 @@ macro_rules! framers {
 
             fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
                 match self { $( Self::$Variant(f) => f.part(at, octets), )* }
+            }
+
+            fn opens(&self) -> Option<&'static str> {
+                match self { $( Self::$Variant(f) => f.opens(), )* }
             }
 
             fn search_waits(&mut self, at: &Place) -> Option<u64> {

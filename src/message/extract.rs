@@ -759,6 +759,7 @@ impl<M: MessageSink> Extractor<M> {
         if open.hand_over {
             // Another protocol follows, in both directions.
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
+            let opens = at.state.framer.as_ref().and_then(Framer::opens);
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
             }
@@ -772,6 +773,10 @@ impl<M: MessageSink> Extractor<M> {
                 left,
                 ..Trust::default()
             };
+            let named = opens.and_then(|name| DETECTORS.iter().find(|d| d.name() == name));
+            if let Some(detector) = named {
+                self.adopt(at, detector.framer(), true);
+            }
         }
     }
 

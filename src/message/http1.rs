@@ -386,6 +386,8 @@ enum Framing {
 struct Fields {
     framing: Framing,
     upgrade: bool,
+    /// The upgrade is to WebSocket (RFC 6455, 4.2.2).
+    websocket: bool,
 }
 
 /// Reads a header section whose lines begin at `from`: the offset behind its empty line, and what is needed of it. None
@@ -394,6 +396,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
     let mut length = None;
     let mut chunked = false;
     let mut upgrade = false;
+    let mut websocket = false;
     let mut at = from;
     let end = loop {
         let rest = octets.get(at..)?;
@@ -435,7 +438,12 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
                     chunked |= last.eq_ignore_ascii_case(b"chunked");
                 }
             }
-            b'u' => upgrade |= field(line, b"upgrade").is_some(),
+            b'u' => {
+                if let Some(value) = field(line, b"upgrade") {
+                    upgrade = true;
+                    websocket |= value.eq_ignore_ascii_case(b"websocket");
+                }
+            }
             _ => {}
         }
     };
@@ -446,7 +454,12 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
     } else {
         length.map_or(Framing::None, Framing::Length)
     };
-    Some((end, Fields { framing, upgrade }))
+    let fields = Fields {
+        framing,
+        upgrade,
+        websocket,
+    };
+    Some((end, fields))
 }
 
 /// The value of a header line, if it is this field's.
@@ -525,6 +538,8 @@ pub struct Http1 {
     trailer: [bool; 2],
     /// A CONNECT, or an upgrade, is not answered yet.
     leaving: bool,
+    /// A response has switched to WebSocket.
+    websocket: bool,
     /// Offset of the request that the last response answers, where it is known.
     answered: Option<u64>,
 }
@@ -645,6 +660,7 @@ impl Http1 {
                     matched,
                     Match::Sure(Method::Connect) | Match::Likely(Method::Connect)
                 );
+        self.websocket = status == 101 && fields.websocket;
         let message = if hand_over {
             Begin::Message {
                 kind: Kind::Response,
@@ -714,6 +730,10 @@ impl Http1 {
 }
 
 impl Framer for Http1 {
+    fn opens(&self) -> Option<&'static str> {
+        self.websocket.then_some("websocket")
+    }
+
     fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         if matches!(octets.first(), Some(b'\r' | b'\n')) {

@@ -60,6 +60,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &LengthDetector(11),
     &LengthDetector(12),
     &LengthDetector(13),
+    &LengthDetector(14),
     &lines::SMTP,
     &lines::FTP,
     &lines::POP,

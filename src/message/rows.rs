@@ -211,6 +211,17 @@ pub(super) static ROWS: &[Row] = &[
         kind: |m| response_if(octet(m, 4) & 0x80 != 0),
         ..Row::USUAL
     },
+    Row {
+        name: "websocket",
+        about: "WebSocket (RFC 6455), behind an upgrade of HTTP",
+        length: Length::By(websocket_len),
+        header: 2,
+        holds: websocket,
+        chain: 4,
+        least: 3,
+        follows: websocket_follows,
+        ..Row::USUAL
+    },
 ];
 
 const fn response_if(response: bool) -> Kind {
@@ -304,6 +315,40 @@ fn doip_kind(m: &[u8]) -> Kind {
         4 | 6 | 8 | 0x4002 | 0x4004 => Kind::Response,
         _ => Kind::Other,
     }
+}
+
+/// RFC 6455, 5.2: seven bits, or 16 or 64 behind them, in the shortest form; then the key of a client's mask.
+fn websocket_len(m: &[u8]) -> Option<Option<u64>> {
+    let second = *m.get(1)?;
+    let key = u64::from(second >> 7) * 4;
+    let (width, least, most) = match second & 0x7f {
+        126 => (2, 126, 0xffff),
+        127 => (8, 0x1_0000, 1 << 62),
+        len => return Some(Some(2 + key + u64::from(len))),
+    };
+    m.get(2..2 + width)?;
+    let len = number(m, 2, width);
+    let sound = (least..=most).contains(&len);
+    Some(sound.then(|| 2 + width as u64 + key + len))
+}
+
+/// RFC 6455, 5.2 and 5.5; the first reserved bit marks what is compressed (RFC 7692, 6).
+fn websocket(m: &[u8], _: u64) -> bool {
+    let (first, len) = (octet(m, 0), octet(m, 1) & 0x7f);
+    match first & 0x7f {
+        0..=2 | 0x41 | 0x42 => true,
+        8 => first & 0x80 != 0 && len <= 125 && len != 1,
+        9 | 10 => first & 0x80 != 0 && len <= 125,
+        _ => false,
+    }
+}
+
+/// One side masks all of its frames, or none; fragments stand next to each other, but for control frames (RFC 6455, 5.4).
+fn websocket_follows(a: &[u8], b: &[u8]) -> bool {
+    let control = |m| octet(m, 0) & 8 != 0;
+    let goes_on = octet(a, 0) & 0x80 == 0;
+    let continues = octet(b, 0) & 0xf == 0;
+    octet(a, 1) & 0x80 == octet(b, 1) & 0x80 && (control(a) || control(b) || goes_on == continues)
 }
 
 /// The protocol header has no length; frames of 0-9-1 have one octet behind what it counts, those of 1.0 count all.
@@ -575,6 +620,9 @@ mod tests {
                 Request,
             ),
             ("doip", hex("02fd 0005 00000007 0e00 00 00000000"), Request),
+            ("websocket", hex("81 03 616263"), Other),
+            ("websocket", hex("c1 83 01020304 616263"), Other),
+            ("websocket", hex("88 80 01020304"), Other),
             ("amqp", hex("414d5150 00000901"), Other),
             ("amqp", hex("01 0000 00000004 000a 000b ce"), Other),
             ("amqp", hex("00000010 02 00 0000 0053180000000000"), Other),
@@ -639,16 +687,31 @@ mod tests {
     }
 
     #[test]
+    fn lengths_of_websocket() {
+        let len = |second: u8, field: &[u8]| websocket_len(&[&[0x82, second], field].concat());
+        assert_eq!(len(125, &[]), Some(Some(127)));
+        assert_eq!(len(0x80, &[]), Some(Some(6)));
+        assert_eq!(len(126, &[0]), None);
+        assert_eq!(len(126, &[0, 126]), Some(Some(130)));
+        assert_eq!(len(126, &[0, 125]), Some(None), "not the shortest form");
+        let eight = |n: u64| len(127, &n.to_be_bytes());
+        assert_eq!(eight(0x1_0000), Some(Some(0x1_000a)));
+        assert_eq!(eight(0xffff), Some(None));
+        assert_eq!(eight(u64::MAX), Some(None));
+    }
+
+    #[test]
     fn first_octets_are_recognised_with_the_port_or_without() {
         for (i, row) in ROWS.iter().enumerate() {
             let detector = LengthDetector(i);
             for (name, m, _) in samples() {
                 if name == row.name {
-                    let by_port = detector.probe(&m, (50_000, row.ports[0]));
+                    let port = row.ports.first().copied();
+                    let by_port = detector.probe(&m, (50_000, port.unwrap_or(50_001)));
                     let sure = (row.sure)(&m);
                     assert_eq!(
                         by_port == Probe::Yes,
-                        sure || (row.first)(&m),
+                        sure || (port.is_some() && (row.first)(&m)),
                         "{name} {m:02x?}"
                     );
                     let alone = detector.probe(&m, (50_000, 50_001));

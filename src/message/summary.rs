@@ -27,7 +27,7 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
         "pgsql" => pgsql(head, out),
         "mysql" => mysql(head, out),
         "amqp" | "ldap" | "nbss" | "mbtcp" | "tpkt" | "someip" | "doip" | "bgp" | "104apci"
-        | "mongo" | "ntp" | "dhcp" | "snmp" | "radius" | "tftp" | "stun" => {
+        | "mongo" | "websocket" | "ntp" | "dhcp" | "snmp" | "radius" | "tftp" | "stun" => {
             binary(protocol, transport, head, out)
         }
         _ => false,
@@ -536,6 +536,18 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
                 out,
             );
         }
+        "websocket" => choose(
+            &[
+                (0, "continuation"),
+                (1, "text"),
+                (2, "binary"),
+                (8, "close"),
+                (9, "ping"),
+                (10, "pong"),
+            ],
+            u64::from(octet(m, 0) & 0xf),
+            out,
+        ),
         "doip" => choose(
             &[
                 (0, "negative acknowledgment"),

@@ -582,8 +582,8 @@ fn conversations_that_leave_http() {
             ("http", true, GET),
         ],
     );
-    let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-    let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: chat/1\r\nConnection: Upgrade\r\n\r\n";
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat/1\r\n\r\n";
     expect(
         "101, with the next protocol's octets in the same segment",
         &said(
@@ -599,6 +599,32 @@ fn conversations_that_leave_http() {
             ("http", true, switch),
             ("data", true, "\x01frame"),
             ("data", true, "\x02frame"),
+        ],
+    );
+    let socket = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\r\n";
+    let long = ["\x01~\x00\x7e", &"x".repeat(126)].concat();
+    expect(
+        "WebSocket: a frame in the same segment, one in two segments, two in one",
+        &said(
+            &[
+                (true, upgrade.as_bytes()),
+                (
+                    false,
+                    [socket.as_bytes(), b"\x01\x05frame"].concat().as_slice(),
+                ),
+                (false, &long.as_bytes()[..50]),
+                (false, &long.as_bytes()[50..]),
+                (false, b"\x00\x02on\x00\x01!"),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, upgrade),
+            ("http", true, socket),
+            ("websocket", true, "\x01\x05frame"),
+            ("websocket", true, &long),
+            ("websocket", true, "\x00\x02on"),
+            ("websocket", true, "\x00\x01!"),
         ],
     );
     let plain = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
