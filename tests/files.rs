@@ -561,18 +561,40 @@ fn parts_of_forms_are_files() {
     assert_eq!(find_counter(&found.stats, "files.parts"), Some(6));
 }
 
+/// The version of what ranges are of.
+const ETAG: &str = "ETag: \"v1\"\r\n";
+
+/// Which octets of an entity a response has, as a header line.
+fn content_range(from: usize, to: usize, whole: &[u8]) -> String {
+    format!("Content-Range: bytes {from}-{}/{}\r\n", to - 1, whole.len())
+}
+
+/// A response with a range of an entity, and more fields.
+fn range_with(fields: &str, from: usize, to: usize, whole: &[u8]) -> Vec<u8> {
+    let fields = format!("{ETAG}{fields}{}", content_range(from, to, whole));
+    answer("206 Partial Content", &fields, &whole[from..to])
+}
+
+fn range(from: usize, to: usize, whole: &[u8]) -> Vec<u8> {
+    range_with("", from, to, whole)
+}
+
+/// A response with several ranges of an entity of a media type.
+fn byteranges(media_type: &str, ranges: [(usize, usize); 2], whole: &[u8]) -> Vec<u8> {
+    let mut parts = Vec::new();
+    for (from, to) in ranges {
+        let at = content_range(from, to, whole);
+        parts.extend(format!("\r\n--sep\r\nContent-Type: {media_type}\r\n{at}\r\n").into_bytes());
+        parts.extend(&whole[from..to]);
+    }
+    parts.extend(b"\r\n--sep--\r\n");
+    let fields = format!("{ETAG}Content-Type: multipart/byteranges; boundary=sep\r\n");
+    answer("206 Partial Content", &fields, &parts)
+}
+
 #[test]
 fn ranges_of_one_entity_are_put_together() {
     let whole = body(100_000);
-    let etag = "ETag: \"v1\"\r\n";
-    let range = |from: usize, to: usize, whole: &[u8]| {
-        let fields = format!(
-            "{etag}Content-Range: bytes {from}-{}/{}\r\n",
-            to - 1,
-            whole.len()
-        );
-        answer("206 Partial Content", &fields, &whole[from..to])
-    };
     let mut talk = Talk::new();
     talk.exchange(&get("/a.bin"), &range(60_000, 100_000, &whole));
     talk.close().connect();
@@ -582,35 +604,16 @@ fn ranges_of_one_entity_are_put_together() {
     talk.exchange(&get("/b.bin"), &range(10, 20, &whole));
     talk.exchange(&get("/a.bin"), &range(25_000, 60_000, &whole));
     // Several at once.
-    let mut multi = Vec::new();
-    for (from, to) in [(0, 40_000), (40_000, 100_000)] {
-        multi.extend(
-            format!("\r\n--sep\r\nContent-Type: text/plain\r\nContent-Range: bytes {from}-{}/100000\r\n\r\n", to - 1)
-                .into_bytes(),
-        );
-        multi.extend(&whole[from..to]);
-    }
-    multi.extend(b"\r\n--sep--\r\n");
-    let fields = format!("{etag}Content-Type: multipart/byteranges; boundary=sep\r\n");
-    talk.exchange(
-        &get("/multi.bin"),
-        &answer("206 Partial Content", &fields, &multi),
-    );
+    let multi = byteranges("text/plain", [(0, 40_000), (40_000, 100_000)], &whole);
+    talk.exchange(&get("/multi.bin"), &multi);
     // Ranges of what a coding made.
     let coded = gzip(&whole);
-    let fields = |from: usize, to: usize| {
-        format!(
-            "{etag}Content-Encoding: gzip\r\nContent-Range: bytes {from}-{}/{}\r\n",
-            to - 1,
-            coded.len()
-        )
-    };
     for (from, to) in [(5000, coded.len()), (0, 5000)] {
-        let r = answer("206 Partial Content", &fields(from, to), &coded[from..to]);
+        let r = range_with("Content-Encoding: gzip\r\n", from, to, &coded);
         talk.exchange(&get("/coded.txt"), &r);
     }
     // A download that broke off, and its rest.
-    let first = answer("200 OK", etag, &whole);
+    let first = answer("200 OK", ETAG, &whole);
     talk.exchange(&get("/resumed.bin"), &first[..50_000]);
     let head = first.len() - whole.len();
     talk.close().connect();
@@ -635,15 +638,6 @@ fn ranges_of_one_entity_are_put_together() {
 #[test]
 fn whole_ranges_of_what_stays_incomplete_are_files() {
     let whole = body(100_000);
-    let etag = "ETag: \"v1\"\r\n";
-    let range = |from: usize, to: usize, whole: &[u8]| {
-        let fields = format!(
-            "{etag}Content-Range: bytes {from}-{}/{}\r\n",
-            to - 1,
-            whole.len()
-        );
-        answer("206 Partial Content", &fields, &whole[from..to])
-    };
     let mut talk = Talk::new();
     // Overlapping, one of them twice, on two connections.
     talk.exchange(&get("/a.tar.gz"), &range(50_000, 60_000, &whole));
@@ -652,40 +646,25 @@ fn whole_ranges_of_what_stays_incomplete_are_files() {
     talk.exchange(&get("/a.tar.gz"), &range(20, 40, &whole));
     talk.exchange(&get("/a.tar.gz"), &range(10, 30, &whole));
     // Short, in memory; of a length that nobody knows; of a name that a range takes.
-    let open = format!("{etag}Content-Range: bytes 0-9/*\r\n");
+    let open = format!("{ETAG}Content-Range: bytes 0-9/*\r\n");
     talk.exchange(
         &get("/open"),
         &answer("206 Partial Content", &open, &whole[..10]),
     );
     talk.get("/open.0-9", "", b"not a range");
     // Several at once.
-    let mut multi = Vec::new();
-    for (from, to) in [(5, 7), (90_000, 100_000)] {
-        multi.extend(
-            format!("\r\n--sep\r\nContent-Type: image/png\r\nContent-Range: bytes {from}-{}/100000\r\n\r\n", to - 1)
-                .into_bytes(),
-        );
-        multi.extend(&whole[from..to]);
-    }
-    multi.extend(b"\r\n--sep--\r\n");
-    let fields = format!("{etag}Content-Type: multipart/byteranges; boundary=sep\r\n");
-    let multi = answer("206 Partial Content", &fields, &multi);
+    let multi = byteranges("image/png", [(5, 7), (90_000, 100_000)], &whole);
     talk.exchange(&get("/multi.png"), &multi);
     // Of what a coding made: as it was sent.
     let coded = gzip(&noise(60_000));
     let from = coded.len() - 1000;
-    let fields = format!(
-        "{etag}Content-Encoding: gzip\r\nContent-Range: bytes {from}-{}/{}\r\n",
-        coded.len() - 1,
-        coded.len()
-    );
-    let r = answer("206 Partial Content", &fields, &coded[from..]);
+    let r = range_with("Content-Encoding: gzip\r\n", from, coded.len(), &coded);
     talk.exchange(&get("/coded.txt"), &r);
     // A range that did not come whole is none, and neither is one shorter than it says.
     talk.captured = |i| i != 3;
     talk.exchange(&get("/lossy.bin"), &range(0, 5000, &whole));
     talk.captured = |_| true;
-    let fields = format!("{etag}Content-Range: bytes 5000-5999/100000\r\n");
+    let fields = format!("{ETAG}Content-Range: bytes 5000-5999/100000\r\n");
     let short = answer("206 Partial Content", &fields, &whole[5000..5500]);
     talk.exchange(&get("/lossy.bin"), &short);
     // A response to a request that nobody saw.

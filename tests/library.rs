@@ -69,6 +69,22 @@ const NOTES: OwnDetector = OwnDetector {
     },
 };
 
+/// A segment of one stream.
+fn segment(seq: u32, flags: u8, payload: &[u8]) -> Segment<'_> {
+    Segment {
+        src: ([10, 0, 0, 1].into(), 40000),
+        dst: ([10, 0, 0, 2].into(), 7),
+        seq: SeqNumber(seq),
+        ack: None,
+        flags,
+        window: 1000,
+        window_scale: None,
+        payload,
+        payload_len: u32::try_from(payload.len()).expect("short"),
+        payload_sum: None,
+    }
+}
+
 /// The messages of one stream that is made of segments: each its place from the first octet, and its octets.
 fn notes(segments: &[(u32, &[u8])], chunk: usize) -> (Vec<String>, Counters) {
     let limits = Limits::default();
@@ -79,18 +95,7 @@ fn notes(segments: &[(u32, &[u8])], chunk: usize) -> (Vec<String>, Counters) {
         assembler.segment(
             frame,
             Timestamp::from_nanos(frame * 1_000_000),
-            &Segment {
-                src: ([10, 0, 0, 1].into(), 40000),
-                dst: ([10, 0, 0, 2].into(), 7),
-                seq: SeqNumber(seq),
-                ack: None,
-                flags,
-                window: 1000,
-                window_scale: None,
-                payload,
-                payload_len: u32::try_from(payload.len()).expect("short"),
-                payload_sum: None,
-            },
+            &segment(seq, flags, payload),
         );
     };
     send(99, flags::SYN, b"");
@@ -245,24 +250,9 @@ fn limits_are_arguments() {
             (160, flags::PSH, b"0123456789"),
         ];
         for (n, (seq, flags, payload)) in segments.into_iter().enumerate() {
-            let segment = Segment {
-                src: ([10, 0, 0, 1].into(), 40000),
-                dst: ([10, 0, 0, 2].into(), 7),
-                seq: SeqNumber(seq),
-                ack: None,
-                flags,
-                window: 1000,
-                window_scale: None,
-                payload,
-                payload_len: u32::try_from(payload.len()).expect("short"),
-                payload_sum: None,
-            };
             let n = n as u64;
-            assembler.segment(
-                n,
-                Timestamp::from_nanos(1 + n * pause * 1_000_000),
-                &segment,
-            );
+            let time = Timestamp::from_nanos(1 + n * pause * 1_000_000);
+            assembler.segment(n, time, &segment(seq, flags, payload));
         }
         let t = &assembler.counters().tcp;
         (t.gaps_holes, t.gaps_buffer, t.gaps_timeout)

@@ -137,26 +137,29 @@ fn connections(rounds: &[(Range<u32>, Round)], out: &mut impl Write) {
     out.write_all(&chunk).expect("written");
 }
 
-#[test]
-fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
+/// What the program took at most, in KiB, and counted, with 16 MiB to wait in.
+fn connected(rounds: &[(Range<u32>, Round)]) -> (u64, serde_json::Value) {
     let mut command = inet_asm(["-n", "--memory-limit=16M", "-s=json", "-"]);
     let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
-    let all = 0..100_000;
-    connections(
-        &[
-            (all.clone(), SYNS),
-            (all.clone(), SYN_ACKS),
-            (all, REQUESTS),
-        ],
-        &mut stdin,
-    );
+    connections(rounds, &mut stdin);
     let peak = peak(&child);
     drop(stdin);
     let done = child.wait_with_output().expect("ended");
-    let json: serde_json::Value = serde_json::from_slice(&done.stderr).expect("counters");
     println!("{peak} KiB");
+    let counted = serde_json::from_slice(&done.stderr).expect("counters");
+    (peak, counted)
+}
+
+#[test]
+fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
+    let all = 0..100_000;
+    let (peak, json) = connected(&[
+        (all.clone(), SYNS),
+        (all.clone(), SYN_ACKS),
+        (all, REQUESTS),
+    ]);
     assert!(peak <= (16 + 32) << 10, "{peak} KiB");
     let (tcp, message) = (&json["tcp"], &json["message"]);
     // All of them fit before there is data, and what makes room then has been handed on.
@@ -176,22 +179,13 @@ fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
 /// filled the table before.
 #[test]
 fn connections_that_need_more_than_their_place_stay_within_the_limit() {
-    let mut command = inet_asm(["-n", "--memory-limit=16M", "-s=json", "-"]);
-    let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("started");
-    let mut stdin = child.stdin.take().expect("piped");
     let mut rounds = vec![(0..100_000, SYNS)];
     for first in (100_000..300_000).step_by(100) {
         let some = first..first + 100;
         rounds.push((some.clone(), (16, 500, 101, b"")));
         rounds.push((some, (16, 500, 101 + 50_000, b"")));
     }
-    connections(&rounds, &mut stdin);
-    let peak = peak(&child);
-    drop(stdin);
-    let done = child.wait_with_output().expect("ended");
-    let json: serde_json::Value = serde_json::from_slice(&done.stderr).expect("counters");
-    println!("{peak} KiB, {}", json["buffer"]["peak"]);
+    let (peak, json) = connected(&rounds);
     assert!(peak <= (16 + 16) << 10, "{peak} KiB");
     assert_eq!(json["tcp"]["connections"], 300_000);
     assert!(json["buffer"]["peak"].as_u64() < Some((16 << 20) + (1 << 20)));

@@ -198,10 +198,10 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(Discard::TcpOtherChannel);
             };
             (key, found) = chosen;
-            summed = false;
+            let connection = found.and_then(|place| self.table.get_mut(place, &mut cx.budget));
+            summed = connection.is_some_and(|c| c.is_summed(c.direction(low)));
         }
-        let expected = sum == Sum::Unknown || (sum == Sum::Right && summed);
-        if !expected && self.is_damaged(cx, segment, sum, found, low) {
+        if sum != Sum::Unknown && self.is_damaged(cx, segment, sum, summed, found, low) {
             return self.damaged(cx, &key, segment, found, low, sink);
         }
         let Some(place) = found else {
@@ -376,25 +376,23 @@ impl<S: FlowState> Tcp<S> {
         self.booked = now;
     }
 
-    /// Its checksum is wrong though its sender has shown right ones: it was damaged on the way. Right ones are remembered.
+    /// Its checksum is wrong though its sender has shown right ones (`summed`: in its connection): it was damaged on the way.
+    /// Right ones are remembered.
     fn is_damaged(
         &mut self,
         cx: &mut Context,
         segment: &Segment<'_>,
         sum: Sum,
+        summed: bool,
         found: Option<Place>,
         low: bool,
     ) -> bool {
-        let connection = found.and_then(|place| self.table.get_mut(place, &mut cx.budget));
-        let known = connection
-            .as_ref()
-            .is_some_and(|c| c.is_summed(c.direction(low)));
         let path = (segment.src.0, segment.dst.0);
         if sum == Sum::Wrong {
-            return known || self.summed.find(&path).is_some();
+            return summed || self.summed.find(&path).is_some();
         }
-        if !known {
-            if let Some(c) = connection {
+        if !summed {
+            if let Some(c) = found.and_then(|place| self.table.get_mut(place, &mut cx.budget)) {
                 c.set_summed(c.direction(low));
             }
             self.remember_summed(cx, path);

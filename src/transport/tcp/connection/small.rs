@@ -8,7 +8,7 @@ use crate::time::Instant;
 use crate::transport::stream::ORIGIN;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::low32;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The forward direction's sender is the lower endpoint.
@@ -56,9 +56,7 @@ const _: () = assert!(size_of::<Small>() <= 72);
 impl Small {
     /// The connection in its small form. None where something is allocated for it, or armed, or where it has what few
     /// have: tags that differ, octets far ahead.
-    pub(in crate::transport::tcp) fn of<S: Serialize + DeserializeOwned>(
-        c: &Connection<S>,
-    ) -> Option<Self> {
+    pub(in crate::transport::tcp) fn of<S>(c: &Connection<S>) -> Option<Self> {
         let rare = c.rare.as_deref();
         if c.active.is_some() || rare.is_some_and(|r| !r.held.is_empty() || r.vlans.is_some()) {
             return None;
@@ -163,11 +161,11 @@ impl SmallHalf {
         if half.origin != ORIGIN {
             return None;
         }
-        let from_next = |bit, offset: u64, unset: u64| {
+        let from_next = |bit, offset: u64| {
             if half.is(bit) {
                 i16::try_from(offset.wrapping_sub(half.next).cast_signed()).ok()
             } else {
-                (closed || offset == unset).then_some(0)
+                (closed || offset == 0).then_some(0)
             }
         };
         Some(Self {
@@ -176,8 +174,8 @@ impl SmallHalf {
             window: half.window,
             next: u32::try_from(half.next.checked_sub(ORIGIN)?).ok()?,
             high: u32::try_from(half.high.checked_sub(half.next)?).ok()?,
-            acked: from_next(ACKED, half.acked, 0)?,
-            fin: from_next(FIN, half.fin, 0)?,
+            acked: from_next(ACKED, half.acked)?,
+            fin: from_next(FIN, half.fin)?,
         })
     }
 
