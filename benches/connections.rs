@@ -1,11 +1,11 @@
 //! What a packet costs where many connections are open at once: `cargo bench --bench connections`. The same 500,000
 //! connections, all at once and 1,000 at a time, in pairs, through the whole program's stages with 64 MiB to wait in.
 
-use inet_asm::capture::{LinkType, Packet};
-use inet_asm::config::Limits;
-use inet_asm::pipeline::Engine;
+use inet_asm::assembler::Assembler;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::time::Timestamp;
 use inet_asm::sink::{Form, Outputs};
-use inet_asm::time::Timestamp;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ impl Capture {
             session_timeout: PAUSE / 2,
             ..Limits::default()
         };
-        let mut engine = Engine::new(limits, outputs);
+        let mut engine = Assembler::new(limits, outputs);
         let begun = Instant::now();
         let mut start = 0;
         for (frame, (end, time)) in (1..).zip(&self.packets) {

@@ -1,16 +1,17 @@
 //! What writing messages as packets costs: `cargo bench --bench sink`. Small messages in one piece, and one large message
 //! in segments of wire size, to /dev/null.
 
-use inet_asm::capture::LinkType;
-use inet_asm::config::Limits;
-use inet_asm::context::Context;
-use inet_asm::link::Channel;
-use inet_asm::message::{Extent, Kind, MessageEnd, MessageSink, MessageStart, Piece};
-use inet_asm::serial::SeqNumber;
+use inet_asm::base::context::Context;
+use inet_asm::base::flow::{Direction, Flow, FlowKey, Transport};
+use inet_asm::base::limits::Limits;
+use inet_asm::base::message::{Extent, Kind};
+use inet_asm::base::packet::{Channel, LinkType};
+use inet_asm::base::serial::SeqNumber;
+use inet_asm::base::stream::Side;
+use inet_asm::base::time::Timestamp;
+use inet_asm::message::{MessageEnd, MessageSink, MessageStart, Piece};
 use inet_asm::sink::{Form, Outputs, State};
-use inet_asm::time::Timestamp;
-use inet_asm::transport::flow::{Direction, Flow, FlowKey, Transport};
-use inet_asm::transport::stream::{Side, StreamContext};
+use inet_asm::transport::stream::StreamContext;
 use std::fs::File;
 use std::time::Instant;
 

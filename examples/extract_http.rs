@@ -3,13 +3,14 @@
 //!     cargo run --example extract_http -- capture.pcap
 
 use inet_asm::Assembler;
+use inet_asm::base::limits::Limits;
 use inet_asm::capture::Inputs;
-use inet_asm::config::Limits;
-use inet_asm::error::Error;
-use inet_asm::message::sink::DatagramContext;
+use inet_asm::capture::error::Error;
+use inet_asm::message::sink::DatagramMessage;
 use inet_asm::message::summary::escape;
 use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use inet_asm::transport::StreamContext;
+use inet_asm::transport::datagram::DatagramContext;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 
@@ -100,7 +101,7 @@ impl<W: Write> MessageSink for Conversation<W> {
         }
     }
 
-    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &DatagramMessage<'_>) {}
 }
 
 fn main() -> Result<(), Error> {

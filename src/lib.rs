@@ -13,11 +13,12 @@
 //!
 //! ```
 //! use inet_asm::Assembler;
-//! use inet_asm::config::Limits;
-//! use inet_asm::message::sink::DatagramContext;
+//! use inet_asm::cli::config::Limits;
+//! use inet_asm::message::sink::DatagramMessage;
+//! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-//! use inet_asm::serial::SeqNumber;
-//! use inet_asm::time::Timestamp;
+//! use inet_asm::base::serial::SeqNumber;
+//! use inet_asm::base::time::Timestamp;
 //! use inet_asm::transport::StreamContext;
 //! use inet_asm::transport::tcp::{Segment, flags};
 //!
@@ -35,7 +36,7 @@
 //!     fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
 //!     fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
 //!     fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
-//!     fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+//!     fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &DatagramMessage<'_>) {}
 //! }
 //!
 //! let limits = Limits { tcp_buffer: 1 << 20, ..Limits::default() };
@@ -74,7 +75,7 @@
 //! main.rs            flags in, exit status out; opens inputs and outputs
 //! cli.rs config.rs   one source for help, man page and completions; checked limits and choices
 //! error.rs           what ends a run; stats.rs report.rs: counters, and the report made from them
-//! pipeline.rs        joins the stages (Engine, Assembler); context.rs: what each stage is handed with a packet
+//! pipeline.rs        joins the stages (Assembler, Assembler); context.rs: what each stage is handed with a packet
 //! trace.rs           what becomes of chosen connections, event by event
 //! time.rs serial.rs  timestamps and the age clock; numbers that wrap (RFC 1982)
 //! storage/           budget, deadlines, table in order of age, index of slots: no protocol inside
@@ -97,22 +98,14 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod assembler;
+pub mod base;
 pub mod capture;
 pub mod cli;
-pub mod config;
-pub mod context;
-pub mod error;
 pub mod ip;
 pub mod link;
 pub mod message;
-pub mod pipeline;
-pub mod report;
-pub mod serial;
 pub mod sink;
-pub mod stats;
-pub mod storage;
-pub mod time;
-pub mod trace;
 pub mod transport;
 
-pub use pipeline::Engine as Assembler;
+pub use assembler::Assembler;

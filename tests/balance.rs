@@ -1,17 +1,20 @@
 //! What each stage takes in is what it hands on, drops or holds: added up behind every packet of every capture.
 #![allow(clippy::unwrap_used)]
 
-use inet_asm::capture::{LinkType, Packet};
-use inet_asm::config::{Limits, Tunnels};
-use inet_asm::context::Context;
-use inet_asm::ip::{Datagram, Fragment, Ip, protocol};
+use inet_asm::assembler::Assembler;
+use inet_asm::base::context::Context;
+use inet_asm::base::ip_protocol;
+use inet_asm::base::limits::{Limits, Tunnels};
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::place::Fragment;
+use inet_asm::base::time::{CaptureClock, Timestamp};
+use inet_asm::ip::{Datagram, Ip};
 use inet_asm::link;
 use inet_asm::message::sink::{
-    DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
+    DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
 };
-use inet_asm::pipeline::Engine;
-use inet_asm::time::{CaptureClock, Timestamp};
-use inet_asm::transport::stream::{Close, StreamContext};
+use inet_asm::transport::datagram::{DatagramContext, DatagramSink};
+use inet_asm::transport::stream::StreamContext;
 use inet_asm::transport::udp::Udp;
 use std::path::Path;
 
@@ -19,14 +22,7 @@ use std::path::Path;
 #[derive(Default)]
 struct Sink(u64);
 
-impl MessageSink for Sink {
-    type State = ();
-
-    fn start(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) {}
-    fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
-    fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
-    fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
-    fn closed(&mut self, _: &mut StreamContext<'_, ()>, _: Close) {}
+impl DatagramSink for Sink {
     fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {
         self.0 += 1;
     }
@@ -67,8 +63,8 @@ impl Stages {
             let mut out = |cx: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
                 *datagrams += 1;
                 assert!(datagram.payload.len() <= datagram.payload_len);
-                if datagram.protocol == protocol::UDP {
-                    udp.receive(cx, datagram, &|_, _, _| "data", sink);
+                if datagram.protocol == ip_protocol::UDP {
+                    udp.receive(cx, datagram, sink);
                 }
             };
             ip.each(cx, &frame, &mut out);
@@ -201,7 +197,7 @@ impl MessageSink for Nothing {
     fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
     fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
     fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
-    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &DatagramMessage<'_>) {}
 }
 
 /// What is allocated, at most, for tables that stay: those of connections, of datagrams and of UDP flows.
@@ -219,7 +215,7 @@ fn the_octets_of_tcp_add_up_over_every_capture() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let mut inputs = inet_asm::capture::Inputs::new([path.clone().into()]);
-        let mut engine = Engine::new(Limits::default(), Nothing);
+        let mut engine = Assembler::new(Limits::default(), Nothing);
         let mut good = true;
         loop {
             match inputs.next() {

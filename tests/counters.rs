@@ -4,7 +4,7 @@
 mod common;
 
 use common::run;
-use inet_asm::stats::Discard;
+use inet_asm::base::counters::Discard;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::Path;

@@ -1301,18 +1301,19 @@ proptest::proptest! {
         cut in 1_usize..40,
     ) {
         use inet_asm::Assembler;
-        use inet_asm::serial::SeqNumber;
-        use inet_asm::transport::tcp::{Segment, flags};
+        use inet_asm::base::serial::SeqNumber;
+        use inet_asm::transport::tcp::Segment;
+        use inet_asm::base::flags;
         let dir = tempfile::tempdir().expect("tempdir");
         let mut outputs = inet_asm::sink::Outputs::new();
         outputs.extract(&dir.path().join("x"), 1 << 20).expect("made");
-        let mut assembler = Assembler::new(inet_asm::config::Limits::default(), outputs);
+        let mut assembler = Assembler::new(inet_asm::base::limits::Limits::default(), outputs);
         let mut frame = 0;
         let mut send = |server: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]| {
             frame += 1;
             let ends = [(SERVER.0.into(), SERVER.1), (CLIENT.0.into(), CLIENT.1)];
             let (src, dst) = if server { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
-            let time = inet_asm::time::Timestamp::from_nanos(frame * 1_000_000);
+            let time = inet_asm::base::time::Timestamp::from_nanos(frame * 1_000_000);
             assembler.segment(frame, time, &Segment {
                 src,
                 dst,

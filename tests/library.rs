@@ -5,18 +5,22 @@ mod common;
 use common::build::{ACK, FIN, PSH, Pcap, behind, get};
 use common::{read, run, testdata};
 use inet_asm::Assembler;
+use inet_asm::base::connection_rule::ConnectionRule;
+use inet_asm::base::counters::Counters;
+use inet_asm::base::flags;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::message::Kind;
+use inet_asm::base::serial::SeqNumber;
+use inet_asm::base::stream::Gap;
+use inet_asm::base::time::Timestamp;
 use inet_asm::capture::Reader;
-use inet_asm::config::Limits;
 use inet_asm::message::detector::Next;
 use inet_asm::message::own::{Look, OwnDetector};
-use inet_asm::message::sink::DatagramContext;
-use inet_asm::message::{Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use inet_asm::serial::SeqNumber;
-use inet_asm::sink::choice::Rule;
-use inet_asm::stats::Counters;
-use inet_asm::time::Timestamp;
-use inet_asm::transport::tcp::{Segment, flags};
-use inet_asm::transport::{Gap, StreamContext};
+use inet_asm::message::sink::DatagramMessage;
+use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use inet_asm::transport::StreamContext;
+use inet_asm::transport::datagram::DatagramContext;
+use inet_asm::transport::tcp::Segment;
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 
@@ -44,8 +48,8 @@ impl MessageSink for Told {
         let how = if end.whole { "whole" } else { "incomplete" };
         self.0.push(format!("{} {how}", at.state.0.escape_ascii()));
     }
-    fn datagram(&mut self, _: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
-        self.0.push(format!("datagram {}", payload.len()));
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        self.0.push(format!("datagram {}", message.payload.len()));
     }
     fn stream_gap(&mut self, _: &mut StreamContext<'_, Kept>, gap: &Gap) {
         self.0.push(format!("gap {:?}", gap.len));
@@ -203,7 +207,7 @@ fn a_connection_is_traced() {
     for (rule, some) in [("0", true), ("7", false)] {
         let (to, lines) = std::sync::mpsc::channel();
         let mut assembler = Assembler::new(Limits::default(), Told::default());
-        assembler.trace(Rule::new(rule).expect("a rule"), move |event| {
+        assembler.trace(ConnectionRule::new(rule).expect("a rule"), move |event| {
             to.send(event.to_string()).expect("a listener")
         });
         let mut reader = Reader::new("test", &capture.file[..]);

@@ -5,15 +5,17 @@ mod common;
 
 use common::build::{Pcap, checksum};
 use common::{counter, fields, inet_asm, pcap, read, run, testdata, tshark};
-use inet_asm::capture::{LinkType, Packet};
-use inet_asm::config::Limits;
+use inet_asm::assembler::{Assembler, State};
+use inet_asm::base::limits::Limits;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::stream::Close;
+use inet_asm::base::time::Timestamp;
 use inet_asm::message::sink::{
-    DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
+    DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
 };
-use inet_asm::pipeline::{Engine, State};
-use inet_asm::time::Timestamp;
+use inet_asm::transport::datagram::DatagramContext;
 use inet_asm::transport::sctp::{AssociationContext, UserMessage};
-use inet_asm::transport::stream::{Close, StreamContext};
+use inet_asm::transport::stream::StreamContext;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -1059,7 +1061,7 @@ impl MessageSink for Told {
     fn data(&mut self, _: &mut StreamContext<'_, u32>, _: &Piece<'_>) {}
     fn gap(&mut self, _: &mut StreamContext<'_, u32>, _: &MessageGap) {}
     fn end(&mut self, _: &mut StreamContext<'_, u32>, _: &MessageEnd) {}
-    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &DatagramMessage<'_>) {}
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, u32>,
@@ -1074,7 +1076,7 @@ impl MessageSink for Told {
     }
 }
 
-fn feed_engine(engine: &mut Engine<Told>, packets: &[(u64, &[u8])], frame: u64) {
+fn feed_engine(engine: &mut Assembler<Told>, packets: &[(u64, &[u8])], frame: u64) {
     for (frame, (time, data)) in (frame..).zip(packets) {
         engine.packet(&Packet {
             frame,
@@ -1097,7 +1099,7 @@ fn state_is_kept_between_packets() {
         let (_, records) = pcap(&octets);
         let packets: Vec<_> = records.iter().map(|r| (r.time, r.data)).collect();
         let whole = {
-            let mut engine = Engine::new(Limits::default(), Told::default());
+            let mut engine = Assembler::new(Limits::default(), Told::default());
             feed_engine(&mut engine, &packets, 1);
             engine.flush();
             std::mem::take(&mut engine.sink().0)
@@ -1105,12 +1107,12 @@ fn state_is_kept_between_packets() {
         assert!(whole.len() > 3);
         for cut in (0..packets.len()).step_by(packets.len() / 10 + 1) {
             let (first, second) = packets.split_at(cut);
-            let mut engine = Engine::new(Limits::default(), Told::default());
+            let mut engine = Assembler::new(Limits::default(), Told::default());
             feed_engine(&mut engine, first, 1);
             let state = postcard::to_stdvec(engine.state()).unwrap();
             let mut told = std::mem::take(&mut engine.sink().0);
             let state: State<u32> = postcard::from_bytes(&state).unwrap();
-            let mut engine = Engine::resume(state, Told::default());
+            let mut engine = Assembler::resume(state, Told::default());
             feed_engine(&mut engine, second, 1 + cut as u64);
             engine.flush();
             told.append(&mut engine.sink().0);
@@ -1128,7 +1130,7 @@ fn what_is_disabled_is_counted() {
         disable_sctp: true,
         ..Limits::default()
     };
-    let mut engine = Engine::new(limits, Told::default());
+    let mut engine = Assembler::new(limits, Told::default());
     feed_engine(&mut engine, &packets, 1);
     engine.flush();
     assert!(engine.sink().0.is_empty());
@@ -1146,7 +1148,7 @@ fn memory_is_bounded() {
         memory: 200 << 10,
         ..Limits::default()
     };
-    let mut engine = Engine::new(limits, Told::default());
+    let mut engine = Assembler::new(limits, Told::default());
     feed_engine(&mut engine, &packets, 1);
     engine.flush();
     let whole = engine.sink().0.iter().filter(|m| m.1 == 40).count();

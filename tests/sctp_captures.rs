@@ -1,14 +1,14 @@
 //! User messages of real captures against reference answers, where both are at hand beside the repository.
 #![allow(clippy::unwrap_used)] // A test that cannot read its input has failed.
 
-use inet_asm::capture::PacketInfo;
-use inet_asm::config::Limits;
-use inet_asm::context::Context;
-use inet_asm::ip::{Datagram, protocol};
-use inet_asm::link::Channel;
-use inet_asm::time::{CaptureClock, Timestamp};
+use inet_asm::base::context::Context;
+use inet_asm::base::ip_protocol;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::packet::{Channel, PacketInfo};
+use inet_asm::base::stream::Close;
+use inet_asm::base::time::{CaptureClock, Timestamp};
+use inet_asm::ip::Datagram;
 use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
-use inet_asm::transport::stream::Close;
 use pcap_parser::{Block, PcapBlockOwned, PcapError};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -156,7 +156,7 @@ fn sctp_datagram(link: i32, frame: &[u8]) -> Option<Datagram<'_>> {
         }
         _ => return None,
     };
-    (protocol == protocol::SCTP).then_some(Datagram {
+    (protocol == ip_protocol::SCTP).then_some(Datagram {
         src,
         dst,
         protocol,

@@ -3,11 +3,11 @@
 mod common;
 
 use common::build::{ACK, FIN, PSH, Pcap, behind, body, get, response};
-use inet_asm::capture::{LinkType, Packet};
-use inet_asm::config::Limits;
-use inet_asm::pipeline::{Engine, State};
+use inet_asm::assembler::{Assembler, State};
+use inet_asm::base::limits::Limits;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::time::Timestamp;
 use inet_asm::sink::{Form, Outputs};
-use inet_asm::time::Timestamp;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -44,13 +44,13 @@ fn outputs(file: &File, link_type: u32) -> Outputs {
 fn through(capture: &[u8], cut: Option<usize>) -> Vec<u8> {
     let (link_type, records) = common::pcap(capture);
     let files = [File::default(), File::default()];
-    let mut engine = Engine::new(Limits::default(), outputs(&files[0], link_type));
+    let mut engine = Assembler::new(Limits::default(), outputs(&files[0], link_type));
     for (i, record) in records.iter().enumerate() {
         if cut == Some(i) {
             let state = postcard::to_stdvec(engine.state()).expect("plain data");
             assert!(engine.sink().flush().expect("memory").is_continue());
             let state: State<_> = postcard::from_bytes(&state).expect("plain data");
-            engine = Engine::resume(state, outputs(&files[1], link_type));
+            engine = Assembler::resume(state, outputs(&files[1], link_type));
         }
         engine.packet(&Packet {
             frame: i as u64 + 1,

@@ -2,13 +2,13 @@
 //! budget is given back.
 #![no_main]
 
-use inet_asm::config::Limits;
-use inet_asm::context::Context;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::context::Context;
 use inet_asm::ip::Datagram;
-use inet_asm::link::Channel;
-use inet_asm::time::Instant;
+use inet_asm::base::packet::Channel;
+use inet_asm::base::time::Instant;
 use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
-use inet_asm::transport::stream::Close;
+use inet_asm::base::stream::Close;
 use libfuzzer_sys::fuzz_target;
 
 struct Check;

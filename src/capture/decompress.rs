@@ -334,9 +334,9 @@ fn io_error(e: FrameDecoderError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::error::Error;
     use crate::capture::testing::{Capture, Packets, samples};
     use crate::capture::{Reader, Warning};
-    use crate::error::Error;
     use std::io::Write;
 
     fn gzip(octets: &[u8]) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! The inputs of a run: opened one after the other, read as one capture.
 
+use super::FileHeader;
 use super::reader::{Reader, Totals, Warning};
 use super::stop::{Stop, Stoppable};
-use super::{FileHeader, Interface, Packet};
-use crate::error::Error;
+use crate::base::packet::{Interface, Packet};
+use crate::capture::error::Error;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -48,7 +49,7 @@ fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
 }
 
 /// The path of an input that is a file, with or without its scheme.
-pub(crate) fn path(name: &str) -> &str {
+pub fn path(name: &str) -> &str {
     name.strip_prefix("file:").map_or(name, file_path)
 }
 

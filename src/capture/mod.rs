@@ -6,10 +6,10 @@
 //! ```
 
 pub(crate) mod decompress;
+pub mod error;
 mod inputs;
 mod pcap;
 mod pcapng;
-mod place;
 mod reader;
 mod record;
 mod sort;
@@ -17,78 +17,13 @@ mod stop;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use inputs::path as input_path;
+pub use inputs::path as input_path;
 pub use inputs::{Inputs, Source};
-pub(crate) use place::InHand;
-pub use place::Place;
 pub use reader::{Reader, Totals, Warning};
 pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
 
-use crate::link::LinkHeader;
-use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
-
-/// What the octets of a packet begin with: a LINKTYPE_ value (draft-ietf-opsawg-pcaplinktype).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct LinkType(pub u16);
-
-impl LinkType {
-    /// BSD loopback: address family in the host's order.
-    pub const NULL: Self = Self(0);
-    /// Ethernet.
-    pub const ETHERNET: Self = Self(1);
-    /// IPv4 or IPv6 by the first nibble.
-    pub const RAW: Self = Self(101);
-    /// OpenBSD loopback: address family in network order.
-    pub const LOOP: Self = Self(108);
-    /// Linux cooked capture v1.
-    pub const LINUX_SLL: Self = Self(113);
-    /// IPv4.
-    pub const IPV4: Self = Self(228);
-    /// IPv6.
-    pub const IPV6: Self = Self(229);
-    /// Wireshark's exported PDUs.
-    pub const WIRESHARK_UPPER_PDU: Self = Self(252);
-    /// Linux cooked capture v2.
-    pub const LINUX_SLL2: Self = Self(276);
-}
-
-/// One packet record.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// Number of the record in the whole input, from 1, as tshark counts frames.
-    pub frame: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-    /// Interface: the place of its description in the whole input, from 0 (a pcap file is one interface).
-    pub interface: u32,
-    /// What `data` begins with.
-    pub link_type: LinkType,
-    /// The captured octets.
-    pub data: &'a [u8],
-    /// Octets that the packet had on the wire; more than `data.len()` where the snapshot length cut it.
-    pub orig_len: u32,
-    /// Octets of frame check sequence at the end of the packet as it was on the wire, where the capture says so.
-    pub fcs_len: Option<u8>,
-    /// `epb_flags` of pcapng; 0 where there are none.
-    pub flags: u32,
-}
-
-/// What is remembered of the packet that is being processed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct PacketInfo {
-    /// Number of the record in the whole input, from 1.
-    pub frame: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-    /// Interface, from 0.
-    pub interface: u32,
-    /// Its link header.
-    pub link: LinkHeader,
-    /// Offset in it of the octets that its TCP segment carries; None where they are in several packets, or not yet known.
-    pub data_at: Option<u32>,
-}
+use crate::base::packet::LinkType;
 
 /// What an output has to know of the first input before it writes its own file header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,103 +38,6 @@ pub struct FileHeader {
 
 /// Interfaces over the whole input, at most: more is taken for damage.
 const MAX_INTERFACES: usize = 65_536;
-
-/// An interface of the input. A pcap file is one.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Interface {
-    /// What its packets begin with.
-    pub link_type: LinkType,
-    /// The most octets that were captured of a packet; 0: no limit.
-    pub snap_len: u32,
-    /// Octets of frame check sequence at the end of its packets, where the capture says so.
-    pub fcs_len: Option<u8>,
-    /// The unit of its timestamps.
-    pub resolution: Resolution,
-    /// Seconds to be added to its timestamps (if_tsoffset).
-    pub offset: i64,
-    /// if_name, 200 octets at most, of the first 4,096 interfaces; so are the other texts.
-    pub name: Option<String>,
-    /// if_description, 200 octets at most.
-    pub description: Option<String>,
-    /// Its comment, 200 octets at most.
-    pub comment: Option<String>,
-    /// Packets that were lost, by the sum of what packet blocks say.
-    lost_between: u64,
-    /// Packets that were lost, by the interface's statistics.
-    lost_in_all: u64,
-}
-
-impl Interface {
-    /// An interface of which nothing else is known; its timestamps are in microseconds.
-    pub const fn new(link_type: LinkType, snap_len: u32) -> Self {
-        Self {
-            link_type,
-            snap_len,
-            fcs_len: None,
-            resolution: Resolution::MICROS,
-            offset: 0,
-            name: None,
-            description: None,
-            comment: None,
-            lost_between: 0,
-            lost_in_all: 0,
-        }
-    }
-
-    /// Packets that the capture says it lost here. Statistics count from the beginning, and include what packet blocks
-    /// say about the time between two packets.
-    pub fn lost(&self) -> u64 {
-        self.lost_between.max(self.lost_in_all)
-    }
-
-    /// A packet block says so many were lost since the one before. Gives what that adds to [`lost`](Self::lost).
-    fn lost_between(&mut self, packets: u64) -> u64 {
-        let before = self.lost();
-        self.lost_between = self.lost_between.saturating_add(packets);
-        self.lost() - before
-    }
-
-    /// Statistics say so many were lost until now. Gives what that adds to [`lost`](Self::lost).
-    fn lost_in_all(&mut self, packets: u64) -> u64 {
-        let before = self.lost();
-        self.lost_in_all = self.lost_in_all.max(packets);
-        self.lost() - before
-    }
-
-    /// The time that a timestamp of this interface means; what lies before 1970 is 1970.
-    #[inline]
-    fn time(&self, ticks: u64) -> Timestamp {
-        let nanos = self.resolution.nanos(ticks) + i128::from(self.offset) * 1_000_000_000;
-        let last = if nanos < 0 { 0 } else { u64::MAX };
-        Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(last))
-    }
-}
-
-/// The unit of an interface's timestamps, as if_tsresol says it: 10^-n s, or 2^-n s where the highest bit is set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Resolution(pub u8);
-
-impl Resolution {
-    /// Microseconds.
-    pub const MICROS: Self = Self(6);
-    /// Nanoseconds.
-    pub const NANOS: Self = Self(9);
-
-    /// So many units in nanoseconds, rounded down.
-    #[inline]
-    fn nanos(self, ticks: u64) -> i128 {
-        let ticks = i128::from(ticks);
-        match self.0 {
-            6 => ticks * 1000,
-            9 => ticks,
-            n @ 0..=8 => ticks * 10_i128.pow(9 - u32::from(n)),
-            n @ 10..=28 => ticks / 10_i128.pow(u32::from(n) - 9),
-            // All 64 bits of such units are less than a nanosecond.
-            29..=0x7f => 0,
-            n => (ticks * 1_000_000_000) >> (n & 0x7f),
-        }
-    }
-}
 
 /// The 32-bit number at this place.
 #[inline]

@@ -1,8 +1,9 @@
 //! The pcap format (draft-ietf-opsawg-pcap): a file header of 24 octets, then packet records.
 
 use super::record::{Fault, Look, Raw};
-use super::{FileHeader, Interface, LinkType, Resolution, word};
-use crate::time::Timestamp;
+use super::{FileHeader, word};
+use crate::base::packet::{Interface, LinkType, Resolution};
+use crate::base::time::Timestamp;
 use pcap_parser::nom::{self, IResult, Needed};
 use pcap_parser::{
     LegacyPcapBlock, PcapError, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified,
@@ -106,15 +107,11 @@ impl Pcap {
             nanoseconds,
             pcapng: false,
         };
-        let description = Interface {
-            fcs_len,
-            resolution: if nanoseconds {
-                Resolution::NANOS
-            } else {
-                Resolution::MICROS
-            },
-            ..Interface::new(link_type, header.snaplen)
-        };
+        let mut description = Interface::new(link_type, header.snaplen);
+        description.fcs_len = fcs_len;
+        if nanoseconds {
+            description.resolution = Resolution::NANOS;
+        }
         Look::Whole((pcap, file, description))
     }
 

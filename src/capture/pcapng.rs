@@ -5,8 +5,9 @@
 
 use super::reader::Totals;
 use super::record::{Fault, Look, Raw};
-use super::{Interface, LinkType, MAX_INTERFACES, Resolution, word};
-use crate::time::Timestamp;
+use super::{MAX_INTERFACES, word};
+use crate::base::packet::{Interface, LinkType, Resolution};
+use crate::base::time::Timestamp;
 use pcap_parser::{BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
 /// The largest block: what libpcap and Wireshark take.

@@ -4,10 +4,11 @@ use super::decompress::Decompress;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Block, Section};
 use super::record::{Fault, Look, Raw};
-use super::{FileHeader, Interface, MAX_INTERFACES, Packet};
-use crate::error::Error;
-use crate::stats::InputCounters;
-use crate::time::Timestamp;
+use super::{FileHeader, MAX_INTERFACES};
+use crate::base::counters::InputCounters;
+use crate::base::packet::{Interface, Packet};
+use crate::base::time::Timestamp;
+use crate::capture::error::Error;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -26,7 +27,7 @@ const MAX_BUFFER: usize = pcapng::MAX_BLOCK;
 ///
 /// ```
 /// # use inet_asm::capture::Reader;
-/// # fn main() -> Result<(), inet_asm::error::Error> {
+/// # fn main() -> Result<(), inet_asm::capture::error::Error> {
 /// # let input: &[u8] = &[
 /// #     0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
 /// #     1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 7, 7,
@@ -575,8 +576,8 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Capture, Packets, samples};
-    use super::super::{LinkType, Resolution};
     use super::*;
+    use crate::base::packet::{LinkType, Resolution};
     use std::io::Write;
 
     /// Gives `sizes` octets at a time, in turn, and is interrupted before each.

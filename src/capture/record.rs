@@ -1,7 +1,7 @@
 //! What the parsers of both formats tell the reader.
 
-use super::LinkType;
-use crate::time::Timestamp;
+use crate::base::packet::LinkType;
+use crate::base::time::Timestamp;
 use std::fmt;
 
 /// What stands at a place of the input.

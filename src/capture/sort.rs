@@ -1,8 +1,8 @@
 //! The sorting queue: packets of several receive queues or merged taps, put in timestamp order ahead of processing.
 
-use super::{LinkType, Packet};
-use crate::storage::Budget;
-use crate::time::{CaptureClock, Instant, Timestamp};
+use crate::base::packet::{LinkType, Packet};
+use crate::base::storage::Budget;
+use crate::base::time::{CaptureClock, Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -12,13 +12,13 @@
 //! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
 //! a fragment are a piece that stands nowhere: they are known to have been sent, and end what is handed on.
 
-use super::Fragment;
-use crate::config::Channels;
-use crate::context::Context;
-use crate::link::Channel;
-use crate::stats::Discard;
-use crate::storage::AgedTable;
-use crate::time::Instant;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::limits::Channels;
+use crate::base::packet::Channel;
+use crate::base::place::Fragment;
+use crate::base::storage::AgedTable;
+use crate::base::time::Instant;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
@@ -910,7 +910,7 @@ fn copy_of(arrival: &Arrival<'_>, end: u32) -> Copy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::base::limits::Limits;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

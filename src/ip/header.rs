@@ -1,9 +1,8 @@
 //! IPv4 and IPv6 headers and extension headers: where the payload begins, how long it is, whether it is a fragment.
 
-use super::checksum;
 use super::esp;
-use super::protocol;
-use crate::config::Checksums;
+use crate::base::limits::Checksums;
+use crate::base::{checksum, ip_protocol};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a packet ends at its headers.
@@ -99,7 +98,7 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
     };
     if !fragment.is_whole() {
         headers.fragment = Some(fragment);
-    } else if matches!(headers.protocol, protocol::AH | protocol::ESP) {
+    } else if matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP) {
         chain(&mut headers)?;
     }
     Ok(headers)
@@ -219,7 +218,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
 
 /// The length in the jumbo payload option, where the hop-by-hop header begins with one (RFC 2675, 2).
 fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
-    if next != protocol::HOP_BY_HOP {
+    if next != ip_protocol::HOP_BY_HOP {
         return None;
     }
     let len = 8 * (usize::from(*rest.get(1)?) + 1);
@@ -239,19 +238,19 @@ fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
 const fn is_extension(next: u8) -> bool {
     matches!(
         next,
-        protocol::HOP_BY_HOP
-            | protocol::ROUTING
-            | protocol::FRAGMENT
-            | protocol::AH
-            | protocol::ESP
-            | protocol::DESTINATION_OPTIONS
+        ip_protocol::HOP_BY_HOP
+            | ip_protocol::ROUTING
+            | ip_protocol::FRAGMENT
+            | ip_protocol::AH
+            | ip_protocol::ESP
+            | ip_protocol::DESTINATION_OPTIONS
     )
 }
 
 /// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
 pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
-        if h.protocol == protocol::ESP {
+        if h.protocol == ip_protocol::ESP {
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }
@@ -262,9 +261,9 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
         }
         let first: &[u8; 8] = h.payload.first_chunk().ok_or(Refused::Truncated)?;
         let len = match h.protocol {
-            protocol::FRAGMENT => 8,
+            ip_protocol::FRAGMENT => 8,
             // RFC 4302, 2.2: in words of four octets, less two.
-            protocol::AH => 4 * (usize::from(first[1]) + 2),
+            ip_protocol::AH => 4 * (usize::from(first[1]) + 2),
             _ => 8 * (usize::from(first[1]) + 1),
         };
         let rest_len = h.payload_len.checked_sub(len).ok_or(Refused::BadHeader)?;
@@ -274,7 +273,7 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
         h.payload = rest;
         h.payload_len = rest_len;
         match current {
-            protocol::FRAGMENT => {
+            ip_protocol::FRAGMENT => {
                 let [_, _, a, b, id @ ..] = *first;
                 let field = u16::from_be_bytes([a, b]);
                 let fragment = FragmentHeader {
@@ -291,7 +290,7 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
                     return Ok(());
                 }
             }
-            protocol::ROUTING => {
+            ip_protocol::ROUTING => {
                 if let Some(dst) = final_destination(header) {
                     h.dst = dst.into();
                 }
@@ -343,7 +342,7 @@ mod tests {
             let mut data = header.to_vec();
             data[0] = 0x45;
             data[2..4].copy_from_slice(&total.to_be_bytes());
-            data[9] = protocol::UDP;
+            data[9] = ip_protocol::UDP;
             data[6..8].copy_from_slice(&[flags, 0]);
             if right {
                 data[10..12].fill(0);

@@ -1,6 +1,5 @@
 //! IPv4 and IPv6: from packets to whole datagrams.
 
-pub mod checksum;
 mod defrag;
 mod esp;
 mod header;
@@ -8,38 +7,19 @@ mod tunnel;
 
 pub use defrag::Held;
 
-use crate::config::Limits;
-use crate::context::Context;
-use crate::link::{Channel, Frame};
-use crate::stats::Discard;
-use crate::time::Timestamp;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::ip_protocol;
+use crate::base::limits::Limits;
+use crate::base::packet::Channel;
+use crate::base::place::Fragment;
+use crate::link::Frame;
 use defrag::{Arrival, Defrag, Key};
 use header::{FragmentHeader, Headers, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
 use tunnel::Opening;
-
-/// Protocol numbers (IANA) that are known here.
-pub mod protocol {
-    /// TCP, RFC 9293.
-    pub const TCP: u8 = 6;
-    /// UDP, RFC 768.
-    pub const UDP: u8 = 17;
-    /// SCTP, RFC 9260.
-    pub const SCTP: u8 = 132;
-
-    pub(super) const IPV4: u8 = 4;
-    pub(super) const IPV6: u8 = 41;
-    pub(super) const GRE: u8 = 47;
-    pub(super) const L2TP: u8 = 115;
-    pub(super) const HOP_BY_HOP: u8 = 0;
-    pub(super) const ROUTING: u8 = 43;
-    pub(super) const FRAGMENT: u8 = 44;
-    pub(super) const ESP: u8 = 50;
-    pub(super) const AH: u8 = 51;
-    pub(super) const DESTINATION_OPTIONS: u8 = 60;
-}
 
 /// A whole IP datagram: nothing of it is missing but what the snapshot length cut off.
 #[derive(Clone, Copy, Debug)]
@@ -67,21 +47,6 @@ impl Datagram<'_> {
     pub const fn is_cut(&self) -> bool {
         self.payload.len() < self.payload_len
     }
-}
-
-/// One packet that a datagram was made of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Fragment {
-    /// Number of its packet record in the whole input.
-    pub frame: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-    /// Offset of its payload in the datagram's, in octets.
-    pub offset: u32,
-    /// Octets of its payload.
-    pub len: u32,
-    /// Offset of its payload in the packet record; None where it came in a tunnel in fragments.
-    pub at: Option<u32>,
 }
 
 /// The IP stage: takes frames, gives whole datagrams. Plain data.
@@ -154,7 +119,7 @@ impl Ip {
         if frame.pseudo.is_none()
             && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
             && is_transport(plain.protocol)
-            && (plain.protocol != protocol::UDP || cx.limits.decapsulate.is_empty())
+            && (plain.protocol != ip_protocol::UDP || cx.limits.decapsulate.is_empty())
         {
             cx.counters.ipv4.packets += 1;
             cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
@@ -259,7 +224,7 @@ impl Ip {
             cx.counters.ipv4.fragments += 1;
             // Every fragment says what the datagram carries: what nobody wants need not wait.
             if !is_wanted(&cx.limits, headers.protocol)
-                && !matches!(headers.protocol, protocol::AH | protocol::ESP)
+                && !matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP)
             {
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
@@ -386,7 +351,10 @@ const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
 }
 
 const fn is_transport(protocol: u8) -> bool {
-    matches!(protocol, protocol::TCP | protocol::UDP | protocol::SCTP)
+    matches!(
+        protocol,
+        ip_protocol::TCP | ip_protocol::UDP | ip_protocol::SCTP
+    )
 }
 
 /// A datagram that came in one packet.
@@ -406,8 +374,9 @@ fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Checksums;
-    use crate::link;
+    use crate::base::checksum;
+    use crate::base::limits::Checksums;
+    use crate::base::packet::LinkHeader;
 
     /// An IPv4 packet with a right header checksum.
     fn v4(protocol: u8, id: u16, flags_offset: u16, payload: &[u8]) -> Vec<u8> {
@@ -436,7 +405,7 @@ mod tests {
 
     fn frame(ip: &[u8], missing: usize) -> Frame<'_> {
         Frame {
-            header: link::LinkHeader::default(),
+            header: LinkHeader::default(),
             channel: Channel::default(),
             ip,
             missing,

@@ -3,10 +3,12 @@
 //! A tunnel that has a protocol number of its own carries nothing else, so what cannot be opened there is dropped.
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
-use super::{Datagram, protocol};
-use crate::config::{Limits, Tunnel};
-use crate::link::{Channel, Frame, LinkHeader, Next};
-use crate::stats::Discard;
+use super::Datagram;
+use crate::base::counters::Discard;
+use crate::base::ip_protocol;
+use crate::base::limits::{Limits, Tunnel};
+use crate::base::packet::{Channel, LinkHeader};
+use crate::link::{Frame, Next};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
@@ -27,9 +29,9 @@ pub(super) enum Opening<'a> {
 pub(super) const fn carries(limits: &Limits, protocol: u8) -> bool {
     let tunnels = limits.decapsulate;
     match protocol {
-        protocol::IPV4 | protocol::IPV6 => tunnels.contains(Tunnel::Ipip),
-        protocol::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
-        protocol::L2TP => tunnels.contains(Tunnel::L2tp),
+        ip_protocol::IPV4 | ip_protocol::IPV6 => tunnels.contains(Tunnel::Ipip),
+        ip_protocol::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
+        ip_protocol::L2TP => tunnels.contains(Tunnel::L2tp),
         _ => false,
     }
 }
@@ -44,16 +46,16 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         pseudo: None,
         checksum_known_good: false,
     };
-    let over_udp = datagram.protocol == protocol::UDP;
+    let over_udp = datagram.protocol == ip_protocol::UDP;
     let opened = match datagram.protocol {
-        protocol::UDP => udp(limits, &mut inner),
-        protocol::IPV4 | protocol::IPV6 => Ok(Inside {
+        ip_protocol::UDP => udp(limits, &mut inner),
+        ip_protocol::IPV4 | ip_protocol::IPV6 => Ok(Inside {
             tunnel: Tunnel::Ipip,
             id: 0,
             next: Next::Ip,
         }),
-        protocol::GRE => gre(limits, &mut inner),
-        protocol::L2TP => l2tp_v3(&mut inner),
+        ip_protocol::GRE => gre(limits, &mut inner),
+        ip_protocol::L2TP => l2tp_v3(&mut inner),
         _ => return Opening::Nothing,
     };
     let inside = match opened {
@@ -342,9 +344,10 @@ fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Tunnels;
-    use crate::context::Context;
-    use crate::ip::{Fragment, Ip};
+    use crate::base::context::Context;
+    use crate::base::limits::Tunnels;
+    use crate::base::place::Fragment;
+    use crate::ip::Ip;
 
     fn hex(s: &str) -> Vec<u8> {
         let digits: Vec<u8> = s

@@ -7,75 +7,10 @@
 mod pdu;
 mod wifi;
 
-use crate::capture::{LinkType, Packet, PacketInfo};
-use crate::config::Channels;
-use crate::context::Context;
-use crate::stats::Discard;
-use serde::{Deserialize, Serialize};
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo, VlanTag};
 use std::net::IpAddr;
-
-/// A VLAN tag as it stands in the packet: tag protocol identifier and tag control information (IEEE 802.1Q).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct VlanTag {
-    /// 0x8100, 0x88a8 or 0x9100.
-    pub tpid: u16,
-    /// Priority, DEI and VLAN identifier.
-    pub tci: u16,
-}
-
-impl VlanTag {
-    /// The VLAN identifier; 0 where there is no tag.
-    pub const fn id(self) -> u16 {
-        self.tci & 0x0fff
-    }
-}
-
-/// What is kept of a packet's link header, so that synthetic packets can carry it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct LinkHeader {
-    /// Destination address; zero where the link has none.
-    pub dst: [u8; 6],
-    /// Source address; zero where the link has none.
-    pub src: [u8; 6],
-    /// The outer two VLAN tags; `tpid` 0 where there is none.
-    pub tags: [VlanTag; 2],
-}
-
-/// Where a copy of a packet was seen: outer and inner VLAN, and the tunnel it came through (0: none).
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize,
-)]
-pub struct Channel {
-    /// VLAN identifiers, outer first; 0 where there is no tag.
-    pub vlans: [u16; 2],
-    /// What identifies the tunnel.
-    pub tunnel: u32,
-}
-
-impl Channel {
-    /// The part of it that is part of a flow's key: all of it with [`Channels::Separate`], else the tunnel alone. What is
-    /// captured in different tunnels is not the same flow; copies on different VLANs are.
-    #[must_use]
-    pub fn keyed(self, channels: Channels) -> Self {
-        match channels {
-            Channels::Separate => self,
-            Channels::Merge | Channels::First => Self {
-                vlans: [0; 2],
-                ..self
-            },
-        }
-    }
-}
-
-impl LinkHeader {
-    /// The channel of a packet with this header outside of tunnels.
-    pub fn channel(&self) -> Channel {
-        Channel {
-            vlans: self.tags.map(VlanTag::id),
-            tunnel: 0,
-        }
-    }
-}
 
 /// The addresses and protocol of a transport packet that came without its IP header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -677,7 +612,7 @@ const fn cooked_protocol(protocol: u16) -> Result<Next, Discard> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
+    use crate::base::time::Timestamp;
 
     fn packet(link_type: u16, data: &[u8]) -> Packet<'_> {
         Packet {

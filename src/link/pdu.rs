@@ -2,8 +2,8 @@
 //! names.
 
 use super::{Frame, Next, PseudoHeader};
-use crate::ip::protocol;
-use crate::stats::Discard;
+use crate::base::counters::Discard;
+use crate::base::ip_protocol;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Tags that are known here.
@@ -34,9 +34,9 @@ pub(super) fn tags(frame: &mut Frame<'_>) -> Result<Next, Discard> {
     let protocol = match name.map(<[u8]>::trim_ascii_end).map(without_nuls) {
         Some(b"ip" | b"raw_ip" | b"ipv6") => return Ok(Next::Ip),
         Some(b"eth" | b"eth_withoutfcs" | b"eth_maybefcs") => return Ok(Next::Ethernet),
-        Some(b"tcp") => protocol::TCP,
-        Some(b"udp") => protocol::UDP,
-        Some(b"sctp") => protocol::SCTP,
+        Some(b"tcp") => ip_protocol::TCP,
+        Some(b"udp") => ip_protocol::UDP,
+        Some(b"sctp") => ip_protocol::SCTP,
         _ => return Err(Discard::LinkUnknownPdu),
     };
     let (Some(src), Some(dst)) = (src, dst) else {

@@ -1,17 +1,19 @@
 //! Hands on the messages of the protocols that the user wants, and no others (`--protocols`, `--unframed`).
 
 use super::carried;
-use super::names::Name;
 use super::rules::Rules;
-use super::sink::{DatagramContext, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::capture::Packet;
-use crate::context::Context;
+use super::sink::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::base::context::Context;
+use crate::base::counters::{Discard, ProtocolCounters};
+use crate::base::flow::Direction;
+use crate::base::packet::Packet;
+use crate::base::protocol::Name;
+use crate::base::stream::{Chunk, Close, Duplicate, Gap};
+use crate::base::trace::What;
 use crate::ip::Datagram;
-use crate::stats::{Discard, ProtocolCounters};
-use crate::trace::What;
-use crate::transport::Direction;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
+use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// A [`MessageSink`] in front of another.
@@ -19,7 +21,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub struct Chosen<M> {
     /// What gets the messages that are wanted.
     pub sink: M,
-    rules: Rules,
+    /// Which messages are wanted.
+    pub rules: Rules,
 }
 
 /// What is kept with each connection.
@@ -34,9 +37,12 @@ pub struct ChosenState<T> {
 type At<'a, M> = StreamContext<'a, ChosenState<<M as MessageSink>::State>>;
 
 impl<M> Chosen<M> {
-    /// Hands on to `sink` what `rules` choose.
-    pub const fn new(sink: M, rules: Rules) -> Self {
-        Self { sink, rules }
+    /// Hands on everything to `sink`.
+    pub fn new(sink: M) -> Self {
+        Self {
+            sink,
+            rules: Rules::default(),
+        }
     }
 }
 
@@ -81,19 +87,20 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         }
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
-        let counters = at.cx.counters.protocol(Name::of(at.protocol));
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
+        let counters = at.cx.counters.protocol(Name::of(message.protocol));
         counters.messages += 1;
         counters.octets += payload.len() as u64;
         counters.incomplete += u64::from(payload.len() < payload_len);
         let what = What::Message {
-            protocol: at.protocol,
+            protocol: message.protocol,
             len: payload.len() as u64,
             whole: payload.len() >= payload_len,
         };
         at.cx.tell(at.flow, at.direction, what);
-        if self.rules.all_chosen() || self.rules.chosen(at.protocol) {
-            self.sink.datagram(at, payload, payload_len);
+        if self.rules.all_chosen() || self.rules.chosen(message.protocol) {
+            self.sink.datagram(at, message);
         }
     }
 

@@ -4,7 +4,7 @@ use super::NO_PROTOCOL;
 use super::headers::is_sip;
 use super::length::{Format, Judged, Length, number, octet};
 use super::rows::{ROWS, dns};
-use crate::storage::budget::Budget;
+use crate::base::storage::budget::Budget;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

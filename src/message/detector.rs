@@ -8,10 +8,10 @@ use super::own::OwnFramer;
 use super::pgsql::Pgsql;
 use super::resp::Resp;
 use super::rules::UserFramer;
-use super::sink::{Extent, Kind};
 use super::tls::Tls;
-use crate::transport::Direction;
-use crate::transport::stream::Side;
+use crate::base::flow::Direction;
+use crate::base::message::{Extent, Kind};
+use crate::base::stream::Side;
 use serde::{Deserialize, Serialize};
 
 /// What a detector thinks of the first octets of a stream.

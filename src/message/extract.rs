@@ -4,19 +4,19 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::names::Name;
 use super::own::{Look, OwnDetector, OwnFramer};
-use super::rules::Decided;
-use super::sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::rules::{Decided, Rules};
+use super::sink::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::{DETECTORS, NO_PROTOCOL, tls, user};
-use crate::ip::checksum::Sum;
-use crate::storage::allocated;
-use crate::time::Timestamp;
-use crate::transport::Direction;
+use crate::base::checksum::Sum;
+use crate::base::flow::Direction;
+use crate::base::message::{Extent, Kind};
+use crate::base::protocol::Name;
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
+use crate::base::time::Timestamp;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
-use crate::transport::stream::{
-    Chunk, Close, Duplicate, Gap, Side, StreamContext, StreamSink, Taken,
-};
+use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Octets of a message of no known protocol, at most (SPEC 8).
@@ -194,6 +194,8 @@ impl Trust {
 pub struct Extractor<M> {
     /// What messages are pushed to.
     pub sink: M,
+    /// What the user says of ports and protocols.
+    pub rules: Rules,
     /// The user's own detectors, asked before all others.
     own: Vec<OwnDetector>,
 }
@@ -441,7 +443,7 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             c.incomplete += 1;
             c.lost_octets += message.lost();
         }
-        let protocol = user::protocol(&at.cx.limits.rules, message);
+        let protocol = user::protocol(&self.rules, message);
         self.sink.user_message(at, message, protocol);
     }
 
@@ -452,9 +454,10 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
 
 impl<M: MessageSink> Extractor<M> {
     /// An extractor that pushes messages to `sink`.
-    pub const fn new(sink: M) -> Self {
+    pub fn new(sink: M) -> Self {
         Self {
             sink,
+            rules: Rules::default(),
             own: Vec::new(),
         }
     }
@@ -1263,7 +1266,7 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        let framer = match at.cx.limits.rules.decide(at.flow.transport, ports) {
+        let framer = match self.rules.decide(at.flow.transport, ports) {
             Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
             Some(Decided::Row(row)) => Some(row.framer()),
             Some(Decided::Nothing) => None,

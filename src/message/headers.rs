@@ -2,8 +2,8 @@
 //! `Content-Length` octets: SIP (RFC 3261, 7 and 18.3) and RTSP (RFC 7826, 5; its interleaved frames: 14).
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
-use super::sink::Kind;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
 use memchr::{memchr, memchr2, memmem, memrchr};
 use serde::{Deserialize, Serialize};
 

@@ -5,9 +5,9 @@
 //! acknowledges all of it with its next request, and that request is answered from there on.
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::sink::Kind;
-use crate::storage::allocated;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
+use crate::base::storage::allocated;
 use memchr::{memchr, memmem, memrchr};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -867,7 +867,7 @@ impl Http1 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::stream::Side;
+    use crate::base::stream::Side;
 
     const PORTS: (u16, u16) = (50_000, 80);
 

@@ -7,7 +7,7 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
 use super::rows::ROWS;
-use super::sink::Kind;
+use crate::base::message::Kind;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
@@ -504,11 +504,11 @@ pub struct LengthPrefixed {
 
 /// A row, by its name: the place of a row may change from one version to the next.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct RowName(super::names::Name);
+struct RowName(crate::base::protocol::Name);
 
 impl From<&'static str> for RowName {
     fn from(name: &'static str) -> Self {
-        Self(super::names::Name::of(name))
+        Self(crate::base::protocol::Name::of(name))
     }
 }
 

@@ -2,9 +2,9 @@
 //! or a whole reply, with the data that belongs to it; the mail behind `DATA` is one too.
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::sink::Kind;
-use crate::storage::allocated;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
+use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -922,7 +922,7 @@ mod tests {
             push: true,
             offset: segments[0],
             ack: Some(ack),
-            other: crate::transport::stream::Side {
+            other: crate::base::stream::Side {
                 delivered: u64::MAX,
                 ..Default::default()
             },

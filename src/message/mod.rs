@@ -13,7 +13,7 @@ mod headers;
 mod http1;
 mod length;
 mod lines;
-pub mod names;
+mod named;
 pub mod own;
 mod pgsql;
 mod procedures;
@@ -30,7 +30,8 @@ mod user;
 pub use datagram::{Transfers, datagram_protocol};
 pub use detector::{Detector, Framer};
 pub use extract::Extractor;
-pub use sink::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+pub use named::Named;
+pub use sink::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 
 use crate::transport::sctp::ppid::PPIDS;
 use length::LengthDetector;

@@ -1,8 +1,8 @@
 //! A detector that a user of the library brings: one function that looks at octets.
 
 use super::detector::{Begin, Body, Found, Framer, Next, Place};
-use super::sink::Kind;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
 
 /// What stands at octets.
@@ -16,7 +16,7 @@ pub enum Look {
         len: u64,
     },
     /// More octets are needed to tell. Where none will come ([`Next`]), or there are as many as
-    /// [`Limits::header`](crate::config::Limits::header), it counts as a refusal.
+    /// [`Limits::header`](crate::cli::config::Limits::header), it counts as a refusal.
     More,
     /// No message of this protocol begins here. Behind a gap, and where a message did not end as it should, one octet
     /// is passed over and the next are looked at.

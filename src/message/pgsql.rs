@@ -2,9 +2,9 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
 use super::length::{self, CHAIN, Format, Judged, number, octet};
-use super::sink::Kind;
-use crate::transport::Direction;
-use crate::transport::stream::ORIGIN;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
+use crate::base::stream::ORIGIN;
 use serde::{Deserialize, Serialize};
 
 const PORT: u16 = 5432;
@@ -280,7 +280,7 @@ impl Framer for Pgsql {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::stream::Side;
+    use crate::base::stream::Side;
 
     const C: Direction = Direction::Forward;
     const S: Direction = Direction::Reverse;

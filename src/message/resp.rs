@@ -6,9 +6,9 @@
 //! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::sink::Kind;
-use crate::storage::allocated;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
+use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -566,7 +566,7 @@ pub(super) fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::stream::Side;
+    use crate::base::stream::Side;
 
     #[test]
     fn values_are_walked() {

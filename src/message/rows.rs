@@ -2,7 +2,7 @@
 //! believed. A new protocol is a new row.
 
 use super::length::{Length, Row, number, octet};
-use super::sink::Kind;
+use crate::base::message::Kind;
 use memchr::{memchr, memmem};
 
 const fn field(at: usize, width: usize) -> Length {

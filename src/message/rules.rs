@@ -5,9 +5,9 @@
 use super::DETECTORS;
 use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Place};
 use super::length::{self, Format, Judged, Length};
-use super::names::{LONGEST, Name};
-use super::sink::Kind;
-use crate::transport::flow::Transport;
+use crate::base::flow::{Direction, Transport};
+use crate::base::message::Kind;
+use crate::base::protocol::{LONGEST, Name};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
@@ -636,7 +636,7 @@ impl Framer for UserFramer {
         }
     }
 
-    fn gap(&mut self, direction: crate::transport::Direction) {
+    fn gap(&mut self, direction: Direction) {
         // The next octets that are searched begin a segment.
         self.looked[direction.index()] = usize::MAX;
     }

@@ -1,39 +1,16 @@
 //! What the message stage hands on.
 
-use crate::capture::Packet;
-use crate::context::Context;
+use crate::base::checksum::Sum;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::message::{Extent, Kind};
+use crate::base::packet::Packet;
+use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
+use crate::base::time::Timestamp;
 use crate::ip::Datagram;
-use crate::ip::checksum::Sum;
-use crate::stats::Discard;
-use crate::time::Timestamp;
-use crate::transport::Direction;
-use crate::transport::flow::Flow;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, FlowState, Gap, StreamContext};
-use serde::{Deserialize, Serialize};
-
-/// What a message is to its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Kind {
-    /// Asks for an answer.
-    Request,
-    /// Answers a request.
-    Response,
-    /// Neither, or not known.
-    #[default]
-    Other,
-}
-
-/// How far a message reaches, as its own header tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Extent {
-    /// This many octets from its start.
-    Known(u64),
-    /// The protocol tells as it goes (chunked bodies).
-    Open,
-    /// Up to the end of the stream.
-    ToClose,
-}
+use crate::transport::stream::StreamContext;
 
 /// A message begins.
 #[derive(Clone, Copy, Debug)]
@@ -119,8 +96,8 @@ pub trait MessageSink {
     /// The open message ends.
     fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd);
 
-    /// A UDP datagram: one message. `payload` is what stands behind the UDP header; `payload_len` what it should be.
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
+    /// A UDP datagram: one message.
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>);
 
     /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.
     fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
@@ -179,16 +156,13 @@ pub trait MessageSink {
     }
 }
 
-/// Where a datagram belongs.
-pub struct DatagramContext<'a> {
-    /// Settings, counters, budget, and the packet.
-    pub cx: &'a mut Context,
-    /// Its flow.
-    pub flow: &'a Flow,
-    /// Its direction in the flow.
-    pub direction: Direction,
+/// A UDP datagram: one message.
+#[derive(Clone, Copy, Debug)]
+pub struct DatagramMessage<'a> {
     /// Its protocol, by Wireshark's name; `data` where none is known.
     pub protocol: &'static str,
-    /// The IP datagram that carried it.
-    pub ip: Datagram<'a>,
+    /// What stands behind the UDP header.
+    pub payload: &'a [u8],
+    /// Octets that the payload had as it was sent; more than there are where the snapshot length cut them off.
+    pub payload_len: usize,
 }

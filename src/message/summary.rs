@@ -2,9 +2,9 @@
 //!
 //! Whatever comes from the network is escaped: a line never holds a control character.
 
-use super::Kind;
 use super::length::{Length, number, octet};
-use crate::transport::flow::Transport;
+use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use std::fmt::Write as _;
 
 /// The most octets of a message that a summary shows.

@@ -1,16 +1,18 @@
 //! The whole path: from a list of messages to segments, damaged, to messages.
 
 use super::extract::Conversation;
-use super::sink::DatagramContext;
 use super::{Extractor, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::capture::PacketInfo;
-use crate::config::Limits;
-use crate::context::Context;
-use crate::link::Channel;
-use crate::serial::SeqNumber;
-use crate::time::{Instant, Timestamp};
-use crate::transport::stream::{Close, StreamContext};
-use crate::transport::tcp::{Segment, Tcp, flags};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::limits::Limits;
+use crate::base::packet::{Channel, PacketInfo};
+use crate::base::serial::SeqNumber;
+use crate::base::stream::Close;
+use crate::base::time::{Instant, Timestamp};
+use crate::message::sink::DatagramMessage;
+use crate::transport::datagram::DatagramContext;
+use crate::transport::stream::StreamContext;
+use crate::transport::tcp::{Segment, Tcp};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -84,7 +86,7 @@ impl MessageSink for Collect {
         assert_eq!(self.open, [None, None]);
     }
 
-    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &[u8], _: usize) {}
+    fn datagram(&mut self, _: &mut DatagramContext<'_>, _: &DatagramMessage<'_>) {}
 }
 
 /// The messages that come out of a capture of these segments; places are counted from `base`.

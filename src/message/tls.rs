@@ -2,8 +2,8 @@
 
 use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
 use super::length::{self, CHAIN, Format, Judged, number, octet};
-use super::sink::Kind;
-use crate::transport::Direction;
+use crate::base::flow::Direction;
+use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
 
 const CHANGE_CIPHER_SPEC: u8 = 20;

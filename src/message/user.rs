@@ -3,7 +3,7 @@
 
 use super::rules::Rules;
 use super::{NO_PROTOCOL, carried};
-use crate::transport::flow::Transport;
+use crate::base::flow::Transport;
 use crate::transport::sctp::{UserMessage, ppid};
 
 /// A protocol that is looked for where the PPID says nothing.

@@ -3,13 +3,15 @@
 use super::events::{Output, flush_all};
 use super::output::Error;
 use super::packets::{Connection, Packets};
-use crate::capture::{Interface, LinkType};
-use crate::context::Context;
+use crate::base::context::Context;
+use crate::base::packet::{Interface, LinkType};
+use crate::base::stream::{Chunk, Close, Duplicate};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramContext;
+use crate::message::sink::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, StreamContext};
+use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -108,9 +110,9 @@ impl Output for All {
         }
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
-        for (_, p) in self.taking(at.protocol) {
-            p.datagram(at, payload, len);
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        for (_, p) in self.taking(message.protocol) {
+            p.datagram(at, message);
         }
     }
 

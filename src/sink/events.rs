@@ -1,14 +1,16 @@
 //! What an output hears. Each event does nothing where an output does not ask for it.
 
 use super::output::Error;
-use crate::capture::{Interface, LinkType, Packet};
-use crate::context::Context;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::packet::{Interface, LinkType, Packet};
+use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramContext;
+use crate::message::sink::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
-use crate::stats::Discard;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, FlowState, Gap, StreamContext};
+use crate::transport::stream::StreamContext;
 use std::ops::ControlFlow;
 
 /// An output: hears of the messages of chosen connections, of their streams, and of the packets of the input. The events are
@@ -43,7 +45,7 @@ pub(super) trait Output {
     /// The open message ends.
     fn end(&mut self, _at: &mut StreamContext<'_, Self::State>, _end: &MessageEnd) {}
     /// A UDP datagram.
-    fn datagram(&mut self, _at: &mut DatagramContext<'_>, _payload: &[u8], _len: usize) {}
+    fn datagram(&mut self, _at: &mut DatagramContext<'_>, _message: &DatagramMessage<'_>) {}
     /// A datagram of a transport that is switched off.
     fn unprocessed(&mut self, _cx: &mut Context, _datagram: &Datagram<'_>) {}
     /// An SCTP user message.
@@ -121,7 +123,7 @@ impl<O: Output> Output for Option<O> {
         fn data(&mut self, at: &mut StreamContext<'_, Self::State>, piece: &Piece<'_>);
         fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &MessageGap);
         fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd);
-        fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize);
+        fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>);
         fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>);
         fn user_message(
             &mut self,

@@ -3,8 +3,8 @@
 use super::output::{Error, Sink, Writer};
 use super::pcap::{self, Resolution};
 use super::pcapng;
-use crate::capture::{Interface, LinkType, PacketInfo};
-use crate::time::Timestamp;
+use crate::base::packet::{Interface, LinkType, PacketInfo};
+use crate::base::time::Timestamp;
 use std::ops::ControlFlow;
 
 /// `--format`.

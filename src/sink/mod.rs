@@ -5,11 +5,11 @@
 //! of the table in `output.rs`.
 
 mod by_protocol;
-pub mod choice;
 mod events;
 mod file;
 pub mod files;
 pub mod json;
+pub mod options;
 mod originals;
 pub mod output;
 pub mod packets;
@@ -24,21 +24,23 @@ mod synthetic;
 mod tests;
 mod track;
 
-use crate::capture::{Interface, LinkType, Packet};
-use crate::config::{Config, What};
-use crate::context::Context;
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::Flow;
+use crate::base::packet::{Interface, LinkType, Packet};
+use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramContext;
+use crate::message::sink::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::stats::Discard;
-use crate::transport::flow::Flow;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, Gap, StreamContext};
-use choice::Rule;
+use crate::transport::stream::StreamContext;
 use events::{Output, flush_all};
 pub use file::Format;
 use files::Files;
 use json::Json;
+use options::{Options, What};
 use originals::Originals;
 pub use output::{Error, Target, Writer};
 use packets::Packets;
@@ -63,7 +65,7 @@ macro_rules! outputs {
         pub struct Outputs {
             $( $(#[$doc])* $name: $Output, )*
             /// `--connection`: what is chosen, for all outputs.
-            choice: Option<Rule>,
+            choice: Option<ConnectionRule>,
         }
 
         impl Outputs {
@@ -133,9 +135,9 @@ macro_rules! outputs {
                 }
             }
 
-            fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
+            fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
                 if self.takes(at.flow) {
-                    $( self.$name.datagram(at, payload, len); )*
+                    $( self.$name.datagram(at, message); )*
                     self.count(at.cx);
                 }
             }
@@ -232,12 +234,12 @@ impl Outputs {
         Self::default()
     }
 
-    /// Opens what `config` asks for.
+    /// Opens what `config` asks for. None of them may be one of `inputs`, which are paths.
     ///
     /// # Errors
     ///
     /// The first output that cannot be opened.
-    pub fn open(config: &Config) -> Result<Self, Error> {
+    pub fn open(config: &Options, inputs: &[&str]) -> Result<Self, Error> {
         let mut outputs = Self::new();
         let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
         let names = config.outputs.iter().map(|o| o.target.name.as_str());
@@ -246,7 +248,7 @@ impl Outputs {
             .chain(raw.map(|_| "-"))
             .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
         {
-            output::refuse_input(name, &config.inputs)?;
+            output::refuse_input(name, inputs)?;
         }
         for spec in &config.outputs {
             let to = output::open(&spec.target)?;

@@ -3,9 +3,9 @@
 use super::events::{Output, flush_all};
 use super::file::{CaptureFile, Format};
 use super::output::{Error, Writer};
-use crate::capture::{Interface, LinkType, Packet, PacketInfo};
-use crate::context::Context;
-use crate::stats::Discard;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::packet::{Interface, LinkType, Packet, PacketInfo};
 use std::ops::ControlFlow;
 
 /// An output of original packets.

@@ -1,6 +1,5 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
-use crate::capture::input_path;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -182,15 +181,12 @@ pub fn open(target: &Target) -> Result<Writer, Error> {
 ///
 /// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
 /// left to be opened.
-pub fn refuse_input(output: &str, inputs: &[String]) -> Result<(), Error> {
+pub fn refuse_input(output: &str, inputs: &[&str]) -> Result<(), Error> {
     let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
         return Ok(());
     };
     for input in inputs {
-        if identity(input_path(input), || {
-            io::stdin().as_fd().try_clone_to_owned()
-        }) == Some(file)
-        {
+        if identity(input, || io::stdin().as_fd().try_clone_to_owned()) == Some(file) {
             return Err(Error {
                 name: shown(output).to_owned(),
                 doing: "write",

@@ -18,19 +18,21 @@ use super::synthetic::{
     self, DataHeader, Ends, FIN, Headers, PSH, Payload, RST, SYN, TcpHeader, Wire,
 };
 use super::track::{self, Track};
-use crate::capture::{Interface, LinkType};
-use crate::context::Context;
+use crate::base::checksum::Sum;
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::{Extent, Kind};
+use crate::base::packet::{Interface, LinkHeader, LinkType};
+use crate::base::serial::SeqNumber;
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Duplicate, Side};
 use crate::ip::Datagram;
-use crate::ip::checksum::Sum;
-use crate::link::LinkHeader;
-use crate::message::sink::DatagramContext;
+use crate::message::sink::DatagramMessage;
 use crate::message::summary::summary;
-use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
-use crate::serial::SeqNumber;
-use crate::storage::allocated;
-use crate::transport::flow::{Direction, Flow, Transport};
+use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;
-use crate::transport::stream::{Chunk, Close, Duplicate, Side, StreamContext};
+use crate::transport::stream::StreamContext;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -988,21 +990,17 @@ impl Packets {
     }
 
     /// Writes a UDP datagram. Where the capture has only a part of it, it is cut, as it was.
-    pub(crate) fn datagram(
-        &mut self,
-        at: &mut DatagramContext<'_>,
-        payload: &[u8],
-        payload_len: usize,
-    ) {
+    pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
         let ends = ends(at.flow, at.direction);
         if self.tells() {
             let mut about = About {
-                protocol: at.protocol.to_owned(),
+                protocol: message.protocol.to_owned(),
                 ..About::default()
             };
             let kind = Kind::Other;
             summary(
-                at.protocol,
+                message.protocol,
                 Transport::Udp,
                 kind,
                 payload,

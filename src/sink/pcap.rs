@@ -1,7 +1,7 @@
 //! pcap files (draft-ietf-opsawg-pcap): the file header and packet records.
 
-use crate::capture::LinkType;
-use crate::time::Timestamp;
+use crate::base::packet::LinkType;
+use crate::base::time::Timestamp;
 
 /// The snapshot length that every file header tells: the most that libpcap and Wireshark take, whatever a header says.
 pub(crate) const SNAP_LEN: u32 = 262_144;

@@ -1,6 +1,6 @@
 //! pcapng blocks (draft-ietf-opsawg-pcapng), in little-endian order.
 
-use crate::capture::{Interface, LinkType};
+use crate::base::packet::{Interface, LinkType};
 
 /// The snapshot length of every interface: the most that libpcap and Wireshark take. They also want one for all.
 const SNAP_LEN: u32 = super::pcap::SNAP_LEN;

@@ -3,7 +3,7 @@
 //! Tags, each with a length, in network order (`wsutil/exported_pdu_tlvs.h` of Wireshark).
 
 use super::synthetic::Ends;
-use crate::transport::flow::Transport;
+use crate::base::flow::Transport;
 use std::net::IpAddr;
 
 /// What is told of a message.

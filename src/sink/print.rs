@@ -9,15 +9,18 @@
 
 use super::events::Output;
 use super::output::{Error, Sink, Writer};
-use crate::context::Context;
-use crate::message::sink::DatagramContext;
+use crate::base::context::Context;
+use crate::base::flow::{Flow, Transport};
+use crate::base::message::Kind;
+use crate::base::storage::allocated;
+use crate::base::stream::Close;
+use crate::base::time::Timestamp;
+use crate::message::sink::DatagramMessage;
 use crate::message::summary::{escape, summary};
-use crate::message::{Kind, MessageEnd, MessageGap, MessageStart, Piece};
-use crate::storage::allocated;
-use crate::time::Timestamp;
-use crate::transport::flow::{Flow, Transport};
+use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Close, StreamContext};
+use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -217,15 +220,16 @@ impl Output for Print {
         self.print(at.cx, at.flow, ends, &line, !end.whole);
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
         let mut line = Line {
-            protocol: at.protocol.to_owned(),
+            protocol: message.protocol.to_owned(),
             octets: payload.len() as u64,
             lost: payload_len.saturating_sub(payload.len()) as u64,
             ..Line::default()
         };
         summary(
-            at.protocol,
+            message.protocol,
             Transport::Udp,
             Kind::Other,
             payload,

@@ -10,16 +10,18 @@
 //! A file is made only where nothing has its name, neither a file nor a symbolic link, and none has the name of its index;
 //! so what was in the folder stays as it was, and no two streams share a file. No symbolic link below the folder is followed.
 
-use super::choice::Rule;
 use super::events::Output;
 use super::output::{Error, Sink, Writer};
-use crate::context::Context;
-use crate::message::sink::DatagramContext;
-use crate::storage::allocated;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow, Transport};
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Gap, GapCause};
+use crate::base::time::Timestamp;
+use crate::message::sink::DatagramMessage;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Gap, GapCause, StreamContext};
+use crate::transport::stream::StreamContext;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rustix::fs::OFlags;
@@ -715,8 +717,8 @@ impl Output for Dump {
         Self::finish(self)
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
-        Self::datagram(self, at, payload);
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        Self::datagram(self, at, message.payload);
     }
 
     fn user_message(
@@ -755,11 +757,11 @@ impl Output for Dump {
 pub(super) struct Stdout {
     out: Sink,
     /// Which streams; all where there is none.
-    choice: Option<Rule>,
+    choice: Option<ConnectionRule>,
 }
 
 impl Stdout {
-    pub(super) fn new(name: &str, to: Writer, choice: Option<Rule>, each: bool) -> Self {
+    pub(super) fn new(name: &str, to: Writer, choice: Option<ConnectionRule>, each: bool) -> Self {
         Self {
             out: Sink::new(name, to, each),
             choice,
@@ -781,8 +783,8 @@ impl Output for Stdout {
         self.out.flush()
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], _: usize) {
-        self.write(at.flow, at.direction, payload);
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        self.write(at.flow, at.direction, message.payload);
     }
 
     fn user_message(
@@ -803,10 +805,10 @@ impl Output for Stdout {
 mod tests {
     use super::super::tests::{Rig, Shared, flow};
     use super::*;
-    use crate::link::VlanTag;
+    use crate::base::packet::VlanTag;
+    use crate::base::stream::Close;
     use crate::message::MessageSink;
     use crate::sink::Outputs;
-    use crate::transport::stream::Close;
 
     const D: [Direction; 2] = [Direction::Forward, Direction::Reverse];
 

@@ -4,7 +4,7 @@
 //! last one ended; those in which nothing was captured are left out.
 
 use super::output::{self, Error, Target, Writer};
-use crate::time::{CaptureClock, Timestamp};
+use crate::base::time::{CaptureClock, Timestamp};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -37,7 +37,7 @@ impl SctpStats {
     /// # Errors
     ///
     /// Those of the system; `path` is one of `inputs`.
-    pub fn open(path: &Path, inputs: &[String]) -> Result<Self, Error> {
+    pub fn open(path: &Path, inputs: &[&str]) -> Result<Self, Error> {
         let name = path.to_string_lossy();
         let to = if path.is_dir() || name.ends_with('/') {
             fs::create_dir_all(path).map_err(|source| Error {

@@ -3,9 +3,9 @@
 //! Nothing here knows streams or files: a [`Wire`] says how packets look in one output, and each function lays the
 //! headers of one packet into an array on the stack. The payload is only summed.
 
+use crate::base::checksum::{self, Sum};
+use crate::base::packet::LinkHeader;
 use crate::ip::Datagram;
-use crate::ip::checksum::{self, Sum};
-use crate::link::LinkHeader;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Room for the longest headers: Ethernet with two tags, IPv6 with its jumbo payload option, SCTP with an I-DATA chunk.

@@ -3,17 +3,19 @@
 use super::packets::{Encap, Form};
 use super::print::Style;
 use super::{Outputs, State};
-use crate::capture::LinkType;
-use crate::config::Limits;
-use crate::context::Context;
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, FlowKey, Transport};
+use crate::base::limits::Limits;
+use crate::base::message::{Extent, Kind};
+use crate::base::packet::{Channel, LinkHeader, LinkType, VlanTag};
+use crate::base::serial::SeqNumber;
+use crate::base::stream::{Chunk, Close, Side};
+use crate::base::time::Timestamp;
 use crate::ip::Datagram;
-use crate::link::{Channel, LinkHeader, VlanTag};
-use crate::message::sink::DatagramContext;
-use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::serial::SeqNumber;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Chunk, Close, Side, StreamContext};
+use crate::message::sink::DatagramMessage;
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::datagram::DatagramContext;
+use crate::transport::stream::StreamContext;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 use std::io::{self, Write};
@@ -915,10 +917,14 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 cx: &mut rig.cx,
                 flow: &flow,
                 direction: TO_SERVER,
-                protocol: "dns",
                 ip,
             };
-            rig.outputs.datagram(&mut at, query, len);
+            let message = DatagramMessage {
+                protocol: "dns",
+                payload: query,
+                payload_len: len,
+            };
+            rig.outputs.datagram(&mut at, &message);
         }
         let file = rig.take();
         let shown = tshark(

@@ -8,8 +8,8 @@
 //! packet, from 1, offset in it, length. `?` stands for an offset that is not known, `lost` for octets that no packet
 //! brought; what stands behind those is listed, though a packet of one message leaves it out.
 
-use crate::capture::Place;
-use crate::context::Context;
+use crate::base::context::Context;
+use crate::base::place::Place;
 use crate::transport::sctp::UserMessage;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -155,7 +155,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::base::limits::Limits;
 
     #[test]
     fn ranges_are_told_run_by_run() {

@@ -1,11 +1,10 @@
 //! Transport: from datagrams to octets in order, gaps and endings, per flow.
 
-pub mod flow;
+pub mod datagram;
 pub mod sctp;
 pub mod stream;
 mod table;
 pub mod tcp;
 pub mod udp;
 
-pub use flow::{Direction, Flow, FlowKey};
-pub use stream::{Chunk, Close, Gap, StreamContext, StreamSink, Taken};
+pub use stream::{StreamContext, StreamSink, Taken};

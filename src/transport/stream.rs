@@ -1,107 +1,12 @@
 //! What transport hands on: octets in order, gaps, endings.
 
-use super::flow::{Direction, Flow};
-use crate::context::Context;
-use crate::ip::checksum::Sum;
-use crate::serial::SeqNumber;
-use crate::time::Timestamp;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, Side};
+use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
-/// State that a stage keeps with each flow: plain data, so that all that waits can be written out and read back.
-pub trait FlowState: Default + Debug + Serialize + DeserializeOwned {}
-
 impl<T: Default + Debug + Serialize + DeserializeOwned> FlowState for T {}
-
-/// Octets of one segment that come next in their stream.
-#[derive(Clone, Copy, Debug)]
-pub struct Chunk<'a> {
-    /// Offset of the first octet in the stream ([`Side::origin`] says where the stream's first octet stands); missing
-    /// octets count.
-    pub offset: u64,
-    /// The octets.
-    pub data: &'a [u8],
-    /// When the segment that brought them was captured.
-    pub time: Timestamp,
-    /// Number of that packet.
-    pub frame: u64,
-    /// Offset of the first octet in that packet's record; None where it is not known.
-    pub at: Option<u32>,
-    /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no
-    /// acknowledgment, or nothing is known of the other direction's numbers.
-    pub ack: Option<u64>,
-    /// The last of these octets ends a segment with PSH.
-    pub push: bool,
-    /// The last of these octets is the last of its segment.
-    pub ends_segment: bool,
-    /// Sum of `data`, where it is known: it need not be taken again for a packet that carries these octets.
-    pub sum: Option<Sum>,
-    /// The other side had acknowledged all of these octets when they were delivered: when that acknowledgment, or a later
-    /// one, was captured.
-    pub acknowledged: Option<Timestamp>,
-}
-
-/// Octets that the capture lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// Offset of the first missing octet.
-    pub offset: u64,
-    /// How many are missing; None after a jump, when nobody can know. The stream then goes on at `offset`.
-    pub len: Option<u64>,
-    /// Why the hole was given up.
-    pub cause: GapCause,
-}
-
-/// Octets of a segment that were there before it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Duplicate {
-    /// Offset of the segment's first octet.
-    pub offset: u64,
-    /// How many of its octets had been delivered, or waited.
-    pub len: u64,
-    /// Octets that waited had other content; of those that were delivered nobody can tell.
-    pub conflict: bool,
-}
-
-/// Why a hole was given up (SPEC 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GapCause {
-    /// The other side acknowledged past it.
-    Acked,
-    /// A FIN or RST ended the stream.
-    Closed,
-    /// The oldest waiting segment waited too long.
-    Timeout,
-    /// What waits would pass `--tcp-buffer`.
-    Buffer,
-    /// More holes than `--tcp-holes`.
-    Holes,
-    /// A limit of the whole program.
-    Memory,
-    /// End of the session or the input.
-    End,
-    /// The snapshot length cut a segment.
-    Snapped,
-    /// The sequence number jumped: a gap of unknown length.
-    Jump,
-}
-
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Close {
-    /// FIN, and every octet before it was delivered or given up.
-    Fin,
-    /// RST.
-    Reset,
-    /// Idle for `--session-timeout`.
-    Idle,
-    /// A limit on number or memory.
-    Evicted,
-    /// A new connection on the same ports.
-    Replaced,
-    /// End of the input.
-    EndOfInput,
-}
 
 /// How much of a chunk was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,58 +20,6 @@ pub enum Taken {
         /// Offset in the other direction's stream.
         until: u64,
     },
-}
-
-/// Offset of the octet behind a SYN. So far from 0 that what is found before it in a stream captured from the middle
-/// has an offset too.
-pub const ORIGIN: u64 = 1 << 32;
-
-/// What is known of one direction of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Side {
-    /// A packet of this direction was captured.
-    pub seen: bool,
-    /// The stream began with a SYN (captured, or known from the other side's acknowledgment of it).
-    pub from_start: bool,
-    /// A packet of this direction was never captured, and what it carried has been given up once: waiting for it is in
-    /// vain.
-    pub absent: bool,
-    /// Sequence number of offset 0, modulo 2^32: an octet's number is `base.add(offset as u32)`. Where the direction was
-    /// never seen, it follows from what the other side acknowledged first.
-    pub base: Option<SeqNumber>,
-    /// Offset of the stream's first octet. Offsets are 64 bits wide and only their differences mean anything: a stream that
-    /// began with a SYN has its first octet at [`ORIGIN`], one that was captured from the middle wherever its lowest
-    /// octet was found.
-    pub origin: u64,
-    /// Offset up to which octets were delivered or given up.
-    pub delivered: u64,
-    /// Highest offset that the other side has acknowledged.
-    pub acknowledged: Option<u64>,
-    /// When that acknowledgment was captured first; None before there are octets in the connection.
-    pub acknowledged_at: Option<Timestamp>,
-    /// The stream has ended.
-    pub ended: bool,
-}
-
-impl Side {
-    /// An offset, counted from the stream's first octet.
-    pub(crate) const fn relative(&self, offset: u64) -> i64 {
-        offset.wrapping_sub(self.origin).cast_signed()
-    }
-
-    /// When the other side acknowledged everything before an offset: when the highest acknowledgment was captured, if it
-    /// covers that.
-    pub fn acknowledged_to(&self, offset: u64) -> Option<Timestamp> {
-        let covered = self.acknowledged.is_some_and(|upto| upto >= offset);
-        self.acknowledged_at.filter(|_| covered)
-    }
-
-    /// Sequence number of the octet at an offset.
-    pub fn seq(&self, offset: u64) -> Option<SeqNumber> {
-        // Numbers are offsets modulo 2^32.
-        #[allow(clippy::cast_possible_truncation)]
-        self.base.map(|base| base.add(offset as u32))
-    }
 }
 
 /// Where an event of a stream belongs, and what may be used there.

@@ -1,7 +1,7 @@
 //! A bounded table of flows: found by full key, ordered by last use.
 
-use super::flow::{FlowKey, ShortKey};
-use crate::storage::{Budget, SlotIndex};
+use crate::base::flow::{FlowKey, ShortKey};
+use crate::base::storage::{Budget, SlotIndex};
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 
@@ -344,7 +344,7 @@ fn whole(long: &[FlowKey], kept: &KeptKey) -> FlowKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Channel;
+    use crate::base::packet::Channel;
 
     fn key(n: u16) -> FlowKey {
         FlowKey::new(

@@ -1,16 +1,16 @@
 //! UDP (RFC 768): from datagrams to messages; each datagram is one.
 
-use super::flow::{Direction, Flow, FlowKey, Transport};
-use crate::config::{Channels, Checksums};
-use crate::context::Context;
-use crate::ip::checksum::{self, Verdict};
-use crate::ip::{Datagram, protocol};
-use crate::link::{Channel, LinkHeader};
-use crate::message::MessageSink;
-use crate::message::sink::DatagramContext;
-use crate::stats::Discard;
-use crate::storage::AgedTable;
-use crate::time::Instant;
+use super::datagram::{DatagramContext, DatagramSink};
+use crate::base::checksum::{self, Verdict};
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, Flow, FlowKey, Transport};
+use crate::base::ip_protocol;
+use crate::base::limits::{Channels, Checksums};
+use crate::base::packet::{Channel, LinkHeader};
+use crate::base::storage::AgedTable;
+use crate::base::time::Instant;
+use crate::ip::Datagram;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
@@ -69,9 +69,6 @@ pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
     })
 }
 
-/// Names the protocol of a payload, by its octets and its ports (source, destination).
-pub type Detect<'a> = &'a dyn Fn(&[u8], u16, u16) -> &'static str;
-
 /// The UDP stage: takes IP datagrams, gives messages. Plain data.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Udp {
@@ -111,17 +108,11 @@ impl Udp {
 
     /// Takes one IP datagram that carries UDP and hands its payload on as one message, or drops it.
     ///
-    /// `detect` names its protocol. At most `--max-connections` flows are known; of more, the one that was not used for
+    /// At most `--max-connections` flows are known; of more, the one that was not used for
     /// longest is forgotten, and has a new number when it comes again.
-    pub fn receive<S: MessageSink>(
-        &mut self,
-        cx: &mut Context,
-        ip: &Datagram<'_>,
-        detect: Detect<'_>,
-        sink: &mut S,
-    ) {
+    pub fn receive<S: DatagramSink>(&mut self, cx: &mut Context, ip: &Datagram<'_>, sink: &mut S) {
         cx.counters.udp.datagrams += 1;
-        if let Err(why) = self.take(cx, ip, detect, sink) {
+        if let Err(why) = self.take(cx, ip, sink) {
             cx.discard(why);
         }
         self.settle(cx);
@@ -139,11 +130,10 @@ impl Udp {
         self.flows.len()
     }
 
-    fn take<S: MessageSink>(
+    fn take<S: DatagramSink>(
         &mut self,
         cx: &mut Context,
         ip: &Datagram<'_>,
-        detect: Detect<'_>,
         sink: &mut S,
     ) -> Result<(), Discard> {
         let udp = parse(ip)?;
@@ -191,7 +181,6 @@ impl Udp {
             cx,
             flow: &flow,
             direction,
-            protocol: detect(udp.payload, udp.src_port, udp.dst_port),
             ip: *ip,
         };
         sink.datagram(&mut at, udp.payload, udp.payload_len());
@@ -261,7 +250,7 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
     let Some(data) = ip.payload.get(..udp.len) else {
         return true;
     };
-    match checksum::judge(ip.src, ip.dst, protocol::UDP, data, udp.checksum) {
+    match checksum::judge(ip.src, ip.dst, ip_protocol::UDP, data, udp.checksum) {
         Verdict::Right => true,
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,
@@ -343,23 +332,14 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
-    use crate::message::sink::{MessageEnd, MessageGap, MessageStart, Piece};
-    use crate::transport::stream::{Close, StreamContext};
+    use crate::base::limits::Limits;
     use std::net::IpAddr;
 
     /// Writes down what it is told: flow, direction, payload, its full length.
     #[derive(Default)]
     struct Sink(Vec<(u64, Direction, Vec<u8>, usize)>);
 
-    impl MessageSink for Sink {
-        type State = ();
-
-        fn start(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) {}
-        fn data(&mut self, _: &mut StreamContext<'_, ()>, _: &Piece<'_>) {}
-        fn gap(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageGap) {}
-        fn end(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageEnd) {}
-        fn closed(&mut self, _: &mut StreamContext<'_, ()>, _: Close) {}
+    impl DatagramSink for Sink {
         fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
             self.0
                 .push((at.flow.number, at.direction, payload.to_vec(), len));
@@ -428,8 +408,7 @@ mod tests {
         }
 
         fn receive(&mut self, ip: &Datagram<'_>) {
-            self.udp
-                .receive(&mut self.cx, ip, &|_, _, _| "data", &mut self.sink);
+            self.udp.receive(&mut self.cx, ip, &mut self.sink);
             let c = &self.cx.counters;
             assert_eq!(c.udp.datagrams, c.udp.messages + c.dropped_in("udp"));
             assert_eq!(self.cx.budget.used(), self.udp.booked);

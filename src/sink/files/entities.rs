@@ -3,9 +3,9 @@
 use super::fields::Fields;
 use super::store::Store;
 use super::transfer::{About, Transfer, kept};
-use crate::context::Context;
-use crate::time::{Instant, Timestamp};
-use crate::transport::flow::Transport;
+use crate::base::context::Context;
+use crate::base::flow::Transport;
+use crate::base::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 

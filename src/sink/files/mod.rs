@@ -41,15 +41,16 @@ mod unpack;
 
 use super::events::Output;
 use super::output::Error;
-use crate::capture::Packet;
-use crate::context::Context;
-use crate::message::NO_PROTOCOL;
-use crate::message::sink::DatagramContext;
-use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
-use crate::stats::Discard;
-use crate::time::Instant;
-use crate::transport::flow::{Direction, Flow};
-use crate::transport::stream::{Chunk, Close, Gap, Side, StreamContext};
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, Flow};
+use crate::base::packet::Packet;
+use crate::base::stream::{Chunk, Close, Gap, Side};
+use crate::base::time::Instant;
+use crate::message::sink::DatagramMessage;
+use crate::message::{MessageEnd, MessageGap, MessageStart, NO_PROTOCOL, Piece};
+use crate::transport::datagram::DatagramContext;
+use crate::transport::stream::StreamContext;
 pub use list::FIELDS;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -120,15 +121,14 @@ trait Source {
         false
     }
 
-    /// A datagram of any protocol ([`DatagramContext::protocol`] says which): its octets, and how many it had when it was sent.
+    /// A datagram of any protocol.
     fn datagram(
         &mut self,
         store: &mut Store,
         at: &mut DatagramContext<'_>,
-        payload: &[u8],
-        payload_len: usize,
+        message: &DatagramMessage<'_>,
     ) {
-        let _ = (store, at, payload, payload_len);
+        let _ = (store, at, message);
     }
 
     /// About once a second of capture time: what has waited too long is finished.
@@ -383,9 +383,9 @@ impl Output for Files {
         *at.kept = Kept::New;
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         for source in self.sources.all() {
-            source.datagram(&mut self.store, at, payload, payload_len);
+            source.datagram(&mut self.store, at, message);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::transfer::{About, Limited, Transfer};
 use super::types;
 use super::unpack::Octets;
 use super::{decode, name};
-use crate::context::Context;
+use crate::base::context::Context;
 use crate::sink::output::{Error, Sink};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
@@ -436,7 +436,7 @@ impl Store {
 
     /// Sets the time of a file to that of its last octet.
     fn stamp(&mut self, name: &str, file: &File, about: &About) {
-        let time = UNIX_EPOCH + about.last.1.since(crate::time::Timestamp::default());
+        let time = UNIX_EPOCH + about.last.1.since(crate::base::time::Timestamp::default());
         if let Err(e) = file.set_modified(time) {
             self.fail(name, "set the time of", e);
         }

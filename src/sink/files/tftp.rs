@@ -10,11 +10,12 @@
 use super::ranges::Ranges;
 use super::transfer::{NameFrom, kept};
 use super::{About, Source, Store, Transfer};
-use crate::context::Context;
-use crate::message::sink::DatagramContext;
-use crate::storage::AgedTable;
-use crate::time::{Instant, Timestamp};
-use crate::transport::flow::{Direction, Flow};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::base::storage::AgedTable;
+use crate::base::time::{Instant, Timestamp};
+use crate::message::sink::DatagramMessage;
+use crate::transport::datagram::DatagramContext;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -108,9 +109,9 @@ impl Source for Tftp {
         &mut self,
         store: &mut Store,
         at: &mut DatagramContext<'_>,
-        payload: &[u8],
-        payload_len: usize,
+        message: &DatagramMessage<'_>,
     ) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
         // What belongs to a transfer need not look like TFTP by itself; nearly all else is told apart here.
         let Some(said) = read(payload) else { return };
         let from = From {
@@ -128,7 +129,7 @@ impl Source for Tftp {
         } = said
         {
             // An endpoint's own port may ask for anything; elsewhere the datagram has to look like a request.
-            if at.protocol == "tftp" && !name.is_empty() {
+            if message.protocol == "tftp" && !name.is_empty() {
                 let request = Request {
                     write,
                     name: kept(name).to_vec(),

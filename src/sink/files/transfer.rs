@@ -1,10 +1,10 @@
 //! A file while it is transferred.
 
 use super::ranges::Ranges;
-use crate::context::Context;
-use crate::message::names::Name;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow, Transport};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::protocol::Name;
+use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use super::list::RangeOf;
 use super::store::Store;
 use super::transfer::{About, NameFrom, Transfer};
 use super::{decode, disposition, multipart};
-use crate::context::Context;
+use crate::base::context::Context;
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::os::unix::fs::FileExt;

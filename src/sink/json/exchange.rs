@@ -1,7 +1,7 @@
 //! Requests that are not answered yet, so that an answer can tell what it answers and how long that took.
 
-use crate::context::Context;
-use crate::time::Timestamp;
+use crate::base::context::Context;
+use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 

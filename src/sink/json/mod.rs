@@ -13,17 +13,19 @@ pub(crate) use text::{number, string};
 use super::events::Output;
 use super::output::{Error, Sink, Writer};
 use super::print::rfc3339;
-use crate::capture::Packet;
-use crate::context::Context;
-use crate::message::carried;
-use crate::message::sink::DatagramContext;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::{Extent, Kind};
+use crate::base::packet::Packet;
+use crate::base::stream::{Chunk, Close, Duplicate, Gap, GapCause};
+use crate::base::time::Timestamp;
+use crate::message::sink::DatagramMessage;
 use crate::message::summary::summary;
-use crate::message::{Extent, Kind, MessageEnd, MessageGap, MessageStart, Piece};
-use crate::stats::Discard;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow, Transport};
+use crate::message::{MessageEnd, MessageGap, MessageStart, Piece, carried};
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
-use crate::transport::stream::{Chunk, Close, Duplicate, Gap, GapCause, StreamContext};
+use crate::transport::stream::StreamContext;
 use digest::Digest;
 use exchange::{Request, Requests};
 use serde::{Deserialize, Serialize};
@@ -502,9 +504,10 @@ impl Output for Json {
         }
     }
 
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, len) = (message.payload, message.payload_len);
         let mut open = Open {
-            protocol: at.protocol.to_owned(),
+            protocol: message.protocol.to_owned(),
             length: Some(len as u64),
             first_time: at.cx.packet.time,
             first_frame: at.cx.packet.frame,
@@ -512,7 +515,7 @@ impl Output for Json {
             ..Open::default()
         };
         summary(
-            at.protocol,
+            message.protocol,
             at.flow.transport,
             Kind::Other,
             payload,
@@ -685,7 +688,7 @@ pub(crate) fn cause(cause: GapCause) -> &'static str {
 mod tests {
     use super::super::tests::{Rig, Shared};
     use super::*;
-    use crate::capture::LinkType;
+    use crate::base::packet::LinkType;
     use crate::message::MessageSink;
     use crate::sink::Outputs;
 

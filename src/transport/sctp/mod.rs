@@ -25,15 +25,15 @@ mod tests;
 
 pub use sink::{AssociationContext, Missing, UserMessage, UserMessageSink};
 
-use crate::config::Checksums;
-use crate::context::Context;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, Flow, FlowKey};
+use crate::base::limits::Checksums;
+use crate::base::packet::{Channel, LinkHeader};
+use crate::base::storage::Deadlines;
+use crate::base::stream::{Close, FlowState, GapCause};
+use crate::base::time::Instant;
 use crate::ip::Datagram;
-use crate::link::{Channel, LinkHeader};
-use crate::stats::Discard;
-use crate::storage::Deadlines;
-use crate::time::Instant;
-use crate::transport::flow::{Direction, Flow, FlowKey};
-use crate::transport::stream::{Close, FlowState, GapCause};
 use chunk::{Chunk, Chunks, HEADER_LEN, Header, kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;

@@ -7,10 +7,10 @@ use super::{
     AssociationContext, FORWARD, LINGER, Packet, Phase, Place, REVERSE, Sctp, UserMessageSink,
     is_reflected, weigh,
 };
-use crate::context::Context;
-use crate::stats::Discard;
-use crate::transport::flow::FlowKey;
-use crate::transport::stream::{Close, FlowState, GapCause};
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::FlowKey;
+use crate::base::stream::{Close, FlowState, GapCause};
 use std::mem::size_of;
 use std::net::IpAddr;
 

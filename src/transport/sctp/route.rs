@@ -12,12 +12,12 @@ use super::{
     Arrival, Association, Candidate, FORWARD, Held, Packet, Phase, Place, REVERSE, Sctp, Side, Sum,
     TagKey, UserMessageSink, is_reflected, tag_key,
 };
-use crate::config::{Channels, Checksums};
-use crate::context::Context;
-use crate::link::Channel;
-use crate::stats::Discard;
-use crate::transport::flow::{Direction, Flow, FlowKey, Transport};
-use crate::transport::stream::{Close, FlowState};
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, Flow, FlowKey, Transport};
+use crate::base::limits::{Channels, Checksums};
+use crate::base::packet::Channel;
+use crate::base::stream::{Close, FlowState};
 use std::mem::size_of;
 use std::net::IpAddr;
 

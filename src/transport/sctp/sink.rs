@@ -1,10 +1,10 @@
 //! What SCTP hands on: user messages in the order of their streams, and the end of each association.
 
-use crate::capture::Place;
-use crate::context::Context;
-use crate::time::Timestamp;
-use crate::transport::flow::{Direction, Flow};
-use crate::transport::stream::{Close, FlowState};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::base::place::Place;
+use crate::base::stream::{Close, FlowState};
+use crate::base::time::Timestamp;
 use std::net::SocketAddr;
 
 /// What an incomplete user message lacks.

@@ -1,7 +1,7 @@
 //! The statistics of each direction of an association, numbered as operators of signalling links know them (SPEC 7).
 
 use super::chunk::kind;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;

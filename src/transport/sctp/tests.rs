@@ -2,9 +2,9 @@
 
 use super::chunk::checksum;
 use super::*;
-use crate::capture::PacketInfo;
-use crate::config::{Channels, Limits};
-use crate::time::Timestamp;
+use crate::base::limits::{Channels, Limits};
+use crate::base::packet::PacketInfo;
+use crate::base::time::Timestamp;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 

@@ -3,10 +3,10 @@
 
 use super::connection::{Connection, Small};
 use super::{CLOSED_WHOLE, OPEN};
-use crate::storage::{Budget, allocated};
-use crate::time::Instant;
-use crate::transport::flow::FlowKey;
-use crate::transport::stream::FlowState;
+use crate::base::flow::FlowKey;
+use crate::base::storage::{Budget, allocated};
+use crate::base::stream::FlowState;
+use crate::base::time::Instant;
 use crate::transport::table::{FlowTable, Place};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! Copies of segments, each as a conversation: those that were damaged on the way, and those of other channels.
 
 use super::testing::{Bench, check, check_with};
-use crate::config::{Channels, Limits};
+use crate::base::limits::{Channels, Limits};
 
 /// A handshake with right checksums: the client's first octet is 101, the server's 501.
 const RIGHT: &str = "

@@ -23,19 +23,21 @@ mod testing;
 mod tests;
 mod waiting;
 
-pub use segment::{Segment, flags};
+pub use segment::Segment;
 
-use super::flow::{Direction, FlowKey};
-use super::stream::{Close, FlowState, GapCause, StreamSink};
+use super::stream::StreamSink;
 use super::table::Place;
-use crate::config::{Channels, Checksums};
-use crate::context::Context;
-use crate::ip::{Datagram, checksum, protocol};
-use crate::link::{Channel, VlanTag};
-use crate::stats::Discard;
-use crate::storage::AgedTable;
-use crate::time::Instant;
-use crate::trace::Fate;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::flow::{Direction, FlowKey};
+use crate::base::limits::{Channels, Checksums};
+use crate::base::packet::{Channel, VlanTag};
+use crate::base::storage::AgedTable;
+use crate::base::stream::{Close, FlowState, GapCause};
+use crate::base::time::Instant;
+use crate::base::trace::Fate;
+use crate::base::{checksum, flags, ip_protocol};
+use crate::ip::Datagram;
 use connection::{Connection, Held, Verdict, tell_fate};
 use connections::Connections;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -152,7 +154,8 @@ impl<S: FlowState> Tcp<S> {
         }
         if sum == Sum::Right && !segment.payload.is_empty() {
             let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
-            let before = checksum::pseudo_header(ip.src, ip.dst, protocol::TCP, ip.payload.len());
+            let before =
+                checksum::pseudo_header(ip.src, ip.dst, ip_protocol::TCP, ip.payload.len());
             segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
         }
         self.route(cx, &segment, sum, ip.channel, sink);
@@ -1001,7 +1004,7 @@ fn sum_of(cx: &Context, ip: &Datagram<'_>) -> Sum {
         return Sum::Unknown;
     }
     let field = u16::from_be_bytes([header[16], header[17]]);
-    match checksum::judge(ip.src, ip.dst, protocol::TCP, ip.payload, field) {
+    match checksum::judge(ip.src, ip.dst, ip_protocol::TCP, ip.payload, field) {
         checksum::Verdict::Right => Sum::Right,
         checksum::Verdict::Offloaded if how == Checksums::Auto => Sum::Unknown,
         checksum::Verdict::Offloaded | checksum::Verdict::Wrong => Sum::Wrong,

@@ -1,26 +1,11 @@
 //! TCP segments as they stand in a datagram (RFC 9293, 3.1).
 
+use crate::base::checksum::Sum;
+use crate::base::counters::Discard;
+use crate::base::flags;
+use crate::base::serial::SeqNumber;
 use crate::ip::Datagram;
-use crate::ip::checksum::Sum;
-use crate::serial::SeqNumber;
-use crate::stats::Discard;
 use std::net::IpAddr;
-
-/// Control bits.
-pub mod flags {
-    /// No more data from the sender.
-    pub const FIN: u8 = 1;
-    /// Synchronise sequence numbers.
-    pub const SYN: u8 = 2;
-    /// Reset the connection.
-    pub const RST: u8 = 4;
-    /// Push function.
-    pub const PSH: u8 = 8;
-    /// The acknowledgment field is significant.
-    pub const ACK: u8 = 16;
-    /// The urgent pointer is significant.
-    pub const URG: u8 = 32;
-}
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +101,7 @@ fn window_scale(options: Option<&[u8]>) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Channel;
+    use crate::base::packet::Channel;
 
     fn datagram(payload: &[u8], payload_len: usize) -> Datagram<'_> {
         Datagram {

@@ -19,14 +19,15 @@
 //! second connection on with its number (`2 1> 101 "abc"`). Lines that begin with a letter are counters: `late 1`.
 //! Numbers are relative to a base, so that each conversation can be moved over the wrap at 2^32.
 
-use super::super::stream::{Chunk, Close, Gap, GapCause, StreamContext, StreamSink, Taken};
-use super::{Segment, Sum, Tcp, flags};
-use crate::capture::PacketInfo;
-use crate::config::Limits;
-use crate::context::Context;
-use crate::link::VlanTag;
-use crate::serial::SeqNumber;
-use crate::time::{Instant, Timestamp};
+use super::super::stream::{StreamContext, StreamSink, Taken};
+use super::{Segment, Sum, Tcp};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::limits::Limits;
+use crate::base::packet::{PacketInfo, VlanTag};
+use crate::base::serial::SeqNumber;
+use crate::base::stream::{Chunk, Close, Gap, GapCause};
+use crate::base::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! The rules of the TCP stage, each as a conversation.
 
 use super::testing::{check, check_with};
-use crate::config::{Limits, Overlap};
+use crate::base::limits::{Limits, Overlap};
 use std::time::Duration;
 
 /// A handshake: the client's first octet is 101, the server's 501.
@@ -1615,9 +1615,9 @@ fn the_budget_makes_room_by_holes_and_connections() {
 mod model {
     //! The stage against a plain model of one stream.
 
-    use super::super::flags;
     use super::super::testing::{Bench, Line, octets};
-    use crate::config::{Limits, Overlap};
+    use crate::base::flags;
+    use crate::base::limits::{Limits, Overlap};
     use proptest::prelude::*;
 
     /// Number of the first octet, in the notation.

@@ -1,8 +1,8 @@
 //! Octets of one stream that wait behind a hole.
 
-use crate::config::Overlap;
-use crate::storage::{Budget, allocated};
-use crate::time::{Instant, Timestamp};
+use crate::base::limits::Overlap;
+use crate::base::storage::{Budget, allocated};
+use crate::base::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 

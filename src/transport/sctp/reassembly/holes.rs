@@ -4,9 +4,9 @@ use super::{
     Data, Evidence, Fragment, Inflow, Key, MAX_RESET_STREAMS, Origin, Out, Reset, UserMessageSink,
     jump,
 };
-use crate::config::Limits;
-use crate::time::Instant;
-use crate::transport::stream::GapCause;
+use crate::base::limits::Limits;
+use crate::base::stream::GapCause;
+use crate::base::time::Instant;
 use std::time::Duration;
 
 /// Acknowledgments past holes that are remembered one by one.

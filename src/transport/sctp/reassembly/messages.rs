@@ -5,8 +5,8 @@ use super::{
     Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
     UserMessageSink, dropped, low,
 };
-use crate::capture::Place;
-use crate::time::Timestamp;
+use crate::base::place::Place;
+use crate::base::time::Timestamp;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

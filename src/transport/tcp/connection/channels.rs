@@ -2,8 +2,8 @@
 
 use super::Connection;
 use super::half::SEEN;
-use crate::link::VlanTag;
-use crate::transport::flow::Direction;
+use crate::base::flow::Direction;
+use crate::base::packet::VlanTag;
 
 /// VLANs that are remembered of a connection, beside those of its first packets.
 const VLANS: usize = 6;

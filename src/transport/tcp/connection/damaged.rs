@@ -2,11 +2,12 @@
 
 use super::Connection;
 use super::half::{BASED, FIN, STARTED};
-use crate::context::Context;
-use crate::trace::{Fate, What};
-use crate::transport::flow::{Direction, FlowKey};
-use crate::transport::stream::FlowState;
-use crate::transport::tcp::segment::{Segment, flags};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::flow::{Direction, FlowKey};
+use crate::base::stream::FlowState;
+use crate::base::trace::{Fate, What};
+use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::Origin;
 
 impl<S: FlowState> Connection<S> {
@@ -47,7 +48,7 @@ impl<S: FlowState> Connection<S> {
         let a = self.activate(cx, key, d);
         let mut damaged = a.damaged.take().unwrap_or_default();
         let offset = start + skip;
-        let rule = crate::config::Overlap::First;
+        let rule = crate::base::limits::Overlap::First;
         let r = damaged[i].insert(&mut cx.budget, offset, data, 0, origin, rule);
         cx.counters.tcp.refused_octets += len - r.new;
         if !damaged[0].is_empty() || !damaged[1].is_empty() {
@@ -116,7 +117,7 @@ impl<S: FlowState> Connection<S> {
             now,
             0,
             item.origin,
-            crate::config::Overlap::First,
+            crate::base::limits::Overlap::First,
         );
         let counters = &mut cx.counters.tcp;
         counters.accepted_octets += r.new;

@@ -2,13 +2,12 @@
 
 use super::Connection;
 use super::half::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
-use crate::context::Context;
-use crate::time::{Instant, Timestamp};
-use crate::trace::What;
-use crate::transport::flow::Direction;
-use crate::transport::stream::{
-    Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side, StreamSink, Taken,
-};
+use crate::base::context::Context;
+use crate::base::flow::Direction;
+use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side};
+use crate::base::time::{Instant, Timestamp};
+use crate::base::trace::What;
+use crate::transport::stream::{StreamSink, Taken};
 
 /// Gaps that are remembered, so that late segments are known as such.
 const GAPS: usize = 8;

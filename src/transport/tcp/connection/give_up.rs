@@ -2,13 +2,14 @@
 
 use super::half::{ABSENT, ACKED, ENDED, FIN, Half, STARTED};
 use super::{Active, Connection, Mark};
-use crate::context::Context;
-use crate::serial::SeqNumber;
-use crate::storage::allocated;
-use crate::time::Instant;
-use crate::trace::What;
-use crate::transport::flow::Direction;
-use crate::transport::stream::{Close, FlowState, GapCause, StreamSink};
+use crate::base::context::Context;
+use crate::base::flow::Direction;
+use crate::base::serial::SeqNumber;
+use crate::base::storage::allocated;
+use crate::base::stream::{Close, FlowState, GapCause};
+use crate::base::time::Instant;
+use crate::base::trace::What;
+use crate::transport::stream::StreamSink;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::{Item, Waiting};
 use std::time::Duration;

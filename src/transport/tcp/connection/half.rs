@@ -2,8 +2,8 @@
 //!
 //! Sequence numbers, which wrap (RFC 9293, 3.4), become offsets of 64 bits here.
 
-use crate::serial::SeqNumber;
-use crate::transport::stream::ORIGIN;
+use crate::base::serial::SeqNumber;
+use crate::base::stream::ORIGIN;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};
 

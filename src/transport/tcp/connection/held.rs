@@ -2,12 +2,13 @@
 //! that no hole explains. How many, and for how long, is bounded.
 
 use super::Connection;
-use crate::capture::PacketInfo;
-use crate::context::Context;
-use crate::serial::SeqNumber;
-use crate::storage::{Budget, allocated};
-use crate::time::Instant;
-use crate::transport::tcp::segment::{Segment, flags};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::packet::PacketInfo;
+use crate::base::serial::SeqNumber;
+use crate::base::storage::{Budget, allocated};
+use crate::base::time::Instant;
+use crate::transport::tcp::segment::Segment;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

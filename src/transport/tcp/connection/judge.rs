@@ -3,11 +3,12 @@
 
 use super::Connection;
 use super::half::{BASED, HINT, SYN};
-use crate::context::Context;
-use crate::trace::Fate;
-use crate::transport::flow::Direction;
-use crate::transport::stream::ORIGIN;
-use crate::transport::tcp::segment::{Segment, flags};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::flow::Direction;
+use crate::base::stream::ORIGIN;
+use crate::base::trace::Fate;
+use crate::transport::tcp::segment::Segment;
 use std::time::Duration;
 
 /// Payload further than this from the numbers of a connection that has ended begins a new one.

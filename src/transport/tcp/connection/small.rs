@@ -2,10 +2,10 @@
 
 use super::half::{ACKED, FIN, Half, SEEN};
 use super::{Connection, Mark};
-use crate::link::VlanTag;
-use crate::serial::SeqNumber;
-use crate::time::Instant;
-use crate::transport::stream::ORIGIN;
+use crate::base::packet::VlanTag;
+use crate::base::serial::SeqNumber;
+use crate::base::stream::ORIGIN;
+use crate::base::time::Instant;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};

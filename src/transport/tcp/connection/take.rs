@@ -3,12 +3,14 @@
 
 use super::half::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
-use crate::context::Context;
-use crate::link::LinkHeader;
-use crate::trace::{Fate, Overlaps};
-use crate::transport::flow::{Direction, FlowKey};
-use crate::transport::stream::{Chunk, FlowState, ORIGIN, StreamSink};
-use crate::transport::tcp::segment::{Segment, flags};
+use crate::base::context::Context;
+use crate::base::flags;
+use crate::base::flow::{Direction, FlowKey};
+use crate::base::packet::LinkHeader;
+use crate::base::stream::{Chunk, FlowState, ORIGIN};
+use crate::base::trace::{Fate, Overlaps};
+use crate::transport::stream::StreamSink;
+use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::Origin;
 
 /// Acknowledgments past missing octets that are remembered one by one.

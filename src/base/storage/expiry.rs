@@ -1,6 +1,6 @@
 //! Which entry of a table is due first.
 
-use crate::time::Instant;
+use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

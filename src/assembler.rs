@@ -1,29 +1,27 @@
 //! Joins the stages: a packet goes in, and what it completes comes out at the sink.
 
-use crate::capture::{LinkType, Packet, PacketInfo};
-use crate::config::Limits;
-use crate::context::Context;
-use crate::ip::{self, Ip};
-use crate::link::{self, Channel};
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::context::Context;
+use crate::base::counters::Counters;
+use crate::base::ip_protocol;
+use crate::base::limits::Limits;
+use crate::base::packet::{Channel, LinkType, Packet, PacketInfo};
+use crate::base::storage::Budget;
+use crate::base::stream::FlowState;
+use crate::base::time::{CaptureClock, Timestamp};
+use crate::base::trace::{Event, Trace};
+use crate::ip::Ip;
+use crate::link;
 use crate::message::chosen::{Chosen, ChosenState};
 use crate::message::extract::Conversation;
 use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
-use crate::message::{Extractor, MessageSink, Transfers, datagram_protocol};
-use crate::sink::choice::Rule;
-use crate::stats::Counters;
-use crate::storage::Budget;
-use crate::time::{CaptureClock, Timestamp};
-use crate::trace::{Event, Trace};
-use crate::transport::flow::Transport;
+use crate::message::{Extractor, MessageSink, Named, Transfers};
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
-use crate::transport::stream::FlowState;
 use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
-use std::net::SocketAddr;
 
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,17 +38,14 @@ pub struct State<S: FlowState> {
 
 /// All stages from the link layer to messages.
 #[derive(Debug)]
-pub struct Engine<M: MessageSink> {
+pub struct Assembler<M: MessageSink> {
     state: State<M::State>,
     extractor: Extractor<Chosen<M>>,
-    /// As in the limits, where a datagram is named while they are in use.
-    rules: Rules,
 }
 
-impl<M: MessageSink> Engine<M> {
+impl<M: MessageSink> Assembler<M> {
     /// An engine at the beginning of a capture.
     pub fn new(limits: Limits, sink: M) -> Self {
-        let rules = limits.rules.clone();
         let state = State {
             cx: Context::new(limits),
             clock: CaptureClock::default(),
@@ -62,20 +57,26 @@ impl<M: MessageSink> Engine<M> {
         };
         Self {
             state,
-            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
-            rules,
+            extractor: Extractor::new(Chosen::new(sink)),
         }
     }
 
     /// An engine that goes on where `state` was taken.
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
         state.tcp.reindex();
-        let rules = state.cx.limits.rules.clone();
         Self {
             state,
-            extractor: Extractor::new(Chosen::new(sink, rules.clone())),
-            rules,
+            extractor: Extractor::new(Chosen::new(sink)),
         }
+    }
+
+    /// The same with what the user says of ports and protocols. Where a state is resumed, they are those that it was
+    /// made with.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.extractor.sink.rules = rules.clone();
+        self.extractor.rules = rules;
+        self
     }
 
     /// The same with detectors of one's own, which are asked before all others. Where a state is resumed, they are
@@ -87,7 +88,7 @@ impl<M: MessageSink> Engine<M> {
     }
 
     /// Tells `to` from now on what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
-    pub fn trace(&mut self, rule: Rule, to: impl FnMut(&Event) + Send + 'static) {
+    pub fn trace(&mut self, rule: ConnectionRule, to: impl FnMut(&Event) + Send + 'static) {
         self.state.cx.trace = Trace::new(rule, Box::new(to));
     }
 
@@ -148,44 +149,33 @@ impl<M: MessageSink> Engine<M> {
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
         let extractor = &mut self.extractor;
-        let rules = &self.rules;
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, fragments| {
                 if !fragments.is_empty() {
                     cx.in_hand.datagram(datagram.payload, fragments);
                 }
                 match datagram.protocol {
-                    ip::protocol::TCP if cx.limits.disable_tcp => {
+                    ip_protocol::TCP if cx.limits.disable_tcp => {
                         cx.counters.tcp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip::protocol::UDP if cx.limits.disable_udp => {
+                    ip_protocol::UDP if cx.limits.disable_udp => {
                         cx.counters.udp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip::protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                    ip::protocol::UDP => {
-                        let (src, dst) = (datagram.src, datagram.dst);
-                        let seen = RefCell::new(&mut *transfers);
-                        let name = |payload: &[u8], from, to| match rules
-                            .named(Transport::Udp, (from, to))
-                        {
-                            Some(name) => name,
-                            None => seen.borrow_mut().name(
-                                datagram_protocol(payload, from, to),
-                                payload,
-                                SocketAddr::new(src, from),
-                                SocketAddr::new(dst, to),
-                            ),
+                    ip_protocol::TCP => tcp.datagram(cx, datagram, extractor),
+                    ip_protocol::UDP => {
+                        let mut named = Named {
+                            extractor,
+                            transfers,
                         };
-                        udp.receive(cx, datagram, &name, &mut extractor.sink);
-                        transfers.book(&mut cx.budget);
+                        udp.receive(cx, datagram, &mut named);
                     }
-                    ip::protocol::SCTP if cx.limits.disable_sctp => {
+                    ip_protocol::SCTP if cx.limits.disable_sctp => {
                         cx.counters.sctp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip::protocol::SCTP => sctp.packet(cx, datagram, extractor),
+                    ip_protocol::SCTP => sctp.packet(cx, datagram, extractor),
                     _ => {}
                 }
             });

@@ -1,7 +1,7 @@
 //! Errors: what ends a run.
 //!
 //! Every error prints as `FILE: what is wrong: what to do`; the binary puts its name in front. A packet that cannot be
-//! used is no error but a [`Discard`](crate::stats::Discard).
+//! used is no error but a [`Discard`](crate::base::counters::Discard).
 
 use std::fmt;
 use std::io;

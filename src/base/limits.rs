@@ -1,14 +1,6 @@
-//! Checked limits, time-outs and choices.
+//! Limits, waiting times and choices of processing.
 
-use crate::message::rules::Rules;
-use crate::sink::choice::Rule;
-use crate::sink::json::Show;
-use crate::sink::output::Target;
-use crate::sink::packets::Form;
-use crate::sink::print::Style;
-use crate::sink::raw::Template;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a layer does about its checksums (SPEC 6).
@@ -198,8 +190,6 @@ pub struct Limits {
     pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
-    /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
-    pub rules: Rules,
 }
 
 impl Default for Limits {
@@ -234,134 +224,8 @@ impl Default for Limits {
             disable_sctp: false,
             decapsulate: Tunnels::NONE,
             header: 256 << 10,
-            rules: Rules::default(),
         }
     }
-}
-
-/// `--color`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Color {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// `--stats`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StatsFormat {
-    /// Aligned, with descriptions.
-    Text,
-    /// One object.
-    Json,
-    /// A header line and a row.
-    Csv,
-}
-
-/// `kind`: what is written to an output of packets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum What {
-    /// Messages, a packet each.
-    #[default]
-    Messages,
-    /// Packets of the input that could not be used, as they were.
-    Dropped,
-    /// All packets of the input, as they were.
-    Bypass,
-}
-
-/// `--write`, `--dropped`, `--bypass`: an output of packets.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OutputSpec {
-    /// Where it goes.
-    pub target: Target,
-    /// What is written there.
-    pub what: What,
-    /// Protocols of the messages; those that no other output names where there are none.
-    pub protocols: Vec<String>,
-    /// What its packets look like.
-    pub form: Form,
-}
-
-/// `--print`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PrintTo {
-    /// How much.
-    pub style: Style,
-    /// With colour.
-    pub color: bool,
-    /// `-U`.
-    pub packet_buffered: bool,
-}
-
-/// `--dump`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DumpTo {
-    /// The folder.
-    pub dir: PathBuf,
-    /// How files are named.
-    pub template: Template,
-    /// `-U`, where the folder is `-`: stdout.
-    pub packet_buffered: bool,
-}
-
-/// `--extract`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ExtractTo {
-    /// The folder.
-    pub dir: PathBuf,
-    /// `--max-file`: octets of one file.
-    pub max_file: u64,
-}
-
-/// `--json`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JsonTo {
-    /// Where it goes.
-    pub target: Target,
-    /// What is shown of the octets of messages.
-    pub show: Show,
-    /// `-U`.
-    pub packet_buffered: bool,
-}
-
-/// What a run does, made once from the flags.
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    /// Captures, in order; `-` is stdin.
-    pub inputs: Vec<String>,
-    /// Outputs of packets.
-    pub outputs: Vec<OutputSpec>,
-    /// Lines on stdout.
-    pub print: Option<PrintTo>,
-    /// JSON lines.
-    pub json: Option<JsonTo>,
-    /// Connections that are written; all where there is none.
-    pub connection: Option<Rule>,
-    /// `--trace`: connections whose segments are told of on stderr.
-    pub trace: Option<Rule>,
-    /// Stream files.
-    pub dump: Option<DumpTo>,
-    /// Transferred files.
-    pub extract: Option<ExtractTo>,
-    /// Counters on stderr at the end.
-    pub stats: Option<StatsFormat>,
-    /// `--sctp-stats`: a file or a folder.
-    pub sctp_stats: Option<PathBuf>,
-    /// `-v`, how often.
-    pub verbose: u8,
-    /// `-q`.
-    pub quiet: bool,
-    /// `--sort-delay`; zero: none.
-    pub sort_delay: Duration,
-    /// `--sort-queue`; 0: no bound but that of the delay.
-    pub sort_queue: usize,
-    /// Limits and choices of processing.
-    pub limits: Limits,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where octets that are at hand stand in the input.
 
-use crate::ip::Fragment;
+use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -13,6 +13,21 @@ pub struct Place {
     pub at: Option<u32>,
     /// How many octets.
     pub len: u64,
+}
+
+/// One packet that a datagram was made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fragment {
+    /// Number of its packet record in the whole input.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Offset of its payload in the datagram's, in octets.
+    pub offset: u32,
+    /// Octets of its payload.
+    pub len: u32,
+    /// Offset of its payload in the packet record; None where it came in a tunnel in fragments.
+    pub at: Option<u32>,
 }
 
 /// Tells octets of the packet in hand, and of the datagram that it completes, by their addresses in memory; nothing is
@@ -103,7 +118,7 @@ impl InHand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
+    use crate::base::time::Timestamp;
 
     fn places(
         hand: &InHand,

@@ -1,7 +1,7 @@
 //! The counters as text, JSON or CSV.
 
-use crate::config::StatsFormat;
-use crate::stats::Counters;
+use crate::base::counters::Counters;
+use crate::cli::config::StatsFormat;
 use std::io::{self, Write};
 
 /// Writes all counters.

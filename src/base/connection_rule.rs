@@ -1,11 +1,11 @@
 //! `--connection`: which connections are written.
 
-use crate::transport::flow::{Direction, Flow, Transport};
+use crate::base::flow::{Direction, Flow, Transport};
 use std::net::{IpAddr, SocketAddr};
 
 /// A rule that chooses connections.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule(Vec<Part>);
+pub struct ConnectionRule(Vec<Part>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Part {
@@ -16,7 +16,7 @@ enum Part {
     Pair(SocketAddr, SocketAddr),
 }
 
-impl Rule {
+impl ConnectionRule {
     /// Takes a list, parted by commas: numbers as `--print` shows them, `all`, an address, `address:port`, `A:p-B:p`;
     /// IPv6 addresses stand in brackets where a port follows.
     ///
@@ -86,8 +86,29 @@ fn part(text: &str) -> Result<Part, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::flow;
     use super::*;
+    use crate::base::flow::FlowKey;
+    use crate::base::packet::Channel;
+
+    /// Between 10.0.0.1:40000 and 10.0.0.2:80, or the same ends of 2001:db8::.
+    fn flow(v6: bool, number: u64) -> Flow {
+        let end = |host: u8, port: u16| -> (IpAddr, u16) {
+            if v6 {
+                ([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)].into(), port)
+            } else {
+                ([10, 0, 0, host].into(), port)
+            }
+        };
+        let (key, forward_is_low) = FlowKey::new(end(1, 40000), end(2, 80), Channel::default());
+        Flow {
+            transport: Transport::Tcp,
+            number,
+            key,
+            forward_is_low,
+            reused: false,
+            links: Default::default(),
+        }
+    }
 
     #[test]
     fn rules_choose() {
@@ -112,14 +133,14 @@ mod tests {
             ),
         ] {
             let flow = flow(v6, 3);
-            let parsed = Rule::new(rule).unwrap();
+            let parsed = ConnectionRule::new(rule).unwrap();
             assert_eq!(parsed.takes(&flow), takes, "{rule}");
             let both =
                 [Direction::Forward, Direction::Reverse].map(|d| parsed.takes_stream(&flow, d));
             assert_eq!(both, streams, "{rule}");
         }
         for wrong in ["", "x", "1;2", "10.0.0.1:99999", "10.0.0.1-10.0.0.2"] {
-            assert!(Rule::new(wrong).is_err(), "{wrong}");
+            assert!(ConnectionRule::new(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! What becomes of chosen connections, event by event (`--trace`).
 //!
-//! [`Assembler::trace`](crate::pipeline::Engine::trace) turns it on. The stages then tell each event to a function as it
+//! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then tell each event to a function as it
 //! happens; where it is off, that costs one look at a flag.
 
-use crate::message::sink::{Extent, Kind};
-use crate::sink::choice::Rule;
-use crate::time::Timestamp;
-use crate::transport::flow::Transport;
-use crate::transport::stream::{Close, GapCause};
-use crate::transport::tcp::flags;
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::flags;
+use crate::base::flow::Transport;
+use crate::base::message::{Extent, Kind};
+use crate::base::stream::{Close, GapCause};
+use crate::base::time::Timestamp;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -404,10 +404,10 @@ pub type Listener = Box<dyn FnMut(&Event) + Send>;
 /// Whether events are told, of which connections, and to whom. No part of the state that is saved: it is off in what is
 /// read back.
 #[derive(Default)]
-pub(crate) struct Trace(Option<Box<(Rule, Listener)>>);
+pub(crate) struct Trace(Option<Box<(ConnectionRule, Listener)>>);
 
 impl Trace {
-    pub(crate) fn new(rule: Rule, to: Listener) -> Self {
+    pub(crate) fn new(rule: ConnectionRule, to: Listener) -> Self {
         Self(Some(Box::new((rule, to))))
     }
 

@@ -1,12 +1,13 @@
 //! What every stage is handed with each packet: settings, counters, the budget, and where in the capture we are.
 
-use crate::capture::{InHand, LinkType, PacketInfo};
-use crate::config::Limits;
-use crate::stats::{Counters, Discard};
-use crate::storage::Budget;
-use crate::time::Instant;
-use crate::trace::{Event, Trace, What};
-use crate::transport::{Direction, Flow};
+use crate::base::counters::{Counters, Discard};
+use crate::base::flow::{Direction, Flow};
+use crate::base::limits::Limits;
+use crate::base::packet::{LinkType, PacketInfo};
+use crate::base::place::InHand;
+use crate::base::storage::Budget;
+use crate::base::time::Instant;
+use crate::base::trace::{Event, Trace, What};
 use serde::{Deserialize, Serialize};
 
 /// Shared by all stages of one engine; plain data.

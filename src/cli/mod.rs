@@ -1,22 +1,24 @@
 //! The command line: one source for `-h`, `--help`, the man page and the completions.
 
-use crate::config::{
-    Channels, Checksums, Color, Config, DumpTo, ExtractTo, JsonTo, OutputSpec, Overlap, PrintTo,
-    StatsFormat, Tunnels, What,
-};
-use crate::message::names::Name;
+pub mod config;
+pub mod report;
+pub mod run;
+
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::limits::{Channels, Checksums, Overlap, Tunnels};
+use crate::base::protocol::Name;
 use crate::message::protocols;
 use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
-use crate::sink::Format;
-use crate::sink::choice::Rule;
-use crate::sink::files;
 use crate::sink::json::{Body, FIELDS, Show};
+use crate::sink::options::{DumpTo, ExtractTo, JsonTo, OutputSpec, PrintTo, What};
 use crate::sink::output::Target;
 use crate::sink::packets::{Encap, Form, Large};
 use crate::sink::print::Style;
 use crate::sink::raw::Template;
+use crate::sink::{Format, files};
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use config::{Color, Config, StatsFormat};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -184,8 +186,8 @@ pub struct Args {
     ///
     /// A list, parted by commas: numbers as --print shows them, `all`, an address, `address:port`, or `A:p-B:p`, with
     /// which `--dump -` writes the stream from A to B.
-    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Choice", hide_short_help = true)]
-    connection: Option<Rule>,
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Choice", hide_short_help = true)]
+    connection: Option<ConnectionRule>,
 
     /// Link layer of the packets written
     #[arg(
@@ -469,8 +471,8 @@ pub struct Args {
     /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
     /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
     /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
-    #[arg(long, value_name = "RULE", value_parser = Rule::new, help_heading = "Observation", hide_short_help = true)]
-    trace: Option<Rule>,
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
+    trace: Option<ConnectionRule>,
 
     /// Colour of --print
     #[arg(
@@ -598,23 +600,23 @@ pub fn parse(
     for (target, what) in written.chain(dropped).chain(bypass) {
         let spec = output(target, what, form, args.format, !args.framer.is_empty())
             .map_err(|what| command().error(clap::error::ErrorKind::ValueValidation, what))?;
-        config.outputs.push(spec);
+        config.sink.outputs.push(spec);
     }
     if let Some(style) = args.print {
-        config.print = Some(print(style));
+        config.sink.print = Some(print(style));
     }
-    config.dump = args.dump.map(|dir| DumpTo {
+    config.sink.dump = args.dump.map(|dir| DumpTo {
         dir,
         template: args.dump_name,
         packet_buffered: args.packet_buffered,
     });
-    config.extract = args.extract.map(|dir| ExtractTo {
+    config.sink.extract = args.extract.map(|dir| ExtractTo {
         dir,
         max_file: args.max_file as u64,
     });
-    config.connection = args.connection;
+    config.sink.connection = args.connection;
     config.trace = args.trace;
-    config.json = args.json.map(|target| JsonTo {
+    config.sink.json = args.json.map(|target| JsonTo {
         target,
         show: Show {
             body: args.json_body,
@@ -623,17 +625,17 @@ pub fn parse(
         packet_buffered: args.packet_buffered,
     });
     let no_output = args.no_output
-        || config.dump.is_some()
-        || config.json.is_some()
-        || config.extract.is_some();
+        || config.sink.dump.is_some()
+        || config.sink.json.is_some()
+        || config.sink.extract.is_some();
     if !no_output
-        && config.outputs.iter().all(|o| o.what != What::Messages)
-        && config.print.is_none()
+        && config.sink.outputs.iter().all(|o| o.what != What::Messages)
+        && config.sink.print.is_none()
     {
         if stdout_is_terminal {
-            config.print = Some(print(Style::Brief));
+            config.sink.print = Some(print(Style::Brief));
         } else {
-            config.outputs.push(OutputSpec {
+            config.sink.outputs.push(OutputSpec {
                 target: Target::stdout(),
                 what: What::Messages,
                 protocols: Vec::new(),
@@ -642,16 +644,24 @@ pub fn parse(
         }
     }
     let raw = config
+        .sink
         .dump
         .as_ref()
         .is_some_and(|d| d.dir.as_os_str() == "-");
     let stdout_users = config
+        .sink
         .outputs
         .iter()
         .filter(|o| o.target.name == "-")
         .count()
-        + usize::from(config.print.is_some())
-        + usize::from(config.json.as_ref().is_some_and(|j| j.target.name == "-"))
+        + usize::from(config.sink.print.is_some())
+        + usize::from(
+            config
+                .sink
+                .json
+                .as_ref()
+                .is_some_and(|j| j.target.name == "-"),
+        )
         + usize::from(raw)
         + usize::from(
             config
@@ -659,7 +669,7 @@ pub fn parse(
                 .as_ref()
                 .is_some_and(|p| p.as_os_str() == "-"),
         );
-    if raw && config.connection.is_none() {
+    if raw && config.sink.connection.is_none() {
         return Err(command().error(
             clap::error::ErrorKind::MissingRequiredArgument,
             "--dump - writes the streams that --connection chooses: name one, as --connection 0",
@@ -671,7 +681,7 @@ pub fn parse(
             "--print, --write -, --json -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
-    config.limits.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
+    config.rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
     let l = &mut config.limits;
     l.memory = args.memory_limit;
     l.connections = args.max_connections;
@@ -907,7 +917,7 @@ fn time(text: &str) -> Result<Duration, String> {
 /// Names of tunnels.
 fn tunnels(text: &str) -> Result<Tunnels, String> {
     Tunnels::parse(text).map_err(|name| {
-        let known = crate::config::Tunnel::ALL.map(crate::config::Tunnel::name);
+        let known = crate::base::limits::Tunnel::ALL.map(crate::base::limits::Tunnel::name);
         format!(
             "{name}: expected all, none, or some of {}",
             known.join(", ")
@@ -1137,20 +1147,23 @@ mod tests {
     fn without_an_output_stdout_is_one() {
         let c = config(&[], false).unwrap();
         assert_eq!(
-            (c.inputs, c.outputs.len(), c.print),
+            (c.inputs, c.sink.outputs.len(), c.sink.print),
             (vec!["-".to_owned()], 1, None)
         );
         let c = config(&["a"], true).unwrap();
-        assert!(c.outputs.is_empty() && c.print.is_some_and(|p| p.color));
+        assert!(c.sink.outputs.is_empty() && c.sink.print.is_some_and(|p| p.color));
         let c = config(&["-w", "-"], true).unwrap();
-        assert!(c.outputs.len() == 1 && c.print.is_none());
+        assert!(c.sink.outputs.len() == 1 && c.sink.print.is_none());
         let c = config(&["-n"], false).unwrap();
-        assert!(c.outputs.is_empty() && c.print.is_none());
+        assert!(c.sink.outputs.is_empty() && c.sink.print.is_none());
         let c = config(&["--dump", "d"], false).unwrap();
-        assert!(c.outputs.is_empty() && c.dump.is_some());
+        assert!(c.sink.outputs.is_empty() && c.sink.dump.is_some());
         let c = config(&["-p=full", "-w", "x.pcap"], false).unwrap();
         assert!(
-            c.outputs.len() == 1 && c.print.is_some_and(|p| p.style == Style::Full && !p.color)
+            c.sink.outputs.len() == 1
+                && c.sink
+                    .print
+                    .is_some_and(|p| p.style == Style::Full && !p.color)
         );
         assert!(
             config(&["-p", "-w", "-"], false)
@@ -1170,7 +1183,7 @@ mod tests {
         let c = config(&[], false).unwrap();
         assert_eq!(
             format!("{:?}", c.limits),
-            format!("{:?}", crate::config::Limits::default())
+            format!("{:?}", crate::base::limits::Limits::default())
         );
     }
 
@@ -1221,8 +1234,8 @@ mod tests {
         .unwrap();
         assert_eq!((c.sort_delay, c.sort_queue), (Duration::from_millis(10), 7));
         let c = c.limits;
-        assert!(c.decapsulate.contains(crate::config::Tunnel::Gtp));
-        assert!(!c.decapsulate.contains(crate::config::Tunnel::Vxlan));
+        assert!(c.decapsulate.contains(crate::base::limits::Tunnel::Gtp));
+        assert!(!c.decapsulate.contains(crate::base::limits::Tunnel::Vxlan));
         assert!(c.disable_tcp && !c.disable_udp && c.disable_sctp && c.store_fragments);
         assert_eq!(c.channels, Channels::Separate);
         assert_eq!(c.ip_packet_timeout, Duration::from_secs(3));
@@ -1259,7 +1272,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, dir.path().join("link")).unwrap();
         let link = dir.path().join("link").display().to_string();
         let c = config(&["-w", &link, &path.display().to_string()], false).unwrap();
-        let Err(e) = crate::sink::Outputs::open(&c) else {
+        let Err(e) = crate::sink::Outputs::open(&c.sink, &[&c.inputs[0]]) else {
             panic!("opened")
         };
         assert!(e.to_string().contains("also an input"), "{e}");

@@ -1,6 +1,6 @@
 //! Flows: who talks to whom.
 
-use crate::link::{Channel, LinkHeader};
+use crate::base::packet::{Channel, LinkHeader};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};

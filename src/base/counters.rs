@@ -3,7 +3,7 @@
 //! A stage that takes something in either hands it on, drops it or holds it, and each of those has a counter, so that
 //! they add up. A dropped packet is counted by its [`Discard`], whose variant is its counter.
 
-use crate::message::names::Name;
+use crate::base::protocol::Name;
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {

@@ -1,0 +1,21 @@
+//! What every stage speaks of: time, numbers that wrap, packets, flows, octets of streams, limits and counters.
+//!
+//! Nothing here knows a stage, a protocol or an output.
+
+pub mod checksum;
+pub mod connection_rule;
+pub mod context;
+pub mod counters;
+pub mod flags;
+pub mod flow;
+pub mod ip_protocol;
+pub mod limits;
+pub mod message;
+pub mod packet;
+pub mod place;
+pub mod protocol;
+pub mod serial;
+pub mod storage;
+pub mod stream;
+pub mod time;
+pub mod trace;

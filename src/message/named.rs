@@ -1,0 +1,37 @@
+//! Puts names on the datagrams of UDP: each is a message of its protocol.
+
+use super::extract::Extractor;
+use super::sink::{DatagramMessage, MessageSink};
+use super::{Transfers, datagram_protocol};
+use crate::base::flow::Transport;
+use crate::transport::datagram::{DatagramContext, DatagramSink};
+
+/// What takes the datagrams of UDP: the extractor, and what is remembered of transfers whose ports no protocol has.
+pub struct Named<'a, M> {
+    /// Gets the messages.
+    pub extractor: &'a mut Extractor<M>,
+    /// Who asked for a file by TFTP, and may be answered from any port.
+    pub transfers: &'a mut Transfers,
+}
+
+impl<M: MessageSink> DatagramSink for Named<'_, M> {
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
+        let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        let rules = &self.extractor.rules;
+        let protocol = match rules.named(Transport::Udp, (src.port(), dst.port())) {
+            Some(name) => name,
+            None => {
+                let found = datagram_protocol(payload, src.port(), dst.port());
+                let name = self.transfers.name(found, payload, src, dst);
+                self.transfers.book(&mut at.cx.budget);
+                name
+            }
+        };
+        let message = DatagramMessage {
+            protocol,
+            payload,
+            payload_len,
+        };
+        self.extractor.sink.datagram(at, &message);
+    }
+}

@@ -1,0 +1,93 @@
+//! What outputs there are, and what is written there.
+
+use super::json::Show;
+use super::output::Target;
+use super::packets::Form;
+use super::print::Style;
+use super::raw::Template;
+use crate::base::connection_rule::ConnectionRule;
+use std::path::PathBuf;
+
+/// `kind`: what is written to an output of packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum What {
+    /// Messages, a packet each.
+    #[default]
+    Messages,
+    /// Packets of the input that could not be used, as they were.
+    Dropped,
+    /// All packets of the input, as they were.
+    Bypass,
+}
+
+/// `--write`, `--dropped`, `--bypass`: an output of packets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutputSpec {
+    /// Where it goes.
+    pub target: Target,
+    /// What is written there.
+    pub what: What,
+    /// Protocols of the messages; those that no other output names where there are none.
+    pub protocols: Vec<String>,
+    /// What its packets look like.
+    pub form: Form,
+}
+
+/// `--print`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PrintTo {
+    /// How much.
+    pub style: Style,
+    /// With colour.
+    pub color: bool,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
+/// `--dump`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DumpTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// How files are named.
+    pub template: Template,
+    /// `-U`, where the folder is `-`: stdout.
+    pub packet_buffered: bool,
+}
+
+/// `--extract`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExtractTo {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `--max-file`: octets of one file.
+    pub max_file: u64,
+}
+
+/// `--json`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonTo {
+    /// Where it goes.
+    pub target: Target,
+    /// What is shown of the octets of messages.
+    pub show: Show,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
+/// All outputs of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Outputs of packets.
+    pub outputs: Vec<OutputSpec>,
+    /// Lines on stdout.
+    pub print: Option<PrintTo>,
+    /// JSON lines.
+    pub json: Option<JsonTo>,
+    /// Stream files.
+    pub dump: Option<DumpTo>,
+    /// Transferred files.
+    pub extract: Option<ExtractTo>,
+    /// Connections that are written; all where there is none.
+    pub connection: Option<ConnectionRule>,
+}
