@@ -152,7 +152,8 @@ impl<M: MessageSink> Assembler<M> {
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, fragments| {
                 if !fragments.is_empty() {
-                    cx.in_hand.datagram(datagram.payload, fragments);
+                    cx.fragments.clear();
+                    cx.fragments.extend_from_slice(fragments);
                 }
                 match datagram.protocol {
                     ip_protocol::TCP if cx.limits.disable_tcp => {

@@ -17,6 +17,7 @@
 //! use inet_asm::message::sink::DatagramMessage;
 //! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+//! use inet_asm::base::place::OctetOffset;
 //! use inet_asm::base::serial::SeqNumber;
 //! use inet_asm::base::time::Timestamp;
 //! use inet_asm::transport::StreamContext;
@@ -55,6 +56,7 @@
 //!         payload,
 //!         payload_len: payload.len() as u32,
 //!         payload_sum: None,
+//!         offset: OctetOffset::Unknown,
 //!     });
 //! };
 //! send(99, flags::SYN, b"");

@@ -5,6 +5,7 @@ use inet_asm::base::context::Context;
 use inet_asm::base::ip_protocol;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{Channel, PacketInfo};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::stream::Close;
 use inet_asm::base::time::{CaptureClock, Timestamp};
 use inet_asm::ip::Datagram;
@@ -161,6 +162,7 @@ fn sctp_datagram(link: i32, frame: &[u8]) -> Option<Datagram<'_>> {
         dst,
         protocol,
         payload,
+        offset: OctetOffset::Unknown,
         payload_len: payload.len(),
         identification: 0,
         channel: Channel::default(),

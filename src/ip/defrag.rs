@@ -61,6 +61,8 @@ pub(super) struct Arrival<'a> {
     pub(super) more: bool,
     /// The captured octets.
     pub(super) data: &'a [u8],
+    /// Where they begin in the packet record, where they do.
+    pub(super) at: Option<u32>,
     /// Octets that it has by its header.
     pub(super) len: usize,
     /// Octets of headers that count into the 65,535 of a datagram.
@@ -332,7 +334,7 @@ impl Defrag {
                     time: cx.packet.time,
                     offset: arrival.offset,
                     len: end - arrival.offset,
-                    at: cx.in_hand.at(arrival.data),
+                    at: arrival.at,
                 });
                 if cx.limits.store_fragments {
                     set.copies.push(copy_of(arrival, end));
@@ -849,6 +851,7 @@ impl Set {
                 offset: f.offset,
                 more: true,
                 data: &[],
+                at: None,
                 len: f.len as usize,
                 counted: 0,
             };
@@ -941,6 +944,7 @@ mod tests {
             offset: units * 8,
             more,
             data,
+            at: None,
             len: data.len(),
             counted: 20,
         }

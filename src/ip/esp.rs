@@ -10,10 +10,10 @@ const SHAPES: [(usize, usize); 7] = [(0, 12), (0, 16), (8, 16), (0, 0), (0, 24),
 /// SPI and sequence number.
 const HEADER: usize = 8;
 
-/// The payload of an ESP packet that was not cut and is not encrypted, and its protocol.
+/// The payload of an ESP packet that was not cut and is not encrypted: its protocol, where it begins, and its octets.
 ///
 /// The trailer must be well-formed (RFC 4303, 2.4) and the transport checksum, or the inner header, right.
-pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8, &[u8])> {
+pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8, usize, &[u8])> {
     SHAPES.into_iter().find_map(|(iv, icv)| {
         let body = esp.get(HEADER + iv..esp.len().checked_sub(icv)?)?;
         let (rest, [pad_len, next]) = body.split_last_chunk::<2>()?;
@@ -21,7 +21,7 @@ pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8
             rest.split_at_checked(rest.len().checked_sub(usize::from(*pad_len))?)?;
         let well_formed =
             body.len().is_multiple_of(4) && padding.iter().zip(1u8..).all(|(p, n)| *p == n);
-        (well_formed && plausible(*next, inner, src, dst)).then_some((*next, inner))
+        (well_formed && plausible(*next, inner, src, dst)).then_some((*next, HEADER + iv, inner))
     })
 }
 
@@ -67,7 +67,7 @@ mod tests {
             esp.extend(vec![0xa5; icv]);
             assert_eq!(
                 null_encrypted(&esp, a, b),
-                Some((17, udp.as_slice())),
+                Some((17, 8 + iv, udp.as_slice())),
                 "{iv} {icv}"
             );
             // One wrong octet of the payload or the padding, and it is taken for encrypted.

@@ -43,6 +43,8 @@ pub(super) struct Headers<'a> {
     /// What `payload` is; for an IPv6 fragment what its first octet would be.
     pub(super) protocol: u8,
     pub(super) payload: &'a [u8],
+    /// Where `payload` begins, counted from the first octet of the headers.
+    pub(super) payload_offset: usize,
     pub(super) payload_len: usize,
     /// Octets of headers that the payload length field of a reassembled packet counts too.
     pub(super) counted: u32,
@@ -90,6 +92,7 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
         identification: u32::from(be(4)),
         protocol: fixed[9],
         payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_offset: header_len,
         payload_len,
         counted: u32::from(fixed[0] & 0x0f) * 4,
         fragment: None,
@@ -204,6 +207,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
         identification: 0,
         protocol,
         payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_offset: fixed.len(),
         payload_len,
         counted: 0,
         fragment: None,
@@ -254,8 +258,10 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }
-            (h.protocol, h.payload) =
+            let begin;
+            (h.protocol, begin, h.payload) =
                 esp::null_encrypted(h.payload, h.src, h.dst).ok_or(Refused::Encrypted)?;
+            h.payload_offset += begin;
             h.payload_len = h.payload.len();
             return Ok(());
         }
@@ -271,6 +277,7 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
         let current = h.protocol;
         h.protocol = first[0];
         h.payload = rest;
+        h.payload_offset += len;
         h.payload_len = rest_len;
         match current {
             ip_protocol::FRAGMENT => {

@@ -12,7 +12,7 @@ use crate::base::counters::Discard;
 use crate::base::ip_protocol;
 use crate::base::limits::Limits;
 use crate::base::packet::Channel;
-use crate::base::place::Fragment;
+use crate::base::place::{Fragment, OctetOffset};
 use crate::link::Frame;
 use defrag::{Arrival, Defrag, Key};
 use header::{FragmentHeader, Headers, Refused};
@@ -32,6 +32,8 @@ pub struct Datagram<'a> {
     pub protocol: u8,
     /// The captured octets behind the IP headers; padding is left out.
     pub payload: &'a [u8],
+    /// Where `payload` begins.
+    pub offset: OctetOffset,
     /// Octets that the payload has by the IP header; more than `payload.len()` where the packet was cut.
     pub payload_len: usize,
     /// IPv4 identification, or that of the fragment header; 0 where there is none.
@@ -86,6 +88,7 @@ impl Outcome<'_> {
                 dst: r.dst,
                 protocol: r.protocol,
                 payload: r.octets.get(r.payload.clone()).unwrap_or(&[]),
+                offset: OctetOffset::Reassembled(0).after(r.payload.start),
                 payload_len: r.payload_len,
                 identification: r.identification,
                 channel: r.channel,
@@ -129,6 +132,7 @@ impl Ip {
                 dst: plain.dst.into(),
                 protocol: plain.protocol,
                 payload: plain.payload,
+                offset: frame.offset.after(20),
                 payload_len: plain.payload_len,
                 identification: u32::from(plain.identification),
                 channel: frame.channel,
@@ -195,6 +199,7 @@ impl Ip {
                 dst: pseudo.dst,
                 protocol: pseudo.protocol,
                 payload: frame.ip,
+                offset: frame.offset,
                 payload_len: frame.ip.len() + frame.missing,
                 identification: 0,
                 channel: frame.channel,
@@ -285,6 +290,7 @@ impl Ip {
             offset: fragment.offset,
             more: fragment.more,
             data: headers.payload,
+            at: frame.offset.after(headers.payload_offset).in_record(),
             len: headers.payload_len,
             counted: headers.counted,
         };
@@ -292,6 +298,7 @@ impl Ip {
         let mut joined = Headers {
             protocol: whole.protocol,
             payload: &whole.payload,
+            payload_offset: 0,
             payload_len: whole.payload_len,
             ..*headers
         };
@@ -315,7 +322,7 @@ impl Ip {
             cx.counters.ipv4.reassembled_fragments += whole.own;
         }
         // Extension headers stand before the payload, an ESP trailer behind it.
-        let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
+        let start = joined.payload_offset;
         let payload = start..start + joined.payload.len();
         Some(Outcome::Reassembled(Box::new(Reassembled {
             src: joined.src,
@@ -364,6 +371,7 @@ fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
         dst: headers.dst,
         protocol: headers.protocol,
         payload: headers.payload,
+        offset: frame.offset.after(headers.payload_offset),
         payload_len: headers.payload_len,
         identification: headers.identification,
         channel: frame.channel,
@@ -408,6 +416,7 @@ mod tests {
             header: LinkHeader::default(),
             channel: Channel::default(),
             ip,
+            offset: OctetOffset::Record(0),
             missing,
             pseudo: None,
             checksum_known_good: false,

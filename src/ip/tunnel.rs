@@ -42,6 +42,8 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         header: LinkHeader::default(),
         channel: Channel::default(),
         ip: datagram.payload,
+        // What came in fragments is not traced to them through a tunnel.
+        offset: datagram.offset.in_record().into(),
         missing: datagram.payload_len.saturating_sub(datagram.payload.len()),
         pseudo: None,
         checksum_known_good: false,
@@ -346,7 +348,7 @@ mod tests {
     use super::*;
     use crate::base::context::Context;
     use crate::base::limits::Tunnels;
-    use crate::base::place::Fragment;
+    use crate::base::place::{Fragment, OctetOffset};
     use crate::ip::Ip;
 
     fn hex(s: &str) -> Vec<u8> {
@@ -393,6 +395,7 @@ mod tests {
             header: LinkHeader::default(),
             channel: Channel::default(),
             ip,
+            offset: OctetOffset::Unknown,
             missing,
             pseudo: None,
             checksum_known_good: false,
@@ -673,6 +676,7 @@ mod tests {
                 header: LinkHeader::default(),
                 channel: Channel::default(),
                 ip: &p,
+                offset: OctetOffset::Unknown,
                 missing: 0,
                 pseudo: None,
                 checksum_known_good: false,

@@ -10,6 +10,7 @@ mod wifi;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo, VlanTag};
+use crate::base::place::OctetOffset;
 use std::net::IpAddr;
 
 /// The addresses and protocol of a transport packet that came without its IP header.
@@ -33,6 +34,8 @@ pub struct Frame<'a> {
     /// The captured octets from the IP header on; padding may follow the datagram. With `pseudo`: from the transport
     /// header on.
     pub ip: &'a [u8],
+    /// Where `ip` begins.
+    pub offset: OctetOffset,
     /// Octets that the snapshot length cut off the end of `ip`.
     pub missing: usize,
     /// The packet has no IP header; this stands for it.
@@ -116,6 +119,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
         header: LinkHeader::default(),
         channel: Channel::default(),
         ip: data,
+        offset: OctetOffset::Record(0),
         missing: wire - data.len(),
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
@@ -134,6 +138,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
                 tags: Default::default(),
             },
             ip,
+            offset: OctetOffset::Record(14),
             ..frame
         });
     }
@@ -160,9 +165,7 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
         time: packet.time,
         interface: packet.interface,
         link: LinkHeader::default(),
-        data_at: None,
     };
-    cx.in_hand.record(packet.data);
     match parse(packet) {
         Ok(frame) => {
             cx.packet.link = frame.header;
@@ -272,6 +275,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
         let (head, rest) = self.ip.split_first_chunk().ok_or(Discard::LinkTruncated)?;
         self.ip = rest;
+        self.offset = self.offset.after(N);
         Ok(head)
     }
 
@@ -282,6 +286,7 @@ impl<'a> Frame<'a> {
             .split_at_checked(len)
             .ok_or(Discard::LinkTruncated)?;
         self.ip = rest;
+        self.offset = self.offset.after(len);
         Ok(head)
     }
 

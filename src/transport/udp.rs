@@ -1,6 +1,6 @@
 //! UDP (RFC 768): from datagrams to messages; each datagram is one.
 
-use super::datagram::{DatagramContext, DatagramSink};
+use super::datagram::{DatagramContext, DatagramSink, HEADER_LEN};
 use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -34,19 +34,16 @@ pub struct UdpDatagram<'a> {
 impl UdpDatagram<'_> {
     /// Octets of payload as it was sent; more than `payload.len()` where the snapshot length cut it.
     pub const fn payload_len(&self) -> usize {
-        self.len.saturating_sub(HEADER)
+        self.len.saturating_sub(HEADER_LEN)
     }
 }
-
-/// Octets of the header.
-const HEADER: usize = 8;
 
 /// Reads the header.
 pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
     let (header, rest) =
         ip.payload
-            .split_first_chunk::<HEADER>()
-            .ok_or(if ip.payload_len < HEADER {
+            .split_first_chunk::<HEADER_LEN>()
+            .ok_or(if ip.payload_len < HEADER_LEN {
                 Discard::UdpBadLength
             } else {
                 Discard::UdpTruncated
@@ -57,7 +54,7 @@ pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
         0 if ip.payload_len > usize::from(u16::MAX) => ip.payload_len,
         len => usize::from(len),
     };
-    if len < HEADER || len > ip.payload_len {
+    if len < HEADER_LEN || len > ip.payload_len {
         return Err(Discard::UdpBadLength);
     }
     Ok(UdpDatagram {
@@ -65,7 +62,7 @@ pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
         dst_port: u16::from_be_bytes([d0, d1]),
         checksum: u16::from_be_bytes([c0, c1]),
         len,
-        payload: rest.get(..len - HEADER).unwrap_or(rest),
+        payload: rest.get(..len - HEADER_LEN).unwrap_or(rest),
     })
 }
 
@@ -333,6 +330,7 @@ impl Recent {
 mod tests {
     use super::*;
     use crate::base::limits::Limits;
+    use crate::base::place::OctetOffset;
     use std::net::IpAddr;
 
     /// Writes down what it is told: flow, direction, payload, its full length.
@@ -375,6 +373,7 @@ mod tests {
             dst: addr(v6, 2),
             protocol: 17,
             payload,
+            offset: OctetOffset::Unknown,
             payload_len: payload.len(),
             identification: 7,
             channel: Channel::default(),

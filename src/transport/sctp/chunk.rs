@@ -93,6 +93,8 @@ pub(super) struct Chunk<'a> {
     pub(super) flags: u8,
     /// The value as far as it was captured.
     pub(super) value: &'a [u8],
+    /// Where it begins, counted from behind the common header.
+    pub(super) offset: usize,
     /// Octets that the value has by its length field; more than `value.len()` where the snapshot length cut it.
     pub(super) len: usize,
 }
@@ -101,6 +103,8 @@ pub(super) struct Chunk<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Chunks<'a> {
     rest: &'a [u8],
+    /// Where `rest` begins, counted from behind the common header.
+    offset: usize,
     /// The snapshot length cut the packet: the last chunk may reach past its end.
     cut: bool,
     /// A length was impossible; nothing behind it can be read.
@@ -112,6 +116,7 @@ impl<'a> Chunks<'a> {
     pub(super) const fn new(rest: &'a [u8], cut: bool) -> Self {
         Self {
             rest,
+            offset: 0,
             cut,
             bad: false,
         }
@@ -138,11 +143,15 @@ impl<'a> Iterator for Chunks<'a> {
         }
         let value = self.rest.get(4..len.min(self.rest.len())).unwrap_or(&[]);
         // The padding of the last chunk may be missing; three octets at most are padding (RFC 9260, 3.2).
-        self.rest = self.rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        let padded = len.next_multiple_of(4);
+        self.rest = self.rest.get(padded..).unwrap_or_default();
+        let offset = self.offset + 4;
+        self.offset += padded;
         Some(Chunk {
             kind,
             flags,
             value,
+            offset,
             len: len - 4,
         })
     }
@@ -173,6 +182,7 @@ impl<'a> Chunk<'a> {
             unordered: self.flags & 4 != 0,
             interleaved,
             payload: v.get(head..)?,
+            offset: self.offset + head,
             len: self.len.checked_sub(head)?,
         })
     }
@@ -244,6 +254,8 @@ pub(super) struct Data<'a> {
     pub(super) interleaved: bool,
     /// User data as far as it was captured.
     pub(super) payload: &'a [u8],
+    /// Where it begins, counted from behind the common header.
+    pub(super) offset: usize,
     /// Octets of user data on the wire.
     pub(super) len: usize,
 }
@@ -377,6 +389,7 @@ mod tests {
             kind: kind::DATA,
             flags: 7,
             value: &[0, 0, 0, 1, 0, 2, 0, 3, 0, 0, 0, 4, 9, 9],
+            offset: 0,
             len: 14,
         };
         let d = c.data().unwrap();
@@ -386,6 +399,7 @@ mod tests {
             kind: kind::I_DATA,
             flags: 2,
             value: &[0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 3, 0, 0, 0, 4, 9],
+            offset: 0,
             len: 17,
         };
         let d = c.data().unwrap();
@@ -413,6 +427,7 @@ mod tests {
             kind: kind::INIT,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let init = c.init().unwrap();
@@ -427,6 +442,7 @@ mod tests {
             kind: kind::ASCONF,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let found: Vec<IpAddr> = c.added_addresses().collect();
@@ -440,6 +456,7 @@ mod tests {
             kind: kind::SACK,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let s = c.sack().unwrap();
@@ -450,6 +467,7 @@ mod tests {
             kind: kind::RE_CONFIG,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let found: Vec<_> = c.reconfigurations().collect();

@@ -30,6 +30,7 @@ use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey};
 use crate::base::limits::Checksums;
 use crate::base::packet::{Channel, LinkHeader};
+use crate::base::place::OctetOffset;
 use crate::base::storage::Deadlines;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Instant;
@@ -171,6 +172,8 @@ enum Sum {
 #[derive(Clone, Copy)]
 struct Packet<'a> {
     chunks: &'a [u8],
+    /// Where they begin.
+    offset: OctetOffset,
     cut: bool,
     origin: Origin,
     link: LinkHeader,
@@ -427,6 +430,7 @@ impl<T: FlowState> Sctp<T> {
         let arrival = Arrival {
             packet: Packet {
                 chunks,
+                offset: datagram.offset.after(HEADER_LEN),
                 cut,
                 origin: Origin {
                     frame: cx.packet.frame,

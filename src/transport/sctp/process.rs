@@ -111,7 +111,7 @@ impl<T: FlowState> Sctp<T> {
                 };
                 n.data_octets += data.payload.len() as u64;
                 let lost = n.lost_tsns;
-                let origin = packet.origin.of(cx, &data);
+                let origin = packet.origin.at(packet.offset.after(data.offset));
                 let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, origin));
                 match fate {
                     Fate::Duplicate => a.count(d, place::DUPLICATED, 1),

@@ -17,6 +17,7 @@ use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
+use crate::base::place::OctetOffset;
 use crate::base::stream::{Close, FlowState};
 use std::mem::size_of;
 use std::net::IpAddr;
@@ -162,7 +163,8 @@ impl<T: FlowState> Sctp<T> {
                     .filter_map(|c| c.data());
                 for d in data {
                     cx.counters.sctp.damaged_chunks += 1;
-                    side.inflow.damaged(&d, packet.origin.of(cx, &d));
+                    side.inflow
+                        .damaged(&d, packet.origin.at(packet.offset.after(d.offset)));
                 }
                 side.inflow.settle(cx, &mut self.active);
                 cx.discard(Discard::SctpDamaged);
@@ -437,6 +439,8 @@ impl<T: FlowState> Sctp<T> {
             cx.counters.sctp.held_packets -= 1;
             let packet = Packet {
                 chunks: &held.chunks,
+                // Only what is told at once is traced to its record.
+                offset: OctetOffset::Unknown,
                 cut: held.cut,
                 origin: held.origin,
                 link: held.link,

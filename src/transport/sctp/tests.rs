@@ -4,6 +4,7 @@ use super::chunk::checksum;
 use super::*;
 use crate::base::limits::{Channels, Limits};
 use crate::base::packet::PacketInfo;
+use crate::base::place::OctetOffset;
 use crate::base::time::Timestamp;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -187,6 +188,7 @@ impl Net {
             dst: Ipv4Addr::from(dst).into(),
             protocol: 132,
             payload: packet,
+            offset: OctetOffset::Unknown,
             payload_len: len,
             identification: 0,
             channel: Channel::default(),

@@ -142,7 +142,6 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(why);
             }
         };
-        cx.packet.data_at = cx.in_hand.at(segment.payload);
         if sum == Sum::Wrong {
             cx.counters.tcp.bad_checksum += 1;
             if cx.limits.tcp_checksums == Checksums::Verify {
@@ -454,10 +453,12 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> Option<Place> {
         let first = Held::opener(held, by)?;
-        let packet = cx.packet;
-        let segment = held.get(first)?.segment();
-        cx.packet = held.get(first)?.packet();
-        let place = self.open(cx, key, low_of(&key, &segment), &segment, true, sink);
+        let opener = held.get(first)?;
+        let segment = opener.segment();
+        let low = low_of(&key, &segment);
+        let place = cx.for_packet(opener.packet(), |cx| {
+            self.open(cx, key, low, &segment, true, sink)
+        });
         for (i, other) in held.iter().enumerate() {
             let segment = other.segment();
             let connection = place.and_then(|place| self.table.get_mut(place, &mut cx.budget));
@@ -467,14 +468,12 @@ impl<S: FlowState> Tcp<S> {
             });
             match (place, direction) {
                 _ if i == first => {}
-                (Some(place), Some(direction)) => {
-                    cx.packet = other.packet();
+                (Some(place), Some(direction)) => cx.for_packet(other.packet(), |cx| {
                     self.pass(cx, &key, place, direction, &segment, sink);
-                }
+                }),
                 _ => cx.counters.tcp.refused_octets += segment.payload.len() as u64,
             }
         }
-        cx.packet = packet;
         place
     }
 
@@ -487,17 +486,16 @@ impl<S: FlowState> Tcp<S> {
         held: &[Held],
         sink: &mut K,
     ) {
-        let packet = cx.packet;
         for held in held {
             let segment = held.segment();
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 break;
             };
             let direction = connection.direction(low_of(key, &segment));
-            cx.packet = held.packet();
-            self.pass(cx, key, place, direction, &segment, sink);
+            cx.for_packet(held.packet(), |cx| {
+                self.pass(cx, key, place, direction, &segment, sink);
+            });
         }
-        cx.packet = packet;
     }
 
     /// Segments that nothing has confirmed are a connection of their own, which began in the middle and ends here.
@@ -508,7 +506,6 @@ impl<S: FlowState> Tcp<S> {
         held: &[Held],
         sink: &mut K,
     ) {
-        let packet = cx.packet;
         let mut alone: Option<Connection<S>> = None;
         for held in held {
             let segment = held.segment();
@@ -524,10 +521,10 @@ impl<S: FlowState> Tcp<S> {
                 Connection::new(number, low_of(key, &segment), true, cx.now)
             });
             let direction = connection.direction(low_of(key, &segment));
-            cx.packet = held.packet();
-            connection.take(cx, key, direction, &segment, sink);
+            cx.for_packet(held.packet(), |cx| {
+                connection.take(cx, key, direction, &segment, sink)
+            });
         }
-        cx.packet = packet;
         if let Some(mut connection) = alone {
             cx.counters.tcp.closed_idle += 1;
             connection.close(cx, Close::Idle, sink);

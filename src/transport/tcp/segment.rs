@@ -3,6 +3,7 @@
 use crate::base::checksum::Sum;
 use crate::base::counters::Discard;
 use crate::base::flags;
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::ip::Datagram;
 use std::net::IpAddr;
@@ -28,6 +29,8 @@ pub struct Segment<'a> {
     pub payload_sum: Option<Sum>,
     /// The captured octets of data.
     pub payload: &'a [u8],
+    /// Where they begin.
+    pub offset: OctetOffset,
     /// Octets of data by the headers; more than `payload.len()` where the snapshot length cut the segment.
     pub payload_len: u32,
 }
@@ -69,6 +72,7 @@ impl<'a> Segment<'a> {
                 window_scale(octets.get(20..header))
             },
             payload,
+            offset: ip.offset.after(header),
             payload_len: u32::try_from(ip.payload_len - header).unwrap_or(u32::MAX),
         })
     }
@@ -109,6 +113,7 @@ mod tests {
             dst: [10, 0, 0, 2].into(),
             protocol: 6,
             payload,
+            offset: OctetOffset::Record(34),
             payload_len,
             identification: 0,
             channel: Channel::default(),

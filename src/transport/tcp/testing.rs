@@ -25,6 +25,7 @@ use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::limits::Limits;
 use crate::base::packet::{PacketInfo, VlanTag};
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::{Instant, Timestamp};
@@ -301,6 +302,7 @@ impl Bench {
             window: u16::MAX,
             window_scale: None,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };

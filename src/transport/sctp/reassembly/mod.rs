@@ -18,7 +18,7 @@ use super::sink::{Missing, UserMessageSink};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
-use crate::base::place::Place;
+use crate::base::place::{OctetOffset, Place};
 use crate::base::serial::Tsn;
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
@@ -51,10 +51,10 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// That of one chunk of the packet.
-    pub(super) fn of(self, cx: &Context, chunk: &Data<'_>) -> Self {
+    /// That of the chunk of the packet whose user data begins there.
+    pub(super) fn at(self, offset: OctetOffset) -> Self {
         Self {
-            at: cx.in_hand.at(chunk.payload),
+            at: offset.in_record(),
             ..self
         }
     }
@@ -152,6 +152,8 @@ impl Fragment {
             unordered: self.unordered,
             interleaved: self.interleaved,
             payload: &self.data,
+            // `Origin` has it.
+            offset: 0,
             len: self.len as usize,
         }
     }

@@ -41,7 +41,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack: None,
             push: s.has(flags::PSH),
-            shift: Origin::shift(cx.packet.data_at, start),
+            shift: Origin::shift(s.offset.in_record(), start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();

@@ -174,7 +174,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
-                at: item.origin.at(item.offset),
+                at: item.origin.at(item.offset).into(),
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,

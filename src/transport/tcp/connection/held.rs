@@ -28,6 +28,8 @@ pub(in crate::transport::tcp) struct Held {
     window: u16,
     window_scale: Option<u8>,
     pub(super) payload: Vec<u8>,
+    /// Where the payload stood in its packet record.
+    at: Option<u32>,
     pub(super) payload_len: u32,
     packet: PacketInfo,
     pub(super) arrived: Instant,
@@ -44,6 +46,7 @@ impl Held {
             window: s.window,
             window_scale: s.window_scale,
             payload: s.payload.to_vec(),
+            at: s.offset.in_record(),
             payload_len: s.payload_len,
             packet: cx.packet,
             arrived: cx.now,
@@ -66,6 +69,7 @@ impl Held {
             window_scale: self.window_scale,
             payload_sum: None,
             payload: &self.payload,
+            offset: self.at.into(),
             payload_len: self.payload_len,
         }
     }

@@ -273,7 +273,7 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
-            shift: Origin::shift(cx.packet.data_at, start),
+            shift: Origin::shift(s.offset.in_record(), start),
         };
         let half = &mut self.halves[i];
         let Some(a) = self.active.as_deref_mut() else {
@@ -315,7 +315,9 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
-                    at: origin.at(offset),
+                    at: s
+                        .offset
+                        .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
                     ack,
                     push: origin.push,
                     ends_segment: true,
