@@ -218,11 +218,11 @@ impl<M: MessageSink> Assembler<M> {
             sctp.tick(cx, extractor);
         }
         while cx.budget.over() {
-            let freed = tcp.relieve_idle(cx, extractor)
+            let freed = tcp.evict_idle(cx, extractor)
                 || sctp.relieve_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
-                || tcp.relieve(cx, extractor)
+                || tcp.free_memory(cx, extractor)
                 || sctp.relieve(cx, extractor);
             if !freed {
                 break;

@@ -1,7 +1,7 @@
-//! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept small
+//! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept compact
 //! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
 
-use super::connection::{Connection, Small};
+use super::connection::{CompactConnection, Connection};
 use super::{CLOSED_WHOLE, OPEN};
 use crate::base::flow::FlowKey;
 use crate::base::storage::{Budget, allocated};
@@ -15,14 +15,14 @@ use std::ops::Deref;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 enum Entry<S> {
-    Small(Small),
+    Compact(CompactConnection),
     Whole(Box<Connection<S>>),
 }
 
 /// There may be a million of them.
 const _: () = assert!(size_of::<Entry<()>>() <= 72);
 
-/// Connections that stay whole after something has happened to them that lets them be made small: a handshake is not
+/// Connections that stay whole after something has happened to them that lets them be made compact: a handshake is not
 /// taken apart and put together again for each of its packets. None in tests, which then see each of them change its form.
 const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 
@@ -31,9 +31,9 @@ const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub(super) struct Connections<S> {
     table: FlowTable<Entry<S>, 5>,
-    /// Whole ones that may have become fit to be made small, the one that was met first in front.
+    /// Whole ones that may have become fit to be made compact, the one that was met first in front.
     recent: VecDeque<Place>,
-    /// What the last one that was made small was kept in.
+    /// What the last one that was made compact was kept in.
     #[serde(skip)]
     spare: Option<Box<Connection<S>>>,
 }
@@ -69,16 +69,16 @@ fn boxed<S>(
     }
 }
 
-/// The connection, which is small, in its other form.
+/// The connection, which is compact, in its other form.
 fn made_whole<'a, S>(
     entry: &'a mut Entry<S>,
     spare: &mut Option<Box<Connection<S>>>,
 ) -> Option<&'a mut Connection<S>> {
-    if let Entry::Small(small) = entry {
-        *entry = Entry::Whole(boxed(spare, small.connection()));
+    if let Entry::Compact(compact) = entry {
+        *entry = Entry::Whole(boxed(spare, compact.connection()));
     }
     match entry {
-        Entry::Small(_) => None,
+        Entry::Compact(_) => None,
         Entry::Whole(connection) => Some(connection),
     }
 }
@@ -129,7 +129,7 @@ impl<S: FlowState> Connections<S> {
     /// The connection at a place, to be read.
     pub(super) fn get(&self, at: Place) -> Option<View<'_, S>> {
         Some(match self.table.get(at)? {
-            Entry::Small(small) => View::Made(small.connection()),
+            Entry::Compact(compact) => View::Made(compact.connection()),
             Entry::Whole(connection) => View::Whole(connection),
         })
     }
@@ -139,7 +139,7 @@ impl<S: FlowState> Connections<S> {
     pub(super) fn get_mut(&mut self, at: Place, budget: &mut Budget) -> Option<&mut Connection<S>> {
         match self.table.get_mut(at)? {
             Entry::Whole(connection) => Some(connection),
-            entry @ Entry::Small(_) => {
+            entry @ Entry::Compact(_) => {
                 budget.take(size::<S>());
                 self.recent.push_back(at);
                 made_whole(entry, &mut self.spare)
@@ -152,10 +152,10 @@ impl<S: FlowState> Connections<S> {
         self.table.key(at)
     }
 
-    /// The connection at a place, where it is a small one.
-    pub(super) fn small_mut(&mut self, at: Place) -> Option<&mut Small> {
+    /// The connection at a place, where it is a compact one.
+    pub(super) fn compact_mut(&mut self, at: Place) -> Option<&mut CompactConnection> {
         match self.table.get_mut(at)? {
-            Entry::Small(small) => Some(small),
+            Entry::Compact(compact) => Some(compact),
             Entry::Whole(_) => None,
         }
     }
@@ -168,7 +168,7 @@ impl<S: FlowState> Connections<S> {
     /// When the last packet of the connection at a place came.
     pub(super) fn last_used(&self, at: Place) -> Option<Instant> {
         Some(match self.table.get(at)? {
-            Entry::Small(small) => small.last_used(),
+            Entry::Compact(compact) => compact.last_used(),
             Entry::Whole(connection) => connection.last_used(),
         })
     }
@@ -196,7 +196,7 @@ impl<S: FlowState> Connections<S> {
         self.table.remove(at)
     }
 
-    /// Makes connections small for which nothing is allocated any more, but for the most recent ones: to be called between
+    /// Makes connections compact for which nothing is allocated any more, but for the most recent ones: to be called between
     /// packets. Those of which too much is known for that stand with those that something is allocated for.
     pub(super) fn shrink(&mut self, budget: &mut Budget) {
         while self.recent.len() > RECENT
@@ -208,8 +208,8 @@ impl<S: FlowState> Connections<S> {
             let Entry::Whole(connection) = entry else {
                 continue;
             };
-            if let Some(small) = Small::of(connection) {
-                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Small(small)) {
+            if let Some(compact) = CompactConnection::of(connection) {
+                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Compact(compact)) {
                     self.spare = Some(spare);
                 }
                 budget.give(size::<S>());
@@ -248,7 +248,7 @@ impl<S: FlowState> Connections<S> {
     /// Every connection.
     pub(super) fn entries(&self) -> impl Iterator<Item = View<'_, S>> {
         self.table.entries().map(|entry| match entry {
-            Entry::Small(small) => View::Made(small.connection()),
+            Entry::Compact(compact) => View::Made(compact.connection()),
             Entry::Whole(connection) => View::Whole(connection),
         })
     }

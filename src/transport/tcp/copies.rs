@@ -197,7 +197,7 @@ fn damaged_copies_are_bounded() {
     bench.script(RIGHT);
     for n in 0..200 {
         bench.script(&format!("{} > . {} 501 ! #1400", n + 1, 101 + 1400 * n));
-        let waits = bench.cx.budget.used() - bench.tcp.table_size() - bench.tcp.booked;
+        let waits = bench.cx.budget.used() - bench.tcp.table_size() - bench.tcp.charged;
         assert!(waits < 80 << 10, "{waits}");
     }
     bench.script("900 flush");
@@ -213,8 +213,8 @@ fn damaged_copies_alone_give_way_too() {
     bench.script("1 >2 . 101 501\n2 <2 . 498 101 ! \"aXc\"");
     assert_eq!((bench.counter("damaged"), bench.tcp.connections()), (1, 2));
     let Bench { cx, tcp, sink, .. } = &mut bench;
-    assert!(tcp.relieve(cx, sink));
-    assert!(!tcp.relieve(cx, sink));
+    assert!(tcp.free_memory(cx, sink));
+    assert!(!tcp.free_memory(cx, sink));
     assert_eq!(tcp.connections(), 1);
     assert_eq!(bench.counter("refused_octets"), 3);
     bench.script("3 flush");

@@ -325,7 +325,7 @@ impl Bench {
     pub(super) fn flush(&mut self) {
         self.tcp.flush(&mut self.cx, &mut self.sink);
         self.adds_up();
-        let table = self.tcp.table_size() + self.tcp.booked;
+        let table = self.tcp.table_size() + self.tcp.charged;
         assert_eq!(self.cx.budget.used(), table, "nothing waits any more");
         let c = &self.cx.counters.tcp;
         assert_eq!(
@@ -345,7 +345,7 @@ impl Bench {
         let c = &self.cx.counters.tcp;
         assert_eq!(
             c.octets,
-            c.accepted_octets + c.duplicate_octets + c.refused_octets + held.judged,
+            c.accepted_octets + c.duplicate_octets + c.refused_octets + held.classified,
             "octets taken in"
         );
         assert_eq!(
@@ -463,7 +463,7 @@ pub(super) struct Waits {
     /// Behind holes.
     pub(super) waiting: u64,
     /// In segments of which it is not known where they belong.
-    pub(super) judged: u64,
+    pub(super) classified: u64,
 }
 
 impl Tcp<Seen> {
@@ -474,7 +474,7 @@ impl Tcp<Seen> {
         for connection in self.table.entries() {
             let waits = connection.invariants();
             sum.waiting += waits.waiting;
-            sum.judged += waits.judged;
+            sum.classified += waits.classified;
             segments += connection.waiting();
         }
         assert_eq!(segments, self.queues.waiting, "segments that wait");

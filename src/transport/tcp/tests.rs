@@ -1593,22 +1593,22 @@ fn the_budget_makes_room_by_holes_and_connections() {
     ));
     let Bench { cx, tcp, sink, .. } = &mut bench;
     // What waits behind holes, then connections with data, idle ones before; those without data would give nothing back.
-    assert!(!tcp.relieve_idle(cx, sink));
+    assert!(!tcp.evict_idle(cx, sink));
     let before = cx.budget.used();
-    assert!(tcp.relieve(cx, sink));
+    assert!(tcp.free_memory(cx, sink));
     assert!(cx.budget.used() < before - 1000);
     assert_eq!(sink.events, ["3 > 101 gap 3 memory", "3 > 104 #1000"]);
     assert_eq!(tcp.connections(), 3);
-    assert!(tcp.relieve(cx, sink));
+    assert!(tcp.free_memory(cx, sink));
     assert_eq!(tcp.connections(), 2);
-    assert!(!tcp.relieve(cx, sink));
+    assert!(!tcp.free_memory(cx, sink));
     bench.script("4 >4 . 101 501 \"abc\"");
     let Bench { cx, tcp, sink, .. } = &mut bench;
-    assert!(!tcp.relieve_idle(cx, sink));
+    assert!(!tcp.evict_idle(cx, sink));
     cx.now = cx.now.after(Duration::from_secs(2));
-    assert!(tcp.relieve_idle(cx, sink));
+    assert!(tcp.evict_idle(cx, sink));
     assert_eq!(tcp.connections(), 2);
-    assert!(!tcp.relieve_idle(cx, sink) && !tcp.relieve(cx, sink));
+    assert!(!tcp.evict_idle(cx, sink) && !tcp.free_memory(cx, sink));
     bench.flush();
 }
 

@@ -113,15 +113,15 @@ impl Held {
 impl<S> Connection<S> {
     /// Segments of which it is not known where they belong.
     pub(super) fn held(&self) -> &[Held] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.held)
+        self.extras.as_ref().map_or(&[], |extras| &extras.held)
     }
 
     /// The segments that were held, a SYN first.
     pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
-        let Some(rare) = &mut self.rare else {
+        let Some(extras) = &mut self.extras else {
             return Vec::new();
         };
-        let mut held = std::mem::take(&mut rare.held);
+        let mut held = std::mem::take(&mut extras.held);
         held.sort_by_key(|h| h.flags & flags::SYN == 0);
         budget.give(held.iter().map(Held::size).sum());
         held
@@ -135,7 +135,7 @@ impl<S> Connection<S> {
     }
 
     pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
-        let held = &mut self.rare.get_or_insert_default().held;
+        let held = &mut self.extras.get_or_insert_default().held;
         let mut octets: usize = held.iter().map(Held::size).sum();
         while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
             let dropped = held.remove(0);
