@@ -219,11 +219,11 @@ impl<M: MessageSink> Assembler<M> {
         }
         while cx.budget.over() {
             let freed = tcp.evict_idle(cx, extractor)
-                || sctp.relieve_idle(cx, extractor)
+                || sctp.evict_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
                 || tcp.free_memory(cx, extractor)
-                || sctp.relieve(cx, extractor);
+                || sctp.free_memory(cx, extractor);
             if !freed {
                 break;
             }

@@ -66,7 +66,7 @@ fuzz_target!(|input: &[u8]| {
         };
         sctp.packet(&mut cx, &datagram, &mut Check);
         sctp.tick(&mut cx, &mut Check);
-        while cx.budget.over() && sctp.relieve(&mut cx, &mut Check) {}
+        while cx.budget.over() && sctp.free_memory(&mut cx, &mut Check) {}
         let c = &cx.counters.sctp;
         let out = c.delivered_chunks + c.duplicates + c.late + c.before_start + c.dropped_chunks;
         assert_eq!(c.data_chunks + c.i_data_chunks, out + c.waiting_chunks);

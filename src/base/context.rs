@@ -54,10 +54,10 @@ impl Context {
         }
     }
 
-    /// Tells what happened in a flow to those who trace it.
-    pub(crate) fn tell(&mut self, flow: &Flow, direction: Direction, what: What) {
+    /// Emits an event of a flow to those who trace it.
+    pub(crate) fn emit(&mut self, flow: &Flow, direction: Direction, what: What) {
         if self.trace.is_on() {
-            self.trace.tell(&Event {
+            self.trace.emit(&Event {
                 frame: self.packet.frame,
                 time: self.packet.time,
                 transport: flow.transport,

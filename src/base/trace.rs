@@ -417,7 +417,7 @@ impl Trace {
     }
 
     /// Tells an event, if its connection is chosen.
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn emit(&mut self, event: &Event) {
         if let Some(trace) = &mut self.0
             && trace.0.takes_ends(event.number, event.src, event.dst)
         {

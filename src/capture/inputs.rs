@@ -15,14 +15,14 @@ use std::os::fd::AsFd;
 pub type Source = Box<dyn Read + Send>;
 
 /// A way to name an input that is no plain path.
-struct Scheme {
+struct InputScheme {
     /// What the name begins with.
     prefix: &'static str,
     /// Opens what stands behind the prefix.
     open: fn(&str, Option<&Stop>) -> io::Result<Source>,
 }
 
-const SCHEMES: &[Scheme] = &[Scheme {
+const SCHEMES: &[InputScheme] = &[InputScheme {
     prefix: "file:",
     open: |rest, stop| open_path(file_path(rest).as_ref(), stop),
 }];

@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use std::fmt;
 
 /// What stands at a place of the input.
-pub(super) enum Look<T> {
+pub(super) enum RecordLook<T> {
     /// It is all there.
     Whole(T),
     /// More octets are needed to tell.

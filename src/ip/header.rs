@@ -36,7 +36,7 @@ impl FragmentHeader {
 
 /// A packet whose headers have been read, up to the transport header or the fragment header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Headers<'a> {
+pub(super) struct IpHeaders<'a> {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) identification: u32,
@@ -56,7 +56,7 @@ pub(super) struct Headers<'a> {
 }
 
 /// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.
-pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers<'_>, Refused> {
+pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeaders<'_>, Refused> {
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Refused::Truncated)?;
     let header_len = usize::from(fixed[0] & 0x0f) * 4;
     if fixed[0] >> 4 != 4 || header_len < 20 {
@@ -86,7 +86,7 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
         more: flags & 0x2000 != 0,
     };
     let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
-    let mut headers = Headers {
+    let mut headers = IpHeaders {
         src: Ipv4Addr::new(s0, s1, s2, s3).into(),
         dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
         identification: u32::from(be(4)),
@@ -183,7 +183,7 @@ fn is_right(fixed: &[u8; 20], header: &[u8]) -> bool {
 
 /// Reads an IPv6 header and its extension headers up to the transport header or a fragment header that does not hold
 /// the whole datagram (RFC 8200, 3 and 4). `missing` octets were cut off the end of `data`.
-pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
+pub(super) fn v6(data: &[u8], missing: usize) -> Result<IpHeaders<'_>, Refused> {
     let (fixed, rest) = data.split_first_chunk::<40>().ok_or(Refused::Truncated)?;
     if fixed[0] >> 4 != 6 {
         return Err(Refused::BadHeader);
@@ -201,7 +201,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
     let mut dst = [0; 16];
     src.copy_from_slice(&fixed[8..24]);
     dst.copy_from_slice(&fixed[24..40]);
-    let mut headers = Headers {
+    let mut headers = IpHeaders {
         src: Ipv6Addr::from(src).into(),
         dst: Ipv6Addr::from(dst).into(),
         identification: 0,
@@ -252,7 +252,7 @@ const fn is_extension(next: u8) -> bool {
 }
 
 /// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
-pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
+pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
         if h.protocol == ip_protocol::ESP {
             if h.payload.len() < h.payload_len {

@@ -14,8 +14,8 @@ use crate::base::limits::Limits;
 use crate::base::packet::Channel;
 use crate::base::place::{Fragment, OctetOffset};
 use crate::link::Frame;
-use defrag::{Arrival, Defrag, Key};
-use header::{FragmentHeader, Headers, Refused};
+use defrag::{ArrivedFragment, DatagramKey, Defrag};
+use header::{FragmentHeader, IpHeaders, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -58,7 +58,7 @@ pub struct Ip {
 }
 
 /// What a packet comes to.
-enum Outcome<'a> {
+enum Completed<'a> {
     /// A datagram in one packet.
     Whole(Datagram<'a>),
     /// The last fragment of a datagram.
@@ -79,11 +79,11 @@ struct Reassembled {
     fragments: Vec<Fragment>,
 }
 
-impl Outcome<'_> {
+impl Completed<'_> {
     fn datagram(&self) -> Datagram<'_> {
         match self {
-            Outcome::Whole(datagram) => *datagram,
-            Outcome::Reassembled(r) => Datagram {
+            Completed::Whole(datagram) => *datagram,
+            Completed::Reassembled(r) => Datagram {
                 src: r.src,
                 dst: r.dst,
                 protocol: r.protocol,
@@ -99,8 +99,8 @@ impl Outcome<'_> {
 
     fn fragments(&self) -> &[Fragment] {
         match self {
-            Outcome::Whole(_) => &[],
-            Outcome::Reassembled(r) => &r.fragments,
+            Completed::Whole(_) => &[],
+            Completed::Reassembled(r) => &r.fragments,
         }
     }
 }
@@ -147,7 +147,7 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
-        let Some(outcome) = self.take(cx, frame) else {
+        let Some(outcome) = self.receive(cx, frame) else {
             return;
         };
         let datagram = outcome.datagram();
@@ -192,9 +192,9 @@ impl Ip {
         self.defrag.held()
     }
 
-    fn take<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         if let Some(pseudo) = frame.pseudo {
-            return Some(Outcome::Whole(Datagram {
+            return Some(Completed::Whole(Datagram {
                 src: pseudo.src,
                 dst: pseudo.dst,
                 protocol: pseudo.protocol,
@@ -207,12 +207,12 @@ impl Ip {
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
-            Some(6) => self.take_v6(cx, frame),
-            _ => self.take_v4(cx, frame),
+            Some(6) => self.receive_v6(cx, frame),
+            _ => self.receive_v4(cx, frame),
         }
     }
 
-    fn take_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         cx.counters.ipv4.packets += 1;
         let headers = match header::v4(frame.ip, frame.missing, cx.limits.ip_checksums) {
             Ok(headers) => headers,
@@ -234,7 +234,7 @@ impl Ip {
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
             }
-            return self.take_fragment(cx, frame, &headers, fragment);
+            return self.receive_fragment(cx, frame, &headers, fragment);
         }
         if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv4NotTransport);
@@ -244,7 +244,7 @@ impl Ip {
         Some(whole(&headers, frame))
     }
 
-    fn take_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         cx.counters.ipv6.packets += 1;
         let headers = match header::v6(frame.ip, frame.missing) {
             Ok(headers) => headers,
@@ -258,7 +258,7 @@ impl Ip {
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv6.fragments += 1;
             if !fragment.is_whole() {
-                return self.take_fragment(cx, frame, &headers, fragment);
+                return self.receive_fragment(cx, frame, &headers, fragment);
             }
             cx.counters.ipv6.atomic_fragments += 1;
         }
@@ -270,22 +270,22 @@ impl Ip {
         Some(whole(&headers, frame))
     }
 
-    fn take_fragment<'a>(
+    fn receive_fragment<'a>(
         &mut self,
         cx: &mut Context,
         frame: &Frame<'_>,
-        headers: &Headers<'_>,
+        headers: &IpHeaders<'_>,
         fragment: FragmentHeader,
-    ) -> Option<Outcome<'a>> {
+    ) -> Option<Completed<'a>> {
         let v6 = headers.src.is_ipv6();
-        let key = Key {
+        let key = DatagramKey {
             src: headers.src,
             dst: headers.dst,
             identification: headers.identification,
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
         };
-        let arrival = Arrival {
+        let arrival = ArrivedFragment {
             protocol: headers.protocol,
             offset: fragment.offset,
             more: fragment.more,
@@ -295,7 +295,7 @@ impl Ip {
             counted: headers.counted,
         };
         let whole = self.defrag.push(cx, key, &arrival)?;
-        let mut joined = Headers {
+        let mut joined = IpHeaders {
             protocol: whole.protocol,
             payload: &whole.payload,
             payload_offset: 0,
@@ -324,7 +324,7 @@ impl Ip {
         // Extension headers stand before the payload, an ESP trailer behind it.
         let start = joined.payload_offset;
         let payload = start..start + joined.payload.len();
-        Some(Outcome::Reassembled(Box::new(Reassembled {
+        Some(Completed::Reassembled(Box::new(Reassembled {
             src: joined.src,
             dst: joined.dst,
             protocol: joined.protocol,
@@ -365,8 +365,8 @@ const fn is_transport(protocol: u8) -> bool {
 }
 
 /// A datagram that came in one packet.
-fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
-    Outcome::Whole(Datagram {
+fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
+    Completed::Whole(Datagram {
         src: headers.src,
         dst: headers.dst,
         protocol: headers.protocol,

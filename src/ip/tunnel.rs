@@ -8,7 +8,7 @@ use crate::base::counters::Discard;
 use crate::base::ip_protocol;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::link::{Frame, Next};
+use crate::link::{Frame, NextHeader};
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
@@ -54,7 +54,7 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         ip_protocol::IPV4 | ip_protocol::IPV6 => Ok(Inside {
             tunnel: Tunnel::Ipip,
             id: 0,
-            next: Next::Ip,
+            next: NextHeader::Ip,
         }),
         ip_protocol::GRE => gre(limits, &mut inner),
         ip_protocol::L2TP => l2tp_v3(&mut inner),
@@ -89,7 +89,7 @@ struct Inside {
     tunnel: Tunnel,
     /// What the tunnel calls itself: VNI, key, TEID, session.
     id: u64,
-    next: Next,
+    next: NextHeader,
 }
 
 /// What stands for a tunnel in [`Channel`]: never 0.
@@ -177,7 +177,7 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
                 let [_, _, a, b, ..] = *inner.take::<8>()?;
                 id = u64::from(u16::from_be_bytes([a, b]) & 0x3ff);
             }
-            (Tunnel::Erspan, Next::Ethernet)
+            (Tunnel::Erspan, NextHeader::Ethernet)
         }
         0x22eb if on(Tunnel::Erspan) => {
             let [_, _, a, b, .., last] = *inner.take::<12>()?;
@@ -185,9 +185,9 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
             if last & 1 != 0 {
                 inner.skip(8)?;
             }
-            (Tunnel::Erspan, Next::Ethernet)
+            (Tunnel::Erspan, NextHeader::Ethernet)
         }
-        _ if on(Tunnel::Gre) => (Tunnel::Gre, Next::EtherType(kind)),
+        _ if on(Tunnel::Gre) => (Tunnel::Gre, NextHeader::EtherType(kind)),
         _ => return Err(Discard::TunnelNotIp),
     };
     Ok(Inside { tunnel, id, next })
@@ -201,10 +201,10 @@ fn vxlan(inner: &mut Frame<'_>, generic: bool) -> Result<Inside, Discard> {
         return Err(Discard::TunnelBadHeader);
     }
     let next = match kind {
-        1 | 2 if generic => Next::Ip,
-        3 if generic => Next::Ethernet,
+        1 | 2 if generic => NextHeader::Ip,
+        3 if generic => NextHeader::Ethernet,
         _ if generic => return Err(Discard::TunnelNotIp),
-        _ => Next::Ethernet,
+        _ => NextHeader::Ethernet,
     };
     Ok(Inside {
         tunnel: Tunnel::Vxlan,
@@ -223,7 +223,7 @@ fn geneve(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Geneve,
         id: u64::from(u32::from_be_bytes([0, a, b, c])),
-        next: Next::EtherType(u16::from_be_bytes([k0, k1])),
+        next: NextHeader::EtherType(u16::from_be_bytes([k0, k1])),
     })
 }
 
@@ -247,7 +247,7 @@ fn gtp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Gtp,
         id: u64::from(u32::from_be_bytes(id)),
-        next: Next::Ip,
+        next: NextHeader::Ip,
     })
 }
 
@@ -276,7 +276,7 @@ fn l2tp_udp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
             Ok(Inside {
                 tunnel: Tunnel::L2tp,
                 id: u64::from(u32::from_be_bytes(id)),
-                next: Next::Ppp,
+                next: NextHeader::Ppp,
             })
         }
         3 => {
@@ -296,7 +296,7 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         return Err(Discard::TunnelNotIp);
     }
     for skip in [0, 4, 8, 12] {
-        for next in [Next::Ethernet, Next::Ppp, Next::Hdlc] {
+        for next in [NextHeader::Ethernet, NextHeader::Ppp, NextHeader::Hdlc] {
             let mut guess = *inner;
             let leads = guess.skip(skip).is_ok()
                 && crate::link::walk(&mut guess, next).is_ok()
@@ -339,7 +339,7 @@ fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Teredo,
         id: 0,
-        next: Next::Ip,
+        next: NextHeader::Ip,
     })
 }
 

@@ -58,7 +58,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
             extent: start.extent,
             offset: at.side().relative(start.offset),
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if wanted {
             self.sink.start(&mut at.with(|s| &mut s.state), start);
         }
@@ -81,7 +81,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
             offset: at.side().relative(end.offset),
             whole: end.whole,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if !std::mem::take(&mut at.state.muted[at.direction.index()]) {
             self.sink.end(&mut at.with(|s| &mut s.state), end);
         }
@@ -98,7 +98,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
             len: payload.len() as u64,
             whole: payload.len() >= payload_len,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if self.rules.all_chosen() || self.rules.chosen(message.protocol) {
             self.sink.datagram(at, message);
         }
@@ -126,7 +126,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
-        at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+        at.cx.emit(at.flow, Direction::Forward, What::Ends(close));
         self.sink
             .association_end(&mut at.with(|s| &mut s.state), close);
     }

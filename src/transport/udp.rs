@@ -75,7 +75,7 @@ pub struct Udp {
     next: u64,
     recent: Recent,
     /// Octets of the tables that the budget knows of.
-    booked: usize,
+    charged: usize,
 }
 
 /// What is kept of a flow.
@@ -109,16 +109,16 @@ impl Udp {
     /// longest is forgotten, and has a new number when it comes again.
     pub fn receive<S: DatagramSink>(&mut self, cx: &mut Context, ip: &Datagram<'_>, sink: &mut S) {
         cx.counters.udp.datagrams += 1;
-        if let Err(why) = self.take(cx, ip, sink) {
+        if let Err(why) = self.process(cx, ip, sink) {
             cx.discard(why);
         }
-        self.settle(cx);
+        self.charge(cx);
     }
 
     /// Forgets the flows that were not used for longest, an eighth of them, to make room; false where none is known.
     pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
-        let some = self.flows.relieve();
-        self.settle(cx);
+        let some = self.flows.remove_oldest_eighth();
+        self.charge(cx);
         some
     }
 
@@ -127,7 +127,7 @@ impl Udp {
         self.flows.len()
     }
 
-    fn take<S: DatagramSink>(
+    fn process<S: DatagramSink>(
         &mut self,
         cx: &mut Context,
         ip: &Datagram<'_>,
@@ -226,11 +226,11 @@ impl Udp {
     }
 
     /// Tells the budget what is allocated.
-    fn settle(&mut self, cx: &mut Context) {
+    fn charge(&mut self, cx: &mut Context) {
         let now = self.flows.allocated() + self.recent.seen.allocated();
-        if now != self.booked {
-            cx.budget.resize(self.booked, now);
-            self.booked = now;
+        if now != self.charged {
+            cx.budget.resize(self.charged, now);
+            self.charged = now;
         }
     }
 }
@@ -247,7 +247,7 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
     let Some(data) = ip.payload.get(..udp.len) else {
         return true;
     };
-    match checksum::judge(ip.src, ip.dst, ip_protocol::UDP, data, udp.checksum) {
+    match checksum::classify(ip.src, ip.dst, ip_protocol::UDP, data, udp.checksum) {
         Verdict::Right => true,
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,
@@ -258,12 +258,12 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Recent {
     /// By digest of flow, direction, identification and payload; in order of time.
-    seen: AgedTable<u64, Seen>,
+    seen: AgedTable<u64, RecentDatagrams>,
 }
 
 /// One datagram that was handed on.
 #[derive(Debug, Serialize, Deserialize)]
-struct Seen {
+struct RecentDatagrams {
     channel: Channel,
     when: Instant,
     /// Datagrams of its flow up to it.
@@ -306,7 +306,7 @@ impl Recent {
             if seen.channel != ip.channel && within {
                 return true;
             }
-            *seen = Seen {
+            *seen = RecentDatagrams {
                 channel: ip.channel,
                 when: cx.now,
                 datagrams,
@@ -316,7 +316,7 @@ impl Recent {
         }
         self.seen.insert(
             digest,
-            Seen {
+            RecentDatagrams {
                 channel: ip.channel,
                 when: cx.now,
                 datagrams,
@@ -335,9 +335,9 @@ mod tests {
 
     /// Writes down what it is told: flow, direction, payload, its full length.
     #[derive(Default)]
-    struct Sink(Vec<(u64, Direction, Vec<u8>, usize)>);
+    struct UdpSink(Vec<(u64, Direction, Vec<u8>, usize)>);
 
-    impl DatagramSink for Sink {
+    impl DatagramSink for UdpSink {
         fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
             self.0
                 .push((at.flow.number, at.direction, payload.to_vec(), len));
@@ -391,18 +391,18 @@ mod tests {
         }
     }
 
-    struct Bench {
+    struct TestUdp {
         cx: Context,
         udp: Udp,
-        sink: Sink,
+        sink: UdpSink,
     }
 
-    impl Bench {
+    impl TestUdp {
         fn new(limits: Limits) -> Self {
             Self {
                 cx: Context::new(limits),
                 udp: Udp::new(),
-                sink: Sink::default(),
+                sink: UdpSink::default(),
             }
         }
 
@@ -410,7 +410,7 @@ mod tests {
             self.udp.receive(&mut self.cx, ip, &mut self.sink);
             let c = &self.cx.counters;
             assert_eq!(c.udp.datagrams, c.udp.messages + c.dropped_in("udp"));
-            assert_eq!(self.cx.budget.used(), self.udp.booked);
+            assert_eq!(self.cx.budget.used(), self.udp.charged);
         }
     }
 
@@ -457,7 +457,7 @@ mod tests {
             (false, Some(0x1234), [(1, 1), (0, 1), (1, 0)]),
         ] {
             for (sums, (out, counted)) in [Auto, Verify, Ignore].into_iter().zip(cases) {
-                let mut t = Bench::new(Limits {
+                let mut t = TestUdp::new(Limits {
                     udp_checksums: sums,
                     ..Limits::default()
                 });
@@ -472,7 +472,7 @@ mod tests {
                     "{v6} {field:?} {sums:?}"
                 );
                 // The capture's own word goes before the sum, and no sum is computed over what was cut.
-                let mut t = Bench::new(Limits {
+                let mut t = TestUdp::new(Limits {
                     udp_checksums: Verify,
                     ..Limits::default()
                 });
@@ -491,7 +491,7 @@ mod tests {
 
     #[test]
     fn flows_are_numbered_as_they_come() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         let back = |p| Datagram {
             src: addr(false, 2),
             dst: addr(false, 1),
@@ -524,7 +524,7 @@ mod tests {
 
     #[test]
     fn flows_are_bounded_oldest_out() {
-        let mut t = Bench::new(Limits {
+        let mut t = TestUdp::new(Limits {
             connections: 10,
             ..Limits::default()
         });
@@ -561,7 +561,7 @@ mod tests {
             (Channels::First, 5),
             (Channels::Separate, 6),
         ] {
-            let mut t = Bench::new(Limits {
+            let mut t = TestUdp::new(Limits {
                 channels,
                 ..Limits::default()
             });
@@ -581,7 +581,7 @@ mod tests {
     #[test]
     fn what_comes_through_another_tunnel_is_no_copy() {
         let p = packet(false, 1, 2, b"hello");
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         for tunnel in [0, 7, 8] {
             let mut ip = datagram(false, &p);
             ip.channel.tunnel = tunnel;
@@ -592,7 +592,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_copies_is_bounded() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         for n in 0..40_000u32 {
             let p = packet(false, 1, 2, &n.to_be_bytes());
             t.receive(&datagram(false, &p));

@@ -101,7 +101,7 @@ pub(super) struct Chunk<'a> {
 
 /// The chunks of a packet, up to its end or the first one whose length is impossible.
 #[derive(Clone, Debug)]
-pub(super) struct Chunks<'a> {
+pub(super) struct ChunkIter<'a> {
     rest: &'a [u8],
     /// Where `rest` begins, counted from behind the common header.
     offset: usize,
@@ -111,7 +111,7 @@ pub(super) struct Chunks<'a> {
     pub(super) bad: bool,
 }
 
-impl<'a> Chunks<'a> {
+impl<'a> ChunkIter<'a> {
     /// The chunks of the octets behind a common header.
     pub(super) const fn new(rest: &'a [u8], cut: bool) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-impl<'a> Iterator for Chunks<'a> {
+impl<'a> Iterator for ChunkIter<'a> {
     type Item = Chunk<'a>;
 
     fn next(&mut self) -> Option<Chunk<'a>> {
@@ -164,11 +164,11 @@ impl<'a> Chunk<'a> {
     }
 
     /// DATA or I-DATA; None where its header is not whole.
-    pub(super) fn data(&self) -> Option<Data<'a>> {
+    pub(super) fn data(&self) -> Option<DataChunk<'a>> {
         let interleaved = self.kind == kind::I_DATA;
         let head = if interleaved { 16 } else { 12 };
         let v = self.value;
-        Some(Data {
+        Some(DataChunk {
             tsn: u32_at(v, 0)?,
             stream: u16_at(v, 4)?,
             seq: if interleaved {
@@ -241,7 +241,7 @@ impl<'a> Chunk<'a> {
 
 /// A DATA or I-DATA chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Data<'a> {
+pub(super) struct DataChunk<'a> {
     pub(super) tsn: u32,
     pub(super) stream: u16,
     /// SSN of DATA, MID of I-DATA.
@@ -358,8 +358,8 @@ mod tests {
     #[test]
     fn chunks_end_at_the_first_impossible_length() {
         // (octets, the snapshot length cut them, values found, an error)
-        type Row<'a> = (&'a [u8], bool, &'a [&'a [u8]], bool);
-        let table: &[Row<'_>] = &[
+        type ChunkRow<'a> = (&'a [u8], bool, &'a [&'a [u8]], bool);
+        let table: &[ChunkRow<'_>] = &[
             (&[], false, &[], false),
             (&[3, 0, 0, 4], false, &[b""], false),
             (&[9, 0, 0, 5, 7], false, &[&[7]], false),
@@ -377,7 +377,7 @@ mod tests {
             (&[9, 0, 0, 4, 1, 0], true, &[b""], false),
         ];
         for (octets, cut, values, bad) in table {
-            let mut chunks = Chunks::new(octets, *cut);
+            let mut chunks = ChunkIter::new(octets, *cut);
             let found: Vec<&[u8]> = chunks.by_ref().map(|c| c.value).collect();
             assert_eq!((&found[..], chunks.bad), (*values, *bad), "{octets:?}");
         }

@@ -11,7 +11,7 @@ use crate::base::trace::Fate;
 use crate::base::{checksum, ip_protocol};
 use crate::ip::Datagram;
 use crate::transport::stream::StreamSink;
-use crate::transport::table::Place;
+use crate::transport::table::FlowPlace;
 use std::net::IpAddr;
 
 /// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
@@ -20,7 +20,7 @@ const PATHS: usize = 16_384;
 
 /// What the checksum of a segment says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Sum {
+pub(super) enum SegmentSum {
     /// Right.
     Right,
     /// Wrong.
@@ -30,19 +30,19 @@ pub(super) enum Sum {
 }
 
 /// Looks at the checksum of the segment in a datagram.
-pub(super) fn sum_of(cx: &Context, ip: &Datagram<'_>) -> Sum {
+pub(super) fn sum_of(cx: &Context, ip: &Datagram<'_>) -> SegmentSum {
     let how = cx.limits.tcp_checksums;
     let Some((header, _)) = ip.payload.split_first_chunk::<18>() else {
-        return Sum::Unknown;
+        return SegmentSum::Unknown;
     };
     if how == Checksums::Ignore || ip.checksum_known_good || ip.is_cut() {
-        return Sum::Unknown;
+        return SegmentSum::Unknown;
     }
     let field = u16::from_be_bytes([header[16], header[17]]);
-    match checksum::judge(ip.src, ip.dst, ip_protocol::TCP, ip.payload, field) {
-        checksum::Verdict::Right => Sum::Right,
-        checksum::Verdict::Offloaded if how == Checksums::Auto => Sum::Unknown,
-        checksum::Verdict::Offloaded | checksum::Verdict::Wrong => Sum::Wrong,
+    match checksum::classify(ip.src, ip.dst, ip_protocol::TCP, ip.payload, field) {
+        checksum::Verdict::Right => SegmentSum::Right,
+        checksum::Verdict::Offloaded if how == Checksums::Auto => SegmentSum::Unknown,
+        checksum::Verdict::Offloaded | checksum::Verdict::Wrong => SegmentSum::Wrong,
     }
 }
 
@@ -53,13 +53,13 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         segment: &Segment<'_>,
-        sum: Sum,
+        sum: SegmentSum,
         valid_before: bool,
-        found: Option<Place>,
+        found: Option<FlowPlace>,
         low: bool,
     ) -> bool {
         let path = (segment.src.0, segment.dst.0);
-        if sum == Sum::Wrong {
+        if sum == SegmentSum::Wrong {
             return valid_before || self.checksums_valid.find(&path).is_some();
         }
         if !valid_before {
@@ -89,7 +89,7 @@ impl<S: FlowState> Tcp<S> {
         cx: &mut Context,
         key: &FlowKey,
         segment: &Segment<'_>,
-        found: Option<Place>,
+        found: Option<FlowPlace>,
         low: bool,
         sink: &mut K,
     ) {

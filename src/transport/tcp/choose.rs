@@ -9,7 +9,7 @@ use crate::base::flow::FlowKey;
 use crate::base::limits::Channels;
 use crate::base::packet::VlanTag;
 use crate::base::stream::FlowState;
-use crate::transport::table::Place;
+use crate::transport::table::FlowPlace;
 
 /// Connections between the same endpoints at the same time, on channels that do not fit each other: each has a bit in an
 /// octet.
@@ -27,7 +27,7 @@ impl<S: FlowState> Tcp<S> {
         base: FlowKey,
         low: bool,
         segment: &Segment<'_>,
-    ) -> Option<(FlowKey, Option<Place>)> {
+    ) -> Option<(FlowKey, Option<FlowPlace>)> {
         let vlans = cx.packet.link.tags.map(VlanTag::id);
         let split = self.split.find(&base).and_then(|at| self.split.get(at));
         let numbers = split.copied().unwrap_or(1);

@@ -7,7 +7,7 @@ use crate::base::flow::FlowKey;
 use crate::base::storage::{Budget, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
-use crate::transport::table::{FlowTable, Place};
+use crate::transport::table::{FlowPlace, FlowTable};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -32,19 +32,19 @@ const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 pub(super) struct Connections<S> {
     table: FlowTable<Entry<S>, 5>,
     /// Whole ones that may have become fit to be made compact, the one that was met first in front.
-    recent: VecDeque<Place>,
+    recent: VecDeque<FlowPlace>,
     /// What the last one that was made compact was kept in.
     #[serde(skip)]
     spare: Option<Box<Connection<S>>>,
 }
 
 /// A connection that is only read.
-pub(super) enum View<'a, S> {
+pub(super) enum ConnectionView<'a, S> {
     Whole(&'a Connection<S>),
     Made(Connection<S>),
 }
 
-impl<S> Deref for View<'_, S> {
+impl<S> Deref for ConnectionView<'_, S> {
     type Target = Connection<S>;
 
     fn deref(&self) -> &Connection<S> {
@@ -122,21 +122,25 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The connection with this key.
-    pub(super) fn find(&self, key: &FlowKey) -> Option<Place> {
+    pub(super) fn find(&self, key: &FlowKey) -> Option<FlowPlace> {
         self.table.find(key)
     }
 
     /// The connection at a place, to be read.
-    pub(super) fn get(&self, at: Place) -> Option<View<'_, S>> {
+    pub(super) fn get(&self, at: FlowPlace) -> Option<ConnectionView<'_, S>> {
         Some(match self.table.get(at)? {
-            Entry::Compact(compact) => View::Made(compact.connection()),
-            Entry::Whole(connection) => View::Whole(connection),
+            Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }
 
     /// The connection at a place, which may change.
     #[inline(always)] // Most are whole, and each packet asks several times.
-    pub(super) fn get_mut(&mut self, at: Place, budget: &mut Budget) -> Option<&mut Connection<S>> {
+    pub(super) fn get_mut(
+        &mut self,
+        at: FlowPlace,
+        budget: &mut Budget,
+    ) -> Option<&mut Connection<S>> {
         match self.table.get_mut(at)? {
             Entry::Whole(connection) => Some(connection),
             entry @ Entry::Compact(_) => {
@@ -148,12 +152,12 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The key of the connection at a place.
-    pub(super) fn key(&self, at: Place) -> Option<FlowKey> {
+    pub(super) fn key(&self, at: FlowPlace) -> Option<FlowKey> {
         self.table.key(at)
     }
 
     /// The connection at a place, where it is a compact one.
-    pub(super) fn compact_mut(&mut self, at: Place) -> Option<&mut CompactConnection> {
+    pub(super) fn compact_mut(&mut self, at: FlowPlace) -> Option<&mut CompactConnection> {
         match self.table.get_mut(at)? {
             Entry::Compact(compact) => Some(compact),
             Entry::Whole(_) => None,
@@ -161,12 +165,12 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The connection at a place has let go of something.
-    pub(super) fn lighter(&mut self, at: Place) {
+    pub(super) fn lighter(&mut self, at: FlowPlace) {
         self.recent.push_back(at);
     }
 
     /// When the last packet of the connection at a place came.
-    pub(super) fn last_used(&self, at: Place) -> Option<Instant> {
+    pub(super) fn last_used(&self, at: FlowPlace) -> Option<Instant> {
         Some(match self.table.get(at)? {
             Entry::Compact(compact) => compact.last_used(),
             Entry::Whole(connection) => connection.last_used(),
@@ -180,7 +184,7 @@ impl<S: FlowState> Connections<S> {
         connection: Connection<S>,
         list: u8,
         budget: &mut Budget,
-    ) -> Option<Place> {
+    ) -> Option<FlowPlace> {
         budget.take(size::<S>());
         let entry = Entry::Whole(boxed(&mut self.spare, connection));
         let place = self.table.insert(key, entry, list, budget)?;
@@ -189,7 +193,7 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// Drops a connection; gives its key.
-    pub(super) fn remove(&mut self, at: Place, budget: &mut Budget) -> Option<FlowKey> {
+    pub(super) fn remove(&mut self, at: FlowPlace, budget: &mut Budget) -> Option<FlowKey> {
         if let Entry::Whole(_) = self.table.get(at)? {
             budget.give(size::<S>());
         }
@@ -226,12 +230,12 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The connection was used: it becomes the newest of an order.
-    pub(super) fn touch(&mut self, at: Place, list: u8) {
+    pub(super) fn touch(&mut self, at: FlowPlace, list: u8) {
         self.table.touch(at, list);
     }
 
     /// The oldest connection of an order of use.
-    pub(super) fn oldest(&self, list: u8) -> Option<Place> {
+    pub(super) fn oldest(&self, list: u8) -> Option<FlowPlace> {
         self.table.oldest(list)
     }
 
@@ -246,10 +250,10 @@ impl<S: FlowState> Connections<S> {
 #[cfg(test)]
 impl<S: FlowState> Connections<S> {
     /// Every connection.
-    pub(super) fn entries(&self) -> impl Iterator<Item = View<'_, S>> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = ConnectionView<'_, S>> {
         self.table.entries().map(|entry| match entry {
-            Entry::Compact(compact) => View::Made(compact.connection()),
-            Entry::Whole(connection) => View::Whole(connection),
+            Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }
 }

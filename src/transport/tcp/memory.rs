@@ -5,7 +5,7 @@ use crate::base::context::Context;
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::transport::stream::StreamSink;
-use crate::transport::table::Place;
+use crate::transport::table::FlowPlace;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl<S: FlowState> Tcp<S> {
         self.queues.expiry = next;
     }
 
-    pub(super) fn oldest_ended(&self) -> Option<Place> {
+    pub(super) fn oldest_ended(&self) -> Option<FlowPlace> {
         let mut lists = [CLOSED_WHOLE, CLOSED].into_iter();
         lists.find_map(|list| self.table.oldest(list))
     }

@@ -31,7 +31,7 @@ mod waiting;
 pub use segment::Segment;
 
 use super::stream::StreamSink;
-use super::table::Place;
+use super::table::FlowPlace;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, FlowKey};
@@ -42,9 +42,9 @@ use crate::base::stream::{Close, FlowState};
 use crate::base::trace::Fate;
 use crate::base::{checksum as sums, flags, ip_protocol};
 use crate::ip::Datagram;
-use checksum::{Sum, sum_of};
+use checksum::{SegmentSum, sum_of};
 use choose::NUMBERS;
-use connection::{Connection, Held, Verdict, trace_fate};
+use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
 use queues::Queues;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -123,7 +123,7 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(why);
             }
         };
-        if sum == Sum::Wrong {
+        if sum == SegmentSum::Wrong {
             cx.counters.tcp.bad_checksum += 1;
             if cx.limits.tcp_checksums == Checksums::Verify {
                 count_segment(cx, &segment);
@@ -132,7 +132,7 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(Discard::TcpBadChecksum);
             }
         }
-        if sum == Sum::Right && !segment.payload.is_empty() {
+        if sum == SegmentSum::Right && !segment.payload.is_empty() {
             let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
             let before = sums::pseudo_header(ip.src, ip.dst, ip_protocol::TCP, ip.payload.len());
             segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
@@ -149,7 +149,7 @@ impl<S: FlowState> Tcp<S> {
         channel: Channel,
         sink: &mut K,
     ) {
-        self.route(cx, segment, Sum::Unknown, channel, sink);
+        self.route(cx, segment, SegmentSum::Unknown, channel, sink);
     }
 
     /// Takes a segment to the connection on its ports.
@@ -157,7 +157,7 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         segment: &Segment<'_>,
-        sum: Sum,
+        sum: SegmentSum,
         channel: Channel,
         sink: &mut K,
     ) {
@@ -183,12 +183,13 @@ impl<S: FlowState> Tcp<S> {
             let connection = found.and_then(|place| self.table.get_mut(place, &mut cx.budget));
             valid_before = connection.is_some_and(|c| c.checksums_valid(c.direction(low)));
         }
-        if sum != Sum::Unknown && self.is_damaged(cx, segment, sum, valid_before, found, low) {
+        if sum != SegmentSum::Unknown && self.is_damaged(cx, segment, sum, valid_before, found, low)
+        {
             return self.damaged(cx, &key, segment, found, low, sink);
         }
         let Some(place) = found else {
             let opened = self.open(cx, key, low, segment, false, sink);
-            if sum == Sum::Right
+            if sum == SegmentSum::Right
                 && let Some(connection) =
                     opened.and_then(|place| self.table.get_mut(place, &mut cx.budget))
             {
@@ -260,7 +261,7 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Takes a connection out of the table.
-    fn remove(&mut self, cx: &mut Context, place: Place) {
+    fn remove(&mut self, cx: &mut Context, place: FlowPlace) {
         let Some(key) = self.table.remove(place, &mut cx.budget) else {
             return;
         };
@@ -287,7 +288,7 @@ impl<S: FlowState> Tcp<S> {
         segment: &Segment<'_>,
         reused: bool,
         sink: &mut K,
-    ) -> Option<Place> {
+    ) -> Option<FlowPlace> {
         if segment.has(flags::RST) {
             trace_fate(cx, None, segment, None, Fate::Stray);
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
@@ -327,7 +328,7 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
-        place: Place,
+        place: FlowPlace,
         direction: Direction,
         segment: &Segment<'_>,
         sink: &mut K,
@@ -354,7 +355,7 @@ impl<S: FlowState> Tcp<S> {
     fn after<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        place: Place,
+        place: FlowPlace,
         waited: usize,
         sink: &mut K,
     ) {
@@ -431,7 +432,7 @@ impl<S: FlowState> Tcp<S> {
     fn after_wake<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        place: Place,
+        place: FlowPlace,
         waited: usize,
         sink: &mut K,
     ) {
@@ -452,7 +453,7 @@ impl<S: FlowState> Tcp<S> {
     fn close<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        place: Place,
+        place: FlowPlace,
         close: Close,
         sink: &mut K,
     ) {
@@ -468,7 +469,7 @@ impl<S: FlowState> Tcp<S> {
     fn end<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
-        place: Place,
+        place: FlowPlace,
         close: Close,
         sink: &mut K,
     ) {

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use crate::base::time::Instant;
-use crate::transport::table::Place;
+use crate::transport::table::FlowPlace;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -18,11 +18,11 @@ pub(super) struct Queues {
     pub(super) next_number: u64,
     /// When a connection has to be looked at though no packet of it comes; an entry counts only while the connection
     /// says that it is armed for that time.
-    pub(super) deadlines: BinaryHeap<Reverse<(Instant, Place)>>,
+    pub(super) deadlines: BinaryHeap<Reverse<(Instant, FlowPlace)>>,
     /// Connections in the order in which something began to wait in them.
-    pub(super) waiters: VecDeque<Place>,
+    pub(super) waiters: VecDeque<FlowPlace>,
     /// Connections in which many octets wait, by the power of two of their number; an entry counts only while it is true.
-    pub(super) heavy: BinaryHeap<(u8, Place)>,
+    pub(super) heavy: BinaryHeap<(u8, FlowPlace)>,
     /// Segments, or parts, that wait in all connections.
     pub(super) waiting: usize,
     /// Before this time no connection has been idle for too long.
@@ -32,9 +32,9 @@ pub(super) struct Queues {
 impl Queues {
     /// Octets allocated.
     pub(super) fn allocated(&self) -> usize {
-        self.deadlines.capacity() * size_of::<Reverse<(Instant, Place)>>()
-            + self.waiters.capacity() * size_of::<Place>()
-            + self.heavy.capacity() * size_of::<(u8, Place)>()
+        self.deadlines.capacity() * size_of::<Reverse<(Instant, FlowPlace)>>()
+            + self.waiters.capacity() * size_of::<FlowPlace>()
+            + self.heavy.capacity() * size_of::<(u8, FlowPlace)>()
     }
 
     /// Entries of the longest queue.
@@ -46,7 +46,7 @@ impl Queues {
     }
 
     /// A connection weighs so much now.
-    pub(super) fn weigh(&mut self, place: Place, class: u8) {
+    pub(super) fn weigh(&mut self, place: FlowPlace, class: u8) {
         if class >= HEAVY {
             self.heavy.push((class, place));
         }
@@ -56,7 +56,7 @@ impl Queues {
     pub(super) fn arm<S>(
         &mut self,
         now: Instant,
-        place: Place,
+        place: FlowPlace,
         connection: &mut Connection<S>,
         at: Instant,
     ) {

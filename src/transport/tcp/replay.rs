@@ -2,13 +2,13 @@
 //! one of their own.
 
 use super::segment::Segment;
-use super::{Connection, Held, Tcp, low_of};
+use super::{Connection, HeldSegment, Tcp, low_of};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::FlowKey;
 use crate::base::stream::{Close, FlowState};
 use crate::transport::stream::StreamSink;
-use crate::transport::table::Place;
+use crate::transport::table::FlowPlace;
 
 impl<S: FlowState> Tcp<S> {
     /// Opens a connection on the ports of another one with what was held for it; the SYN that `by` confirms begins it.
@@ -16,11 +16,11 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         key: FlowKey,
-        held: &[Held],
+        held: &[HeldSegment],
         by: Option<&Segment<'_>>,
         sink: &mut K,
-    ) -> Option<Place> {
-        let first = Held::opener(held, by)?;
+    ) -> Option<FlowPlace> {
+        let first = HeldSegment::opener(held, by)?;
         let opener = held.get(first)?;
         let segment = opener.segment();
         let low = low_of(&key, &segment);
@@ -50,8 +50,8 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
-        place: Place,
-        held: &[Held],
+        place: FlowPlace,
+        held: &[HeldSegment],
         sink: &mut K,
     ) {
         for held in held {
@@ -71,7 +71,7 @@ impl<S: FlowState> Tcp<S> {
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
-        held: &[Held],
+        held: &[HeldSegment],
         sink: &mut K,
     ) {
         let mut alone: Option<Connection<S>> = None;

@@ -1,8 +1,8 @@
 //! Holes: what tells that nobody will fill them, and what is done then.
 
 use super::{
-    Data, Evidence, Fragment, Inflow, Key, MAX_RESET_STREAMS, Origin, Out, Reset, UserMessageSink,
-    jump,
+    ChunkOrigin, DataChunk, Evidence, Inflow, MAX_RESET_STREAMS, MessageKey, Out, Reset,
+    StoredChunk, UserMessageSink, jump,
 };
 use crate::base::limits::Limits;
 use crate::base::stream::GapCause;
@@ -30,7 +30,7 @@ impl Inflow {
     }
 
     /// A chunk of a packet with a wrong checksum: it is kept in case that nothing better comes.
-    pub(in super::super) fn damaged(&mut self, c: &Data<'_>, origin: Origin) {
+    pub(in super::super) fn damaged(&mut self, c: &DataChunk<'_>, origin: ChunkOrigin) {
         let tsn = self.unwrap(c.tsn);
         let i = self.ranges.partition_point(|r| r.end <= tsn);
         let known = tsn < self.next
@@ -38,7 +38,7 @@ impl Inflow {
             || self.ranges.get(i).is_some_and(|r| r.start <= tsn)
             || self.damaged.contains_key(&tsn);
         if self.started && !known && c.len > 0 && self.damaged.len() < MAX_DAMAGED {
-            let f = Fragment::new(c, origin);
+            let f = StoredChunk::new(c, origin);
             self.octets += f.cost();
             self.damaged.insert(tsn, f);
         }
@@ -306,7 +306,7 @@ impl Inflow {
             self.give_up(out, upto, Some(cause));
         }
         self.drain(out, u64::MAX);
-        let mut open: Vec<(Option<u64>, Key)> = self
+        let mut open: Vec<(Option<u64>, MessageKey)> = self
             .interleaved
             .iter()
             .map(|(key, m)| (m.parts.values().next().copied(), *key))

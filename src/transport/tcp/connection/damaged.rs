@@ -8,7 +8,7 @@ use crate::base::flow::{Direction, FlowKey};
 use crate::base::stream::FlowState;
 use crate::base::trace::{Fate, What};
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::Origin;
+use crate::transport::tcp::waiting::SegmentOrigin;
 
 impl<S: FlowState> Connection<S> {
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
@@ -35,13 +35,13 @@ impl<S: FlowState> Connection<S> {
         } else {
             0
         };
-        let origin = Origin {
+        let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
             ack: None,
             push: s.has(flags::PSH),
-            shift: Origin::shift(s.offset.in_record(), start),
+            shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();

@@ -96,7 +96,7 @@ impl<S: FlowState> Connection<S> {
                     a.blocked[i] = Some(until);
                     let taken = taken.min(chunk.data.len());
                     let offset = self.streams[i].relative(chunk.offset + taken as u64);
-                    cx.tell(&a.flow, d, What::Blocked { offset });
+                    cx.emit(&a.flow, d, What::Blocked { offset });
                     taken
                 }
             }
@@ -238,7 +238,7 @@ impl<S: FlowState> Connection<S> {
             len,
             cause,
         };
-        cx.tell(&a.flow, d, what);
+        cx.emit(&a.flow, d, what);
         if known > 0 {
             let gaps = &mut a.gaps[i];
             if gaps.len() >= GAPS {
@@ -307,7 +307,7 @@ impl<S: FlowState> Connection<S> {
                 continue;
             };
             let mut at = a.at(cx, &sides, d);
-            at.cx.tell(at.flow, d, What::StreamEnds(how));
+            at.cx.emit(at.flow, d, What::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);

@@ -11,7 +11,7 @@ use crate::base::time::Instant;
 use crate::base::trace::What;
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::LINGER;
-use crate::transport::tcp::waiting::{Item, Waiting};
+use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use std::time::Duration;
 
 /// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it.
@@ -74,12 +74,12 @@ impl<S: FlowState> Connection<S> {
             {
                 Self::start(&mut self.streams[i], &a.waiting[i]);
                 let d = [Direction::Forward, Direction::Reverse][i];
-                cx.tell(&a.flow, d, What::Starts);
+                cx.emit(&a.flow, d, What::Starts);
             }
         }
     }
 
-    pub(super) fn start(stream: &mut StreamState, waiting: &Waiting) {
+    pub(super) fn start(stream: &mut StreamState, waiting: &ReorderBuffer) {
         let first = waiting.front().map_or(
             if stream.is(FIN) {
                 stream.fin
@@ -236,7 +236,7 @@ impl<S: FlowState> Connection<S> {
         let front = |i: usize| self.buffers.as_ref().and_then(|a| a.waiting[i].front());
         let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
         if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
-            && let Some(end) = front(i).map(Item::end)
+            && let Some(end) = front(i).map(BufferedPart::end)
             && let Some(a) = self.buffers.as_deref_mut()
         {
             a.released[i] = end;
@@ -335,7 +335,7 @@ impl<S: FlowState> Connection<S> {
                 }
             }
             let mut at = a.at(cx, &sides, Direction::Forward);
-            at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+            at.cx.emit(at.flow, Direction::Forward, What::Ends(close));
             sink.closed(&mut at, close);
             cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }

@@ -19,7 +19,7 @@ const HELD_OCTETS: usize = 128 << 10;
 
 /// A segment that is kept whole until it is known where it belongs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::transport::tcp) struct Held {
+pub(in crate::transport::tcp) struct HeldSegment {
     pub(super) src: (IpAddr, u16),
     dst: (IpAddr, u16),
     pub(super) seq: SeqNumber,
@@ -35,7 +35,7 @@ pub(in crate::transport::tcp) struct Held {
     pub(super) arrived: Instant,
 }
 
-impl Held {
+impl HeldSegment {
     fn new(cx: &Context, s: &Segment<'_>) -> Self {
         Self {
             src: s.src,
@@ -112,18 +112,18 @@ impl Held {
 
 impl<S> Connection<S> {
     /// Segments of which it is not known where they belong.
-    pub(super) fn held(&self) -> &[Held] {
+    pub(super) fn held(&self) -> &[HeldSegment] {
         self.extras.as_ref().map_or(&[], |extras| &extras.held)
     }
 
     /// The segments that were held, a SYN first.
-    pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
+    pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<HeldSegment> {
         let Some(extras) = &mut self.extras else {
             return Vec::new();
         };
         let mut held = std::mem::take(&mut extras.held);
         held.sort_by_key(|h| h.flags & flags::SYN == 0);
-        budget.give(held.iter().map(Held::size).sum());
+        budget.give(held.iter().map(HeldSegment::size).sum());
         held
     }
 
@@ -136,14 +136,14 @@ impl<S> Connection<S> {
 
     pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
         let held = &mut self.extras.get_or_insert_default().held;
-        let mut octets: usize = held.iter().map(Held::size).sum();
+        let mut octets: usize = held.iter().map(HeldSegment::size).sum();
         while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
             let dropped = held.remove(0);
             octets -= dropped.size();
             cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
             cx.budget.give(dropped.size());
         }
-        let new = Held::new(cx, s);
+        let new = HeldSegment::new(cx, s);
         cx.budget.take(new.size());
         held.push(new);
     }

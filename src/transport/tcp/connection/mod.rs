@@ -22,7 +22,7 @@ mod stream_state;
 
 pub(super) use classify::Verdict;
 pub(super) use compact::CompactConnection;
-pub(super) use held::Held;
+pub(super) use held::HeldSegment;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -34,7 +34,7 @@ use crate::base::trace::{Event, Fate, What};
 use crate::transport::stream::StreamContext;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::{Item, Waiting};
+use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use channels::Vlans;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub(super) struct Connection<S> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Extras {
     /// Segments of which it is not known where they belong.
-    held: Vec<Held>,
+    held: Vec<HeldSegment>,
     /// Other VLANs that packets of it came on.
     vlans: Option<Vlans>,
 }
@@ -87,7 +87,7 @@ struct Extras {
 struct Buffers<S> {
     flow: Flow,
     linked: [bool; 2],
-    waiting: [Waiting; 2],
+    waiting: [ReorderBuffer; 2],
     /// Acknowledgments past octets that are not there: offset, and when it was first acknowledged.
     marks: [Vec<(u64, Mark)>; 2],
     /// Gaps that were told last.
@@ -103,7 +103,7 @@ struct Buffers<S> {
     /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
-    damaged: Option<Box<[Waiting; 2]>>,
+    damaged: Option<Box<[ReorderBuffer; 2]>>,
     state: S,
 }
 
@@ -261,7 +261,7 @@ impl<S> Connection<S> {
         if cx.trace.is_on()
             && let Some(a) = &self.buffers
         {
-            cx.tell(&a.flow, d, what(&self.streams[d.index()]));
+            cx.emit(&a.flow, d, what(&self.streams[d.index()]));
         }
     }
 }
@@ -365,24 +365,28 @@ impl<S> Buffers<S> {
     }
 
     /// The damaged copies of a stream.
-    fn damaged(&self, i: usize) -> Option<&Waiting> {
+    fn damaged(&self, i: usize) -> Option<&ReorderBuffer> {
         self.damaged.as_ref().and_then(|d| d.get(i))
     }
 
     /// The first damaged copy of a stream.
-    fn first_damaged(&self, i: usize) -> Option<&Item> {
-        self.damaged(i).and_then(Waiting::front)
+    fn first_damaged(&self, i: usize) -> Option<&BufferedPart> {
+        self.damaged(i).and_then(ReorderBuffer::front)
     }
 
     /// Segments, or parts of them, that wait.
     fn len(&self) -> usize {
         let damaged = self.damaged.iter().flat_map(|d| d.iter());
-        self.waiting.iter().chain(damaged).map(Waiting::len).sum()
+        self.waiting
+            .iter()
+            .chain(damaged)
+            .map(ReorderBuffer::len)
+            .sum()
     }
 
     /// Octets allocated for what waits on a stream.
     fn size(&self, i: usize) -> usize {
-        self.waiting[i].size() + self.damaged(i).map_or(0, Waiting::size)
+        self.waiting[i].size() + self.damaged(i).map_or(0, ReorderBuffer::size)
     }
 
     /// When the segment that has waited longest on a stream arrived.
@@ -402,7 +406,7 @@ pub(super) fn trace_fate(
     fate: Fate,
 ) {
     if cx.trace.is_on() {
-        cx.trace.tell(&Event {
+        cx.trace.emit(&Event {
             frame: cx.packet.frame,
             time: cx.packet.time,
             transport: Transport::Tcp,

@@ -11,7 +11,7 @@ use crate::base::stream::{Chunk, FlowState, ORIGIN};
 use crate::base::trace::{Fate, Overlaps};
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::Origin;
+use crate::transport::tcp::waiting::SegmentOrigin;
 
 /// Acknowledgments past missing octets that are remembered one by one.
 const MARKS: usize = 16;
@@ -269,13 +269,13 @@ impl<S: FlowState> Connection<S> {
             let offset = other.offset(ack);
             (other.numbered() && other.reaches(offset, 0, cx.limits.max_gap)).then_some(offset)
         });
-        let origin = Origin {
+        let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
-            shift: Origin::shift(s.offset.in_record(), start),
+            shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
         let stream = &mut self.streams[i];
         let Some(a) = self.buffers.as_deref_mut() else {
