@@ -3,7 +3,6 @@
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
 use crate::base::counters::Counters;
-use crate::base::ip_protocol;
 use crate::base::limits::Limits;
 use crate::base::packet::{Channel, LinkType, Packet, PacketInfo};
 use crate::base::storage::Budget;
@@ -21,6 +20,7 @@ use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
+use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
 
 /// All that waits in any stage: plain data, which can be written out and read back.
@@ -155,28 +155,28 @@ impl<M: MessageSink> Assembler<M> {
                     cx.fragments.clear();
                     cx.fragments.extend_from_slice(fragments);
                 }
-                match datagram.protocol {
-                    ip_protocol::TCP if cx.limits.disable_tcp => {
+                match IpNumber(datagram.protocol) {
+                    IpNumber::TCP if cx.limits.disable_tcp => {
                         cx.counters.tcp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::UDP if cx.limits.disable_udp => {
+                    IpNumber::UDP if cx.limits.disable_udp => {
                         cx.counters.udp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                    ip_protocol::UDP => {
+                    IpNumber::TCP => tcp.datagram(cx, datagram, extractor),
+                    IpNumber::UDP => {
                         let mut named = Named {
                             extractor,
                             transfers,
                         };
                         udp.receive(cx, datagram, &mut named);
                     }
-                    ip_protocol::SCTP if cx.limits.disable_sctp => {
+                    IpNumber::SCTP if cx.limits.disable_sctp => {
                         cx.counters.sctp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::SCTP => sctp.packet(cx, datagram, extractor),
+                    IpNumber::SCTP => sctp.packet(cx, datagram, extractor),
                     _ => {}
                 }
             });

@@ -1,8 +1,9 @@
 //! The inputs of a run: opened one after the other, read as one capture.
 
 use super::FileHeader;
-use super::reader::{Reader, Totals, Warning};
+use super::reader::{Reader, Warning};
 use super::stop::{Stop, Stoppable};
+use super::totals::Totals;
 use crate::base::packet::{Interface, Packet};
 use crate::capture::error::Error;
 use std::collections::VecDeque;

@@ -3,8 +3,8 @@
 //! Blocks are taken apart here and not by pcap-parser: it makes a list of all options of each packet, which costs an
 //! allocation for each, and thirty times the block's size for a block that is full of empty options.
 
-use super::reader::Totals;
 use super::record::{Fault, Raw, RecordLook};
+use super::totals::Totals;
 use super::{MAX_INTERFACES, word};
 use crate::base::packet::{Interface, LinkType, Resolution};
 use crate::base::time::Timestamp;

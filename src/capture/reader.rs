@@ -4,6 +4,7 @@ use super::decompress::Decompress;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Block, Section};
 use super::record::{Fault, Raw, RecordLook};
+use super::totals::Totals;
 use super::{FileHeader, MAX_INTERFACES};
 use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, Packet};
@@ -76,19 +77,6 @@ enum CaptureFormat {
     Unknown,
     Pcap(Pcap),
     Pcapng(Section),
-}
-
-/// What goes on over all inputs of a run; plain data.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Number of the last frame.
-    pub frame: u64,
-    /// Time of the last packet.
-    pub time: Timestamp,
-    /// All interfaces, in the order of their numbers.
-    pub interfaces: Vec<Interface>,
-    /// What was counted.
-    pub counters: InputCounters,
 }
 
 /// What a user should be told, although the run goes on.

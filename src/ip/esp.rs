@@ -1,6 +1,7 @@
 //! ESP with NULL encryption (RFC 2410, RFC 4543): found by what an encrypted packet would not have by chance.
 
-use crate::base::{checksum, ip_protocol};
+use crate::base::checksum;
+use etherparse::IpNumber;
 use std::net::IpAddr;
 
 /// Octets of initialisation vector and of integrity check value that are tried (RFC 5879, 8.3): HMAC-MD5-96 and
@@ -35,15 +36,15 @@ fn plausible(next: u8, inner: &[u8], src: IpAddr, dst: IpAddr) -> bool {
         Some([a, b]) => usize::from(u16::from_be_bytes([*a, *b])),
         _ => 0,
     };
-    match (next, inner.first().map(|b| b >> 4)) {
-        (ip_protocol::TCP, Some(_)) => inner.len() >= 20 && right(),
-        (ip_protocol::UDP, Some(_)) => {
+    match (IpNumber(next), inner.first().map(|b| b >> 4)) {
+        (IpNumber::TCP, Some(_)) => inner.len() >= 20 && right(),
+        (IpNumber::UDP, Some(_)) => {
             inner.len() >= 8 && be(4) == inner.len() && (be(6) == 0 || right())
         }
         // The first chunk must lie in the packet; the sum is the transport's own business.
-        (ip_protocol::SCTP, Some(_)) => (4..=inner.len().saturating_sub(12)).contains(&be(14)),
-        (ip_protocol::IPV4, Some(4)) => inner.len() >= 20 && be(2) == inner.len(),
-        (ip_protocol::IPV6, Some(6)) => inner.len() >= 40 && be(4) + 40 == inner.len(),
+        (IpNumber::SCTP, Some(_)) => (4..=inner.len().saturating_sub(12)).contains(&be(14)),
+        (IpNumber::IPV4, Some(4)) => inner.len() >= 20 && be(2) == inner.len(),
+        (IpNumber::IPV6, Some(6)) => inner.len() >= 40 && be(4) + 40 == inner.len(),
         _ => false,
     }
 }

@@ -1,8 +1,9 @@
 //! IPv4 and IPv6 headers and extension headers: where the payload begins, how long it is, whether it is a fragment.
 
 use super::esp;
+use crate::base::checksum;
 use crate::base::limits::Checksums;
-use crate::base::{checksum, ip_protocol};
+use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a packet ends at its headers.
@@ -101,7 +102,10 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeade
     };
     if !fragment.is_whole() {
         headers.fragment = Some(fragment);
-    } else if matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP) {
+    } else if matches!(
+        IpNumber(headers.protocol),
+        IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+    ) {
         chain(&mut headers)?;
     }
     Ok(headers)
@@ -222,7 +226,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<IpHeaders<'_>, Refused> 
 
 /// The length in the jumbo payload option, where the hop-by-hop header begins with one (RFC 2675, 2).
 fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
-    if next != ip_protocol::HOP_BY_HOP {
+    if next != IpNumber::IPV6_HEADER_HOP_BY_HOP.0 {
         return None;
     }
     let len = 8 * (usize::from(*rest.get(1)?) + 1);
@@ -241,20 +245,20 @@ fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
 
 const fn is_extension(next: u8) -> bool {
     matches!(
-        next,
-        ip_protocol::HOP_BY_HOP
-            | ip_protocol::ROUTING
-            | ip_protocol::FRAGMENT
-            | ip_protocol::AH
-            | ip_protocol::ESP
-            | ip_protocol::DESTINATION_OPTIONS
+        IpNumber(next),
+        IpNumber::IPV6_HEADER_HOP_BY_HOP
+            | IpNumber::IPV6_ROUTE_HEADER
+            | IpNumber::IPV6_FRAGMENTATION_HEADER
+            | IpNumber::AUTHENTICATION_HEADER
+            | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+            | IpNumber::IPV6_DESTINATION_OPTIONS
     )
 }
 
 /// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
 pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
-        if h.protocol == ip_protocol::ESP {
+        if h.protocol == IpNumber::ENCAPSULATING_SECURITY_PAYLOAD.0 {
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }
@@ -266,10 +270,10 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
             return Ok(());
         }
         let first: &[u8; 8] = h.payload.first_chunk().ok_or(Refused::Truncated)?;
-        let len = match h.protocol {
-            ip_protocol::FRAGMENT => 8,
+        let len = match IpNumber(h.protocol) {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => 8,
             // RFC 4302, 2.2: in words of four octets, less two.
-            ip_protocol::AH => 4 * (usize::from(first[1]) + 2),
+            IpNumber::AUTHENTICATION_HEADER => 4 * (usize::from(first[1]) + 2),
             _ => 8 * (usize::from(first[1]) + 1),
         };
         let rest_len = h.payload_len.checked_sub(len).ok_or(Refused::BadHeader)?;
@@ -279,8 +283,8 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
         h.payload = rest;
         h.payload_offset += len;
         h.payload_len = rest_len;
-        match current {
-            ip_protocol::FRAGMENT => {
+        match IpNumber(current) {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
                 let [_, _, a, b, id @ ..] = *first;
                 let field = u16::from_be_bytes([a, b]);
                 let fragment = FragmentHeader {
@@ -297,7 +301,7 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
                     return Ok(());
                 }
             }
-            ip_protocol::ROUTING => {
+            IpNumber::IPV6_ROUTE_HEADER => {
                 if let Some(dst) = final_destination(header) {
                     h.dst = dst.into();
                 }
@@ -349,7 +353,7 @@ mod tests {
             let mut data = header.to_vec();
             data[0] = 0x45;
             data[2..4].copy_from_slice(&total.to_be_bytes());
-            data[9] = ip_protocol::UDP;
+            data[9] = IpNumber::UDP.0;
             data[6..8].copy_from_slice(&[flags, 0]);
             if right {
                 data[10..12].fill(0);

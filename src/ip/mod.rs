@@ -9,12 +9,12 @@ pub use defrag::Held;
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
 use crate::base::limits::Limits;
 use crate::base::packet::Channel;
 use crate::base::place::{Fragment, OctetOffset};
 use crate::link::Frame;
 use defrag::{ArrivedFragment, DatagramKey, Defrag};
+use etherparse::IpNumber;
 use header::{FragmentHeader, IpHeaders, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -122,7 +122,7 @@ impl Ip {
         if frame.pseudo.is_none()
             && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
             && is_transport(plain.protocol)
-            && (plain.protocol != ip_protocol::UDP || cx.limits.decapsulate.is_empty())
+            && (plain.protocol != IpNumber::UDP.0 || cx.limits.decapsulate.is_empty())
         {
             cx.counters.ipv4.packets += 1;
             cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
@@ -229,7 +229,10 @@ impl Ip {
             cx.counters.ipv4.fragments += 1;
             // Every fragment says what the datagram carries: what nobody wants need not wait.
             if !is_wanted(&cx.limits, headers.protocol)
-                && !matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP)
+                && !matches!(
+                    IpNumber(headers.protocol),
+                    IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+                )
             {
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
@@ -359,8 +362,8 @@ const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
 
 const fn is_transport(protocol: u8) -> bool {
     matches!(
-        protocol,
-        ip_protocol::TCP | ip_protocol::UDP | ip_protocol::SCTP
+        IpNumber(protocol),
+        IpNumber::TCP | IpNumber::UDP | IpNumber::SCTP
     )
 }
 

@@ -5,10 +5,10 @@
 
 use super::Datagram;
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
 use crate::link::{Frame, NextHeader};
+use etherparse::IpNumber;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
@@ -28,10 +28,10 @@ pub(super) enum Opening<'a> {
 /// The protocol numbers of tunnels that are asked for.
 pub(super) const fn carries(limits: &Limits, protocol: u8) -> bool {
     let tunnels = limits.decapsulate;
-    match protocol {
-        ip_protocol::IPV4 | ip_protocol::IPV6 => tunnels.contains(Tunnel::Ipip),
-        ip_protocol::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
-        ip_protocol::L2TP => tunnels.contains(Tunnel::L2tp),
+    match IpNumber(protocol) {
+        IpNumber::IPV4 | IpNumber::IPV6 => tunnels.contains(Tunnel::Ipip),
+        IpNumber::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
+        IpNumber::LAYER2_TUNNELING_PROTOCOL => tunnels.contains(Tunnel::L2tp),
         _ => false,
     }
 }
@@ -48,16 +48,16 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         pseudo: None,
         checksum_known_good: false,
     };
-    let over_udp = datagram.protocol == ip_protocol::UDP;
-    let opened = match datagram.protocol {
-        ip_protocol::UDP => udp(limits, &mut inner),
-        ip_protocol::IPV4 | ip_protocol::IPV6 => Ok(Inside {
+    let over_udp = datagram.protocol == IpNumber::UDP.0;
+    let opened = match IpNumber(datagram.protocol) {
+        IpNumber::UDP => udp(limits, &mut inner),
+        IpNumber::IPV4 | IpNumber::IPV6 => Ok(Inside {
             tunnel: Tunnel::Ipip,
             id: 0,
             next: NextHeader::Ip,
         }),
-        ip_protocol::GRE => gre(limits, &mut inner),
-        ip_protocol::L2TP => l2tp_v3(&mut inner),
+        IpNumber::GRE => gre(limits, &mut inner),
+        IpNumber::LAYER2_TUNNELING_PROTOCOL => l2tp_v3(&mut inner),
         _ => return Opening::Nothing,
     };
     let inside = match opened {

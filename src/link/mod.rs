@@ -11,6 +11,7 @@ use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo, VlanTag};
 use crate::base::place::OctetOffset;
+use etherparse::EtherType;
 use std::net::IpAddr;
 
 /// The addresses and protocol of a transport packet that came without its IP header.
@@ -47,34 +48,32 @@ pub struct Frame<'a> {
 /// `epb_flags`: the checksum is not filled in yet (bit 9), or was found right (bit 10).
 const CHECKSUM_FLAGS: u32 = 1 << 9 | 1 << 10;
 
-/// EtherTypes that are known here.
+/// EtherTypes that are known here and have no name in etherparse.
 mod ether {
-    pub(super) const IPV4: u16 = 0x0800;
-    pub(super) const IPV6: u16 = 0x86dd;
-    pub(super) const VLAN: u16 = 0x8100;
-    pub(super) const QINQ: u16 = 0x88a8;
-    pub(super) const QINQ_OLD: u16 = 0x9100;
-    pub(super) const MPLS: u16 = 0x8847;
-    pub(super) const MPLS_MULTICAST: u16 = 0x8848;
-    pub(super) const PPP: u16 = 0x880b;
-    pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    use etherparse::EtherType;
+
+    pub(super) const MPLS: EtherType = EtherType(0x8847);
+    pub(super) const MPLS_MULTICAST: EtherType = EtherType(0x8848);
+    pub(super) const PPP: EtherType = EtherType(0x880b);
+    pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
     /// Transparent Ethernet bridging.
-    pub(super) const BRIDGED: u16 = 0x6558;
+    pub(super) const BRIDGED: EtherType = EtherType(0x6558);
     /// IEEE 802.1BR: four octets between addresses and type.
-    pub(super) const VN_TAG: u16 = 0x8926;
+    pub(super) const VN_TAG: EtherType = EtherType(0x8926);
     /// IEEE 802.1ah: four octets in front of a whole Ethernet frame.
-    pub(super) const BACKBONE: u16 = 0x88e7;
+    pub(super) const BACKBONE: EtherType = EtherType(0x88e7);
     /// The highest value that is a length (IEEE 802.3).
     pub(super) const MAX_LENGTH: u16 = 1500;
 
-    /// It is one of these, and no length.
-    pub(super) const fn is_known(value: u16) -> bool {
+    /// It is one that may stand in an Ethernet frame, and no length.
+    pub(super) const fn is_known(value: EtherType) -> bool {
         matches!(
             value,
-            IPV4 | IPV6
-                | VLAN
-                | QINQ
-                | QINQ_OLD
+            EtherType::IPV4
+                | EtherType::IPV6
+                | EtherType::VLAN_TAGGED_FRAME
+                | EtherType::PROVIDER_BRIDGING
+                | EtherType::VLAN_DOUBLE_TAGGED_FRAME
                 | MPLS
                 | MPLS_MULTICAST
                 | PPPOE_SESSION
@@ -129,7 +128,10 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
     if packet.link_type == LinkType::ETHERNET
         && let Some((header, ip)) = data.split_first_chunk::<14>()
         && let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header
-        && matches!(u16::from_be_bytes([t0, t1]), ether::IPV4 | ether::IPV6)
+        && matches!(
+            EtherType(u16::from_be_bytes([t0, t1])),
+            EtherType::IPV4 | EtherType::IPV6
+        )
     {
         return Ok(Frame {
             header: LinkHeader {
@@ -341,9 +343,11 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
     loop {
         next = match next {
             NextHeader::Ip => return Ok(()),
-            NextHeader::EtherType(ether_type) => match ether_type {
-                ether::IPV4 | ether::IPV6 => NextHeader::Ip,
-                ether::VLAN | ether::QINQ | ether::QINQ_OLD => {
+            NextHeader::EtherType(ether_type) => match EtherType(ether_type) {
+                EtherType::IPV4 | EtherType::IPV6 => NextHeader::Ip,
+                EtherType::VLAN_TAGGED_FRAME
+                | EtherType::PROVIDER_BRIDGING
+                | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
                     let tci = frame.take_u16()?;
                     if let Some(tag) = frame.header.tags.get_mut(tags) {
                         let tpid = ether_type;
@@ -365,7 +369,7 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
                     frame.skip(4)?;
                     NextHeader::Ethernet
                 }
-                len if len <= ether::MAX_LENGTH => {
+                EtherType(len) if len <= ether::MAX_LENGTH => {
                     frame.limit(usize::from(len));
                     NextHeader::Llc
                 }
@@ -460,7 +464,7 @@ fn mpls(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let octets = frame.ip;
     let has_type = |at: usize| {
         let field = octets.get(at..).and_then(<[u8]>::first_chunk);
-        field.is_some_and(|t| ether::is_known(u16::from_be_bytes(*t)))
+        field.is_some_and(|t| ether::is_known(EtherType(u16::from_be_bytes(*t))))
     };
     match octets.first().map(|b| b >> 4) {
         Some(4 | 6) if frame.is_ip_packet() || !has_type(12) => Ok(NextHeader::Ip),

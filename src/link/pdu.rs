@@ -3,7 +3,7 @@
 
 use super::{Frame, NextHeader, PseudoHeader};
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
+use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Tags that are known here.
@@ -34,9 +34,9 @@ pub(super) fn tags(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let protocol = match name.map(<[u8]>::trim_ascii_end).map(without_nuls) {
         Some(b"ip" | b"raw_ip" | b"ipv6") => return Ok(NextHeader::Ip),
         Some(b"eth" | b"eth_withoutfcs" | b"eth_maybefcs") => return Ok(NextHeader::Ethernet),
-        Some(b"tcp") => ip_protocol::TCP,
-        Some(b"udp") => ip_protocol::UDP,
-        Some(b"sctp") => ip_protocol::SCTP,
+        Some(b"tcp") => IpNumber::TCP.0,
+        Some(b"udp") => IpNumber::UDP.0,
+        Some(b"sctp") => IpNumber::SCTP.0,
         _ => return Err(Discard::LinkUnknownPdu),
     };
     let (Some(src), Some(dst)) = (src, dst) else {

@@ -5,12 +5,12 @@ use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
-use crate::base::ip_protocol;
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::storage::AgedTable;
 use crate::base::time::Instant;
 use crate::ip::Datagram;
+use etherparse::{IpNumber, UdpHeaderSlice};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
@@ -40,16 +40,16 @@ impl UdpDatagram<'_> {
 
 /// Reads the header.
 pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
-    let (header, rest) =
-        ip.payload
-            .split_first_chunk::<HEADER_LEN>()
-            .ok_or(if ip.payload_len < HEADER_LEN {
-                Discard::UdpBadLength
-            } else {
-                Discard::UdpTruncated
-            })?;
-    let [s0, s1, d0, d1, l0, l1, c0, c1] = *header;
-    let len = match u16::from_be_bytes([l0, l1]) {
+    // Of etherparse's slices only that of the header: `UdpSlice` refuses a datagram that the snapshot length cut.
+    let Ok(header) = UdpHeaderSlice::from_slice(ip.payload) else {
+        return Err(if ip.payload_len < HEADER_LEN {
+            Discard::UdpBadLength
+        } else {
+            Discard::UdpTruncated
+        });
+    };
+    let rest = ip.payload.get(HEADER_LEN..).unwrap_or_default();
+    let len = match header.length() {
         // A length of 0 stands for one that 16 bits cannot hold (RFC 2675, 4).
         0 if ip.payload_len > usize::from(u16::MAX) => ip.payload_len,
         len => usize::from(len),
@@ -58,9 +58,9 @@ pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
         return Err(Discard::UdpBadLength);
     }
     Ok(UdpDatagram {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        checksum: u16::from_be_bytes([c0, c1]),
+        src_port: header.source_port(),
+        dst_port: header.destination_port(),
+        checksum: header.checksum(),
         len,
         payload: rest.get(..len - HEADER_LEN).unwrap_or(rest),
     })
@@ -247,7 +247,7 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
     let Some(data) = ip.payload.get(..udp.len) else {
         return true;
     };
-    match checksum::classify(ip.src, ip.dst, ip_protocol::UDP, data, udp.checksum) {
+    match checksum::classify(ip.src, ip.dst, IpNumber::UDP.0, data, udp.checksum) {
         Verdict::Right => true,
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,

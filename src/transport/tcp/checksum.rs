@@ -3,15 +3,16 @@
 use super::connection::trace_fate;
 use super::segment::Segment;
 use super::{OPEN, Tcp};
+use crate::base::checksum;
 use crate::base::context::Context;
 use crate::base::flow::FlowKey;
 use crate::base::limits::Checksums;
 use crate::base::stream::FlowState;
 use crate::base::trace::Fate;
-use crate::base::{checksum, ip_protocol};
 use crate::ip::Datagram;
 use crate::transport::stream::StreamSink;
 use crate::transport::table::FlowPlace;
+use etherparse::IpNumber;
 use std::net::IpAddr;
 
 /// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
@@ -39,7 +40,7 @@ pub(super) fn sum_of(cx: &Context, ip: &Datagram<'_>) -> SegmentSum {
         return SegmentSum::Unknown;
     }
     let field = u16::from_be_bytes([header[16], header[17]]);
-    match checksum::classify(ip.src, ip.dst, ip_protocol::TCP, ip.payload, field) {
+    match checksum::classify(ip.src, ip.dst, IpNumber::TCP.0, ip.payload, field) {
         checksum::Verdict::Right => SegmentSum::Right,
         checksum::Verdict::Offloaded if how == Checksums::Auto => SegmentSum::Unknown,
         checksum::Verdict::Offloaded | checksum::Verdict::Wrong => SegmentSum::Wrong,

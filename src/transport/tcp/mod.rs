@@ -40,12 +40,13 @@ use crate::base::packet::Channel;
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState};
 use crate::base::trace::Fate;
-use crate::base::{checksum as sums, flags, ip_protocol};
+use crate::base::{checksum as sums, flags};
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
 use choose::NUMBERS;
 use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
+use etherparse::IpNumber;
 use queues::Queues;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
@@ -134,7 +135,7 @@ impl<S: FlowState> Tcp<S> {
         }
         if sum == SegmentSum::Right && !segment.payload.is_empty() {
             let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
-            let before = sums::pseudo_header(ip.src, ip.dst, ip_protocol::TCP, ip.payload.len());
+            let before = sums::pseudo_header(ip.src, ip.dst, IpNumber::TCP.0, ip.payload.len());
             segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
         }
         self.route(cx, &segment, sum, ip.channel, sink);
