@@ -4,7 +4,7 @@ use crate::base::counters::{Counters, Discard};
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
-use crate::base::place::{self, Fragment, OctetOffset, Place};
+use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
 use crate::base::storage::Budget;
 use crate::base::time::Instant;
 use crate::base::trace::{Event, Trace, What};
@@ -85,7 +85,7 @@ impl Context {
         frame: u64,
         offset: OctetOffset,
         len: usize,
-        emit: &mut dyn FnMut(Place),
+        emit: &mut dyn FnMut(RecordSpan),
     ) {
         place::records_of(&self.fragments, frame, offset, len as u64, emit);
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Octets of one packet record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Place {
+pub struct RecordSpan {
     /// Number of the record in the whole input, from 1.
     pub frame: u64,
     /// Offset of the first octet in the record's packet; None where that is not known.
@@ -79,11 +79,11 @@ pub(crate) fn records_of(
     frame: u64,
     offset: OctetOffset,
     len: u64,
-    emit: &mut dyn FnMut(Place),
+    emit: &mut dyn FnMut(RecordSpan),
 ) {
     let OctetOffset::Reassembled(begin) = offset else {
         let at = offset.in_record();
-        return emit(Place { frame, at, len });
+        return emit(RecordSpan { frame, at, len });
     };
     let (mut next, end) = (u64::from(begin), u64::from(begin) + len);
     while next < end {
@@ -93,7 +93,7 @@ pub(crate) fn records_of(
         };
         let Some(f) = fragments.iter().find(of) else {
             let len = end - next;
-            return emit(Place {
+            return emit(RecordSpan {
                 frame,
                 at: None,
                 len,
@@ -102,7 +102,7 @@ pub(crate) fn records_of(
         let first = u64::from(f.offset);
         let stop = end.min(first + u64::from(f.len));
         let inside = u32::try_from(next - first).unwrap_or(0);
-        emit(Place {
+        emit(RecordSpan {
             frame: f.frame,
             at: f.at.map(|at| at + inside),
             len: stop - next,

@@ -5,7 +5,7 @@ use super::{
     ChunkOrigin, DataChunk, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run, StoredChunk,
     StreamQueue, Unacked, UserMessageSink, dropped, low,
 };
-use crate::base::place::Place;
+use crate::base::place::RecordSpan;
 use crate::base::time::Timestamp;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
@@ -533,7 +533,7 @@ impl Inflow {
         head: MessageHead,
         data: &[u8],
         tsns: &[u32],
-        places: &[Place],
+        places: &[RecordSpan],
     ) {
         let acknowledged = (head.last < self.acked).then_some(self.acked_at);
         if !out.cx.limits.wait_ack || acknowledged.is_some() {
@@ -633,7 +633,7 @@ fn hand_on<S: UserMessageSink>(
     head: &MessageHead,
     data: &[u8],
     tsns: &[u32],
-    places: &[Place],
+    places: &[RecordSpan],
     acknowledged: Option<Timestamp>,
 ) {
     let c = &mut out.cx.counters.sctp;

@@ -18,7 +18,7 @@ use super::sink::{Missing, UserMessageSink};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
-use crate::base::place::{OctetOffset, Place};
+use crate::base::place::{OctetOffset, RecordSpan};
 use crate::base::serial::Tsn;
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
@@ -60,8 +60,8 @@ impl ChunkOrigin {
     }
 
     /// Where the user data, so many octets of it, stands in the input.
-    fn place(&self, len: usize) -> Place {
-        Place {
+    fn place(&self, len: usize) -> RecordSpan {
+        RecordSpan {
             frame: self.frame,
             at: self.at,
             len: len as u64,
@@ -133,7 +133,7 @@ impl StoredChunk {
         size_of::<(u64, Self)>() + ENTRY + INDEXED + self.data.len()
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> RecordSpan {
         self.origin.place(self.data.len())
     }
 
@@ -250,7 +250,7 @@ struct Unacked {
     head: MessageHead,
     data: Vec<u8>,
     tsns: Vec<u32>,
-    places: Vec<Place>,
+    places: Vec<RecordSpan>,
 }
 
 impl Unacked {
