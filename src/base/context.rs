@@ -7,7 +7,7 @@ use crate::base::packet::{LinkType, PacketInfo};
 use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
 use crate::base::storage::Budget;
 use crate::base::time::Instant;
-use crate::base::trace::{Event, Trace, What};
+use crate::base::trace::{Event, EventKind, Trace};
 use serde::{Deserialize, Serialize};
 
 /// Shared by all stages of one engine; plain data.
@@ -55,7 +55,7 @@ impl Context {
     }
 
     /// Emits an event of a flow to those who trace it.
-    pub(crate) fn emit(&mut self, flow: &Flow, direction: Direction, what: What) {
+    pub(crate) fn emit(&mut self, flow: &Flow, direction: Direction, what: EventKind) {
         if self.trace.is_on() {
             self.trace.emit(&Event {
                 frame: self.packet.frame,

@@ -30,12 +30,12 @@ pub struct Event {
     /// Their receiver.
     pub dst: SocketAddr,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// A TCP segment was captured, or comes out of where it was held.
     Segment {
         /// Control bits.
@@ -203,7 +203,7 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Segment {

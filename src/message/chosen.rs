@@ -9,7 +9,7 @@ use crate::base::flow::Direction;
 use crate::base::packet::Packet;
 use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::ip::Datagram;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -52,7 +52,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     fn start(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>) {
         let wanted = self.rules.all_chosen() || self.rules.chosen(start.protocol);
         at.state.muted[at.direction.index()] = !wanted;
-        let what = What::MessageBegins {
+        let what = EventKind::MessageBegins {
             protocol: start.protocol,
             kind: start.kind,
             extent: start.extent,
@@ -77,7 +77,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn end(&mut self, at: &mut At<'_, M>, end: &MessageEnd) {
-        let what = What::MessageEnds {
+        let what = EventKind::MessageEnds {
             offset: at.side().relative(end.offset),
             whole: end.whole,
         };
@@ -93,7 +93,7 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         counters.messages += 1;
         counters.octets += payload.len() as u64;
         counters.incomplete += u64::from(payload.len() < payload_len);
-        let what = What::Message {
+        let what = EventKind::Message {
             protocol: message.protocol,
             len: payload.len() as u64,
             whole: payload.len() >= payload_len,
@@ -126,7 +126,8 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
-        at.cx.emit(at.flow, Direction::Forward, What::Ends(close));
+        at.cx
+            .emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink
             .association_end(&mut at.with(|s| &mut s.state), close);
     }

@@ -6,7 +6,7 @@ use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::stream::FlowState;
-use crate::base::trace::{Fate, What};
+use crate::base::trace::{EventKind, Fate};
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::SegmentOrigin;
 
@@ -140,7 +140,7 @@ impl<S: FlowState> Connection<S> {
         if damaged[0].is_empty() && damaged[1].is_empty() {
             a.damaged = None;
         }
-        self.trace(cx, d, |stream| What::DamagedUsed {
+        self.trace(cx, d, |stream| EventKind::DamagedUsed {
             offset: stream.relative(at),
             len: taken as u64,
         });

@@ -6,7 +6,7 @@ use crate::base::context::Context;
 use crate::base::flow::Direction;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side};
 use crate::base::time::{Instant, Timestamp};
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::transport::stream::{StreamSink, Taken};
 
 /// Gaps that are remembered, so that late segments are known as such.
@@ -96,7 +96,7 @@ impl<S: FlowState> Connection<S> {
                     a.blocked[i] = Some(until);
                     let taken = taken.min(chunk.data.len());
                     let offset = self.streams[i].relative(chunk.offset + taken as u64);
-                    cx.emit(&a.flow, d, What::Blocked { offset });
+                    cx.emit(&a.flow, d, EventKind::Blocked { offset });
                     taken
                 }
             }
@@ -188,7 +188,7 @@ impl<S: FlowState> Connection<S> {
                 acknowledged,
             };
             if item.origin.frame != cx.packet.frame {
-                self.trace(cx, d, |stream| What::Freed {
+                self.trace(cx, d, |stream| EventKind::Freed {
                     offset: stream.relative(item.offset),
                     len: item.data().len() as u64,
                     from: item.origin.frame,
@@ -233,7 +233,7 @@ impl<S: FlowState> Connection<S> {
             GapCause::Jump => c.restarts += 1,
         }
         let offset = self.streams[i].rcv_nxt;
-        let what = What::Gap {
+        let what = EventKind::Gap {
             offset: self.streams[i].relative(offset),
             len,
             cause,
@@ -307,7 +307,7 @@ impl<S: FlowState> Connection<S> {
                 continue;
             };
             let mut at = a.at(cx, &sides, d);
-            at.cx.emit(at.flow, d, What::StreamEnds(how));
+            at.cx.emit(at.flow, d, EventKind::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);

@@ -8,7 +8,7 @@ use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Instant;
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
@@ -74,7 +74,7 @@ impl<S: FlowState> Connection<S> {
             {
                 Self::start(&mut self.streams[i], &a.waiting[i]);
                 let d = [Direction::Forward, Direction::Reverse][i];
-                cx.emit(&a.flow, d, What::Starts);
+                cx.emit(&a.flow, d, EventKind::Starts);
             }
         }
     }
@@ -335,7 +335,8 @@ impl<S: FlowState> Connection<S> {
                 }
             }
             let mut at = a.at(cx, &sides, Direction::Forward);
-            at.cx.emit(at.flow, Direction::Forward, What::Ends(close));
+            at.cx
+                .emit(at.flow, Direction::Forward, EventKind::Ends(close));
             sink.closed(&mut at, close);
             cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }

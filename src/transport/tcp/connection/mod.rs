@@ -30,7 +30,7 @@ use crate::base::packet::{LinkHeader, VlanTag};
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
-use crate::base::trace::{Event, Fate, What};
+use crate::base::trace::{Event, EventKind, Fate};
 use crate::transport::stream::StreamContext;
 use crate::transport::tcp::LINGER;
 use crate::transport::tcp::segment::Segment;
@@ -257,7 +257,7 @@ impl<S> Connection<S> {
     }
 
     /// Tells what happened in a stream to those who trace it.
-    fn trace(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&StreamState) -> What) {
+    fn trace(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&StreamState) -> EventKind) {
         if cx.trace.is_on()
             && let Some(a) = &self.buffers
         {
@@ -413,7 +413,7 @@ pub(super) fn trace_fate(
             number,
             src: s.src.into(),
             dst: s.dst.into(),
-            what: What::Segment {
+            what: EventKind::Segment {
                 flags: s.flags,
                 offset,
                 len: s.payload_len,
