@@ -83,14 +83,14 @@ pub(super) struct Whole {
 
 /// Fragments that are held, waiting for others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldFragments {
     /// Of IPv4.
     pub ipv4: u64,
     /// Of IPv6.
     pub ipv6: u64,
 }
 
-impl Held {
+impl HeldFragments {
     fn of(&mut self, v6: bool) -> &mut u64 {
         if v6 { &mut self.ipv6 } else { &mut self.ipv4 }
     }
@@ -231,13 +231,13 @@ pub(super) struct Defrag {
     peers: AgedTable<DatagramKey, Vec<Channel>>,
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
-    held: Held,
+    held: HeldFragments,
     /// Octets of the tables that the budget knows of.
     charged: usize,
 }
 
 impl Defrag {
-    pub(super) const fn held(&self) -> Held {
+    pub(super) const fn held(&self) -> HeldFragments {
         self.held
     }
 
@@ -573,7 +573,7 @@ impl Defrag {
     /// What must always hold.
     #[cfg(test)]
     fn invariants(&self) {
-        let mut held = Held::default();
+        let mut held = HeldFragments::default();
         let mut active = 0;
         for (key, set) in self.sets.iter() {
             match set.state {
@@ -992,7 +992,7 @@ mod tests {
         fn finish(mut self) -> Counted {
             self.defrag.flush(&mut self.cx);
             self.defrag.invariants();
-            assert_eq!(self.defrag.held(), Held::default());
+            assert_eq!(self.defrag.held(), HeldFragments::default());
             assert_eq!(self.cx.budget.used(), self.defrag.charged);
             assert!(self.defrag.peers.is_empty());
             Counted(self.cx)
@@ -1370,7 +1370,7 @@ mod tests {
                 prop_assert_eq!(got.map(|w| (w.payload, w.payload_len)), want);
                 // Taken in = handed on + dropped + held.
                 let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6") - drops;
-                let sum = |h: Held| h.ipv4 + h.ipv6;
+                let sum = |h: HeldFragments| h.ipv4 + h.ipv6;
                 prop_assert_eq!(sum(held) + 1, own + drops + sum(t.defrag.held()));
                 prop_assert_eq!(kept, drops == 0);
             }

@@ -5,7 +5,7 @@ mod esp;
 mod header;
 mod tunnel;
 
-pub use defrag::Held;
+pub use defrag::HeldFragments;
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -188,7 +188,7 @@ impl Ip {
     }
 
     /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.
-    pub const fn held(&self) -> Held {
+    pub const fn held(&self) -> HeldFragments {
         self.defrag.held()
     }
 
