@@ -19,7 +19,7 @@ pub(crate) mod testing;
 mod totals;
 
 pub use inputs::path as input_path;
-pub use inputs::{Inputs, Source};
+pub use inputs::{InputSource, Inputs};
 pub use reader::{Reader, Warning};
 pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
