@@ -60,7 +60,7 @@ pub struct Duplicate {
     pub conflict: bool,
 }
 
-/// Why a hole was given up (SPEC 6).
+/// Why a hole was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GapCause {
     /// The other side acknowledged past it.

@@ -6,11 +6,8 @@ use super::pcapng::{self, Block, Section};
 use super::record::{Fault, Raw, RecordLook};
 use super::totals::Totals;
 use super::{FileHeader, MAX_INTERFACES};
-use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, Packet};
-use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
 

@@ -338,6 +338,8 @@ fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
 }
 
 /// Goes on to the IP packet. Each step takes octets off, or ends.
+///
+/// A loop and no recursion: a packet decides how many headers it has, and must not decide how deep the stack gets.
 pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Discard> {
     let mut tags = 0;
     loop {

@@ -54,9 +54,12 @@ impl<S: FlowState> Tcp<S> {
                 (false, false) => {}
             }
         }
+        // Its numbers fit a connection, but on a channel that is not the first it was seen on: a mirrored copy.
         if fits.is_none() && elsewhere.is_some() && cx.limits.channels == Channels::First {
             return None;
         }
+        // An acknowledgment alone opens nothing where there is a connection already: it would be empty, and stand in the way
+        // of the one that it belongs to.
         let opens = segment.has(flags::SYN) || segment.payload_len > 0;
         let free = (0..NUMBERS).find(|n| {
             let key = base.numbered(*n);
@@ -68,6 +71,7 @@ impl<S: FlowState> Tcp<S> {
             }
             _ => None,
         };
+        // Numbers say more than channels: routes change, and so do tags, while a fit by chance is one in thousands.
         fits.or(elsewhere)
             .or(seen)
             .or(anew)

@@ -64,7 +64,8 @@ const CLOSED: u8 = 3;
 /// The same, of which more is kept than their place in the table.
 const CLOSED_WHOLE: u8 = 4;
 
-/// How long the key of a connection that has ended stays known, so that stray segments open nothing.
+/// How long the key of a connection that has ended stays known, so that stray segments open nothing. Half of
+/// Linux' TIME-WAIT: what is retransmitted later than that is rare.
 const LINGER: Duration = Duration::from_secs(30);
 
 /// The TCP stage: all connections. Plain data.

@@ -19,7 +19,8 @@ const MAX_GIVEN_UP_TRACKED: usize = 16_384;
 const MAX_DAMAGED: usize = 64;
 /// Stream resets that have been announced and not reached.
 const MAX_RESETS: usize = 16;
-/// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured (SPEC 6).
+/// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured: the sender may still
+/// fill it. RTO.Max, the longest time between two attempts, is 60 seconds (RFC 9260, 16).
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 impl Inflow {

@@ -11,9 +11,11 @@ use crate::base::trace::Fate;
 use crate::transport::tcp::segment::Segment;
 use std::time::Duration;
 
-/// Payload further than this from the numbers of a connection that has ended begins a new one.
+/// Payload further than this from the numbers of a connection that has ended begins a new one. A megabyte is what may be in
+/// flight when a connection ends; a new initial number (RFC 9293, 3.4.1) comes so near by chance once in 2,000 times.
 const FAR: u64 = 1 << 20;
-/// A SYN captured later than this after the first data is no late one.
+/// A SYN captured later than this after the first data is no late one: reordering between two capture points takes
+/// milliseconds, and a port is hardly used again so soon.
 const LATE_SYN: Duration = Duration::from_secs(1);
 
 /// What a segment is to the connection on its ports.
@@ -82,7 +84,8 @@ impl<S> Connection<S> {
                 // Nothing was ever answered, or it was refused: the new attempt takes the place of the old one.
                 return Verdict::Replace;
             }
-            // A SYN-ACK that answers the SYN that is held.
+            // A second SYN is not believed at once: one old or forged packet would end a connection that goes on (RFC 5961,
+            // 4). It is held until something confirms it: here a SYN-ACK that answers it.
             if self.confirmed(cx, s) {
                 return Verdict::Replace;
             }
@@ -123,7 +126,8 @@ impl<S> Connection<S> {
             };
         }
         if fits_seq {
-            // The data fits and its acknowledgment does not: the data is what counts.
+            // The data fits and its acknowledgment does not: the data is what counts. The other direction may have lost
+            // more than `--max-gap`, and then its numbers are what is out of date.
             return Verdict::Fits;
         }
         let verdict = self.jump(cx, s, fits_ack);

@@ -9,7 +9,8 @@ use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::EventKind;
 use crate::transport::stream::{StreamSink, Taken};
 
-/// Gaps that are remembered, so that late segments are known as such.
+/// Gaps that are remembered, so that late segments are known as such. A segment that is late for an older one
+/// counts as a retransmission.
 const GAPS: usize = 8;
 
 impl<S> Connection<S> {
@@ -135,6 +136,8 @@ impl<S: FlowState> Connection<S> {
                 (false, false) => return,
                 (true, false) => Direction::Forward,
                 (false, true) => Direction::Reverse,
+                // Both streams have octets that are due at the same time. A request goes before its response:
+                // what the other side acknowledges when it sends came first, else what was captured first.
                 (true, true) => {
                     let Some(a) = &self.buffers else { return };
                     let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {

@@ -14,7 +14,8 @@ use crate::transport::tcp::LINGER;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use std::time::Duration;
 
-/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it.
+/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it, and its
+/// retransmissions may be 60 seconds apart (RFC 6298, 2.5).
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl<S: FlowState> Connection<S> {
@@ -139,6 +140,8 @@ impl<S: FlowState> Connection<S> {
         if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
         }
+        // The other side has these octets, so the capture lost them. Not at once: on mirrored traffic an acknowledgment is
+        // often captured before the data that it acknowledges.
         let acked = a.marks[i]
             .iter()
             .find(|(upto, _)| *upto >= end)
@@ -146,6 +149,7 @@ impl<S: FlowState> Connection<S> {
         if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
             return Some((end, GapCause::Acked));
         }
+        // The same holds for a FIN or a RST that is captured before the data in front of it.
         let over = [finished, self.reset];
         if over
             .into_iter()
@@ -180,6 +184,8 @@ impl<S: FlowState> Connection<S> {
             || (gone >= cx.limits.reorder_time && packets >= u64::from(cx.limits.reorder_packets))
     }
 
+    /// Gives up the hole that is next in this stream, up to `upto`. Damaged copies of its octets are better than none, so
+    /// they are asked first, and only now: a right one might still have come.
     fn give_up<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -298,6 +304,7 @@ impl<S: FlowState> Connection<S> {
         }
         let stream = &mut self.streams[i];
         stream.bits &= !FIN;
+        // Offsets go on behind all that was seen, so that none of the old numbers can be taken for one of the new.
         let next = stream.rcv_nxt.max(stream.snd_max);
         stream.rcv_nxt = next;
         stream.snd_max = next;
@@ -313,6 +320,7 @@ impl<S: FlowState> Connection<S> {
         close: Close,
         sink: &mut K,
     ) {
+        // What waits is handed on before the end: it was captured, and the sink is to see all of it.
         let cause = match close {
             Close::Evicted => GapCause::Memory,
             Close::Fin | Close::Reset => GapCause::Closed,

@@ -12,9 +12,10 @@ use crate::transport::tcp::segment::Segment;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Segments held while it is not known whether they belong to this connection or to a new one.
+/// Segments held while it is not known whether they belong to this connection or to a new one: a sender's first flight is
+/// 10 segments (RFC 6928), and the confirmation comes within one.
 const HELD: usize = 32;
-/// Octets held for that.
+/// Octets held for that: two segments of 64 KiB, as offloading makes them, confirm each other.
 const HELD_OCTETS: usize = 128 << 10;
 
 /// A segment that is kept whole until it is known where it belongs.

@@ -13,7 +13,8 @@ use crate::transport::stream::StreamSink;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::SegmentOrigin;
 
-/// Acknowledgments past missing octets that are remembered one by one.
+/// Acknowledgments past missing octets that are remembered one by one. They only matter while a hole is open, that is for
+/// the reorder window; of more, the times in between are lost, which makes a wait longer and loses nothing.
 const MARKS: usize = 16;
 
 impl<S: FlowState> Connection<S> {
@@ -171,6 +172,7 @@ impl<S: FlowState> Connection<S> {
             && (stream.is(BASED) || stream.snd_max > ORIGIN)
         {
             let offset = stream.offset(s.seq);
+            // A scale that was not seen is taken to be the largest (RFC 7323, 2.3).
             let shift = if other.is(SYN) { other.scale() } else { 14 };
             let window =
                 (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
@@ -180,7 +182,8 @@ impl<S: FlowState> Connection<S> {
                 stream.rcv_nxt
             };
             let top = stream.snd_max.max(stream.snd_una).max(stream.rcv_nxt);
-            // A FIN takes a number too, and an acknowledgment may cover it.
+            // A FIN takes a number too, and an acknowledgment may cover it. What lies outside is a blind reset (RFC 5961,
+            // 3), which the receiver does not believe either.
             low <= offset + 1 && offset <= top.saturating_add(window)
         } else {
             self.answers_syn(d, s) || (stream.numbered() && stream.offset(s.seq) == ORIGIN)
@@ -258,6 +261,8 @@ impl<S: FlowState> Connection<S> {
             }
         }
         let end = start + data.len() as u64 + lost;
+        // A keep-alive repeats the last octet, or makes one up (RFC 9293, 3.8.4): it must not count as a retransmission, and
+        // never as a conflict.
         if s.payload_len == 1 && end == stream.snd_max && stream.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
@@ -305,6 +310,9 @@ impl<S: FlowState> Connection<S> {
             }
             stream.snd_max = stream.snd_max.max(end);
             let first_waiting = a.waiting[i].front().map(|item| item.offset);
+            // The common case goes to the sink from the read buffer: nothing is copied and nothing allocated. Everything
+            // else that has a claim to these octets excludes it: a sink that waits for the other direction, a cut tail,
+            // `--wait-ack`, waiting octets that overlap.
             if offset == stream.rcv_nxt
                 && a.blocked[i].is_none()
                 && lost == 0
@@ -352,7 +360,8 @@ impl<S: FlowState> Connection<S> {
                 return;
             }
         } else {
-            // Start in the middle: earlier ones may come a little late.
+            // Start in the middle: earlier ones may come a little late. Nothing is delivered before that is certain, as
+            // what has been delivered cannot be preceded by anything.
             stream.snd_max = stream.snd_max.max(end);
             let looking = &mut a.looking[i];
             looking.0 += 1;
