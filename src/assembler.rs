@@ -87,7 +87,7 @@ impl<M: MessageSink> Assembler<M> {
         self
     }
 
-    /// Tells `to` from now on what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
+    /// Calls `to` from now on with what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
     pub fn trace(&mut self, rule: ConnectionRule, to: impl FnMut(&Event) + Send + 'static) {
         self.state.cx.trace = Trace::new(rule, Box::new(to));
     }

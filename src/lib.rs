@@ -84,7 +84,7 @@
 //! link/              link headers, 802.11, exported PDUs: where the IP packet starts
 //! ip/                headers, ESP, tunnels, defrag: whole datagrams
 //! transport/         stream.rs datagram.rs: the traits that it pushes to; table.rs: flows by key and use
-//!   tcp/             mod.rs: the way of a segment; choose, replay, checksum, memory, queues: what is rare on it
+//!   tcp/             mod.rs: the way of a segment; choose, replay, damaged, memory, queues: what is rare on it
 //!     segment waiting connections  the wire format; octets behind holes; all connections, compact while they have no data
 //!     connection/      classify, receive, deliver, give_up: where a segment belongs, what it does, when a hole is given up
 //!   udp.rs           datagrams and their flows

@@ -1,6 +1,6 @@
 //! What becomes of chosen connections, event by event (`--trace`).
 //!
-//! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then tell each event to a function as it
+//! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then emit each event to a function as it
 //! happens; where it is off, that costs one look at a flag.
 
 use crate::base::connection_rule::ConnectionRule;
@@ -416,7 +416,7 @@ impl Trace {
         self.0.is_some()
     }
 
-    /// Tells an event, if its connection is chosen.
+    /// Emits an event, if its connection is chosen.
     pub(crate) fn emit(&mut self, event: &Event) {
         if let Some(trace) = &mut self.0
             && trace.0.takes_ends(event.number, event.src, event.dst)

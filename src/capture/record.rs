@@ -1,4 +1,4 @@
-//! What the parsers of both formats tell the reader.
+//! What the parsers of both formats report to the reader.
 
 use crate::base::packet::LinkType;
 use crate::base::time::Timestamp;
@@ -8,7 +8,7 @@ use std::fmt;
 pub(super) enum RecordLook<T> {
     /// It is all there.
     Whole(T),
-    /// More octets are needed to tell.
+    /// More octets are needed to know.
     More,
     /// It cannot be what is due.
     Bad(Fault),

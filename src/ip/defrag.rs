@@ -558,7 +558,7 @@ impl Defrag {
         }
     }
 
-    /// Tells the budget what the tables have allocated.
+    /// Charges the budget with what the tables have allocated.
     fn charge(&mut self, cx: &mut Context) {
         let now = self.sets.allocated()
             + self.peers.allocated()
@@ -901,7 +901,7 @@ impl Set {
             + self.copies.capacity() * size_of::<Copy>()
     }
 
-    /// Tells the budget what is allocated.
+    /// Charges the budget with what is allocated.
     fn charge(&mut self, cx: &mut Context) {
         let now = self.allocated();
         cx.budget.resize(self.charged, now);

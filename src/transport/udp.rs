@@ -225,7 +225,7 @@ impl Udp {
         self.flows.get_mut(place).ok_or(Discard::UdpBadLength)
     }
 
-    /// Tells the budget what is allocated.
+    /// Charges the budget with what is allocated.
     fn charge(&mut self, cx: &mut Context) {
         let now = self.flows.allocated() + self.recent.seen.allocated();
         if now != self.charged {

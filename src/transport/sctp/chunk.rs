@@ -305,7 +305,7 @@ impl<'a> Sack<'a> {
     }
 }
 
-/// What a parameter of a RE-CONFIG chunk tells (RFC 6525, 4).
+/// What a parameter of a RE-CONFIG chunk says (RFC 6525, 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reconfig<'a> {
     /// The sender's streams start anew behind this TSN; `streams` are their numbers, none for all.

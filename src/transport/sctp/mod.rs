@@ -479,7 +479,7 @@ impl<T: FlowState> Sctp<T> {
         self.charge(cx);
     }
 
-    /// Tells all that waits and ends every association, in the order of their numbers: the end of the input.
+    /// Emits all that waits and ends every association, in the order of their numbers: the end of the input.
     pub fn flush<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
         for index in self.by_number() {
             self.close(cx, sink, index, Close::EndOfInput);
@@ -612,7 +612,7 @@ impl<T: FlowState> Sctp<T> {
         stats_rows(&mut a, &mut self.gone);
     }
 
-    /// Tells the budget what the tables allocate.
+    /// Charges the budget with what the tables allocate.
     fn charge(&mut self, cx: &mut Context) {
         // Entries that no longer hold are swept out before they are most of a heap.
         if self.weights.len() > 2 * self.table.len() + 64 {

@@ -66,7 +66,7 @@ impl<T: FlowState> Sctp<T> {
                 channel,
             })?;
             let p = if reflected { turned(*p) } else { *p };
-            // Both sides may have chosen the same tag: then the addresses tell the direction.
+            // Both sides may have chosen the same tag: then the addresses show the direction.
             (on_path != Some(turned(p))).then_some(p)
         });
         let found = match on_path {
@@ -112,7 +112,7 @@ impl<T: FlowState> Sctp<T> {
         fits.then_some(p)
     }
 
-    /// Where both ends of a path are the same address and port, only the tag tells the direction.
+    /// Where both ends of a path are the same address and port, only the tag shows the direction.
     fn of_tag(&self, p: AssociationPlace, arrival: &ArrivedPacket<'_>) -> AssociationPlace {
         let o = &arrival.packet.origin;
         if o.src != o.dst || arrival.header.src_port != arrival.header.dst_port {

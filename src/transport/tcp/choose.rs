@@ -13,7 +13,7 @@ use crate::transport::table::FlowPlace;
 
 /// Connections between the same endpoints at the same time, on channels that do not fit each other: each has a bit in an
 /// octet.
-pub(super) const NUMBERS: u8 = 8;
+const NUMBERS: u8 = 8;
 
 impl<S: FlowState> Tcp<S> {
     /// Which of the connections between these endpoints a segment belongs to that came on another channel than the first
@@ -90,6 +90,22 @@ impl<S: FlowState> Tcp<S> {
             let first = u8::from(self.table.find(&base).is_some());
             self.split.insert(base, first | bit);
             self.charge(cx);
+        }
+    }
+
+    /// A connection has been removed: forgets what was remembered where it was one of several.
+    pub(super) fn unsplit(&mut self, cx: &mut Context, key: &FlowKey) {
+        if self.split.is_empty() {
+            return;
+        }
+        if let Some(at) = self.split.find(&key.numbered(0))
+            && let Some(numbers) = self.split.get_mut(at)
+        {
+            *numbers &= !(1 << key.number().min(NUMBERS - 1));
+            if *numbers <= 1 {
+                self.split.remove(at);
+                self.charge(cx);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
 
 use super::connection::{CompactConnection, Connection};
-use super::{CLOSED_WHOLE, OPEN};
+use super::order::{CLOSED_WHOLE, OPEN};
 use crate::base::flow::FlowKey;
 use crate::base::storage::{Budget, allocated};
 use crate::base::stream::FlowState;

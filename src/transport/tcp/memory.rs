@@ -1,6 +1,7 @@
 //! What ends by age or for want of room: limits on connections, on what is buffered, and on memory.
 
-use super::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, LINGER, OPEN, Tcp};
+use super::Tcp;
+use super::order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, LINGER, OPEN};
 use crate::base::context::Context;
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState, GapCause};
@@ -15,7 +16,7 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(2);
 
 impl<S: FlowState> Tcp<S> {
-    /// Tells the budget what the smaller tables and the queues have allocated.
+    /// Charges the budget with what the smaller tables and the queues have allocated.
     pub(super) fn charge(&mut self, cx: &mut Context) {
         let now =
             self.checksums_valid.allocated() + self.split.allocated() + self.queues.allocated();

@@ -18,7 +18,9 @@ mod connection;
 mod connections;
 #[cfg(test)]
 mod copies;
+mod damaged;
 mod memory;
+mod order;
 mod queues;
 mod replay;
 mod segment;
@@ -43,30 +45,15 @@ use crate::base::trace::Fate;
 use crate::base::{checksum as sums, flags};
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
-use choose::NUMBERS;
 use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
 use etherparse::IpNumber;
+use order::{BARE, CLOSED, HALF_OPEN, OPEN};
 use queues::Queues;
+use segment::low_of;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// Connections of which one side only was seen, without data: the first to go at a limit.
-const HALF_OPEN: u8 = 0;
-/// Connections of which both sides were seen, without data: nothing but their place in the table is allocated for them.
-const BARE: u8 = 1;
-/// Connections that something is allocated for: they have had data, mostly.
-const OPEN: u8 = 2;
-/// Connections that have ended, whose key is still known.
-const CLOSED: u8 = 3;
-/// The same, of which more is kept than their place in the table.
-const CLOSED_WHOLE: u8 = 4;
-
-/// How long the key of a connection that has ended stays known, so that stray segments open nothing. Half of
-/// Linux' TIME-WAIT: what is retransmitted later than that is rare.
-const LINGER: Duration = Duration::from_secs(30);
 
 /// The TCP stage: all connections. Plain data.
 #[derive(Debug, Serialize, Deserialize)]
@@ -267,18 +254,7 @@ impl<S: FlowState> Tcp<S> {
         let Some(key) = self.table.remove(place, &mut cx.budget) else {
             return;
         };
-        if self.split.is_empty() {
-            return;
-        }
-        if let Some(at) = self.split.find(&key.numbered(0))
-            && let Some(numbers) = self.split.get_mut(at)
-        {
-            *numbers &= !(1 << key.number().min(NUMBERS - 1));
-            if *numbers <= 1 {
-                self.split.remove(at);
-                self.charge(cx);
-            }
-        }
+        self.unsplit(cx, &key);
     }
 
     /// Opens a connection with its first segment.
@@ -506,11 +482,6 @@ impl<S: FlowState> Tcp<S> {
             self.stand_alone(cx, &key, &held, sink);
         }
     }
-}
-
-/// The sender is the lower endpoint of the key.
-fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
-    FlowKey::new(segment.src, segment.dst, key.channel()).1
 }
 
 fn count_close(cx: &mut Context, close: Close) {

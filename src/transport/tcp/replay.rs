@@ -1,8 +1,9 @@
 //! Segments that were held until it was known where they belong: to the connection that they came on, to a new one, or to
 //! one of their own.
 
-use super::segment::Segment;
-use super::{Connection, HeldSegment, Tcp, low_of};
+use super::Tcp;
+use super::connection::{Connection, HeldSegment};
+use super::segment::{Segment, low_of};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::FlowKey;

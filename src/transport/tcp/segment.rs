@@ -3,6 +3,7 @@
 use crate::base::checksum::Sum;
 use crate::base::counters::Discard;
 use crate::base::flags;
+use crate::base::flow::FlowKey;
 use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::ip::Datagram;
@@ -90,6 +91,11 @@ impl<'a> Segment<'a> {
     pub fn data_seq(&self) -> SeqNumber {
         self.seq.add(u32::from(self.has(flags::SYN)))
     }
+}
+
+/// The sender is the lower endpoint of the key.
+pub(super) fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
+    FlowKey::new(segment.src, segment.dst, key.channel()).1
 }
 
 /// The window scale option among a SYN's options (RFC 9293, 3.2).

@@ -20,7 +20,8 @@
 //! Numbers are relative to a base, so that each conversation can be moved over the wrap at 2^32.
 
 use super::super::stream::{StreamContext, StreamSink, Taken};
-use super::{Segment, SegmentSum, Tcp};
+use super::checksum::SegmentSum;
+use super::{Segment, Tcp};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::limits::Limits;

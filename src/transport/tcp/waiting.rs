@@ -185,7 +185,7 @@ impl ReorderBuffer {
         self.change(budget, |r| r.truncate(offset))
     }
 
-    /// Changes the list, and tells the budget what that took or gave back.
+    /// Changes the list, and charges the budget with what that took or gave back.
     fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
         let before = self.size();
         let runs = self.0.get_or_insert_default();

@@ -1,4 +1,4 @@
-//! Holes: what tells that nobody will fill them, and what is done then.
+//! Holes: what shows that nobody will fill them, and what is done then.
 
 use super::{
     ChunkOrigin, DataChunk, Evidence, Inflow, MAX_RESET_STREAMS, MessageKey, Out, Reset,
@@ -292,7 +292,7 @@ impl Inflow {
         }
     }
 
-    /// Gives up every hole and tells all that waits.
+    /// Gives up every hole and emits all that waits.
     pub(in super::super) fn finish<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,

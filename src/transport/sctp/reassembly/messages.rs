@@ -73,7 +73,7 @@ impl Inflow {
         }
     }
 
-    /// Tells of a message in one chunk.
+    /// Emits a message in one chunk.
     pub(super) fn emit_chunk<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -139,7 +139,7 @@ impl Inflow {
         }
     }
 
-    /// Tells of a message that waited.
+    /// Emits a message that waited.
     fn emit_ready<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -336,7 +336,7 @@ impl Inflow {
         }
     }
 
-    /// Moves on over what has been received, and tells what this sets free.
+    /// Moves on over what has been received, and emits what this sets free.
     pub(super) fn advance<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         if self.look.is_some() {
             return;
@@ -365,7 +365,7 @@ impl Inflow {
         self.evidence.retain(|e| e.end > next);
     }
 
-    /// Tells, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
+    /// Emits, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
     /// because every TSN before `upto` is settled.
     pub(super) fn drain<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, upto: u64) {
         loop {
@@ -455,7 +455,7 @@ impl Inflow {
         }
     }
 
-    /// Tells of the DATA chunks of a row as a message.
+    /// Emits the DATA chunks of a row as a message.
     fn emit_row<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -477,7 +477,7 @@ impl Inflow {
         Some(head)
     }
 
-    /// Tells of an I-DATA message, whole or as far as its beginning is there.
+    /// Emits an I-DATA message, whole or as far as its beginning is there.
     fn emit_parts<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -627,7 +627,7 @@ fn behind(seq: u32, interleaved: bool) -> u32 {
     }
 }
 
-/// Tells the sink of one message.
+/// Hands one message to the sink.
 fn hand_on<S: UserMessageSink>(
     out: &mut Out<'_, S>,
     head: &MessageHead,

@@ -603,7 +603,7 @@ impl Inflow {
         }
     }
 
-    /// Tells the budget, and the count of waiting chunks, what is allocated now.
+    /// Charges the budget, and the count of waiting chunks, with what is allocated now.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
         let entries = self.runs.len() * (size_of::<(u64, Run)>() + ENTRY)
             + self.interleaved.len() * (size_of::<(MessageKey, Interleaved)>() + ENTRY)

@@ -6,7 +6,7 @@ use crate::base::packet::VlanTag;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::ORIGIN;
 use crate::base::time::Instant;
-use crate::transport::tcp::LINGER;
+use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

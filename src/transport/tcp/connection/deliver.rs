@@ -255,7 +255,7 @@ impl<S: FlowState> Connection<S> {
         self.streams[i].snd_max = self.streams[i].snd_max.max(self.streams[i].rcv_nxt);
     }
 
-    /// Tells that `len` octets of a segment at `offset` were there before; none are nothing to tell.
+    /// Notifies the sink that `len` octets of a segment at `offset` were there before; of none it does not.
     pub(super) fn emit_duplicate<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -281,7 +281,7 @@ impl<S: FlowState> Connection<S> {
         sink.duplicate(&mut at, &duplicate);
     }
 
-    /// Tells the end of streams that have come to it, or of both with `close`.
+    /// Ends streams that have come to their end, or both with `close`.
     pub(super) fn end_streams<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,

@@ -10,7 +10,7 @@ use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Instant;
 use crate::base::trace::EventKind;
 use crate::transport::stream::StreamSink;
-use crate::transport::tcp::LINGER;
+use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::{Event, EventKind, Fate};
 use crate::transport::stream::StreamContext;
-use crate::transport::tcp::LINGER;
+use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use channels::Vlans;
@@ -54,7 +54,7 @@ pub(super) struct Connection<S> {
     /// When it was last put in its place in the order of use, and in which order.
     listed: (Instant, u8),
     packets: u64,
-    /// Power of two of the octets that wait, as it was last told.
+    /// Power of two of the octets that wait, as it was last queued.
     weight: u8,
     /// What it is armed for in the queue of deadlines.
     armed: Option<Instant>,
@@ -91,7 +91,7 @@ struct Buffers<S> {
     waiting: [ReorderBuffer; 2],
     /// Acknowledgments past octets that are not there: offset, and when it was first acknowledged.
     marks: [Vec<(u64, Mark)>; 2],
-    /// Gaps that were told last.
+    /// Gaps that were emitted last.
     gaps: [Vec<(u64, u64)>; 2],
     /// The sink takes no more of this stream until the other one has come to this offset.
     blocked: [Option<u64>; 2],
@@ -181,12 +181,12 @@ impl<S> Connection<S> {
         self.weight
     }
 
-    /// Its weight, where it has become more than was told before.
+    /// Its weight, where it has become more than was queued before.
     pub(super) fn heavier(&mut self) -> Option<u8> {
         (self.class() > self.weight).then(|| self.weigh())
     }
 
-    /// This is the weight that was last told.
+    /// This is the weight that was last queued.
     pub(super) const fn weighs(&self, class: u8) -> bool {
         self.weight == class
     }
@@ -246,7 +246,7 @@ impl<S> Connection<S> {
         self.armed == Some(at)
     }
 
-    /// Tells what becomes of a segment to those who trace it.
+    /// Traces what becomes of a segment.
     pub(super) fn fate(&self, cx: &mut Context, d: Direction, s: &Segment<'_>, fate: Fate) {
         if cx.trace.is_on() {
             let stream = &self.streams[d.index()];
@@ -257,7 +257,7 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Tells what happened in a stream to those who trace it.
+    /// Traces what happened in a stream.
     fn trace(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&StreamState) -> EventKind) {
         if cx.trace.is_on()
             && let Some(a) = &self.buffers
@@ -398,7 +398,7 @@ impl<S> Buffers<S> {
     }
 }
 
-/// Tells what becomes of a segment to those who trace it.
+/// Traces what becomes of a segment.
 pub(super) fn trace_fate(
     cx: &mut Context,
     number: Option<u64>,

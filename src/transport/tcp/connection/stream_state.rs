@@ -40,7 +40,7 @@ pub(super) const SYN: u16 = 8;
 pub(super) const STARTED: u16 = 16;
 /// The FIN's place is known.
 pub(super) const FIN: u16 = 32;
-/// The sink was told of the end.
+/// The sink was notified of the end.
 pub(super) const ENDED: u16 = 64;
 /// The other side's acknowledgments are captured.
 pub(super) const ACKED: u16 = 128;
@@ -48,7 +48,7 @@ pub(super) const ACKED: u16 = 128;
 pub(super) const ABSENT: u16 = 256;
 /// A right checksum was seen.
 pub(super) const CHECKSUMS_VALID: u16 = 512;
-/// The stream's SYN was not captured, but the SYN-ACK that answers it: it tells where the stream begins.
+/// The stream's SYN was not captured, but the SYN-ACK that answers it: it shows where the stream begins.
 pub(super) const ANSWERED: u16 = 1024;
 
 impl Default for StreamState {
