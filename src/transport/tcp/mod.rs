@@ -45,7 +45,7 @@ use crate::base::trace::Fate;
 use crate::base::{checksum as sums, flags};
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
-use connection::{Connection, HeldSegment, Verdict, trace_fate};
+use connection::{Connection, Verdict, trace_fate};
 use connections::Connections;
 use etherparse::IpNumber;
 use order::{BARE, CLOSED, HALF_OPEN, OPEN};
