@@ -229,7 +229,7 @@ struct Evidence {
 
 /// The wait for earlier chunks of an association captured from the middle.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct LookBehind {
+struct LookBack {
     since: Instant,
     chunks: u32,
 }
@@ -313,7 +313,7 @@ pub(super) struct Inflow {
     losses: u64,
     damaged: BTreeMap<u64, StoredChunk>,
     resets: Vec<Reset>,
-    look: Option<LookBehind>,
+    look: Option<LookBack>,
     /// A chunk whose TSN cannot be behind a hole, and when it came.
     jump: Option<(StoredChunk, u32, Instant)>,
     /// Messages held for their acknowledgment, by the TSN of their last chunk.
@@ -425,7 +425,7 @@ impl Inflow {
         if !self.started {
             self.rebase(c.tsn);
             if out.cx.limits.look_behind_segments > 0 {
-                self.look = Some(LookBehind {
+                self.look = Some(LookBack {
                     since: out.cx.now,
                     chunks: 0,
                 });
