@@ -6,7 +6,7 @@ use inet_asm::Assembler;
 use inet_asm::base::limits::Limits;
 use inet_asm::capture::Inputs;
 use inet_asm::capture::error::Error;
-use inet_asm::message::sink::DatagramMessage;
+use inet_asm::message::events::DatagramMessage;
 use inet_asm::message::summary::escape;
 use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use inet_asm::transport::StreamContext;

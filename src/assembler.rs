@@ -13,8 +13,8 @@ use crate::base::trace::{Event, Trace};
 use crate::ip::Ip;
 use crate::link;
 use crate::message::chosen::{Chosen, ChosenState};
+use crate::message::custom::CustomDetector;
 use crate::message::extract::Conversation;
-use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, Named, Transfers};
 use crate::transport::sctp::Sctp;
@@ -82,7 +82,7 @@ impl<M: MessageSink> Assembler<M> {
     /// The same with detectors of one's own, which are asked before all others. Where a state is resumed, they are
     /// those that it was made with.
     #[must_use]
-    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
+    pub fn with_detectors(mut self, own: Vec<CustomDetector>) -> Self {
         self.extractor = self.extractor.with_detectors(own);
         self
     }

@@ -14,7 +14,7 @@
 //! ```
 //! use inet_asm::Assembler;
 //! use inet_asm::cli::config::Limits;
-//! use inet_asm::message::sink::DatagramMessage;
+//! use inet_asm::message::events::DatagramMessage;
 //! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 //! use inet_asm::base::serial::SeqNumber;
@@ -63,7 +63,7 @@
 //! assert_eq!(assembler.finish().0, ["http GET / HTTP/1.1"]);
 //! ```
 //!
-//! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), [`Assembler::trace`] shows what becomes of
+//! A protocol of one's own is an [`CustomDetector`](message::custom::CustomDetector), [`Assembler::trace`] shows what becomes of
 //! chosen connections, and `examples/extract_http.rs` reads a capture.
 //!
 //! # The layout
@@ -90,7 +90,7 @@
 //! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say
 //!   rows.rs length.rs  the table of protocols whose header tells the length
 //!   http1.rs tls.rs …  one file for each other protocol; datagram.rs, user.rs and carried.rs: UDP, SCTP
-//!   rules.rs own.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
+//!   rules.rs custom.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
 //! sink/              events.rs: what an output hears; mod.rs: the table of outputs
 //!   packets.rs track.rs  a packet for each message (synthetic.rs: its headers), and where its octets stood
 //!   file.rs pcap.rs …  how packets are written: pcap, pcapng, exported PDUs; originals.rs: dropped and bypassed ones

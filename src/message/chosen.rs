@@ -1,8 +1,8 @@
 //! Hands on the messages of the protocols that the user wants, and no others (`--protocols`, `--unframed`).
 
-use super::carried;
+use super::bundled;
+use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::rules::Rules;
-use super::sink::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::base::context::Context;
 use crate::base::counters::{Discard, ProtocolCounters};
 use crate::base::flow::Direction;
@@ -171,7 +171,7 @@ fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &
     counters.octets += message.data.len() as u64;
     let mut found = 0;
     let mut cut = false;
-    for one in carried::messages(protocol, message.data)
+    for one in bundled::messages(protocol, message.data)
         .into_iter()
         .flatten()
     {

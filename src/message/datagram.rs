@@ -2,7 +2,7 @@
 
 use super::NO_PROTOCOL;
 use super::headers::is_sip;
-use super::length::{Format, Judged, Length, number, octet};
+use super::length::{Classified, LengthField, LengthFormat, number, octet};
 use super::rows::{ROWS, dns};
 use crate::base::storage::budget::Budget;
 use memchr::memchr;
@@ -146,7 +146,7 @@ fn by_row(name: &str, payload: &[u8]) -> bool {
     };
     let mut rest = payload;
     while !rest.is_empty() {
-        let Judged::Message(len) = row.judge(rest) else {
+        let Classified::Message(len) = row.classify(rest) else {
             return false;
         };
         match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
@@ -159,7 +159,7 @@ fn by_row(name: &str, payload: &[u8]) -> bool {
 
 /// A sequence with a version and, behind it, a community (versions 1 and 2c) or a sequence (version 3).
 fn snmp(m: &[u8]) -> bool {
-    let Some(Some((_, at))) = Length::Ber { at: 1 }.read(m) else {
+    let Some(Some((_, at))) = LengthField::Ber { at: 1 }.read(m) else {
         return false;
     };
     octet(m, 0) == 0x30

@@ -3,10 +3,12 @@
 //! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::own::{Look, OwnDetector, OwnFramer};
+use super::custom::{CustomDetector, CustomFramer, Verdict};
+use super::events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::framing::{
+    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
 use super::rules::{Decided, Rules};
-use super::sink::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::{DETECTORS, NO_PROTOCOL, tls, user};
 use crate::base::checksum::Sum;
 use crate::base::flow::Direction;
@@ -25,7 +27,7 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
 /// again by the others.
-const OWN_PROBE: usize = 4 << 10;
+const CUSTOM_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
 /// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
@@ -39,13 +41,13 @@ const RENEWALS: u8 = 4;
 
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Source {
+struct ChunkOrigin {
     time: Timestamp,
     frame: u64,
     ack: Option<u64>,
 }
 
-impl From<&Chunk<'_>> for Source {
+impl From<&Chunk<'_>> for ChunkOrigin {
     fn from(c: &Chunk<'_>) -> Self {
         Self {
             time: c.time,
@@ -78,7 +80,7 @@ enum Mode {
 
 /// The message that is open in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Open {
+struct OpenMessage {
     start: u64,
     whole: bool,
     hand_over: bool,
@@ -86,15 +88,15 @@ struct Open {
 
 /// Octets that were taken but not told yet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Held {
+struct HeldOctets {
     octets: Vec<u8>,
     /// Where the first of them came from.
-    source: Option<Source>,
+    source: Option<ChunkOrigin>,
     /// Offsets at which segments begin in them.
     segments: Vec<u64>,
 }
 
-impl Held {
+impl HeldOctets {
     /// Octets allocated.
     const fn size(&self) -> usize {
         let segments = self.segments.capacity() * size_of::<u64>();
@@ -102,7 +104,7 @@ impl Held {
     }
 
     /// The first `n` octets are done with: the others begin at `offset`, and `source` is where they came from.
-    fn used(&mut self, n: usize, offset: u64, source: Source) {
+    fn used(&mut self, n: usize, offset: u64, source: ChunkOrigin) {
         self.octets.drain(..n);
         self.segments.retain(|at| *at >= offset);
         self.source = Some(source);
@@ -111,11 +113,11 @@ impl Held {
 
 /// What is kept of one stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stream {
+struct MessageStream {
     mode: Mode,
-    open: Option<Open>,
+    open: Option<OpenMessage>,
     /// They end at `at`. Most streams hold nothing most of the time.
-    held: Option<Box<Held>>,
+    held: Option<Box<HeldOctets>>,
     /// Offset up to which octets were taken.
     at: u64,
     /// Detectors are asked to find a message anywhere: the stream was captured from the middle, or lacks octets.
@@ -128,14 +130,14 @@ struct Stream {
     pushed: bool,
 }
 
-impl Stream {
+impl MessageStream {
     /// Octets that were taken but not told yet.
     fn held(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.octets.len())
     }
 }
 
-impl Default for Stream {
+impl Default for MessageStream {
     fn default() -> Self {
         Self {
             mode: Mode::Unknown,
@@ -154,7 +156,7 @@ impl Default for Stream {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(bound = "T: Serialize + DeserializeOwned")]
 pub struct Conversation<T> {
-    streams: [Stream; 2],
+    streams: [MessageStream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
     trust: Trust,
@@ -197,26 +199,26 @@ pub struct Extractor<M> {
     /// What the user says of ports and protocols.
     pub rules: Rules,
     /// The user's own detectors, asked before all others.
-    own: Vec<OwnDetector>,
+    own: Vec<CustomDetector>,
 }
 
-type At<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
+type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
 
 /// Octets at hand: what is held, or what a chunk brings.
-struct View<'a> {
+struct OctetView<'a> {
     octets: &'a [u8],
     /// Offset of the first.
     offset: u64,
-    source: Source,
-    /// Source of the octets from `later` on.
-    now: Source,
+    source: ChunkOrigin,
+    /// Origin of the octets from `later` on.
+    now: ChunkOrigin,
     later: usize,
     /// Sum of `octets`, where it is known.
     sum: Option<Sum>,
     push: bool,
     /// Offsets at which segments begin.
     segments: &'a [u64],
-    next: Next,
+    next: Following,
 }
 
 /// How far a walk came.
@@ -230,14 +232,14 @@ struct Walked {
 impl<M: MessageSink> StreamSink for Extractor<M> {
     type State = Conversation<M::State>;
 
-    fn data(&mut self, at: &mut At<'_, M>, chunk: Chunk<'_>) -> Taken {
+    fn data(&mut self, at: &mut ConversationContext<'_, M>, chunk: Chunk<'_>) -> Taken {
         self.sink
             .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
         self.begin_stream(at, chunk.offset);
         self.change_direction(at);
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
-        let now = Source::from(&chunk);
+        let now = ChunkOrigin::from(&chunk);
         let before = stream.held();
         let mut used = 0;
         let mut wait = None;
@@ -249,7 +251,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             held.octets.extend_from_slice(chunk.data);
             held.segments.push(chunk.offset);
             let offset = chunk.offset - before as u64;
-            let view = View {
+            let view = OctetView {
                 octets: &held.octets,
                 offset,
                 source,
@@ -258,7 +260,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 push: chunk.push,
                 segments: &held.segments,
                 sum: None,
-                next: Next::Octets,
+                next: Following::Octets,
             };
             let walked = self.walk(at, &view, before);
             at.cx.budget.give(size);
@@ -285,7 +287,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             wait = walked.wait;
         }
         if wait.is_none() && used < chunk.data.len() {
-            let view = View {
+            let view = OctetView {
                 octets: &chunk.data[used..],
                 offset: chunk.offset + used as u64,
                 source: now,
@@ -294,13 +296,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 push: chunk.push,
                 segments: if used == 0 { &[chunk.offset] } else { &[] },
                 sum: chunk.sum.filter(|_| used == 0),
-                next: Next::Octets,
+                next: Following::Octets,
             };
             let walked = self.walk(at, &view, usize::MAX);
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                let mut held = Box::new(Held {
+                let mut held = Box::new(HeldOctets {
                     octets: chunk.data[used..].to_vec(),
                     source: Some(now),
                     segments: Vec::new(),
@@ -320,10 +322,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         }
     }
 
-    fn gap(&mut self, at: &mut At<'_, M>, gap: Gap) {
+    fn gap(&mut self, at: &mut ConversationContext<'_, M>, gap: Gap) {
         self.begin_stream(at, gap.offset);
         self.change_direction(at);
-        self.stop(at, Next::Gap, gap.offset);
+        self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
         let Conversation {
             streams, framer, ..
@@ -396,14 +398,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.other_may_go_on(at);
     }
 
-    fn duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
+    fn duplicate(&mut self, at: &mut ConversationContext<'_, M>, duplicate: &Duplicate) {
         self.sink
             .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);
     }
 
-    fn end(&mut self, at: &mut At<'_, M>, close: Close) {
+    fn end(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         let offset = at.state.streams[at.direction.index()].at;
-        self.stop(at, Next::End, offset);
+        self.stop(at, Following::End, offset);
         let offset = at.state.streams[at.direction.index()].at;
         self.end_message(at, offset, true, Some(close));
         let mut to = at.with(|s| &mut s.state);
@@ -411,7 +413,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.other_may_go_on(at);
     }
 
-    fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
+    fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         for stream in &mut at.state.streams {
             if let Some(held) = stream.held.take() {
                 at.cx.budget.give(held.size());
@@ -464,13 +466,13 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The same with detectors of one's own, which are asked before all others.
     #[must_use]
-    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
+    pub fn with_detectors(mut self, own: Vec<CustomDetector>) -> Self {
         self.own = own;
         self
     }
 
     /// First event of a stream.
-    fn begin_stream(&self, at: &mut At<'_, M>, offset: u64) {
+    fn begin_stream(&self, at: &mut ConversationContext<'_, M>, offset: u64) {
         let i = at.direction.index();
         if at.state.begun[i] {
             return;
@@ -497,7 +499,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
-    fn presume(&self, at: &mut At<'_, M>) {
+    fn presume(&self, at: &mut ConversationContext<'_, M>) {
         let trust = at.state.trust;
         if at.state.framer.is_some() || trust.renewals > 0 || self.decide(at) {
             return;
@@ -521,7 +523,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Octets of one direction end a message of no known protocol in the other.
-    fn change_direction(&mut self, at: &mut At<'_, M>) {
+    fn change_direction(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
@@ -533,7 +535,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The chunk was taken: tells it to those that want streams.
-    fn took(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>, used: usize) {
+    fn took(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>, used: usize) {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.at = chunk.offset + used as u64;
         if used > 0 {
@@ -551,25 +553,25 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn hold(&self, at: &mut At<'_, M>, held: Box<Held>) {
+    fn hold(&self, at: &mut ConversationContext<'_, M>, held: Box<HeldOctets>) {
         at.cx.budget.take(held.size());
         at.state.streams[at.direction.index()].held = Some(held);
     }
 
     /// What is held in the other stream may be told now that this one has moved.
-    fn other_may_go_on(&mut self, at: &mut At<'_, M>) {
+    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
         at.direction = o;
-        self.walk_held(at, Next::Octets);
+        self.walk_held(at, Following::Octets);
         at.direction = o.flip();
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
-    fn walk_held(&mut self, at: &mut At<'_, M>, next: Next) {
+    fn walk_held(&mut self, at: &mut ConversationContext<'_, M>, next: Following) {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let Some(mut held) = stream.held.take() else {
@@ -580,7 +582,7 @@ impl<M: MessageSink> Extractor<M> {
             return;
         };
         let offset = stream.at - held.octets.len() as u64;
-        let view = View {
+        let view = OctetView {
             octets: &held.octets,
             offset,
             source,
@@ -599,7 +601,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// A gap or the end of the stream stands at `offset`: nothing can be held any longer.
-    fn stop(&mut self, at: &mut At<'_, M>, next: Next, offset: u64) {
+    fn stop(&mut self, at: &mut ConversationContext<'_, M>, next: Following, offset: u64) {
         let i = at.direction.index();
         if at.state.streams[i].held() > 0 {
             self.walk_held(at, next);
@@ -648,7 +650,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The protocol of the direction's octets.
-    fn protocol(at: &At<'_, M>) -> Name {
+    fn protocol(at: &ConversationContext<'_, M>) -> Name {
         let unknown = at.state.streams[at.direction.index()].mode == Mode::Unknown;
         Name::of(match &at.state.framer {
             Some(framer) if !unknown => framer.name(),
@@ -657,7 +659,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Octets that belong to no message.
-    fn skip(&self, at: &mut At<'_, M>, octets: u64) {
+    fn skip(&self, at: &mut ConversationContext<'_, M>, octets: u64) {
         at.cx.counters.message.unframed_octets += octets;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).skipped += octets;
@@ -666,10 +668,15 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
+    fn start_message(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        start: &MessageStart<'_>,
+        hand_over: bool,
+    ) {
         at.cx.counters.message.messages += 1;
         at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
-        at.state.streams[at.direction.index()].open = Some(Open {
+        at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,
             hand_over,
@@ -680,10 +687,10 @@ impl<M: MessageSink> Extractor<M> {
 
     fn emit(
         &mut self,
-        at: &mut At<'_, M>,
+        at: &mut ConversationContext<'_, M>,
         octets: &[u8],
         offset: u64,
-        source: Source,
+        source: ChunkOrigin,
         sum: Option<Sum>,
         last: bool,
     ) {
@@ -708,7 +715,13 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
-    fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
+    fn end_message(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        offset: u64,
+        cut: bool,
+        closes: Option<Close>,
+    ) {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
@@ -784,8 +797,13 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
-    fn walk(&mut self, at: &mut At<'_, M>, view: &View<'_>, enough: usize) -> Walked {
-        if let Some(AnyFramer::Own(framer)) = &mut at.state.framer {
+    fn walk(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        enough: usize,
+    ) -> Walked {
+        if let Some(AnyFramer::Custom(framer)) = &mut at.state.framer {
             framer.attach(&self.own);
         }
         let i = at.direction.index();
@@ -850,19 +868,19 @@ impl<M: MessageSink> Extractor<M> {
                         .state
                         .framer
                         .as_mut()
-                        .map_or(Part::Refuse, |f| f.part(&place, rest));
+                        .map_or(BodyPart::Refuse, |f| f.part(&place, rest));
                     match part {
-                        Part::NeedMore => break None,
+                        BodyPart::NeedMore => break None,
                         // What is cut here ends with the gap, or with the stream.
-                        Part::Refuse if view.next != Next::Octets => break None,
-                        Part::Octets(n) if n > 0 => {
+                        BodyPart::Refuse if view.next != Following::Octets => break None,
+                        BodyPart::Octets(n) if n > 0 => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
                                 last: false,
                                 supposed: false,
                             };
                         }
-                        Part::Last(n) => {
+                        BodyPart::Last(n) => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
                                 last: true,
@@ -870,8 +888,12 @@ impl<M: MessageSink> Extractor<M> {
                             };
                         }
                         // What is there belongs to the message; what should follow is missing.
-                        Part::Octets(_) | Part::Refuse if view.next != Next::Octets => break None,
-                        Part::Octets(_) | Part::Refuse => {
+                        BodyPart::Octets(_) | BodyPart::Refuse
+                            if view.next != Following::Octets =>
+                        {
+                            break None;
+                        }
+                        BodyPart::Octets(_) | BodyPart::Refuse => {
                             self.tell(at, view, told, pos, false);
                             told = pos;
                             self.end_message(at, offset, true, None);
@@ -882,7 +904,7 @@ impl<M: MessageSink> Extractor<M> {
                 Mode::Begin | Mode::Search if self.turns_to_tls(at, view, pos) => {
                     told = pos;
                     let wait = self.place(at, view, pos).wait_for_other();
-                    if wait.is_some() && view.next == Next::Octets {
+                    if wait.is_some() && view.next == Following::Octets {
                         break wait;
                     }
                     self.turn_to_tls(at);
@@ -941,18 +963,18 @@ impl<M: MessageSink> Extractor<M> {
                             self.start_message(at, &start, hand_over);
                             pos += head;
                             at.state.streams[i].mode = match body {
-                                Body::Octets(left) => Mode::Inside {
+                                MessageBody::Octets(left) => Mode::Inside {
                                     left,
                                     last: true,
                                     supposed: false,
                                 },
-                                Body::Supposed(left) => Mode::Inside {
+                                MessageBody::Supposed(left) => Mode::Inside {
                                     left,
                                     last: true,
                                     supposed: true,
                                 },
-                                Body::Parts => Mode::Ask,
-                                Body::ToClose => Mode::ToClose,
+                                MessageBody::Parts => Mode::Ask,
+                                MessageBody::ToClose => Mode::ToClose,
                             };
                         }
                         Begin::Refuse => {
@@ -1017,7 +1039,14 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Tells octets of the open message.
-    fn tell(&mut self, at: &mut At<'_, M>, view: &View<'_>, from: usize, to: usize, last: bool) {
+    fn tell(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        from: usize,
+        to: usize,
+        last: bool,
+    ) {
         if from < to {
             self.emit(
                 at,
@@ -1031,7 +1060,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The stream's messages are not where they should be: the next one is looked for.
-    fn lost(&mut self, at: &mut At<'_, M>) {
+    fn lost(&mut self, at: &mut ConversationContext<'_, M>) {
         let i = at.direction.index();
         if let Some(framer) = &mut at.state.framer {
             framer.gap(at.direction);
@@ -1042,7 +1071,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Looks for the protocol anew where the one that was found seems to be wrong.
-    fn renew(&mut self, at: &mut At<'_, M>) {
+    fn renew(&mut self, at: &mut ConversationContext<'_, M>) {
         let trust = at.state.trust;
         let wrong = trust.failures >= FAILURES || (!trust.proven && trust.skipped > UNPROVEN);
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
@@ -1065,19 +1094,24 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// TLS begins at a segment of a connection of another protocol: what led to it was lost.
-    fn turns_to_tls(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> bool {
+    fn turns_to_tls(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> bool {
         let rest = &view.octets[pos..];
         rest.starts_with(&[22, 3])
             && view.segments.contains(&(view.offset + pos as u64))
             && !at.state.trust.decided
             && !matches!(
                 at.state.framer,
-                None | Some(AnyFramer::Tls(_) | AnyFramer::Own(_))
+                None | Some(AnyFramer::Tls(_) | AnyFramer::Custom(_))
             )
             && tls::TlsDetector.probe(rest, (0, 0)) == Probe::Yes
     }
 
-    fn turn_to_tls(&mut self, at: &mut At<'_, M>) {
+    fn turn_to_tls(&mut self, at: &mut ConversationContext<'_, M>) {
         self.end_other(at);
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -1091,7 +1125,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Ends the message that is open in the other stream.
-    fn end_other(&mut self, at: &mut At<'_, M>) {
+    fn end_other(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         let end = stream.at - stream.held() as u64;
@@ -1102,12 +1136,18 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
+    fn search(
+        &self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+        n: usize,
+    ) -> Found {
         let mut place = self.place(at, view, pos);
         let rest = &view.octets[pos..];
         if n < rest.len() {
             // A start line that begins inside may reach past the end of what is searched.
-            place.next = Next::Octets;
+            place.next = Following::Octets;
         }
         at.state
             .framer
@@ -1117,9 +1157,14 @@ impl<M: MessageSink> Extractor<M> {
             })
     }
 
-    fn place<'a>(&self, at: &At<'_, M>, view: &View<'a>, pos: usize) -> Place<'a> {
+    fn place<'a>(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'a>,
+        pos: usize,
+    ) -> Position<'a> {
         let other: Side = *at.other();
-        Place {
+        Position {
             direction: at.direction,
             ports: (
                 at.flow.src(at.direction).port(),
@@ -1138,10 +1183,15 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Octets of no known protocol: asks the detectors, and takes them as messages by PSH. Gives how many were used; None
     /// where more are needed.
-    fn unknown(&mut self, at: &mut At<'_, M>, view: &View<'_>, pos: usize) -> Option<usize> {
+    fn unknown(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<usize> {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
-        let more = view.next == Next::Octets && rest.len() < PROBE;
+        let more = view.next == Following::Octets && rest.len() < PROBE;
         let mut take = rest.len();
         let ports = (
             at.flow.src(at.direction).port(),
@@ -1155,16 +1205,16 @@ impl<M: MessageSink> Extractor<M> {
         if stream.searching && detect {
             let mut keep = rest.len();
             for (place, &own) in self.own.iter().enumerate() {
-                match own.search(rest, view.next, OWN_PROBE) {
+                match own.search(rest, view.next, CUSTOM_PROBE) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+                        self.adopt(at, AnyFramer::Custom(CustomFramer::new(place, own)), true);
                         return Some(0);
                     }
                     Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
                 }
             }
-            if keep == 0 && view.next == Next::Octets {
+            if keep == 0 && view.next == Following::Octets {
                 return None;
             }
             for (row, detector) in DETECTORS.iter().enumerate() {
@@ -1196,12 +1246,12 @@ impl<M: MessageSink> Extractor<M> {
             let mut undecided = false;
             for (place, &own) in self.own.iter().enumerate() {
                 match (own.look)(rest, view.next) {
-                    Look::Message { len, .. } if len > 0 => {
-                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+                    Verdict::Message { len, .. } if len > 0 => {
+                        self.adopt(at, AnyFramer::Custom(CustomFramer::new(place, own)), true);
                         return Some(0);
                     }
-                    Look::More => undecided = true,
-                    Look::Message { .. } | Look::Refuse => {}
+                    Verdict::More => undecided = true,
+                    Verdict::Message { .. } | Verdict::Refuse => {}
                 }
             }
             let trust = at.state.trust;
@@ -1257,7 +1307,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Asks the user's rules, once for each connection: whether they decide.
-    fn decide(&self, at: &mut At<'_, M>) -> bool {
+    fn decide(&self, at: &mut ConversationContext<'_, M>) -> bool {
         if at.state.trust.asked {
             return at.state.trust.decided;
         }
@@ -1280,7 +1330,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The connection speaks the protocol of this framer. `here`: a message of it begins here.
-    fn adopt(&self, at: &mut At<'_, M>, mut framer: AnyFramer, here: bool) {
+    fn adopt(&self, at: &mut ConversationContext<'_, M>, mut framer: AnyFramer, here: bool) {
         for d in [Direction::Forward, Direction::Reverse] {
             let stream = &mut at.state.streams[d.index()];
             if d == at.direction {
@@ -1309,9 +1359,9 @@ impl<M: MessageSink> Extractor<M> {
     }
 }
 
-impl View<'_> {
+impl OctetView<'_> {
     /// Where the octet at a place came from.
-    const fn source_at(&self, pos: usize) -> Source {
+    const fn source_at(&self, pos: usize) -> ChunkOrigin {
         if pos < self.later {
             self.source
         } else {

@@ -1,7 +1,9 @@
 //! Protocols whose messages are built as those of HTTP: a start line, header fields, an empty line, and a body of
 //! `Content-Length` octets: SIP (RFC 3261, 7 and 18.3) and RTSP (RFC 7826, 5; its interleaved frames: 14).
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
+use super::framing::{
+    AnyFramer, Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use memchr::{memchr, memchr2, memmem, memrchr};
@@ -336,13 +338,13 @@ impl Headers {
         Begin::Message {
             kind: Kind::Other,
             head,
-            body: Body::Octets((len - head) as u64),
+            body: MessageBody::Octets((len - head) as u64),
             hand_over: false,
         }
     }
 
     /// Where interleaved frames follow each other, or a message follows one.
-    fn frames(&self, octets: &[u8], upto: usize, next: Next) -> Found {
+    fn frames(&self, octets: &[u8], upto: usize, next: Following) -> Found {
         let mut from = 0;
         while let Some(hit) = memchr(b'$', &octets[from..upto.max(from)]) {
             let start = from + hit;
@@ -363,11 +365,11 @@ impl Headers {
                         }
                         (at, good) = (at + len + 4, good + 1);
                         if at > octets.len() {
-                            break (next != Next::Octets).then_some(good > 1);
+                            break (next != Following::Octets).then_some(good > 1);
                         }
                     }
                     [b'$', channel, ..] if *channel >= 32 => break Some(false),
-                    [b'$', ..] => break (next != Next::Octets).then_some(good > 0),
+                    [b'$', ..] => break (next != Following::Octets).then_some(good > 0),
                     _ => {
                         break Some(
                             good > 0 && dialect(self.dialect).may_start(&rest[..rest.len().min(6)]),
@@ -386,10 +388,10 @@ impl Headers {
 }
 
 impl Framer for Headers {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         let dialect = dialect(self.dialect);
-        let more = at.next == Next::Octets;
+        let more = at.next == Following::Octets;
         if dialect.interleaved && octets.first() == Some(&b'$') {
             return Self::frame(octets, more);
         }
@@ -421,14 +423,14 @@ impl Framer for Headers {
         Begin::Message {
             kind,
             head,
-            body: Body::Octets(dialect.content_length(&octets[line + 1..head])),
+            body: MessageBody::Octets(dialect.content_length(&octets[line + 1..head])),
             hand_over: false,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let dialect = dialect(self.dialect);
-        let message = dialect.search(octets, at.next == Next::Octets);
+        let message = dialect.search(octets, at.next == Following::Octets);
         if !dialect.interleaved {
             return message;
         }

@@ -1,7 +1,9 @@
 //! Protocols of lines: SMTP (RFC 5321, RFC 3030), FTP (RFC 959), POP3 (RFC 1939), IMAP (RFC 9051). A message is a command,
 //! or a whole reply, with the data that belongs to it; the mail behind `DATA` is one too.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
+use super::framing::{
+    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
@@ -442,12 +444,12 @@ impl Lines {
         }
     }
 
-    fn begin_reply(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin_reply(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
-        let message = |head: usize, body: Body, hand_over: bool| Begin::Message {
+        let message = |head: usize, body: MessageBody, hand_over: bool| Begin::Message {
             kind: Kind::Response,
             head,
             body,
@@ -497,7 +499,7 @@ impl Lines {
                     _ => code == 234,
                 };
                 let leaves = self.after == After::Tls && tls;
-                message(head, Body::Octets(0), leaves)
+                message(head, MessageBody::Octets(0), leaves)
             }
             Dialect::Pop => {
                 let head = match self.line_end(d, octets) {
@@ -513,16 +515,20 @@ impl Lines {
                 let many = match self.answered(at, !line.starts_with(b"+ ")) {
                     Some(many) => many,
                     // Its command is not known: what stands behind it tells.
-                    None if good && octets.len() == head && !at.push && at.next == Next::Octets => {
+                    None if good
+                        && octets.len() == head
+                        && !at.push
+                        && at.next == Following::Octets =>
+                    {
                         return Begin::NeedMore;
                     }
                     None => octets.get(head).is_some_and(|o| !matches!(o, b'+' | b'-')),
                 };
                 if many && good {
                     self.inner[d] = Inner::Dot(2);
-                    return message(head, Body::Parts, false);
+                    return message(head, MessageBody::Parts, false);
                 }
-                message(head, Body::Octets(0), leaves)
+                message(head, MessageBody::Octets(0), leaves)
             }
             Dialect::Imap => {
                 let head = match self.line_end(d, octets) {
@@ -541,7 +547,7 @@ impl Lines {
     }
 
     /// Takes note of a literal at the end of a line.
-    fn literal_body(&mut self, d: usize, line: &[u8]) -> Body {
+    fn literal_body(&mut self, d: usize, line: &[u8]) -> MessageBody {
         match literal(line) {
             Some(n) => {
                 self.inner[d] = if n == 0 {
@@ -549,14 +555,14 @@ impl Lines {
                 } else {
                     Inner::Literal(n)
                 };
-                Body::Parts
+                MessageBody::Parts
             }
-            None => Body::Octets(0),
+            None => MessageBody::Octets(0),
         }
     }
 
     /// The command that a reply at this place answers: whether it asks for several lines; None where it is not known.
-    fn answered(&mut self, at: &Place, take: bool) -> Option<bool> {
+    fn answered(&mut self, at: &Position, take: bool) -> Option<bool> {
         let exact = self.commands.iter().position(|c| c.ack == Some(at.offset));
         if let Some(i) = exact {
             self.commands.drain(..i);
@@ -576,7 +582,7 @@ impl Lines {
         }
     }
 
-    fn begin_command(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin_command(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         if self.after != After::Nothing {
             if let Some(until) = at.wait_for_other() {
@@ -597,9 +603,9 @@ impl Lines {
                     kind: Kind::Request,
                     head: end.unwrap_or(octets.len()),
                     body: if end.is_some() {
-                        Body::Octets(0)
+                        MessageBody::Octets(0)
                     } else {
-                        Body::Parts
+                        MessageBody::Parts
                     },
                     hand_over: false,
                 };
@@ -614,7 +620,7 @@ impl Lines {
             return Begin::Refuse;
         }
         self.after = After::Nothing;
-        let mut body = Body::Octets(0);
+        let mut body = MessageBody::Octets(0);
         let verb = self.dialect.verb(line).unwrap_or_default();
         let mut words = line
             .split(|o| matches!(o, b' ' | b'\r'))
@@ -626,7 +632,7 @@ impl Lines {
                 let size = std::str::from_utf8(digits)
                     .ok()
                     .and_then(|t| t.parse::<u64>().ok());
-                body = Body::Octets(size.filter(|n| *n < 1 << 40).unwrap_or(0));
+                body = MessageBody::Octets(size.filter(|n| *n < 1 << 40).unwrap_or(0));
             }
             (Dialect::Smtp | Dialect::Imap, b"STARTTLS")
             | (Dialect::Pop, b"STLS")
@@ -747,7 +753,7 @@ fn dot_end(octets: &[u8], matched: &mut u8) -> Option<usize> {
 }
 
 impl Framer for Lines {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         self.fresh[at.direction.index()] = false;
         if self.client.is_none() {
             let Some(end) = memchr(b'\n', octets) else {
@@ -771,18 +777,18 @@ impl Framer for Lines {
         }
     }
 
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
         match self.inner[d] {
             Inner::Literal(n) => {
                 self.inner[d] = Inner::Line;
-                Part::Octets(n)
+                BodyPart::Octets(n)
             }
             Inner::Line => match self.line_end(d, octets) {
                 Ok(end) => match literal(&octets[..end - 1]) {
                     None => {
                         self.inner[d] = Inner::None;
-                        Part::Last(end as u64)
+                        BodyPart::Last(end as u64)
                     }
                     Some(n) => {
                         self.inner[d] = if n == 0 {
@@ -790,18 +796,18 @@ impl Framer for Lines {
                         } else {
                             Inner::Literal(n)
                         };
-                        Part::Octets(end as u64)
+                        BodyPart::Octets(end as u64)
                     }
                 },
-                Err(Begin::NeedMore) if at.next == Next::Octets => Part::NeedMore,
-                Err(_) => Part::Refuse,
+                Err(Begin::NeedMore) if at.next == Following::Octets => BodyPart::NeedMore,
+                Err(_) => BodyPart::Refuse,
             },
             Inner::Dot(mut matched) => {
                 if octets.is_empty() {
-                    return if at.next == Next::Octets {
-                        Part::NeedMore
+                    return if at.next == Following::Octets {
+                        BodyPart::NeedMore
                     } else {
-                        Part::Refuse
+                        BodyPart::Refuse
                     };
                 }
                 let end = dot_end(octets, &mut matched);
@@ -809,24 +815,24 @@ impl Framer for Lines {
                 match end {
                     Some(end) => {
                         self.inner[d] = Inner::None;
-                        Part::Last(end as u64)
+                        BodyPart::Last(end as u64)
                     }
-                    None => Part::Octets(octets.len() as u64),
+                    None => BodyPart::Octets(octets.len() as u64),
                 }
             }
-            Inner::None => Part::Refuse,
+            Inner::None => BodyPart::Refuse,
         }
     }
 
-    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
         // The server's reply tells whether mail follows.
         let mail = self.dialect == Dialect::Smtp
             && self.client == Some(at.direction)
-            && at.next == Next::Octets;
+            && at.next == Following::Octets;
         mail.then(|| at.wait_for_other()).flatten()
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let role = match self.client {
             None => Role::Either,
             Some(client) if client == at.direction => Role::Client,
@@ -849,7 +855,7 @@ impl Framer for Lines {
                 _ => {}
             }
         }
-        let more = at.next == Next::Octets;
+        let more = at.next == Following::Octets;
         self.find(octets, more, d, role, |i| at.segment(i))
     }
 
@@ -913,8 +919,8 @@ mod tests {
         assert_eq!(dot_end(b".\r\n", &mut matched), Some(3));
     }
 
-    fn place(direction: Direction, segments: &[u64], ack: u64) -> Place<'_> {
-        Place {
+    fn place(direction: Direction, segments: &[u64], ack: u64) -> Position<'_> {
+        Position {
             direction,
             ports: (50_000, 25),
             segments,
@@ -926,7 +932,7 @@ mod tests {
                 delivered: u64::MAX,
                 ..Default::default()
             },
-            next: Next::Octets,
+            next: Following::Octets,
             limit: 1 << 16,
         }
     }

@@ -4,23 +4,23 @@
 //! the streams by what they say and hands messages on. A protocol is one row of `rows.rs`, where its header says how
 //! long a message is, or one file; and its row of [`DETECTORS`]. Over UDP a datagram is a message, and `datagram.rs` names it.
 
-pub mod carried;
+pub mod bundled;
 pub mod chosen;
+pub mod custom;
 mod datagram;
-pub mod detector;
+pub mod events;
 pub mod extract;
+pub mod framing;
 mod headers;
 mod http1;
 mod length;
 mod lines;
 mod named;
-pub mod own;
 mod pgsql;
-mod procedures;
+mod ran_procedures;
 mod resp;
 mod rows;
 pub mod rules;
-pub mod sink;
 pub mod summary;
 #[cfg(test)]
 mod tests;
@@ -28,10 +28,10 @@ mod tls;
 mod user;
 
 pub use datagram::{Transfers, datagram_protocol};
-pub use detector::{Detector, Framer};
+pub use events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 pub use extract::Extractor;
+pub use framing::{Detector, Framer};
 pub use named::Named;
-pub use sink::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 
 use crate::transport::sctp::ppid::PPIDS;
 use length::LengthDetector;

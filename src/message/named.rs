@@ -1,7 +1,7 @@
 //! Puts names on the datagrams of UDP: each is a message of its protocol.
 
+use super::events::{DatagramMessage, MessageSink};
 use super::extract::Extractor;
-use super::sink::{DatagramMessage, MessageSink};
 use super::{Transfers, datagram_protocol};
 use crate::base::flow::Transport;
 use crate::transport::datagram::{DatagramContext, DatagramSink};

@@ -1,7 +1,9 @@
 //! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
-use super::length::{self, CHAIN, Format, Judged, number, octet};
+use super::framing::{
+    AnyFramer, Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::stream::ORIGIN;
@@ -33,20 +35,24 @@ struct Typed;
 /// A message with a type or without one.
 struct Either;
 
-impl Format for Either {
+impl LengthFormat for Either {
     fn magic(&self) -> Option<(usize, &[u8])> {
         None
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         if octet(octets, 0) != 0 {
-            return Typed.judge(octets);
+            return Typed.classify(octets);
         }
         if octets.len() < 8 {
             let short = octets.iter().take(2).all(|o| *o == 0);
-            return if short { Judged::More } else { Judged::No };
+            return if short {
+                Classified::More
+            } else {
+                Classified::No
+            };
         }
-        Judged::sized(number(octets, 0, 4), start_up(octets).is_some())
+        Classified::sized(number(octets, 0, 4), start_up(octets).is_some())
     }
 
     fn chain(&self) -> usize {
@@ -60,27 +66,27 @@ fn is_answer(octets: &[u8]) -> bool {
         return false;
     };
     let follows = match answer {
-        b'N' => matches!(Typed.judge(rest), Judged::Message(_)),
+        b'N' => matches!(Typed.classify(rest), Classified::Message(_)),
         b'S' => rest.starts_with(&[22, 3]),
         _ => false,
     };
-    follows && Typed.judge(octets) == Judged::No
+    follows && Typed.classify(octets) == Classified::No
 }
 
-impl Format for Typed {
+impl LengthFormat for Typed {
     fn magic(&self) -> Option<(usize, &[u8])> {
         None
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         let Some(&kind) = octets.first() else {
-            return Judged::More;
+            return Classified::More;
         };
         if !b"QPBEDCHSXFfpdcRKZTI123nNtsGWAVv".contains(&kind) {
-            return Judged::No;
+            return Classified::No;
         }
         if octets.len() < 5 {
-            return Judged::More;
+            return Classified::More;
         }
         let len = number(octets, 1, 4);
         // A word, or the last octet, of what is there of the message.
@@ -118,7 +124,7 @@ impl Format for Typed {
             b'v' => len >= 12,
             _ => false,
         };
-        Judged::sized(len + 1, sound && len < 1 << 30)
+        Classified::sized(len + 1, sound && len < 1 << 30)
     }
 
     fn chain(&self) -> usize {
@@ -165,7 +171,11 @@ impl Detector for PgsqlDetector {
         if ports.0 != PORT && ports.1 != PORT {
             return Found::Nowhere { keep: octets.len() };
         }
-        let next = if more { Next::Octets } else { Next::End };
+        let next = if more {
+            Following::Octets
+        } else {
+            Following::End
+        };
         length::search(&Typed, octets, next, HOLD, |_| false)
     }
 
@@ -178,11 +188,11 @@ impl Detector for PgsqlDetector {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pgsql {
     /// A request for TLS or GSSAPI whose answer, which is one octet, was not met yet.
-    asked: Option<Asked>,
+    asked: Option<EncryptionRequest>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Asked {
+struct EncryptionRequest {
     /// The direction that has asked.
     client: Direction,
     /// Where the answer begins: what the request acknowledged.
@@ -191,7 +201,7 @@ struct Asked {
 
 impl Pgsql {
     /// Where the one octet is due that answers a request for TLS or GSSAPI.
-    fn is_due(&self, at: &Place) -> bool {
+    fn is_due(&self, at: &Position) -> bool {
         match self.asked {
             Some(asked) => {
                 asked.client != at.direction && asked.answer.is_none_or(|due| due == at.offset)
@@ -207,13 +217,13 @@ fn answer(octet: u8) -> Begin {
     Begin::Message {
         kind: Kind::Response,
         head: 1,
-        body: Body::Octets(0),
+        body: MessageBody::Octets(0),
         hand_over: octet == b'S',
     }
 }
 
 impl Framer for Pgsql {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         if self.asked.is_some()
             && let Some(until) = at.wait_for_other()
         {
@@ -227,14 +237,14 @@ impl Framer for Pgsql {
             return answer(*o);
         }
         if octet(octets, 0) == 0 {
-            if octets.len() < 8 && at.next == Next::Octets {
+            if octets.len() < 8 && at.next == Following::Octets {
                 return Begin::NeedMore;
             }
             let Some(code) = start_up(octets) else {
                 return Begin::Refuse;
             };
             if matches!(code, SSL_REQUEST | GSS_REQUEST) {
-                self.asked = Some(Asked {
+                self.asked = Some(EncryptionRequest {
                     client: at.direction,
                     answer: at.ack,
                 });
@@ -244,29 +254,29 @@ impl Framer for Pgsql {
             return Begin::Message {
                 kind: Kind::Request,
                 head,
-                body: Body::Octets(len - head as u64),
+                body: MessageBody::Octets(len - head as u64),
                 hand_over: false,
             };
         }
         // The first octet of a server that was asked for TLS.
         let first = at.offset == ORIGIN
             && matches!(octets, [b'N' | b'S', ..])
-            && !matches!(Typed.judge(octets), Judged::Message(_));
+            && !matches!(Typed.classify(octets), Classified::Message(_));
         if first || is_answer(octets) {
             return answer(octet(octets, 0));
         }
         length::begin(&Typed, at, octets)
     }
 
-    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
         // The request for TLS may still be on its way.
         let early = at.other.from_start && at.ack.is_some_and(|ack| ack <= at.other.origin + 16);
-        (early && at.next == Next::Octets)
+        (early && at.next == Following::Octets)
             .then(|| at.wait_for_other())
             .flatten()
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         if let [b'S' | b'N' | b'G', rest @ ..] = octets
             && at.segment(0)
             && ((self.is_due(at) && (rest.is_empty() || at.segment(1))) || is_answer(octets))
@@ -286,8 +296,8 @@ mod tests {
     const S: Direction = Direction::Reverse;
     const TLS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
 
-    fn place(direction: Direction, segments: &[u64], ack: u64, other: Side) -> Place<'_> {
-        Place {
+    fn place(direction: Direction, segments: &[u64], ack: u64, other: Side) -> Position<'_> {
+        Position {
             direction,
             ports: (50_000, PORT),
             segments,
@@ -296,7 +306,7 @@ mod tests {
             offset: segments[0],
             ack: Some(ack),
             other,
-            next: Next::Octets,
+            next: Following::Octets,
             limit: 1 << 16,
         }
     }

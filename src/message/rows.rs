@@ -1,12 +1,12 @@
 //! The table of protocols with a length in their header: where it stands, and what must hold for a header to be
 //! believed. A new protocol is a new row.
 
-use super::length::{Length, Row, number, octet};
+use super::length::{LengthField, LengthRow, number, octet};
 use crate::base::message::Kind;
 use memchr::{memchr, memmem};
 
-const fn field(at: usize, width: usize) -> Length {
-    Length::Field {
+const fn field(at: usize, width: usize) -> LengthField {
+    LengthField::Field {
         at,
         width,
         little: false,
@@ -14,111 +14,111 @@ const fn field(at: usize, width: usize) -> Length {
 }
 
 /// The rows, in the order in which they are tried: those that can be told apart best come first.
-pub(super) static ROWS: &[Row] = &[
-    Row {
+pub(super) static ROWS: &[LengthRow] = &[
+    LengthRow {
         name: "bgp",
         about: "BGP-4 (RFC 4271)",
         ports: &[179],
         length: field(16, 2),
         magic: Some((0, &[0xff; 16])),
         header: 19,
-        holds: bgp,
-        sure: |_| true,
+        is_plausible: bgp,
+        self_evident: |_| true,
         chain: 1,
         kind: |_| Kind::Other,
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "nbss",
         about: "NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2)",
         ports: &[139, 445],
         length: field(1, 3),
         add: 4,
         header: 8,
-        holds: nbss,
-        sure: is_smb,
+        is_plausible: nbss,
+        self_evident: is_smb,
         chain: 2,
         kind: nbss_kind,
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "diameter",
         about: "Diameter (RFC 6733)",
         ports: &[3868],
         length: field(1, 3),
         magic: Some((0, &[1])),
         header: 28,
-        holds: diameter,
-        sure: |_| true,
+        is_plausible: diameter,
+        self_evident: |_| true,
         chain: 2,
         kind: |m| response_if(octet(m, 4) & 0x80 == 0),
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "doip",
         about: "Diagnostics over IP (ISO 13400-2)",
         ports: &[13400],
         length: field(4, 4),
         add: 8,
         header: 8,
-        holds: doip,
-        sure: |_| true,
+        is_plausible: doip,
+        self_evident: |_| true,
         chain: 2,
         kind: doip_kind,
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "amqp",
         about: "AMQP 0-9-1 and 1.0",
         ports: &[5672],
-        length: Length::By(amqp_len),
+        length: LengthField::By(amqp_len),
         header: 12,
-        holds: amqp,
-        sure: |m| m.starts_with(b"AMQP"),
-        ..Row::USUAL
+        is_plausible: amqp,
+        self_evident: |m| m.starts_with(b"AMQP"),
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "mqtt",
         about: "MQTT 3.1, 3.1.1 and 5",
         ports: &[1883],
-        length: Length::Mqtt { at: 1 },
+        length: LengthField::Mqtt { at: 1 },
         header: 9,
-        holds: mqtt,
-        sure: |m| octet(m, 0) == 0x10,
-        least: 2,
+        is_plausible: mqtt,
+        self_evident: |m| octet(m, 0) == 0x10,
+        min_chain: 2,
         // A PUBLISH with a topic of some length.
-        telling: |m| octet(m, 0) >> 4 == 3 && number(m, mqtt_body(m), 2) >= 4,
+        distinctive: |m| octet(m, 0) >> 4 == 3 && number(m, mqtt_body(m), 2) >= 4,
         first: |m| octet(m, 0) == 0x20,
         kind: mqtt_kind,
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "ldap",
         about: "LDAP (RFC 4511)",
         ports: &[389, 3268],
-        length: Length::Ber { at: 1 },
+        length: LengthField::Ber { at: 1 },
         magic: Some((0, &[0x30])),
         header: 14,
-        holds: |m, len| ldap_operation(m, len).is_some(),
-        sure: |m| matches!(ldap_operation(m, SOME), Some(0x60 | 0x63 | 0x77)),
+        is_plausible: |m, len| ldap_operation(m, len).is_some(),
+        self_evident: |m| matches!(ldap_operation(m, SOME), Some(0x60 | 0x63 | 0x77)),
         kind: ldap_kind,
-        leaves: ldap_leaves,
-        ..Row::USUAL
+        switches_protocol: ldap_leaves,
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "mysql",
         about: "MySQL and MariaDB",
         ports: &[3306],
-        length: Length::Field {
+        length: LengthField::Field {
             at: 0,
             width: 3,
             little: true,
         },
         add: 4,
         header: 16,
-        holds: |m, len| len > 4 || octet(m, 3) > 0,
-        sure: mysql_greeting,
-        least: 2,
+        is_plausible: |m, len| len > 4 || octet(m, 3) > 0,
+        self_evident: mysql_greeting,
+        min_chain: 2,
         follows: |a, b| {
             octet(b, 3) == octet(a, 3).wrapping_add(1)
                 || octet(b, 3) == 0
@@ -131,48 +131,48 @@ pub(super) static ROWS: &[Row] = &[
                 Kind::Response
             }
         },
-        leaves: mysql_leaves,
-        ..Row::USUAL
+        switches_protocol: mysql_leaves,
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "someip",
         about: "SOME/IP (AUTOSAR)",
         ports: &[30490],
         length: field(4, 4),
         add: 8,
         header: 16,
-        holds: someip,
-        sure: |_| true,
+        is_plausible: someip,
+        self_evident: |_| true,
         chain: 2,
         kind: |m| match octet(m, 14) & !0x20 {
             0 => Kind::Request,
             0x80 | 0x81 => Kind::Response,
             _ => Kind::Other,
         },
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "tpkt",
         about: "TPKT with COTP: S7, RDP, H.323 (RFC 1006)",
         ports: &[102, 1720, 3389],
         length: field(2, 2),
         magic: Some((0, &[3, 0])),
         header: 7,
-        holds: tpkt,
-        sure: |m| matches!(octet(m, 5), 0xe0 | 0xd0) && number(m, 6, 2) == 0,
-        ..Row::USUAL
+        is_plausible: tpkt,
+        self_evident: |m| matches!(octet(m, 5), 0xe0 | 0xd0) && number(m, 6, 2) == 0,
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "mbtcp",
         about: "Modbus/TCP",
         ports: &[502],
         length: field(4, 2),
         add: 6,
         header: 8,
-        holds: modbus,
-        ..Row::USUAL
+        is_plausible: modbus,
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "104apci",
         about: "IEC 60870-5-104",
         ports: &[2404],
@@ -180,47 +180,47 @@ pub(super) static ROWS: &[Row] = &[
         add: 2,
         magic: Some((0, &[0x68])),
         header: 6,
-        holds: iec104,
-        least: 2,
-        ..Row::USUAL
+        is_plausible: iec104,
+        min_chain: 2,
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "mongo",
         about: "MongoDB",
         ports: &[27017, 27018, 27019],
-        length: Length::Field {
+        length: LengthField::Field {
             at: 0,
             width: 4,
             little: true,
         },
         header: 16,
-        holds: mongo,
-        sure: |m| number(m, 8, 4) == 0,
+        is_plausible: mongo,
+        self_evident: |m| number(m, 8, 4) == 0,
         chain: 2,
         kind: |m| response_if(number(m, 8, 4) != 0),
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "dns",
         about: "DNS (RFC 1035, 4.2.2)",
         ports: &[53],
         length: field(0, 2),
         add: 2,
         header: 14,
-        holds: |m, len| dns(m.get(2..).unwrap_or_default(), len.saturating_sub(2)),
+        is_plausible: |m, len| dns(m.get(2..).unwrap_or_default(), len.saturating_sub(2)),
         kind: |m| response_if(octet(m, 4) & 0x80 != 0),
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
-    Row {
+    LengthRow {
         name: "websocket",
         about: "WebSocket (RFC 6455), behind an upgrade of HTTP",
-        length: Length::By(websocket_len),
+        length: LengthField::By(websocket_len),
         header: 2,
-        holds: websocket,
+        is_plausible: websocket,
         chain: 4,
-        least: 3,
+        min_chain: 3,
         follows: websocket_follows,
-        ..Row::USUAL
+        ..LengthRow::USUAL
     },
 ];
 
@@ -456,7 +456,7 @@ fn mqtt(m: &[u8], len: u64) -> bool {
 
 /// Where the length of an MQTT packet ends.
 fn mqtt_body(m: &[u8]) -> usize {
-    Length::Mqtt { at: 1 }
+    LengthField::Mqtt { at: 1 }
         .read(m)
         .flatten()
         .map_or(2, |(_, end)| end)
@@ -475,7 +475,7 @@ const SOME: u64 = 1 << 30;
 
 /// The tag of the operation (RFC 4511, 4.1.1): a sequence, in it a message number and an operation that fits it.
 fn ldap_operation(m: &[u8], len: u64) -> Option<u8> {
-    let (_, at) = Length::Ber { at: 1 }.read(m)??;
+    let (_, at) = LengthField::Ber { at: 1 }.read(m)??;
     let id_len = usize::from(octet(m, at + 1));
     let operation = octet(m, at + 2 + id_len);
     let sound = octet(m, 0) == 0x30
@@ -487,7 +487,7 @@ fn ldap_operation(m: &[u8], len: u64) -> Option<u8> {
     let known = matches!(operation,
         0x42 | 0x4a | 0x50 | 0x60 | 0x61 | 0x63..=0x69 | 0x6b..=0x6f | 0x73 | 0x77..=0x79);
     // The length of the operation fits into that of the message.
-    let inner = match (Length::Ber {
+    let inner = match (LengthField::Ber {
         at: at + 3 + id_len,
     })
     .read(m)
@@ -583,11 +583,11 @@ fn mongo(m: &[u8], len: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::detector::{Detector, Found, Next, Probe};
-    use super::super::length::{Format, Judged, LengthDetector, search};
+    use super::super::framing::{Detector, Following, Found, Probe};
+    use super::super::length::{Classified, LengthDetector, LengthFormat, search};
     use super::*;
 
-    fn row(name: &str) -> &'static Row {
+    fn row(name: &str) -> &'static LengthRow {
         ROWS.iter().find(|r| r.name == name).unwrap()
     }
 
@@ -658,8 +658,8 @@ mod tests {
         for (name, m, kind) in samples() {
             let row = row(name);
             assert_eq!(
-                row.judge(&m),
-                Judged::Message(m.len() as u64),
+                row.classify(&m),
+                Classified::Message(m.len() as u64),
                 "{name} {m:02x?}"
             );
             assert_eq!(row.kind(&m), kind, "{name}");
@@ -667,13 +667,13 @@ mod tests {
             let mut longer = m.clone();
             longer.extend(&m);
             assert_eq!(
-                row.judge(&longer),
-                Judged::Message(m.len() as u64),
+                row.classify(&longer),
+                Classified::Message(m.len() as u64),
                 "{name}"
             );
             for n in 0..m.len() {
-                let cut = row.judge(&m[..n]);
-                let fits = cut == Judged::More || cut == Judged::Message(m.len() as u64);
+                let cut = row.classify(&m[..n]);
+                let fits = cut == Classified::More || cut == Classified::Message(m.len() as u64);
                 assert!(fits, "{name} cut at {n}: {cut:?}");
             }
         }
@@ -708,14 +708,14 @@ mod tests {
                 if name == row.name {
                     let port = row.ports.first().copied();
                     let by_port = detector.probe(&m, (50_000, port.unwrap_or(50_001)));
-                    let sure = (row.sure)(&m);
+                    let evident = (row.self_evident)(&m);
                     assert_eq!(
                         by_port == Probe::Yes,
-                        sure || (port.is_some() && (row.first)(&m)),
+                        evident || (port.is_some() && (row.first)(&m)),
                         "{name} {m:02x?}"
                     );
                     let alone = detector.probe(&m, (50_000, 50_001));
-                    assert_eq!(alone == Probe::Yes, sure, "{name} {m:02x?}");
+                    assert_eq!(alone == Probe::Yes, evident, "{name} {m:02x?}");
                 } else {
                     // No protocol takes the octets of another for its own.
                     assert_ne!(
@@ -750,16 +750,16 @@ mod tests {
                 octets.extend(&m);
                 // The end of the message is the end of the octets: that confirms it, unless a longer message, whose end
                 // is not there yet, may begin before.
-                match search(row, &octets, Next::Octets, 1 << 16, |i| {
+                match search(row, &octets, Following::Octets, 1 << 16, |i| {
                     rest.is_empty() && i == 0
                 }) {
                     Found::At(at) => assert_eq!(at, rest.len(), "{name} {m:02x?}"),
                     Found::Nowhere { keep } => {
-                        assert!(keep < rest.len() || row.least > 1, "{name} {m:02x?}");
+                        assert!(keep < rest.len() || row.min_chain > 1, "{name} {m:02x?}");
                         continue;
                     }
                 }
-                let found = search(row, &octets, Next::End, 1 << 16, |i| {
+                let found = search(row, &octets, Following::End, 1 << 16, |i| {
                     rest.is_empty() && i == 0
                 });
                 assert_eq!(
@@ -770,7 +770,7 @@ mod tests {
                 );
                 octets.extend(&m);
                 octets.extend(&m[..1]);
-                let found = search(row, &octets, Next::Gap, 1 << 16, |i| {
+                let found = search(row, &octets, Following::Gap, 1 << 16, |i| {
                     rest.is_empty() && i == 0
                 });
                 assert_eq!(

@@ -3,8 +3,8 @@
 //! A rule of the user decides: no detector is asked where one matches.
 
 use super::DETECTORS;
-use super::detector::{AnyFramer, Begin, Body, Found, Framer, Next, Place};
-use super::length::{self, Format, Judged, Length};
+use super::framing::{AnyFramer, Begin, Following, Found, Framer, MessageBody, Position};
+use super::length::{self, Classified, LengthField, LengthFormat};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{LONGEST, Name};
@@ -31,15 +31,15 @@ pub struct Rules {
     pub drop_unframed: bool,
 }
 
-/// Ports of one transport: `tcp.port==9000-9010`.
+/// PortRange of one transport: `tcp.port==9000-9010`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ports {
+pub struct PortRange {
     transport: Transport,
     first: u16,
     last: u16,
 }
 
-impl Ports {
+impl PortRange {
     fn hold(&self, transport: Transport, ports: (u16, u16)) -> bool {
         let one = |port: u16| (self.first..=self.last).contains(&port);
         self.transport == transport && (one(ports.0) || one(ports.1))
@@ -49,7 +49,7 @@ impl Ports {
 /// A rule of `--decode-as`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecodeAs {
-    ports: Ports,
+    ports: PortRange,
     protocol: Name,
 }
 
@@ -133,24 +133,24 @@ impl Rules {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRow {
     name: Name,
-    ports: Ports,
-    framing: Framing,
+    ports: PortRange,
+    framing: UserFraming,
     /// Octets that every message has, and where they stand.
     magic: Vec<(usize, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Framing {
+enum UserFraming {
     /// A datagram is a message.
     Datagram,
     /// A length in the header, and what is to be added to it.
-    Length { field: Field, add: i64 },
+    Length { field: UserField, add: i64 },
     /// These octets end a message.
     Until(Vec<u8>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Field {
+enum UserField {
     Fixed {
         at: usize,
         width: usize,
@@ -164,12 +164,12 @@ enum Field {
     },
 }
 
-impl From<Field> for Length {
-    fn from(field: Field) -> Self {
+impl From<UserField> for LengthField {
+    fn from(field: UserField) -> Self {
         match field {
-            Field::Fixed { at, width, little } => Self::Field { at, width, little },
-            Field::Mqtt { at } => Self::Mqtt { at },
-            Field::Ber { at } => Self::Ber { at },
+            UserField::Fixed { at, width, little } => Self::Field { at, width, little },
+            UserField::Mqtt { at } => Self::Mqtt { at },
+            UserField::Ber { at } => Self::Ber { at },
         }
     }
 }
@@ -192,12 +192,12 @@ impl std::fmt::Display for Mistake {
 impl std::error::Error for Mistake {}
 
 /// Text that is read from left to right.
-struct Reader<'a> {
+struct RuleReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RuleReader<'a> {
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `tcp.port==9000-9010`, also `9000:11`, eleven ports from 9000 on.
-    fn ports(&mut self) -> Result<Ports, Mistake> {
+    fn ports(&mut self) -> Result<PortRange, Mistake> {
         let transport = if self.eat("tcp.port") {
             Transport::Tcp
         } else if self.eat("udp.port") {
@@ -302,7 +302,7 @@ impl<'a> Reader<'a> {
         } else {
             first
         };
-        Ok(Ports {
+        Ok(PortRange {
             transport,
             first: port(first),
             last: port(last),
@@ -340,7 +340,7 @@ impl DecodeAs {
     ///
     /// What is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = RuleReader { text, at: 0 };
         let ports = reader.ports()?;
         reader.expect(",")?;
         let at = reader.at;
@@ -366,14 +366,14 @@ impl UserRow {
     ///
     /// What is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = RuleReader { text, at: 0 };
         let name = reader.name()?;
         reader.expect(",")?;
         let ports = reader.ports()?;
         let mut row = Self {
             name,
             ports,
-            framing: Framing::Datagram,
+            framing: UserFraming::Datagram,
             magic: Vec::new(),
         };
         while reader.eat(",") {
@@ -389,14 +389,14 @@ impl UserRow {
             let framing = if reader.eat("len@") {
                 Self::length(&mut reader)?
             } else if reader.eat("until:") {
-                Framing::Until(reader.octets()?)
+                UserFraming::Until(reader.octets()?)
             } else {
                 return reader.mistake(format!(
                     "expected len@OFFSET:TYPE, until:0xOCTETS or magic@OFFSET:0xOCTETS{}",
                     reader.found()
                 ));
             };
-            if row.framing != Framing::Datagram || ports.transport != Transport::Tcp {
+            if row.framing != UserFraming::Datagram || ports.transport != Transport::Tcp {
                 reader.at = at;
                 return reader.mistake(match ports.transport {
                     Transport::Udp => "a datagram is a message: no len@ and no until: over UDP",
@@ -409,21 +409,21 @@ impl UserRow {
             row.framing = framing;
         }
         reader.end()?;
-        if row.framing == Framing::Datagram && ports.transport == Transport::Tcp {
+        if row.framing == UserFraming::Datagram && ports.transport == Transport::Tcp {
             return reader.mistake("expected len@OFFSET:TYPE or until:0xOCTETS, found nothing");
         }
         Ok(row)
     }
 
     /// `4:u32be+8`.
-    fn length(reader: &mut Reader<'_>) -> Result<Framing, Mistake> {
+    fn length(reader: &mut RuleReader<'_>) -> Result<UserFraming, Mistake> {
         let at = usize::try_from(reader.number(FAR as u64)?).unwrap_or(FAR);
         reader.expect(":")?;
         let begin = reader.at;
         let field = if reader.eat("mqtt") {
-            Field::Mqtt { at }
+            UserField::Mqtt { at }
         } else if reader.eat("ber") {
-            Field::Ber { at }
+            UserField::Ber { at }
         } else {
             let bits = if reader.eat("u") {
                 reader.number(64).ok()
@@ -434,7 +434,9 @@ impl UserRow {
             let little = !big && reader.eat("le");
             let width = bits.filter(|n| n % 8 == 0 && *n > 0).map(|n| n / 8);
             match width.and_then(|n| usize::try_from(n).ok()) {
-                Some(width) if big || little || width == 1 => Field::Fixed { at, width, little },
+                Some(width) if big || little || width == 1 => {
+                    UserField::Fixed { at, width, little }
+                }
                 _ => {
                     reader.at = begin;
                     return reader.mistake(format!(
@@ -456,7 +458,7 @@ impl UserRow {
         } else {
             sign * i64::try_from(reader.number(1 << 32)?).unwrap_or(0)
         };
-        Ok(Framing::Length { field, add })
+        Ok(UserFraming::Length { field, add })
     }
 
     /// What frames a connection by this row.
@@ -469,35 +471,35 @@ impl UserRow {
     }
 }
 
-impl Format for UserRow {
+impl LengthFormat for UserRow {
     fn magic(&self) -> Option<(usize, &[u8])> {
         self.magic.first().map(|(at, m)| (*at, m.as_slice()))
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
-        let Framing::Length { field, add } = self.framing else {
-            return Judged::No;
+    fn classify(&self, octets: &[u8]) -> Classified {
+        let UserFraming::Length { field, add } = self.framing else {
+            return Classified::No;
         };
         let mut cut = false;
         for (at, magic) in &self.magic {
             let there = octets.get(*at..).unwrap_or_default();
             let n = there.len().min(magic.len());
             if there[..n] != magic[..n] {
-                return Judged::No;
+                return Classified::No;
             }
             cut |= n < magic.len();
         }
-        match Length::from(field).read(octets) {
-            None => Judged::More,
-            Some(None) => Judged::No,
+        match LengthField::from(field).read(octets) {
+            None => Classified::More,
+            Some(None) => Classified::No,
             Some(Some((n, end))) => {
                 let magic = self.magic.iter().map(|(at, m)| at + m.len()).max();
                 let least = magic.unwrap_or(0).max(end) as u64;
                 match length::whole(field.into(), add, n, end) {
-                    Some(len) if len < least => Judged::No,
-                    Some(_) if cut => Judged::More,
-                    Some(len) => Judged::sized(len, true),
-                    None => Judged::No,
+                    Some(len) if len < least => Classified::No,
+                    Some(_) if cut => Classified::More,
+                    Some(len) => Classified::sized(len, true),
+                    None => Classified::No,
                 }
             }
         }
@@ -567,8 +569,8 @@ impl UserFramer {
 }
 
 impl Framer for UserFramer {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
-        let Framing::Until(end) = &self.row.framing else {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        let UserFraming::Until(end) = &self.row.framing else {
             return length::begin(&self.row, at, octets);
         };
         let d = at.direction.index();
@@ -587,11 +589,11 @@ impl Framer for UserFramer {
                 Begin::Message {
                     kind: Kind::Other,
                     head,
-                    body: Body::Octets(0),
+                    body: MessageBody::Octets(0),
                     hand_over: false,
                 }
             }
-            None if octets.len() < at.limit && at.next == Next::Octets => {
+            None if octets.len() < at.limit && at.next == Following::Octets => {
                 self.looked[d] = octets.len();
                 Begin::NeedMore
             }
@@ -602,8 +604,8 @@ impl Framer for UserFramer {
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        let Framing::Until(end) = &self.row.framing else {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        let UserFraming::Until(end) = &self.row.framing else {
             return length::search(&self.row, octets, at.next, HOLD, |i| at.segment(i));
         };
         let d = at.direction.index();
@@ -626,7 +628,7 @@ impl Framer for UserFramer {
             self.aligned[d].yes = self.aligned[d].yes.max(1);
             return Found::Nowhere { keep: from };
         }
-        let keep = if at.next == Next::Octets {
+        let keep = if at.next == Following::Octets {
             octets.len() - (end.len() - 1).min(octets.len())
         } else {
             octets.len()
@@ -661,9 +663,9 @@ mod tests {
         let row = UserRow::parse("mine,tcp.port==9000-9001,len@4:u32be+8,magic@0:0xCAFE").unwrap();
         assert_eq!(row.name.text(), "mine");
         let m = [0xca, 0xfe, 0, 0, 0, 0, 0, 3, 1, 2, 3];
-        assert_eq!(row.judge(&m), Judged::Message(11));
-        assert_eq!(row.judge(&m[..7]), Judged::More);
-        assert_eq!(row.judge(&m[1..]), Judged::No);
+        assert_eq!(row.classify(&m), Classified::Message(11));
+        assert_eq!(row.classify(&m[..7]), Classified::More);
+        assert_eq!(row.classify(&m[1..]), Classified::No);
         for (spec, octets, len) in [
             ("a,tcp.port==1,len@0:u8", &[3u8, 0, 0][..], 3),
             ("a,tcp.port==1,len@1:u16le-1", &[0, 9, 0], 8),
@@ -673,7 +675,7 @@ mod tests {
             ("a,tcp.port==1,len@0:ber+2", &[0x82, 1, 0], 261),
         ] {
             let row = UserRow::parse(spec).unwrap();
-            assert_eq!(row.judge(octets), Judged::Message(len), "{spec}");
+            assert_eq!(row.classify(octets), Classified::Message(len), "{spec}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Whatever comes from the network is escaped: a line never holds a control character.
 
-use super::length::{Length, number, octet};
+use super::length::{LengthField, number, octet};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
@@ -19,8 +19,8 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
             let skip = if transport == Transport::Tcp { 2 } else { 0 };
             head.get(skip..).is_some_and(|m| dns(m, out))
         }
-        "diameter" => super::carried::summary(protocol, head, out),
-        _ if transport == Transport::Sctp => super::carried::summary(protocol, head, out),
+        "diameter" => super::bundled::summary(protocol, head, out),
+        _ if transport == Transport::Sctp => super::bundled::summary(protocol, head, out),
         "resp" => words(head, out),
         "tls" => tls(head, out),
         "mqtt" => named(head, mqtt, out),
@@ -163,7 +163,7 @@ fn mqtt(m: &[u8], out: &mut String) -> Option<()> {
     let kind = usize::from(octet(m, 0) >> 4);
     out.push_str(NAMES.get(kind.checked_sub(1)?)?);
     if kind == 3 {
-        let (_, at) = Length::Mqtt { at: 1 }.read(m)??;
+        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
         let len = usize::try_from(number(m, at, 2)).ok()?;
         out.push(' ');
         escape(m.get(at + 2..at + 2 + len).unwrap_or_default(), out);
@@ -406,7 +406,7 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
             ),
         },
         "ldap" => {
-            let Some(Some((_, at))) = (Length::Ber { at: 1 }).read(m) else {
+            let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
                 return false;
             };
             let names = [
@@ -640,7 +640,7 @@ fn binary(protocol: &str, transport: Transport, m: &[u8], out: &mut String) -> b
             let _ = write!(out, " 0x{:08x}", number(m, 4, 4));
         }
         "snmp" => {
-            let Some(Some((_, at))) = (Length::Ber { at: 1 }).read(m) else {
+            let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
                 return false;
             };
             let version = octet(m, at + 2);

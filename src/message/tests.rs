@@ -9,7 +9,7 @@ use crate::base::packet::{Channel, PacketInfo};
 use crate::base::serial::SeqNumber;
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use crate::transport::tcp::{Segment, Tcp};

@@ -1,7 +1,9 @@
 //! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::length::{self, CHAIN, Format, Judged, number, octet};
+use super::framing::{
+    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
@@ -26,22 +28,22 @@ pub(super) struct TlsDetector;
 /// A record.
 struct Record;
 
-impl Format for Record {
+impl LengthFormat for Record {
     fn magic(&self) -> Option<(usize, &[u8])> {
         Some((1, &[3]))
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         let kind = octet(octets, 0);
         let known = matches!(kind, CHANGE_CIPHER_SPEC..=HEARTBEAT);
         if octets.is_empty() {
-            return Judged::More;
+            return Classified::More;
         }
         if !known || octets.get(1).is_some_and(|o| *o != 3) || octet(octets, 2) > 4 {
-            return Judged::No;
+            return Classified::No;
         }
         if octets.len() < HEADER {
-            return Judged::More;
+            return Classified::More;
         }
         let len = number(octets, 3, 2);
         let sound = match kind {
@@ -49,7 +51,7 @@ impl Format for Record {
             ALERT => (2..256).contains(&len),
             _ => (1..=FRAGMENT).contains(&len),
         };
-        Judged::sized(len + HEADER as u64, sound)
+        Classified::sized(len + HEADER as u64, sound)
     }
 
     fn follows(&self, first: &[u8], second: &[u8]) -> bool {
@@ -64,9 +66,9 @@ impl Format for Record {
 
 /// A record that begins a connection: a hello, or an alert in its place.
 fn begins(octets: &[u8]) -> Probe {
-    match Record.judge(octets) {
-        Judged::No => Probe::No,
-        Judged::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
+    match Record.classify(octets) {
+        Classified::No => Probe::No,
+        Classified::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
             None if octets.len() < 9 => Probe::More,
             Some([1 | 2, 0, hi, lo]) => {
                 // The message is as long as the record, or goes on in the next one.
@@ -81,8 +83,10 @@ fn begins(octets: &[u8]) -> Probe {
             }
             _ => Probe::No,
         },
-        Judged::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => Probe::Yes,
-        Judged::More if octet(octets, 0) == HANDSHAKE => Probe::More,
+        Classified::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => {
+            Probe::Yes
+        }
+        Classified::More if octet(octets, 0) == HANDSHAKE => Probe::More,
         _ => Probe::No,
     }
 }
@@ -107,7 +111,11 @@ impl Detector for TlsDetector {
     }
 
     fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
-        let next = if more { Next::Octets } else { Next::End };
+        let next = if more {
+            Following::Octets
+        } else {
+            Following::End
+        };
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
     }
 
@@ -119,17 +127,19 @@ impl Detector for TlsDetector {
 /// A record where nothing says yet that the connection speaks TLS.
 struct Strict;
 
-impl Format for Strict {
+impl LengthFormat for Strict {
     fn magic(&self) -> Option<(usize, &[u8])> {
         Record.magic()
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
-        match Record.judge(octets) {
-            Judged::Message(_) if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No => {
-                Judged::No
+    fn classify(&self, octets: &[u8]) -> Classified {
+        match Record.classify(octets) {
+            Classified::Message(_)
+                if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No =>
+            {
+                Classified::No
             }
-            Judged::Message(_) if octet(octets, 2) == 0 => Judged::No,
+            Classified::Message(_) if octet(octets, 2) == 0 => Classified::No,
             judged => judged,
         }
     }
@@ -142,7 +152,7 @@ impl Format for Strict {
         CHAIN
     }
 
-    fn least(&self) -> usize {
+    fn min_chain(&self) -> usize {
         2
     }
 }
@@ -179,10 +189,10 @@ impl Tls {
 }
 
 impl Framer for Tls {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let Judged::Message(len) = Record.judge(octets) else {
-            let short = Record.judge(octets) == Judged::More && at.next == Next::Octets;
+        let Classified::Message(len) = Record.classify(octets) else {
+            let short = Record.classify(octets) == Classified::More && at.next == Following::Octets;
             return if short {
                 Begin::NeedMore
             } else {
@@ -193,7 +203,7 @@ impl Framer for Tls {
         let kind = octet(octets, 0);
         if kind == HANDSHAKE && !self.encrypted[d] {
             // Its inside says whether the next record belongs to it.
-            if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Next::Octets {
+            if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Following::Octets {
                 return Begin::NeedMore;
             }
             let whole = there as u64 == len;
@@ -204,7 +214,7 @@ impl Framer for Tls {
                 Some(lacking) if whole => lacking,
                 // A record that is not all here: only its first message is known.
                 Some(_) if long => first - (len - HEADER as u64),
-                Some(_) if at.next == Next::Octets => return Begin::NeedMore,
+                Some(_) if at.next == Following::Octets => return Begin::NeedMore,
                 Some(_) => 0,
             };
         } else {
@@ -221,33 +231,33 @@ impl Framer for Tls {
             kind: direct,
             head: there,
             body: if self.left[d] == 0 {
-                Body::Octets(body)
+                MessageBody::Octets(body)
             } else {
-                Body::Parts
+                MessageBody::Parts
             },
             hand_over: false,
         }
     }
 
     /// What is left of the first record, then records until the handshake message is complete.
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
-        match Record.judge(octets) {
-            Judged::Message(len) if octet(octets, 0) == HANDSHAKE => {
+        match Record.classify(octets) {
+            Classified::Message(len) if octet(octets, 0) == HANDSHAKE => {
                 let inside = len - HEADER as u64;
                 self.left[d] = self.left[d].saturating_sub(inside);
                 if self.left[d] == 0 {
-                    Part::Last(len)
+                    BodyPart::Last(len)
                 } else {
-                    Part::Octets(len)
+                    BodyPart::Octets(len)
                 }
             }
-            Judged::More if at.next == Next::Octets => Part::NeedMore,
-            _ => Part::Refuse,
+            Classified::More if at.next == Following::Octets => BodyPart::NeedMore,
+            _ => BodyPart::Refuse,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         length::search(&Record, octets, at.next, HOLD, |i| at.segment(i))
     }
 

@@ -2,7 +2,7 @@
 //! stacks leave it 0), its ports and its octets.
 
 use super::rules::Rules;
-use super::{NO_PROTOCOL, carried};
+use super::{NO_PROTOCOL, bundled};
 use crate::base::flow::Transport;
 use crate::transport::sctp::{UserMessage, ppid};
 
@@ -17,23 +17,23 @@ struct Row {
 
 /// The ports are those that IANA has assigned to the protocol over SCTP.
 const ROWS: &[Row] = &[
-    row("diameter", &[], carried::is_diameter),
-    row("m2ua", &[2904], carried::is_adaptation),
-    row("m3ua", &[2905], carried::is_adaptation),
-    row("v5ua", &[5675], carried::is_adaptation),
-    row("iua", &[9900], carried::is_adaptation),
-    row("sua", &[14001], carried::is_adaptation),
-    row("m2pa", &[3565], carried::is_m2pa),
-    row("s1ap", &[36412], carried::is_elementary),
-    row("x2ap", &[36422], carried::is_elementary),
-    row("m2ap", &[36443], carried::is_elementary),
-    row("m3ap", &[36444], carried::is_elementary),
-    row("ngap", &[38412], carried::is_elementary),
-    row("xnap", &[38422], carried::is_elementary),
-    row("e1ap", &[38462], carried::is_elementary),
-    row("f1ap", &[38472], carried::is_elementary),
-    row("sbcap", &[29168], carried::is_elementary),
-    row("hnbap", &[29169], carried::is_elementary),
+    row("diameter", &[], bundled::is_diameter),
+    row("m2ua", &[2904], bundled::is_adaptation),
+    row("m3ua", &[2905], bundled::is_adaptation),
+    row("v5ua", &[5675], bundled::is_adaptation),
+    row("iua", &[9900], bundled::is_adaptation),
+    row("sua", &[14001], bundled::is_adaptation),
+    row("m2pa", &[3565], bundled::is_m2pa),
+    row("s1ap", &[36412], bundled::is_elementary),
+    row("x2ap", &[36422], bundled::is_elementary),
+    row("m2ap", &[36443], bundled::is_elementary),
+    row("m3ap", &[36444], bundled::is_elementary),
+    row("ngap", &[38412], bundled::is_elementary),
+    row("xnap", &[38422], bundled::is_elementary),
+    row("e1ap", &[38462], bundled::is_elementary),
+    row("f1ap", &[38472], bundled::is_elementary),
+    row("sbcap", &[29168], bundled::is_elementary),
+    row("hnbap", &[29169], bundled::is_elementary),
     row("megaco", &[2944], |b, _| {
         b.starts_with(b"MEGACO/") || b.starts_with(b"!/")
     }),

@@ -15,7 +15,7 @@ use crate::base::message::Kind;
 use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::summary::{escape, summary};
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;

@@ -3,7 +3,7 @@
 //! One user message is one message of its protocol, but for Diameter and M2PA, of which it may carry several (RFC 6733,
 //! 2.1; RFC 4165): each tells its length in its header.
 
-use super::procedures;
+use super::ran_procedures;
 use std::fmt::Write as _;
 
 /// A message that stands in a user message.
@@ -402,7 +402,7 @@ fn elementary(protocol: &str, b: &[u8], out: &mut String) -> Option<()> {
         0x60 => "outcome",
         _ => return None,
     };
-    let Some(name) = procedures::name(protocol, procedure) else {
+    let Some(name) = ran_procedures::name(protocol, procedure) else {
         let _ = write!(out, "{kind} procedure {procedure}");
         return Some(());
     };

@@ -1,10 +1,10 @@
 //! What a protocol has to tell: whether a stream is its own, and where its messages begin and end.
 
+use super::custom::CustomFramer;
 use super::headers::Headers;
 use super::http1::Http1;
 use super::length::LengthPrefixed;
 use super::lines::Lines;
-use super::own::OwnFramer;
 use super::pgsql::Pgsql;
 use super::resp::Resp;
 use super::rules::UserFramer;
@@ -72,7 +72,7 @@ pub enum Found {
 
 /// What follows the octets that a framer is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Following {
     /// More octets may follow.
     Octets,
     /// Octets are missing behind them.
@@ -83,7 +83,7 @@ pub enum Next {
 
 /// Where octets stand.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Position<'a> {
     /// Direction of the stream.
     pub direction: Direction,
     /// Ports of its source and its destination.
@@ -101,12 +101,12 @@ pub struct Place<'a> {
     /// The other stream.
     pub other: Side,
     /// What follows.
-    pub next: Next,
+    pub next: Following,
     /// Octets a header section may have.
     pub limit: usize,
 }
 
-impl Place<'_> {
+impl Position<'_> {
     /// Whether a segment is known to begin so many octets behind the first.
     pub fn segment(&self, behind: usize) -> bool {
         self.segments.contains(&(self.offset + behind as u64))
@@ -122,7 +122,7 @@ impl Place<'_> {
 
 /// How a message goes on behind its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum MessageBody {
     /// With this many octets.
     Octets(u64),
     /// With this many octets, unless a message begins before.
@@ -149,7 +149,7 @@ pub enum Begin {
         /// Octets of its header.
         head: usize,
         /// What follows them.
-        body: Body,
+        body: MessageBody,
         /// Behind this message the connection speaks another protocol.
         hand_over: bool,
     },
@@ -159,7 +159,7 @@ pub enum Begin {
 
 /// How the open message goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum BodyPart {
     /// It cannot be told without more octets.
     NeedMore,
     /// So many octets belong to it; then the question comes again.
@@ -176,12 +176,12 @@ pub enum Part {
 /// has looked, so that no octet is read twice.
 pub trait Framer {
     /// What stands at `octets`, where a message should begin.
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin;
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin;
 
-    /// How the message that said [`Body::Parts`] goes on at `octets`.
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    /// How the message that said [`MessageBody::Parts`] goes on at `octets`.
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let _ = (at, octets);
-        Part::Refuse
+        BodyPart::Refuse
     }
 
     /// The protocol that follows the message that handed the connection over, where that has named one: its row is asked for
@@ -191,13 +191,13 @@ pub trait Framer {
     }
 
     /// A search here has to wait until the other stream has come to this offset.
-    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
         let _ = at;
         None
     }
 
     /// Where the next message begins, after a gap or at a start in the middle.
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found;
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found;
 
     /// Where in the other stream the request begins that the response which began last answers, if that is known.
     fn answers(&self) -> Option<u64> {
@@ -210,14 +210,16 @@ pub trait Framer {
     }
 
     /// How far a message that is open and has no end yet reaches, by what its header said.
-    fn extent(body: Body, head: usize) -> Extent
+    fn extent(body: MessageBody, head: usize) -> Extent
     where
         Self: Sized,
     {
         match body {
-            Body::Octets(n) | Body::Supposed(n) => Extent::Known(n.saturating_add(head as u64)),
-            Body::Parts => Extent::Open,
-            Body::ToClose => Extent::ToClose,
+            MessageBody::Octets(n) | MessageBody::Supposed(n) => {
+                Extent::Known(n.saturating_add(head as u64))
+            }
+            MessageBody::Parts => Extent::Open,
+            MessageBody::ToClose => Extent::ToClose,
         }
     }
 }
@@ -241,11 +243,11 @@ macro_rules! framers {
         }
 
         impl Framer for AnyFramer {
-            fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+            fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
                 match self { $( Self::$Variant(f) => f.begin(at, octets), )* }
             }
 
-            fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+            fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
                 match self { $( Self::$Variant(f) => f.part(at, octets), )* }
             }
 
@@ -253,11 +255,11 @@ macro_rules! framers {
                 match self { $( Self::$Variant(f) => f.opens(), )* }
             }
 
-            fn search_waits(&mut self, at: &Place) -> Option<u64> {
+            fn search_waits(&mut self, at: &Position) -> Option<u64> {
                 match self { $( Self::$Variant(f) => f.search_waits(at), )* }
             }
 
-            fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+            fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
                 match self { $( Self::$Variant(f) => f.search(at, octets), )* }
             }
 
@@ -290,5 +292,5 @@ framers! {
     /// A row of the user's.
     User(Box<UserFramer>): |f| f.name(), f.size();
     /// A detector of a user of the library.
-    Own(OwnFramer): |f| f.name(), 0;
+    Custom(CustomFramer): |f| f.name(), 0;
 }
