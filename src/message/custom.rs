@@ -3,6 +3,7 @@
 use super::framing::{Begin, Following, Found, Framer, MessageBody, Position};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::protocol::NO_PROTOCOL;
 use serde::{Deserialize, Serialize};
 
 /// What stands at octets.
@@ -75,7 +76,7 @@ impl CustomDetector {
 /// Frames the connections of one's own protocol. A function cannot be written out: what is kept is its place among the
 /// detectors, which are the same when a state is read back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CustomFramer {
+pub(super) struct CustomFramer {
     place: usize,
     #[serde(skip)]
     detector: Option<CustomDetector>,
@@ -99,7 +100,7 @@ impl CustomFramer {
 
     /// The protocol's name.
     pub(super) fn name(&self) -> &'static str {
-        self.detector.map_or(super::NO_PROTOCOL, |d| d.name)
+        self.detector.map_or(NO_PROTOCOL, |d| d.name)
     }
 }
 

@@ -1,22 +1,23 @@
 //! Finds the messages in the streams of connections.
 //!
-//! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
+//! Octets pass through uncopied: what is held back is only what needs more octets (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
 use super::custom::{CustomDetector, CustomFramer, Verdict};
-use super::events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use super::framing::{
-    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
-};
-use super::rules::{Decided, Rules};
-use super::{DETECTORS, NO_PROTOCOL, tls, user};
+use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::framing::{Begin, BodyPart, Following, Found, Framer, MessageBody, Position, Probe};
+use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
+use super::rules::Rules;
 use crate::base::checksum::Sum;
-use crate::base::flow::Direction;
+use crate::base::counters::ProtocolCounters;
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
+use crate::base::trace::What;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -84,6 +85,8 @@ struct OpenMessage {
     start: u64,
     whole: bool,
     hand_over: bool,
+    /// The user wants it: the sink is told of it.
+    wanted: bool,
 }
 
 /// Octets that were taken but not told yet.
@@ -131,6 +134,14 @@ struct MessageStream {
 }
 
 impl MessageStream {
+    /// The sink is told of what belongs to the open message.
+    const fn wanted(&self) -> bool {
+        match self.open {
+            Some(open) => open.wanted,
+            None => true,
+        }
+    }
+
     /// Octets that were taken but not told yet.
     fn held(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.octets.len())
@@ -183,11 +194,10 @@ struct Trust {
 }
 
 impl Trust {
-    /// The connection may speak the protocol of this detector.
-    fn allows(&self, detector: &dyn Detector) -> bool {
-        // HTTP may follow in the tunnel that HTTP has opened.
+    /// The connection may speak this protocol.
+    fn allows(&self, row: &StreamRow) -> bool {
         self.left
-            .is_none_or(|left| left.text() != detector.name() || left.text() == "http")
+            .is_none_or(|left| left.text() != row.protocol.name || row.protocol.tunnels)
     }
 }
 
@@ -199,7 +209,7 @@ pub struct Extractor<M> {
     /// What the user says of ports and protocols.
     pub rules: Rules,
     /// The user's own detectors, asked before all others.
-    own: Vec<CustomDetector>,
+    custom: Vec<CustomDetector>,
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -344,14 +354,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
-            let mut to = at.with(|s| &mut s.state);
-            self.sink.gap(
-                &mut to,
-                &MessageGap {
+            let wanted = stream.wanted();
+            if wanted {
+                let missing = MessageGap {
                     offset: gap.offset,
                     len: n,
-                },
-            );
+                };
+                self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+            }
             at.cx.counters.message.lost_octets += n;
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
@@ -362,16 +372,16 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
+            let wanted = stream.wanted();
             if let Some(len) = gap.len {
                 at.cx.counters.message.lost_octets += len;
-                let mut to = at.with(|s| &mut s.state);
-                self.sink.gap(
-                    &mut to,
-                    &MessageGap {
+                if wanted {
+                    let missing = MessageGap {
                         offset: gap.offset,
                         len,
-                    },
-                );
+                    };
+                    self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+                }
             }
             left = 0;
         } else if let Some(framer) = framer {
@@ -445,13 +455,44 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             c.incomplete += 1;
             c.lost_octets += message.lost();
         }
-        let protocol = user::protocol(&self.rules, message);
-        self.sink.user_message(at, message, protocol);
+        let ports = (message.src.port(), message.dst.port());
+        let protocol = match self.rules.named(Transport::Sctp, ports) {
+            Some(name) => name,
+            None => {
+                protocols::user_message_protocol(ports, message.ppid, message.data, message.whole)
+            }
+        };
+        count(
+            at.cx.counters.protocol(Name::of(protocol)),
+            message,
+            protocol,
+        );
+        if self.rules.filter.wants(protocol) {
+            self.sink.user_message(at, message, protocol);
+        }
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
+        at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
         self.sink.association_end(at, close);
     }
+}
+
+/// Counts the messages of a protocol that a user message bundles; where nothing keeps them apart it is one.
+fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &str) {
+    counters.octets += message.data.len() as u64;
+    let mut found = 0;
+    let mut cut = false;
+    for one in protocols::bundle(protocol, message.data)
+        .into_iter()
+        .flatten()
+    {
+        found += 1;
+        cut = one.len > one.data.len() as u64;
+    }
+    counters.messages += found.max(1);
+    // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
+    counters.incomplete += u64::from(cut || (found == 0 && !message.whole));
 }
 
 impl<M: MessageSink> Extractor<M> {
@@ -460,15 +501,33 @@ impl<M: MessageSink> Extractor<M> {
         Self {
             sink,
             rules: Rules::default(),
-            own: Vec::new(),
+            custom: Vec::new(),
         }
     }
 
     /// The same with detectors of one's own, which are asked before all others.
     #[must_use]
-    pub fn with_detectors(mut self, own: Vec<CustomDetector>) -> Self {
-        self.own = own;
+    pub fn with_detectors(mut self, detectors: Vec<CustomDetector>) -> Self {
+        self.custom = detectors;
         self
+    }
+
+    /// Counts a UDP datagram, and pushes it to the sink if it is wanted.
+    pub(super) fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
+        let counters = at.cx.counters.protocol(Name::of(message.protocol));
+        counters.messages += 1;
+        counters.octets += payload.len() as u64;
+        counters.incomplete += u64::from(payload.len() < payload_len);
+        let what = What::Message {
+            protocol: message.protocol,
+            len: payload.len() as u64,
+            whole: payload.len() >= payload_len,
+        };
+        at.cx.tell(at.flow, at.direction, what);
+        if self.rules.filter.wants(message.protocol) {
+            self.sink.datagram(at, message);
+        }
     }
 
     /// First event of a stream.
@@ -505,9 +564,9 @@ impl<M: MessageSink> Extractor<M> {
             return;
         }
         if let Some(left) = trust.left {
-            // What is left for another protocol is left for TLS, but for what HTTP may open.
-            if left.text() != "http" {
-                self.adopt(at, tls::TlsDetector.framer(), false);
+            // What is left for another protocol is left for the one that is switched to, but where a tunnel may hold any.
+            if let Some(row) = interrupter().filter(|_| !tunnels(left.text())) {
+                self.adopt(at, row.framer(), false);
                 at.state.streams[at.direction.index()].mode = Mode::Search;
             }
             return;
@@ -516,8 +575,9 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        if let Some(detector) = DETECTORS.iter().find(|d| d.presumes(ports)) {
-            self.adopt(at, detector.framer(), false);
+        // What is left of a message whose beginning is missing must not become a message of its own.
+        if let Some(row) = STREAMS.iter().find(|row| row.protocol.hinted(ports)) {
+            self.adopt(at, row.framer(), false);
             at.state.streams[at.direction.index()].mode = Mode::Search;
         }
     }
@@ -676,13 +736,23 @@ impl<M: MessageSink> Extractor<M> {
     ) {
         at.cx.counters.message.messages += 1;
         at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
+        let wanted = self.rules.filter.wants(start.protocol);
         at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,
             hand_over,
+            wanted,
         });
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.start(&mut to, start);
+        let what = What::MessageBegins {
+            protocol: start.protocol,
+            kind: start.kind,
+            extent: start.extent,
+            offset: at.side().relative(start.offset),
+        };
+        at.cx.tell(at.flow, at.direction, what);
+        if wanted {
+            self.sink.start(&mut at.with(|s| &mut s.state), start);
+        }
     }
 
     fn emit(
@@ -700,18 +770,17 @@ impl<M: MessageSink> Extractor<M> {
         at.cx.counters.message.octets += octets.len() as u64;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).octets += octets.len() as u64;
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.data(
-            &mut to,
-            &Piece {
+        if at.state.streams[at.direction.index()].wanted() {
+            let piece = Piece {
                 offset,
                 data: octets,
                 time: source.time,
                 frame: source.frame,
                 sum,
                 last,
-            },
-        );
+            };
+            self.sink.data(&mut at.with(|s| &mut s.state), &piece);
+        }
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
@@ -761,21 +830,25 @@ impl<M: MessageSink> Extractor<M> {
         if !opaque {
             stream.mode = Mode::Begin;
         }
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.end(
-            &mut to,
-            &MessageEnd {
+        let what = What::MessageEnds {
+            offset: at.side().relative(offset),
+            whole,
+        };
+        at.cx.tell(at.flow, at.direction, what);
+        if open.wanted {
+            let end = MessageEnd {
                 offset,
                 whole,
                 extent_unknown: extent_unknown && !whole,
                 closes,
                 acknowledged,
-            },
-        );
+            };
+            self.sink.end(&mut at.with(|s| &mut s.state), &end);
+        }
         if open.hand_over {
             // Another protocol follows, in both directions.
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
-            let opens = at.state.framer.as_ref().and_then(Framer::opens);
+            let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
             }
@@ -789,9 +862,8 @@ impl<M: MessageSink> Extractor<M> {
                 left,
                 ..Trust::default()
             };
-            let named = opens.and_then(|name| DETECTORS.iter().find(|d| d.name() == name));
-            if let Some(detector) = named {
-                self.adopt(at, detector.framer(), true);
+            if let Some(row) = opens.and_then(protocols::stream) {
+                self.adopt(at, row.framer(), true);
             }
         }
     }
@@ -804,7 +876,7 @@ impl<M: MessageSink> Extractor<M> {
         enough: usize,
     ) -> Walked {
         if let Some(AnyFramer::Custom(framer)) = &mut at.state.framer {
-            framer.attach(&self.own);
+            framer.attach(&self.custom);
         }
         let i = at.direction.index();
         let len = view.octets.len();
@@ -819,6 +891,17 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
+            if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
+                && let Some(row) = self.interrupted(at, view, pos)
+            {
+                told = pos;
+                let wait = self.place(at, view, pos).wait_for_other();
+                if wait.is_some() && view.next == Following::Octets {
+                    break wait;
+                }
+                self.switch(at, row);
+                continue;
+            }
             match at.state.streams[i].mode {
                 Mode::Inside {
                     left,
@@ -901,14 +984,6 @@ impl<M: MessageSink> Extractor<M> {
                         }
                     }
                 }
-                Mode::Begin | Mode::Search if self.turns_to_tls(at, view, pos) => {
-                    told = pos;
-                    let wait = self.place(at, view, pos).wait_for_other();
-                    if wait.is_some() && view.next == Following::Octets {
-                        break wait;
-                    }
-                    self.turn_to_tls(at);
-                }
                 Mode::Begin => {
                     if rest.is_empty() {
                         break None;
@@ -948,7 +1023,7 @@ impl<M: MessageSink> Extractor<M> {
                                     .map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
                                 offset,
-                                extent: AnyFramer::extent(body, head),
+                                extent: body.extent(head),
                                 head: &rest[..head],
                                 time: source.time,
                                 frame: source.frame,
@@ -1093,25 +1168,28 @@ impl<M: MessageSink> Extractor<M> {
         };
     }
 
-    /// TLS begins at a segment of a connection of another protocol: what led to it was lost.
-    fn turns_to_tls(
+    /// A protocol that others switch to begins at a segment of a connection of another: what led to it was lost.
+    fn interrupted(
         &self,
         at: &ConversationContext<'_, M>,
         view: &OctetView<'_>,
         pos: usize,
-    ) -> bool {
-        let rest = &view.octets[pos..];
-        rest.starts_with(&[22, 3])
+    ) -> Option<&'static StreamRow> {
+        let row = interrupter()?;
+        let begins = row.protocol.interrupts?;
+        let here = begins(&view.octets[pos..])
             && view.segments.contains(&(view.offset + pos as u64))
             && !at.state.trust.decided
-            && !matches!(
-                at.state.framer,
-                None | Some(AnyFramer::Tls(_) | AnyFramer::Custom(_))
-            )
-            && tls::TlsDetector.probe(rest, (0, 0)) == Probe::Yes
+            && at
+                .state
+                .framer
+                .as_ref()
+                .is_some_and(AnyFramer::may_be_interrupted);
+        here.then_some(row)
     }
 
-    fn turn_to_tls(&mut self, at: &mut ConversationContext<'_, M>) {
+    /// The connection goes on with the protocol that was switched to.
+    fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         self.end_other(at);
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -1121,7 +1199,7 @@ impl<M: MessageSink> Extractor<M> {
                 ..Trust::default()
             };
         }
-        self.adopt(at, tls::TlsDetector.framer(), true);
+        self.adopt(at, row.framer(), true);
     }
 
     /// Ends the message that is open in the other stream.
@@ -1204,11 +1282,15 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[i];
         if stream.searching && detect {
             let mut keep = rest.len();
-            for (place, &own) in self.own.iter().enumerate() {
-                match own.search(rest, view.next, CUSTOM_PROBE) {
+            for (place, &detector) in self.custom.iter().enumerate() {
+                match detector.search(rest, view.next, CUSTOM_PROBE) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, AnyFramer::Custom(CustomFramer::new(place, own)), true);
+                        self.adopt(
+                            at,
+                            AnyFramer::Custom(CustomFramer::new(place, detector)),
+                            true,
+                        );
                         return Some(0);
                     }
                     Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
@@ -1217,21 +1299,21 @@ impl<M: MessageSink> Extractor<M> {
             if keep == 0 && view.next == Following::Octets {
                 return None;
             }
-            for (row, detector) in DETECTORS.iter().enumerate() {
-                let known = detector.ports();
-                let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
-                let tired = !hinted && at.state.streams[i].searched >= SEARCHED;
-                if tired || !at.state.trust.allows(*detector) {
+            for row in STREAMS {
+                let hinted = row.protocol.hinted(ports);
+                let tired = !hinted
+                    && !row.protocol.cheap_search
+                    && at.state.streams[i].searched >= SEARCHED;
+                if tired || !at.state.trust.allows(row) {
                     continue;
                 }
-                match detector.search(rest, ports, more) {
+                match row.detector.search(rest, hinted, more) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, detector.framer(), true);
+                        self.adopt(at, row.framer(), true);
                         return Some(0);
                     }
-                    Found::At(n) => keep = keep.min(n),
-                    Found::Nowhere { keep: n } => keep = keep.min(n),
+                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
                 }
             }
             if keep == 0 {
@@ -1244,10 +1326,14 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &mut at.state.streams[i];
         if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
             let mut undecided = false;
-            for (place, &own) in self.own.iter().enumerate() {
-                match (own.look)(rest, view.next) {
+            for (place, &detector) in self.custom.iter().enumerate() {
+                match (detector.look)(rest, view.next) {
                     Verdict::Message { len, .. } if len > 0 => {
-                        self.adopt(at, AnyFramer::Custom(CustomFramer::new(place, own)), true);
+                        self.adopt(
+                            at,
+                            AnyFramer::Custom(CustomFramer::new(place, detector)),
+                            true,
+                        );
                         return Some(0);
                     }
                     Verdict::More => undecided = true,
@@ -1255,10 +1341,10 @@ impl<M: MessageSink> Extractor<M> {
                 }
             }
             let trust = at.state.trust;
-            for detector in DETECTORS.iter().filter(|d| trust.allows(**d)) {
-                match detector.probe(rest, ports) {
+            for row in STREAMS.iter().filter(|row| trust.allows(row)) {
+                match row.detector.probe(rest, row.protocol.hinted(ports)) {
                     Probe::Yes => {
-                        self.adopt(at, detector.framer(), true);
+                        self.adopt(at, row.framer(), true);
                         return Some(0);
                     }
                     Probe::More => undecided = true,
@@ -1316,12 +1402,10 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        let framer = match self.rules.decide(at.flow.transport, ports) {
-            Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
-            Some(Decided::Row(row)) => Some(row.framer()),
-            Some(Decided::Nothing) => None,
-            None => return false,
+        let Some(decided) = self.rules.decide(at.flow.transport, ports) else {
+            return false;
         };
+        let framer = decided.framer();
         at.state.trust.decided = true;
         if let Some(framer) = framer {
             self.adopt(at, framer, false);

@@ -1,18 +1,8 @@
-//! What a protocol has to tell: whether a stream is its own, and where its messages begin and end.
+//! What a protocol answers: whether a stream is its own, and where its messages begin and end.
 
-use super::custom::CustomFramer;
-use super::headers::Headers;
-use super::http1::Http1;
-use super::length::LengthPrefixed;
-use super::lines::Lines;
-use super::pgsql::Pgsql;
-use super::resp::Resp;
-use super::rules::UserFramer;
-use super::tls::Tls;
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Side;
-use serde::{Deserialize, Serialize};
 
 /// What a detector thinks of the first octets of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,41 +11,22 @@ pub enum Probe {
     Yes,
     /// They are not.
     No,
-    /// It cannot tell yet.
+    /// More octets are needed to say.
     More,
 }
 
 /// Recognises one protocol. It has no state: what it remembers is its [`Framer`]'s.
 pub trait Detector: Sync {
-    /// Wireshark's name for the protocol.
-    fn name(&self) -> &'static str;
-
-    /// What the protocol is, in a few words.
-    fn about(&self) -> &'static str;
-
-    /// Ports that hint at it.
-    fn ports(&self) -> &'static [u16] {
-        &[]
-    }
-
-    /// What it thinks of octets that stand where a message begins. `ports` are the source's and the destination's.
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe;
+    /// What it thinks of octets that stand where a message begins. `hinted`: a port of the connection is one that the
+    /// protocol is known to use.
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe;
 
     /// Where in `octets` a message of a stream begins whose protocol is not known, if the protocol can be recognised
     /// anywhere. `more`: octets may follow.
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        let _ = (ports, more);
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        let _ = (hinted, more);
         Found::Nowhere { keep: octets.len() }
     }
-
-    /// A stream on these ports that was captured from the middle is presumed to be its protocol's, so that what is left of
-    /// a message whose beginning is missing is no message of its own.
-    fn presumes(&self, ports: (u16, u16)) -> bool {
-        self.ports().contains(&ports.0) || self.ports().contains(&ports.1)
-    }
-
-    /// What frames a connection of this protocol.
-    fn framer(&self) -> AnyFramer;
 }
 
 /// The answer of a search.
@@ -63,7 +34,7 @@ pub trait Detector: Sync {
 pub enum Found {
     /// A message begins at this place.
     At(usize),
-    /// None begins before `keep`; what stands from there on cannot be told yet.
+    /// None begins before `keep`; what stands from there on needs more octets.
     Nowhere {
         /// Octets that need not be looked at again.
         keep: usize,
@@ -107,6 +78,23 @@ pub struct Position<'a> {
 }
 
 impl Position<'_> {
+    /// A position of which nothing else is known.
+    #[cfg(test)]
+    pub(super) fn behind_a_gap(direction: Direction) -> Self {
+        Self {
+            direction,
+            ports: (50_000, 50_001),
+            segments: &[],
+            pushed: false,
+            push: true,
+            offset: 1000,
+            ack: None,
+            other: Side::default(),
+            next: Following::Octets,
+            limit: 1 << 16,
+        }
+    }
+
     /// Whether a segment is known to begin so many octets behind the first.
     pub fn segment(&self, behind: usize) -> bool {
         self.segments.contains(&(self.offset + behind as u64))
@@ -127,18 +115,29 @@ pub enum MessageBody {
     Octets(u64),
     /// With this many octets, unless a message begins before.
     Supposed(u64),
-    /// As [`Framer::part`] will tell.
+    /// As [`Framer::part`] says, part by part.
     Parts,
     /// To the end of the stream.
     ToClose,
 }
 
+impl MessageBody {
+    /// How far the whole message reaches, whose header has `head` octets, by what the header says.
+    pub const fn extent(self, head: usize) -> Extent {
+        match self {
+            Self::Octets(n) | Self::Supposed(n) => Extent::Known(n.saturating_add(head as u64)),
+            Self::Parts => Extent::Open,
+            Self::ToClose => Extent::ToClose,
+        }
+    }
+}
+
 /// What stands where a message should begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
-    /// It cannot be told without more octets.
+    /// More octets are needed to say.
     NeedMore,
-    /// It cannot be told before the other stream has come to this offset.
+    /// The other stream has to come to this offset first.
     Wait(u64),
     /// So many octets that belong to no message.
     Skip(usize),
@@ -160,7 +159,7 @@ pub enum Begin {
 /// How the open message goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyPart {
-    /// It cannot be told without more octets.
+    /// More octets are needed to say.
     NeedMore,
     /// So many octets belong to it; then the question comes again.
     Octets(u64),
@@ -186,7 +185,7 @@ pub trait Framer {
 
     /// The protocol that follows the message that handed the connection over, where that has named one: its row is asked for
     /// no opinion.
-    fn opens(&self) -> Option<&'static str> {
+    fn next_protocol(&self) -> Option<&'static str> {
         None
     }
 
@@ -209,88 +208,42 @@ pub trait Framer {
         let _ = direction;
     }
 
-    /// How far a message that is open and has no end yet reaches, by what its header said.
-    fn extent(body: MessageBody, head: usize) -> Extent
-    where
-        Self: Sized,
-    {
-        match body {
-            MessageBody::Octets(n) | MessageBody::Supposed(n) => {
-                Extent::Known(n.saturating_add(head as u64))
-            }
-            MessageBody::Parts => Extent::Open,
-            MessageBody::ToClose => Extent::ToClose,
-        }
+    /// Octets allocated beyond the framer itself.
+    fn size(&self) -> usize {
+        0
     }
 }
 
-macro_rules! framers {
-    ($( $(#[$doc:meta])* $Variant:ident($Framer:ty): |$f:ident| $name:expr, $size:expr; )*) => {
-        /// The framers there are.
-        #[derive(Clone, Debug, Serialize, Deserialize)]
-        pub enum AnyFramer { $( $(#[$doc])* $Variant($Framer), )* }
+impl<F: Framer> Framer for Box<F> {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        (**self).begin(at, octets)
+    }
 
-        impl AnyFramer {
-            /// Wireshark's name of the protocol, or the user's.
-            pub fn name(&self) -> &'static str {
-                match self { $( Self::$Variant($f) => { let _ = $f; $name } )* }
-            }
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
+        (**self).part(at, octets)
+    }
 
-            /// Octets allocated.
-            pub fn size(&self) -> usize {
-                match self { $( Self::$Variant($f) => { let _ = $f; $size } )* }
-            }
-        }
+    fn next_protocol(&self) -> Option<&'static str> {
+        (**self).next_protocol()
+    }
 
-        impl Framer for AnyFramer {
-            fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
-                match self { $( Self::$Variant(f) => f.begin(at, octets), )* }
-            }
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
+        (**self).search_waits(at)
+    }
 
-            fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
-                match self { $( Self::$Variant(f) => f.part(at, octets), )* }
-            }
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        (**self).search(at, octets)
+    }
 
-            fn opens(&self) -> Option<&'static str> {
-                match self { $( Self::$Variant(f) => f.opens(), )* }
-            }
+    fn answers(&self) -> Option<u64> {
+        (**self).answers()
+    }
 
-            fn search_waits(&mut self, at: &Position) -> Option<u64> {
-                match self { $( Self::$Variant(f) => f.search_waits(at), )* }
-            }
+    fn gap(&mut self, direction: Direction) {
+        (**self).gap(direction);
+    }
 
-            fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-                match self { $( Self::$Variant(f) => f.search(at, octets), )* }
-            }
-
-            fn answers(&self) -> Option<u64> {
-                match self { $( Self::$Variant(f) => f.answers(), )* }
-            }
-
-            fn gap(&mut self, direction: Direction) {
-                match self { $( Self::$Variant(f) => f.gap(direction), )* }
-            }
-        }
-    };
-}
-
-framers! {
-    /// HTTP/1.x.
-    Http1(Box<Http1>): |f| "http", f.size();
-    /// A row of the table of length-prefixed protocols.
-    Length(LengthPrefixed): |f| f.name(), 0;
-    /// TLS.
-    Tls(Tls): |f| "tls", 0;
-    /// PostgreSQL.
-    Pgsql(Pgsql): |f| "pgsql", 0;
-    /// SIP and RTSP.
-    Headers(Headers): |f| f.name(), 0;
-    /// Redis.
-    Resp(Box<Resp>): |f| "resp", f.size();
-    /// SMTP, FTP, POP, IMAP.
-    Lines(Box<Lines>): |f| f.name(), f.size();
-    /// A row of the user's.
-    User(Box<UserFramer>): |f| f.name(), f.size();
-    /// A detector of a user of the library.
-    Custom(CustomFramer): |f| f.name(), 0;
+    fn size(&self) -> usize {
+        (**self).size()
+    }
 }

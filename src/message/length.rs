@@ -5,13 +5,11 @@
 //! a gap or the stream ends. The search looks at each octet a bounded number of times, and waits for more octets behind
 //! a header only up to [`HOLD`].
 
-use super::framing::{
-    AnyFramer, Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
-};
-use super::rows::ROWS;
+use super::framing::{Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe};
 use crate::base::message::Kind;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 
 /// Headers that must follow each other before a weak one is believed in the middle of a stream.
 pub(super) const CHAIN: usize = 3;
@@ -169,12 +167,6 @@ pub(super) fn octet(octets: &[u8], at: usize) -> u8 {
 
 /// One protocol of the table.
 pub(super) struct LengthRow {
-    /// Wireshark's name.
-    pub(super) name: &'static str,
-    /// What it is.
-    pub(super) about: &'static str,
-    /// Ports that hint at it.
-    pub(super) ports: &'static [u16],
     /// Where its length stands.
     pub(super) length: LengthField,
     /// What is to be added to the length for the length of the whole message. Where the length is of variable width, it
@@ -207,9 +199,6 @@ pub(super) struct LengthRow {
 impl LengthRow {
     /// A row of which only what is usual is said.
     pub(super) const USUAL: Self = Self {
-        name: "",
-        about: "",
-        ports: &[],
         length: LengthField::Ber { at: 0 },
         add: 0,
         magic: None,
@@ -224,10 +213,6 @@ impl LengthRow {
         kind: |_| Kind::Other,
         switches_protocol: |_| false,
     };
-
-    fn hinted(&self, ports: (u16, u16)) -> bool {
-        self.ports.contains(&ports.0) || self.ports.contains(&ports.1)
-    }
 }
 
 /// The whole length of a message by the number in its header.
@@ -398,67 +383,35 @@ fn chains<F: LengthFormat + ?Sized>(
     Some(true)
 }
 
-/// The detectors of the table.
-pub(super) struct LengthDetector(pub(super) usize);
-
-impl LengthDetector {
-    fn row(&self) -> &'static LengthRow {
-        ROWS.get(self.0).unwrap_or(&LengthRow::USUAL)
-    }
-}
-
-impl Detector for LengthDetector {
-    fn name(&self) -> &'static str {
-        self.row().name
-    }
-
-    fn about(&self) -> &'static str {
-        self.row().about
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        self.row().ports
+impl Detector for LengthRow {
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
+        match self.classify(octets) {
+            Classified::Message(_) if (self.self_evident)(octets) => {
+                chain_begins(&SelfEvident(self), octets, HOLD_UNASKED)
+            }
+            Classified::Message(_) if hinted && (self.first)(octets) => {
+                chain_begins(self, octets, HOLD_UNASKED)
+            }
+            Classified::More
+                if hinted || octets.is_empty() || may_be_self_evident(self, octets) =>
+            {
+                Probe::More
+            }
+            _ => Probe::No,
+        }
     }
 
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
-        probe(self.row(), octets, ports)
-    }
-
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        let row = self.row();
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
         let next = if more {
             Following::Octets
         } else {
             Following::End
         };
-        if row.hinted(ports) {
-            search(row, octets, next, HOLD, |_| false)
+        if hinted {
+            search(self, octets, next, HOLD, |_| false)
         } else {
-            search(&SelfEvident(row), octets, next, HOLD_UNASKED, |_| false)
+            search(&SelfEvident(self), octets, next, HOLD_UNASKED, |_| false)
         }
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Length(LengthPrefixed {
-            row: self.row().name.into(),
-        })
-    }
-}
-
-/// What a row thinks of the first octets of a stream.
-pub(super) fn probe(row: &LengthRow, octets: &[u8], ports: (u16, u16)) -> Probe {
-    let hinted = row.hinted(ports);
-    match row.classify(octets) {
-        Classified::Message(_) if (row.self_evident)(octets) => {
-            chain_begins(&SelfEvident(row), octets, HOLD_UNASKED)
-        }
-        Classified::Message(_) if hinted && (row.first)(octets) => {
-            chain_begins(row, octets, HOLD_UNASKED)
-        }
-        Classified::More if hinted || octets.is_empty() || may_be_self_evident(row, octets) => {
-            Probe::More
-        }
-        _ => Probe::No,
     }
 }
 
@@ -506,42 +459,154 @@ impl LengthFormat for SelfEvident<'_> {
     }
 }
 
-/// Frames a connection by a row of the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LengthPrefixed {
-    row: RowName,
+/// A protocol whose messages are framed by a [`LengthRow`] alone.
+pub(super) trait LengthProtocol {
+    /// The row.
+    const FORMAT: &'static LengthRow;
 }
 
-/// A row, by its name: the place of a row may change from one version to the next.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct RowName(crate::base::protocol::Name);
+/// Frames a connection of such a protocol. Nothing is remembered: each header speaks for itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct LengthFramer<P>(PhantomData<P>);
 
-impl From<&'static str> for RowName {
-    fn from(name: &'static str) -> Self {
-        Self(crate::base::protocol::Name::of(name))
-    }
-}
-
-impl LengthPrefixed {
-    fn row(&self) -> &'static LengthRow {
-        // What was read back may name a row that does not exist.
-        ROWS.iter()
-            .find(|row| row.name == self.name())
-            .unwrap_or(&LengthRow::USUAL)
-    }
-
-    /// Wireshark's name of the protocol.
-    pub fn name(&self) -> &'static str {
-        self.row.0.text()
-    }
-}
-
-impl Framer for LengthPrefixed {
+impl<P: LengthProtocol> Framer for LengthFramer<P> {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
-        begin(self.row(), at, octets)
+        begin(P::FORMAT, at, octets)
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        search(self.row(), octets, at.next, HOLD, |i| at.segment(i))
+        search(P::FORMAT, octets, at.next, HOLD, |i| at.segment(i))
+    }
+}
+
+/// The octets are messages of this format in a row, and nothing else: what a datagram may hold.
+pub(super) fn fills<F: LengthFormat>(format: &F, payload: &[u8]) -> bool {
+    let mut rest = payload;
+    while !rest.is_empty() {
+        let Classified::Message(len) = format.classify(rest) else {
+            return false;
+        };
+        match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
+    !payload.is_empty()
+}
+
+/// The number of two octets at a place, most significant first; None where it is not there.
+pub(super) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    let field = octets.get(at..at.checked_add(2)?)?;
+    Some(u16::from_be_bytes(field.try_into().ok()?))
+}
+
+/// The number of four octets at a place, most significant first; None where it is not there.
+pub(super) fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    let field = octets.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(field.try_into().ok()?))
+}
+
+/// A number of one octet to eight in the header, most significant octet first.
+pub(super) const fn field(at: usize, width: usize) -> LengthField {
+    LengthField::Field {
+        at,
+        width,
+        little: false,
+    }
+}
+
+/// The kind of a message of a protocol that has only requests and responses.
+pub(super) const fn response_if(response: bool) -> Kind {
+    if response {
+        Kind::Response
+    } else {
+        Kind::Request
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! What holds for every protocol with a length, tried with the samples of its row.
+
+    use super::super::row::ProtocolRow;
+    use super::*;
+
+    /// The samples of a row as octets.
+    pub(in super::super) fn samples(protocol: &ProtocolRow) -> Vec<(Vec<u8>, Kind)> {
+        let octets = |text: &str| -> Vec<u8> {
+            let digits: Vec<u8> = text.bytes().filter(|c| *c != b' ').collect();
+            digits
+                .chunks(2)
+                .map(|d| u8::from_str_radix(std::str::from_utf8(d).unwrap(), 16).unwrap())
+                .collect()
+        };
+        let samples = protocol.samples.iter();
+        samples.map(|(text, kind)| (octets(text), *kind)).collect()
+    }
+
+    /// The samples are messages, begin a stream where they should, and are found behind the rest of a lost message.
+    pub(in super::super) fn check(protocol: &ProtocolRow, format: &LengthRow) {
+        let samples = samples(protocol);
+        assert!(!samples.is_empty());
+        for (m, kind) in samples {
+            headers_are_believed(format, &m, kind);
+            first_octets_are_recognised(protocol, format, &m);
+            messages_are_found_behind_the_rest_of_a_lost_one(format, &m);
+        }
+    }
+
+    fn headers_are_believed(format: &LengthRow, m: &[u8], kind: Kind) {
+        let whole = Classified::Message(m.len() as u64);
+        assert_eq!(format.classify(m), whole, "{m:02x?}");
+        assert_eq!(format.kind(m), kind, "{m:02x?}");
+        // More octets behind it change nothing; fewer never make it something else.
+        assert_eq!(format.classify(&[m, m].concat()), whole, "{m:02x?}");
+        for n in 0..m.len() {
+            let cut = format.classify(&m[..n]);
+            assert!(
+                cut == Classified::More || cut == whole,
+                "cut at {n}: {cut:?}"
+            );
+        }
+    }
+
+    fn first_octets_are_recognised(protocol: &ProtocolRow, format: &LengthRow, m: &[u8]) {
+        let evident = (format.self_evident)(m);
+        let by_port = format.probe(m, !protocol.ports.is_empty());
+        assert_eq!(
+            by_port == Probe::Yes,
+            evident || (!protocol.ports.is_empty() && (format.first)(m)),
+            "{m:02x?}"
+        );
+        let alone = format.probe(m, false);
+        assert_eq!(alone == Probe::Yes, evident, "{m:02x?}");
+    }
+
+    fn messages_are_found_behind_the_rest_of_a_lost_one(format: &LengthRow, m: &[u8]) {
+        for rest in [&b""[..], &[0xaa; 7], &[0xaa; 1]] {
+            let aligned = |i| rest.is_empty() && i == 0;
+            let mut octets = [rest, m].concat();
+            // The end of the message is the end of the octets: that confirms it, unless a longer message, whose end
+            // is not there yet, may begin before.
+            match search(format, &octets, Following::Octets, 1 << 16, aligned) {
+                Found::At(at) => assert_eq!(at, rest.len(), "{m:02x?}"),
+                Found::Nowhere { keep } => {
+                    assert!(keep < rest.len() || format.min_chain > 1, "{m:02x?}");
+                    continue;
+                }
+            }
+            let found = search(format, &octets, Following::End, 1 << 16, aligned);
+            assert_eq!(
+                found,
+                Found::At(rest.len()),
+                "{m:02x?} behind {}",
+                rest.len()
+            );
+            octets.extend(m);
+            octets.extend(&m[..1]);
+            let found = search(format, &octets, Following::Gap, 1 << 16, aligned);
+            assert_eq!(found, Found::At(rest.len()), "{m:02x?}, two and a piece");
+        }
     }
 }

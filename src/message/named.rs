@@ -32,6 +32,6 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
             payload,
             payload_len,
         };
-        self.extractor.sink.datagram(at, &message);
+        self.extractor.datagram(at, &message);
     }
 }

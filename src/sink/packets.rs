@@ -28,7 +28,7 @@ use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate, Side};
 use crate::ip::Datagram;
 use crate::message::events::DatagramMessage;
-use crate::message::summary::summary;
+use crate::message::summary;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;

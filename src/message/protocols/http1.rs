@@ -4,9 +4,10 @@
 //! responses are matched to requests by acknowledgment numbers, which survive loss: a client that has read a response
 //! acknowledges all of it with its next request, and that request is answered from there on.
 
-use super::framing::{
-    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
+use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
@@ -70,23 +71,28 @@ const CHUNK_LINE: usize = 16 << 10;
 /// Requests that wait for their response; the oldest is forgotten.
 const REQUESTS: usize = 1024;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "http",
+    about: "HTTP/1.x (RFC 9112)",
+    ports: PORTS,
+    user_message: Some(UserMessageRow {
+        ports: &[80, 8080],
+        is_plausible: |b, _| {
+            b.starts_with(b"HTTP/1.") || b.starts_with(b"GET /") || b.starts_with(b"POST /")
+        },
+    }),
+    // The search is one for "HTTP/1.".
+    cheap_search: true,
+    tunnels: true,
+    ..ProtocolRow::NONE
+};
+
 /// Recognises HTTP/1.x.
-pub(super) struct HttpDetector;
+pub(crate) struct HttpDetector;
 
 impl Detector for HttpDetector {
-    fn name(&self) -> &'static str {
-        "http"
-    }
-
-    fn about(&self) -> &'static str {
-        "HTTP/1.x (RFC 9112)"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        PORTS
-    }
-
-    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], _: bool) -> Probe {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
             Some(end) => &octets[..end],
@@ -106,12 +112,8 @@ impl Detector for HttpDetector {
         }
     }
 
-    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
         search(octets, more, true, true)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Http1(Box::default())
     }
 }
 
@@ -524,7 +526,7 @@ enum Method {
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Http1 {
+pub(crate) struct Http1 {
     /// The direction that requests come from.
     client: Option<Direction>,
     requests: VecDeque<PendingRequest>,
@@ -556,12 +558,6 @@ enum Match {
 }
 
 impl Http1 {
-    /// Octets allocated.
-    pub fn size(&self) -> usize {
-        let requests = self.requests.capacity() * size_of::<PendingRequest>();
-        allocated(size_of::<Self>()) + allocated(requests)
-    }
-
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
@@ -738,8 +734,8 @@ impl Http1 {
 }
 
 impl Framer for Http1 {
-    fn opens(&self) -> Option<&'static str> {
-        self.websocket.then_some("websocket")
+    fn next_protocol(&self) -> Option<&'static str> {
+        self.websocket.then_some(super::websocket::PROTOCOL.name)
     }
 
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
@@ -844,6 +840,11 @@ impl Framer for Http1 {
         self.counting = false;
         self.interim = false;
     }
+
+    fn size(&self) -> usize {
+        let requests = self.requests.capacity() * size_of::<PendingRequest>();
+        allocated(size_of::<Self>()) + allocated(requests)
+    }
 }
 
 impl Http1 {
@@ -876,8 +877,6 @@ impl Http1 {
 mod tests {
     use super::*;
     use crate::base::stream::Side;
-
-    const PORTS: (u16, u16) = (50_000, 80);
 
     #[test]
     fn start_lines_are_told_from_others() {
@@ -913,13 +912,13 @@ mod tests {
                 StartLine::Response { status } => status,
             });
             assert_eq!(found, expected, "{line:?}");
-            let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), PORTS);
+            let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), true);
             if !line.is_empty() {
                 assert_eq!(probed == Probe::Yes, expected.is_some(), "{line:?}");
             }
             // Whatever may become a start line is waited for, at every octet.
             for n in 1..line.len() {
-                let probed = HttpDetector.probe(&line.as_bytes()[..n], PORTS);
+                let probed = HttpDetector.probe(&line.as_bytes()[..n], true);
                 assert!(
                     expected.is_none() || probed == Probe::More,
                     "{line:?} cut at {n}"

@@ -5,10 +5,12 @@
 //! request was lost, and with the first octet of a segment the server acknowledges octets that it had not before; or
 //! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
-use super::framing::{
-    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use crate::base::flow::Direction;
+use super::super::row::ProtocolRow;
+use super::super::text::{SHOWN, escape};
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
@@ -23,8 +25,17 @@ const DIGITS: usize = 20;
 /// Requests that wait for their reply; the oldest is forgotten.
 const REQUESTS: usize = 1024;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "resp",
+    about: "RESP: Redis, Valkey",
+    ports: &[PORT],
+    summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
 /// Recognises RESP.
-pub(super) struct RespDetector;
+pub(crate) struct RespDetector;
 
 /// One value, or the head of one that holds others.
 enum Value {
@@ -233,25 +244,13 @@ fn unasked(octets: &[u8]) -> bool {
 }
 
 impl Detector for RespDetector {
-    fn name(&self) -> &'static str {
-        "resp"
-    }
-
-    fn about(&self) -> &'static str {
-        "RESP: Redis, Valkey"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        &[PORT]
-    }
-
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         match command(octets) {
             Some(true) => return Probe::Yes,
             None => return Probe::More,
             Some(false) => {}
         }
-        if ports.0 != PORT && ports.1 != PORT {
+        if !hinted {
             return Probe::No;
         }
         match value(octets) {
@@ -265,15 +264,11 @@ impl Detector for RespDetector {
         }
     }
 
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        if (ports.0 == PORT || ports.1 == PORT) && octets.len() >= 4 && filled(octets).is_some() {
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        if hinted && octets.len() >= 4 && filled(octets).is_some() {
             return Found::At(0);
         }
         find_command(octets, more, true)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Resp(Box::default())
     }
 }
 
@@ -286,7 +281,7 @@ fn is_inline(line: &[u8]) -> bool {
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Resp {
+pub(crate) struct Resp {
     /// The direction that commands come from.
     client: Option<Direction>,
     /// Values that the open message of each direction still has.
@@ -312,12 +307,6 @@ struct UnansweredRequest {
 }
 
 impl Resp {
-    /// Octets allocated.
-    pub fn size(&self) -> usize {
-        let requests = self.requests.capacity() * size_of::<UnansweredRequest>();
-        allocated(size_of::<Self>()) + allocated(requests)
-    }
-
     /// A request begins.
     fn asked(&mut self, at: &Position) {
         if self.requests.len() >= REQUESTS {
@@ -537,10 +526,35 @@ impl Framer for Resp {
             self.lost = Some(None);
         }
     }
+
+    fn size(&self) -> usize {
+        let requests = self.requests.capacity() * size_of::<UnansweredRequest>();
+        allocated(size_of::<Self>()) + allocated(requests)
+    }
+}
+
+/// The words of a command, or a reply.
+fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
+    let words = words(head, 12);
+    let from = out.len();
+    if head.first() == Some(&b'*') && words.first().is_some_and(|w| w.len() > 32) {
+        return false;
+    }
+    for word in &words {
+        if out.len() - from > SHOWN {
+            out.push_str(" ...");
+            break;
+        }
+        if out.len() > from {
+            out.push(' ');
+        }
+        escape(word.get(..SHOWN).unwrap_or(word), out);
+    }
+    !words.is_empty()
 }
 
 /// The words of a command, or the first line of a reply: what is to be shown of it.
-pub(super) fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
+fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
     let mut words = Vec::new();
     let mut at = 0;
     while words.len() < most {

@@ -1,10 +1,12 @@
 //! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
 
-use super::framing::{
-    AnyFramer, Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
-use crate::base::flow::Direction;
+use super::super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
+use super::super::row::ProtocolRow;
+use super::super::text::{escape, named_number};
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +24,20 @@ const FRAGMENT: u64 = (1 << 14) + 2048;
 const LONGEST: u64 = 1 << 18;
 const HOLD: usize = 256 << 10;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "tls",
+    about: "TLS records (RFC 8446, RFC 5246)",
+    ports: &[
+        443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
+    ],
+    summary: Some(summary),
+    interrupts: Some(|octets| octets.starts_with(&[HANDSHAKE, 3]) && begins(octets) == Probe::Yes),
+    ..ProtocolRow::NONE
+};
+
 /// Recognises TLS.
-pub(super) struct TlsDetector;
+pub(crate) struct TlsDetector;
 
 /// A record.
 struct Record;
@@ -92,35 +106,17 @@ fn begins(octets: &[u8]) -> Probe {
 }
 
 impl Detector for TlsDetector {
-    fn name(&self) -> &'static str {
-        "tls"
-    }
-
-    fn about(&self) -> &'static str {
-        "TLS records (RFC 8446, RFC 5246)"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        &[
-            443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
-        ]
-    }
-
-    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], _: bool) -> Probe {
         begins(octets)
     }
 
-    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
         let next = if more {
             Following::Octets
         } else {
             Following::End
         };
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Tls(Tls::default())
     }
 }
 
@@ -159,7 +155,7 @@ impl LengthFormat for Strict {
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// Each direction: what it sends is encrypted, or may be.
     encrypted: [bool; 2],
     /// Octets of a handshake message that stand in the records to come.
@@ -267,4 +263,67 @@ impl Framer for Tls {
         self.encrypted[d] = true;
         self.left[d] = 0;
     }
+}
+
+/// The record, and in clear the handshake message in it (RFC 8446, 4 and 5.1); of a ClientHello the server's name.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let names = [
+        (20, "change cipher spec"),
+        (21, "alert"),
+        (22, "handshake"),
+        (23, "application data"),
+        (24, "heartbeat"),
+    ];
+    let kind = octet(m, 0);
+    if m.len() < 5 || !(20..=24).contains(&kind) {
+        return false;
+    }
+    let handshake = [
+        (0, "HelloRequest"),
+        (1, "ClientHello"),
+        (2, "ServerHello"),
+        (4, "NewSessionTicket"),
+        (8, "EncryptedExtensions"),
+        (11, "Certificate"),
+        (12, "ServerKeyExchange"),
+        (13, "CertificateRequest"),
+        (14, "ServerHelloDone"),
+        (15, "CertificateVerify"),
+        (16, "ClientKeyExchange"),
+        (20, "Finished"),
+    ];
+    let message = u64::from(octet(m, 5));
+    match handshake.iter().find(|(n, _)| *n == message) {
+        Some((_, name)) if kind == 22 && number(m, 6, 3) < 1 << 18 => out.push_str(name),
+        _ => named_number(&names, u64::from(kind), out),
+    }
+    if kind == 22
+        && message == 1
+        && let Some(name) = server_name(m)
+    {
+        out.push(' ');
+        escape(name, out);
+    }
+    true
+}
+
+/// The server's name that a ClientHello asks for (RFC 6066, 3).
+fn server_name(m: &[u8]) -> Option<&[u8]> {
+    let length = |at: usize, width: usize| usize::try_from(number(m, at, width)).ok();
+    // Behind record header, message header, version and random.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + length(at, 1)?;
+    at += 2 + length(at, 2)?;
+    at += 1 + length(at, 1)?;
+    let end = at + 2 + length(at, 2)?;
+    at += 2;
+    while at < end.min(m.len()) {
+        let len = length(at + 2, 2)?;
+        if number(m, at, 2) == 0 && at + 4 <= m.len() {
+            let name = length(at + 7, 2)?;
+            return m.get(at + 9..at + 9 + name);
+        }
+        at += 4 + len;
+    }
+    None
 }
