@@ -11,9 +11,8 @@ use crate::base::time::{CaptureClock, Timestamp};
 use crate::base::trace::{Event, Trace};
 use crate::ip::Ip;
 use crate::link;
-use crate::message::chosen::{Chosen, ChosenState};
+use crate::message::custom::CustomDetector;
 use crate::message::extract::Conversation;
-use crate::message::own::OwnDetector;
 use crate::message::rules::Rules;
 use crate::message::{Extractor, MessageSink, Named, Transfers};
 use crate::transport::sctp::Sctp;
@@ -30,9 +29,9 @@ pub struct State<S: FlowState> {
     cx: Context,
     clock: CaptureClock,
     ip: Ip,
-    tcp: Tcp<Conversation<ChosenState<S>>>,
+    tcp: Tcp<Conversation<S>>,
     udp: Udp,
-    sctp: Sctp<ChosenState<S>>,
+    sctp: Sctp<S>,
     transfers: Transfers,
 }
 
@@ -40,7 +39,7 @@ pub struct State<S: FlowState> {
 #[derive(Debug)]
 pub struct Assembler<M: MessageSink> {
     state: State<M::State>,
-    extractor: Extractor<Chosen<M>>,
+    extractor: Extractor<M>,
 }
 
 impl<M: MessageSink> Assembler<M> {
@@ -57,7 +56,7 @@ impl<M: MessageSink> Assembler<M> {
         };
         Self {
             state,
-            extractor: Extractor::new(Chosen::new(sink)),
+            extractor: Extractor::new(sink),
         }
     }
 
@@ -66,7 +65,7 @@ impl<M: MessageSink> Assembler<M> {
         state.tcp.reindex();
         Self {
             state,
-            extractor: Extractor::new(Chosen::new(sink)),
+            extractor: Extractor::new(sink),
         }
     }
 
@@ -74,7 +73,6 @@ impl<M: MessageSink> Assembler<M> {
     /// made with.
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
-        self.extractor.sink.rules = rules.clone();
         self.extractor.rules = rules;
         self
     }
@@ -82,8 +80,8 @@ impl<M: MessageSink> Assembler<M> {
     /// The same with detectors of one's own, which are asked before all others. Where a state is resumed, they are
     /// those that it was made with.
     #[must_use]
-    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
-        self.extractor = self.extractor.with_detectors(own);
+    pub fn with_detectors(mut self, detectors: Vec<CustomDetector>) -> Self {
+        self.extractor = self.extractor.with_detectors(detectors);
         self
     }
 
@@ -127,7 +125,7 @@ impl<M: MessageSink> Assembler<M> {
 
     /// Where messages go.
     pub fn sink(&mut self) -> &mut M {
-        &mut self.extractor.sink.sink
+        &mut self.extractor.sink
     }
 
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
@@ -244,6 +242,6 @@ impl<M: MessageSink> Assembler<M> {
     /// Ends the input and gives the sink back.
     pub fn finish(mut self) -> M {
         self.flush();
-        self.extractor.sink.sink
+        self.extractor.sink
     }
 }

@@ -14,7 +14,7 @@
 //! ```
 //! use inet_asm::Assembler;
 //! use inet_asm::base::limits::Limits;
-//! use inet_asm::message::sink::DatagramMessage;
+//! use inet_asm::message::events::DatagramMessage;
 //! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 //! use inet_asm::base::place::OctetOffset;
@@ -65,7 +65,7 @@
 //! assert_eq!(assembler.finish().0, ["http GET / HTTP/1.1"]);
 //! ```
 //!
-//! A protocol of one's own is an [`OwnDetector`](message::own::OwnDetector), [`Assembler::trace`] shows what becomes of
+//! A protocol of one's own is an [`CustomDetector`](message::custom::CustomDetector), [`Assembler::trace`] shows what becomes of
 //! chosen connections, and `examples/extract_http.rs` reads a capture.
 //!
 //! # The layout

@@ -10,7 +10,7 @@ use inet_asm::base::place::Fragment;
 use inet_asm::base::time::{CaptureClock, Timestamp};
 use inet_asm::ip::{Datagram, Ip};
 use inet_asm::link;
-use inet_asm::message::sink::{
+use inet_asm::message::events::{
     DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
 };
 use inet_asm::transport::datagram::{DatagramContext, DatagramSink};

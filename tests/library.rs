@@ -15,9 +15,9 @@ use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::Gap;
 use inet_asm::base::time::Timestamp;
 use inet_asm::capture::Reader;
-use inet_asm::message::detector::Next;
-use inet_asm::message::own::{Look, OwnDetector};
-use inet_asm::message::sink::DatagramMessage;
+use inet_asm::message::custom::{CustomDetector, Verdict};
+use inet_asm::message::events::DatagramMessage;
+use inet_asm::message::framing::Following;
 use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use inet_asm::transport::StreamContext;
 use inet_asm::transport::datagram::DatagramContext;
@@ -58,19 +58,19 @@ impl MessageSink for Told {
 }
 
 /// `#`, two digits of length, so many octets; at the end of a stream what is left behind `#` is a message too.
-const NOTES: OwnDetector = OwnDetector {
+const NOTES: CustomDetector = CustomDetector {
     name: "notes",
     look: |octets, next| match octets {
-        [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Look::Message {
+        [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Verdict::Message {
             kind: Kind::Other,
             len: 3 + u64::from(a - b'0') * 10 + u64::from(b - b'0'),
         },
-        [b'#', ..] if next == Next::End => Look::Message {
+        [b'#', ..] if next == Following::End => Verdict::Message {
             kind: Kind::Other,
             len: octets.len() as u64,
         },
-        [b'#'] | [b'#', b'0'..=b'9'] => Look::More,
-        _ => Look::Refuse,
+        [b'#'] | [b'#', b'0'..=b'9'] => Verdict::More,
+        _ => Verdict::Refuse,
     },
 };
 
@@ -169,9 +169,9 @@ fn a_detector_of_ones_own_hears_of_gaps_and_drains() {
 
 #[test]
 fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
-    const NEVER: OwnDetector = OwnDetector {
+    const NEVER: CustomDetector = CustomDetector {
         name: "never",
-        look: |_, _| Look::More,
+        look: |_, _| Verdict::More,
     };
     let mut assembler =
         Assembler::new(Limits::default(), Told::default()).with_detectors(vec![NEVER]);

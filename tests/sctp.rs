@@ -10,7 +10,7 @@ use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::stream::Close;
 use inet_asm::base::time::Timestamp;
-use inet_asm::message::sink::{
+use inet_asm::message::events::{
     DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
 };
 use inet_asm::transport::datagram::DatagramContext;

@@ -6,6 +6,9 @@ use std::sync::Mutex;
 
 /// Names beyond those that are part of the program, at most: they are never given back.
 const MOST: usize = 4096;
+/// The name of what has no known protocol, as Wireshark has it.
+pub const NO_PROTOCOL: &str = "data";
+
 /// Octets of one name, at most.
 pub const LONGEST: usize = 64;
 

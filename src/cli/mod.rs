@@ -8,7 +8,9 @@ use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnels};
 use crate::base::protocol::Name;
 use crate::message::protocols;
-use crate::message::rules::{DecodeAs, Mistake, Rules, UserRow};
+use crate::message::rule_reader::Mistake;
+use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
+use crate::message::user_framer::UserRow;
 use crate::sink::json::{Body, FIELDS, Show};
 use crate::sink::options::{DumpTo, ExtractTo, JsonTo, OutputSpec, PrintTo, What};
 use crate::sink::output::Target;
@@ -845,11 +847,14 @@ fn rules(
     let mut rules = Rules {
         decode_as,
         framers,
-        protocols: Vec::new(),
-        drop_unframed: unframed == Unframed::Drop,
+        filter: ProtocolFilter {
+            protocols: Vec::new(),
+            drop_unframed: unframed == Unframed::Drop,
+        },
     };
     for name in protocols {
         rules
+            .filter
             .protocols
             .push(Name::new(&name).ok_or_else(|| wrong(&name))?);
     }

@@ -1,20 +1,23 @@
 //! Finds the messages in the streams of connections.
 //!
-//! Octets pass through uncopied: what is held back is only what cannot be told yet (a header that is cut by the end of a
+//! Octets pass through uncopied: what is held back is only what needs more octets (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::own::{Look, OwnDetector, OwnFramer};
-use super::rules::{Decided, Rules};
-use super::sink::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use super::{DETECTORS, NO_PROTOCOL, tls, user};
+use super::custom::{CustomDetector, CustomFramer, Verdict};
+use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use super::framing::{Begin, BodyPart, Following, Found, Framer, MessageBody, Position, Probe};
+use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
+use super::rules::Rules;
 use crate::base::checksum::Sum;
-use crate::base::flow::Direction;
+use crate::base::counters::ProtocolCounters;
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
+use crate::base::trace::EventKind;
+use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,7 +28,7 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
 /// again by the others.
-const OWN_PROBE: usize = 4 << 10;
+const CUSTOM_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction.
 const TRIES: u8 = 16;
 /// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
@@ -39,13 +42,13 @@ const RENEWALS: u8 = 4;
 
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Source {
+struct ChunkOrigin {
     time: Timestamp,
     frame: u64,
     ack: Option<u64>,
 }
 
-impl From<&Chunk<'_>> for Source {
+impl From<&Chunk<'_>> for ChunkOrigin {
     fn from(c: &Chunk<'_>) -> Self {
         Self {
             time: c.time,
@@ -78,23 +81,25 @@ enum Mode {
 
 /// The message that is open in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Open {
+struct OpenMessage {
     start: u64,
     whole: bool,
     hand_over: bool,
+    /// The user wants it: the sink is told of it.
+    wanted: bool,
 }
 
 /// Octets that were taken but not told yet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Held {
+struct HeldOctets {
     octets: Vec<u8>,
     /// Where the first of them came from.
-    source: Option<Source>,
+    source: Option<ChunkOrigin>,
     /// Offsets at which segments begin in them.
     segments: Vec<u64>,
 }
 
-impl Held {
+impl HeldOctets {
     /// Octets allocated.
     const fn size(&self) -> usize {
         let segments = self.segments.capacity() * size_of::<u64>();
@@ -102,7 +107,7 @@ impl Held {
     }
 
     /// The first `n` octets are done with: the others begin at `offset`, and `source` is where they came from.
-    fn used(&mut self, n: usize, offset: u64, source: Source) {
+    fn used(&mut self, n: usize, offset: u64, source: ChunkOrigin) {
         self.octets.drain(..n);
         self.segments.retain(|at| *at >= offset);
         self.source = Some(source);
@@ -111,11 +116,11 @@ impl Held {
 
 /// What is kept of one stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stream {
+struct MessageStream {
     mode: Mode,
-    open: Option<Open>,
+    open: Option<OpenMessage>,
     /// They end at `at`. Most streams hold nothing most of the time.
-    held: Option<Box<Held>>,
+    held: Option<Box<HeldOctets>>,
     /// Offset up to which octets were taken.
     at: u64,
     /// Detectors are asked to find a message anywhere: the stream was captured from the middle, or lacks octets.
@@ -128,14 +133,22 @@ struct Stream {
     pushed: bool,
 }
 
-impl Stream {
+impl MessageStream {
+    /// The sink is told of what belongs to the open message.
+    const fn wanted(&self) -> bool {
+        match self.open {
+            Some(open) => open.wanted,
+            None => true,
+        }
+    }
+
     /// Octets that were taken but not told yet.
     fn held(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.octets.len())
     }
 }
 
-impl Default for Stream {
+impl Default for MessageStream {
     fn default() -> Self {
         Self {
             mode: Mode::Unknown,
@@ -154,7 +167,7 @@ impl Default for Stream {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(bound = "T: Serialize + DeserializeOwned")]
 pub struct Conversation<T> {
-    streams: [Stream; 2],
+    streams: [MessageStream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
     trust: Trust,
@@ -181,11 +194,10 @@ struct Trust {
 }
 
 impl Trust {
-    /// The connection may speak the protocol of this detector.
-    fn allows(&self, detector: &dyn Detector) -> bool {
-        // HTTP may follow in the tunnel that HTTP has opened.
+    /// The connection may speak this protocol.
+    fn allows(&self, row: &StreamRow) -> bool {
         self.left
-            .is_none_or(|left| left.text() != detector.name() || left.text() == "http")
+            .is_none_or(|left| left.text() != row.protocol.name || row.protocol.tunnels)
     }
 }
 
@@ -197,26 +209,26 @@ pub struct Extractor<M> {
     /// What the user says of ports and protocols.
     pub rules: Rules,
     /// The user's own detectors, asked before all others.
-    own: Vec<OwnDetector>,
+    custom: Vec<CustomDetector>,
 }
 
-type At<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
+type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
 
 /// Octets at hand: what is held, or what a chunk brings.
-struct View<'a> {
+struct OctetView<'a> {
     octets: &'a [u8],
     /// Offset of the first.
     offset: u64,
-    source: Source,
-    /// Source of the octets from `later` on.
-    now: Source,
+    source: ChunkOrigin,
+    /// Origin of the octets from `later` on.
+    now: ChunkOrigin,
     later: usize,
     /// Sum of `octets`, where it is known.
     sum: Option<Sum>,
     push: bool,
     /// Offsets at which segments begin.
     segments: &'a [u64],
-    next: Next,
+    next: Following,
 }
 
 /// How far a walk came.
@@ -230,14 +242,14 @@ struct Walked {
 impl<M: MessageSink> StreamSink for Extractor<M> {
     type State = Conversation<M::State>;
 
-    fn data(&mut self, at: &mut At<'_, M>, chunk: Chunk<'_>) -> Taken {
+    fn data(&mut self, at: &mut ConversationContext<'_, M>, chunk: Chunk<'_>) -> Taken {
         self.sink
             .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
         self.begin_stream(at, chunk.offset);
         self.change_direction(at);
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
-        let now = Source::from(&chunk);
+        let now = ChunkOrigin::from(&chunk);
         let before = stream.held();
         let mut used = 0;
         let mut wait = None;
@@ -249,7 +261,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             held.octets.extend_from_slice(chunk.data);
             held.segments.push(chunk.offset);
             let offset = chunk.offset - before as u64;
-            let view = View {
+            let view = OctetView {
                 octets: &held.octets,
                 offset,
                 source,
@@ -258,7 +270,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 push: chunk.push,
                 segments: &held.segments,
                 sum: None,
-                next: Next::Octets,
+                next: Following::Octets,
             };
             let walked = self.walk(at, &view, before);
             at.cx.budget.give(size);
@@ -285,7 +297,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             wait = walked.wait;
         }
         if wait.is_none() && used < chunk.data.len() {
-            let view = View {
+            let view = OctetView {
                 octets: &chunk.data[used..],
                 offset: chunk.offset + used as u64,
                 source: now,
@@ -294,13 +306,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 push: chunk.push,
                 segments: if used == 0 { &[chunk.offset] } else { &[] },
                 sum: chunk.sum.filter(|_| used == 0),
-                next: Next::Octets,
+                next: Following::Octets,
             };
             let walked = self.walk(at, &view, usize::MAX);
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                let mut held = Box::new(Held {
+                let mut held = Box::new(HeldOctets {
                     octets: chunk.data[used..].to_vec(),
                     source: Some(now),
                     segments: Vec::new(),
@@ -320,10 +332,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         }
     }
 
-    fn gap(&mut self, at: &mut At<'_, M>, gap: Gap) {
+    fn gap(&mut self, at: &mut ConversationContext<'_, M>, gap: Gap) {
         self.begin_stream(at, gap.offset);
         self.change_direction(at);
-        self.stop(at, Next::Gap, gap.offset);
+        self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
         let Conversation {
             streams, framer, ..
@@ -342,14 +354,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
-            let mut to = at.with(|s| &mut s.state);
-            self.sink.gap(
-                &mut to,
-                &MessageGap {
+            let wanted = stream.wanted();
+            if wanted {
+                let missing = MessageGap {
                     offset: gap.offset,
                     len: n,
-                },
-            );
+                };
+                self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+            }
             at.cx.counters.message.lost_octets += n;
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
@@ -360,16 +372,16 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
+            let wanted = stream.wanted();
             if let Some(len) = gap.len {
                 at.cx.counters.message.lost_octets += len;
-                let mut to = at.with(|s| &mut s.state);
-                self.sink.gap(
-                    &mut to,
-                    &MessageGap {
+                if wanted {
+                    let missing = MessageGap {
                         offset: gap.offset,
                         len,
-                    },
-                );
+                    };
+                    self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+                }
             }
             left = 0;
         } else if let Some(framer) = framer {
@@ -396,14 +408,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.other_may_go_on(at);
     }
 
-    fn duplicate(&mut self, at: &mut At<'_, M>, duplicate: &Duplicate) {
+    fn duplicate(&mut self, at: &mut ConversationContext<'_, M>, duplicate: &Duplicate) {
         self.sink
             .stream_duplicate(&mut at.with(|s| &mut s.state), duplicate);
     }
 
-    fn end(&mut self, at: &mut At<'_, M>, close: Close) {
+    fn end(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         let offset = at.state.streams[at.direction.index()].at;
-        self.stop(at, Next::End, offset);
+        self.stop(at, Following::End, offset);
         let offset = at.state.streams[at.direction.index()].at;
         self.end_message(at, offset, true, Some(close));
         let mut to = at.with(|s| &mut s.state);
@@ -411,7 +423,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.other_may_go_on(at);
     }
 
-    fn closed(&mut self, at: &mut At<'_, M>, close: Close) {
+    fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         for stream in &mut at.state.streams {
             if let Some(held) = stream.held.take() {
                 at.cx.budget.give(held.size());
@@ -443,13 +455,44 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             c.incomplete += 1;
             c.lost_octets += message.lost();
         }
-        let protocol = user::protocol(&self.rules, message);
-        self.sink.user_message(at, message, protocol);
+        let ports = (message.src.port(), message.dst.port());
+        let protocol = match self.rules.named(Transport::Sctp, ports) {
+            Some(name) => name,
+            None => {
+                protocols::user_message_protocol(ports, message.ppid, message.data, message.whole)
+            }
+        };
+        count(
+            at.cx.counters.protocol(Name::of(protocol)),
+            message,
+            protocol,
+        );
+        if self.rules.filter.wants(protocol) {
+            self.sink.user_message(at, message, protocol);
+        }
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
+        at.cx.emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink.association_end(at, close);
     }
+}
+
+/// Counts the messages of a protocol that a user message bundles; where nothing keeps them apart it is one.
+fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &str) {
+    counters.octets += message.data.len() as u64;
+    let mut found = 0;
+    let mut cut = false;
+    for one in protocols::bundle(protocol, message.data)
+        .into_iter()
+        .flatten()
+    {
+        found += 1;
+        cut = one.len > one.data.len() as u64;
+    }
+    counters.messages += found.max(1);
+    // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
+    counters.incomplete += u64::from(cut || (found == 0 && !message.whole));
 }
 
 impl<M: MessageSink> Extractor<M> {
@@ -458,19 +501,37 @@ impl<M: MessageSink> Extractor<M> {
         Self {
             sink,
             rules: Rules::default(),
-            own: Vec::new(),
+            custom: Vec::new(),
         }
     }
 
     /// The same with detectors of one's own, which are asked before all others.
     #[must_use]
-    pub fn with_detectors(mut self, own: Vec<OwnDetector>) -> Self {
-        self.own = own;
+    pub fn with_detectors(mut self, detectors: Vec<CustomDetector>) -> Self {
+        self.custom = detectors;
         self
     }
 
+    /// Counts a UDP datagram, and pushes it to the sink if it is wanted.
+    pub(super) fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
+        let counters = at.cx.counters.protocol(Name::of(message.protocol));
+        counters.messages += 1;
+        counters.octets += payload.len() as u64;
+        counters.incomplete += u64::from(payload.len() < payload_len);
+        let what = EventKind::Message {
+            protocol: message.protocol,
+            len: payload.len() as u64,
+            whole: payload.len() >= payload_len,
+        };
+        at.cx.emit(at.flow, at.direction, what);
+        if self.rules.filter.wants(message.protocol) {
+            self.sink.datagram(at, message);
+        }
+    }
+
     /// First event of a stream.
-    fn begin_stream(&self, at: &mut At<'_, M>, offset: u64) {
+    fn begin_stream(&self, at: &mut ConversationContext<'_, M>, offset: u64) {
         let i = at.direction.index();
         if at.state.begun[i] {
             return;
@@ -497,15 +558,15 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
-    fn presume(&self, at: &mut At<'_, M>) {
+    fn presume(&self, at: &mut ConversationContext<'_, M>) {
         let trust = at.state.trust;
         if at.state.framer.is_some() || trust.renewals > 0 || self.decide(at) {
             return;
         }
         if let Some(left) = trust.left {
-            // What is left for another protocol is left for TLS, but for what HTTP may open.
-            if left.text() != "http" {
-                self.adopt(at, tls::TlsDetector.framer(), false);
+            // What is left for another protocol is left for the one that is switched to, but where a tunnel may hold any.
+            if let Some(row) = interrupter().filter(|_| !tunnels(left.text())) {
+                self.adopt(at, row.framer(), false);
                 at.state.streams[at.direction.index()].mode = Mode::Search;
             }
             return;
@@ -514,14 +575,15 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        if let Some(detector) = DETECTORS.iter().find(|d| d.presumes(ports)) {
-            self.adopt(at, detector.framer(), false);
+        // What is left of a message whose beginning is missing must not become a message of its own.
+        if let Some(row) = STREAMS.iter().find(|row| row.protocol.hinted(ports)) {
+            self.adopt(at, row.framer(), false);
             at.state.streams[at.direction.index()].mode = Mode::Search;
         }
     }
 
     /// Octets of one direction end a message of no known protocol in the other.
-    fn change_direction(&mut self, at: &mut At<'_, M>) {
+    fn change_direction(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
@@ -531,7 +593,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The chunk was taken: tells it to those that want streams.
-    fn took(&mut self, at: &mut At<'_, M>, chunk: &Chunk<'_>, used: usize) {
+    fn took(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>, used: usize) {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.at = chunk.offset + used as u64;
         if used > 0 {
@@ -549,23 +611,23 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn hold(&self, at: &mut At<'_, M>, held: Box<Held>) {
+    fn hold(&self, at: &mut ConversationContext<'_, M>, held: Box<HeldOctets>) {
         at.cx.budget.take(held.size());
         at.state.streams[at.direction.index()].held = Some(held);
     }
 
     /// What is held in the other stream may be told now that this one has moved.
-    fn other_may_go_on(&mut self, at: &mut At<'_, M>) {
+    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
-        self.walk_held(&mut at.flipped(), Next::Octets);
+        self.walk_held(&mut at.flipped(), Following::Octets);
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
-    fn walk_held(&mut self, at: &mut At<'_, M>, next: Next) {
+    fn walk_held(&mut self, at: &mut ConversationContext<'_, M>, next: Following) {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let Some(mut held) = stream.held.take() else {
@@ -576,7 +638,7 @@ impl<M: MessageSink> Extractor<M> {
             return;
         };
         let offset = stream.at - held.octets.len() as u64;
-        let view = View {
+        let view = OctetView {
             octets: &held.octets,
             offset,
             source,
@@ -595,7 +657,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// A gap or the end of the stream stands at `offset`: nothing can be held any longer.
-    fn stop(&mut self, at: &mut At<'_, M>, next: Next, offset: u64) {
+    fn stop(&mut self, at: &mut ConversationContext<'_, M>, next: Following, offset: u64) {
         let i = at.direction.index();
         if at.state.streams[i].held() > 0 {
             self.walk_held(at, next);
@@ -644,7 +706,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The protocol of the direction's octets.
-    fn protocol(at: &At<'_, M>) -> Name {
+    fn protocol(at: &ConversationContext<'_, M>) -> Name {
         let unknown = at.state.streams[at.direction.index()].mode == Mode::Unknown;
         Name::of(match &at.state.framer {
             Some(framer) if !unknown => framer.name(),
@@ -653,7 +715,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Octets that belong to no message.
-    fn skip(&self, at: &mut At<'_, M>, octets: u64) {
+    fn skip(&self, at: &mut ConversationContext<'_, M>, octets: u64) {
         at.cx.counters.message.unframed_octets += octets;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).skipped += octets;
@@ -662,24 +724,39 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn start_message(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>, hand_over: bool) {
+    fn start_message(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        start: &MessageStart<'_>,
+        hand_over: bool,
+    ) {
         at.cx.counters.message.messages += 1;
         at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
-        at.state.streams[at.direction.index()].open = Some(Open {
+        let wanted = self.rules.filter.wants(start.protocol);
+        at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,
             hand_over,
+            wanted,
         });
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.start(&mut to, start);
+        let what = EventKind::MessageBegins {
+            protocol: start.protocol,
+            kind: start.kind,
+            extent: start.extent,
+            offset: at.side().relative(start.offset),
+        };
+        at.cx.emit(at.flow, at.direction, what);
+        if wanted {
+            self.sink.start(&mut at.with(|s| &mut s.state), start);
+        }
     }
 
     fn emit(
         &mut self,
-        at: &mut At<'_, M>,
+        at: &mut ConversationContext<'_, M>,
         octets: &[u8],
         offset: u64,
-        source: Source,
+        source: ChunkOrigin,
         sum: Option<Sum>,
         last: bool,
     ) {
@@ -689,22 +766,27 @@ impl<M: MessageSink> Extractor<M> {
         at.cx.counters.message.octets += octets.len() as u64;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).octets += octets.len() as u64;
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.data(
-            &mut to,
-            &Piece {
+        if at.state.streams[at.direction.index()].wanted() {
+            let piece = Piece {
                 offset,
                 data: octets,
                 time: source.time,
                 frame: source.frame,
                 sum,
                 last,
-            },
-        );
+            };
+            self.sink.data(&mut at.with(|s| &mut s.state), &piece);
+        }
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
-    fn end_message(&mut self, at: &mut At<'_, M>, offset: u64, cut: bool, closes: Option<Close>) {
+    fn end_message(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        offset: u64,
+        cut: bool,
+        closes: Option<Close>,
+    ) {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
@@ -744,21 +826,25 @@ impl<M: MessageSink> Extractor<M> {
         if !opaque {
             stream.mode = Mode::Begin;
         }
-        let mut to = at.with(|s| &mut s.state);
-        self.sink.end(
-            &mut to,
-            &MessageEnd {
+        let what = EventKind::MessageEnds {
+            offset: at.side().relative(offset),
+            whole,
+        };
+        at.cx.emit(at.flow, at.direction, what);
+        if open.wanted {
+            let end = MessageEnd {
                 offset,
                 whole,
                 extent_unknown: extent_unknown && !whole,
                 closes,
                 acknowledged,
-            },
-        );
+            };
+            self.sink.end(&mut at.with(|s| &mut s.state), &end);
+        }
         if open.hand_over {
             // Another protocol follows, in both directions.
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
-            let opens = at.state.framer.as_ref().and_then(Framer::opens);
+            let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
             }
@@ -772,17 +858,21 @@ impl<M: MessageSink> Extractor<M> {
                 left,
                 ..Trust::default()
             };
-            let named = opens.and_then(|name| DETECTORS.iter().find(|d| d.name() == name));
-            if let Some(detector) = named {
-                self.adopt(at, detector.framer(), true);
+            if let Some(row) = opens.and_then(protocols::stream) {
+                self.adopt(at, row.framer(), true);
             }
         }
     }
 
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
-    fn walk(&mut self, at: &mut At<'_, M>, view: &View<'_>, enough: usize) -> Walked {
-        if let Some(AnyFramer::Own(framer)) = &mut at.state.framer {
-            framer.attach(&self.own);
+    fn walk(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        enough: usize,
+    ) -> Walked {
+        if let Some(AnyFramer::Custom(framer)) = &mut at.state.framer {
+            framer.attach(&self.custom);
         }
         let i = at.direction.index();
         let len = view.octets.len();
@@ -797,6 +887,17 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
+            if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
+                && let Some(row) = self.interrupted(at, view, pos)
+            {
+                told = pos;
+                let wait = self.place(at, view, pos).wait_for_other();
+                if wait.is_some() && view.next == Following::Octets {
+                    break wait;
+                }
+                self.switch(at, row);
+                continue;
+            }
             match at.state.streams[i].mode {
                 Mode::Inside {
                     left,
@@ -846,19 +947,19 @@ impl<M: MessageSink> Extractor<M> {
                         .state
                         .framer
                         .as_mut()
-                        .map_or(Part::Refuse, |f| f.part(&place, rest));
+                        .map_or(BodyPart::Refuse, |f| f.part(&place, rest));
                     match part {
-                        Part::NeedMore => break None,
+                        BodyPart::NeedMore => break None,
                         // What is cut here ends with the gap, or with the stream.
-                        Part::Refuse if view.next != Next::Octets => break None,
-                        Part::Octets(n) if n > 0 => {
+                        BodyPart::Refuse if view.next != Following::Octets => break None,
+                        BodyPart::Octets(n) if n > 0 => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
                                 last: false,
                                 supposed: false,
                             };
                         }
-                        Part::Last(n) => {
+                        BodyPart::Last(n) => {
                             at.state.streams[i].mode = Mode::Inside {
                                 left: n,
                                 last: true,
@@ -866,22 +967,18 @@ impl<M: MessageSink> Extractor<M> {
                             };
                         }
                         // What is there belongs to the message; what should follow is missing.
-                        Part::Octets(_) | Part::Refuse if view.next != Next::Octets => break None,
-                        Part::Octets(_) | Part::Refuse => {
+                        BodyPart::Octets(_) | BodyPart::Refuse
+                            if view.next != Following::Octets =>
+                        {
+                            break None;
+                        }
+                        BodyPart::Octets(_) | BodyPart::Refuse => {
                             self.tell(at, view, told, pos, false);
                             told = pos;
                             self.end_message(at, offset, true, None);
                             self.lost(at);
                         }
                     }
-                }
-                Mode::Begin | Mode::Search if self.turns_to_tls(at, view, pos) => {
-                    told = pos;
-                    let wait = self.place(at, view, pos).wait_for_other();
-                    if wait.is_some() && view.next == Next::Octets {
-                        break wait;
-                    }
-                    self.turn_to_tls(at);
                 }
                 Mode::Begin => {
                     if rest.is_empty() {
@@ -922,7 +1019,7 @@ impl<M: MessageSink> Extractor<M> {
                                     .map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
                                 offset,
-                                extent: AnyFramer::extent(body, head),
+                                extent: body.extent(head),
                                 head: &rest[..head],
                                 time: source.time,
                                 frame: source.frame,
@@ -937,18 +1034,18 @@ impl<M: MessageSink> Extractor<M> {
                             self.start_message(at, &start, hand_over);
                             pos += head;
                             at.state.streams[i].mode = match body {
-                                Body::Octets(left) => Mode::Inside {
+                                MessageBody::Octets(left) => Mode::Inside {
                                     left,
                                     last: true,
                                     supposed: false,
                                 },
-                                Body::Supposed(left) => Mode::Inside {
+                                MessageBody::Supposed(left) => Mode::Inside {
                                     left,
                                     last: true,
                                     supposed: true,
                                 },
-                                Body::Parts => Mode::Ask,
-                                Body::ToClose => Mode::ToClose,
+                                MessageBody::Parts => Mode::Ask,
+                                MessageBody::ToClose => Mode::ToClose,
                             };
                         }
                         Begin::Refuse => {
@@ -1013,7 +1110,14 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Tells octets of the open message.
-    fn tell(&mut self, at: &mut At<'_, M>, view: &View<'_>, from: usize, to: usize, last: bool) {
+    fn tell(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        from: usize,
+        to: usize,
+        last: bool,
+    ) {
         if from < to {
             self.emit(
                 at,
@@ -1027,7 +1131,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The stream's messages are not where they should be: the next one is looked for.
-    fn lost(&mut self, at: &mut At<'_, M>) {
+    fn lost(&mut self, at: &mut ConversationContext<'_, M>) {
         let i = at.direction.index();
         if let Some(framer) = &mut at.state.framer {
             framer.gap(at.direction);
@@ -1038,7 +1142,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Looks for the protocol anew where the one that was found seems to be wrong.
-    fn renew(&mut self, at: &mut At<'_, M>) {
+    fn renew(&mut self, at: &mut ConversationContext<'_, M>) {
         let trust = at.state.trust;
         let wrong = trust.failures >= FAILURES || (!trust.proven && trust.skipped > UNPROVEN);
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
@@ -1060,20 +1164,28 @@ impl<M: MessageSink> Extractor<M> {
         };
     }
 
-    /// TLS begins at a segment of a connection of another protocol: what led to it was lost.
-    fn turns_to_tls(&self, at: &At<'_, M>, view: &View<'_>, pos: usize) -> bool {
-        let rest = &view.octets[pos..];
-        rest.starts_with(&[22, 3])
+    /// A protocol that others switch to begins at a segment of a connection of another: what led to it was lost.
+    fn interrupted(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<&'static StreamRow> {
+        let row = interrupter()?;
+        let begins = row.protocol.interrupts?;
+        let here = begins(&view.octets[pos..])
             && view.segments.contains(&(view.offset + pos as u64))
             && !at.state.trust.decided
-            && !matches!(
-                at.state.framer,
-                None | Some(AnyFramer::Tls(_) | AnyFramer::Own(_))
-            )
-            && tls::TlsDetector.probe(rest, (0, 0)) == Probe::Yes
+            && at
+                .state
+                .framer
+                .as_ref()
+                .is_some_and(AnyFramer::may_be_interrupted);
+        here.then_some(row)
     }
 
-    fn turn_to_tls(&mut self, at: &mut At<'_, M>) {
+    /// The connection goes on with the protocol that was switched to.
+    fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         self.end_other(at);
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -1083,11 +1195,11 @@ impl<M: MessageSink> Extractor<M> {
                 ..Trust::default()
             };
         }
-        self.adopt(at, tls::TlsDetector.framer(), true);
+        self.adopt(at, row.framer(), true);
     }
 
     /// Ends the message that is open in the other stream.
-    fn end_other(&mut self, at: &mut At<'_, M>) {
+    fn end_other(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         let end = stream.at - stream.held() as u64;
@@ -1096,12 +1208,18 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn search(&self, at: &mut At<'_, M>, view: &View<'_>, pos: usize, n: usize) -> Found {
+    fn search(
+        &self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+        n: usize,
+    ) -> Found {
         let mut place = self.place(at, view, pos);
         let rest = &view.octets[pos..];
         if n < rest.len() {
             // A start line that begins inside may reach past the end of what is searched.
-            place.next = Next::Octets;
+            place.next = Following::Octets;
         }
         at.state
             .framer
@@ -1111,9 +1229,14 @@ impl<M: MessageSink> Extractor<M> {
             })
     }
 
-    fn place<'a>(&self, at: &At<'_, M>, view: &View<'a>, pos: usize) -> Place<'a> {
+    fn place<'a>(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'a>,
+        pos: usize,
+    ) -> Position<'a> {
         let other: Side = *at.other();
-        Place {
+        Position {
             direction: at.direction,
             ports: (
                 at.flow.src(at.direction).port(),
@@ -1132,10 +1255,15 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Octets of no known protocol: asks the detectors, and takes them as messages by PSH. Gives how many were used; None
     /// where more are needed.
-    fn unknown(&mut self, at: &mut At<'_, M>, view: &View<'_>, pos: usize) -> Option<usize> {
+    fn unknown(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<usize> {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
-        let more = view.next == Next::Octets && rest.len() < PROBE;
+        let more = view.next == Following::Octets && rest.len() < PROBE;
         let mut take = rest.len();
         let ports = (
             at.flow.src(at.direction).port(),
@@ -1148,34 +1276,38 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[i];
         if stream.searching && detect {
             let mut keep = rest.len();
-            for (place, &own) in self.own.iter().enumerate() {
-                match own.search(rest, view.next, OWN_PROBE) {
+            for (place, &detector) in self.custom.iter().enumerate() {
+                match detector.search(rest, view.next, CUSTOM_PROBE) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+                        self.adopt(
+                            at,
+                            AnyFramer::Custom(CustomFramer::new(place, detector)),
+                            true,
+                        );
                         return Some(0);
                     }
                     Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
                 }
             }
-            if keep == 0 && view.next == Next::Octets {
+            if keep == 0 && view.next == Following::Octets {
                 return None;
             }
-            for (row, detector) in DETECTORS.iter().enumerate() {
-                let known = detector.ports();
-                let hinted = row == 0 || known.contains(&ports.0) || known.contains(&ports.1);
-                let tired = !hinted && at.state.streams[i].searched >= SEARCHED;
-                if tired || !at.state.trust.allows(*detector) {
+            for row in STREAMS {
+                let hinted = row.protocol.hinted(ports);
+                let tired = !hinted
+                    && !row.protocol.cheap_search
+                    && at.state.streams[i].searched >= SEARCHED;
+                if tired || !at.state.trust.allows(row) {
                     continue;
                 }
-                match detector.search(rest, ports, more) {
+                match row.detector.search(rest, hinted, more) {
                     Found::At(0) => {
                         self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, detector.framer(), true);
+                        self.adopt(at, row.framer(), true);
                         return Some(0);
                     }
-                    Found::At(n) => keep = keep.min(n),
-                    Found::Nowhere { keep: n } => keep = keep.min(n),
+                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
                 }
             }
             if keep == 0 {
@@ -1188,21 +1320,25 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &mut at.state.streams[i];
         if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
             let mut undecided = false;
-            for (place, &own) in self.own.iter().enumerate() {
-                match (own.look)(rest, view.next) {
-                    Look::Message { len, .. } if len > 0 => {
-                        self.adopt(at, AnyFramer::Own(OwnFramer::new(place, own)), true);
+            for (place, &detector) in self.custom.iter().enumerate() {
+                match (detector.look)(rest, view.next) {
+                    Verdict::Message { len, .. } if len > 0 => {
+                        self.adopt(
+                            at,
+                            AnyFramer::Custom(CustomFramer::new(place, detector)),
+                            true,
+                        );
                         return Some(0);
                     }
-                    Look::More => undecided = true,
-                    Look::Message { .. } | Look::Refuse => {}
+                    Verdict::More => undecided = true,
+                    Verdict::Message { .. } | Verdict::Refuse => {}
                 }
             }
             let trust = at.state.trust;
-            for detector in DETECTORS.iter().filter(|d| trust.allows(**d)) {
-                match detector.probe(rest, ports) {
+            for row in STREAMS.iter().filter(|row| trust.allows(row)) {
+                match row.detector.probe(rest, row.protocol.hinted(ports)) {
                     Probe::Yes => {
-                        self.adopt(at, detector.framer(), true);
+                        self.adopt(at, row.framer(), true);
                         return Some(0);
                     }
                     Probe::More => undecided = true,
@@ -1251,7 +1387,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Asks the user's rules, once for each connection: whether they decide.
-    fn decide(&self, at: &mut At<'_, M>) -> bool {
+    fn decide(&self, at: &mut ConversationContext<'_, M>) -> bool {
         if at.state.trust.asked {
             return at.state.trust.decided;
         }
@@ -1260,12 +1396,10 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        let framer = match self.rules.decide(at.flow.transport, ports) {
-            Some(Decided::Detector(row)) => DETECTORS.get(row).map(|d| d.framer()),
-            Some(Decided::Row(row)) => Some(row.framer()),
-            Some(Decided::Nothing) => None,
-            None => return false,
+        let Some(decided) = self.rules.decide(at.flow.transport, ports) else {
+            return false;
         };
+        let framer = decided.framer();
         at.state.trust.decided = true;
         if let Some(framer) = framer {
             self.adopt(at, framer, false);
@@ -1274,7 +1408,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The connection speaks the protocol of this framer. `here`: a message of it begins here.
-    fn adopt(&self, at: &mut At<'_, M>, mut framer: AnyFramer, here: bool) {
+    fn adopt(&self, at: &mut ConversationContext<'_, M>, mut framer: AnyFramer, here: bool) {
         for d in [Direction::Forward, Direction::Reverse] {
             let stream = &mut at.state.streams[d.index()];
             if d == at.direction {
@@ -1303,9 +1437,9 @@ impl<M: MessageSink> Extractor<M> {
     }
 }
 
-impl View<'_> {
+impl OctetView<'_> {
     /// Where the octet at a place came from.
-    const fn source_at(&self, pos: usize) -> Source {
+    const fn source_at(&self, pos: usize) -> ChunkOrigin {
         if pos < self.later {
             self.source
         } else {

@@ -1,11 +1,12 @@
 //! Protocols whose messages are built as those of HTTP: a start line, header fields, an empty line, and a body of
-//! `Content-Length` octets: SIP (RFC 3261, 7 and 18.3) and RTSP (RFC 7826, 5; its interleaved frames: 14).
+//! `Content-Length` octets, with interleaved frames of binary data (RFC 7826, 14) where the protocol has them.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
+use super::framing::{Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use memchr::{memchr, memchr2, memmem, memrchr};
 use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 
 /// A start line longer than this is none.
 const LINE: usize = 8 << 10;
@@ -14,89 +15,40 @@ const METHOD: usize = 32;
 /// Interleaved frames that must follow each other before one is believed in the middle.
 const FRAMES: usize = 2;
 
-/// What tells one such protocol from another.
-struct Dialect {
-    name: &'static str,
-    about: &'static str,
-    ports: &'static [u16],
-    /// What the version begins with.
-    version: &'static [u8],
-    methods: &'static [&'static [u8]],
+/// What distinguishes one such protocol from another.
+#[derive(Debug)]
+pub(super) struct HeaderSyntax {
+    /// What the version begins with; where it ends with a slash, two digits and a dot follow.
+    pub(super) version: &'static [u8],
+    /// Octets of the whole version.
+    pub(super) version_len: usize,
+    /// The methods that a search finds. Others are taken where a message has to begin.
+    pub(super) methods: &'static [&'static [u8]],
     /// The compact form of Content-Length (RFC 3261, 20.14).
-    compact: bool,
+    pub(super) compact: bool,
     /// Frames of binary data stand between the messages.
-    interleaved: bool,
+    pub(super) interleaved: bool,
 }
 
-static DIALECTS: [Dialect; 2] = [
-    Dialect {
-        name: "sip",
-        about: "SIP (RFC 3261), over TCP and UDP",
-        ports: &[5060],
-        version: b"SIP/2.0",
-        methods: &[
-            b"INVITE",
-            b"ACK",
-            b"BYE",
-            b"CANCEL",
-            b"REGISTER",
-            b"OPTIONS",
-            b"PRACK",
-            b"SUBSCRIBE",
-            b"NOTIFY",
-            b"PUBLISH",
-            b"INFO",
-            b"REFER",
-            b"MESSAGE",
-            b"UPDATE",
-        ],
-        compact: true,
-        interleaved: false,
-    },
-    Dialect {
-        name: "rtsp",
-        about: "RTSP (RFC 2326, RFC 7826), with interleaved frames",
-        ports: &[554, 8554],
-        version: b"RTSP/",
-        methods: &[
-            b"OPTIONS",
-            b"DESCRIBE",
-            b"ANNOUNCE",
-            b"SETUP",
-            b"PLAY",
-            b"PAUSE",
-            b"RECORD",
-            b"TEARDOWN",
-            b"GET_PARAMETER",
-            b"SET_PARAMETER",
-            b"REDIRECT",
-            b"PLAY_NOTIFY",
-        ],
-        compact: false,
-        interleaved: true,
-    },
-];
-
-/// Recognises SIP.
-pub(super) const SIP: HeadersDetector = HeadersDetector(0);
-/// Recognises RTSP.
-pub(super) const RTSP: HeadersDetector = HeadersDetector(1);
-
-/// The detectors of these protocols.
-pub(super) struct HeadersDetector(usize);
-
-fn dialect(i: usize) -> &'static Dialect {
-    // What was read back may name one that does not exist.
-    DIALECTS.get(i).unwrap_or(&DIALECTS[0])
+/// A protocol of this kind.
+pub(super) trait HeaderProtocol {
+    /// Its syntax.
+    const SYNTAX: &'static HeaderSyntax;
 }
 
 fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&octet)
 }
 
-impl Dialect {
+impl HeaderSyntax {
+    /// The octets begin with a start line.
+    pub(super) fn begins(&self, octets: &[u8]) -> bool {
+        let line = memchr(b'\n', &octets[..octets.len().min(LINE)]);
+        line.is_some_and(|end| self.start_line(&octets[..end]).is_some())
+    }
+
     /// What a line is without its line feed: a request, a response, or no start line.
-    fn start_line(&self, line: &[u8]) -> Option<Kind> {
+    pub(super) fn start_line(&self, line: &[u8]) -> Option<Kind> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > LINE || line.iter().any(|o| *o < b' ' && *o != b'\t') {
             return None;
@@ -145,7 +97,7 @@ impl Dialect {
     }
 
     /// Octets of the body, by the header fields.
-    fn content_length(&self, fields: &[u8]) -> u64 {
+    pub(super) fn content_length(&self, fields: &[u8]) -> u64 {
         let mut rest = fields;
         while let Some(end) = memchr(b'\n', rest) {
             let line = &rest[..end];
@@ -169,14 +121,13 @@ impl Dialect {
     }
 
     /// The next place where a message begins: a start line and, behind it, a header field.
-    fn search(&self, octets: &[u8], more: bool) -> Found {
+    pub(super) fn find(&self, octets: &[u8], more: bool) -> Found {
         let mut from = 0;
         let mut keep = None;
         while let Some(hit) = memmem::find(&octets[from..], self.version) {
             let at = from + hit;
             from = at + self.version.len();
-            // The version of RTSP ends with its number.
-            let behind = at + if self.interleaved { 8 } else { 7 };
+            let behind = at + self.version_len;
             let start = match octets.get(behind) {
                 Some(b' ') => Some(at),
                 Some(b'\r' | b'\n') => self.request_before(octets, at),
@@ -273,59 +224,35 @@ fn field_follows(octets: &[u8]) -> Option<bool> {
     }
 }
 
-impl Detector for HeadersDetector {
-    fn name(&self) -> &'static str {
-        dialect(self.0).name
-    }
-
-    fn about(&self) -> &'static str {
-        dialect(self.0).about
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        dialect(self.0).ports
-    }
-
-    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
-        let dialect = dialect(self.0);
+impl Detector for HeaderSyntax {
+    fn probe(&self, octets: &[u8], _: bool) -> Probe {
         let blank = octets
             .iter()
             .take_while(|o| matches!(o, b'\r' | b'\n'))
             .count();
         let octets = &octets[blank..];
         match memchr(b'\n', &octets[..octets.len().min(LINE)]) {
-            Some(end) if dialect.start_line(&octets[..end]).is_some() => Probe::Yes,
-            None if dialect.may_start(octets) => Probe::More,
+            Some(end) if self.start_line(&octets[..end]).is_some() => Probe::Yes,
+            None if self.may_start(octets) => Probe::More,
             _ => Probe::No,
         }
     }
 
-    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
-        dialect(self.0).search(octets, more)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Headers(Headers {
-            dialect: self.0,
-            looked: [0; 2],
-        })
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
+        self.find(octets, more)
     }
 }
 
 /// Frames one connection.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Headers {
-    dialect: usize,
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct HeaderFramer<P> {
+    protocol: PhantomData<P>,
     /// How far each direction's header section has been looked through.
     looked: [usize; 2],
 }
 
-impl Headers {
-    /// Wireshark's name of the protocol.
-    pub fn name(&self) -> &'static str {
-        dialect(self.dialect).name
-    }
-
+impl<P: HeaderProtocol> HeaderFramer<P> {
     /// An interleaved frame: `$`, a channel, and a length of two octets.
     fn frame(octets: &[u8], more: bool) -> Begin {
         let Some(&[_, _, hi, lo]) = octets.first_chunk() else {
@@ -336,13 +263,13 @@ impl Headers {
         Begin::Message {
             kind: Kind::Other,
             head,
-            body: Body::Octets((len - head) as u64),
+            body: MessageBody::Octets((len - head) as u64),
             hand_over: false,
         }
     }
 
     /// Where interleaved frames follow each other, or a message follows one.
-    fn frames(&self, octets: &[u8], upto: usize, next: Next) -> Found {
+    fn frames(&self, octets: &[u8], upto: usize, next: Following) -> Found {
         let mut from = 0;
         while let Some(hit) = memchr(b'$', &octets[from..upto.max(from)]) {
             let start = from + hit;
@@ -363,15 +290,13 @@ impl Headers {
                         }
                         (at, good) = (at + len + 4, good + 1);
                         if at > octets.len() {
-                            break (next != Next::Octets).then_some(good > 1);
+                            break (next != Following::Octets).then_some(good > 1);
                         }
                     }
                     [b'$', channel, ..] if *channel >= 32 => break Some(false),
-                    [b'$', ..] => break (next != Next::Octets).then_some(good > 0),
+                    [b'$', ..] => break (next != Following::Octets).then_some(good > 0),
                     _ => {
-                        break Some(
-                            good > 0 && dialect(self.dialect).may_start(&rest[..rest.len().min(6)]),
-                        );
+                        break Some(good > 0 && P::SYNTAX.may_start(&rest[..rest.len().min(6)]));
                     }
                 }
             };
@@ -385,12 +310,12 @@ impl Headers {
     }
 }
 
-impl Framer for Headers {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let dialect = dialect(self.dialect);
-        let more = at.next == Next::Octets;
-        if dialect.interleaved && octets.first() == Some(&b'$') {
+        let syntax = P::SYNTAX;
+        let more = at.next == Following::Octets;
+        if syntax.interleaved && octets.first() == Some(&b'$') {
             return Self::frame(octets, more);
         }
         // Empty lines between messages keep connections open (RFC 5626, 3.5.1).
@@ -403,10 +328,10 @@ impl Framer for Headers {
             return Begin::Skip(blank);
         }
         let Some(line) = memchr(b'\n', octets) else {
-            let may = octets.len() < LINE && (dialect.may_start(octets) || dialect_any(octets));
+            let may = octets.len() < LINE && (syntax.may_start(octets) || may_be_method(octets));
             return if may { Begin::NeedMore } else { Begin::Refuse };
         };
-        let Some(kind) = dialect.start_line(&octets[..line]) else {
+        let Some(kind) = syntax.start_line(&octets[..line]) else {
             return Begin::Refuse;
         };
         let Some(head) = header_end(octets, self.looked[d].saturating_sub(3).max(line)) else {
@@ -421,15 +346,15 @@ impl Framer for Headers {
         Begin::Message {
             kind,
             head,
-            body: Body::Octets(dialect.content_length(&octets[line + 1..head])),
+            body: MessageBody::Octets(syntax.content_length(&octets[line + 1..head])),
             hand_over: false,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        let dialect = dialect(self.dialect);
-        let message = dialect.search(octets, at.next == Next::Octets);
-        if !dialect.interleaved {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        let syntax = P::SYNTAX;
+        let message = syntax.find(octets, at.next == Following::Octets);
+        if !syntax.interleaved {
             return message;
         }
         let upto = match message {
@@ -451,7 +376,7 @@ impl Framer for Headers {
 }
 
 /// Octets without a line feed that the method of a message may be, known or not.
-fn dialect_any(octets: &[u8]) -> bool {
+fn may_be_method(octets: &[u8]) -> bool {
     let method = memchr2(b' ', b'\r', octets).unwrap_or(octets.len());
     method <= METHOD && octets[..method].iter().all(|o| is_token(*o) || *o == b'/')
 }
@@ -468,76 +393,4 @@ fn header_end(octets: &[u8], from: usize) -> Option<usize> {
         }
     }
     None
-}
-
-/// Whether a datagram is a message of SIP.
-pub(super) fn is_sip(payload: &[u8]) -> bool {
-    let line = memchr(b'\n', &payload[..payload.len().min(LINE)]);
-    line.is_some_and(|end| DIALECTS[0].start_line(&payload[..end]).is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REQUEST: &[u8] = b"INVITE sip:b@example SIP/2.0\r\nVia: x\r\nl: 4\r\n\r\nbody";
-    const RESPONSE: &[u8] = b"SIP/2.0 200 OK\r\nVia: x\r\nContent-Length: 0\r\n\r\n";
-
-    #[test]
-    fn start_lines() {
-        let (sip, rtsp) = (&DIALECTS[0], &DIALECTS[1]);
-        for (dialect, line, kind) in [
-            (
-                sip,
-                &b"INVITE sip:b@example SIP/2.0\r"[..],
-                Some(Kind::Request),
-            ),
-            (sip, b"FOO sip:b SIP/2.0", Some(Kind::Request)),
-            (sip, b"SIP/2.0 180 Ringing\r", Some(Kind::Response)),
-            (sip, b"SIP/2.0 18 Ringing", None),
-            (sip, b"INVITE SIP/2.0", None),
-            (sip, b"GET / HTTP/1.1", None),
-            (sip, b"Via: SIP/2.0/TCP host", None),
-            (rtsp, b"PLAY rtsp://a/b RTSP/1.0\r", Some(Kind::Request)),
-            (rtsp, b"RTSP/2.0 200 OK", Some(Kind::Response)),
-            (rtsp, b"RTSP/x.0 200 OK", None),
-        ] {
-            assert_eq!(dialect.start_line(line), kind, "{}", line.escape_ascii());
-        }
-        assert_eq!(sip.content_length(b"A: b\r\nL : 7\r\n\r\n"), 7);
-        assert_eq!(rtsp.content_length(b"l: 7\r\n\r\n"), 0);
-        assert_eq!(
-            sip.content_length(b"Content-Length: 99999999999999999999\r\n"),
-            0
-        );
-    }
-
-    #[test]
-    fn messages_are_found_wherever_octets_end() {
-        for message in [REQUEST, RESPONSE] {
-            for rest in [
-                &b""[..],
-                b"value",
-                b"Via: SIP/2.0/TCP a\r\nx: y\r\n\r\n",
-                b"INVITE ",
-            ] {
-                let mut octets = rest.to_vec();
-                octets.extend(message);
-                let at = rest.len();
-                assert_eq!(
-                    DIALECTS[0].search(&octets, true),
-                    Found::At(at),
-                    "behind {rest:?}"
-                );
-                for n in at..octets.len() {
-                    match DIALECTS[0].search(&octets[..n], true) {
-                        Found::At(found) => assert_eq!(found, at),
-                        Found::Nowhere { keep } => {
-                            assert!(keep <= at, "{keep} behind {rest:?} at {n}")
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

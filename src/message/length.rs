@@ -5,11 +5,11 @@
 //! a gap or the stream ends. The search looks at each octet a bounded number of times, and waits for more octets behind
 //! a header only up to [`HOLD`].
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
-use super::rows::ROWS;
+use super::framing::{Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe};
 use crate::base::message::Kind;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 
 /// Headers that must follow each other before a weak one is believed in the middle of a stream.
 pub(super) const CHAIN: usize = 3;
@@ -20,7 +20,7 @@ const HOLD_UNASKED: usize = 16 << 10;
 
 /// What octets are that should be the header of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
+pub(super) enum Classified {
     /// The header of a message of so many octets, itself included; at least one.
     Message(u64),
     /// They are too few to tell.
@@ -29,7 +29,7 @@ pub(super) enum Judged {
     No,
 }
 
-impl Judged {
+impl Classified {
     /// A message of so many octets, if that can be.
     pub(super) const fn sized(len: u64, believed: bool) -> Self {
         // A length that would pass the end of all offsets is none.
@@ -42,11 +42,11 @@ impl Judged {
 }
 
 /// How messages with a length are told from other octets.
-pub(super) trait Format {
+pub(super) trait LengthFormat {
     /// Octets that every message has, and where they stand.
     fn magic(&self) -> Option<(usize, &[u8])>;
     /// What `octets` are. Looks at a bounded number of them.
-    fn judge(&self, octets: &[u8]) -> Judged;
+    fn classify(&self, octets: &[u8]) -> Classified;
     /// Whether the second of two messages may follow the first.
     fn follows(&self, first: &[u8], second: &[u8]) -> bool {
         let _ = (first, second);
@@ -58,26 +58,26 @@ pub(super) trait Format {
         Kind::Other
     }
     /// Behind this message the connection speaks another protocol.
-    fn leaves(&self, message: &[u8]) -> bool {
+    fn switches_protocol(&self, message: &[u8]) -> bool {
         let _ = message;
         false
     }
     /// Headers that must follow each other before one is believed in the middle; 1: it needs no other.
     fn chain(&self) -> usize;
     /// A whole message that is hardly chance.
-    fn telling(&self, message: &[u8]) -> bool {
+    fn distinctive(&self, message: &[u8]) -> bool {
         let _ = message;
         false
     }
     /// Messages that must stand before the end of a segment for a shorter chain to be believed.
-    fn least(&self) -> usize {
+    fn min_chain(&self) -> usize {
         1
     }
 }
 
 /// A number in a header.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Length {
+pub(super) enum LengthField {
     /// A fixed field.
     Field {
         /// Where it stands.
@@ -101,7 +101,7 @@ pub(super) enum Length {
     By(fn(&[u8]) -> Option<Option<u64>>),
 }
 
-impl Length {
+impl LengthField {
     /// The number, and where the field ends. None in the outer option: octets are lacking; in the inner: no number.
     pub(super) fn read(self, octets: &[u8]) -> Option<Option<(u64, usize)>> {
         match self {
@@ -152,7 +152,7 @@ impl Length {
 
 /// A number of the header, most significant octet first; 0 where it is not there.
 pub(super) fn number(octets: &[u8], at: usize, width: usize) -> u64 {
-    let field = Length::Field {
+    let field = LengthField::Field {
         at,
         width,
         little: false,
@@ -166,15 +166,9 @@ pub(super) fn octet(octets: &[u8], at: usize) -> u8 {
 }
 
 /// One protocol of the table.
-pub(super) struct Row {
-    /// Wireshark's name.
-    pub(super) name: &'static str,
-    /// What it is.
-    pub(super) about: &'static str,
-    /// Ports that hint at it.
-    pub(super) ports: &'static [u16],
+pub(super) struct LengthRow {
     /// Where its length stands.
-    pub(super) length: Length,
+    pub(super) length: LengthField,
     /// What is to be added to the length for the length of the whole message. Where the length is of variable width, it
     /// counts from the end of its field.
     pub(super) add: i64,
@@ -183,15 +177,15 @@ pub(super) struct Row {
     /// Octets that are needed to judge a header, where the message has so many.
     pub(super) header: usize,
     /// Whether a header can be believed, of a message of so many octets.
-    pub(super) holds: fn(&[u8], u64) -> bool,
+    pub(super) is_plausible: fn(&[u8], u64) -> bool,
     /// Whether it can be believed without a hint, where a connection or a search begins.
-    pub(super) sure: fn(&[u8]) -> bool,
+    pub(super) self_evident: fn(&[u8]) -> bool,
     /// Headers that must follow each other in the middle.
     pub(super) chain: usize,
     /// Messages that must stand before the end of a segment where they do not begin one.
-    pub(super) least: usize,
-    /// A whole message that is hardly chance, where `least` asks for more than one.
-    pub(super) telling: fn(&[u8]) -> bool,
+    pub(super) min_chain: usize,
+    /// A whole message that is hardly chance, where `min_chain` asks for more than one.
+    pub(super) distinctive: fn(&[u8]) -> bool,
     /// Whether a stream may begin with this message.
     pub(super) first: fn(&[u8]) -> bool,
     /// Whether the second of two messages may follow the first.
@@ -199,75 +193,68 @@ pub(super) struct Row {
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
     /// Behind this message the connection speaks another protocol.
-    pub(super) leaves: fn(&[u8]) -> bool,
+    pub(super) switches_protocol: fn(&[u8]) -> bool,
 }
 
-impl Row {
+impl LengthRow {
     /// A row of which only what is usual is said.
     pub(super) const USUAL: Self = Self {
-        name: "",
-        about: "",
-        ports: &[],
-        length: Length::Ber { at: 0 },
+        length: LengthField::Ber { at: 0 },
         add: 0,
         magic: None,
         header: 1,
-        holds: |_, _| true,
-        sure: |_| false,
+        is_plausible: |_, _| true,
+        self_evident: |_| false,
         chain: CHAIN,
-        least: 1,
-        telling: |_| false,
+        min_chain: 1,
+        distinctive: |_| false,
         first: |_| true,
         follows: |_, _| true,
         kind: |_| Kind::Other,
-        leaves: |_| false,
+        switches_protocol: |_| false,
     };
-
-    fn hinted(&self, ports: (u16, u16)) -> bool {
-        self.ports.contains(&ports.0) || self.ports.contains(&ports.1)
-    }
 }
 
 /// The whole length of a message by the number in its header.
-pub(super) fn whole(length: Length, add: i64, number: u64, end: usize) -> Option<u64> {
+pub(super) fn whole(length: LengthField, add: i64, number: u64, end: usize) -> Option<u64> {
     let from = match length {
-        Length::Field { .. } | Length::By(_) => 0,
-        Length::Mqtt { .. } | Length::Ber { .. } => end as u64,
+        LengthField::Field { .. } | LengthField::By(_) => 0,
+        LengthField::Mqtt { .. } | LengthField::Ber { .. } => end as u64,
     };
     number.checked_add(from)?.checked_add_signed(add)
 }
 
-impl Format for Row {
+impl LengthFormat for LengthRow {
     fn magic(&self) -> Option<(usize, &[u8])> {
         self.magic
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         if let Some((at, magic)) = self.magic {
             let there = octets.get(at..).unwrap_or_default();
             let n = there.len().min(magic.len());
             if there[..n] != magic[..n] {
-                return Judged::No;
+                return Classified::No;
             }
         }
         let Some(read) = self.length.read(octets) else {
-            return Judged::More;
+            return Classified::More;
         };
         let Some(len) = read.and_then(|(n, end)| {
             whole(self.length, self.add, n, end).filter(|len| *len >= end as u64)
         }) else {
-            return Judged::No;
+            return Classified::No;
         };
         let needed = usize::try_from(len).map_or(self.header, |len| len.min(self.header));
         if octets.len() < needed {
-            return Judged::More;
+            return Classified::More;
         }
         // What follows the message is not its own.
         let own = usize::try_from(len)
             .ok()
             .and_then(|len| octets.get(..len))
             .unwrap_or(octets);
-        Judged::sized(len, (self.holds)(own, len))
+        Classified::sized(len, (self.is_plausible)(own, len))
     }
 
     fn follows(&self, first: &[u8], second: &[u8]) -> bool {
@@ -278,47 +265,47 @@ impl Format for Row {
         (self.kind)(octets)
     }
 
-    fn leaves(&self, message: &[u8]) -> bool {
-        (self.leaves)(message)
+    fn switches_protocol(&self, message: &[u8]) -> bool {
+        (self.switches_protocol)(message)
     }
 
     fn chain(&self) -> usize {
         self.chain
     }
 
-    fn least(&self) -> usize {
-        self.least
+    fn min_chain(&self) -> usize {
+        self.min_chain
     }
 
-    fn telling(&self, message: &[u8]) -> bool {
-        (self.telling)(message)
+    fn distinctive(&self, message: &[u8]) -> bool {
+        (self.distinctive)(message)
     }
 }
 
 /// What stands at `octets`, where a message should begin.
-pub(super) fn begin<F: Format + ?Sized>(format: &F, at: &Place, octets: &[u8]) -> Begin {
-    match format.judge(octets) {
-        Judged::Message(len) => {
+pub(super) fn begin<F: LengthFormat + ?Sized>(format: &F, at: &Position, octets: &[u8]) -> Begin {
+    match format.classify(octets) {
+        Classified::Message(len) => {
             let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
             let own = &octets[..head];
             Begin::Message {
                 kind: format.kind(own),
                 head,
-                body: Body::Octets(len - head as u64),
-                hand_over: format.leaves(own),
+                body: MessageBody::Octets(len - head as u64),
+                hand_over: format.switches_protocol(own),
             }
         }
-        Judged::More if at.next == Next::Octets => Begin::NeedMore,
-        Judged::More | Judged::No => Begin::Refuse,
+        Classified::More if at.next == Following::Octets => Begin::NeedMore,
+        Classified::More | Classified::No => Begin::Refuse,
     }
 }
 
 /// The first place from where on headers that can be believed follow each other. At most `hold` octets wait for more.
 /// `aligned`: whether a segment begins at a place.
-pub(super) fn search<F: Format + ?Sized>(
+pub(super) fn search<F: LengthFormat + ?Sized>(
     format: &F,
     octets: &[u8],
-    next: Next,
+    next: Following,
     hold: usize,
     aligned: impl Fn(usize) -> bool,
 ) -> Found {
@@ -335,7 +322,7 @@ pub(super) fn search<F: Format + ?Sized>(
                         let tail = (at + magic.len()).saturating_sub(1);
                         let keep = octets.len().saturating_sub(tail).max(from);
                         return Found::Nowhere {
-                            keep: if next == Next::Octets {
+                            keep: if next == Following::Octets {
                                 keep.min(octets.len())
                             } else {
                                 octets.len()
@@ -358,37 +345,37 @@ pub(super) fn search<F: Format + ?Sized>(
 
 /// A chain of headers that can be believed begins at `octets`: None while it cannot be told.
 /// `aligned`: they begin a segment.
-fn chains<F: Format + ?Sized>(
+fn chains<F: LengthFormat + ?Sized>(
     format: &F,
     octets: &[u8],
-    next: Next,
+    next: Following,
     hold: usize,
     aligned: bool,
 ) -> Option<bool> {
-    let least = if aligned { 1 } else { format.least() };
+    let min_chain = if aligned { 1 } else { format.min_chain() };
     let mut rest = octets;
     let mut before: Option<&[u8]> = None;
     let chain = format.chain();
     for n in 0..chain {
-        let judged = format.judge(rest);
+        let judged = format.classify(rest);
         if let Some(before) = before
-            && judged != Judged::More
+            && judged != Classified::More
             && !format.follows(before, rest)
         {
             return Some(false);
         }
         let len = match judged {
-            Judged::No => return Some(false),
-            Judged::Message(_) if n + 1 == chain => return Some(true),
-            Judged::Message(len) => usize::try_from(len).ok(),
-            Judged::More => None,
+            Classified::No => return Some(false),
+            Classified::Message(_) if n + 1 == chain => return Some(true),
+            Classified::Message(len) => usize::try_from(len).ok(),
+            Classified::More => None,
         };
         match len.and_then(|len| rest.split_at_checked(len)) {
             // It ends exactly where a segment, the stream, or what is there before a gap ends.
-            Some((message, [])) => return Some(n + 1 >= least || format.telling(message)),
+            Some((message, [])) => return Some(n + 1 >= min_chain || format.distinctive(message)),
             Some((message, tail)) => (before, rest) = (Some(message), tail),
             // The rest of it is not there. Where nothing more comes, one message must have been whole.
-            None if next != Next::Octets => return Some(n >= least),
+            None if next != Following::Octets => return Some(n >= min_chain),
             None if octets.len() >= hold => return Some(false),
             None => return None,
         }
@@ -396,88 +383,64 @@ fn chains<F: Format + ?Sized>(
     Some(true)
 }
 
-/// The detectors of the table.
-pub(super) struct LengthDetector(pub(super) usize);
-
-impl LengthDetector {
-    fn row(&self) -> &'static Row {
-        ROWS.get(self.0).unwrap_or(&Row::USUAL)
-    }
-}
-
-impl Detector for LengthDetector {
-    fn name(&self) -> &'static str {
-        self.row().name
-    }
-
-    fn about(&self) -> &'static str {
-        self.row().about
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        self.row().ports
+impl Detector for LengthRow {
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
+        match self.classify(octets) {
+            Classified::Message(_) if (self.self_evident)(octets) => {
+                chain_begins(&SelfEvident(self), octets, HOLD_UNASKED)
+            }
+            Classified::Message(_) if hinted && (self.first)(octets) => {
+                chain_begins(self, octets, HOLD_UNASKED)
+            }
+            Classified::More
+                if hinted || octets.is_empty() || may_be_self_evident(self, octets) =>
+            {
+                Probe::More
+            }
+            _ => Probe::No,
+        }
     }
 
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
-        probe(self.row(), octets, ports)
-    }
-
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        let row = self.row();
-        let next = if more { Next::Octets } else { Next::End };
-        if row.hinted(ports) {
-            search(row, octets, next, HOLD, |_| false)
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        let next = if more {
+            Following::Octets
         } else {
-            search(&Sure(row), octets, next, HOLD_UNASKED, |_| false)
+            Following::End
+        };
+        if hinted {
+            search(self, octets, next, HOLD, |_| false)
+        } else {
+            search(&SelfEvident(self), octets, next, HOLD_UNASKED, |_| false)
         }
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Length(LengthPrefixed {
-            row: self.row().name.into(),
-        })
-    }
-}
-
-/// What a row thinks of the first octets of a stream.
-pub(super) fn probe(row: &Row, octets: &[u8], ports: (u16, u16)) -> Probe {
-    let hinted = row.hinted(ports);
-    match row.judge(octets) {
-        Judged::Message(_) if (row.sure)(octets) => chain_begins(&Sure(row), octets, HOLD_UNASKED),
-        Judged::Message(_) if hinted && (row.first)(octets) => {
-            chain_begins(row, octets, HOLD_UNASKED)
-        }
-        Judged::More if hinted || octets.is_empty() || may_be_sure(row, octets) => Probe::More,
-        _ => Probe::No,
     }
 }
 
 /// Whether the first octets of a stream are a chain of messages that can be believed.
-pub(super) fn chain_begins<F: Format>(format: &F, octets: &[u8], hold: usize) -> Probe {
-    match chains(format, octets, Next::Octets, hold, true) {
+pub(super) fn chain_begins<F: LengthFormat>(format: &F, octets: &[u8], hold: usize) -> Probe {
+    match chains(format, octets, Following::Octets, hold, true) {
         Some(true) => Probe::Yes,
         Some(false) => Probe::No,
         None => Probe::More,
     }
 }
 
-/// Too few octets to judge, which may become sure: those with a magic, that is begun.
-fn may_be_sure(row: &Row, octets: &[u8]) -> bool {
+/// Too few octets to judge, which may become self-evident: those with a magic, that is begun.
+fn may_be_self_evident(row: &LengthRow, octets: &[u8]) -> bool {
     row.magic
         .is_some_and(|(at, magic)| at == 0 && magic.len() > 1 && octets.len() > 1)
 }
 
-/// A row that nothing hints at: its first header must be sure.
-struct Sure<'a>(&'a Row);
+/// A row that nothing hints at: its first header must be self-evident.
+struct SelfEvident<'a>(&'a LengthRow);
 
-impl Format for Sure<'_> {
+impl LengthFormat for SelfEvident<'_> {
     fn magic(&self) -> Option<(usize, &[u8])> {
         self.0.magic
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
-        match self.0.judge(octets) {
-            Judged::Message(_) if !(self.0.sure)(octets) => Judged::No,
+    fn classify(&self, octets: &[u8]) -> Classified {
+        match self.0.classify(octets) {
+            Classified::Message(_) if !(self.0.self_evident)(octets) => Classified::No,
             judged => judged,
         }
     }
@@ -490,48 +453,160 @@ impl Format for Sure<'_> {
         self.0.chain
     }
 
-    fn least(&self) -> usize {
+    fn min_chain(&self) -> usize {
         // One alone may be chance.
         self.0.chain.min(2)
     }
 }
 
-/// Frames a connection by a row of the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LengthPrefixed {
-    row: RowName,
+/// A protocol whose messages are framed by a [`LengthRow`] alone.
+pub(super) trait LengthProtocol {
+    /// The row.
+    const FORMAT: &'static LengthRow;
 }
 
-/// A row, by its name: the place of a row may change from one version to the next.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct RowName(crate::base::protocol::Name);
+/// Frames a connection of such a protocol. Nothing is remembered: each header speaks for itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct LengthFramer<P>(PhantomData<P>);
 
-impl From<&'static str> for RowName {
-    fn from(name: &'static str) -> Self {
-        Self(crate::base::protocol::Name::of(name))
-    }
-}
-
-impl LengthPrefixed {
-    fn row(&self) -> &'static Row {
-        // What was read back may name a row that does not exist.
-        ROWS.iter()
-            .find(|row| row.name == self.name())
-            .unwrap_or(&Row::USUAL)
+impl<P: LengthProtocol> Framer for LengthFramer<P> {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        begin(P::FORMAT, at, octets)
     }
 
-    /// Wireshark's name of the protocol.
-    pub fn name(&self) -> &'static str {
-        self.row.0.text()
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        search(P::FORMAT, octets, at.next, HOLD, |i| at.segment(i))
     }
 }
 
-impl Framer for LengthPrefixed {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
-        begin(self.row(), at, octets)
+/// The octets are messages of this format in a row, and nothing else: what a datagram may hold.
+pub(super) fn fills<F: LengthFormat>(format: &F, payload: &[u8]) -> bool {
+    let mut rest = payload;
+    while !rest.is_empty() {
+        let Classified::Message(len) = format.classify(rest) else {
+            return false;
+        };
+        match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
+    !payload.is_empty()
+}
+
+/// The number of two octets at a place, most significant first; None where it is not there.
+pub(super) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    let field = octets.get(at..at.checked_add(2)?)?;
+    Some(u16::from_be_bytes(field.try_into().ok()?))
+}
+
+/// The number of four octets at a place, most significant first; None where it is not there.
+pub(super) fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    let field = octets.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(field.try_into().ok()?))
+}
+
+/// A number of one octet to eight in the header, most significant octet first.
+pub(super) const fn field(at: usize, width: usize) -> LengthField {
+    LengthField::Field {
+        at,
+        width,
+        little: false,
+    }
+}
+
+/// The kind of a message of a protocol that has only requests and responses.
+pub(super) const fn response_if(response: bool) -> Kind {
+    if response {
+        Kind::Response
+    } else {
+        Kind::Request
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! What holds for every protocol with a length, tried with the samples of its row.
+
+    use super::super::row::ProtocolRow;
+    use super::*;
+
+    /// The samples of a row as octets.
+    pub(in super::super) fn samples(protocol: &ProtocolRow) -> Vec<(Vec<u8>, Kind)> {
+        let octets = |text: &str| -> Vec<u8> {
+            let digits: Vec<u8> = text.bytes().filter(|c| *c != b' ').collect();
+            digits
+                .chunks(2)
+                .map(|d| u8::from_str_radix(std::str::from_utf8(d).unwrap(), 16).unwrap())
+                .collect()
+        };
+        let samples = protocol.samples.iter();
+        samples.map(|(text, kind)| (octets(text), *kind)).collect()
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
-        search(self.row(), octets, at.next, HOLD, |i| at.segment(i))
+    /// The samples are messages, begin a stream where they should, and are found behind the rest of a lost message.
+    pub(in super::super) fn check(protocol: &ProtocolRow, format: &LengthRow) {
+        let samples = samples(protocol);
+        assert!(!samples.is_empty());
+        for (m, kind) in samples {
+            headers_are_believed(format, &m, kind);
+            first_octets_are_recognised(protocol, format, &m);
+            messages_are_found_behind_the_rest_of_a_lost_one(format, &m);
+        }
+    }
+
+    fn headers_are_believed(format: &LengthRow, m: &[u8], kind: Kind) {
+        let whole = Classified::Message(m.len() as u64);
+        assert_eq!(format.classify(m), whole, "{m:02x?}");
+        assert_eq!(format.kind(m), kind, "{m:02x?}");
+        // More octets behind it change nothing; fewer never make it something else.
+        assert_eq!(format.classify(&[m, m].concat()), whole, "{m:02x?}");
+        for n in 0..m.len() {
+            let cut = format.classify(&m[..n]);
+            assert!(
+                cut == Classified::More || cut == whole,
+                "cut at {n}: {cut:?}"
+            );
+        }
+    }
+
+    fn first_octets_are_recognised(protocol: &ProtocolRow, format: &LengthRow, m: &[u8]) {
+        let evident = (format.self_evident)(m);
+        let by_port = format.probe(m, !protocol.ports.is_empty());
+        assert_eq!(
+            by_port == Probe::Yes,
+            evident || (!protocol.ports.is_empty() && (format.first)(m)),
+            "{m:02x?}"
+        );
+        let alone = format.probe(m, false);
+        assert_eq!(alone == Probe::Yes, evident, "{m:02x?}");
+    }
+
+    fn messages_are_found_behind_the_rest_of_a_lost_one(format: &LengthRow, m: &[u8]) {
+        for rest in [&b""[..], &[0xaa; 7], &[0xaa; 1]] {
+            let aligned = |i| rest.is_empty() && i == 0;
+            let mut octets = [rest, m].concat();
+            // The end of the message is the end of the octets: that confirms it, unless a longer message, whose end
+            // is not there yet, may begin before.
+            match search(format, &octets, Following::Octets, 1 << 16, aligned) {
+                Found::At(at) => assert_eq!(at, rest.len(), "{m:02x?}"),
+                Found::Nowhere { keep } => {
+                    assert!(keep < rest.len() || format.min_chain > 1, "{m:02x?}");
+                    continue;
+                }
+            }
+            let found = search(format, &octets, Following::End, 1 << 16, aligned);
+            assert_eq!(
+                found,
+                Found::At(rest.len()),
+                "{m:02x?} behind {}",
+                rest.len()
+            );
+            octets.extend(m);
+            octets.extend(&m[..1]);
+            let found = search(format, &octets, Following::Gap, 1 << 16, aligned);
+            assert_eq!(found, Found::At(rest.len()), "{m:02x?}, two and a piece");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Puts names on the datagrams of UDP: each is a message of its protocol.
 
+use super::events::{DatagramMessage, MessageSink};
 use super::extract::Extractor;
-use super::sink::{DatagramMessage, MessageSink};
 use super::{Transfers, datagram_protocol};
 use crate::base::flow::Transport;
 use crate::transport::datagram::{DatagramContext, DatagramSink};
@@ -32,6 +32,6 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
             payload,
             payload_len,
         };
-        self.extractor.sink.datagram(at, &message);
+        self.extractor.datagram(at, &message);
     }
 }

@@ -10,7 +10,7 @@ use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use crate::transport::tcp::{Segment, Tcp};

@@ -7,7 +7,7 @@ use crate::base::context::Context;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::stream::{Chunk, Close, Duplicate};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};

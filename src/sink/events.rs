@@ -6,7 +6,7 @@ use crate::base::counters::Discard;
 use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};

@@ -31,7 +31,7 @@ use crate::base::flow::Flow;
 use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::ip::Datagram;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};

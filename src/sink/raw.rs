@@ -18,7 +18,7 @@ use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::Timestamp;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;

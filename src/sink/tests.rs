@@ -13,7 +13,7 @@ use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Side};
 use crate::base::time::Timestamp;
 use crate::ip::Datagram;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;

@@ -47,7 +47,7 @@ use crate::base::flow::{Direction, Flow};
 use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Gap, Side};
 use crate::base::time::Instant;
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageStart, NO_PROTOCOL, Piece};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;

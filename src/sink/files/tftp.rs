@@ -14,7 +14,7 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::storage::AgedTable;
 use crate::base::time::{Instant, Timestamp};
-use crate::message::sink::DatagramMessage;
+use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

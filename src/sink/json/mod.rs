@@ -20,9 +20,9 @@ use crate::base::message::{Extent, Kind};
 use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, GapCause};
 use crate::base::time::Timestamp;
-use crate::message::sink::DatagramMessage;
-use crate::message::summary::summary;
-use crate::message::{MessageEnd, MessageGap, MessageStart, Piece, carried};
+use crate::message::events::DatagramMessage;
+use crate::message::summary;
+use crate::message::{MessageEnd, MessageGap, MessageStart, Piece, bundle};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -591,9 +591,9 @@ impl Output for Json {
             ",\"sctp\":{{\"stream\":{},\"{number}\":{},\"ppid\":{},\"tsn\":{},\"chunks\":{},\"unordered\":{}}}",
             m.stream, m.seq, m.ppid, m.tsn, m.chunks, m.unordered
         );
-        if let Some(carried) = carried::messages(protocol, m.data) {
+        if let Some(bundled) = bundle(protocol, m.data) {
             t.push_str(",\"messages\":[");
-            for (i, one) in carried.take(GAPS).enumerate() {
+            for (i, one) in bundled.take(GAPS).enumerate() {
                 let comma = if i > 0 { "," } else { "" };
                 let _ = write!(
                     t,

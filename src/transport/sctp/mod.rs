@@ -13,7 +13,6 @@
 //! [`Sctp::free_memory`] as long as the budget is exceeded, and [`Sctp::flush`] at the end.
 
 mod chunk;
-pub mod ppid;
 mod process;
 mod reassembly;
 mod route;

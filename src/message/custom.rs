@@ -1,13 +1,14 @@
 //! A detector that a user of the library brings: one function that looks at octets.
 
-use super::detector::{Begin, Body, Found, Framer, Next, Place};
+use super::framing::{Begin, Following, Found, Framer, MessageBody, Position};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::protocol::NO_PROTOCOL;
 use serde::{Deserialize, Serialize};
 
 /// What stands at octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Verdict {
     /// A message of this protocol begins with the first of them.
     Message {
         /// Request, response or neither.
@@ -15,7 +16,7 @@ pub enum Look {
         /// Octets that it has, at least one, which need not all be there: a message of any length streams through.
         len: u64,
     },
-    /// More octets are needed to tell. Where none will come ([`Next`]), or there are as many as
+    /// More octets are needed to tell. Where none will come ([`Following`]), or there are as many as
     /// [`Limits::header`](crate::cli::config::Limits::header), it counts as a refusal.
     More,
     /// No message of this protocol begins here. Behind a gap, and where a message did not end as it should, one octet
@@ -29,40 +30,40 @@ pub enum Look {
 /// and what the function does with them is its last word. Gaps themselves are told to the sink.
 ///
 /// ```
-/// use inet_asm::message::own::{Look, OwnDetector};
+/// use inet_asm::message::custom::{Verdict, CustomDetector};
 /// use inet_asm::message::Kind;
 ///
 /// /// `#` and two digits of length, then so many octets.
-/// const NOTES: OwnDetector = OwnDetector {
+/// const NOTES: CustomDetector = CustomDetector {
 ///     name: "notes",
 ///     look: |octets, _next| match octets {
-///         [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Look::Message {
+///         [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Verdict::Message {
 ///             kind: Kind::Other,
 ///             len: 3 + u64::from(a - b'0') * 10 + u64::from(b - b'0'),
 ///         },
-///         [b'#'] | [b'#', b'0'..=b'9'] => Look::More,
-///         _ => Look::Refuse,
+///         [b'#'] | [b'#', b'0'..=b'9'] => Verdict::More,
+///         _ => Verdict::Refuse,
 ///     },
 /// };
-/// let message = Look::Message { kind: Kind::Other, len: 8 };
-/// assert_eq!((NOTES.look)(b"#05hello", inet_asm::message::detector::Next::End), message);
+/// let message = Verdict::Message { kind: Kind::Other, len: 8 };
+/// assert_eq!((NOTES.look)(b"#05hello", inet_asm::message::framing::Following::End), message);
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct OwnDetector {
+pub struct CustomDetector {
     /// How the protocol is called in what the sink is told.
     pub name: &'static str,
     /// Looks at octets that stand where a message may begin; what follows them.
-    pub look: fn(&[u8], Next) -> Look,
+    pub look: fn(&[u8], Following) -> Verdict,
 }
 
-impl OwnDetector {
+impl CustomDetector {
     /// Where the first message begins.
-    pub(super) fn search(&self, octets: &[u8], next: Next, limit: usize) -> Found {
+    pub(super) fn search(&self, octets: &[u8], next: Following, limit: usize) -> Found {
         for at in 0..octets.len() {
             let rest = octets.get(at..).unwrap_or_default();
             match (self.look)(rest, next) {
-                Look::Message { len, .. } if len > 0 => return Found::At(at),
-                Look::More if next == Next::Octets && rest.len() < limit => {
+                Verdict::Message { len, .. } if len > 0 => return Found::At(at),
+                Verdict::More if next == Following::Octets && rest.len() < limit => {
                     return Found::Nowhere { keep: at };
                 }
                 _ => {}
@@ -75,15 +76,15 @@ impl OwnDetector {
 /// Frames the connections of one's own protocol. A function cannot be written out: what is kept is its place among the
 /// detectors, which are the same when a state is read back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OwnFramer {
+pub(super) struct CustomFramer {
     place: usize,
     #[serde(skip)]
-    detector: Option<OwnDetector>,
+    detector: Option<CustomDetector>,
 }
 
-impl OwnFramer {
+impl CustomFramer {
     /// A framer for the detector at this place.
-    pub(super) const fn new(place: usize, detector: OwnDetector) -> Self {
+    pub(super) const fn new(place: usize, detector: CustomDetector) -> Self {
         Self {
             place,
             detector: Some(detector),
@@ -91,7 +92,7 @@ impl OwnFramer {
     }
 
     /// The function again, where the framer was read back.
-    pub(super) fn attach(&mut self, all: &[OwnDetector]) {
+    pub(super) fn attach(&mut self, all: &[CustomDetector]) {
         if self.detector.is_none() {
             self.detector = all.get(self.place).copied();
         }
@@ -99,31 +100,33 @@ impl OwnFramer {
 
     /// The protocol's name.
     pub(super) fn name(&self) -> &'static str {
-        self.detector.map_or(super::NO_PROTOCOL, |d| d.name)
+        self.detector.map_or(NO_PROTOCOL, |d| d.name)
     }
 }
 
-impl Framer for OwnFramer {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+impl Framer for CustomFramer {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let Some(detector) = self.detector else {
             return Begin::Refuse;
         };
         match (detector.look)(octets, at.next) {
-            Look::Message { kind, len } if len > 0 => {
+            Verdict::Message { kind, len } if len > 0 => {
                 let head = usize::try_from(len).unwrap_or(usize::MAX).min(octets.len());
                 Begin::Message {
                     kind,
                     head,
-                    body: Body::Octets(len - head as u64),
+                    body: MessageBody::Octets(len - head as u64),
                     hand_over: false,
                 }
             }
-            Look::More if at.next == Next::Octets && octets.len() < at.limit => Begin::NeedMore,
+            Verdict::More if at.next == Following::Octets && octets.len() < at.limit => {
+                Begin::NeedMore
+            }
             _ => Begin::Refuse,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         self.detector
             .map_or(Found::Nowhere { keep: octets.len() }, |d| {
                 d.search(octets, at.next, at.limit)

@@ -1,11 +1,16 @@
 //! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Place, Probe};
-use super::length::{self, CHAIN, Format, Judged, number, octet};
-use crate::base::flow::Direction;
+use super::super::framing::{
+    Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
+use super::super::row::ProtocolRow;
+use super::super::text::{SHOWN, escape, named_number};
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::stream::ORIGIN;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 const PORT: u16 = 5432;
 const HOLD: usize = 256 << 10;
@@ -13,8 +18,17 @@ const SSL_REQUEST: u64 = 80_877_103;
 const GSS_REQUEST: u64 = 80_877_104;
 const CANCEL_REQUEST: u64 = 80_877_102;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "pgsql",
+    about: "PostgreSQL, protocol 3",
+    ports: &[PORT],
+    summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
 /// Recognises PostgreSQL.
-pub(super) struct PgsqlDetector;
+pub(crate) struct PgsqlDetector;
 
 /// The code of a message of the start-up.
 fn start_up(octets: &[u8]) -> Option<u64> {
@@ -33,20 +47,24 @@ struct Typed;
 /// A message with a type or without one.
 struct Either;
 
-impl Format for Either {
+impl LengthFormat for Either {
     fn magic(&self) -> Option<(usize, &[u8])> {
         None
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         if octet(octets, 0) != 0 {
-            return Typed.judge(octets);
+            return Typed.classify(octets);
         }
         if octets.len() < 8 {
             let short = octets.iter().take(2).all(|o| *o == 0);
-            return if short { Judged::More } else { Judged::No };
+            return if short {
+                Classified::More
+            } else {
+                Classified::No
+            };
         }
-        Judged::sized(number(octets, 0, 4), start_up(octets).is_some())
+        Classified::sized(number(octets, 0, 4), start_up(octets).is_some())
     }
 
     fn chain(&self) -> usize {
@@ -60,27 +78,27 @@ fn is_answer(octets: &[u8]) -> bool {
         return false;
     };
     let follows = match answer {
-        b'N' => matches!(Typed.judge(rest), Judged::Message(_)),
+        b'N' => matches!(Typed.classify(rest), Classified::Message(_)),
         b'S' => rest.starts_with(&[22, 3]),
         _ => false,
     };
-    follows && Typed.judge(octets) == Judged::No
+    follows && Typed.classify(octets) == Classified::No
 }
 
-impl Format for Typed {
+impl LengthFormat for Typed {
     fn magic(&self) -> Option<(usize, &[u8])> {
         None
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         let Some(&kind) = octets.first() else {
-            return Judged::More;
+            return Classified::More;
         };
         if !b"QPBEDCHSXFfpdcRKZTI123nNtsGWAVv".contains(&kind) {
-            return Judged::No;
+            return Classified::No;
         }
         if octets.len() < 5 {
-            return Judged::More;
+            return Classified::More;
         }
         let len = number(octets, 1, 4);
         // A word, or the last octet, of what is there of the message.
@@ -118,7 +136,7 @@ impl Format for Typed {
             b'v' => len >= 12,
             _ => false,
         };
-        Judged::sized(len + 1, sound && len < 1 << 30)
+        Classified::sized(len + 1, sound && len < 1 << 30)
     }
 
     fn chain(&self) -> usize {
@@ -127,20 +145,7 @@ impl Format for Typed {
 }
 
 impl Detector for PgsqlDetector {
-    fn name(&self) -> &'static str {
-        "pgsql"
-    }
-
-    fn about(&self) -> &'static str {
-        "PostgreSQL, protocol 3"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        &[PORT]
-    }
-
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
-        let hinted = ports.0 == PORT || ports.1 == PORT;
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         if octets.len() < 8 && octet(octets, 0) == 0 && (hinted || octets.len() > 1) {
             let short = octets.len() < 3 || octet(octets, 1) == 0;
             return if short { Probe::More } else { Probe::No };
@@ -161,28 +166,28 @@ impl Detector for PgsqlDetector {
         }
     }
 
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        if ports.0 != PORT && ports.1 != PORT {
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        if !hinted {
             return Found::Nowhere { keep: octets.len() };
         }
-        let next = if more { Next::Octets } else { Next::End };
+        let next = if more {
+            Following::Octets
+        } else {
+            Following::End
+        };
         length::search(&Typed, octets, next, HOLD, |_| false)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Pgsql(Pgsql::default())
     }
 }
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Pgsql {
+pub(crate) struct Pgsql {
     /// A request for TLS or GSSAPI whose answer, which is one octet, was not met yet.
-    asked: Option<Asked>,
+    asked: Option<EncryptionRequest>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Asked {
+struct EncryptionRequest {
     /// The direction that has asked.
     client: Direction,
     /// Where the answer begins: what the request acknowledged.
@@ -191,7 +196,7 @@ struct Asked {
 
 impl Pgsql {
     /// Where the one octet is due that answers a request for TLS or GSSAPI.
-    fn is_due(&self, at: &Place) -> bool {
+    fn is_due(&self, at: &Position) -> bool {
         match self.asked {
             Some(asked) => {
                 asked.client != at.direction && asked.answer.is_none_or(|due| due == at.offset)
@@ -207,13 +212,13 @@ fn answer(octet: u8) -> Begin {
     Begin::Message {
         kind: Kind::Response,
         head: 1,
-        body: Body::Octets(0),
+        body: MessageBody::Octets(0),
         hand_over: octet == b'S',
     }
 }
 
 impl Framer for Pgsql {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         if self.asked.is_some()
             && let Some(until) = at.wait_for_other()
         {
@@ -227,14 +232,14 @@ impl Framer for Pgsql {
             return answer(*o);
         }
         if octet(octets, 0) == 0 {
-            if octets.len() < 8 && at.next == Next::Octets {
+            if octets.len() < 8 && at.next == Following::Octets {
                 return Begin::NeedMore;
             }
             let Some(code) = start_up(octets) else {
                 return Begin::Refuse;
             };
             if matches!(code, SSL_REQUEST | GSS_REQUEST) {
-                self.asked = Some(Asked {
+                self.asked = Some(EncryptionRequest {
                     client: at.direction,
                     answer: at.ack,
                 });
@@ -244,29 +249,29 @@ impl Framer for Pgsql {
             return Begin::Message {
                 kind: Kind::Request,
                 head,
-                body: Body::Octets(len - head as u64),
+                body: MessageBody::Octets(len - head as u64),
                 hand_over: false,
             };
         }
         // The first octet of a server that was asked for TLS.
         let first = at.offset == ORIGIN
             && matches!(octets, [b'N' | b'S', ..])
-            && !matches!(Typed.judge(octets), Judged::Message(_));
+            && !matches!(Typed.classify(octets), Classified::Message(_));
         if first || is_answer(octets) {
             return answer(octet(octets, 0));
         }
         length::begin(&Typed, at, octets)
     }
 
-    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
         // The request for TLS may still be on its way.
         let early = at.other.from_start && at.ack.is_some_and(|ack| ack <= at.other.origin + 16);
-        (early && at.next == Next::Octets)
+        (early && at.next == Following::Octets)
             .then(|| at.wait_for_other())
             .flatten()
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         if let [b'S' | b'N' | b'G', rest @ ..] = octets
             && at.segment(0)
             && ((self.is_due(at) && (rest.is_empty() || at.segment(1))) || is_answer(octets))
@@ -277,8 +282,115 @@ impl Framer for Pgsql {
     }
 }
 
+/// The message, and the text of a query, an error or a completion (PostgreSQL, 55.7).
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let kind = octet(m, 0);
+    let text = |from: usize| -> &[u8] {
+        let rest = m.get(from..).unwrap_or_default();
+        rest.split(|o| *o == 0).next().unwrap_or_default()
+    };
+    match kind {
+        b'S' if m.len() == 1 => out.push_str("TLS accepted"),
+        b'G' if m.len() == 1 => out.push_str("GSSAPI accepted"),
+        b'N' if m.len() == 1 => out.push_str("encryption refused"),
+        0 if number(m, 4, 4) == 80_877_103 => out.push_str("SSLRequest"),
+        0 if number(m, 4, 4) == 80_877_104 => out.push_str("GSSENCRequest"),
+        0 if number(m, 4, 4) == 80_877_102 => out.push_str("CancelRequest"),
+        b'Q' => {
+            out.push_str("Query ");
+            let query = text(5);
+            escape(query.get(..SHOWN).unwrap_or(query), out);
+        }
+        0 => {
+            out.push_str("StartupMessage");
+            // Names and values, each ended by a zero octet.
+            let mut words = m.get(8..).unwrap_or_default().split(|o| *o == 0);
+            while let (Some(name), Some(value)) = (words.next(), words.next()) {
+                if matches!(name, b"user" | b"database") {
+                    out.push(' ');
+                    escape(name, out);
+                    out.push('=');
+                    escape(value, out);
+                }
+            }
+        }
+        b'S' if number(m, 1, 4) == 4 => out.push_str("Sync"),
+        b'S' => {
+            out.push_str("ParameterStatus ");
+            escape(text(5), out);
+            out.push('=');
+            escape(text(6 + text(5).len()), out);
+        }
+        b'Z' => {
+            out.push_str("ReadyForQuery ");
+            let states = [
+                (b'I'.into(), "idle"),
+                (b'T'.into(), "in transaction"),
+                (b'E'.into(), "failed"),
+            ];
+            named_number(&states, octet(m, 5).into(), out);
+        }
+        b'D' if matches!(octet(m, 5), b'S' | b'P') && m.last() == Some(&0) => {
+            out.push_str("Describe ");
+            escape(text(6), out);
+        }
+        b'D' | b'T' => {
+            let name = if kind == b'D' {
+                "DataRow"
+            } else {
+                "RowDescription"
+            };
+            let _ = write!(out, "{name}, {} columns", number(m, 5, 2));
+        }
+        b'C' if m.len() > 5 => {
+            out.push_str("CommandComplete ");
+            escape(text(5), out);
+        }
+        b'E' if m.get(5) == Some(&b'S') => {
+            out.push_str("ErrorResponse ");
+            let fields = m.get(5..).unwrap_or_default().split(|o| *o == 0);
+            for field in fields.filter(|f| f.first() == Some(&b'M')) {
+                escape(field.get(1..).unwrap_or_default(), out);
+            }
+        }
+        _ => {
+            const NAMES: &[(u8, &str)] = &[
+                (b'R', "Authentication"),
+                (b'K', "BackendKeyData"),
+                (b'P', "Parse"),
+                (b'B', "Bind"),
+                (b'E', "Execute"),
+                (b'1', "ParseComplete"),
+                (b'2', "BindComplete"),
+                (b'3', "CloseComplete"),
+                (b'n', "NoData"),
+                (b'N', "NoticeResponse"),
+                (b'X', "Terminate"),
+                (b'p', "PasswordMessage"),
+                (b'd', "CopyData"),
+                (b'c', "CopyDone"),
+                (b'f', "CopyFail"),
+                (b'G', "CopyInResponse"),
+                (b'H', "CopyOutResponse or Flush"),
+                (b'I', "EmptyQueryResponse"),
+                (b't', "ParameterDescription"),
+                (b'A', "NotificationResponse"),
+                (b'C', "Close"),
+                (b's', "PortalSuspended"),
+                (b'F', "FunctionCall"),
+            ];
+            match NAMES.iter().find(|(k, _)| *k == kind) {
+                Some((_, name)) => out.push_str(name),
+                None => return false,
+            }
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::text::said;
     use super::*;
     use crate::base::stream::Side;
 
@@ -286,8 +398,8 @@ mod tests {
     const S: Direction = Direction::Reverse;
     const TLS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
 
-    fn place(direction: Direction, segments: &[u64], ack: u64, other: Side) -> Place<'_> {
-        Place {
+    fn place(direction: Direction, segments: &[u64], ack: u64, other: Side) -> Position<'_> {
+        Position {
             direction,
             ports: (50_000, PORT),
             segments,
@@ -296,7 +408,7 @@ mod tests {
             offset: segments[0],
             ack: Some(ack),
             other,
-            next: Next::Octets,
+            next: Following::Octets,
             limit: 1 << 16,
         }
     }
@@ -328,5 +440,23 @@ mod tests {
         };
         assert!(answers(&mut Pgsql::default(), begun, 500, 108));
         assert!(!answers(&mut Pgsql::default(), begun, 500, 171));
+    }
+
+    #[test]
+    fn summaries() {
+        for (octets, expected) in [
+            (&b"N"[..], "encryption refused"),
+            (b"S\0\0\0\x04", "Sync"),
+            (b"S\0\0\0\x09a\0on\0", "ParameterStatus a=on"),
+            (b"Z\0\0\0\x05T", "ReadyForQuery in transaction"),
+            (b"D\0\0\0\x06\0\x02", "DataRow, 2 columns"),
+            (b"D\0\0\0\x07Ss\0", "Describe s"),
+            (
+                b"\0\0\0\x14\0\x03\0\0user\0me\0\0",
+                "StartupMessage user=me",
+            ),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
     }
 }

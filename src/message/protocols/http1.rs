@@ -4,7 +4,10 @@
 //! responses are matched to requests by acknowledgment numbers, which survive loss: a client that has read a response
 //! acknowledges all of it with its next request, and that request is answered from there on.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
@@ -68,23 +71,28 @@ const CHUNK_LINE: usize = 16 << 10;
 /// Requests that wait for their response; the oldest is forgotten.
 const REQUESTS: usize = 1024;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "http",
+    about: "HTTP/1.x (RFC 9112)",
+    ports: PORTS,
+    user_message: Some(UserMessageRow {
+        ports: &[80, 8080],
+        is_plausible: |b, _| {
+            b.starts_with(b"HTTP/1.") || b.starts_with(b"GET /") || b.starts_with(b"POST /")
+        },
+    }),
+    // The search is one for "HTTP/1.".
+    cheap_search: true,
+    tunnels: true,
+    ..ProtocolRow::NONE
+};
+
 /// Recognises HTTP/1.x.
-pub(super) struct HttpDetector;
+pub(crate) struct HttpDetector;
 
 impl Detector for HttpDetector {
-    fn name(&self) -> &'static str {
-        "http"
-    }
-
-    fn about(&self) -> &'static str {
-        "HTTP/1.x (RFC 9112)"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        PORTS
-    }
-
-    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], _: bool) -> Probe {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
             Some(end) => &octets[..end],
@@ -104,12 +112,8 @@ impl Detector for HttpDetector {
         }
     }
 
-    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
         search(octets, more, true, true)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Http1(Box::default())
     }
 }
 
@@ -376,15 +380,15 @@ fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> us
 
 /// How the body of a message is framed, as its header says (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
+enum BodyFraming {
     Length(u64),
     Chunked,
     None,
 }
 
 /// What is needed of a header section.
-struct Fields {
-    framing: Framing,
+struct HeadFields {
+    framing: BodyFraming,
     upgrade: bool,
     /// The upgrade is to WebSocket (RFC 6455, 4.2.2).
     websocket: bool,
@@ -392,7 +396,7 @@ struct Fields {
 
 /// Reads a header section whose lines begin at `from`: the offset behind its empty line, and what is needed of it. None
 /// where the empty line is not there.
-fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
+fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
     let mut length = None;
     let mut chunked = false;
     let mut upgrade = false;
@@ -450,11 +454,11 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, Fields)> {
     // A length that would pass the end of all offsets is none.
     let length = length.filter(|n| *n < 1 << 62);
     let framing = if chunked {
-        Framing::Chunked
+        BodyFraming::Chunked
     } else {
-        length.map_or(Framing::None, Framing::Length)
+        length.map_or(BodyFraming::None, BodyFraming::Length)
     };
-    let fields = Fields {
+    let fields = HeadFields {
         framing,
         upgrade,
         websocket,
@@ -503,7 +507,7 @@ fn header_end(octets: &[u8], from: usize) -> Option<usize> {
 
 /// What is remembered of a request until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Request {
+struct PendingRequest {
     offset: u64,
     /// What it acknowledged: where its answer begins, unless it was sent ahead.
     ack: Option<u64>,
@@ -522,10 +526,10 @@ enum Method {
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Http1 {
+pub(crate) struct Http1 {
     /// The direction that requests come from.
     client: Option<Direction>,
-    requests: VecDeque<Request>,
+    requests: VecDeque<PendingRequest>,
     /// The response before this one was interim (1xx): its request is still to be answered.
     interim: bool,
     /// A response was matched, and since then neither stream lacked anything: the next one answers the next request.
@@ -554,15 +558,9 @@ enum Match {
 }
 
 impl Http1 {
-    /// Octets allocated.
-    pub fn size(&self) -> usize {
-        let requests = self.requests.capacity() * size_of::<Request>();
-        allocated(size_of::<Self>()) + allocated(requests)
-    }
-
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
-    fn answer(&mut self, at: &Place, take: bool, interim: bool) -> Match {
-        let seen = |r: &Request| at.ack.is_none_or(|ack| r.offset < ack);
+    fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
+        let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
         let exact = self
             .requests
             .iter()
@@ -593,7 +591,13 @@ impl Http1 {
         }
     }
 
-    fn begin_request(&mut self, at: &Place, method: &[u8], head: usize, fields: &Fields) -> Begin {
+    fn begin_request(
+        &mut self,
+        at: &Position,
+        method: &[u8],
+        head: usize,
+        fields: &HeadFields,
+    ) -> Begin {
         let method = match method {
             b"HEAD" => Method::Head,
             b"CONNECT" => Method::Connect,
@@ -606,16 +610,16 @@ impl Http1 {
             self.counting = false;
         }
         let after_gap = std::mem::take(&mut self.gapped[at.direction.index()]);
-        self.requests.push_back(Request {
+        self.requests.push_back(PendingRequest {
             offset: at.offset,
             ack: at.ack,
             method,
             after_gap,
         });
         let body = match fields.framing {
-            Framing::Length(n) => Body::Octets(n),
-            Framing::Chunked => Body::Parts,
-            Framing::None => Body::Octets(0),
+            BodyFraming::Length(n) => MessageBody::Octets(n),
+            BodyFraming::Chunked => MessageBody::Parts,
+            BodyFraming::None => MessageBody::Octets(0),
         };
         Begin::Message {
             kind: Kind::Request,
@@ -627,10 +631,10 @@ impl Http1 {
 
     fn begin_response(
         &mut self,
-        at: &Place,
+        at: &Position,
         status: u16,
         head: usize,
-        fields: &Fields,
+        fields: &HeadFields,
         behind: &[u8],
     ) -> Begin {
         if let Some(until) = at.wait_for_other() {
@@ -640,7 +644,7 @@ impl Http1 {
         let none = Begin::Message {
             kind: Kind::Response,
             head,
-            body: Body::Octets(0),
+            body: MessageBody::Octets(0),
             hand_over: false,
         };
         if (100..200).contains(&status) && status != 101 {
@@ -650,9 +654,9 @@ impl Http1 {
         }
         let matched = self.answer(at, false, false);
         let body = match fields.framing {
-            Framing::Length(n) => Body::Octets(n),
-            Framing::Chunked => Body::Parts,
-            Framing::None => Body::ToClose,
+            BodyFraming::Length(n) => MessageBody::Octets(n),
+            BodyFraming::Chunked => MessageBody::Parts,
+            BodyFraming::None => MessageBody::ToClose,
         };
         let hand_over = status == 101
             || (200..300).contains(&status)
@@ -665,10 +669,10 @@ impl Http1 {
             Begin::Message {
                 kind: Kind::Response,
                 head,
-                body: Body::Octets(0),
+                body: MessageBody::Octets(0),
                 hand_over,
             }
-        } else if matches!(status, 204 | 304) || body == Body::Octets(0) {
+        } else if matches!(status, 204 | 304) || body == MessageBody::Octets(0) {
             none
         } else {
             match matched {
@@ -681,15 +685,15 @@ impl Http1 {
                 },
                 Match::Likely(_) | Match::Unknown => match self.behind_header(at, head, behind) {
                     Some(true) => none,
-                    None if at.next == Next::Octets => return Begin::NeedMore,
+                    None if at.next == Following::Octets => return Begin::NeedMore,
                     None if matches!(matched, Match::Likely(Method::Head)) => none,
-                    None if at.next == Next::Gap
-                        && let Body::Octets(n) = body =>
+                    None if at.next == Following::Gap
+                        && let MessageBody::Octets(n) = body =>
                     {
                         Begin::Message {
                             kind: Kind::Response,
                             head,
-                            body: Body::Supposed(n),
+                            body: MessageBody::Supposed(n),
                             hand_over,
                         }
                     }
@@ -713,7 +717,7 @@ impl Http1 {
 
     /// Whether the octets behind a header show that the message has no body: a status line stands there, or a request
     /// acknowledges exactly the end of the header. None while nothing tells.
-    fn behind_header(&self, at: &Place, head: usize, behind: &[u8]) -> Option<bool> {
+    fn behind_header(&self, at: &Position, head: usize, behind: &[u8]) -> Option<bool> {
         let end = at.offset + head as u64;
         let n = behind.len().min(7);
         if n == 7 && behind[..7] == *b"HTTP/1." {
@@ -730,11 +734,11 @@ impl Http1 {
 }
 
 impl Framer for Http1 {
-    fn opens(&self) -> Option<&'static str> {
-        self.websocket.then_some("websocket")
+    fn next_protocol(&self) -> Option<&'static str> {
+        self.websocket.then_some(super::websocket::PROTOCOL.name)
     }
 
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         if matches!(octets.first(), Some(b'\r' | b'\n')) {
             self.looked[d] = 0;
@@ -781,7 +785,7 @@ impl Framer for Http1 {
     }
 
     /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last.
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
         if self.trailer[d] {
             return self.trailer(at, octets);
@@ -789,10 +793,10 @@ impl Framer for Http1 {
         // The line end of the chunk before belongs to it, and is taken with the next line.
         let line_at = match octets {
             [] | [b'\r'] => {
-                return if at.next == Next::Octets {
-                    Part::NeedMore
+                return if at.next == Following::Octets {
+                    BodyPart::NeedMore
                 } else {
-                    Part::Refuse
+                    BodyPart::Refuse
                 };
             }
             [b'\r', b'\n', ..] => 2,
@@ -802,27 +806,27 @@ impl Framer for Http1 {
         let line = &octets[line_at..];
         let Some(end) = memchr(b'\n', &line[..line.len().min(CHUNK_LINE)]) else {
             let sound = line.len() < CHUNK_LINE && line.first().is_none_or(u8::is_ascii_hexdigit);
-            return if sound && at.next == Next::Octets {
-                Part::NeedMore
+            return if sound && at.next == Following::Octets {
+                BodyPart::NeedMore
             } else {
-                Part::Refuse
+                BodyPart::Refuse
             };
         };
         match chunk_size(&line[..end]) {
             Some(0) => {
                 self.trailer[d] = true;
-                Part::Octets((line_at + end + 1) as u64)
+                BodyPart::Octets((line_at + end + 1) as u64)
             }
-            Some(size) => Part::Octets((line_at + end + 1) as u64 + size),
-            None => Part::Refuse,
+            Some(size) => BodyPart::Octets((line_at + end + 1) as u64 + size),
+            None => BodyPart::Refuse,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let d = at.direction;
         let client = self.client.is_none_or(|c| c == d);
         let server = self.client.is_none_or(|c| c != d);
-        search(octets, at.next == Next::Octets, client, server)
+        search(octets, at.next == Following::Octets, client, server)
     }
 
     fn answers(&self) -> Option<u64> {
@@ -836,11 +840,16 @@ impl Framer for Http1 {
         self.counting = false;
         self.interim = false;
     }
+
+    fn size(&self) -> usize {
+        let requests = self.requests.capacity() * size_of::<PendingRequest>();
+        allocated(size_of::<Self>()) + allocated(requests)
+    }
 }
 
 impl Http1 {
     /// Trailer fields up to the empty line.
-    fn trailer(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn trailer(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
         let done = match octets {
             [b'\n', ..] => Some(1),
@@ -850,16 +859,16 @@ impl Http1 {
         if let Some(end) = done {
             self.trailer[d] = false;
             self.looked[d] = 0;
-            return Part::Last(end as u64);
+            return BodyPart::Last(end as u64);
         }
         self.looked[d] = octets.len();
         let sound = matches!(octets, [] | [b'\r']) || header_follows(octets) != Some(false);
-        if sound && octets.len() < at.limit && at.next == Next::Octets {
-            Part::NeedMore
+        if sound && octets.len() < at.limit && at.next == Following::Octets {
+            BodyPart::NeedMore
         } else {
             self.trailer[d] = false;
             self.looked[d] = 0;
-            Part::Refuse
+            BodyPart::Refuse
         }
     }
 }
@@ -868,8 +877,6 @@ impl Http1 {
 mod tests {
     use super::*;
     use crate::base::stream::Side;
-
-    const PORTS: (u16, u16) = (50_000, 80);
 
     #[test]
     fn start_lines_are_told_from_others() {
@@ -905,13 +912,13 @@ mod tests {
                 StartLine::Response { status } => status,
             });
             assert_eq!(found, expected, "{line:?}");
-            let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), PORTS);
+            let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), true);
             if !line.is_empty() {
                 assert_eq!(probed == Probe::Yes, expected.is_some(), "{line:?}");
             }
             // Whatever may become a start line is waited for, at every octet.
             for n in 1..line.len() {
-                let probed = HttpDetector.probe(&line.as_bytes()[..n], PORTS);
+                let probed = HttpDetector.probe(&line.as_bytes()[..n], true);
                 assert!(
                     expected.is_none() || probed == Probe::More,
                     "{line:?} cut at {n}"
@@ -1008,8 +1015,8 @@ mod tests {
         );
     }
 
-    fn place(direction: Direction, offset: u64, ack: u64, next: Next) -> Place<'static> {
-        Place {
+    fn place(direction: Direction, offset: u64, ack: u64, next: Following) -> Position<'static> {
+        Position {
             direction,
             ports: (40000, 80),
             segments: &[],
@@ -1036,7 +1043,7 @@ mod tests {
             let all = format!("{header}next");
             for cut in 1..header.len() {
                 let mut framer = Http1::default();
-                let at = place(Direction::Forward, 0, 0, Next::Octets);
+                let at = place(Direction::Forward, 0, 0, Following::Octets);
                 assert_eq!(
                     framer.begin(&at, &all.as_bytes()[..cut]),
                     Begin::NeedMore,
@@ -1053,30 +1060,30 @@ mod tests {
     #[test]
     fn chunk_lines() {
         for (octets, expected) in [
-            ("5\r\nhello\r\n", Part::Octets(8)),
-            ("\r\n5\r\nhello", Part::Octets(10)),
-            ("\n5\nhello", Part::Octets(8)),
-            ("a;name=value\r\n", Part::Octets(24)),
-            ("0\r\n\r\n", Part::Octets(3)),
-            ("FFFFFFFFFFFFFFFFF\r\n", Part::Refuse),
-            ("7fffffffffffffff\r\n", Part::Refuse),
-            ("x\r\n", Part::Refuse),
-            ("-1\r\n", Part::Refuse),
-            ("\r\n\r\n", Part::Refuse),
-            ("5", Part::NeedMore),
-            ("\r", Part::NeedMore),
-            ("", Part::NeedMore),
-            ("5\r", Part::NeedMore),
+            ("5\r\nhello\r\n", BodyPart::Octets(8)),
+            ("\r\n5\r\nhello", BodyPart::Octets(10)),
+            ("\n5\nhello", BodyPart::Octets(8)),
+            ("a;name=value\r\n", BodyPart::Octets(24)),
+            ("0\r\n\r\n", BodyPart::Octets(3)),
+            ("FFFFFFFFFFFFFFFFF\r\n", BodyPart::Refuse),
+            ("7fffffffffffffff\r\n", BodyPart::Refuse),
+            ("x\r\n", BodyPart::Refuse),
+            ("-1\r\n", BodyPart::Refuse),
+            ("\r\n\r\n", BodyPart::Refuse),
+            ("5", BodyPart::NeedMore),
+            ("\r", BodyPart::NeedMore),
+            ("", BodyPart::NeedMore),
+            ("5\r", BodyPart::NeedMore),
         ] {
-            let at = place(Direction::Reverse, 0, 0, Next::Octets);
+            let at = place(Direction::Reverse, 0, 0, Following::Octets);
             assert_eq!(
                 Http1::default().part(&at, octets.as_bytes()),
                 expected,
                 "{octets:?}"
             );
-            let stopped = place(Direction::Reverse, 0, 0, Next::Gap);
-            let expected = if expected == Part::NeedMore {
-                Part::Refuse
+            let stopped = place(Direction::Reverse, 0, 0, Following::Gap);
+            let expected = if expected == BodyPart::NeedMore {
+                BodyPart::Refuse
             } else {
                 expected
             };
@@ -1089,16 +1096,16 @@ mod tests {
         for (trailer, len) in [("\r\n", 2), ("A: b\r\n\r\n", 8), ("A: b\nC: d\n\n", 11)] {
             for cut in 0..trailer.len() {
                 let mut framer = Http1::default();
-                let at = place(Direction::Reverse, 0, 0, Next::Octets);
-                assert_eq!(framer.part(&at, b"0\r\n"), Part::Octets(3));
+                let at = place(Direction::Reverse, 0, 0, Following::Octets);
+                assert_eq!(framer.part(&at, b"0\r\n"), BodyPart::Octets(3));
                 assert_eq!(
                     framer.part(&at, &trailer.as_bytes()[..cut]),
-                    Part::NeedMore,
+                    BodyPart::NeedMore,
                     "{trailer:?} {cut}"
                 );
                 assert_eq!(
                     framer.part(&at, trailer.as_bytes()),
-                    Part::Last(len),
+                    BodyPart::Last(len),
                     "{trailer:?} {cut}"
                 );
             }
@@ -1106,10 +1113,20 @@ mod tests {
     }
 
     /// The body that a response gets, after requests (method, acknowledgment) at offsets 10, 20, ...
-    fn answered(requests: &[(&str, u64)], response: (u64, u64), behind: &str, next: Next) -> Begin {
+    fn answered(
+        requests: &[(&str, u64)],
+        response: (u64, u64),
+        behind: &str,
+        next: Following,
+    ) -> Begin {
         let mut framer = Http1::default();
         for (i, (method, ack)) in requests.iter().enumerate() {
-            let at = place(Direction::Forward, 10 * (i as u64 + 1), *ack, Next::Octets);
+            let at = place(
+                Direction::Forward,
+                10 * (i as u64 + 1),
+                *ack,
+                Following::Octets,
+            );
             let text = format!("{method} /a HTTP/1.1\r\n\r\n");
             framer.begin(&at, text.as_bytes());
         }
@@ -1124,24 +1141,31 @@ mod tests {
             Begin::Message { body, .. } => Some(body),
             _ => None,
         };
-        let none = Some(Body::Octets(0));
-        let nine = Some(Body::Octets(9));
+        let none = Some(MessageBody::Octets(0));
+        let nine = Some(MessageBody::Octets(9));
         for (name, requests, response, behind, next, expected) in [
             (
                 "GET",
                 &[("GET", 500)][..],
                 (500, 19),
                 "",
-                Next::Octets,
+                Following::Octets,
                 nine,
             ),
-            ("HEAD", &[("HEAD", 500)], (500, 19), "", Next::Octets, none),
+            (
+                "HEAD",
+                &[("HEAD", 500)],
+                (500, 19),
+                "",
+                Following::Octets,
+                none,
+            ),
             (
                 "HEAD before it",
                 &[("HEAD", 400), ("GET", 500)],
                 (500, 99),
                 "",
-                Next::Octets,
+                Following::Octets,
                 nine,
             ),
             (
@@ -1149,7 +1173,7 @@ mod tests {
                 &[("HEAD", 500), ("GET", 500)],
                 (500, 99),
                 "",
-                Next::Octets,
+                Following::Octets,
                 none,
             ),
             (
@@ -1157,7 +1181,7 @@ mod tests {
                 &[("HEAD", 500)],
                 (500, 9),
                 "body",
-                Next::Octets,
+                Following::Octets,
                 nine,
             ),
             (
@@ -1165,7 +1189,7 @@ mod tests {
                 &[],
                 (500, 19),
                 "HTTP/1.1 200",
-                Next::Octets,
+                Following::Octets,
                 none,
             ),
             (
@@ -1173,7 +1197,7 @@ mod tests {
                 &[],
                 (500, 19),
                 "body",
-                Next::Octets,
+                Following::Octets,
                 nine,
             ),
             (
@@ -1181,7 +1205,7 @@ mod tests {
                 &[],
                 (500, 19),
                 "HTT",
-                Next::Octets,
+                Following::Octets,
                 None,
             ),
             (
@@ -1189,7 +1213,7 @@ mod tests {
                 &[("GET", 538)],
                 (500, 9),
                 "",
-                Next::Octets,
+                Following::Octets,
                 none,
             ),
             (
@@ -1197,10 +1221,17 @@ mod tests {
                 &[],
                 (500, 19),
                 "",
-                Next::Gap,
-                Some(Body::Supposed(9)),
+                Following::Gap,
+                Some(MessageBody::Supposed(9)),
             ),
-            ("lost, and the end", &[], (500, 19), "", Next::End, nine),
+            (
+                "lost, and the end",
+                &[],
+                (500, 19),
+                "",
+                Following::End,
+                nine,
+            ),
         ] {
             assert_eq!(
                 body(answered(requests, response, behind, next)),

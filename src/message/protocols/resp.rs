@@ -5,8 +5,12 @@
 //! request was lost, and with the first octet of a segment the server acknowledges octets that it had not before; or
 //! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use crate::base::flow::Direction;
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::super::row::ProtocolRow;
+use super::super::text::{SHOWN, escape};
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
@@ -21,8 +25,17 @@ const DIGITS: usize = 20;
 /// Requests that wait for their reply; the oldest is forgotten.
 const REQUESTS: usize = 1024;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "resp",
+    about: "RESP: Redis, Valkey",
+    ports: &[PORT],
+    summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
 /// Recognises RESP.
-pub(super) struct RespDetector;
+pub(crate) struct RespDetector;
 
 /// One value, or the head of one that holds others.
 enum Value {
@@ -231,25 +244,13 @@ fn unasked(octets: &[u8]) -> bool {
 }
 
 impl Detector for RespDetector {
-    fn name(&self) -> &'static str {
-        "resp"
-    }
-
-    fn about(&self) -> &'static str {
-        "RESP: Redis, Valkey"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        &[PORT]
-    }
-
-    fn probe(&self, octets: &[u8], ports: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         match command(octets) {
             Some(true) => return Probe::Yes,
             None => return Probe::More,
             Some(false) => {}
         }
-        if ports.0 != PORT && ports.1 != PORT {
+        if !hinted {
             return Probe::No;
         }
         match value(octets) {
@@ -263,15 +264,11 @@ impl Detector for RespDetector {
         }
     }
 
-    fn search(&self, octets: &[u8], ports: (u16, u16), more: bool) -> Found {
-        if (ports.0 == PORT || ports.1 == PORT) && octets.len() >= 4 && filled(octets).is_some() {
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        if hinted && octets.len() >= 4 && filled(octets).is_some() {
             return Found::At(0);
         }
         find_command(octets, more, true)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Resp(Box::default())
     }
 }
 
@@ -284,7 +281,7 @@ fn is_inline(line: &[u8]) -> bool {
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Resp {
+pub(crate) struct Resp {
     /// The direction that commands come from.
     client: Option<Direction>,
     /// Values that the open message of each direction still has.
@@ -294,7 +291,7 @@ pub struct Resp {
     /// Each direction lacks octets right before what comes next.
     fresh: [bool; 2],
     /// Requests that are not answered yet.
-    requests: VecDeque<Request>,
+    requests: VecDeque<UnansweredRequest>,
     /// Requests may be missing: the first of those that are known behind them begins here, if there is one.
     lost: Option<Option<u64>>,
     /// What the server has acknowledged last.
@@ -303,34 +300,28 @@ pub struct Resp {
 
 /// A request that is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Request {
+struct UnansweredRequest {
     offset: u64,
     /// What it acknowledged: where its reply begins, unless it was sent ahead.
     ack: Option<u64>,
 }
 
 impl Resp {
-    /// Octets allocated.
-    pub fn size(&self) -> usize {
-        let requests = self.requests.capacity() * size_of::<Request>();
-        allocated(size_of::<Self>()) + allocated(requests)
-    }
-
     /// A request begins.
-    fn asked(&mut self, at: &Place) {
+    fn asked(&mut self, at: &Position) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
         let (offset, ack) = (at.offset, at.ack);
-        self.requests.push_back(Request { offset, ack });
+        self.requests.push_back(UnansweredRequest { offset, ack });
         if self.lost == Some(None) {
             self.lost = Some(Some(offset));
         }
     }
 
     /// A reply begins: it answers the request that acknowledged its start, else the oldest that the server has seen.
-    fn answered(&mut self, at: &Place) {
-        let seen = |r: &Request| at.ack.is_none_or(|ack| r.offset < ack);
+    fn answered(&mut self, at: &Position) {
+        let seen = |r: &UnansweredRequest| at.ack.is_none_or(|ack| r.offset < ack);
         let exact = self
             .requests
             .iter()
@@ -348,7 +339,7 @@ impl Resp {
     }
 
     /// Where a reply begins in what a segment of the server brings.
-    fn find_reply(&self, at: &Place, octets: &[u8], fresh: bool) -> Option<usize> {
+    fn find_reply(&self, at: &Position, octets: &[u8], fresh: bool) -> Option<usize> {
         // Of requests that carry the same acknowledgment, the reply to the first begins there.
         let (mut ahead, mut start, mut before) = (0, None, None);
         for r in &self.requests {
@@ -394,7 +385,7 @@ impl Resp {
     }
 
     /// The port tells which side asks, where nothing else has.
-    fn know_sides(&mut self, at: &Place) {
+    fn know_sides(&mut self, at: &Position) {
         if self.client.is_none() && (at.ports.0 == PORT) != (at.ports.1 == PORT) {
             self.client = Some(if at.ports.1 == PORT {
                 at.direction
@@ -404,11 +395,11 @@ impl Resp {
         }
     }
 
-    fn message(&mut self, at: &Place, octets: &[u8], kind: Kind) -> Begin {
+    fn message(&mut self, at: &Position, octets: &[u8], kind: Kind) -> Begin {
         let d = at.direction.index();
         let walk = walk(octets, 1);
         if walk.len == 0 {
-            return if walk.bad || at.next != Next::Octets {
+            return if walk.bad || at.next != Following::Octets {
                 Begin::Refuse
             } else {
                 Begin::NeedMore
@@ -423,9 +414,9 @@ impl Resp {
             kind,
             head,
             body: if walk.due == 0 {
-                Body::Octets(inside)
+                MessageBody::Octets(inside)
             } else {
-                Body::Parts
+                MessageBody::Parts
             },
             hand_over: false,
         }
@@ -433,16 +424,16 @@ impl Resp {
 }
 
 impl Framer for Resp {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         self.fresh[at.direction.index()] = false;
         // An empty line is an empty command (redis-cli --pipe sends one).
         match octets {
             [b'\r', b'\n', ..] => return Begin::Skip(2),
-            [b'\r'] if at.next == Next::Octets => return Begin::NeedMore,
+            [b'\r'] if at.next == Following::Octets => return Begin::NeedMore,
             _ => {}
         }
         self.know_sides(at);
-        if self.client.is_none() && at.next == Next::Octets {
+        if self.client.is_none() && at.next == Following::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
                 Some(false) => {}
@@ -463,7 +454,7 @@ impl Framer for Resp {
             return Begin::Message {
                 kind: Kind::Request,
                 head: end + 1,
-                body: Body::Octets(0),
+                body: MessageBody::Octets(0),
                 hand_over: false,
             };
         }
@@ -484,31 +475,31 @@ impl Framer for Resp {
         message
     }
 
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
         if self.inside[d] > 0 {
-            return Part::Octets(std::mem::take(&mut self.inside[d]));
+            return BodyPart::Octets(std::mem::take(&mut self.inside[d]));
         }
         let walk = walk(octets, self.due[d]);
         self.due[d] = walk.due;
         match (walk.due, walk.len) {
-            (0, len) => Part::Last(len),
-            (_, len) if len > 0 => Part::Octets(len),
-            _ if walk.bad || at.next != Next::Octets => Part::Refuse,
-            _ => Part::NeedMore,
+            (0, len) => BodyPart::Last(len),
+            (_, len) if len > 0 => BodyPart::Octets(len),
+            _ if walk.bad || at.next != Following::Octets => BodyPart::Refuse,
+            _ => BodyPart::NeedMore,
         }
     }
 
-    fn search_waits(&mut self, at: &Place) -> Option<u64> {
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
         self.know_sides(at);
         // The command that is answered here may still be on its way.
-        let server = self.client == Some(at.direction.flip()) && at.next == Next::Octets;
+        let server = self.client == Some(at.direction.flip()) && at.next == Following::Octets;
         server.then(|| at.wait_for_other()).flatten()
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let d = at.direction.index();
-        let more = at.next == Next::Octets;
+        let more = at.next == Following::Octets;
         let fresh = self.fresh[d];
         if self.client != Some(at.direction.flip()) {
             let found = find_command(octets, more, fresh);
@@ -535,10 +526,35 @@ impl Framer for Resp {
             self.lost = Some(None);
         }
     }
+
+    fn size(&self) -> usize {
+        let requests = self.requests.capacity() * size_of::<UnansweredRequest>();
+        allocated(size_of::<Self>()) + allocated(requests)
+    }
+}
+
+/// The words of a command, or a reply.
+fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
+    let words = words(head, 12);
+    let from = out.len();
+    if head.first() == Some(&b'*') && words.first().is_some_and(|w| w.len() > 32) {
+        return false;
+    }
+    for word in &words {
+        if out.len() - from > SHOWN {
+            out.push_str(" ...");
+            break;
+        }
+        if out.len() > from {
+            out.push(' ');
+        }
+        escape(word.get(..SHOWN).unwrap_or(word), out);
+    }
+    !words.is_empty()
 }
 
 /// The words of a command, or the first line of a reply: what is to be shown of it.
-pub(super) fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
+fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
     let mut words = Vec::new();
     let mut at = 0;
     while words.len() < most {
@@ -599,13 +615,13 @@ mod tests {
     const S: Direction = Direction::Reverse;
 
     /// A place where a segment begins and the octets before it ended with PSH, as these do.
-    fn place(direction: Direction, segments: &[u64], ack: u64) -> Place<'_> {
+    fn place(direction: Direction, segments: &[u64], ack: u64) -> Position<'_> {
         let ports = if direction == C {
             (50_000, PORT)
         } else {
             (PORT, 50_000)
         };
-        Place {
+        Position {
             direction,
             ports,
             segments,
@@ -617,7 +633,7 @@ mod tests {
                 delivered: u64::MAX,
                 ..Side::default()
             },
-            next: Next::Octets,
+            next: Following::Octets,
             limit: 1 << 16,
         }
     }
@@ -645,7 +661,7 @@ mod tests {
         // Nothing new is acknowledged: it is part of the same answer.
         assert_eq!(resp.search(&place(S, &[606], 120), answer), NONE(answer));
         // A write of the server goes on.
-        let on = Place {
+        let on = Position {
             pushed: false,
             ..place(S, &[610], 140)
         };

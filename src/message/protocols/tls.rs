@@ -1,8 +1,12 @@
 //! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
 
-use super::detector::{AnyFramer, Begin, Body, Detector, Found, Framer, Next, Part, Place, Probe};
-use super::length::{self, CHAIN, Format, Judged, number, octet};
-use crate::base::flow::Direction;
+use super::super::framing::{
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+};
+use super::super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
+use super::super::row::ProtocolRow;
+use super::super::text::{escape, named_number};
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -20,28 +24,40 @@ const FRAGMENT: u64 = (1 << 14) + 2048;
 const LONGEST: u64 = 1 << 18;
 const HOLD: usize = 256 << 10;
 
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "tls",
+    about: "TLS records (RFC 8446, RFC 5246)",
+    ports: &[
+        443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
+    ],
+    summary: Some(summary),
+    interrupts: Some(|octets| octets.starts_with(&[HANDSHAKE, 3]) && begins(octets) == Probe::Yes),
+    ..ProtocolRow::NONE
+};
+
 /// Recognises TLS.
-pub(super) struct TlsDetector;
+pub(crate) struct TlsDetector;
 
 /// A record.
 struct Record;
 
-impl Format for Record {
+impl LengthFormat for Record {
     fn magic(&self) -> Option<(usize, &[u8])> {
         Some((1, &[3]))
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
+    fn classify(&self, octets: &[u8]) -> Classified {
         let kind = octet(octets, 0);
         let known = matches!(kind, CHANGE_CIPHER_SPEC..=HEARTBEAT);
         if octets.is_empty() {
-            return Judged::More;
+            return Classified::More;
         }
         if !known || octets.get(1).is_some_and(|o| *o != 3) || octet(octets, 2) > 4 {
-            return Judged::No;
+            return Classified::No;
         }
         if octets.len() < HEADER {
-            return Judged::More;
+            return Classified::More;
         }
         let len = number(octets, 3, 2);
         let sound = match kind {
@@ -49,7 +65,7 @@ impl Format for Record {
             ALERT => (2..256).contains(&len),
             _ => (1..=FRAGMENT).contains(&len),
         };
-        Judged::sized(len + HEADER as u64, sound)
+        Classified::sized(len + HEADER as u64, sound)
     }
 
     fn follows(&self, first: &[u8], second: &[u8]) -> bool {
@@ -64,9 +80,9 @@ impl Format for Record {
 
 /// A record that begins a connection: a hello, or an alert in its place.
 fn begins(octets: &[u8]) -> Probe {
-    match Record.judge(octets) {
-        Judged::No => Probe::No,
-        Judged::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
+    match Record.classify(octets) {
+        Classified::No => Probe::No,
+        Classified::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
             None if octets.len() < 9 => Probe::More,
             Some([1 | 2, 0, hi, lo]) => {
                 // The message is as long as the record, or goes on in the next one.
@@ -81,55 +97,45 @@ fn begins(octets: &[u8]) -> Probe {
             }
             _ => Probe::No,
         },
-        Judged::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => Probe::Yes,
-        Judged::More if octet(octets, 0) == HANDSHAKE => Probe::More,
+        Classified::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => {
+            Probe::Yes
+        }
+        Classified::More if octet(octets, 0) == HANDSHAKE => Probe::More,
         _ => Probe::No,
     }
 }
 
 impl Detector for TlsDetector {
-    fn name(&self) -> &'static str {
-        "tls"
-    }
-
-    fn about(&self) -> &'static str {
-        "TLS records (RFC 8446, RFC 5246)"
-    }
-
-    fn ports(&self) -> &'static [u16] {
-        &[
-            443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
-        ]
-    }
-
-    fn probe(&self, octets: &[u8], _: (u16, u16)) -> Probe {
+    fn probe(&self, octets: &[u8], _: bool) -> Probe {
         begins(octets)
     }
 
-    fn search(&self, octets: &[u8], _: (u16, u16), more: bool) -> Found {
-        let next = if more { Next::Octets } else { Next::End };
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
+        let next = if more {
+            Following::Octets
+        } else {
+            Following::End
+        };
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
-    }
-
-    fn framer(&self) -> AnyFramer {
-        AnyFramer::Tls(Tls::default())
     }
 }
 
 /// A record where nothing says yet that the connection speaks TLS.
 struct Strict;
 
-impl Format for Strict {
+impl LengthFormat for Strict {
     fn magic(&self) -> Option<(usize, &[u8])> {
         Record.magic()
     }
 
-    fn judge(&self, octets: &[u8]) -> Judged {
-        match Record.judge(octets) {
-            Judged::Message(_) if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No => {
-                Judged::No
+    fn classify(&self, octets: &[u8]) -> Classified {
+        match Record.classify(octets) {
+            Classified::Message(_)
+                if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No =>
+            {
+                Classified::No
             }
-            Judged::Message(_) if octet(octets, 2) == 0 => Judged::No,
+            Classified::Message(_) if octet(octets, 2) == 0 => Classified::No,
             judged => judged,
         }
     }
@@ -142,14 +148,14 @@ impl Format for Strict {
         CHAIN
     }
 
-    fn least(&self) -> usize {
+    fn min_chain(&self) -> usize {
         2
     }
 }
 
 /// Frames one connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// Each direction: what it sends is encrypted, or may be.
     encrypted: [bool; 2],
     /// Octets of a handshake message that stand in the records to come.
@@ -179,10 +185,10 @@ impl Tls {
 }
 
 impl Framer for Tls {
-    fn begin(&mut self, at: &Place, octets: &[u8]) -> Begin {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let Judged::Message(len) = Record.judge(octets) else {
-            let short = Record.judge(octets) == Judged::More && at.next == Next::Octets;
+        let Classified::Message(len) = Record.classify(octets) else {
+            let short = Record.classify(octets) == Classified::More && at.next == Following::Octets;
             return if short {
                 Begin::NeedMore
             } else {
@@ -193,7 +199,7 @@ impl Framer for Tls {
         let kind = octet(octets, 0);
         if kind == HANDSHAKE && !self.encrypted[d] {
             // Its inside says whether the next record belongs to it.
-            if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Next::Octets {
+            if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Following::Octets {
                 return Begin::NeedMore;
             }
             let whole = there as u64 == len;
@@ -204,7 +210,7 @@ impl Framer for Tls {
                 Some(lacking) if whole => lacking,
                 // A record that is not all here: only its first message is known.
                 Some(_) if long => first - (len - HEADER as u64),
-                Some(_) if at.next == Next::Octets => return Begin::NeedMore,
+                Some(_) if at.next == Following::Octets => return Begin::NeedMore,
                 Some(_) => 0,
             };
         } else {
@@ -221,33 +227,33 @@ impl Framer for Tls {
             kind: direct,
             head: there,
             body: if self.left[d] == 0 {
-                Body::Octets(body)
+                MessageBody::Octets(body)
             } else {
-                Body::Parts
+                MessageBody::Parts
             },
             hand_over: false,
         }
     }
 
     /// What is left of the first record, then records until the handshake message is complete.
-    fn part(&mut self, at: &Place, octets: &[u8]) -> Part {
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
-        match Record.judge(octets) {
-            Judged::Message(len) if octet(octets, 0) == HANDSHAKE => {
+        match Record.classify(octets) {
+            Classified::Message(len) if octet(octets, 0) == HANDSHAKE => {
                 let inside = len - HEADER as u64;
                 self.left[d] = self.left[d].saturating_sub(inside);
                 if self.left[d] == 0 {
-                    Part::Last(len)
+                    BodyPart::Last(len)
                 } else {
-                    Part::Octets(len)
+                    BodyPart::Octets(len)
                 }
             }
-            Judged::More if at.next == Next::Octets => Part::NeedMore,
-            _ => Part::Refuse,
+            Classified::More if at.next == Following::Octets => BodyPart::NeedMore,
+            _ => BodyPart::Refuse,
         }
     }
 
-    fn search(&mut self, at: &Place, octets: &[u8]) -> Found {
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         length::search(&Record, octets, at.next, HOLD, |i| at.segment(i))
     }
 
@@ -257,4 +263,67 @@ impl Framer for Tls {
         self.encrypted[d] = true;
         self.left[d] = 0;
     }
+}
+
+/// The record, and in clear the handshake message in it (RFC 8446, 4 and 5.1); of a ClientHello the server's name.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let names = [
+        (20, "change cipher spec"),
+        (21, "alert"),
+        (22, "handshake"),
+        (23, "application data"),
+        (24, "heartbeat"),
+    ];
+    let kind = octet(m, 0);
+    if m.len() < 5 || !(20..=24).contains(&kind) {
+        return false;
+    }
+    let handshake = [
+        (0, "HelloRequest"),
+        (1, "ClientHello"),
+        (2, "ServerHello"),
+        (4, "NewSessionTicket"),
+        (8, "EncryptedExtensions"),
+        (11, "Certificate"),
+        (12, "ServerKeyExchange"),
+        (13, "CertificateRequest"),
+        (14, "ServerHelloDone"),
+        (15, "CertificateVerify"),
+        (16, "ClientKeyExchange"),
+        (20, "Finished"),
+    ];
+    let message = u64::from(octet(m, 5));
+    match handshake.iter().find(|(n, _)| *n == message) {
+        Some((_, name)) if kind == 22 && number(m, 6, 3) < 1 << 18 => out.push_str(name),
+        _ => named_number(&names, u64::from(kind), out),
+    }
+    if kind == 22
+        && message == 1
+        && let Some(name) = server_name(m)
+    {
+        out.push(' ');
+        escape(name, out);
+    }
+    true
+}
+
+/// The server's name that a ClientHello asks for (RFC 6066, 3).
+fn server_name(m: &[u8]) -> Option<&[u8]> {
+    let length = |at: usize, width: usize| usize::try_from(number(m, at, width)).ok();
+    // Behind record header, message header, version and random.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + length(at, 1)?;
+    at += 2 + length(at, 2)?;
+    at += 1 + length(at, 1)?;
+    let end = at + 2 + length(at, 2)?;
+    at += 2;
+    while at < end.min(m.len()) {
+        let len = length(at + 2, 2)?;
+        if number(m, at, 2) == 0 && at + 4 <= m.len() {
+            let name = length(at + 7, 2)?;
+            return m.get(at + 9..at + 9 + name);
+        }
+        at += 4 + len;
+    }
+    None
 }

@@ -1,0 +1,249 @@
+//! What a protocol answers: whether a stream is its own, and where its messages begin and end.
+
+use crate::base::flow::Direction;
+use crate::base::message::{Extent, Kind};
+use crate::base::stream::Side;
+
+/// What a detector thinks of the first octets of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// They are its protocol's.
+    Yes,
+    /// They are not.
+    No,
+    /// More octets are needed to say.
+    More,
+}
+
+/// Recognises one protocol. It has no state: what it remembers is its [`Framer`]'s.
+pub trait Detector: Sync {
+    /// What it thinks of octets that stand where a message begins. `hinted`: a port of the connection is one that the
+    /// protocol is known to use.
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe;
+
+    /// Where in `octets` a message of a stream begins whose protocol is not known, if the protocol can be recognised
+    /// anywhere. `more`: octets may follow.
+    fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        let _ = (hinted, more);
+        Found::Nowhere { keep: octets.len() }
+    }
+}
+
+/// The answer of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A message begins at this place.
+    At(usize),
+    /// None begins before `keep`; what stands from there on needs more octets.
+    Nowhere {
+        /// Octets that need not be looked at again.
+        keep: usize,
+    },
+}
+
+/// What follows the octets that a framer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// More octets may follow.
+    Octets,
+    /// Octets are missing behind them.
+    Gap,
+    /// The stream ends behind them.
+    End,
+}
+
+/// Where octets stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Position<'a> {
+    /// Direction of the stream.
+    pub direction: Direction,
+    /// Ports of its source and its destination.
+    pub ports: (u16, u16),
+    /// Offsets at which segments begin, as far as that is known.
+    pub segments: &'a [u64],
+    /// What was taken before the last of these segments ended with PSH.
+    pub pushed: bool,
+    /// The last octet ends a segment with PSH.
+    pub push: bool,
+    /// Offset of the first octet in its stream.
+    pub offset: u64,
+    /// What the segment of the first octet acknowledged, as an offset in the other stream.
+    pub ack: Option<u64>,
+    /// The other stream.
+    pub other: Side,
+    /// What follows.
+    pub next: Following,
+    /// Octets a header section may have.
+    pub limit: usize,
+}
+
+impl Position<'_> {
+    /// A position of which nothing else is known.
+    #[cfg(test)]
+    pub(super) fn behind_a_gap(direction: Direction) -> Self {
+        Self {
+            direction,
+            ports: (50_000, 50_001),
+            segments: &[],
+            pushed: false,
+            push: true,
+            offset: 1000,
+            ack: None,
+            other: Side::default(),
+            next: Following::Octets,
+            limit: 1 << 16,
+        }
+    }
+
+    /// Whether a segment is known to begin so many octets behind the first.
+    pub fn segment(&self, behind: usize) -> bool {
+        self.segments.contains(&(self.offset + behind as u64))
+    }
+
+    /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.
+    pub fn wait_for_other(&self) -> Option<u64> {
+        let until = self.ack?;
+        let there = self.other.delivered >= until || self.other.ended || self.other.absent;
+        (!there).then_some(until)
+    }
+}
+
+/// How a message goes on behind its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageBody {
+    /// With this many octets.
+    Octets(u64),
+    /// With this many octets, unless a message begins before.
+    Supposed(u64),
+    /// As [`Framer::part`] says, part by part.
+    Parts,
+    /// To the end of the stream.
+    ToClose,
+}
+
+impl MessageBody {
+    /// How far the whole message reaches, whose header has `head` octets, by what the header says.
+    pub const fn extent(self, head: usize) -> Extent {
+        match self {
+            Self::Octets(n) | Self::Supposed(n) => Extent::Known(n.saturating_add(head as u64)),
+            Self::Parts => Extent::Open,
+            Self::ToClose => Extent::ToClose,
+        }
+    }
+}
+
+/// What stands where a message should begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// More octets are needed to say.
+    NeedMore,
+    /// The other stream has to come to this offset first.
+    Wait(u64),
+    /// So many octets that belong to no message.
+    Skip(usize),
+    /// A message.
+    Message {
+        /// Request, response or neither.
+        kind: Kind,
+        /// Octets of its header.
+        head: usize,
+        /// What follows them.
+        body: MessageBody,
+        /// Behind this message the connection speaks another protocol.
+        hand_over: bool,
+    },
+    /// No message of this protocol.
+    Refuse,
+}
+
+/// How the open message goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyPart {
+    /// More octets are needed to say.
+    NeedMore,
+    /// So many octets belong to it; then the question comes again.
+    Octets(u64),
+    /// So many octets, and the message is complete.
+    Last(u64),
+    /// It does not go on as it should.
+    Refuse,
+}
+
+/// Says where the messages of one connection begin and end; sees both directions. Plain data.
+///
+/// Octets that it is shown again begin where it was shown them before, with more behind them: it remembers how far it
+/// has looked, so that no octet is read twice.
+pub trait Framer {
+    /// What stands at `octets`, where a message should begin.
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin;
+
+    /// How the message that said [`MessageBody::Parts`] goes on at `octets`.
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
+        let _ = (at, octets);
+        BodyPart::Refuse
+    }
+
+    /// The protocol that follows the message that handed the connection over, where that has named one: its row is asked for
+    /// no opinion.
+    fn next_protocol(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// A search here has to wait until the other stream has come to this offset.
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
+        let _ = at;
+        None
+    }
+
+    /// Where the next message begins, after a gap or at a start in the middle.
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found;
+
+    /// Where in the other stream the request begins that the response which began last answers, if that is known.
+    fn answers(&self) -> Option<u64> {
+        None
+    }
+
+    /// Octets are missing in a direction; what was remembered of the octets before is void.
+    fn gap(&mut self, direction: Direction) {
+        let _ = direction;
+    }
+
+    /// Octets allocated beyond the framer itself.
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+impl<F: Framer> Framer for Box<F> {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        (**self).begin(at, octets)
+    }
+
+    fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
+        (**self).part(at, octets)
+    }
+
+    fn next_protocol(&self) -> Option<&'static str> {
+        (**self).next_protocol()
+    }
+
+    fn search_waits(&mut self, at: &Position) -> Option<u64> {
+        (**self).search_waits(at)
+    }
+
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        (**self).search(at, octets)
+    }
+
+    fn answers(&self) -> Option<u64> {
+        (**self).answers()
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        (**self).gap(direction);
+    }
+
+    fn size(&self) -> usize {
+        (**self).size()
+    }
+}

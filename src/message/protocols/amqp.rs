@@ -1,0 +1,179 @@
+//! AMQP 0-9-1 and 1.0.
+
+use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::row::ProtocolRow;
+use super::super::text::named_number;
+use crate::base::flow::Transport;
+#[cfg(test)]
+use crate::base::message::Kind;
+use std::fmt::Write as _;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "amqp",
+    about: "AMQP 0-9-1 and 1.0",
+    ports: &[5672],
+    summary: Some(summary),
+    #[cfg(test)]
+    samples: &[
+        ("414d5150 00000901", Kind::Other),
+        ("01 0000 00000004 000a 000b ce", Kind::Other),
+        ("00000010 02 00 0000 0053180000000000", Kind::Other),
+    ],
+    ..ProtocolRow::NONE
+};
+
+/// How its headers are read and believed.
+pub(super) static FORMAT: LengthRow = LengthRow {
+    length: LengthField::By(whole_len),
+    header: 12,
+    is_plausible,
+    self_evident: |m| m.starts_with(b"AMQP"),
+    ..LengthRow::USUAL
+};
+
+/// Framed by its length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amqp;
+
+impl LengthProtocol for Amqp {
+    const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// The protocol header has no length; frames of 0-9-1 have one octet behind what it counts, those of 1.0 count all.
+fn whole_len(m: &[u8]) -> Option<Option<u64>> {
+    let first = *m.first()?;
+    Some(match first {
+        b'A' => Some(8),
+        1 | 2 | 3 | 8 => {
+            if m.len() < 7 {
+                return None;
+            }
+            Some(number(m, 3, 4) + 8)
+        }
+        0 => {
+            if m.len() < 4 {
+                return None;
+            }
+            Some(number(m, 0, 4))
+        }
+        _ => None,
+    })
+}
+
+fn is_plausible(m: &[u8], len: u64) -> bool {
+    let size = len.saturating_sub(8);
+    let closed = usize::try_from(len)
+        .ok()
+        .and_then(|len| m.get(len.checked_sub(1)?))
+        .is_none_or(|end| *end == 0xce);
+    match octet(m, 0) {
+        b'A' => {
+            m.starts_with(b"AMQP")
+                && (matches!(m.get(4..8), Some([0, 0, 9, 0 | 1] | [1, 1, ..]))
+                    || matches!(m.get(4..8), Some([0..=3, 1, 0, 0])))
+        }
+        1 => {
+            closed && size >= 4 && matches!(number(m, 7, 2), 10 | 20 | 30 | 40 | 50 | 60 | 85 | 90)
+        }
+        2 => closed && size >= 14 && number(m, 7, 2) == 60,
+        3 => closed && len < 1 << 31,
+        8 => closed && size == 0 && number(m, 1, 2) == 0,
+        // Octets 4 and 5: where the body begins, in units of four octets, and the type of the frame.
+        0 => {
+            let body = u64::from(octet(m, 4)) * 4;
+            len >= 8 && body >= 8 && body <= len && octet(m, 5) <= 1
+        }
+        _ => false,
+    }
+}
+
+/// Class and method, or the kind of the frame.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    match octet(m, 0) {
+        b'A' => out.push_str("protocol header"),
+        1 => {
+            let classes = [
+                (10, "connection"),
+                (20, "channel"),
+                (40, "exchange"),
+                (50, "queue"),
+                (60, "basic"),
+                (85, "confirm"),
+                (90, "tx"),
+            ];
+            named_number(&classes, number(m, 7, 2), out);
+            out.push('.');
+            let known = match (number(m, 7, 2), number(m, 9, 2)) {
+                (10, 10) => "start",
+                (10, 11) => "start-ok",
+                (10, 30) => "tune",
+                (10, 31) => "tune-ok",
+                (10, 40) | (20, 10) => "open",
+                (10, 41) | (20, 11) => "open-ok",
+                (10, 50) | (20, 40) => "close",
+                (10, 51) | (20, 41) => "close-ok",
+                (40 | 50, 10) => "declare",
+                (40 | 50, 11) => "declare-ok",
+                (50, 20) => "bind",
+                (50, 21) => "bind-ok",
+                (60, 10) => "qos",
+                (60, 11) => "qos-ok",
+                (60, 20) => "consume",
+                (60, 21) => "consume-ok",
+                (60, 40) => "publish",
+                (60, 50) => "return",
+                (60, 60) => "deliver",
+                (60, 70) => "get",
+                (60, 71) => "get-ok",
+                (60, 72) => "get-empty",
+                (60, 80) => "ack",
+                (60, 90) => "reject",
+                (60, 120) => "nack",
+                (85 | 90, 10) => "select",
+                (85 | 90, 11) => "select-ok",
+                _ => "",
+            };
+            out.push_str(known);
+            if known.is_empty() {
+                let _ = write!(out, "{}", number(m, 9, 2));
+            }
+        }
+        kind => named_number(
+            &[
+                (2, "content header"),
+                (3, "content body"),
+                (8, "heartbeat"),
+                (0, "frame"),
+            ],
+            u64::from(kind),
+            out,
+        ),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::length::testing;
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn messages_are_believed_and_found() {
+        testing::check(&PROTOCOL, &FORMAT);
+    }
+
+    #[test]
+    fn summaries() {
+        for (octets, expected) in [
+            (
+                &b"\x01\0\x01\0\0\0\x04\0\x3c\0\x28\xce"[..],
+                "basic.publish",
+            ),
+            (b"\x01\0\x01\0\0\0\x04\0\x3c\0\x29\xce", "basic.41"),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! DHCP (RFC 2131).
+
+use super::super::length::{number, octet};
+use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::text::{named_number, option};
+use crate::base::flow::Transport;
+use std::fmt::Write as _;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "dhcp",
+    summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
+/// With the magic cookie: on any port.
+pub(super) static WITH_COOKIE: DatagramRow = DatagramRow {
+    about: "DHCP (RFC 2131)",
+    ports: &[],
+    // Operation, and the magic cookie.
+    is_plausible: |m| matches!(octet(m, 0), 1 | 2) && number(m, 236, 4) == 0x6382_5363,
+};
+
+/// Without it: on the ports of its own.
+pub(super) static CUT: DatagramRow = DatagramRow {
+    about: "DHCP (RFC 2131)",
+    ports: &[67, 68],
+    // Cut before the cookie: operation, and the kind and length of an address of hardware.
+    is_plausible: |m| {
+        m.len() < 240 && matches!(octet(m, 0), 1 | 2) && octet(m, 1) > 0 && octet(m, 2) <= 16
+    },
+};
+
+/// The type of the message, the address that the client gets, and the transaction.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let names = [
+        (1, "discover"),
+        (2, "offer"),
+        (3, "request"),
+        (4, "decline"),
+        (5, "ack"),
+        (6, "nak"),
+        (7, "release"),
+        (8, "inform"),
+    ];
+    match message_type(m) {
+        Some(kind) => named_number(&names, kind.into(), out),
+        None if octet(m, 0) == 1 => out.push_str("request"),
+        None => out.push_str("reply"),
+    }
+    // "Your" address (RFC 2131, 2).
+    if let Some([a, b, c, d]) = m.get(16..20).filter(|o| **o != [0; 4]) {
+        let _ = write!(out, " {a}.{b}.{c}.{d}");
+    }
+    let _ = write!(out, " 0x{:08x}", number(m, 4, 4));
+    true
+}
+
+/// The message type of DHCP (RFC 2132, 9.6).
+fn message_type(m: &[u8]) -> Option<u8> {
+    option(m.get(240..)?, 53, 0)?.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn summaries() {
+        let mut dhcp = vec![2, 1, 6, 0, 0, 0, 0, 7];
+        dhcp.resize(240, 0);
+        dhcp[16..20].copy_from_slice(&[192, 0, 2, 9]);
+        dhcp.extend([0, 51, 1, 9, 53, 1, 2, 255]);
+        for (octets, expected) in [
+            (&dhcp[..], "offer 192.0.2.9 0x00000007"),
+            (&dhcp[..200], "reply 192.0.2.9 0x00000007"),
+        ] {
+            assert_eq!(said(summary, Transport::Udp, octets), expected);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! DNS (RFC 1035, 4.2.2).
+
+use super::super::length::{LengthProtocol, LengthRow, field, number, octet, response_if};
+use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::text::escape;
+use crate::base::flow::Transport;
+#[cfg(test)]
+use crate::base::message::Kind;
+use std::fmt::Write as _;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "dns",
+    about: "DNS (RFC 1035, 4.2.2)",
+    ports: &[53],
+    user_message_summary: Some(summary),
+    summary: Some(summary),
+    #[cfg(test)]
+    samples: &[(
+        "0013 0007 0100 0001 0000 0000 0000 01610000010001",
+        Kind::Request,
+    )],
+    ..ProtocolRow::NONE
+};
+
+/// How its headers are read and believed.
+pub(super) static FORMAT: LengthRow = LengthRow {
+    length: field(0, 2),
+    add: 2,
+    header: 14,
+    is_plausible: |m, len| is_plausible(m.get(2..).unwrap_or_default(), len.saturating_sub(2)),
+    kind: |m| response_if(octet(m, 4) & 0x80 != 0),
+    ..LengthRow::USUAL
+};
+
+/// Framed by its length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Dns;
+
+impl LengthProtocol for Dns {
+    const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// How it is recognised in a datagram.
+pub(super) static DATAGRAM: DatagramRow = DatagramRow {
+    about: "DNS (RFC 1035)",
+    ports: &[53],
+    is_plausible: |m| is_plausible(m, m.len() as u64) || m.len() < 12 || octet(m, 2) & 0x80 != 0,
+};
+
+/// A header of DNS (RFC 1035, 4.1.1), of a message of so many octets.
+pub(super) fn is_plausible(m: &[u8], len: u64) -> bool {
+    let flags = number(m, 2, 2);
+    let (questions, answers) = (number(m, 4, 2), flags & 0x8000 != 0);
+    let opcode = flags >> 11 & 0xf;
+    let known = matches!(opcode, 0..=2 | 4..=6) && flags & 0x0040 == 0;
+    let records = number(m, 6, 2) + number(m, 8, 2) + number(m, 10, 2);
+    // A question takes five octets and a record eleven, at least.
+    let room = 12 + 5 * questions + 11 * records <= len;
+    // An inverse query has its question among the answers (RFC 1035, 6.4).
+    let asks = questions > 0 || answers || (opcode == 1 && records > 0);
+    m.len() >= 12 && known && room && (questions <= 1 || opcode == 0) && asks
+}
+
+/// Over TCP two octets of length stand in front (RFC 1035, 4.2.2).
+pub(super) fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
+    let skip = if transport == Transport::Tcp { 2 } else { 0 };
+    m.get(skip..).is_some_and(|m| say(m, out))
+}
+
+/// Query name and type, and what the answer brings (RFC 1035, 4.1).
+fn say(m: &[u8], out: &mut String) -> bool {
+    let word =
+        |at: usize| -> Option<u16> { Some(u16::from_be_bytes([*m.get(at)?, *m.get(at + 1)?])) };
+    let (Some(id), Some(flags), Some(questions), Some(answers)) =
+        (word(0), word(2), word(4), word(6))
+    else {
+        return false;
+    };
+    let response = flags & 0x8000 != 0;
+    let opcode = flags >> 11 & 15;
+    out.push_str(match (opcode, response) {
+        (0, false) => "query",
+        (0, true) => "answer",
+        (4, false) => "notify",
+        (4, true) => "notify answer",
+        (5, false) => "update",
+        (5, true) => "update answer",
+        (_, false) => "request",
+        (_, true) => "response",
+    });
+    let _ = write!(out, " 0x{id:04x}");
+    if questions > 0 {
+        let mut at = 12;
+        out.push(' ');
+        let begin = out.len();
+        // Labels, each with its length; a question is the first name, so nothing can be compressed in it.
+        while let Some(&len) = m.get(at) {
+            let len = usize::from(len);
+            at += 1;
+            if len == 0 || len > 63 {
+                break;
+            }
+            let end = (at + len).min(m.len());
+            if out.len() > begin {
+                out.push('.');
+            }
+            escape(m.get(at..end).unwrap_or_default(), out);
+            at = end;
+        }
+        if out.len() == begin {
+            out.push('.');
+        }
+        if let Some(kind) = word(at) {
+            out.push(' ');
+            match record_type(kind) {
+                Some(name) => out.push_str(name),
+                None => {
+                    let _ = write!(out, "TYPE{kind}");
+                }
+            }
+        }
+    }
+    if response {
+        match flags & 15 {
+            0 => {
+                let s = if answers == 1 { "" } else { "s" };
+                let _ = write!(out, ", {answers} record{s}");
+            }
+            3 => out.push_str(", no such name"),
+            code => {
+                let _ = write!(out, ", error {code}");
+            }
+        }
+    }
+    true
+}
+
+/// Names of record types (IANA).
+fn record_type(kind: u16) -> Option<&'static str> {
+    Some(match kind {
+        1 => "A",
+        2 => "NS",
+        5 => "CNAME",
+        6 => "SOA",
+        12 => "PTR",
+        15 => "MX",
+        16 => "TXT",
+        28 => "AAAA",
+        33 => "SRV",
+        35 => "NAPTR",
+        43 => "DS",
+        46 => "RRSIG",
+        48 => "DNSKEY",
+        64 => "SVCB",
+        65 => "HTTPS",
+        251 => "IXFR",
+        252 => "AXFR",
+        255 => "ANY",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::length::testing;
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn messages_are_believed_and_found() {
+        testing::check(&PROTOCOL, &FORMAT);
+    }
+
+    #[test]
+    fn dns_headers_are_believed_or_not() {
+        let query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        assert!(is_plausible(&query, 20));
+        for (i, octet) in [(2, 0x79), (3, 0x40), (4, 9), (6, 1)] {
+            let mut bad = query;
+            bad[i] = octet;
+            assert!(!is_plausible(&bad, 20), "octet {i}");
+        }
+        assert!(!is_plausible(&query, 11));
+    }
+
+    #[test]
+    fn questions_and_answers_in_a_line() {
+        let q = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x00\x00\x1c\x00\x01";
+        let mut a = q.to_vec();
+        a[2] = 0x81;
+        a[7] = 2;
+        let mut tcp = vec![0, 29];
+        tcp.extend_from_slice(q);
+        let mut root = q[..12].to_vec();
+        root.extend_from_slice(&[0, 0, 2]);
+        use Transport::{Tcp, Udp};
+        for (transport, octets, expected) in [
+            (Udp, &q[..], "query 0x1234 www.example AAAA"),
+            (Tcp, &tcp, "query 0x1234 www.example AAAA"),
+            (Udp, &a, "answer 0x1234 www.example AAAA, 2 records"),
+            (Udp, &root, "query 0x1234 . NS"),
+            (Udp, &q[..16], "query 0x1234 www"),
+            (Udp, b"abc", ""),
+        ] {
+            assert_eq!(said(summary, transport, octets), expected);
+        }
+    }
+}

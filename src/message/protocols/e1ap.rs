@@ -1,0 +1,69 @@
+//! E1AP, TS 38.463, 37.483.
+
+use super::super::ran_procedures;
+use super::super::row::{Ppid, ProtocolRow, UserMessageRow};
+use crate::base::flow::Transport;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "e1ap",
+    ppids: &[Ppid::new(64, "E1AP, TS 38.463, 37.483")],
+    user_message: Some(UserMessageRow {
+        ports: &[38462],
+        is_plausible: ran_procedures::is_plausible,
+    }),
+    user_message_summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
+/// One line: the kind of the message and its procedure.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    ran_procedures::summary(PROCEDURES, m, out)
+}
+
+/// The elementary procedures in the order of their codes (TS 37.483).
+const PROCEDURES: &[&str] = &[
+    "Reset",
+    "ErrorIndication",
+    "PrivateMessage",
+    "GNB-CU-UP-E1Setup",
+    "GNB-CU-CP-E1Setup",
+    "GNB-CU-UP-ConfigurationUpdate",
+    "GNB-CU-CP-ConfigurationUpdate",
+    "E1Release",
+    "BearerContextSetup",
+    "BearerContextModification",
+    "BearerContextModificationRequired",
+    "BearerContextRelease",
+    "BearerContextReleaseRequest",
+    "BearerContextInactivityNotification",
+    "DLDataNotification",
+    "DataUsageReport",
+    "GNB-CU-UP-CounterCheck",
+    "GNB-CU-UP-StatusIndication",
+    "ULDataNotification",
+    "MRDC-DataUsageReport",
+    "TraceStart",
+    "DeactivateTrace",
+    "ResourceStatusReportingInitiation",
+    "ResourceStatusReporting",
+    "IAB-UPTNLAddressUpdate",
+    "CellTrafficTrace",
+    "EarlyForwardingSNTransfer",
+    "GNB-CU-CPMeasurementResultsInformation",
+    "IABPSKNotification",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn procedures_are_named() {
+        assert_eq!(
+            said(summary, Transport::Sctp, &[0, 8]),
+            "initiatingMessage BearerContextSetup"
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! FTP (RFC 959).
+
+use super::super::lines::{
+    Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting,
+};
+use super::super::row::ProtocolRow;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "ftp",
+    about: "FTP (RFC 959): replies and commands",
+    ports: &[21],
+    ..ProtocolRow::NONE
+};
+
+/// How its lines are written.
+pub(super) static DIALECT: LineDialect = LineDialect {
+    verbs: &[
+        b"USER", b"PASS", b"ACCT", b"CWD", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"PORT", b"PASV",
+        b"TYPE", b"STRU", b"MODE", b"RETR", b"STOR", b"STOU", b"APPE", b"ALLO", b"REST", b"RNFR",
+        b"RNTO", b"ABOR", b"DELE", b"RMD", b"MKD", b"PWD", b"LIST", b"NLST", b"SITE", b"SYST",
+        b"STAT", b"HELP", b"NOOP", b"FEAT", b"OPTS", b"SIZE", b"MDTM", b"MLSD", b"MLST", b"EPSV",
+        b"EPRT", b"AUTH", b"PBSZ", b"PROT", b"CCC", b"CLNT",
+    ],
+    replies: Replies::Coded { tls: 234 },
+    only_lines: true,
+    may_greet: is_begun_greeting,
+    is_greeting: |line| matches!(code(line), Some((220, _))) && contains_word(line, b"FTP"),
+    effect: |verb, _| match verb {
+        b"AUTH" => Effect::Tls,
+        _ => Effect::None,
+    },
+    ..LineDialect::USUAL
+};
+
+/// Framed by its lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ftp;
+
+impl LineProtocol for Ftp {
+    const DIALECT: &'static LineDialect = &DIALECT;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::framing::{Found, Framer, Position};
+    use super::super::super::lines::LineFramer;
+    use super::*;
+    use crate::base::flow::Direction;
+
+    #[test]
+    fn messages_are_found_behind_lost_lines() {
+        let at = Position::behind_a_gap(Direction::Forward);
+        let mut framer = LineFramer::<Ftp>::with_client(Direction::Forward);
+        framer.gap(at.direction);
+        assert_eq!(framer.search(&at, b"RETR a\r\n"), Found::At(0));
+    }
+}

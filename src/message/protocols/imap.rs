@@ -1,0 +1,101 @@
+//! IMAP (RFC 9051, RFC 3501).
+
+use super::super::lines::{Effect, LineDialect, LineProtocol, Replies};
+use super::super::row::ProtocolRow;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "imap",
+    about: "IMAP (RFC 9051, RFC 3501), with literals",
+    ports: &[143],
+    ..ProtocolRow::NONE
+};
+
+/// How its lines are written.
+pub(super) static DIALECT: LineDialect = LineDialect {
+    verbs: &[
+        b"CAPABILITY",
+        b"NOOP",
+        b"LOGOUT",
+        b"STARTTLS",
+        b"AUTHENTICATE",
+        b"LOGIN",
+        b"ENABLE",
+        b"SELECT",
+        b"EXAMINE",
+        b"CREATE",
+        b"DELETE",
+        b"RENAME",
+        b"SUBSCRIBE",
+        b"UNSUBSCRIBE",
+        b"LIST",
+        b"LSUB",
+        b"NAMESPACE",
+        b"STATUS",
+        b"APPEND",
+        b"IDLE",
+        b"CLOSE",
+        b"UNSELECT",
+        b"EXPUNGE",
+        b"SEARCH",
+        b"FETCH",
+        b"STORE",
+        b"COPY",
+        b"MOVE",
+        b"UID",
+        b"CHECK",
+        b"ID",
+        b"GETQUOTA",
+        b"GETQUOTAROOT",
+        b"SORT",
+        b"THREAD",
+        b"COMPRESS",
+    ],
+    replies: Replies::Tagged,
+    may_greet: |start| b"* OK".starts_with(start) || b"* PR".starts_with(start),
+    is_greeting: |line| {
+        [&b"* OK"[..], b"* PREAUTH", b"* BYE"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    },
+    is_opening: |verb| {
+        matches!(
+            verb,
+            b"CAPABILITY" | b"LOGIN" | b"AUTHENTICATE" | b"STARTTLS"
+        )
+    },
+    effect: |verb, _| match verb {
+        b"STARTTLS" => Effect::Tls,
+        _ => Effect::None,
+    },
+    ..LineDialect::USUAL
+};
+
+/// Framed by its lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Imap;
+
+impl LineProtocol for Imap {
+    const DIALECT: &'static LineDialect = &DIALECT;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::framing::{Found, Framer, Position};
+    use super::super::super::lines::LineFramer;
+    use super::*;
+    use crate::base::flow::Direction;
+
+    #[test]
+    fn messages_are_found_behind_lost_lines() {
+        let at = Position::behind_a_gap(Direction::Forward);
+        let mut framer = LineFramer::<Imap>::with_client(Direction::Reverse);
+        framer.gap(at.direction);
+        assert_eq!(framer.search(&at, b"text\r\n* 2 FETCH (X)\r\n"), Found::At(6));
+    }
+
+    #[test]
+    fn the_command_stands_behind_its_tag() {
+        assert_eq!(DIALECT.verb(b"a1 uid fetch 1\r"), Some(&b"UID"[..]));
+    }
+}

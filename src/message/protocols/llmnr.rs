@@ -1,0 +1,18 @@
+//! Link-local name resolution (RFC 4795): the messages of DNS on a port of its own.
+
+use super::super::row::{DatagramRow, ProtocolRow};
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "llmnr",
+    summary: Some(super::dns::summary),
+    user_message_summary: Some(super::dns::summary),
+    ..ProtocolRow::NONE
+};
+
+/// How it is recognised in a datagram.
+pub(super) static DATAGRAM: DatagramRow = DatagramRow {
+    about: "Link-local name resolution (RFC 4795)",
+    ports: &[5355],
+    is_plausible: |m| m.len() >= 12,
+};

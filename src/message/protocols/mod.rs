@@ -1,0 +1,638 @@
+//! The table of protocols.
+//!
+//! A protocol is one file here and its row, or rows, in [`protocols!`] below: over TCP, in UDP datagrams, in user messages of
+//! SCTP. Nothing outside of its file knows its name. The file has what is true of it alone: its row ([`ProtocolRow`]), what
+//! makes its header plausible, its framer where the engines of `length.rs`, `headers.rs` and `lines.rs` do not frame it, and
+//! the one line that sums up a message.
+
+use super::bundled::Bundle;
+use super::custom::CustomFramer;
+use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position};
+use super::headers::HeaderFramer;
+use super::length::LengthFramer;
+use super::lines::LineFramer;
+use super::row::{DatagramRow, Ppid, ProtocolRow, near};
+use super::text::first_line;
+use super::user_framer::UserFramer;
+use crate::base::flow::{Direction, Transport};
+use crate::base::message::Kind;
+use crate::base::protocol::NO_PROTOCOL;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+mod amqp;
+mod bgp;
+mod dhcp;
+mod dhcpv6;
+mod diameter;
+mod dns;
+mod doip;
+mod dua;
+mod e1ap;
+mod f1ap;
+mod ftp;
+mod hnbap;
+mod http1;
+mod iec104;
+mod imap;
+mod iua;
+mod ldap;
+mod llmnr;
+mod m2ap;
+mod m2pa;
+mod m2ua;
+mod m3ap;
+mod m3ua;
+mod mbtcp;
+mod mdns;
+mod megaco;
+mod mongo;
+mod mqtt;
+mod mysql;
+mod nbss;
+mod ngap;
+mod ntp;
+mod pgsql;
+mod pop;
+mod ppids;
+mod radius;
+mod ranap;
+mod resp;
+mod rtsp;
+mod s1ap;
+mod sbcap;
+mod sip;
+mod smtp;
+mod snmp;
+mod someip;
+mod stun;
+mod sua;
+mod syslog;
+mod tftp;
+mod tls;
+mod tpkt;
+mod v5ua;
+mod websocket;
+mod x2ap;
+mod xnap;
+
+pub use tftp::Transfers;
+
+/// A protocol over TCP.
+#[derive(Clone, Copy)]
+pub(super) struct StreamRow {
+    /// What the table says of it.
+    pub(super) protocol: &'static ProtocolRow,
+    /// What recognises it.
+    pub(super) detector: &'static dyn Detector,
+    framer: fn() -> AnyFramer,
+}
+
+impl StreamRow {
+    /// What frames a connection of this protocol.
+    pub(super) fn framer(&self) -> AnyFramer {
+        (self.framer)()
+    }
+}
+
+impl std::fmt::Debug for StreamRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.protocol.name)
+    }
+}
+
+/// Makes the tables of what stands in the rows.
+macro_rules! protocols {
+    (
+        streams { $( $Variant:ident($Framer:ty): $stream:ident, $detector:expr; )* }
+        datagrams { $( $datagram:ident :: $row:ident; )* }
+        user_messages { $( $user:ident; )* }
+        user_messages_by_ppid_only { $( $named:ident; )* }
+    ) => {
+        /// The framers that there are: one for each protocol over TCP, and those of users.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        pub(super) enum AnyFramer {
+            $(
+                #[doc = concat!("Of the protocol in `", stringify!($stream), "`.")]
+                $Variant($Framer),
+            )*
+            /// Of a row that the user adds.
+            User(Box<UserFramer>),
+            /// Of a detector that a user of the library brings.
+            Custom(CustomFramer),
+        }
+
+        impl AnyFramer {
+            /// Wireshark's name of the protocol, or the user's.
+            pub(super) fn name(&self) -> &'static str {
+                match self {
+                    $( Self::$Variant(_) => $stream::PROTOCOL.name, )*
+                    Self::User(framer) => framer.name(),
+                    Self::Custom(framer) => framer.name(),
+                }
+            }
+
+            /// A protocol that others switch to may begin in the middle of this one: see [`ProtocolRow::interrupts`].
+            pub(super) fn may_be_interrupted(&self) -> bool {
+                match self {
+                    $( Self::$Variant(_) => $stream::PROTOCOL.interrupts.is_none(), )*
+                    Self::User(_) => true,
+                    // A library user's detector has the last word on its connections.
+                    Self::Custom(_) => false,
+                }
+            }
+        }
+
+        /// Asks the framer that there is.
+        macro_rules! each_framer {
+            ($framer:ident, $f:ident => $answer:expr) => {
+                match $framer {
+                    $( AnyFramer::$Variant($f) => $answer, )*
+                    AnyFramer::User($f) => $answer,
+                    AnyFramer::Custom($f) => $answer,
+                }
+            };
+        }
+
+        impl Framer for AnyFramer {
+            fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+                each_framer!(self, f => f.begin(at, octets))
+            }
+
+            fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
+                each_framer!(self, f => f.part(at, octets))
+            }
+
+            fn next_protocol(&self) -> Option<&'static str> {
+                each_framer!(self, f => f.next_protocol())
+            }
+
+            fn search_waits(&mut self, at: &Position) -> Option<u64> {
+                each_framer!(self, f => f.search_waits(at))
+            }
+
+            fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+                each_framer!(self, f => f.search(at, octets))
+            }
+
+            fn answers(&self) -> Option<u64> {
+                each_framer!(self, f => f.answers())
+            }
+
+            fn gap(&mut self, direction: Direction) {
+                each_framer!(self, f => f.gap(direction));
+            }
+
+            fn size(&self) -> usize {
+                each_framer!(self, f => f.size())
+            }
+        }
+
+        /// The protocols over TCP, in the order in which they are tried.
+        pub(super) static STREAMS: &[StreamRow] = &[
+            $( StreamRow {
+                protocol: &$stream::PROTOCOL,
+                detector: $detector,
+                framer: || AnyFramer::$Variant(<$Framer>::default()),
+            }, )*
+        ];
+
+        /// The protocols in UDP datagrams, in the order in which they are tried.
+        static DATAGRAMS: &[(&ProtocolRow, &DatagramRow)] = &[
+            $( (&$datagram::PROTOCOL, &$datagram::$row), )*
+        ];
+
+        /// The protocols in user messages of SCTP, in the order in which they are tried where no identifier names one.
+        static USER_MESSAGES: &[&ProtocolRow] = &[ $( &$user::PROTOCOL, )* ];
+
+        /// Those that only their identifiers, or the user, name.
+        static NAMED_USER_MESSAGES: &[&ProtocolRow] = &[ $( &$named::PROTOCOL, )* ];
+    };
+}
+
+protocols! {
+    // Those come first whose first octets are hardly anything else's, and the lines of text last.
+    streams {
+        Http1(Box<http1::Http1>): http1, &http1::HttpDetector;
+        Tls(tls::Tls): tls, &tls::TlsDetector;
+        Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
+        Rtsp(HeaderFramer<rtsp::Rtsp>): rtsp, &rtsp::SYNTAX;
+        Resp(Box<resp::Resp>): resp, &resp::RespDetector;
+        Pgsql(pgsql::Pgsql): pgsql, &pgsql::PgsqlDetector;
+        Bgp(LengthFramer<bgp::Bgp>): bgp, &bgp::FORMAT;
+        Nbss(LengthFramer<nbss::Nbss>): nbss, &nbss::FORMAT;
+        Diameter(LengthFramer<diameter::Diameter>): diameter, &diameter::FORMAT;
+        Doip(LengthFramer<doip::Doip>): doip, &doip::FORMAT;
+        Amqp(LengthFramer<amqp::Amqp>): amqp, &amqp::FORMAT;
+        Mqtt(LengthFramer<mqtt::Mqtt>): mqtt, &mqtt::FORMAT;
+        Ldap(LengthFramer<ldap::Ldap>): ldap, &ldap::FORMAT;
+        Mysql(LengthFramer<mysql::Mysql>): mysql, &mysql::FORMAT;
+        Someip(LengthFramer<someip::Someip>): someip, &someip::FORMAT;
+        Tpkt(LengthFramer<tpkt::Tpkt>): tpkt, &tpkt::FORMAT;
+        Mbtcp(LengthFramer<mbtcp::Mbtcp>): mbtcp, &mbtcp::FORMAT;
+        Iec104(LengthFramer<iec104::Iec104>): iec104, &iec104::FORMAT;
+        Mongo(LengthFramer<mongo::Mongo>): mongo, &mongo::FORMAT;
+        Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
+        Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::FORMAT;
+        Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
+        Ftp(Box<LineFramer<ftp::Ftp>>): ftp, &ftp::DIALECT;
+        Pop(Box<LineFramer<pop::Pop>>): pop, &pop::DIALECT;
+        Imap(Box<LineFramer<imap::Imap>>): imap, &imap::DIALECT;
+    }
+    datagrams {
+        dns::DATAGRAM;
+        mdns::DATAGRAM;
+        llmnr::DATAGRAM;
+        dhcp::WITH_COOKIE;
+        dhcp::CUT;
+        dhcpv6::DATAGRAM;
+        sip::DATAGRAM;
+        stun::DATAGRAM;
+        ntp::DATAGRAM;
+        snmp::DATAGRAM;
+        radius::DATAGRAM;
+        syslog::ON_ITS_PORT;
+        tftp::ON_ITS_PORT;
+        tftp::REQUEST;
+        someip::DATAGRAM;
+        doip::DATAGRAM;
+        syslog::ANYWHERE;
+    }
+    user_messages {
+        diameter;
+        m2ua;
+        m3ua;
+        v5ua;
+        iua;
+        sua;
+        m2pa;
+        s1ap;
+        x2ap;
+        m2ap;
+        m3ap;
+        ngap;
+        xnap;
+        e1ap;
+        f1ap;
+        sbcap;
+        hnbap;
+        megaco;
+        http1;
+    }
+    user_messages_by_ppid_only {
+        dua;
+        ranap;
+    }
+}
+
+/// Every row, some more than once.
+fn rows() -> impl Iterator<Item = &'static ProtocolRow> {
+    let streams = STREAMS.iter().map(|row| row.protocol);
+    let datagrams = DATAGRAMS.iter().map(|(protocol, _)| *protocol);
+    let user = USER_MESSAGES.iter().chain(NAMED_USER_MESSAGES).copied();
+    let named = ppids::NAMED.iter();
+    streams.chain(datagrams).chain(user).chain(named)
+}
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static ProtocolRow, foldhash::fast::FixedState>> =
+    LazyLock::new(|| rows().map(|row| (row.name, row)).collect());
+
+/// The identifiers that IANA has assigned, each with the name of its protocol, by number.
+static PPIDS: LazyLock<Vec<(Ppid, &'static str)>> = LazyLock::new(|| {
+    let unnamed = ppids::UNNAMED.iter().map(|ppid| (*ppid, NO_PROTOCOL));
+    let rows = rows().flat_map(|row| row.ppids.iter().map(|ppid| (*ppid, row.name)));
+    let mut all: Vec<_> = rows.chain(unnamed).collect();
+    all.sort_by_key(|(ppid, _)| ppid.number);
+    all.dedup();
+    all
+});
+
+/// The row of the protocol over TCP with this name.
+pub(super) fn stream(name: &str) -> Option<&'static StreamRow> {
+    STREAMS.iter().find(|row| row.protocol.name == name)
+}
+
+/// The protocol that others switch to, and whose beginning can be recognised in the middle of them.
+pub(super) fn interrupter() -> Option<&'static StreamRow> {
+    const PLACE: Option<usize> = {
+        let mut found = None;
+        let mut i = 0;
+        while i < STREAMS.len() {
+            if STREAMS[i].protocol.interrupts.is_some() {
+                found = Some(i);
+            }
+            i += 1;
+        }
+        found
+    };
+    PLACE.and_then(|place| STREAMS.get(place))
+}
+
+/// What follows a switch from this protocol may be the same protocol again: see [`ProtocolRow::tunnels`].
+pub(super) fn tunnels(name: &str) -> bool {
+    stream(name).is_some_and(|row| row.protocol.tunnels)
+}
+
+/// Name of the protocol of a UDP datagram, by Wireshark; `data` where none is known.
+pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'static str {
+    DATAGRAMS
+        .iter()
+        .filter(|(_, row)| near(row.ports, (src_port, dst_port)))
+        .find(|(_, row)| (row.is_plausible)(payload))
+        .map_or(NO_PROTOCOL, |(protocol, _)| protocol.name)
+}
+
+/// Name of the protocol of an SCTP user message: by its PPID, else, where that names nothing (some stacks leave it 0), by its
+/// ports and octets, of which `whole` says whether they are all. `data` where nothing is known.
+pub(super) fn user_message_protocol(
+    ports: (u16, u16),
+    ppid: u32,
+    data: &[u8],
+    whole: bool,
+) -> &'static str {
+    match ppid_protocol(ppid) {
+        NO_PROTOCOL => USER_MESSAGES
+            .iter()
+            .find(|protocol| {
+                protocol
+                    .user_message
+                    .is_some_and(|row| near(row.ports, ports) && (row.is_plausible)(data, whole))
+            })
+            .map_or(NO_PROTOCOL, |protocol| protocol.name),
+        name => name,
+    }
+}
+
+/// Name of the protocol that a PPID stands for; `data` where IANA has not assigned it or Wireshark has no name.
+///
+/// Some stacks put the number into the packet in the order of their own machine, so a number that is not assigned is taken
+/// with its octets reversed.
+fn ppid_protocol(number: u32) -> &'static str {
+    let at = |n: u32| {
+        let place = PPIDS
+            .binary_search_by_key(&n, |(ppid, _)| ppid.number)
+            .ok()?;
+        PPIDS.get(place)
+    };
+    at(number)
+        .or_else(|| at(number.swap_bytes()))
+        .map_or(NO_PROTOCOL, |(_, name)| name)
+}
+
+/// The messages in the octets of a user message; None where the protocol puts one message into each.
+pub fn bundle<'a>(protocol: &str, data: &'a [u8]) -> Option<Bundle<'a>> {
+    let length = BY_NAME.get(protocol)?.bundled?;
+    Some(Bundle::new(length, data))
+}
+
+/// Appends the summary of a message to `out`: its start line, its query, or its first octets. `head` is as in
+/// [`MessageStart`](super::MessageStart).
+pub fn summary(protocol: &str, transport: Transport, _: Kind, head: &[u8], out: &mut String) {
+    let of_row = BY_NAME.get(protocol).and_then(|row| match transport {
+        Transport::Sctp => row.user_message_summary,
+        Transport::Tcp | Transport::Udp => row.summary,
+    });
+    if !of_row.is_some_and(|summary| summary(transport, head, out)) {
+        first_line(head, out);
+    }
+}
+
+/// A protocol that is part of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// Wireshark's name.
+    pub name: &'static str,
+    /// `tcp`, `udp` or `sctp`.
+    pub transport: &'static str,
+    /// Ports that hint at it, or that it is looked for on.
+    pub ports: &'static [u16],
+    /// What it is.
+    pub about: &'static str,
+}
+
+/// All protocols, by name; one that several transports carry stands there for each.
+pub fn protocols() -> Vec<Protocol> {
+    let streams = STREAMS.iter().map(|row| Protocol {
+        name: row.protocol.name,
+        transport: "tcp",
+        ports: row.protocol.ports,
+        about: row.protocol.about,
+    });
+    let datagrams = DATAGRAMS.iter().map(|(protocol, row)| Protocol {
+        name: protocol.name,
+        transport: "udp",
+        ports: row.ports,
+        about: row.about,
+    });
+    let user = PPIDS.iter().filter(|(_, name)| *name != NO_PROTOCOL);
+    let user = user.map(|(ppid, name)| Protocol {
+        name,
+        transport: "sctp",
+        ports: BY_NAME
+            .get(name)
+            .and_then(|row| row.user_message)
+            .map_or(&[], |row| row.ports),
+        about: ppid.title,
+    });
+    let mut all: Vec<_> = streams.chain(datagrams).chain(user).collect();
+    all.sort_by_key(|p| (p.name, p.transport, p.ports.is_empty()));
+    all.dedup_by_key(|p| (p.name, p.transport));
+    all
+}
+
+/// This name, if a protocol has it that is part of the program, or if it stands for none.
+pub(super) fn known_name(text: &str) -> Option<&'static str> {
+    if text == NO_PROTOCOL {
+        return Some(NO_PROTOCOL);
+    }
+    let named = protocols();
+    named.iter().map(|p| p.name).find(|name| *name == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::framing::Probe;
+    use super::super::length::testing::samples;
+    use super::*;
+
+    #[test]
+    fn names_are_given_once() {
+        let mut names: Vec<_> = STREAMS.iter().map(|row| row.protocol.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STREAMS.len());
+        for row in rows() {
+            let same = rows().filter(|other| other.name == row.name);
+            for other in same {
+                assert!(std::ptr::eq(row, other), "{} has two rows", row.name);
+            }
+        }
+        let interrupting = STREAMS.iter().filter(|r| r.protocol.interrupts.is_some());
+        assert!(interrupting.count() <= 1, "see ProtocolRow::interrupts");
+    }
+
+    #[test]
+    fn no_protocol_takes_the_octets_of_another_for_its_own() {
+        let mut tried = 0;
+        for protocol in STREAMS.iter().map(|row| row.protocol) {
+            for (octets, _) in samples(protocol) {
+                for other in STREAMS.iter().filter(|r| r.protocol.name != protocol.name) {
+                    let probe = other.detector.probe(&octets, false);
+                    assert_ne!(probe, Probe::Yes, "{} by {other:?}", protocol.name);
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 0);
+    }
+
+    #[test]
+    fn summaries_are_those_of_the_protocol_over_this_transport() {
+        let said = |protocol, transport, head: &[u8]| {
+            let mut out = String::new();
+            summary(protocol, transport, Kind::Other, head, &mut out);
+            out
+        };
+        let get = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(
+            said(http1::PROTOCOL.name, Transport::Tcp, get),
+            "GET /x HTTP/1.1"
+        );
+        let name = ngap::PROTOCOL.name;
+        let setup = "initiatingMessage NGSetup";
+        assert_eq!(said(name, Transport::Sctp, &[0, 21, 0]), setup);
+        assert_eq!(said(name, Transport::Tcp, &[0, 21, 0]), "\\x00\\x15\\x00");
+        assert_eq!(said(dns::PROTOCOL.name, Transport::Udp, b"abc"), "abc");
+        assert_eq!(said(NO_PROTOCOL, Transport::Tcp, b""), "");
+    }
+
+    #[test]
+    fn bundles_are_those_of_protocols_that_have_them() {
+        assert!(bundle(m3ua::PROTOCOL.name, &[1]).is_none());
+        assert_eq!(bundle(m2pa::PROTOCOL.name, &[1]).unwrap().count(), 1);
+        assert_eq!(bundle(diameter::PROTOCOL.name, &[1]).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn ppids_are_found() {
+        assert!(PPIDS.windows(2).all(|w| w[0].0.number < w[1].0.number));
+        for (number, name) in [
+            (0, NO_PROTOCOL),
+            (3, m3ua::PROTOCOL.name),
+            (18, s1ap::PROTOCOL.name),
+            (0x1200_0000, s1ap::PROTOCOL.name),
+            (20, hnbap::PROTOCOL.name),
+            (46, diameter::PROTOCOL.name),
+            (60, ngap::PROTOCOL.name),
+            (64, e1ap::PROTOCOL.name),
+            (51, NO_PROTOCOL),
+            (0x1234_5678, NO_PROTOCOL),
+        ] {
+            assert_eq!(ppid_protocol(number), name, "{number:#x}");
+        }
+    }
+
+    #[test]
+    fn datagrams_are_named() {
+        let mut dhcp = vec![1; 240];
+        dhcp[236..].copy_from_slice(&[0x63, 0x82, 0x53, 0x63]);
+        let someip = [0x12, 0x34, 0, 1, 0, 0, 0, 8, 0, 1, 0, 1, 1, 1, 0, 0];
+        let mut two = someip.to_vec();
+        two.extend(someip);
+        let query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+        for (payload, ports, name) in [
+            (&query[..], (40_000, 53), dns::PROTOCOL.name),
+            (&query, (5353, 5353), mdns::PROTOCOL.name),
+            (&query, (40_000, 5355), llmnr::PROTOCOL.name),
+            (&query, (40_000, 40_001), NO_PROTOCOL),
+            (&dhcp, (68, 67), dhcp::PROTOCOL.name),
+            (
+                b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n",
+                (4000, 4001),
+                sip::PROTOCOL.name,
+            ),
+            (&[0x23; 48], (123, 123), ntp::PROTOCOL.name),
+            (&[0x23; 48], (1234, 1235), NO_PROTOCOL),
+            (&[0x30, 3, 2, 1, 1, 4, 0], (4000, 161), snmp::PROTOCOL.name),
+            (
+                &[0x30, 3, 2, 1, 3, 0x30, 0],
+                (162, 4000),
+                snmp::PROTOCOL.name,
+            ),
+            (
+                &[1, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                radius::PROTOCOL.name,
+            ),
+            (
+                &[1, 1, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                (4000, 1812),
+                NO_PROTOCOL,
+            ),
+            (
+                b"<34>Oct 11 22:14:15 host su: x",
+                (4000, 514),
+                syslog::PROTOCOL.name,
+            ),
+            (b"<192>Oct 11", (4000, 5140), NO_PROTOCOL),
+            (b"<191>Oct 11", (4000, 5140), syslog::PROTOCOL.name),
+            (b"\0\x01file\0octet\0", (4000, 69), tftp::PROTOCOL.name),
+            (b"\0\x01file\0octet\0", (4000, 6969), tftp::PROTOCOL.name),
+            (b"\0\x01file\0other\0", (4000, 6969), NO_PROTOCOL),
+            (&two, (4000, 4001), someip::PROTOCOL.name),
+            (&two[..30], (4000, 4001), NO_PROTOCOL),
+            (b"", (4000, 4001), NO_PROTOCOL),
+        ] {
+            assert_eq!(
+                datagram_protocol(payload, ports.0, ports.1),
+                name,
+                "{payload:?}"
+            );
+        }
+    }
+    #[test]
+    fn user_messages_are_named_by_ports_and_octets() {
+        let watchdog = [
+            1, 0, 0, 20, 0x80, 0, 1, 24, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1,
+        ];
+        let two = [watchdog, watchdog].concat();
+        let mut reserved = watchdog;
+        reserved[4] = 0x81;
+        let aspup = [1, 0, 3, 1, 0, 0, 0, 8];
+        let error = [0, 9, 0x40, 3, 0, 0, 0];
+        // (ports, octets, whole, name)
+        type Case<'a> = ((u16, u16), &'a [u8], bool, &'a str);
+        let cases: &[Case<'_>] = &[
+            ((5000, 3868), &watchdog, true, diameter::PROTOCOL.name),
+            ((5000, 6000), &two, true, diameter::PROTOCOL.name),
+            ((5000, 3868), &two[..39], true, NO_PROTOCOL),
+            ((5000, 3868), &two[..39], false, diameter::PROTOCOL.name),
+            ((5000, 3868), &reserved, true, NO_PROTOCOL),
+            ((2905, 2905), &aspup, true, m3ua::PROTOCOL.name),
+            ((14001, 14001), &aspup, true, sua::PROTOCOL.name),
+            ((5000, 6000), &aspup, true, NO_PROTOCOL),
+            ((2905, 2905), &aspup[..7], true, NO_PROTOCOL),
+            ((38412, 9), &error, true, ngap::PROTOCOL.name),
+            ((9, 36412), &error, true, s1ap::PROTOCOL.name),
+            ((9, 36412), &error[..6], true, NO_PROTOCOL),
+            ((9, 36412), &[0x80, 9, 0x40, 3, 0, 0, 0], true, NO_PROTOCOL),
+            (
+                (9, 80),
+                b"GET / HTTP/1.1\r\n\r\n",
+                true,
+                http1::PROTOCOL.name,
+            ),
+            ((9, 80), b"<html>", true, NO_PROTOCOL),
+            ((9, 2944), b"MEGACO/1 ...", true, megaco::PROTOCOL.name),
+            ((9, 9), &[], true, NO_PROTOCOL),
+        ];
+        for (ports, octets, whole, name) in cases {
+            assert_eq!(
+                user_message_protocol(*ports, 0, octets, *whole),
+                *name,
+                "{ports:?} {octets:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! MongoDB.
+
+use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet, response_if};
+use super::super::row::ProtocolRow;
+use super::super::text::named_number;
+use crate::base::flow::Transport;
+#[cfg(test)]
+use crate::base::message::Kind;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "mongo",
+    about: "MongoDB",
+    ports: &[27017, 27018, 27019],
+    summary: Some(summary),
+    #[cfg(test)]
+    samples: &[(
+        "14000000 01000000 00000000 dd070000 00000000",
+        Kind::Request,
+    )],
+    ..ProtocolRow::NONE
+};
+
+/// How its headers are read and believed.
+pub(super) static FORMAT: LengthRow = LengthRow {
+    length: LengthField::Field {
+        at: 0,
+        width: 4,
+        little: true,
+    },
+    header: 16,
+    is_plausible,
+    self_evident: |m| number(m, 8, 4) == 0,
+    chain: 2,
+    kind: |m| response_if(number(m, 8, 4) != 0),
+    ..LengthRow::USUAL
+};
+
+/// Framed by its length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mongo;
+
+impl LengthProtocol for Mongo {
+    const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+fn is_plausible(m: &[u8], len: u64) -> bool {
+    // Little endian, so that small numbers have their octet first.
+    let opcode = [octet(m, 12), octet(m, 13), octet(m, 14), octet(m, 15)];
+    (16..=48_000_000 + 16_384).contains(&len)
+        && matches!(u32::from_le_bytes(opcode), 1 | 2001..=2013)
+}
+
+/// The operation; its number is little endian.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    named_number(
+        &[
+            (0x0100_0000, "reply"),
+            (0xd407_0000, "query"),
+            (0xdd07_0000, "message"),
+            (0xdc07_0000, "compressed"),
+        ],
+        number(m, 12, 4),
+        out,
+    );
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::length::testing;
+    use super::*;
+
+    #[test]
+    fn messages_are_believed_and_found() {
+        testing::check(&PROTOCOL, &FORMAT);
+    }
+}

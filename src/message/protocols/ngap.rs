@@ -1,0 +1,116 @@
+//! NGAP, TS 38.413.
+
+use super::super::ran_procedures;
+use super::super::row::{Ppid, ProtocolRow, UserMessageRow};
+use crate::base::flow::Transport;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "ngap",
+    ppids: &[Ppid::new(60, "NGAP, TS 38.413")],
+    user_message: Some(UserMessageRow {
+        ports: &[38412],
+        is_plausible: ran_procedures::is_plausible,
+    }),
+    user_message_summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
+/// One line: the kind of the message and its procedure.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    ran_procedures::summary(PROCEDURES, m, out)
+}
+
+/// The elementary procedures in the order of their codes (TS 38.413).
+const PROCEDURES: &[&str] = &[
+    "AMFConfigurationUpdate",
+    "AMFStatusIndication",
+    "CellTrafficTrace",
+    "DeactivateTrace",
+    "DownlinkNASTransport",
+    "DownlinkNonUEAssociatedNRPPaTransport",
+    "DownlinkRANConfigurationTransfer",
+    "DownlinkRANStatusTransfer",
+    "DownlinkUEAssociatedNRPPaTransport",
+    "ErrorIndication",
+    "HandoverCancel",
+    "HandoverNotification",
+    "HandoverPreparation",
+    "HandoverResourceAllocation",
+    "InitialContextSetup",
+    "InitialUEMessage",
+    "LocationReportingControl",
+    "LocationReportingFailureIndication",
+    "LocationReport",
+    "NASNonDeliveryIndication",
+    "NGReset",
+    "NGSetup",
+    "OverloadStart",
+    "OverloadStop",
+    "Paging",
+    "PathSwitchRequest",
+    "PDUSessionResourceModify",
+    "PDUSessionResourceModifyIndication",
+    "PDUSessionResourceRelease",
+    "PDUSessionResourceSetup",
+    "PDUSessionResourceNotify",
+    "PrivateMessage",
+    "PWSCancel",
+    "PWSFailureIndication",
+    "PWSRestartIndication",
+    "RANConfigurationUpdate",
+    "RerouteNASRequest",
+    "RRCInactiveTransitionReport",
+    "TraceFailureIndication",
+    "TraceStart",
+    "UEContextModification",
+    "UEContextRelease",
+    "UEContextReleaseRequest",
+    "UERadioCapabilityCheck",
+    "UERadioCapabilityInfoIndication",
+    "UETNLABindingRelease",
+    "UplinkNASTransport",
+    "UplinkNonUEAssociatedNRPPaTransport",
+    "UplinkRANConfigurationTransfer",
+    "UplinkRANStatusTransfer",
+    "UplinkUEAssociatedNRPPaTransport",
+    "WriteReplaceWarning",
+    "SecondaryRATDataUsageReport",
+    "UplinkRIMInformationTransfer",
+    "DownlinkRIMInformationTransfer",
+    "RetrieveUEInformation",
+    "UEInformationTransfer",
+    "RANCPRelocationIndication",
+    "UEContextResume",
+    "UEContextSuspend",
+    "UERadioCapabilityIDMapping",
+    "HandoverSuccess",
+    "UplinkRANEarlyStatusTransfer",
+    "DownlinkRANEarlyStatusTransfer",
+    "AMFCPRelocationIndication",
+    "ConnectionEstablishmentIndication",
+    "BroadcastSessionModification",
+    "BroadcastSessionRelease",
+    "BroadcastSessionSetup",
+    "DistributionSetup",
+    "DistributionRelease",
+    "MulticastSessionActivation",
+    "MulticastSessionDeactivation",
+    "MulticastSessionUpdate",
+    "MulticastGroupPaging",
+    "BroadcastSessionReleaseRequired",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn procedures_are_named() {
+        assert_eq!(
+            said(summary, Transport::Sctp, &[0, 21, 0]),
+            "initiatingMessage NGSetup"
+        );
+    }
+}

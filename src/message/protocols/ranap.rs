@@ -1,0 +1,85 @@
+//! RANAP, TS 25.413.
+
+use super::super::ran_procedures;
+use super::super::row::ProtocolRow;
+use crate::base::flow::Transport;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "ranap",
+    user_message_summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
+/// One line: the kind of the message and its procedure.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    ran_procedures::summary(PROCEDURES, m, out)
+}
+
+/// The elementary procedures in the order of their codes (TS 25.413).
+const PROCEDURES: &[&str] = &[
+    "RAB-Assignment",
+    "Iu-Release",
+    "RelocationPreparation",
+    "RelocationResourceAllocation",
+    "RelocationCancel",
+    "SRNS-ContextTransfer",
+    "SecurityModeControl",
+    "DataVolumeReport",
+    "Not-Used-8",
+    "Reset",
+    "RAB-ReleaseRequest",
+    "Iu-ReleaseRequest",
+    "RelocationDetect",
+    "RelocationComplete",
+    "Paging",
+    "CommonID",
+    "CN-InvokeTrace",
+    "LocationReportingControl",
+    "LocationReport",
+    "InitialUE-Message",
+    "DirectTransfer",
+    "OverloadControl",
+    "ErrorIndication",
+    "SRNS-DataForward",
+    "ForwardSRNS-Context",
+    "PrivateMessage",
+    "CN-DeactivateTrace",
+    "ResetResource",
+    "RANAP-Relocation",
+    "RAB-ModifyRequest",
+    "LocationRelatedData",
+    "InformationTransfer",
+    "UESpecificInformation",
+    "UplinkInformationExchange",
+    "DirectInformationTransfer",
+    "MBMSSessionStart",
+    "MBMSSessionUpdate",
+    "MBMSSessionStop",
+    "MBMSUELinking",
+    "MBMSRegistration",
+    "MBMSCNDe-Registration-Procedure",
+    "MBMSRABEstablishmentIndication",
+    "MBMSRABRelease",
+    "EnhancedRelocationComplete",
+    "EnhancedRelocationCompleteConfirm",
+    "RANAPenhancedRelocation",
+    "SRVCCPreparation",
+    "UeRadioCapabilityMatch",
+    "UeRegistrationQuery",
+    "RerouteNASRequest",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn procedures_are_named() {
+        assert_eq!(
+            said(summary, Transport::Sctp, &[0x60, 0]),
+            "outcome RAB-Assignment"
+        );
+    }
+}

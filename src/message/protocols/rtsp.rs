@@ -1,0 +1,60 @@
+//! RTSP (RFC 7826, 5; its interleaved frames: 14).
+
+use super::super::headers::{HeaderProtocol, HeaderSyntax};
+use super::super::row::ProtocolRow;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "rtsp",
+    about: "RTSP (RFC 2326, RFC 7826), with interleaved frames",
+    ports: &[554, 8554],
+    ..ProtocolRow::NONE
+};
+
+/// How its messages are written.
+pub(super) static SYNTAX: HeaderSyntax = HeaderSyntax {
+    version: b"RTSP/",
+    version_len: 8,
+    methods: &[
+        b"OPTIONS",
+        b"DESCRIBE",
+        b"ANNOUNCE",
+        b"SETUP",
+        b"PLAY",
+        b"PAUSE",
+        b"RECORD",
+        b"TEARDOWN",
+        b"GET_PARAMETER",
+        b"SET_PARAMETER",
+        b"REDIRECT",
+        b"PLAY_NOTIFY",
+    ],
+    compact: false,
+    interleaved: true,
+};
+
+/// Framed by its header section.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rtsp;
+
+impl HeaderProtocol for Rtsp {
+    const SYNTAX: &'static HeaderSyntax = &SYNTAX;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::message::Kind;
+
+    #[test]
+    fn start_lines() {
+        for (line, kind) in [
+            (&b"PLAY rtsp://a/b RTSP/1.0\r"[..], Some(Kind::Request)),
+            (b"RTSP/2.0 200 OK", Some(Kind::Response)),
+            (b"RTSP/x.0 200 OK", None),
+        ] {
+            assert_eq!(SYNTAX.start_line(line), kind, "{}", line.escape_ascii());
+        }
+        assert_eq!(SYNTAX.content_length(b"l: 7\r\n\r\n"), 0);
+    }
+}

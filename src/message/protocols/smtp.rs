@@ -1,0 +1,163 @@
+//! SMTP (RFC 5321, RFC 3030).
+
+use super::super::lines::{
+    Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
+};
+use super::super::row::ProtocolRow;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "smtp",
+    about: "SMTP (RFC 5321): replies, commands, mail",
+    ports: &[25, 587, 2525],
+    ..ProtocolRow::NONE
+};
+
+/// How its lines are written.
+pub(super) static DIALECT: LineDialect = LineDialect {
+    verbs: &[
+        b"EHLO",
+        b"HELO",
+        b"LHLO",
+        b"MAIL",
+        b"RCPT",
+        b"DATA",
+        b"BDAT",
+        b"QUIT",
+        b"RSET",
+        b"NOOP",
+        b"VRFY",
+        b"EXPN",
+        b"HELP",
+        b"AUTH",
+        b"STARTTLS",
+        b"ETRN",
+    ],
+    replies: Replies::Coded { tls: 220 },
+    mail: true,
+    may_greet: is_begun_greeting,
+    is_greeting: |line| matches!(code(line), Some((220 | 554, _))) && contains_word(line, b"SMTP"),
+    is_opening: |verb| matches!(verb, b"EHLO" | b"HELO" | b"LHLO"),
+    effect,
+    ..LineDialect::USUAL
+};
+
+/// Framed by its lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Smtp;
+
+impl LineProtocol for Smtp {
+    const DIALECT: &'static LineDialect = &DIALECT;
+}
+
+fn effect(verb: &[u8], line: &[u8]) -> Effect {
+    match verb {
+        b"DATA" => Effect::Mail,
+        // A chunk of mail: its size is the first argument (RFC 3030, 2).
+        b"BDAT" => {
+            let digits = words(line).nth(1).unwrap_or_default();
+            let size = std::str::from_utf8(digits)
+                .ok()
+                .and_then(|t| t.parse::<u64>().ok());
+            Effect::Octets(size.filter(|n| *n < 1 << 40).unwrap_or(0))
+        }
+        b"STARTTLS" => Effect::Tls,
+        _ => Effect::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::framing::Begin;
+    use super::super::super::framing::{Following, Found, Framer, Position};
+    use super::super::super::lines::LineFramer;
+    use super::*;
+    use crate::base::flow::Direction;
+
+    #[test]
+    fn commands_are_known_in_any_case() {
+        assert_eq!(DIALECT.verb(b"mail FROM:<a>\r"), Some(&b"MAIL"[..]));
+        assert_eq!(DIALECT.verb(b"mailbox\r"), None);
+    }
+
+    fn position(direction: Direction, segments: &[u64], ack: u64) -> Position<'_> {
+        Position {
+            direction,
+            ports: (50_000, 25),
+            segments,
+            pushed: true,
+            push: true,
+            offset: segments[0],
+            ack: Some(ack),
+            other: crate::base::stream::Side {
+                delivered: u64::MAX,
+                ..Default::default()
+            },
+            next: Following::Octets,
+            limit: 1 << 16,
+        }
+    }
+
+    /// The mail is known by the server's reply when the command is lost, and by its octets when the reply is.
+    #[test]
+    fn mail_is_found_where_the_command_or_the_reply_was_lost() {
+        let (client, server) = (Direction::Forward, Direction::Reverse);
+        let mail = b"Subject: x\r\n\r\nQUIT\r\n.\r\n";
+        let begun = LineFramer::<Smtp>::with_client(client);
+        let is_mail = |lines: &mut LineFramer<Smtp>, offset| {
+            let at = [offset];
+            let begin = lines.begin(&position(client, &at, 510), mail);
+            matches!(begin, Begin::Message { head, .. } if head == mail.len())
+        };
+
+        let mut lines = begun.clone();
+        lines.gap(client);
+        lines.begin(&position(server, &[500], 106), b"354 go on\r\n");
+        assert_eq!(
+            lines.clone().search(&position(client, &[106], 511), mail),
+            Found::At(0)
+        );
+        lines.search(&position(client, &[106], 511), mail);
+        assert!(is_mail(&mut lines, 106));
+
+        let mut lines = begun.clone();
+        lines.begin(&position(client, &[100], 500), b"DATA\r\n");
+        assert!(!is_mail(&mut lines.clone(), 106));
+        lines.gap(server);
+        assert!(is_mail(&mut lines, 106));
+
+        // The first octets of the mail are lost too: nothing in it is a command.
+        let mut lines = begun;
+        lines.gap(client);
+        lines.begin(&position(server, &[500], 106), b"354 go on\r\n");
+        let found = lines.search(&position(client, &[112], 511), b"QUIT\r\nNOOP\r\n");
+        assert!(matches!(found, Found::Nowhere { .. }));
+    }
+
+    #[test]
+    fn messages_are_found_behind_lost_lines() {
+        let at = Position::behind_a_gap(Direction::Forward);
+        for (client, octets, found) in [
+            (Direction::Forward, &b"x>\r\nRCPT TO:<b>\r\n"[..], 4),
+            (
+                Direction::Reverse,
+                &b"250-SIZE\r\n250 HELP\r\n250 next\r\n"[..],
+                0,
+            ),
+            (
+                Direction::Reverse,
+                &b"SIZE\r\n250-X\r\n250 HELP\r\n354 go\r\n"[..],
+                23,
+            ),
+        ] {
+            let mut framer = LineFramer::<Smtp>::with_client(client);
+            framer.gap(at.direction);
+            assert_eq!(
+                framer.search(&at, octets),
+                Found::At(found),
+                "{}",
+                octets.escape_ascii()
+            );
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! SOME/IP (AUTOSAR).
+
+use super::super::length::{LengthProtocol, LengthRow, field, fills, number, octet};
+use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::text::named_number;
+use crate::base::flow::Transport;
+use crate::base::message::Kind;
+use std::fmt::Write as _;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "someip",
+    about: "SOME/IP (AUTOSAR)",
+    ports: &[30490],
+    summary: Some(summary),
+    #[cfg(test)]
+    samples: &[("1234 0001 00000008 0001 0001 01 01 00 00", Kind::Request)],
+    ..ProtocolRow::NONE
+};
+
+/// How its headers are read and believed.
+pub(super) static FORMAT: LengthRow = LengthRow {
+    length: field(4, 4),
+    add: 8,
+    header: 16,
+    is_plausible,
+    self_evident: |_| true,
+    chain: 2,
+    kind: |m| match octet(m, 14) & !0x20 {
+        0 => Kind::Request,
+        0x80 | 0x81 => Kind::Response,
+        _ => Kind::Other,
+    },
+    ..LengthRow::USUAL
+};
+
+/// Framed by its length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Someip;
+
+impl LengthProtocol for Someip {
+    const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// How it is recognised in a datagram.
+pub(super) static DATAGRAM: DatagramRow = DatagramRow {
+    about: "SOME/IP (AUTOSAR)",
+    ports: &[],
+    is_plausible: |m| fills(&FORMAT, m),
+};
+
+fn is_plausible(m: &[u8], len: u64) -> bool {
+    (16..1 << 28).contains(&len)
+        && octet(m, 12) == 1
+        && matches!(octet(m, 14), 0..=2 | 0x20..=0x22 | 0x40..=0x42 | 0x60..=0x62 | 0x80 | 0x81 | 0xa0 | 0xa1 | 0xc0 | 0xc1)
+        && octet(m, 15) <= 0x5e
+        // What is no answer has no return code (PRS_SOMEIP, 4.1.2.7).
+        && (octet(m, 14) & 0x80 != 0 || octet(m, 15) == 0)
+}
+
+/// Service, method and the type of the message.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let _ = write!(
+        out,
+        "service 0x{:04x} method 0x{:04x} ",
+        number(m, 0, 2),
+        number(m, 2, 2)
+    );
+    named_number(
+        &[
+            (0, "request"),
+            (1, "request without answer"),
+            (2, "notification"),
+            (0x80, "response"),
+            (0x81, "error"),
+        ],
+        u64::from(octet(m, 14)),
+        out,
+    );
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::length::testing;
+    use super::*;
+
+    #[test]
+    fn messages_are_believed_and_found() {
+        testing::check(&PROTOCOL, &FORMAT);
+    }
+}

@@ -1,0 +1,159 @@
+//! TFTP (RFC 1350).
+
+use super::super::length::{number, octet};
+use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::text::{SHOWN, escape, named_number};
+use crate::base::flow::Transport;
+use crate::base::protocol::NO_PROTOCOL;
+use crate::base::storage::budget::Budget;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "tftp",
+    summary: Some(summary),
+    ..ProtocolRow::NONE
+};
+
+/// On its port.
+pub(super) static ON_ITS_PORT: DatagramRow = DatagramRow {
+    about: "TFTP (RFC 1350)",
+    ports: &[69],
+    is_plausible: |m| octet(m, 0) == 0 && (1..=6).contains(&octet(m, 1)),
+};
+
+/// A request: on any port.
+pub(super) static REQUEST: DatagramRow = DatagramRow {
+    about: "TFTP (RFC 1350)",
+    ports: &[],
+    is_plausible: is_request,
+};
+
+/// A request to read or to write: a name and a mode, each ended by a zero octet.
+fn is_request(m: &[u8]) -> bool {
+    let mut words = m.get(2..).unwrap_or_default().split(|o| *o == 0);
+    let (name, mode) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    matches!(number(m, 0, 2), 1 | 2)
+        && m.len() > 4
+        && !name.is_empty()
+        && name.iter().all(|o| *o >= b' ')
+        && [&b"octet"[..], b"netascii", b"mail"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(mode))
+        && words.next().is_some()
+}
+
+/// The operation, with the name of the file or the number of the block.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    match octet(m, 1) {
+        1 | 2 => {
+            out.push_str(if octet(m, 1) == 1 { "read " } else { "write " });
+            let name = m
+                .get(2..)
+                .unwrap_or_default()
+                .split(|o| *o == 0)
+                .next()
+                .unwrap_or_default();
+            escape(name.get(..SHOWN).unwrap_or(name), out);
+        }
+        kind => {
+            named_number(
+                &[
+                    (3, "data"),
+                    (4, "acknowledgment"),
+                    (5, "error"),
+                    (6, "options"),
+                ],
+                u64::from(kind),
+                out,
+            );
+            if kind != 6 {
+                let _ = write!(out, " {}", number(m, 2, 2));
+            }
+        }
+    }
+    true
+}
+
+/// Transfers of TFTP: the server answers from a port of its own (RFC 1350, 4), so the client's end is remembered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Transfers {
+    clients: VecDeque<SocketAddr>,
+    /// Octets drawn on the budget.
+    booked: usize,
+}
+
+/// Transfers that are remembered; the oldest is forgotten. A server that is asked by more clients at once is rare, and a
+/// transfer that is forgotten costs a name only.
+const TRANSFERS: usize = 256;
+
+impl Transfers {
+    /// Name of the protocol of a datagram, which is `named` by its octets and ports alone.
+    pub fn name(
+        &mut self,
+        named: &'static str,
+        payload: &[u8],
+        src: SocketAddr,
+        dst: SocketAddr,
+    ) -> &'static str {
+        if named == PROTOCOL.name && octet(payload, 1) <= 2 {
+            if !self.clients.contains(&src) {
+                if self.clients.len() >= TRANSFERS {
+                    self.clients.pop_front();
+                }
+                self.clients.push_back(src);
+            }
+        } else if named == NO_PROTOCOL
+            && payload.len() >= 4
+            && octet(payload, 0) == 0
+            && (3..=6).contains(&octet(payload, 1))
+            && (self.clients.contains(&src) || self.clients.contains(&dst))
+        {
+            return PROTOCOL.name;
+        }
+        named
+    }
+
+    /// Draws what is allocated on the budget.
+    pub fn book(&mut self, budget: &mut Budget) {
+        let size = self.clients.capacity() * size_of::<SocketAddr>();
+        if size != self.booked {
+            budget.resize(self.booked, size);
+            self.booked = size;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transfers_are_few_and_booked() {
+        let (mut transfers, mut budget) = (Transfers::default(), Budget::new(1 << 20));
+        let server = SocketAddr::from(([192, 0, 2, 1], 69));
+        let answer = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let client = |n: u16| SocketAddr::from(([192, 0, 2, 2], 10_000 + n));
+        for n in 0..1000 {
+            let request = b"\0\x01file\0octet\0";
+            assert_eq!(
+                transfers.name(PROTOCOL.name, request, client(n), server),
+                PROTOCOL.name
+            );
+            transfers.book(&mut budget);
+            let size = transfers.clients.capacity() * size_of::<SocketAddr>();
+            assert_eq!(budget.used(), size);
+        }
+        assert!(budget.used() <= 2 * TRANSFERS * size_of::<SocketAddr>());
+        for (n, name) in [(999, PROTOCOL.name), (0, NO_PROTOCOL)] {
+            let named = transfers.name(NO_PROTOCOL, &[0, 3, 0, 1], answer(5000), client(n));
+            assert_eq!(named, name);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! TPKT with COTP: S7, RDP, H.323 (RFC 1006).
+
+use super::super::length::{LengthProtocol, LengthRow, field, number, octet};
+use super::super::row::ProtocolRow;
+use super::super::text::named_number;
+use crate::base::flow::Transport;
+#[cfg(test)]
+use crate::base::message::Kind;
+
+/// Its row.
+pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
+    name: "tpkt",
+    about: "TPKT with COTP: S7, RDP, H.323 (RFC 1006)",
+    ports: &[102, 1720, 3389],
+    summary: Some(summary),
+    #[cfg(test)]
+    samples: &[(
+        "0300 0016 11 e0 0000 0001 00 c1020100 c2020102 c0010a",
+        Kind::Other,
+    )],
+    ..ProtocolRow::NONE
+};
+
+/// How its headers are read and believed.
+pub(super) static FORMAT: LengthRow = LengthRow {
+    length: field(2, 2),
+    magic: Some((0, &[3, 0])),
+    header: 7,
+    is_plausible,
+    self_evident: |m| matches!(octet(m, 5), 0xe0 | 0xd0) && number(m, 6, 2) == 0,
+    ..LengthRow::USUAL
+};
+
+/// Framed by its length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tpkt;
+
+impl LengthProtocol for Tpkt {
+    const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+fn is_plausible(m: &[u8], len: u64) -> bool {
+    let header = u64::from(octet(m, 4));
+    let cotp = matches!(octet(m, 5) & 0xf0, 0xe0 | 0xd0 | 0x80 | 0x70 | 0xc0)
+        || matches!(octet(m, 5), 0xf0 | 0x10 | 0x20 | 0x50);
+    // H.225 has no COTP below TPKT, but Q.931, whose first octet is 8.
+    (len >= 7 && header >= 2 && header + 5 <= len && cotp) || (len >= 7 && header == 8)
+}
+
+/// The type of the transport message (X.224, 13).
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    named_number(
+        &[
+            (0xe0, "connection request"),
+            (0xd0, "connection confirm"),
+            (0x80, "disconnect request"),
+            (0xf0, "data"),
+            (0x70, "error"),
+        ],
+        u64::from(octet(m, 5) & 0xf0),
+        out,
+    );
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::length::testing;
+    use super::*;
+
+    #[test]
+    fn messages_are_believed_and_found() {
+        testing::check(&PROTOCOL, &FORMAT);
+    }
+}

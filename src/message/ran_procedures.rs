@@ -1,0 +1,60 @@
+//! The application protocols of 3GPP's radio access networks: each message says which kind of message of which elementary
+//! procedure it is, in aligned PER (3GPP TS 36.413, 9.3.2). The names of the procedures are those of each protocol.
+
+use std::fmt::Write as _;
+
+/// A message of an application protocol of 3GPP in aligned PER: kind, procedure, criticality, and a length that holds.
+pub(super) fn is_plausible(data: &[u8], whole: bool) -> bool {
+    let Some((&[0x00 | 0x20 | 0x40, _, 0x00 | 0x40 | 0x80], rest)) = data.split_first_chunk()
+    else {
+        return false;
+    };
+    // Aligned PER, 10.9: one octet, or two behind the bits 10. Fragments of 16 Ki (11) are not looked into.
+    let (len, rest) = match *rest {
+        [a, ref rest @ ..] if a < 0x80 => (usize::from(a), rest),
+        [a, b, ref rest @ ..] if a < 0xc0 => (usize::from(a & 0x3f) << 8 | usize::from(b), rest),
+        _ => return false,
+    };
+    len >= 3 && (len == rest.len() || (!whole && len > rest.len()))
+}
+
+/// Appends kind and procedure, by the names of the protocol's procedures in the order of their codes; false where the octets
+/// are no such message.
+pub(super) fn summary(procedures: &[&str], octets: &[u8], out: &mut String) -> bool {
+    let &[first, code, ..] = octets else {
+        return false;
+    };
+    let kind = match first {
+        0x00 => "initiatingMessage",
+        0x20 => "successfulOutcome",
+        0x40 => "unsuccessfulOutcome",
+        0x60 => "outcome",
+        _ => return false,
+    };
+    let _ = match procedures.get(usize::from(code)).filter(|n| !n.is_empty()) {
+        Some(name) => write!(out, "{kind} {name}"),
+        None => write!(out, "{kind} procedure {code}"),
+    };
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_procedures_are_named() {
+        for (octets, expected) in [
+            (&[0, 1, 0][..], "initiatingMessage Second"),
+            (&[0x20, 0], "successfulOutcome First"),
+            (&[0x40, 200], "unsuccessfulOutcome procedure 200"),
+            (&[0x60, 2], "outcome procedure 2"),
+            (&[0x80, 0], ""),
+            (&[0], ""),
+        ] {
+            let mut out = String::new();
+            let known = summary(&["First", "Second", ""], octets, &mut out);
+            assert_eq!((out.as_str(), known), (expected, !expected.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the table of protocols says of each of them. The table itself is `protocols/mod.rs`.
+
+use crate::base::flow::Transport;
+#[cfg(test)]
+use crate::base::message::Kind;
+
+/// Appends one line on a message to the text; false, and nothing appended, where nothing is known of it. The octets are
+/// those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type Summary = fn(Transport, &[u8], &mut String) -> bool;
+
+/// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
+pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
+
+/// One protocol of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProtocolRow {
+    /// Wireshark's name.
+    pub(super) name: &'static str,
+    /// What it is over TCP.
+    pub(super) about: &'static str,
+    /// TCP ports that hint at it.
+    pub(super) ports: &'static [u16],
+    /// The payload protocol identifiers of SCTP that name it, in IANA's order.
+    pub(super) ppids: &'static [Ppid],
+    /// How user messages of SCTP are recognised whose identifier names nothing.
+    pub(super) user_message: Option<UserMessageRow>,
+    /// The length of a message, where several stand in one user message.
+    pub(super) bundled: Option<BundledLength>,
+    /// One line on a message over TCP or UDP; None: its first line.
+    pub(super) summary: Option<Summary>,
+    /// One line on a user message of SCTP; None: its first line.
+    pub(super) user_message_summary: Option<Summary>,
+    /// Its search costs so little that streams from the middle are searched to any length without a port that hints at it.
+    pub(super) cheap_search: bool,
+    /// What follows a message that switches the protocol may be this one again, as HTTP in a tunnel that HTTP opened.
+    pub(super) tunnels: bool,
+    /// Recognises its first octets in the middle of a connection that spoke another protocol. For a protocol that others
+    /// switch to: the messages that agreed on it may be lost. At most one row of the table has this.
+    pub(super) interrupts: Option<fn(&[u8]) -> bool>,
+    /// Whole messages from the specification, in hexadecimal digits, and their kind.
+    #[cfg(test)]
+    pub(super) samples: &'static [(&'static str, Kind)],
+}
+
+impl ProtocolRow {
+    /// A row that says nothing.
+    pub(super) const NONE: Self = Self {
+        name: "",
+        about: "",
+        ports: &[],
+        ppids: &[],
+        user_message: None,
+        bundled: None,
+        summary: None,
+        user_message_summary: None,
+        cheap_search: false,
+        tunnels: false,
+        interrupts: None,
+        #[cfg(test)]
+        samples: &[],
+    };
+
+    /// One of a connection's ports hints at the protocol.
+    pub(super) fn hinted(&self, ports: (u16, u16)) -> bool {
+        self.ports.contains(&ports.0) || self.ports.contains(&ports.1)
+    }
+}
+
+/// How a protocol is recognised in a UDP datagram. A protocol may have several such rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DatagramRow {
+    /// What it is over UDP.
+    pub(super) about: &'static str,
+    /// Ports that it is looked for on; none: on all.
+    pub(super) ports: &'static [u16],
+    /// The octets can be its own.
+    pub(super) is_plausible: fn(&[u8]) -> bool,
+}
+
+/// How a protocol is recognised in a user message of SCTP whose payload protocol identifier names nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UserMessageRow {
+    /// Ports that it is looked for on, those that IANA has assigned to it over SCTP; none: on all.
+    pub(super) ports: &'static [u16],
+    /// The octets can be its own: they, and whether they are the whole user message.
+    pub(super) is_plausible: fn(&[u8], bool) -> bool,
+}
+
+/// A payload protocol identifier (IANA, "SCTP Payload Protocol Identifiers").
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ppid {
+    /// The number.
+    pub(super) number: u32,
+    /// The protocol, and what defines it.
+    pub(super) title: &'static str,
+}
+
+impl Ppid {
+    /// A number and its title.
+    pub(super) const fn new(number: u32, title: &'static str) -> Self {
+        Self { number, title }
+    }
+}
+
+/// The ports are none, which stands for any, or contain one of these.
+pub(super) fn near(ports: &[u16], (src, dst): (u16, u16)) -> bool {
+    ports.is_empty() || ports.contains(&src) || ports.contains(&dst)
+}

@@ -1,0 +1,121 @@
+//! What the one-line summaries of messages are made of.
+//!
+//! Whatever comes from the network is escaped: a line never holds a control character.
+
+use std::fmt::Write as _;
+
+/// The most octets of a message that a summary shows: what fits on a line or two of a terminal.
+pub(super) const SHOWN: usize = 200;
+
+/// The first line where the message begins with text, else its first octets.
+pub(super) fn first_line(head: &[u8], out: &mut String) {
+    let line = head.split(|&c| c == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let shown = line.get(..SHOWN).unwrap_or(line);
+    escape(shown, out);
+    if shown.len() < line.len() {
+        out.push_str("...");
+    }
+}
+
+/// Appends octets as text: what is no printable character is written as `\n`, `\xNN` or `\u{NNNN}`, so that nothing
+/// from the network reaches a terminal as a control sequence or turns the direction of writing.
+pub fn escape(octets: &[u8], out: &mut String) {
+    for chunk in octets.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                '\n' => out.push_str("\\n"),
+                ' '..='~' => out.push(c),
+                c if u32::from(c) < 0x100 && c.is_control() => {
+                    let _ = write!(out, "\\x{:02x}", u32::from(c));
+                }
+                c if hidden(c) => {
+                    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        for b in chunk.invalid() {
+            let _ = write!(out, "\\x{b:02x}");
+        }
+    }
+}
+
+/// Characters that are not seen or that change how others are: line separators, marks of direction, joiners, tags.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(u32::from(c),
+            0xad | 0x61c | 0x180e | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff0..=0xfffb
+            | 0xe0000..=0xe0fff)
+}
+
+/// One of several names, or the number.
+pub(super) fn named_number(names: &[(u64, &'static str)], number: u64, out: &mut String) {
+    match names.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => out.push_str(name),
+        None => {
+            let _ = write!(out, "type {number}");
+        }
+    }
+}
+
+/// The value of an option among others: each has its code, its length, of which `head` octets count code and length, and
+/// the value. Where `head` is 0, an octet 0 is a code alone, which pads.
+pub(super) fn option(mut options: &[u8], wanted: u8, head: usize) -> Option<&[u8]> {
+    while let [code, rest @ ..] = options {
+        if *code == 0 && head == 0 {
+            options = rest;
+            continue;
+        }
+        let (len, rest) = rest.split_first()?;
+        let (value, rest) = rest.split_at_checked(usize::from(*len).checked_sub(head)?)?;
+        if *code == wanted {
+            return Some(value);
+        }
+        options = rest;
+    }
+    None
+}
+
+/// What a summary says of octets; empty where it says nothing.
+#[cfg(test)]
+pub(super) fn said(
+    summary: super::row::Summary,
+    transport: crate::base::flow::Transport,
+    octets: &[u8],
+) -> String {
+    let mut out = String::new();
+    let known = summary(transport, octets, &mut out);
+    assert_eq!(known, !out.is_empty(), "{octets:?}: {out}");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_short_and_escaped() {
+        for (octets, expected) in [
+            (
+                &b"GET /\x1b[31m\\\xff HTTP/1.1\r\nHost: a"[..],
+                "GET /\\x1b[31m\\\\\\xff HTTP/1.1",
+            ),
+            (
+                "sch\u{f6}n\u{202e}\u{85}".as_bytes(),
+                "sch\u{f6}n\\u{202e}\\x85",
+            ),
+            (b"", ""),
+        ] {
+            let mut out = String::new();
+            first_line(octets, &mut out);
+            assert_eq!(out, expected);
+        }
+        let mut out = String::new();
+        first_line(&[b'a'; 300], &mut out);
+        assert_eq!(out.len(), SHOWN + 3);
+    }
+}
