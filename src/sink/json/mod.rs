@@ -10,24 +10,24 @@ mod text;
 pub use fields::FIELDS;
 pub(crate) use text::{number, string};
 
-use super::events::Output;
-use super::output::{Error, Sink, Writer};
-use super::print::rfc3339;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::Packet;
-use crate::base::stream::{Chunk, Close, Duplicate, Gap, GapCause};
+use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::sink::DatagramMessage;
 use crate::message::summary::summary;
-use crate::message::{MessageEnd, MessageGap, MessageStart, Piece, carried};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, carried};
+use crate::sink::output::Output;
+use crate::sink::text::{gap_cause, rfc3339};
+use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
 use digest::Digest;
-use exchange::{Request, Requests};
+use exchange::{UnansweredRequest, UnansweredRequests};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ const GAPS: usize = 1000;
 
 /// `--json-body`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Body {
+pub enum JsonBody {
     /// Left out.
     #[default]
     None,
@@ -56,33 +56,33 @@ pub enum Body {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Show {
     /// `--json-body`.
-    pub body: Body,
+    pub body: JsonBody,
     /// `--hash`: the SHA-256 of those that are whole.
     pub hash: bool,
 }
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Connection {
+pub(crate) struct JsonConnection {
     begun: bool,
     first: Timestamp,
-    streams: [Stream; 2],
-    requests: Requests,
+    streams: [JsonStream; 2],
+    requests: UnansweredRequests,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Stream {
+struct JsonStream {
     octets: u64,
     segments: u64,
     messages: u64,
     gaps: u64,
     lost: u64,
-    open: Option<Box<Open>>,
+    open: Option<Box<UnfinishedMessage>>,
 }
 
 /// An open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Open {
+struct UnfinishedMessage {
     protocol: String,
     kind: Kind,
     summary: String,
@@ -101,7 +101,7 @@ struct Open {
     counted: usize,
 }
 
-impl Open {
+impl UnfinishedMessage {
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>()
             + self.protocol.capacity()
@@ -114,11 +114,11 @@ impl Open {
     }
 }
 
-type At<'a> = StreamContext<'a, Option<Box<Connection>>>;
+type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;
 
 /// The output of JSON lines.
 pub(crate) struct Json {
-    out: Sink,
+    out: BufferedWriter,
     show: Show,
     text: String,
 }
@@ -126,14 +126,17 @@ pub(crate) struct Json {
 impl Json {
     pub(crate) fn new(name: &str, to: Writer, show: Show, each: bool) -> Self {
         Self {
-            out: Sink::new(name, to, each),
+            out: BufferedWriter::new(name, to, each),
             show,
             text: String::new(),
         }
     }
 
     /// What is kept of the connection; made at its first event.
-    fn stream<'a>(at: &'a mut At<'_>, time: Timestamp) -> (&'a mut Context, &'a mut Stream) {
+    fn stream<'a>(
+        at: &'a mut JsonEvent<'_>,
+        time: Timestamp,
+    ) -> (&'a mut Context, &'a mut JsonStream) {
         let cx = &mut *at.cx;
         let stream = Self::kept(cx, at.state, at.direction, time);
         (cx, stream)
@@ -141,12 +144,12 @@ impl Json {
 
     fn kept<'a>(
         cx: &mut Context,
-        state: &'a mut Option<Box<Connection>>,
+        state: &'a mut Option<Box<JsonConnection>>,
         direction: Direction,
         time: Timestamp,
-    ) -> &'a mut Stream {
+    ) -> &'a mut JsonStream {
         let conn = state.get_or_insert_with(|| {
-            cx.budget.take(size_of::<Connection>());
+            cx.budget.take(size_of::<JsonConnection>());
             Box::default()
         });
         if !conn.begun {
@@ -157,7 +160,13 @@ impl Json {
     }
 
     /// A request has been answered.
-    fn exchange(&mut self, at: &At<'_>, request: &Request, response: &Open, whole: bool) {
+    fn exchange(
+        &mut self,
+        at: &JsonEvent<'_>,
+        request: &UnansweredRequest,
+        response: &UnfinishedMessage,
+        whole: bool,
+    ) {
         let now = at.cx.packet.time;
         let t = self.begin("exchange", at.cx, at.flow, at.direction.flip());
         t.push_str(",\"first_time\":\"");
@@ -209,11 +218,11 @@ impl Json {
     }
 
     /// Takes what is shown of the octets of a message that is at hand as a whole.
-    fn show_octets(&self, open: &mut Open, octets: &[u8]) {
+    fn show_octets(&self, open: &mut UnfinishedMessage, octets: &[u8]) {
         if self.show.hash {
             open.digest.get_or_insert_default().update(octets);
         }
-        if self.show.body != Body::None {
+        if self.show.body != JsonBody::None {
             let shown = octets.get(..BODY).unwrap_or(octets);
             open.body.extend_from_slice(shown);
             open.body_cut = shown.len() < octets.len();
@@ -228,7 +237,7 @@ impl Json {
         flow: &Flow,
         direction: Direction,
         ends: (SocketAddr, SocketAddr),
-        open: &mut Open,
+        open: &mut UnfinishedMessage,
         offset: Option<u64>,
         whole: bool,
         acknowledged: Option<bool>,
@@ -280,15 +289,15 @@ impl Json {
                 None => t.push_str("null"),
             }
         }
-        if show.body != Body::None {
+        if show.body != JsonBody::None {
             t.push_str(",\"body\":");
             match show.body {
-                Body::Base64 => {
+                JsonBody::Base64 => {
                     t.push('"');
                     base64(&open.body, t);
                     t.push('"');
                 }
-                Body::Text | Body::None => string(&String::from_utf8_lossy(&open.body), t),
+                JsonBody::Text | JsonBody::None => string(&String::from_utf8_lossy(&open.body), t),
             }
             let _ = write!(t, ",\"body_cut\":{}", open.body_cut);
         }
@@ -299,14 +308,14 @@ impl Json {
         &mut self,
         cx: &mut Context,
         flow: &Flow,
-        state: &mut Option<Box<Connection>>,
+        state: &mut Option<Box<JsonConnection>>,
         close: Close,
     ) {
         let Some(mut conn) = state.take() else {
             return;
         };
         conn.requests.clear(cx);
-        cx.budget.give(size_of::<Connection>());
+        cx.budget.give(size_of::<JsonConnection>());
         for stream in &conn.streams {
             if let Some(open) = &stream.open {
                 cx.budget.give(open.counted);
@@ -390,15 +399,11 @@ impl Json {
     }
 }
 
-impl Output for Json {
-    type State = Option<Box<Connection>>;
+impl MessageSink for Json {
+    type State = Option<Box<JsonConnection>>;
 
-    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.out.flush()
-    }
-
-    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
-        let mut open = Box::new(Open {
+    fn start(&mut self, at: &mut JsonEvent<'_>, start: &MessageStart<'_>) {
+        let mut open = Box::new(UnfinishedMessage {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
             offset: start.offset.saturating_sub(at.side().origin),
@@ -410,7 +415,7 @@ impl Output for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
-            ..Open::default()
+            ..UnfinishedMessage::default()
         });
         summary(
             start.protocol,
@@ -421,7 +426,7 @@ impl Output for Json {
         );
         let (cx, stream) = Self::stream(at, start.time);
         open.count(cx);
-        let request = (start.kind == Kind::Request).then(|| Request {
+        let request = (start.kind == Kind::Request).then(|| UnansweredRequest {
             offset: start.offset,
             shown: open.offset,
             summary: open.summary.clone(),
@@ -437,7 +442,7 @@ impl Output for Json {
         }
     }
 
-    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+    fn data(&mut self, at: &mut JsonEvent<'_>, piece: &Piece<'_>) {
         let body = self.show.body;
         let (cx, stream) = Self::stream(at, piece.time);
         let Some(open) = &mut stream.open else { return };
@@ -445,7 +450,7 @@ impl Output for Json {
         if let Some(digest) = &mut open.digest {
             digest.update(piece.data);
         }
-        if body != Body::None {
+        if body != JsonBody::None {
             let room = BODY - open.body.len().min(BODY);
             open.body_cut |= piece.data.len() > room;
             open.body
@@ -454,7 +459,7 @@ impl Output for Json {
         }
     }
 
-    fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+    fn gap(&mut self, at: &mut JsonEvent<'_>, gap: &MessageGap) {
         let time = at.cx.packet.time;
         let offset = gap.offset.saturating_sub(at.side().origin);
         let (cx, stream) = Self::stream(at, time);
@@ -466,7 +471,7 @@ impl Output for Json {
         }
     }
 
-    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+    fn end(&mut self, at: &mut JsonEvent<'_>, end: &MessageEnd) {
         let offset = end.offset.saturating_sub(at.side().origin);
         let time = at.cx.packet.time;
         let (cx, stream) = Self::stream(at, time);
@@ -506,13 +511,13 @@ impl Output for Json {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let (payload, len) = (message.payload, message.payload_len);
-        let mut open = Open {
+        let mut open = UnfinishedMessage {
             protocol: message.protocol.to_owned(),
             length: Some(len as u64),
             first_time: at.cx.packet.time,
             first_frame: at.cx.packet.frame,
             octets: payload.len() as u64,
-            ..Open::default()
+            ..UnfinishedMessage::default()
         };
         summary(
             message.protocol,
@@ -553,13 +558,13 @@ impl Output for Json {
         stream.messages += 1;
         stream.gaps += u64::from(!m.whole);
         stream.lost = stream.lost.saturating_add(m.lost());
-        let mut open = Open {
+        let mut open = UnfinishedMessage {
             protocol: protocol.to_owned(),
             length: if m.whole { Some(have) } else { m.len },
             first_time: m.time,
             first_frame: m.frame,
             octets: have,
-            ..Open::default()
+            ..UnfinishedMessage::default()
         };
         if m.lost() > 0 {
             open.gaps.push((have, m.lost()));
@@ -610,7 +615,7 @@ impl Output for Json {
         self.finish();
     }
 
-    fn stream_gap(&mut self, at: &mut At<'_>, gap: &Gap) {
+    fn stream_gap(&mut self, at: &mut JsonEvent<'_>, gap: &Gap) {
         let time = at.cx.packet.time;
         let (_, stream) = Self::stream(at, time);
         stream.gaps += 1;
@@ -619,17 +624,17 @@ impl Output for Json {
         let t = self.begin("gap", at.cx, at.flow, at.direction);
         let _ = write!(t, ",\"offset\":{offset},\"length\":");
         number(gap.len, t);
-        let _ = write!(t, ",\"cause\":\"{}\"", cause(gap.cause));
+        let _ = write!(t, ",\"cause\":\"{}\"", gap_cause(gap.cause));
         self.finish();
     }
 
-    fn stream_data(&mut self, at: &mut At<'_>, chunk: &Chunk<'_>) {
+    fn stream_data(&mut self, at: &mut JsonEvent<'_>, chunk: &Chunk<'_>) {
         let (_, stream) = Self::stream(at, chunk.time);
         stream.octets += chunk.data.len() as u64;
         stream.segments += u64::from(chunk.ends_segment);
     }
 
-    fn stream_duplicate(&mut self, at: &mut At<'_>, duplicate: &Duplicate) {
+    fn stream_duplicate(&mut self, at: &mut JsonEvent<'_>, duplicate: &Duplicate) {
         let offset = at.side().relative(duplicate.offset);
         let t = self.begin("duplicate", at.cx, at.flow, at.direction);
         let _ = write!(
@@ -640,11 +645,7 @@ impl Output for Json {
         self.finish();
     }
 
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn closed(&mut self, at: &mut At<'_>, close: Close) {
+    fn closed(&mut self, at: &mut JsonEvent<'_>, close: Close) {
         self.ended(at.cx, at.flow, at.state, close);
     }
 
@@ -659,6 +660,16 @@ impl Output for Json {
     }
 }
 
+impl Output for Json {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.out.flush()
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+}
+
 /// A time span in seconds.
 fn seconds(name: &str, span: Duration, out: &mut String) {
     let _ = write!(
@@ -669,27 +680,12 @@ fn seconds(name: &str, span: Duration, out: &mut String) {
     );
 }
 
-/// The word for a cause.
-pub(crate) fn cause(cause: GapCause) -> &'static str {
-    match cause {
-        GapCause::Acked => "acked",
-        GapCause::Closed => "closed",
-        GapCause::Timeout => "timeout",
-        GapCause::Buffer => "buffer",
-        GapCause::Holes => "holes",
-        GapCause::Memory => "memory",
-        GapCause::End => "end",
-        GapCause::Snapped => "snapped",
-        GapCause::Jump => "jump",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Rig, Shared};
     use super::*;
     use crate::base::packet::LinkType;
-    use crate::message::MessageSink;
+    use crate::base::stream::GapCause;
     use crate::sink::Outputs;
 
     const D: [Direction; 2] = [Direction::Forward, Direction::Reverse];
@@ -765,7 +761,7 @@ mod tests {
         const T: &str = "2026-11-21T10:00:00.123456789Z";
         let first = format!(r#","first_time":"{T}","#);
         let base64 = Show {
-            body: Body::Base64,
+            body: JsonBody::Base64,
             hash: false,
         };
         assert_eq!(
@@ -791,7 +787,7 @@ mod tests {
             ]
         );
         let text = Show {
-            body: Body::Text,
+            body: JsonBody::Text,
             hash: true,
         };
         let lines = run(text);
@@ -811,7 +807,7 @@ mod tests {
     #[test]
     fn fields_are_listed() {
         let show = Show {
-            body: Body::Text,
+            body: JsonBody::Text,
             hash: true,
         };
         for line in run(show) {

@@ -45,7 +45,7 @@ pub(crate) struct Ends {
 
 /// What a TCP header says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TcpHeader {
+pub(crate) struct TcpFields {
     pub(crate) seq: u32,
     /// No ACK flag where there is none.
     pub(crate) ack: Option<u32>,
@@ -101,13 +101,13 @@ impl Payload {
     }
 }
 
-/// Headers of one packet, and how long the packet is.
-pub(crate) struct Headers {
+/// PacketHeaders of one packet, and how long the packet is.
+pub(crate) struct PacketHeaders {
     octets: [u8; MAX_HEADERS],
     len: usize,
 }
 
-impl Headers {
+impl PacketHeaders {
     /// Writes two octets over those at `at`.
     fn set_u16(&mut self, at: usize, value: u16) {
         if let Some(room) = self.octets.get_mut(at..at + 2) {
@@ -161,8 +161,8 @@ fn is_v4(ends: &Ends) -> bool {
 }
 
 /// A TCP segment's headers.
-pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpHeader, payload: &Payload) -> Headers {
-    let mut h = Headers::new();
+pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpFields, payload: &Payload) -> PacketHeaders {
+    let mut h = PacketHeaders::new();
     let pseudo = network(&mut h, wire, ends, 6, 20 + payload.whole, payload.large);
     let mut t = [0; 20];
     let flags = header.flags | if header.ack.is_some() { ACK } else { 0 };
@@ -182,8 +182,8 @@ pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpHeader, payload: &Payload)
 }
 
 /// A UDP datagram's headers (RFC 768).
-pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> Headers {
-    let mut h = Headers::new();
+pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> PacketHeaders {
+    let mut h = PacketHeaders::new();
     let pseudo = network(&mut h, wire, ends, 17, 8 + payload.whole, false);
     let mut u = [0; 8];
     u[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
@@ -237,7 +237,7 @@ pub(crate) fn sctp(
     header: &DataHeader,
     data: &[u8],
     whole: usize,
-) -> (Headers, Payload) {
+) -> (PacketHeaders, Payload) {
     let cut = whole > data.len();
     let whole = whole.max(data.len());
     let mut c = [0; 32];
@@ -276,15 +276,15 @@ pub(crate) fn sctp(
         sum: Sum::default(),
         large: false,
     };
-    let mut h = Headers::new();
+    let mut h = PacketHeaders::new();
     network(&mut h, wire, ends, 132, 12 + len + payload.whole, false);
     h.put(chunk);
     (h, payload)
 }
 
 /// The headers in front of what a datagram carries, which stays as it is.
-pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Headers {
-    let mut h = Headers::new();
+pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> PacketHeaders {
+    let mut h = PacketHeaders::new();
     let ends = Ends {
         src: (datagram.src, 0).into(),
         dst: (datagram.dst, 0).into(),
@@ -311,7 +311,14 @@ pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Heade
 }
 
 /// Lays down link and IP headers and gives the sum of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1).
-fn network(h: &mut Headers, wire: Wire, ends: &Ends, protocol: u8, len: usize, large: bool) -> Sum {
+fn network(
+    h: &mut PacketHeaders,
+    wire: Wire,
+    ends: &Ends,
+    protocol: u8,
+    len: usize,
+    large: bool,
+) -> Sum {
     let v4 = is_v4(ends);
     if wire == Wire::Ethernet {
         h.put(&ends.link.dst);

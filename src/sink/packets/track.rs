@@ -75,7 +75,7 @@ impl Track {
 
     /// Where the octets of this range stood.
     pub(super) fn text(&self, from: u64, to: u64) -> String {
-        let mut text = Text::default();
+        let mut text = TrackText::default();
         let mut next = from;
         let first = self
             .runs
@@ -122,9 +122,9 @@ fn size_of_runs(runs: usize) -> usize {
 
 /// The comment in the making.
 #[derive(Default)]
-pub(super) struct Text(String);
+pub(super) struct TrackText(String);
 
-impl Text {
+impl TrackText {
     fn begin(&mut self) {
         self.0
             .push_str(if self.0.is_empty() { "track: " } else { " " });
