@@ -2,7 +2,7 @@
 
 use crate::base::stream::GapCause;
 use crate::base::time::Timestamp;
-use std::fmt::Write as _;
+use serde::{Serialize, Serializer};
 
 /// The word for why a hole was given up.
 pub(crate) fn gap_cause(cause: GapCause) -> &'static str {
@@ -21,25 +21,51 @@ pub(crate) fn gap_cause(cause: GapCause) -> &'static str {
 
 /// Appends `YYYY-MM-DD HH:MM:SS.microseconds` in UTC.
 pub(crate) fn date(time: Timestamp, out: &mut String) {
-    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:06}",
-        secs / 3600,
-        secs / 60 % 60,
-        secs % 60,
-        time.subsec_nanos() / 1000
-    );
+    let text = date_and_time(time, b' ');
+    let text = text.get(..26).unwrap_or_default();
+    out.push_str(std::str::from_utf8(text).unwrap_or_default());
 }
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.nanosecondsZ` (RFC 3339).
 pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
-    let begin = out.len();
-    date(time, out);
-    out.truncate(begin + 20);
-    out.replace_range(begin + 10..begin + 11, "T");
-    let _ = write!(out, "{:09}Z", time.subsec_nanos());
+    let text = date_and_time(time, b'T');
+    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+}
+
+/// A time that is serialized as RFC 3339 writes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rfc3339(pub(crate) Timestamp);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let text = date_and_time(self.0, b'T');
+        to.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three of them, and
+/// with `write!` they cost more than all the rest of it. Years have four digits, as a timestamp ends in 2554.
+fn date_and_time(time: Timestamp, between: u8) -> [u8; 30] {
+    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00 00:00:00.000000000Z";
+    text[10] = between;
+    for (value, end, digits) in [
+        (year, 4, 4),
+        (month, 7, 2),
+        (day, 10, 2),
+        (secs / 3600, 13, 2),
+        (secs / 60 % 60, 16, 2),
+        (secs % 60, 19, 2),
+        (u64::from(time.subsec_nanos()), 29, 9),
+    ] {
+        let mut rest = value;
+        for place in text[end - digits..end].iter_mut().rev() {
+            *place = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+        }
+    }
+    text
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
@@ -75,6 +101,12 @@ mod tests {
                 &mut out,
             );
             assert_eq!(out, expected);
+            out.clear();
+            rfc3339(
+                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
+                &mut out,
+            );
+            assert_eq!(out, expected.replace(' ', "T") + "999Z");
         }
     }
 }

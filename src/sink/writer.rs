@@ -214,7 +214,7 @@ pub(crate) fn shown(name: &str) -> &str {
 }
 
 /// A buffered output. Nothing that it is given fails at once: the first error stays inside, what follows it is dropped,
-/// and [`BufferedWriter::flush`] tells it.
+/// and [`BufferedWriter::flush`] returns it.
 pub(crate) struct BufferedWriter {
     name: String,
     to: Writer,
@@ -241,12 +241,27 @@ impl BufferedWriter {
 
     /// Appends a record that is made of parts.
     pub(crate) fn write<const N: usize>(&mut self, parts: [&[u8]; N]) {
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve_exact(FLUSH_AT + (128 << 10));
-        }
+        self.make_room();
         for part in parts {
             self.buffer.extend_from_slice(part);
         }
+        self.written();
+    }
+
+    /// Appends a record that `fill` writes into the buffer.
+    pub(crate) fn record(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.make_room();
+        fill(&mut self.buffer);
+        self.written();
+    }
+
+    fn make_room(&mut self) {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(FLUSH_AT + (128 << 10));
+        }
+    }
+
+    fn written(&mut self) {
         if self.each || self.buffer.len() >= FLUSH_AT {
             self.push();
         }

@@ -1,11 +1,12 @@
-//! UnansweredRequests that are not answered yet, so that an answer can tell what it answers and how long that took.
+//! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
 use crate::base::context::Context;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// UnansweredRequests of a connection that are remembered; those that are not answered until so many followed go.
+/// Requests of a connection that are remembered; the oldest is dropped for one more. Pipelines are rarely this deep, and each
+/// request keeps its summary.
 const REQUESTS: usize = 64;
 
 /// A request.
