@@ -1,4 +1,4 @@
-//! OutputKind outputs there are, and what is written there.
+//! Which outputs there are, and what is written there.
 
 use super::json::Show;
 use super::packets::PacketOptions;
@@ -25,11 +25,11 @@ pub enum OutputKind {
 pub struct OutputSpec {
     /// Where it goes.
     pub target: Target,
-    /// OutputKind is written there.
+    /// What is written there.
     pub what: OutputKind,
     /// Protocols of the messages; those that no other output names where there are none.
     pub protocols: Vec<String>,
-    /// OutputKind its packets look like.
+    /// What its packets look like.
     pub form: PacketOptions,
 }
 
@@ -69,7 +69,7 @@ pub struct ExtractTo {
 pub struct JsonTo {
     /// Where it goes.
     pub target: Target,
-    /// OutputKind is shown of the octets of messages.
+    /// What is shown of the octets of messages.
     pub show: Show,
     /// `-U`.
     pub packet_buffered: bool,

@@ -315,7 +315,7 @@ impl Outputs {
         self.join();
     }
 
-    /// `--json` tells of the files of `--extract`, where there are both.
+    /// `--json` lists the files of `--extract`, if there are both.
     fn join(&mut self) {
         if let (Some(_), Some(files)) = (&self.table.json, &mut self.table.files) {
             files.tell();

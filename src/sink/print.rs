@@ -47,7 +47,7 @@ pub(crate) type PrintedMessages = [Option<Box<PrintedMessage>>; 2];
 /// What is kept of an open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PrintedMessage {
-    /// Protocol, octets and summary are told apart by these lengths.
+    /// By Wireshark's name.
     protocol: String,
     summary: String,
     octets: u64,

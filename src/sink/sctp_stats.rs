@@ -72,7 +72,7 @@ impl SctpStats {
         latest.since(start) >= PERIOD || latest < start
     }
 
-    /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was told of.
+    /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was called with.
     pub fn write(&mut self, links: &[LinkStats]) {
         let latest = self.clock.latest();
         let start = self.start.unwrap_or(latest);

@@ -1022,7 +1022,7 @@ fn print_shows_a_line_for_each_message() {
     }
 }
 
-/// OutputState of a message in the making can be written out and read back.
+/// State of a message in the making can be written out and read back.
 #[test]
 fn state_is_plain_data() {
     let octets: Vec<u8> = (0u8..251).cycle().take(150_000).collect();

@@ -3,7 +3,7 @@
 use super::connection::ends;
 use super::info::MessageInfo;
 use super::synthetic::{self, DataHeader, Ends, Payload, Wire};
-use super::writing::{PacketOutput, RECORD, clamp};
+use super::writing::{PacketOutput, PduMessage, RECORD, clamp};
 use super::{pdu, track};
 use crate::base::context::Context;
 use crate::base::flow::{Flow, Transport};
@@ -24,7 +24,7 @@ impl PacketOutput {
     ) {
         let (payload, payload_len) = (message.payload, message.payload_len);
         let ends = ends(at.flow, at.direction);
-        if self.tells() {
+        if self.describes() {
             let mut about = MessageInfo {
                 protocol: message.protocol.to_owned(),
                 ..MessageInfo::default()
@@ -42,23 +42,21 @@ impl PacketOutput {
             if self.tracks() {
                 let mut text = track::TrackText::default();
                 let frame = at.cx.packet.frame;
-                let tell = &mut |place| text.place(place);
-                at.cx.in_hand.each(frame, None, payload, tell);
+                let write = &mut |place| text.place(place);
+                at.cx.in_hand.each(frame, None, payload, write);
                 if about.lost > 0 {
                     text.lost(about.lost);
                 }
                 self.comments.push(text.finish());
             }
             if self.wire == Wire::Pdu {
-                self.pdu(
-                    at.cx,
-                    &ends,
-                    Transport::Udp,
-                    None,
-                    &about,
-                    payload,
-                    payload_len,
-                );
+                let pdu = PduMessage {
+                    transport: Transport::Udp,
+                    ppid: None,
+                    data: payload,
+                    whole: payload_len,
+                };
+                self.pdu(at.cx, &ends, &about, &pdu);
                 return;
             }
             if self.form.info {
@@ -94,7 +92,7 @@ impl PacketOutput {
             m.len.unwrap_or(0).max(have + 1)
         };
         let mut comment = None;
-        if self.tells() {
+        if self.describes() {
             let mut about = MessageInfo {
                 protocol: protocol.to_owned(),
                 acknowledged: Some(m.acknowledged.is_some()),
@@ -109,16 +107,13 @@ impl PacketOutput {
                 self.comments.push(track::user_message(m, 0, clamp(whole)));
             }
             if self.wire == Wire::Pdu {
-                let ppid = Some(m.ppid);
-                self.pdu(
-                    cx,
-                    &ends,
-                    Transport::Sctp,
-                    ppid,
-                    &about,
-                    m.data,
-                    clamp(whole),
-                );
+                let pdu = PduMessage {
+                    transport: Transport::Sctp,
+                    ppid: Some(m.ppid),
+                    data: m.data,
+                    whole: clamp(whole),
+                };
+                self.pdu(cx, &ends, &about, &pdu);
                 return;
             }
             comment = self.form.info.then(|| about.text());

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use std::hash::BuildHasher;
 
-/// UsedEndpoints that are remembered, 8 octets each and the table's share: 9 MiB at most.
+/// Pairs that are remembered, 8 octets each and the table's share: 9 MiB at most.
 const PORTS: usize = (1 << 20) / 8 * 7;
 
 /// Pairs of endpoints that an output has used, as 64-bit fingerprints. Two that share one cost a SYN that nobody needs.
@@ -17,7 +17,7 @@ pub(super) struct UsedEndpoints {
 }
 
 impl UsedEndpoints {
-    /// Notes the endpoints of a flow; tells whether they may have been used before.
+    /// Notes the endpoints of a flow; says whether they may have been used before.
     pub(super) fn use_again(&mut self, cx: &mut Context, flow: &Flow) -> bool {
         let print = FixedState::default().hash_one(flow.key.endpoints());
         if self.used.len() >= PORTS {

@@ -64,7 +64,7 @@ impl MessageSink for PacketOutput {
                 open.unit = large;
             }
         }
-        if self.tells() {
+        if self.describes() {
             let mut about = Box::new(MessageInfo {
                 protocol: start.protocol.to_owned(),
                 ..MessageInfo::default()
@@ -103,7 +103,7 @@ impl MessageSink for PacketOutput {
         let Some(mut open) = conn.open[d].take() else {
             return;
         };
-        self.take(cx, place, conn, &mut open, piece);
+        self.add_piece(cx, place, conn, &mut open, piece);
         conn.open[d] = Some(open);
     }
 
@@ -122,9 +122,8 @@ impl MessageSink for PacketOutput {
             about.gap(gap.offset.saturating_sub(open.start), gap.len);
             cx.budget.resize(before, about.allocated());
         }
-        let ends = ends(place.flow, place.direction);
         let end = gap.offset.saturating_add(gap.len);
-        self.hole(cx, place, conn, &mut open, &ends, end);
+        self.hole(cx, place, conn, &mut open, end);
         conn.open[d] = Some(open);
     }
 
@@ -183,7 +182,7 @@ impl MessageSink for PacketOutput {
         }
     }
 
-    /// Octets came again; those of the message that is open are told of in its comment.
+    /// Octets came again; those of the message that is open are counted in its comment.
     fn stream_duplicate(&mut self, at: &mut PacketEvent<'_>, duplicate: &Duplicate) {
         let d = at.direction.index();
         if let Some(conn) = at.state

@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 /// Frames and gaps of a message that a comment lists.
 const LISTED: usize = 100;
 
-/// What is told of a message, in a comment or a pdu.
+/// What a comment or a pdu says of a message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct MessageInfo {
     pub(super) protocol: String,
     pub(super) summary: String,
-    /// PacketOutput that it came in: first and last of each run of numbers.
+    /// Packets that it came in: first and last of each run of numbers.
     pub(super) frames: Vec<(u64, u64)>,
     /// There were more.
     pub(super) more_frames: bool,

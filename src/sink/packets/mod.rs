@@ -4,7 +4,7 @@
 //!  start  data ... data(last)                      one packet, straight into the output buffer
 //!  start  data data data ... end                   octets wait in `PendingMessage::pending` until a segment is full
 //!           |<-- segment -->|<-- segment -->|<-- ... PSH
-//!  start  data gap data ... end                    one packet: cut at the hole, its record tells the whole
+//!  start  data gap data ... end                    one packet: cut at the hole, its record has the whole
 //!                                                  train: the segment before the hole is cut, the train goes on
 //! ```
 //!

@@ -43,7 +43,7 @@ pub struct PacketOptions {
     pub fill_gaps: bool,
     /// `--info`: a comment for each message, in pcapng.
     pub info: bool,
-    /// `--track`: a comment for each packet that tells where its octets stood in the input, in pcapng.
+    /// `--track`: a comment for each packet that says where its octets stood in the input, in pcapng.
     pub track: bool,
     /// `--timestamps original`: timestamps may go back.
     pub original_times: bool,

@@ -3,7 +3,7 @@
 use crate::base::packet::LinkType;
 use crate::base::time::Timestamp;
 
-/// The snapshot length that every file header tells: the most that libpcap and Wireshark take, whatever a header says.
+/// The snapshot length of every file header: the most that libpcap and Wireshark take, whatever a header says.
 pub(crate) const SNAP_LEN: u32 = 262_144;
 /// Octets of a packet record's header.
 pub(crate) const RECORD_HEADER: usize = 16;

@@ -6,7 +6,7 @@ use super::synthetic::Ends;
 use crate::base::flow::Transport;
 use std::net::IpAddr;
 
-/// What is told of a message.
+/// What the tags say of a message.
 pub(crate) struct PduInfo<'a> {
     /// By Wireshark's name.
     pub(crate) protocol: &'a str,

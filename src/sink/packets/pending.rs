@@ -20,7 +20,7 @@ pub(super) struct PendingMessage {
     pub(super) base: SeqNumber,
     /// Offset of its first octet.
     pub(super) start: u64,
-    /// Offset behind its last octet, where its header tells; else [`NONE`].
+    /// Offset behind its last octet, if its header says so; else [`NONE`].
     pub(super) known_end: u64,
     /// Offset of the first octet in `pending`.
     pub(super) at: u64,
@@ -34,7 +34,7 @@ pub(super) struct PendingMessage {
     pub(super) cut: bool,
     /// A segment of it was written, so that others follow.
     pub(super) split: bool,
-    /// PacketOutputs of it was written.
+    /// One packet of it was written.
     pub(super) done: bool,
     /// Octets of one packet, at most.
     pub(super) unit: usize,
@@ -42,7 +42,7 @@ pub(super) struct PendingMessage {
     pub(super) single: bool,
     /// Octets that were left out behind `pending` because they do not fit.
     pub(super) beyond: u64,
-    /// What is told of it, where that is wanted.
+    /// What a comment or a pdu says of it, if one is wanted.
     pub(super) about: Option<Box<MessageInfo>>,
 }
 

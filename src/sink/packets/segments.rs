@@ -4,7 +4,7 @@ use super::connection::{NONE, PacketConnection, StreamRef, acknowledgment, ends}
 use super::file::FileFormat;
 use super::pending::{HEADROOM, PendingMessage};
 use super::synthetic::{self, Ends, FIN, PSH, PacketHeaders, Payload, SYN, TcpFields, Wire};
-use super::writing::{PacketOutput, clamp};
+use super::writing::{PacketOutput, PduMessage, clamp};
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
@@ -14,7 +14,7 @@ use crate::message::{MessageEnd, Piece};
 const WRITE_THROUGH: usize = 32 << 10;
 
 impl PacketOutput {
-    pub(super) fn take(
+    pub(super) fn add_piece(
         &mut self,
         cx: &mut Context,
         place: StreamRef<'_>,
@@ -55,10 +55,9 @@ impl PacketOutput {
             open.push(cx, piece.data, piece.sum, most);
             return;
         }
-        let ends = ends(place.flow, place.direction);
         let mut data = piece.data;
         if piece.offset > have.max(open.hole_end) {
-            self.hole(cx, place, conn, open, &ends, piece.offset);
+            self.hole(cx, place, conn, open, piece.offset);
         } else if let Some(rest) = data.get(clamp(have.saturating_sub(piece.offset))..) {
             data = rest;
         } else {
@@ -68,34 +67,31 @@ impl PacketOutput {
             if open.cut {
                 return;
             }
-            self.cover_hole(cx, place, conn, open, &ends, open.hole_end, 0);
+            self.cover_hole(cx, place, conn, open, open.hole_end, 0);
         }
         self.append(
             cx,
             place,
             conn,
             open,
-            &ends,
             data,
             piece.sum.filter(|_| data.len() == piece.data.len()),
         );
-        // What is told of a message is known at its end only.
+        // What a comment or a pdu says of a message is known at its end only.
         if piece.last && open.about.is_none() {
             let whole = clamp(open.have() - open.at);
-            self.write_pending(cx, place, conn, open, &ends, whole, PSH);
+            self.write_pending(cx, place, conn, open, whole, PSH);
             open.done = true;
         }
     }
 
     /// Appends octets to what waits, and writes what is full. `sum`: that of `data`, where it is known.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn append(
         &mut self,
         cx: &mut Context,
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
         open: &mut PendingMessage,
-        ends: &Ends,
         mut data: &[u8],
         sum: Option<Sum>,
     ) {
@@ -104,14 +100,14 @@ impl PacketOutput {
             let most = open.unit;
             let room = most - open.payload().len().min(most);
             if room == 0 {
-                let train = synthetic::max_tcp_payload(ends);
+                let train = synthetic::max_tcp_payload(&ends(place.flow, place.direction));
                 if open.single {
                     open.beyond += data.len() as u64;
                     return;
                 } else if most > train {
-                    self.becomes_train(cx, place, conn, open, ends, train);
+                    self.becomes_train(cx, place, conn, open, train);
                 } else {
-                    self.write_pending(cx, place, conn, open, ends, most, 0);
+                    self.write_pending(cx, place, conn, open, most, 0);
                 }
                 continue;
             }
@@ -128,14 +124,13 @@ impl PacketOutput {
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
         open: &mut PendingMessage,
-        ends: &Ends,
         train: usize,
     ) {
         open.unit = train;
         let waiting = std::mem::take(&mut open.pending);
         let size = waiting.capacity();
         let octets = waiting.get(HEADROOM..).unwrap_or_default();
-        self.append(cx, place, conn, open, ends, octets, None);
+        self.append(cx, place, conn, open, octets, None);
         cx.budget.give(size);
     }
 
@@ -147,7 +142,6 @@ impl PacketOutput {
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
         open: &mut PendingMessage,
-        ends: &Ends,
         end: u64,
     ) {
         if open.cut || open.done || end <= open.have() {
@@ -161,7 +155,7 @@ impl PacketOutput {
             while open.have() < end {
                 let len = clamp(end - open.have()).min(ZEROS.len());
                 let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
-                self.append(cx, place, conn, open, ends, zeros, None);
+                self.append(cx, place, conn, open, zeros, None);
             }
             return;
         }
@@ -181,7 +175,6 @@ impl PacketOutput {
         open: &mut PendingMessage,
         end: &MessageEnd,
     ) {
-        let ends = ends(place.flow, place.direction);
         let have = open.have();
         let closes = end.closes.is_some();
         // How far the message reaches.
@@ -212,25 +205,23 @@ impl PacketOutput {
         if closes {
             conn.fin[place.direction.index()] = true;
             let whole = clamp(target - open.at);
-            self.write_pending(cx, place, conn, open, &ends, whole, flags);
+            self.write_pending(cx, place, conn, open, whole, flags);
         } else if open.split {
-            self.cover_hole(cx, place, conn, open, &ends, target, flags);
+            self.cover_hole(cx, place, conn, open, target, flags);
         } else {
             let whole = clamp(target - open.at);
-            self.write_pending(cx, place, conn, open, &ends, whole, flags);
+            self.write_pending(cx, place, conn, open, whole, flags);
         }
     }
 
     /// Writes what waits, cut, and as many segments without octets as it takes to reach `target`; the last one carries
     /// `flags`.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn cover_hole(
         &mut self,
         cx: &mut Context,
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
         open: &mut PendingMessage,
-        ends: &Ends,
         target: u64,
         flags: u8,
     ) {
@@ -239,24 +230,23 @@ impl PacketOutput {
             let whole = clamp(target - open.at).min(most);
             let last = open.at + whole as u64 == target;
             let flags = if last { flags } else { 0 };
-            self.write_pending(cx, place, conn, open, ends, whole, flags);
+            self.write_pending(cx, place, conn, open, whole, flags);
         }
         open.hole_end = 0;
     }
 
     /// Writes one segment of `whole` octets, of which those that wait are there.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn write_pending(
         &mut self,
         cx: &mut Context,
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
         open: &mut PendingMessage,
-        ends: &Ends,
         whole: usize,
         flags: u8,
     ) {
         self.begin_connection(cx, place, conn);
+        let ends = &ends(place.flow, place.direction);
         if self.tracks() {
             let track = &mut conn.track[place.direction.index()];
             let (from, to) = (open.at, open.at + whole as u64);
@@ -270,15 +260,13 @@ impl PacketOutput {
         );
         if self.wire == Wire::Pdu {
             if let Some(about) = &open.about {
-                self.pdu(
-                    cx,
-                    ends,
-                    place.flow.transport,
-                    None,
-                    about,
-                    open.payload(),
+                let pdu = PduMessage {
+                    transport: place.flow.transport,
+                    ppid: None,
+                    data: open.payload(),
                     whole,
-                );
+                };
+                self.pdu(cx, ends, about, &pdu);
             }
         } else {
             if let Some(about) = &open.about
@@ -301,7 +289,7 @@ impl PacketOutput {
         conn.written[place.direction.index()] = open.at;
     }
 
-    /// PacketHeaders of a segment, with the acknowledgment number that SPEC 9 asks for.
+    /// Headers of a segment, with the acknowledgment number of [`acknowledgment`].
     pub(super) fn segment(
         &self,
         place: StreamRef<'_>,

@@ -30,7 +30,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Octets at `offset` come next; what is known already is told again.
+    /// Octets at `offset` come next; they may begin with octets that are known already.
     pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: Place) {
         let known = self.end.saturating_sub(offset).min(place.len);
         let rest = place.len - known;
@@ -158,12 +158,12 @@ mod tests {
     use crate::base::limits::Limits;
 
     #[test]
-    fn ranges_are_told_run_by_run() {
+    fn ranges_are_written_run_by_run() {
         let mut cx = Context::new(Limits::default());
         let mut track = Track::default();
         let place = |frame, at, len| Place { frame, at, len };
         track.add(&mut cx, 100, place(1, Some(54), 10));
-        // A segment that is told again, with more behind it.
+        // A segment that comes again, with more behind it.
         track.add(&mut cx, 105, place(2, Some(54), 15));
         track.add(&mut cx, 130, place(4, None, 10));
         assert_eq!(

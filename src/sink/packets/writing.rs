@@ -34,6 +34,17 @@ pub(crate) struct PacketOutput {
     pub(super) pool: Vec<Box<PendingMessage>>,
 }
 
+/// A message that becomes a pdu.
+pub(super) struct PduMessage<'a> {
+    pub(super) transport: Transport,
+    /// Of SCTP.
+    pub(super) ppid: Option<u32>,
+    /// The octets that are there.
+    pub(super) data: &'a [u8],
+    /// How many there would be, had none been lost.
+    pub(super) whole: usize,
+}
+
 impl PacketOutput {
     pub(crate) fn new(name: &str, to: Writer, form: PacketOptions, protocols: Vec<String>) -> Self {
         let (format, original) = (form.format, form.original_times);
@@ -55,13 +66,13 @@ impl PacketOutput {
         &self.protocols
     }
 
-    /// Something is told of each message.
-    pub(super) fn tells(&self) -> bool {
+    /// Each message gets a comment, or is a pdu.
+    pub(super) fn describes(&self) -> bool {
         self.wire == Wire::Pdu
             || ((self.form.info || self.form.track) && self.form.format == FileFormat::Pcapng)
     }
 
-    /// Where octets stood is told.
+    /// Each packet gets a comment that says where its octets stood.
     pub(super) fn tracks(&self) -> bool {
         self.form.track && self.form.format == FileFormat::Pcapng
     }
@@ -129,27 +140,24 @@ impl PacketOutput {
         self.comments.clear();
     }
 
-    /// Writes a message as a pdu of `whole` octets, of which `data` are there.
-    #[allow(clippy::too_many_arguments)]
+    /// Writes a message as a pdu.
     pub(super) fn pdu(
         &mut self,
         cx: &mut Context,
         ends: &Ends,
-        transport: Transport,
-        ppid: Option<u32>,
         about: &MessageInfo,
-        data: &[u8],
-        whole: usize,
+        message: &PduMessage<'_>,
     ) {
         let mut header = std::mem::take(&mut self.header);
-        let told = pdu::PduInfo {
+        let info = pdu::PduInfo {
             protocol: &about.protocol,
-            transport,
+            transport: message.transport,
             frame: cx.packet.frame,
-            ppid,
+            ppid: message.ppid,
             text: &about.summary,
         };
-        pdu::header(&mut header, ends, &told);
+        pdu::header(&mut header, ends, &info);
+        let data = message.data;
         let data = data.get(..RECORD - header.len()).unwrap_or(data);
         Self::count(cx, header.len() + data.len());
         if self.form.info {
@@ -158,7 +166,7 @@ impl PacketOutput {
         self.file.record(
             &cx.packet,
             LinkType::WIRESHARK_UPPER_PDU,
-            header.len() + whole,
+            header.len() + message.whole,
             [&header, data, &[]],
             &self.comments,
             0,

@@ -54,7 +54,7 @@ pub(crate) struct Dump {
     clock: u64,
     /// How often a name was used, by its fingerprint.
     counts: HashMap<u64, u32, foldhash::fast::RandomState>,
-    /// DumpedStreams of UDP and SCTP.
+    /// Streams of UDP and SCTP.
     appended: HashMap<StreamKey, AppendedName, foldhash::fast::RandomState>,
     failed: Option<OutputError>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Names are tcpflow's: `010.000.000.001.40000-010.000.000.002.00080`, and `c1`, `c2` behind it where a file of that name
 //! is there already. A gap is a hole in the file, and stands in an index beside it (`NAME.gaps`: offset, length and cause,
-//! a line each). DumpedStreams of UDP and SCTP are called `NAME.udp` and `NAME.sctp`.
+//! a line each). Streams of UDP and SCTP are called `NAME.udp` and `NAME.sctp`.
 //!
 //! Files are opened when their first octet comes. As many stay open as the system allows, 256 at most; others are
 //! closed and opened again at their offset. What a connection keeps is how its file is called, not the file.
