@@ -26,9 +26,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-/// Octets of a body that `full` shows.
+/// Octets of a body that `full` shows: about a line of a terminal.
 const BODY: usize = 100;
-/// Octets of a header section that `full` shows.
+/// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
 
 /// How much of a message is printed.

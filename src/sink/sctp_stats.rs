@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Length of a period.
+/// Length of a period: that in which networks usually count (3GPP TS 32.401 calls it the granularity period).
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Where rows go.

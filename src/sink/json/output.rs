@@ -27,9 +27,10 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-/// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so.
+/// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so. They wait until the message
+/// ends, and a line must fit into the memory of the program that reads it.
 const BODY: usize = 1 << 20;
-/// Gaps of one message that are listed.
+/// Gaps of one message that are listed: enough for any message that is of use, and a bound on what waits for one that is not.
 const GAPS: usize = 1000;
 
 type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;

@@ -11,7 +11,7 @@ use crate::base::stream::Side;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
 
-/// No offset.
+/// No offset: smaller than an `Option` in what is kept of every connection. No stream is so long.
 pub(super) const NONE: u64 = u64::MAX;
 
 /// What an output of packets keeps with a connection; made when its first message begins.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-/// Runs that are kept of one stream; the oldest go.
+/// Runs that are kept of one stream, 2 MiB at most; the oldest are dropped. At 1,460 octets a segment they cover 90 MiB.
 const RUNS: usize = 1 << 16;
 /// Octets before what comes that are kept where no message is open: a header may still be held.
 const BEHIND: u64 = 512 << 10;
