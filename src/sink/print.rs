@@ -244,27 +244,33 @@ impl MessageSink for Print {
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
-        m: &UserMessage<'_>,
+        message: &UserMessage<'_>,
         protocol: &'static str,
     ) {
         let mut line = PrintedMessage {
             protocol: protocol.to_owned(),
-            octets: m.data.len() as u64,
-            lost: m.lost(),
+            octets: message.data.len() as u64,
+            lost: message.lost(),
             ..PrintedMessage::default()
         };
         summary(
             protocol,
             Transport::Sctp,
             Kind::Other,
-            m.data,
+            message.data,
             &mut line.summary,
         );
         if self.style == Style::Full {
             line.body
-                .extend_from_slice(m.data.get(..BODY).unwrap_or(m.data));
+                .extend_from_slice(message.data.get(..BODY).unwrap_or(message.data));
         }
-        self.print(at.cx, at.flow, (m.src, m.dst), &line, !m.whole);
+        self.print(
+            at.cx,
+            at.flow,
+            (message.src, message.dst),
+            &line,
+            !message.whole,
+        );
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {

@@ -43,7 +43,7 @@ impl Serialize for Rfc3339 {
     }
 }
 
-/// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three of them, and
+/// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three, and
 /// with `write!` they cost more than all the rest of it. Years have four digits, as a timestamp ends in 2554.
 fn date_and_time(time: Timestamp, between: u8) -> [u8; 30] {
     let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);

@@ -13,8 +13,8 @@ pub(crate) fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 }
 
 /// Appends a number, or null.
-pub(crate) fn number(n: Option<u64>, out: &mut String) {
-    let _ = match n {
+pub(crate) fn number(value: Option<u64>, out: &mut String) {
+    let _ = match value {
         Some(n) => write!(out, "{n}"),
         None => write!(out, "null"),
     };

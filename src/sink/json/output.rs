@@ -27,8 +27,8 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-/// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so. They wait until the message
-/// ends, and a line must fit into the memory of the program that reads it.
+/// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so. They wait until the
+/// message ends, and a line must fit into the memory of the program that reads it.
 const BODY: usize = 1 << 20;
 /// Gaps of one message that are listed: enough for any message that is of use, and a bound on what waits for one that is not.
 const GAPS: usize = 1000;
@@ -409,37 +409,41 @@ impl MessageSink for Json {
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
-        m: &UserMessage<'_>,
+        message: &UserMessage<'_>,
         protocol: &'static str,
     ) {
         let (cx, flow, state) = (&mut *at.cx, at.flow, &mut *at.state);
-        let have = m.data.len() as u64;
-        let stream = Self::kept(cx, state, m.direction, m.time);
+        let have = message.data.len() as u64;
+        let stream = Self::kept(cx, state, message.direction, message.time);
         stream.octets += have;
-        stream.segments += u64::from(m.chunks);
+        stream.segments += u64::from(message.chunks);
         stream.messages += 1;
-        stream.gaps += u64::from(!m.whole);
-        stream.lost = stream.lost.saturating_add(m.lost());
+        stream.gaps += u64::from(!message.whole);
+        stream.lost = stream.lost.saturating_add(message.lost());
         let mut open = UnfinishedMessage {
             protocol: protocol.to_owned(),
-            length: if m.whole { Some(have) } else { m.len },
-            first_time: m.time,
-            first_frame: m.frame,
+            length: if message.whole {
+                Some(have)
+            } else {
+                message.len
+            },
+            first_time: message.time,
+            first_frame: message.frame,
             octets: have,
             ..UnfinishedMessage::default()
         };
-        if m.lost() > 0 {
-            open.gaps.push((have, m.lost()));
+        if message.lost() > 0 {
+            open.gaps.push((have, message.lost()));
         }
         summary(
             protocol,
             Transport::Sctp,
             Kind::Other,
-            m.data,
+            message.data,
             &mut open.summary,
         );
-        self.show_octets(&mut open, m.data);
-        let bundled = carried::messages(protocol, m.data).map(|all| {
+        self.show_octets(&mut open, message.data);
+        let bundled = carried::messages(protocol, message.data).map(|all| {
             let object = |one: carried::Carried<'_>| {
                 let mut words = String::new();
                 summary(protocol, Transport::Sctp, Kind::Other, one.data, &mut words);
@@ -454,21 +458,27 @@ impl MessageSink for Json {
         let ended = EndedMessage {
             message: open,
             offset: None,
-            whole: m.whole,
-            acknowledged: Some(m.acknowledged.is_some()),
-            acknowledged_at: m.acknowledged,
+            whole: message.whole,
+            acknowledged: Some(message.acknowledged.is_some()),
+            acknowledged_at: message.acknowledged,
             sctp: Some(SctpObject {
-                stream: m.stream,
-                mid: m.interleaved.then_some(m.seq),
-                ssn: (!m.interleaved).then_some(m.seq),
-                ppid: m.ppid,
-                tsn: m.tsn,
-                chunks: m.chunks,
-                unordered: m.unordered,
+                stream: message.stream,
+                mid: message.interleaved.then_some(message.seq),
+                ssn: (!message.interleaved).then_some(message.seq),
+                ppid: message.ppid,
+                tsn: message.tsn,
+                chunks: message.chunks,
+                unordered: message.unordered,
             }),
             bundled,
         };
-        let head = head_between("message", cx, flow, m.direction, (m.src, m.dst));
+        let head = head_between(
+            "message",
+            cx,
+            flow,
+            message.direction,
+            (message.src, message.dst),
+        );
         self.message(head, ended);
     }
 

@@ -76,41 +76,48 @@ impl PacketOutput {
         &mut self,
         cx: &mut Context,
         flow: &Flow,
-        m: &UserMessage<'_>,
+        message: &UserMessage<'_>,
         protocol: &str,
     ) {
         let ends = Ends {
-            src: m.src,
-            dst: m.dst,
-            ..ends(flow, m.direction)
+            src: message.src,
+            dst: message.dst,
+            ..ends(flow, message.direction)
         };
-        let most = synthetic::max_user_data(&ends, m.interleaved);
-        let have = m.data.len() as u64;
-        let whole = if m.whole {
+        let most = synthetic::max_user_data(&ends, message.interleaved);
+        let have = message.data.len() as u64;
+        let whole = if message.whole {
             have
         } else {
-            m.len.unwrap_or(0).max(have + 1)
+            message.len.unwrap_or(0).max(have + 1)
         };
         let mut comment = None;
         if self.describes() {
             let mut about = MessageInfo {
                 protocol: protocol.to_owned(),
-                acknowledged: Some(m.acknowledged.is_some()),
+                acknowledged: Some(message.acknowledged.is_some()),
                 ..MessageInfo::default()
             };
             let kind = Kind::Other;
-            summary(protocol, Transport::Sctp, kind, m.data, &mut about.summary);
-            about.piece(m.frame, m.data.len());
+            summary(
+                protocol,
+                Transport::Sctp,
+                kind,
+                message.data,
+                &mut about.summary,
+            );
+            about.piece(message.frame, message.data.len());
             about.piece(cx.packet.frame, 0);
             about.lost = whole - have;
             if self.tracks() && self.wire == Wire::Pdu {
-                self.comments.push(track::user_message(m, 0, clamp(whole)));
+                self.comments
+                    .push(track::user_message(message, 0, clamp(whole)));
             }
             if self.wire == Wire::Pdu {
                 let pdu = PduMessage {
                     transport: Transport::Sctp,
-                    ppid: Some(m.ppid),
-                    data: m.data,
+                    ppid: Some(message.ppid),
+                    data: message.data,
                     whole: clamp(whole),
                 };
                 self.pdu(cx, &ends, &about, &pdu);
@@ -118,22 +125,26 @@ impl PacketOutput {
             }
             comment = self.form.info.then(|| about.text());
         }
-        let (mut rest, mut left) = (m.data, whole);
+        let (mut rest, mut left) = (message.data, whole);
         for n in 0u32.. {
             let len = clamp(left).min(most);
             let (data, behind) = rest.split_at(len.min(rest.len()));
             let last = left <= most as u64 || data.len() < len;
-            let own = usize::try_from(n).ok().and_then(|n| m.tsns.get(n));
+            let own = usize::try_from(n).ok().and_then(|n| message.tsns.get(n));
             let header = DataHeader {
-                tag: m.tag,
-                tsn: own.copied().unwrap_or(m.tsn.wrapping_add(n)),
-                stream: m.stream,
-                seq: m.seq,
-                ppid: if m.interleaved && n > 0 { n } else { m.ppid },
+                tag: message.tag,
+                tsn: own.copied().unwrap_or(message.tsn.wrapping_add(n)),
+                stream: message.stream,
+                seq: message.seq,
+                ppid: if message.interleaved && n > 0 {
+                    n
+                } else {
+                    message.ppid
+                },
                 begins: n == 0,
                 ends: last,
-                unordered: m.unordered,
-                interleaved: m.interleaved,
+                unordered: message.unordered,
+                interleaved: message.interleaved,
             };
             let (headers, payload) = synthetic::sctp(self.wire, &ends, &header, data, len);
             let pad = [0; 3];
@@ -142,8 +153,11 @@ impl PacketOutput {
                 self.comments.extend(comment.take());
             }
             if self.tracks() {
-                self.comments
-                    .push(track::user_message(m, m.data.len() - rest.len(), len));
+                self.comments.push(track::user_message(
+                    message,
+                    message.data.len() - rest.len(),
+                    len,
+                ));
             }
             self.parts(cx, &headers, &payload, [data, pad]);
             if last {

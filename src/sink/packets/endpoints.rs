@@ -6,8 +6,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use std::hash::BuildHasher;
 
-/// Pairs that are remembered, 8 octets each and the table's share: 9 MiB at most. A hash table of 2^20 buckets is full with seven
-/// eighths of them.
+/// Pairs that are remembered, 8 octets each and the table's share: 9 MiB at most. A hash table of 2^20 buckets is full with
+/// seven eighths of them.
 const PORTS: usize = (1 << 20) / 8 * 7;
 
 /// Pairs of endpoints that an output has used, as 64-bit fingerprints. Two that share one cost a SYN that nobody needs.

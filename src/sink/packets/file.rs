@@ -17,8 +17,8 @@ pub enum FileFormat {
     Pcapng,
 }
 
-/// Interfaces that the input can have; packets of others stand with the first. Each needs a block of its own, so that without a limit
-/// one damaged number would fill the disk with them.
+/// Interfaces that the input can have; packets of others stand with the first. Each needs a block of its own, so that without a
+/// limit one damaged number would fill the disk with them.
 const INTERFACES: u32 = 65_536;
 
 /// A capture file.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// Frames and gaps of a message that a comment lists. They wait with the open message, and a longer list is not read by anybody.
+/// Frames and gaps of a message that a comment lists. They wait with the open message, and nobody reads a longer list.
 const LISTED: usize = 100;
 
 /// What a comment or a pdu says of a message.

@@ -10,8 +10,8 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::message::{MessageEnd, Piece};
 
-/// Segments of at least this many octets are written past the output buffer, so that they are not copied once more. Smaller ones
-/// are collected, as a system call for each costs more than the copy.
+/// Segments of at least this many octets are written past the output buffer, so that they are not copied once more. Smaller
+/// ones are collected, as a system call for each costs more than the copy.
 const WRITE_THROUGH: usize = 32 << 10;
 
 impl PacketOutput {

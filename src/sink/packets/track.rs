@@ -105,11 +105,11 @@ impl Track {
 }
 
 /// Where `len` octets of a user message stood, from `from` on.
-pub(super) fn user_message(m: &UserMessage<'_>, from: usize, len: usize) -> String {
+pub(super) fn user_message(message: &UserMessage<'_>, from: usize, len: usize) -> String {
     let (from, to) = (from as u64, (from + len) as u64);
     let mut track = Track::default();
     let mut offset = 0;
-    for place in m.places {
+    for place in message.places {
         track.runs.push_back((offset, *place));
         offset += place.len;
     }

@@ -202,8 +202,13 @@ impl Dump {
     }
 
     /// Appends a user message to the file of its direction and stream.
-    pub(crate) fn user_message(&mut self, cx: &mut Context, flow: &Flow, m: &UserMessage<'_>) {
-        self.append(cx, flow, m.direction, m.stream, m.data);
+    pub(crate) fn user_message(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        message: &UserMessage<'_>,
+    ) {
+        self.append(cx, flow, message.direction, message.stream, message.data);
     }
 
     /// The association has ended: its files are closed.
