@@ -164,7 +164,7 @@ fn gaps_are_holes_with_an_index() {
 fn the_limit_of_the_system_is_respected() {
     let me = std::env::current_exe().unwrap();
     let out = std::process::Command::new("sh")
-        .args(["-c", "ulimit -n 20 && exec \"$0\" --exact --test-threads=1 sink::raw::tests::any_number_of_streams_on_few_descriptors"])
+        .args(["-c", "ulimit -n 20 && exec \"$0\" --exact --test-threads=1 sink::streams::tests::any_number_of_streams_on_few_descriptors"])
         .arg(me)
         .env("INET_ASM_TEST_OPEN", "256")
         .output()
