@@ -473,7 +473,8 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
-        at.cx.emit(at.flow, Direction::Forward, EventKind::Ends(close));
+        at.cx
+            .emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink.association_end(at, close);
     }
 }

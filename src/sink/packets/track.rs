@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-/// Runs that are kept of one stream; the oldest go.
+/// Runs that are kept of one stream, 2 MiB at most; the oldest are dropped. At 1,460 octets a segment they cover 90 MiB.
 const RUNS: usize = 1 << 16;
 /// Octets before what comes that are kept where no message is open: a header may still be held.
 const BEHIND: u64 = 512 << 10;
@@ -30,7 +30,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Octets at `offset` come next; what is known already is told again.
+    /// Octets at `offset` come next; they may begin with octets that are known already.
     pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: RecordSpan) {
         let known = self.end.saturating_sub(offset).min(place.len);
         let rest = place.len - known;
@@ -75,7 +75,7 @@ impl Track {
 
     /// Where the octets of this range stood.
     pub(super) fn text(&self, from: u64, to: u64) -> String {
-        let mut text = Text::default();
+        let mut text = TrackText::default();
         let mut next = from;
         let first = self
             .runs
@@ -105,11 +105,11 @@ impl Track {
 }
 
 /// Where `len` octets of a user message stood, from `from` on.
-pub(super) fn user_message(m: &UserMessage<'_>, from: usize, len: usize) -> String {
+pub(super) fn user_message(message: &UserMessage<'_>, from: usize, len: usize) -> String {
     let (from, to) = (from as u64, (from + len) as u64);
     let mut track = Track::default();
     let mut offset = 0;
-    for place in m.places {
+    for place in message.places {
         track.runs.push_back((offset, *place));
         offset += place.len;
     }
@@ -122,9 +122,9 @@ fn size_of_runs(runs: usize) -> usize {
 
 /// The comment in the making.
 #[derive(Default)]
-pub(super) struct Text(String);
+pub(super) struct TrackText(String);
 
-impl Text {
+impl TrackText {
     fn begin(&mut self) {
         self.0
             .push_str(if self.0.is_empty() { "track: " } else { " " });
@@ -158,12 +158,12 @@ mod tests {
     use crate::base::limits::Limits;
 
     #[test]
-    fn ranges_are_told_run_by_run() {
+    fn ranges_are_written_run_by_run() {
         let mut cx = Context::new(Limits::default());
         let mut track = Track::default();
         let place = |frame, at, len| RecordSpan { frame, at, len };
         track.add(&mut cx, 100, place(1, Some(54), 10));
-        // A segment that is told again, with more behind it.
+        // A segment that comes again, with more behind it.
         track.add(&mut cx, 105, place(2, Some(54), 15));
         track.add(&mut cx, 130, place(4, None, 10));
         assert_eq!(
