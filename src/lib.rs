@@ -9,11 +9,11 @@
 //! From `link` to `message` there is no file, clock, thread or log: octets and timestamps go in, events come out, and the
 //! same input gives the same events. An [`Assembler`] joins these stages. It takes packets, or TCP segments that were
 //! parsed elsewhere, and pushes to a [`MessageSink`](message::MessageSink): messages, and beneath them the octets, gaps
-//! and ends of the streams. What waits is bounded by the [`Limits`](config::Limits) it is given.
+//! and ends of the streams. What waits is bounded by the [`Limits`](base::limits::Limits) it is given.
 //!
 //! ```
 //! use inet_asm::Assembler;
-//! use inet_asm::cli::config::Limits;
+//! use inet_asm::base::limits::Limits;
 //! use inet_asm::message::sink::DatagramMessage;
 //! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
@@ -72,8 +72,8 @@
 //! implements it. Only `pipeline.rs` knows every stage.
 //!
 //! ```text
-//! main.rs            flags in, exit status out; opens inputs and outputs
-//! cli.rs config.rs   one source for help, man page and completions; checked limits and choices
+//! main.rs            options in, exit status out
+//! cli/               args: one source for help, man page and completions; config, run, report: what a run does
 //! error.rs           what ends a run; stats.rs report.rs: counters, and the report made from them
 //! pipeline.rs        joins the stages (Assembler, Assembler); context.rs: what each stage is handed with a packet
 //! trace.rs           what becomes of chosen connections, event by event

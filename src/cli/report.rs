@@ -1,7 +1,7 @@
 //! The counters as text, JSON or CSV.
 
+use super::values::StatsFormat;
 use crate::base::counters::Counters;
-use crate::cli::config::StatsFormat;
 use std::io::{self, Write};
 
 /// Writes all counters.
