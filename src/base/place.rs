@@ -75,6 +75,7 @@ impl InHand {
 
     /// Tells where octets stand that came in this packet: in it, at `at` if that is known already, or in those that its
     /// datagram was made of.
+    #[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
     pub(crate) fn each(
         &self,
         frame: u64,

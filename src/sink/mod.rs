@@ -349,13 +349,13 @@ impl Outputs {
     /// `--json` tells of the files of `--extract`, where there are both.
     fn join(&mut self) {
         if let (Some(_), Some(files)) = (&self.json, &mut self.files) {
-            files.tell();
+            files.keep_lines();
         }
     }
 
     fn tell_files(&mut self) {
         if let (Some(json), Some(files)) = (&mut self.json, &mut self.files) {
-            json.files(&files.take_told());
+            json.files(&files.take_lines());
         }
     }
 

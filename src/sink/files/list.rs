@@ -2,7 +2,7 @@
 //!
 //! [`FIELDS`] is the list of what a line holds; the man page is made from it, and a test holds the output to it.
 
-use super::transfer::About;
+use super::transfer::FileInfo;
 use crate::sink::json::{number, string};
 use crate::sink::print::rfc3339;
 use std::fmt::Write as _;
@@ -89,7 +89,7 @@ pub const FIELDS: &[(&str, &str)] = &[
 const RANGES: usize = 1000;
 
 /// What became of a file.
-pub(super) struct Placed<'a> {
+pub(super) struct ListedFile<'a> {
     pub(super) file: &'a str,
     pub(super) found_type: Option<&'a str>,
     pub(super) size: u64,
@@ -110,7 +110,7 @@ pub(super) struct RangeOf<'a> {
 }
 
 /// A line of the list, with its line feed.
-pub(super) fn line(about: &About, placed: &Placed<'_>) -> String {
+pub(super) fn line(about: &FileInfo, placed: &ListedFile<'_>) -> String {
     let mut out = String::with_capacity(512);
     let t = &mut out;
     let sent = about.name.as_ref();

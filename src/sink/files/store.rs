@@ -4,11 +4,11 @@
 //! when nothing of it is missing. Nothing that was in the folder is followed, opened or replaced: every file is made by
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
-use super::list::{self, Placed, RangeOf};
-use super::transfer::{About, Limited, Transfer};
-use super::types;
-use super::unpack::Octets;
-use super::{decode, name};
+use super::content::octets::StoredOctets;
+use super::content::{decode, types};
+use super::list::{self, ListedFile, RangeOf};
+use super::names;
+use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
 use crate::sink::output::{Error, Sink};
 use foldhash::fast::{FixedState, RandomState};
@@ -40,7 +40,7 @@ const LIST: &str = "files.jsonl";
 const PART: &str = ".part";
 
 /// An open file.
-struct Handle {
+struct OpenFile {
     name: String,
     file: File,
     /// Octets that wait, and their offset.
@@ -51,7 +51,7 @@ struct Handle {
     used: u64,
 }
 
-impl Handle {
+impl OpenFile {
     fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
         if let Some((sum, upto)) = &mut self.digest {
             if *upto == offset {
@@ -91,14 +91,14 @@ pub(super) struct Store {
     dir: OwnedFd,
     path: String,
     max_file: u64,
-    open: Vec<Handle>,
+    open: Vec<OpenFile>,
     most: usize,
     clock: u64,
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
     list: Sink,
     /// The same lines for who else wants them, until they are taken.
-    told: Option<String>,
+    lines: Option<String>,
     failed: Option<Error>,
 }
 
@@ -157,13 +157,13 @@ impl Store {
             clock: 0,
             names: HashMap::default(),
             list: Sink::new(&name, Box::new(list), false),
-            told: None,
+            lines: None,
             failed: None,
         })
     }
 
     /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.
-    pub(super) fn begin(&self, cx: &mut Context, about: About) -> Transfer {
+    pub(super) fn begin(&self, cx: &mut Context, about: FileInfo) -> Transfer {
         Transfer::new(cx, about)
     }
 
@@ -178,7 +178,7 @@ impl Store {
         let room = usize::try_from(self.max_file.saturating_sub(offset)).unwrap_or(usize::MAX);
         let octets = match octets.get(..room) {
             Some(less) if room < octets.len() => {
-                to.limited = Some(Limited::Size);
+                to.limited = Some(LimitReached::Size);
                 less
             }
             _ => octets,
@@ -201,7 +201,7 @@ impl Store {
     /// Octets that are not there yet.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
         if !to.have.add(offset, offset + octets.len() as u64) {
-            to.limited.get_or_insert(Limited::Parts);
+            to.limited.get_or_insert(LimitReached::Parts);
             return;
         }
         if to.made.is_none() {
@@ -255,8 +255,8 @@ impl Store {
         if let Some(limited) = file.limited {
             cx.counters.files.limited += 1;
             file.about.error.get_or_insert_with(|| match limited {
-                Limited::Size => "larger than --max-file".to_owned(),
-                Limited::Parts => "too many holes".to_owned(),
+                LimitReached::Size => "larger than --max-file".to_owned(),
+                LimitReached::Parts => "too many holes".to_owned(),
             });
         }
         let missing = file.missing(len);
@@ -275,9 +275,9 @@ impl Store {
     }
 
     /// The octets of a file that are there, from its beginning.
-    pub(super) fn octets(&mut self, file: &Transfer) -> Option<Octets> {
+    pub(super) fn octets(&mut self, file: &Transfer) -> Option<StoredOctets> {
         let Some(name) = &file.made else {
-            return Some(Octets::Memory(Cursor::new(file.memory.clone())));
+            return Some(StoredOctets::Memory(Cursor::new(file.memory.clone())));
         };
         let place = self.place(name)?;
         if let Err(e) = self.open[place].write() {
@@ -287,11 +287,11 @@ impl Store {
     }
 
     /// A file in the folder, to be read from its beginning.
-    pub(super) fn read(&mut self, name: &str) -> Option<Octets> {
+    pub(super) fn read(&mut self, name: &str) -> Option<StoredOctets> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.openat(name, flags)
             .map_err(|e| self.fail(name, "open", e.into()))
-            .map(Octets::File)
+            .map(StoredOctets::File)
             .ok()
     }
 
@@ -305,14 +305,14 @@ impl Store {
         }
     }
 
-    /// Keeps the lines of the list for [`Store::take_told`] too.
-    pub(super) fn tell(&mut self) {
-        self.told.get_or_insert_default();
+    /// Keeps the lines of the list for [`Store::take_lines`] too.
+    pub(super) fn keep_lines(&mut self) {
+        self.lines.get_or_insert_default();
     }
 
     /// The lines of the list since the last call.
-    pub(super) fn take_told(&mut self) -> String {
-        self.told.as_mut().map(std::mem::take).unwrap_or_default()
+    pub(super) fn take_lines(&mut self) -> String {
+        self.lines.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Gives a file its last name, which it returns, and lists it.
@@ -390,7 +390,7 @@ impl Store {
         } else {
             c.incomplete += 1;
         }
-        let placed = Placed {
+        let placed = ListedFile {
             file: &name,
             found_type,
             size,
@@ -400,8 +400,8 @@ impl Store {
             sha256,
         };
         let line = list::line(&file.about, &placed);
-        if let Some(told) = &mut self.told {
-            told.push_str(&line);
+        if let Some(lines) = &mut self.lines {
+            lines.push_str(&line);
         }
         self.list.write([line.as_bytes()]);
         Some(name)
@@ -435,7 +435,7 @@ impl Store {
     }
 
     /// Sets the time of a file to that of its last octet.
-    fn stamp(&mut self, name: &str, file: &File, about: &About) {
+    fn stamp(&mut self, name: &str, file: &File, about: &FileInfo) {
         let time = UNIX_EPOCH + about.last.1.since(crate::base::time::Timestamp::default());
         if let Err(e) = file.set_modified(time) {
             self.fail(name, "set the time of", e);
@@ -453,7 +453,7 @@ impl Store {
         }
         let mut number = self.names.get(&print).copied().unwrap_or(0);
         loop {
-            let name = name::numbered(wanted, number, suffix);
+            let name = names::numbered(wanted, number, suffix);
             number = number.wrapping_add(1);
             match self.openat(&name, flags) {
                 Err(Errno::EXIST) => {}
@@ -517,7 +517,7 @@ impl Store {
 
     fn opened(&mut self, name: String, file: File, digest: Option<Sha256>) -> usize {
         self.close_to(self.most - 1);
-        self.open.push(Handle {
+        self.open.push(OpenFile {
             name,
             file,
             buffer: Vec::new(),
@@ -542,11 +542,11 @@ impl Store {
 }
 
 /// The name that a file should have: its own, made safe, or one by its type.
-fn wanted(about: &About, head: &[u8], range: Option<RangeOf<'_>>) -> String {
-    let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
+fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
+    let own = about.name.as_ref().and_then(|(sent, _)| names::safe(sent));
     let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
-        let stem = name::safe(&about.fallback);
+        let stem = names::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
     });
     let coding = about.codings.last().filter(|_| about.coded);
@@ -557,7 +557,7 @@ fn wanted(about: &About, head: &[u8], range: Option<RangeOf<'_>>) -> String {
         _ => name,
     };
     match range {
-        Some(r) => name::of_range(&name, r.at, (r.at + r.len).saturating_sub(1)),
+        Some(r) => names::of_range(&name, r.at, (r.at + r.len).saturating_sub(1)),
         None => name,
     }
 }

@@ -1,21 +1,21 @@
 //! Header sections: of a message (RFC 9112, 5), and of a part of a body (RFC 2046, 5.1).
 
+use super::super::transfer::{FileInfo, NameFrom, kept};
 use super::disposition;
-use super::transfer::{About, NameFrom, kept};
 use memchr::memchr;
 
 /// Codings that are listed of one file.
 const CODINGS: usize = 16;
 
 /// A header section, parted into lines.
-pub(super) struct Fields<'a> {
+pub(in super::super) struct HeaderFields<'a> {
     /// Names and values.
     lines: Vec<(&'a [u8], &'a [u8])>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> HeaderFields<'a> {
     /// The fields of a section; lines that are none are left out.
-    pub(super) fn read(head: &'a [u8]) -> Self {
+    pub(in super::super) fn read(head: &'a [u8]) -> Self {
         let mut rest = head;
         let mut lines = Vec::new();
         while let Some(end) = memchr(b'\n', rest) {
@@ -38,12 +38,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The first value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
+    pub(in super::super) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()
     }
 
     /// What a header section says about a file. A name in it goes before the one that is known.
-    pub(super) fn describe(&self, about: &mut About) {
+    pub(in super::super) fn describe(&self, about: &mut FileInfo) {
         let text = |value: &[u8]| String::from_utf8_lossy(kept(value)).into_owned();
         if let Some(value) = self.get("content-type") {
             about.media_type = text(value);

@@ -1,10 +1,8 @@
 //! File names in `Content-Disposition` (RFC 6266, RFC 7578), with their character sets (RFC 8187).
 
-use super::name::percent_decoded;
-
 /// The name that a value of `Content-Disposition` gives, as UTF-8 where it says what it is in. `filename*` goes before
 /// `filename`.
-pub(super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
+pub(in super::super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = None;
     for (name, value) in parameters(value) {
         if name.eq_ignore_ascii_case(b"filename*")
@@ -20,7 +18,7 @@ pub(super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A parameter of a field's value, by its name.
-pub(super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
+pub(in super::super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
     parameters(value)
         .find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
         .map(|(_, value)| value)
@@ -74,6 +72,11 @@ fn word(text: &[u8]) -> (Vec<u8>, &[u8]) {
     (value, b"")
 }
 
+/// Undoes percent-encoding (RFC 3986, 2.1); a percent sign without two digits stays.
+pub(in super::super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    percent_encoding::percent_decode(text).collect()
+}
+
 /// `charset'language'percent-encoded` (RFC 8187, 3.2) as UTF-8.
 fn extended(value: &[u8]) -> Option<Vec<u8>> {
     let mut parts = value.splitn(3, |o| *o == b'\'');
@@ -94,6 +97,12 @@ fn extended(value: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percent_signs() {
+        assert_eq!(percent_decoded(b"a%20b%2Fc%zz%4"), b"a b/c%zz%4");
+        assert_eq!(percent_decoded(b"%%41%4%41%"), b"%A%4A%");
+    }
 
     #[test]
     fn file_names() {
