@@ -9,6 +9,7 @@ mod events;
 mod file;
 pub mod files;
 pub mod json;
+mod json_line;
 pub mod options;
 mod originals;
 pub mod output;

@@ -55,7 +55,7 @@ const DATA_PORT: u16 = 20;
 
 /// Follows control connections, and the data connections that they announce.
 #[derive(Default)]
-pub(super) struct Ftp {
+pub(in super::super) struct Ftp {
     /// By the number of their flow.
     controls: AgedTable<u64, ControlConnection>,
     /// The hosts of each, the lower one first, and how many there are.
@@ -78,7 +78,7 @@ struct AnnouncementId {
 
 /// What is kept of a connection.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum FtpConnection {
+pub(in super::super) enum FtpConnection {
     /// A control connection: the open lines of each direction.
     Control([ControlLine; 2]),
     /// A data connection, of which the source keeps all: another one may take its file up.
@@ -87,7 +87,7 @@ pub(super) enum FtpConnection {
 
 /// A command or reply while it comes.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct ControlLine {
+pub(in super::super) struct ControlLine {
     kind: Kind,
     text: Vec<u8>,
     whole: bool,

@@ -22,13 +22,13 @@ const CHUNK_LINE: usize = 16 << 10;
 
 /// Reads HTTP.
 #[derive(Default)]
-pub(super) struct Http {
+pub(in super::super) struct Http {
     entities: Entities,
 }
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct HttpConnection {
+pub(in super::super) struct HttpConnection {
     requests: VecDeque<PendingRequest>,
     open: [Option<Box<OpenBody>>; 2],
     counted: usize,

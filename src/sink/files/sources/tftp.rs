@@ -38,7 +38,7 @@ const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
 
 /// Follows transfers.
 #[derive(Default)]
-pub(super) struct Tftp {
+pub(in super::super) struct Tftp {
     /// By the client's endpoint and the server's address: its port is known from its first answer on.
     transfers: AgedTable<(SocketAddr, IpAddr), Box<TftpTransfer>>,
     /// Blocks ahead of their request.
