@@ -199,7 +199,7 @@ fn form(args: &Args) -> Form {
     }
 }
 
-/// One output at most writes to stdout, and one that writes streams there is told which.
+/// At most one output writes to stdout, and streams there have to be chosen.
 fn check_stdout(sink: &Options, sctp_stats: Option<&Path>) -> Result<(), clap::Error> {
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");

@@ -8,10 +8,11 @@ use crate::base::context::Context;
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
 
-/// Entities that are put together at once; beyond that many, the one that was not used for longest is ended.
+/// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
+/// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.
 const MOST: usize = 256;
 
-/// What tells entities apart.
+/// What makes two responses parts of the same entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EntityKey {
     url: Vec<u8>,
@@ -31,8 +32,8 @@ impl EntityKey {
         })
     }
 
-    /// It can be known again for certain.
-    pub(super) const fn is_sure(&self) -> bool {
+    /// A response with the same key is certainly of the same entity (RFC 9110, 13.1.5).
+    pub(super) const fn is_certain(&self) -> bool {
         !self.validator.is_empty() && self.len.is_some()
     }
 

@@ -1,8 +1,8 @@
 //! Names of files, made from what a network sent so that they do no harm.
 
-/// Octets of a name, with all that is put behind it.
+/// Octets of a name, with all that is put behind it: file systems take 255.
 pub(super) const LONGEST: usize = 200;
-/// Octets of an extension that is kept where a name is cut.
+/// Longest extension that is kept where a name is cut.
 const EXTENSION: usize = 32;
 
 /// Names of devices on Windows, with any extension.

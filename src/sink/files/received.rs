@@ -6,7 +6,8 @@ use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// Ranges of one entity that become files of their own where it stays incomplete.
+/// Ranges of one entity that become files of their own where it stays incomplete. A hostile server could otherwise make a file of
+/// each octet.
 const RANGES: usize = 1024;
 
 /// A range, as a message says: offset of its first octet, offset behind its last, and octets of the whole entity.
@@ -82,7 +83,7 @@ impl ReceivedRange {
 #[derive(Default)]
 pub(super) struct WholeRanges {
     pub(super) all: Vec<ReceivedRange>,
-    /// Those that there was no room for.
+    /// How many there was no room for.
     pub(super) left_out: u64,
 }
 
@@ -95,7 +96,7 @@ impl WholeRanges {
         }
     }
 
-    /// One more, unless the same octets came before.
+    /// Adds one, unless the same octets came before.
     pub(super) fn add(&mut self, brought: ReceivedRange) {
         let is = |b: &ReceivedRange| (b.range.from, b.range.to);
         if self.all.iter().any(|b| is(b) == is(&brought)) {

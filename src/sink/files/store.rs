@@ -24,11 +24,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-/// Octets of a file that stay in memory before it is made.
+/// Octets of a file that stay in memory before it is made: most files of the web are shorter, and are then made, written and named in
+/// one go.
 const SMALL: usize = 32 << 10;
-/// Files that are open at once.
+/// Files that are open at once: well below the 1,024 descriptors that a program may have, and more than are written at a time.
 const OPEN: usize = 64;
-/// Octets that wait for one open file.
+/// Octets that are buffered for one open file: 8 MiB for all of them.
 const BUFFER: usize = 128 << 10;
 /// Octets that are read at once.
 const READ: usize = 128 << 10;
@@ -86,7 +87,7 @@ impl OpenFile {
     }
 }
 
-/// The folder that files are written to. Errors stay inside until [`Store::flush`] tells the first one.
+/// The folder that files are written to. Errors stay inside until [`Store::flush`] returns the first one.
 pub(super) struct Store {
     dir: OwnedFd,
     path: String,
@@ -97,7 +98,7 @@ pub(super) struct Store {
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
     list: Sink,
-    /// The same lines for who else wants them, until they are taken.
+    /// The same lines for another output, until it takes them.
     lines: Option<String>,
     failed: Option<Error>,
 }
@@ -167,7 +168,7 @@ impl Store {
         Transfer::new(cx, about)
     }
 
-    /// Octets of a file, anywhere in it. Those that are there already stay.
+    /// Writes octets of a file, anywhere in it. Those that are there already stay.
     pub(super) fn write(
         &mut self,
         cx: &mut Context,
@@ -295,7 +296,7 @@ impl Store {
             .ok()
     }
 
-    /// Forgets a file that turned out to be none.
+    /// Removes what turned out not to be a file.
     pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
         file.uncount(cx);
         let Some(name) = file.made else { return };
@@ -390,7 +391,7 @@ impl Store {
         } else {
             c.incomplete += 1;
         }
-        let placed = ListedFile {
+        let listed = ListedFile {
             file: &name,
             found_type,
             size,
@@ -399,7 +400,7 @@ impl Store {
             range,
             sha256,
         };
-        let line = list::line(&file.about, &placed);
+        let line = list::line(&file.about, &listed);
         if let Some(lines) = &mut self.lines {
             lines.push_str(&line);
         }

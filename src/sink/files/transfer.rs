@@ -8,9 +8,10 @@ use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// Places at which an unknown number of octets is missing, that are remembered of one file.
+/// Places at which an unknown number of octets is missing, that are remembered of one file. The list shows them; one is enough for
+/// the file to be incomplete.
 const PLACES: usize = 64;
-/// Octets that are kept of a name, an address or a type as it was sent.
+/// Octets that are kept of a name, an address or a type as it was sent: browsers and servers take URLs of about that length.
 const TEXT: usize = 2048;
 
 /// Where the name of a file stood.
@@ -35,7 +36,7 @@ impl NameFrom {
     }
 }
 
-/// What is known of a file but its octets. Every text is as it was sent: it is made safe where it is used.
+/// What is known of a file except its octets. Every text is as it was sent: it is made safe where it is used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct FileInfo {
     /// The protocol that carried it, by Wireshark's name.
@@ -208,7 +209,7 @@ impl Transfer {
             && !self.unknown.iter().any(|at| (from..=to).contains(at))
     }
 
-    /// Tells the budget what is allocated now.
+    /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.about.size() + self.memory.capacity() + self.have.size();
         if now != self.counted {

@@ -2,9 +2,9 @@
 
 use super::super::transfer::{FileInfo, NameFrom, kept};
 use super::disposition;
-use memchr::memchr;
+use bstr::ByteSlice;
 
-/// Codings that are listed of one file.
+/// Codings that are listed of one file; a sender may name any number.
 const CODINGS: usize = 16;
 
 /// A header section, parted into lines.
@@ -14,18 +14,17 @@ pub(in super::super) struct HeaderFields<'a> {
 }
 
 impl<'a> HeaderFields<'a> {
-    /// The fields of a section; lines that are none are left out.
+    /// The fields of a section; lines without a colon are left out.
     pub(in super::super) fn read(head: &'a [u8]) -> Self {
-        let mut rest = head;
-        let mut lines = Vec::new();
-        while let Some(end) = memchr(b'\n', rest) {
-            let line = &rest[..end];
-            rest = &rest[end + 1..];
-            if let Some(colon) = memchr(b':', line) {
-                lines.push((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()));
-            }
+        // The last line has an end too: without it, it may be cut.
+        let whole = head.rfind_byte(b'\n').map_or(&[][..], |end| &head[..end]);
+        let fields = whole
+            .split_str("\n")
+            .filter_map(|line| line.split_once_str(":"));
+        let lines = fields.map(|(name, value)| (name.trim_ascii(), value.trim_ascii()));
+        Self {
+            lines: lines.collect(),
         }
-        Self { lines }
     }
 
     /// Values of a field, in order.
@@ -44,7 +43,7 @@ impl<'a> HeaderFields<'a> {
 
     /// What a header section says about a file. A name in it goes before the one that is known.
     pub(in super::super) fn describe(&self, about: &mut FileInfo) {
-        let text = |value: &[u8]| String::from_utf8_lossy(kept(value)).into_owned();
+        let text = |value: &[u8]| kept(value).to_str_lossy().into_owned();
         if let Some(value) = self.get("content-type") {
             about.media_type = text(value);
         }

@@ -1,14 +1,16 @@
 //! The parts of a multipart body (RFC 2046, 5.1): where each stands.
 
 use super::disposition::parameter;
+use bstr::ByteSlice;
 use memchr::memmem;
 use std::io::{self, Read};
 
-/// Parts of one body that are told apart.
+/// Parts of one body that become files. Forms have tens.
 const PARTS: usize = 4096;
-/// Octets of a part's header.
+/// Octets of a part's header section: as much as servers take.
 const HEAD: usize = 16 << 10;
-/// Octets that look like a delimiter and are none, of one body: each is searched for a header.
+/// Places in one body that look like a delimiter and are not. Behind each up to [`HEAD`] octets are searched for the end of a header
+/// section, so without a limit a hostile body would cost the square of its size.
 const DOUBTS: usize = 1000;
 /// Octets of a boundary: RFC 2046 allows 70.
 const BOUNDARY: usize = 256;
@@ -68,7 +70,7 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
         let last = n == 0;
         let mut at = 0;
         while let Some(hit) = finder.find(&held[at..]).map(|hit| at + hit) {
-            // What follows tells whether this is a delimiter, and where the part begins: a line end, then a header.
+            // What follows shows whether this is a delimiter, and where the part begins: a line end, then a header.
             let behind = hit + delimiter.len();
             let rest = &held[behind..];
             let begins = match head(rest) {
@@ -131,7 +133,7 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
 
 /// What stands behind a delimiter.
 enum PartStart {
-    /// It cannot be told yet.
+    /// It cannot be known yet.
     More,
     /// The rest of the delimiter's line, and a header section, of so many octets each.
     Whole(usize, usize),
@@ -160,7 +162,7 @@ fn head(rest: &[u8]) -> PartStart {
     if lines.starts_with(b"\r\n") {
         return PartStart::Whole(line, 2);
     }
-    match memmem::find(&lines[..lines.len().min(HEAD)], b"\r\n\r\n") {
+    match lines[..lines.len().min(HEAD)].find("\r\n\r\n") {
         Some(end) => PartStart::Whole(line, end + 4),
         None => PartStart::More,
     }
@@ -171,7 +173,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// So many octets at a time.
+    /// A fixed number of octets at a time.
     struct InSteps<'a>(&'a [u8], usize);
 
     impl Read for InSteps<'_> {

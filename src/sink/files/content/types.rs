@@ -1,9 +1,9 @@
 //! Media types: by content, and the extensions of files that have no name.
 
-/// Octets of a file's beginning that are looked at.
+/// Octets of a file's beginning that are looked at: the signatures of nearly all types stand there.
 pub(in super::super) const ENOUGH: usize = 8 << 10;
 
-/// Extensions by declared media type, for those whose content does not tell.
+/// Extensions by declared media type, for types that cannot be recognized by content.
 const DECLARED: &[(&str, &str)] = &[
     ("text/html", "html"),
     ("application/xhtml+xml", "html"),

@@ -14,11 +14,12 @@ use super::{decode, disposition, multipart};
 use crate::base::context::Context;
 use std::io::{ErrorKind, Read};
 
-/// A coded body may become so many times as large, or [`FREE`] octets, whichever is more. deflate alone reaches 1,032.
+/// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
+/// stays far below, and deflate alone reaches 1,032 times.
 const RATIO: u64 = 256;
-/// Octets that any coded body may become.
+/// Octets that any coded body may become, so that a short one of long runs is still decoded.
 const FREE: u64 = 32 << 20;
-/// Multipart bodies that are opened inside each other.
+/// Depth of multipart bodies inside each other that are opened. MIME is nested twice in practice (RFC 2046, 5.1.1).
 const NESTING: u8 = 4;
 /// Octets that are copied at once.
 const COPY: usize = 64 << 10;

@@ -34,21 +34,21 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Control connections that are remembered, those included that have ended; the oldest is forgotten.
+/// Control connections that are remembered, those included that have ended; the oldest is forgotten. One takes a few hundred octets as a rule.
 const CONTROLS: usize = 1024;
-/// Announcements that are remembered of one.
+/// Announcements that are remembered of one control connection: clients use one at a time, and lost replies leave some behind.
 const ANNOUNCED: usize = 8;
-/// Data connections that have ended and wait for their name, or for how it went.
+/// Data connections that have ended and wait for their name, or for the reply that says whether all was sent.
 const ENDED: usize = 256;
-/// For how long they wait.
+/// How long they wait. Servers reply within seconds of the end of a transfer; a minute leaves room for a slow disk.
 const WAIT: Duration = Duration::from_secs(60);
-/// Transfers that were broken off and may be taken up again.
+/// Transfers that were broken off and may be resumed.
 const BROKEN: usize = 16;
-/// For how long they may.
+/// How long they may be. People and programs try again within minutes.
 const RESUME: Duration = Duration::from_secs(600);
-/// Octets of a line that are kept.
+/// Octets of a line that are kept: a path of Linux is no longer (PATH_MAX).
 const LINE: usize = 4096;
-/// What is allocated for a connection by itself.
+/// What is allocated for each connection.
 const KEPT: usize = size_of::<FtpConnection>();
 /// The port that servers connect from, where nothing else is agreed on (RFC 959, 3.2).
 const DATA_PORT: u16 = 20;
@@ -129,7 +129,7 @@ struct ControlConnection {
 #[derive(Debug)]
 struct Announcement {
     number: u64,
-    /// Where it leads: the address as it was told, the one that the control connection has, and the port. None behind a
+    /// Where it leads: the address as it was announced, the one that the control connection has, and the port. None behind a
     /// PASV without its answer.
     to: Option<([IpAddr; 2], u16)>,
     /// It was announced by the client, who is connected to.
@@ -153,7 +153,7 @@ struct FtpTransfer {
     after_loss: bool,
     /// Replies were lost too, or show that it was: where in the file the transfer begins is not known.
     unsure: bool,
-    /// Octets of the file, as the server told.
+    /// Octets of the file, as the server said.
     total: Option<u64>,
     outcome: FtpOutcome,
 }
@@ -509,7 +509,7 @@ impl Ftp {
         }
     }
 
-    /// A reply was sent. Given back is a transfer that is done and needed no data connection: nothing is told of one
+    /// A reply was sent. Given back is a transfer that is done and needed no data connection: the capture shows nothing of one
     /// without octets.
     fn answered(&mut self, cx: &mut Context, number: u64, reply: &FtpReply) -> Option<FtpTransfer> {
         let control = self.known(number)?;
@@ -896,7 +896,7 @@ impl Ftp {
         }
     }
 
-    /// Tells the budget what is allocated now, apart from what controls and files count themselves.
+    /// Charges the budget with what is allocated now, apart from what controls and files count themselves.
     fn count(&mut self, cx: &mut Context) {
         let ties: usize = self.ports.values().map(Vec::capacity).sum();
         let now = self.controls.allocated()

@@ -1,13 +1,14 @@
 //! What the lines of an FTP control connection say of data connections (RFC 959, RFC 2428, RFC 3659).
 
+use bstr::ByteSlice;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A command, as far as it matters here.
+/// A command, as far as data connections depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FtpCommand<'a> {
     /// PORT, EPRT: the server is to connect to this endpoint.
     Active(SocketAddr),
-    /// PASV, EPSV: the server is to tell where it waits.
+    /// PASV, EPSV: the server is to say where it listens.
     Passive,
     /// REST: the next transfer begins at this octet.
     Restart(u64),
@@ -42,10 +43,7 @@ const TRANSFERS: &[(&str, bool)] = &[
 /// Reads a command, with or without its line end.
 pub(super) fn command(line: &[u8]) -> FtpCommand<'_> {
     let line = line.trim_ascii_end();
-    let (word, rest) = match line.iter().position(|o| *o == b' ') {
-        Some(space) => (&line[..space], &line[space + 1..]),
-        None => (line, &[][..]),
-    };
+    let (word, rest) = line.split_once_str(" ").unwrap_or((line, b""));
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     if let Some((verb, upload)) = TRANSFERS.iter().find(|(name, _)| is(name)) {
         return FtpCommand::Transfer {
@@ -77,7 +75,7 @@ pub(super) fn command(line: &[u8]) -> FtpCommand<'_> {
     known.unwrap_or(FtpCommand::Other)
 }
 
-/// A reply, as far as it matters here.
+/// A reply, as far as data connections depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FtpReply {
     /// 227, 229: the server waits at this port; of a 229 the address is that of the control connection.
@@ -99,7 +97,7 @@ pub(super) enum FtpReply {
 /// Reads a reply, of whose lines the last one counts.
 pub(super) fn reply(text: &[u8]) -> FtpReply {
     let line = text.trim_ascii_end();
-    let line = line.rsplit(|o| *o == b'\n').next().unwrap_or_default();
+    let line = line.rsplit_once_str("\n").map_or(line, |(_, last)| last);
     let Some((code, rest)) = line.split_at_checked(3) else {
         return FtpReply::Other;
     };
@@ -109,8 +107,9 @@ pub(super) fn reply(text: &[u8]) -> FtpReply {
             None => FtpReply::Other,
         },
         (b"229", _) => {
-            let open = rest.iter().position(|o| *o == b'(');
-            let inside = open.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+            let inside = rest
+                .split_once_str("(")
+                .map_or(&[][..], |(_, inside)| inside);
             match extended(inside) {
                 Some((ip, port)) => FtpReply::Passive(ip, port),
                 None => FtpReply::Other,
@@ -157,13 +156,10 @@ fn extended(text: &[u8]) -> Option<(Option<IpAddr>, u16)> {
 
 /// `(4980924 bytes)`, as servers write it behind a name.
 fn promised(text: &[u8]) -> Option<u64> {
-    let open = text.iter().rposition(|o| *o == b'(')?;
-    let mut words = text.get(open + 1..)?.split(|o| *o == b' ');
-    let number = decimal(words.next()?)?;
-    words
-        .next()
-        .is_some_and(|unit| unit.starts_with(b"bytes"))
-        .then_some(number)
+    let (_, inside) = text.rsplit_once_str("(")?;
+    let (number, unit) = inside.split_once_str(" ")?;
+    let number = decimal(number)?;
+    unit.starts_with(b"bytes").then_some(number)
 }
 
 /// The one number in the text.

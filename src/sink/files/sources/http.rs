@@ -11,13 +11,14 @@ use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Close;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
-use memchr::memchr;
+use bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Requests that wait for their response; the oldest is forgotten.
+/// Requests that wait for their response; the oldest is forgotten. Clients that send requests ahead of their responses send tens.
 const REQUESTS: usize = 1024;
-/// A line of a chunk's size that is longer than this is none.
+/// Longest line with the size of a chunk, extensions included: what is longer is not such a line, and where the next chunk begins is
+/// lost. As much as servers take of a header line.
 const CHUNK_LINE: usize = 16 << 10;
 
 /// Reads HTTP.
@@ -45,10 +46,10 @@ struct PendingRequest {
 impl PendingRequest {
     /// Reads the header section of a request.
     fn new(offset: u64, head: &[u8], fields: &HeaderFields<'_>) -> Self {
-        let line = head.split(|o| matches!(o, b'\r' | b'\n')).next();
-        let mut words = line.unwrap_or_default().split(|o| *o == b' ');
-        let method = String::from_utf8_lossy(kept(words.next().unwrap_or_default())).into_owned();
-        let target = kept(words.next().unwrap_or_default());
+        let line = head.find_byteset(b"\r\n").map_or(head, |end| &head[..end]);
+        let mut words = line.split_str(" ").map(kept);
+        let method = words.next().unwrap_or_default().to_str_lossy().into_owned();
+        let target = words.next().unwrap_or_default();
         let mut url = Vec::new();
         if target.starts_with(b"/")
             && let Some(host) = fields.get("host")
@@ -74,7 +75,7 @@ struct OpenBody {
     framing: BodyFraming,
     /// Offset in the file of the next octet.
     at: u64,
-    /// Octets are missing, and how many is known.
+    /// Octets are missing, and it is known how many.
     gaps: bool,
     /// The range that it is, if it is one.
     range: Option<ReceivedRange>,
@@ -127,7 +128,7 @@ impl ChunkedState {
 }
 
 impl OpenBody {
-    /// Takes octets of the body, framing included.
+    /// Receives octets of the body, framing included.
     fn data(
         &mut self,
         entities: &mut Entities,
@@ -186,7 +187,7 @@ impl OpenBody {
         }
     }
 
-    /// So many octets of the body, framing included, are missing.
+    /// `len` octets of the body, framing included, are missing.
     fn gap(&mut self, len: u64) {
         self.gaps = true;
         match &mut self.framing {
@@ -211,7 +212,7 @@ impl OpenBody {
             _ if end.whole => Some(self.at),
             BodyFraming::Length(len) => Some(len),
             BodyFraming::ToClose => {
-                // Where no gap was told, it is not known where octets are missing.
+                // Without a gap it is not known where octets are missing.
                 let closed = matches!(end.closes, Some(Close::Fin | Close::Reset));
                 (closed && self.gaps).then_some(self.at)
             }
@@ -258,7 +259,7 @@ impl FileSource for Http {
         let fields = HeaderFields::read(start.head);
         let asked = if start.kind == Kind::Request {
             let asked = PendingRequest::new(start.offset, start.head, &fields);
-            connection.ask(at.cx, asked.clone());
+            connection.add_request(at.cx, asked.clone());
             Some(asked)
         } else {
             connection.answered(at.cx, start.answers)
@@ -306,7 +307,7 @@ impl FileSource for Http {
                 && status == b"200"
                 && let BodyFraming::Length(len) = framing
             {
-                key = EntityKey::new(&about.url, &fields, Some(len)).filter(EntityKey::is_sure);
+                key = EntityKey::new(&about.url, &fields, Some(len)).filter(EntityKey::is_certain);
             }
             BodyTarget::File(at.store.begin(at.cx, about))
         };
@@ -361,7 +362,7 @@ impl FileSource for Http {
         let Some(mut body) = open(at) else { return };
         match &mut body.to {
             BodyTarget::File(file) | BodyTarget::Ranges(file, _) => file.lost(body.at),
-            // Where what follows belongs is not known.
+            // Where the octets behind it belong is not known.
             BodyTarget::Entity(_, end) => *end = body.at,
         }
         body.gaps = true;
@@ -480,7 +481,7 @@ fn put_back(at: &mut At<'_, HttpConnection>, body: Box<OpenBody>) {
 
 impl HttpConnection {
     /// Remembers a request until it is answered.
-    fn ask(&mut self, cx: &mut Context, request: PendingRequest) {
+    fn add_request(&mut self, cx: &mut Context, request: PendingRequest) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
@@ -513,15 +514,12 @@ impl HttpConnection {
 
 /// The last part of a URL's path; None where it is empty.
 fn name_of_url(url: &[u8]) -> Option<Vec<u8>> {
-    let path = url.split(|o| matches!(o, b'?' | b'#')).next()?;
-    let path = match path.windows(3).position(|w| w == b"://") {
-        // Behind the host.
-        Some(at) => {
-            let rest = &path[at + 3..];
-            &rest[memchr(b'/', rest)?..]
-        }
+    let path = url.find_byteset(b"?#").map_or(url, |end| &url[..end]);
+    // The path begins behind the host.
+    let path = match path.split_once_str("://") {
+        Some((_, host_and_path)) => host_and_path.split_once_str("/")?.1,
         None => path,
     };
-    let last = path.rsplit(|o| *o == b'/').next()?;
+    let last = path.rsplit_once_str("/").map_or(path, |(_, last)| last);
     (!last.is_empty()).then(|| disposition::percent_decoded(last))
 }

@@ -5,7 +5,7 @@
 //! before it: lost, repeated and reordered ones need no care but that the numbers go round.
 //!
 //! Text (`netascii`) is kept as it was sent, with the line ends of the network, as tshark keeps it: where a block is
-//! missing nobody could tell where the text behind it belongs.
+//! missing nobody could know where the text behind it belongs.
 
 use super::super::ranges::Ranges;
 use super::super::source::FileSource;
@@ -22,13 +22,15 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Transfers at a time, those included that ended a short while ago; the oldest is given up.
+/// Transfers at a time, those included that ended a short while ago; the oldest is given up. A room of machines that start over the
+/// network has hundreds.
 const TRANSFERS: usize = 1024;
 /// A transfer of which nothing was heard for so long has ended. Clients ask again after seconds.
 const IDLE: Duration = Duration::from_secs(60);
 /// A request that comes again within this time is the same one, captured twice or sent again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Blocks that were captured ahead of their request, and for how long they are kept.
+/// Datagrams that are kept because they may belong to a request that is captured behind them, as where a network card has several
+/// queues: the first answer of a few clients at once.
 const EARLY: usize = 16;
 
 /// Size of a block where no other is agreed on (RFC 1350, 2).
@@ -115,7 +117,7 @@ impl FileSource for Tftp {
         message: &DatagramMessage<'_>,
     ) {
         let (payload, payload_len) = (message.payload, message.payload_len);
-        // What belongs to a transfer need not look like TFTP by itself; nearly all else is told apart here.
+        // What belongs to a transfer need not look like TFTP by itself; nearly all else is refused here.
         let Some(said) = read(payload) else { return };
         let from = DatagramOrigin {
             flow: at.flow,
@@ -294,7 +296,7 @@ impl Tftp {
         true
     }
 
-    /// Tells the budget what is allocated now, apart from the transfers' own.
+    /// Charges the budget with what is allocated now, apart from the transfers' own.
     fn count(&mut self, cx: &mut Context) {
         let early: usize = self.early.iter().map(|e| e.payload.capacity()).sum();
         let now =
@@ -386,7 +388,7 @@ impl TftpTransfer {
         }
     }
 
-    /// Tells the budget what is allocated now.
+    /// Charges the budget with what is allocated now.
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.request.name.capacity() + self.blocks.size();
         if now != self.counted {
@@ -494,14 +496,14 @@ pub(super) struct TftpBlocks {
     round: u64,
     /// Number of the block that should be next, counted without end; the first is 1.
     next: u64,
-    /// The blocks that came.
+    /// The blocks that were captured.
     had: Ranges,
     /// Number of the last block, and the octets of the file.
     last: Option<(u64, u64)>,
     /// The file is sent as text: its size is not that of its octets here.
     text: bool,
     /// Octets that the server or the client said the file has.
-    told: Option<u64>,
+    announced: Option<u64>,
     /// The first block, or another one, which waits for its place: the size of a block is not known yet.
     waits: Option<WaitingBlock>,
 }
@@ -525,7 +527,7 @@ impl TftpBlocks {
             had: Ranges::default(),
             last: None,
             text,
-            told: asked.tsize.filter(|_| write && !text),
+            announced: asked.tsize.filter(|_| write && !text),
             waits: None,
         }
     }
@@ -535,7 +537,7 @@ impl TftpBlocks {
         if self.had.octets() > 0 && self.size.is_some() {
             return; // repeated, or of another transfer
         }
-        self.told = self.told.or(options.tsize.filter(|_| !self.text));
+        self.announced = self.announced.or(options.tsize.filter(|_| !self.text));
         if options.rollover == Some(1) {
             self.round = (1 << 16) - 1;
         }
@@ -593,7 +595,7 @@ impl TftpBlocks {
 
     /// The octets of the file, if they are known: by its last block, else by what the server or the client said.
     pub(super) fn total(&self) -> Option<u64> {
-        self.last.map(|(_, total)| total).or(self.told)
+        self.last.map(|(_, total)| total).or(self.announced)
     }
 
     /// No more comes: what still waits is written.
@@ -741,7 +743,7 @@ mod tests {
         }
     }
 
-    /// The file whose octets tell where they belong.
+    /// A file whose octets show where they belong.
     fn file(len: usize) -> Vec<u8> {
         let octet = |i: usize| i.to_le_bytes().into_iter().fold(0, |sum, o| sum ^ o);
         (0..len).map(octet).collect()
@@ -859,7 +861,7 @@ mod tests {
                 prop_assert!(all, "called whole");
                 prop_assert_eq!(written.0.len(), file.len());
             }
-            // With the answer, or two blocks to tell the size by, nothing that came is left out.
+            // With the answer, or two blocks that show the size, nothing that came is left out.
             if answer || size.is_none() || came.iter().filter(|c| **c).count() > 1 {
                 prop_assert_eq!(had.whole(), all);
                 let there = came.iter().zip(&sent).map(|(c, (_, o))| if *c { o.len() } else { 0 });
