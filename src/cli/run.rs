@@ -57,7 +57,7 @@ fn run_with(
     messages: &mut dyn Write,
 ) -> u8 {
     match Run::new(config, listen, messages) {
-        Ok(run) => run.to_end(),
+        Ok(run) => run.execute(),
         Err(status) => status,
     }
 }
@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn to_end(mut self) -> u8 {
+    fn execute(mut self) -> u8 {
         self.read_all();
         if let Some(stats) = self.sctp_stats.take()
             && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
