@@ -101,10 +101,12 @@
 pub mod assembler;
 pub mod base;
 pub mod capture;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod ip;
 pub mod link;
 pub mod message;
+#[cfg(feature = "sink")]
 pub mod sink;
 pub mod transport;
 

@@ -18,3 +18,5 @@ pub mod storage;
 pub mod stream;
 pub mod time;
 pub mod trace;
+#[cfg(feature = "decompress")]
+pub(crate) mod zstd;

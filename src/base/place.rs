@@ -74,6 +74,7 @@ impl From<Option<u32>> for OctetOffset {
 
 /// Emits in which records `len` octets stand that begin at `offset` of what record `frame` brought; `fragments` is what
 /// the datagram was made of that it completed.
+#[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
 pub(crate) fn records_of(
     fragments: &[Fragment],
     frame: u64,

@@ -5,11 +5,14 @@
 //!  (Inputs)       by magic       records    time order
 //! ```
 
-pub(crate) mod decompress;
+#[cfg(feature = "decompress")]
+mod decompress;
 pub mod error;
 mod inputs;
 mod pcap;
 mod pcapng;
+#[cfg(not(feature = "decompress"))]
+mod plain;
 mod reader;
 mod record;
 mod sort;

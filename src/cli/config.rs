@@ -1,43 +1,36 @@
-//! What a run does: checked, and made once from the flags.
+//! OutputKind a run does: checked, and made once from the options.
 
+use super::args::{Args, command};
+use super::values::{Color, StatsFormat, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::Limits;
-use crate::message::rules::Rules;
-use crate::sink::options::OutputOptions;
-use std::path::PathBuf;
+use crate::base::protocol::Name;
+use crate::message::protocols;
+use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
+use crate::message::user_framer::UserRow;
+use crate::sink::FileFormat;
+use crate::sink::Target;
+use crate::sink::json::Show;
+use crate::sink::options::{
+    DumpTo, ExtractTo, JsonTo, OutputKind, OutputOptions, OutputSpec, PrintTo,
+};
+use crate::sink::packets::PacketOptions;
+use crate::sink::print::Style;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, FromArgMatches, ValueEnum};
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// `--color`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Color {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// `--stats`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StatsFormat {
-    /// Aligned, with descriptions.
-    Text,
-    /// One object.
-    Json,
-    /// A header line and a row.
-    Csv,
-}
-
-/// What a run does, made once from the flags.
+/// OutputKind a run does, made once from the options.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Captures, in order; `-` is stdin.
     pub inputs: Vec<String>,
     /// Outputs.
     pub sink: OutputOptions,
-    /// `--trace`: connections whose segments are told of on stderr.
+    /// `--trace`: connections whose segments are shown on stderr.
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
@@ -47,12 +40,459 @@ pub struct Config {
     pub verbose: u8,
     /// `-q`.
     pub quiet: bool,
-    /// `--sort-delay`; zero: none.
+    /// `--sort-delay`; zero: packets are not sorted.
     pub sort_delay: Duration,
-    /// `--sort-queue`; 0: no bound but that of the delay.
+    /// `--sort-queue`, in packets; 0: no limit but that of the delay.
     pub sort_queue: usize,
     /// Limits and choices of processing.
     pub limits: Limits,
     /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
     pub rules: Rules,
+}
+
+/// OutputKind the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// A run.
+    Run(Box<Config>),
+    /// The man page on stdout.
+    Man,
+    /// Completions on stdout.
+    Completions(clap_complete::Shell),
+    /// The table of protocols on stdout.
+    Protocols,
+}
+
+/// Reads the command line. `stdout_is_terminal` decides what is meant without an output option.
+///
+/// # Errors
+///
+/// OutputKind clap says: a wrong option, or help that was asked for. Its `exit` shows it the right way.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    stdout_is_terminal: bool,
+) -> Result<Invocation, clap::Error> {
+    let matches = command().try_get_matches_from(args)?;
+    let args = Args::from_arg_matches(&matches)?;
+    if args.man {
+        return Ok(Invocation::Man);
+    }
+    if args.list_protocols {
+        return Ok(Invocation::Protocols);
+    }
+    if let Some(shell) = args.completions {
+        return Ok(Invocation::Completions(shell));
+    }
+    let inputs = inputs(&matches, &args);
+    let config = config(args, inputs, stdout_is_terminal)?;
+    Ok(Invocation::Run(Box::new(config)))
+}
+
+/// INPUT and --read are one list, in the order in which they stand on the command line; stdin where it is empty.
+fn inputs(matches: &ArgMatches, args: &Args) -> Vec<String> {
+    let mut inputs: Vec<(usize, &String)> = Vec::new();
+    for (id, names) in [("inputs", &args.inputs), ("read", &args.read)] {
+        inputs.extend(matches.indices_of(id).into_iter().flatten().zip(names));
+    }
+    inputs.sort_by_key(|(at, _)| *at);
+    if inputs.is_empty() {
+        return vec!["-".to_owned()];
+    }
+    inputs.into_iter().map(|(_, name)| name.clone()).collect()
+}
+
+fn config(
+    args: Args,
+    inputs: Vec<String>,
+    stdout_is_terminal: bool,
+) -> Result<Config, clap::Error> {
+    let limits = limits(&args);
+    let form = form(&args);
+    let color = match args.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => stdout_is_terminal && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let print = |style| PrintTo {
+        style,
+        color,
+        packet_buffered: args.packet_buffered,
+    };
+    let mut sink = OutputOptions::default();
+    let written = args.write.into_iter().map(|t| (t, OutputKind::Messages));
+    let dropped = args.dropped.into_iter().map(|t| (t, OutputKind::Dropped));
+    let bypass = args.bypass.into_iter().map(|t| (t, OutputKind::Bypass));
+    for (target, what) in written.chain(dropped).chain(bypass) {
+        let spec = output(target, what, form, args.format, !args.framer.is_empty())
+            .map_err(|what| error(ErrorKind::ValueValidation, what))?;
+        sink.outputs.push(spec);
+    }
+    sink.print = args.print.map(print);
+    sink.dump = args.dump.map(|dir| DumpTo {
+        dir,
+        template: args.dump_name,
+        packet_buffered: args.packet_buffered,
+    });
+    sink.extract = args.extract.map(|dir| ExtractTo {
+        dir,
+        max_file: args.max_file as u64,
+    });
+    sink.connection = args.connection;
+    sink.json = args.json.map(|target| JsonTo {
+        target,
+        show: Show {
+            body: args.json_body,
+            hash: args.hash,
+        },
+        packet_buffered: args.packet_buffered,
+    });
+    let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
+    let any = messages || sink.print.is_some() || sink.dump.is_some() || sink.json.is_some();
+    if !(any || sink.extract.is_some() || args.no_output) {
+        if stdout_is_terminal {
+            sink.print = Some(print(Style::Brief));
+        } else {
+            sink.outputs.push(OutputSpec {
+                target: Target::stdout(),
+                what: OutputKind::Messages,
+                protocols: Vec::new(),
+                form,
+            });
+        }
+    }
+    check_stdout(&sink, args.sctp_stats.as_deref())?;
+    Ok(Config {
+        inputs,
+        sink,
+        trace: args.trace,
+        stats: args.stats,
+        sctp_stats: args.sctp_stats,
+        verbose: args.verbose,
+        quiet: args.quiet,
+        sort_delay: args.sort_delay,
+        sort_queue: args.sort_queue,
+        limits,
+        rules: rules(args.protocols, args.unframed, args.decode_as, args.framer)?,
+    })
+}
+
+fn error(kind: ErrorKind, what: impl Display) -> clap::Error {
+    command().error(kind, what)
+}
+
+/// The form of packets for messages, before an output's own options.
+fn form(args: &Args) -> PacketOptions {
+    // Comments stand in pcapng only.
+    let format = if args.info || args.track {
+        FileFormat::Pcapng
+    } else {
+        FileFormat::Pcap
+    };
+    PacketOptions {
+        encap: args.encap,
+        format: args.format.unwrap_or(format),
+        large: args.large,
+        max_message: args.max_message.unwrap_or(0),
+        fill_gaps: args.fill_gaps,
+        info: args.info,
+        track: args.track,
+        original_times: args.timestamps == Times::Original,
+        handshake: args.handshake,
+        packet_buffered: args.packet_buffered,
+    }
+}
+
+/// At most one output writes to stdout, and streams there have to be chosen.
+fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), clap::Error> {
+    let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
+    let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");
+    let stats = sctp_stats.is_some_and(|p| p.as_os_str() == "-");
+    let others = [sink.print.is_some(), json, streams, stats];
+    let packets = sink.outputs.iter().filter(|o| o.target.name == "-");
+    let users = packets.count() + others.into_iter().filter(|is| *is).count();
+    if streams && sink.connection.is_none() {
+        return Err(error(
+            ErrorKind::MissingRequiredArgument,
+            "--dump - writes the streams that --connection chooses: name one, as --connection 0",
+        ));
+    }
+    if users > 1 {
+        return Err(error(
+            ErrorKind::ArgumentConflict,
+            "--print, --write -, --json -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
+        ));
+    }
+    Ok(())
+}
+
+fn limits(args: &Args) -> Limits {
+    let disabled = args.disable.unwrap_or_default();
+    Limits {
+        memory: args.memory_limit,
+        connections: args.max_connections,
+        active_packets: args.max_active_packets,
+        ip_packet_timeout: args.ip_packet_timeout,
+        tcp_packet_timeout: args.tcp_packet_timeout,
+        sctp_packet_timeout: args.sctp_packet_timeout,
+        session_timeout: args.session_timeout,
+        track_missing_chunks: args.track_missing_chunks,
+        reorder_packets: args.reorder_window.packets,
+        reorder_time: args.reorder_window.time,
+        reorder_alone: args.reorder_window.alone,
+        look_behind_segments: args.look_behind.segments,
+        look_behind_time: args.look_behind.time,
+        wait_ack: args.wait_ack,
+        tcp_buffer: args.tcp_buffer,
+        tcp_holes: args.tcp_holes,
+        max_gap: args.max_gap,
+        overlap: args.overlap,
+        channels: args.vlan,
+        store_fragments: args.store_fragments,
+        decapsulate: args.decapsulate.unwrap_or_default(),
+        disable_tcp: disabled.tcp,
+        disable_udp: disabled.udp,
+        disable_sctp: disabled.sctp,
+        ip_checksums: args.checksums.ip,
+        tcp_checksums: args.checksums.tcp,
+        udp_checksums: args.checksums.udp,
+        sctp_checksums: args.checksums.sctp,
+        ..Limits::default()
+    }
+}
+
+/// OutputKind an OUTPUT asks for: `form`, but for what its options say. Originals are pcapng where nobody asks for a format.
+fn output(
+    target: Target,
+    what: OutputKind,
+    form: PacketOptions,
+    format: Option<FileFormat>,
+    own_protocols: bool,
+) -> Result<OutputSpec, String> {
+    fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
+        T::from_str(value, false).map_err(|e| format!("{key}={value}: {e}"))
+    }
+    let (mut format, mut spec) = (
+        format,
+        OutputSpec {
+            target,
+            what,
+            protocols: Vec::new(),
+            form,
+        },
+    );
+    for (key, value) in &spec.target.options {
+        match key.as_str() {
+            "protocol" => {
+                for name in value.split(',') {
+                    let known = name == "data" || protocols().iter().any(|p| p.name == name);
+                    if !known && !own_protocols {
+                        return Err(format!(
+                            "{name}: no such protocol: --list-protocols shows them"
+                        ));
+                    }
+                    spec.protocols.push(name.to_owned());
+                }
+            }
+            "kind" => spec.what = choice(key, value)?,
+            "encap" => spec.form.encap = choice(key, value)?,
+            "format" => format = Some(choice(key, value)?),
+            _ => {
+                return Err(format!(
+                    "{key}: no such option of an output: expected protocol, kind, encap or format"
+                ));
+            }
+        }
+    }
+    spec.form.format = match (format, spec.what) {
+        (Some(format), _) => format,
+        (None, OutputKind::Messages) => spec.form.format,
+        (None, _) => FileFormat::Pcapng,
+    };
+    Ok(spec)
+}
+
+/// The rules about protocols. Every name in them must be known.
+fn rules(
+    protocols: Vec<String>,
+    unframed: Unframed,
+    decode_as: Vec<DecodeAs>,
+    framers: Vec<UserRow>,
+) -> Result<Rules, clap::Error> {
+    let wrong = |name: &str| {
+        error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "{name}: no protocol of this name: --list-protocols shows them, --framer adds one"
+            ),
+        )
+    };
+    let mut rules = Rules {
+        decode_as,
+        framers,
+        filter: ProtocolFilter {
+            protocols: Vec::new(),
+            drop_unframed: unframed == Unframed::Drop,
+        },
+    };
+    for name in protocols {
+        rules
+            .filter
+            .protocols
+            .push(Name::new(&name).ok_or_else(|| wrong(&name))?);
+    }
+    match rules.unknown_name() {
+        Some(name) => Err(wrong(name)),
+        None => Ok(rules),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::limits::{Channels, Checksums, Overlap, Tunnel};
+
+    fn config(args: &[&str], terminal: bool) -> Result<Config, String> {
+        let args = std::iter::once("inet-asm").chain(args.iter().copied());
+        match parse(args.map(Into::into), terminal) {
+            Ok(Invocation::Run(config)) => Ok(*config),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    #[test]
+    fn without_an_output_stdout_is_one() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            (c.inputs, c.sink.outputs.len(), c.sink.print),
+            (vec!["-".to_owned()], 1, None)
+        );
+        let c = config(&["a"], true).unwrap();
+        assert!(c.sink.outputs.is_empty() && c.sink.print.is_some_and(|p| p.color));
+        let c = config(&["-w", "-"], true).unwrap();
+        assert!(c.sink.outputs.len() == 1 && c.sink.print.is_none());
+        let c = config(&["-n"], false).unwrap();
+        assert!(c.sink.outputs.is_empty() && c.sink.print.is_none());
+        let c = config(&["--dump", "d"], false).unwrap();
+        assert!(c.sink.outputs.is_empty() && c.sink.dump.is_some());
+        let c = config(&["-p=full", "-w", "x.pcap"], false).unwrap();
+        assert!(
+            c.sink.outputs.len() == 1
+                && c.sink
+                    .print
+                    .is_some_and(|p| p.style == Style::Full && !p.color)
+        );
+        assert!(
+            config(&["-p", "-w", "-"], false)
+                .unwrap_err()
+                .contains("stdout")
+        );
+    }
+
+    #[test]
+    fn inputs_stay_in_order() {
+        let c = config(&["a", "-r", "b", "c", "--read=d"], false).unwrap();
+        assert_eq!(c.inputs, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_limits() {
+        let c = config(&[], false).unwrap();
+        assert_eq!(
+            format!("{:?}", c.limits),
+            format!("{:?}", Limits::default())
+        );
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let c = config(
+            &[
+                "--tcp-buffer=64K",
+                "--memory-limit",
+                "1GiB",
+                "--session-timeout=2m",
+                "--reorder-window=8,5ms,1.5s",
+                "--look-behind=off",
+                "--checksums=verify,tcp=auto",
+                "--max-gap=1M",
+                "--overlap=last",
+            ],
+            false,
+        )
+        .unwrap()
+        .limits;
+        assert_eq!(
+            (c.tcp_buffer, c.memory, c.max_gap),
+            (65_536, 1 << 30, 1 << 20)
+        );
+        assert_eq!(c.session_timeout, Duration::from_secs(120));
+        assert_eq!(
+            (c.reorder_packets, c.reorder_alone),
+            (8, Duration::from_millis(1500))
+        );
+        assert_eq!((c.look_behind_segments, c.overlap), (0, Overlap::Last));
+        assert_eq!(
+            (c.ip_checksums, c.tcp_checksums),
+            (Checksums::Verify, Checksums::Auto)
+        );
+        let c = config(
+            &[
+                "--decapsulate=gre,gtp",
+                "--disable=tcp,sctp",
+                "--vlan=separate",
+                "--store-fragments",
+                "--ip-packet-timeout=3s",
+                "--sort-delay=10ms",
+                "--sort-queue=7",
+            ],
+            false,
+        )
+        .unwrap();
+        assert_eq!((c.sort_delay, c.sort_queue), (Duration::from_millis(10), 7));
+        let c = c.limits;
+        assert!(c.decapsulate.contains(Tunnel::Gtp));
+        assert!(!c.decapsulate.contains(Tunnel::Vxlan));
+        assert!(c.disable_tcp && !c.disable_udp && c.disable_sctp && c.store_fragments);
+        assert_eq!(c.channels, Channels::Separate);
+        assert_eq!(c.ip_packet_timeout, Duration::from_secs(3));
+        for (arg, names) in [
+            ("--tcp-buffer=64X", "64K or 4MiB"),
+            ("--tcp-buffer=99999999999999999G", "too large"),
+            ("--session-timeout=10", "ms, s, m or h"),
+            ("--session-timeout=-1s", "ms, s, m or h"),
+            ("--session-timeout=99999999999999h", "too long"),
+            ("--max-gap=2G", "1G at most"),
+            ("--look-behind=5", "16,200ms"),
+            ("--reorder-window=5", "32,20ms,1s"),
+            ("--checksums=ip=maybe", "verify"),
+            ("--checksums=arp=auto", "ip, tcp, udp, sctp"),
+            ("--encap=token-ring", "ethernet"),
+            ("--decapsulate=gre,ftp", "vxlan"),
+            ("--disable=tcp,icmp", "sctp"),
+            ("--vlan=all", "separate"),
+            ("--sort-delay=10", "ms, s, m or h"),
+        ] {
+            let error = config(&[arg], false).unwrap_err();
+            let option = arg.split('=').next().unwrap();
+            assert!(error.contains(option) && error.contains(names), "{error}");
+        }
+        let e = config(&["--dump=x", "--dump-name=../%c"], false).unwrap_err();
+        assert!(e.contains("--dump-name") && e.contains("folder"), "{e}");
+    }
+
+    #[test]
+    fn an_output_that_is_an_input_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        std::fs::write(&path, "precious").unwrap();
+        std::os::unix::fs::symlink(&path, dir.path().join("link")).unwrap();
+        let link = dir.path().join("link").display().to_string();
+        let c = config(&["-w", &link, &path.display().to_string()], false).unwrap();
+        let Err(e) = crate::sink::Outputs::open(&c.sink, &[&c.inputs[0]]) else {
+            panic!("opened")
+        };
+        assert!(e.to_string().contains("also an input"), "{e}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
 }

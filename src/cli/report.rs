@@ -1,7 +1,8 @@
 //! The counters as text, JSON or CSV.
 
+use super::values::StatsFormat;
 use crate::base::counters::Counters;
-use crate::cli::config::StatsFormat;
+use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
 /// Writes all counters.
@@ -45,22 +46,30 @@ fn text(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
 
 /// One object: sections, each an object of its counters.
 fn json(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = String::from("{");
-    let mut last = "";
-    counters.each(|section, name, _, value| {
-        if section == last {
-            line.push(',');
-        } else {
-            if !last.is_empty() {
-                line.push_str("},");
-            }
-            line.push_str(&format!("\"{section}\":{{"));
-            last = section;
-        }
-        line.push_str(&format!("\"{name}\":{value}"));
+    let mut sections: Vec<(&str, Section)> = Vec::new();
+    counters.each(|section, name, _, value| match sections.last_mut() {
+        Some((last, counters)) if *last == section => counters.0.push((name, value)),
+        _ => sections.push((section, Section(vec![(name, value)]))),
     });
-    line.push_str("}}");
+    let line = serde_json::to_string(&Sections(sections))?;
     writeln!(out, "{line}")
+}
+
+/// Sections in the order of the text.
+struct Sections(Vec<(&'static str, Section)>);
+
+struct Section(Vec<(&'static str, u64)>);
+
+impl Serialize for Sections {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, section)| (name, section)))
+    }
+}
+
+impl Serialize for Section {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// A line of names and a line of values.

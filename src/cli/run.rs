@@ -1,10 +1,15 @@
 //! A run: reads the inputs to their end, and says what went wrong.
+//!
+//! ```text
+//!  Inputs ──> [SortQueue] ──> Assembler ──> Outputs
+//! ```
 
 use super::config::Config;
 use super::report;
 use crate::assembler::Assembler;
 use crate::base::packet::LinkType;
 use crate::base::time::Timestamp;
+use crate::capture::error::Error;
 use crate::capture::{Inputs, SortQueue, Stop, input_path};
 use crate::sink::Outputs;
 use crate::sink::sctp_stats::SctpStats;
@@ -17,19 +22,23 @@ use std::sync::atomic::AtomicBool;
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
 
-/// Says what is wrong, in the one form that all words on stderr have.
+/// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
-    // Nobody can be told that stderr cannot be written.
-    let _ = writeln!(io::stderr(), "inet-asm: {what}");
+    complain_to(&mut io::stderr(), what);
 }
 
-/// The first SIGINT or SIGTERM asks for an end, the second one ends at once.
+fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
+    // Where stderr cannot be written, nobody can be informed of that.
+    let _ = writeln!(messages, "inet-asm: {what}");
+}
+
+/// Catches signals: the first SIGINT or SIGTERM asks for an end, the second one ends the program at once.
 fn listen() -> io::Result<Stop> {
     let (stop, wish) = Stop::new()?;
-    let asked = Arc::new(AtomicBool::new(false));
+    let requested = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&asked))?;
-        signal_hook::flag::register(signal, Arc::clone(&asked))?;
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&requested))?;
+        signal_hook::flag::register(signal, Arc::clone(&requested))?;
         signal_hook::low_level::pipe::register(signal, wish.try_clone()?)?;
     }
     Ok(stop)
@@ -37,163 +46,397 @@ fn listen() -> io::Result<Stop> {
 
 /// Reads the inputs to their end and gives the exit status.
 pub fn run(config: &Config) -> u8 {
-    let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
-    let outputs = match Outputs::open(&config.sink, &paths) {
-        Ok(outputs) => outputs,
-        Err(e) => {
-            complain(&e);
-            return FAILED;
-        }
-    };
-    let mut stats = None;
-    if let Some(path) = &config.sctp_stats {
-        match SctpStats::open(path, &paths) {
-            Ok(opened) => stats = Some(opened),
-            Err(e) => {
-                complain(&e);
-                return FAILED;
-            }
-        }
-    }
-    let mut inputs = Inputs::new(config.inputs.iter().map(Into::into));
-    match listen() {
-        Ok(stop) => inputs = inputs.stopped_by(stop),
-        Err(e) => {
-            complain(&format_args!("signals: cannot be caught: {e}"));
-            return FAILED;
-        }
-    }
-    let mut engine =
-        Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
-    if stats.is_some() {
-        engine.collect_sctp_stats();
-    }
-    if let Some(rule) = &config.trace {
-        engine.trace(rule.clone(), |event| {
-            // As for any words on stderr.
-            let _ = writeln!(io::stderr(), "{event}");
-        });
-    }
-    let mut status = pump(config, &mut inputs, &mut engine, &mut stats);
-    if let Some(stats) = stats
-        && let Err(e) = stats.finish(&engine.take_sctp_stats())
-    {
-        complain(&e);
-        status = FAILED;
-    }
-    if let Some(format) = config.stats {
-        engine.counters_mut().input = inputs.totals().counters.clone();
-        // As for any words on stderr.
-        let _ = report::write(engine.counters(), format, &mut io::stderr().lock());
-    }
-    status
+    run_with(config, listen, &mut io::stderr())
 }
 
-/// From the inputs through the engine to the outputs. Everything that is complete is written before a read that may
-/// block.
-fn pump(
+/// A run. `listen` is called once the outputs are open: before, a signal ends the program at once, also where it waits for a
+/// reader of a named pipe. OutputKind goes wrong, and the counters, are written to `messages`.
+fn run_with(
     config: &Config,
-    inputs: &mut Inputs,
-    engine: &mut Assembler<Outputs>,
-    stats: &mut Option<SctpStats>,
+    listen: impl FnOnce() -> io::Result<Stop>,
+    messages: &mut dyn Write,
 ) -> u8 {
-    let mut failed = None;
-    let (mut interfaces, mut link_types) = (0, 0);
-    let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
-    loop {
-        if let Some(header) = inputs.header() {
-            engine.sink().begin(header.link_type, header.nanoseconds);
-        }
-        let more = loop {
-            match inputs.next_with_interfaces() {
-                Ok(Some((packet, known))) => {
-                    if known.len() != interfaces {
-                        interfaces = known.len();
-                        engine.sink().interfaces(known);
-                    }
-                    match &mut queue {
-                        None => {
-                            period(stats, engine, packet.time);
-                            engine.packet(&packet);
-                        }
-                        Some(queue) => {
-                            queue.push(&packet, engine.budget());
-                            leave(queue, engine, stats);
-                        }
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(e) => break Err(e),
-            }
+    match Run::new(config, listen, messages) {
+        Ok(run) => run.execute(),
+        Err(status) => status,
+    }
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    inputs: Inputs,
+    assembler: Assembler<Outputs>,
+    sctp_stats: Option<SctpStats>,
+    /// Stderr.
+    messages: &'a mut dyn Write,
+    failed: bool,
+}
+
+impl<'a> Run<'a> {
+    /// Opens the outputs; an input is opened when the one before it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The exit status, once it was written to `messages` what is wrong.
+    fn new(
+        config: &'a Config,
+        listen: impl FnOnce() -> io::Result<Stop>,
+        messages: &'a mut dyn Write,
+    ) -> Result<Self, u8> {
+        let mut fail = |what: &dyn Display| {
+            complain_to(messages, what);
+            FAILED
         };
-        if !config.quiet {
-            let file = inputs.name().unwrap_or_default();
-            for LinkType(number) in engine.unknown_link_types().iter().skip(link_types) {
-                complain(&format_args!(
-                    "{file}: link type {number} is not known here: its packets are counted as link.unknown_type, and --dropped keeps them"
-                ));
-            }
-            link_types = engine.unknown_link_types().len();
+        let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
+        let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
+        let sctp_stats = match &config.sctp_stats {
+            Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
+            None => None,
+        };
+        let stop = listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
+        let inputs = Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(stop);
+        let mut assembler =
+            Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
+        if sctp_stats.is_some() {
+            assembler.collect_sctp_stats();
         }
-        let read = more.and_then(|()| {
-            match engine.sink().flush() {
-                Ok(flow) if flow.is_continue() => {}
-                Ok(_) => return Ok(None),
+        if let Some(rule) = &config.trace {
+            assembler.trace(rule.clone(), |event| {
+                // As for all messages on stderr.
+                let _ = writeln!(io::stderr(), "{event}");
+            });
+        }
+        Ok(Self {
+            config,
+            inputs,
+            assembler,
+            sctp_stats,
+            messages,
+            failed: false,
+        })
+    }
+
+    fn execute(mut self) -> u8 {
+        self.read_all();
+        if let Some(stats) = self.sctp_stats.take()
+            && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
+        {
+            self.fail(&e);
+        }
+        if let Some(format) = self.config.stats {
+            self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+            // As for all messages on stderr.
+            let _ = report::write(self.assembler.counters(), format, self.messages);
+        }
+        if self.failed { FAILED } else { 0 }
+    }
+
+    /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may
+    /// block.
+    fn read_all(&mut self) {
+        let (mut interfaces, mut link_types) = (0, 0);
+        let mut queue = SortQueue::new(self.config.sort_delay, self.config.sort_queue);
+        loop {
+            if let Some(header) = self.inputs.header() {
+                let sink = self.assembler.sink();
+                sink.begin(header.link_type, header.nanoseconds);
+            }
+            let read = self.buffered_packets(&mut queue, &mut interfaces);
+            self.warn_of_link_types(&mut link_types);
+            let more = match read {
+                Ok(()) => match self.assembler.sink().flush() {
+                    Ok(flow) if flow.is_continue() => self.inputs.fill(),
+                    // Nobody reads stdout any more.
+                    Ok(_) => {
+                        self.warn();
+                        return;
+                    }
+                    Err(e) => {
+                        self.warn();
+                        self.fail(&e);
+                        return;
+                    }
+                },
+                Err(e) => Err(e),
+            };
+            self.warn();
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(e) => {
-                    failed = Some(e);
-                    return Ok(None);
+                    self.fail(&e);
+                    break;
                 }
-            }
-            inputs.fill().map(Some)
-        });
-        for warning in inputs.take_warnings() {
-            if !config.quiet {
-                complain(&warning);
-            }
-        }
-        let mut status = 0;
-        match read {
-            Ok(Some(true)) => continue,
-            Ok(Some(false)) => {}
-            Ok(None) => {
-                return failed.map_or(0, |e| {
-                    complain(&e);
-                    FAILED
-                });
-            }
-            Err(e) => {
-                complain(&e);
-                status = FAILED;
             }
         }
         // Nothing that was understood is lost, whatever ended the input.
         if let Some(queue) = &mut queue {
             queue.flush();
-            leave(queue, engine, stats);
+            sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
         }
-        engine.flush();
-        if let Err(e) = engine.sink().finish() {
-            complain(&e);
-            status = FAILED;
+        self.assembler.flush();
+        if let Err(e) = self.assembler.sink().finish() {
+            self.fail(&e);
         }
-        return status;
+    }
+
+    /// Hands on the packets that have been read already. `interfaces`: how many of them the outputs know.
+    fn buffered_packets(
+        &mut self,
+        queue: &mut Option<SortQueue>,
+        interfaces: &mut usize,
+    ) -> Result<(), Error> {
+        while let Some((packet, known)) = self.inputs.next_with_interfaces()? {
+            if known.len() != *interfaces {
+                *interfaces = known.len();
+                self.assembler.sink().interfaces(known);
+            }
+            match queue {
+                None => {
+                    end_period(&mut self.sctp_stats, &mut self.assembler, packet.time);
+                    self.assembler.packet(&packet);
+                }
+                Some(queue) => {
+                    queue.push(&packet, self.assembler.budget());
+                    sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Warns of link types that have come up since it was last called; `known`: how many there were.
+    fn warn_of_link_types(&mut self, known: &mut usize) {
+        if self.config.quiet {
+            return;
+        }
+        let file = self.inputs.name().unwrap_or_default();
+        let types = self.assembler.unknown_link_types();
+        for LinkType(number) in types.iter().skip(*known) {
+            complain_to(
+                self.messages,
+                &format_args!(
+                    "{file}: link type {number} is not known here: its packets are counted as link.unknown_type, and --dropped keeps them"
+                ),
+            );
+        }
+        *known = types.len();
+    }
+
+    fn warn(&mut self) {
+        for warning in self.inputs.take_warnings() {
+            if !self.config.quiet {
+                complain_to(self.messages, &warning);
+            }
+        }
+    }
+
+    fn fail(&mut self, what: &dyn Display) {
+        complain_to(self.messages, what);
+        self.failed = true;
     }
 }
 
 /// Hands on the packets that need not wait any longer to be sorted.
-fn leave(queue: &mut SortQueue, engine: &mut Assembler<Outputs>, stats: &mut Option<SctpStats>) {
-    while let Some(sorted) = queue.pop(engine.budget()) {
+fn sorted_packets(
+    queue: &mut SortQueue,
+    stats: &mut Option<SctpStats>,
+    assembler: &mut Assembler<Outputs>,
+) {
+    while let Some(sorted) = queue.pop(assembler.budget()) {
         let packet = sorted.packet();
-        period(stats, engine, packet.time);
-        engine.packet(&packet);
+        end_period(stats, assembler, packet.time);
+        assembler.packet(&packet);
     }
 }
 
 /// Writes the statistics of the period that a packet of this time ends.
-fn period(stats: &mut Option<SctpStats>, engine: &mut Assembler<Outputs>, time: Timestamp) {
+fn end_period(stats: &mut Option<SctpStats>, assembler: &mut Assembler<Outputs>, time: Timestamp) {
     if let Some(stats) = stats
         && stats.is_over(time)
     {
-        stats.write(&engine.take_sctp_stats());
+        stats.write(&assembler.take_sctp_stats());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Reader;
+    use crate::cli::{Invocation, parse};
+    use std::io::Read;
+    use std::path::Path;
+
+    const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+
+    /// A run with these arguments: its exit status, and what it wrote to stderr.
+    fn run(args: &[&str]) -> (u8, String) {
+        let args = std::iter::once("inet-asm").chain(args.iter().copied());
+        let Ok(Invocation::Run(config)) = parse(args.map(Into::into), false) else {
+            panic!("no run");
+        };
+        let mut messages = Vec::new();
+        let status = run_with(&config, || Ok(Stop::new()?.0), &mut messages);
+        (status, String::from_utf8(messages).unwrap())
+    }
+
+    /// Times of the packets in a capture, in order.
+    fn times(path: &Path) -> Vec<Timestamp> {
+        let mut reader = Reader::new("test", std::fs::File::open(path).unwrap());
+        let mut times = Vec::new();
+        loop {
+            while let Some(packet) = reader.next().unwrap() {
+                times.push(packet.time);
+            }
+            if !reader.fill().unwrap() {
+                return times;
+            }
+        }
+    }
+
+    #[test]
+    fn each_message_of_all_inputs_becomes_a_packet() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.pcap");
+        let inputs = ["http-keepalive.pcap", "dns-udp.pcap"].map(|n| format!("{TESTDATA}/{n}"));
+        let args = [
+            "-w",
+            &out.display().to_string(),
+            "-s",
+            &inputs[0],
+            &inputs[1],
+        ];
+        let (status, messages) = run(&args);
+        assert_eq!(status, 0, "{messages}");
+        let counter = |name: &str| {
+            let line = messages.lines().find(|l| l.starts_with(name)).unwrap();
+            line.split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<usize>()
+                .unwrap()
+        };
+        assert_eq!(counter("input.files"), 2);
+        assert!(counter("output.messages") > 0);
+        assert_eq!(times(&out).len(), counter("output.messages"));
+    }
+
+    #[test]
+    fn an_input_that_is_missing_does_not_lose_what_came_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.pcap");
+        let input = format!("{TESTDATA}/http-keepalive.pcap");
+        let missing = dir.path().join("missing.pcap").display().to_string();
+        let out_name = out.display().to_string();
+        let (status, messages) = run(&["-w", &out_name, &input, &missing]);
+        assert_eq!(status, FAILED);
+        assert!(
+            messages.starts_with("inet-asm: ") && messages.contains("missing.pcap"),
+            "{messages}"
+        );
+        assert!(!times(&out).is_empty());
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_opened_ends_the_run_before_signals_are_caught() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("missing/out.pcap").display().to_string();
+        let args = ["inet-asm", "-w", &out];
+        let Ok(Invocation::Run(config)) = parse(args.map(Into::into), false) else {
+            panic!("no run");
+        };
+        let mut messages = Vec::new();
+        let status = run_with(&config, || panic!("listens"), &mut messages);
+        assert_eq!(status, FAILED);
+        assert!(String::from_utf8(messages).unwrap().contains("out.pcap"));
+    }
+
+    #[test]
+    fn packets_are_sorted_also_those_that_wait_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut octets = Vec::new();
+        let input = format!("{TESTDATA}/dns-udp.pcap");
+        std::fs::File::open(&input)
+            .unwrap()
+            .read_to_end(&mut octets)
+            .unwrap();
+        // The last record stands first.
+        let (header, mut rest) = octets.split_at(24);
+        let mut records = Vec::new();
+        while !rest.is_empty() {
+            let len = u32::from_le_bytes(*rest[8..].first_chunk().unwrap());
+            let (record, others) = rest.split_at(16 + usize::try_from(len).unwrap());
+            records.push(record);
+            rest = others;
+        }
+        records.rotate_right(1);
+        let swapped = dir.path().join("swapped.pcap");
+        std::fs::write(&swapped, [&[header], &records[..]].concat().concat()).unwrap();
+        let sorted = dir.path().join("sorted.pcap");
+        let args = [
+            "--bypass",
+            &format!("file:{}?format=pcap", sorted.display()),
+            "-n",
+            "--sort-queue=1000",
+            &swapped.display().to_string(),
+        ];
+        assert_eq!(run(&args), (0, String::new()));
+        assert!(!times(&swapped).is_sorted());
+        assert_eq!(times(&sorted), times(Path::new(&input)));
+    }
+
+    #[test]
+    fn warnings_can_be_silenced_and_errors_cannot() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = std::fs::read(format!("{TESTDATA}/dns-udp.pcap")).unwrap();
+        let cut = dir.path().join("cut.pcap");
+        std::fs::write(&cut, &whole[..whole.len() - 1]).unwrap();
+        let cut = cut.display().to_string();
+        let (status, messages) = run(&["-n", &cut]);
+        assert!(
+            status == 0 && messages.contains("cut.pcap"),
+            "{status} {messages}"
+        );
+        assert_eq!(run(&["-n", "-q", &cut]), (0, String::new()));
+        std::fs::write(dir.path().join("none"), "no capture at all, whatever it is").unwrap();
+        let none = dir.path().join("none").display().to_string();
+        let (status, messages) = run(&["-n", "-q", &none]);
+        assert!(status == FAILED && !messages.is_empty());
+    }
+
+    #[test]
+    fn a_wish_to_stop_ends_a_run_whose_input_is_silent() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let out = dir.path().join("out.pcap");
+        let args = [
+            "inet-asm",
+            "-w",
+            &out.display().to_string(),
+            &pipe.display().to_string(),
+        ];
+        let Ok(Invocation::Run(config)) = parse(args.map(Into::into), false) else {
+            panic!("no run");
+        };
+        let writer = std::thread::spawn(move || {
+            let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
+            let capture = std::fs::read(format!("{TESTDATA}/http-keepalive.pcap")).unwrap();
+            pipe.write_all(&capture).unwrap();
+            pipe // stays open: the input does not end by itself
+        });
+        let (stop, mut wish) = Stop::new().unwrap();
+        wish.write_all(&[0]).unwrap();
+        let status = run_with(&config, || Ok(stop), &mut io::sink());
+        assert_eq!(status, 0);
+        assert!(!times(&out).is_empty());
+        drop(writer.join().unwrap());
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod files;
 pub mod json;
+mod json_line;
 pub mod options;
 mod output;
 mod outputs;

@@ -318,13 +318,13 @@ impl Outputs {
     /// `--json` lists the files of `--extract`, if there are both.
     fn join(&mut self) {
         if let (Some(_), Some(files)) = (&self.table.json, &mut self.table.files) {
-            files.tell();
+            files.keep_lines();
         }
     }
 
     fn list_files(&mut self) {
         if let (Some(json), Some(files)) = (&mut self.table.json, &mut self.table.files) {
-            json.files(&files.take_told());
+            json.files(&files.take_lines());
         }
     }
 

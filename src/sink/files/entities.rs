@@ -1,31 +1,29 @@
 //! Entities that are transferred in ranges (RFC 9110, 14), over any number of messages and connections.
 
-use super::fields::Fields;
+use super::content::fields::HeaderFields;
+use super::received::{ReceivedRange, WholeRanges};
 use super::store::Store;
-use super::transfer::{About, Transfer, kept};
+use super::transfer::{FileInfo, Transfer, kept};
 use crate::base::context::Context;
-use crate::base::flow::Transport;
-use crate::base::time::{Instant, Timestamp};
+use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 
-/// Entities that are put together at once; beyond that many, the one that was not used for longest is ended.
+/// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
+/// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.
 const MOST: usize = 256;
-/// Ranges of one entity that become files of their own where it stays incomplete.
-const RANGES: usize = 1024;
 
-/// What tells entities apart.
+/// What makes two responses parts of the same entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct EntityKey {
     url: Vec<u8>,
     /// `ETag`, else `Last-Modified`.
     validator: Vec<u8>,
     len: Option<u64>,
 }
 
-impl Key {
+impl EntityKey {
     /// The key of what a response transfers, if its URL is known.
-    pub(super) fn new(url: &[u8], fields: &Fields<'_>, len: Option<u64>) -> Option<Self> {
+    pub(super) fn new(url: &[u8], fields: &HeaderFields<'_>, len: Option<u64>) -> Option<Self> {
         let validator = fields.get("etag").or_else(|| fields.get("last-modified"));
         (!url.is_empty()).then(|| Self {
             url: url.to_vec(),
@@ -34,8 +32,8 @@ impl Key {
         })
     }
 
-    /// It can be known again for certain.
-    pub(super) const fn is_sure(&self) -> bool {
+    /// A response with the same key is certainly of the same entity (RFC 9110, 13.1.5).
+    pub(super) const fn is_certain(&self) -> bool {
         !self.validator.is_empty() && self.len.is_some()
     }
 
@@ -48,113 +46,9 @@ impl Key {
     }
 }
 
-/// A range, as a message says: offset of its first octet, offset behind its last, and octets of the whole entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Range {
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) len: Option<u64>,
-}
-
-/// The value of `Content-Range` (RFC 9110, 14.4), if it makes sense.
-pub(super) fn content_range(value: &[u8]) -> Option<Range> {
-    let text = std::str::from_utf8(value).ok()?.trim();
-    let (unit, range) = text.split_once(|c: char| c.is_ascii_whitespace())?;
-    let (range, len) = range.trim().split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n < 1 << 62);
-    let (from, to) = (number(first)?, number(last)? + 1);
-    let len = match len.trim() {
-        "*" => None,
-        len => Some(number(len)?),
-    };
-    let sound = unit.eq_ignore_ascii_case("bytes") && from < to && len.is_none_or(|len| to <= len);
-    sound.then_some(Range { from, to, len })
-}
-
-/// A range, and what brought it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Brought {
-    pub(super) range: Range,
-    transport: Transport,
-    connection: u64,
-    src: SocketAddr,
-    dst: SocketAddr,
-    first: (u64, Timestamp),
-    last: (u64, Timestamp),
-}
-
-impl Brought {
-    /// A range that comes in what `about` describes.
-    pub(super) const fn new(range: Range, about: &About) -> Self {
-        Self {
-            range,
-            transport: about.transport,
-            connection: about.connection,
-            src: about.src,
-            dst: about.dst,
-            first: about.first,
-            last: about.last,
-        }
-    }
-
-    /// Another packet, behind those before, brought octets of it.
-    pub(super) const fn seen(&mut self, frame: u64, time: Timestamp) {
-        self.last = (frame, time);
-    }
-
-    /// What is known of it as a file; `of`: of that which it is a range of.
-    pub(super) fn about(&self, of: &About) -> About {
-        About {
-            transport: self.transport,
-            connection: self.connection,
-            src: self.src,
-            dst: self.dst,
-            first: self.first,
-            last: self.last,
-            ..of.clone()
-        }
-    }
-}
-
-/// The ranges of one entity that came whole.
-#[derive(Default)]
-pub(super) struct WholeRanges {
-    pub(super) all: Vec<Brought>,
-    /// Those that there was no room for.
-    pub(super) left_out: u64,
-}
-
-impl WholeRanges {
-    /// The only range, if it came whole.
-    pub(super) fn of(brought: Option<Brought>) -> Self {
-        Self {
-            all: brought.into_iter().collect(),
-            left_out: 0,
-        }
-    }
-
-    /// One more, unless the same octets came before.
-    pub(super) fn add(&mut self, brought: Brought) {
-        let is = |b: &Brought| (b.range.from, b.range.to);
-        if self.all.iter().any(|b| is(b) == is(&brought)) {
-            return;
-        }
-        if self.all.len() < RANGES {
-            self.all.push(brought);
-        } else {
-            self.left_out += 1;
-        }
-    }
-
-    const fn size(&self) -> usize {
-        self.all.capacity() * size_of::<Brought>()
-    }
-}
-
 struct Entity {
     id: u64,
-    key: Key,
+    key: EntityKey,
     file: Transfer,
     ranges: WholeRanges,
     /// Messages that bring octets of it now.
@@ -175,8 +69,8 @@ impl Entities {
         &mut self,
         cx: &mut Context,
         store: &mut Store,
-        key: &Key,
-        about: impl FnOnce() -> About,
+        key: &EntityKey,
+        about: impl FnOnce() -> FileInfo,
     ) -> u64 {
         if let Some(entity) = self.all.iter_mut().find(|e| e.key == *key) {
             entity.open += 1;
@@ -188,7 +82,13 @@ impl Entities {
     }
 
     /// Part of an entity, from a message that should have brought all of it.
-    pub(super) fn keep(&mut self, cx: &mut Context, store: &mut Store, key: Key, file: Transfer) {
+    pub(super) fn keep(
+        &mut self,
+        cx: &mut Context,
+        store: &mut Store,
+        key: EntityKey,
+        file: Transfer,
+    ) {
         if self.all.iter().any(|e| e.key == key) {
             store.finish(cx, file, key.len);
         } else {
@@ -200,7 +100,7 @@ impl Entities {
         &mut self,
         cx: &mut Context,
         store: &mut Store,
-        key: Key,
+        key: EntityKey,
         file: Transfer,
         open: usize,
     ) -> u64 {
@@ -233,7 +133,7 @@ impl Entities {
         cx: &mut Context,
         store: &mut Store,
         id: u64,
-        brought: Option<Brought>,
+        brought: Option<ReceivedRange>,
     ) {
         let Some(at) = self.all.iter().position(|e| e.id == id) else {
             return;
@@ -274,29 +174,5 @@ impl Entities {
         let entity = self.all.remove(at);
         cx.budget.give(entity.ranges.size());
         store.finish_ranges(cx, entity.file, entity.key.len, entity.ranges);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_ranges() {
-        let range = |from, to, len| Some(Range { from, to, len });
-        for (text, expected) in [
-            ("bytes 0-9/100", range(0, 10, Some(100))),
-            ("Bytes 90-99/100", range(90, 100, Some(100))),
-            ("bytes 5-5/*", range(5, 6, None)),
-            ("bytes */100", None),
-            ("bytes 9-0/100", None),
-            ("bytes 90-100/100", None),
-            ("lines 0-9/100", None),
-            ("bytes 0-9", None),
-            ("bytes 0-18446744073709551615/*", None),
-            ("", None),
-        ] {
-            assert_eq!(content_range(text.as_bytes()), expected, "{text}");
-        }
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! [`FIELDS`] is the list of what a line holds; the man page is made from it, and a test holds the output to it.
 
-use super::transfer::About;
-use crate::sink::json::{number, string};
+use super::transfer::FileInfo;
+use crate::base::time::Timestamp;
+use crate::sink::json_line::json_line;
 use crate::sink::text::rfc3339;
+use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// All fields: name, what it says.
 pub const FIELDS: &[(&str, &str)] = &[
@@ -85,11 +89,11 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Missing ranges of one file that are listed.
+/// Missing ranges of one file that are listed. A line of 1,000 is 40 KB long at most.
 const RANGES: usize = 1000;
 
 /// What became of a file.
-pub(super) struct Placed<'a> {
+pub(super) struct ListedFile<'a> {
     pub(super) file: &'a str,
     pub(super) found_type: Option<&'a str>,
     pub(super) size: u64,
@@ -109,93 +113,92 @@ pub(super) struct RangeOf<'a> {
     pub(super) len: u64,
 }
 
+/// A line, in the order of [`FIELDS`].
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    sent_name: Option<Cow<'a, str>>,
+    name_from: Option<&'static str>,
+    field: Option<Cow<'a, str>>,
+    protocol: &'a str,
+    command: Option<&'a str>,
+    url: Option<Cow<'a, str>>,
+    transport: &'static str,
+    connection: u64,
+    src: IpAddr,
+    src_port: u16,
+    dst: IpAddr,
+    dst_port: u16,
+    first_frame: u64,
+    first_time: String,
+    last_frame: u64,
+    last_time: String,
+    declared_type: Option<&'a str>,
+    found_type: Option<&'a str>,
+    codings: &'a [String],
+    undone: &'a [String],
+    size: u64,
+    length: Option<u64>,
+    complete: bool,
+    missing: &'a [(u64, Option<u64>)],
+    range_of: Option<&'a str>,
+    range: Option<(u64, u64)>,
+    sha256: Option<String>,
+    error: Option<&'a str>,
+}
+
 /// A line of the list, with its line feed.
-pub(super) fn line(about: &About, placed: &Placed<'_>) -> String {
-    let mut out = String::with_capacity(512);
-    let t = &mut out;
-    let sent = about.name.as_ref();
-    t.push_str("{\"file\":");
-    string(placed.file, t);
-    text("sent_name", sent.map(|(name, _)| name.as_slice()), t);
-    text("name_from", sent.map(|(_, from)| from.text().as_bytes()), t);
-    text("field", about.field.as_deref(), t);
-    text("protocol", Some(about.protocol.text().as_bytes()), t);
-    text("command", some(about.command.as_bytes()), t);
-    text("url", some(&about.url), t);
-    // Writing to a string does not fail.
-    let _ = write!(
-        t,
-        ",\"transport\":\"{}\",\"connection\":{},\"src\":\"{}\",\"src_port\":{},\"dst\":\"{}\",\"dst_port\":{}",
-        about.transport.name(),
-        about.connection,
-        about.src.ip(),
-        about.src.port(),
-        about.dst.ip(),
-        about.dst.port(),
-    );
-    for (which, (frame, time)) in [("first", about.first), ("last", about.last)] {
-        let _ = write!(t, ",\"{which}_frame\":{frame},\"{which}_time\":\"");
-        rfc3339(time, t);
-        t.push('"');
-    }
-    text("declared_type", some(about.media_type.as_bytes()), t);
-    text("found_type", placed.found_type.map(str::as_bytes), t);
-    for (name, codings) in [("codings", &about.codings), ("undone", &about.undone)] {
-        let _ = write!(t, ",\"{name}\":[");
-        for (i, coding) in codings.iter().enumerate() {
-            if i > 0 {
-                t.push(',');
-            }
-            string(coding, t);
-        }
-        t.push(']');
-    }
-    let _ = write!(t, ",\"size\":{},\"length\":", placed.size);
-    number(placed.length, t);
-    let _ = write!(
-        t,
-        ",\"complete\":{},\"missing\":[",
-        placed.missing.is_empty()
-    );
-    for (i, (at, len)) in placed.missing.iter().take(RANGES).enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        let _ = write!(t, "{comma}[{at},");
-        number(*len, t);
-        t.push(']');
-    }
-    t.push(']');
-    text("range_of", placed.range.map(|r| r.file.as_bytes()), t);
-    match placed.range {
-        Some(r) => {
-            let _ = write!(t, ",\"range\":[{},{}]", r.at, r.len);
-        }
-        None => t.push_str(",\"range\":null"),
-    }
-    t.push_str(",\"sha256\":");
-    match placed.sha256 {
-        Some(sum) => {
-            t.push('"');
-            for octet in sum {
-                let _ = write!(t, "{octet:02x}");
-            }
-            t.push('"');
-        }
-        None => t.push_str("null"),
-    }
-    text("error", about.error.as_deref().map(str::as_bytes), t);
-    t.push_str("}\n");
-    out
+pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>) -> String {
+    let sent = info.name.as_ref();
+    let line = Line {
+        file: listed.file,
+        sent_name: sent.map(|(name, _)| String::from_utf8_lossy(name)),
+        name_from: sent.map(|(_, from)| from.text()),
+        field: info.field.as_deref().map(String::from_utf8_lossy),
+        protocol: info.protocol.text(),
+        command: declared(&info.command),
+        url: declared(&info.url[..]).map(String::from_utf8_lossy),
+        transport: info.transport.name(),
+        connection: info.connection,
+        src: info.src.ip(),
+        src_port: info.src.port(),
+        dst: info.dst.ip(),
+        dst_port: info.dst.port(),
+        first_frame: info.first.0,
+        first_time: shown(info.first.1),
+        last_frame: info.last.0,
+        last_time: shown(info.last.1),
+        declared_type: declared(&info.media_type),
+        found_type: listed.found_type,
+        codings: &info.codings,
+        undone: &info.undone,
+        size: listed.size,
+        length: listed.length,
+        complete: listed.missing.is_empty(),
+        missing: listed.missing.get(..RANGES).unwrap_or(listed.missing),
+        range_of: listed.range.map(|r| r.file),
+        range: listed.range.map(|r| (r.at, r.len)),
+        sha256: listed.sha256.map(|sum| hex(&sum)),
+        error: info.error.as_deref(),
+    };
+    json_line(&line) + "\n"
 }
 
-/// A field with octets that somebody sent, or null.
-fn text(name: &str, value: Option<&[u8]>, t: &mut String) {
-    let _ = write!(t, ",\"{name}\":");
-    match value {
-        Some(value) => string(&String::from_utf8_lossy(value), t),
-        None => t.push_str("null"),
-    }
+/// What somebody declared; null where it is empty.
+fn declared<T: ?Sized + AsRef<[u8]>>(sent: &T) -> Option<&T> {
+    (!sent.as_ref().is_empty()).then_some(sent)
 }
 
-fn some(text: &[u8]) -> Option<&[u8]> {
-    (!text.is_empty()).then_some(text)
+fn shown(time: Timestamp) -> String {
+    let mut text = String::new();
+    rfc3339(time, &mut text);
+    text
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
 }

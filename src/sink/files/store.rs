@@ -4,11 +4,11 @@
 //! when nothing of it is missing. Nothing that was in the folder is followed, opened or replaced: every file is made by
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
-use super::list::{self, Placed, RangeOf};
-use super::transfer::{About, Limited, Transfer};
-use super::types;
-use super::unpack::Octets;
-use super::{decode, name};
+use super::content::octets::StoredOctets;
+use super::content::{decode, types};
+use super::list::{self, ListedFile, RangeOf};
+use super::names;
+use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
 use crate::sink::writer::{BufferedWriter, OutputError};
 use foldhash::fast::{FixedState, RandomState};
@@ -24,11 +24,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-/// Octets of a file that stay in memory before it is made.
+/// Octets of a file that stay in memory before it is made: most files of the web are shorter, and are then made, written and named in
+/// one go.
 const SMALL: usize = 32 << 10;
-/// Files that are open at once.
+/// Files that are open at once: well below the 1,024 descriptors that a program may have, and more than are written at a time.
 const OPEN: usize = 64;
-/// Octets that wait for one open file.
+/// Octets that are buffered for one open file: 8 MiB for all of them.
 const BUFFER: usize = 128 << 10;
 /// Octets that are read at once.
 const READ: usize = 128 << 10;
@@ -40,7 +41,7 @@ const LIST: &str = "files.jsonl";
 const PART: &str = ".part";
 
 /// An open file.
-struct Handle {
+struct OpenFile {
     name: String,
     file: File,
     /// Octets that wait, and their offset.
@@ -51,7 +52,7 @@ struct Handle {
     used: u64,
 }
 
-impl Handle {
+impl OpenFile {
     fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
         if let Some((sum, upto)) = &mut self.digest {
             if *upto == offset {
@@ -86,19 +87,19 @@ impl Handle {
     }
 }
 
-/// The folder that files are written to. Errors stay inside until [`Store::flush`] tells the first one.
+/// The folder that files are written to. Errors stay inside until [`Store::flush`] returns the first one.
 pub(super) struct Store {
     dir: OwnedFd,
     path: String,
     max_file: u64,
-    open: Vec<Handle>,
+    open: Vec<OpenFile>,
     most: usize,
     clock: u64,
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
     list: BufferedWriter,
-    /// The same lines for who else wants them, until they are taken.
-    told: Option<String>,
+    /// The same lines for another output, until it takes them.
+    lines: Option<String>,
     failed: Option<OutputError>,
 }
 
@@ -157,17 +158,17 @@ impl Store {
             clock: 0,
             names: HashMap::default(),
             list: BufferedWriter::new(&name, Box::new(list), false),
-            told: None,
+            lines: None,
             failed: None,
         })
     }
 
     /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.
-    pub(super) fn begin(&self, cx: &mut Context, about: About) -> Transfer {
+    pub(super) fn begin(&self, cx: &mut Context, about: FileInfo) -> Transfer {
         Transfer::new(cx, about)
     }
 
-    /// Octets of a file, anywhere in it. Those that are there already stay.
+    /// Writes octets of a file, anywhere in it. Those that are there already stay.
     pub(super) fn write(
         &mut self,
         cx: &mut Context,
@@ -178,7 +179,7 @@ impl Store {
         let room = usize::try_from(self.max_file.saturating_sub(offset)).unwrap_or(usize::MAX);
         let octets = match octets.get(..room) {
             Some(less) if room < octets.len() => {
-                to.limited = Some(Limited::Size);
+                to.limited = Some(LimitReached::Size);
                 less
             }
             _ => octets,
@@ -201,7 +202,7 @@ impl Store {
     /// Octets that are not there yet.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
         if !to.have.add(offset, offset + octets.len() as u64) {
-            to.limited.get_or_insert(Limited::Parts);
+            to.limited.get_or_insert(LimitReached::Parts);
             return;
         }
         if to.made.is_none() {
@@ -255,8 +256,8 @@ impl Store {
         if let Some(limited) = file.limited {
             cx.counters.files.limited += 1;
             file.about.error.get_or_insert_with(|| match limited {
-                Limited::Size => "larger than --max-file".to_owned(),
-                Limited::Parts => "too many holes".to_owned(),
+                LimitReached::Size => "larger than --max-file".to_owned(),
+                LimitReached::Parts => "too many holes".to_owned(),
             });
         }
         let missing = file.missing(len);
@@ -275,9 +276,9 @@ impl Store {
     }
 
     /// The octets of a file that are there, from its beginning.
-    pub(super) fn octets(&mut self, file: &Transfer) -> Option<Octets> {
+    pub(super) fn octets(&mut self, file: &Transfer) -> Option<StoredOctets> {
         let Some(name) = &file.made else {
-            return Some(Octets::Memory(Cursor::new(file.memory.clone())));
+            return Some(StoredOctets::Memory(Cursor::new(file.memory.clone())));
         };
         let place = self.place(name)?;
         if let Err(e) = self.open[place].write() {
@@ -287,15 +288,15 @@ impl Store {
     }
 
     /// A file in the folder, to be read from its beginning.
-    pub(super) fn read(&mut self, name: &str) -> Option<Octets> {
+    pub(super) fn read(&mut self, name: &str) -> Option<StoredOctets> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.openat(name, flags)
             .map_err(|e| self.fail(name, "open", e.into()))
-            .map(Octets::File)
+            .map(StoredOctets::File)
             .ok()
     }
 
-    /// Forgets a file that turned out to be none.
+    /// Removes what turned out not to be a file.
     pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
         file.uncount(cx);
         let Some(name) = file.made else { return };
@@ -305,14 +306,14 @@ impl Store {
         }
     }
 
-    /// Keeps the lines of the list for [`Store::take_told`] too.
-    pub(super) fn tell(&mut self) {
-        self.told.get_or_insert_default();
+    /// Keeps the lines of the list for [`Store::take_lines`] too.
+    pub(super) fn keep_lines(&mut self) {
+        self.lines.get_or_insert_default();
     }
 
     /// The lines of the list since the last call.
-    pub(super) fn take_told(&mut self) -> String {
-        self.told.as_mut().map(std::mem::take).unwrap_or_default()
+    pub(super) fn take_lines(&mut self) -> String {
+        self.lines.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Gives a file its last name, which it returns, and lists it.
@@ -390,7 +391,7 @@ impl Store {
         } else {
             c.incomplete += 1;
         }
-        let placed = Placed {
+        let listed = ListedFile {
             file: &name,
             found_type,
             size,
@@ -399,9 +400,9 @@ impl Store {
             range,
             sha256,
         };
-        let line = list::line(&file.about, &placed);
-        if let Some(told) = &mut self.told {
-            told.push_str(&line);
+        let line = list::line(&file.about, &listed);
+        if let Some(lines) = &mut self.lines {
+            lines.push_str(&line);
         }
         self.list.write([line.as_bytes()]);
         Some(name)
@@ -435,7 +436,7 @@ impl Store {
     }
 
     /// Sets the time of a file to that of its last octet.
-    fn stamp(&mut self, name: &str, file: &File, about: &About) {
+    fn stamp(&mut self, name: &str, file: &File, about: &FileInfo) {
         let time = UNIX_EPOCH + about.last.1.since(crate::base::time::Timestamp::default());
         if let Err(e) = file.set_modified(time) {
             self.fail(name, "set the time of", e);
@@ -453,7 +454,7 @@ impl Store {
         }
         let mut number = self.names.get(&print).copied().unwrap_or(0);
         loop {
-            let name = name::numbered(wanted, number, suffix);
+            let name = names::numbered(wanted, number, suffix);
             number = number.wrapping_add(1);
             match self.openat(&name, flags) {
                 Err(Errno::EXIST) => {}
@@ -517,7 +518,7 @@ impl Store {
 
     fn opened(&mut self, name: String, file: File, digest: Option<Sha256>) -> usize {
         self.close_to(self.most - 1);
-        self.open.push(Handle {
+        self.open.push(OpenFile {
             name,
             file,
             buffer: Vec::new(),
@@ -542,11 +543,11 @@ impl Store {
 }
 
 /// The name that a file should have: its own, made safe, or one by its type.
-fn wanted(about: &About, head: &[u8], range: Option<RangeOf<'_>>) -> String {
-    let own = about.name.as_ref().and_then(|(sent, _)| name::safe(sent));
+fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
+    let own = about.name.as_ref().and_then(|(sent, _)| names::safe(sent));
     let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
-        let stem = name::safe(&about.fallback);
+        let stem = names::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
     });
     let coding = about.codings.last().filter(|_| about.coded);
@@ -557,7 +558,7 @@ fn wanted(about: &About, head: &[u8], range: Option<RangeOf<'_>>) -> String {
         _ => name,
     };
     match range {
-        Some(r) => name::of_range(&name, r.at, (r.at + r.len).saturating_sub(1)),
+        Some(r) => names::of_range(&name, r.at, (r.at + r.len).saturating_sub(1)),
         None => name,
     }
 }

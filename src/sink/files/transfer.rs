@@ -8,9 +8,10 @@ use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// Places at which an unknown number of octets is missing, that are remembered of one file.
+/// Places at which an unknown number of octets is missing, that are remembered of one file. The list shows them; one is enough for
+/// the file to be incomplete.
 const PLACES: usize = 64;
-/// Octets that are kept of a name, an address or a type as it was sent.
+/// Octets that are kept of a name, an address or a type as it was sent: browsers and servers take URLs of about that length.
 const TEXT: usize = 2048;
 
 /// Where the name of a file stood.
@@ -35,9 +36,9 @@ impl NameFrom {
     }
 }
 
-/// What is known of a file but its octets. Every text is as it was sent: it is made safe where it is used.
+/// What is known of a file except its octets. Every text is as it was sent: it is made safe where it is used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct About {
+pub(super) struct FileInfo {
     /// The protocol that carried it, by Wireshark's name.
     pub(super) protocol: Name,
     /// The command that asked for it or brought it: `GET`, `RETR`.
@@ -76,7 +77,7 @@ pub(super) struct About {
     pub(super) last: (u64, Timestamp),
 }
 
-impl About {
+impl FileInfo {
     /// A file that is sent in this direction of a flow and begins with the packet `frame`.
     pub(super) fn new(
         protocol: &'static str,
@@ -136,7 +137,7 @@ pub(super) fn kept(sent: &[u8]) -> &[u8] {
 /// are too many. Plain data; made by [`Store::begin`](super::Store::begin).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Transfer {
-    pub(super) about: About,
+    pub(super) about: FileInfo,
     /// The octets, as long as they follow each other and are few; then they stand in the file.
     pub(super) memory: Vec<u8>,
     /// The file in the folder.
@@ -147,13 +148,13 @@ pub(super) struct Transfer {
     /// Places at which an unknown number of octets is missing.
     pub(super) unknown: Vec<u64>,
     /// Octets were left out because the file would have passed a limit.
-    pub(super) limited: Option<Limited>,
+    pub(super) limited: Option<LimitReached>,
     counted: usize,
 }
 
 /// Why octets of a file were left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Limited {
+pub(super) enum LimitReached {
     /// `--max-file`.
     Size,
     /// Too many holes.
@@ -161,7 +162,7 @@ pub(super) enum Limited {
 }
 
 impl Transfer {
-    pub(super) fn new(cx: &mut Context, about: About) -> Self {
+    pub(super) fn new(cx: &mut Context, about: FileInfo) -> Self {
         let mut transfer = Self {
             about,
             memory: Vec::new(),
@@ -208,7 +209,7 @@ impl Transfer {
             && !self.unknown.iter().any(|at| (from..=to).contains(at))
     }
 
-    /// Tells the budget what is allocated now.
+    /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.about.size() + self.memory.capacity() + self.have.size();
         if now != self.counted {

@@ -5,7 +5,6 @@
 mod digest;
 mod exchange;
 mod fields;
-mod format;
 mod objects;
 mod output;
 mod state;
@@ -13,6 +12,5 @@ mod state;
 mod tests;
 
 pub use fields::FIELDS;
-pub(crate) use format::{number, string};
 pub(super) use output::Json;
 pub use state::{JsonBody, Show};

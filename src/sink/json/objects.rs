@@ -1,9 +1,9 @@
 //! The objects, field by field in the order in which they are written.
 
-use super::format::Seconds;
 use super::state::{JsonBody, JsonStream};
 use crate::base::counters::Discard;
 use crate::base::packet::VlanTag;
+use crate::sink::json_line::Seconds;
 use crate::sink::text::Rfc3339;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;

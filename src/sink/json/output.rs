@@ -1,7 +1,6 @@
 //! The output of JSON lines.
 
 use super::exchange::UnansweredRequest;
-use super::format::{Seconds, write};
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
     GapObject, MessageObject, ObjectHead, SctpObject, ShownBody, StreamObject, VlanIds,
@@ -17,6 +16,7 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::summary;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
+use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::Output;
 use crate::sink::text::{Rfc3339, gap_cause};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};

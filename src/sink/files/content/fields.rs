@@ -1,31 +1,30 @@
 //! Header sections: of a message (RFC 9112, 5), and of a part of a body (RFC 2046, 5.1).
 
+use super::super::transfer::{FileInfo, NameFrom, kept};
 use super::disposition;
-use super::transfer::{About, NameFrom, kept};
-use memchr::memchr;
+use bstr::ByteSlice;
 
-/// Codings that are listed of one file.
+/// Codings that are listed of one file; a sender may name any number.
 const CODINGS: usize = 16;
 
 /// A header section, parted into lines.
-pub(super) struct Fields<'a> {
+pub(in super::super) struct HeaderFields<'a> {
     /// Names and values.
     lines: Vec<(&'a [u8], &'a [u8])>,
 }
 
-impl<'a> Fields<'a> {
-    /// The fields of a section; lines that are none are left out.
-    pub(super) fn read(head: &'a [u8]) -> Self {
-        let mut rest = head;
-        let mut lines = Vec::new();
-        while let Some(end) = memchr(b'\n', rest) {
-            let line = &rest[..end];
-            rest = &rest[end + 1..];
-            if let Some(colon) = memchr(b':', line) {
-                lines.push((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()));
-            }
+impl<'a> HeaderFields<'a> {
+    /// The fields of a section; lines without a colon are left out.
+    pub(in super::super) fn read(head: &'a [u8]) -> Self {
+        // The last line has an end too: without it, it may be cut.
+        let whole = head.rfind_byte(b'\n').map_or(&[][..], |end| &head[..end]);
+        let fields = whole
+            .split_str("\n")
+            .filter_map(|line| line.split_once_str(":"));
+        let lines = fields.map(|(name, value)| (name.trim_ascii(), value.trim_ascii()));
+        Self {
+            lines: lines.collect(),
         }
-        Self { lines }
     }
 
     /// Values of a field, in order.
@@ -38,13 +37,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The first value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
+    pub(in super::super) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()
     }
 
     /// What a header section says about a file. A name in it goes before the one that is known.
-    pub(super) fn describe(&self, about: &mut About) {
-        let text = |value: &[u8]| String::from_utf8_lossy(kept(value)).into_owned();
+    pub(in super::super) fn describe(&self, about: &mut FileInfo) {
+        let text = |value: &[u8]| kept(value).to_str_lossy().into_owned();
         if let Some(value) = self.get("content-type") {
             about.media_type = text(value);
         }

@@ -1,14 +1,16 @@
 //! The parts of a multipart body (RFC 2046, 5.1): where each stands.
 
 use super::disposition::parameter;
+use bstr::ByteSlice;
 use memchr::memmem;
 use std::io::{self, Read};
 
-/// Parts of one body that are told apart.
+/// Parts of one body that become files. Forms have tens.
 const PARTS: usize = 4096;
-/// Octets of a part's header.
+/// Octets of a part's header section: as much as servers take.
 const HEAD: usize = 16 << 10;
-/// Octets that look like a delimiter and are none, of one body: each is searched for a header.
+/// Places in one body that look like a delimiter and are not. Behind each up to [`HEAD`] octets are searched for the end of a header
+/// section, so without a limit a hostile body would cost the square of its size.
 const DOUBTS: usize = 1000;
 /// Octets of a boundary: RFC 2046 allows 70.
 const BOUNDARY: usize = 256;
@@ -17,19 +19,19 @@ const READ: usize = 64 << 10;
 
 /// A part.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in super::super) struct BodyPart {
     /// Its header section, with the empty line.
-    pub(super) head: Vec<u8>,
+    pub(in super::super) head: Vec<u8>,
     /// Offset of its first octet in the body.
-    pub(super) from: u64,
+    pub(in super::super) from: u64,
     /// Offset behind its last octet.
-    pub(super) to: u64,
+    pub(in super::super) to: u64,
     /// The delimiter behind it is there.
-    pub(super) ended: bool,
+    pub(in super::super) ended: bool,
 }
 
 /// The boundary of a multipart type of this kind (`form-data`, `byteranges`; `` for any).
-pub(super) fn boundary(media_type: &str, kind: &str) -> Option<Vec<u8>> {
+pub(in super::super) fn boundary(media_type: &str, kind: &str) -> Option<Vec<u8>> {
     let (essence, _) = media_type.split_once(';')?;
     let (top, sub) = essence.trim().split_once('/')?;
     let fits = kind.is_empty() || sub.eq_ignore_ascii_case(kind);
@@ -45,10 +47,10 @@ pub(super) fn boundary(media_type: &str, kind: &str) -> Option<Vec<u8>> {
 /// # Errors
 ///
 /// Those of `body`.
-pub(super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<Part>> {
+pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<BodyPart>> {
     let delimiter = [b"\r\n--", boundary].concat();
     let finder = memmem::Finder::new(&delimiter);
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<BodyPart> = Vec::new();
     // The delimiter of the first part may stand at the very beginning: as if a line ended before it.
     let mut held = b"\r\n".to_vec();
     // Offset of what is held, and 2 more.
@@ -68,17 +70,17 @@ pub(super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<Part
         let last = n == 0;
         let mut at = 0;
         while let Some(hit) = finder.find(&held[at..]).map(|hit| at + hit) {
-            // What follows tells whether this is a delimiter, and where the part begins: a line end, then a header.
+            // What follows shows whether this is a delimiter, and where the part begins: a line end, then a header.
             let behind = hit + delimiter.len();
             let rest = &held[behind..];
             let begins = match head(rest) {
-                Head::More if !last && rest.len() < HEAD => {
+                PartStart::More if !last && rest.len() < HEAD => {
                     at = hit;
                     break;
                 }
-                Head::Whole(line, len) => Some((line, len)),
-                Head::Closes => None,
-                Head::More | Head::None => {
+                PartStart::Whole(line, len) => Some((line, len)),
+                PartStart::Closes => None,
+                PartStart::More | PartStart::None => {
                     doubts += 1;
                     if doubts > DOUBTS {
                         return Ok(parts);
@@ -98,7 +100,7 @@ pub(super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<Part
                     let from = (base + (behind + line + len) as u64).saturating_sub(2);
                     // The line end before a delimiter belongs to it, also where the part is empty.
                     at = behind + line + len - 2;
-                    parts.push(Part {
+                    parts.push(BodyPart {
                         head: rest[line..line + len].to_vec(),
                         from,
                         to: from,
@@ -130,8 +132,8 @@ pub(super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<Part
 }
 
 /// What stands behind a delimiter.
-enum Head {
-    /// It cannot be told yet.
+enum PartStart {
+    /// It cannot be known yet.
     More,
     /// The rest of the delimiter's line, and a header section, of so many octets each.
     Whole(usize, usize),
@@ -141,9 +143,9 @@ enum Head {
     None,
 }
 
-fn head(rest: &[u8]) -> Head {
+fn head(rest: &[u8]) -> PartStart {
     if rest.starts_with(b"--") {
-        return Head::Closes;
+        return PartStart::Closes;
     }
     // White space may follow a delimiter.
     let blank = rest
@@ -153,16 +155,16 @@ fn head(rest: &[u8]) -> Head {
     let line = match &rest[blank..] {
         [b'\r', b'\n', ..] => blank + 2,
         [b'\n', ..] => blank + 1,
-        [] | [b'\r'] | [b'-'] => return Head::More,
-        _ => return Head::None,
+        [] | [b'\r'] | [b'-'] => return PartStart::More,
+        _ => return PartStart::None,
     };
     let lines = &rest[line..];
     if lines.starts_with(b"\r\n") {
-        return Head::Whole(line, 2);
+        return PartStart::Whole(line, 2);
     }
-    match memmem::find(&lines[..lines.len().min(HEAD)], b"\r\n\r\n") {
-        Some(end) => Head::Whole(line, end + 4),
-        None => Head::More,
+    match lines[..lines.len().min(HEAD)].find("\r\n\r\n") {
+        Some(end) => PartStart::Whole(line, end + 4),
+        None => PartStart::More,
     }
 }
 
@@ -171,10 +173,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// So many octets at a time.
-    struct Drip<'a>(&'a [u8], usize);
+    /// A fixed number of octets at a time.
+    struct InSteps<'a>(&'a [u8], usize);
 
-    impl Read for Drip<'_> {
+    impl Read for InSteps<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             let n = self.1.min(buf.len());
             self.0.read(&mut buf[..n])
@@ -186,7 +188,7 @@ mod tests {
         let found = parts(body, boundary).unwrap();
         for step in [1, 2, 3, 7, 50] {
             assert_eq!(
-                parts(Drip(body, step), boundary).unwrap(),
+                parts(InSteps(body, step), boundary).unwrap(),
                 found,
                 "by {step}"
             );
@@ -268,7 +270,7 @@ mod tests {
                 body += &format!("--xyz\r\nContent-Type: a/b\r\n\r\n{content}\r\n");
             }
             body += "--xyz--\r\n";
-            let found = parts(Drip(body.as_bytes(), step), b"xyz").unwrap();
+            let found = parts(InSteps(body.as_bytes(), step), b"xyz").unwrap();
             let place = |n: u64| usize::try_from(n).unwrap();
             let texts: Vec<_> = found.iter().map(|p| &body[place(p.from)..place(p.to)]).collect();
             prop_assert_eq!(texts, contents);

@@ -1,10 +1,10 @@
 //! File names in `Content-Disposition` (RFC 6266, RFC 7578), with their character sets (RFC 8187).
 
-use super::name::percent_decoded;
+use bstr::ByteSlice;
 
 /// The name that a value of `Content-Disposition` gives, as UTF-8 where it says what it is in. `filename*` goes before
 /// `filename`.
-pub(super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
+pub(in super::super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = None;
     for (name, value) in parameters(value) {
         if name.eq_ignore_ascii_case(b"filename*")
@@ -20,7 +20,7 @@ pub(super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A parameter of a field's value, by its name.
-pub(super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
+pub(in super::super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
     parameters(value)
         .find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
         .map(|(_, value)| value)
@@ -28,32 +28,32 @@ pub(super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
 
 /// The parameters behind the first word of a value: names, and values without their quotation marks.
 fn parameters(value: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
-    let mut rest = value
-        .iter()
-        .position(|o| *o == b';')
-        .map_or(&b""[..], |at| &value[at + 1..]);
+    let mut rest = behind_semicolon(value);
     std::iter::from_fn(move || {
         loop {
             rest = rest.trim_ascii_start();
-            let end = rest.iter().position(|o| matches!(o, b'=' | b';'))?;
+            let end = rest.find_byteset(b"=;")?;
             let (name, behind) = rest.split_at(end);
             if behind.first() == Some(&b';') {
                 rest = &behind[1..];
                 continue;
             }
             let (value, behind) = word(behind[1..].trim_ascii_start());
-            let next = behind.iter().position(|o| *o == b';');
-            rest = next.map_or(&b""[..], |at| &behind[at + 1..]);
+            rest = behind_semicolon(behind);
             return Some((name.trim_ascii(), value));
         }
     })
+}
+
+fn behind_semicolon(text: &[u8]) -> &[u8] {
+    text.split_once_str(";").map_or(b"", |(_, behind)| behind)
 }
 
 /// A token or a quoted string, and what follows it. A backslash that stands before anything but a quotation mark or a
 /// backslash stays: some senders put paths there.
 fn word(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let Some(quoted) = text.strip_prefix(b"\"") else {
-        let end = text.iter().position(|o| *o == b';').unwrap_or(text.len());
+        let end = text.find_byte(b';').unwrap_or(text.len());
         return (text[..end].trim_ascii().to_vec(), &text[end..]);
     };
     let mut value = Vec::new();
@@ -74,10 +74,15 @@ fn word(text: &[u8]) -> (Vec<u8>, &[u8]) {
     (value, b"")
 }
 
+/// Undoes percent-encoding (RFC 3986, 2.1); a percent sign without two digits stays.
+pub(in super::super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    percent_encoding::percent_decode(text).collect()
+}
+
 /// `charset'language'percent-encoded` (RFC 8187, 3.2) as UTF-8.
 fn extended(value: &[u8]) -> Option<Vec<u8>> {
-    let mut parts = value.splitn(3, |o| *o == b'\'');
-    let (charset, _, text) = (parts.next()?, parts.next()?, parts.next()?);
+    let (charset, rest) = value.split_once_str("'")?;
+    let (_language, text) = rest.split_once_str("'")?;
     let octets = percent_decoded(text);
     if charset.eq_ignore_ascii_case(b"iso-8859-1") {
         return Some(
@@ -94,6 +99,12 @@ fn extended(value: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percent_signs() {
+        assert_eq!(percent_decoded(b"a%20b%2Fc%zz%4"), b"a b/c%zz%4");
+        assert_eq!(percent_decoded(b"%%41%4%41%"), b"%A%4A%");
+    }
 
     #[test]
     fn file_names() {

@@ -5,11 +5,12 @@
 //! before it: lost, repeated and reordered ones need no care but that the numbers go round.
 //!
 //! Text (`netascii`) is kept as it was sent, with the line ends of the network, as tshark keeps it: where a block is
-//! missing nobody could tell where the text behind it belongs.
+//! missing nobody could know where the text behind it belongs.
 
-use super::ranges::Ranges;
-use super::transfer::{NameFrom, kept};
-use super::{About, Source, Store, Transfer};
+use super::super::ranges::Ranges;
+use super::super::source::FileSource;
+use super::super::store::Store;
+use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::storage::AgedTable;
@@ -21,13 +22,15 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Transfers at a time, those included that ended a short while ago; the oldest is given up.
+/// Transfers at a time, those included that ended a short while ago; the oldest is given up. A room of machines that start over the
+/// network has hundreds.
 const TRANSFERS: usize = 1024;
 /// A transfer of which nothing was heard for so long has ended. Clients ask again after seconds.
 const IDLE: Duration = Duration::from_secs(60);
 /// A request that comes again within this time is the same one, captured twice or sent again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Blocks that were captured ahead of their request, and for how long they are kept.
+/// Datagrams that are kept because they may belong to a request that is captured behind them, as where a network card has several
+/// queues: the first answer of a few clients at once.
 const EARLY: usize = 16;
 
 /// Size of a block where no other is agreed on (RFC 1350, 2).
@@ -37,19 +40,19 @@ const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
 
 /// Follows transfers.
 #[derive(Default)]
-pub(super) struct Tftp {
+pub(in super::super) struct Tftp {
     /// By the client's endpoint and the server's address: its port is known from its first answer on.
-    transfers: AgedTable<(SocketAddr, IpAddr), Box<Session>>,
+    transfers: AgedTable<(SocketAddr, IpAddr), Box<TftpTransfer>>,
     /// Blocks ahead of their request.
-    early: VecDeque<Early>,
+    early: VecDeque<EarlyDatagram>,
     counted: usize,
 }
 
 /// A transfer.
 #[derive(Debug, Serialize, Deserialize)]
-struct Session {
-    request: Request,
-    blocks: Blocks,
+struct TftpTransfer {
+    request: TftpRequest,
+    blocks: TftpBlocks,
     /// The server's port.
     port: Option<u16>,
     /// What came of the file.
@@ -65,22 +68,22 @@ struct Session {
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Request {
+struct TftpRequest {
     write: bool,
     name: Vec<u8>,
     text: bool,
-    options: Options,
+    options: TftpOptions,
 }
 
-impl Request {
-    fn blocks(&self) -> Blocks {
-        Blocks::new(self.options, self.write, self.text)
+impl TftpRequest {
+    fn blocks(&self) -> TftpBlocks {
+        TftpBlocks::new(self.options, self.write, self.text)
     }
 }
 
 /// A datagram that may belong to a request which is not captured yet.
 #[derive(Debug, Serialize, Deserialize)]
-struct Early {
+struct EarlyDatagram {
     src: SocketAddr,
     dst: SocketAddr,
     payload: Vec<u8>,
@@ -93,14 +96,16 @@ struct Early {
 
 /// Where a datagram comes from.
 #[derive(Clone, Copy)]
-struct From<'a> {
+struct DatagramOrigin<'a> {
     flow: &'a Flow,
     direction: Direction,
     frame: u64,
     time: Timestamp,
 }
 
-impl Source for Tftp {
+impl FileSource for Tftp {
+    type Connection = ();
+
     fn protocols(&self) -> &'static [&'static str] {
         &["tftp"]
     }
@@ -112,16 +117,16 @@ impl Source for Tftp {
         message: &DatagramMessage<'_>,
     ) {
         let (payload, payload_len) = (message.payload, message.payload_len);
-        // What belongs to a transfer need not look like TFTP by itself; nearly all else is told apart here.
+        // What belongs to a transfer need not look like TFTP by itself; nearly all else is refused here.
         let Some(said) = read(payload) else { return };
-        let from = From {
+        let from = DatagramOrigin {
             flow: at.flow,
             direction: at.direction,
             frame: at.cx.packet.frame,
             time: at.cx.packet.time,
         };
         let (src, dst) = (from.flow.src(from.direction), from.flow.dst(from.direction));
-        if let Said::Request {
+        if let TftpMessage::Request {
             write,
             name,
             text,
@@ -130,7 +135,7 @@ impl Source for Tftp {
         {
             // An endpoint's own port may ask for anything; elsewhere the datagram has to look like a request.
             if message.protocol == "tftp" && !name.is_empty() {
-                let request = Request {
+                let request = TftpRequest {
                     write,
                     name: kept(name).to_vec(),
                     text,
@@ -139,7 +144,7 @@ impl Source for Tftp {
                 self.request(at.cx, store, src, dst, request, from.time);
             }
         } else if !self.heard(at.cx, store, src, dst, &said, payload_len, &from)
-            && matches!(said, Said::Data { .. } | Said::Options(_))
+            && matches!(said, TftpMessage::Data { .. } | TftpMessage::Options(_))
         {
             self.early(payload, payload_len, &from);
         }
@@ -179,7 +184,7 @@ impl Tftp {
         store: &mut Store,
         client: SocketAddr,
         server: SocketAddr,
-        request: Request,
+        request: TftpRequest,
         time: Timestamp,
     ) {
         let key = (client, server.ip());
@@ -197,10 +202,10 @@ impl Tftp {
                 session.uncount(cx);
             }
         }
-        let mut session = Session::new(request, cx.now, time);
+        let mut session = TftpTransfer::new(request, cx.now, time);
         session.count(cx);
         self.transfers.insert(key, Box::new(session));
-        let waiting: Vec<Early> = {
+        let waiting: Vec<EarlyDatagram> = {
             let (mine, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
                 .into_iter()
                 .filter(|e| time.since(e.time) < AGAIN)
@@ -212,7 +217,7 @@ impl Tftp {
             mine
         };
         for early in waiting {
-            let from = From {
+            let from = DatagramOrigin {
                 flow: &early.flow,
                 direction: early.direction,
                 frame: early.frame,
@@ -232,9 +237,9 @@ impl Tftp {
         store: &mut Store,
         src: SocketAddr,
         dst: SocketAddr,
-        said: &Said<'_>,
+        said: &TftpMessage<'_>,
         len: usize,
-        from: &From<'_>,
+        from: &DatagramOrigin<'_>,
     ) -> bool {
         let by_server = self.transfers.find(&(dst, src.ip()));
         let by_client = self.transfers.find(&(src, dst.ip()));
@@ -251,7 +256,7 @@ impl Tftp {
             return false;
         };
         if session.again && session.port.is_some_and(|own| own != port) {
-            let fresh = Session::new(session.request.clone(), cx.now, from.time);
+            let fresh = TftpTransfer::new(session.request.clone(), cx.now, from.time);
             let mut old = std::mem::replace(&mut **session, fresh);
             old.uncount(cx);
         }
@@ -264,12 +269,12 @@ impl Tftp {
         true
     }
 
-    fn early(&mut self, payload: &[u8], len: usize, from: &From<'_>) {
+    fn early(&mut self, payload: &[u8], len: usize, from: &DatagramOrigin<'_>) {
         let oldest = (self.early.len() >= EARLY).then(|| self.early.pop_front());
         let mut kept = oldest.flatten().map(|e| e.payload).unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(payload);
-        self.early.push_back(Early {
+        self.early.push_back(EarlyDatagram {
             src: from.flow.src(from.direction),
             dst: from.flow.dst(from.direction),
             payload: kept,
@@ -291,10 +296,11 @@ impl Tftp {
         true
     }
 
-    /// Tells the budget what is allocated now, apart from the transfers' own.
+    /// Charges the budget with what is allocated now, apart from the transfers' own.
     fn count(&mut self, cx: &mut Context) {
         let early: usize = self.early.iter().map(|e| e.payload.capacity()).sum();
-        let now = self.transfers.allocated() + self.early.capacity() * size_of::<Early>() + early;
+        let now =
+            self.transfers.allocated() + self.early.capacity() * size_of::<EarlyDatagram>() + early;
         if now != self.counted {
             cx.budget.resize(self.counted, now);
             self.counted = now;
@@ -302,8 +308,8 @@ impl Tftp {
     }
 }
 
-impl Session {
-    fn new(request: Request, now: Instant, time: Timestamp) -> Self {
+impl TftpTransfer {
+    fn new(request: TftpRequest, now: Instant, time: Timestamp) -> Self {
         Self {
             blocks: request.blocks(),
             request,
@@ -320,16 +326,16 @@ impl Session {
         &mut self,
         cx: &mut Context,
         store: &mut Store,
-        said: &Said<'_>,
+        said: &TftpMessage<'_>,
         len: usize,
         by_server: bool,
-        from: &From<'_>,
+        from: &DatagramOrigin<'_>,
     ) {
         if self.done {
             return;
         }
         match *said {
-            Said::Data { block, octets } if by_server != self.request.write => {
+            TftpMessage::Data { block, octets } if by_server != self.request.write => {
                 let mut file = self
                     .file
                     .take()
@@ -341,7 +347,7 @@ impl Session {
                 });
                 self.file = Some(file);
             }
-            Said::Options(options) if by_server => {
+            TftpMessage::Options(options) if by_server => {
                 let file = &mut self.file;
                 self.blocks.agreed(options, &mut |offset, octets| {
                     if let Some(file) = file {
@@ -349,10 +355,10 @@ impl Session {
                     }
                 });
             }
-            Said::Ack { block } if by_server == self.request.write => {
+            TftpMessage::Ack { block } if by_server == self.request.write => {
                 self.blocks.acknowledged(block);
             }
-            Said::Error { text } => {
+            TftpMessage::Error { text } => {
                 let text = String::from_utf8_lossy(kept(text));
                 self.finish(cx, store, Some(format!("ERROR: {text}")));
             }
@@ -363,8 +369,8 @@ impl Session {
         }
     }
 
-    fn about(&self, from: &From<'_>) -> About {
-        let mut about = About::new("tftp", from.flow, from.direction, from.frame, from.time);
+    fn about(&self, from: &DatagramOrigin<'_>) -> FileInfo {
+        let mut about = FileInfo::new("tftp", from.flow, from.direction, from.frame, from.time);
         about.command = if self.request.write { "WRQ" } else { "RRQ" }.to_owned();
         about.url.clone_from(&self.request.name);
         about.name = Some((self.request.name.clone(), NameFrom::Command));
@@ -382,7 +388,7 @@ impl Session {
         }
     }
 
-    /// Tells the budget what is allocated now.
+    /// Charges the budget with what is allocated now.
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.request.name.capacity() + self.blocks.size();
         if now != self.counted {
@@ -398,13 +404,13 @@ impl Session {
 
 /// What a datagram says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said<'a> {
+pub(super) enum TftpMessage<'a> {
     /// RRQ or WRQ: what is asked for, whether it is to be written, and whether as text.
     Request {
         write: bool,
         name: &'a [u8],
         text: bool,
-        options: Options,
+        options: TftpOptions,
     },
     /// DATA: the block's number and its octets.
     Data { block: u16, octets: &'a [u8] },
@@ -413,12 +419,12 @@ pub(super) enum Said<'a> {
     /// ERROR: the text that came with it.
     Error { text: &'a [u8] },
     /// OACK: the options that the server agrees to.
-    Options(Options),
+    Options(TftpOptions),
 }
 
 /// The options that matter where blocks belong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Options {
+pub(super) struct TftpOptions {
     /// RFC 2348.
     pub(super) blksize: Option<u64>,
     /// RFC 2349; 0 in a request to read asks for it.
@@ -427,7 +433,7 @@ pub(super) struct Options {
     pub(super) rollover: Option<u64>,
 }
 
-impl Options {
+impl TftpOptions {
     /// Reads names and values, each ended by a zero octet; case does not matter (RFC 2347).
     fn read(octets: &[u8]) -> Self {
         let mut options = Self::default();
@@ -453,66 +459,66 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 }
 
 /// Reads a datagram.
-pub(super) fn read(datagram: &[u8]) -> Option<Said<'_>> {
+pub(super) fn read(datagram: &[u8]) -> Option<TftpMessage<'_>> {
     let (code, rest) = datagram.split_first_chunk::<2>()?;
     let number = || rest.first_chunk::<2>().map(|n| u16::from_be_bytes(*n));
     Some(match code {
         [0, code @ (1 | 2)] => {
             let mut words = rest.splitn(3, |o| *o == 0);
             let (name, mode) = (words.next()?, words.next()?);
-            Said::Request {
+            TftpMessage::Request {
                 write: *code == 2,
                 name,
                 text: !mode.eq_ignore_ascii_case(b"octet"),
-                options: Options::read(words.next()?),
+                options: TftpOptions::read(words.next()?),
             }
         }
-        [0, 3] => Said::Data {
+        [0, 3] => TftpMessage::Data {
             block: number()?,
             octets: &rest[2..],
         },
-        [0, 4] => Said::Ack { block: number()? },
-        [0, 5] => Said::Error {
+        [0, 4] => TftpMessage::Ack { block: number()? },
+        [0, 5] => TftpMessage::Error {
             text: rest.get(2..)?.split(|o| *o == 0).next()?,
         },
-        [0, 6] => Said::Options(Options::read(rest)),
+        [0, 6] => TftpMessage::Options(TftpOptions::read(rest)),
         _ => return None,
     })
 }
 
 /// The blocks of one transfer.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Blocks {
-    asked: Options,
+pub(super) struct TftpBlocks {
+    asked: TftpOptions,
     /// Octets of all blocks but the last; not known before the answer to an option.
     size: Option<u64>,
     /// Blocks after which the numbers begin again.
     round: u64,
     /// Number of the block that should be next, counted without end; the first is 1.
     next: u64,
-    /// The blocks that came.
+    /// The blocks that were captured.
     had: Ranges,
     /// Number of the last block, and the octets of the file.
     last: Option<(u64, u64)>,
     /// The file is sent as text: its size is not that of its octets here.
     text: bool,
     /// Octets that the server or the client said the file has.
-    told: Option<u64>,
+    announced: Option<u64>,
     /// The first block, or another one, which waits for its place: the size of a block is not known yet.
-    waits: Option<Waiting>,
+    waits: Option<WaitingBlock>,
 }
 
 /// A block that waits for its place: its number, its octets, and how many it had when it was sent.
 #[derive(Debug, Serialize, Deserialize)]
-struct Waiting {
+struct WaitingBlock {
     number: u64,
     octets: Vec<u8>,
     len: u64,
 }
 
-impl Blocks {
+impl TftpBlocks {
     /// The blocks that follow a request.
-    pub(super) fn new(asked: Options, write: bool, text: bool) -> Self {
+    pub(super) fn new(asked: TftpOptions, write: bool, text: bool) -> Self {
         Self {
             asked,
             size: asked.blksize.is_none().then_some(BLOCK),
@@ -521,17 +527,17 @@ impl Blocks {
             had: Ranges::default(),
             last: None,
             text,
-            told: asked.tsize.filter(|_| write && !text),
+            announced: asked.tsize.filter(|_| write && !text),
             waits: None,
         }
     }
 
     /// The server agrees to these options.
-    pub(super) fn agreed(&mut self, options: Options, write: &mut dyn FnMut(u64, &[u8])) {
+    pub(super) fn agreed(&mut self, options: TftpOptions, write: &mut dyn FnMut(u64, &[u8])) {
         if self.had.octets() > 0 && self.size.is_some() {
             return; // repeated, or of another transfer
         }
-        self.told = self.told.or(options.tsize.filter(|_| !self.text));
+        self.announced = self.announced.or(options.tsize.filter(|_| !self.text));
         if options.rollover == Some(1) {
             self.round = (1 << 16) - 1;
         }
@@ -562,7 +568,7 @@ impl Blocks {
                 self.place(number, octets, len, size, write);
             }
         } else {
-            self.waits = Some(Waiting {
+            self.waits = Some(WaitingBlock {
                 number,
                 octets: octets.to_vec(),
                 len,
@@ -589,7 +595,7 @@ impl Blocks {
 
     /// The octets of the file, if they are known: by its last block, else by what the server or the client said.
     pub(super) fn total(&self) -> Option<u64> {
-        self.last.map(|(_, total)| total).or(self.told)
+        self.last.map(|(_, total)| total).or(self.announced)
     }
 
     /// No more comes: what still waits is written.
@@ -671,12 +677,12 @@ mod tests {
 
     #[test]
     fn datagrams_are_read() {
-        let asked = |blksize, tsize| Options {
+        let asked = |blksize, tsize| TftpOptions {
             blksize,
             tsize,
             rollover: None,
         };
-        let request = |write, text, options| Said::Request {
+        let request = |write, text, options| TftpMessage::Request {
             write,
             name: b"a/b.bin",
             text,
@@ -685,7 +691,7 @@ mod tests {
         for (datagram, expected) in [
             (
                 &b"\0\x01a/b.bin\0octet\0"[..],
-                Some(request(false, false, Options::default())),
+                Some(request(false, false, TftpOptions::default())),
             ),
             (
                 b"\0\x02a/b.bin\0NetASCII\0tsize\x0012\0BLKSIZE\x001468\0timeout\x005\0",
@@ -699,20 +705,20 @@ mod tests {
             (b"\0\x01a/b.bin", None),
             (
                 b"\0\x03\x01\x02x",
-                Some(Said::Data {
+                Some(TftpMessage::Data {
                     block: 258,
                     octets: b"x",
                 }),
             ),
             (b"\0\x03\0", None),
-            (b"\0\x04\0\x09", Some(Said::Ack { block: 9 })),
+            (b"\0\x04\0\x09", Some(TftpMessage::Ack { block: 9 })),
             (
                 b"\0\x05\0\x01not found\0",
-                Some(Said::Error { text: b"not found" }),
+                Some(TftpMessage::Error { text: b"not found" }),
             ),
             (
                 b"\0\x06blksize\x001024\0windowsize\x008\0",
-                Some(Said::Options(asked(Some(1024), None))),
+                Some(TftpMessage::Options(asked(Some(1024), None))),
             ),
             (b"\0\x07", None),
             (b"\x01\x01a\0octet\0", None),
@@ -737,7 +743,7 @@ mod tests {
         }
     }
 
-    /// The file whose octets tell where they belong.
+    /// A file whose octets show where they belong.
     fn file(len: usize) -> Vec<u8> {
         let octet = |i: usize| i.to_le_bytes().into_iter().fold(0, |sum, o| sum ^ o);
         (0..len).map(octet).collect()
@@ -753,10 +759,10 @@ mod tests {
             .collect()
     }
 
-    fn options(blksize: Option<usize>) -> Options {
-        Options {
+    fn options(blksize: Option<usize>) -> TftpOptions {
+        TftpOptions {
             blksize: blksize.map(|n| n as u64),
-            ..Options::default()
+            ..TftpOptions::default()
         }
     }
 
@@ -765,11 +771,11 @@ mod tests {
         for rollover in [0, 1] {
             // Twice round, and a little more.
             let file = file(8 * 140_000 + 3);
-            let asked = Options {
+            let asked = TftpOptions {
                 rollover: Some(rollover),
                 ..options(Some(8))
             };
-            let mut had = Blocks::new(asked, false, false);
+            let mut had = TftpBlocks::new(asked, false, false);
             let mut written = Written::default();
             had.agreed(asked, &mut |at, o| written.write(at, o));
             let mut number = 1_u32;
@@ -799,7 +805,7 @@ mod tests {
     #[test]
     fn a_block_of_the_size_that_was_asked_for_need_not_be_the_last() {
         for (len, whole) in [(64, false), (63, true), (65, true)] {
-            let mut had = Blocks::new(options(Some(64)), false, false);
+            let mut had = TftpBlocks::new(options(Some(64)), false, false);
             let mut written = Written::default();
             let file = file(len);
             had.data(1, &file, len as u64, &mut |at, o| written.write(at, o));
@@ -819,7 +825,7 @@ mod tests {
             acks in any::<bool>(),
         ) {
             let file = file(len);
-            let mut had = Blocks::new(options(size), false, false);
+            let mut had = TftpBlocks::new(options(size), false, false);
             let mut written = Written::default();
             // The answer to the options may be lost.
             if answer || size.is_none() {
@@ -855,7 +861,7 @@ mod tests {
                 prop_assert!(all, "called whole");
                 prop_assert_eq!(written.0.len(), file.len());
             }
-            // With the answer, or two blocks to tell the size by, nothing that came is left out.
+            // With the answer, or two blocks that show the size, nothing that came is left out.
             if answer || size.is_none() || came.iter().filter(|c| **c).count() > 1 {
                 prop_assert_eq!(had.whole(), all);
                 let there = came.iter().zip(&sent).map(|(c, (_, o))| if *c { o.len() } else { 0 });
@@ -868,14 +874,14 @@ mod tests {
             datagrams in prop::collection::vec((0..7_u8, prop::collection::vec(any::<u8>(), 0..40)), 0..60),
             asked in any::<bool>(),
         ) {
-            let mut had = Blocks::new(options(asked.then_some(8)), asked, false);
+            let mut had = TftpBlocks::new(options(asked.then_some(8)), asked, false);
             let mut octets = 0_usize;
             for (code, rest) in &datagrams {
                 let datagram = [&[0, *code], &rest[..]].concat();
                 match read(&datagram) {
-                    Some(Said::Data { block, octets: o }) => had.data(block, o, o.len() as u64, &mut |_, o| octets += o.len()),
-                    Some(Said::Ack { block }) => had.acknowledged(block),
-                    Some(Said::Options(o)) => had.agreed(o, &mut |_, o| octets += o.len()),
+                    Some(TftpMessage::Data { block, octets: o }) => had.data(block, o, o.len() as u64, &mut |_, o| octets += o.len()),
+                    Some(TftpMessage::Ack { block }) => had.acknowledged(block),
+                    Some(TftpMessage::Options(o)) => had.agreed(o, &mut |_, o| octets += o.len()),
                     _ => {}
                 }
             }

@@ -1,9 +1,9 @@
 //! Media types: by content, and the extensions of files that have no name.
 
-/// Octets of a file's beginning that are looked at.
-pub(super) const ENOUGH: usize = 8 << 10;
+/// Octets of a file's beginning that are looked at: the signatures of nearly all types stand there.
+pub(in super::super) const ENOUGH: usize = 8 << 10;
 
-/// Extensions by declared media type, for those whose content does not tell.
+/// Extensions by declared media type, for types that cannot be recognized by content.
 const DECLARED: &[(&str, &str)] = &[
     ("text/html", "html"),
     ("application/xhtml+xml", "html"),
@@ -31,7 +31,7 @@ const DECLARED: &[(&str, &str)] = &[
 ];
 
 /// The media type that the beginning of a file shows. UTF-8 without control characters is text.
-pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
+pub(in super::super) fn by_content(head: &[u8]) -> Option<&'static str> {
     let head = head.get(..ENOUGH).unwrap_or(head);
     if let Some(known) = infer::get(head) {
         return Some(known.mime_type());
@@ -47,7 +47,7 @@ pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
 }
 
 /// The extension of a file that has no name: by its declared type, else by its content.
-pub(super) fn extension(media_type: &str, head: &[u8]) -> &'static str {
+pub(in super::super) fn extension(media_type: &str, head: &[u8]) -> &'static str {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let declared = DECLARED
         .iter()

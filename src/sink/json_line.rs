@@ -1,8 +1,7 @@
-//! How values are written (RFC 8259).
+//! How values of JSON are written, one a line (RFC 8259).
 
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -12,19 +11,11 @@ pub(crate) fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let _ = value.serialize(&mut Serializer::with_formatter(out, LineFormat));
 }
 
-/// Appends a number, or null.
-pub(crate) fn number(value: Option<u64>, out: &mut String) {
-    let _ = match value {
-        Some(n) => write!(out, "{n}"),
-        None => write!(out, "null"),
-    };
-}
-
-/// Appends a string as [`write`] does.
-pub(crate) fn string(text: &str, out: &mut String) {
-    let mut octets = Vec::with_capacity(text.len() + 2);
-    write(text, &mut octets);
-    out.push_str(std::str::from_utf8(&octets).unwrap_or_default());
+/// A value in one line, without its line feed.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    let mut line = Vec::with_capacity(512);
+    write(value, &mut line);
+    String::from_utf8(line).unwrap_or_default()
 }
 
 /// As compact as serde_json's, but every control character is escaped, DEL and C1 (RFC 6429) included: a line may be shown
@@ -71,7 +62,7 @@ impl Formatter for LineFormat {
 }
 
 /// A time span in seconds; the only value that is written as a `u128`.
-pub(super) struct Seconds(pub(super) Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Serialize for Seconds {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -103,9 +94,7 @@ mod tests {
             ("日本\u{2028}", "\"日本\u{2028}\""),
         ] {
             assert_eq!(written(text), expected);
-            let mut out = String::new();
-            string(text, &mut out);
-            assert_eq!(out, expected);
+            assert_eq!(json_line(&text), expected);
         }
     }
 

@@ -1,13 +1,14 @@
 //! What the lines of an FTP control connection say of data connections (RFC 959, RFC 2428, RFC 3659).
 
+use bstr::ByteSlice;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A command, as far as it matters here.
+/// A command, as far as data connections depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command<'a> {
+pub(super) enum FtpCommand<'a> {
     /// PORT, EPRT: the server is to connect to this endpoint.
     Active(SocketAddr),
-    /// PASV, EPSV: the server is to tell where it waits.
+    /// PASV, EPSV: the server is to say where it listens.
     Passive,
     /// REST: the next transfer begins at this octet.
     Restart(u64),
@@ -40,46 +41,43 @@ const TRANSFERS: &[(&str, bool)] = &[
 ];
 
 /// Reads a command, with or without its line end.
-pub(super) fn command(line: &[u8]) -> Command<'_> {
+pub(super) fn command(line: &[u8]) -> FtpCommand<'_> {
     let line = line.trim_ascii_end();
-    let (word, rest) = match line.iter().position(|o| *o == b' ') {
-        Some(space) => (&line[..space], &line[space + 1..]),
-        None => (line, &[][..]),
-    };
+    let (word, rest) = line.split_once_str(" ").unwrap_or((line, b""));
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     if let Some((verb, upload)) = TRANSFERS.iter().find(|(name, _)| is(name)) {
-        return Command::Transfer {
+        return FtpCommand::Transfer {
             verb,
             path: rest,
             upload: *upload,
         };
     }
     let known = if is("PORT") {
-        host_port(rest).map(|(ip, port)| Command::Active(SocketAddr::new(ip.into(), port)))
+        host_port(rest).map(|(ip, port)| FtpCommand::Active(SocketAddr::new(ip.into(), port)))
     } else if is("EPRT") {
-        extended(rest).and_then(|(ip, port)| Some(Command::Active(SocketAddr::new(ip?, port))))
+        extended(rest).and_then(|(ip, port)| Some(FtpCommand::Active(SocketAddr::new(ip?, port))))
     } else if is("PASV") || (is("EPSV") && !rest.eq_ignore_ascii_case(b"ALL")) {
-        Some(Command::Passive)
+        Some(FtpCommand::Passive)
     } else if is("REST") {
-        decimal(rest).map(Command::Restart)
+        decimal(rest).map(FtpCommand::Restart)
     } else if is("CWD") || is("XCWD") {
-        Some(Command::Directory(rest))
+        Some(FtpCommand::Directory(rest))
     } else if is("CDUP") || is("XCUP") {
-        Some(Command::Directory(b".."))
+        Some(FtpCommand::Directory(b".."))
     } else if is("TYPE") {
         let image = matches!(rest.first(), Some(b'I' | b'i' | b'L' | b'l'));
-        Some(Command::Type { image })
+        Some(FtpCommand::Type { image })
     } else if is("SIZE") {
-        Some(Command::Size(rest))
+        Some(FtpCommand::Size(rest))
     } else {
         None
     };
-    known.unwrap_or(Command::Other)
+    known.unwrap_or(FtpCommand::Other)
 }
 
-/// A reply, as far as it matters here.
+/// A reply, as far as data connections depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(super) enum FtpReply {
     /// 227, 229: the server waits at this port; of a 229 the address is that of the control connection.
     Passive(Option<IpAddr>, u16),
     /// 125, 150: the transfer begins; the octets that the text promises.
@@ -97,31 +95,32 @@ pub(super) enum Reply {
 }
 
 /// Reads a reply, of whose lines the last one counts.
-pub(super) fn reply(text: &[u8]) -> Reply {
+pub(super) fn reply(text: &[u8]) -> FtpReply {
     let line = text.trim_ascii_end();
-    let line = line.rsplit(|o| *o == b'\n').next().unwrap_or_default();
+    let line = line.rsplit_once_str("\n").map_or(line, |(_, last)| last);
     let Some((code, rest)) = line.split_at_checked(3) else {
-        return Reply::Other;
+        return FtpReply::Other;
     };
     match (code, decimal(code)) {
         (b"227", _) => match host_port(rest) {
-            Some((ip, port)) => Reply::Passive(Some(ip.into()), port),
-            None => Reply::Other,
+            Some((ip, port)) => FtpReply::Passive(Some(ip.into()), port),
+            None => FtpReply::Other,
         },
         (b"229", _) => {
-            let open = rest.iter().position(|o| *o == b'(');
-            let inside = open.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+            let inside = rest
+                .split_once_str("(")
+                .map_or(&[][..], |(_, inside)| inside);
             match extended(inside) {
-                Some((ip, port)) => Reply::Passive(ip, port),
-                None => Reply::Other,
+                Some((ip, port)) => FtpReply::Passive(ip, port),
+                None => FtpReply::Other,
             }
         }
-        (b"125" | b"150", _) => Reply::Begins(promised(rest)),
-        (b"350", _) => Reply::Continue(named(rest)),
-        (b"226" | b"250", _) => Reply::Done,
-        (b"213", _) => decimal(rest).map_or(Reply::Other, Reply::Size),
-        (_, Some(code @ 400..=599)) => Reply::Failed(u16::try_from(code).unwrap_or_default()),
-        _ => Reply::Other,
+        (b"125" | b"150", _) => FtpReply::Begins(promised(rest)),
+        (b"350", _) => FtpReply::Continue(named(rest)),
+        (b"226" | b"250", _) => FtpReply::Done,
+        (b"213", _) => decimal(rest).map_or(FtpReply::Other, FtpReply::Size),
+        (_, Some(code @ 400..=599)) => FtpReply::Failed(u16::try_from(code).unwrap_or_default()),
+        _ => FtpReply::Other,
     }
 }
 
@@ -157,13 +156,10 @@ fn extended(text: &[u8]) -> Option<(Option<IpAddr>, u16)> {
 
 /// `(4980924 bytes)`, as servers write it behind a name.
 fn promised(text: &[u8]) -> Option<u64> {
-    let open = text.iter().rposition(|o| *o == b'(')?;
-    let mut words = text.get(open + 1..)?.split(|o| *o == b' ');
-    let number = decimal(words.next()?)?;
-    words
-        .next()
-        .is_some_and(|unit| unit.starts_with(b"bytes"))
-        .then_some(number)
+    let (_, inside) = text.rsplit_once_str("(")?;
+    let (number, unit) = inside.split_once_str(" ")?;
+    let number = decimal(number)?;
+    unit.starts_with(b"bytes").then_some(number)
 }
 
 /// The one number in the text.
@@ -188,39 +184,39 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(text: &str) -> Command<'static> {
-        Command::Active(text.parse().unwrap())
+    fn at(text: &str) -> FtpCommand<'static> {
+        FtpCommand::Active(text.parse().unwrap())
     }
 
     #[test]
     fn commands() {
-        let transfer = |verb, path, upload| Command::Transfer { verb, path, upload };
+        let transfer = |verb, path, upload| FtpCommand::Transfer { verb, path, upload };
         for (line, expected) in [
             (&b"PORT 192,0,2,2,169,205\r\n"[..], at("192.0.2.2:43469")),
             (b"EPRT |1|192.0.2.2|43469|\r\n", at("192.0.2.2:43469")),
             (b"EPRT |2|2001:db8::2|5282|", at("[2001:db8::2]:5282")),
             (b"eprt !1!192.0.2.2!9!", at("192.0.2.2:9")),
-            (b"PORT 192,0,2,256,1,1", Command::Other),
-            (b"PORT 192,0,2,2,1", Command::Other),
-            (b"PORT 192,0,2,2,1,1,1", Command::Other),
-            (b"EPRT |1|192.0.2.2|65536|", Command::Other),
-            (b"EPRT", Command::Other),
-            (b"PASV\r\n", Command::Passive),
-            (b"EPSV 2\r\n", Command::Passive),
-            (b"EPSV ALL\r\n", Command::Other),
-            (b"REST 5000\r\n", Command::Restart(5000)),
-            (b"REST -1", Command::Other),
+            (b"PORT 192,0,2,256,1,1", FtpCommand::Other),
+            (b"PORT 192,0,2,2,1", FtpCommand::Other),
+            (b"PORT 192,0,2,2,1,1,1", FtpCommand::Other),
+            (b"EPRT |1|192.0.2.2|65536|", FtpCommand::Other),
+            (b"EPRT", FtpCommand::Other),
+            (b"PASV\r\n", FtpCommand::Passive),
+            (b"EPSV 2\r\n", FtpCommand::Passive),
+            (b"EPSV ALL\r\n", FtpCommand::Other),
+            (b"REST 5000\r\n", FtpCommand::Restart(5000)),
+            (b"REST -1", FtpCommand::Other),
             (b"RETR a b.bin\r\n", transfer("RETR", b"a b.bin", false)),
             (b"stor x", transfer("STOR", b"x", true)),
             (b"APPE x", transfer("APPE", b"x", true)),
             (b"STOU", transfer("STOU", b"", true)),
             (b"LIST -la /pub", transfer("LIST", b"-la /pub", false)),
             (b"MLSD", transfer("MLSD", b"", false)),
-            (b"CWD sub", Command::Directory(b"sub")),
-            (b"TYPE I", Command::Type { image: true }),
-            (b"TYPE A N", Command::Type { image: false }),
-            (b"SIZE a.bin\r\n", Command::Size(b"a.bin")),
-            (b"", Command::Other),
+            (b"CWD sub", FtpCommand::Directory(b"sub")),
+            (b"TYPE I", FtpCommand::Type { image: true }),
+            (b"TYPE A N", FtpCommand::Type { image: false }),
+            (b"SIZE a.bin\r\n", FtpCommand::Size(b"a.bin")),
+            (b"", FtpCommand::Other),
         ] {
             assert_eq!(command(line), expected, "{}", line.escape_ascii());
         }
@@ -232,40 +228,43 @@ mod tests {
         for (text, expected) in [
             (
                 &b"227 Entering Passive Mode (192,168,0,193,28,86)\r\n"[..],
-                Reply::Passive(ip("192.168.0.193"), 7254),
+                FtpReply::Passive(ip("192.168.0.193"), 7254),
             ),
             (
                 b"227 =192,0,2,1,8,136",
-                Reply::Passive(ip("192.0.2.1"), 2184),
+                FtpReply::Passive(ip("192.0.2.1"), 2184),
             ),
-            (b"227 no numbers", Reply::Other),
+            (b"227 no numbers", FtpReply::Other),
             (
                 b"229 Entering Extended Passive Mode (|||2157|)",
-                Reply::Passive(None, 2157),
+                FtpReply::Passive(None, 2157),
             ),
-            (b"229 (|||)", Reply::Other),
-            (b"125 Data connection already open.", Reply::Begins(None)),
+            (b"229 (|||)", FtpReply::Other),
+            (b"125 Data connection already open.", FtpReply::Begins(None)),
             (
                 b"150 Opening BINARY mode data connection for a(1).bin (68 bytes).\r\n",
-                Reply::Begins(Some(68)),
+                FtpReply::Begins(Some(68)),
             ),
-            (b"226-Some text\r\n226 Transfer complete.\r\n", Reply::Done),
+            (
+                b"226-Some text\r\n226 Transfer complete.\r\n",
+                FtpReply::Done,
+            ),
             (
                 b"350 Restarting at position 8000.\r\n",
-                Reply::Continue(Some(8000)),
+                FtpReply::Continue(Some(8000)),
             ),
             (
                 b"350 Restart position accepted (8000).",
-                Reply::Continue(Some(8000)),
+                FtpReply::Continue(Some(8000)),
             ),
-            (b"350 Ready for RNTO.", Reply::Continue(None)),
-            (b"426 Transfer aborted", Reply::Failed(426)),
-            (b"550 No such file", Reply::Failed(550)),
-            (b"213 21000\r\n", Reply::Size(21000)),
-            (b"213-Status\r\n213 End\r\n", Reply::Other),
-            (b"200 ok", Reply::Other),
-            (b"22", Reply::Other),
-            (b"", Reply::Other),
+            (b"350 Ready for RNTO.", FtpReply::Continue(None)),
+            (b"426 Transfer aborted", FtpReply::Failed(426)),
+            (b"550 No such file", FtpReply::Failed(550)),
+            (b"213 21000\r\n", FtpReply::Size(21000)),
+            (b"213-Status\r\n213 End\r\n", FtpReply::Other),
+            (b"200 ok", FtpReply::Other),
+            (b"22", FtpReply::Other),
+            (b"", FtpReply::Other),
         ] {
             assert_eq!(reply(text), expected, "{}", text.escape_ascii());
         }
@@ -284,11 +283,11 @@ mod tests {
         fn endpoints_are_read_back(ip: Ipv4Addr, port: u16) {
             let [a, b, c, d] = ip.octets();
             let line = format!("PORT {a},{b},{c},{d},{},{}", port >> 8, port & 255);
-            prop_assert_eq!(command(line.as_bytes()), Command::Active(SocketAddr::new(ip.into(), port)));
+            prop_assert_eq!(command(line.as_bytes()), FtpCommand::Active(SocketAddr::new(ip.into(), port)));
             let line = format!("EPRT |1|{ip}|{port}|");
-            prop_assert_eq!(command(line.as_bytes()), Command::Active(SocketAddr::new(ip.into(), port)));
+            prop_assert_eq!(command(line.as_bytes()), FtpCommand::Active(SocketAddr::new(ip.into(), port)));
             let line = format!("227 ok ({a},{b},{c},{d},{},{}).", port >> 8, port & 255);
-            prop_assert_eq!(reply(line.as_bytes()), Reply::Passive(Some(ip.into()), port));
+            prop_assert_eq!(reply(line.as_bytes()), FtpReply::Passive(Some(ip.into()), port));
         }
     }
 }

@@ -16,9 +16,10 @@
 //!
 //! A transfer that was broken off is kept for a while: where it is taken up with REST, both parts become one file.
 
-use super::ftp_lines::{Command, Reply, command, reply};
-use super::transfer::{NameFrom, kept};
-use super::{About, At, Kept, Source, Store, Transfer};
+use super::super::source::{At, FileSource};
+use super::super::store::Store;
+use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
+use super::ftp_lines::{FtpCommand, FtpReply, command, reply};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
@@ -33,60 +34,60 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Control connections that are remembered, those included that have ended; the oldest is forgotten.
+/// Control connections that are remembered, those included that have ended; the oldest is forgotten. One takes a few hundred octets as a rule.
 const CONTROLS: usize = 1024;
-/// Announcements that are remembered of one.
+/// Announcements that are remembered of one control connection: clients use one at a time, and lost replies leave some behind.
 const ANNOUNCED: usize = 8;
-/// Data connections that have ended and wait for their name, or for how it went.
+/// Data connections that have ended and wait for their name, or for the reply that says whether all was sent.
 const ENDED: usize = 256;
-/// For how long they wait.
+/// How long they wait. Servers reply within seconds of the end of a transfer; a minute leaves room for a slow disk.
 const WAIT: Duration = Duration::from_secs(60);
-/// Transfers that were broken off and may be taken up again.
+/// Transfers that were broken off and may be resumed.
 const BROKEN: usize = 16;
-/// For how long they may.
+/// How long they may be. People and programs try again within minutes.
 const RESUME: Duration = Duration::from_secs(600);
-/// Octets of a line that are kept.
+/// Octets of a line that are kept: a path of Linux is no longer (PATH_MAX).
 const LINE: usize = 4096;
-/// What is allocated for a connection by itself.
-const KEPT: usize = size_of::<Connection>();
+/// What is allocated for each connection.
+const KEPT: usize = size_of::<FtpConnection>();
 /// The port that servers connect from, where nothing else is agreed on (RFC 959, 3.2).
 const DATA_PORT: u16 = 20;
 
 /// Follows control connections, and the data connections that they announce.
 #[derive(Default)]
-pub(super) struct Ftp {
+pub(in super::super) struct Ftp {
     /// By the number of their flow.
-    controls: AgedTable<u64, Control>,
+    controls: AgedTable<u64, ControlConnection>,
     /// The hosts of each, the lower one first, and how many there are.
     hosts: HashMap<[IpAddr; 2], usize, RandomState>,
     /// By port: which announcements are waited for.
-    ports: HashMap<u16, Vec<Tie>, RandomState>,
+    ports: HashMap<u16, Vec<AnnouncementId>, RandomState>,
     /// Data connections, by the number of their flow.
-    live: HashMap<u64, Box<Data>, RandomState>,
-    ended: VecDeque<Ended>,
-    broken: VecDeque<Broken>,
+    live: HashMap<u64, Box<DataConnection>, RandomState>,
+    ended: VecDeque<EndedConnection>,
+    broken: VecDeque<BrokenTransfer>,
     counted: usize,
 }
 
 /// Names an announcement: the flow of its control connection, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Tie {
+struct AnnouncementId {
     control: u64,
     number: u64,
 }
 
 /// What is kept of a connection.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Connection {
+pub(in super::super) enum FtpConnection {
     /// A control connection: the open lines of each direction.
-    Control([Line; 2]),
+    Control([ControlLine; 2]),
     /// A data connection, of which the source keeps all: another one may take its file up.
     Data,
 }
 
 /// A command or reply while it comes.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Line {
+pub(in super::super) struct ControlLine {
     kind: Kind,
     text: Vec<u8>,
     whole: bool,
@@ -98,7 +99,7 @@ pub(super) struct Line {
 
 /// A control connection.
 #[derive(Debug)]
-struct Control {
+struct ControlConnection {
     client: SocketAddr,
     server: SocketAddr,
     /// What CWD said, one behind the other.
@@ -116,7 +117,7 @@ struct Control {
     /// The file whose size was asked for last, and the answer.
     sized: Option<(Vec<u8>, Option<u64>)>,
     /// The oldest first.
-    announced: VecDeque<Announced>,
+    announced: VecDeque<Announcement>,
     /// The number of the next announcement.
     next: u64,
     /// The announcement of the transfer that was asked for last: replies are about it.
@@ -126,22 +127,22 @@ struct Control {
 
 /// A data connection that is to come.
 #[derive(Debug)]
-struct Announced {
+struct Announcement {
     number: u64,
-    /// Where it leads: the address as it was told, the one that the control connection has, and the port. None behind a
+    /// Where it leads: the address as it was announced, the one that the control connection has, and the port. None behind a
     /// PASV without its answer.
     to: Option<([IpAddr; 2], u16)>,
     /// It was announced by the client, who is connected to.
     active: bool,
     /// What it is for.
-    order: Option<Order>,
+    order: Option<FtpTransfer>,
     /// It is there.
     connected: bool,
 }
 
 /// A command that moves octets.
 #[derive(Clone, Debug)]
-struct Order {
+struct FtpTransfer {
     verb: &'static str,
     path: Vec<u8>,
     directory: Vec<u8>,
@@ -152,14 +153,14 @@ struct Order {
     after_loss: bool,
     /// Replies were lost too, or show that it was: where in the file the transfer begins is not known.
     unsure: bool,
-    /// Octets of the file, as the server told.
+    /// Octets of the file, as the server said.
     total: Option<u64>,
-    outcome: Outcome,
+    outcome: FtpOutcome,
 }
 
 /// How a transfer went, by the replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum FtpOutcome {
     Asked,
     Begun,
     Done,
@@ -168,9 +169,9 @@ enum Outcome {
 
 /// A data connection.
 #[derive(Debug)]
-struct Data {
+struct DataConnection {
     flow: Flow,
-    tie: Option<Tie>,
+    tie: Option<AnnouncementId>,
     /// Name and place in the file are known.
     named: bool,
     /// Offset in the file of the stream's first octet.
@@ -184,15 +185,15 @@ struct Data {
 }
 
 /// A data connection that has ended.
-struct Ended {
-    data: Box<Data>,
+struct EndedConnection {
+    data: Box<DataConnection>,
     since: Instant,
 }
 
 /// A transfer that was broken off.
-struct Broken {
+struct BrokenTransfer {
     hosts: [IpAddr; 2],
-    order: Order,
+    order: FtpTransfer,
     file: Transfer,
     since: Instant,
 }
@@ -201,12 +202,14 @@ fn pair(a: IpAddr, b: IpAddr) -> [IpAddr; 2] {
     [a.min(b), a.max(b)]
 }
 
-impl Source for Ftp {
+impl FileSource for Ftp {
+    type Connection = FtpConnection;
+
     fn protocols(&self) -> &'static [&'static str] {
         &["ftp"]
     }
 
-    fn claims(&mut self, at: &mut At<'_>) -> bool {
+    fn claims(&mut self, at: &mut At<'_, FtpConnection>) -> bool {
         if self.controls.is_empty() && !from_data_port(at.flow) {
             return false;
         }
@@ -214,7 +217,7 @@ impl Source for Ftp {
         if tie.is_none() && !self.supposed(at.flow) {
             return false;
         }
-        let data = Data {
+        let data = DataConnection {
             flow: *at.flow,
             tie,
             named: false,
@@ -225,11 +228,11 @@ impl Source for Ftp {
         };
         self.live.insert(at.flow.number, Box::new(data));
         at.cx.budget.take(KEPT);
-        *at.kept = Kept::Ftp(Box::new(Connection::Data));
+        *at.kept = Some(Box::new(FtpConnection::Data));
         true
     }
 
-    fn releases(&mut self, at: &mut At<'_>) -> bool {
+    fn releases(&mut self, at: &mut At<'_, FtpConnection>) -> bool {
         let Some(mut data) = self.live.remove(&at.flow.number) else {
             return false;
         };
@@ -245,10 +248,10 @@ impl Source for Ftp {
         true
     }
 
-    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
-        if matches!(at.kept, Kept::Free) {
+    fn start(&mut self, at: &mut At<'_, FtpConnection>, start: &MessageStart<'_>) {
+        if at.kept.is_none() {
             at.cx.budget.take(KEPT);
-            *at.kept = Kept::Ftp(Box::new(Connection::Control(Default::default())));
+            *at.kept = Some(Box::new(FtpConnection::Control(Default::default())));
         }
         if let Some(line) = line(at.kept, at.direction) {
             line.kind = start.kind;
@@ -258,7 +261,7 @@ impl Source for Ftp {
         }
     }
 
-    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+    fn data(&mut self, at: &mut At<'_, FtpConnection>, piece: &Piece<'_>) {
         let Some(line) = line(at.kept, at.direction) else {
             return;
         };
@@ -272,13 +275,13 @@ impl Source for Ftp {
         at.cx.budget.resize(before, line.text.capacity());
     }
 
-    fn gap(&mut self, at: &mut At<'_>, _: &MessageGap) {
+    fn gap(&mut self, at: &mut At<'_, FtpConnection>, _: &MessageGap) {
         if let Some(line) = line(at.kept, at.direction) {
             line.whole = false;
         }
     }
 
-    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+    fn end(&mut self, at: &mut At<'_, FtpConnection>, end: &MessageEnd) {
         let Some(line) = line(at.kept, at.direction) else {
             return;
         };
@@ -304,7 +307,7 @@ impl Source for Ftp {
                 {
                     control.lost[1] = true;
                     if let Some(order) = control.current_order() {
-                        order.unsure |= order.after_loss && order.outcome == Outcome::Asked;
+                        order.unsure |= order.after_loss && order.outcome == FtpOutcome::Asked;
                     }
                 }
                 let empty = self.answered(at.cx, at.flow.number, &reply(&text));
@@ -321,7 +324,7 @@ impl Source for Ftp {
         }
     }
 
-    fn stream_data(&mut self, at: &mut At<'_>, offset: u64, chunk: &Chunk<'_>) {
+    fn stream_data(&mut self, at: &mut At<'_, FtpConnection>, offset: u64, chunk: &Chunk<'_>) {
         let Some(mut data) = self.live.remove(&at.flow.number) else {
             return;
         };
@@ -350,7 +353,7 @@ impl Source for Ftp {
         self.live.insert(at.flow.number, data);
     }
 
-    fn stream_gap(&mut self, at: &mut At<'_>, offset: u64, gap: &Gap) {
+    fn stream_gap(&mut self, at: &mut At<'_, FtpConnection>, offset: u64, gap: &Gap) {
         if let Some(data) = self.live.get_mut(&at.flow.number)
             && let Some(file) = &mut data.files[at.direction.index()]
             && gap.len.is_none()
@@ -359,7 +362,7 @@ impl Source for Ftp {
         }
     }
 
-    fn stream_end(&mut self, at: &mut At<'_>, close: Close) {
+    fn stream_end(&mut self, at: &mut At<'_, FtpConnection>, close: Close) {
         let side = at.sides[at.direction.index()];
         if let Some(data) = self.live.get_mut(&at.flow.number) {
             let end = side.delivered.saturating_sub(side.origin);
@@ -367,20 +370,20 @@ impl Source for Ftp {
         }
     }
 
-    fn closed(&mut self, at: &mut At<'_>, _: Close) {
-        let Kept::Ftp(connection) = std::mem::take(at.kept) else {
+    fn closed(&mut self, at: &mut At<'_, FtpConnection>, _: Close) {
+        let Some(connection) = at.kept.take() else {
             return;
         };
         at.cx.budget.give(KEPT);
         match *connection {
-            Connection::Control(lines) => {
+            FtpConnection::Control(lines) => {
                 for line in lines {
                     at.cx.budget.give(line.text.capacity());
                 }
             }
-            Connection::Data => {
+            FtpConnection::Data => {
                 if let Some(data) = self.live.remove(&at.flow.number) {
-                    self.ended.push_back(Ended {
+                    self.ended.push_back(EndedConnection {
                         data,
                         since: at.cx.now,
                     });
@@ -410,13 +413,10 @@ impl Source for Ftp {
 }
 
 /// The open line of a control connection.
-fn line(kept: &mut Kept, direction: Direction) -> Option<&mut Line> {
-    match kept {
-        Kept::Ftp(connection) => match &mut **connection {
-            Connection::Control(lines) => Some(&mut lines[direction.index()]),
-            Connection::Data => None,
-        },
-        _ => None,
+fn line(kept: &mut Option<Box<FtpConnection>>, direction: Direction) -> Option<&mut ControlLine> {
+    match &mut **kept.as_mut()? {
+        FtpConnection::Control(lines) => Some(&mut lines[direction.index()]),
+        FtpConnection::Data => None,
     }
 }
 
@@ -429,38 +429,38 @@ fn from_data_port(flow: &Flow) -> bool {
 
 impl Ftp {
     /// A command was sent.
-    fn asked(&mut self, cx: &mut Context, number: u64, command: &Command<'_>) {
+    fn asked(&mut self, cx: &mut Context, number: u64, command: &FtpCommand<'_>) {
         let Some(control) = self.known(number) else {
             return;
         };
-        control.restarting = matches!(command, Command::Restart(_));
+        control.restarting = matches!(command, FtpCommand::Restart(_));
         match *command {
-            Command::Active(to) => {
+            FtpCommand::Active(to) => {
                 let addresses = [to.ip(), control.client.ip()];
                 self.announce(number, Some((addresses, to.port())), true);
             }
-            Command::Passive => self.announce(number, None, false),
-            Command::Restart(at) => {
+            FtpCommand::Passive => self.announce(number, None, false),
+            FtpCommand::Restart(at) => {
                 control.restart = at;
                 control.lost[0] = false;
             }
-            Command::Directory(path) => {
+            FtpCommand::Directory(path) => {
                 control.directory.push(b'/');
                 control.directory.extend_from_slice(kept(path));
                 if control.directory.len() > LINE {
                     control.directory.drain(..control.directory.len() - LINE);
                 }
             }
-            Command::Type { image } => control.image = image,
-            Command::Size(path) => control.sized = Some((kept(path).to_vec(), None)),
-            Command::Transfer { verb, path, upload } => {
+            FtpCommand::Type { image } => control.image = image,
+            FtpCommand::Size(path) => control.sized = Some((kept(path).to_vec(), None)),
+            FtpCommand::Transfer { verb, path, upload } => {
                 // A command that was lost may be known by its reply.
                 let accepted = control.accepted.take().filter(|_| control.lost[0]);
                 if control.restart == 0 {
                     control.restart = accepted.flatten().unwrap_or(0);
                 }
                 let sized = control.sized.as_ref().filter(|(of, _)| of == path);
-                let order = Order {
+                let order = FtpTransfer {
                     verb,
                     path: kept(path).to_vec(),
                     directory: control.directory.clone(),
@@ -473,19 +473,19 @@ impl Ftp {
                     total: sized
                         .and_then(|(_, size)| *size)
                         .filter(|_| control.image && verb == "RETR"),
-                    outcome: Outcome::Asked,
+                    outcome: FtpOutcome::Asked,
                 };
                 control.lost = [false; 2];
                 self.ordered(number, order);
             }
             // A 213 that comes now may answer this one.
-            Command::Other => control.sized = None,
+            FtpCommand::Other => control.sized = None,
         }
         self.count_control(cx, number);
     }
 
     /// A transfer was asked for: it belongs to the announcement that has none.
-    fn ordered(&mut self, number: u64, order: Order) {
+    fn ordered(&mut self, number: u64, order: FtpTransfer) {
         let Some(control) = self.known(number) else {
             return;
         };
@@ -509,9 +509,9 @@ impl Ftp {
         }
     }
 
-    /// A reply was sent. Given back is a transfer that is done and needed no data connection: nothing is told of one
+    /// A reply was sent. Given back is a transfer that is done and needed no data connection: the capture shows nothing of one
     /// without octets.
-    fn answered(&mut self, cx: &mut Context, number: u64, reply: &Reply) -> Option<Order> {
+    fn answered(&mut self, cx: &mut Context, number: u64, reply: &FtpReply) -> Option<FtpTransfer> {
         let control = self.known(number)?;
         let mut empty = None;
         let current = control.current;
@@ -521,14 +521,14 @@ impl Ftp {
             .find(|a| Some(a.number) == current)
             .and_then(|a| a.order.as_mut());
         match (reply, order) {
-            (Reply::Passive(ip, port), _) => {
+            (FtpReply::Passive(ip, port), _) => {
                 let own = control.server.ip();
                 let to = ([ip.unwrap_or(own), own], *port);
                 // The command behind PASV may have been seen before the answer.
                 let asked = control.announced.iter_mut().rev().find(|a| a.awaited());
                 if let Some(asked) = asked {
                     asked.to = Some(to);
-                    let tie = Tie {
+                    let tie = AnnouncementId {
                         control: number,
                         number: asked.number,
                     };
@@ -537,26 +537,26 @@ impl Ftp {
                     self.announce(number, Some(to), false);
                 }
             }
-            (Reply::Begins(size), Some(order)) => {
-                order.outcome = Outcome::Begun;
+            (FtpReply::Begins(size), Some(order)) => {
+                order.outcome = FtpOutcome::Begun;
                 if control.image && order.restart == 0 && order.verb == "RETR" {
                     order.total = order.total.or(*size);
                 }
             }
-            (Reply::Continue(at), _) => control.accepted = Some(*at),
-            (Reply::Done, Some(order)) => {
-                order.outcome = Outcome::Done;
+            (FtpReply::Continue(at), _) => control.accepted = Some(*at),
+            (FtpReply::Done, Some(order)) => {
+                order.outcome = FtpOutcome::Done;
                 control.current = None;
                 empty = (order.total == Some(0)).then(|| order.clone());
             }
-            (Reply::Failed(_), _) if control.restarting => control.restart = 0,
-            (Reply::Failed(code), Some(order)) => {
-                if order.outcome == Outcome::Begun {
+            (FtpReply::Failed(_), _) if control.restarting => control.restart = 0,
+            (FtpReply::Failed(code), Some(order)) => {
+                if order.outcome == FtpOutcome::Begun {
                     control.current = None;
                 }
-                order.outcome = Outcome::Failed(*code);
+                order.outcome = FtpOutcome::Failed(*code);
             }
-            (Reply::Size(size), order) => {
+            (FtpReply::Size(size), order) => {
                 if let Some((path, answer)) = &mut control.sized
                     && answer.replace(*size).is_none()
                     && let Some(order) = order
@@ -579,19 +579,20 @@ impl Ftp {
         cx: &mut Context,
         number: u64,
         [client, server]: [SocketAddr; 2],
-    ) -> Option<&mut Control> {
+    ) -> Option<&mut ControlConnection> {
         if self.controls.find(&number).is_none() {
             while self.controls.len() >= CONTROLS && self.forget(cx) {}
             let hosts = pair(client.ip(), server.ip());
             *self.hosts.entry(hosts).or_default() += 1;
-            self.controls.insert(number, Control::new(client, server));
+            self.controls
+                .insert(number, ControlConnection::new(client, server));
         }
         let place = self.controls.find(&number)?;
         self.controls.renew(place);
         self.controls.get_mut(place)
     }
 
-    fn known(&mut self, number: u64) -> Option<&mut Control> {
+    fn known(&mut self, number: u64) -> Option<&mut ControlConnection> {
         let place = self.controls.find(&number)?;
         self.controls.get_mut(place)
     }
@@ -603,7 +604,7 @@ impl Ftp {
         };
         cx.budget.give(control.counted);
         for announced in &control.announced {
-            let tie = Tie {
+            let tie = AnnouncementId {
                 control: number,
                 number: announced.number,
             };
@@ -624,12 +625,12 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
-        let tie = Tie {
+        let tie = AnnouncementId {
             control: number,
             number: control.next,
         };
         control.next += 1;
-        control.announced.push_back(Announced {
+        control.announced.push_back(Announcement {
             number: tie.number,
             to,
             active,
@@ -640,7 +641,7 @@ impl Ftp {
             .then(|| control.announced.pop_front())
             .flatten();
         if let Some(old) = old {
-            let tie = Tie {
+            let tie = AnnouncementId {
                 control: number,
                 number: old.number,
             };
@@ -651,7 +652,7 @@ impl Ftp {
         }
     }
 
-    fn unlist(&mut self, to: Option<([IpAddr; 2], u16)>, tie: Tie) {
+    fn unlist(&mut self, to: Option<([IpAddr; 2], u16)>, tie: AnnouncementId) {
         let Some((_, port)) = to else { return };
         if let Some(ties) = self.ports.get_mut(&port) {
             ties.retain(|t| *t != tie);
@@ -662,7 +663,7 @@ impl Ftp {
     }
 
     /// The announcement that a data connection belongs to, the latest of its endpoint.
-    fn find(&mut self, flow: &Flow) -> Option<Tie> {
+    fn find(&mut self, flow: &Flow) -> Option<AnnouncementId> {
         for direction in [Direction::Forward, Direction::Reverse] {
             let end = flow.src(direction);
             let ties = self.ports.get(&end.port()).map_or(&[][..], Vec::as_slice);
@@ -690,13 +691,13 @@ impl Ftp {
     }
 
     /// Ties a data connection to its announcement, if that is known by now.
-    fn tie(&mut self, data: &mut Data) {
+    fn tie(&mut self, data: &mut DataConnection) {
         if data.tie.is_none() {
             data.tie = self.find(&data.flow);
         }
     }
 
-    fn order(&mut self, tie: Option<Tie>) -> Option<&mut Order> {
+    fn order(&mut self, tie: Option<AnnouncementId>) -> Option<&mut FtpTransfer> {
         let tie = tie?;
         self.known(tie.control)?
             .announced(tie.number)?
@@ -705,7 +706,7 @@ impl Ftp {
     }
 
     /// Gives a data connection its name and its place in the file, if they are known by now.
-    fn name(&mut self, cx: &mut Context, store: &mut Store, data: &mut Data) {
+    fn name(&mut self, cx: &mut Context, store: &mut Store, data: &mut DataConnection) {
         if data.named {
             return;
         }
@@ -719,7 +720,7 @@ impl Ftp {
             let Some(mut file) = slot.take() else {
                 continue;
             };
-            order.tell(&mut file.about);
+            order.describe(&mut file.about);
             if order.restart > 0 && file.made.is_none() {
                 // What came before its command was known is moved to its place.
                 let mut moved = store.begin(cx, file.about.clone());
@@ -738,17 +739,28 @@ impl Ftp {
         }
     }
 
-    fn about(&mut self, data: &Data, direction: Direction, frame: u64, time: Timestamp) -> About {
-        let mut about = About::new("ftp-data", &data.flow, direction, frame, time);
+    fn about(
+        &mut self,
+        data: &DataConnection,
+        direction: Direction,
+        frame: u64,
+        time: Timestamp,
+    ) -> FileInfo {
+        let mut about = FileInfo::new("ftp-data", &data.flow, direction, frame, time);
         about.fallback = format!("ftp-data-{}", data.flow.number).into_bytes();
         if let Some(order) = self.order(data.tie) {
-            order.tell(&mut about);
+            order.describe(&mut about);
         }
         about
     }
 
     /// The file that a data connection brings begins.
-    fn begin(&mut self, at: &mut At<'_>, data: &Data, chunk: &Chunk<'_>) -> Transfer {
+    fn begin(
+        &mut self,
+        at: &mut At<'_, FtpConnection>,
+        data: &DataConnection,
+        chunk: &Chunk<'_>,
+    ) -> Transfer {
         let mut file = match self.resumed(data) {
             Some(file) => file,
             None => {
@@ -763,7 +775,7 @@ impl Ftp {
     }
 
     /// The file of a transfer that was broken off and is taken up by this one.
-    fn resumed(&mut self, data: &Data) -> Option<Transfer> {
+    fn resumed(&mut self, data: &DataConnection) -> Option<Transfer> {
         let hosts = self.between(data.tie)?;
         let order = self.order(data.tie).filter(|o| o.restart > 0)?.clone();
         let found = self.broken.iter().position(|b| {
@@ -781,7 +793,7 @@ impl Ftp {
                 && self.order(other.tie)?.same_file(&order)
                 && matches!(
                     self.order(other.tie)?.outcome,
-                    Outcome::Done | Outcome::Failed(_)
+                    FtpOutcome::Done | FtpOutcome::Failed(_)
                 );
             let file = other.files.iter_mut().find(|f| {
                 f.as_ref()
@@ -795,7 +807,7 @@ impl Ftp {
     }
 
     /// The hosts of the control connection.
-    fn between(&mut self, tie: Option<Tie>) -> Option<[IpAddr; 2]> {
+    fn between(&mut self, tie: Option<AnnouncementId>) -> Option<[IpAddr; 2]> {
         let control = self.known(tie?.control)?;
         Some(pair(control.client.ip(), control.server.ip()))
     }
@@ -805,7 +817,7 @@ impl Ftp {
         for mut ended in std::mem::take(&mut self.ended) {
             self.name(cx, store, &mut ended.data);
             let outcome = self.order(ended.data.tie).map(|o| o.outcome);
-            let known = matches!(outcome, Some(Outcome::Done | Outcome::Failed(_)));
+            let known = matches!(outcome, Some(FtpOutcome::Done | FtpOutcome::Failed(_)));
             let late = waited.is_some_and(|w| cx.now.since(ended.since) >= w);
             if known || late || self.ended.len() >= ENDED || cx.budget.over() {
                 self.conclude(cx, store, *ended.data);
@@ -822,11 +834,11 @@ impl Ftp {
     }
 
     /// A data connection has ended, and no more will be known of it.
-    fn conclude(&mut self, cx: &mut Context, store: &mut Store, mut data: Data) {
+    fn conclude(&mut self, cx: &mut Context, store: &mut Store, mut data: DataConnection) {
         let order = self.order(data.tie).cloned();
         let files = std::mem::take(&mut data.files);
         let failed = order.as_ref().and_then(|o| match o.outcome {
-            Outcome::Failed(code) => Some(code),
+            FtpOutcome::Failed(code) => Some(code),
             _ => None,
         });
         let total = order.as_ref().and_then(|o| o.total);
@@ -841,7 +853,7 @@ impl Ftp {
                 _ => None,
             };
             let len = all.max(total);
-            let unsure = order.as_ref().is_some_and(Order::is_unsure);
+            let unsure = order.as_ref().is_some_and(FtpTransfer::is_unsure);
             if unsure && (all.is_none() || all != total) {
                 file.lost(0);
             }
@@ -854,7 +866,7 @@ impl Ftp {
                 {
                     let mut order = order.clone();
                     order.total = len;
-                    self.broken.push_back(Broken {
+                    self.broken.push_back(BrokenTransfer {
                         hosts,
                         order,
                         file,
@@ -884,18 +896,18 @@ impl Ftp {
         }
     }
 
-    /// Tells the budget what is allocated now, apart from what controls and files count themselves.
+    /// Charges the budget with what is allocated now, apart from what controls and files count themselves.
     fn count(&mut self, cx: &mut Context) {
         let ties: usize = self.ports.values().map(Vec::capacity).sum();
         let now = self.controls.allocated()
             + self.hosts.allocation_size()
             + self.ports.allocation_size()
-            + ties * size_of::<Tie>()
+            + ties * size_of::<AnnouncementId>()
             + self.live.allocation_size()
-            + self.live.len() * size_of::<Data>()
-            + self.ended.len() * size_of::<Data>()
-            + self.ended.capacity() * size_of::<Ended>()
-            + self.broken.capacity() * size_of::<Broken>();
+            + self.live.len() * size_of::<DataConnection>()
+            + self.ended.len() * size_of::<DataConnection>()
+            + self.ended.capacity() * size_of::<EndedConnection>()
+            + self.broken.capacity() * size_of::<BrokenTransfer>();
         if now != self.counted {
             cx.budget.resize(self.counted, now);
             self.counted = now;
@@ -903,7 +915,7 @@ impl Ftp {
     }
 }
 
-impl Control {
+impl ControlConnection {
     fn new(client: SocketAddr, server: SocketAddr) -> Self {
         Self {
             client,
@@ -922,12 +934,12 @@ impl Control {
         }
     }
 
-    fn announced(&mut self, number: u64) -> Option<&mut Announced> {
+    fn announced(&mut self, number: u64) -> Option<&mut Announcement> {
         self.announced.iter_mut().find(|a| a.number == number)
     }
 
     /// The transfer that replies are about.
-    fn current_order(&mut self) -> Option<&mut Order> {
+    fn current_order(&mut self) -> Option<&mut FtpTransfer> {
         let current = self.current?;
         self.announced(current)?.order.as_mut()
     }
@@ -937,30 +949,30 @@ impl Control {
         let orders = self.announced.iter().filter_map(|a| a.order.as_ref());
         self.directory.capacity()
             + self.sized.as_ref().map_or(0, |(path, _)| path.capacity())
-            + self.announced.capacity() * size_of::<Announced>()
+            + self.announced.capacity() * size_of::<Announcement>()
             + orders
                 .map(|o| o.path.capacity() + o.directory.capacity())
                 .sum::<usize>()
     }
 }
 
-impl Announced {
+impl Announcement {
     /// No transfer was asked for, or none that began.
     fn is_free(&self) -> bool {
         match &self.order {
             None => true,
-            Some(order) => matches!(order.outcome, Outcome::Failed(_)) && !self.connected,
+            Some(order) => matches!(order.outcome, FtpOutcome::Failed(_)) && !self.connected,
         }
     }
 
     /// Its endpoint is not known yet, and may come.
     fn awaited(&self) -> bool {
-        let over = |o: &Order| matches!(o.outcome, Outcome::Done | Outcome::Failed(_));
+        let over = |o: &FtpTransfer| matches!(o.outcome, FtpOutcome::Done | FtpOutcome::Failed(_));
         self.to.is_none() && !self.active && !self.order.as_ref().is_some_and(over)
     }
 }
 
-impl Order {
+impl FtpTransfer {
     /// It moves a file, and no list of files.
     fn is_file(&self) -> bool {
         !matches!(self.verb, "LIST" | "NLST" | "MLSD")
@@ -968,7 +980,7 @@ impl Order {
 
     /// Where in the file it begins is not known.
     fn is_unsure(&self) -> bool {
-        self.unsure || (self.after_loss && self.outcome == Outcome::Asked)
+        self.unsure || (self.after_loss && self.outcome == FtpOutcome::Asked)
     }
 
     fn same_file(&self, other: &Self) -> bool {
@@ -977,16 +989,16 @@ impl Order {
     }
 
     /// Writes the file of no octets that it brought.
-    fn write_empty(&self, at: &mut At<'_>) {
+    fn write_empty(&self, at: &mut At<'_, FtpConnection>) {
         let (frame, time) = (at.cx.packet.frame, at.cx.packet.time);
-        let mut about = About::new("ftp-data", at.flow, at.direction, frame, time);
-        self.tell(&mut about);
+        let mut about = FileInfo::new("ftp-data", at.flow, at.direction, frame, time);
+        self.describe(&mut about);
         let file = at.store.begin(at.cx, about);
         at.store.finish(at.cx, file, Some(0));
     }
 
-    /// What it says of the file.
-    fn tell(&self, about: &mut About) {
+    /// Writes down what it says of the file.
+    fn describe(&self, about: &mut FileInfo) {
         self.verb.clone_into(&mut about.command);
         about.url.clone_from(&self.path);
         if self.is_file() && !self.path.is_empty() {

@@ -1,8 +1,8 @@
-//! Names of files, made from what a network sent so that they do no harm (SPEC 10).
+//! Names of files, made from what a network sent so that they do no harm.
 
-/// Octets of a name, with all that is put behind it.
+/// Octets of a name, with all that is put behind it: file systems take 255.
 pub(super) const LONGEST: usize = 200;
-/// Octets of an extension that is kept where a name is cut.
+/// Longest extension that is kept where a name is cut.
 const EXTENSION: usize = 32;
 
 /// Names of devices on Windows, with any extension.
@@ -106,26 +106,6 @@ pub(super) fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// Undoes percent-encoding (RFC 3986, 2.1); a percent sign without two digits stays.
-pub(super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let digit = |o: Option<&u8>| o.and_then(|o| char::from(*o).to_digit(16));
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(&octet) = text.get(at) {
-        match (digit(text.get(at + 1)), digit(text.get(at + 2))) {
-            (Some(high), Some(low)) if octet == b'%' => {
-                out.push(u8::try_from(high << 4 | low).unwrap_or(b'_'));
-                at += 3;
-            }
-            _ => {
-                out.push(octet);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,11 +185,6 @@ mod tests {
             long.len() == LONGEST
                 && long.ends_with("x.2305843009213693952-4611686018427387904.html")
         );
-    }
-
-    #[test]
-    fn percent_signs() {
-        assert_eq!(percent_decoded(b"a%20b%2Fc%zz%4"), b"a b/c%zz%4");
     }
 
     proptest! {

@@ -4,58 +4,30 @@
 //! All are taken from the octets that were kept as they came, so that no decoder waits for packets, and nothing is lost where one
 //! fails.
 
-use super::entities::WholeRanges;
-use super::fields::Fields;
-use super::list::RangeOf;
-use super::store::Store;
-use super::transfer::{About, NameFrom, Transfer};
+use super::super::list::RangeOf;
+use super::super::received::WholeRanges;
+use super::super::store::Store;
+use super::super::transfer::{FileInfo, NameFrom, Transfer};
+use super::fields::HeaderFields;
+use super::octets::StoredOctets;
 use super::{decode, disposition, multipart};
 use crate::base::context::Context;
-use std::fs::File;
-use std::io::{self, Cursor, ErrorKind, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{ErrorKind, Read};
 
-/// A coded body may become so many times as large, or [`FREE`] octets, whichever is more. deflate alone reaches 1,032.
+/// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
+/// stays far below, and deflate alone reaches 1,032 times.
 const RATIO: u64 = 256;
-/// Octets that any coded body may become.
+/// Octets that any coded body may become, so that a short one of long runs is still decoded.
 const FREE: u64 = 32 << 20;
-/// Multipart bodies that are opened inside each other.
+/// Depth of multipart bodies inside each other that are opened. MIME is nested twice in practice (RFC 2046, 5.1.1).
 const NESTING: u8 = 4;
 /// Octets that are copied at once.
 const COPY: usize = 64 << 10;
 
-/// The octets of a file that are there, to be read again.
-pub(super) enum Octets {
-    Memory(Cursor<Vec<u8>>),
-    File(File),
-}
-
-impl Read for Octets {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Memory(octets) => octets.read(buf),
-            Self::File(file) => file.read(buf),
-        }
-    }
-}
-
-impl Octets {
-    /// Reads at an offset; what is not there is zero.
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self {
-            Self::Memory(octets) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                octets.get_ref().get(from..).unwrap_or_default().read(buf)
-            }
-            Self::File(file) => file.read_at(buf, offset),
-        }
-    }
-}
-
 impl Store {
     /// Undoes the codings of a file. Where that is not possible to the end, the octets are kept as they came, beside what
     /// could be decoded. Gives the name of the file.
-    pub(super) fn undo(
+    pub(in super::super) fn undo(
         &mut self,
         cx: &mut Context,
         mut file: Transfer,
@@ -72,7 +44,7 @@ impl Store {
         let Some(octets) = self.octets(&file) else {
             return self.settle(cx, file, len, missing);
         };
-        let mut about = About {
+        let mut about = FileInfo {
             undone: codings.clone(),
             ..file.about.clone()
         };
@@ -139,12 +111,12 @@ impl Store {
     }
 
     /// Makes a file of each part of a multipart body.
-    pub(super) fn split(&mut self, cx: &mut Context, file: &Transfer, boundary: &[u8]) {
+    pub(in super::super) fn split(&mut self, cx: &mut Context, file: &Transfer, boundary: &[u8]) {
         let Some(parts) = self.parts(file, boundary) else {
             return;
         };
         for part in parts {
-            let fields = Fields::read(&part.head);
+            let fields = HeaderFields::read(&part.head);
             let disposition = fields.get("content-disposition").unwrap_or_default();
             let name = disposition::filename(disposition);
             if part.from == part.to && name.as_ref().is_none_or(Vec::is_empty) {
@@ -152,7 +124,7 @@ impl Store {
                 continue;
             }
             let field = disposition::parameter(disposition, "name");
-            let mut about = About {
+            let mut about = FileInfo {
                 name: name.map(|name| (name, NameFrom::ContentDisposition)),
                 fallback: field.clone().unwrap_or_else(|| b"part".to_vec()),
                 field,
@@ -171,7 +143,7 @@ impl Store {
     }
 
     /// The boundary of a body whose parts are files.
-    pub(super) fn boundary(about: &About) -> Option<Vec<u8>> {
+    pub(in super::super) fn boundary(about: &FileInfo) -> Option<Vec<u8>> {
         match about.depth {
             0 => multipart::boundary(&about.media_type, "form-data"),
             1..NESTING => multipart::boundary(&about.media_type, ""),
@@ -180,11 +152,11 @@ impl Store {
     }
 
     /// Where the parts of a multipart body stand.
-    pub(super) fn parts(
+    pub(in super::super) fn parts(
         &mut self,
         file: &Transfer,
         boundary: &[u8],
-    ) -> Option<Vec<multipart::Part>> {
+    ) -> Option<Vec<multipart::BodyPart>> {
         let octets = self.octets(file)?;
         multipart::parts(octets, boundary)
             .map_err(|e| self.fail(file.made.as_deref().unwrap_or_default(), "read", e))
@@ -192,7 +164,7 @@ impl Store {
     }
 
     /// Copies octets of a file to an offset of another, as far as they are there.
-    pub(super) fn copy(
+    pub(in super::super) fn copy(
         &mut self,
         cx: &mut Context,
         from: &Transfer,
@@ -213,7 +185,7 @@ impl Store {
     fn pour(
         &mut self,
         cx: &mut Context,
-        (from, name): (&Octets, &str),
+        (from, name): (&StoredOctets, &str),
         (mut at, end): (u64, u64),
         to: &mut Transfer,
         mut offset: u64,
@@ -239,7 +211,7 @@ impl Store {
 
     /// Ends a file that came in ranges. Where it is not whole, each range that is, is a file of its own too; its octets are read
     /// from the file that is kept.
-    pub(super) fn finish_ranges(
+    pub(in super::super) fn finish_ranges(
         &mut self,
         cx: &mut Context,
         file: Transfer,

@@ -1,52 +1,55 @@
 //! Bodies of HTTP/1.x requests and responses (RFC 9112).
 
-use super::entities::{Brought, Entities, Key, WholeRanges, content_range};
-use super::fields::Fields;
-use super::store::Store;
-use super::transfer::{NameFrom, kept};
-use super::{About, At, Kept, Source, Transfer, multipart, name};
+use super::super::content::fields::HeaderFields;
+use super::super::content::{disposition, multipart};
+use super::super::entities::{Entities, EntityKey};
+use super::super::received::{ReceivedRange, WholeRanges, content_range};
+use super::super::source::{At, FileSource};
+use super::super::store::Store;
+use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Close;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
-use memchr::memchr;
+use bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Requests that wait for their response; the oldest is forgotten.
+/// Requests that wait for their response; the oldest is forgotten. Clients that send requests ahead of their responses send tens.
 const REQUESTS: usize = 1024;
-/// A line of a chunk's size that is longer than this is none.
+/// Longest line with the size of a chunk, extensions included: what is longer is not such a line, and where the next chunk begins is
+/// lost. As much as servers take of a header line.
 const CHUNK_LINE: usize = 16 << 10;
 
 /// Reads HTTP.
 #[derive(Default)]
-pub(super) struct Http {
+pub(in super::super) struct Http {
     entities: Entities,
 }
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Connection {
-    requests: VecDeque<Asked>,
-    open: [Option<Box<Body>>; 2],
+pub(in super::super) struct HttpConnection {
+    requests: VecDeque<PendingRequest>,
+    open: [Option<Box<OpenBody>>; 2],
     counted: usize,
 }
 
 /// A request that is not answered yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Asked {
+struct PendingRequest {
     offset: u64,
     method: String,
     url: Vec<u8>,
 }
 
-impl Asked {
+impl PendingRequest {
     /// Reads the header section of a request.
-    fn new(offset: u64, head: &[u8], fields: &Fields<'_>) -> Self {
-        let line = head.split(|o| matches!(o, b'\r' | b'\n')).next();
-        let mut words = line.unwrap_or_default().split(|o| *o == b' ');
-        let method = String::from_utf8_lossy(kept(words.next().unwrap_or_default())).into_owned();
-        let target = kept(words.next().unwrap_or_default());
+    fn new(offset: u64, head: &[u8], fields: &HeaderFields<'_>) -> Self {
+        let line = head.find_byteset(b"\r\n").map_or(head, |end| &head[..end]);
+        let mut words = line.split_str(" ").map(kept);
+        let method = words.next().unwrap_or_default().to_str_lossy().into_owned();
+        let target = words.next().unwrap_or_default();
         let mut url = Vec::new();
         if target.starts_with(b"/")
             && let Some(host) = fields.get("host")
@@ -65,24 +68,24 @@ impl Asked {
 
 /// The body of the message that is open.
 #[derive(Debug, Serialize, Deserialize)]
-struct Body {
-    to: To,
+struct OpenBody {
+    to: BodyTarget,
     /// Offset in the stream of its first octet.
     from: u64,
-    framing: Framing,
+    framing: BodyFraming,
     /// Offset in the file of the next octet.
     at: u64,
-    /// Octets are missing, and how many is known.
+    /// Octets are missing, and it is known how many.
     gaps: bool,
     /// The range that it is, if it is one.
-    range: Option<Brought>,
+    range: Option<ReceivedRange>,
     /// Where it belongs if only a part of it comes.
-    key: Option<Key>,
+    key: Option<EntityKey>,
 }
 
 /// Where the octets of a body go.
 #[derive(Debug, Serialize, Deserialize)]
-enum To {
+enum BodyTarget {
     /// Into a file of their own.
     File(Transfer),
     /// Into the file of an entity, up to this offset.
@@ -93,17 +96,17 @@ enum To {
 
 /// How a body is framed (RFC 9112, 6.3).
 #[derive(Debug, Serialize, Deserialize)]
-enum Framing {
+enum BodyFraming {
     /// Up to this offset of the file.
     Length(u64),
     /// Up to the end of the stream.
     ToClose,
-    Chunked(Chunks),
+    Chunked(ChunkedState),
 }
 
 /// Where in a chunked body the next octet stands (RFC 9112, 7.1).
 #[derive(Debug, Serialize, Deserialize)]
-enum Chunks {
+enum ChunkedState {
     /// In the line with the size of a chunk: its digits, until something else comes, and the octets of the line.
     Size { size: u64, digits: u8, line: usize },
     /// In a chunk, with so many octets left.
@@ -116,7 +119,7 @@ enum Chunks {
     Lost,
 }
 
-impl Chunks {
+impl ChunkedState {
     const BEGIN: Self = Self::Size {
         size: 0,
         digits: 0,
@@ -124,38 +127,43 @@ impl Chunks {
     };
 }
 
-impl Body {
-    /// Takes octets of the body, framing included.
-    fn data(&mut self, entities: &mut Entities, at: &mut At<'_>, mut octets: &[u8]) {
-        let Framing::Chunked(chunks) = &mut self.framing else {
+impl OpenBody {
+    /// Receives octets of the body, framing included.
+    fn data(
+        &mut self,
+        entities: &mut Entities,
+        at: &mut At<'_, HttpConnection>,
+        mut octets: &[u8],
+    ) {
+        let BodyFraming::Chunked(chunks) = &mut self.framing else {
             put(entities, &mut self.to, self.at, at, octets);
             self.at += octets.len() as u64;
             return;
         };
         while let Some((&first, rest)) = octets.split_first() {
             match chunks {
-                Chunks::Data(left) => {
+                ChunkedState::Data(left) => {
                     let n = usize::try_from(*left).unwrap_or(usize::MAX);
                     let (data, rest) = octets.split_at(n.min(octets.len()));
                     *left -= data.len() as u64;
                     if *left == 0 {
-                        *chunks = Chunks::End;
+                        *chunks = ChunkedState::End;
                     }
                     put(entities, &mut self.to, self.at, at, data);
                     self.at += data.len() as u64;
                     octets = rest;
                     continue;
                 }
-                Chunks::Size { size, digits, line } => {
+                ChunkedState::Size { size, digits, line } => {
                     *line += 1;
                     if first == b'\n' {
                         *chunks = match (*digits, *size) {
-                            (0, _) => Chunks::Lost,
-                            (_, 0) => Chunks::Trailer,
-                            (_, size) => Chunks::Data(size),
+                            (0, _) => ChunkedState::Lost,
+                            (_, 0) => ChunkedState::Trailer,
+                            (_, size) => ChunkedState::Data(size),
                         };
                     } else if *line > CHUNK_LINE {
-                        *chunks = Chunks::Lost;
+                        *chunks = ChunkedState::Lost;
                     } else if let Some(digit) = char::from(first).to_digit(16)
                         && usize::from(*digits) + 1 == *line
                         && *digits < 15
@@ -164,37 +172,37 @@ impl Body {
                         *digits += 1;
                     }
                 }
-                Chunks::End => match first {
+                ChunkedState::End => match first {
                     b'\r' => {}
-                    b'\n' => *chunks = Chunks::BEGIN,
+                    b'\n' => *chunks = ChunkedState::BEGIN,
                     // The line end is missing.
                     _ => {
-                        *chunks = Chunks::BEGIN;
+                        *chunks = ChunkedState::BEGIN;
                         continue;
                     }
                 },
-                Chunks::Trailer | Chunks::Lost => return,
+                ChunkedState::Trailer | ChunkedState::Lost => return,
             }
             octets = rest;
         }
     }
 
-    /// So many octets of the body, framing included, are missing.
+    /// `len` octets of the body, framing included, are missing.
     fn gap(&mut self, len: u64) {
         self.gaps = true;
         match &mut self.framing {
-            Framing::Chunked(chunks) => match chunks {
-                Chunks::Data(left) if len <= *left => {
+            BodyFraming::Chunked(chunks) => match chunks {
+                ChunkedState::Data(left) if len <= *left => {
                     *left -= len;
                     self.at += len;
                     if *left == 0 {
-                        *chunks = Chunks::End;
+                        *chunks = ChunkedState::End;
                     }
                 }
-                Chunks::Trailer => {}
-                _ => *chunks = Chunks::Lost,
+                ChunkedState::Trailer => {}
+                _ => *chunks = ChunkedState::Lost,
             },
-            Framing::Length(_) | Framing::ToClose => self.at += len,
+            BodyFraming::Length(_) | BodyFraming::ToClose => self.at += len,
         }
     }
 
@@ -202,23 +210,29 @@ impl Body {
     fn len(&self, end: &MessageEnd) -> Option<u64> {
         match self.framing {
             _ if end.whole => Some(self.at),
-            Framing::Length(len) => Some(len),
-            Framing::ToClose => {
-                // Where no gap was told, it is not known where octets are missing.
+            BodyFraming::Length(len) => Some(len),
+            BodyFraming::ToClose => {
+                // Without a gap it is not known where octets are missing.
                 let closed = matches!(end.closes, Some(Close::Fin | Close::Reset));
                 (closed && self.gaps).then_some(self.at)
             }
-            Framing::Chunked(Chunks::Trailer) => Some(self.at),
-            Framing::Chunked(_) => None,
+            BodyFraming::Chunked(ChunkedState::Trailer) => Some(self.at),
+            BodyFraming::Chunked(_) => None,
         }
     }
 }
 
 /// Writes octets of a body without its framing.
-fn put(entities: &mut Entities, to: &mut To, offset: u64, at: &mut At<'_>, octets: &[u8]) {
+fn put(
+    entities: &mut Entities,
+    to: &mut BodyTarget,
+    offset: u64,
+    at: &mut At<'_, HttpConnection>,
+    octets: &[u8],
+) {
     let (file, octets) = match to {
-        To::File(file) | To::Ranges(file, _) => (file, octets),
-        To::Entity(id, end) => {
+        BodyTarget::File(file) | BodyTarget::Ranges(file, _) => (file, octets),
+        BodyTarget::Entity(id, end) => {
             let Some(file) = entities.file(*id) else {
                 return;
             };
@@ -229,26 +243,23 @@ fn put(entities: &mut Entities, to: &mut To, offset: u64, at: &mut At<'_>, octet
     at.store.write(at.cx, file, offset, octets);
 }
 
-impl Source for Http {
+impl FileSource for Http {
+    type Connection = HttpConnection;
+
     fn protocols(&self) -> &'static [&'static str] {
         &["http"]
     }
 
-    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
+    fn start(&mut self, at: &mut At<'_, HttpConnection>, start: &MessageStart<'_>) {
         if start.kind == Kind::Other {
             // A header that is cut: what follows it is not known.
             return;
         }
-        if matches!(at.kept, Kept::Free) {
-            *at.kept = Kept::Http(Box::default());
-        }
-        let Kept::Http(connection) = at.kept else {
-            return;
-        };
-        let fields = Fields::read(start.head);
+        let connection = at.kept.get_or_insert_default();
+        let fields = HeaderFields::read(start.head);
         let asked = if start.kind == Kind::Request {
-            let asked = Asked::new(start.offset, start.head, &fields);
-            connection.ask(at.cx, asked.clone());
+            let asked = PendingRequest::new(start.offset, start.head, &fields);
+            connection.add_request(at.cx, asked.clone());
             Some(asked)
         } else {
             connection.answered(at.cx, start.answers)
@@ -256,11 +267,11 @@ impl Source for Http {
         let head = start.head.len() as u64;
         let mut framing = match start.extent {
             Extent::Known(len) if len <= head => return,
-            Extent::Known(len) => Framing::Length(len - head),
-            Extent::Open => Framing::Chunked(Chunks::BEGIN),
-            Extent::ToClose => Framing::ToClose,
+            Extent::Known(len) => BodyFraming::Length(len - head),
+            Extent::Open => BodyFraming::Chunked(ChunkedState::BEGIN),
+            Extent::ToClose => BodyFraming::ToClose,
         };
-        let mut about = About::new("http", at.flow, at.direction, start.frame, start.time);
+        let mut about = FileInfo::new("http", at.flow, at.direction, start.frame, start.time);
         if let Some(asked) = asked {
             about.name = name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
             about.fallback = b"index".to_vec();
@@ -274,39 +285,39 @@ impl Source for Http {
         let to = if response && status == b"206" {
             let range = fields.get("content-range").and_then(content_range);
             let boundary = multipart::boundary(&about.media_type, "byteranges");
-            key = Key::new(&about.url, &fields, range.and_then(|r| r.len));
-            brought = range.map(|range| Brought::new(range, &about));
+            key = EntityKey::new(&about.url, &fields, range.and_then(|r| r.len));
+            brought = range.map(|range| ReceivedRange::new(range, &about));
             match (range, boundary, &key) {
                 (Some(range), None, Some(key)) => {
                     offset = range.from;
                     at.cx.counters.files.ranges += 1;
                     let id = self.entities.begin(at.cx, at.store, key, || about);
-                    To::Entity(id, range.to)
+                    BodyTarget::Entity(id, range.to)
                 }
                 (None, Some(boundary), Some(_)) => {
-                    To::Ranges(at.store.begin(at.cx, about), boundary)
+                    BodyTarget::Ranges(at.store.begin(at.cx, about), boundary)
                 }
                 _ => {
                     offset = range.map_or(0, |range| range.from);
-                    To::File(at.store.begin(at.cx, about))
+                    BodyTarget::File(at.store.begin(at.cx, about))
                 }
             }
         } else {
             if response
                 && status == b"200"
-                && let Framing::Length(len) = framing
+                && let BodyFraming::Length(len) = framing
             {
-                key = Key::new(&about.url, &fields, Some(len)).filter(Key::is_sure);
+                key = EntityKey::new(&about.url, &fields, Some(len)).filter(EntityKey::is_certain);
             }
-            To::File(at.store.begin(at.cx, about))
+            BodyTarget::File(at.store.begin(at.cx, about))
         };
-        if let (To::File(_), b"206") = (&to, status) {
+        if let (BodyTarget::File(_), b"206") = (&to, status) {
             key = None;
         }
-        if let Framing::Length(len) = &mut framing {
+        if let BodyFraming::Length(len) = &mut framing {
             *len = len.saturating_add(offset);
         }
-        let body = Box::new(Body {
+        let body = Box::new(OpenBody {
             to,
             from: start.offset + head,
             framing,
@@ -318,14 +329,14 @@ impl Source for Http {
         connection.open[at.direction.index()] = Some(body);
     }
 
-    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+    fn data(&mut self, at: &mut At<'_, HttpConnection>, piece: &Piece<'_>) {
         let Some(mut body) = open(at) else { return };
         let head = body.from.saturating_sub(piece.offset);
         let head = usize::try_from(head).unwrap_or(usize::MAX);
         if let Some(octets) = piece.data.get(head..).filter(|o| !o.is_empty()) {
             let file = match &mut body.to {
-                To::File(file) | To::Ranges(file, _) => Some(file),
-                To::Entity(id, _) => self.entities.file(*id),
+                BodyTarget::File(file) | BodyTarget::Ranges(file, _) => Some(file),
+                BodyTarget::Entity(id, _) => self.entities.file(*id),
             };
             if let Some(file) = file {
                 file.about.seen(piece.frame, piece.time);
@@ -338,7 +349,7 @@ impl Source for Http {
         put_back(at, body);
     }
 
-    fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+    fn gap(&mut self, at: &mut At<'_, HttpConnection>, gap: &MessageGap) {
         let Some(mut body) = open(at) else { return };
         let behind = (gap.offset + gap.len).saturating_sub(gap.offset.max(body.from));
         if behind > 0 {
@@ -347,21 +358,21 @@ impl Source for Http {
         put_back(at, body);
     }
 
-    fn jump(&mut self, at: &mut At<'_>) {
+    fn jump(&mut self, at: &mut At<'_, HttpConnection>) {
         let Some(mut body) = open(at) else { return };
         match &mut body.to {
-            To::File(file) | To::Ranges(file, _) => file.lost(body.at),
-            // Where what follows belongs is not known.
-            To::Entity(_, end) => *end = body.at,
+            BodyTarget::File(file) | BodyTarget::Ranges(file, _) => file.lost(body.at),
+            // Where the octets behind it belong is not known.
+            BodyTarget::Entity(_, end) => *end = body.at,
         }
         body.gaps = true;
         put_back(at, body);
     }
 
-    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+    fn end(&mut self, at: &mut At<'_, HttpConnection>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
         let len = body.len(end);
-        let Body {
+        let OpenBody {
             to,
             key,
             range,
@@ -372,10 +383,10 @@ impl Source for Http {
         let entity_len = range.as_ref().map(|brought| brought.range.len);
         let brought = range.filter(|brought| end.whole && !gaps && upto == brought.range.to);
         match to {
-            To::File(file) if file.have.octets() == 0 && len == Some(0) => {
+            BodyTarget::File(file) if file.have.octets() == 0 && len == Some(0) => {
                 at.store.discard(at.cx, file);
             }
-            To::File(file) => match (key, entity_len) {
+            BodyTarget::File(file) => match (key, entity_len) {
                 (Some(key), _) if !end.whole && file.unknown.is_empty() => {
                     self.entities.keep(at.cx, at.store, key, file);
                 }
@@ -386,16 +397,16 @@ impl Source for Http {
                 }
                 _ => at.store.finish(at.cx, file, len),
             },
-            To::Entity(id, _) => self.entities.end(at.cx, at.store, id, brought),
-            To::Ranges(file, boundary) => match key {
+            BodyTarget::Entity(id, _) => self.entities.end(at.cx, at.store, id, brought),
+            BodyTarget::Ranges(file, boundary) => match key {
                 Some(key) => self.ranges(at, file, &boundary, &key, len),
                 None => at.store.finish(at.cx, file, len),
             },
         }
     }
 
-    fn closed(&mut self, at: &mut At<'_>, _: Close) {
-        if let Kept::Http(connection) = at.kept {
+    fn closed(&mut self, at: &mut At<'_, HttpConnection>, _: Close) {
+        if let Some(connection) = at.kept {
             connection.requests = VecDeque::new();
             at.cx.budget.give(std::mem::take(&mut connection.counted));
         }
@@ -414,16 +425,16 @@ impl Http {
     /// A body of several ranges has ended (RFC 9110, 14.6): each goes to where it belongs.
     fn ranges(
         &mut self,
-        at: &mut At<'_>,
+        at: &mut At<'_, HttpConnection>,
         body: Transfer,
         boundary: &[u8],
-        key: &Key,
+        key: &EntityKey,
         len: Option<u64>,
     ) {
         let parts = at.store.parts(&body, boundary).unwrap_or_default();
         let mut used = false;
         for part in parts {
-            let fields = Fields::read(&part.head);
+            let fields = HeaderFields::read(&part.head);
             let Some(range) = fields.get("content-range").and_then(content_range) else {
                 continue;
             };
@@ -432,7 +443,7 @@ impl Http {
             let whole = part.ended
                 && part.to - part.from == range.to - range.from
                 && body.has(part.from, part.to);
-            let brought = whole.then(|| Brought::new(range, &body.about));
+            let brought = whole.then(|| ReceivedRange::new(range, &body.about));
             let about = || {
                 let mut about = body.about.clone();
                 about.media_type.clear();
@@ -458,22 +469,19 @@ impl Http {
 }
 
 /// Takes the open body of the direction; it is put back, or finished.
-fn open(at: &mut At<'_>) -> Option<Box<Body>> {
-    match at.kept {
-        Kept::Http(connection) => connection.open[at.direction.index()].take(),
-        _ => None,
-    }
+fn open(at: &mut At<'_, HttpConnection>) -> Option<Box<OpenBody>> {
+    at.kept.as_mut()?.open[at.direction.index()].take()
 }
 
-fn put_back(at: &mut At<'_>, body: Box<Body>) {
-    if let Kept::Http(connection) = at.kept {
+fn put_back(at: &mut At<'_, HttpConnection>, body: Box<OpenBody>) {
+    if let Some(connection) = at.kept {
         connection.open[at.direction.index()] = Some(body);
     }
 }
 
-impl Connection {
+impl HttpConnection {
     /// Remembers a request until it is answered.
-    fn ask(&mut self, cx: &mut Context, request: Asked) {
+    fn add_request(&mut self, cx: &mut Context, request: PendingRequest) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
@@ -482,7 +490,7 @@ impl Connection {
     }
 
     /// The request that begins at this offset. It stays: an interim response may come first (RFC 9110, 15.2).
-    fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<Asked> {
+    fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<PendingRequest> {
         let request = request?;
         while self.requests.front().is_some_and(|r| r.offset < request) {
             self.requests.pop_front();
@@ -495,9 +503,9 @@ impl Connection {
     }
 
     fn count(&mut self, cx: &mut Context) {
-        let texts = |r: &Asked| r.method.capacity() + r.url.capacity();
+        let texts = |r: &PendingRequest| r.method.capacity() + r.url.capacity();
         let now = size_of::<Self>()
-            + self.requests.capacity() * size_of::<Asked>()
+            + self.requests.capacity() * size_of::<PendingRequest>()
             + self.requests.iter().map(texts).sum::<usize>();
         cx.budget.resize(self.counted, now);
         self.counted = now;
@@ -506,15 +514,12 @@ impl Connection {
 
 /// The last part of a URL's path; None where it is empty.
 fn name_of_url(url: &[u8]) -> Option<Vec<u8>> {
-    let path = url.split(|o| matches!(o, b'?' | b'#')).next()?;
-    let path = match path.windows(3).position(|w| w == b"://") {
-        // Behind the host.
-        Some(at) => {
-            let rest = &path[at + 3..];
-            &rest[memchr(b'/', rest)?..]
-        }
+    let path = url.find_byteset(b"?#").map_or(url, |end| &url[..end]);
+    // The path begins behind the host.
+    let path = match path.split_once_str("://") {
+        Some((_, host_and_path)) => host_and_path.split_once_str("/")?.1,
         None => path,
     };
-    let last = path.rsplit(|o| *o == b'/').next()?;
-    (!last.is_empty()).then(|| name::percent_decoded(last))
+    let last = path.rsplit_once_str("/").map_or(path, |(_, last)| last);
+    (!last.is_empty()).then(|| disposition::percent_decoded(last))
 }

@@ -1,0 +1,503 @@
+//! The options as clap reads them: the one source of `-h`, `--help`, the man page and the completions.
+
+use super::values::{
+    ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, StatsFormat, Times, Unframed,
+    checksums, decode_as, framer, gap_size, look_behind, reorder_window, size, time, transports,
+    tunnels,
+};
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::limits::{Channels, Overlap, Tunnels};
+use crate::message::rules::DecodeAs;
+use crate::message::user_framer::UserRow;
+use crate::sink::FileFormat;
+use crate::sink::Target;
+use crate::sink::json::JsonBody;
+use crate::sink::packets::{Encap, Large};
+use crate::sink::print::Style;
+use crate::sink::streams::{DEFAULT_TEMPLATE, Template};
+use clap::{ArgAction, CommandFactory, Parser};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const ABOUT: &str =
+    "Put the messages of a packet capture back together: one packet per application message";
+
+const LONG_ABOUT: &str = "\
+Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
+bounded memory, finds where each application message begins and ends, and writes one packet for each message.
+
+    tcpdump -w - | inet-asm | tshark -r -     one line per HTTP request, DNS answer, ...
+    inet-asm -p big.pcap                      one readable line per message";
+
+const AFTER: &str = "\
+Sizes take K M G, KiB MiB GiB (powers of 1024); times take ms s m h.
+
+Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
+
+/// The options, as clap reads them.
+#[derive(Parser, Debug)]
+#[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub(super) struct Args {
+    /// Captures to read, in order, as one [default: stdin]
+    ///
+    /// `-` is stdin.
+    #[arg(value_name = "INPUT", help_heading = "Input")]
+    pub(super) inputs: Vec<String>,
+
+    /// Capture to read; the same list as INPUT
+    #[arg(short, long = "read", value_name = "INPUT", action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
+    pub(super) read: Vec<String>,
+
+    /// Put packets in timestamp order; each is held until another one is so much later [default: off]
+    ///
+    /// For cards with several receive queues, and taps that were merged. OutputKind comes later than that stays late.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    pub(super) sort_delay: Duration,
+
+    /// Put packets in timestamp order, and hold so many of them at most [default: off; 100,000 with --sort-delay]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Input",
+        hide_short_help = true,
+        hide_default_value = true
+    )]
+    pub(super) sort_queue: usize,
+
+    /// Write messages as packets to a capture file [default: stdout]
+    ///
+    /// `-` is stdout. Without any output option messages go to stdout as a capture; where stdout is a terminal,
+    /// --print is meant instead.
+    ///
+    /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
+    /// these messages go there, and an output without it takes the messages that no other output names), `kind`
+    /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
+    pub(super) write: Vec<Target>,
+
+    /// Write each packet that could not be used, as it was, with the reason as comment
+    ///
+    /// pcapng, unless ?format=pcap says otherwise. OutputKind is given up later, as fragments whose datagram never became
+    /// whole, is counted only.
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    pub(super) dropped: Option<Target>,
+
+    /// Write each input packet as it was, also the dropped ones
+    ///
+    /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
+    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    pub(super) bypass: Option<Target>,
+
+    /// Write no messages
+    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
+    pub(super) no_output: bool,
+
+    /// Print a line for each message
+    ///
+    /// `full` adds header fields and the first 100 octets of the body.
+    #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
+    pub(super) print: Option<Style>,
+
+    /// Write one JSON object a line: messages, gaps, connections
+    ///
+    /// `-` is stdout. The man page lists the fields.
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
+    pub(super) json: Option<Target>,
+
+    /// OutputKind the JSON shows of the octets of a message
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "none",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(super) json_body: JsonBody,
+
+    /// Show the SHA-256 of each whole message in the JSON
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(super) hash: bool,
+
+    /// Write a file for each stream, with its octets, into this folder
+    ///
+    /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
+    /// NAME.gaps (offset, length, cause). OutputKind is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
+    /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
+    /// `A:p-B:p` one direction.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) dump: Option<PathBuf>,
+
+    /// Names of the stream files
+    ///
+    /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
+    /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
+    /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
+    /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
+    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    pub(super) dump_name: Template,
+
+    /// Write the files that were transferred into this folder
+    ///
+    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
+    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
+    /// missing is called NAME.part. OutputKind is in DIR already is not touched.
+    #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
+    pub(super) extract: Option<PathBuf>,
+
+    /// Flush the output after each packet
+    #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
+    pub(super) packet_buffered: bool,
+
+    /// Connections to write, for all outputs
+    ///
+    /// A list, parted by commas: numbers as --print shows them, `all`, an address, `address:port`, or `A:p-B:p`, with
+    /// which `--dump -` writes the stream from A to B.
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Choice", hide_short_help = true)]
+    pub(super) connection: Option<ConnectionRule>,
+
+    /// Link layer of the packets written
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "auto",
+        help_heading = "PacketOptions of the messages"
+    )]
+    pub(super) encap: Encap,
+
+    /// FileFormat of the capture files written
+    ///
+    /// pcapng keeps the names of the input's interfaces, and takes comments.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) format: Option<FileFormat>,
+
+    /// OutputKind becomes of a message that is larger than an IP packet
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "split",
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) large: Large,
+
+    /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "PacketOptions of the messages", hide_short_help = true)]
+    pub(super) max_message: Option<usize>,
+
+    /// Write zeros where octets are missing inside a message
+    #[arg(
+        long,
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) fill_gaps: bool,
+
+    /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
+    #[arg(
+        long,
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) info: bool,
+
+    /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
+    ///
+    /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
+    /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
+    /// octets that no packet brought. OutputKind stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(
+        long,
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) track: bool,
+
+    /// Timestamps: never going back, or as they were
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "monotone",
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) timestamps: Times,
+
+    /// Write SYN, FIN and RST packets for all connections
+    ///
+    /// Suricata and Zeek want them, or their midstream settings.
+    #[arg(
+        long,
+        help_heading = "PacketOptions of the messages",
+        hide_short_help = true
+    )]
+    pub(super) handshake: bool,
+
+    /// Hand on the messages of these protocols only
+    ///
+    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. `data` is what has no known protocol.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Choice"
+    )]
+    pub(super) protocols: Vec<String>,
+
+    /// OutputKind to do about octets of no known protocol
+    ///
+    /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "emit",
+        help_heading = "Choice",
+        hide_short_help = true
+    )]
+    pub(super) unframed: Unframed,
+
+    /// Take connections or datagrams on these ports for this protocol, as tshark's option
+    ///
+    /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`, `sctp.port==3868,diameter` (of
+    /// user messages, whatever their PPID says). Of several rules that match the last one counts. Nothing else is tried then; `data`: no protocol at all.
+    #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
+    pub(super) decode_as: Vec<DecodeAs>,
+
+    /// Add a protocol: where its length stands, or what ends its messages
+    ///
+    /// `NAME,tcp.port==9000,len@4:u32be+8`: the octets from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
+    /// which 8 is added for the whole message; mqtt and ber are lengths of variable width, counted from their own end.
+    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message;
+    /// `NAME,sctp.port==7001`: so is a user message.
+    /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
+    /// found again after a loss.
+    #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
+    pub(super) framer: Vec<UserRow>,
+
+    /// List the protocols, with the ports that hint at them
+    #[arg(
+        long,
+        help_heading = "Protocols",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    pub(super) list_protocols: bool,
+
+    /// Transports whose IP datagrams are written unprocessed, but whole
+    ///
+    /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`.
+    #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
+    pub(super) disable: Option<Disabled>,
+
+    /// OutputKind copies of a packet on several VLANs are to each other
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "merge",
+        help_heading = "Processing",
+        hide_short_help = true
+    )]
+    pub(super) vlan: Channels,
+
+    /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, or all [default: none]
+    ///
+    /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
+    /// 2152, L2TP by 1701, Teredo by 3544 or its addresses; what does not open there is a datagram like any other. `ipip`
+    /// is IPv4 and IPv6 in either. OutputKind a tunnel calls itself tells connections apart: the same addresses and ports in
+    /// two of them are two connections.
+    #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
+    pub(super) decapsulate: Option<Tunnels>,
+
+    /// Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments
+    #[arg(long, help_heading = "Processing", hide_short_help = true)]
+    pub(super) store_fragments: bool,
+
+    /// OutputKind to do about checksums, for all layers or one
+    ///
+    /// `auto` takes what offloading hardware explains; `verify` drops every wrong one; `ignore` computes none. For one
+    /// layer: `ip=verify,tcp=auto`.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = checksums, help_heading = "Processing", hide_short_help = true)]
+    pub(super) checksums: ChecksumRule,
+
+    /// Which of two differing copies of an octet stays while it waits
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "first",
+        help_heading = "Processing",
+        hide_short_help = true
+    )]
+    pub(super) overlap: Overlap,
+
+    /// Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates
+    ///
+    /// Without it the latest 64 holes of each direction are remembered, with it 16,384.
+    #[arg(long, help_heading = "Processing", hide_short_help = true)]
+    pub(super) track_missing_chunks: bool,
+
+    /// How long a fragment waits for the others
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) ip_packet_timeout: Duration,
+
+    /// How long a segment waits behind a hole where no acknowledgments are captured
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) tcp_packet_timeout: Duration,
+
+    /// How long a data chunk waits behind a hole where no acknowledgments are captured
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) sctp_packet_timeout: Duration,
+
+    /// A connection or association that is idle for so long is closed
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) session_timeout: Duration,
+
+    /// Packets and time, or time alone, that go by before an acknowledged hole is given up
+    ///
+    /// N,TIME,TIME: N packets of the connection and the first time, or the second time alone.
+    #[arg(long, value_name = "N,TIME,TIME", default_value = "32,20ms,1s", value_parser = reorder_window, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) reorder_window: ReorderWindow,
+
+    /// How long the beginning of a stream captured from the middle is held for earlier segments
+    ///
+    /// N,TIME: N segments or this time; `off`: not at all.
+    #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) look_behind: LookBehind,
+
+    /// Hold messages until the other side has acknowledged their octets, or the packet timeout
+    ///
+    /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
+    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
+    /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
+    /// acknowledgments are captured, every message waits that long. OutputKind is handed on without one is counted:
+    /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
+    #[arg(long, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) wait_ack: bool,
+
+    /// Octets that wait on one stream; then its first hole is given up
+    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) tcp_buffer: usize,
+
+    /// Holes in one stream; then the first is given up
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 64,
+        help_heading = "Waiting",
+        hide_short_help = true
+    )]
+    pub(super) tcp_holes: usize,
+
+    /// A jump of the sequence number over this is no hole
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
+    pub(super) max_gap: u32,
+
+    /// Size of an extracted file; octets beyond it are left out, and the list says so
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]
+    pub(super) max_file: usize,
+
+    /// Memory for all that waits
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size, help_heading = "Limits")]
+    pub(super) memory_limit: usize,
+
+    /// Connections known at once, for each transport
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000_000,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    pub(super) max_connections: usize,
+
+    /// Fragments and segments that wait, each of IP, TCP, SCTP
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    pub(super) max_active_packets: usize,
+
+    /// Print the counters on stderr at the end
+    #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
+    pub(super) stats: Option<StatsFormat>,
+
+    /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
+    ///
+    /// A file takes all periods, one after another. A folder (one that is there, or a name that ends in a slash) gets a
+    /// file for each period: sctp-000001.csv, sctp-000002.csv, ... A link on which nothing was seen in a period is left
+    /// out.
+    #[arg(
+        long,
+        value_name = "PATH",
+        help_heading = "Operation",
+        hide_short_help = true
+    )]
+    pub(super) sctp_stats: Option<PathBuf>,
+
+    /// Say more; twice: even more
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
+    pub(super) verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Say on stderr what becomes of each segment of the connections that RULE chooses
+    ///
+    /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
+    /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
+    /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
+    /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
+    pub(super) trace: Option<ConnectionRule>,
+
+    /// Colour of --print
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Observation",
+        hide_short_help = true
+    )]
+    pub(super) color: Color,
+
+    /// Show the options that people need most; --help shows all
+    #[arg(short = 'h', action = ArgAction::HelpShort, help_heading = "Help")]
+    pub(super) short_help: Option<bool>,
+
+    /// Show all options
+    #[arg(long, action = ArgAction::HelpLong, help_heading = "Help")]
+    pub(super) help: Option<bool>,
+
+    /// Show the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help", hide_short_help = true)]
+    pub(super) version: Option<bool>,
+
+    /// Write the man page to stdout
+    #[arg(long, help_heading = "Help", exclusive = true, hide_short_help = true)]
+    pub(super) man: bool,
+
+    /// Write completions for this shell to stdout
+    #[arg(
+        long,
+        value_name = "SHELL",
+        help_heading = "Help",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    pub(super) completions: Option<clap_complete::Shell>,
+}
+
+/// The command, for tests and for those that make things from it.
+pub fn command() -> clap::Command {
+    Args::command()
+}

@@ -1,0 +1,304 @@
+//! The values of options: sizes, times, lists of names, choices.
+
+use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
+use crate::message::rule_reader::Mistake;
+use crate::message::rules::DecodeAs;
+use crate::message::user_framer::UserRow;
+use crate::sink::FileFormat;
+use crate::sink::json::JsonBody;
+use crate::sink::options::OutputKind;
+use crate::sink::packets::{Encap, Large};
+use crate::sink::print::Style;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use std::time::Duration;
+
+/// A size in octets: a number, with K, M or G (KiB, MiB, GiB) behind it.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "expected a size: a number, with K, M or G behind it, as 64K or 4MiB".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim_start() {
+        "" | "B" => 0,
+        "K" | "k" | "KiB" => 10,
+        "M" | "m" | "MiB" => 20,
+        "G" | "g" | "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: usize = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too large a size".to_owned())
+}
+
+/// A size below half of the sequence numbers.
+pub(super) fn gap_size(text: &str) -> Result<u32, String> {
+    u32::try_from(size(text)?)
+        .ok()
+        .filter(|n| *n <= 1 << 30)
+        .ok_or_else(|| "expected a size of 1G at most".to_owned())
+}
+
+/// A time: a number with ms, s, m or h behind it.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || "expected a time: a number with ms, s, m or h behind it, as 200ms or 1h".to_owned();
+    let digits = text
+        .bytes()
+        .take_while(|c| c.is_ascii_digit() || *c == b'.')
+        .count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim_start() {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "" if text == "0" => 1.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * unit)
+        .ok()
+        .filter(|d| d.as_secs() < 1 << 32)
+        .ok_or_else(|| "too long a time".to_owned())
+}
+
+/// A rule of `--decode-as`.
+pub(super) fn decode_as(text: &str) -> Result<DecodeAs, Mistake> {
+    DecodeAs::parse(text)
+}
+
+/// A protocol of `--framer`.
+pub(super) fn framer(text: &str) -> Result<UserRow, Mistake> {
+    UserRow::parse(text)
+}
+
+/// Names of tunnels.
+pub(super) fn tunnels(text: &str) -> Result<Tunnels, String> {
+    Tunnels::parse(text).map_err(|name| {
+        let known = Tunnel::ALL.map(Tunnel::name);
+        format!(
+            "{name}: expected all, none, or some of {}",
+            known.join(", ")
+        )
+    })
+}
+
+/// `--disable`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Disabled {
+    pub(super) tcp: bool,
+    pub(super) udp: bool,
+    pub(super) sctp: bool,
+}
+
+/// Names of transports.
+pub(super) fn transports(text: &str) -> Result<Disabled, String> {
+    let mut disabled = Disabled::default();
+    for name in text.split(',') {
+        match name.trim() {
+            "tcp" => disabled.tcp = true,
+            "udp" => disabled.udp = true,
+            "sctp" => disabled.sctp = true,
+            other => return Err(format!("{other}: expected some of tcp, udp, sctp")),
+        }
+    }
+    Ok(disabled)
+}
+
+/// `--reorder-window`.
+#[derive(Clone, Debug)]
+pub(super) struct ReorderWindow {
+    pub(super) packets: u32,
+    pub(super) time: Duration,
+    pub(super) alone: Duration,
+}
+
+/// A number of packets and two times.
+pub(super) fn reorder_window(text: &str) -> Result<ReorderWindow, String> {
+    let wrong = || "expected N,TIME,TIME, as 32,20ms,1s".to_owned();
+    let mut parts = text.split(',');
+    let (Some(n), Some(together), Some(alone), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(wrong());
+    };
+    Ok(ReorderWindow {
+        packets: n.parse().map_err(|_| wrong())?,
+        time: time(together)?,
+        alone: time(alone)?,
+    })
+}
+
+/// `--look-behind`.
+#[derive(Clone, Debug)]
+pub(super) struct LookBehind {
+    pub(super) segments: u32,
+    pub(super) time: Duration,
+}
+
+/// A number of segments and a time, or `off`.
+pub(super) fn look_behind(text: &str) -> Result<LookBehind, String> {
+    let wrong = || "expected N,TIME, as 16,200ms, or off".to_owned();
+    if text == "off" {
+        return Ok(LookBehind {
+            segments: 0,
+            time: Duration::ZERO,
+        });
+    }
+    let (n, t) = text.split_once(',').ok_or_else(wrong)?;
+    Ok(LookBehind {
+        segments: n.parse().map_err(|_| wrong())?,
+        time: time(t)?,
+    })
+}
+
+/// `--checksums`, for each layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ChecksumRule {
+    pub(super) ip: Checksums,
+    pub(super) tcp: Checksums,
+    pub(super) udp: Checksums,
+    pub(super) sctp: Checksums,
+}
+
+/// One word for all layers, or words for some of them.
+pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
+    let how = |word: &str| match word {
+        "auto" => Ok(Checksums::Auto),
+        "verify" => Ok(Checksums::Verify),
+        "ignore" => Ok(Checksums::Ignore),
+        _ => Err(format!(
+            "{word}: expected auto, verify or ignore, for one layer as ip=verify"
+        )),
+    };
+    let mut rule = ChecksumRule::default();
+    for part in text.split(',') {
+        match part.split_once('=') {
+            None => {
+                let how = how(part)?;
+                rule = ChecksumRule {
+                    ip: how,
+                    tcp: how,
+                    udp: how,
+                    sctp: how,
+                };
+            }
+            Some(("ip", word)) => rule.ip = how(word)?,
+            Some(("tcp", word)) => rule.tcp = how(word)?,
+            Some(("udp", word)) => rule.udp = how(word)?,
+            Some(("sctp", word)) => rule.sctp = how(word)?,
+            Some((layer, _)) => {
+                return Err(format!(
+                    "{layer}: expected one of the layers ip, tcp, udp, sctp"
+                ));
+            }
+        }
+    }
+    Ok(rule)
+}
+
+/// `--unframed`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Unframed {
+    /// They are messages of the protocol `data`
+    Emit,
+    /// They are counted only
+    Drop,
+}
+
+/// `--timestamps`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Times {
+    /// Never going back
+    Monotone,
+    /// As they were
+    Original,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--stats`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatsFormat {
+    /// Aligned, with descriptions.
+    Text,
+    /// One object.
+    Json,
+    /// A header line and a row.
+    Csv,
+}
+
+/// Gives the values of a choice their words.
+macro_rules! choice {
+    ($Type:ty { $( $Variant:ident = $word:literal: $help:literal, )* }) => {
+        impl ValueEnum for $Type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[ $( Self::$Variant, )* ]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                Some(match self { $( Self::$Variant => PossibleValue::new($word).help($help), )* })
+            }
+        }
+    };
+}
+
+choice!(Encap {
+    Auto = "auto": "Ethernet where the first input is Ethernet, else raw IP",
+    Ethernet = "ethernet": "Ethernet, with the addresses and VLAN tags of the input",
+    Raw = "raw": "raw IP",
+    Pdu = "pdu": "no network: the message behind the name of Wireshark's dissector",
+});
+choice!(FileFormat {
+    Pcap = "pcap": "pcap",
+    Pcapng = "pcapng": "pcapng, with the input's interfaces",
+});
+choice!(Large {
+    Split = "split": "a train of full segments",
+    Jumbo = "jumbo": "one packet of up to 262,144 octets, a train beyond",
+    Snap = "snap": "one packet, cut at --max-message as a snapshot length does",
+});
+choice!(OutputKind {
+    Messages = "messages": "messages",
+    Dropped = "dropped": "packets that could not be used",
+    Bypass = "bypass": "all packets",
+});
+choice!(JsonBody {
+    None = "none": "nothing",
+    Text = "text": "UTF-8; what is none is replaced",
+    Base64 = "base64": "base64",
+});
+choice!(Style {
+    Brief = "brief": "one line",
+    Full = "full": "and header fields and the first 100 octets of the body",
+});
+choice!(Overlap {
+    First = "first": "the octets that came first",
+    Last = "last": "the newer ones, as long as they have not been delivered",
+});
+choice!(Channels {
+    Merge = "merge": "one connection, where the numbers fit; a hole of one is filled from another",
+    First = "first": "one connection, which is followed where it was first seen",
+    Separate = "separate": "connections of their own",
+});
+choice!(StatsFormat {
+    Text = "text": "aligned, with descriptions",
+    Json = "json": "one object",
+    Csv = "csv": "a header line and a row",
+});
+choice!(Color {
+    Auto = "auto": "on a terminal, unless NO_COLOR is set",
+    Always = "always": "always",
+    Never = "never": "never",
+});

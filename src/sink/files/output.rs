@@ -1,0 +1,193 @@
+//! The output of files: hands events to the sources that they belong to.
+
+use super::source::Event;
+use super::sources::{Kept, Sources};
+use super::store::Store;
+use crate::base::context::Context;
+use crate::base::counters::Discard;
+use crate::base::packet::Packet;
+use crate::base::stream::{Chunk, Close, Gap};
+use crate::base::time::Instant;
+use crate::message::events::DatagramMessage;
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
+use crate::sink::output::Output;
+use crate::sink::writer::OutputError;
+use crate::transport::datagram::DatagramContext;
+use crate::transport::stream::StreamContext;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often sources learn the time. They wait for seconds at least, so that this is exact enough.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What is kept with a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct FilesState {
+    kept: Kept,
+    /// A source took the connection as a stream.
+    claimed: bool,
+    /// In each direction the open message is its source's.
+    open: [bool; 2],
+}
+
+/// The output of files.
+pub(crate) struct Files {
+    store: Store,
+    sources: Sources,
+    ticked: Instant,
+}
+
+impl Files {
+    /// Files go to this folder, none larger than `max_file`.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made, or its list not be opened.
+    pub(crate) fn new(dir: &Path, max_file: u64) -> Result<Self, OutputError> {
+        Ok(Self {
+            store: Store::open(dir, max_file)?,
+            sources: Sources::default(),
+            ticked: Instant::default(),
+        })
+    }
+
+    /// Keeps the lines of the list for [`Files::take_lines`] too.
+    pub(in super::super) fn keep_lines(&mut self) {
+        self.store.keep_lines();
+    }
+
+    /// The lines of the list since the last call.
+    pub(in super::super) fn take_lines(&mut self) -> String {
+        self.store.take_lines()
+    }
+
+    /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
+    fn claim(&mut self, to: &mut StreamContext<'_, FilesState>) {
+        if matches!(to.state.kept, Kept::New) {
+            self.with_kept(to, |files, to, kept| {
+                to.state.claimed = files.sources.claim(to, kept, &mut files.store);
+            });
+        }
+    }
+
+    /// Lends what is kept of a connection beside the rest of its context.
+    fn with_kept<'c, T>(
+        &mut self,
+        to: &mut StreamContext<'c, FilesState>,
+        act: impl FnOnce(&mut Self, &mut StreamContext<'c, FilesState>, &mut Kept) -> T,
+    ) -> T {
+        let mut kept = std::mem::take(&mut to.state.kept);
+        let done = act(self, to, &mut kept);
+        to.state.kept = kept;
+        done
+    }
+
+    /// Hands an event to the source of the connection.
+    fn receive(&mut self, to: &mut StreamContext<'_, FilesState>, event: &Event<'_>) {
+        self.with_kept(to, |files, to, kept| {
+            files.sources.receive(to, kept, &mut files.store, event);
+        });
+    }
+
+    /// Hands an event to the source of the message that is open.
+    fn of_message(&mut self, to: &mut StreamContext<'_, FilesState>, event: &Event<'_>) {
+        if to.state.open[to.direction.index()] {
+            self.claim(to);
+            self.receive(to, event);
+        }
+    }
+
+    /// Hands an event to the source that took the stream.
+    fn of_stream(&mut self, to: &mut StreamContext<'_, FilesState>, event: &Event<'_>) {
+        self.claim(to);
+        if to.state.claimed {
+            self.receive(to, event);
+        }
+    }
+}
+
+impl MessageSink for Files {
+    type State = FilesState;
+
+    fn input_end(&mut self, cx: &mut Context) {
+        self.sources.finish(cx, &mut self.store);
+    }
+
+    fn packet(&mut self, cx: &mut Context, _: &Packet<'_>, _: Option<Discard>) {
+        if cx.now.since(self.ticked) >= TICK {
+            self.ticked = cx.now;
+            self.sources.tick(cx, &mut self.store);
+        }
+    }
+
+    fn start(&mut self, to: &mut StreamContext<'_, FilesState>, start: &MessageStart<'_>) {
+        self.claim(to);
+        if to.state.claimed {
+            if start.protocol == NO_PROTOCOL {
+                return;
+            }
+            let released = self.with_kept(to, |files, to, kept| {
+                files.sources.release(to, kept, &mut files.store)
+            });
+            if !released {
+                return;
+            }
+            to.state.claimed = false;
+            to.state.kept = Kept::Free;
+        }
+        let read = self.with_kept(to, |files, to, kept| {
+            let event = Event::Start(start);
+            let store = &mut files.store;
+            files.sources.start(to, kept, store, start.protocol, &event)
+        });
+        if read {
+            to.state.open[to.direction.index()] = true;
+        }
+    }
+
+    fn data(&mut self, to: &mut StreamContext<'_, FilesState>, piece: &Piece<'_>) {
+        self.of_message(to, &Event::Data(piece));
+    }
+
+    fn gap(&mut self, to: &mut StreamContext<'_, FilesState>, gap: &MessageGap) {
+        self.of_message(to, &Event::Gap(gap));
+    }
+
+    fn end(&mut self, to: &mut StreamContext<'_, FilesState>, end: &MessageEnd) {
+        self.of_message(to, &Event::End(end));
+        to.state.open[to.direction.index()] = false;
+    }
+
+    fn stream_data(&mut self, to: &mut StreamContext<'_, FilesState>, chunk: &Chunk<'_>) {
+        self.of_stream(to, &Event::StreamData(chunk));
+    }
+
+    fn stream_gap(&mut self, to: &mut StreamContext<'_, FilesState>, gap: &Gap) {
+        if gap.len.is_none() {
+            self.of_message(to, &Event::Jump);
+        }
+        self.of_stream(to, &Event::StreamGap(gap));
+    }
+
+    fn stream_end(&mut self, to: &mut StreamContext<'_, FilesState>, close: Close) {
+        self.of_stream(to, &Event::StreamEnd(close));
+    }
+
+    fn closed(&mut self, to: &mut StreamContext<'_, FilesState>, close: Close) {
+        self.claim(to);
+        self.receive(to, &Event::Closed(close));
+        to.state.kept = Kept::New;
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        self.sources.datagram(&mut self.store, at, message);
+    }
+}
+
+impl Output for Files {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.store.flush().map(ControlFlow::Continue)
+    }
+}

@@ -1,0 +1,140 @@
+//! Ranges of an entity, as responses bring them (RFC 9110, 14).
+
+use super::transfer::FileInfo;
+use crate::base::flow::Transport;
+use crate::base::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Ranges of one entity that become files of their own where it stays incomplete. A hostile server could otherwise make a file of
+/// each octet.
+const RANGES: usize = 1024;
+
+/// A range, as a message says: offset of its first octet, offset behind its last, and octets of the whole entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ContentRange {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) len: Option<u64>,
+}
+
+/// The value of `Content-Range` (RFC 9110, 14.4), if it makes sense.
+pub(super) fn content_range(value: &[u8]) -> Option<ContentRange> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    let (unit, range) = text.split_once(|c: char| c.is_ascii_whitespace())?;
+    let (range, len) = range.trim().split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n < 1 << 62);
+    let (from, to) = (number(first)?, number(last)? + 1);
+    let len = match len.trim() {
+        "*" => None,
+        len => Some(number(len)?),
+    };
+    let sound = unit.eq_ignore_ascii_case("bytes") && from < to && len.is_none_or(|len| to <= len);
+    sound.then_some(ContentRange { from, to, len })
+}
+
+/// A range, and what brought it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReceivedRange {
+    pub(super) range: ContentRange,
+    transport: Transport,
+    connection: u64,
+    src: SocketAddr,
+    dst: SocketAddr,
+    first: (u64, Timestamp),
+    last: (u64, Timestamp),
+}
+
+impl ReceivedRange {
+    /// A range that comes in what `about` describes.
+    pub(super) const fn new(range: ContentRange, about: &FileInfo) -> Self {
+        Self {
+            range,
+            transport: about.transport,
+            connection: about.connection,
+            src: about.src,
+            dst: about.dst,
+            first: about.first,
+            last: about.last,
+        }
+    }
+
+    /// Another packet, behind those before, brought octets of it.
+    pub(super) const fn seen(&mut self, frame: u64, time: Timestamp) {
+        self.last = (frame, time);
+    }
+
+    /// What is known of it as a file; `of`: of that which it is a range of.
+    pub(super) fn about(&self, of: &FileInfo) -> FileInfo {
+        FileInfo {
+            transport: self.transport,
+            connection: self.connection,
+            src: self.src,
+            dst: self.dst,
+            first: self.first,
+            last: self.last,
+            ..of.clone()
+        }
+    }
+}
+
+/// The ranges of one entity that came whole.
+#[derive(Default)]
+pub(super) struct WholeRanges {
+    pub(super) all: Vec<ReceivedRange>,
+    /// How many there was no room for.
+    pub(super) left_out: u64,
+}
+
+impl WholeRanges {
+    /// The only range, if it came whole.
+    pub(super) fn of(brought: Option<ReceivedRange>) -> Self {
+        Self {
+            all: brought.into_iter().collect(),
+            left_out: 0,
+        }
+    }
+
+    /// Adds one, unless the same octets came before.
+    pub(super) fn add(&mut self, brought: ReceivedRange) {
+        let is = |b: &ReceivedRange| (b.range.from, b.range.to);
+        if self.all.iter().any(|b| is(b) == is(&brought)) {
+            return;
+        }
+        if self.all.len() < RANGES {
+            self.all.push(brought);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        self.all.capacity() * size_of::<ReceivedRange>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        let range = |from, to, len| Some(ContentRange { from, to, len });
+        for (text, expected) in [
+            ("bytes 0-9/100", range(0, 10, Some(100))),
+            ("Bytes 90-99/100", range(90, 100, Some(100))),
+            ("bytes 5-5/*", range(5, 6, None)),
+            ("bytes */100", None),
+            ("bytes 9-0/100", None),
+            ("bytes 90-100/100", None),
+            ("lines 0-9/100", None),
+            ("bytes 0-9", None),
+            ("bytes 0-18446744073709551615/*", None),
+            ("", None),
+        ] {
+            assert_eq!(content_range(text.as_bytes()), expected, "{text}");
+        }
+    }
+}
