@@ -304,7 +304,7 @@ impl Crate {
                 }
                 "use" => {
                     let mut found = Vec::new();
-                    i = self::use_tree(t, i + 1, &[], public, &mut found);
+                    i = use_tree(t, i + 1, &[], public, &mut found);
                     self.modules[this].uses.extend(found);
                 }
                 "mod" if depth == 0 && text(i + 2) == ";" => {
@@ -579,7 +579,7 @@ fn use_tree(
                 return i + 2;
             }
             word if is_word(word) => {
-                if !(word == "self" && !path.is_empty()) {
+                if word != "self" || path.is_empty() {
                     path.push(word.into());
                 }
                 i += 1;
