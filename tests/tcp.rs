@@ -596,3 +596,19 @@ fn messages_wait_for_their_acknowledgment() {
     assert_eq!(counter(&stats, "tcp.ack_forced"), 1);
     assert_eq!(counter(&stats, "tcp.out_of_order"), 0);
 }
+
+#[test]
+fn a_reset_counts_where_the_largest_gap_is_less_than_a_window() {
+    let mut pcap = Pcap::new();
+    let request = get("/a");
+    pcap.open(1000, 4999)
+        .client(1001, 5000, ACK | PSH, &request)
+        .server(5000, behind(1001, &request), RST | ACK, b"");
+    let done = run(["-n", "-s", "--max-gap=1000"], &pcap.file);
+    assert_eq!(
+        counter(&done.stderr, "tcp.closed_reset"),
+        1,
+        "{}",
+        done.stderr
+    );
+}

@@ -170,8 +170,10 @@ impl<S: FlowState> Connection<S> {
             if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
                 let offset = half.offset(s.seq);
                 let shift = if other.is(SYN) { other.scale() } else { 14 };
-                let window =
-                    (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
+                // --max-gap may be less than a window without scaling has.
+                let window = (u64::from(other.window) << shift)
+                    .min(u64::from(cx.limits.max_gap))
+                    .max(1 << 16);
                 let low = if half.is(ACKED) {
                     half.acked.min(half.next)
                 } else {
