@@ -4,9 +4,9 @@
 mod common;
 
 use common::shared_captures;
+use etherparse::IpNumber;
 use inet_asm::assembler::Assembler;
 use inet_asm::base::context::Context;
-use inet_asm::base::ip_protocol;
 use inet_asm::base::limits::{Limits, Tunnels};
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::place::Fragment;
@@ -65,7 +65,7 @@ impl Stages {
             let mut out = |cx: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
                 *datagrams += 1;
                 assert!(datagram.payload.len() <= datagram.payload_len);
-                if datagram.protocol == ip_protocol::UDP {
+                if datagram.protocol == IpNumber::UDP.0 {
                     udp.receive(cx, datagram, sink);
                 }
             };

@@ -9,7 +9,7 @@ use crate::base::flow::Direction;
 use crate::base::packet::Packet;
 use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::ip::Datagram;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -52,13 +52,13 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     fn start(&mut self, at: &mut At<'_, M>, start: &MessageStart<'_>) {
         let wanted = self.rules.all_chosen() || self.rules.chosen(start.protocol);
         at.state.muted[at.direction.index()] = !wanted;
-        let what = What::MessageBegins {
+        let what = EventKind::MessageBegins {
             protocol: start.protocol,
             kind: start.kind,
             extent: start.extent,
             offset: at.side().relative(start.offset),
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if wanted {
             self.sink.start(&mut at.with(|s| &mut s.state), start);
         }
@@ -77,11 +77,11 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn end(&mut self, at: &mut At<'_, M>, end: &MessageEnd) {
-        let what = What::MessageEnds {
+        let what = EventKind::MessageEnds {
             offset: at.side().relative(end.offset),
             whole: end.whole,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if !std::mem::take(&mut at.state.muted[at.direction.index()]) {
             self.sink.end(&mut at.with(|s| &mut s.state), end);
         }
@@ -93,12 +93,12 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
         counters.messages += 1;
         counters.octets += payload.len() as u64;
         counters.incomplete += u64::from(payload.len() < payload_len);
-        let what = What::Message {
+        let what = EventKind::Message {
             protocol: message.protocol,
             len: payload.len() as u64,
             whole: payload.len() >= payload_len,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if self.rules.all_chosen() || self.rules.chosen(message.protocol) {
             self.sink.datagram(at, message);
         }
@@ -126,7 +126,8 @@ impl<M: MessageSink> MessageSink for Chosen<M> {
     }
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
-        at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+        at.cx
+            .emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink
             .association_end(&mut at.with(|s| &mut s.state), close);
     }

@@ -526,9 +526,7 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
             let end = stream.at - stream.held() as u64;
-            at.direction = o;
-            self.end_message(at, end, false, None);
-            at.direction = o.flip();
+            self.end_message(&mut at.flipped(), end, false, None);
         }
     }
 
@@ -563,9 +561,7 @@ impl<M: MessageSink> Extractor<M> {
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
-        at.direction = o;
-        self.walk_held(at, Next::Octets);
-        at.direction = o.flip();
+        self.walk_held(&mut at.flipped(), Next::Octets);
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
@@ -1096,9 +1092,7 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[o.index()];
         let end = stream.at - stream.held() as u64;
         if stream.mode != Mode::Unknown {
-            at.direction = o;
-            self.end_message(at, end, true, None);
-            at.direction = o.flip();
+            self.end_message(&mut at.flipped(), end, true, None);
         }
     }
 

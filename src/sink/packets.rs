@@ -409,8 +409,9 @@ impl Packets {
             track.forget_old();
         }
         let mut places = Vec::new();
-        cx.in_hand
-            .each(chunk.frame, chunk.at, chunk.data, &mut |p| places.push(p));
+        cx.records_of(chunk.frame, chunk.at, chunk.data.len(), &mut |p| {
+            places.push(p);
+        });
         let mut offset = chunk.offset;
         for place in places {
             track.add(cx, offset, place);
@@ -1012,7 +1013,8 @@ impl Packets {
                 let mut text = track::Text::default();
                 let frame = at.cx.packet.frame;
                 let tell = &mut |place| text.place(place);
-                at.cx.in_hand.each(frame, None, payload, tell);
+                at.cx
+                    .records_of(frame, at.payload_offset(), payload.len(), tell);
                 if about.lost > 0 {
                     text.lost(about.lost);
                 }

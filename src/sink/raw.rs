@@ -806,6 +806,7 @@ mod tests {
     use super::super::tests::{Rig, Shared, flow};
     use super::*;
     use crate::base::packet::VlanTag;
+    use crate::base::place::OctetOffset;
     use crate::base::stream::Close;
     use crate::message::MessageSink;
     use crate::sink::Outputs;
@@ -826,7 +827,7 @@ mod tests {
             data: octets,
             time,
             frame: 1,
-            at: None,
+            at: OctetOffset::Unknown,
             ack: None,
             push: false,
             ends_segment: true,

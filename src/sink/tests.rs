@@ -8,6 +8,7 @@ use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::limits::Limits;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::{Channel, LinkHeader, LinkType, VlanTag};
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Side};
 use crate::base::time::Timestamp;
@@ -429,7 +430,7 @@ fn streams_begin_at_their_origin() {
         data: b"x",
         time: Timestamp::default(),
         frame: 1,
-        at: None,
+        at: OctetOffset::Unknown,
         ack: None,
         push: true,
         ends_segment: true,
@@ -908,6 +909,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 dst: flow.dst(TO_SERVER).ip(),
                 protocol: 17,
                 payload: query,
+                offset: OctetOffset::Unknown,
                 payload_len: len,
                 identification: 0,
                 channel: Channel::default(),
