@@ -10,6 +10,7 @@ use inet_asm::base::flow::{Direction, Flow, FlowKey, Transport};
 use inet_asm::base::limits::Limits;
 use inet_asm::base::message::Extent;
 use inet_asm::base::packet::{Channel, LinkHeader};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::{Chunk, Close, Gap, GapCause, ORIGIN, Side};
 use inet_asm::base::time::Timestamp;
@@ -172,7 +173,7 @@ impl Transmit {
                     data: &data,
                     time: Timestamp::from_nanos(1),
                     frame: at.cx.packet.frame,
-                    at: None,
+                    at: OctetOffset::Unknown,
                     ack,
                     push,
                     ends_segment: push,
