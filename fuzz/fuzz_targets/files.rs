@@ -7,6 +7,7 @@
 use inet_asm::Assembler;
 use inet_asm::base::flags;
 use inet_asm::base::limits::Limits;
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::time::Timestamp;
 use inet_asm::sink::Outputs;
@@ -51,6 +52,7 @@ impl Talk {
             window: u16::MAX,
             window_scale: None,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
             payload: data,
             payload_len: len,
         };

@@ -7,6 +7,7 @@
 use inet_asm::Assembler;
 use inet_asm::base::connection_rule::ConnectionRule;
 use inet_asm::base::limits::{Limits, Tunnels};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::time::Timestamp;
 use inet_asm::cli;
@@ -64,6 +65,7 @@ fn frame(rules: Rules, octets: &[u8], lost: bool) {
             window: u16::MAX,
             window_scale: None,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
             payload: part,
             payload_len: u32::try_from(part.len()).unwrap_or(0),
         };

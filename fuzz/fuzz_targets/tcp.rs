@@ -8,6 +8,7 @@
 use inet_asm::Assembler;
 use inet_asm::base::flags;
 use inet_asm::base::limits::{Limits, Overlap};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::{Chunk, Close, Gap};
 use inet_asm::base::time::Timestamp;
@@ -175,6 +176,7 @@ fn send(
         window: u16::MAX,
         window_scale: None,
         payload_sum: None,
+        offset: OctetOffset::Unknown,
         payload: data,
         payload_len: u32::try_from(data.len()).unwrap_or(0) + cut,
     };
