@@ -1,6 +1,9 @@
 //! What each stage takes in is what it hands on, drops or holds: added up behind every packet of every capture.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::shared_captures;
 use etherparse::IpNumber;
 use inet_asm::assembler::Assembler;
 use inet_asm::base::context::Context;
@@ -16,7 +19,6 @@ use inet_asm::message::events::{
 use inet_asm::transport::datagram::{DatagramContext, DatagramSink};
 use inet_asm::transport::stream::StreamContext;
 use inet_asm::transport::udp::Udp;
-use std::path::Path;
 
 /// Counts datagrams.
 #[derive(Default)]
@@ -148,14 +150,12 @@ fn each_packet(octets: &[u8], mut f: impl FnMut(&Packet<'_>)) -> bool {
 
 #[test]
 fn counters_add_up_over_every_capture() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: there is no folder ../shared/captures");
+    let all = shared_captures("counters_add_up_over_every_capture");
+    if all.is_empty() {
         return;
-    };
+    }
     let mut captures = 0;
-    for entry in entries {
-        let path = entry.unwrap().path();
+    for path in all {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let octets = std::fs::read(&path).unwrap();
         for decapsulate in [Tunnels::NONE, Tunnels::ALL] {
@@ -205,14 +205,12 @@ const TABLES: u64 = 2 << 20;
 
 #[test]
 fn the_octets_of_tcp_add_up_over_every_capture() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: there is no folder ../shared/captures");
+    let all = shared_captures("the_octets_of_tcp_add_up_over_every_capture");
+    if all.is_empty() {
         return;
-    };
+    }
     let (mut captures, mut octets_seen) = (0, 0);
-    for entry in entries {
-        let path = entry.unwrap().path();
+    for path in all {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let mut inputs = inet_asm::capture::Inputs::new([path.clone().into()]);
         let mut engine = Assembler::new(Limits::default(), Nothing);

@@ -2,15 +2,8 @@
 
 mod common;
 
-use common::{CAPTURES, counter, feed, inet_asm, messages, read, run, testdata};
+use common::{CAPTURES, counter, feed, gzip, inet_asm, messages, read, run, testdata};
 use std::fs;
-use std::io::Write;
-
-fn gzip(octets: &[u8]) -> Vec<u8> {
-    let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    w.write_all(octets).expect("in memory");
-    w.finish().expect("in memory")
-}
 
 fn zstd(octets: &[u8]) -> Vec<u8> {
     let level = ruzstd::encoding::CompressionLevel::Fastest;

@@ -3,11 +3,10 @@
 
 mod common;
 
-use common::run;
+use common::{run, shared_captures};
 use inet_asm::base::counters::Discard;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::path::Path;
 
 /// The counters of one run.
 struct Counters {
@@ -110,11 +109,10 @@ impl Counters {
 
 #[test]
 fn counters_add_up_over_every_capture() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("counters_add_up_over_every_capture: skipped, there is no ../shared/captures");
+    let all = shared_captures("counters_add_up_over_every_capture");
+    if all.is_empty() {
         return;
-    };
+    }
     let ways: [&[&str]; 4] = [
         &[],
         &["--decapsulate=all", "--vlan=first", "--checksums=verify"],
@@ -131,8 +129,7 @@ fn counters_add_up_over_every_capture() {
         ],
     ];
     let mut captures = 0;
-    for entry in entries {
-        let path = entry.expect("entry").path();
+    for path in all {
         for way in ways {
             let options = ["-q", "-n", "-s=json"].iter().chain(way).map(OsStr::new);
             let done = run(options.chain([path.as_os_str()]), b"");

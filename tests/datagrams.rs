@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{fields, find_counter, pcap, read, run, testdata};
+use common::{TAKE_SUMS, fields, find_counter, pcap, read, run, testdata};
 use std::collections::BTreeSet;
 
 /// The octets of each packet of a pcap file.
@@ -25,14 +25,6 @@ fn fragments_give_what_whole_datagrams_give() {
 
 #[test]
 fn tshark_finds_no_fragments_nothing_malformed_no_bad_checksum() {
-    let options = [
-        "-o",
-        "ip.check_checksum:TRUE",
-        "-o",
-        "tcp.check_checksum:TRUE",
-        "-o",
-        "udp.check_checksum:TRUE",
-    ];
     let names = [
         "ip.checksum.status",
         "tcp.checksum.status",
@@ -50,7 +42,7 @@ fn tshark_finds_no_fragments_nothing_malformed_no_bad_checksum() {
         for disable in [None, Some("--disable=tcp,udp")] {
             let path = testdata(name).display().to_string();
             let output = run(disable.into_iter().chain([path.as_str()]), b"").stdout;
-            let rows = fields("ip or ipv6", &names, &options, &output);
+            let rows = fields("ip or ipv6", &names, &TAKE_SUMS, &output);
             assert_eq!(rows.len(), pcap(&output).1.len(), "{name}");
             for row in rows {
                 for status in &row[..3] {

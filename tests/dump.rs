@@ -3,7 +3,7 @@
 mod common;
 
 use common::build::{ACK, PSH, Pcap, SYN};
-use common::{CAPTURES, feed, inet_asm, testdata, tshark};
+use common::{CAPTURES, feed, inet_asm, shared_captures, testdata, tshark};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -171,17 +171,7 @@ fn without_padding(capture: &Path) -> Vec<u8> {
 
 #[test]
 fn the_files_of_every_capture_are_those_of_tcpflow() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    if !dir.is_dir() {
-        println!("skipped: {} is not there", dir.display());
-        return;
-    }
-    let mut all: Vec<_> = std::fs::read_dir(&dir)
-        .expect("read_dir")
-        .map(|entry| entry.expect("entry").path())
-        .filter(|p| !p.to_string_lossy().ends_with(".md") && !p.to_string_lossy().ends_with(".tsv"))
-        .collect();
-    all.sort();
+    let all = shared_captures("the_files_of_every_capture_are_those_of_tcpflow");
     let mut wrong = Vec::new();
     for capture in all {
         let name = capture

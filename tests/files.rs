@@ -3,11 +3,10 @@
 mod common;
 
 use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get};
-use common::{find_counter, inet_asm, read, run, testdata, wait};
+use common::{find_counter, gzip, inet_asm, read, run, sha256, testdata, wait};
 use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, ZlibEncoder};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -81,7 +80,7 @@ impl Extracted {
             }
             if complete {
                 assert_eq!(line["length"], line["size"]);
-                assert_eq!(line["sha256"], sum(file), "{line}");
+                assert_eq!(line["sha256"], sha256(file), "{line}");
                 whole += 1;
             } else {
                 assert_eq!(line["sha256"], Value::Null);
@@ -114,13 +113,6 @@ impl Extracted {
     fn names(&self) -> Vec<&str> {
         self.files.keys().map(String::as_str).collect()
     }
-}
-
-fn sum(octets: &[u8]) -> String {
-    Sha256::digest(octets)
-        .iter()
-        .map(|o| format!("{o:02x}"))
-        .collect()
 }
 
 /// Connections of one client, one after the other, each with its own port.
@@ -216,12 +208,6 @@ fn answer(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
         body.len()
     );
     [head.as_bytes(), body].concat()
-}
-
-fn gzip(octets: &[u8]) -> Vec<u8> {
-    let mut w = GzEncoder::new(Vec::new(), Compression::default());
-    w.write_all(octets).expect("written");
-    w.finish().expect("finished")
 }
 
 fn zlib(octets: &[u8]) -> Vec<u8> {
@@ -1244,7 +1230,7 @@ fn bodies_of_real_captures_are_those_of_the_reference() {
         }
         let capture = read(&shared.join("captures").join(name));
         let found = Extracted::of(&capture, &["--decapsulate", "all"]);
-        let sums: Vec<_> = found.files.values().map(|f| sum(f)).collect();
+        let sums: Vec<_> = found.files.values().map(|f| sha256(f)).collect();
         for message in whole {
             let len = usize::try_from(message[5][0].as_u64().expect("a length")).expect("fits");
             let wanted = message[5][1].as_str().expect("a sum");
@@ -1252,7 +1238,7 @@ fn bodies_of_real_captures_are_those_of_the_reference() {
             let range = message[4] == "206"
                 && found.files.iter().any(|(name, file)| {
                     let slice = file.get(..len).filter(|_| !name.ends_with(".part"));
-                    slice.is_some_and(|slice| sum(slice) == wanted)
+                    slice.is_some_and(|slice| sha256(slice) == wanted)
                 });
             let own = sums.iter().any(|s| s == wanted);
             assert!(own || range, "{name}: {message}");

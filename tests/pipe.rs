@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{CAPTURES, Capture, contains, feed, fields, http_messages, inet_asm, messages, run};
+use common::{
+    CAPTURES, Capture, TAKE_SUMS, contains, feed, fields, http_messages, inet_asm, messages, run,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -95,14 +97,6 @@ fn one_line_per_dns_message() {
 
 #[test]
 fn tshark_finds_no_malformed_packet_and_no_wrong_checksum() {
-    let options = [
-        "-o",
-        "ip.check_checksum:TRUE",
-        "-o",
-        "tcp.check_checksum:TRUE",
-        "-o",
-        "udp.check_checksum:TRUE",
-    ];
     let names = [
         "_ws.malformed",
         "ip.checksum.status",
@@ -112,7 +106,7 @@ fn tshark_finds_no_malformed_packet_and_no_wrong_checksum() {
         "frame.cap_len",
     ];
     for capture in CAPTURES {
-        let rows = fields("frame", &names, &options, &messages(&capture.octets()));
+        let rows = fields("frame", &names, &TAKE_SUMS, &messages(&capture.octets()));
         let mut snapped = 0;
         for (number, row) in rows.iter().enumerate() {
             let at = format!("{}, packet {}: {row:?}", capture.name, number + 1);

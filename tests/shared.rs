@@ -3,34 +3,13 @@
 
 mod common;
 
-use common::{feed, fields, find_counter, inet_asm, run};
-use std::path::{Path, PathBuf};
+use common::{TAKE_SUMS, feed, fields, find_counter, inet_asm, run, shared_captures};
+use std::path::Path;
 use std::process::Command;
-
-/// The captures, or none, with a line that says so.
-fn captures(test: &str) -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    if !dir.is_dir() {
-        println!("{test}: skipped, {} is not there", dir.display());
-        return Vec::new();
-    }
-    let mut found: Vec<_> = std::fs::read_dir(&dir)
-        .expect("read_dir")
-        .map(|entry| entry.expect("entry").path())
-        .filter(|path| {
-            let name = path.to_string_lossy();
-            ["pcap", "pcapng", "ntar"]
-                .iter()
-                .any(|end| name.ends_with(end))
-        })
-        .collect();
-    found.sort();
-    found
-}
 
 #[test]
 fn every_capture_is_processed_and_the_counters_balance() {
-    for path in captures("every_capture_is_processed_and_the_counters_balance") {
+    for path in shared_captures("every_capture_is_processed_and_the_counters_balance") {
         let done = run(["-n".as_ref(), "-s".as_ref(), path.as_os_str()], b"");
         let at = format!("{}:\n{}", path.display(), done.stderr);
         // A damaged one ends with 2 and says where.
@@ -71,14 +50,6 @@ fn every_capture_is_processed_and_the_counters_balance() {
 
 #[test]
 fn the_output_of_every_capture_has_right_lengths_and_checksums() {
-    let options = [
-        "-o",
-        "ip.check_checksum:TRUE",
-        "-o",
-        "tcp.check_checksum:TRUE",
-        "-o",
-        "udp.check_checksum:TRUE",
-    ];
     let names = [
         "frame.len",
         "frame.cap_len",
@@ -88,9 +59,9 @@ fn the_output_of_every_capture_has_right_lengths_and_checksums() {
         "ip.len",
         "ip.flags.mf",
     ];
-    for path in captures("the_output_of_every_capture_has_right_lengths_and_checksums") {
+    for path in shared_captures("the_output_of_every_capture_has_right_lengths_and_checksums") {
         let output = run(["--encap".as_ref(), "raw".as_ref(), path.as_os_str()], b"").stdout;
-        for (number, row) in fields("ip", &names, &options, &output).iter().enumerate() {
+        for (number, row) in fields("ip", &names, &TAKE_SUMS, &output).iter().enumerate() {
             if row[0] != row[1] {
                 continue; // cut where octets are missing
             }
@@ -110,7 +81,7 @@ fn the_output_of_every_capture_has_right_lengths_and_checksums() {
 
 #[test]
 fn every_capture_gives_the_same_in_small_pieces() {
-    for path in captures("every_capture_gives_the_same_in_small_pieces") {
+    for path in shared_captures("every_capture_gives_the_same_in_small_pieces") {
         let octets = common::read(&path);
         if octets.len() > 300_000 {
             continue;
@@ -124,7 +95,7 @@ fn every_capture_gives_the_same_in_small_pieces() {
 
 #[test]
 fn every_capture_cut_anywhere_ends_well() {
-    for path in captures("every_capture_cut_anywhere_ends_well") {
+    for path in shared_captures("every_capture_cut_anywhere_ends_well") {
         let octets = common::read(&path);
         for n in (0..octets.len()).step_by(octets.len() / 8 + 1).skip(1) {
             let done = run::<&str>([], &octets[..n]);
@@ -149,7 +120,7 @@ fn captures_without_a_right_sum_lose_nothing() {
         "arkime--socks5-smtp-503",
         "arkime--tds5",
     ];
-    for path in captures("captures_without_a_right_sum_lose_nothing") {
+    for path in shared_captures("captures_without_a_right_sum_lose_nothing") {
         let name = path
             .file_stem()
             .expect("a name")

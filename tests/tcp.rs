@@ -99,19 +99,21 @@ fn octets_that_were_there_first_stay() {
     assert_eq!(counter(&stats, "tcp.retransmissions"), 1);
 }
 
+/// The second and third thousand octets of an answer that begins at 5000, the later part first.
+fn last_parts_swapped(pcap: &mut Pcap, asked: u32, answer: &[u8]) {
+    for part in [2000..answer.len(), 1000..2000] {
+        let seq = behind(5000, &answer[..part.start]);
+        pcap.server(seq, asked, ACK, &answer[part]);
+    }
+}
+
 #[test]
 fn a_fin_captured_before_the_last_octets() {
     let answer = response(&body(2500));
     let mut pcap = exchange(5000, &answer, &[0]);
     let asked = behind(1001, &get("/a"));
     pcap.server(behind(5000, &answer), asked, ACK | FIN, b"");
-    pcap.server(behind(5000, &answer[..2000]), asked, ACK, &answer[2000..]);
-    pcap.server(
-        behind(5000, &answer[..1000]),
-        asked,
-        ACK,
-        &answer[1000..2000],
-    );
+    last_parts_swapped(&mut pcap, asked, &answer);
     assert!(responses(&pcap) == [(5000, answer)]);
 }
 
@@ -121,13 +123,7 @@ fn an_acknowledgment_captured_before_its_data() {
     let asked = behind(1001, &get("/a"));
     let mut pcap = exchange(5000, &answer, &[0]);
     // exchange() has ended with the acknowledgment of everything.
-    pcap.server(behind(5000, &answer[..2000]), asked, ACK, &answer[2000..]);
-    pcap.server(
-        behind(5000, &answer[..1000]),
-        asked,
-        ACK,
-        &answer[1000..2000],
-    );
+    last_parts_swapped(&mut pcap, asked, &answer);
     assert!(responses(&pcap) == [(5000, answer)]);
 }
 
@@ -599,4 +595,20 @@ fn messages_wait_for_their_acknowledgment() {
     assert_eq!(counter(&stats, "tcp.ack_held"), 4);
     assert_eq!(counter(&stats, "tcp.ack_forced"), 1);
     assert_eq!(counter(&stats, "tcp.out_of_order"), 0);
+}
+
+#[test]
+fn a_reset_counts_where_the_largest_gap_is_less_than_a_window() {
+    let mut pcap = Pcap::new();
+    let request = get("/a");
+    pcap.open(1000, 4999)
+        .client(1001, 5000, ACK | PSH, &request)
+        .server(5000, behind(1001, &request), RST | ACK, b"");
+    let done = run(["-n", "-s", "--max-gap=1000"], &pcap.file);
+    assert_eq!(
+        counter(&done.stderr, "tcp.closed_reset"),
+        1,
+        "{}",
+        done.stderr
+    );
 }

@@ -4,8 +4,7 @@
 mod common;
 
 use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind};
-use common::{Done, files, read, run, testdata, tshark};
-use sha2::{Digest, Sha256};
+use common::{Done, files, read, run, sha256, testdata, tshark};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
@@ -67,11 +66,6 @@ fn capture(name: &str) -> Vec<u8> {
     read(&testdata(&format!("transfers/{name}.pcap")))
 }
 
-fn sum(octets: &[u8]) -> String {
-    let digest = Sha256::digest(octets);
-    digest.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// Sum and name of each file that was sent.
 fn sent(name: &str) -> Vec<(String, String)> {
     let list = read(&testdata(&format!("transfers/{name}.sha256")));
@@ -103,7 +97,7 @@ fn extract(capture: &[u8]) -> Vec<Extracted> {
                 !file.text("file").ends_with(".part"),
                 "{line}"
             );
-            let sha = file.complete().then(|| sum(&file.octets));
+            let sha = file.complete().then(|| sha256(&file.octets));
             assert_eq!(file.row["sha256"].as_str(), sha.as_deref(), "{line}");
             file
         })
@@ -124,7 +118,7 @@ fn whole(found: &[Extracted]) -> Vec<(String, String)> {
                 Some(name) => name.rsplit('/').next().unwrap_or_default(),
                 None => f.text("command"),
             };
-            (sum(&f.octets), name.to_owned())
+            (sha256(&f.octets), name.to_owned())
         })
         .collect();
     whole.sort();
@@ -337,7 +331,7 @@ fn without_its_control_connection_a_file_is_called_by_its_own() {
         if *name == "ftp-resume" {
             let long = extract(&clean);
             let long = long.iter().find(|f| f.text("file") == "long.bin").unwrap();
-            expected.push(sum(&long.octets[5000..])); // nobody knows of REST
+            expected.push(sha256(&long.octets[5000..])); // nobody knows of REST
         }
         expected.sort();
         for lost in [
@@ -443,7 +437,7 @@ fn numbers_of_tftp_blocks_begin_again() {
         match lost {
             None => {
                 assert_eq!(found[0].text("file"), "big.bin");
-                assert_eq!(sum(&found[0].octets), sum(&file));
+                assert_eq!(sha256(&found[0].octets), sha256(&file));
             }
             Some(i) => {
                 assert_eq!(found[0].text("file"), "big.bin.part");
@@ -735,7 +729,7 @@ fn what_tshark_exports_rightly_comes_out_too() {
         let came = whole(&extract(&capture));
         let sent = sent(name);
         for (file, octets) in exported(kind, &capture) {
-            let digest = sum(&octets);
+            let digest = sha256(&octets);
             if sent.iter().any(|(sum, _)| *sum == digest) {
                 assert!(came.iter().any(|(sum, _)| *sum == digest), "{name}: {file}");
                 *right.entry(*name).or_insert(0) += 1;
@@ -795,7 +789,7 @@ fn objects_of_shared_captures() {
         let found = extract(&read(&shared.join("captures").join(name)));
         for object in objects {
             let (file, digest) = (object[0].as_str().unwrap(), object[2].as_str().unwrap());
-            let ours = found.iter().any(|f| sum(&f.octets) == digest);
+            let ours = found.iter().any(|f| sha256(&f.octets) == digest);
             let reason = OTHERWISE.iter().find(|(n, f, _)| (*n, *f) == (name, file));
             match reason {
                 Some((_, _, why)) => println!("{name}: {file}: {why}"),

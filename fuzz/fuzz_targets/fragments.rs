@@ -4,13 +4,13 @@
 //! Input: per fragment six octets: identification and version, offset, flags and channel, length, flavour, time.
 #![no_main]
 
-use inet_asm::base::limits::{Channels, Limits};
 use inet_asm::base::context::Context;
-use inet_asm::ip::{Datagram, Ip};
-use inet_asm::base::place::{Fragment, OctetOffset};
-use inet_asm::link::Frame;
+use inet_asm::base::limits::{Channels, Limits};
 use inet_asm::base::packet::{Channel, LinkHeader};
+use inet_asm::base::place::{Fragment, OctetOffset};
 use inet_asm::base::time::Instant;
+use inet_asm::ip::{Datagram, Ip};
+use inet_asm::link::Frame;
 use libfuzzer_sys::fuzz_target;
 
 /// The octet at this offset, in one of four flavours.

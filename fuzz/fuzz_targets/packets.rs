@@ -3,13 +3,13 @@
 //! Input: records of link type (2 octets), captured length (2), octets cut off (1), milliseconds since the last (1), data.
 #![no_main]
 
-use inet_asm::base::packet::{LinkType, Packet};
-use inet_asm::base::limits::{Channels, Checksums, Limits, Tunnels};
 use inet_asm::base::context::Context;
-use inet_asm::ip::{Datagram, Ip};
+use inet_asm::base::limits::{Channels, Checksums, Limits, Tunnels};
+use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::place::Fragment;
-use inet_asm::link;
 use inet_asm::base::time::{CaptureClock, Timestamp};
+use inet_asm::ip::{Datagram, Ip};
+use inet_asm::link;
 use inet_asm::transport::udp;
 use libfuzzer_sys::fuzz_target;
 

@@ -2,14 +2,14 @@
 //! budget is given back.
 #![no_main]
 
-use inet_asm::base::place::OctetOffset;
-use inet_asm::base::limits::Limits;
 use inet_asm::base::context::Context;
-use inet_asm::ip::Datagram;
+use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::Channel;
-use inet_asm::base::time::Instant;
-use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::stream::Close;
+use inet_asm::base::time::Instant;
+use inet_asm::ip::Datagram;
+use inet_asm::transport::sctp::{AssociationContext, Sctp, UserMessage, UserMessageSink};
 use libfuzzer_sys::fuzz_target;
 
 struct Check;
@@ -52,7 +52,11 @@ fuzz_target!(|input: &[u8]| {
         }
         let own = [10, 0, 0, 1 + (flags & 2)];
         let peer = [10, 0, 0, 2 + (flags & 2)];
-        let (src, dst) = if flags & 1 == 0 { (own, peer) } else { (peer, own) };
+        let (src, dst) = if flags & 1 == 0 {
+            (own, peer)
+        } else {
+            (peer, own)
+        };
         let datagram = Datagram {
             src: src.into(),
             dst: dst.into(),

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: running the real binary and the tools that read its output, and captures.
 #![allow(dead_code, unreachable_pub)] // each test program is a crate and uses a part
 
+use sha2::Digest;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -129,6 +130,38 @@ pub fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("testdata")
         .join(name)
+}
+
+/// The captures of others, which lie beside the repository where somebody has put them there (`../shared/captures`), by
+/// name. Where there are none, a line says that `test` has looked at nothing.
+pub fn shared_captures(test: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    let Ok(entries) = fs::read_dir(&dir) else {
+        println!("{test}: skipped, {} is not there", dir.display());
+        return Vec::new();
+    };
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| {
+            let end = path.extension().unwrap_or_default();
+            ["pcap", "pcapng", "ntar"].iter().any(|e| end == *e)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The octets as one member of a gzip file.
+pub fn gzip(octets: &[u8]) -> Vec<u8> {
+    let mut w = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    w.write_all(octets).expect("in memory");
+    w.finish().expect("in memory")
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(octets: &[u8]) -> String {
+    let digest = sha2::Sha256::digest(octets);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 pub fn read(path: &Path) -> Vec<u8> {
@@ -344,6 +377,16 @@ impl Live {
         }
     }
 }
+
+/// Options with which tshark takes the sums of IPv4, TCP and UDP.
+pub const TAKE_SUMS: [&str; 6] = [
+    "-o",
+    "ip.check_checksum:TRUE",
+    "-o",
+    "tcp.check_checksum:TRUE",
+    "-o",
+    "udp.check_checksum:TRUE",
+];
 
 /// tshark without the user's settings, reading this capture; what it prints.
 #[track_caller]

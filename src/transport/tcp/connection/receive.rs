@@ -174,8 +174,10 @@ impl<S: FlowState> Connection<S> {
             let offset = stream.offset(s.seq);
             // A scale that was not seen is taken to be the largest (RFC 7323, 2.3).
             let shift = if other.is(SYN) { other.scale() } else { 14 };
-            let window =
-                (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
+            // --max-gap may be less than a window without scaling has.
+            let window = (u64::from(other.window) << shift)
+                .min(u64::from(cx.limits.max_gap))
+                .max(1 << 16);
             let low = if stream.is(ACKED) {
                 stream.snd_una.min(stream.rcv_nxt)
             } else {
