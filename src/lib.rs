@@ -86,11 +86,11 @@
 //!   tcp/               segment, waiting (octets behind holes), connections (kept small while they have no data)
 //!     connection/        judge, take, deliver, give_up: where a segment belongs, what it does, when a hole is given up
 //!   udp.rs             datagrams and their flows
-//!   sctp/              chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
-//! message/           detector.rs: Detector, Framer; extract.rs walks streams by what they say
-//!   rows.rs length.rs  the table of protocols whose header tells the length
-//!   http1.rs tls.rs …  one file for each other protocol; datagram.rs, user.rs and carried.rs: UDP, SCTP
-//!   rules.rs custom.rs    -d and --framer; detectors of one's own; summary.rs: one line for people
+//!   sctp/              chunks, which association (route), what they do there (process), reassembly, statistics
+//! message/           framing.rs: Detector, Framer; extract.rs walks streams by what they say
+//!   protocols/         the table of protocols, and a file for each: row, what is plausible, framer, summary
+//!   length.rs headers.rs lines.rs  engines that frame many of them; bundled.rs: several in one user message
+//!   rules.rs user_framer.rs custom.rs  -d, --framer, detectors of one's own
 //! sink/              events.rs: what an output hears; mod.rs: the table of outputs
 //!   packets.rs track.rs  a packet for each message (synthetic.rs: its headers), and where its octets stood
 //!   file.rs pcap.rs …  how packets are written: pcap, pcapng, exported PDUs; originals.rs: dropped and bypassed ones

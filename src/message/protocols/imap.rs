@@ -91,7 +91,10 @@ mod tests {
         let at = Position::behind_a_gap(Direction::Forward);
         let mut framer = LineFramer::<Imap>::with_client(Direction::Reverse);
         framer.gap(at.direction);
-        assert_eq!(framer.search(&at, b"text\r\n* 2 FETCH (X)\r\n"), Found::At(6));
+        assert_eq!(
+            framer.search(&at, b"text\r\n* 2 FETCH (X)\r\n"),
+            Found::At(6)
+        );
     }
 
     #[test]

@@ -132,7 +132,10 @@ mod tests {
 
     #[test]
     fn summaries() {
-        assert_eq!(said(summary, Transport::Tcp, b"\x01\0\0\x01\x03"), "3 columns");
+        assert_eq!(
+            said(summary, Transport::Tcp, b"\x01\0\0\x01\x03"),
+            "3 columns"
+        );
     }
 
     #[test]
