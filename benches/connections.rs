@@ -5,7 +5,7 @@ use inet_asm::assembler::Assembler;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::time::Timestamp;
-use inet_asm::sink::{Form, Outputs};
+use inet_asm::sink::{Outputs, PacketOptions};
 use std::fs::File;
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ impl Capture {
     fn run(&self) -> Duration {
         let mut outputs = Outputs::new();
         let file = File::create("/dev/null").expect("/dev/null opens");
-        outputs.packets("/dev/null", Box::new(file), Form::default());
+        outputs.packets("/dev/null", Box::new(file), PacketOptions::default());
         outputs.begin(LinkType::RAW, false);
         let limits = Limits {
             memory: 64 << 20,

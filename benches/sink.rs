@@ -10,7 +10,7 @@ use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::Side;
 use inet_asm::base::time::Timestamp;
 use inet_asm::message::{MessageEnd, MessageSink, MessageStart, Piece};
-use inet_asm::sink::{Form, Outputs, State};
+use inet_asm::sink::{OutputState, Outputs, PacketOptions};
 use inet_asm::transport::stream::StreamContext;
 use std::fs::File;
 use std::time::Instant;
@@ -42,9 +42,9 @@ fn main() {
     for (size, messages) in [(100, 5_000_000), (SEGMENT, 5_000_000), (4 << 30, 1)] {
         let file = File::create("/dev/null").expect("/dev/null opens");
         let mut outputs = Outputs::new();
-        outputs.packets("/dev/null", Box::new(file), Form::default());
+        outputs.packets("/dev/null", Box::new(file), PacketOptions::default());
         outputs.begin(LinkType::ETHERNET, false);
-        let (mut cx, mut state) = (Context::new(Limits::default()), State::default());
+        let (mut cx, mut state) = (Context::new(Limits::default()), OutputState::default());
         let begun = Instant::now();
         let mut offset = 0u64;
         for _ in 0..messages {

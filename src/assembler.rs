@@ -3,7 +3,6 @@
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
 use crate::base::counters::Counters;
-use crate::base::ip_protocol;
 use crate::base::limits::Limits;
 use crate::base::packet::{Channel, LinkType, Packet, PacketInfo};
 use crate::base::storage::Budget;
@@ -20,6 +19,7 @@ use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
 use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
+use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
 
 /// All that waits in any stage: plain data, which can be written out and read back.
@@ -85,7 +85,7 @@ impl<M: MessageSink> Assembler<M> {
         self
     }
 
-    /// Tells `to` from now on what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
+    /// Calls `to` from now on with what becomes of the connections that `rule` chooses: of each TCP segment, and of messages.
     pub fn trace(&mut self, rule: ConnectionRule, to: impl FnMut(&Event) + Send + 'static) {
         self.state.cx.trace = Trace::new(rule, Box::new(to));
     }
@@ -150,30 +150,31 @@ impl<M: MessageSink> Assembler<M> {
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, fragments| {
                 if !fragments.is_empty() {
-                    cx.in_hand.datagram(datagram.payload, fragments);
+                    cx.fragments.clear();
+                    cx.fragments.extend_from_slice(fragments);
                 }
-                match datagram.protocol {
-                    ip_protocol::TCP if cx.limits.disable_tcp => {
+                match IpNumber(datagram.protocol) {
+                    IpNumber::TCP if cx.limits.disable_tcp => {
                         cx.counters.tcp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::UDP if cx.limits.disable_udp => {
+                    IpNumber::UDP if cx.limits.disable_udp => {
                         cx.counters.udp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::TCP => tcp.datagram(cx, datagram, extractor),
-                    ip_protocol::UDP => {
+                    IpNumber::TCP => tcp.datagram(cx, datagram, extractor),
+                    IpNumber::UDP => {
                         let mut named = Named {
                             extractor,
                             transfers,
                         };
                         udp.receive(cx, datagram, &mut named);
                     }
-                    ip_protocol::SCTP if cx.limits.disable_sctp => {
+                    IpNumber::SCTP if cx.limits.disable_sctp => {
                         cx.counters.sctp.disabled += 1;
                         extractor.sink.unprocessed(cx, datagram);
                     }
-                    ip_protocol::SCTP => sctp.packet(cx, datagram, extractor),
+                    IpNumber::SCTP => sctp.packet(cx, datagram, extractor),
                     _ => {}
                 }
             });
@@ -215,12 +216,12 @@ impl<M: MessageSink> Assembler<M> {
             sctp.tick(cx, extractor);
         }
         while cx.budget.over() {
-            let freed = tcp.relieve_idle(cx, extractor)
-                || sctp.relieve_idle(cx, extractor)
+            let freed = tcp.evict_idle(cx, extractor)
+                || sctp.evict_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
-                || tcp.relieve(cx, extractor)
-                || sctp.relieve(cx, extractor);
+                || tcp.free_memory(cx, extractor)
+                || sctp.free_memory(cx, extractor);
             if !freed {
                 break;
             }

@@ -9,14 +9,15 @@
 //! From `link` to `message` there is no file, clock, thread or log: octets and timestamps go in, events come out, and the
 //! same input gives the same events. An [`Assembler`] joins these stages. It takes packets, or TCP segments that were
 //! parsed elsewhere, and pushes to a [`MessageSink`](message::MessageSink): messages, and beneath them the octets, gaps
-//! and ends of the streams. What waits is bounded by the [`Limits`](config::Limits) it is given.
+//! and ends of the streams. What waits is bounded by the [`Limits`](base::limits::Limits) it is given.
 //!
 //! ```
 //! use inet_asm::Assembler;
-//! use inet_asm::cli::config::Limits;
+//! use inet_asm::base::limits::Limits;
 //! use inet_asm::message::events::DatagramMessage;
 //! use inet_asm::transport::datagram::DatagramContext;
 //! use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+//! use inet_asm::base::place::OctetOffset;
 //! use inet_asm::base::serial::SeqNumber;
 //! use inet_asm::base::time::Timestamp;
 //! use inet_asm::transport::StreamContext;
@@ -55,6 +56,7 @@
 //!         payload,
 //!         payload_len: payload.len() as u32,
 //!         payload_sum: None,
+//!         offset: OctetOffset::Unknown,
 //!     });
 //! };
 //! send(99, flags::SYN, b"");
@@ -69,32 +71,30 @@
 //! # The layout
 //!
 //! Data goes right in the picture, imports go left: a stage defines the trait that it pushes to and does not know who
-//! implements it. Only `pipeline.rs` knows every stage.
+//! implements it. Only `assembler.rs` knows every stage from the link layer to messages, and what every stage speaks of
+//! stands in `base`, which knows none of them.
 //!
 //! ```text
-//! main.rs            flags in, exit status out; opens inputs and outputs
-//! cli.rs config.rs   one source for help, man page and completions; checked limits and choices
-//! error.rs           what ends a run; stats.rs report.rs: counters, and the report made from them
-//! pipeline.rs        joins the stages (Assembler, Assembler); context.rs: what each stage is handed with a packet
-//! trace.rs           what becomes of chosen connections, event by event
-//! time.rs serial.rs  timestamps and the age clock; numbers that wrap (RFC 1982)
-//! storage/           budget, deadlines, table in order of age, index of slots: no protocol inside
-//! capture/           reader, pcap, pcapng, decompression, inputs in order, sorting queue, stop on a signal
+//! base/              what every stage speaks of; no stage, protocol or output is known here
+//!   packet place stream flow  packet records; where octets stand in them; chunks, gaps and ends; keys and directions
+//!   time serial      timestamps and the age clock; numbers that wrap (RFC 1982)
+//!   limits counters context trace  what a run may use, what it counted, what each stage is handed with a packet
+//!   storage/         budget, deadlines, table in order of age, index of slots
+//! capture/           inputs, reader, pcap, pcapng, decompression, sorting queue, stop on a signal
 //! link/              link headers, 802.11, exported PDUs: where the IP packet starts
-//! ip/                headers, defrag, checksum, ESP, tunnels: whole datagrams
-//! transport/         flow.rs stream.rs: keys, and what transport hands on; table.rs: flows by key and use
-//!   tcp/               segment, waiting (octets behind holes), connections (kept small while they have no data)
-//!     connection/        judge, take, deliver, give_up: where a segment belongs, what it does, when a hole is given up
-//!   udp.rs             datagrams and their flows
-//!   sctp/              chunks, which association (route), what they do there (process), reassembly, statistics
-//! message/           framing.rs: Detector, Framer; extract.rs walks streams by what they say
-//!   protocols/         the table of protocols, and a file for each: row, what is plausible, framer, summary
-//!   length.rs headers.rs lines.rs  engines that frame many of them; bundled.rs: several in one user message
-//!   rules.rs user_framer.rs custom.rs  -d, --framer, detectors of one's own
-//! sink/              events.rs: what an output hears; mod.rs: the table of outputs
-//!   packets.rs track.rs  a packet for each message (synthetic.rs: its headers), and where its octets stood
-//!   file.rs pcap.rs …  how packets are written: pcap, pcapng, exported PDUs; originals.rs: dropped and bypassed ones
-//!   raw.rs print.rs    stream files, lines; json/: objects; files/: transferred files; sctp_stats.rs: statistics
+//! ip/                headers, ESP, tunnels, defrag: whole datagrams
+//! transport/         stream.rs datagram.rs: the traits that it pushes to; table.rs: flows by key and use
+//!   tcp/             mod.rs: the way of a segment; choose, replay, damaged, memory, queues: what is rare on it
+//!     segment waiting connections  the wire format; octets behind holes; all connections, compact while they have no data
+//!     connection/      classify, receive, deliver, give_up: where a segment belongs, what it does, when a hole is given up
+//!   udp.rs           datagrams and their flows
+//!   sctp/            chunks, which association (route), what they do there (process), reassembly, statistics
+//! message/           from octets to messages: detectors, framers, extract.rs walks streams by what they say
+//!   protocols/       the table of protocols, and one file for each
+//! sink/              events.rs: what an output hears; packets, streams (--dump), json, transferred files, lines
+//! assembler.rs       joins the stages ([`Assembler`])
+//! cli/               flags (one source for help, man page and completions), the run, the report
+//! main.rs            exit status
 //! ```
 #![warn(missing_docs)]
 

@@ -1,9 +1,9 @@
 //! What each stage takes in is what it hands on, drops or holds: added up behind every packet of every capture.
 #![allow(clippy::unwrap_used)]
 
+use etherparse::IpNumber;
 use inet_asm::assembler::Assembler;
 use inet_asm::base::context::Context;
-use inet_asm::base::ip_protocol;
 use inet_asm::base::limits::{Limits, Tunnels};
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::place::Fragment;
@@ -63,7 +63,7 @@ impl Stages {
             let mut out = |cx: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
                 *datagrams += 1;
                 assert!(datagram.payload.len() <= datagram.payload_len);
-                if datagram.protocol == ip_protocol::UDP {
+                if datagram.protocol == IpNumber::UDP.0 {
                     udp.receive(cx, datagram, sink);
                 }
             };

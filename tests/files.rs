@@ -1300,6 +1300,7 @@ proptest::proptest! {
         pieces in proptest::collection::vec((0..PIECES.len(), 0_u8..20), 1..60),
         cut in 1_usize..40,
     ) {
+        use inet_asm::base::place::OctetOffset;
         use inet_asm::Assembler;
         use inet_asm::base::serial::SeqNumber;
         use inet_asm::transport::tcp::Segment;
@@ -1325,6 +1326,7 @@ proptest::proptest! {
                 payload,
                 payload_len: u32::try_from(payload.len()).expect("small"),
                 payload_sum: None,
+                offset: OctetOffset::Unknown,
             });
         };
         let requests = get("/../a%00b?c").repeat(20);

@@ -10,6 +10,7 @@ use inet_asm::base::counters::Counters;
 use inet_asm::base::flags;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::message::Kind;
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::Gap;
 use inet_asm::base::time::Timestamp;
@@ -86,6 +87,7 @@ fn segment(seq: u32, flags: u8, payload: &[u8]) -> Segment<'_> {
         payload,
         payload_len: u32::try_from(payload.len()).expect("short"),
         payload_sum: None,
+        offset: OctetOffset::Unknown,
     }
 }
 
@@ -186,6 +188,7 @@ fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
             payload: &payload,
             payload_len: 1000,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
         };
         assembler.segment(frame.into(), Timestamp::from_nanos(1_000_000), &segment);
     }

@@ -1,10 +1,11 @@
 //! User messages of real captures against reference answers, where both are at hand beside the repository.
 #![allow(clippy::unwrap_used)] // A test that cannot read its input has failed.
 
+use etherparse::IpNumber;
 use inet_asm::base::context::Context;
-use inet_asm::base::ip_protocol;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{Channel, PacketInfo};
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::stream::Close;
 use inet_asm::base::time::{CaptureClock, Timestamp};
 use inet_asm::ip::Datagram;
@@ -156,11 +157,12 @@ fn sctp_datagram(link: i32, frame: &[u8]) -> Option<Datagram<'_>> {
         }
         _ => return None,
     };
-    (protocol == ip_protocol::SCTP).then_some(Datagram {
+    (protocol == IpNumber::SCTP.0).then_some(Datagram {
         src,
         dst,
         protocol,
         payload,
+        offset: OctetOffset::Unknown,
         payload_len: payload.len(),
         identification: 0,
         channel: Channel::default(),

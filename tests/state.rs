@@ -7,7 +7,7 @@ use inet_asm::assembler::{Assembler, State};
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::time::Timestamp;
-use inet_asm::sink::{Form, Outputs};
+use inet_asm::sink::{Outputs, PacketOptions};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +34,7 @@ impl File {
 
 fn outputs(file: &File, link_type: u32) -> Outputs {
     let mut outputs = Outputs::new();
-    outputs.packets("test", Box::new(file.clone()), Form::default());
+    outputs.packets("test", Box::new(file.clone()), PacketOptions::default());
     outputs.begin(LinkType(u16::try_from(link_type).expect("16 bits")), false);
     outputs
 }

@@ -7,7 +7,7 @@
 use inet_asm::base::limits::{Channels, Limits};
 use inet_asm::base::context::Context;
 use inet_asm::ip::{Datagram, Ip};
-use inet_asm::base::place::Fragment;
+use inet_asm::base::place::{Fragment, OctetOffset};
 use inet_asm::link::Frame;
 use inet_asm::base::packet::{Channel, LinkHeader};
 use inet_asm::base::time::Instant;
@@ -75,6 +75,7 @@ fuzz_target!(|input: &[u8]| {
                 tunnel: 0,
             },
             ip: &p[..keep],
+            offset: OctetOffset::Unknown,
             missing: p.len() - keep,
             pseudo: None,
             checksum_known_good: false,

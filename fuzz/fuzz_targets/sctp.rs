@@ -2,6 +2,7 @@
 //! budget is given back.
 #![no_main]
 
+use inet_asm::base::place::OctetOffset;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::context::Context;
 use inet_asm::ip::Datagram;
@@ -57,6 +58,7 @@ fuzz_target!(|input: &[u8]| {
             dst: dst.into(),
             protocol: 132,
             payload: &packet,
+            offset: OctetOffset::Unknown,
             payload_len: packet.len() + usize::from(flags & 8),
             identification: 0,
             channel: Channel::default(),
@@ -64,7 +66,7 @@ fuzz_target!(|input: &[u8]| {
         };
         sctp.packet(&mut cx, &datagram, &mut Check);
         sctp.tick(&mut cx, &mut Check);
-        while cx.budget.over() && sctp.relieve(&mut cx, &mut Check) {}
+        while cx.budget.over() && sctp.free_memory(&mut cx, &mut Check) {}
         let c = &cx.counters.sctp;
         let out = c.delivered_chunks + c.duplicates + c.late + c.before_start + c.dropped_chunks;
         assert_eq!(c.data_chunks + c.i_data_chunks, out + c.waiting_chunks);

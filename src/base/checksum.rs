@@ -134,7 +134,7 @@ pub enum Verdict {
 }
 
 /// Judges the checksum `field` of the transport packet `data`, which was not cut.
-pub fn judge(src: IpAddr, dst: IpAddr, protocol: u8, data: &[u8], field: u16) -> Verdict {
+pub fn classify(src: IpAddr, dst: IpAddr, protocol: u8, data: &[u8], field: u16) -> Verdict {
     let pseudo = pseudo_header(src, dst, protocol, data.len());
     if pseudo.add(data).is_right() {
         Verdict::Right
@@ -241,7 +241,7 @@ mod tests {
             (right ^ 1, Verdict::Wrong),
         ] {
             data[6..8].copy_from_slice(&field.to_be_bytes());
-            assert_eq!(judge(a, b, 17, &data, field), verdict, "{field:04x}");
+            assert_eq!(classify(a, b, 17, &data, field), verdict, "{field:04x}");
         }
     }
 

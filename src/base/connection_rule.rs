@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 /// A rule that chooses connections.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConnectionRule(Vec<Part>);
+pub struct ConnectionRule(Vec<RulePart>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Part {
+enum RulePart {
     All,
     Number(u64),
     Address(IpAddr),
@@ -51,33 +51,33 @@ impl ConnectionRule {
 
     fn takes_from(&self, number: Option<u64>, a: SocketAddr, b: SocketAddr) -> bool {
         self.0.iter().any(|part| match *part {
-            Part::All => true,
-            Part::Number(n) => Some(n) == number,
-            Part::Address(x) => a.ip() == x || b.ip() == x,
-            Part::End(x) => a == x || b == x,
-            Part::Pair(x, y) => (a, b) == (x, y),
+            RulePart::All => true,
+            RulePart::Number(n) => Some(n) == number,
+            RulePart::Address(x) => a.ip() == x || b.ip() == x,
+            RulePart::End(x) => a == x || b == x,
+            RulePart::Pair(x, y) => (a, b) == (x, y),
         })
     }
 }
 
-fn part(text: &str) -> Result<Part, String> {
+fn part(text: &str) -> Result<RulePart, String> {
     let text = text.trim();
     if text == "all" {
-        return Ok(Part::All);
+        return Ok(RulePart::All);
     }
     if let Ok(n) = text.parse() {
-        return Ok(Part::Number(n));
+        return Ok(RulePart::Number(n));
     }
     if let Ok(a) = text.parse() {
-        return Ok(Part::Address(a));
+        return Ok(RulePart::Address(a));
     }
     if let Ok(a) = text.parse() {
-        return Ok(Part::End(a));
+        return Ok(RulePart::End(a));
     }
     if let Some((a, b)) = text.split_once('-')
         && let (Ok(a), Ok(b)) = (a.parse(), b.parse())
     {
-        return Ok(Part::Pair(a, b));
+        return Ok(RulePart::Pair(a, b));
     }
     Err(format!(
         "{text:?}: expected a number, all, an address, address:port or A:p-B:p (IPv6 as [::1]:80)"

@@ -4,10 +4,10 @@ use crate::base::counters::{Counters, Discard};
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
-use crate::base::place::InHand;
+use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
 use crate::base::storage::Budget;
 use crate::base::time::Instant;
-use crate::base::trace::{Event, Trace, What};
+use crate::base::trace::{Event, EventKind, Trace};
 use serde::{Deserialize, Serialize};
 
 /// Shared by all stages of one engine; plain data.
@@ -28,9 +28,10 @@ pub struct Context {
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
     #[serde(default)]
     pub unknown_link_types: Vec<LinkType>,
-    /// Where its octets stand.
+    /// What the datagram was made of that the packet being processed completed. What came in one packet leaves it as it
+    /// is: only an [`OctetOffset::Reassembled`] looks into it.
     #[serde(skip)]
-    pub(crate) in_hand: InHand,
+    pub(crate) fragments: Vec<Fragment>,
     /// What becomes of chosen connections is told here.
     #[serde(skip)]
     pub(crate) trace: Trace,
@@ -48,15 +49,15 @@ impl Context {
             packet: PacketInfo::default(),
             discarded: None,
             unknown_link_types: Vec::new(),
-            in_hand: InHand::default(),
+            fragments: Vec::new(),
             trace: Trace::default(),
         }
     }
 
-    /// Tells what happened in a flow to those who trace it.
-    pub(crate) fn tell(&mut self, flow: &Flow, direction: Direction, what: What) {
+    /// Emits an event of a flow to those who trace it.
+    pub(crate) fn emit(&mut self, flow: &Flow, direction: Direction, what: EventKind) {
         if self.trace.is_on() {
-            self.trace.tell(&Event {
+            self.trace.emit(&Event {
                 frame: self.packet.frame,
                 time: self.packet.time,
                 transport: flow.transport,
@@ -66,6 +67,27 @@ impl Context {
                 what,
             });
         }
+    }
+
+    /// Runs `f` while `info` is the packet that is being processed: how octets that were kept for a while are processed
+    /// as what their own packet brought.
+    pub(crate) fn for_packet<T>(&mut self, info: PacketInfo, f: impl FnOnce(&mut Self) -> T) -> T {
+        let current = std::mem::replace(&mut self.packet, info);
+        let result = f(self);
+        self.packet = current;
+        result
+    }
+
+    /// Emits in which packet records octets stand that came in record `frame` and begin at `offset`: in that record, or
+    /// in those of the fragments that it completed a datagram of.
+    pub(crate) fn records_of(
+        &self,
+        frame: u64,
+        offset: OctetOffset,
+        len: usize,
+        emit: &mut dyn FnMut(RecordSpan),
+    ) {
+        place::records_of(&self.fragments, frame, offset, len as u64, emit);
     }
 
     /// Counts the packet in hand as one that cannot be used.

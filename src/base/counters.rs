@@ -24,17 +24,17 @@ macro_rules! counters {
 
         impl Counters {
             /// Every counter in order: section, name, description, value. Drops follow the other counters of their section.
-            pub fn each(&self, mut f: impl FnMut(&'static str, &'static str, &'static str, u64)) {
+            pub fn each(&self, mut visit: impl FnMut(&'static str, &'static str, &'static str, u64)) {
                 $(
-                    $( f(stringify!($section), stringify!($name), $text, self.$section.$name); )*
+                    $( visit(stringify!($section), stringify!($name), $text, self.$section.$name); )*
                     for discard in Discard::ALL {
                         if discard.section() == stringify!($section) {
-                            f(stringify!($section), discard.name(), discard.text(), self.dropped(*discard));
+                            visit(stringify!($section), discard.name(), discard.text(), self.dropped(*discard));
                         }
                     }
                 )*
                 for (protocol, counters) in &self.protocols {
-                    counters.each(|name, text, value| f(protocol.text(), name, text, value));
+                    counters.each(|name, text, value| visit(protocol.text(), name, text, value));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a layer does about its checksums (SPEC 6).
+/// What a layer does about its checksums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Checksums {
     /// Take what offloading explains, and damaged copies only where nothing better comes.
@@ -25,7 +25,7 @@ pub enum Overlap {
     Last,
 }
 
-/// How copies on several channels (VLAN tags, tunnels) are treated (SPEC 4).
+/// How copies on several channels (VLAN tags, tunnels) are treated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Channels {
     /// Channels whose numbers fit are one connection.

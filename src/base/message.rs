@@ -14,12 +14,12 @@ pub enum Kind {
     Other,
 }
 
-/// How far a message reaches, as its own header tells.
+/// How far a message reaches, as its own header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Extent {
     /// This many octets from its start.
     Known(u64),
-    /// The protocol tells as it goes (chunked bodies).
+    /// The protocol says so as it goes (chunked bodies).
     Open,
     /// Up to the end of the stream.
     ToClose,

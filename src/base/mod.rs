@@ -8,7 +8,6 @@ pub mod context;
 pub mod counters;
 pub mod flags;
 pub mod flow;
-pub mod ip_protocol;
 pub mod limits;
 pub mod message;
 pub mod packet;

@@ -61,8 +61,6 @@ pub struct PacketInfo {
     pub interface: u32,
     /// Its link header.
     pub link: LinkHeader,
-    /// Offset in it of the octets that its TCP segment carries; None where they are in several packets, or not yet known.
-    pub data_at: Option<u32>,
 }
 
 /// An interface of the input. A pcap file is one.

@@ -16,16 +16,16 @@ macro_rules! serial {
                 self.0.wrapping_sub(other.0) as $I
             }
 
-            /// `self` moved by `n`, modulo the width.
+            /// `self` moved by `count`, modulo the width.
             #[must_use]
-            pub const fn add(self, n: $U) -> Self {
-                Self(self.0.wrapping_add(n))
+            pub const fn add(self, count: $U) -> Self {
+                Self(self.0.wrapping_add(count))
             }
 
-            /// `self` moved back by `n`, modulo the width.
+            /// `self` moved back by `count`, modulo the width.
             #[must_use]
-            pub const fn sub(self, n: $U) -> Self {
-                Self(self.0.wrapping_sub(n))
+            pub const fn sub(self, count: $U) -> Self {
+                Self(self.0.wrapping_sub(count))
             }
 
             /// `self` comes before `other`.

@@ -1,6 +1,7 @@
 //! What a stream consists of: octets in order, gaps, endings.
 
 use super::checksum::Sum;
+use super::place::OctetOffset;
 use super::serial::SeqNumber;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -21,8 +22,8 @@ pub struct Chunk<'a> {
     pub time: Timestamp,
     /// Number of that packet.
     pub frame: u64,
-    /// Offset of the first octet in that packet's record; None where it is not known.
-    pub at: Option<u32>,
+    /// Where the first octet stands in what that packet brought.
+    pub at: OctetOffset,
     /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no
     /// acknowledgment, or nothing is known of the other direction's numbers.
     pub ack: Option<u64>,
@@ -59,7 +60,7 @@ pub struct Duplicate {
     pub conflict: bool,
 }
 
-/// Why a hole was given up (SPEC 6).
+/// Why a hole was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GapCause {
     /// The other side acknowledged past it.

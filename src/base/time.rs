@@ -1,4 +1,4 @@
-//! Time as the capture tells it; nothing here knows the clock of the machine.
+//! Time as the capture has it; nothing here knows the clock of the machine.
 //!
 //! Two kinds of time are kept apart. A [`Timestamp`] is what a packet record says and what is written and shown. An
 //! [`Instant`] is the age clock that time-outs follow: it never goes back, and a jump of the capture's time does not

@@ -1,6 +1,6 @@
 //! What becomes of chosen connections, event by event (`--trace`).
 //!
-//! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then tell each event to a function as it
+//! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then emit each event to a function as it
 //! happens; where it is off, that costs one look at a flag.
 
 use crate::base::connection_rule::ConnectionRule;
@@ -30,12 +30,12 @@ pub struct Event {
     /// Their receiver.
     pub dst: SocketAddr,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// A TCP segment was captured, or comes out of where it was held.
     Segment {
         /// Control bits.
@@ -203,7 +203,7 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Segment {
@@ -416,8 +416,8 @@ impl Trace {
         self.0.is_some()
     }
 
-    /// Tells an event, if its connection is chosen.
-    pub(crate) fn tell(&mut self, event: &Event) {
+    /// Emits an event, if its connection is chosen.
+    pub(crate) fn emit(&mut self, event: &Event) {
         if let Some(trace) = &mut self.0
             && trace.0.takes_ends(event.number, event.src, event.dst)
         {

@@ -55,10 +55,10 @@ fn magic(octets: &[u8]) -> Magic {
 /// A gzip stream is handed on as far as it has come. Of a zstd frame the last window is handed on at its end only,
 /// because the decoder needs it.
 pub(super) struct Decompress<R: Read> {
-    state: State<R>,
+    state: InputState<R>,
 }
 
-enum State<R: Read> {
+enum InputState<R: Read> {
     /// These octets have been read and do not say yet what it is.
     Start(Vec<u8>, R),
     Plain(R),
@@ -73,15 +73,15 @@ type Compressed<R> = Chain<Cursor<Vec<u8>>, Retry<R>>;
 impl<R: Read> Decompress<R> {
     pub(super) const fn new(input: R) -> Self {
         Self {
-            state: State::Start(Vec::new(), input),
+            state: InputState::Start(Vec::new(), input),
         }
     }
 
     /// What the input is compressed with.
     pub(super) const fn format(&self) -> Option<&'static str> {
         match self.state {
-            State::Gzip(_) => Some("gzip"),
-            State::Zstd(_) => Some("zstd"),
+            InputState::Gzip(_) => Some("gzip"),
+            InputState::Zstd(_) => Some("zstd"),
             _ => None,
         }
     }
@@ -92,10 +92,10 @@ impl<R: Read> Read for Decompress<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             match &mut self.state {
-                State::Plain(input) => return input.read(buf),
-                State::Gzip(input) => return input.read(buf),
-                State::Zstd(input) => return input.read(buf),
-                State::Start(held, input) => {
+                InputState::Plain(input) => return input.read(buf),
+                InputState::Gzip(input) => return input.read(buf),
+                InputState::Zstd(input) => return input.read(buf),
+                InputState::Start(held, input) => {
                     let (first, room) = buf
                         .split_at_mut_checked(held.len())
                         .ok_or(ErrorKind::InvalidInput)?;
@@ -107,23 +107,23 @@ impl<R: Read> Read for Decompress<R> {
                         continue;
                     }
                     let all = held.len();
-                    let State::Start(held, input) =
-                        std::mem::replace(&mut self.state, State::Moved)
+                    let InputState::Start(held, input) =
+                        std::mem::replace(&mut self.state, InputState::Moved)
                     else {
                         return Ok(0);
                     };
                     if matches!(magic, Magic::Plain | Magic::Begun) {
-                        self.state = State::Plain(input);
+                        self.state = InputState::Plain(input);
                         return Ok(all);
                     }
                     let input = Cursor::new(held).chain(Retry(input));
                     let input = BufReader::with_capacity(READ, input);
                     self.state = match magic {
-                        Magic::Gzip => State::Gzip(Box::new(Gzip::new(input))),
-                        _ => State::Zstd(Box::new(Zstd::new(input, WINDOW))),
+                        Magic::Gzip => InputState::Gzip(Box::new(Gzip::new(input))),
+                        _ => InputState::Zstd(Box::new(Zstd::new(input, WINDOW))),
                     };
                 }
-                State::Moved => return Ok(0),
+                InputState::Moved => return Ok(0),
             }
         }
     }
@@ -335,7 +335,7 @@ fn io_error(e: FrameDecoderError) -> io::Error {
 mod tests {
     use super::*;
     use crate::capture::error::Error;
-    use crate::capture::testing::{Capture, Packets, samples};
+    use crate::capture::testing::{TestCapture, TestPackets, samples};
     use crate::capture::{Reader, Warning};
     use std::io::Write;
 
@@ -350,21 +350,21 @@ mod tests {
         ruzstd::encoding::compress_to_vec(octets, level)
     }
 
-    type Pack = fn(&[u8]) -> Vec<u8>;
-    const FORMATS: [(&str, Pack); 2] = [("gzip", gzip), ("zstd", zstd)];
+    type Compressor = fn(&[u8]) -> Vec<u8>;
+    const FORMATS: [(&str, Compressor); 2] = [("gzip", gzip), ("zstd", zstd)];
 
     /// One octet at a time.
-    struct Drip<'a>(&'a [u8]);
+    struct ByteByByte<'a>(&'a [u8]);
 
-    impl Read for Drip<'_> {
+    impl Read for ByteByByte<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             self.0.read(&mut buf[..1])
         }
     }
 
     /// A capture larger than a block of zstd.
-    fn large() -> Capture {
-        let mut c = Capture::pcap(0xa1b2_c3d4, false);
+    fn large() -> TestCapture {
+        let mut c = TestCapture::pcap(0xa1b2_c3d4, false);
         let mut x = 1_u32;
         for i in 0..2000 {
             let data: Vec<u8> = (0..i % 300)
@@ -378,7 +378,7 @@ mod tests {
         c
     }
 
-    fn read(input: impl Read) -> (Packets, Result<Vec<Warning>, Error>) {
+    fn read(input: impl Read) -> (TestPackets, Result<Vec<Warning>, Error>) {
         let mut reader = Reader::new("x", input);
         let mut packets = Vec::new();
         loop {
@@ -403,7 +403,7 @@ mod tests {
         for (name, pack) in FORMATS {
             for (sample, c) in samples().iter().chain([&("large", large.clone())]) {
                 let packed = pack(&c.octets);
-                for (packets, result) in [read(&packed[..]), read(Drip(&packed))] {
+                for (packets, result) in [read(&packed[..]), read(ByteByByte(&packed))] {
                     assert!(packets == c.packets, "{name} {sample}");
                     assert_eq!(result.unwrap(), []);
                 }
@@ -420,7 +420,7 @@ mod tests {
             if name == "gzip" {
                 packed.extend([0; 1000]);
             }
-            for (packets, result) in [read(&packed[..]), read(Drip(&packed))] {
+            for (packets, result) in [read(&packed[..]), read(ByteByByte(&packed))] {
                 assert!(packets == large.packets && result.unwrap().is_empty());
             }
         }
@@ -489,7 +489,7 @@ mod tests {
                 let (packets, result) = read(&octets[..]);
                 damaged += usize::from(matches!(result, Err(Error::Damaged { .. })));
                 // All that comes before the damage is read, in whatever pieces it comes.
-                assert!(packets == read(Drip(&octets)).0, "{name} {at}");
+                assert!(packets == read(ByteByByte(&octets)).0, "{name} {at}");
             }
             assert!(damaged > 35, "{name}: {damaged}");
             // The checksum alone.

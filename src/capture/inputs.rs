@@ -1,8 +1,9 @@
 //! The inputs of a run: opened one after the other, read as one capture.
 
 use super::FileHeader;
-use super::reader::{Reader, Totals, Warning};
+use super::reader::{Reader, Warning};
 use super::stop::{Stop, Stoppable};
+use super::totals::Totals;
 use crate::base::packet::{Interface, Packet};
 use crate::capture::error::Error;
 use std::collections::VecDeque;
@@ -12,23 +13,23 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 
 /// An input that has been opened.
-pub type Source = Box<dyn Read + Send>;
+pub type InputSource = Box<dyn Read + Send>;
 
 /// A way to name an input that is no plain path.
-struct Scheme {
+struct InputScheme {
     /// What the name begins with.
     prefix: &'static str,
     /// Opens what stands behind the prefix.
-    open: fn(&str, Option<&Stop>) -> io::Result<Source>,
+    open: fn(&str, Option<&Stop>) -> io::Result<InputSource>,
 }
 
-const SCHEMES: &[Scheme] = &[Scheme {
+const SCHEMES: &[InputScheme] = &[InputScheme {
     prefix: "file:",
     open: |rest, stop| open_path(file_path(rest).as_ref(), stop),
 }];
 
 /// Opens one input: a known scheme is looked up in the table, all else is a path.
-fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
+fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<InputSource> {
     let scheme = name.to_str().and_then(|name| {
         SCHEMES
             .iter()
@@ -41,7 +42,7 @@ fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
 }
 
 /// `-` is the standard input, all else the path of a file, a FIFO, a device.
-fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<Source> {
+fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<InputSource> {
     if path == "-" {
         return Ok(stoppable(io::stdin(), stop));
     }
@@ -53,7 +54,7 @@ pub fn path(name: &str) -> &str {
     name.strip_prefix("file:").map_or(name, file_path)
 }
 
-fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> Source {
+fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> InputSource {
     match stop {
         Some(stop) => Box::new(Stoppable::new(input, stop.clone())),
         None => Box::new(input),
@@ -76,7 +77,7 @@ fn file_path(rest: &str) -> &str {
 /// on. Each input is opened when the one before has ended.
 pub struct Inputs {
     waiting: VecDeque<OsString>,
-    reader: Option<Reader<Source>>,
+    reader: Option<Reader<InputSource>>,
     totals: Totals,
     stop: Option<Stop>,
 }

@@ -16,12 +16,14 @@ mod sort;
 mod stop;
 #[cfg(test)]
 pub(crate) mod testing;
+mod totals;
 
 pub use inputs::path as input_path;
-pub use inputs::{Inputs, Source};
-pub use reader::{Reader, Totals, Warning};
+pub use inputs::{InputSource, Inputs};
+pub use reader::{Reader, Warning};
 pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
+pub use totals::Totals;
 
 use crate::base::packet::LinkType;
 

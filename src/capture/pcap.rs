@@ -1,6 +1,6 @@
 //! The pcap format (draft-ietf-opsawg-pcap): a file header of 24 octets, then packet records.
 
-use super::record::{Fault, Look, Raw};
+use super::record::{Fault, Raw, RecordLook};
 use super::{FileHeader, word};
 use crate::base::packet::{Interface, LinkType, Resolution};
 use crate::base::time::Timestamp;
@@ -46,15 +46,15 @@ pub(super) fn is_magic(octets: [u8; 4]) -> bool {
 
 /// Whether a file header stands where a packet record is due. Its magic number alone could be a timestamp, so version,
 /// accuracy and the reserved bits of the link type word have to fit as well.
-pub(super) fn is_header(octets: &[u8]) -> Look<bool> {
+pub(super) fn is_header(octets: &[u8]) -> RecordLook<bool> {
     let Some(magic) = octets.first_chunk::<4>() else {
-        return Look::More;
+        return RecordLook::More;
     };
     if !is_magic(*magic) {
-        return Look::Whole(false);
+        return RecordLook::Whole(false);
     }
     let Some(head) = octets.first_chunk::<HEADER>() else {
-        return Look::More;
+        return RecordLook::More;
     };
     let big = magic.starts_with(&[0xa1, 0xb2]);
     let [_, version, _, sigfigs, _, link] =
@@ -64,14 +64,17 @@ pub(super) fn is_header(octets: &[u8]) -> Look<bool> {
     } else {
         version
     };
-    Look::Whole(version == 0x0004_0002 && sigfigs == 0 && link & 0x0bff_0000 == 0)
+    RecordLook::Whole(version == 0x0004_0002 && sigfigs == 0 && link & 0x0bff_0000 == 0)
 }
 
 impl Pcap {
     /// Reads the file header; `interface` is the number that its packets get.
-    pub(super) fn header(octets: &[u8], interface: u32) -> Look<(Self, FileHeader, Interface)> {
+    pub(super) fn header(
+        octets: &[u8],
+        interface: u32,
+    ) -> RecordLook<(Self, FileHeader, Interface)> {
         let Some(head) = octets.first_chunk::<HEADER>() else {
-            return Look::More;
+            return RecordLook::More;
         };
         // The parser does not know the modified header in big-endian order: it is read as a plain one.
         let mut plain = *head;
@@ -80,10 +83,10 @@ impl Pcap {
             plain[..4].copy_from_slice(&[0xa1, 0xb2, 0xc3, 0xd4]);
         }
         let Ok((_, header)) = parse_pcap_header(&plain) else {
-            return Look::Bad(Fault::Magic);
+            return RecordLook::Bad(Fault::Magic);
         };
         if header.version_major != 2 {
-            return Look::Bad(Fault::Version(header.version_major, header.version_minor));
+            return RecordLook::Bad(Fault::Version(header.version_major, header.version_minor));
         }
         let layout = match (header.is_bigendian(), header.is_modified_format()) {
             _ if modified_be => Layout::ModifiedBe,
@@ -112,12 +115,12 @@ impl Pcap {
         if nanoseconds {
             description.resolution = Resolution::NANOS;
         }
-        Look::Whole((pcap, file, description))
+        RecordLook::Whole((pcap, file, description))
     }
 
     /// Reads one packet record.
     #[inline]
-    pub(super) fn record(&self, octets: &[u8]) -> Look<Raw> {
+    pub(super) fn record(&self, octets: &[u8]) -> RecordLook<Raw> {
         let parsed = match self.layout {
             Layout::Le => parse_pcap_frame(octets),
             Layout::Be => parse_pcap_frame_be(octets),
@@ -126,13 +129,13 @@ impl Pcap {
         };
         match parsed {
             Ok((_, frame)) if frame.caplen > MAX_CAPTURED => {
-                Look::Bad(Fault::Captured(frame.caplen.into()))
+                RecordLook::Bad(Fault::Captured(frame.caplen.into()))
             }
             Ok((rest, frame)) => {
                 let used = octets.len() - rest.len();
                 let nanos =
                     u64::from(frame.ts_sec) * 1_000_000_000 + u64::from(frame.ts_usec) * self.unit;
-                Look::Whole(Raw {
+                RecordLook::Whole(Raw {
                     used,
                     data: used - frame.data.len(),
                     len: frame.data.len(),
@@ -148,12 +151,12 @@ impl Pcap {
                 let need = octets.len().saturating_add(n.get());
                 let captured = need.saturating_sub(self.record_header()) as u64;
                 if captured > u64::from(MAX_CAPTURED) {
-                    Look::Bad(Fault::Captured(captured))
+                    RecordLook::Bad(Fault::Captured(captured))
                 } else {
-                    Look::More
+                    RecordLook::More
                 }
             }
-            Err(_) => Look::Bad(Fault::Magic),
+            Err(_) => RecordLook::Bad(Fault::Magic),
         }
     }
 

@@ -3,8 +3,8 @@
 //! Blocks are taken apart here and not by pcap-parser: it makes a list of all options of each packet, which costs an
 //! allocation for each, and thirty times the block's size for a block that is full of empty options.
 
-use super::reader::Totals;
-use super::record::{Fault, Look, Raw};
+use super::record::{Fault, Raw, RecordLook};
+use super::totals::Totals;
 use super::{MAX_INTERFACES, word};
 use crate::base::packet::{Interface, LinkType, Resolution};
 use crate::base::time::Timestamp;
@@ -44,19 +44,19 @@ pub(super) enum Block {
 
 /// Whether a Section Header Block begins here; a pcap record cannot look like one (its captured length would be the
 /// byte-order magic).
-pub(super) fn is_header(octets: &[u8]) -> Look<bool> {
+pub(super) fn is_header(octets: &[u8]) -> RecordLook<bool> {
     match octets.first_chunk::<12>() {
         Some(head) => {
             let order = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-            Look::Whole(
+            RecordLook::Whole(
                 head.starts_with(&SHB_MAGIC.to_le_bytes())
                     && (order == BOM_MAGIC || order == BOM_MAGIC.swap_bytes()),
             )
         }
         None if octets.len() >= 4 && !octets.starts_with(&SHB_MAGIC.to_le_bytes()) => {
-            Look::Whole(false)
+            RecordLook::Whole(false)
         }
-        None => Look::More,
+        None => RecordLook::More,
     }
 }
 
@@ -71,36 +71,40 @@ impl Section {
 
     /// Takes one block. Gives its length beside what it was.
     #[inline]
-    pub(super) fn block(&mut self, octets: &[u8], totals: &mut Totals) -> Look<(usize, Block)> {
+    pub(super) fn block(
+        &mut self,
+        octets: &[u8],
+        totals: &mut Totals,
+    ) -> RecordLook<(usize, Block)> {
         let Some(kind) = word(octets, 0, self.big_endian) else {
-            return Look::More;
+            return RecordLook::More;
         };
         if kind == SHB_MAGIC {
             // Whatever order it has, its type reads the same.
             match word(octets, 8, false) {
-                None => return Look::More,
+                None => return RecordLook::More,
                 Some(BOM_MAGIC) => self.big_endian = false,
                 Some(order) if order == BOM_MAGIC.swap_bytes() => self.big_endian = true,
-                Some(order) => return Look::Bad(Fault::ByteOrder(order)),
+                Some(order) => return RecordLook::Bad(Fault::ByteOrder(order)),
             }
         }
         let Some(total) = word(octets, 4, self.big_endian) else {
-            return Look::More;
+            return RecordLook::More;
         };
         let len = total as usize;
         if len < 12 || !len.is_multiple_of(4) || len > MAX_BLOCK {
-            return Look::Bad(Fault::Block(total));
+            return RecordLook::Bad(Fault::Block(total));
         }
         let Some(body) = octets.get(8..len - 4) else {
-            return Look::More;
+            return RecordLook::More;
         };
         let Some(last) = word(octets, len - 4, self.big_endian) else {
-            return Look::More;
+            return RecordLook::More;
         };
         if last != total {
-            return Look::Bad(Fault::Lengths(total, last));
+            return RecordLook::Bad(Fault::Lengths(total, last));
         }
-        let body = Body {
+        let body = BlockBody {
             octets: body,
             big_endian: self.big_endian,
         };
@@ -115,14 +119,14 @@ impl Section {
             _ => Some(Ok(Block::Other)),
         };
         match block {
-            Some(Ok(block)) => Look::Whole((len, block)),
-            Some(Err(fault)) => Look::Bad(fault),
+            Some(Ok(block)) => RecordLook::Whole((len, block)),
+            Some(Err(fault)) => RecordLook::Bad(fault),
             // Shorter than its fixed fields.
-            None => Look::Bad(Fault::Block(total)),
+            None => RecordLook::Bad(Fault::Block(total)),
         }
     }
 
-    fn section_header(&mut self, body: Body<'_>, interfaces: &[Interface]) -> Parsed {
+    fn section_header(&mut self, body: BlockBody<'_>, interfaces: &[Interface]) -> Parsed {
         let (major, minor) = (body.u16(4)?, body.u16(6)?);
         // Writers of 1.2 mean 1.0.
         if major != 1 {
@@ -145,7 +149,7 @@ impl Section {
     }
 
     #[inline]
-    fn enhanced_packet(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+    fn enhanced_packet(&self, body: BlockBody<'_>, totals: &mut Totals) -> Parsed {
         let captured = body.u32(12)?;
         let ticks = u64::from(body.u32(4)?) << 32 | u64::from(body.u32(8)?);
         let orig_len = body.u32(16)?;
@@ -165,7 +169,7 @@ impl Section {
     }
 
     /// The obsolete Packet Block: as the Enhanced one, with 16 bits of interface and 16 bits of drops.
-    fn packet(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+    fn packet(&self, body: BlockBody<'_>, totals: &mut Totals) -> Parsed {
         let ticks = u64::from(body.u32(4)?) << 32 | u64::from(body.u32(8)?);
         let (captured, orig_len) = (body.u32(12)?, body.u32(16)?);
         let lost = body.u16(2)?;
@@ -191,7 +195,7 @@ impl Section {
     }
 
     /// A Simple Packet Block has no captured length: it is the original one, cut by the snapshot length.
-    fn simple_packet(&self, body: Body<'_>, interfaces: &mut [Interface]) -> Parsed {
+    fn simple_packet(&self, body: BlockBody<'_>, interfaces: &mut [Interface]) -> Parsed {
         const DATA: usize = 4;
         let orig_len = body.u32(0)?;
         let (number, interface) = match self.interface(0, interfaces) {
@@ -217,7 +221,7 @@ impl Section {
         })))
     }
 
-    fn interface_statistics(&self, body: Body<'_>, totals: &mut Totals) -> Parsed {
+    fn interface_statistics(&self, body: BlockBody<'_>, totals: &mut Totals) -> Parsed {
         const OPTIONS: usize = 12;
         let interface = match self.interface(body.u32(0)?, &mut totals.interfaces) {
             Ok((_, interface)) => interface,
@@ -245,7 +249,7 @@ type Parsed = Option<Result<Block, Fault>>;
 /// The packet of an Enhanced Packet Block or a Packet Block, and its options.
 #[inline]
 fn timed_packet(
-    body: Body<'_>,
+    body: BlockBody<'_>,
     captured: u32,
     orig_len: u32,
     ticks: u64,
@@ -286,7 +290,7 @@ fn timed_packet(
     }))
 }
 
-fn interface_description(body: Body<'_>, interfaces: &mut Vec<Interface>) -> Parsed {
+fn interface_description(body: BlockBody<'_>, interfaces: &mut Vec<Interface>) -> Parsed {
     const OPTIONS: usize = 8;
     let link_type = LinkType(body.u16(0)?);
     let snap_len = body.u32(4)?;
@@ -324,12 +328,12 @@ fn words(value: &[u8]) -> Option<String> {
 
 /// A block without its type and lengths.
 #[derive(Clone, Copy)]
-struct Body<'a> {
+struct BlockBody<'a> {
     octets: &'a [u8],
     big_endian: bool,
 }
 
-impl<'a> Body<'a> {
+impl<'a> BlockBody<'a> {
     #[inline]
     fn u16(&self, at: usize) -> Option<u16> {
         let octets = *self.octets.get(at..)?.first_chunk::<2>()?;
@@ -360,9 +364,9 @@ impl<'a> Body<'a> {
 
     /// The options from here on, up to the end mark or the first one that cannot be right.
     #[inline]
-    fn options(&self, at: usize) -> Options<'a> {
-        Options {
-            rest: Body {
+    fn options(&self, at: usize) -> BlockOptions<'a> {
+        BlockOptions {
+            rest: BlockBody {
                 octets: self.octets.get(at..).unwrap_or_default(),
                 big_endian: self.big_endian,
             },
@@ -370,11 +374,11 @@ impl<'a> Body<'a> {
     }
 }
 
-struct Options<'a> {
-    rest: Body<'a>,
+struct BlockOptions<'a> {
+    rest: BlockBody<'a>,
 }
 
-impl<'a> Iterator for Options<'a> {
+impl<'a> Iterator for BlockOptions<'a> {
     type Item = (u16, &'a [u8]);
 
     #[inline]

@@ -3,13 +3,11 @@
 use super::decompress::Decompress;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Block, Section};
-use super::record::{Fault, Look, Raw};
+use super::record::{Fault, Raw, RecordLook};
+use super::totals::Totals;
 use super::{FileHeader, MAX_INTERFACES};
-use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, Packet};
-use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
 
@@ -62,7 +60,7 @@ pub struct Reader<R: Read> {
     base: u64,
     /// Records read from this input.
     records: u64,
-    format: Format,
+    format: CaptureFormat,
     header: Option<FileHeader>,
     totals: Totals,
     warnings: Vec<Warning>,
@@ -71,24 +69,11 @@ pub struct Reader<R: Read> {
     failed: bool,
 }
 
-enum Format {
+enum CaptureFormat {
     /// A file header is due.
     Unknown,
     Pcap(Pcap),
     Pcapng(Section),
-}
-
-/// What goes on over all inputs of a run; plain data.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Number of the last frame.
-    pub frame: u64,
-    /// Time of the last packet.
-    pub time: Timestamp,
-    /// All interfaces, in the order of their numbers.
-    pub interfaces: Vec<Interface>,
-    /// What was counted.
-    pub counters: InputCounters,
 }
 
 /// What a user should be told, although the run goes on.
@@ -122,7 +107,7 @@ impl fmt::Display for Warning {
 }
 
 /// What one step has found.
-enum Step {
+enum ReadStep {
     Packet(Raw),
     /// Something without a packet.
     Passed,
@@ -146,7 +131,7 @@ impl<R: Read> Reader<R> {
             end: 0,
             base: 0,
             records: 0,
-            format: Format::Unknown,
+            format: CaptureFormat::Unknown,
             header: None,
             totals,
             warnings: Vec::new(),
@@ -160,7 +145,7 @@ impl<R: Read> Reader<R> {
         self.name = name.into();
         self.input = Decompress::new(input);
         (self.start, self.end, self.base, self.records) = (0, 0, 0, 0);
-        self.format = Format::Unknown;
+        self.format = CaptureFormat::Unknown;
         (self.ended, self.failed) = (false, false);
     }
 
@@ -217,9 +202,9 @@ impl<R: Read> Reader<R> {
     fn advance(&mut self) -> Result<Option<Raw>, Error> {
         let raw = loop {
             match self.step()? {
-                Step::Packet(raw) => break raw,
-                Step::Passed => {}
-                Step::Starved => return Ok(None),
+                ReadStep::Packet(raw) => break raw,
+                ReadStep::Passed => {}
+                ReadStep::Starved => return Ok(None),
             }
         };
         let totals = &mut self.totals;
@@ -271,7 +256,7 @@ impl<R: Read> Reader<R> {
                 self.end += n.min(room.len());
                 // What an output needs to begin with is known as early as it can be.
                 while self.header.is_none() {
-                    if matches!(self.step()?, Step::Starved) {
+                    if matches!(self.step()?, ReadStep::Starved) {
                         break;
                     }
                 }
@@ -314,71 +299,71 @@ impl<R: Read> Reader<R> {
 
     /// Takes what stands at `start`, if it is whole.
     #[inline]
-    fn step(&mut self) -> Result<Step, Error> {
+    fn step(&mut self) -> Result<ReadStep, Error> {
         if self.failed {
-            return Ok(Step::Starved);
+            return Ok(ReadStep::Starved);
         }
         let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
         let look = match &mut self.format {
-            Format::Pcap(pcap) => {
+            CaptureFormat::Pcap(pcap) => {
                 // Few timestamps look like a magic number.
                 if octets.first_chunk().is_some_and(is_any_magic) {
                     match is_header(octets) {
-                        Look::Whole(false) => {}
-                        Look::Whole(true) => return self.file_header(),
-                        _ => return Ok(Step::Starved),
+                        RecordLook::Whole(false) => {}
+                        RecordLook::Whole(true) => return self.file_header(),
+                        _ => return Ok(ReadStep::Starved),
                     }
                 }
                 match pcap.record(octets) {
-                    Look::Whole(raw) => {
+                    RecordLook::Whole(raw) => {
                         self.start += raw.used;
                         self.records += 1;
                         self.totals.frame += 1;
-                        return Ok(Step::Packet(raw));
+                        return Ok(ReadStep::Packet(raw));
                     }
-                    Look::More => return Ok(Step::Starved),
-                    Look::Bad(fault) => Look::Bad(fault),
+                    RecordLook::More => return Ok(ReadStep::Starved),
+                    RecordLook::Bad(fault) => RecordLook::Bad(fault),
                 }
             }
-            Format::Pcapng(section) => {
+            CaptureFormat::Pcapng(section) => {
                 if octets
                     .first_chunk()
                     .is_some_and(|head| pcap::is_magic(*head))
                 {
                     match pcap::is_header(octets) {
-                        Look::Whole(false) => {}
-                        Look::Whole(true) => return self.file_header(),
-                        _ => return Ok(Step::Starved),
+                        RecordLook::Whole(false) => {}
+                        RecordLook::Whole(true) => return self.file_header(),
+                        _ => return Ok(ReadStep::Starved),
                     }
                 }
                 section.block(octets, &mut self.totals)
             }
-            Format::Unknown => return self.file_header(),
+            CaptureFormat::Unknown => return self.file_header(),
         };
         match look {
-            Look::Whole((used, block)) => {
+            RecordLook::Whole((used, block)) => {
                 self.start += used;
                 Ok(self.pass(block))
             }
-            Look::More => Ok(Step::Starved),
-            Look::Bad(fault) => Err(self.damaged(fault.to_string())),
+            RecordLook::More => Ok(ReadStep::Starved),
+            RecordLook::Bad(fault) => Err(self.damaged(fault.to_string())),
         }
     }
 
     /// Counts a block.
     #[inline]
-    fn pass(&mut self, block: Block) -> Step {
+    fn pass(&mut self, block: Block) -> ReadStep {
         match block {
             Block::Packet(raw) => {
                 self.records += 1;
                 self.totals.frame += 1;
-                Step::Packet(raw)
+                ReadStep::Packet(raw)
             }
             Block::Untimed(raw) => {
                 self.records += 1;
                 self.totals.frame += 1;
                 let time = self.totals.time;
-                Step::Packet(Raw { time, ..raw })
+                ReadStep::Packet(Raw { time, ..raw })
             }
             Block::Interface(link_type) => {
                 self.header.get_or_insert(FileHeader {
@@ -386,30 +371,30 @@ impl<R: Read> Reader<R> {
                     nanoseconds: true,
                     pcapng: true,
                 });
-                Step::Passed
+                ReadStep::Passed
             }
             Block::Numbered => {
                 self.totals.frame += 1;
-                Step::Passed
+                ReadStep::Passed
             }
-            Block::Other => Step::Passed,
+            Block::Other => ReadStep::Passed,
         }
     }
 
     /// Takes the file header that stands at `start`.
-    fn file_header(&mut self) -> Result<Step, Error> {
+    fn file_header(&mut self) -> Result<ReadStep, Error> {
         let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
         let Some(magic) = octets.first_chunk::<4>() else {
-            return Ok(Step::Starved);
+            return Ok(ReadStep::Starved);
         };
         if !pcap::is_magic(*magic) {
             return match pcapng::is_header(octets) {
-                Look::Whole(true) => {
+                RecordLook::Whole(true) => {
                     self.totals.counters.files += 1;
-                    self.format = Format::Pcapng(Section::begin());
-                    Ok(Step::Passed)
+                    self.format = CaptureFormat::Pcapng(Section::begin());
+                    Ok(ReadStep::Passed)
                 }
-                Look::More => Ok(Step::Starved),
+                RecordLook::More => Ok(ReadStep::Starved),
                 _ => Err(self.foreign(None)),
             };
         }
@@ -419,16 +404,16 @@ impl<R: Read> Reader<R> {
         }
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         match Pcap::header(octets, number) {
-            Look::Whole((pcap, file, interface)) => {
+            RecordLook::Whole((pcap, file, interface)) => {
                 self.start += pcap::HEADER;
                 self.totals.counters.files += 1;
                 self.totals.interfaces.push(interface);
                 self.header.get_or_insert(file);
-                self.format = Format::Pcap(pcap);
-                Ok(Step::Passed)
+                self.format = CaptureFormat::Pcap(pcap);
+                Ok(ReadStep::Passed)
             }
-            Look::More => Ok(Step::Starved),
-            Look::Bad(fault) => Err(self.foreign(Some(fault))),
+            RecordLook::More => Ok(ReadStep::Starved),
+            RecordLook::Bad(fault) => Err(self.foreign(Some(fault))),
         }
     }
 
@@ -442,9 +427,9 @@ impl<R: Read> Reader<R> {
         let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
         let file = self.name.clone();
         let in_header = match self.format {
-            Format::Unknown => true,
-            Format::Pcapng(_) => offset == 0,
-            Format::Pcap(_) => false,
+            CaptureFormat::Unknown => true,
+            CaptureFormat::Pcapng(_) => offset == 0,
+            CaptureFormat::Pcap(_) => false,
         };
         if in_header {
             let magics = [0xa1b2_c3d4_u32, 0xa1b2_3c4d, 0xa1b2_cd34, 0x0a0d_0d0a];
@@ -517,7 +502,7 @@ fn is_any_magic(octets: &[u8; 4]) -> bool {
     pcap::is_magic(*octets) || *octets == [0x0a, 0x0d, 0x0d, 0x0a]
 }
 
-fn is_header(octets: &[u8]) -> Look<bool> {
+fn is_header(octets: &[u8]) -> RecordLook<bool> {
     if octets.first() == Some(&0x0a) {
         pcapng::is_header(octets)
     } else {
@@ -575,19 +560,19 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Capture, Packets, samples};
+    use super::super::testing::{TestCapture, TestPackets, samples};
     use super::*;
     use crate::base::packet::{LinkType, Resolution};
     use std::io::Write;
 
     /// Gives `sizes` octets at a time, in turn, and is interrupted before each.
-    struct Chunks<'a> {
+    struct ShortReads<'a> {
         octets: &'a [u8],
         sizes: Vec<usize>,
         reads: usize,
     }
 
-    impl<'a> Chunks<'a> {
+    impl<'a> ShortReads<'a> {
         fn new(octets: &'a [u8], sizes: &[usize]) -> Self {
             Self {
                 octets,
@@ -597,7 +582,7 @@ mod tests {
         }
     }
 
-    impl Read for Chunks<'_> {
+    impl Read for ShortReads<'_> {
         fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             self.reads += 1;
             if self.reads % 2 == 1 {
@@ -608,7 +593,7 @@ mod tests {
         }
     }
 
-    fn drain<R: Read>(reader: &mut Reader<R>, packets: &mut Packets) -> Result<(), Error> {
+    fn drain<R: Read>(reader: &mut Reader<R>, packets: &mut TestPackets) -> Result<(), Error> {
         while let Some(p) = reader.next()? {
             packets.push((p.time.as_nanos(), p.data.to_vec(), p.orig_len));
         }
@@ -616,7 +601,7 @@ mod tests {
     }
 
     /// All packets up to the end or the error, and how it ended.
-    fn read_all<R: Read>(reader: &mut Reader<R>) -> (Packets, Result<(), Error>) {
+    fn read_all<R: Read>(reader: &mut Reader<R>) -> (TestPackets, Result<(), Error>) {
         let mut packets = Vec::new();
         let result = loop {
             match drain(reader, &mut packets).and_then(|()| reader.fill()) {
@@ -630,7 +615,7 @@ mod tests {
         (packets, result)
     }
 
-    fn octets_of(octets: &[u8]) -> (Packets, Result<(), Error>, Reader<&[u8]>) {
+    fn octets_of(octets: &[u8]) -> (TestPackets, Result<(), Error>, Reader<&[u8]>) {
         let mut reader = Reader::new("x", octets);
         let (packets, result) = read_all(&mut reader);
         (packets, result, reader)
@@ -641,7 +626,7 @@ mod tests {
         for (name, c) in samples() {
             let sizes: &[&[usize]] = &[&[1 << 20], &[1], &[2], &[3, 1, 7], &[24, 1], &[5, 40, 2]];
             for sizes in sizes {
-                let mut reader = Reader::new("x", Chunks::new(&c.octets, sizes));
+                let mut reader = Reader::new("x", ShortReads::new(&c.octets, sizes));
                 let (packets, result) = read_all(&mut reader);
                 result.unwrap();
                 assert_eq!(packets, c.packets, "{name} {sizes:?}");
@@ -660,7 +645,7 @@ mod tests {
     #[test]
     fn a_packet_is_there_as_soon_as_its_last_octet() {
         for (name, c) in samples() {
-            let mut reader = Reader::new("x", Chunks::new(&c.octets, &[1]));
+            let mut reader = Reader::new("x", ShortReads::new(&c.octets, &[1]));
             let mut packets = Vec::new();
             for read in 1..=c.octets.len() {
                 assert!(reader.fill().unwrap());
@@ -710,7 +695,7 @@ mod tests {
         for (one, a) in samples() {
             for (two, b) in samples() {
                 let c = a.clone().then(&b).then(&a);
-                let mut reader = Reader::new("x", Chunks::new(&c.octets, &[1 << 20, 1, 9]));
+                let mut reader = Reader::new("x", ShortReads::new(&c.octets, &[1 << 20, 1, 9]));
                 let (packets, result) = read_all(&mut reader);
                 result.unwrap();
                 assert_eq!(packets, c.packets, "{one}, {two}");
@@ -757,7 +742,7 @@ mod tests {
             (0x03ff_0114, 276, None),
         ] {
             for big in [false, true] {
-                let c = Capture::pcap_of(0xa1b2_c3d4, big, word).record(0, b"x", 1);
+                let c = TestCapture::pcap_of(0xa1b2_c3d4, big, word).record(0, b"x", 1);
                 let mut reader = Reader::new("x", &c.octets[..]);
                 reader.fill().unwrap();
                 let p = reader.next().unwrap().unwrap();
@@ -768,7 +753,7 @@ mod tests {
 
     #[test]
     fn what_a_packet_block_says() {
-        let c = Capture::pcapng(false)
+        let c = TestCapture::pcapng(false)
             .interface(1, &[(13, &[4])])
             .interface(1, &[(13, &[32])])
             .enhanced(0, 5, 0, b"plain", &[])
@@ -843,7 +828,7 @@ mod tests {
     #[test]
     fn drops_are_counted_once() {
         let eight = |n: u64| n.to_le_bytes();
-        let statistics = |c: Capture, id: u32, options: &[(u16, [u8; 8])]| {
+        let statistics = |c: TestCapture, id: u32, options: &[(u16, [u8; 8])]| {
             c.block(
                 5,
                 |c| {
@@ -855,7 +840,7 @@ mod tests {
                 0,
             )
         };
-        let mut c = Capture::pcapng(false).interface(1, &[]);
+        let mut c = TestCapture::pcapng(false).interface(1, &[]);
         c = c.enhanced(0, 1, 0, b"x", &[(4, &eight(3))]);
         c = c.enhanced(0, 1, 0, b"x", &[(4, &eight(4))]);
         // The sum of all until here, as the interface says it: 2 more.
@@ -870,7 +855,7 @@ mod tests {
 
     #[test]
     fn blocks_that_have_frame_numbers() {
-        let c = Capture::pcapng(false)
+        let c = TestCapture::pcapng(false)
             .block(9, |c| c.octets.extend(b"__CURSOR=1\n"), 0)
             .block(0xbad, |c| c.octets.extend(b"PEN!"), 0)
             .block(4, |c| c.octets.extend(b"names"), 0)
@@ -883,8 +868,8 @@ mod tests {
 
     #[test]
     fn damage() {
-        let pcap = || Capture::pcap(0xa1b2_c3d4, false).record(0, b"good", 4);
-        let ng = || Capture::pcapng(false).enhanced(0, 1, 0, b"good", &[]);
+        let pcap = || TestCapture::pcap(0xa1b2_c3d4, false).record(0, b"good", 4);
+        let ng = || TestCapture::pcapng(false).enhanced(0, 1, 0, b"good", &[]);
         let block = |f: &dyn Fn(&mut Vec<u8>)| {
             let mut c = ng();
             let at = c.octets.len();
@@ -894,7 +879,7 @@ mod tests {
             c.octets.extend(octets);
             c
         };
-        let cases: Vec<(Capture, &str)> = vec![
+        let cases: Vec<(TestCapture, &str)> = vec![
             (
                 {
                     let mut c = pcap();
@@ -937,7 +922,7 @@ mod tests {
         ];
         for (c, expected) in cases {
             for sizes in [&[1 << 20][..], &[1]] {
-                let mut reader = Reader::new("x.pcap", Chunks::new(&c.octets, sizes));
+                let mut reader = Reader::new("x.pcap", ShortReads::new(&c.octets, sizes));
                 let (packets, result) = read_all(&mut reader);
                 assert_eq!(packets.len(), 1, "{expected}");
                 let e = result.expect_err(expected);
@@ -1007,17 +992,20 @@ mod tests {
             let expected = format!("x: is no pcap or pcapng capture but {found}");
             assert!(e.starts_with(&expected), "{e}");
             // One octet at a time it is known as well, if less exactly.
-            let mut reader = Reader::new("x", Chunks::new(octets, &[1]));
+            let mut reader = Reader::new("x", ShortReads::new(octets, &[1]));
             let (_, result) = read_all(&mut reader);
             assert!(matches!(result, Err(Error::Foreign { .. })), "{found}");
         }
         // A header alone is a capture.
-        for c in [Capture::pcap(0xa1b2_c3d4, true), Capture::pcapng(false)] {
+        for c in [
+            TestCapture::pcap(0xa1b2_c3d4, true),
+            TestCapture::pcapng(false),
+        ] {
             let (packets, result, reader) = octets_of(&c.octets);
             result.unwrap();
             assert!(packets.is_empty() && reader.header().is_some());
         }
-        let section = Capture::default().section();
+        let section = TestCapture::default().section();
         let (_, result, reader) = octets_of(&section.octets);
         result.unwrap();
         assert_eq!(reader.header(), None);
@@ -1027,9 +1015,9 @@ mod tests {
     fn large_records() {
         let big = vec![7; 262_144];
         let huge = (16 << 20) - 12;
-        let (tail, pcapng) = (b"behind", Capture::pcapng(false));
+        let (tail, pcapng) = (b"behind", TestCapture::pcapng(false));
         for c in [
-            Capture::pcap(0xa1b2_c3d4, false)
+            TestCapture::pcap(0xa1b2_c3d4, false)
                 .record(0, &big, 1_000_106)
                 .record(1000, tail, 6),
             pcapng
@@ -1037,7 +1025,7 @@ mod tests {
                 .enhanced(0, 1, 1000, tail, &[]),
         ] {
             for size in [1 << 20, 65_536, 1000] {
-                let mut reader = Reader::new("x", Chunks::new(&c.octets, &[size]));
+                let mut reader = Reader::new("x", ShortReads::new(&c.octets, &[size]));
                 let (packets, result) = read_all(&mut reader);
                 result.unwrap();
                 assert!(packets == c.packets);
@@ -1049,13 +1037,13 @@ mod tests {
 
     #[test]
     fn many_small_records_pass_through_a_full_buffer() {
-        let mut c = Capture::pcap(0xa1b2_c3d4, false);
+        let mut c = TestCapture::pcap(0xa1b2_c3d4, false);
         for i in 0..40_000_u32 {
             c = c.record(u64::from(i) * 1000, &i.to_le_bytes()[..(i % 5) as usize], 4);
         }
         let octets = [&c.octets[..], &c.octets[..], &c.octets[..]].concat();
         for sizes in [&[1 << 20][..], &[65_536], &[4096, 99_999]] {
-            let mut reader = Reader::new("x", Chunks::new(&octets, sizes));
+            let mut reader = Reader::new("x", ShortReads::new(&octets, sizes));
             let (packets, result) = read_all(&mut reader);
             result.unwrap();
             assert_eq!(packets.len(), 120_000);

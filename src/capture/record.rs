@@ -1,14 +1,14 @@
-//! What the parsers of both formats tell the reader.
+//! What the parsers of both formats report to the reader.
 
 use crate::base::packet::LinkType;
 use crate::base::time::Timestamp;
 use std::fmt;
 
 /// What stands at a place of the input.
-pub(super) enum Look<T> {
+pub(super) enum RecordLook<T> {
     /// It is all there.
     Whole(T),
-    /// More octets are needed to tell.
+    /// More octets are needed to know.
     More,
     /// It cannot be what is due.
     Bad(Fault),

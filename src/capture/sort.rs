@@ -23,7 +23,7 @@ pub struct SortQueue {
     delay: Option<Duration>,
     packets: usize,
     clock: CaptureClock,
-    held: BinaryHeap<Held>,
+    held: BinaryHeap<HeldRecord>,
     arrivals: u64,
     /// All leave, until none is left.
     flushing: bool,
@@ -59,38 +59,38 @@ impl Sorted {
 
     /// Octets allocated for it.
     fn allocated(&self) -> usize {
-        size_of::<Held>() + self.data.capacity()
+        size_of::<HeldRecord>() + self.data.capacity()
     }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Held {
+struct HeldRecord {
     /// Its time on the age clock.
     age: Instant,
     arrival: u64,
     packet: Sorted,
 }
 
-impl Ord for Held {
+impl Ord for HeldRecord {
     /// The oldest is the greatest: the heap gives that first.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.age, other.arrival).cmp(&(self.age, self.arrival))
     }
 }
 
-impl PartialOrd for Held {
+impl PartialOrd for HeldRecord {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Held {
+impl PartialEq for HeldRecord {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Held {}
+impl Eq for HeldRecord {}
 
 impl SortQueue {
     /// A queue that holds each packet until another is `delay` later (0: however long), and at most `packets` of them
@@ -117,7 +117,7 @@ impl SortQueue {
         let now = self.clock.observe(packet.time);
         let late = self.clock.latest().since(packet.time);
         let late = if late > LATEST { Duration::ZERO } else { late };
-        let held = Held {
+        let held = HeldRecord {
             // An hour on, so that none is before the clock's beginning.
             age: Instant::default().after(now.after(LATEST).since(Instant::default().after(late))),
             arrival: self.arrivals,
@@ -149,7 +149,7 @@ impl SortQueue {
         if !due {
             return None;
         }
-        let Held { packet, .. } = self.held.pop()?;
+        let HeldRecord { packet, .. } = self.held.pop()?;
         budget.give(packet.allocated());
         self.flushing &= !self.held.is_empty();
         Some(packet)
@@ -178,10 +178,10 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     /// Frame and time, as they come out.
-    type Order = Vec<(u64, u64)>;
+    type OutputOrder = Vec<(u64, u64)>;
 
     /// Puts packets with these times in. Gives what comes out before the end of the input, and then.
-    fn sort(delay: u64, packets: usize, times: &[u64]) -> (Order, Order) {
+    fn sort(delay: u64, packets: usize, times: &[u64]) -> (OutputOrder, OutputOrder) {
         let mut budget = Budget::new(1 << 20);
         let mut queue = SortQueue::new(Duration::from_nanos(delay), packets).unwrap();
         let (mut before, mut after) = (Vec::new(), Vec::new());

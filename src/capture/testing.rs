@@ -1,16 +1,16 @@
 //! Captures made by hand, for tests.
 
 /// Packets as tests compare them: time in nanoseconds, octets, original length.
-pub(crate) type Packets = Vec<(u64, Vec<u8>, u32)>;
+pub(crate) type TestPackets = Vec<(u64, Vec<u8>, u32)>;
 
 /// Octets with the ends of all records in them, so that a test knows what is left when they are cut.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Capture {
+pub(crate) struct TestCapture {
     pub(crate) octets: Vec<u8>,
     /// Where each record or block ends, and how many packets there are up to there.
     pub(crate) ends: Vec<(usize, u64)>,
     /// Every packet.
-    pub(crate) packets: Packets,
+    pub(crate) packets: TestPackets,
     /// Octets of the first file header.
     pub(crate) header: usize,
     big_endian: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Capture {
     modified: bool,
 }
 
-impl Capture {
+impl TestCapture {
     /// A pcap file of Ethernet with this magic number.
     pub(crate) fn pcap(magic: u32, big_endian: bool) -> Self {
         Self::pcap_of(magic, big_endian, 1)
@@ -178,7 +178,7 @@ impl Capture {
 }
 
 /// One small capture of every format.
-pub(crate) fn samples() -> Vec<(&'static str, Capture)> {
+pub(crate) fn samples() -> Vec<(&'static str, TestCapture)> {
     let mut all = Vec::new();
     for (name, magic, big) in [
         ("us le", 0xa1b2_c3d4, false),
@@ -189,7 +189,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Capture)> {
         ("modified be", 0xa1b2_cd34, true),
     ] {
         let nanos = if magic == 0xa1b2_3c4d { 789 } else { 0 };
-        let c = Capture::pcap(magic, big)
+        let c = TestCapture::pcap(magic, big)
             .record(1_700_000_000_123_456_000 + nanos, b"first", 5)
             .record(1_700_000_001_000_000_000, b"", 60)
             .record(1_700_000_001_999_999_000, &[0x5a; 150], 1500);
@@ -210,7 +210,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Capture)> {
                 n.to_le_bytes()
             }
         };
-        let c = Capture::pcapng(big)
+        let c = TestCapture::pcapng(big)
             .enhanced(
                 0,
                 1_700_000_000_123_456,

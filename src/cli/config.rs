@@ -3,7 +3,7 @@
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::Limits;
 use crate::message::rules::Rules;
-use crate::sink::options::Options;
+use crate::sink::options::OutputOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct Config {
     /// Captures, in order; `-` is stdin.
     pub inputs: Vec<String>,
     /// Outputs.
-    pub sink: Options,
+    pub sink: OutputOptions,
     /// `--trace`: connections whose segments are told of on stderr.
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.

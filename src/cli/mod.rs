@@ -11,13 +11,13 @@ use crate::message::protocols;
 use crate::message::rule_reader::Mistake;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
-use crate::sink::json::{Body, FIELDS, Show};
-use crate::sink::options::{DumpTo, ExtractTo, JsonTo, OutputSpec, PrintTo, What};
-use crate::sink::output::Target;
-use crate::sink::packets::{Encap, Form, Large};
+use crate::sink::Target;
+use crate::sink::json::{FIELDS, JsonBody, Show};
+use crate::sink::options::{DumpTo, ExtractTo, JsonTo, OutputKind, OutputSpec, PrintTo};
+use crate::sink::packets::{Encap, Large, PacketOptions};
 use crate::sink::print::Style;
-use crate::sink::raw::Template;
-use crate::sink::{Format, files};
+use crate::sink::streams::Template;
+use crate::sink::{FileFormat, files};
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use config::{Color, Config, StatsFormat};
@@ -147,7 +147,7 @@ pub struct Args {
         help_heading = "Output",
         hide_short_help = true
     )]
-    json_body: Body,
+    json_body: JsonBody,
 
     /// Show the SHA-256 of each whole message in the JSON
     #[arg(long, help_heading = "Output", hide_short_help = true)]
@@ -169,7 +169,7 @@ pub struct Args {
     /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
     /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
     /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
-    #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::raw::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    #[arg(long, value_name = "TEMPLATE", default_value = crate::sink::streams::DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
     dump_name: Template,
 
     /// Write the files that were transferred into this folder
@@ -209,7 +209,7 @@ pub struct Args {
         help_heading = "Form of the messages",
         hide_short_help = true
     )]
-    format: Option<Format>,
+    format: Option<FileFormat>,
 
     /// What becomes of a message that is larger than an IP packet
     #[arg(
@@ -570,12 +570,12 @@ pub fn parse(
     if config.inputs.is_empty() {
         config.inputs.push("-".to_owned());
     }
-    let form = Form {
+    let form = PacketOptions {
         encap: args.encap,
         format: args.format.unwrap_or(if args.info || args.track {
-            Format::Pcapng
+            FileFormat::Pcapng
         } else {
-            Format::Pcap
+            FileFormat::Pcap
         }),
         large: args.large,
         max_message: args.max_message.unwrap_or(0),
@@ -596,9 +596,9 @@ pub fn parse(
         color,
         packet_buffered: args.packet_buffered,
     };
-    let written = args.write.into_iter().map(|t| (t, What::Messages));
-    let dropped = args.dropped.into_iter().map(|t| (t, What::Dropped));
-    let bypass = args.bypass.into_iter().map(|t| (t, What::Bypass));
+    let written = args.write.into_iter().map(|t| (t, OutputKind::Messages));
+    let dropped = args.dropped.into_iter().map(|t| (t, OutputKind::Dropped));
+    let bypass = args.bypass.into_iter().map(|t| (t, OutputKind::Bypass));
     for (target, what) in written.chain(dropped).chain(bypass) {
         let spec = output(target, what, form, args.format, !args.framer.is_empty())
             .map_err(|what| command().error(clap::error::ErrorKind::ValueValidation, what))?;
@@ -631,7 +631,11 @@ pub fn parse(
         || config.sink.json.is_some()
         || config.sink.extract.is_some();
     if !no_output
-        && config.sink.outputs.iter().all(|o| o.what != What::Messages)
+        && config
+            .sink
+            .outputs
+            .iter()
+            .all(|o| o.what != OutputKind::Messages)
         && config.sink.print.is_none()
     {
         if stdout_is_terminal {
@@ -639,7 +643,7 @@ pub fn parse(
         } else {
             config.sink.outputs.push(OutputSpec {
                 target: Target::stdout(),
-                what: What::Messages,
+                what: OutputKind::Messages,
                 protocols: Vec::new(),
                 form,
             });
@@ -721,9 +725,9 @@ pub fn parse(
 /// What an OUTPUT asks for: `form`, but for what its options say. Originals are pcapng where nobody asks for a format.
 fn output(
     target: Target,
-    what: What,
-    form: Form,
-    format: Option<Format>,
+    what: OutputKind,
+    form: PacketOptions,
+    format: Option<FileFormat>,
     own_protocols: bool,
 ) -> Result<OutputSpec, String> {
     fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
@@ -763,8 +767,8 @@ fn output(
     }
     spec.form.format = match (format, spec.what) {
         (Some(format), _) => format,
-        (None, What::Messages) => spec.form.format,
-        (None, _) => Format::Pcapng,
+        (None, OutputKind::Messages) => spec.form.format,
+        (None, _) => FileFormat::Pcapng,
     };
     Ok(spec)
 }
@@ -1074,7 +1078,7 @@ choice!(Encap {
     Raw = "raw": "raw IP",
     Pdu = "pdu": "no network: the message behind the name of Wireshark's dissector",
 });
-choice!(Format {
+choice!(FileFormat {
     Pcap = "pcap": "pcap",
     Pcapng = "pcapng": "pcapng, with the input's interfaces",
 });
@@ -1083,12 +1087,12 @@ choice!(Large {
     Jumbo = "jumbo": "one packet of up to 262,144 octets, a train beyond",
     Snap = "snap": "one packet, cut at --max-message as a snapshot length does",
 });
-choice!(What {
+choice!(OutputKind {
     Messages = "messages": "messages",
     Dropped = "dropped": "packets that could not be used",
     Bypass = "bypass": "all packets",
 });
-choice!(Body {
+choice!(JsonBody {
     None = "none": "nothing",
     Text = "text": "UTF-8; what is none is replaced",
     Base64 = "base64": "base64",

@@ -27,7 +27,7 @@ use std::net::IpAddr;
 
 /// What fragments of one datagram have in common, on one channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct DatagramKey {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) identification: u32,
@@ -36,7 +36,7 @@ pub(super) struct Key {
     pub(super) channel: Channel,
 }
 
-impl Key {
+impl DatagramKey {
     /// The same on any VLAN.
     fn anywhere(self) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Key {
 
 /// One fragment as it arrives.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival<'a> {
+pub(super) struct ArrivedFragment<'a> {
     /// What the first fragment of a datagram says that the payload is.
     pub(super) protocol: u8,
     /// Offset of its payload in the datagram's.
@@ -61,6 +61,8 @@ pub(super) struct Arrival<'a> {
     pub(super) more: bool,
     /// The captured octets.
     pub(super) data: &'a [u8],
+    /// Where they begin in the packet record, where they do.
+    pub(super) at: Option<u32>,
     /// Octets that it has by its header.
     pub(super) len: usize,
     /// Octets of headers that count into the 65,535 of a datagram.
@@ -81,14 +83,14 @@ pub(super) struct Whole {
 
 /// Fragments that are held, waiting for others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldFragments {
     /// Of IPv4.
     pub ipv4: u64,
     /// Of IPv6.
     pub ipv6: u64,
 }
 
-impl Held {
+impl HeldFragments {
     fn of(&mut self, v6: bool) -> &mut u64 {
         if v6 { &mut self.ipv6 } else { &mut self.ipv4 }
     }
@@ -150,14 +152,14 @@ const CUT: u32 = u32::MAX;
 
 /// Octets `start..end` of the payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Piece {
+struct SetPiece {
     start: u32,
     end: u32,
     /// Where they stand in the buffer, or [`CUT`].
     at: u32,
 }
 
-impl Piece {
+impl SetPiece {
     /// The octets of `from..to`, which lie in this piece; None where they were cut off.
     fn octets<'a>(&self, data: &'a [u8], from: u32, to: u32) -> Option<&'a [u8]> {
         if self.at == CUT {
@@ -169,7 +171,7 @@ impl Piece {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-enum State {
+enum SetState {
     /// Waits for fragments.
     #[default]
     Filling,
@@ -182,7 +184,7 @@ enum State {
 /// A datagram that is being put together.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Set {
-    state: State,
+    state: SetState,
     /// When its first fragment came.
     first: Instant,
     protocol: u8,
@@ -191,7 +193,7 @@ struct Set {
     /// Octets that the pieces stand for.
     covered: u32,
     /// In order, not overlapping. For IPv6 each is one fragment's.
-    pieces: Vec<Piece>,
+    pieces: Vec<SetPiece>,
     data: Vec<u8>,
     fragments: Vec<Fragment>,
     /// What each fragment was: kept with `--store-fragments`, in order once the set is done.
@@ -201,7 +203,7 @@ struct Set {
     /// Differs from what came on another channel, so that neither fills the other.
     alone: bool,
     /// Octets that the budget knows of.
-    booked: usize,
+    charged: usize,
 }
 
 /// What is kept of a fragment to know its copies by: offset, length, digest of its octets.
@@ -209,7 +211,7 @@ type Copy = (u32, u32, u64);
 
 /// What came of a fragment that was put into a set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Placed {
+enum Placement {
     /// It brought octets, or the end; some of them overlap what was there, and may differ from it.
     Kept { overlaps: bool, conflicts: bool },
     /// It brought nothing.
@@ -224,18 +226,18 @@ enum Placed {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Defrag {
     /// In order of their first fragments.
-    sets: AgedTable<Key, Set>,
+    sets: AgedTable<DatagramKey, Set>,
     /// The channels on which a datagram's fragments wait, where channels fill each other; up to [`PEERS`].
-    peers: AgedTable<Key, Vec<Channel>>,
+    peers: AgedTable<DatagramKey, Vec<Channel>>,
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
-    held: Held,
+    held: HeldFragments,
     /// Octets of the tables that the budget knows of.
-    booked: usize,
+    charged: usize,
 }
 
 impl Defrag {
-    pub(super) const fn held(&self) -> Held {
+    pub(super) const fn held(&self) -> HeldFragments {
         self.held
     }
 
@@ -243,8 +245,8 @@ impl Defrag {
     pub(super) fn push(
         &mut self,
         cx: &mut Context,
-        key: Key,
-        arrival: &Arrival<'_>,
+        key: DatagramKey,
+        arrival: &ArrivedFragment<'_>,
     ) -> Option<Whole> {
         let why = reasons(key.is_v6());
         let end = arrival.offset as usize + arrival.len;
@@ -264,15 +266,15 @@ impl Defrag {
         let end = u32::try_from(end).unwrap_or(u32::MAX);
         while self.active >= cx.limits.active_packets && self.evict_oldest(cx) {}
         let whole = self.place(cx, key, arrival, end);
-        self.settle(cx);
+        self.charge(cx);
         whole
     }
 
     fn place(
         &mut self,
         cx: &mut Context,
-        key: Key,
-        arrival: &Arrival<'_>,
+        key: DatagramKey,
+        arrival: &ArrivedFragment<'_>,
         end: u32,
     ) -> Option<Whole> {
         let v6 = key.is_v6();
@@ -280,7 +282,7 @@ impl Defrag {
         let mut place = self.sets.find(&key);
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
             let stale = match set.state {
-                State::Done => {
+                SetState::Done => {
                     if set.copies.binary_search(&copy_of(arrival, end)).is_ok() {
                         cx.discard(why.duplicate);
                         return None;
@@ -288,13 +290,13 @@ impl Defrag {
                     // The identification is in use again.
                     true
                 }
-                State::Refused => {
+                SetState::Refused => {
                     cx.discard(why.overlap);
                     return None;
                 }
                 // What waited too long and has not been cleared away yet yields to a datagram that has the same
                 // identification and does not fit.
-                State::Filling => {
+                SetState::Filling => {
                     cx.now.since(set.first) > cx.limits.ip_packet_timeout
                         && set.contradicts(arrival, end)
                 }
@@ -319,7 +321,7 @@ impl Defrag {
         let placed = set.put(arrival, end, v6);
         let mut overlapping = (false, false);
         match placed {
-            Placed::Kept {
+            Placement::Kept {
                 overlaps,
                 conflicts,
             } => {
@@ -332,7 +334,7 @@ impl Defrag {
                     time: cx.packet.time,
                     offset: arrival.offset,
                     len: end - arrival.offset,
-                    at: cx.in_hand.at(arrival.data),
+                    at: arrival.at,
                 });
                 if cx.limits.store_fragments {
                     set.copies.push(copy_of(arrival, end));
@@ -340,12 +342,12 @@ impl Defrag {
                 self.active += 1;
                 *self.held.of(v6) += 1;
             }
-            Placed::Duplicate { conflicts } => {
+            Placement::Duplicate { conflicts } => {
                 overlapping = (conflicts, conflicts);
                 cx.discard(why.duplicate);
             }
-            Placed::BadEnd => cx.discard(why.bad_end),
-            Placed::Overlap => {
+            Placement::BadEnd => cx.discard(why.bad_end),
+            Placement::Overlap => {
                 overlapping.0 = true;
                 cx.discard(why.overlap);
                 self.refuse(cx, key);
@@ -358,8 +360,8 @@ impl Defrag {
             cx.counters.ipv4.conflicts += u64::from(overlapping.1);
         }
         let set = self.sets.get_mut(place)?;
-        set.book(cx);
-        if !matches!(placed, Placed::Kept { .. }) {
+        set.charge(cx);
+        if !matches!(placed, Placement::Kept { .. }) {
             return None;
         }
         if set.is_complete() {
@@ -370,7 +372,12 @@ impl Defrag {
 
     /// Takes a set whose octets are all there out and makes a datagram of it. `filled` stands for its own octets where
     /// another channel had to help.
-    fn finish(&mut self, cx: &mut Context, key: Key, filled: Option<Whole>) -> Option<Whole> {
+    fn finish(
+        &mut self,
+        cx: &mut Context,
+        key: DatagramKey,
+        filled: Option<Whole>,
+    ) -> Option<Whole> {
         let v6 = key.is_v6();
         let place = self.sets.find(&key)?;
         let set = self.sets.get_mut(place)?;
@@ -382,11 +389,11 @@ impl Defrag {
         };
         whole.own = own as u64;
         if cx.limits.store_fragments {
-            set.state = State::Done;
+            set.state = SetState::Done;
             self.active = self.active.saturating_sub(own) + set.copies.len();
             set.copies.sort_unstable();
             (set.data, set.pieces, set.fragments, set.covered) = Default::default();
-            set.book(cx);
+            set.charge(cx);
             self.leave_peers(key);
         } else {
             self.active = self.active.saturating_sub(own);
@@ -396,7 +403,7 @@ impl Defrag {
     }
 
     /// Tries to complete a datagram with the octets of another channel.
-    fn fill_from_peers(&mut self, cx: &mut Context, key: Key) -> Option<Whole> {
+    fn fill_from_peers(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
         if cx.limits.channels != Channels::Merge {
             return None;
         }
@@ -407,7 +414,7 @@ impl Defrag {
         for n in 0..PEERS {
             let group = self.peers.find(&key.anywhere())?;
             let channel = *self.peers.get(group)?.get(n)?;
-            let peer = Key { channel, ..key };
+            let peer = DatagramKey { channel, ..key };
             if peer == key {
                 continue;
             }
@@ -436,7 +443,7 @@ impl Defrag {
     }
 
     /// Drops what a set holds; its key stays known until its time is over.
-    fn refuse(&mut self, cx: &mut Context, key: Key) {
+    fn refuse(&mut self, cx: &mut Context, key: DatagramKey) {
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get_mut(p)) else {
             return;
         };
@@ -447,12 +454,12 @@ impl Defrag {
         // One stays for the key itself, so that keys are bounded too.
         self.active = (self.active + 1).saturating_sub(own);
         *set = Set {
-            state: State::Refused,
+            state: SetState::Refused,
             first: set.first,
-            booked: set.booked,
+            charged: set.charged,
             ..Set::default()
         };
-        set.book(cx);
+        set.charge(cx);
         self.leave_peers(key);
     }
 
@@ -464,7 +471,7 @@ impl Defrag {
             }
             let key = *key;
             self.remove(cx, key, reasons(key.is_v6()).expired);
-            self.settle(cx);
+            self.charge(cx);
         }
     }
 
@@ -475,7 +482,7 @@ impl Defrag {
         };
         let key = *key;
         self.remove(cx, key, reasons(key.is_v6()).evicted);
-        self.settle(cx);
+        self.charge(cx);
         true
     }
 
@@ -485,16 +492,16 @@ impl Defrag {
             let key = *key;
             self.remove(cx, key, reasons(key.is_v6()).unfinished);
         }
-        self.settle(cx);
+        self.charge(cx);
     }
 
     /// Drops a set, its fragments for this reason.
-    fn remove(&mut self, cx: &mut Context, key: Key, why: Discard) {
+    fn remove(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
             return;
         };
         match set.state {
-            State::Filling => {
+            SetState::Filling => {
                 let own = set.fragments.len();
                 let why = if set.lent {
                     reasons(key.is_v6()).duplicate
@@ -505,20 +512,20 @@ impl Defrag {
                 self.held.less(key.is_v6(), own);
                 self.active = self.active.saturating_sub(own);
             }
-            State::Done => self.active = self.active.saturating_sub(set.copies.len()),
-            State::Refused => self.active = self.active.saturating_sub(1),
+            SetState::Done => self.active = self.active.saturating_sub(set.copies.len()),
+            SetState::Refused => self.active = self.active.saturating_sub(1),
         }
         self.drop_set(cx, key);
     }
 
-    fn drop_set(&mut self, cx: &mut Context, key: Key) {
+    fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
-            cx.budget.give(set.booked);
+            cx.budget.give(set.charged);
         }
         self.leave_peers(key);
     }
 
-    fn join_peers(&mut self, cx: &Context, key: Key) {
+    fn join_peers(&mut self, cx: &Context, key: DatagramKey) {
         if cx.limits.channels != Channels::Merge {
             return;
         }
@@ -538,7 +545,7 @@ impl Defrag {
         }
     }
 
-    fn leave_peers(&mut self, key: Key) {
+    fn leave_peers(&mut self, key: DatagramKey) {
         let Some(place) = self.peers.find(&key.anywhere()) else {
             return;
         };
@@ -551,31 +558,31 @@ impl Defrag {
         }
     }
 
-    /// Tells the budget what the tables have allocated.
-    fn settle(&mut self, cx: &mut Context) {
+    /// Charges the budget with what the tables have allocated.
+    fn charge(&mut self, cx: &mut Context) {
         let now = self.sets.allocated()
             + self.peers.allocated()
             // The list of channels of each group.
             + self.peers.len() * PEERS * size_of::<Channel>();
-        if now != self.booked {
-            cx.budget.resize(self.booked, now);
-            self.booked = now;
+        if now != self.charged {
+            cx.budget.resize(self.charged, now);
+            self.charged = now;
         }
     }
 
     /// What must always hold.
     #[cfg(test)]
     fn invariants(&self) {
-        let mut held = Held::default();
+        let mut held = HeldFragments::default();
         let mut active = 0;
         for (key, set) in self.sets.iter() {
             match set.state {
-                State::Filling => {
+                SetState::Filling => {
                     *held.of(key.is_v6()) += set.fragments.len() as u64;
                     active += set.fragments.len();
                 }
-                State::Done => active += set.copies.len(),
-                State::Refused => active += 1,
+                SetState::Done => active += set.copies.len(),
+                SetState::Refused => active += 1,
             }
             assert!(
                 set.pieces
@@ -584,7 +591,7 @@ impl Defrag {
             );
             let covered: u32 = set.pieces.iter().map(|p| p.end - p.start).sum();
             assert_eq!(covered, set.covered);
-            assert!(set.booked >= set.allocated());
+            assert!(set.charged >= set.allocated());
         }
         assert_eq!(held, self.held);
         assert_eq!(active, self.active);
@@ -609,12 +616,12 @@ impl Set {
     }
 
     /// The fragment does not belong to the same datagram as the others.
-    fn contradicts(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+    fn contradicts(&self, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
         !self.end_fits(arrival, end) || self.compare(arrival, end).1
     }
 
     /// The fragment agrees with what is known of the datagram's end.
-    fn end_fits(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+    fn end_fits(&self, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
         match self.total {
             Some(total) => end <= total && (arrival.more || end == total),
             None => arrival.more || end >= self.highest(),
@@ -627,7 +634,7 @@ impl Set {
     }
 
     /// How many octets of the fragment are there already, and whether some of them differ.
-    fn compare(&self, arrival: &Arrival<'_>, end: u32) -> (u32, bool) {
+    fn compare(&self, arrival: &ArrivedFragment<'_>, end: u32) -> (u32, bool) {
         let (mut there, mut differ) = (0, false);
         for piece in self.pieces.iter().skip(self.from(arrival.offset)) {
             if piece.start >= end {
@@ -648,7 +655,7 @@ impl Set {
     }
 
     /// The fragment has exactly the extent of one that came before.
-    fn has_same_extent(&self, arrival: &Arrival<'_>, end: u32) -> bool {
+    fn has_same_extent(&self, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
         let mut pieces = self.pieces.iter().skip(self.from(arrival.offset));
         let Some(piece) = pieces.next().filter(|p| p.start == arrival.offset) else {
             return false;
@@ -664,22 +671,22 @@ impl Set {
     }
 
     /// Puts the octets of a fragment where they belong.
-    fn put(&mut self, arrival: &Arrival<'_>, end: u32, v6: bool) -> Placed {
+    fn put(&mut self, arrival: &ArrivedFragment<'_>, end: u32, v6: bool) -> Placement {
         let (there, conflicts) = self.compare(arrival, end);
         if v6 && there > 0 {
             return if !conflicts && self.has_same_extent(arrival, end) {
-                Placed::Duplicate { conflicts: false }
+                Placement::Duplicate { conflicts: false }
             } else {
-                Placed::Overlap
+                Placement::Overlap
             };
         }
         if !self.end_fits(arrival, end) {
-            return Placed::BadEnd;
+            return Placement::BadEnd;
         }
         let tells_end = !arrival.more && self.total.is_none();
         let new = end - arrival.offset - there;
         if new == 0 && !tells_end {
-            return Placed::Duplicate { conflicts };
+            return Placement::Duplicate { conflicts };
         }
         if tells_end {
             self.total = Some(end);
@@ -706,14 +713,14 @@ impl Set {
             }
         }
         self.covered += new;
-        Placed::Kept {
+        Placement::Kept {
             overlaps: there > 0,
             conflicts,
         }
     }
 
     /// Puts octets `from..to` of the payload in front of piece `i`; nothing is there yet.
-    fn fill(&mut self, i: usize, arrival: &Arrival<'_>, from: u32, to: u32, join: bool) {
+    fn fill(&mut self, i: usize, arrival: &ArrivedFragment<'_>, from: u32, to: u32, join: bool) {
         let skip = (from - arrival.offset) as usize;
         let data = arrival.data.get(skip..).unwrap_or(&[]);
         let data = data.get(..(to - from) as usize).unwrap_or(data);
@@ -733,7 +740,7 @@ impl Set {
                 _ => {
                     self.pieces.insert(
                         i,
-                        Piece {
+                        SetPiece {
                             start: from,
                             end: mid,
                             at,
@@ -746,7 +753,7 @@ impl Set {
         if to > mid {
             self.pieces.insert(
                 i,
-                Piece {
+                SetPiece {
                     start: mid,
                     end: to,
                     at: CUT,
@@ -799,8 +806,8 @@ impl Set {
         };
         if self.alone
             || other.alone
-            || self.state != State::Filling
-            || other.state != State::Filling
+            || self.state != SetState::Filling
+            || other.state != SetState::Filling
             || self.covered.saturating_add(other.covered) < total
         {
             return Joined::Incomplete;
@@ -844,11 +851,12 @@ impl Set {
         }
         let lent = other.fragments.iter().filter(|f| {
             // Lent where it covers octets that are not there.
-            let arrival = Arrival {
+            let arrival = ArrivedFragment {
                 protocol: 0,
                 offset: f.offset,
                 more: true,
                 data: &[],
+                at: None,
                 len: f.len as usize,
                 counted: 0,
             };
@@ -888,20 +896,20 @@ impl Set {
 
     fn allocated(&self) -> usize {
         self.data.capacity()
-            + self.pieces.capacity() * size_of::<Piece>()
+            + self.pieces.capacity() * size_of::<SetPiece>()
             + self.fragments.capacity() * size_of::<Fragment>()
             + self.copies.capacity() * size_of::<Copy>()
     }
 
-    /// Tells the budget what is allocated.
-    fn book(&mut self, cx: &mut Context) {
+    /// Charges the budget with what is allocated.
+    fn charge(&mut self, cx: &mut Context) {
         let now = self.allocated();
-        cx.budget.resize(self.booked, now);
-        self.booked = now;
+        cx.budget.resize(self.charged, now);
+        self.charged = now;
     }
 }
 
-fn copy_of(arrival: &Arrival<'_>, end: u32) -> Copy {
+fn copy_of(arrival: &ArrivedFragment<'_>, end: u32) -> Copy {
     // Not keyed: it stands in saved states, and whoever makes two fragments with one digest only loses the second.
     let digest = FixedState::default().hash_one((arrival.data, arrival.more));
     (arrival.offset, end, digest)
@@ -914,7 +922,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn key(v6: bool, identification: u32, vlan: u16) -> Key {
+    fn key(v6: bool, identification: u32, vlan: u16) -> DatagramKey {
         let addr = |last| -> IpAddr {
             if v6 {
                 [0xfd00, 0, 0, 0, 0, 0, 0, last].into()
@@ -922,7 +930,7 @@ mod tests {
                 [10, 0, 0, u8::try_from(last).unwrap()].into()
             }
         };
-        Key {
+        DatagramKey {
             src: addr(1),
             dst: addr(2),
             identification,
@@ -935,23 +943,24 @@ mod tests {
     }
 
     /// A fragment in short: offset in units of 8, more, octets.
-    fn arrival(units: u32, more: bool, data: &[u8]) -> Arrival<'_> {
-        Arrival {
+    fn arrival(units: u32, more: bool, data: &[u8]) -> ArrivedFragment<'_> {
+        ArrivedFragment {
             protocol: 17,
             offset: units * 8,
             more,
             data,
+            at: None,
             len: data.len(),
             counted: 20,
         }
     }
 
-    struct Bench {
+    struct TestDefrag {
         cx: Context,
         defrag: Defrag,
     }
 
-    impl Bench {
+    impl TestDefrag {
         fn new(limits: Limits) -> Self {
             Self {
                 cx: Context::new(limits),
@@ -959,15 +968,15 @@ mod tests {
             }
         }
 
-        fn push(&mut self, key: Key, a: &Arrival<'_>) -> Option<Whole> {
+        fn push(&mut self, key: DatagramKey, a: &ArrivedFragment<'_>) -> Option<Whole> {
             self.cx.packet.frame += 1;
             let whole = self.defrag.push(&mut self.cx, key, a);
             self.defrag.invariants();
-            assert!(self.cx.budget.used() >= self.defrag.booked);
+            assert!(self.cx.budget.used() >= self.defrag.charged);
             whole
         }
 
-        fn octets(&mut self, key: Key, a: &Arrival<'_>) -> Option<Vec<u8>> {
+        fn octets(&mut self, key: DatagramKey, a: &ArrivedFragment<'_>) -> Option<Vec<u8>> {
             self.push(key, a).map(|w| w.payload)
         }
 
@@ -983,8 +992,8 @@ mod tests {
         fn finish(mut self) -> Counted {
             self.defrag.flush(&mut self.cx);
             self.defrag.invariants();
-            assert_eq!(self.defrag.held(), Held::default());
-            assert_eq!(self.cx.budget.used(), self.defrag.booked);
+            assert_eq!(self.defrag.held(), HeldFragments::default());
+            assert_eq!(self.cx.budget.used(), self.defrag.charged);
             assert!(self.defrag.peers.is_empty());
             Counted(self.cx)
         }
@@ -1012,7 +1021,7 @@ mod tests {
             [2, 1, 0],
         ] {
             for v6 in [false, true] {
-                let mut t = Bench::new(Limits::default());
+                let mut t = TestDefrag::new(Limits::default());
                 assert!(t.push(key(v6, 1, 0), &parts[order[0]]).is_none());
                 assert!(t.push(key(v6, 1, 0), &parts[order[1]]).is_none());
                 let whole = t.push(key(v6, 1, 0), &parts[order[2]]).unwrap();
@@ -1037,7 +1046,7 @@ mod tests {
                 (arrival(8191, false, b"12345678"), why.oversized),
                 (arrival(100, false, &long), why.oversized),
             ] {
-                let mut t = Bench::new(Limits::default());
+                let mut t = TestDefrag::new(Limits::default());
                 assert!(t.push(key(v6, 1, 0), &a).is_none());
                 assert_eq!(t.dropped(reason), 1, "{a:?}");
                 assert!(t.defrag.sets.is_empty());
@@ -1053,7 +1062,7 @@ mod tests {
             arrival(1, false, C),
         ] {
             for v6 in [false, true] {
-                let mut t = Bench::new(Limits::default());
+                let mut t = TestDefrag::new(Limits::default());
                 t.push(key(v6, 1, 0), &arrival(2, false, C));
                 let overlaps = v6 && late.offset == 16;
                 assert!(t.push(key(v6, 1, 0), &late).is_none());
@@ -1063,7 +1072,7 @@ mod tests {
             }
         }
         // A last fragment inside of what is there (teardrop).
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         t.push(key(false, 1, 0), &arrival(0, true, &[1; 32]));
         t.push(key(false, 1, 0), &arrival(2, false, C));
         assert_eq!(t.dropped(Discard::Ipv4BadEndFragment), 1);
@@ -1071,7 +1080,7 @@ mod tests {
 
     #[test]
     fn overlaps_of_ipv4_keep_what_came_first() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         let k = key(false, 1, 0);
         t.push(k, &arrival(1, true, B));
         t.push(k, &arrival(3, true, B));
@@ -1087,7 +1096,7 @@ mod tests {
 
     #[test]
     fn overlaps_of_ipv6_drop_the_datagram() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         let k = key(true, 1, 0);
         t.push(k, &arrival(0, true, A));
         t.push(k, &arrival(0, true, A)); // a duplicate is none
@@ -1105,7 +1114,7 @@ mod tests {
 
     #[test]
     fn time_out_and_identification_reuse() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         let k = key(false, 1, 0);
         t.push(k, &arrival(0, true, A));
         t.at(999);
@@ -1130,7 +1139,7 @@ mod tests {
 
     #[test]
     fn bounded_by_number_oldest_first() {
-        let mut t = Bench::new(Limits {
+        let mut t = TestDefrag::new(Limits {
             active_packets: 3,
             ..Limits::default()
         });
@@ -1145,7 +1154,7 @@ mod tests {
 
     #[test]
     fn stored_keys_know_late_copies() {
-        let mut t = Bench::new(Limits {
+        let mut t = TestDefrag::new(Limits {
             store_fragments: true,
             ..Limits::default()
         });
@@ -1167,10 +1176,10 @@ mod tests {
 
     #[test]
     fn a_cut_fragment_ends_the_payload() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         let k = key(false, 1, 0);
         t.push(k, &arrival(0, true, A));
-        let cut = Arrival {
+        let cut = ArrivedFragment {
             len: 16,
             ..arrival(1, true, b"bbb")
         };
@@ -1191,7 +1200,7 @@ mod tests {
             (Channels::First, A, 0),
             (Channels::Separate, A, 0),
         ] {
-            let mut t = Bench::new(Limits {
+            let mut t = TestDefrag::new(Limits {
                 channels,
                 ..Limits::default()
             });
@@ -1224,7 +1233,7 @@ mod tests {
 
     #[test]
     fn a_flood_stays_in_the_budget() {
-        let mut t = Bench::new(Limits {
+        let mut t = TestDefrag::new(Limits {
             memory: 1 << 20,
             ..Limits::default()
         });
@@ -1247,12 +1256,12 @@ mod tests {
 
     #[test]
     fn written_out_and_read_back() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestDefrag::new(Limits::default());
         t.push(key(false, 1, 0), &arrival(1, false, C));
         t.push(key(true, 2, 3), &arrival(0, true, A));
         let octets = postcard::to_allocvec(&(&t.cx, &t.defrag)).unwrap();
         let (cx, defrag) = postcard::from_bytes(&octets).unwrap();
-        let mut back = Bench { cx, defrag };
+        let mut back = TestDefrag { cx, defrag };
         assert_eq!(
             back.octets(key(false, 1, 0), &arrival(0, true, A)).unwrap(),
             b"aaaaaaaacccc"
@@ -1263,7 +1272,7 @@ mod tests {
 
     /// What the rules say, octet by octet. An octet is not there, cut off, or itself.
     #[derive(Default)]
-    struct Model {
+    struct DatagramModel {
         octets: BTreeMap<u32, Option<u8>>,
         fragments: Vec<(u32, u32)>,
         total: Option<u32>,
@@ -1271,7 +1280,7 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    struct Part {
+    struct FragmentPart {
         units: u32,
         more: bool,
         data: Vec<u8>,
@@ -1279,9 +1288,9 @@ mod tests {
         key: u32,
     }
 
-    impl Model {
+    impl DatagramModel {
         /// Whether it is kept, and the datagram that it completes.
-        fn push(&mut self, p: &Part, v6: bool) -> (bool, Option<(Vec<u8>, usize)>) {
+        fn push(&mut self, p: &FragmentPart, v6: bool) -> (bool, Option<(Vec<u8>, usize)>) {
             let start = p.units * 8;
             let end = start + u32::try_from(p.data.len()).unwrap();
             if p.data.is_empty() || (p.more && !p.data.len().is_multiple_of(8)) || self.refused {
@@ -1324,7 +1333,7 @@ mod tests {
         }
     }
 
-    fn part() -> impl Strategy<Value = Part> {
+    fn part() -> impl Strategy<Value = FragmentPart> {
         (
             0u32..6,
             prop_oneof![3 => Just(true), 1 => Just(false)],
@@ -1333,7 +1342,7 @@ mod tests {
             prop_oneof![8 => Just(0usize), 1 => 0usize..20],
             0u32..2,
         )
-            .prop_map(|(units, more, len, flavour, cut, key)| Part {
+            .prop_map(|(units, more, len, flavour, cut, key)| FragmentPart {
                 units,
                 more,
                 // The same octets at the same offset, unless they come in another flavour.
@@ -1348,11 +1357,11 @@ mod tests {
     proptest! {
         #[test]
         fn behaves_as_the_model(v6: bool, parts in proptest::collection::vec(part(), 0..60)) {
-            let mut t = Bench::new(Limits { channels: Channels::Separate, ..Limits::default() });
-            let mut models = BTreeMap::<u32, Model>::new();
+            let mut t = TestDefrag::new(Limits { channels: Channels::Separate, ..Limits::default() });
+            let mut models = BTreeMap::<u32, DatagramModel>::new();
             for p in &parts {
                 let captured = p.data.len().saturating_sub(p.cut);
-                let a = Arrival { len: p.data.len(), ..arrival(p.units, p.more, &p.data[..captured]) };
+                let a = ArrivedFragment { len: p.data.len(), ..arrival(p.units, p.more, &p.data[..captured]) };
                 let held = t.defrag.held();
                 let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6");
                 let got = t.push(key(v6, p.key, 0), &a);
@@ -1361,7 +1370,7 @@ mod tests {
                 prop_assert_eq!(got.map(|w| (w.payload, w.payload_len)), want);
                 // Taken in = handed on + dropped + held.
                 let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6") - drops;
-                let sum = |h: Held| h.ipv4 + h.ipv6;
+                let sum = |h: HeldFragments| h.ipv4 + h.ipv6;
                 prop_assert_eq!(sum(held) + 1, own + drops + sum(t.defrag.held()));
                 prop_assert_eq!(kept, drops == 0);
             }
@@ -1383,7 +1392,7 @@ mod tests {
                 parts.push((at, cut));
                 at = cut;
             }
-            let mut t = Bench::new(Limits::default());
+            let mut t = TestDefrag::new(Limits::default());
             let mut there = vec![false; parts.len()];
             let mut out = 0;
             for n in order {

@@ -1,6 +1,7 @@
 //! ESP with NULL encryption (RFC 2410, RFC 4543): found by what an encrypted packet would not have by chance.
 
-use crate::base::{checksum, ip_protocol};
+use crate::base::checksum;
+use etherparse::IpNumber;
 use std::net::IpAddr;
 
 /// Octets of initialisation vector and of integrity check value that are tried (RFC 5879, 8.3): HMAC-MD5-96 and
@@ -10,10 +11,10 @@ const SHAPES: [(usize, usize); 7] = [(0, 12), (0, 16), (8, 16), (0, 0), (0, 24),
 /// SPI and sequence number.
 const HEADER: usize = 8;
 
-/// The payload of an ESP packet that was not cut and is not encrypted, and its protocol.
+/// The payload of an ESP packet that was not cut and is not encrypted: its protocol, where it begins, and its octets.
 ///
 /// The trailer must be well-formed (RFC 4303, 2.4) and the transport checksum, or the inner header, right.
-pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8, &[u8])> {
+pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8, usize, &[u8])> {
     SHAPES.into_iter().find_map(|(iv, icv)| {
         let body = esp.get(HEADER + iv..esp.len().checked_sub(icv)?)?;
         let (rest, [pad_len, next]) = body.split_last_chunk::<2>()?;
@@ -21,7 +22,7 @@ pub(super) fn null_encrypted(esp: &[u8], src: IpAddr, dst: IpAddr) -> Option<(u8
             rest.split_at_checked(rest.len().checked_sub(usize::from(*pad_len))?)?;
         let well_formed =
             body.len().is_multiple_of(4) && padding.iter().zip(1u8..).all(|(p, n)| *p == n);
-        (well_formed && plausible(*next, inner, src, dst)).then_some((*next, inner))
+        (well_formed && plausible(*next, inner, src, dst)).then_some((*next, HEADER + iv, inner))
     })
 }
 
@@ -35,15 +36,15 @@ fn plausible(next: u8, inner: &[u8], src: IpAddr, dst: IpAddr) -> bool {
         Some([a, b]) => usize::from(u16::from_be_bytes([*a, *b])),
         _ => 0,
     };
-    match (next, inner.first().map(|b| b >> 4)) {
-        (ip_protocol::TCP, Some(_)) => inner.len() >= 20 && right(),
-        (ip_protocol::UDP, Some(_)) => {
+    match (IpNumber(next), inner.first().map(|b| b >> 4)) {
+        (IpNumber::TCP, Some(_)) => inner.len() >= 20 && right(),
+        (IpNumber::UDP, Some(_)) => {
             inner.len() >= 8 && be(4) == inner.len() && (be(6) == 0 || right())
         }
         // The first chunk must lie in the packet; the sum is the transport's own business.
-        (ip_protocol::SCTP, Some(_)) => (4..=inner.len().saturating_sub(12)).contains(&be(14)),
-        (ip_protocol::IPV4, Some(4)) => inner.len() >= 20 && be(2) == inner.len(),
-        (ip_protocol::IPV6, Some(6)) => inner.len() >= 40 && be(4) + 40 == inner.len(),
+        (IpNumber::SCTP, Some(_)) => (4..=inner.len().saturating_sub(12)).contains(&be(14)),
+        (IpNumber::IPV4, Some(4)) => inner.len() >= 20 && be(2) == inner.len(),
+        (IpNumber::IPV6, Some(6)) => inner.len() >= 40 && be(4) + 40 == inner.len(),
         _ => false,
     }
 }
@@ -67,7 +68,7 @@ mod tests {
             esp.extend(vec![0xa5; icv]);
             assert_eq!(
                 null_encrypted(&esp, a, b),
-                Some((17, udp.as_slice())),
+                Some((17, 8 + iv, udp.as_slice())),
                 "{iv} {icv}"
             );
             // One wrong octet of the payload or the padding, and it is taken for encrypted.

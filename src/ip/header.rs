@@ -1,8 +1,9 @@
 //! IPv4 and IPv6 headers and extension headers: where the payload begins, how long it is, whether it is a fragment.
 
 use super::esp;
+use crate::base::checksum;
 use crate::base::limits::Checksums;
-use crate::base::{checksum, ip_protocol};
+use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a packet ends at its headers.
@@ -36,13 +37,15 @@ impl FragmentHeader {
 
 /// A packet whose headers have been read, up to the transport header or the fragment header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Headers<'a> {
+pub(super) struct IpHeaders<'a> {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) identification: u32,
     /// What `payload` is; for an IPv6 fragment what its first octet would be.
     pub(super) protocol: u8,
     pub(super) payload: &'a [u8],
+    /// Where `payload` begins, counted from the first octet of the headers.
+    pub(super) payload_offset: usize,
     pub(super) payload_len: usize,
     /// Octets of headers that the payload length field of a reassembled packet counts too.
     pub(super) counted: u32,
@@ -54,7 +57,7 @@ pub(super) struct Headers<'a> {
 }
 
 /// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.
-pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers<'_>, Refused> {
+pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeaders<'_>, Refused> {
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Refused::Truncated)?;
     let header_len = usize::from(fixed[0] & 0x0f) * 4;
     if fixed[0] >> 4 != 4 || header_len < 20 {
@@ -84,12 +87,13 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
         more: flags & 0x2000 != 0,
     };
     let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
-    let mut headers = Headers {
+    let mut headers = IpHeaders {
         src: Ipv4Addr::new(s0, s1, s2, s3).into(),
         dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
         identification: u32::from(be(4)),
         protocol: fixed[9],
         payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_offset: header_len,
         payload_len,
         counted: u32::from(fixed[0] & 0x0f) * 4,
         fragment: None,
@@ -98,7 +102,10 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<Headers
     };
     if !fragment.is_whole() {
         headers.fragment = Some(fragment);
-    } else if matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP) {
+    } else if matches!(
+        IpNumber(headers.protocol),
+        IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+    ) {
         chain(&mut headers)?;
     }
     Ok(headers)
@@ -180,7 +187,7 @@ fn is_right(fixed: &[u8; 20], header: &[u8]) -> bool {
 
 /// Reads an IPv6 header and its extension headers up to the transport header or a fragment header that does not hold
 /// the whole datagram (RFC 8200, 3 and 4). `missing` octets were cut off the end of `data`.
-pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
+pub(super) fn v6(data: &[u8], missing: usize) -> Result<IpHeaders<'_>, Refused> {
     let (fixed, rest) = data.split_first_chunk::<40>().ok_or(Refused::Truncated)?;
     if fixed[0] >> 4 != 6 {
         return Err(Refused::BadHeader);
@@ -198,12 +205,13 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
     let mut dst = [0; 16];
     src.copy_from_slice(&fixed[8..24]);
     dst.copy_from_slice(&fixed[24..40]);
-    let mut headers = Headers {
+    let mut headers = IpHeaders {
         src: Ipv6Addr::from(src).into(),
         dst: Ipv6Addr::from(dst).into(),
         identification: 0,
         protocol,
         payload: rest.get(..payload_len).unwrap_or(rest),
+        payload_offset: fixed.len(),
         payload_len,
         counted: 0,
         fragment: None,
@@ -218,7 +226,7 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<Headers<'_>, Refused> {
 
 /// The length in the jumbo payload option, where the hop-by-hop header begins with one (RFC 2675, 2).
 fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
-    if next != ip_protocol::HOP_BY_HOP {
+    if next != IpNumber::IPV6_HEADER_HOP_BY_HOP.0 {
         return None;
     }
     let len = 8 * (usize::from(*rest.get(1)?) + 1);
@@ -237,33 +245,35 @@ fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
 
 const fn is_extension(next: u8) -> bool {
     matches!(
-        next,
-        ip_protocol::HOP_BY_HOP
-            | ip_protocol::ROUTING
-            | ip_protocol::FRAGMENT
-            | ip_protocol::AH
-            | ip_protocol::ESP
-            | ip_protocol::DESTINATION_OPTIONS
+        IpNumber(next),
+        IpNumber::IPV6_HEADER_HOP_BY_HOP
+            | IpNumber::IPV6_ROUTE_HEADER
+            | IpNumber::IPV6_FRAGMENTATION_HEADER
+            | IpNumber::AUTHENTICATION_HEADER
+            | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+            | IpNumber::IPV6_DESTINATION_OPTIONS
     )
 }
 
 /// Passes over the extension headers at the start of the payload. Each is 8 octets or longer.
-pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
+pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
-        if h.protocol == ip_protocol::ESP {
+        if h.protocol == IpNumber::ENCAPSULATING_SECURITY_PAYLOAD.0 {
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }
-            (h.protocol, h.payload) =
+            let begin;
+            (h.protocol, begin, h.payload) =
                 esp::null_encrypted(h.payload, h.src, h.dst).ok_or(Refused::Encrypted)?;
+            h.payload_offset += begin;
             h.payload_len = h.payload.len();
             return Ok(());
         }
         let first: &[u8; 8] = h.payload.first_chunk().ok_or(Refused::Truncated)?;
-        let len = match h.protocol {
-            ip_protocol::FRAGMENT => 8,
+        let len = match IpNumber(h.protocol) {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => 8,
             // RFC 4302, 2.2: in words of four octets, less two.
-            ip_protocol::AH => 4 * (usize::from(first[1]) + 2),
+            IpNumber::AUTHENTICATION_HEADER => 4 * (usize::from(first[1]) + 2),
             _ => 8 * (usize::from(first[1]) + 1),
         };
         let rest_len = h.payload_len.checked_sub(len).ok_or(Refused::BadHeader)?;
@@ -271,9 +281,10 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
         let current = h.protocol;
         h.protocol = first[0];
         h.payload = rest;
+        h.payload_offset += len;
         h.payload_len = rest_len;
-        match current {
-            ip_protocol::FRAGMENT => {
+        match IpNumber(current) {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
                 let [_, _, a, b, id @ ..] = *first;
                 let field = u16::from_be_bytes([a, b]);
                 let fragment = FragmentHeader {
@@ -290,7 +301,7 @@ pub(super) fn chain(h: &mut Headers<'_>) -> Result<(), Refused> {
                     return Ok(());
                 }
             }
-            ip_protocol::ROUTING => {
+            IpNumber::IPV6_ROUTE_HEADER => {
                 if let Some(dst) = final_destination(header) {
                     h.dst = dst.into();
                 }
@@ -342,7 +353,7 @@ mod tests {
             let mut data = header.to_vec();
             data[0] = 0x45;
             data[2..4].copy_from_slice(&total.to_be_bytes());
-            data[9] = ip_protocol::UDP;
+            data[9] = IpNumber::UDP.0;
             data[6..8].copy_from_slice(&[flags, 0]);
             if right {
                 data[10..12].fill(0);

@@ -5,17 +5,17 @@ mod esp;
 mod header;
 mod tunnel;
 
-pub use defrag::Held;
+pub use defrag::HeldFragments;
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
 use crate::base::limits::Limits;
 use crate::base::packet::Channel;
-use crate::base::place::Fragment;
+use crate::base::place::{Fragment, OctetOffset};
 use crate::link::Frame;
-use defrag::{Arrival, Defrag, Key};
-use header::{FragmentHeader, Headers, Refused};
+use defrag::{ArrivedFragment, DatagramKey, Defrag};
+use etherparse::IpNumber;
+use header::{FragmentHeader, IpHeaders, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub struct Datagram<'a> {
     pub protocol: u8,
     /// The captured octets behind the IP headers; padding is left out.
     pub payload: &'a [u8],
+    /// Where `payload` begins.
+    pub offset: OctetOffset,
     /// Octets that the payload has by the IP header; more than `payload.len()` where the packet was cut.
     pub payload_len: usize,
     /// IPv4 identification, or that of the fragment header; 0 where there is none.
@@ -56,7 +58,7 @@ pub struct Ip {
 }
 
 /// What a packet comes to.
-enum Outcome<'a> {
+enum Completed<'a> {
     /// A datagram in one packet.
     Whole(Datagram<'a>),
     /// The last fragment of a datagram.
@@ -77,15 +79,16 @@ struct Reassembled {
     fragments: Vec<Fragment>,
 }
 
-impl Outcome<'_> {
+impl Completed<'_> {
     fn datagram(&self) -> Datagram<'_> {
         match self {
-            Outcome::Whole(datagram) => *datagram,
-            Outcome::Reassembled(r) => Datagram {
+            Completed::Whole(datagram) => *datagram,
+            Completed::Reassembled(r) => Datagram {
                 src: r.src,
                 dst: r.dst,
                 protocol: r.protocol,
                 payload: r.octets.get(r.payload.clone()).unwrap_or(&[]),
+                offset: OctetOffset::Reassembled(0).after(r.payload.start),
                 payload_len: r.payload_len,
                 identification: r.identification,
                 channel: r.channel,
@@ -96,8 +99,8 @@ impl Outcome<'_> {
 
     fn fragments(&self) -> &[Fragment] {
         match self {
-            Outcome::Whole(_) => &[],
-            Outcome::Reassembled(r) => &r.fragments,
+            Completed::Whole(_) => &[],
+            Completed::Reassembled(r) => &r.fragments,
         }
     }
 }
@@ -119,7 +122,7 @@ impl Ip {
         if frame.pseudo.is_none()
             && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
             && is_transport(plain.protocol)
-            && (plain.protocol != ip_protocol::UDP || cx.limits.decapsulate.is_empty())
+            && (plain.protocol != IpNumber::UDP.0 || cx.limits.decapsulate.is_empty())
         {
             cx.counters.ipv4.packets += 1;
             cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
@@ -129,6 +132,7 @@ impl Ip {
                 dst: plain.dst.into(),
                 protocol: plain.protocol,
                 payload: plain.payload,
+                offset: frame.offset.after(20),
                 payload_len: plain.payload_len,
                 identification: u32::from(plain.identification),
                 channel: frame.channel,
@@ -143,7 +147,7 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
-        let Some(outcome) = self.take(cx, frame) else {
+        let Some(outcome) = self.receive(cx, frame) else {
             return;
         };
         let datagram = outcome.datagram();
@@ -184,17 +188,18 @@ impl Ip {
     }
 
     /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.
-    pub const fn held(&self) -> Held {
+    pub const fn held(&self) -> HeldFragments {
         self.defrag.held()
     }
 
-    fn take<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         if let Some(pseudo) = frame.pseudo {
-            return Some(Outcome::Whole(Datagram {
+            return Some(Completed::Whole(Datagram {
                 src: pseudo.src,
                 dst: pseudo.dst,
                 protocol: pseudo.protocol,
                 payload: frame.ip,
+                offset: frame.offset,
                 payload_len: frame.ip.len() + frame.missing,
                 identification: 0,
                 channel: frame.channel,
@@ -202,12 +207,12 @@ impl Ip {
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
-            Some(6) => self.take_v6(cx, frame),
-            _ => self.take_v4(cx, frame),
+            Some(6) => self.receive_v6(cx, frame),
+            _ => self.receive_v4(cx, frame),
         }
     }
 
-    fn take_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive_v4<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         cx.counters.ipv4.packets += 1;
         let headers = match header::v4(frame.ip, frame.missing, cx.limits.ip_checksums) {
             Ok(headers) => headers,
@@ -224,12 +229,15 @@ impl Ip {
             cx.counters.ipv4.fragments += 1;
             // Every fragment says what the datagram carries: what nobody wants need not wait.
             if !is_wanted(&cx.limits, headers.protocol)
-                && !matches!(headers.protocol, ip_protocol::AH | ip_protocol::ESP)
+                && !matches!(
+                    IpNumber(headers.protocol),
+                    IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
+                )
             {
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
             }
-            return self.take_fragment(cx, frame, &headers, fragment);
+            return self.receive_fragment(cx, frame, &headers, fragment);
         }
         if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv4NotTransport);
@@ -239,7 +247,7 @@ impl Ip {
         Some(whole(&headers, frame))
     }
 
-    fn take_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    fn receive_v6<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
         cx.counters.ipv6.packets += 1;
         let headers = match header::v6(frame.ip, frame.missing) {
             Ok(headers) => headers,
@@ -253,7 +261,7 @@ impl Ip {
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv6.fragments += 1;
             if !fragment.is_whole() {
-                return self.take_fragment(cx, frame, &headers, fragment);
+                return self.receive_fragment(cx, frame, &headers, fragment);
             }
             cx.counters.ipv6.atomic_fragments += 1;
         }
@@ -265,33 +273,35 @@ impl Ip {
         Some(whole(&headers, frame))
     }
 
-    fn take_fragment<'a>(
+    fn receive_fragment<'a>(
         &mut self,
         cx: &mut Context,
         frame: &Frame<'_>,
-        headers: &Headers<'_>,
+        headers: &IpHeaders<'_>,
         fragment: FragmentHeader,
-    ) -> Option<Outcome<'a>> {
+    ) -> Option<Completed<'a>> {
         let v6 = headers.src.is_ipv6();
-        let key = Key {
+        let key = DatagramKey {
             src: headers.src,
             dst: headers.dst,
             identification: headers.identification,
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
         };
-        let arrival = Arrival {
+        let arrival = ArrivedFragment {
             protocol: headers.protocol,
             offset: fragment.offset,
             more: fragment.more,
             data: headers.payload,
+            at: frame.offset.after(headers.payload_offset).in_record(),
             len: headers.payload_len,
             counted: headers.counted,
         };
         let whole = self.defrag.push(cx, key, &arrival)?;
-        let mut joined = Headers {
+        let mut joined = IpHeaders {
             protocol: whole.protocol,
             payload: &whole.payload,
+            payload_offset: 0,
             payload_len: whole.payload_len,
             ..*headers
         };
@@ -315,9 +325,9 @@ impl Ip {
             cx.counters.ipv4.reassembled_fragments += whole.own;
         }
         // Extension headers stand before the payload, an ESP trailer behind it.
-        let start = (joined.payload.as_ptr().addr()).saturating_sub(whole.payload.as_ptr().addr());
+        let start = joined.payload_offset;
         let payload = start..start + joined.payload.len();
-        Some(Outcome::Reassembled(Box::new(Reassembled {
+        Some(Completed::Reassembled(Box::new(Reassembled {
             src: joined.src,
             dst: joined.dst,
             protocol: joined.protocol,
@@ -352,18 +362,19 @@ const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
 
 const fn is_transport(protocol: u8) -> bool {
     matches!(
-        protocol,
-        ip_protocol::TCP | ip_protocol::UDP | ip_protocol::SCTP
+        IpNumber(protocol),
+        IpNumber::TCP | IpNumber::UDP | IpNumber::SCTP
     )
 }
 
 /// A datagram that came in one packet.
-fn whole<'a>(headers: &Headers<'a>, frame: &Frame<'a>) -> Outcome<'a> {
-    Outcome::Whole(Datagram {
+fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
+    Completed::Whole(Datagram {
         src: headers.src,
         dst: headers.dst,
         protocol: headers.protocol,
         payload: headers.payload,
+        offset: frame.offset.after(headers.payload_offset),
         payload_len: headers.payload_len,
         identification: headers.identification,
         channel: frame.channel,
@@ -408,6 +419,7 @@ mod tests {
             header: LinkHeader::default(),
             channel: Channel::default(),
             ip,
+            offset: OctetOffset::Record(0),
             missing,
             pseudo: None,
             checksum_known_good: false,

@@ -5,10 +5,10 @@
 
 use super::Datagram;
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::link::{Frame, Next};
+use crate::link::{Frame, NextHeader};
+use etherparse::IpNumber;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
@@ -28,10 +28,10 @@ pub(super) enum Opening<'a> {
 /// The protocol numbers of tunnels that are asked for.
 pub(super) const fn carries(limits: &Limits, protocol: u8) -> bool {
     let tunnels = limits.decapsulate;
-    match protocol {
-        ip_protocol::IPV4 | ip_protocol::IPV6 => tunnels.contains(Tunnel::Ipip),
-        ip_protocol::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
-        ip_protocol::L2TP => tunnels.contains(Tunnel::L2tp),
+    match IpNumber(protocol) {
+        IpNumber::IPV4 | IpNumber::IPV6 => tunnels.contains(Tunnel::Ipip),
+        IpNumber::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
+        IpNumber::LAYER2_TUNNELING_PROTOCOL => tunnels.contains(Tunnel::L2tp),
         _ => false,
     }
 }
@@ -42,20 +42,22 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         header: LinkHeader::default(),
         channel: Channel::default(),
         ip: datagram.payload,
+        // What came in fragments is not traced to them through a tunnel.
+        offset: datagram.offset.in_record().into(),
         missing: datagram.payload_len.saturating_sub(datagram.payload.len()),
         pseudo: None,
         checksum_known_good: false,
     };
-    let over_udp = datagram.protocol == ip_protocol::UDP;
-    let opened = match datagram.protocol {
-        ip_protocol::UDP => udp(limits, &mut inner),
-        ip_protocol::IPV4 | ip_protocol::IPV6 => Ok(Inside {
+    let over_udp = datagram.protocol == IpNumber::UDP.0;
+    let opened = match IpNumber(datagram.protocol) {
+        IpNumber::UDP => udp(limits, &mut inner),
+        IpNumber::IPV4 | IpNumber::IPV6 => Ok(Inside {
             tunnel: Tunnel::Ipip,
             id: 0,
-            next: Next::Ip,
+            next: NextHeader::Ip,
         }),
-        ip_protocol::GRE => gre(limits, &mut inner),
-        ip_protocol::L2TP => l2tp_v3(&mut inner),
+        IpNumber::GRE => gre(limits, &mut inner),
+        IpNumber::LAYER2_TUNNELING_PROTOCOL => l2tp_v3(&mut inner),
         _ => return Opening::Nothing,
     };
     let inside = match opened {
@@ -87,7 +89,7 @@ struct Inside {
     tunnel: Tunnel,
     /// What the tunnel calls itself: VNI, key, TEID, session.
     id: u64,
-    next: Next,
+    next: NextHeader,
 }
 
 /// What stands for a tunnel in [`Channel`]: never 0.
@@ -175,7 +177,7 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
                 let [_, _, a, b, ..] = *inner.take::<8>()?;
                 id = u64::from(u16::from_be_bytes([a, b]) & 0x3ff);
             }
-            (Tunnel::Erspan, Next::Ethernet)
+            (Tunnel::Erspan, NextHeader::Ethernet)
         }
         0x22eb if on(Tunnel::Erspan) => {
             let [_, _, a, b, .., last] = *inner.take::<12>()?;
@@ -183,9 +185,9 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
             if last & 1 != 0 {
                 inner.skip(8)?;
             }
-            (Tunnel::Erspan, Next::Ethernet)
+            (Tunnel::Erspan, NextHeader::Ethernet)
         }
-        _ if on(Tunnel::Gre) => (Tunnel::Gre, Next::EtherType(kind)),
+        _ if on(Tunnel::Gre) => (Tunnel::Gre, NextHeader::EtherType(kind)),
         _ => return Err(Discard::TunnelNotIp),
     };
     Ok(Inside { tunnel, id, next })
@@ -199,10 +201,10 @@ fn vxlan(inner: &mut Frame<'_>, generic: bool) -> Result<Inside, Discard> {
         return Err(Discard::TunnelBadHeader);
     }
     let next = match kind {
-        1 | 2 if generic => Next::Ip,
-        3 if generic => Next::Ethernet,
+        1 | 2 if generic => NextHeader::Ip,
+        3 if generic => NextHeader::Ethernet,
         _ if generic => return Err(Discard::TunnelNotIp),
-        _ => Next::Ethernet,
+        _ => NextHeader::Ethernet,
     };
     Ok(Inside {
         tunnel: Tunnel::Vxlan,
@@ -221,7 +223,7 @@ fn geneve(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Geneve,
         id: u64::from(u32::from_be_bytes([0, a, b, c])),
-        next: Next::EtherType(u16::from_be_bytes([k0, k1])),
+        next: NextHeader::EtherType(u16::from_be_bytes([k0, k1])),
     })
 }
 
@@ -245,7 +247,7 @@ fn gtp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Gtp,
         id: u64::from(u32::from_be_bytes(id)),
-        next: Next::Ip,
+        next: NextHeader::Ip,
     })
 }
 
@@ -274,7 +276,7 @@ fn l2tp_udp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
             Ok(Inside {
                 tunnel: Tunnel::L2tp,
                 id: u64::from(u32::from_be_bytes(id)),
-                next: Next::Ppp,
+                next: NextHeader::Ppp,
             })
         }
         3 => {
@@ -294,7 +296,7 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         return Err(Discard::TunnelNotIp);
     }
     for skip in [0, 4, 8, 12] {
-        for next in [Next::Ethernet, Next::Ppp, Next::Hdlc] {
+        for next in [NextHeader::Ethernet, NextHeader::Ppp, NextHeader::Hdlc] {
             let mut guess = *inner;
             let leads = guess.skip(skip).is_ok()
                 && crate::link::walk(&mut guess, next).is_ok()
@@ -337,7 +339,7 @@ fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
     Ok(Inside {
         tunnel: Tunnel::Teredo,
         id: 0,
-        next: Next::Ip,
+        next: NextHeader::Ip,
     })
 }
 
@@ -346,7 +348,7 @@ mod tests {
     use super::*;
     use crate::base::context::Context;
     use crate::base::limits::Tunnels;
-    use crate::base::place::Fragment;
+    use crate::base::place::{Fragment, OctetOffset};
     use crate::ip::Ip;
 
     fn hex(s: &str) -> Vec<u8> {
@@ -393,6 +395,7 @@ mod tests {
             header: LinkHeader::default(),
             channel: Channel::default(),
             ip,
+            offset: OctetOffset::Unknown,
             missing,
             pseudo: None,
             checksum_known_good: false,
@@ -673,6 +676,7 @@ mod tests {
                 header: LinkHeader::default(),
                 channel: Channel::default(),
                 ip: &p,
+                offset: OctetOffset::Unknown,
                 missing: 0,
                 pseudo: None,
                 checksum_known_good: false,

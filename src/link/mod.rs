@@ -10,6 +10,8 @@ mod wifi;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo, VlanTag};
+use crate::base::place::OctetOffset;
+use etherparse::EtherType;
 use std::net::IpAddr;
 
 /// The addresses and protocol of a transport packet that came without its IP header.
@@ -33,6 +35,8 @@ pub struct Frame<'a> {
     /// The captured octets from the IP header on; padding may follow the datagram. With `pseudo`: from the transport
     /// header on.
     pub ip: &'a [u8],
+    /// Where `ip` begins.
+    pub offset: OctetOffset,
     /// Octets that the snapshot length cut off the end of `ip`.
     pub missing: usize,
     /// The packet has no IP header; this stands for it.
@@ -44,34 +48,32 @@ pub struct Frame<'a> {
 /// `epb_flags`: the checksum is not filled in yet (bit 9), or was found right (bit 10).
 const CHECKSUM_FLAGS: u32 = 1 << 9 | 1 << 10;
 
-/// EtherTypes that are known here.
+/// EtherTypes that are known here and have no name in etherparse.
 mod ether {
-    pub(super) const IPV4: u16 = 0x0800;
-    pub(super) const IPV6: u16 = 0x86dd;
-    pub(super) const VLAN: u16 = 0x8100;
-    pub(super) const QINQ: u16 = 0x88a8;
-    pub(super) const QINQ_OLD: u16 = 0x9100;
-    pub(super) const MPLS: u16 = 0x8847;
-    pub(super) const MPLS_MULTICAST: u16 = 0x8848;
-    pub(super) const PPP: u16 = 0x880b;
-    pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    use etherparse::EtherType;
+
+    pub(super) const MPLS: EtherType = EtherType(0x8847);
+    pub(super) const MPLS_MULTICAST: EtherType = EtherType(0x8848);
+    pub(super) const PPP: EtherType = EtherType(0x880b);
+    pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
     /// Transparent Ethernet bridging.
-    pub(super) const BRIDGED: u16 = 0x6558;
+    pub(super) const BRIDGED: EtherType = EtherType(0x6558);
     /// IEEE 802.1BR: four octets between addresses and type.
-    pub(super) const VN_TAG: u16 = 0x8926;
+    pub(super) const VN_TAG: EtherType = EtherType(0x8926);
     /// IEEE 802.1ah: four octets in front of a whole Ethernet frame.
-    pub(super) const BACKBONE: u16 = 0x88e7;
+    pub(super) const BACKBONE: EtherType = EtherType(0x88e7);
     /// The highest value that is a length (IEEE 802.3).
     pub(super) const MAX_LENGTH: u16 = 1500;
 
-    /// It is one of these, and no length.
-    pub(super) const fn is_known(value: u16) -> bool {
+    /// It is one that may stand in an Ethernet frame, and no length.
+    pub(super) const fn is_known(value: EtherType) -> bool {
         matches!(
             value,
-            IPV4 | IPV6
-                | VLAN
-                | QINQ
-                | QINQ_OLD
+            EtherType::IPV4
+                | EtherType::IPV6
+                | EtherType::VLAN_TAGGED_FRAME
+                | EtherType::PROVIDER_BRIDGING
+                | EtherType::VLAN_DOUBLE_TAGGED_FRAME
                 | MPLS
                 | MPLS_MULTICAST
                 | PPPOE_SESSION
@@ -83,7 +85,7 @@ mod ether {
 
 /// What the octets that follow are.
 #[derive(Clone, Copy)]
-pub(crate) enum Next {
+pub(crate) enum NextHeader {
     Ip,
     /// What an EtherType says.
     EtherType(u16),
@@ -116,6 +118,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
         header: LinkHeader::default(),
         channel: Channel::default(),
         ip: data,
+        offset: OctetOffset::Record(0),
         missing: wire - data.len(),
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
@@ -125,7 +128,10 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
     if packet.link_type == LinkType::ETHERNET
         && let Some((header, ip)) = data.split_first_chunk::<14>()
         && let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header
-        && matches!(u16::from_be_bytes([t0, t1]), ether::IPV4 | ether::IPV6)
+        && matches!(
+            EtherType(u16::from_be_bytes([t0, t1])),
+            EtherType::IPV4 | EtherType::IPV6
+        )
     {
         return Ok(Frame {
             header: LinkHeader {
@@ -134,6 +140,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
                 tags: Default::default(),
             },
             ip,
+            offset: OctetOffset::Record(14),
             ..frame
         });
     }
@@ -160,9 +167,7 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
         time: packet.time,
         interface: packet.interface,
         link: LinkHeader::default(),
-        data_at: None,
     };
-    cx.in_hand.record(packet.data);
     match parse(packet) {
         Ok(frame) => {
             cx.packet.link = frame.header;
@@ -220,19 +225,19 @@ fn wrapped(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Option<LinkType
 const LLC_ONLY: LinkType = LinkType(100);
 
 /// Every link type, one row each: reads its header and says what follows.
-fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     match link_type.0 {
         0 | 108 => null(frame),
-        1 => ethernet(frame).map(Next::EtherType),
+        1 => ethernet(frame).map(NextHeader::EtherType),
         6 => token_ring(frame),
         9 | 50 => Ok(ppp_or_hdlc(frame)),
         10 => fddi(frame),
-        11 | 100 => Ok(Next::Llc),
-        12 | 14 | 101 | 228 | 229 => Ok(Next::Ip),
-        51 => Ok(Next::Pppoe),
-        104 => Ok(Next::Hdlc),
-        105 => wifi::bare(frame).map(|()| Next::Llc),
-        107 => Ok(Next::FrameRelay),
+        11 | 100 => Ok(NextHeader::Llc),
+        12 | 14 | 101 | 228 | 229 => Ok(NextHeader::Ip),
+        51 => Ok(NextHeader::Pppoe),
+        104 => Ok(NextHeader::Hdlc),
+        105 => wifi::bare(frame).map(|()| NextHeader::Llc),
+        107 => Ok(NextHeader::FrameRelay),
         113 => cooked_v1(frame),
         // Prism and AVS: a length behind the first four octets.
         119 | 163 => {
@@ -240,26 +245,26 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Next, Disca
             let [_, _, _, _, len @ ..] = header;
             // A capture may have AVS headers under Prism's number: its version says so.
             let le = link_type.0 == 119 && header.first_chunk() != Some(&[0x80, 0x21]);
-            wifi::behind(frame, len, le).map(|()| Next::Llc)
+            wifi::behind(frame, len, le).map(|()| NextHeader::Llc)
         }
-        127 => wifi::radiotap(frame).map(|()| Next::Llc),
+        127 => wifi::radiotap(frame).map(|()| NextHeader::Llc),
         // A direction in the place of the address, and control; a direction in front of all.
         166 => {
             frame.skip(1)?;
             if frame.ip.first() == Some(&0x03) {
                 frame.skip(1)?;
             }
-            Ok(Next::Ppp)
+            Ok(NextHeader::Ppp)
         }
-        204 => frame.skip(1).map(|_| Next::Ppp),
+        204 => frame.skip(1).map(|_| NextHeader::Ppp),
         197 => erf(frame),
-        219 => Ok(Next::Mpls),
+        219 => Ok(NextHeader::Mpls),
         239 => nflog(frame),
         // Destination and type of IP over InfiniBand (RFC 4391) behind a global routing header.
         242 => {
             frame.skip(40)?;
             let ether_type = frame.take_u16()?;
-            frame.skip(2).map(|_| Next::EtherType(ether_type))
+            frame.skip(2).map(|_| NextHeader::EtherType(ether_type))
         }
         252 => pdu::tags(frame),
         276 => cooked_v2(frame),
@@ -272,6 +277,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
         let (head, rest) = self.ip.split_first_chunk().ok_or(Discard::LinkTruncated)?;
         self.ip = rest;
+        self.offset = self.offset.after(N);
         Ok(head)
     }
 
@@ -282,6 +288,7 @@ impl<'a> Frame<'a> {
             .split_at_checked(len)
             .ok_or(Discard::LinkTruncated)?;
         self.ip = rest;
+        self.offset = self.offset.after(len);
         Ok(head)
     }
 
@@ -331,14 +338,18 @@ fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
 }
 
 /// Goes on to the IP packet. Each step takes octets off, or ends.
-pub(crate) fn walk(frame: &mut Frame<'_>, mut next: Next) -> Result<(), Discard> {
+///
+/// A loop and no recursion: a packet decides how many headers it has, and must not decide how deep the stack gets.
+pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Discard> {
     let mut tags = 0;
     loop {
         next = match next {
-            Next::Ip => return Ok(()),
-            Next::EtherType(ether_type) => match ether_type {
-                ether::IPV4 | ether::IPV6 => Next::Ip,
-                ether::VLAN | ether::QINQ | ether::QINQ_OLD => {
+            NextHeader::Ip => return Ok(()),
+            NextHeader::EtherType(ether_type) => match EtherType(ether_type) {
+                EtherType::IPV4 | EtherType::IPV6 => NextHeader::Ip,
+                EtherType::VLAN_TAGGED_FRAME
+                | EtherType::PROVIDER_BRIDGING
+                | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
                     let tci = frame.take_u16()?;
                     if let Some(tag) = frame.header.tags.get_mut(tags) {
                         let tpid = ether_type;
@@ -346,71 +357,71 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: Next) -> Result<(), Discard>
                         tags += 1;
                         frame.channel = frame.header.channel();
                     }
-                    Next::EtherType(frame.take_u16()?)
+                    NextHeader::EtherType(frame.take_u16()?)
                 }
-                ether::MPLS | ether::MPLS_MULTICAST => Next::Mpls,
-                ether::PPPOE_SESSION => Next::Pppoe,
-                ether::PPP => Next::Ppp,
-                ether::BRIDGED => Next::Ethernet,
+                ether::MPLS | ether::MPLS_MULTICAST => NextHeader::Mpls,
+                ether::PPPOE_SESSION => NextHeader::Pppoe,
+                ether::PPP => NextHeader::Ppp,
+                ether::BRIDGED => NextHeader::Ethernet,
                 ether::VN_TAG => {
                     frame.skip(4)?;
-                    Next::EtherType(frame.take_u16()?)
+                    NextHeader::EtherType(frame.take_u16()?)
                 }
                 ether::BACKBONE => {
                     frame.skip(4)?;
-                    Next::Ethernet
+                    NextHeader::Ethernet
                 }
-                len if len <= ether::MAX_LENGTH => {
+                EtherType(len) if len <= ether::MAX_LENGTH => {
                     frame.limit(usize::from(len));
-                    Next::Llc
+                    NextHeader::Llc
                 }
                 _ => return Err(Discard::LinkNotIp),
             },
-            Next::Ethernet => {
+            NextHeader::Ethernet => {
                 frame.skip(12)?;
-                Next::EtherType(frame.take_u16()?)
+                NextHeader::EtherType(frame.take_u16()?)
             }
-            Next::Llc => match *frame.take::<3>()? {
-                [0xaa, 0xaa, 0x03] => Next::Snap,
-                [0xfe, 0xfe, 0x03] => Next::Nlpid,
-                [0x06, 0x06, 0x03] => Next::Ip,
+            NextHeader::Llc => match *frame.take::<3>()? {
+                [0xaa, 0xaa, 0x03] => NextHeader::Snap,
+                [0xfe, 0xfe, 0x03] => NextHeader::Nlpid,
+                [0x06, 0x06, 0x03] => NextHeader::Ip,
                 _ => return Err(Discard::LinkNotIp),
             },
-            Next::Snap => match *frame.take::<5>()? {
-                [0, 0, 0 | 0xf8, hi, lo] => Next::EtherType(u16::from_be_bytes([hi, lo])),
+            NextHeader::Snap => match *frame.take::<5>()? {
+                [0, 0, 0 | 0xf8, hi, lo] => NextHeader::EtherType(u16::from_be_bytes([hi, lo])),
                 // Bridged Ethernet, with and without its frame check sequence (RFC 2427, 4.2).
-                [0, 0x80, 0xc2, 0, 1 | 7] => Next::Ethernet,
+                [0, 0x80, 0xc2, 0, 1 | 7] => NextHeader::Ethernet,
                 _ => return Err(Discard::LinkNotIp),
             },
-            Next::Nlpid => match *frame.take::<1>()? {
-                [0xcc | 0x8e] => Next::Ip,
-                [0x80] => Next::Snap,
-                [0xcf] => Next::Ppp,
+            NextHeader::Nlpid => match *frame.take::<1>()? {
+                [0xcc | 0x8e] => NextHeader::Ip,
+                [0x80] => NextHeader::Snap,
+                [0xcf] => NextHeader::Ppp,
                 _ => return Err(Discard::LinkNotIp),
             },
-            Next::Ppp => ppp(frame)?,
-            Next::Mpls => mpls(frame)?,
-            Next::Pppoe => {
+            NextHeader::Ppp => ppp(frame)?,
+            NextHeader::Mpls => mpls(frame)?,
+            NextHeader::Pppoe => {
                 // Version and type, code 0 (session), session, length (RFC 2516, 4).
                 let [version, code, _, _, l0, l1] = *frame.take::<6>()?;
                 if version != 0x11 || code != 0 {
                     return Err(Discard::LinkBadHeader);
                 }
                 frame.limit(usize::from(u16::from_be_bytes([l0, l1])));
-                Next::Ppp
+                NextHeader::Ppp
             }
-            Next::Hdlc => {
+            NextHeader::Hdlc => {
                 // Address, control, EtherType.
                 frame.skip(2)?;
-                Next::EtherType(frame.take_u16()?)
+                NextHeader::EtherType(frame.take_u16()?)
             }
-            Next::FrameRelay => frame_relay(frame)?,
+            NextHeader::FrameRelay => frame_relay(frame)?,
         };
     }
 }
 
 /// PPP (RFC 1661, 2): perhaps address and control, then the protocol in one or two octets.
-fn ppp(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn ppp(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     if frame.ip.starts_with(&[0xff, 0x03]) {
         frame.skip(2)?;
     }
@@ -423,8 +434,8 @@ fn ppp(frame: &mut Frame<'_>) -> Result<Next, Discard> {
         u16::from_be_bytes([first, second])
     };
     match protocol {
-        0x0021 | 0x0057 => Ok(Next::Ip),
-        0x0281 | 0x0283 => Ok(Next::Mpls),
+        0x0021 | 0x0057 => Ok(NextHeader::Ip),
+        0x0281 | 0x0283 => Ok(NextHeader::Mpls),
         // Header compression: Van Jacobson's, RFC 2507 and its kin, ROHC; compressed datagrams, on one link or all.
         0x002d | 0x002f | 0x0061..=0x0069 | 0x2061..=0x2069 | 0x0003 | 0x0005 | 0x00fb | 0x00fd => {
             Err(Discard::LinkCompressed)
@@ -436,16 +447,16 @@ fn ppp(frame: &mut Frame<'_>) -> Result<Next, Discard> {
 }
 
 /// Captures of serial lines hold either, and the first octet tells (RFC 1662, 3.1; RFC 1547, 4.3.1).
-fn ppp_or_hdlc(frame: &Frame<'_>) -> Next {
+fn ppp_or_hdlc(frame: &Frame<'_>) -> NextHeader {
     match frame.ip.first() {
-        Some(0x0f | 0x8f) => Next::Hdlc,
-        _ => Next::Ppp,
+        Some(0x0f | 0x8f) => NextHeader::Hdlc,
+        _ => NextHeader::Ppp,
     }
 }
 
 /// A label stack (RFC 3032). What it carries is not said: IP shows by its version (RFC 4928), Ethernet by an EtherType in its
 /// place, for addresses may begin with any octet.
-fn mpls(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn mpls(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     loop {
         let [_, _, bottom, _] = *frame.take::<4>()?;
         if bottom & 1 == 1 {
@@ -455,47 +466,47 @@ fn mpls(frame: &mut Frame<'_>) -> Result<Next, Discard> {
     let octets = frame.ip;
     let has_type = |at: usize| {
         let field = octets.get(at..).and_then(<[u8]>::first_chunk);
-        field.is_some_and(|t| ether::is_known(u16::from_be_bytes(*t)))
+        field.is_some_and(|t| ether::is_known(EtherType(u16::from_be_bytes(*t))))
     };
     match octets.first().map(|b| b >> 4) {
-        Some(4 | 6) if frame.is_ip_packet() || !has_type(12) => Ok(Next::Ip),
+        Some(4 | 6) if frame.is_ip_packet() || !has_type(12) => Ok(NextHeader::Ip),
         // A control word, then Ethernet (RFC 4448, 4.6).
-        Some(0) if has_type(16) || !has_type(12) => frame.skip(4).map(|_| Next::Ethernet),
-        Some(_) => Ok(Next::Ethernet),
+        Some(0) if has_type(16) || !has_type(12) => frame.skip(4).map(|_| NextHeader::Ethernet),
+        Some(_) => Ok(NextHeader::Ethernet),
         None => Err(Discard::LinkTruncated),
     }
 }
 
 /// Frame relay (RFC 2427): an address, then control and NLPID, or an EtherType (Cisco).
-fn frame_relay(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn frame_relay(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     // The last octet of the address has its lowest bit set.
     while frame.take::<1>()?[0] & 1 == 0 {}
     if frame.ip.first() != Some(&0x03) {
-        return frame.take_u16().map(Next::EtherType);
+        return frame.take_u16().map(NextHeader::EtherType);
     }
     frame.skip(1)?;
     // A padding octet may stand in front of the NLPID.
     if frame.ip.first() == Some(&0) {
         frame.skip(1)?;
     }
-    Ok(Next::Nlpid)
+    Ok(NextHeader::Nlpid)
 }
 
 /// FDDI: frame control, addresses, LLC.
-fn fddi(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn fddi(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *frame.take::<13>()?;
     frame.header.dst = [d0, d1, d2, d3, d4, d5];
     frame.header.src = [s0, s1, s2, s3, s4, s5];
     // Asynchronous or synchronous LLC frames.
     if control & 0x30 == 0x10 {
-        Ok(Next::Llc)
+        Ok(NextHeader::Llc)
     } else {
         Err(Discard::LinkNotData)
     }
 }
 
 /// IEEE 802.5: access control, frame control, addresses, perhaps a route, LLC.
-fn token_ring(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn token_ring(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [_, control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *frame.take::<14>()?;
     frame.header.dst = [d0, d1, d2, d3, d4, d5];
     frame.header.src = [s0 & 0x7f, s1, s2, s3, s4, s5];
@@ -507,11 +518,11 @@ fn token_ring(frame: &mut Frame<'_>) -> Result<Next, Discard> {
         let len = frame.ip.first().map_or(0, |b| usize::from(b & 0x1f));
         frame.skip(len.max(2))?;
     }
-    Ok(Next::Llc)
+    Ok(NextHeader::Llc)
 }
 
 /// Endace's extensible record format: Ethernet and serial lines.
-fn erf(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn erf(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [_, _, _, _, _, _, _, _, kind, _, _, _, _, _, w0, w1] = *frame.take::<16>()?;
     let mut more = kind & 0x80 != 0;
     while more {
@@ -528,14 +539,14 @@ fn erf(frame: &mut Frame<'_>) -> Result<Next, Discard> {
         2 => {
             frame.skip(2)?;
             frame.limit(usize::from(u16::from_be_bytes([w0, w1])));
-            ethernet(frame).map(Next::EtherType)
+            ethernet(frame).map(NextHeader::EtherType)
         }
         _ => Err(Discard::LinkNotIp),
     }
 }
 
 /// Linux' netfilter log: tags in the byte order of the host, one of which holds the packet.
-fn nflog(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn nflog(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     frame.skip(4)?;
     loop {
         let [l0, l1, t0, t1] = *frame.take::<4>()?;
@@ -544,25 +555,25 @@ fn nflog(frame: &mut Frame<'_>) -> Result<Next, Discard> {
             .ok_or(Discard::LinkBadHeader)?;
         if u16::from_le_bytes([t0, t1]) == 9 {
             frame.limit(len);
-            return Ok(Next::Ip);
+            return Ok(NextHeader::Ip);
         }
         frame.skip(len.next_multiple_of(4))?;
     }
 }
 
 /// BSD loopback: the address family, in the byte order of whoever captured (NULL) or in network order (LOOP).
-fn null(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn null(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let family = *frame.take::<4>()?;
     // A family is a small number, so the order shows itself.
     match u32::from_be_bytes(family).min(u32::from_le_bytes(family)) {
         // AF_INET; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, Darwin.
-        2 | 10 | 24 | 28 | 30 => Ok(Next::Ip),
+        2 | 10 | 24 | 28 | 30 => Ok(NextHeader::Ip),
         _ => Err(Discard::LinkNotIp),
     }
 }
 
 /// Linux cooked capture v1.
-fn cooked_v1(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn cooked_v1(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [_, _, _, _, l0, l1, a0, a1, a2, a3, a4, a5, _, _, p0, p1] = *frame.take::<16>()?;
     if u16::from_be_bytes([l0, l1]) == 6 {
         frame.header.src = [a0, a1, a2, a3, a4, a5];
@@ -571,7 +582,7 @@ fn cooked_v1(frame: &mut Frame<'_>) -> Result<Next, Discard> {
 }
 
 /// Linux cooked capture v2.
-fn cooked_v2(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+fn cooked_v2(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [
         p0,
         p1,
@@ -601,11 +612,11 @@ fn cooked_v2(frame: &mut Frame<'_>) -> Result<Next, Discard> {
 }
 
 /// The protocol of a cooked capture: an EtherType, or below them a number of Linux' own.
-const fn cooked_protocol(protocol: u16) -> Result<Next, Discard> {
+const fn cooked_protocol(protocol: u16) -> Result<NextHeader, Discard> {
     match protocol {
-        0x0004 => Ok(Next::Llc),
+        0x0004 => Ok(NextHeader::Llc),
         0..0x0600 => Err(Discard::LinkNotIp),
-        _ => Ok(Next::EtherType(protocol)),
+        _ => Ok(NextHeader::EtherType(protocol)),
     }
 }
 

@@ -1,9 +1,9 @@
 //! LINKTYPE_WIRESHARK_UPPER_PDU: tags that stand for the lower layers, then a packet of the layer that one of them
 //! names.
 
-use super::{Frame, Next, PseudoHeader};
+use super::{Frame, NextHeader, PseudoHeader};
 use crate::base::counters::Discard;
-use crate::base::ip_protocol;
+use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Tags that are known here.
@@ -17,7 +17,7 @@ mod tag {
 }
 
 /// Reads the tags; a transport packet has its pseudo header from them.
-pub(super) fn tags(frame: &mut Frame<'_>) -> Result<Next, Discard> {
+pub(super) fn tags(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let (mut name, mut src, mut dst) = (None, None, None);
     loop {
         let kind = frame.take_u16()?;
@@ -32,18 +32,18 @@ pub(super) fn tags(frame: &mut Frame<'_>) -> Result<Next, Discard> {
         }
     }
     let protocol = match name.map(<[u8]>::trim_ascii_end).map(without_nuls) {
-        Some(b"ip" | b"raw_ip" | b"ipv6") => return Ok(Next::Ip),
-        Some(b"eth" | b"eth_withoutfcs" | b"eth_maybefcs") => return Ok(Next::Ethernet),
-        Some(b"tcp") => ip_protocol::TCP,
-        Some(b"udp") => ip_protocol::UDP,
-        Some(b"sctp") => ip_protocol::SCTP,
+        Some(b"ip" | b"raw_ip" | b"ipv6") => return Ok(NextHeader::Ip),
+        Some(b"eth" | b"eth_withoutfcs" | b"eth_maybefcs") => return Ok(NextHeader::Ethernet),
+        Some(b"tcp") => IpNumber::TCP.0,
+        Some(b"udp") => IpNumber::UDP.0,
+        Some(b"sctp") => IpNumber::SCTP.0,
         _ => return Err(Discard::LinkUnknownPdu),
     };
     let (Some(src), Some(dst)) = (src, dst) else {
         return Err(Discard::LinkBadHeader);
     };
     frame.pseudo = Some(PseudoHeader { src, dst, protocol });
-    Ok(Next::Ip)
+    Ok(NextHeader::Ip)
 }
 
 fn address(value: &[u8]) -> Option<IpAddr> {

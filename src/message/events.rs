@@ -88,16 +88,26 @@ pub trait MessageSink {
     type State: FlowState;
 
     /// A message begins.
-    fn start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>);
+    fn start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>) {
+        let _ = (at, start);
+    }
     /// Octets of the open message.
-    fn data(&mut self, at: &mut StreamContext<'_, Self::State>, piece: &Piece<'_>);
+    fn data(&mut self, at: &mut StreamContext<'_, Self::State>, piece: &Piece<'_>) {
+        let _ = (at, piece);
+    }
     /// Octets that the open message lacks.
-    fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &MessageGap);
+    fn gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &MessageGap) {
+        let _ = (at, gap);
+    }
     /// The open message ends.
-    fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd);
+    fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd) {
+        let _ = (at, end);
+    }
 
     /// A UDP datagram: one message.
-    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>);
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let _ = (at, message);
+    }
 
     /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.
     fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {

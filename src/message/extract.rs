@@ -16,7 +16,7 @@ use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
@@ -479,7 +479,8 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
-        at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+        at.cx
+            .emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink.association_end(at, close);
     }
 }
@@ -525,12 +526,12 @@ impl<M: MessageSink> Extractor<M> {
         counters.messages += 1;
         counters.octets += payload.len() as u64;
         counters.incomplete += u64::from(payload.len() < payload_len);
-        let what = What::Message {
+        let what = EventKind::Message {
             protocol: message.protocol,
             len: payload.len() as u64,
             whole: payload.len() >= payload_len,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if self.rules.filter.wants(message.protocol) {
             self.sink.datagram(at, message);
         }
@@ -594,9 +595,7 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[o.index()];
         if stream.mode == Mode::Unknown && stream.open.is_some() {
             let end = stream.at - stream.held() as u64;
-            at.direction = o;
-            self.end_message(at, end, false, None);
-            at.direction = o.flip();
+            self.end_message(&mut at.flipped(), end, false, None);
         }
     }
 
@@ -631,9 +630,7 @@ impl<M: MessageSink> Extractor<M> {
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
-        at.direction = o;
-        self.walk_held(at, Following::Octets);
-        at.direction = o.flip();
+        self.walk_held(&mut at.flipped(), Following::Octets);
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
@@ -749,13 +746,13 @@ impl<M: MessageSink> Extractor<M> {
             hand_over,
             wanted,
         });
-        let what = What::MessageBegins {
+        let what = EventKind::MessageBegins {
             protocol: start.protocol,
             kind: start.kind,
             extent: start.extent,
             offset: at.side().relative(start.offset),
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if wanted {
             self.sink.start(&mut at.with(|s| &mut s.state), start);
         }
@@ -840,11 +837,11 @@ impl<M: MessageSink> Extractor<M> {
         if !opaque {
             stream.mode = Mode::Begin;
         }
-        let what = What::MessageEnds {
+        let what = EventKind::MessageEnds {
             offset: at.side().relative(offset),
             whole,
         };
-        at.cx.tell(at.flow, at.direction, what);
+        at.cx.emit(at.flow, at.direction, what);
         if open.wanted {
             let end = MessageEnd {
                 offset,
@@ -1225,9 +1222,7 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[o.index()];
         let end = stream.at - stream.held() as u64;
         if stream.mode != Mode::Unknown {
-            at.direction = o;
-            self.end_message(at, end, true, None);
-            at.direction = o.flip();
+            self.end_message(&mut at.flipped(), end, true, None);
         }
     }
 

@@ -40,6 +40,7 @@ mod text;
 pub mod user_framer;
 
 pub use crate::base::protocol::NO_PROTOCOL;
+pub use bundled::Bundled;
 pub use events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 pub use extract::Extractor;
 pub use framing::{Detector, Framer};

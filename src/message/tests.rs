@@ -6,6 +6,7 @@ use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::limits::Limits;
 use crate::base::packet::{Channel, PacketInfo};
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
@@ -120,6 +121,7 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
             window: u16::MAX,
             window_scale: None,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
             payload: &s.data,
             payload_len: u32::try_from(s.data.len()).unwrap(),
         };
@@ -147,6 +149,7 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
         window: 0,
         window_scale: None,
         payload_sum: None,
+        offset: OctetOffset::Unknown,
         payload: b"",
         payload_len: 0,
     };

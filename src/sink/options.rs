@@ -1,16 +1,16 @@
-//! What outputs there are, and what is written there.
+//! Which outputs there are, and what is written there.
 
 use super::json::Show;
-use super::output::Target;
-use super::packets::Form;
+use super::packets::PacketOptions;
 use super::print::Style;
-use super::raw::Template;
+use super::streams::Template;
 use crate::base::connection_rule::ConnectionRule;
+use crate::sink::writer::Target;
 use std::path::PathBuf;
 
 /// `kind`: what is written to an output of packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum What {
+pub enum OutputKind {
     /// Messages, a packet each.
     #[default]
     Messages,
@@ -26,11 +26,11 @@ pub struct OutputSpec {
     /// Where it goes.
     pub target: Target,
     /// What is written there.
-    pub what: What,
+    pub what: OutputKind,
     /// Protocols of the messages; those that no other output names where there are none.
     pub protocols: Vec<String>,
     /// What its packets look like.
-    pub form: Form,
+    pub form: PacketOptions,
 }
 
 /// `--print`.
@@ -77,7 +77,7 @@ pub struct JsonTo {
 
 /// All outputs of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct OutputOptions {
     /// Outputs of packets.
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.

@@ -7,17 +7,17 @@
 //! Time (UTC) of the packet that completed it, connection, endpoints, protocol, octets, summary; then, where octets are
 //! missing, `[incomplete]` with their number where that is known.
 
-use super::events::Output;
-use super::output::{Error, Sink, Writer};
 use crate::base::context::Context;
 use crate::base::flow::{Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
 use crate::base::stream::Close;
-use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{escape, summary};
+use crate::sink::output::Output;
+use crate::sink::text::date;
+use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -26,9 +26,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-/// Octets of a body that `full` shows.
+/// Octets of a body that `full` shows: about a line of a terminal.
 const BODY: usize = 100;
-/// Octets of a header section that `full` shows.
+/// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
 
 /// How much of a message is printed.
@@ -42,12 +42,12 @@ pub enum Style {
 }
 
 /// What is kept of the open messages of a connection, by direction.
-pub(crate) type Lines = [Option<Box<Line>>; 2];
+pub(crate) type PrintedMessages = [Option<Box<PrintedMessage>>; 2];
 
 /// What is kept of an open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Line {
-    /// Protocol, octets and summary are told apart by these lengths.
+pub(crate) struct PrintedMessage {
+    /// By Wireshark's name.
     protocol: String,
     summary: String,
     octets: u64,
@@ -59,7 +59,7 @@ pub(crate) struct Line {
     body_at: u64,
 }
 
-impl Line {
+impl PrintedMessage {
     fn allocated(&self) -> usize {
         size_of::<Self>()
             + self.protocol.capacity()
@@ -71,7 +71,7 @@ impl Line {
 
 /// The output that prints.
 pub(crate) struct Print {
-    out: Sink,
+    out: BufferedWriter,
     style: Style,
     color: bool,
     text: String,
@@ -80,7 +80,7 @@ pub(crate) struct Print {
 impl Print {
     pub(crate) fn new(name: &str, to: Writer, style: Style, color: bool, each: bool) -> Self {
         Self {
-            out: Sink::new(name, to, each),
+            out: BufferedWriter::new(name, to, each),
             style,
             color,
             text: String::new(),
@@ -88,7 +88,7 @@ impl Print {
     }
 
     /// Keeps header fields where the protocol has them; the body begins behind them.
-    fn keep_head(&self, line: &mut Line, protocol: &str, head: &[u8], offset: u64) {
+    fn keep_head(&self, line: &mut PrintedMessage, protocol: &str, head: &[u8], offset: u64) {
         line.body_at = offset;
         if has_fields(protocol) {
             line.head
@@ -103,7 +103,7 @@ impl Print {
         cx: &Context,
         flow: &Flow,
         (src, dst): (SocketAddr, SocketAddr),
-        line: &Line,
+        line: &PrintedMessage,
         incomplete: bool,
     ) {
         let (dim, name, warn, off) = if self.color {
@@ -152,24 +152,20 @@ impl Print {
 }
 
 /// An event of a message, with what is kept for its connection.
-type At<'a> = StreamContext<'a, Option<Box<Lines>>>;
+type PrintEvent<'a> = StreamContext<'a, Option<Box<PrintedMessages>>>;
 
 /// The line of the message that is open.
-fn line<'a>(at: &'a mut At<'_>) -> Option<&'a mut Line> {
+fn line<'a>(at: &'a mut PrintEvent<'_>) -> Option<&'a mut PrintedMessage> {
     at.state.as_mut()?[at.direction.index()].as_deref_mut()
 }
 
-impl Output for Print {
-    type State = Option<Box<Lines>>;
+impl MessageSink for Print {
+    type State = Option<Box<PrintedMessages>>;
 
-    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.out.flush()
-    }
-
-    fn start(&mut self, at: &mut At<'_>, start: &MessageStart<'_>) {
-        let mut new = Box::new(Line {
+    fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
+        let mut new = Box::new(PrintedMessage {
             protocol: start.protocol.to_owned(),
-            ..Line::default()
+            ..PrintedMessage::default()
         });
         summary(
             start.protocol,
@@ -183,7 +179,7 @@ impl Output for Print {
         }
         at.cx.budget.take(new.allocated());
         let lines = at.state.get_or_insert_with(|| {
-            at.cx.budget.take(allocated(size_of::<Lines>()));
+            at.cx.budget.take(allocated(size_of::<PrintedMessages>()));
             Box::default()
         });
         if let Some(old) = lines[at.direction.index()].replace(new) {
@@ -191,7 +187,7 @@ impl Output for Print {
         }
     }
 
-    fn data(&mut self, at: &mut At<'_>, piece: &Piece<'_>) {
+    fn data(&mut self, at: &mut PrintEvent<'_>, piece: &Piece<'_>) {
         let Some(line) = line(at) else { return };
         line.octets += piece.data.len() as u64;
         if self.style == Style::Full && line.body.len() < BODY {
@@ -204,13 +200,13 @@ impl Output for Print {
         }
     }
 
-    fn gap(&mut self, at: &mut At<'_>, gap: &MessageGap) {
+    fn gap(&mut self, at: &mut PrintEvent<'_>, gap: &MessageGap) {
         if let Some(line) = line(at) {
             line.lost = line.lost.saturating_add(gap.len);
         }
     }
 
-    fn end(&mut self, at: &mut At<'_>, end: &MessageEnd) {
+    fn end(&mut self, at: &mut PrintEvent<'_>, end: &MessageEnd) {
         let lines = at.state.as_mut();
         let Some(line) = lines.and_then(|l| l[at.direction.index()].take()) else {
             return;
@@ -222,11 +218,11 @@ impl Output for Print {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let (payload, payload_len) = (message.payload, message.payload_len);
-        let mut line = Line {
+        let mut line = PrintedMessage {
             protocol: message.protocol.to_owned(),
             octets: payload.len() as u64,
             lost: payload_len.saturating_sub(payload.len()) as u64,
-            ..Line::default()
+            ..PrintedMessage::default()
         };
         summary(
             message.protocol,
@@ -248,36 +244,38 @@ impl Output for Print {
     fn user_message(
         &mut self,
         at: &mut AssociationContext<'_, Self::State>,
-        m: &UserMessage<'_>,
+        message: &UserMessage<'_>,
         protocol: &'static str,
     ) {
-        let mut line = Line {
+        let mut line = PrintedMessage {
             protocol: protocol.to_owned(),
-            octets: m.data.len() as u64,
-            lost: m.lost(),
-            ..Line::default()
+            octets: message.data.len() as u64,
+            lost: message.lost(),
+            ..PrintedMessage::default()
         };
         summary(
             protocol,
             Transport::Sctp,
             Kind::Other,
-            m.data,
+            message.data,
             &mut line.summary,
         );
         if self.style == Style::Full {
             line.body
-                .extend_from_slice(m.data.get(..BODY).unwrap_or(m.data));
+                .extend_from_slice(message.data.get(..BODY).unwrap_or(message.data));
         }
-        self.print(at.cx, at.flow, (m.src, m.dst), &line, !m.whole);
+        self.print(
+            at.cx,
+            at.flow,
+            (message.src, message.dst),
+            &line,
+            !message.whole,
+        );
     }
 
-    fn counts(&self) -> bool {
-        true
-    }
-
-    fn closed(&mut self, at: &mut At<'_>, _: Close) {
+    fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
         if let Some(lines) = at.state.take() {
-            at.cx.budget.give(allocated(size_of::<Lines>()));
+            at.cx.budget.give(allocated(size_of::<PrintedMessages>()));
             for line in lines.into_iter().flatten() {
                 at.cx.budget.give(line.allocated());
             }
@@ -285,67 +283,17 @@ impl Output for Print {
     }
 }
 
+impl Output for Print {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.out.flush()
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+}
+
 /// Protocols whose head is a start line and header fields.
 fn has_fields(protocol: &str) -> bool {
     matches!(protocol, "http" | "sip" | "rtsp")
-}
-
-/// Appends `YYYY-MM-DD HH:MM:SS.microseconds` in UTC.
-pub(crate) fn date(time: Timestamp, out: &mut String) {
-    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:06}",
-        secs / 3600,
-        secs / 60 % 60,
-        secs % 60,
-        time.subsec_nanos() / 1000
-    );
-}
-
-/// Appends `YYYY-MM-DDTHH:MM:SS.nanosecondsZ` (RFC 3339).
-pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
-    let begin = out.len();
-    date(time, out);
-    out.truncate(begin + 20);
-    out.replace_range(begin + 10..begin + 11, "T");
-    let _ = write!(out, "{:09}Z", time.subsec_nanos());
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
-/// last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // from 0000-03-01
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (secs, expected) in [
-            (0, "1970-01-01 00:00:00.000001"),
-            (951_782_399, "2000-02-28 23:59:59.000001"),
-            (951_782_400, "2000-02-29 00:00:00.000001"),
-            (1_795_255_200, "2026-11-21 10:00:00.000001"),
-            (4_107_542_400, "2100-03-01 00:00:00.000001"),
-        ] {
-            let mut out = String::new();
-            date(
-                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
-                &mut out,
-            );
-            assert_eq!(out, expected);
-        }
-    }
 }

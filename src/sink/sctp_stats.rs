@@ -3,19 +3,19 @@
 //! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
 //! last one ended; those in which nothing was captured are left out.
 
-use super::output::{self, Error, Target, Writer};
 use crate::base::time::{CaptureClock, Timestamp};
+use crate::sink::writer::{self, OutputError, Target, Writer};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Length of a period.
+/// Length of a period: that in which networks usually count (3GPP TS 32.401 calls it the granularity period).
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Where rows go.
-enum To {
+enum StatsTarget {
     File(Writer),
     /// And the number of its last file.
     Folder(PathBuf, u32),
@@ -24,7 +24,7 @@ enum To {
 /// The output of statistics.
 pub struct SctpStats {
     name: PathBuf,
-    to: To,
+    to: StatsTarget,
     clock: CaptureClock,
     /// When the period began.
     start: Option<Timestamp>,
@@ -37,27 +37,27 @@ impl SctpStats {
     /// # Errors
     ///
     /// Those of the system; `path` is one of `inputs`.
-    pub fn open(path: &Path, inputs: &[&str]) -> Result<Self, Error> {
+    pub fn open(path: &Path, inputs: &[&str]) -> Result<Self, OutputError> {
         let name = path.to_string_lossy();
         let to = if path.is_dir() || name.ends_with('/') {
-            fs::create_dir_all(path).map_err(|source| Error {
+            fs::create_dir_all(path).map_err(|source| OutputError {
                 name: name.to_string(),
                 doing: "make the folder",
                 source,
             })?;
-            To::Folder(path.to_owned(), 0)
+            StatsTarget::Folder(path.to_owned(), 0)
         } else {
-            output::refuse_input(&name, inputs)?;
-            To::File(output::open(&Target::file(&name))?)
+            writer::refuse_input(&name, inputs)?;
+            StatsTarget::File(writer::open(&Target::file(&name))?)
         };
         let mut stats = Self {
-            name: PathBuf::from(output::shown(&name)),
+            name: PathBuf::from(writer::shown(&name)),
             to,
             clock: CaptureClock::default(),
             start: None,
             failed: None,
         };
-        if let To::File(to) = &mut stats.to {
+        if let StatsTarget::File(to) = &mut stats.to {
             stats.failed = to.write_all(CSV_HEADER.as_bytes()).err();
         }
         Ok(stats)
@@ -72,7 +72,7 @@ impl SctpStats {
         latest.since(start) >= PERIOD || latest < start
     }
 
-    /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was told of.
+    /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was called with.
     pub fn write(&mut self, links: &[LinkStats]) {
         let latest = self.clock.latest();
         let start = self.start.unwrap_or(latest);
@@ -94,16 +94,16 @@ impl SctpStats {
     /// # Errors
     ///
     /// The first error of the whole run.
-    pub fn finish(mut self, links: &[LinkStats]) -> Result<(), Error> {
+    pub fn finish(mut self, links: &[LinkStats]) -> Result<(), OutputError> {
         let latest = self.clock.latest();
         let start = self.start.unwrap_or(latest);
         self.rows(links, start, latest.max(start));
-        if let To::File(to) = &mut self.to {
+        if let StatsTarget::File(to) = &mut self.to {
             let done = to.flush();
             self.failed = self.failed.take().or(done.err());
         }
         match self.failed {
-            Some(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error {
+            Some(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(OutputError {
                 name: self.name.display().to_string(),
                 doing: "write",
                 source: e,
@@ -118,8 +118,8 @@ impl SctpStats {
         }
         let rows = csv_rows(links, start, end);
         let done = match &mut self.to {
-            To::File(to) => to.write_all(rows.as_bytes()),
-            To::Folder(folder, number) => new_file(folder, number).and_then(|mut to| {
+            StatsTarget::File(to) => to.write_all(rows.as_bytes()),
+            StatsTarget::Folder(folder, number) => new_file(folder, number).and_then(|mut to| {
                 to.write_all(CSV_HEADER.as_bytes())?;
                 to.write_all(rows.as_bytes())
             }),

@@ -1,13 +1,14 @@
 //! Outputs driven by hand-made events; what they write is read by etherparse and by tshark.
 
-use super::packets::{Encap, Form};
+use super::packets::{Encap, PacketOptions};
 use super::print::Style;
-use super::{Outputs, State};
+use super::{OutputState, Outputs};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::limits::Limits;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::{Channel, LinkHeader, LinkType, VlanTag};
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Side};
 use crate::base::time::Timestamp;
@@ -52,7 +53,7 @@ pub(super) struct Rig {
     pub(super) cx: Context,
     pub(super) flow: Flow,
     pub(super) sides: [Side; 2],
-    pub(super) state: State,
+    pub(super) state: OutputState,
     pub(super) protocol: &'static str,
 }
 
@@ -94,12 +95,12 @@ impl Rig {
             cx: Context::new(Limits::default()),
             flow: flow(false, 0),
             sides: [side(1001), side(5001)],
-            state: State::default(),
+            state: OutputState::default(),
             protocol: "http",
         }
     }
 
-    fn new(form: Form) -> Self {
+    fn new(form: PacketOptions) -> Self {
         let written = Shared::default();
         let mut outputs = Outputs::new();
         outputs.packets("test", Box::new(written.clone()), form);
@@ -107,7 +108,10 @@ impl Rig {
         Self::with(outputs, written)
     }
 
-    pub(super) fn at(&mut self, direction: Direction) -> (&mut Outputs, StreamContext<'_, State>) {
+    pub(super) fn at(
+        &mut self,
+        direction: Direction,
+    ) -> (&mut Outputs, StreamContext<'_, OutputState>) {
         let at = StreamContext {
             cx: &mut self.cx,
             flow: &self.flow,
@@ -211,7 +215,7 @@ impl Rig {
     pub(super) fn close(&mut self) {
         let (outputs, mut at) = self.at(TO_SERVER);
         outputs.closed(&mut at, Close::Fin);
-        self.state = State::default();
+        self.state = OutputState::default();
     }
 
     pub(super) fn take(&mut self) -> Vec<u8> {
@@ -369,7 +373,7 @@ fn response(body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn messages_carry_original_numbers_and_never_acknowledge_what_is_held() {
-    let mut rig = Rig::new(Form::default());
+    let mut rig = Rig::new(PacketOptions::default());
     let a = rig.whole(TO_SERVER, 0, Some(0), b"request 1");
     let b = rig.whole(TO_CLIENT, 0, Some(a), b"response");
     // Acknowledges more than was written: a later response that is still held.
@@ -395,7 +399,7 @@ fn messages_carry_original_numbers_and_never_acknowledge_what_is_held() {
 
 #[test]
 fn nothing_known_of_the_other_side_means_no_acknowledgment() {
-    let mut rig = Rig::new(Form::default());
+    let mut rig = Rig::new(PacketOptions::default());
     rig.sides[1] = Side::default();
     rig.whole(TO_SERVER, 0, None, b"a");
     // Its first number is known from an acknowledgment.
@@ -411,9 +415,9 @@ fn nothing_known_of_the_other_side_means_no_acknowledgment() {
 #[test]
 fn streams_begin_at_their_origin() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut rig, lines_out) = (Rig::new(Form::default()), Shared::default());
+    let (mut rig, lines_out) = (Rig::new(PacketOptions::default()), Shared::default());
     rig.outputs
-        .dump(dir.path(), super::raw::Template::new("%a").unwrap())
+        .dump(dir.path(), super::streams::Template::new("%a").unwrap())
         .unwrap();
     let json = Box::new(lines_out.clone());
     rig.outputs
@@ -429,7 +433,7 @@ fn streams_begin_at_their_origin() {
         data: b"x",
         time: Timestamp::default(),
         frame: 1,
-        at: None,
+        at: OctetOffset::Unknown,
         ack: None,
         push: true,
         ends_segment: true,
@@ -450,7 +454,7 @@ fn streams_begin_at_their_origin() {
 
 #[test]
 fn numbers_wrap() {
-    let mut rig = Rig::new(Form::default());
+    let mut rig = Rig::new(PacketOptions::default());
     rig.sides[0].base = Some(SeqNumber(u32::MAX - 1));
     rig.whole(TO_SERVER, 0, Some(0), b"abcd");
     rig.whole(TO_SERVER, (1 << 32) + 4, Some(0), b"e");
@@ -463,7 +467,7 @@ fn numbers_wrap() {
 fn a_large_message_is_a_train() {
     for (v6, most) in [(false, 65_495usize), (true, 65_475)] {
         for len in [most - 1, most, most + 1, 3 * most, 3 * most + 10] {
-            let mut rig = Rig::new(Form::default());
+            let mut rig = Rig::new(PacketOptions::default());
             rig.flow = flow(v6, 0);
             let body: Vec<u8> = (0u8..251).cycle().take(len).collect();
             rig.start(
@@ -504,7 +508,7 @@ fn a_large_message_is_a_train() {
 
 #[test]
 fn what_ends_with_the_connection_carries_fin() {
-    let mut rig = Rig::new(Form::default());
+    let mut rig = Rig::new(PacketOptions::default());
     rig.start(
         TO_CLIENT,
         0,
@@ -518,9 +522,9 @@ fn what_ends_with_the_connection_carries_fin() {
     rig.end(TO_CLIENT, 23, true, Some(Close::Fin));
     rig.written
         .clone()
-        .write_all(&super::pcap::file_header(
+        .write_all(&super::packets::pcap::file_header(
             LinkType::ETHERNET,
-            super::pcap::Resolution::Micro,
+            super::packets::pcap::PcapResolution::Micro,
         ))
         .unwrap();
     assert_eq!(lines(&rig.packets()), ["< 5001 23/23/23 1001 FP"]);
@@ -528,7 +532,7 @@ fn what_ends_with_the_connection_carries_fin() {
 
 #[test]
 fn ports_that_were_used_begin_with_a_handshake() {
-    let mut rig = Rig::new(Form::default());
+    let mut rig = Rig::new(PacketOptions::default());
     let a = rig.whole(TO_SERVER, 0, Some(0), GET);
     rig.whole(TO_CLIENT, 0, Some(a), &response(b"one"));
     rig.next_connection([900_001, 700_001]);
@@ -555,9 +559,9 @@ fn ports_that_were_used_begin_with_a_handshake() {
 
 #[test]
 fn handshakes_for_all_connections() {
-    let mut rig = Rig::new(Form {
+    let mut rig = Rig::new(PacketOptions {
         handshake: true,
-        ..Form::default()
+        ..PacketOptions::default()
     });
     let a = rig.whole(TO_SERVER, 0, Some(0), b"q");
     rig.whole(TO_CLIENT, 0, Some(a), b"r");
@@ -663,7 +667,7 @@ fn messages_with_holes_are_cut() {
         ),
     ];
     for (extent, parts, closes, expected) in cases {
-        let mut rig = Rig::new(Form::default());
+        let mut rig = Rig::new(PacketOptions::default());
         rig.start(TO_CLIENT, 0, *extent, Some(0), b"HTTP/1.1 200 OK");
         let mut at = 0;
         for part in *parts {
@@ -700,7 +704,7 @@ fn tshark_dissects_what_follows_a_hole() {
         (300_000, &[100_000, -150_000, 0]),
         (300_000, &[100_000, 0]),
     ] {
-        let mut rig = Rig::new(Form::default());
+        let mut rig = Rig::new(PacketOptions::default());
         let text: Vec<u8> = b"GET and other words\r\n"
             .iter()
             .copied()
@@ -783,7 +787,7 @@ fn tshark_dissects_what_ends_early() {
     ];
     for close in [Close::Fin, Close::Reset, Close::EndOfInput] {
         for (data, extent, missing, whole) in cases {
-            let mut rig = Rig::new(Form::default());
+            let mut rig = Rig::new(PacketOptions::default());
             let a = rig.whole(TO_SERVER, 0, Some(0), GET);
             rig.start(TO_CLIENT, 0, extent, Some(a), data);
             rig.data(TO_CLIENT, 0, data, false);
@@ -856,9 +860,9 @@ fn packets_look_like_the_input() {
     ] {
         let written = Shared::default();
         let mut outputs = Outputs::new();
-        let form = Form {
+        let form = PacketOptions {
             encap,
-            ..Form::default()
+            ..PacketOptions::default()
         };
         outputs.packets("test", Box::new(written.clone()), form);
         outputs.begin(link_type, nanoseconds);
@@ -893,7 +897,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
     let query =
         b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01";
     for v6 in [false, true] {
-        let mut rig = Rig::new(Form::default());
+        let mut rig = Rig::new(PacketOptions::default());
         let (src, dst) = (([10, 0, 0, 1].into(), 5353), ([10, 0, 0, 2].into(), 53));
         let mut flow = flow(v6, 0);
         flow.transport = Transport::Udp;
@@ -908,6 +912,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 dst: flow.dst(TO_SERVER).ip(),
                 protocol: 17,
                 payload: query,
+                offset: OctetOffset::Unknown,
                 payload_len: len,
                 identification: 0,
                 channel: Channel::default(),
@@ -968,7 +973,7 @@ fn errors_wait_for_the_flush() {
         (io::ErrorKind::StorageFull, false),
     ] {
         let mut outputs = Outputs::new();
-        outputs.packets("out.pcap", Box::new(Fails(kind)), Form::default());
+        outputs.packets("out.pcap", Box::new(Fails(kind)), PacketOptions::default());
         outputs.begin(LinkType::ETHERNET, false);
         let mut rig = Rig::with(outputs, Shared::default());
         rig.whole(TO_SERVER, 0, None, GET);
@@ -1024,7 +1029,7 @@ fn print_shows_a_line_for_each_message() {
 fn state_is_plain_data() {
     let octets: Vec<u8> = (0u8..251).cycle().take(150_000).collect();
     let run = |interrupted: bool| {
-        let mut rig = Rig::new(Form::default());
+        let mut rig = Rig::new(PacketOptions::default());
         rig.start(TO_CLIENT, 0, Extent::Known(150_000), Some(0), &octets[..50]);
         for (i, piece) in octets.chunks(1448).enumerate() {
             if interrupted {
@@ -1052,7 +1057,7 @@ proptest! {
         messages in prop::collection::vec(
             (0u8..3, prop::collection::vec((1usize..30_000, 0u8..10), 1..12)), 1..6),
     ) {
-        let mut rig = Rig::new(Form::default());
+        let mut rig = Rig::new(PacketOptions::default());
         rig.flow = flow(v6, 0);
         rig.sides[1].base = Some(SeqNumber(base));
         let total: usize = messages.iter().flat_map(|(_, p)| p).map(|(n, _)| n).sum();

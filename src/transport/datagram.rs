@@ -2,7 +2,11 @@
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
+use crate::base::place::OctetOffset;
 use crate::ip::Datagram;
+
+/// Octets of the UDP header.
+pub(super) const HEADER_LEN: usize = 8;
 
 /// Where a datagram belongs.
 pub struct DatagramContext<'a> {
@@ -14,6 +18,13 @@ pub struct DatagramContext<'a> {
     pub direction: Direction,
     /// The IP datagram that carried it.
     pub ip: Datagram<'a>,
+}
+
+impl DatagramContext<'_> {
+    /// Where the octets behind its UDP header begin.
+    pub fn payload_offset(&self) -> OctetOffset {
+        self.ip.offset.after(HEADER_LEN)
+    }
 }
 
 /// Takes the datagrams of flows.

@@ -47,6 +47,17 @@ impl<S> StreamContext<'_, S> {
         &self.sides[self.direction.flip().index()]
     }
 
+    /// The same place in the stream of the other direction.
+    pub fn flipped(&mut self) -> StreamContext<'_, S> {
+        StreamContext {
+            cx: self.cx,
+            flow: self.flow,
+            sides: self.sides,
+            direction: self.direction.flip(),
+            state: self.state,
+        }
+    }
+
     /// The same place with another state: how a stage hands its context on.
     pub fn with<'b, T>(
         &'b mut self,

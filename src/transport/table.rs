@@ -13,13 +13,13 @@ const NONE: u32 = u32::MAX;
 /// Where a flow stands in the table. It stays the same while the flow lives; `generation` tells a later flow in the
 /// same slot apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct FlowPlace {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Slot<T> {
+struct FlowSlot<T> {
     generation: u32,
     prev: u32,
     /// The next one in the order of use, or the next free one.
@@ -38,7 +38,7 @@ enum KeptKey {
 
 /// Head and tail of one order of use: the head is the oldest.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct List {
+struct UseOrder {
     head: u32,
     tail: u32,
 }
@@ -50,13 +50,13 @@ struct List {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "T: Serialize + serde::de::DeserializeOwned")]
 pub(crate) struct FlowTable<T, const L: usize> {
-    chunks: Vec<Vec<Slot<T>>>,
+    chunks: Vec<Vec<FlowSlot<T>>>,
     /// The first free slot.
     free: u32,
     /// Keys that are not short; the free places among them.
     long: Vec<FlowKey>,
     free_long: Vec<u32>,
-    lists: Vec<List>,
+    lists: Vec<UseOrder>,
     len: usize,
     /// Octets that the budget was told of: what is allocated after the table was read back may differ.
     counted: usize,
@@ -74,7 +74,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             long: Vec::new(),
             free_long: Vec::new(),
             lists: vec![
-                List {
+                UseOrder {
                     head: NONE,
                     tail: NONE
                 };
@@ -106,20 +106,20 @@ impl<T, const L: usize> FlowTable<T, L> {
         self.len
     }
 
-    fn slot(&self, slot: u32) -> Option<&Slot<T>> {
+    fn slot(&self, slot: u32) -> Option<&FlowSlot<T>> {
         self.chunks
             .get(slot as usize / CHUNK)?
             .get(slot as usize % CHUNK)
     }
 
-    fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut FlowSlot<T>> {
         self.chunks
             .get_mut(slot as usize / CHUNK)?
             .get_mut(slot as usize % CHUNK)
     }
 
     /// The flow with this key.
-    pub(crate) fn find(&self, key: &FlowKey) -> Option<Place> {
+    pub(crate) fn find(&self, key: &FlowKey) -> Option<FlowPlace> {
         let hash = self.hasher.hash_one(key);
         let short = key.short();
         let slot = self.index.find(hash, |i| {
@@ -129,14 +129,14 @@ impl<T, const L: usize> FlowTable<T, L> {
                 KeptKey::Long(at) => self.long.get(*at as usize) == Some(key),
             })
         })?;
-        Some(Place {
+        Some(FlowPlace {
             slot,
             generation: self.slot(slot)?.generation,
         })
     }
 
     /// The flow at a place, if it still lives.
-    pub(crate) fn get(&self, at: Place) -> Option<&T> {
+    pub(crate) fn get(&self, at: FlowPlace) -> Option<&T> {
         let slot = self.slot(at.slot)?;
         if slot.generation == at.generation {
             slot.entry.as_ref().map(|(_, t)| t)
@@ -146,7 +146,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     /// The flow at a place, if it still lives.
-    pub(crate) fn get_mut(&mut self, at: Place) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, at: FlowPlace) -> Option<&mut T> {
         let slot = self.slot_mut(at.slot)?;
         if slot.generation == at.generation {
             slot.entry.as_mut().map(|(_, t)| t)
@@ -156,7 +156,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     /// The key of the flow at a place, if it still lives.
-    pub(crate) fn key(&self, at: Place) -> Option<FlowKey> {
+    pub(crate) fn key(&self, at: FlowPlace) -> Option<FlowKey> {
         let slot = self.slot(at.slot)?;
         let entry = slot.entry.as_ref()?;
         (slot.generation == at.generation).then(|| whole(&self.long, &entry.0))
@@ -169,7 +169,7 @@ impl<T, const L: usize> FlowTable<T, L> {
         value: T,
         list: u8,
         budget: &mut Budget,
-    ) -> Option<Place> {
+    ) -> Option<FlowPlace> {
         let slot = self.free_slot()?;
         let hash = self.hasher.hash_one(key);
         let kept = self.keep(key)?;
@@ -184,7 +184,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             self.counted = allocated;
         }
         self.link(slot, list);
-        Some(Place { slot, generation })
+        Some(FlowPlace { slot, generation })
     }
 
     /// A slot that was free, which is now taken.
@@ -192,7 +192,7 @@ impl<T, const L: usize> FlowTable<T, L> {
         if self.free == NONE {
             let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
             let end = first.checked_add(u32::try_from(CHUNK).ok()?)?;
-            let chunk = (first + 1..=end).map(|next| Slot {
+            let chunk = (first + 1..=end).map(|next| FlowSlot {
                 generation: 0,
                 prev: NONE,
                 next: if next == end { NONE } else { next },
@@ -228,7 +228,7 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// Octets that the table will have taken from the budget when it has grown, about.
     pub(crate) const fn grown(&self) -> usize {
-        self.counted + CHUNK * (size_of::<Slot<T>>() + 16)
+        self.counted + CHUNK * (size_of::<FlowSlot<T>>() + 16)
     }
 
     /// Octets that were taken from the budget for the table itself.
@@ -244,13 +244,13 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// Octets allocated: slots, long keys and the index.
     fn size(&self) -> usize {
-        let slots = self.chunks.len() * CHUNK * size_of::<Slot<T>>();
+        let slots = self.chunks.len() * CHUNK * size_of::<FlowSlot<T>>();
         let keys = self.long.capacity() * size_of::<FlowKey>() + self.free_long.capacity() * 4;
         slots + keys + self.index.allocated()
     }
 
     /// Drops a flow; gives its key.
-    pub(crate) fn remove(&mut self, at: Place) -> Option<FlowKey> {
+    pub(crate) fn remove(&mut self, at: FlowPlace) -> Option<FlowKey> {
         self.get(at)?;
         self.unlink(at.slot);
         let free = std::mem::replace(&mut self.free, at.slot);
@@ -303,7 +303,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     /// The flow was used: it becomes the newest of a list.
-    pub(crate) fn touch(&mut self, at: Place, list: u8) {
+    pub(crate) fn touch(&mut self, at: FlowPlace, list: u8) {
         let newest = self
             .lists
             .get(list as usize)
@@ -315,9 +315,9 @@ impl<T, const L: usize> FlowTable<T, L> {
     }
 
     /// The oldest flow of a list.
-    pub(crate) fn oldest(&self, list: u8) -> Option<Place> {
+    pub(crate) fn oldest(&self, list: u8) -> Option<FlowPlace> {
         let slot = self.lists.get(list as usize)?.head;
-        Some(Place {
+        Some(FlowPlace {
             slot,
             generation: self.slot(slot)?.generation,
         })

@@ -1,16 +1,16 @@
 //! UDP (RFC 768): from datagrams to messages; each datagram is one.
 
-use super::datagram::{DatagramContext, DatagramSink};
+use super::datagram::{DatagramContext, DatagramSink, HEADER_LEN};
 use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
-use crate::base::ip_protocol;
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::storage::AgedTable;
 use crate::base::time::Instant;
 use crate::ip::Datagram;
+use etherparse::{IpNumber, UdpHeaderSlice};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
@@ -34,38 +34,35 @@ pub struct UdpDatagram<'a> {
 impl UdpDatagram<'_> {
     /// Octets of payload as it was sent; more than `payload.len()` where the snapshot length cut it.
     pub const fn payload_len(&self) -> usize {
-        self.len.saturating_sub(HEADER)
+        self.len.saturating_sub(HEADER_LEN)
     }
 }
 
-/// Octets of the header.
-const HEADER: usize = 8;
-
 /// Reads the header.
 pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
-    let (header, rest) =
-        ip.payload
-            .split_first_chunk::<HEADER>()
-            .ok_or(if ip.payload_len < HEADER {
-                Discard::UdpBadLength
-            } else {
-                Discard::UdpTruncated
-            })?;
-    let [s0, s1, d0, d1, l0, l1, c0, c1] = *header;
-    let len = match u16::from_be_bytes([l0, l1]) {
+    // Of etherparse's slices only that of the header: `UdpSlice` refuses a datagram that the snapshot length cut.
+    let Ok(header) = UdpHeaderSlice::from_slice(ip.payload) else {
+        return Err(if ip.payload_len < HEADER_LEN {
+            Discard::UdpBadLength
+        } else {
+            Discard::UdpTruncated
+        });
+    };
+    let rest = ip.payload.get(HEADER_LEN..).unwrap_or_default();
+    let len = match header.length() {
         // A length of 0 stands for one that 16 bits cannot hold (RFC 2675, 4).
         0 if ip.payload_len > usize::from(u16::MAX) => ip.payload_len,
         len => usize::from(len),
     };
-    if len < HEADER || len > ip.payload_len {
+    if len < HEADER_LEN || len > ip.payload_len {
         return Err(Discard::UdpBadLength);
     }
     Ok(UdpDatagram {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        checksum: u16::from_be_bytes([c0, c1]),
+        src_port: header.source_port(),
+        dst_port: header.destination_port(),
+        checksum: header.checksum(),
         len,
-        payload: rest.get(..len - HEADER).unwrap_or(rest),
+        payload: rest.get(..len - HEADER_LEN).unwrap_or(rest),
     })
 }
 
@@ -78,7 +75,7 @@ pub struct Udp {
     next: u64,
     recent: Recent,
     /// Octets of the tables that the budget knows of.
-    booked: usize,
+    charged: usize,
 }
 
 /// What is kept of a flow.
@@ -112,16 +109,16 @@ impl Udp {
     /// longest is forgotten, and has a new number when it comes again.
     pub fn receive<S: DatagramSink>(&mut self, cx: &mut Context, ip: &Datagram<'_>, sink: &mut S) {
         cx.counters.udp.datagrams += 1;
-        if let Err(why) = self.take(cx, ip, sink) {
+        if let Err(why) = self.process(cx, ip, sink) {
             cx.discard(why);
         }
-        self.settle(cx);
+        self.charge(cx);
     }
 
     /// Forgets the flows that were not used for longest, an eighth of them, to make room; false where none is known.
     pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
-        let some = self.flows.relieve();
-        self.settle(cx);
+        let some = self.flows.remove_oldest_eighth();
+        self.charge(cx);
         some
     }
 
@@ -130,7 +127,7 @@ impl Udp {
         self.flows.len()
     }
 
-    fn take<S: DatagramSink>(
+    fn process<S: DatagramSink>(
         &mut self,
         cx: &mut Context,
         ip: &Datagram<'_>,
@@ -228,12 +225,12 @@ impl Udp {
         self.flows.get_mut(place).ok_or(Discard::UdpBadLength)
     }
 
-    /// Tells the budget what is allocated.
-    fn settle(&mut self, cx: &mut Context) {
+    /// Charges the budget with what is allocated.
+    fn charge(&mut self, cx: &mut Context) {
         let now = self.flows.allocated() + self.recent.seen.allocated();
-        if now != self.booked {
-            cx.budget.resize(self.booked, now);
-            self.booked = now;
+        if now != self.charged {
+            cx.budget.resize(self.charged, now);
+            self.charged = now;
         }
     }
 }
@@ -250,7 +247,7 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
     let Some(data) = ip.payload.get(..udp.len) else {
         return true;
     };
-    match checksum::judge(ip.src, ip.dst, ip_protocol::UDP, data, udp.checksum) {
+    match checksum::classify(ip.src, ip.dst, IpNumber::UDP.0, data, udp.checksum) {
         Verdict::Right => true,
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,
@@ -261,12 +258,12 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Recent {
     /// By digest of flow, direction, identification and payload; in order of time.
-    seen: AgedTable<u64, Seen>,
+    seen: AgedTable<u64, RecentDatagrams>,
 }
 
 /// One datagram that was handed on.
 #[derive(Debug, Serialize, Deserialize)]
-struct Seen {
+struct RecentDatagrams {
     channel: Channel,
     when: Instant,
     /// Datagrams of its flow up to it.
@@ -309,7 +306,7 @@ impl Recent {
             if seen.channel != ip.channel && within {
                 return true;
             }
-            *seen = Seen {
+            *seen = RecentDatagrams {
                 channel: ip.channel,
                 when: cx.now,
                 datagrams,
@@ -319,7 +316,7 @@ impl Recent {
         }
         self.seen.insert(
             digest,
-            Seen {
+            RecentDatagrams {
                 channel: ip.channel,
                 when: cx.now,
                 datagrams,
@@ -333,13 +330,14 @@ impl Recent {
 mod tests {
     use super::*;
     use crate::base::limits::Limits;
+    use crate::base::place::OctetOffset;
     use std::net::IpAddr;
 
     /// Writes down what it is told: flow, direction, payload, its full length.
     #[derive(Default)]
-    struct Sink(Vec<(u64, Direction, Vec<u8>, usize)>);
+    struct UdpSink(Vec<(u64, Direction, Vec<u8>, usize)>);
 
-    impl DatagramSink for Sink {
+    impl DatagramSink for UdpSink {
         fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], len: usize) {
             self.0
                 .push((at.flow.number, at.direction, payload.to_vec(), len));
@@ -375,6 +373,7 @@ mod tests {
             dst: addr(v6, 2),
             protocol: 17,
             payload,
+            offset: OctetOffset::Unknown,
             payload_len: payload.len(),
             identification: 7,
             channel: Channel::default(),
@@ -392,18 +391,18 @@ mod tests {
         }
     }
 
-    struct Bench {
+    struct TestUdp {
         cx: Context,
         udp: Udp,
-        sink: Sink,
+        sink: UdpSink,
     }
 
-    impl Bench {
+    impl TestUdp {
         fn new(limits: Limits) -> Self {
             Self {
                 cx: Context::new(limits),
                 udp: Udp::new(),
-                sink: Sink::default(),
+                sink: UdpSink::default(),
             }
         }
 
@@ -411,7 +410,7 @@ mod tests {
             self.udp.receive(&mut self.cx, ip, &mut self.sink);
             let c = &self.cx.counters;
             assert_eq!(c.udp.datagrams, c.udp.messages + c.dropped_in("udp"));
-            assert_eq!(self.cx.budget.used(), self.udp.booked);
+            assert_eq!(self.cx.budget.used(), self.udp.charged);
         }
     }
 
@@ -458,7 +457,7 @@ mod tests {
             (false, Some(0x1234), [(1, 1), (0, 1), (1, 0)]),
         ] {
             for (sums, (out, counted)) in [Auto, Verify, Ignore].into_iter().zip(cases) {
-                let mut t = Bench::new(Limits {
+                let mut t = TestUdp::new(Limits {
                     udp_checksums: sums,
                     ..Limits::default()
                 });
@@ -473,7 +472,7 @@ mod tests {
                     "{v6} {field:?} {sums:?}"
                 );
                 // The capture's own word goes before the sum, and no sum is computed over what was cut.
-                let mut t = Bench::new(Limits {
+                let mut t = TestUdp::new(Limits {
                     udp_checksums: Verify,
                     ..Limits::default()
                 });
@@ -492,7 +491,7 @@ mod tests {
 
     #[test]
     fn flows_are_numbered_as_they_come() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         let back = |p| Datagram {
             src: addr(false, 2),
             dst: addr(false, 1),
@@ -525,7 +524,7 @@ mod tests {
 
     #[test]
     fn flows_are_bounded_oldest_out() {
-        let mut t = Bench::new(Limits {
+        let mut t = TestUdp::new(Limits {
             connections: 10,
             ..Limits::default()
         });
@@ -562,7 +561,7 @@ mod tests {
             (Channels::First, 5),
             (Channels::Separate, 6),
         ] {
-            let mut t = Bench::new(Limits {
+            let mut t = TestUdp::new(Limits {
                 channels,
                 ..Limits::default()
             });
@@ -582,7 +581,7 @@ mod tests {
     #[test]
     fn what_comes_through_another_tunnel_is_no_copy() {
         let p = packet(false, 1, 2, b"hello");
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         for tunnel in [0, 7, 8] {
             let mut ip = datagram(false, &p);
             ip.channel.tunnel = tunnel;
@@ -593,7 +592,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_copies_is_bounded() {
-        let mut t = Bench::new(Limits::default());
+        let mut t = TestUdp::new(Limits::default());
         for n in 0..40_000u32 {
             let p = packet(false, 1, 2, &n.to_be_bytes());
             t.receive(&datagram(false, &p));

@@ -20,7 +20,7 @@ const SMALL: usize = 1024;
 #[derive(Debug)]
 pub struct AgedTable<K, V> {
     index: HashTable<u32>,
-    slots: Vec<Slot<K, V>>,
+    slots: Vec<AgedEntry<K, V>>,
     /// First of the free slots, which are linked by `next`.
     free: u32,
     oldest: u32,
@@ -29,7 +29,7 @@ pub struct AgedTable<K, V> {
 }
 
 #[derive(Debug)]
-struct Slot<K, V> {
+struct AgedEntry<K, V> {
     entry: Option<(K, V)>,
     /// The next older one.
     prev: u32,
@@ -39,7 +39,7 @@ struct Slot<K, V> {
 
 /// The place of an entry. It holds until an entry is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place(u32);
+pub struct AgedPlace(u32);
 
 impl<K, V> Default for AgedTable<K, V> {
     fn default() -> Self {
@@ -72,11 +72,11 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
 
     /// Octets allocated by the table itself.
     pub fn allocated(&self) -> usize {
-        self.index.allocation_size() + self.slots.capacity() * size_of::<Slot<K, V>>()
+        self.index.allocation_size() + self.slots.capacity() * size_of::<AgedEntry<K, V>>()
     }
 
     /// Where the entry with this key stands.
-    pub fn find(&self, key: &K) -> Option<Place> {
+    pub fn find(&self, key: &K) -> Option<AgedPlace> {
         let hash = self.hasher.hash_one(key);
         self.index
             .find(hash, |at| {
@@ -84,29 +84,29 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
                     .and_then(|s| s.entry.as_ref())
                     .is_some_and(|(k, _)| k == key)
             })
-            .map(|at| Place(*at))
+            .map(|at| AgedPlace(*at))
     }
 
     /// The value at this place.
-    pub fn get(&self, place: Place) -> Option<&V> {
+    pub fn get(&self, place: AgedPlace) -> Option<&V> {
         self.slot(place.0)?.entry.as_ref().map(|(_, v)| v)
     }
 
     /// The value at this place.
-    pub fn get_mut(&mut self, place: Place) -> Option<&mut V> {
+    pub fn get_mut(&mut self, place: AgedPlace) -> Option<&mut V> {
         self.slot_mut(place.0)?.entry.as_mut().map(|(_, v)| v)
     }
 
     /// Adds an entry at the young end. Its key must not be in the table.
     ///
     /// A table with 2^32 - 1 entries drops its oldest one.
-    pub fn insert(&mut self, key: K, value: V) -> Place {
+    pub fn insert(&mut self, key: K, value: V) -> AgedPlace {
         debug_assert!(self.find(&key).is_none(), "the key is in the table");
         if self.len() >= NONE as usize {
             self.remove_oldest();
         }
         let hash = self.hasher.hash_one(&key);
-        let slot = Slot {
+        let slot = AgedEntry {
             entry: Some((key, value)),
             prev: NONE,
             next: NONE,
@@ -125,11 +125,11 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index
             .insert_unique(hash, at, |at| hash_at(slots, hasher, *at));
-        Place(at)
+        AgedPlace(at)
     }
 
     /// Moves an entry to the young end.
-    pub fn renew(&mut self, place: Place) {
+    pub fn renew(&mut self, place: AgedPlace) {
         if place.0 != self.youngest && self.get(place).is_some() {
             self.unlink(place.0);
             self.link(place.0);
@@ -137,18 +137,18 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     }
 
     /// The oldest entry.
-    pub fn oldest(&self) -> Option<(Place, &K, &V)> {
+    pub fn oldest(&self) -> Option<(AgedPlace, &K, &V)> {
         let (k, v) = self.slot(self.oldest)?.entry.as_ref()?;
-        Some((Place(self.oldest), k, v))
+        Some((AgedPlace(self.oldest), k, v))
     }
 
     /// Removes the oldest entry.
     pub fn remove_oldest(&mut self) -> Option<(K, V)> {
-        self.remove(Place(self.oldest))
+        self.remove(AgedPlace(self.oldest))
     }
 
     /// Removes an entry.
-    pub fn remove(&mut self, place: Place) -> Option<(K, V)> {
+    pub fn remove(&mut self, place: AgedPlace) -> Option<(K, V)> {
         let at = place.0;
         let hash = hash_at(&self.slots, &self.hasher, at);
         let found = self.index.find_entry(hash, |i| *i == at).ok()?;
@@ -168,7 +168,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     /// Removes the oldest eighth, one entry at least, and gives back the memory that is not in use; false where there is none.
     ///
     /// For those who need memory: a table gives none back for an entry or two.
-    pub fn relieve(&mut self) -> bool {
+    pub fn remove_oldest_eighth(&mut self) -> bool {
         if self.is_empty() {
             return false;
         }
@@ -189,11 +189,11 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         })
     }
 
-    fn slot(&self, at: u32) -> Option<&Slot<K, V>> {
+    fn slot(&self, at: u32) -> Option<&AgedEntry<K, V>> {
         self.slots.get(at as usize)
     }
 
-    fn slot_mut(&mut self, at: u32) -> Option<&mut Slot<K, V>> {
+    fn slot_mut(&mut self, at: u32) -> Option<&mut AgedEntry<K, V>> {
         self.slots.get_mut(at as usize)
     }
 
@@ -248,7 +248,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     }
 }
 
-fn hash_at<K: Hash, V>(slots: &[Slot<K, V>], hasher: &RandomState, at: u32) -> u64 {
+fn hash_at<K: Hash, V>(slots: &[AgedEntry<K, V>], hasher: &RandomState, at: u32) -> u64 {
     slots
         .get(at as usize)
         .and_then(|s| s.entry.as_ref())
@@ -331,10 +331,10 @@ mod tests {
             t.insert(k, k);
         }
         let full = t.allocated();
-        assert!(t.relieve());
+        assert!(t.remove_oldest_eighth());
         assert_eq!(keys(&t), (1_000..8_000).collect::<Vec<_>>());
         assert!(t.allocated() < full);
-        while t.relieve() {}
+        while t.remove_oldest_eighth() {}
         assert_eq!((t.len(), t.allocated()), (0, 0));
     }
 

@@ -14,8 +14,8 @@ pub const fn allocated(octets: usize) -> usize {
 
 /// Octets allocated for all that waits, against a limit.
 ///
-/// Whoever allocates says so with [`Budget::take`] and gives back with [`Budget::give`]; after each packet the pipeline
-/// looks at [`Budget::over`] and makes room in the order of SPEC 13. What is counted is what is allocated (capacities),
+/// Whoever allocates says so with [`Budget::take`] and gives back with [`Budget::give`]; after each packet the assembler
+/// looks at [`Budget::over`] and makes room, from what is idle to what is in use. What is counted is what is allocated (capacities),
 /// not what is used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Budget {

@@ -4,7 +4,7 @@
 
 use super::transfer::About;
 use crate::sink::json::{number, string};
-use crate::sink::print::rfc3339;
+use crate::sink::text::rfc3339;
 use std::fmt::Write as _;
 
 /// All fields: name, what it says.

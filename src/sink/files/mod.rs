@@ -39,8 +39,6 @@ mod transfer;
 mod types;
 mod unpack;
 
-use super::events::Output;
-use super::output::Error;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow};
@@ -48,7 +46,9 @@ use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Gap, Side};
 use crate::base::time::Instant;
 use crate::message::events::DatagramMessage;
-use crate::message::{MessageEnd, MessageGap, MessageStart, NO_PROTOCOL, Piece};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
+use crate::sink::output::Output;
+use crate::sink::writer::OutputError;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 pub use list::FIELDS;
@@ -226,7 +226,7 @@ impl Files {
     /// # Errors
     ///
     /// The folder cannot be made, or its list not be opened.
-    pub(crate) fn new(dir: &Path, max_file: u64) -> Result<Self, Error> {
+    pub(crate) fn new(dir: &Path, max_file: u64) -> Result<Self, OutputError> {
         Ok(Self {
             store: Store::open(dir, max_file)?,
             sources: Sources::default(),
@@ -299,12 +299,8 @@ impl Files {
     }
 }
 
-impl Output for Files {
+impl MessageSink for Files {
     type State = State;
-
-    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
-        self.store.flush().map(ControlFlow::Continue)
-    }
 
     fn input_end(&mut self, cx: &mut Context) {
         for source in self.sources.all() {
@@ -387,5 +383,11 @@ impl Output for Files {
         for source in self.sources.all() {
             source.datagram(&mut self.store, at, message);
         }
+    }
+}
+
+impl Output for Files {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.store.flush().map(ControlFlow::Continue)
     }
 }

@@ -10,7 +10,7 @@ use super::types;
 use super::unpack::Octets;
 use super::{decode, name};
 use crate::base::context::Context;
-use crate::sink::output::{Error, Sink};
+use crate::sink::writer::{BufferedWriter, OutputError};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
@@ -96,10 +96,10 @@ pub(super) struct Store {
     clock: u64,
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
-    list: Sink,
+    list: BufferedWriter,
     /// The same lines for who else wants them, until they are taken.
     told: Option<String>,
-    failed: Option<Error>,
+    failed: Option<OutputError>,
 }
 
 impl Store {
@@ -108,9 +108,9 @@ impl Store {
     /// # Errors
     ///
     /// Those of the system; a list that is a symbolic link or no regular file.
-    pub(super) fn open(path: &Path, max_file: u64) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, max_file: u64) -> Result<Self, OutputError> {
         let shown = path.display().to_string();
-        let fail = |name: String, doing, source| Error {
+        let fail = |name: String, doing, source| OutputError {
             name,
             doing,
             source,
@@ -156,7 +156,7 @@ impl Store {
             most: OPEN,
             clock: 0,
             names: HashMap::default(),
-            list: Sink::new(&name, Box::new(list), false),
+            list: BufferedWriter::new(&name, Box::new(list), false),
             told: None,
             failed: None,
         })
@@ -412,7 +412,7 @@ impl Store {
     /// # Errors
     ///
     /// The first error since the last call.
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
+    pub(super) fn flush(&mut self) -> Result<(), OutputError> {
         for i in 0..self.open.len() {
             if let Err(e) = self.open[i].write() {
                 let name = self.open[i].name.clone();
@@ -427,7 +427,7 @@ impl Store {
 
     pub(super) fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
         let name = format!("{}/{name}", self.path);
-        self.failed.get_or_insert(Error {
+        self.failed.get_or_insert(OutputError {
             name,
             doing,
             source,

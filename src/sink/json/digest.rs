@@ -15,12 +15,14 @@ impl Digest {
         self.0.update(octets);
     }
 
-    /// Appends the sum in hexadecimal.
-    pub(super) fn write(self, out: &mut String) {
+    /// The sum in hexadecimal.
+    pub(super) fn hex(self) -> String {
+        let mut hex = String::with_capacity(64);
         for octet in self.0.finalize() {
             // Writing to a string does not fail.
-            let _ = write!(out, "{octet:02x}");
+            let _ = write!(hex, "{octet:02x}");
         }
+        hex
     }
 }
 
@@ -57,8 +59,7 @@ mod tests {
         let octets = postcard::to_stdvec(&digest).unwrap();
         let mut back: Digest = postcard::from_bytes(&octets).unwrap();
         back.update(b"bc");
-        let mut hex = String::new();
-        back.write(&mut hex);
+        let hex = back.hex();
         // FIPS 180-4, the first example.
         assert_eq!(
             hex,

@@ -1,16 +1,17 @@
-//! Requests that are not answered yet, so that an answer can tell what it answers and how long that took.
+//! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
 use crate::base::context::Context;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Requests of a connection that are remembered; those that are not answered until so many followed go.
+/// Requests of a connection that are remembered; the oldest is dropped for one more. Pipelines are rarely this deep, and each
+/// request keeps its summary.
 const REQUESTS: usize = 64;
 
 /// A request.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Request {
+pub(super) struct UnansweredRequest {
     /// Offset of its first octet in its stream, as the stream stage counts.
     pub(super) offset: u64,
     /// The same, counted from the stream's first octet.
@@ -22,7 +23,7 @@ pub(super) struct Request {
     pub(super) whole: bool,
 }
 
-impl Request {
+impl UnansweredRequest {
     fn size(&self) -> usize {
         size_of::<Self>() + self.summary.capacity()
     }
@@ -30,11 +31,11 @@ impl Request {
 
 /// The requests of a connection, in the order of their stream.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Requests(VecDeque<Request>);
+pub(super) struct UnansweredRequests(VecDeque<UnansweredRequest>);
 
-impl Requests {
+impl UnansweredRequests {
     /// A request begins.
-    pub(super) fn push(&mut self, cx: &mut Context, request: Request) {
+    pub(super) fn push(&mut self, cx: &mut Context, request: UnansweredRequest) {
         if self.0.len() >= REQUESTS {
             self.pop(cx);
         }
@@ -42,7 +43,7 @@ impl Requests {
         self.0.push_back(request);
     }
 
-    fn pop(&mut self, cx: &mut Context) -> Option<Request> {
+    fn pop(&mut self, cx: &mut Context) -> Option<UnansweredRequest> {
         let request = self.0.pop_front()?;
         cx.budget.give(request.size());
         Some(request)
@@ -56,7 +57,7 @@ impl Requests {
     }
 
     /// Takes the request at this offset out; those before it will not be answered any more.
-    pub(super) fn answered(&mut self, cx: &mut Context, offset: u64) -> Option<Request> {
+    pub(super) fn answered(&mut self, cx: &mut Context, offset: u64) -> Option<UnansweredRequest> {
         while self.0.front()?.offset <= offset {
             let request = self.pop(cx)?;
             if request.offset == offset {

@@ -93,32 +93,37 @@ pub(super) struct Chunk<'a> {
     pub(super) flags: u8,
     /// The value as far as it was captured.
     pub(super) value: &'a [u8],
+    /// Where it begins, counted from behind the common header.
+    pub(super) offset: usize,
     /// Octets that the value has by its length field; more than `value.len()` where the snapshot length cut it.
     pub(super) len: usize,
 }
 
 /// The chunks of a packet, up to its end or the first one whose length is impossible.
 #[derive(Clone, Debug)]
-pub(super) struct Chunks<'a> {
+pub(super) struct ChunkIter<'a> {
     rest: &'a [u8],
+    /// Where `rest` begins, counted from behind the common header.
+    offset: usize,
     /// The snapshot length cut the packet: the last chunk may reach past its end.
     cut: bool,
     /// A length was impossible; nothing behind it can be read.
     pub(super) bad: bool,
 }
 
-impl<'a> Chunks<'a> {
+impl<'a> ChunkIter<'a> {
     /// The chunks of the octets behind a common header.
     pub(super) const fn new(rest: &'a [u8], cut: bool) -> Self {
         Self {
             rest,
+            offset: 0,
             cut,
             bad: false,
         }
     }
 }
 
-impl<'a> Iterator for Chunks<'a> {
+impl<'a> Iterator for ChunkIter<'a> {
     type Item = Chunk<'a>;
 
     fn next(&mut self) -> Option<Chunk<'a>> {
@@ -138,11 +143,15 @@ impl<'a> Iterator for Chunks<'a> {
         }
         let value = self.rest.get(4..len.min(self.rest.len())).unwrap_or(&[]);
         // The padding of the last chunk may be missing; three octets at most are padding (RFC 9260, 3.2).
-        self.rest = self.rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        let padded = len.next_multiple_of(4);
+        self.rest = self.rest.get(padded..).unwrap_or_default();
+        let offset = self.offset + 4;
+        self.offset += padded;
         Some(Chunk {
             kind,
             flags,
             value,
+            offset,
             len: len - 4,
         })
     }
@@ -155,11 +164,11 @@ impl<'a> Chunk<'a> {
     }
 
     /// DATA or I-DATA; None where its header is not whole.
-    pub(super) fn data(&self) -> Option<Data<'a>> {
+    pub(super) fn data(&self) -> Option<DataChunk<'a>> {
         let interleaved = self.kind == kind::I_DATA;
         let head = if interleaved { 16 } else { 12 };
         let v = self.value;
-        Some(Data {
+        Some(DataChunk {
             tsn: u32_at(v, 0)?,
             stream: u16_at(v, 4)?,
             seq: if interleaved {
@@ -173,6 +182,7 @@ impl<'a> Chunk<'a> {
             unordered: self.flags & 4 != 0,
             interleaved,
             payload: v.get(head..)?,
+            offset: self.offset + head,
             len: self.len.checked_sub(head)?,
         })
     }
@@ -231,7 +241,7 @@ impl<'a> Chunk<'a> {
 
 /// A DATA or I-DATA chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Data<'a> {
+pub(super) struct DataChunk<'a> {
     pub(super) tsn: u32,
     pub(super) stream: u16,
     /// SSN of DATA, MID of I-DATA.
@@ -244,6 +254,8 @@ pub(super) struct Data<'a> {
     pub(super) interleaved: bool,
     /// User data as far as it was captured.
     pub(super) payload: &'a [u8],
+    /// Where it begins, counted from behind the common header.
+    pub(super) offset: usize,
     /// Octets of user data on the wire.
     pub(super) len: usize,
 }
@@ -293,7 +305,7 @@ impl<'a> Sack<'a> {
     }
 }
 
-/// What a parameter of a RE-CONFIG chunk tells (RFC 6525, 4).
+/// What a parameter of a RE-CONFIG chunk says (RFC 6525, 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reconfig<'a> {
     /// The sender's streams start anew behind this TSN; `streams` are their numbers, none for all.
@@ -346,8 +358,8 @@ mod tests {
     #[test]
     fn chunks_end_at_the_first_impossible_length() {
         // (octets, the snapshot length cut them, values found, an error)
-        type Row<'a> = (&'a [u8], bool, &'a [&'a [u8]], bool);
-        let table: &[Row<'_>] = &[
+        type ChunkRow<'a> = (&'a [u8], bool, &'a [&'a [u8]], bool);
+        let table: &[ChunkRow<'_>] = &[
             (&[], false, &[], false),
             (&[3, 0, 0, 4], false, &[b""], false),
             (&[9, 0, 0, 5, 7], false, &[&[7]], false),
@@ -365,7 +377,7 @@ mod tests {
             (&[9, 0, 0, 4, 1, 0], true, &[b""], false),
         ];
         for (octets, cut, values, bad) in table {
-            let mut chunks = Chunks::new(octets, *cut);
+            let mut chunks = ChunkIter::new(octets, *cut);
             let found: Vec<&[u8]> = chunks.by_ref().map(|c| c.value).collect();
             assert_eq!((&found[..], chunks.bad), (*values, *bad), "{octets:?}");
         }
@@ -377,6 +389,7 @@ mod tests {
             kind: kind::DATA,
             flags: 7,
             value: &[0, 0, 0, 1, 0, 2, 0, 3, 0, 0, 0, 4, 9, 9],
+            offset: 0,
             len: 14,
         };
         let d = c.data().unwrap();
@@ -386,6 +399,7 @@ mod tests {
             kind: kind::I_DATA,
             flags: 2,
             value: &[0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 3, 0, 0, 0, 4, 9],
+            offset: 0,
             len: 17,
         };
         let d = c.data().unwrap();
@@ -413,6 +427,7 @@ mod tests {
             kind: kind::INIT,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let init = c.init().unwrap();
@@ -427,6 +442,7 @@ mod tests {
             kind: kind::ASCONF,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let found: Vec<IpAddr> = c.added_addresses().collect();
@@ -440,6 +456,7 @@ mod tests {
             kind: kind::SACK,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let s = c.sack().unwrap();
@@ -450,6 +467,7 @@ mod tests {
             kind: kind::RE_CONFIG,
             flags: 0,
             value: &v,
+            offset: 0,
             len: v.len(),
         };
         let found: Vec<_> = c.reconfigurations().collect();

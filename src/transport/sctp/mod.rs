@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Whoever drives it calls [`Sctp::packet`] with each datagram, [`Sctp::tick`] behind each packet of any kind,
-//! [`Sctp::relieve`] as long as the budget is exceeded, and [`Sctp::flush`] at the end.
+//! [`Sctp::free_memory`] as long as the budget is exceeded, and [`Sctp::flush`] at the end.
 
 mod chunk;
 mod process;
@@ -29,14 +29,15 @@ use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey};
 use crate::base::limits::Checksums;
 use crate::base::packet::{Channel, LinkHeader};
+use crate::base::place::OctetOffset;
 use crate::base::storage::Deadlines;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Instant;
 use crate::ip::Datagram;
-use chunk::{Chunk, Chunks, HEADER_LEN, Header, kind};
+use chunk::{Chunk, ChunkIter, HEADER_LEN, Header, kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use reassembly::{Inflow, Origin, Out};
+use reassembly::{ChunkOrigin, Inflow, Out};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stats::{LinkStats, NAMES, Values};
 use std::collections::BinaryHeap;
@@ -55,7 +56,7 @@ const REVERSE: Direction = Direction::Reverse;
 
 /// Which association, and which way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Place {
+struct AssociationPlace {
     index: u32,
     direction: Direction,
 }
@@ -89,7 +90,7 @@ enum Phase {
 
 /// One side's packets.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Side {
+struct AssociationSide {
     /// Verification tag of these packets.
     tag: Option<u32>,
     /// A packet with this tag was seen.
@@ -107,12 +108,12 @@ struct Side {
 
 /// A packet that waits until it is certain which association it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Held {
+struct HeldPacket {
     direction: Direction,
     /// What is behind the common header.
     chunks: Vec<u8>,
     cut: bool,
-    origin: Origin,
+    origin: ChunkOrigin,
     link: LinkHeader,
 }
 
@@ -127,7 +128,7 @@ struct Candidate {
     handshake: bool,
     /// The tag of the packets of the side that began it was not told by an INIT ACK, but seen.
     guessed: bool,
-    held: Vec<Held>,
+    held: Vec<HeldPacket>,
     octets: usize,
 }
 
@@ -136,7 +137,7 @@ struct Candidate {
 struct Association<T: FlowState> {
     flow: Flow,
     state: T,
-    sides: [Side; 2],
+    sides: [AssociationSide; 2],
     phase: Phase,
     packets: u64,
     last: Instant,
@@ -158,7 +159,7 @@ struct Association<T: FlowState> {
 
 /// What a packet's checksum says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Sum {
+enum PacketSum {
     Right,
     /// Zero, not computed, or not computable.
     Unknown,
@@ -168,20 +169,22 @@ enum Sum {
 
 /// One packet behind its common header.
 #[derive(Clone, Copy)]
-struct Packet<'a> {
+struct SctpPacket<'a> {
     chunks: &'a [u8],
+    /// Where they begin.
+    offset: OctetOffset,
     cut: bool,
-    origin: Origin,
+    origin: ChunkOrigin,
     link: LinkHeader,
 }
 
 /// A packet as it arrives.
 #[derive(Clone, Copy)]
-struct Arrival<'a> {
-    packet: Packet<'a>,
+struct ArrivedPacket<'a> {
+    packet: SctpPacket<'a>,
     header: Header,
     first: Chunk<'a>,
-    sum: Sum,
+    sum: PacketSum,
     key: FlowKey,
     src_is_low: bool,
     channel: Channel,
@@ -215,7 +218,7 @@ impl<T: FlowState> Association<T> {
         f(&mut side.inflow, &mut out)
     }
 
-    const fn side(&self, direction: Direction) -> &Side {
+    const fn side(&self, direction: Direction) -> &AssociationSide {
         let [a, b] = &self.sides;
         match direction {
             Direction::Forward => a,
@@ -223,7 +226,7 @@ impl<T: FlowState> Association<T> {
         }
     }
 
-    const fn side_mut(&mut self, direction: Direction) -> &mut Side {
+    const fn side_mut(&mut self, direction: Direction) -> &mut AssociationSide {
         let [a, b] = &mut self.sides;
         match direction {
             Direction::Forward => a,
@@ -261,8 +264,8 @@ impl<T: FlowState> Association<T> {
 #[derive(Clone, Debug)]
 pub struct Sctp<T: FlowState> {
     table: Table<Association<T>>,
-    paths: HashMap<FlowKey, Place, RandomState>,
-    tags: HashMap<TagKey, Place, RandomState>,
+    paths: HashMap<FlowKey, AssociationPlace, RandomState>,
+    tags: HashMap<TagKey, AssociationPlace, RandomState>,
     deadlines: Deadlines,
     /// Associations by how much waits in them: power of two of the octets, index, generation.
     weights: BinaryHeap<(u8, u32, u32)>,
@@ -349,11 +352,12 @@ impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
             if let Some(a) = sctp.table.get(index) {
                 for (key, low_forward) in &a.paths {
                     let direction = if *low_forward { FORWARD } else { REVERSE };
-                    sctp.paths.insert(*key, Place { index, direction });
+                    sctp.paths
+                        .insert(*key, AssociationPlace { index, direction });
                 }
                 for direction in [FORWARD, REVERSE] {
                     if let Some(key) = tag_key(a, direction) {
-                        sctp.tags.insert(key, Place { index, direction });
+                        sctp.tags.insert(key, AssociationPlace { index, direction });
                     }
                 }
             }
@@ -387,7 +391,7 @@ impl<T: FlowState> Sctp<T> {
             }
         }
         rows.sort_by_key(|r| r.association);
-        self.settle(cx);
+        self.charge(cx);
         rows
     }
 
@@ -415,7 +419,7 @@ impl<T: FlowState> Sctp<T> {
         };
         let chunks = datagram.payload.get(HEADER_LEN..).unwrap_or_default();
         let cut = datagram.is_cut();
-        let first = Chunks::new(chunks, cut).next();
+        let first = ChunkIter::new(chunks, cut).next();
         let (Some(first), true) = (first, header.src_port != 0 && header.dst_port != 0) else {
             return cx.discard(Discard::SctpBadHeader);
         };
@@ -423,11 +427,12 @@ impl<T: FlowState> Sctp<T> {
         let channel = datagram.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((src, header.src_port), (dst, header.dst_port), channel);
-        let arrival = Arrival {
-            packet: Packet {
+        let arrival = ArrivedPacket {
+            packet: SctpPacket {
                 chunks,
+                offset: datagram.offset.after(HEADER_LEN),
                 cut,
-                origin: Origin {
+                origin: ChunkOrigin {
                     frame: cx.packet.frame,
                     time: cx.packet.time,
                     src,
@@ -445,8 +450,8 @@ impl<T: FlowState> Sctp<T> {
             channel: datagram.channel,
         };
         self.route(cx, sink, &arrival, channel);
-        while self.active > cx.limits.active_packets && self.shed(cx, sink) {}
-        self.settle(cx);
+        while self.active > cx.limits.active_packets && self.drop_buffered(cx, sink) {}
+        self.charge(cx);
     }
 
     /// Does what is due by the age clock; to be called behind each packet of the capture.
@@ -470,10 +475,10 @@ impl<T: FlowState> Sctp<T> {
                 self.remove(cx, index);
             }
         }
-        self.settle(cx);
+        self.charge(cx);
     }
 
-    /// Tells all that waits and ends every association, in the order of their numbers: the end of the input.
+    /// Emits all that waits and ends every association, in the order of their numbers: the end of the input.
     pub fn flush<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
         for index in self.by_number() {
             self.close(cx, sink, index, Close::EndOfInput);
@@ -484,12 +489,12 @@ impl<T: FlowState> Sctp<T> {
         self.tags = HashMap::default();
         self.deadlines = Deadlines::default();
         self.weights = BinaryHeap::new();
-        self.settle(cx);
+        self.charge(cx);
     }
 
     /// Makes room when the budget is exceeded: a half-open association, or the one idle longest where it is idle at
     /// all. False where there is none.
-    pub fn relieve_idle<S: UserMessageSink<State = T>>(
+    pub fn evict_idle<S: UserMessageSink<State = T>>(
         &mut self,
         cx: &mut Context,
         sink: &mut S,
@@ -503,27 +508,27 @@ impl<T: FlowState> Sctp<T> {
             return false;
         };
         self.evict(cx, sink, index);
-        self.settle(cx);
+        self.charge(cx);
         true
     }
 
     /// Makes room when the budget is exceeded: half-open associations first, then those idle longest, then the one with
     /// most octets behind a hole. False where there is nothing left.
-    pub fn relieve<S: UserMessageSink<State = T>>(
+    pub fn free_memory<S: UserMessageSink<State = T>>(
         &mut self,
         cx: &mut Context,
         sink: &mut S,
     ) -> bool {
-        if self.relieve_idle(cx, sink) {
+        if self.evict_idle(cx, sink) {
             return true;
         }
-        if !self.shed(cx, sink) {
+        if !self.drop_buffered(cx, sink) {
             let Some(index) = self.table.oldest(Standing::Open) else {
                 return false;
             };
             self.evict(cx, sink, index);
         }
-        self.settle(cx);
+        self.charge(cx);
         true
     }
 
@@ -533,7 +538,11 @@ impl<T: FlowState> Sctp<T> {
     }
 
     /// Gives up something of the association in which most waits.
-    fn shed<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) -> bool {
+    fn drop_buffered<S: UserMessageSink<State = T>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+    ) -> bool {
         while let Some((weight, index, generation)) = self.weights.pop() {
             if self.table.generation(index) != Some(generation) {
                 continue;
@@ -602,8 +611,8 @@ impl<T: FlowState> Sctp<T> {
         stats_rows(&mut a, &mut self.gone);
     }
 
-    /// Tells the budget what the tables allocate.
-    fn settle(&mut self, cx: &mut Context) {
+    /// Charges the budget with what the tables allocate.
+    fn charge(&mut self, cx: &mut Context) {
         // Entries that no longer hold are swept out before they are most of a heap.
         if self.weights.len() > 2 * self.table.len() + 64 {
             let table = &self.table;
@@ -652,21 +661,21 @@ const fn is_reflected(c: &Chunk<'_>) -> bool {
 }
 
 /// What the checksum of a packet says, and counts it.
-fn check(cx: &mut Context, datagram: &Datagram<'_>, header: &Header) -> Sum {
+fn check(cx: &mut Context, datagram: &Datagram<'_>, header: &Header) -> PacketSum {
     if cx.limits.sctp_checksums == Checksums::Ignore
         || datagram.checksum_known_good
         || datagram.is_cut()
     {
-        return Sum::Unknown;
+        return PacketSum::Unknown;
     }
     if header.checksum == 0 {
         cx.counters.sctp.zero_checksum += 1;
-        return Sum::Zero;
+        return PacketSum::Zero;
     }
     if chunk::checksum(datagram.payload) == header.checksum {
-        Sum::Right
+        PacketSum::Right
     } else {
         cx.counters.sctp.bad_checksum += 1;
-        Sum::Wrong
+        PacketSum::Wrong
     }
 }

@@ -1,11 +1,11 @@
 //! What the chunks of a packet do to their association, and what becomes due in it.
 
-use super::chunk::{Chunk, Chunks, HEADER_LEN, Init, Reconfig, kind};
-use super::reassembly::{Fate, Inflow};
+use super::chunk::{Chunk, ChunkIter, HEADER_LEN, Init, Reconfig, kind};
+use super::reassembly::{ChunkFate, Inflow};
 use super::stats::{self, Values, place};
 use super::{
-    AssociationContext, FORWARD, LINGER, Packet, Phase, Place, REVERSE, Sctp, UserMessageSink,
-    is_reflected, weigh,
+    AssociationContext, AssociationPlace, FORWARD, LINGER, Phase, REVERSE, Sctp, SctpPacket,
+    UserMessageSink, is_reflected, weigh,
 };
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -20,11 +20,11 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        p: Place,
-        packet: &Packet<'_>,
+        p: AssociationPlace,
+        packet: &SctpPacket<'_>,
     ) {
         let d = p.direction;
-        let mut chunks = Chunks::new(packet.chunks, packet.cut);
+        let mut chunks = ChunkIter::new(packet.chunks, packet.cut);
         // Where no reordering is allowed for, what was held may have ended it at once.
         let Some(a) = self.table.get_mut(p.index).filter(|a| !a.is_closed()) else {
             return cx.discard(Discard::SctpStray);
@@ -66,9 +66,9 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        p: Place,
+        p: AssociationPlace,
         c: &Chunk<'_>,
-        packet: &Packet<'_>,
+        packet: &SctpPacket<'_>,
     ) {
         let (d, other) = (p.direction, p.direction.flip());
         let Some(a) = self.table.get_mut(p.index) else {
@@ -111,12 +111,12 @@ impl<T: FlowState> Sctp<T> {
                 };
                 n.data_octets += data.payload.len() as u64;
                 let lost = n.lost_tsns;
-                let origin = packet.origin.of(cx, &data);
+                let origin = packet.origin.at(packet.offset.after(data.offset));
                 let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, origin));
                 match fate {
-                    Fate::Duplicate => a.count(d, place::DUPLICATED, 1),
-                    Fate::OutOfOrder => a.count(d, place::OUT_OF_SEQUENCE, 1),
-                    Fate::Taken | Fate::Dropped => {}
+                    ChunkFate::Duplicate => a.count(d, place::DUPLICATED, 1),
+                    ChunkFate::OutOfOrder => a.count(d, place::OUT_OF_SEQUENCE, 1),
+                    ChunkFate::Taken | ChunkFate::Dropped => {}
                 }
                 a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
             }
@@ -192,7 +192,7 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        p: Place,
+        p: AssociationPlace,
         init: &Init<'_>,
     ) {
         let (d, other) = (p.direction, p.direction.flip());
@@ -205,7 +205,7 @@ impl<T: FlowState> Sctp<T> {
         let known = side.tag == Some(init.tag);
         if fresh {
             self.set_tag(
-                Place {
+                AssociationPlace {
                     index: p.index,
                     direction: other,
                 },
@@ -265,7 +265,7 @@ impl<T: FlowState> Sctp<T> {
             return;
         };
         for side in &mut a.sides {
-            side.inflow.settle(cx, &mut self.active);
+            side.inflow.charge(cx, &mut self.active);
         }
         let lists = a.paths.capacity() * size_of::<(FlowKey, bool)>()
             + a.sides

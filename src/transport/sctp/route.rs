@@ -5,18 +5,19 @@
 //! until its COOKIE ECHO is acknowledged. So is a strange tag: a second packet with it is the witness that an association
 //! was captured from the middle.
 
-use super::chunk::{Chunks, kind};
+use super::chunk::{ChunkIter, kind};
 use super::stats::NAMES;
 use super::table::Standing;
 use super::{
-    Arrival, Association, Candidate, FORWARD, Held, Packet, Phase, Place, REVERSE, Sctp, Side, Sum,
-    TagKey, UserMessageSink, is_reflected, tag_key,
+    ArrivedPacket, Association, AssociationPlace, AssociationSide, Candidate, FORWARD, HeldPacket,
+    PacketSum, Phase, REVERSE, Sctp, SctpPacket, TagKey, UserMessageSink, is_reflected, tag_key,
 };
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
+use crate::base::place::OctetOffset;
 use crate::base::stream::{Close, FlowState};
 use std::mem::size_of;
 use std::net::IpAddr;
@@ -34,11 +35,11 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        arrival: &Arrival<'_>,
+        arrival: &ArrivedPacket<'_>,
         channel: Channel,
     ) {
         let first = &arrival.first;
-        let on_path = self.paths.get(&arrival.key).map(|p| Place {
+        let on_path = self.paths.get(&arrival.key).map(|p| AssociationPlace {
             index: p.index,
             direction: if arrival.src_is_low {
                 p.direction
@@ -65,7 +66,7 @@ impl<T: FlowState> Sctp<T> {
                 channel,
             })?;
             let p = if reflected { turned(*p) } else { *p };
-            // Both sides may have chosen the same tag: then the addresses tell the direction.
+            // Both sides may have chosen the same tag: then the addresses show the direction.
             (on_path != Some(turned(p))).then_some(p)
         });
         let found = match on_path {
@@ -86,7 +87,11 @@ impl<T: FlowState> Sctp<T> {
 
     /// INIT to, or INIT ACK from, another address than those that the association is known by: packets to its sender carry the
     /// tag that it announces, and the address of the side that began is the same.
-    fn by_initiate_tag(&self, arrival: &Arrival<'_>, channel: Channel) -> Option<Place> {
+    fn by_initiate_tag(
+        &self,
+        arrival: &ArrivedPacket<'_>,
+        channel: Channel,
+    ) -> Option<AssociationPlace> {
         if !matches!(arrival.first.kind, kind::INIT | kind::INIT_ACK) {
             return None;
         }
@@ -107,8 +112,8 @@ impl<T: FlowState> Sctp<T> {
         fits.then_some(p)
     }
 
-    /// Where both ends of a path are the same address and port, only the tag tells the direction.
-    fn of_tag(&self, p: Place, arrival: &Arrival<'_>) -> Place {
+    /// Where both ends of a path are the same address and port, only the tag shows the direction.
+    fn of_tag(&self, p: AssociationPlace, arrival: &ArrivedPacket<'_>) -> AssociationPlace {
         let o = &arrival.packet.origin;
         if o.src != o.dst || arrival.header.src_port != arrival.header.dst_port {
             return p;
@@ -120,7 +125,7 @@ impl<T: FlowState> Sctp<T> {
     }
 
     /// The packet carries the tag of this direction, or reflects that of the other.
-    fn has_tag(&self, p: Place, arrival: &Arrival<'_>) -> bool {
+    fn has_tag(&self, p: AssociationPlace, arrival: &ArrivedPacket<'_>) -> bool {
         if arrival.first.kind == kind::INIT {
             return false;
         }
@@ -134,7 +139,12 @@ impl<T: FlowState> Sctp<T> {
     }
 
     /// Looks at phase, channel and checksum of a packet whose association is known.
-    fn may_pass(&mut self, cx: &mut Context, p: Place, arrival: &Arrival<'_>) -> bool {
+    fn may_pass(
+        &mut self,
+        cx: &mut Context,
+        p: AssociationPlace,
+        arrival: &ArrivedPacket<'_>,
+    ) -> bool {
         let Some(a) = self.table.get_mut(p.index).filter(|a| !a.is_closed()) else {
             cx.discard(Discard::SctpStray);
             return false;
@@ -146,29 +156,30 @@ impl<T: FlowState> Sctp<T> {
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let side = a.side_mut(p.direction);
         match arrival.sum {
-            Sum::Right => side.good_sum = true,
-            Sum::Zero if verify && !side.zero_allowed => {
+            PacketSum::Right => side.good_sum = true,
+            PacketSum::Zero if verify && !side.zero_allowed => {
                 cx.discard(Discard::SctpBadChecksum);
                 return false;
             }
-            Sum::Wrong if verify => {
+            PacketSum::Wrong if verify => {
                 cx.discard(Discard::SctpBadChecksum);
                 return false;
             }
-            Sum::Wrong if side.good_sum => {
+            PacketSum::Wrong if side.good_sum => {
                 let packet = &arrival.packet;
-                let data = Chunks::new(packet.chunks, packet.cut)
+                let data = ChunkIter::new(packet.chunks, packet.cut)
                     .filter(|c| matches!(c.kind, kind::DATA | kind::I_DATA))
                     .filter_map(|c| c.data());
                 for d in data {
                     cx.counters.sctp.damaged_chunks += 1;
-                    side.inflow.damaged(&d, packet.origin.of(cx, &d));
+                    side.inflow
+                        .damaged(&d, packet.origin.at(packet.offset.after(d.offset)));
                 }
-                side.inflow.settle(cx, &mut self.active);
+                side.inflow.charge(cx, &mut self.active);
                 cx.discard(Discard::SctpDamaged);
                 return false;
             }
-            Sum::Unknown | Sum::Zero | Sum::Wrong => {}
+            PacketSum::Unknown | PacketSum::Zero | PacketSum::Wrong => {}
         }
         true
     }
@@ -178,11 +189,11 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        arrival: &Arrival<'_>,
+        arrival: &ArrivedPacket<'_>,
     ) {
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let kind = arrival.first.kind;
-        if verify && matches!(arrival.sum, Sum::Wrong | Sum::Zero) {
+        if verify && matches!(arrival.sum, PacketSum::Wrong | PacketSum::Zero) {
             return cx.discard(Discard::SctpBadChecksum);
         }
         if !opens(kind) || (kind == kind::INIT && arrival.header.tag != 0) {
@@ -202,8 +213,8 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        p: Place,
-        arrival: &Arrival<'_>,
+        p: AssociationPlace,
+        arrival: &ArrivedPacket<'_>,
     ) {
         let Some(a) = self.table.get_mut(p.index) else {
             return cx.discard(Discard::SctpStray);
@@ -217,9 +228,9 @@ impl<T: FlowState> Sctp<T> {
         };
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let bad = match arrival.sum {
-            Sum::Wrong => verify || a.side(d).good_sum,
-            Sum::Zero => verify && !a.side(d).zero_allowed,
-            Sum::Right | Sum::Unknown => false,
+            PacketSum::Wrong => verify || a.side(d).good_sum,
+            PacketSum::Zero => verify && !a.side(d).zero_allowed,
+            PacketSum::Right | PacketSum::Unknown => false,
         };
         if bad {
             return cx.discard(Discard::SctpBadChecksum);
@@ -340,7 +351,7 @@ impl<T: FlowState> Sctp<T> {
     }
 
     /// Keeps a packet for the association's candidate.
-    fn hold(&mut self, cx: &mut Context, p: Place, packet: &Packet<'_>) {
+    fn hold(&mut self, cx: &mut Context, p: AssociationPlace, packet: &SctpPacket<'_>) {
         let candidate = self
             .table
             .get_mut(p.index)
@@ -348,11 +359,11 @@ impl<T: FlowState> Sctp<T> {
         let Some(c) = candidate.filter(|c| c.held.len() < MAX_HELD) else {
             return cx.discard(Discard::SctpBadTag);
         };
-        let octets = size_of::<Held>() + packet.chunks.len();
+        let octets = size_of::<HeldPacket>() + packet.chunks.len();
         c.octets += octets;
         cx.budget.take(octets);
         cx.counters.sctp.held_packets += 1;
-        c.held.push(Held {
+        c.held.push(HeldPacket {
             direction: p.direction,
             chunks: packet.chunks.to_vec(),
             cut: packet.cut,
@@ -385,8 +396,8 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        p: Place,
-        arrival: &Arrival<'_>,
+        p: AssociationPlace,
+        arrival: &ArrivedPacket<'_>,
     ) {
         let candidate = self.table.get_mut(p.index).and_then(|a| a.candidate.take());
         let Some(c) = candidate else {
@@ -416,7 +427,7 @@ impl<T: FlowState> Sctp<T> {
         }
         let turn = |d: Direction| if c.reversed { d.flip() } else { d };
         for old in [FORWARD, REVERSE] {
-            let place = Place {
+            let place = AssociationPlace {
                 index: new.index,
                 direction: turn(old),
             };
@@ -435,13 +446,15 @@ impl<T: FlowState> Sctp<T> {
         }
         for held in &c.held {
             cx.counters.sctp.held_packets -= 1;
-            let packet = Packet {
+            let packet = SctpPacket {
                 chunks: &held.chunks,
+                // Only what is told at once is traced to its record.
+                offset: OctetOffset::Unknown,
                 cut: held.cut,
                 origin: held.origin,
                 link: held.link,
             };
-            let place = Place {
+            let place = AssociationPlace {
                 index: new.index,
                 direction: turn(held.direction),
             };
@@ -455,16 +468,16 @@ impl<T: FlowState> Sctp<T> {
         &mut self,
         cx: &mut Context,
         sink: &mut S,
-        arrival: &Arrival<'_>,
+        arrival: &ArrivedPacket<'_>,
         direction: Direction,
-    ) -> Option<Place> {
+    ) -> Option<AssociationPlace> {
         while self.table.len() >= cx.limits.connections.max(1) {
             let oldest = self.table.oldest(Standing::HalfOpen);
             let index = oldest.or_else(|| self.table.oldest(Standing::Open))?;
             self.evict(cx, sink, index);
         }
         let reused = self.paths.contains_key(&arrival.key);
-        let mut sides = [Side::default(), Side::default()];
+        let mut sides = [AssociationSide::default(), AssociationSide::default()];
         let origin = &arrival.packet.origin;
         let [forward, reverse] = &mut sides;
         let (from, to) = match direction {
@@ -473,7 +486,7 @@ impl<T: FlowState> Sctp<T> {
         };
         from.addresses.push(origin.src);
         to.addresses.push(origin.dst);
-        from.good_sum = arrival.sum == Sum::Right;
+        from.good_sum = arrival.sum == PacketSum::Right;
         let forward_is_low = (direction == FORWARD) == arrival.src_is_low;
         let association = Association {
             flow: Flow {
@@ -506,16 +519,16 @@ impl<T: FlowState> Sctp<T> {
         let low = if forward_is_low { FORWARD } else { REVERSE };
         self.paths.insert(
             arrival.key,
-            Place {
+            AssociationPlace {
                 index,
                 direction: low,
             },
         );
-        Some(Place { index, direction })
+        Some(AssociationPlace { index, direction })
     }
 
     /// Notes the tag of the packets of one direction.
-    pub(super) fn set_tag(&mut self, p: Place, tag: u32) {
+    pub(super) fn set_tag(&mut self, p: AssociationPlace, tag: u32) {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
@@ -534,7 +547,7 @@ impl<T: FlowState> Sctp<T> {
     }
 
     /// Notes a pair of addresses of an association, if it is new and belongs to no other.
-    fn add_path(&mut self, cx: &mut Context, p: Place, key: FlowKey, src_is_low: bool) {
+    fn add_path(&mut self, cx: &mut Context, p: AssociationPlace, key: FlowKey, src_is_low: bool) {
         let taken = self.paths.get(&key).map(|q| q.index);
         if taken == Some(p.index) {
             return;
@@ -560,7 +573,7 @@ impl<T: FlowState> Sctp<T> {
         let low = if forward_is_low { FORWARD } else { REVERSE };
         self.paths.insert(
             key,
-            Place {
+            AssociationPlace {
                 index: p.index,
                 direction: low,
             },
@@ -571,7 +584,7 @@ impl<T: FlowState> Sctp<T> {
     pub(super) fn add_addresses(
         &mut self,
         cx: &mut Context,
-        p: Place,
+        p: AssociationPlace,
         addresses: impl Iterator<Item = IpAddr>,
     ) {
         for address in addresses {
@@ -597,8 +610,8 @@ impl<T: FlowState> Sctp<T> {
 }
 
 /// The same association, the other way.
-const fn turned(p: Place) -> Place {
-    Place {
+const fn turned(p: AssociationPlace) -> AssociationPlace {
+    AssociationPlace {
         index: p.index,
         direction: p.direction.flip(),
     }

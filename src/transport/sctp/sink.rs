@@ -2,7 +2,7 @@
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
-use crate::base::place::Place;
+use crate::base::place::RecordSpan;
 use crate::base::stream::{Close, FlowState};
 use crate::base::time::Timestamp;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub struct UserMessage<'a> {
     /// TSNs of all its chunks that are there, where they do not follow one another (I-DATA); else empty.
     pub tsns: &'a [u32],
     /// Where the user data of each chunk of `data` stands in the input, in order.
-    pub places: &'a [Place],
+    pub places: &'a [RecordSpan],
     /// Chunks that `data` is made of.
     pub chunks: u32,
     /// Its octets from the first on, without a hole. Of a message in one chunk they are the packet's own.

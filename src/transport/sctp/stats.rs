@@ -1,4 +1,4 @@
-//! The statistics of each direction of an association, numbered as operators of signalling links know them (SPEC 7).
+//! The statistics of each direction of an association, numbered as operators of signalling links know them.
 
 use super::chunk::kind;
 use crate::base::time::Timestamp;

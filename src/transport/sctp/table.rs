@@ -6,7 +6,7 @@ use std::mem::size_of;
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Slot<V> {
+struct AssociationSlot<V> {
     value: Option<Box<V>>,
     generation: u32,
     list: u8,
@@ -15,7 +15,7 @@ struct Slot<V> {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct List {
+struct StandingList {
     oldest: u32,
     newest: u32,
 }
@@ -32,15 +32,15 @@ pub(super) enum Standing {
 /// Entries with a generation each; finding, moving to the newest place, and taking the oldest are O(1).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Table<V> {
-    slots: Vec<Slot<V>>,
+    slots: Vec<AssociationSlot<V>>,
     free: Vec<u32>,
-    lists: [List; 2],
+    lists: [StandingList; 2],
     len: usize,
 }
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        let empty = List {
+        let empty = StandingList {
             oldest: NONE,
             newest: NONE,
         };
@@ -60,7 +60,7 @@ impl<V> Table<V> {
 
     /// Octets allocated.
     pub(super) fn allocated(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot<V>>()
+        self.slots.capacity() * size_of::<AssociationSlot<V>>()
             + self.free.capacity() * size_of::<u32>()
             + self.len * size_of::<V>()
     }
@@ -94,7 +94,7 @@ impl<V> Table<V> {
                 .filter(|i| *i != NONE)?,
         };
         if index as usize == self.slots.len() {
-            self.slots.push(Slot {
+            self.slots.push(AssociationSlot {
                 value: None,
                 generation: 0,
                 list: 0,

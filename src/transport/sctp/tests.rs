@@ -4,6 +4,7 @@ use super::chunk::checksum;
 use super::*;
 use crate::base::limits::{Channels, Limits};
 use crate::base::packet::PacketInfo;
+use crate::base::place::OctetOffset;
 use crate::base::time::Timestamp;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -81,14 +82,14 @@ fn reset(last: u32, streams: &[u16]) -> Vec<u8> {
 /// What comes out: one line each, `direction stream.seq octets`, with `?` behind what is incomplete and `!` behind what
 /// was acknowledged.
 #[derive(Default)]
-struct Lines {
+struct SinkLines {
     lines: Vec<String>,
     /// First TSN, whole, octets, stream and whether unordered.
     told: Vec<(u32, bool, Vec<u8>, u16, bool)>,
     missing: Vec<(Option<u64>, Missing)>,
 }
 
-impl UserMessageSink for Lines {
+impl UserMessageSink for SinkLines {
     type State = u64;
 
     fn user_message(&mut self, at: &mut AssociationContext<'_, u64>, m: &UserMessage<'_>) {
@@ -119,7 +120,7 @@ impl UserMessageSink for Lines {
 struct Net {
     cx: Context,
     sctp: Sctp<u64>,
-    sink: Lines,
+    sink: SinkLines,
     sums: bool,
     /// What takes long to check is not checked.
     quick: bool,
@@ -136,7 +137,7 @@ impl Net {
         Self {
             cx: Context::new(limits),
             sctp: Sctp::default(),
-            sink: Lines::default(),
+            sink: SinkLines::default(),
             sums: false,
             quick: false,
         }
@@ -187,6 +188,7 @@ impl Net {
             dst: Ipv4Addr::from(dst).into(),
             protocol: 132,
             payload: packet,
+            offset: OctetOffset::Unknown,
             payload_len: len,
             identification: 0,
             channel: Channel::default(),
@@ -270,8 +272,8 @@ impl Net {
 #[test]
 fn order_of_messages() {
     // Chunks from A, one packet each, with 100 as the first TSN; then what comes out at once, and at the end.
-    type Case<'a> = (&'a str, Vec<Vec<u8>>, &'a [&'a str], &'a [&'a str]);
-    let cases: Vec<Case<'_>> = vec![
+    type ChunkCase<'a> = (&'a str, Vec<Vec<u8>>, &'a [&'a str], &'a [&'a str]);
+    let cases: Vec<ChunkCase<'_>> = vec![
         (
             "in order",
             vec![data(100, 0, 0, BE, b"a"), data(101, 0, 1, BE, b"b")],
@@ -534,11 +536,11 @@ fn limits_give_up_holes() {
     // Memory: the hole goes, then the association.
     let mut n = Net::connected();
     n.a(TAG_Z, &[data(101, 0, 1, BE, b"x")]);
-    assert!(n.sctp.relieve(&mut n.cx, &mut n.sink));
+    assert!(n.sctp.free_memory(&mut n.cx, &mut n.sink));
     assert_eq!(n.out(), ["f0.1 x"]);
-    assert!(n.sctp.relieve(&mut n.cx, &mut n.sink));
+    assert!(n.sctp.free_memory(&mut n.cx, &mut n.sink));
     assert_eq!(n.out(), ["end 0 Evicted 1"]);
-    assert!(!n.sctp.relieve(&mut n.cx, &mut n.sink));
+    assert!(!n.sctp.free_memory(&mut n.cx, &mut n.sink));
     // A limit on the number: half-open ones go first.
     let limits = Limits {
         connections: 2,
@@ -957,7 +959,7 @@ fn held_for_acknowledgment() {
     // For want of room it is handed on before any hole is given up.
     n.a(TAG_Z, &[data(105, 0, 4, BE, b"e")]);
     n.a(TAG_Z, &[data(107, 0, 6, BE, b"g")]);
-    assert!(n.sctp.relieve(&mut n.cx, &mut n.sink));
+    assert!(n.sctp.free_memory(&mut n.cx, &mut n.sink));
     assert_eq!(n.out(), ["f0.4 e"]);
     assert_eq!(n.cx.counters.sctp.gaps_memory, 0);
     assert_eq!(n.end()[0], "f0.6 g");
@@ -1324,7 +1326,7 @@ fn what_goes_first_when_memory_is_short() {
     );
     n.out();
     let relieve = |n: &mut Net| {
-        n.sctp.relieve(&mut n.cx, &mut n.sink);
+        n.sctp.free_memory(&mut n.cx, &mut n.sink);
         n.out()
     };
     assert_eq!(relieve(&mut n), ["end 1 Evicted 0"]);
@@ -1342,9 +1344,9 @@ fn what_goes_first_when_memory_is_short() {
 }
 
 /// A small generator of pseudo-random numbers (xorshift*).
-struct Random(u64);
+struct RandomNumbers(u64);
 
-impl Random {
+impl RandomNumbers {
     fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -1353,7 +1355,7 @@ impl Random {
     }
 }
 
-struct Sent {
+struct SentMessage {
     first: u32,
     tsns: Vec<u32>,
     stream: u16,
@@ -1375,8 +1377,8 @@ struct Plan {
 }
 
 /// Chunks with their TSNs, and the messages they make, in the order of sending.
-fn traffic(plan: &Plan, r: &mut Random) -> (Vec<(u32, Vec<u8>)>, Vec<Sent>) {
-    let mut sent: Vec<Sent> = Vec::new();
+fn traffic(plan: &Plan, r: &mut RandomNumbers) -> (Vec<(u32, Vec<u8>)>, Vec<SentMessage>) {
+    let mut sent: Vec<SentMessage> = Vec::new();
     let mut chunks = Vec::new();
     let mut next = std::collections::BTreeMap::new();
     let mut tsn = plan.start;
@@ -1401,7 +1403,7 @@ fn traffic(plan: &Plan, r: &mut Random) -> (Vec<(u32, Vec<u8>)>, Vec<Sent>) {
                 r.below(8)
             } + 1;
             let payload = (0..len).map(|_| u8::try_from(r.below(256)).unwrap());
-            sent.push(Sent {
+            sent.push(SentMessage {
                 first: 0,
                 tsns: Vec::new(),
                 stream,
@@ -1450,12 +1452,12 @@ fn traffic(plan: &Plan, r: &mut Random) -> (Vec<(u32, Vec<u8>)>, Vec<Sent>) {
 }
 
 fn play(plan: &Plan) {
-    let mut r = Random(plan.seed | 1);
+    let mut r = RandomNumbers(plan.seed | 1);
     let (chunks, sent) = traffic(plan, &mut r);
     // Packets of one or two chunks; behind each, perhaps, a SACK of a receiver that got everything.
     // Place, forward, TSNs, chunks.
-    type Packet = (u64, bool, Vec<u32>, Vec<Vec<u8>>);
-    let mut packets: Vec<Packet> = Vec::new();
+    type SentPacket = (u64, bool, Vec<u32>, Vec<Vec<u8>>);
+    let mut packets: Vec<SentPacket> = Vec::new();
     let mut rest = &chunks[..];
     let mut at = 0;
     while !rest.is_empty() {
@@ -1560,7 +1562,7 @@ proptest! {
 
 /// Packets of which little makes sense, under limits that are soon reached.
 fn mix(seed: u64, wait_ack: bool, channels: u8) {
-    let mut r = Random(seed | 1);
+    let mut r = RandomNumbers(seed | 1);
     let mut n = Net::new(Limits {
         memory: 40_000,
         active_packets: 12,
@@ -1577,7 +1579,9 @@ fn mix(seed: u64, wait_ack: bool, channels: u8) {
     n.sums = r.below(2) == 0;
     let tags = [0, 0, TAG_A, TAG_Z, 0x1111, 0x2222];
     for _ in 0..r.below(300) {
-        let tsn = |r: &mut Random| 0xffff_fff0u32.wrapping_add(u32::try_from(r.below(60)).unwrap());
+        let tsn = |r: &mut RandomNumbers| {
+            0xffff_fff0u32.wrapping_add(u32::try_from(r.below(60)).unwrap())
+        };
         let mut chunks = Vec::new();
         for _ in 0..=r.below(3) {
             let t = tsn(&mut r);
@@ -1627,7 +1631,7 @@ fn mix(seed: u64, wait_ack: bool, channels: u8) {
         ];
         let bad = r.below(10) == 0;
         n.send(src, dst, tag, &chunks, bad);
-        while n.cx.budget.over() && n.sctp.relieve(&mut n.cx, &mut n.sink) {}
+        while n.cx.budget.over() && n.sctp.free_memory(&mut n.cx, &mut n.sink) {}
         if r.below(10) == 0 {
             n.wait(1 << r.below(22));
         }

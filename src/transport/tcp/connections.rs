@@ -1,13 +1,13 @@
-//! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept small
+//! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept compact
 //! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
 
-use super::connection::{Connection, Small};
-use super::{CLOSED_WHOLE, OPEN};
+use super::connection::{CompactConnection, Connection};
+use super::order::{CLOSED_WHOLE, OPEN};
 use crate::base::flow::FlowKey;
 use crate::base::storage::{Budget, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
-use crate::transport::table::{FlowTable, Place};
+use crate::transport::table::{FlowPlace, FlowTable};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -15,14 +15,14 @@ use std::ops::Deref;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 enum Entry<S> {
-    Small(Small),
+    Compact(CompactConnection),
     Whole(Box<Connection<S>>),
 }
 
 /// There may be a million of them.
 const _: () = assert!(size_of::<Entry<()>>() <= 72);
 
-/// Connections that stay whole after something has happened to them that lets them be made small: a handshake is not
+/// Connections that stay whole after something has happened to them that lets them be made compact: a handshake is not
 /// taken apart and put together again for each of its packets. None in tests, which then see each of them change its form.
 const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 
@@ -31,20 +31,20 @@ const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub(super) struct Connections<S> {
     table: FlowTable<Entry<S>, 5>,
-    /// Whole ones that may have become fit to be made small, the one that was met first in front.
-    recent: VecDeque<Place>,
-    /// What the last one that was made small was kept in.
+    /// Whole ones that may have become fit to be made compact, the one that was met first in front.
+    recent: VecDeque<FlowPlace>,
+    /// What the last one that was made compact was kept in.
     #[serde(skip)]
     spare: Option<Box<Connection<S>>>,
 }
 
 /// A connection that is only read.
-pub(super) enum View<'a, S> {
+pub(super) enum ConnectionView<'a, S> {
     Whole(&'a Connection<S>),
     Made(Connection<S>),
 }
 
-impl<S> Deref for View<'_, S> {
+impl<S> Deref for ConnectionView<'_, S> {
     type Target = Connection<S>;
 
     fn deref(&self) -> &Connection<S> {
@@ -69,16 +69,16 @@ fn boxed<S>(
     }
 }
 
-/// The connection, which is small, in its other form.
+/// The connection, which is compact, in its other form.
 fn made_whole<'a, S>(
     entry: &'a mut Entry<S>,
     spare: &mut Option<Box<Connection<S>>>,
 ) -> Option<&'a mut Connection<S>> {
-    if let Entry::Small(small) = entry {
-        *entry = Entry::Whole(boxed(spare, small.connection()));
+    if let Entry::Compact(compact) = entry {
+        *entry = Entry::Whole(boxed(spare, compact.connection()));
     }
     match entry {
-        Entry::Small(_) => None,
+        Entry::Compact(_) => None,
         Entry::Whole(connection) => Some(connection),
     }
 }
@@ -122,24 +122,28 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The connection with this key.
-    pub(super) fn find(&self, key: &FlowKey) -> Option<Place> {
+    pub(super) fn find(&self, key: &FlowKey) -> Option<FlowPlace> {
         self.table.find(key)
     }
 
     /// The connection at a place, to be read.
-    pub(super) fn get(&self, at: Place) -> Option<View<'_, S>> {
+    pub(super) fn get(&self, at: FlowPlace) -> Option<ConnectionView<'_, S>> {
         Some(match self.table.get(at)? {
-            Entry::Small(small) => View::Made(small.connection()),
-            Entry::Whole(connection) => View::Whole(connection),
+            Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }
 
     /// The connection at a place, which may change.
     #[inline(always)] // Most are whole, and each packet asks several times.
-    pub(super) fn get_mut(&mut self, at: Place, budget: &mut Budget) -> Option<&mut Connection<S>> {
+    pub(super) fn get_mut(
+        &mut self,
+        at: FlowPlace,
+        budget: &mut Budget,
+    ) -> Option<&mut Connection<S>> {
         match self.table.get_mut(at)? {
             Entry::Whole(connection) => Some(connection),
-            entry @ Entry::Small(_) => {
+            entry @ Entry::Compact(_) => {
                 budget.take(size::<S>());
                 self.recent.push_back(at);
                 made_whole(entry, &mut self.spare)
@@ -148,27 +152,27 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The key of the connection at a place.
-    pub(super) fn key(&self, at: Place) -> Option<FlowKey> {
+    pub(super) fn key(&self, at: FlowPlace) -> Option<FlowKey> {
         self.table.key(at)
     }
 
-    /// The connection at a place, where it is a small one.
-    pub(super) fn small_mut(&mut self, at: Place) -> Option<&mut Small> {
+    /// The connection at a place, where it is a compact one.
+    pub(super) fn compact_mut(&mut self, at: FlowPlace) -> Option<&mut CompactConnection> {
         match self.table.get_mut(at)? {
-            Entry::Small(small) => Some(small),
+            Entry::Compact(compact) => Some(compact),
             Entry::Whole(_) => None,
         }
     }
 
     /// The connection at a place has let go of something.
-    pub(super) fn lighter(&mut self, at: Place) {
+    pub(super) fn lighter(&mut self, at: FlowPlace) {
         self.recent.push_back(at);
     }
 
     /// When the last packet of the connection at a place came.
-    pub(super) fn last_used(&self, at: Place) -> Option<Instant> {
+    pub(super) fn last_used(&self, at: FlowPlace) -> Option<Instant> {
         Some(match self.table.get(at)? {
-            Entry::Small(small) => small.last_used(),
+            Entry::Compact(compact) => compact.last_used(),
             Entry::Whole(connection) => connection.last_used(),
         })
     }
@@ -180,7 +184,7 @@ impl<S: FlowState> Connections<S> {
         connection: Connection<S>,
         list: u8,
         budget: &mut Budget,
-    ) -> Option<Place> {
+    ) -> Option<FlowPlace> {
         budget.take(size::<S>());
         let entry = Entry::Whole(boxed(&mut self.spare, connection));
         let place = self.table.insert(key, entry, list, budget)?;
@@ -189,14 +193,14 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// Drops a connection; gives its key.
-    pub(super) fn remove(&mut self, at: Place, budget: &mut Budget) -> Option<FlowKey> {
+    pub(super) fn remove(&mut self, at: FlowPlace, budget: &mut Budget) -> Option<FlowKey> {
         if let Entry::Whole(_) = self.table.get(at)? {
             budget.give(size::<S>());
         }
         self.table.remove(at)
     }
 
-    /// Makes connections small for which nothing is allocated any more, but for the most recent ones: to be called between
+    /// Makes connections compact for which nothing is allocated any more, but for the most recent ones: to be called between
     /// packets. Those of which too much is known for that stand with those that something is allocated for.
     pub(super) fn shrink(&mut self, budget: &mut Budget) {
         while self.recent.len() > RECENT
@@ -208,8 +212,8 @@ impl<S: FlowState> Connections<S> {
             let Entry::Whole(connection) = entry else {
                 continue;
             };
-            if let Some(small) = Small::of(connection) {
-                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Small(small)) {
+            if let Some(compact) = CompactConnection::of(connection) {
+                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Compact(compact)) {
                     self.spare = Some(spare);
                 }
                 budget.give(size::<S>());
@@ -226,12 +230,12 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// The connection was used: it becomes the newest of an order.
-    pub(super) fn touch(&mut self, at: Place, list: u8) {
+    pub(super) fn touch(&mut self, at: FlowPlace, list: u8) {
         self.table.touch(at, list);
     }
 
     /// The oldest connection of an order of use.
-    pub(super) fn oldest(&self, list: u8) -> Option<Place> {
+    pub(super) fn oldest(&self, list: u8) -> Option<FlowPlace> {
         self.table.oldest(list)
     }
 
@@ -246,10 +250,10 @@ impl<S: FlowState> Connections<S> {
 #[cfg(test)]
 impl<S: FlowState> Connections<S> {
     /// Every connection.
-    pub(super) fn entries(&self) -> impl Iterator<Item = View<'_, S>> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = ConnectionView<'_, S>> {
         self.table.entries().map(|entry| match entry {
-            Entry::Small(small) => View::Made(small.connection()),
-            Entry::Whole(connection) => View::Whole(connection),
+            Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }
 }

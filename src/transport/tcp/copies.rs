@@ -1,6 +1,6 @@
 //! Copies of segments, each as a conversation: those that were damaged on the way, and those of other channels.
 
-use super::testing::{Bench, check, check_with};
+use super::testing::{TestTcp, check, check_with};
 use crate::base::limits::{Channels, Limits};
 
 /// A handshake with right checksums: the client's first octet is 101, the server's 501.
@@ -187,7 +187,7 @@ fn nothing_else_of_a_damaged_segment_is_believed() {
 
 #[test]
 fn damaged_copies_are_bounded() {
-    let mut bench = Bench::new(
+    let mut bench = TestTcp::new(
         Limits {
             tcp_buffer: 64 << 10,
             ..Limits::default()
@@ -197,7 +197,7 @@ fn damaged_copies_are_bounded() {
     bench.script(RIGHT);
     for n in 0..200 {
         bench.script(&format!("{} > . {} 501 ! #1400", n + 1, 101 + 1400 * n));
-        let waits = bench.cx.budget.used() - bench.tcp.table_size() - bench.tcp.booked;
+        let waits = bench.cx.budget.used() - bench.tcp.table_size() - bench.tcp.charged;
         assert!(waits < 80 << 10, "{waits}");
     }
     bench.script("900 flush");
@@ -207,14 +207,14 @@ fn damaged_copies_are_bounded() {
 
 #[test]
 fn damaged_copies_alone_give_way_too() {
-    let mut bench = Bench::new(Limits::default(), [0; 2]);
+    let mut bench = TestTcp::new(Limits::default(), [0; 2]);
     bench.script(RIGHT);
     // Nothing else of the server's stream was captured, and this is before what was acknowledged first.
     bench.script("1 >2 . 101 501\n2 <2 . 498 101 ! \"aXc\"");
     assert_eq!((bench.counter("damaged"), bench.tcp.connections()), (1, 2));
-    let Bench { cx, tcp, sink, .. } = &mut bench;
-    assert!(tcp.relieve(cx, sink));
-    assert!(!tcp.relieve(cx, sink));
+    let TestTcp { cx, tcp, sink, .. } = &mut bench;
+    assert!(tcp.free_memory(cx, sink));
+    assert!(!tcp.free_memory(cx, sink));
     assert_eq!(tcp.connections(), 1);
     assert_eq!(bench.counter("refused_octets"), 3);
     bench.script("3 flush");
@@ -371,7 +371,7 @@ fn a_channel_that_does_not_fit() {
 
 #[test]
 fn many_channels_are_bounded() {
-    let mut bench = Bench::new(Limits::default(), [0; 2]);
+    let mut bench = TestTcp::new(Limits::default(), [0; 2]);
     for vlan in 1..50_u32 {
         let isn = vlan * 70_000_000;
         let data = isn + 1;

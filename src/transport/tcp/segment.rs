@@ -3,6 +3,8 @@
 use crate::base::checksum::Sum;
 use crate::base::counters::Discard;
 use crate::base::flags;
+use crate::base::flow::FlowKey;
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::ip::Datagram;
 use std::net::IpAddr;
@@ -28,12 +30,17 @@ pub struct Segment<'a> {
     pub payload_sum: Option<Sum>,
     /// The captured octets of data.
     pub payload: &'a [u8],
+    /// Where they begin.
+    pub offset: OctetOffset,
     /// Octets of data by the headers; more than `payload.len()` where the snapshot length cut the segment.
     pub payload_len: u32,
 }
 
 impl<'a> Segment<'a> {
     /// The segment in a datagram.
+    ///
+    /// Read by hand: etherparse's `TcpHeaderSlice` wants every option to be there, and would lose a SYN, with the
+    /// number that its stream begins at, where the snapshot length cut the options off.
     ///
     /// # Errors
     /// [`Discard::TcpTruncated`] where the header is not all there, [`Discard::TcpBadHeader`] where its data offset is
@@ -69,6 +76,7 @@ impl<'a> Segment<'a> {
                 window_scale(octets.get(20..header))
             },
             payload,
+            offset: ip.offset.after(header),
             payload_len: u32::try_from(ip.payload_len - header).unwrap_or(u32::MAX),
         })
     }
@@ -83,6 +91,11 @@ impl<'a> Segment<'a> {
     pub fn data_seq(&self) -> SeqNumber {
         self.seq.add(u32::from(self.has(flags::SYN)))
     }
+}
+
+/// The sender is the lower endpoint of the key.
+pub(super) fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
+    FlowKey::new(segment.src, segment.dst, key.channel()).1
 }
 
 /// The window scale option among a SYN's options (RFC 9293, 3.2).
@@ -109,6 +122,7 @@ mod tests {
             dst: [10, 0, 0, 2].into(),
             protocol: 6,
             payload,
+            offset: OctetOffset::Record(34),
             payload_len,
             identification: 0,
             channel: Channel::default(),
@@ -133,6 +147,8 @@ mod tests {
         );
         let cut = Segment::parse(&datagram(&h[..22], h.len())).unwrap();
         assert_eq!((cut.payload, cut.payload_len), (&b""[..], 3));
+        // Why the header is read here.
+        assert!(cut.has(flags::SYN) && etherparse::TcpHeaderSlice::from_slice(&h[..22]).is_err());
         assert_eq!(
             Segment::parse(&datagram(&h[..19], h.len())).unwrap_err(),
             Discard::TcpTruncated

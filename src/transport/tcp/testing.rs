@@ -20,11 +20,13 @@
 //! Numbers are relative to a base, so that each conversation can be moved over the wrap at 2^32.
 
 use super::super::stream::{StreamContext, StreamSink, Taken};
-use super::{Segment, Sum, Tcp};
+use super::checksum::SegmentSum;
+use super::{Segment, Tcp};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::limits::Limits;
 use crate::base::packet::{PacketInfo, VlanTag};
+use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::{Instant, Timestamp};
@@ -50,7 +52,7 @@ pub(super) fn octets(number: u32, len: usize) -> Vec<u8> {
 
 /// A segment of the notation.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(super) struct SegmentLine {
     pub(super) ms: u64,
     pub(super) forward: bool,
     pub(super) port: u16,
@@ -59,24 +61,24 @@ pub(super) struct Line {
     pub(super) ack: Option<u32>,
     pub(super) data: Vec<u8>,
     pub(super) cut: u32,
-    pub(super) sum: Sum,
+    pub(super) sum: SegmentSum,
     pub(super) vlan: u16,
 }
 
-enum Step {
-    Segment(Line),
+enum TestStep {
+    Segment(SegmentLine),
     Tick(u64),
     Flush(u64),
 }
 
-fn parse(line: &str) -> Step {
+fn parse(line: &str) -> TestStep {
     let (head, data) = line.split_once('"').unwrap_or((line, ""));
     let mut words = head.split_whitespace();
     let ms: u64 = words.next().unwrap().parse().unwrap();
     let word = words.next().unwrap();
     match word {
-        "tick" => return Step::Tick(ms),
-        "flush" => return Step::Flush(ms),
+        "tick" => return TestStep::Tick(ms),
+        "flush" => return TestStep::Flush(ms),
         _ => {}
     }
     let port = word[1..].parse().unwrap_or(0);
@@ -92,7 +94,7 @@ fn parse(line: &str) -> Step {
         }
     });
     let seq = words.next().unwrap().parse().unwrap();
-    let (mut ack, mut sum, mut vlan) = (None, Sum::Unknown, 0);
+    let (mut ack, mut sum, mut vlan) = (None, SegmentSum::Unknown, 0);
     let (data, cut) = data.rsplit_once('"').unwrap_or((data, ""));
     let mut data = data.as_bytes().to_vec();
     for word in words {
@@ -104,15 +106,15 @@ fn parse(line: &str) -> Step {
         } else if let Some(id) = word.strip_prefix('@') {
             vlan = id.parse().unwrap();
         } else if word == "=" {
-            sum = Sum::Right;
+            sum = SegmentSum::Right;
         } else if word == "!" {
-            sum = Sum::Wrong;
+            sum = SegmentSum::Wrong;
         } else {
             ack = Some(word.parse().unwrap());
         }
     }
     assert_eq!(ack.is_some(), flags & flags::ACK != 0, "{line}");
-    Step::Segment(Line {
+    TestStep::Segment(SegmentLine {
         ms,
         forward: word.starts_with('>'),
         port,
@@ -128,7 +130,7 @@ fn parse(line: &str) -> Step {
 
 /// What the sink keeps with a connection: it holds the stage to its promises.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct SeenEvents {
     next: [Option<u64>; 2],
     ended: [bool; 2],
     closed: bool,
@@ -146,7 +148,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    fn say(&mut self, at: &StreamContext<'_, Seen>, what: &str) {
+    fn say(&mut self, at: &StreamContext<'_, SeenEvents>, what: &str) {
         let conn = match at.flow.number {
             0 => String::new(),
             n => n.to_string(),
@@ -156,7 +158,7 @@ impl Recorder {
     }
 
     /// The direction's sign, and the number of an octet.
-    fn place(&self, at: &StreamContext<'_, Seen>, offset: u64) -> (char, u32) {
+    fn place(&self, at: &StreamContext<'_, SeenEvents>, offset: u64) -> (char, u32) {
         let server = at.flow.src(at.direction).port() == SERVER.1;
         // The side that never spoke has no numbers, and no octets either.
         let seq = at.side().seq(offset).unwrap_or_default().0;
@@ -166,7 +168,7 @@ impl Recorder {
         )
     }
 
-    fn stream(&mut self, at: &StreamContext<'_, Seen>) -> &mut Vec<Option<u8>> {
+    fn stream(&mut self, at: &StreamContext<'_, SeenEvents>) -> &mut Vec<Option<u8>> {
         let n = usize::try_from(at.flow.number).unwrap();
         if self.streams.len() <= n {
             self.streams.resize_with(n + 1, Default::default);
@@ -174,7 +176,7 @@ impl Recorder {
         &mut self.streams[n][at.direction.index()]
     }
 
-    fn expect(at: &mut StreamContext<'_, Seen>, offset: u64, next: u64) {
+    fn expect(at: &mut StreamContext<'_, SeenEvents>, offset: u64, next: u64) {
         let i = at.direction.index();
         assert!(
             !at.state.ended[i] && !at.state.closed,
@@ -187,9 +189,9 @@ impl Recorder {
 }
 
 impl StreamSink for Recorder {
-    type State = Seen;
+    type State = SeenEvents;
 
-    fn data(&mut self, at: &mut StreamContext<'_, Seen>, chunk: Chunk<'_>) -> Taken {
+    fn data(&mut self, at: &mut StreamContext<'_, SeenEvents>, chunk: Chunk<'_>) -> Taken {
         assert!(!chunk.data.is_empty());
         if self.waits
             && let Some(until) = chunk.ack
@@ -211,7 +213,7 @@ impl StreamSink for Recorder {
         Taken::All
     }
 
-    fn gap(&mut self, at: &mut StreamContext<'_, Seen>, gap: Gap) {
+    fn gap(&mut self, at: &mut StreamContext<'_, SeenEvents>, gap: Gap) {
         assert_ne!(gap.len, Some(0));
         Self::expect(at, gap.offset, gap.offset + gap.len.unwrap_or(0));
         let len = usize::try_from(gap.len.unwrap_or(0)).unwrap();
@@ -227,7 +229,7 @@ impl StreamSink for Recorder {
         self.say(at, &what);
     }
 
-    fn end(&mut self, at: &mut StreamContext<'_, Seen>, close: Close) {
+    fn end(&mut self, at: &mut StreamContext<'_, SeenEvents>, close: Close) {
         let i = at.direction.index();
         assert!(!at.state.ended[i], "one end for each stream");
         at.state.ended[i] = true;
@@ -238,7 +240,7 @@ impl StreamSink for Recorder {
         );
     }
 
-    fn closed(&mut self, at: &mut StreamContext<'_, Seen>, close: Close) {
+    fn closed(&mut self, at: &mut StreamContext<'_, SeenEvents>, close: Close) {
         assert!(at.state.ended == [true; 2] && !at.state.closed);
         at.state.closed = true;
         let space = if at.flow.number == 0 { "" } else { " " };
@@ -250,14 +252,14 @@ impl StreamSink for Recorder {
 }
 
 /// The stage with a sink that writes down, and a check of everything that adds up after every step.
-pub(super) struct Bench {
+pub(super) struct TestTcp {
     pub(super) cx: Context,
-    pub(super) tcp: Tcp<Seen>,
+    pub(super) tcp: Tcp<SeenEvents>,
     pub(super) sink: Recorder,
     frame: u64,
 }
 
-impl Bench {
+impl TestTcp {
     /// Numbers of the notation are added to `bases`: the client's and the server's.
     pub(super) fn new(limits: Limits, bases: [u32; 2]) -> Self {
         Self {
@@ -275,7 +277,7 @@ impl Bench {
         self.cx.now = Instant::from_nanos(ms * 1_000_000);
     }
 
-    pub(super) fn segment(&mut self, line: &Line) {
+    pub(super) fn segment(&mut self, line: &SegmentLine) {
         self.clock(line.ms);
         self.frame += 1;
         self.cx.packet = PacketInfo {
@@ -301,6 +303,7 @@ impl Bench {
             window: u16::MAX,
             window_scale: None,
             payload_sum: None,
+            offset: OctetOffset::Unknown,
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };
@@ -323,7 +326,7 @@ impl Bench {
     pub(super) fn flush(&mut self) {
         self.tcp.flush(&mut self.cx, &mut self.sink);
         self.adds_up();
-        let table = self.tcp.table_size() + self.tcp.booked;
+        let table = self.tcp.table_size() + self.tcp.charged;
         assert_eq!(self.cx.budget.used(), table, "nothing waits any more");
         let c = &self.cx.counters.tcp;
         assert_eq!(
@@ -343,7 +346,7 @@ impl Bench {
         let c = &self.cx.counters.tcp;
         assert_eq!(
             c.octets,
-            c.accepted_octets + c.duplicate_octets + c.refused_octets + held.judged,
+            c.accepted_octets + c.duplicate_octets + c.refused_octets + held.classified,
             "octets taken in"
         );
         assert_eq!(
@@ -368,12 +371,12 @@ impl Bench {
 
     fn step(&mut self, line: &str) {
         match parse(line) {
-            Step::Segment(line) => self.segment(&line),
-            Step::Tick(ms) => {
+            TestStep::Segment(line) => self.segment(&line),
+            TestStep::Tick(ms) => {
                 self.clock(ms);
                 self.tick();
             }
-            Step::Flush(ms) => {
+            TestStep::Flush(ms) => {
                 self.clock(ms);
                 self.flush();
             }
@@ -401,7 +404,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 fn bases(script: &str) -> Vec<[u32; 2]> {
     let mut places: [Vec<u32>; 2] = Default::default();
     for line in lines(script) {
-        if let Step::Segment(line) = parse(line) {
+        if let TestStep::Segment(line) = parse(line) {
             let len = u32::try_from(line.data.len()).unwrap() + line.cut;
             let own = &mut places[usize::from(!line.forward)];
             let step = usize::try_from(len / 40 + 1).unwrap();
@@ -428,7 +431,7 @@ pub(super) fn check_with(name: &str, limits: &Limits, waits: bool, script: &str,
     let (counters, events): (Vec<&str>, Vec<&str>) =
         lines(expected).partition(|l| l.starts_with(|c: char| c.is_ascii_lowercase()));
     for bases in bases(script) {
-        let mut bench = Bench::new(limits.clone(), bases);
+        let mut bench = TestTcp::new(limits.clone(), bases);
         bench.sink.waits = waits;
         bench.script(script);
         let at = format!("{name}, bases {bases:?}");
@@ -461,10 +464,10 @@ pub(super) struct Waits {
     /// Behind holes.
     pub(super) waiting: u64,
     /// In segments of which it is not known where they belong.
-    pub(super) judged: u64,
+    pub(super) classified: u64,
 }
 
-impl Tcp<Seen> {
+impl Tcp<SeenEvents> {
     /// Panics unless all that is kept agrees; gives what waits.
     pub(super) fn invariants(&self) -> Waits {
         let mut sum = Waits::default();
@@ -472,7 +475,7 @@ impl Tcp<Seen> {
         for connection in self.table.entries() {
             let waits = connection.invariants();
             sum.waiting += waits.waiting;
-            sum.judged += waits.judged;
+            sum.classified += waits.classified;
             segments += connection.waiting();
         }
         assert_eq!(segments, self.queues.waiting, "segments that wait");

@@ -1586,36 +1586,36 @@ fn connections_go_in_order_when_there_are_too_many() {
 
 #[test]
 fn the_budget_makes_room_by_holes_and_connections() {
-    use super::testing::Bench;
-    let mut bench = Bench::new(Limits::default(), [0, 0]);
+    use super::testing::TestTcp;
+    let mut bench = TestTcp::new(Limits::default(), [0, 0]);
     bench.script(&format!(
         "{OPEN}\n1 > . 104 501 #1000\n2 >2 S 100\n3 >3 S 100\n3 <3 S. 500 101"
     ));
-    let Bench { cx, tcp, sink, .. } = &mut bench;
+    let TestTcp { cx, tcp, sink, .. } = &mut bench;
     // What waits behind holes, then connections with data, idle ones before; those without data would give nothing back.
-    assert!(!tcp.relieve_idle(cx, sink));
+    assert!(!tcp.evict_idle(cx, sink));
     let before = cx.budget.used();
-    assert!(tcp.relieve(cx, sink));
+    assert!(tcp.free_memory(cx, sink));
     assert!(cx.budget.used() < before - 1000);
     assert_eq!(sink.events, ["3 > 101 gap 3 memory", "3 > 104 #1000"]);
     assert_eq!(tcp.connections(), 3);
-    assert!(tcp.relieve(cx, sink));
+    assert!(tcp.free_memory(cx, sink));
     assert_eq!(tcp.connections(), 2);
-    assert!(!tcp.relieve(cx, sink));
+    assert!(!tcp.free_memory(cx, sink));
     bench.script("4 >4 . 101 501 \"abc\"");
-    let Bench { cx, tcp, sink, .. } = &mut bench;
-    assert!(!tcp.relieve_idle(cx, sink));
+    let TestTcp { cx, tcp, sink, .. } = &mut bench;
+    assert!(!tcp.evict_idle(cx, sink));
     cx.now = cx.now.after(Duration::from_secs(2));
-    assert!(tcp.relieve_idle(cx, sink));
+    assert!(tcp.evict_idle(cx, sink));
     assert_eq!(tcp.connections(), 2);
-    assert!(!tcp.relieve_idle(cx, sink) && !tcp.relieve(cx, sink));
+    assert!(!tcp.evict_idle(cx, sink) && !tcp.free_memory(cx, sink));
     bench.flush();
 }
 
 mod model {
     //! The stage against a plain model of one stream.
 
-    use super::super::testing::{Bench, Line, octets};
+    use super::super::testing::{SegmentLine, TestTcp, octets};
     use crate::base::flags;
     use crate::base::limits::{Limits, Overlap};
     use proptest::prelude::*;
@@ -1625,7 +1625,7 @@ mod model {
 
     /// One segment of a stream: place, length, whether its content differs, and what the other side acknowledges behind it.
     #[derive(Clone, Debug)]
-    struct Part {
+    struct StreamPart {
         at: u32,
         len: usize,
         differs: bool,
@@ -1633,7 +1633,7 @@ mod model {
         wait: u64,
     }
 
-    fn parts(differ: bool) -> impl Strategy<Value = Vec<Part>> {
+    fn parts(differ: bool) -> impl Strategy<Value = Vec<StreamPart>> {
         let part = (
             0..150_u32,
             1..30_usize,
@@ -1641,7 +1641,7 @@ mod model {
             prop::option::weighted(0.3, 0..180_u32),
             0..40_u64,
         );
-        let part = part.prop_map(|(at, len, differs, ack, wait)| Part {
+        let part = part.prop_map(|(at, len, differs, ack, wait)| StreamPart {
             at,
             len,
             differs,
@@ -1651,7 +1651,7 @@ mod model {
         prop::collection::vec(part, 1..60)
     }
 
-    fn data(part: &Part) -> Vec<u8> {
+    fn data(part: &StreamPart) -> Vec<u8> {
         let mut data = octets(FIRST + part.at, part.len);
         if part.differs {
             data.make_ascii_uppercase();
@@ -1659,8 +1659,8 @@ mod model {
         data
     }
 
-    fn line(ms: u64, flags: u8, seq: u32, data: Vec<u8>) -> Line {
-        Line {
+    fn line(ms: u64, flags: u8, seq: u32, data: Vec<u8>) -> SegmentLine {
+        SegmentLine {
             ms,
             forward: true,
             port: 0,
@@ -1669,13 +1669,13 @@ mod model {
             ack: None,
             data,
             cut: 0,
-            sum: super::super::Sum::Unknown,
+            sum: super::super::SegmentSum::Unknown,
             vlan: 0,
         }
     }
 
-    fn acks(ms: u64, ack: u32) -> Line {
-        Line {
+    fn acks(ms: u64, ack: u32) -> SegmentLine {
+        SegmentLine {
             forward: false,
             ack: Some(ack),
             ..line(ms, flags::ACK, 5000, Vec::new())
@@ -1683,7 +1683,7 @@ mod model {
     }
 
     /// The octets of a stream by the plainest rules there are.
-    struct Model {
+    struct StreamModel {
         cells: Vec<Option<u8>>,
         rule: Overlap,
         started: bool,
@@ -1693,7 +1693,7 @@ mod model {
         fin: usize,
     }
 
-    impl Model {
+    impl StreamModel {
         fn new(rule: Overlap, from_start: bool) -> Self {
             Self {
                 cells: vec![None; 200],
@@ -1779,8 +1779,8 @@ mod model {
         ) {
             let rule = if last { Overlap::Last } else { Overlap::First };
             let limits = Limits { overlap: rule, ..Limits::default() };
-            let mut bench = Bench::new(limits, [base, base ^ 77]);
-            let mut model = Model::new(rule, syn);
+            let mut bench = TestTcp::new(limits, [base, base ^ 77]);
+            let mut model = StreamModel::new(rule, syn);
             if syn {
                 bench.segment(&line(0, flags::SYN, FIRST - 1, Vec::new()));
             }
@@ -1815,7 +1815,7 @@ mod model {
             let limits = Limits {
                 tcp_buffer: buffer, tcp_holes: holes, active_packets: active, connections, wait_ack, ..Limits::default()
             };
-            let mut bench = Bench::new(limits, [base, base ^ 77]);
+            let mut bench = TestTcp::new(limits, [base, base ^ 77]);
             bench.sink.waits = waits;
             let mut ms = 0;
             if syn {
@@ -1825,9 +1825,9 @@ mod model {
                 ms += part.wait * step;
                 // A second connection, and now and then an end of both.
                 let port = u16::from(other >> (i % 16) & 1 == 1);
-                bench.segment(&Line { port, ..line(ms, 0, FIRST + part.at, data(part)) });
+                bench.segment(&SegmentLine { port, ..line(ms, 0, FIRST + part.at, data(part)) });
                 if let Some(ack) = part.ack {
-                    bench.segment(&Line { port, ..acks(ms, FIRST + ack) });
+                    bench.segment(&SegmentLine { port, ..acks(ms, FIRST + ack) });
                 }
                 if i == 40 {
                     bench.segment(&line(ms, flags::FIN, FIRST + 180, Vec::new()));

@@ -14,7 +14,7 @@ pub(super) const fn low32(offset: u64) -> u32 {
 
 /// Where octets came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(super) struct SegmentOrigin {
     /// The packet's number.
     pub(super) frame: u64,
     /// When it was captured.
@@ -30,7 +30,7 @@ pub(super) struct Origin {
     pub(super) shift: Option<u32>,
 }
 
-impl Origin {
+impl SegmentOrigin {
     /// Where in the packet's record the octet at this offset of the stream stands.
     pub(super) fn at(&self, offset: u64) -> Option<u32> {
         self.shift.map(|shift| shift.wrapping_add(low32(offset)))
@@ -44,7 +44,7 @@ impl Origin {
 
 /// A run of octets of one segment, or of octets that the snapshot length cut off it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Item {
+pub(super) struct BufferedPart {
     /// Offset of the first octet that is left.
     pub(super) offset: u64,
     octets: Vec<u8>,
@@ -53,12 +53,12 @@ pub(super) struct Item {
     /// Octets that are known to be missing: then `octets` is empty.
     lost: u64,
     /// Where they came from.
-    pub(super) origin: Origin,
+    pub(super) origin: SegmentOrigin,
     /// The last octet is the last of its segment.
     pub(super) ends_segment: bool,
 }
 
-impl Item {
+impl BufferedPart {
     /// The octets that are left.
     pub(super) fn data(&self) -> &[u8] {
         self.octets.get(self.used..).unwrap_or_default()
@@ -98,11 +98,11 @@ pub(super) struct Inserted {
 ///
 /// Nothing is allocated where nothing waits: there may be a million of these.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Waiting(Option<Box<Runs>>);
+pub(super) struct ReorderBuffer(Option<Box<Runs>>);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Runs {
-    items: VecDeque<Item>,
+    items: VecDeque<BufferedPart>,
     /// Runs without a hole between their items.
     runs: usize,
     /// Octets allocated for data.
@@ -113,7 +113,7 @@ struct Runs {
     oldest: Option<Instant>,
 }
 
-impl Waiting {
+impl ReorderBuffer {
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -133,13 +133,13 @@ impl Waiting {
         self.0.as_ref().map_or(0, |r| r.size())
     }
 
-    pub(super) fn front(&self) -> Option<&Item> {
+    pub(super) fn front(&self) -> Option<&BufferedPart> {
         self.0.as_ref()?.items.front()
     }
 
     /// Offset behind the last octet.
     pub(super) fn end(&self) -> Option<u64> {
-        self.0.as_ref()?.items.back().map(Item::end)
+        self.0.as_ref()?.items.back().map(BufferedPart::end)
     }
 
     /// How far all is there, seen from `next`: None where there is a hole.
@@ -160,20 +160,20 @@ impl Waiting {
         offset: u64,
         data: &[u8],
         lost: u64,
-        origin: Origin,
+        origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
         self.change(budget, |r| r.insert(offset, data, lost, origin, rule))
     }
 
     /// Takes the first item out.
-    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<Item> {
+    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<BufferedPart> {
         self.0.as_ref()?;
         self.change(budget, Runs::pop)
     }
 
-    /// Puts back what is left of the item that [`Waiting::pop`] gave, without its first `taken` octets.
-    pub(super) fn put_back(&mut self, budget: &mut Budget, item: Item, taken: usize) {
+    /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
+    pub(super) fn put_back(&mut self, budget: &mut Budget, item: BufferedPart, taken: usize) {
         self.change(budget, |r| r.put_back(item, taken));
     }
 
@@ -185,7 +185,7 @@ impl Waiting {
         self.change(budget, |r| r.truncate(offset))
     }
 
-    /// Changes the list, and tells the budget what that took or gave back.
+    /// Changes the list, and charges the budget with what that took or gave back.
     fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
         let before = self.size();
         let runs = self.0.get_or_insert_default();
@@ -214,7 +214,7 @@ impl Waiting {
 
 impl Runs {
     fn size(&self) -> usize {
-        let items = allocated(self.items.capacity() * size_of::<Item>());
+        let items = allocated(self.items.capacity() * size_of::<BufferedPart>());
         allocated(size_of::<Self>()) + items + self.allocated
     }
 
@@ -223,7 +223,7 @@ impl Runs {
         let Some(first) = self.items.front() else {
             return Some(next);
         };
-        let last = self.items.back().map(Item::end);
+        let last = self.items.back().map(BufferedPart::end);
         last.filter(|_| self.runs == 1 && first.offset <= next)
     }
 
@@ -242,7 +242,7 @@ impl Runs {
         offset: u64,
         data: &[u8],
         lost: u64,
-        origin: Origin,
+        origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
         let mut result = Inserted::default();
@@ -260,7 +260,7 @@ impl Runs {
                     let missing = [(from, pos), (stop, item.end())];
                     let Some(cut) = self.remove(at) else { break };
                     let n = usize::try_from(stop - pos).unwrap_or(0);
-                    let fresh = Item {
+                    let fresh = BufferedPart {
                         offset: pos,
                         octets: rest.get(..n).unwrap_or_default().to_vec(),
                         used: 0,
@@ -269,7 +269,7 @@ impl Runs {
                         ends_segment: stop == end,
                     };
                     result.new += stop - pos;
-                    let parts = missing.map(|(from, to)| Item {
+                    let parts = missing.map(|(from, to)| BufferedPart {
                         offset: from,
                         lost: to - from,
                         ..cut.clone()
@@ -308,7 +308,7 @@ impl Runs {
                     result.new += stop - pos;
                     self.put(
                         at,
-                        Item {
+                        BufferedPart {
                             offset: pos,
                             octets,
                             used: 0,
@@ -329,7 +329,7 @@ impl Runs {
     }
 
     /// Marks octets as missing where nothing is.
-    fn insert_lost(&mut self, offset: u64, lost: u64, origin: Origin) {
+    fn insert_lost(&mut self, offset: u64, lost: u64, origin: SegmentOrigin) {
         let end = offset + lost;
         let mut at = self.items.partition_point(|i| i.end() <= offset);
         let mut pos = offset;
@@ -338,7 +338,7 @@ impl Runs {
                 Some(item) if item.offset <= pos => pos = item.end(),
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
-                    let item = Item {
+                    let item = BufferedPart {
                         offset: pos,
                         octets: Vec::new(),
                         used: 0,
@@ -354,7 +354,7 @@ impl Runs {
         }
     }
 
-    fn put(&mut self, at: usize, item: Item) {
+    fn put(&mut self, at: usize, item: BufferedPart) {
         let joins_left = at > 0
             && self
                 .items
@@ -379,7 +379,7 @@ impl Runs {
     }
 
     /// Takes an item out, which another one takes the place of.
-    fn remove(&mut self, at: usize) -> Option<Item> {
+    fn remove(&mut self, at: usize) -> Option<BufferedPart> {
         let item = self.items.remove(at)?;
         let before = at.checked_sub(1).and_then(|at| self.items.get(at));
         let joins_left = before.is_some_and(|i| i.end() == item.offset);
@@ -398,7 +398,7 @@ impl Runs {
     }
 
     /// Takes the first item out.
-    fn pop(&mut self) -> Option<Item> {
+    fn pop(&mut self) -> Option<BufferedPart> {
         let item = self.items.pop_front()?;
         if self
             .items
@@ -415,8 +415,8 @@ impl Runs {
         Some(item)
     }
 
-    /// Puts back what is left of the item that [`Waiting::pop`] gave, without its first `taken` octets.
-    fn put_back(&mut self, mut item: Item, taken: usize) {
+    /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
+    fn put_back(&mut self, mut item: BufferedPart, taken: usize) {
         let taken = taken.min(item.data().len());
         item.used += taken;
         item.offset += taken as u64;
@@ -490,7 +490,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ORIGIN: Origin = Origin {
+    const ORIGIN: SegmentOrigin = SegmentOrigin {
         frame: 1,
         time: Timestamp::from_nanos(0),
         arrived: Instant::from_nanos(0),
@@ -499,7 +499,7 @@ mod tests {
         shift: None,
     };
 
-    fn contents(w: &Waiting) -> Vec<(u64, String)> {
+    fn contents(w: &ReorderBuffer) -> Vec<(u64, String)> {
         w.0.iter()
             .flat_map(|r| &r.items)
             .map(|i| (i.offset, String::from_utf8_lossy(i.data()).into_owned()))
@@ -510,7 +510,7 @@ mod tests {
     fn overlaps_go_by_the_rule() {
         for (rule, expected) in [(Overlap::First, "aaaa"), (Overlap::Last, "aabb")] {
             let mut budget = Budget::new(usize::MAX);
-            let mut w = Waiting::default();
+            let mut w = ReorderBuffer::default();
             w.insert(&mut budget, 10, b"aaaa", 0, ORIGIN, rule);
             let r = w.insert(&mut budget, 12, b"bbbb", 0, ORIGIN, rule);
             assert_eq!(
@@ -532,7 +532,7 @@ mod tests {
     #[test]
     fn a_cut_tail_is_known_to_be_missing() {
         let mut budget = Budget::new(usize::MAX);
-        let mut w = Waiting::default();
+        let mut w = ReorderBuffer::default();
         w.insert(&mut budget, 10, b"ab", 3, ORIGIN, Overlap::First);
         w.insert(&mut budget, 13, b"xyz", 0, ORIGIN, Overlap::First);
         w.invariants();
@@ -569,7 +569,7 @@ mod tests {
             ),
         ] {
             let mut budget = Budget::new(usize::MAX);
-            let mut w = Waiting::default();
+            let mut w = ReorderBuffer::default();
             w.insert(&mut budget, 10, b"ab", 3, ORIGIN, rule);
             w.insert(&mut budget, at, data, 0, ORIGIN, rule);
             w.invariants();
@@ -592,7 +592,7 @@ mod tests {
             let rule = if last { Overlap::Last } else { Overlap::First };
             let mut model: Vec<Option<u8>> = vec![None; 100];
             let mut budget = Budget::new(usize::MAX);
-            let mut w = Waiting::default();
+            let mut w = ReorderBuffer::default();
             for (offset, len, fill, back) in ops {
                 let data: Vec<u8> = (0..len).map(|i| fill.wrapping_add(i as u8)).collect();
                 let r = w.insert(&mut budget, offset, &data, 0, ORIGIN, rule);

@@ -1,8 +1,8 @@
-//! Holes: what tells that nobody will fill them, and what is done then.
+//! Holes: what shows that nobody will fill them, and what is done then.
 
 use super::{
-    Data, Evidence, Fragment, Inflow, Key, MAX_RESET_STREAMS, Origin, Out, Reset, UserMessageSink,
-    jump,
+    ChunkOrigin, DataChunk, Evidence, Inflow, MAX_RESET_STREAMS, MessageKey, Out, Reset,
+    StoredChunk, UserMessageSink, jump,
 };
 use crate::base::limits::Limits;
 use crate::base::stream::GapCause;
@@ -19,7 +19,8 @@ const MAX_GIVEN_UP_TRACKED: usize = 16_384;
 const MAX_DAMAGED: usize = 64;
 /// Stream resets that have been announced and not reached.
 const MAX_RESETS: usize = 16;
-/// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured (SPEC 6).
+/// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured: the sender may still
+/// fill it. RTO.Max, the longest time between two attempts, is 60 seconds (RFC 9260, 16).
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 impl Inflow {
@@ -30,7 +31,7 @@ impl Inflow {
     }
 
     /// A chunk of a packet with a wrong checksum: it is kept in case that nothing better comes.
-    pub(in super::super) fn damaged(&mut self, c: &Data<'_>, origin: Origin) {
+    pub(in super::super) fn damaged(&mut self, c: &DataChunk<'_>, origin: ChunkOrigin) {
         let tsn = self.unwrap(c.tsn);
         let i = self.ranges.partition_point(|r| r.end <= tsn);
         let known = tsn < self.next
@@ -38,7 +39,7 @@ impl Inflow {
             || self.ranges.get(i).is_some_and(|r| r.start <= tsn)
             || self.damaged.contains_key(&tsn);
         if self.started && !known && c.len > 0 && self.damaged.len() < MAX_DAMAGED {
-            let f = Fragment::new(c, origin);
+            let f = StoredChunk::new(c, origin);
             self.octets += f.cost();
             self.damaged.insert(tsn, f);
         }
@@ -291,7 +292,7 @@ impl Inflow {
         }
     }
 
-    /// Gives up every hole and tells all that waits.
+    /// Gives up every hole and emits all that waits.
     pub(in super::super) fn finish<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -306,7 +307,7 @@ impl Inflow {
             self.give_up(out, upto, Some(cause));
         }
         self.drain(out, u64::MAX);
-        let mut open: Vec<(Option<u64>, Key)> = self
+        let mut open: Vec<(Option<u64>, MessageKey)> = self
             .interleaved
             .iter()
             .map(|(key, m)| (m.parts.values().next().copied(), *key))

@@ -2,10 +2,10 @@
 //! stream, and what is told when a chunk or a hole that was given up sets it free.
 
 use super::{
-    Data, Fragment, Head, Inflow, Key, Missing, Origin, Out, Ready, Run, Stream, Unacked,
-    UserMessageSink, dropped, low,
+    ChunkOrigin, DataChunk, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run, StoredChunk,
+    StreamQueue, Unacked, UserMessageSink, dropped, low,
 };
-use crate::base::place::Place;
+use crate::base::place::RecordSpan;
 use crate::base::time::Timestamp;
 use crate::transport::sctp::sink::{AssociationContext, UserMessage};
 use std::collections::BTreeSet;
@@ -41,19 +41,19 @@ impl Inflow {
     }
 
     /// Puts a new chunk where it belongs.
-    pub(super) fn take<S: UserMessageSink>(
+    pub(super) fn receive<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         tsn: u64,
-        c: &Data<'_>,
-        origin: Origin,
+        c: &DataChunk<'_>,
+        origin: ChunkOrigin,
     ) {
         if !(c.begins && c.ends) {
-            self.store(tsn, Fragment::new(c, origin));
+            self.store(tsn, StoredChunk::new(c, origin));
             if c.interleaved {
-                self.take_part(out, tsn, c);
+                self.receive_part(out, tsn, c);
             } else {
-                self.take_row(out, tsn, c);
+                self.receive_row(out, tsn, c);
             }
         } else if self.turn(c.stream, c.seq, c.unordered, tsn) {
             if !c.unordered && tsn <= self.next && self.look.is_none() {
@@ -63,25 +63,25 @@ impl Inflow {
                     self.end_before(out, c.stream, c.seq);
                 }
             }
-            self.tell_chunk(out, tsn, c, origin);
+            self.emit_chunk(out, tsn, c, origin);
             if !c.unordered {
                 self.passed(out, c.stream, c.seq, c.interleaved);
             }
         } else {
-            self.store(tsn, Fragment::new(c, origin));
+            self.store(tsn, StoredChunk::new(c, origin));
             self.wait(c.stream, tsn, Ready::Row(tsn.saturating_add(1)));
         }
     }
 
-    /// Tells of a message in one chunk.
-    pub(super) fn tell_chunk<S: UserMessageSink>(
+    /// Emits a message in one chunk.
+    pub(super) fn emit_chunk<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         tsn: u64,
-        c: &Data<'_>,
-        origin: Origin,
+        c: &DataChunk<'_>,
+        origin: ChunkOrigin,
     ) {
-        let head = Head {
+        let head = MessageHead {
             stream: c.stream,
             seq: c.seq,
             ppid: c.ppid,
@@ -99,14 +99,14 @@ impl Inflow {
             origin,
         };
         let place = origin.place(c.payload.len());
-        self.tell(out, head, c.payload, &[], &[place]);
+        self.emit(out, head, c.payload, &[], &[place]);
     }
 
     /// A message is whole and waits for its turn.
     fn wait(&mut self, stream: u16, first: u64, message: Ready) {
         self.ready.insert(first, message);
         let next = self.first_seq;
-        let s = self.streams.entry(stream).or_insert_with(|| Stream {
+        let s = self.streams.entry(stream).or_insert_with(|| StreamQueue {
             next,
             ready: BTreeSet::new(),
         });
@@ -132,18 +132,22 @@ impl Inflow {
             if !self.is_next(stream, seq, first) {
                 return;
             }
-            let told = self.tell_ready(out, first);
+            let told = self.emit_ready(out, first);
             let s = self.streams.entry(stream).or_default();
             s.ready.remove(&first);
             s.next = told.map_or(s.next, |h| Some(behind(h.seq, h.interleaved)));
         }
     }
 
-    /// Tells of a message that waited.
-    fn tell_ready<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, first: u64) -> Option<Head> {
+    /// Emits a message that waited.
+    fn emit_ready<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        first: u64,
+    ) -> Option<MessageHead> {
         let head = match self.ready.remove(&first)? {
-            Ready::Row(end) => self.tell_row(out, first, end, Missing::default(), true),
-            Ready::Parts(key) => self.tell_parts(out, key),
+            Ready::Row(end) => self.emit_row(out, first, end, Missing::default(), true),
+            Ready::Parts(key) => self.emit_parts(out, key),
         }?;
         if let Some(s) = self.streams.get_mut(&head.stream) {
             s.ready.remove(&first);
@@ -151,7 +155,7 @@ impl Inflow {
         Some(head)
     }
 
-    fn store(&mut self, tsn: u64, f: Fragment) {
+    fn store(&mut self, tsn: u64, f: StoredChunk) {
         self.octets += f.cost();
         self.chunks += 1;
         if let Some(old) = self.fragments.insert(tsn, f) {
@@ -160,7 +164,7 @@ impl Inflow {
         }
     }
 
-    fn unstore(&mut self, tsn: u64) -> Option<Fragment> {
+    fn unstore(&mut self, tsn: u64) -> Option<StoredChunk> {
         let f = self.fragments.remove(&tsn)?;
         self.octets -= f.cost();
         self.chunks -= 1;
@@ -180,7 +184,12 @@ impl Inflow {
     }
 
     /// A part of a DATA message, which is already stored: joins what stands beside it.
-    fn take_row<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64, c: &Data<'_>) {
+    fn receive_row<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        c: &DataChunk<'_>,
+    ) {
         let mut first = tsn;
         let mut run = Run {
             end: tsn.saturating_add(1),
@@ -214,7 +223,7 @@ impl Inflow {
         }
         // The first chunk names the message.
         if self.turn(c.stream, c.seq, c.unordered, first) {
-            if let Some(head) = self.tell_row(out, first, run.end, Missing::default(), true)
+            if let Some(head) = self.emit_row(out, first, run.end, Missing::default(), true)
                 && !head.unordered
             {
                 self.passed(out, head.stream, head.seq, false);
@@ -225,8 +234,13 @@ impl Inflow {
     }
 
     /// A part of an I-DATA message, which is already stored.
-    fn take_part<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64, c: &Data<'_>) {
-        let key = Key {
+    fn receive_part<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        c: &DataChunk<'_>,
+    ) {
+        let key = MessageKey {
             stream: c.stream,
             unordered: c.unordered,
             mid: c.seq,
@@ -273,7 +287,7 @@ impl Inflow {
             if !c.unordered && first <= self.next {
                 self.end_before(out, c.stream, c.seq);
             }
-            if let Some(head) = self.tell_parts(out, key)
+            if let Some(head) = self.emit_parts(out, key)
                 && !head.unordered
             {
                 self.passed(out, head.stream, head.seq, true);
@@ -283,7 +297,7 @@ impl Inflow {
         }
     }
 
-    fn drop_if_empty(&mut self, key: Key) {
+    fn drop_if_empty(&mut self, key: MessageKey) {
         if self
             .interleaved
             .get(&key)
@@ -299,7 +313,7 @@ impl Inflow {
         if self.interleaved.is_empty() {
             return;
         }
-        let key = |mid| Key {
+        let key = |mid| MessageKey {
             stream,
             unordered: false,
             mid,
@@ -317,12 +331,12 @@ impl Inflow {
                 let Some(k) = found.map(|(k, _)| *k) else {
                     break;
                 };
-                self.tell_broken(out, k);
+                self.emit_broken(out, k);
             }
         }
     }
 
-    /// Moves on over what has been received, and tells what this sets free.
+    /// Moves on over what has been received, and emits what this sets free.
     pub(super) fn advance<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         if self.look.is_some() {
             return;
@@ -351,7 +365,7 @@ impl Inflow {
         self.evidence.retain(|e| e.end > next);
     }
 
-    /// Tells, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
+    /// Emits, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
     /// because every TSN before `upto` is settled.
     pub(super) fn drain<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, upto: u64) {
         loop {
@@ -375,7 +389,7 @@ impl Inflow {
                 if let Some((stream, mid)) = place {
                     self.end_before(out, stream, mid);
                 }
-                if let Some(head) = self.tell_ready(out, first) {
+                if let Some(head) = self.emit_ready(out, first) {
                     self.passed(out, head.stream, head.seq, head.interleaved);
                 }
             } else if run == Some(first) {
@@ -413,7 +427,7 @@ impl Inflow {
                 .map(|(_, f)| f.data.len() as u64)
                 .sum();
         }
-        if let Some(head) = self.tell_row(out, first, run.end, missing, false)
+        if let Some(head) = self.emit_row(out, first, run.end, missing, false)
             && !head.unordered
         {
             self.passed(out, head.stream, head.seq, false);
@@ -422,30 +436,34 @@ impl Inflow {
 
     /// An I-DATA message that will not be whole: what is there of its beginning is told, behind what is before it in its
     /// stream.
-    pub(super) fn break_parts<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
+    pub(super) fn break_parts<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        key: MessageKey,
+    ) {
         if !key.unordered {
             self.end_before(out, key.stream, key.mid);
         }
-        self.tell_broken(out, key);
+        self.emit_broken(out, key);
     }
 
-    fn tell_broken<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) {
-        if let Some(head) = self.tell_parts(out, key)
+    fn emit_broken<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: MessageKey) {
+        if let Some(head) = self.emit_parts(out, key)
             && !head.unordered
         {
             self.passed(out, head.stream, head.seq, true);
         }
     }
 
-    /// Tells of the DATA chunks of a row as a message.
-    fn tell_row<S: UserMessageSink>(
+    /// Emits the DATA chunks of a row as a message.
+    fn emit_row<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         first: u64,
         end: u64,
         missing: Missing,
         ends: bool,
-    ) -> Option<Head> {
+    ) -> Option<MessageHead> {
         let parts = first..end;
         let mut parts = parts.filter_map(|t| self.unstore(t)).collect::<Vec<_>>();
         let last = end.saturating_sub(1);
@@ -453,14 +471,18 @@ impl Inflow {
         if !ends {
             head.missing = missing;
         }
-        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
+        let places: Vec<_> = parts.iter().map(StoredChunk::place).collect();
         let data = join(&mut parts);
-        self.tell(out, head, &data, &[], &places);
+        self.emit(out, head, &data, &[], &places);
         Some(head)
     }
 
-    /// Tells of an I-DATA message, whole or as far as its beginning is there.
-    fn tell_parts<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, key: Key) -> Option<Head> {
+    /// Emits an I-DATA message, whole or as far as its beginning is there.
+    fn emit_parts<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        key: MessageKey,
+    ) -> Option<MessageHead> {
         let m = self.interleaved.remove(&key)?;
         if let Some(gap) = m.gap {
             self.gapped.remove(&gap);
@@ -495,23 +517,23 @@ impl Inflow {
         if !m.whole {
             head.missing = missing;
         }
-        let places: Vec<_> = parts.iter().map(Fragment::place).collect();
+        let places: Vec<_> = parts.iter().map(StoredChunk::place).collect();
         let data = join(&mut parts);
         if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
             tsns.clear();
         }
-        self.tell(out, head, &data, &tsns, &places);
+        self.emit(out, head, &data, &tsns, &places);
         Some(head)
     }
 
     /// Hands a message on, or holds it for its acknowledgment.
-    fn tell<S: UserMessageSink>(
+    fn emit<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
-        head: Head,
+        head: MessageHead,
         data: &[u8],
         tsns: &[u32],
-        places: &[Place],
+        places: &[RecordSpan],
     ) {
         let acknowledged = (head.last < self.acked).then_some(self.acked_at);
         if !out.cx.limits.wait_ack || acknowledged.is_some() {
@@ -605,13 +627,13 @@ fn behind(seq: u32, interleaved: bool) -> u32 {
     }
 }
 
-/// Tells the sink of one message.
+/// Hands one message to the sink.
 fn hand_on<S: UserMessageSink>(
     out: &mut Out<'_, S>,
-    head: &Head,
+    head: &MessageHead,
     data: &[u8],
     tsns: &[u32],
-    places: &[Place],
+    places: &[RecordSpan],
     acknowledged: Option<Timestamp>,
 ) {
     let c = &mut out.cx.counters.sctp;
@@ -656,10 +678,10 @@ fn hand_on<S: UserMessageSink>(
 }
 
 /// What the first chunk says of its message. None where there is no chunk.
-fn message_head(parts: &[Fragment], first: u64, last: u64, ends: bool) -> Option<Head> {
+fn message_head(parts: &[StoredChunk], first: u64, last: u64, ends: bool) -> Option<MessageHead> {
     let f = parts.first()?;
-    let cut = parts.iter().any(Fragment::is_cut);
-    Some(Head {
+    let cut = parts.iter().any(StoredChunk::is_cut);
+    Some(MessageHead {
         stream: f.stream,
         seq: f.seq,
         ppid: f.ppid,
@@ -679,7 +701,7 @@ fn message_head(parts: &[Fragment], first: u64, last: u64, ends: bool) -> Option
 }
 
 /// The octets of chunks in a row, up to the first that was cut. Takes them out of the chunks.
-fn join(parts: &mut [Fragment]) -> Vec<u8> {
+fn join(parts: &mut [StoredChunk]) -> Vec<u8> {
     if let [only] = parts {
         return std::mem::take(&mut only.data).into_vec();
     }

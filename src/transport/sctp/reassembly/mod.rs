@@ -13,12 +13,12 @@
 mod holes;
 mod messages;
 
-use super::chunk::Data;
+use super::chunk::DataChunk;
 use super::sink::{Missing, UserMessageSink};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
-use crate::base::place::Place;
+use crate::base::place::{OctetOffset, RecordSpan};
 use crate::base::serial::Tsn;
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
@@ -40,7 +40,7 @@ const INDEXED: usize = 96;
 
 /// Where a chunk came from.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(super) struct ChunkOrigin {
     pub(super) frame: u64,
     pub(super) time: Timestamp,
     pub(super) src: IpAddr,
@@ -50,18 +50,18 @@ pub(super) struct Origin {
     pub(super) at: Option<u32>,
 }
 
-impl Origin {
-    /// That of one chunk of the packet.
-    pub(super) fn of(self, cx: &Context, chunk: &Data<'_>) -> Self {
+impl ChunkOrigin {
+    /// That of the chunk of the packet whose user data begins there.
+    pub(super) fn at(self, offset: OctetOffset) -> Self {
         Self {
-            at: cx.in_hand.at(chunk.payload),
+            at: offset.in_record(),
             ..self
         }
     }
 
     /// Where the user data, so many octets of it, stands in the input.
-    fn place(&self, len: usize) -> Place {
-        Place {
+    fn place(&self, len: usize) -> RecordSpan {
+        RecordSpan {
             frame: self.frame,
             at: self.at,
             len: len as u64,
@@ -85,7 +85,7 @@ pub(super) struct Out<'a, S: UserMessageSink> {
 
 /// What became of a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(super) enum ChunkFate {
     /// New: handed on, or it waits.
     Taken,
     /// New, behind one with a higher TSN.
@@ -98,7 +98,7 @@ pub(super) enum Fate {
 
 /// A chunk that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Fragment {
+struct StoredChunk {
     stream: u16,
     seq: u32,
     /// PPID, or FSN.
@@ -109,12 +109,12 @@ struct Fragment {
     interleaved: bool,
     /// Octets on the wire.
     len: u32,
-    origin: Origin,
+    origin: ChunkOrigin,
     data: Box<[u8]>,
 }
 
-impl Fragment {
-    fn new(c: &Data<'_>, origin: Origin) -> Self {
+impl StoredChunk {
+    fn new(c: &DataChunk<'_>, origin: ChunkOrigin) -> Self {
         Self {
             stream: c.stream,
             seq: c.seq,
@@ -133,7 +133,7 @@ impl Fragment {
         size_of::<(u64, Self)>() + ENTRY + INDEXED + self.data.len()
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> RecordSpan {
         self.origin.place(self.data.len())
     }
 
@@ -141,8 +141,8 @@ impl Fragment {
         (self.data.len() as u64) < u64::from(self.len)
     }
 
-    fn as_data(&self, tsn: u64) -> Data<'_> {
-        Data {
+    fn as_data(&self, tsn: u64) -> DataChunk<'_> {
+        DataChunk {
             tsn: low(tsn),
             stream: self.stream,
             seq: self.seq,
@@ -152,6 +152,8 @@ impl Fragment {
             unordered: self.unordered,
             interleaved: self.interleaved,
             payload: &self.data,
+            // `ChunkOrigin` has it.
+            offset: 0,
             len: self.len as usize,
         }
     }
@@ -159,7 +161,7 @@ impl Fragment {
 
 /// Received TSNs in a row behind a hole.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Range {
+struct TsnRange {
     start: u64,
     end: u64,
     /// When the first of them came.
@@ -176,7 +178,7 @@ struct Run {
 
 /// An I-DATA message: stream, U bit, MID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-struct Key {
+struct MessageKey {
     stream: u16,
     unordered: bool,
     mid: u32,
@@ -202,12 +204,12 @@ enum Ready {
     /// DATA up to this TSN, exclusive.
     Row(u64),
     /// I-DATA.
-    Parts(Key),
+    Parts(MessageKey),
 }
 
 /// The order within one stream.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Stream {
+struct StreamQueue {
     /// SSN or MID of the next message; None where it is not known.
     next: Option<u32>,
     /// First TSNs of the messages in `ready`.
@@ -227,7 +229,7 @@ struct Evidence {
 
 /// The wait for earlier chunks of an association captured from the middle.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Look {
+struct LookBack {
     since: Instant,
     chunks: u32,
 }
@@ -245,10 +247,10 @@ struct Reset {
 /// A message held for its acknowledgment (`--wait-ack`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Unacked {
-    head: Head,
+    head: MessageHead,
     data: Vec<u8>,
     tsns: Vec<u32>,
-    places: Vec<Place>,
+    places: Vec<RecordSpan>,
 }
 
 impl Unacked {
@@ -263,7 +265,7 @@ impl Unacked {
 
 /// What is told of a message besides its octets.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Head {
+struct MessageHead {
     stream: u16,
     seq: u32,
     ppid: u32,
@@ -276,7 +278,7 @@ struct Head {
     len: Option<u64>,
     whole: bool,
     missing: Missing,
-    origin: Origin,
+    origin: ChunkOrigin,
 }
 
 /// One direction of an association. Plain data.
@@ -289,16 +291,16 @@ pub(super) struct Inflow {
     base: u64,
     /// Behind the highest TSN received.
     top: u64,
-    ranges: VecDeque<Range>,
-    fragments: BTreeMap<u64, Fragment>,
+    ranges: VecDeque<TsnRange>,
+    fragments: BTreeMap<u64, StoredChunk>,
     runs: BTreeMap<u64, Run>,
-    interleaved: BTreeMap<Key, Interleaved>,
+    interleaved: BTreeMap<MessageKey, Interleaved>,
     /// I-DATA messages with a hole, by the TSN of the chunk behind it.
-    gapped: BTreeMap<u64, Key>,
+    gapped: BTreeMap<u64, MessageKey>,
     /// I-DATA messages in the order they began, with the number of losses then.
-    began: VecDeque<(Instant, u64, Key)>,
+    began: VecDeque<(Instant, u64, MessageKey)>,
     ready: BTreeMap<u64, Ready>,
-    streams: BTreeMap<u16, Stream>,
+    streams: BTreeMap<u16, StreamQueue>,
     /// SSN of the first message of every stream.
     first_seq: Option<u32>,
     /// Behind the highest TSN that the receiver has acknowledged cumulatively.
@@ -309,11 +311,11 @@ pub(super) struct Inflow {
     /// Ranges of TSNs that were given up.
     given_up: VecDeque<(u64, u64)>,
     losses: u64,
-    damaged: BTreeMap<u64, Fragment>,
+    damaged: BTreeMap<u64, StoredChunk>,
     resets: Vec<Reset>,
-    look: Option<Look>,
+    look: Option<LookBack>,
     /// A chunk whose TSN cannot be behind a hole, and when it came.
-    jump: Option<(Fragment, u32, Instant)>,
+    jump: Option<(StoredChunk, u32, Instant)>,
     /// Messages held for their acknowledgment, by the TSN of their last chunk.
     unacked: BTreeMap<u64, Unacked>,
     /// Since when, in the order in which they would have been told. Those that are gone are still in here.
@@ -412,18 +414,18 @@ impl Inflow {
     pub(super) fn data<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
-        c: &Data<'_>,
-        origin: Origin,
-    ) -> Fate {
+        c: &DataChunk<'_>,
+        origin: ChunkOrigin,
+    ) -> ChunkFate {
         if c.len == 0 {
             // RFC 9260, 3.3.10.9: the receiver aborts for "No User Data".
             dropped(out.cx, 1, 0);
-            return Fate::Dropped;
+            return ChunkFate::Dropped;
         }
         if !self.started {
             self.rebase(c.tsn);
             if out.cx.limits.look_behind_segments > 0 {
-                self.look = Some(Look {
+                self.look = Some(LookBack {
                     since: out.cx.now,
                     chunks: 0,
                 });
@@ -442,9 +444,9 @@ impl Inflow {
         &mut self,
         out: &mut Out<'_, S>,
         tsn: u64,
-        c: &Data<'_>,
-        origin: Origin,
-    ) -> Fate {
+        c: &DataChunk<'_>,
+        origin: ChunkOrigin,
+    ) -> ChunkFate {
         let in_order = tsn == self.next && self.ranges.is_empty() && self.look.is_none();
         if in_order {
             self.next = tsn.saturating_add(1);
@@ -452,13 +454,13 @@ impl Inflow {
             return self.below(out, tsn);
         } else if !self.insert_range(tsn, out.cx.now) {
             out.cx.counters.sctp.duplicates += 1;
-            return Fate::Duplicate;
+            return ChunkFate::Duplicate;
         }
         let fate = if tsn < self.top {
             out.cx.counters.sctp.out_of_order += 1;
-            Fate::OutOfOrder
+            ChunkFate::OutOfOrder
         } else {
-            Fate::Taken
+            ChunkFate::Taken
         };
         self.top = self.top.max(tsn.saturating_add(1));
         if !self.damaged.is_empty() {
@@ -469,7 +471,7 @@ impl Inflow {
             self.base = self.next;
             look.chunks += 1;
         }
-        self.take(out, tsn, c, origin);
+        self.receive(out, tsn, c, origin);
         if self.ranges.len() > MAX_RANGES {
             self.first_hole(out, GapCause::Holes);
         }
@@ -480,16 +482,16 @@ impl Inflow {
     }
 
     /// A chunk below what is settled.
-    fn below<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64) -> Fate {
+    fn below<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64) -> ChunkFate {
         let c = &mut out.cx.counters.sctp;
         if tsn < self.base {
             c.before_start += 1;
-            return Fate::Dropped;
+            return ChunkFate::Dropped;
         }
         let i = self.given_up.partition_point(|g| g.1 <= tsn);
         let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
             c.duplicates += 1;
-            return Fate::Duplicate;
+            return ChunkFate::Duplicate;
         };
         c.late += 1;
         // A second copy of it will be a duplicate.
@@ -499,7 +501,7 @@ impl Inflow {
                 self.given_up.insert(i, part);
             }
         }
-        Fate::Dropped
+        ChunkFate::Dropped
     }
 
     /// Notes a TSN that cannot be handed on yet; false where it was there.
@@ -508,7 +510,7 @@ impl Inflow {
         let i = self.ranges.partition_point(|r| r.end < tsn);
         // The first range that ends at or behind `tsn`.
         let Some(r) = self.ranges.get_mut(i) else {
-            self.ranges.push_back(Range {
+            self.ranges.push_back(TsnRange {
                 start: tsn,
                 end,
                 at,
@@ -535,7 +537,7 @@ impl Inflow {
         } else {
             self.ranges.insert(
                 i,
-                Range {
+                TsnRange {
                     start: tsn,
                     end,
                     at,
@@ -549,24 +551,24 @@ impl Inflow {
     fn jumped<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
-        c: &Data<'_>,
-        origin: Origin,
-    ) -> Fate {
+        c: &DataChunk<'_>,
+        origin: ChunkOrigin,
+    ) -> ChunkFate {
         let witness = match &self.jump {
             Some((_, tsn, _)) => Tsn(c.tsn).diff(Tsn(*tsn)),
             None => i32::MAX,
         };
         if witness == 0 {
             out.cx.counters.sctp.duplicates += 1;
-            return Fate::Duplicate;
+            return ChunkFate::Duplicate;
         }
         if witness.unsigned_abs() > JUMP_WITNESS.unsigned_abs() {
             self.end_jump(out);
-            let f = Fragment::new(c, origin);
+            let f = StoredChunk::new(c, origin);
             self.octets += f.cost();
             self.chunks += 1;
             self.jump = Some((f, c.tsn, out.cx.now));
-            return Fate::Taken;
+            return ChunkFate::Taken;
         }
         let held = self.jump.take();
         self.finish(out, GapCause::Jump);
@@ -574,7 +576,7 @@ impl Inflow {
         self.streams.clear();
         self.first_seq = None;
         let Some((f, tsn, _)) = held else {
-            return Fate::Dropped;
+            return ChunkFate::Dropped;
         };
         self.octets -= f.cost();
         self.chunks -= 1;
@@ -595,29 +597,29 @@ impl Inflow {
         if f.begins && f.ends {
             // Above all numbers that can be acknowledged.
             let tsn = (u64::from(u32::MAX) << 32) | u64::from(tsn);
-            self.tell_chunk(out, tsn, &f.as_data(tsn), f.origin);
+            self.emit_chunk(out, tsn, &f.as_data(tsn), f.origin);
         } else {
             dropped(out.cx, 1, f.data.len() as u64);
         }
     }
 
-    /// Tells the budget, and the count of waiting chunks, what is allocated now.
-    pub(super) fn settle(&mut self, cx: &mut Context, active: &mut usize) {
+    /// Charges the budget, and the count of waiting chunks, with what is allocated now.
+    pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
         let entries = self.runs.len() * (size_of::<(u64, Run)>() + ENTRY)
-            + self.interleaved.len() * (size_of::<(Key, Interleaved)>() + ENTRY)
-            + self.streams.len() * (size_of::<(u16, Stream)>() + ENTRY)
-            + self.ranges.capacity() * size_of::<Range>()
+            + self.interleaved.len() * (size_of::<(MessageKey, Interleaved)>() + ENTRY)
+            + self.streams.len() * (size_of::<(u16, StreamQueue)>() + ENTRY)
+            + self.ranges.capacity() * size_of::<TsnRange>()
             + self.evidence.capacity() * size_of::<Evidence>()
             + self.given_up.capacity() * size_of::<(u64, u64)>()
             + self.resets.len() * (size_of::<Reset>() + 2 * MAX_RESET_STREAMS)
-            + self.began.capacity() * size_of::<(Instant, u64, Key)>()
+            + self.began.capacity() * size_of::<(Instant, u64, MessageKey)>()
             + self.unacked_since.capacity() * size_of::<(Instant, u64)>();
-        self.charge(cx, active, self.octets + entries, self.chunks);
+        self.set_charged(cx, active, self.octets + entries, self.chunks);
     }
 
     /// Gives all of the budget back; the direction is dropped behind this.
     pub(super) fn discharge(&mut self, cx: &mut Context, active: &mut usize) {
-        self.charge(cx, active, 0, 0);
+        self.set_charged(cx, active, 0, 0);
     }
 
     /// What must hold between packets: every chunk that is stored stands in exactly one index, and the sums are right.
@@ -644,7 +646,7 @@ impl Inflow {
         assert!(self.top >= self.next);
     }
 
-    fn charge(&mut self, cx: &mut Context, active: &mut usize, octets: usize, chunks: usize) {
+    fn set_charged(&mut self, cx: &mut Context, active: &mut usize, octets: usize, chunks: usize) {
         if octets != self.charged {
             cx.budget.resize(self.charged, octets);
             self.charged = octets;

@@ -1,11 +1,12 @@
-//! On which channels (VLANs) a connection was seen (SPEC 4).
+//! On which channels (VLANs) a connection was seen.
 
 use super::Connection;
-use super::half::SEEN;
+use super::stream_state::SEEN;
 use crate::base::flow::Direction;
 use crate::base::packet::VlanTag;
 
-/// VLANs that are remembered of a connection, beside those of its first packets.
+/// VLANs that are remembered of a connection, beside those of its first packets: mirrors tag each direction, or each
+/// port of a switch, with one of their own.
 const VLANS: usize = 6;
 /// Outer and inner VLANs, in order of first sight; those behind the last one are the last one again.
 pub(super) type Vlans = [[u16; 2]; VLANS];
@@ -13,40 +14,40 @@ pub(super) type Vlans = [[u16; 2]; VLANS];
 impl<S> Connection<S> {
     /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.
     pub(in crate::transport::tcp) fn is_on(&self, d: Direction, tags: &[VlanTag; 2]) -> bool {
-        let seen = self.halves[d.index()].is(SEEN);
+        let seen = self.streams[d.index()].is(SEEN);
         let d = if seen { d } else { d.flip() };
         self.tags[d.index()] == *tags
     }
 
     /// Packets of it, in any direction, have come with these VLANs.
     pub(in crate::transport::tcp) fn was_on(&self, vlans: [u16; 2]) -> bool {
-        let first = self.halves.iter().zip(&self.tags);
+        let first = self.streams.iter().zip(&self.tags);
         first
-            .filter(|(half, _)| half.is(SEEN))
+            .filter(|(stream, _)| stream.is(SEEN))
             .any(|(_, tags)| ids(tags) == vlans)
             || self
-                .rare
+                .extras
                 .as_ref()
-                .and_then(|rare| rare.vlans)
+                .and_then(|extras| extras.vlans)
                 .is_some_and(|v| v.contains(&vlans))
     }
 
     /// The first packet of this direction had these VLANs, or none has come yet.
     pub(in crate::transport::tcp) fn may_be_on(&self, d: Direction, vlans: [u16; 2]) -> bool {
-        !self.halves[d.index()].is(SEEN) || ids(&self.tags[d.index()]) == vlans
+        !self.streams[d.index()].is(SEEN) || ids(&self.tags[d.index()]) == vlans
     }
 
     /// Remembers on which VLANs a packet came.
     pub(super) fn note(&mut self, d: Direction, tags: &[VlanTag; 2]) {
         let i = d.index();
-        if !self.halves[i].is(SEEN) {
-            self.halves[i].set(SEEN);
+        if !self.streams[i].is(SEEN) {
+            self.streams[i].set(SEEN);
             self.tags[i] = *tags;
         } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
             let vlans = ids(tags);
-            let rare = self.rare.get_or_insert_default();
-            match &mut rare.vlans {
-                None => rare.vlans = Some([vlans; VLANS]),
+            let extras = self.extras.get_or_insert_default();
+            match &mut extras.vlans {
+                None => extras.vlans = Some([vlans; VLANS]),
                 Some(known) => {
                     let last = known[VLANS - 1];
                     if let Some(i) = known.iter().position(|v| *v == last) {

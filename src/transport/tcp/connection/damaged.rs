@@ -1,18 +1,18 @@
 //! Damaged copies: octets of segments with a wrong checksum, kept as second choice for a hole that would be given up.
 
 use super::Connection;
-use super::half::{BASED, FIN, STARTED};
+use super::stream_state::{BASED, FIN, STARTED};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::stream::FlowState;
-use crate::base::trace::{Fate, What};
+use crate::base::trace::{EventKind, Fate};
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::Origin;
+use crate::transport::tcp::waiting::SegmentOrigin;
 
 impl<S: FlowState> Connection<S> {
     /// Keeps the octets of a damaged segment as second choice. Nothing else of it is believed. True where octets were kept.
-    pub(in crate::transport::tcp) fn take_damaged(
+    pub(in crate::transport::tcp) fn receive_damaged(
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
@@ -20,28 +20,28 @@ impl<S: FlowState> Connection<S> {
         s: &Segment<'_>,
     ) -> bool {
         let (i, len) = (d.index(), s.payload.len() as u64);
-        let half = &self.halves[i];
-        let start = half.offset(s.data_seq());
-        let known = half.is(STARTED) && start + len <= half.next;
-        let past = half.is(FIN) && start + len > half.fin;
-        let fits = half.numbered() && half.reaches(start, len, cx.limits.max_gap);
+        let stream = &self.streams[i];
+        let start = stream.offset(s.data_seq());
+        let known = stream.is(STARTED) && start + len <= stream.rcv_nxt;
+        let past = stream.is(FIN) && start + len > stream.fin;
+        let fits = stream.numbered() && stream.reaches(start, len, cx.limits.max_gap);
         if self.closed || s.has(flags::RST) || len == 0 || known || past || !fits {
             cx.counters.tcp.refused_octets += len;
             self.fate(cx, d, s, Fate::Damaged(false));
             return false;
         }
-        let skip = if half.is(STARTED) {
-            half.next.saturating_sub(start)
+        let skip = if stream.is(STARTED) {
+            stream.rcv_nxt.saturating_sub(start)
         } else {
             0
         };
-        let origin = Origin {
+        let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
             ack: None,
             push: s.has(flags::PSH),
-            shift: Origin::shift(cx.packet.data_at, start),
+            shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();
@@ -60,30 +60,33 @@ impl<S: FlowState> Connection<S> {
 
     /// Drops the damaged copies of octets that have been delivered or given up.
     pub(super) fn drop_damaged(&mut self, cx: &mut Context) {
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
         let Some(damaged) = &mut a.damaged else {
             return;
         };
-        for (waiting, half) in damaged.iter_mut().zip(&self.halves) {
-            if !half.is(STARTED) {
+        for (waiting, stream) in damaged.iter_mut().zip(&self.streams) {
+            if !stream.is(STARTED) {
                 continue;
             }
-            while waiting.front().is_some_and(|item| item.offset < half.next) {
+            while waiting
+                .front()
+                .is_some_and(|item| item.offset < stream.rcv_nxt)
+            {
                 let Some(item) = waiting.pop(&mut cx.budget) else {
                     break;
                 };
                 let len = item.data().len();
-                let old = usize::try_from(half.next - item.offset).unwrap_or(len);
+                let old = usize::try_from(stream.rcv_nxt - item.offset).unwrap_or(len);
                 cx.counters.tcp.refused_octets += old.min(len) as u64;
                 if old < len {
                     waiting.put_back(&mut cx.budget, item, old);
                     break;
                 }
             }
-            if half.is(FIN) && half.next >= half.fin {
-                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, half.fin);
+            if stream.is(FIN) && stream.rcv_nxt >= stream.fin {
+                cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, stream.fin);
             }
         }
         if damaged[0].is_empty() && damaged[1].is_empty() {
@@ -95,12 +98,12 @@ impl<S: FlowState> Connection<S> {
     /// none.
     pub(super) fn use_damaged(&mut self, cx: &mut Context, d: Direction, upto: u64) -> bool {
         let i = d.index();
-        let half = &self.halves[i];
-        let Some(a) = self.active.as_deref_mut() else {
+        let stream = &self.streams[i];
+        let Some(a) = self.buffers.as_deref_mut() else {
             return false;
         };
         let first = a.first_damaged(i).map(|item| item.offset);
-        if first.is_none_or(|at| at >= upto || (half.is(STARTED) && at != half.next)) {
+        if first.is_none_or(|at| at >= upto || (stream.is(STARTED) && at != stream.rcv_nxt)) {
             return false;
         }
         let Some(damaged) = &mut a.damaged else {
@@ -125,11 +128,11 @@ impl<S: FlowState> Connection<S> {
         counters.damaged_used += 1;
         let (at, taken) = (item.offset, now.len());
         if rest.is_empty() {
-            let half = &mut self.halves[i];
-            half.set(BASED);
-            half.high = half.high.max(item.offset + taken as u64);
-            if !half.is(STARTED) {
-                Self::start(half, &a.waiting[i]);
+            let stream = &mut self.streams[i];
+            stream.set(BASED);
+            stream.snd_max = stream.snd_max.max(item.offset + taken as u64);
+            if !stream.is(STARTED) {
+                Self::start(stream, &a.waiting[i]);
             }
         } else {
             damaged[i].put_back(&mut cx.budget, item, taken);
@@ -137,8 +140,8 @@ impl<S: FlowState> Connection<S> {
         if damaged[0].is_empty() && damaged[1].is_empty() {
             a.damaged = None;
         }
-        self.tell(cx, d, |half| What::DamagedUsed {
-            offset: half.relative(at),
+        self.trace(cx, d, |stream| EventKind::DamagedUsed {
+            offset: stream.relative(at),
             len: taken as u64,
         });
         true

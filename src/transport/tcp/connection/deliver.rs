@@ -1,38 +1,39 @@
 //! What is handed on: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
 
 use super::Connection;
-use super::half::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
+use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
 use crate::base::context::Context;
 use crate::base::flow::Direction;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side};
 use crate::base::time::{Instant, Timestamp};
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::transport::stream::{StreamSink, Taken};
 
-/// Gaps that are remembered, so that late segments are known as such.
+/// Gaps that are remembered, so that late segments are known as such. A segment that is late for an older one
+/// counts as a retransmission.
 const GAPS: usize = 8;
 
 impl<S> Connection<S> {
     /// How far a stream has been delivered or given up; 0 while it is being looked behind.
     fn delivered(&self, i: usize) -> u64 {
-        let half = &self.halves[i];
-        let looking = !half.is(STARTED)
+        let stream = &self.streams[i];
+        let looking = !stream.is(STARTED)
             && self
-                .active
+                .buffers
                 .as_ref()
                 .is_some_and(|a| a.looking[i].1.is_some());
-        if looking { 0 } else { half.next }
+        if looking { 0 } else { stream.rcv_nxt }
     }
 
     /// When the highest acknowledgment of a stream was captured.
     fn acked_at(&self, i: usize) -> Option<Timestamp> {
-        self.active.as_ref().map(|a| a.acked_at[i])
+        self.buffers.as_ref().map(|a| a.acked_at[i])
     }
 
     /// When the other side acknowledged everything before an offset, if it has.
     fn acked_to(&self, i: usize, end: u64) -> Option<Timestamp> {
-        let half = &self.halves[i];
-        (half.is(ACKED) && half.acked >= end)
+        let stream = &self.streams[i];
+        (stream.is(ACKED) && stream.snd_una >= end)
             .then(|| self.acked_at(i))
             .flatten()
     }
@@ -40,24 +41,24 @@ impl<S> Connection<S> {
     /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
     /// acknowledgment. None where there are none, or they need not wait for one.
     pub(super) fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
-        let (half, a) = (&self.halves[i], self.active.as_ref()?);
+        let (stream, a) = (&self.streams[i], self.buffers.as_ref()?);
         let front = a.waiting[i].front()?;
         let waits = cx.limits.wait_ack
-            && half.is(STARTED)
-            && front.offset <= half.next
-            && front.end() > half.acked.max(a.released[i]);
+            && stream.is(STARTED)
+            && front.offset <= stream.rcv_nxt
+            && front.end() > stream.snd_una.max(a.released[i]);
         waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
     }
 
     pub(super) fn sides(&self) -> [Side; 2] {
-        let mut sides = self.halves.map(|h| Side {
+        let mut sides = self.streams.map(|h| Side {
             seen: h.is(SEEN),
             from_start: h.is(SYN | ANSWERED),
             absent: h.is(ABSENT),
             base: h.numbered().then_some(h.base),
             origin: h.origin,
             delivered: 0,
-            acknowledged: h.is(ACKED).then_some(h.acked),
+            acknowledged: h.is(ACKED).then_some(h.snd_una),
             acknowledged_at: None,
             ended: h.is(ENDED),
         });
@@ -80,7 +81,7 @@ impl<S: FlowState> Connection<S> {
     ) -> usize {
         let i = d.index();
         let sides = self.sides();
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return 0;
         };
         let mut at = a.at(cx, &sides, d);
@@ -95,25 +96,25 @@ impl<S: FlowState> Connection<S> {
                 } else {
                     a.blocked[i] = Some(until);
                     let taken = taken.min(chunk.data.len());
-                    let offset = self.halves[i].relative(chunk.offset + taken as u64);
-                    cx.tell(&a.flow, d, What::Blocked { offset });
+                    let offset = self.streams[i].relative(chunk.offset + taken as u64);
+                    cx.emit(&a.flow, d, EventKind::Blocked { offset });
                     taken
                 }
             }
         };
-        self.halves[i].next += taken as u64;
+        self.streams[i].rcv_nxt += taken as u64;
         cx.counters.tcp.delivered_octets += taken as u64;
         chunk.data.len() - taken
     }
 
     /// The stream's next octets are at hand and may be delivered.
     fn ready(&self, cx: &Context, d: Direction) -> bool {
-        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
-        let Some(a) = &self.active else { return false };
-        let front = half.is(STARTED)
+        let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
+        let Some(a) = &self.buffers else { return false };
+        let front = stream.is(STARTED)
             && a.waiting[d.index()]
                 .front()
-                .is_some_and(|item| item.offset <= half.next);
+                .is_some_and(|item| item.offset <= stream.rcv_nxt);
         front
             && self
                 .unacked(cx, d.index())
@@ -135,13 +136,21 @@ impl<S: FlowState> Connection<S> {
                 (false, false) => return,
                 (true, false) => Direction::Forward,
                 (false, true) => Direction::Reverse,
+                // Both streams have octets that are due at the same time. A request goes before its response:
+                // what the other side acknowledges when it sends came first, else what was captured first.
                 (true, true) => {
-                    let Some(a) = &self.active else { return };
+                    let Some(a) = &self.buffers else { return };
                     let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {
                         return;
                     };
-                    let forward_needs = ff.origin.ack.is_some_and(|ack| ack > self.halves[1].next);
-                    let reverse_needs = rf.origin.ack.is_some_and(|ack| ack > self.halves[0].next);
+                    let forward_needs = ff
+                        .origin
+                        .ack
+                        .is_some_and(|ack| ack > self.streams[1].rcv_nxt);
+                    let reverse_needs = rf
+                        .origin
+                        .ack
+                        .is_some_and(|ack| ack > self.streams[0].rcv_nxt);
                     match (forward_needs, reverse_needs) {
                         (true, false) => Direction::Reverse,
                         (false, true) => Direction::Forward,
@@ -151,7 +160,7 @@ impl<S: FlowState> Connection<S> {
                 }
             };
             let i = d.index();
-            let Some(a) = self.active.as_deref_mut() else {
+            let Some(a) = self.buffers.as_deref_mut() else {
                 return;
             };
             a.blocked[i] = None;
@@ -166,7 +175,7 @@ impl<S: FlowState> Connection<S> {
                 cx.counters.tcp.ack_timeout += u64::from(!forced);
             }
             if item.lost() > 0 {
-                self.tell_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
+                self.emit_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
             }
             let chunk = Chunk {
@@ -174,7 +183,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
-                at: item.origin.at(item.offset),
+                at: item.origin.at(item.offset).into(),
                 ack: item.origin.ack,
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
@@ -182,15 +191,15 @@ impl<S: FlowState> Connection<S> {
                 acknowledged,
             };
             if item.origin.frame != cx.packet.frame {
-                self.tell(cx, d, |half| What::Freed {
-                    offset: half.relative(item.offset),
+                self.trace(cx, d, |stream| EventKind::Freed {
+                    offset: stream.relative(item.offset),
                     len: item.data().len() as u64,
                     from: item.origin.frame,
                 });
             }
             let left = self.deliver(cx, d, chunk, sink);
             if left > 0
-                && let Some(a) = self.active.as_deref_mut()
+                && let Some(a) = self.buffers.as_deref_mut()
             {
                 let taken = item.data().len() - left;
                 a.waiting[i].put_back(&mut cx.budget, item, taken);
@@ -198,7 +207,7 @@ impl<S: FlowState> Connection<S> {
         }
     }
 
-    pub(super) fn tell_gap<K: StreamSink<State = S>>(
+    pub(super) fn emit_gap<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         d: Direction,
@@ -208,7 +217,7 @@ impl<S: FlowState> Connection<S> {
     ) {
         let i = d.index();
         let sides = self.sides();
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
         let known = len.unwrap_or(0);
@@ -226,13 +235,13 @@ impl<S: FlowState> Connection<S> {
             GapCause::Snapped => c.gaps_snapped += 1,
             GapCause::Jump => c.restarts += 1,
         }
-        let offset = self.halves[i].next;
-        let what = What::Gap {
-            offset: self.halves[i].relative(offset),
+        let offset = self.streams[i].rcv_nxt;
+        let what = EventKind::Gap {
+            offset: self.streams[i].relative(offset),
             len,
             cause,
         };
-        cx.tell(&a.flow, d, what);
+        cx.emit(&a.flow, d, what);
         if known > 0 {
             let gaps = &mut a.gaps[i];
             if gaps.len() >= GAPS {
@@ -242,12 +251,12 @@ impl<S: FlowState> Connection<S> {
         }
         let mut at = a.at(cx, &sides, d);
         sink.gap(&mut at, Gap { offset, len, cause });
-        self.halves[i].next += known;
-        self.halves[i].high = self.halves[i].high.max(self.halves[i].next);
+        self.streams[i].rcv_nxt += known;
+        self.streams[i].snd_max = self.streams[i].snd_max.max(self.streams[i].rcv_nxt);
     }
 
-    /// Tells that `len` octets of a segment at `offset` were there before; none are nothing to tell.
-    pub(super) fn tell_duplicate<K: StreamSink<State = S>>(
+    /// Notifies the sink that `len` octets of a segment at `offset` were there before; of none it does not.
+    pub(super) fn emit_duplicate<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         d: Direction,
@@ -260,7 +269,7 @@ impl<S: FlowState> Connection<S> {
             return;
         }
         let sides = self.sides();
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
         let mut at = a.at(cx, &sides, d);
@@ -272,22 +281,22 @@ impl<S: FlowState> Connection<S> {
         sink.duplicate(&mut at, &duplicate);
     }
 
-    /// Tells the end of streams that have come to it, or of both with `close`.
+    /// Ends streams that have come to their end, or both with `close`.
     pub(super) fn end_streams<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         close: Option<Close>,
         sink: &mut K,
     ) {
-        if self.active.is_none() {
+        if self.buffers.is_none() {
             return;
         }
         let close = close.or(self.is_reset(cx).then_some(Close::Reset));
         for d in [Direction::Forward, Direction::Reverse] {
             let i = d.index();
-            let half = &self.halves[i];
-            let at_fin = half.is(FIN) && half.is(STARTED) && half.next >= half.fin;
-            if half.is(ENDED) || !(at_fin || close.is_some()) {
+            let stream = &self.streams[i];
+            let at_fin = stream.is(FIN) && stream.is(STARTED) && stream.rcv_nxt >= stream.fin;
+            if stream.is(ENDED) || !(at_fin || close.is_some()) {
                 continue;
             }
             let how = if at_fin {
@@ -296,12 +305,12 @@ impl<S: FlowState> Connection<S> {
                 close.unwrap_or(Close::Fin)
             };
             let sides = self.sides();
-            self.halves[i].set(ENDED);
-            let Some(a) = self.active.as_deref_mut() else {
+            self.streams[i].set(ENDED);
+            let Some(a) = self.buffers.as_deref_mut() else {
                 continue;
             };
             let mut at = a.at(cx, &sides, d);
-            at.cx.tell(at.flow, d, What::StreamEnds(how));
+            at.cx.emit(at.flow, d, EventKind::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.
             self.pump(cx, sink);

@@ -1,25 +1,26 @@
 //! How long a hole is waited for (`Connection::due`), and all else that comes to an end with time or for want of room.
 
-use super::half::{ABSENT, ACKED, ENDED, FIN, Half, STARTED};
-use super::{Active, Connection, Mark};
+use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
+use super::{Buffers, Connection, Mark};
 use crate::base::context::Context;
 use crate::base::flow::Direction;
 use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Instant;
-use crate::base::trace::What;
+use crate::base::trace::EventKind;
 use crate::transport::stream::StreamSink;
-use crate::transport::tcp::LINGER;
-use crate::transport::tcp::waiting::{Item, Waiting};
+use crate::transport::tcp::order::LINGER;
+use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use std::time::Duration;
 
-/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it.
+/// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it, and its
+/// retransmissions may be 60 seconds apart (RFC 6298, 2.5).
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl<S: FlowState> Connection<S> {
     /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
-    pub(in crate::transport::tcp) fn settle<K: StreamSink<State = S>>(
+    pub(in crate::transport::tcp) fn advance<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         sink: &mut K,
@@ -62,73 +63,76 @@ impl<S: FlowState> Connection<S> {
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
     fn start_due(&mut self, cx: &mut Context) {
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
         for i in 0..2 {
             let (count, since) = a.looking[i];
             let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
-            if !self.halves[i].is(STARTED)
+            if !self.streams[i].is(STARTED)
                 && since.is_some()
                 && (count >= cx.limits.look_behind_segments || long)
             {
-                Self::start(&mut self.halves[i], &a.waiting[i]);
+                Self::start(&mut self.streams[i], &a.waiting[i]);
                 let d = [Direction::Forward, Direction::Reverse][i];
-                cx.tell(&a.flow, d, What::Starts);
+                cx.emit(&a.flow, d, EventKind::Starts);
             }
         }
     }
 
-    pub(super) fn start(half: &mut Half, waiting: &Waiting) {
-        let first = waiting
-            .front()
-            .map_or(if half.is(FIN) { half.fin } else { half.next }, |item| {
-                item.offset
-            });
-        half.origin = first;
-        half.next = first;
-        half.high = half.high.max(first);
-        half.set(STARTED);
+    pub(super) fn start(stream: &mut StreamState, waiting: &ReorderBuffer) {
+        let first = waiting.front().map_or(
+            if stream.is(FIN) {
+                stream.fin
+            } else {
+                stream.rcv_nxt
+            },
+            |item| item.offset,
+        );
+        stream.origin = first;
+        stream.rcv_nxt = first;
+        stream.snd_max = stream.snd_max.max(first);
+        stream.set(STARTED);
     }
 
     /// End of the hole that is next in this stream: where octets wait, or where the other stream waits for it.
     fn hole(&self, d: Direction) -> Option<u64> {
-        let a = self.active.as_deref()?;
-        let half = &self.halves[d.index()];
-        let unstarted = !half.is(STARTED) && a.looking[d.index()].1.is_some();
+        let a = self.buffers.as_deref()?;
+        let stream = &self.streams[d.index()];
+        let unstarted = !stream.is(STARTED) && a.looking[d.index()].1.is_some();
         if unstarted {
             return None;
         }
         let front = a.waiting[d.index()].front().map(|item| item.offset);
         // A demand can only be for what was acknowledged, up to the FIN.
         let demand = a.blocked[d.flip().index()].map(|until| {
-            if half.is(FIN) {
-                until.min(half.fin)
+            if stream.is(FIN) {
+                until.min(stream.fin)
             } else {
                 until
             }
         });
         // What lacks before a FIN is a hole too, with nothing behind it.
-        let fin = half.is(FIN).then_some(half.fin);
+        let fin = stream.is(FIN).then_some(stream.fin);
         // Octets of which only a damaged copy is there are a hole of their own.
         let damaged = a.first_damaged(d.index()).map(|item| {
             let (from, to) = (item.offset, item.offset + item.data().len() as u64);
-            if from > half.next && half.is(STARTED) {
+            if from > stream.rcv_nxt && stream.is(STARTED) {
                 from
             } else {
                 to
             }
         });
         let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
-        (end > half.next && !half.is(ENDED)).then_some(end)
+        (end > stream.rcv_nxt && !stream.is(ENDED)).then_some(end)
     }
 
     /// The hole that is to be given up now in this stream: its end, and why.
     fn due(&mut self, cx: &Context, d: Direction) -> Option<(u64, GapCause)> {
         let i = d.index();
         let end = self.hole(d)?;
-        let a = self.active.as_deref_mut()?;
-        let half = &self.halves[i];
+        let a = self.buffers.as_deref_mut()?;
+        let stream = &self.streams[i];
         let (oldest, finished) = (a.oldest(i), a.finished[i]);
         if a.size(i) > cx.limits.tcp_buffer {
             return Some((end, GapCause::Buffer));
@@ -136,6 +140,8 @@ impl<S: FlowState> Connection<S> {
         if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
         }
+        // The other side has these octets, so the capture lost them. Not at once: on mirrored traffic an acknowledgment is
+        // often captured before the data that it acknowledges.
         let acked = a.marks[i]
             .iter()
             .find(|(upto, _)| *upto >= end)
@@ -143,6 +149,7 @@ impl<S: FlowState> Connection<S> {
         if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
             return Some((end, GapCause::Acked));
         }
+        // The same holds for a FIN or a RST that is captured before the data in front of it.
         let over = [finished, self.reset];
         if over
             .into_iter()
@@ -151,7 +158,7 @@ impl<S: FlowState> Connection<S> {
         {
             return Some((end, GapCause::Closed));
         }
-        let patience = if half.is(ACKED) {
+        let patience = if stream.is(ACKED) {
             PATIENCE.max(cx.limits.tcp_packet_timeout)
         } else {
             cx.limits.tcp_packet_timeout
@@ -164,7 +171,7 @@ impl<S: FlowState> Connection<S> {
 
     /// A stream waits for the other one, with more octets than may wait.
     fn waits_too_much(&self, cx: &Context) -> bool {
-        self.active
+        self.buffers
             .as_ref()
             .is_some_and(|a| a.size(0).max(a.size(1)) > cx.limits.tcp_buffer)
     }
@@ -177,6 +184,8 @@ impl<S: FlowState> Connection<S> {
             || (gone >= cx.limits.reorder_time && packets >= u64::from(cx.limits.reorder_packets))
     }
 
+    /// Gives up the hole that is next in this stream, up to `upto`. Damaged copies of its octets are better than none, so
+    /// they are asked first, and only now: a right one might still have come.
     fn give_up<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -188,16 +197,16 @@ impl<S: FlowState> Connection<S> {
         if self.use_damaged(cx, d, upto) {
             return;
         }
-        let half = &mut self.halves[d.index()];
-        if !half.is(STARTED) {
+        let stream = &mut self.streams[d.index()];
+        if !stream.is(STARTED) {
             // Nothing of this direction was ever captured: there is no stream to have a gap.
-            half.set(ABSENT);
-            half.next = upto;
-            half.high = half.high.max(upto);
+            stream.set(ABSENT);
+            stream.rcv_nxt = upto;
+            stream.snd_max = stream.snd_max.max(upto);
             return;
         }
-        let len = upto - half.next;
-        self.tell_gap(cx, d, Some(len), cause, sink);
+        let len = upto - stream.rcv_nxt;
+        self.emit_gap(cx, d, Some(len), cause, sink);
     }
 
     /// Gives up the first hole, or ends a wait, for want of room; false where there is none.
@@ -208,7 +217,7 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) -> bool {
         let found = self.give_up_one(cx, cause, sink);
-        self.settle(cx, sink);
+        self.advance(cx, sink);
         found
     }
 
@@ -219,22 +228,22 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) -> bool {
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return false;
         };
         for i in 0..2 {
-            if !self.halves[i].is(STARTED) && a.looking[i].1.is_some() {
-                Self::start(&mut self.halves[i], &a.waiting[i]);
+            if !self.streams[i].is(STARTED) && a.looking[i].1.is_some() {
+                Self::start(&mut self.streams[i], &a.waiting[i]);
                 return true;
             }
         }
         // Octets that wait for their acknowledgment only are lost by nobody.
         let waits = |i: &usize| self.unacked(cx, *i).is_some();
-        let front = |i: usize| self.active.as_ref().and_then(|a| a.waiting[i].front());
+        let front = |i: usize| self.buffers.as_ref().and_then(|a| a.waiting[i].front());
         let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
         if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
-            && let Some(end) = front(i).map(Item::end)
-            && let Some(a) = self.active.as_deref_mut()
+            && let Some(end) = front(i).map(BufferedPart::end)
+            && let Some(a) = self.buffers.as_deref_mut()
         {
             a.released[i] = end;
             return true;
@@ -244,7 +253,7 @@ impl<S: FlowState> Connection<S> {
             [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
         let frame = |d: Direction| {
             let front = self
-                .active
+                .buffers
                 .as_ref()
                 .and_then(|a| a.waiting[d.index()].front());
             front.map_or(u64::MAX, |item| item.origin.frame)
@@ -255,12 +264,12 @@ impl<S: FlowState> Connection<S> {
             return true;
         }
         // Nothing is missing, and still something waits: what it waits for will not come.
-        let Some(a) = self.active.as_deref_mut() else {
+        let Some(a) = self.buffers.as_deref_mut() else {
             return false;
         };
         for i in 0..2 {
             if a.blocked[i].is_some() && !a.waiting[i].is_empty() {
-                self.halves[1 - i].set(ABSENT);
+                self.streams[1 - i].set(ABSENT);
                 a.blocked[i] = None;
                 return true;
             }
@@ -278,14 +287,14 @@ impl<S: FlowState> Connection<S> {
     ) {
         let i = d.index();
         while self
-            .active
+            .buffers
             .as_ref()
             .is_some_and(|a| !a.waiting[i].is_empty())
             && self.give_up_one(cx, GapCause::Jump, sink)
         {
             self.pump(cx, sink);
         }
-        if let Some(a) = self.active.as_deref_mut() {
+        if let Some(a) = self.buffers.as_deref_mut() {
             a.finished[i] = None;
             a.marks[i].clear();
             a.gaps[i].clear();
@@ -293,14 +302,15 @@ impl<S: FlowState> Connection<S> {
                 cx.counters.tcp.refused_octets += damaged[i].truncate(&mut cx.budget, 0);
             }
         }
-        let half = &mut self.halves[i];
-        half.bits &= !FIN;
-        let next = half.next.max(half.high);
-        half.next = next;
-        half.high = next;
-        half.acked = half.acked.min(next);
-        self.tell_gap(cx, d, None, GapCause::Jump, sink);
-        self.halves[i].place(seq, next);
+        let stream = &mut self.streams[i];
+        stream.bits &= !FIN;
+        // Offsets go on behind all that was seen, so that none of the old numbers can be taken for one of the new.
+        let next = stream.rcv_nxt.max(stream.snd_max);
+        stream.rcv_nxt = next;
+        stream.snd_max = next;
+        stream.snd_una = stream.snd_una.min(next);
+        self.emit_gap(cx, d, None, GapCause::Jump, sink);
+        self.streams[i].place(seq, next);
     }
 
     /// Flushes both streams and ends them.
@@ -310,19 +320,20 @@ impl<S: FlowState> Connection<S> {
         close: Close,
         sink: &mut K,
     ) {
+        // What waits is handed on before the end: it was captured, and the sink is to see all of it.
         let cause = match close {
             Close::Evicted => GapCause::Memory,
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
         };
         self.closed = true;
-        if self.active.is_none() {
+        if self.buffers.is_none() {
             return;
         }
         self.drain(cx, cause, sink);
         self.end_streams(cx, Some(close), sink);
         let sides = self.sides();
-        if let Some(mut a) = self.active.take() {
+        if let Some(mut a) = self.buffers.take() {
             for waiting in a.damaged.iter_mut().flat_map(|d| d.iter_mut()) {
                 cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, 0);
             }
@@ -332,9 +343,10 @@ impl<S: FlowState> Connection<S> {
                 }
             }
             let mut at = a.at(cx, &sides, Direction::Forward);
-            at.cx.tell(at.flow, Direction::Forward, What::Ends(close));
+            at.cx
+                .emit(at.flow, Direction::Forward, EventKind::Ends(close));
             sink.closed(&mut at, close);
-            cx.budget.give(allocated(size_of::<Active<S>>()));
+            cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }
     }
 
@@ -346,7 +358,7 @@ impl<S: FlowState> Connection<S> {
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
         if let Some(reset) = self.reset {
-            by(reset.at.after(if self.active.is_some() {
+            by(reset.at.after(if self.buffers.is_some() {
                 cx.limits.reorder_alone
             } else {
                 LINGER
@@ -359,11 +371,11 @@ impl<S: FlowState> Connection<S> {
             until.into_iter().for_each(&mut by);
         }
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
-        if let Some(a) = self.active.as_deref_mut() {
+        if let Some(a) = self.buffers.as_deref_mut() {
             for d in [Direction::Forward, Direction::Reverse] {
                 let i = d.index();
-                let half = &self.halves[i];
-                if !half.is(STARTED)
+                let stream = &self.streams[i];
+                if !stream.is(STARTED)
                     && let Some(since) = a.looking[i].1
                 {
                     by(since.after(cx.limits.look_behind_time));
@@ -375,7 +387,7 @@ impl<S: FlowState> Connection<S> {
                     if let Some(mark) = a.finished[i] {
                         by(mark.at.after(cx.limits.reorder_alone));
                     }
-                    let patience = if half.is(ACKED) {
+                    let patience = if stream.is(ACKED) {
                         PATIENCE.max(cx.limits.tcp_packet_timeout)
                     } else {
                         cx.limits.tcp_packet_timeout

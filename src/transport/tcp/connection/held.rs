@@ -12,14 +12,15 @@ use crate::transport::tcp::segment::Segment;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Segments held while it is not known whether they belong to this connection or to a new one.
+/// Segments held while it is not known whether they belong to this connection or to a new one: a sender's first flight is
+/// 10 segments (RFC 6928), and the confirmation comes within one.
 const HELD: usize = 32;
-/// Octets held for that.
+/// Octets held for that: two segments of 64 KiB, as offloading makes them, confirm each other.
 const HELD_OCTETS: usize = 128 << 10;
 
 /// A segment that is kept whole until it is known where it belongs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::transport::tcp) struct Held {
+pub(in crate::transport::tcp) struct HeldSegment {
     pub(super) src: (IpAddr, u16),
     dst: (IpAddr, u16),
     pub(super) seq: SeqNumber,
@@ -28,12 +29,14 @@ pub(in crate::transport::tcp) struct Held {
     window: u16,
     window_scale: Option<u8>,
     pub(super) payload: Vec<u8>,
+    /// Where the payload stood in its packet record.
+    at: Option<u32>,
     pub(super) payload_len: u32,
     packet: PacketInfo,
     pub(super) arrived: Instant,
 }
 
-impl Held {
+impl HeldSegment {
     fn new(cx: &Context, s: &Segment<'_>) -> Self {
         Self {
             src: s.src,
@@ -44,6 +47,7 @@ impl Held {
             window: s.window,
             window_scale: s.window_scale,
             payload: s.payload.to_vec(),
+            at: s.offset.in_record(),
             payload_len: s.payload_len,
             packet: cx.packet,
             arrived: cx.now,
@@ -66,6 +70,7 @@ impl Held {
             window_scale: self.window_scale,
             payload_sum: None,
             payload: &self.payload,
+            offset: self.at.into(),
             payload_len: self.payload_len,
         }
     }
@@ -108,18 +113,18 @@ impl Held {
 
 impl<S> Connection<S> {
     /// Segments of which it is not known where they belong.
-    pub(super) fn held(&self) -> &[Held] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.held)
+    pub(super) fn held(&self) -> &[HeldSegment] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.held)
     }
 
     /// The segments that were held, a SYN first.
-    pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<Held> {
-        let Some(rare) = &mut self.rare else {
+    pub(in crate::transport::tcp) fn take_held(&mut self, budget: &mut Budget) -> Vec<HeldSegment> {
+        let Some(extras) = &mut self.extras else {
             return Vec::new();
         };
-        let mut held = std::mem::take(&mut rare.held);
+        let mut held = std::mem::take(&mut extras.held);
         held.sort_by_key(|h| h.flags & flags::SYN == 0);
-        budget.give(held.iter().map(Held::size).sum());
+        budget.give(held.iter().map(HeldSegment::size).sum());
         held
     }
 
@@ -131,15 +136,15 @@ impl<S> Connection<S> {
     }
 
     pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
-        let held = &mut self.rare.get_or_insert_default().held;
-        let mut octets: usize = held.iter().map(Held::size).sum();
+        let held = &mut self.extras.get_or_insert_default().held;
+        let mut octets: usize = held.iter().map(HeldSegment::size).sum();
         while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
             let dropped = held.remove(0);
             octets -= dropped.size();
             cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
             cx.budget.give(dropped.size());
         }
-        let new = Held::new(cx, s);
+        let new = HeldSegment::new(cx, s);
         cx.budget.take(new.size());
         held.push(new);
     }

@@ -1,28 +1,28 @@
 //! One connection: two streams, what waits on each, and when it is waited for no longer.
 //!
 //! ```text
-//!  segment ─> channels, judge ─┬─> take ──> Waiting ──> deliver ─> sink
+//!  segment ─> channels, classify ─┬─> receive ─> Waiting ──> deliver ─> sink
 //!             is it of this    └─> held       ^  ^
 //!             connection?                     │  └─ give_up: holes, time, room
 //!                                          damaged
 //! ```
 //!
-//! The state stands here, with what every part asks of it; `half` is what is always known of one direction. Each part
-//! adds the methods for its step. `small` is the form in which a connection without data is kept between packets.
+//! The state stands here, with what every part asks of it; `stream` is what is always known of one direction. Each part
+//! adds the methods for its step. `compact` is the form in which a connection without data is kept between packets.
 
 mod channels;
+mod classify;
+mod compact;
 mod damaged;
 mod deliver;
 mod give_up;
-mod half;
 mod held;
-mod judge;
-mod small;
-mod take;
+mod receive;
+mod stream_state;
 
-pub(super) use held::Held;
-pub(super) use judge::Verdict;
-pub(super) use small::Small;
+pub(super) use classify::Verdict;
+pub(super) use compact::CompactConnection;
+pub(super) use held::HeldSegment;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -30,17 +30,18 @@ use crate::base::packet::{LinkHeader, VlanTag};
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
-use crate::base::trace::{Event, Fate, What};
+use crate::base::trace::{Event, EventKind, Fate};
 use crate::transport::stream::StreamContext;
-use crate::transport::tcp::LINGER;
+use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::{Item, Waiting};
+use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use channels::Vlans;
-use half::{ACKED, ENDED, FIN, Half, SEEN, SUMMED};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
 
-/// Connections that were used within so long of each other count as used at the same time.
+/// Connections that were used within so long of each other count as used at the same time: far below any idle limit, and
+/// a busy connection is moved in the list ten times a second instead of with each packet.
 const ORDER: Duration = Duration::from_millis(100);
 
 /// One connection.
@@ -53,30 +54,30 @@ pub(super) struct Connection<S> {
     /// When it was last put in its place in the order of use, and in which order.
     listed: (Instant, u8),
     packets: u64,
-    /// Power of two of the octets that wait, as it was last told.
+    /// Power of two of the octets that wait, as it was last queued.
     weight: u8,
     /// What it is armed for in the queue of deadlines.
     armed: Option<Instant>,
-    halves: [Half; 2],
+    streams: [StreamState; 2],
     forward_is_low: bool,
     reused: bool,
     closed: bool,
-    /// It could not be made small.
+    /// It could not be made compact.
     kept_whole: bool,
     /// VLAN tags of each direction's first packet.
     tags: [[VlanTag; 2]; 2],
     /// What few connections have.
-    rare: Option<Box<Rare>>,
+    extras: Option<Box<Extras>>,
     /// A RST, and when.
     reset: Option<Mark>,
-    active: Option<Box<Active<S>>>,
+    buffers: Option<Box<Buffers<S>>>,
 }
 
 /// What few connections have.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Rare {
+struct Extras {
     /// Segments of which it is not known where they belong.
-    held: Vec<Held>,
+    held: Vec<HeldSegment>,
     /// Other VLANs that packets of it came on.
     vlans: Option<Vlans>,
 }
@@ -84,13 +85,13 @@ struct Rare {
 /// What a connection has once there is payload.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
-struct Active<S> {
+struct Buffers<S> {
     flow: Flow,
     linked: [bool; 2],
-    waiting: [Waiting; 2],
+    waiting: [ReorderBuffer; 2],
     /// Acknowledgments past octets that are not there: offset, and when it was first acknowledged.
     marks: [Vec<(u64, Mark)>; 2],
-    /// Gaps that were told last.
+    /// Gaps that were emitted last.
     gaps: [Vec<(u64, u64)>; 2],
     /// The sink takes no more of this stream until the other one has come to this offset.
     blocked: [Option<u64>; 2],
@@ -103,7 +104,7 @@ struct Active<S> {
     /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
-    damaged: Option<Box<[Waiting; 2]>>,
+    damaged: Option<Box<[ReorderBuffer; 2]>>,
     state: S,
 }
 
@@ -124,15 +125,15 @@ impl<S> Connection<S> {
             packets: 0,
             weight: 0,
             armed: None,
-            halves: [Half::default(); 2],
+            streams: [StreamState::default(); 2],
             forward_is_low: low,
             reused,
             closed: false,
             kept_whole: false,
             tags: Default::default(),
-            rare: None,
+            extras: None,
             reset: None,
-            active: None,
+            buffers: None,
         }
     }
 
@@ -154,23 +155,23 @@ impl<S> Connection<S> {
     }
 
     /// A right checksum was seen in this direction.
-    pub(super) const fn is_summed(&self, d: Direction) -> bool {
-        self.halves[d.index()].is(SUMMED)
+    pub(super) const fn checksums_valid(&self, d: Direction) -> bool {
+        self.streams[d.index()].is(CHECKSUMS_VALID)
     }
 
     /// A right checksum is seen in this direction.
-    pub(super) fn set_summed(&mut self, d: Direction) {
-        self.halves[d.index()].set(SUMMED);
+    pub(super) fn set_checksums_valid(&mut self, d: Direction) {
+        self.streams[d.index()].set(CHECKSUMS_VALID);
     }
 
     /// Segments, or parts of them, that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.active.as_ref().map_or(0, |a| a.len())
+        self.buffers.as_ref().map_or(0, |a| a.len())
     }
 
     /// Power of two of the octets that wait.
     fn class(&self) -> u8 {
-        let octets = self.active.as_ref().map_or(0, |a| a.size(0) + a.size(1));
+        let octets = self.buffers.as_ref().map_or(0, |a| a.size(0) + a.size(1));
         u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
     }
 
@@ -180,35 +181,35 @@ impl<S> Connection<S> {
         self.weight
     }
 
-    /// Its weight, where it has become more than was told before.
+    /// Its weight, where it has become more than was queued before.
     pub(super) fn heavier(&mut self) -> Option<u8> {
         (self.class() > self.weight).then(|| self.weigh())
     }
 
-    /// This is the weight that was last told.
+    /// This is the weight that was last queued.
     pub(super) const fn weighs(&self, class: u8) -> bool {
         self.weight == class
     }
 
-    /// It could not be made small, and has been put in this order of use.
+    /// It could not be made compact, and has been put in this order of use.
     pub(super) const fn keep_whole(&mut self, list: u8) {
         self.kept_whole = true;
         self.listed.1 = list;
     }
 
-    /// It could not be made small when that was tried last.
+    /// It could not be made compact when that was tried last.
     pub(super) const fn is_kept_whole(&self) -> bool {
         self.kept_whole
     }
 
     /// It has had no data, or has ended: nothing but its numbers is kept.
     pub(super) fn is_bare(&self) -> bool {
-        self.active.is_none() && self.held().is_empty()
+        self.buffers.is_none() && self.held().is_empty()
     }
 
     /// Only one side has been seen, and no data.
     pub(super) fn half_open(&self) -> bool {
-        self.active.is_none() && !(self.halves[0].is(SEEN) && self.halves[1].is(SEEN))
+        self.buffers.is_none() && !(self.streams[0].is(SEEN) && self.streams[1].is(SEEN))
     }
 
     /// Has to be put in its place in the order of use: that is done anew only after a while, as it costs more than all else
@@ -245,23 +246,23 @@ impl<S> Connection<S> {
         self.armed == Some(at)
     }
 
-    /// Tells what becomes of a segment to those who trace it.
+    /// Traces what becomes of a segment.
     pub(super) fn fate(&self, cx: &mut Context, d: Direction, s: &Segment<'_>, fate: Fate) {
         if cx.trace.is_on() {
-            let half = &self.halves[d.index()];
-            let offset = half
+            let stream = &self.streams[d.index()];
+            let offset = stream
                 .numbered()
-                .then(|| half.relative(half.offset(s.data_seq())));
-            tell_fate(cx, Some(self.number), s, offset, fate);
+                .then(|| stream.relative(stream.offset(s.data_seq())));
+            trace_fate(cx, Some(self.number), s, offset, fate);
         }
     }
 
-    /// Tells what happened in a stream to those who trace it.
-    fn tell(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&Half) -> What) {
+    /// Traces what happened in a stream.
+    fn trace(&self, cx: &mut Context, d: Direction, what: impl FnOnce(&StreamState) -> EventKind) {
         if cx.trace.is_on()
-            && let Some(a) = &self.active
+            && let Some(a) = &self.buffers
         {
-            cx.tell(&a.flow, d, what(&self.halves[d.index()]));
+            cx.emit(&a.flow, d, what(&self.streams[d.index()]));
         }
     }
 }
@@ -272,14 +273,14 @@ impl<S: FlowState> Connection<S> {
         if self.closed {
             return false;
         }
-        if self.active.is_some() {
-            return self.halves.iter().all(|h| h.is(ENDED));
+        if self.buffers.is_some() {
+            return self.streams.iter().all(|h| h.is(ENDED));
         }
         // Without data there is nothing to end, and what comes behind a RST is still taken.
         let reset = self
             .reset
             .is_some_and(|mark| cx.now.since(mark.at) >= LINGER);
-        reset || self.halves.iter().all(|h| h.is(FIN))
+        reset || self.streams.iter().all(|h| h.is(FIN))
     }
 
     /// A RST has ended it, or is about to.
@@ -297,13 +298,13 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// What the connection has once there is payload, made where it is not there yet.
-    fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Active<S> {
+    fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Buffers<S> {
         let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
-        let (halves, tags) = (self.halves, &self.tags);
+        let (streams, tags) = (self.streams, &self.tags);
         let (packets, now) = (self.packets, cx.now);
-        self.active.get_or_insert_with(|| {
-            cx.budget.take(allocated(size_of::<Active<S>>()));
-            let mut a = Box::new(Active {
+        self.buffers.get_or_insert_with(|| {
+            cx.budget.take(allocated(size_of::<Buffers<S>>()));
+            let mut a = Box::new(Buffers {
                 flow: Flow {
                     transport: Transport::Tcp,
                     number,
@@ -319,7 +320,7 @@ impl<S: FlowState> Connection<S> {
                 blocked: [None; 2],
                 looking: [(0, None); 2],
                 acked_at: [cx.packet.time; 2],
-                finished: halves.map(|half| half.is(FIN).then_some(Mark { packets, at: now })),
+                finished: streams.map(|stream| stream.is(FIN).then_some(Mark { packets, at: now })),
                 released: [0; 2],
                 damaged: None,
                 state: S::default(),
@@ -335,11 +336,11 @@ impl<S: FlowState> Connection<S> {
             a.flow.links[back] = LinkHeader {
                 src: link.dst,
                 dst: link.src,
-                tags: tags[if halves[back].is(SEEN) { back } else { own }],
+                tags: tags[if streams[back].is(SEEN) { back } else { own }],
             };
-            for (marks, half) in a.marks.iter_mut().zip(&halves) {
-                if half.is(ACKED) && half.acked > half.next {
-                    marks.push((half.acked, Mark { packets, at: now }));
+            for (marks, stream) in a.marks.iter_mut().zip(&streams) {
+                if stream.is(ACKED) && stream.snd_una > stream.rcv_nxt {
+                    marks.push((stream.snd_una, Mark { packets, at: now }));
                 }
             }
             a
@@ -347,7 +348,7 @@ impl<S: FlowState> Connection<S> {
     }
 }
 
-impl<S> Active<S> {
+impl<S> Buffers<S> {
     /// Where an event of a stream belongs.
     fn at<'a>(
         &'a mut self,
@@ -365,24 +366,28 @@ impl<S> Active<S> {
     }
 
     /// The damaged copies of a stream.
-    fn damaged(&self, i: usize) -> Option<&Waiting> {
+    fn damaged(&self, i: usize) -> Option<&ReorderBuffer> {
         self.damaged.as_ref().and_then(|d| d.get(i))
     }
 
     /// The first damaged copy of a stream.
-    fn first_damaged(&self, i: usize) -> Option<&Item> {
-        self.damaged(i).and_then(Waiting::front)
+    fn first_damaged(&self, i: usize) -> Option<&BufferedPart> {
+        self.damaged(i).and_then(ReorderBuffer::front)
     }
 
     /// Segments, or parts of them, that wait.
     fn len(&self) -> usize {
         let damaged = self.damaged.iter().flat_map(|d| d.iter());
-        self.waiting.iter().chain(damaged).map(Waiting::len).sum()
+        self.waiting
+            .iter()
+            .chain(damaged)
+            .map(ReorderBuffer::len)
+            .sum()
     }
 
     /// Octets allocated for what waits on a stream.
     fn size(&self, i: usize) -> usize {
-        self.waiting[i].size() + self.damaged(i).map_or(0, Waiting::size)
+        self.waiting[i].size() + self.damaged(i).map_or(0, ReorderBuffer::size)
     }
 
     /// When the segment that has waited longest on a stream arrived.
@@ -393,8 +398,8 @@ impl<S> Active<S> {
     }
 }
 
-/// Tells what becomes of a segment to those who trace it.
-pub(super) fn tell_fate(
+/// Traces what becomes of a segment.
+pub(super) fn trace_fate(
     cx: &mut Context,
     number: Option<u64>,
     s: &Segment<'_>,
@@ -402,14 +407,14 @@ pub(super) fn tell_fate(
     fate: Fate,
 ) {
     if cx.trace.is_on() {
-        cx.trace.tell(&Event {
+        cx.trace.emit(&Event {
             frame: cx.packet.frame,
             time: cx.packet.time,
             transport: Transport::Tcp,
             number,
             src: s.src.into(),
             dst: s.dst.into(),
-            what: What::Segment {
+            what: EventKind::Segment {
                 flags: s.flags,
                 offset,
                 len: s.payload_len,
@@ -423,22 +428,22 @@ pub(super) fn tell_fate(
 impl<S> Connection<S> {
     /// Panics unless what waits agrees with its sums; gives the octets that wait.
     pub(super) fn invariants(&self) -> super::testing::Waits {
-        use half::STARTED;
+        use stream_state::STARTED;
         let mut waits = super::testing::Waits {
             waiting: 0,
-            judged: self.held().iter().map(|h| h.payload.len() as u64).sum(),
+            classified: self.held().iter().map(|h| h.payload.len() as u64).sum(),
         };
-        if let Some(a) = &self.active {
+        if let Some(a) = &self.buffers {
             for damaged in a.damaged.iter().flat_map(|d| d.iter()) {
                 damaged.invariants();
-                waits.judged += damaged.octets();
+                waits.classified += damaged.octets();
             }
-            for (waiting, half) in a.waiting.iter().zip(&self.halves) {
+            for (waiting, stream) in a.waiting.iter().zip(&self.streams) {
                 waiting.invariants();
                 waits.waiting += waiting.octets();
                 let front = waiting.front().map(|item| item.offset);
-                assert!(!half.is(STARTED) || front.is_none_or(|front| front >= half.next));
-                assert!(half.next <= half.high);
+                assert!(!stream.is(STARTED) || front.is_none_or(|front| front >= stream.rcv_nxt));
+                assert!(stream.rcv_nxt <= stream.snd_max);
             }
         }
         waits

@@ -1,7 +1,7 @@
 //! What a segment that fits does to its connection: numbers, acknowledgments, octets, RST and FIN (RFC 9293, 3.10.7.4, as
 //! seen from between the endpoints).
 
-use super::half::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, SEEN, STARTED, SYN};
+use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
 use crate::base::context::Context;
 use crate::base::flags;
@@ -11,15 +11,16 @@ use crate::base::stream::{Chunk, FlowState, ORIGIN};
 use crate::base::trace::{Fate, Overlaps};
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::Origin;
+use crate::transport::tcp::waiting::SegmentOrigin;
 
-/// Acknowledgments past missing octets that are remembered one by one.
+/// Acknowledgments past missing octets that are remembered one by one. They only matter while a hole is open, that is for
+/// the reorder window; of more, the times in between are lost, which makes a wait longer and loses nothing.
 const MARKS: usize = 16;
 
 impl<S: FlowState> Connection<S> {
     /// Takes a segment that fits. True where nothing waits in the connection and nothing ends, so that there is nothing to
     /// look after.
-    pub(in crate::transport::tcp) fn take<K: StreamSink<State = S>>(
+    pub(in crate::transport::tcp) fn receive<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
@@ -31,19 +32,19 @@ impl<S: FlowState> Connection<S> {
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
         self.note(d, &cx.packet.link.tags);
-        if self.halves[i].is(ANSWERED) {
-            self.halves[i].begin();
+        if self.streams[i].is(ANSWERED) {
+            self.streams[i].begin();
         }
-        self.halves[i].bits &= !ABSENT;
-        self.halves[i].window = s.window;
+        self.streams[i].bits &= !ABSENT;
+        self.streams[i].window = s.window;
         if s.has(flags::SYN) {
-            if self.active.is_none() {
+            if self.buffers.is_none() {
                 // An attempt that was refused is made again with the same number.
                 self.reset = None;
             }
-            self.take_syn(d, s);
+            self.receive_syn(d, s);
         }
-        if let Some(a) = &mut self.active
+        if let Some(a) = &mut self.buffers
             && !a.linked[i]
         {
             a.linked[i] = true;
@@ -52,26 +53,26 @@ impl<S: FlowState> Connection<S> {
                 ..cx.packet.link
             };
         }
-        self.take_ack(cx, d, s);
+        self.receive_ack(cx, d, s);
         if s.has(flags::RST) {
-            let counts = self.take_rst(cx, d, s);
+            let counts = self.receive_rst(cx, d, s);
             self.fate(cx, d, s, Fate::Reset(counts));
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
         } else {
             if s.payload_len > 0 {
-                self.take_data(cx, key, d, s, sink);
+                self.receive_data(cx, key, d, s, sink);
             } else {
-                let other = &self.halves[o];
+                let other = &self.streams[o];
                 let ack = s.ack.filter(|_| other.numbered());
                 let ack = ack.map(|ack| other.relative(other.offset(ack)));
                 self.fate(cx, d, s, Fate::Used { ack });
             }
             if s.has(flags::FIN) {
-                self.take_fin(cx, key, d, s);
+                self.receive_fin(cx, key, d, s);
             }
         }
-        let ends = self.reset.is_some() || self.halves.iter().any(|half| half.is(FIN));
-        let quiet = match &self.active {
+        let ends = self.reset.is_some() || self.streams.iter().any(|stream| stream.is(FIN));
+        let quiet = match &self.buffers {
             None => !ends && self.held().is_empty(),
             // The common case: nothing waits, nothing ends.
             Some(a) => {
@@ -85,69 +86,69 @@ impl<S: FlowState> Connection<S> {
             }
         };
         if !quiet {
-            self.settle(cx, sink);
+            self.advance(cx, sink);
         }
         quiet
     }
 
-    fn take_syn(&mut self, d: Direction, s: &Segment<'_>) {
-        let half = &mut self.halves[d.index()];
+    fn receive_syn(&mut self, d: Direction, s: &Segment<'_>) {
+        let stream = &mut self.streams[d.index()];
         if let Some(shift) = s.window_scale {
-            half.set_scale(shift);
+            stream.set_scale(shift);
         }
-        if half.is(SYN) {
+        if stream.is(SYN) {
             return;
         }
         let first = s.data_seq();
-        if !half.numbered() {
-            half.place(first, ORIGIN);
-        } else if !half.is(STARTED) || (half.is(ANSWERED) && half.next == half.origin) {
+        if !stream.numbered() {
+            stream.place(first, ORIGIN);
+        } else if !stream.is(STARTED) || (stream.is(ANSWERED) && stream.rcv_nxt == stream.origin) {
             // Data, or an acknowledgment, came before its SYN. What that acknowledged may have been on the SYN.
-            let offset = half.offset(first);
-            half.origin = offset;
-            half.next = offset;
+            let offset = stream.offset(first);
+            stream.origin = offset;
+            stream.rcv_nxt = offset;
         }
-        half.set(SYN | BASED);
-        half.begin();
+        stream.set(SYN | BASED);
+        stream.begin();
     }
 
-    fn take_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+    fn receive_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
         let Some(ack) = s.ack else { return };
         let packets = self.packets;
         let o = d.flip().index();
-        let half = &mut self.halves[o];
-        if !half.numbered() {
+        let stream = &mut self.streams[o];
+        if !stream.numbered() {
             if s.has(flags::RST) {
                 return;
             }
-            half.place(ack, ORIGIN);
-            half.set(HINT);
+            stream.place(ack, ORIGIN);
+            stream.set(HINT);
         }
-        let offset = half.offset(ack);
-        if !half.reaches(offset, 0, cx.limits.max_gap) {
+        let offset = stream.offset(ack);
+        if !stream.reaches(offset, 0, cx.limits.max_gap) {
             return;
         }
-        let before = self.active.as_ref().and_then(|a| a.waiting[o].front());
+        let before = self.buffers.as_ref().and_then(|a| a.waiting[o].front());
         let first = before.is_none_or(|item| offset <= item.offset);
-        if s.has(flags::SYN) && !half.is(STARTED) && first {
-            half.origin = offset;
-            half.next = offset;
-            half.set(ANSWERED | BASED);
-            if half.is(SEEN) {
-                half.begin();
+        if s.has(flags::SYN) && !stream.is(STARTED) && first {
+            stream.origin = offset;
+            stream.rcv_nxt = offset;
+            stream.set(ANSWERED | BASED);
+            if stream.is(SEEN) {
+                stream.begin();
             }
         }
-        half.set(ACKED);
-        if offset > half.acked {
-            half.acked = offset;
-            if let Some(a) = &mut self.active {
+        stream.set(ACKED);
+        if offset > stream.snd_una {
+            stream.snd_una = offset;
+            if let Some(a) = &mut self.buffers {
                 a.acked_at[o] = cx.packet.time;
             }
-            if offset > half.next
-                && let Some(a) = &mut self.active
+            if offset > stream.rcv_nxt
+                && let Some(a) = &mut self.buffers
             {
                 let marks = &mut a.marks[o];
-                marks.retain(|(upto, _)| *upto > half.next);
+                marks.retain(|(upto, _)| *upto > stream.rcv_nxt);
                 if marks.len() >= MARKS {
                     // What it told falls to the next later one: a hole is then waited for longer, never shorter.
                     marks.remove(MARKS - 2);
@@ -164,25 +165,29 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Takes a RST; true where it counts.
-    fn take_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
-        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
-        let in_window =
-            if half.numbered() && half.is(SEEN) && (half.is(BASED) || half.high > ORIGIN) {
-                let offset = half.offset(s.seq);
-                let shift = if other.is(SYN) { other.scale() } else { 14 };
-                let window =
-                    (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
-                let low = if half.is(ACKED) {
-                    half.acked.min(half.next)
-                } else {
-                    half.next
-                };
-                let top = half.high.max(half.acked).max(half.next);
-                // A FIN takes a number too, and an acknowledgment may cover it.
-                low <= offset + 1 && offset <= top.saturating_add(window)
+    fn receive_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
+        let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
+        let in_window = if stream.numbered()
+            && stream.is(SEEN)
+            && (stream.is(BASED) || stream.snd_max > ORIGIN)
+        {
+            let offset = stream.offset(s.seq);
+            // A scale that was not seen is taken to be the largest (RFC 7323, 2.3).
+            let shift = if other.is(SYN) { other.scale() } else { 14 };
+            let window =
+                (u64::from(other.window) << shift).clamp(1 << 16, u64::from(cx.limits.max_gap));
+            let low = if stream.is(ACKED) {
+                stream.snd_una.min(stream.rcv_nxt)
             } else {
-                self.answers_syn(d, s) || (half.numbered() && half.offset(s.seq) == ORIGIN)
+                stream.rcv_nxt
             };
+            let top = stream.snd_max.max(stream.snd_una).max(stream.rcv_nxt);
+            // A FIN takes a number too, and an acknowledgment may cover it. What lies outside is a blind reset (RFC 5961,
+            // 3), which the receiver does not believe either.
+            low <= offset + 1 && offset <= top.saturating_add(window)
+        } else {
+            self.answers_syn(d, s) || (stream.numbered() && stream.offset(s.seq) == ORIGIN)
+        };
         if in_window && self.reset.is_none() {
             self.reset = Some(Mark {
                 packets: self.packets,
@@ -192,28 +197,28 @@ impl<S: FlowState> Connection<S> {
         in_window
     }
 
-    fn take_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
+    fn receive_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
         let i = d.index();
-        if !self.halves[i].numbered() {
-            self.halves[i].place(s.seq, ORIGIN);
-            self.halves[i].set(HINT);
+        if !self.streams[i].numbered() {
+            self.streams[i].place(s.seq, ORIGIN);
+            self.streams[i].set(HINT);
         }
-        let offset = self.halves[i].offset(s.data_seq()) + u64::from(s.payload_len);
-        let half = &mut self.halves[i];
-        if half.is(FIN) || (half.is(STARTED) && offset < half.next) {
+        let offset = self.streams[i].offset(s.data_seq()) + u64::from(s.payload_len);
+        let stream = &mut self.streams[i];
+        if stream.is(FIN) || (stream.is(STARTED) && offset < stream.rcv_nxt) {
             return;
         }
-        half.set(FIN);
-        half.fin = offset;
-        if !half.is(STARTED) {
+        stream.set(FIN);
+        stream.fin = offset;
+        if !stream.is(STARTED) {
             let now = cx.now;
             let a = self.activate(cx, key, d);
             a.looking[i].1.get_or_insert(now);
-        } else if offset > half.next {
+        } else if offset > stream.rcv_nxt {
             // Octets before it are missing, or wait.
             self.activate(cx, key, d);
         }
-        if let Some(a) = &mut self.active {
+        if let Some(a) = &mut self.buffers {
             a.finished[i] = Some(Mark {
                 packets: self.packets,
                 at: cx.now,
@@ -223,7 +228,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Takes a segment's octets: delivered at once where they come next, else they wait.
-    fn take_data<K: StreamSink<State = S>>(
+    fn receive_data<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
@@ -233,77 +238,82 @@ impl<S: FlowState> Connection<S> {
     ) {
         let i = d.index();
         self.activate(cx, key, d);
-        let half = &mut self.halves[i];
-        if !half.numbered() {
-            half.place(s.data_seq(), ORIGIN);
+        let stream = &mut self.streams[i];
+        if !stream.numbered() {
+            stream.place(s.data_seq(), ORIGIN);
         }
-        half.set(BASED);
-        let start = half.offset(s.data_seq());
+        stream.set(BASED);
+        let start = stream.offset(s.data_seq());
         let mut data = s.payload;
         let mut lost = u64::from(s.payload_len) - data.len() as u64;
         let counters = &mut cx.counters.tcp;
-        if half.is(FIN) && start + data.len() as u64 + lost > half.fin {
+        if stream.is(FIN) && start + data.len() as u64 + lost > stream.fin {
             // Data past the FIN.
-            let keep = usize::try_from(half.fin.saturating_sub(start))
+            let keep = usize::try_from(stream.fin.saturating_sub(start))
                 .unwrap_or(usize::MAX)
                 .min(data.len());
             counters.refused_octets += (data.len() - keep) as u64;
             data = &data[..keep];
-            lost = lost.min(half.fin.saturating_sub(start + keep as u64));
+            lost = lost.min(stream.fin.saturating_sub(start + keep as u64));
             if keep == 0 && lost == 0 {
                 self.fate(cx, d, s, Fate::BehindFin);
                 return;
             }
         }
         let end = start + data.len() as u64 + lost;
-        if s.payload_len == 1 && end == half.high && half.is(STARTED) {
+        // A keep-alive repeats the last octet, or makes one up (RFC 9293, 3.8.4): it must not count as a retransmission, and
+        // never as a conflict.
+        if s.payload_len == 1 && end == stream.snd_max && stream.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
             self.fate(cx, d, s, Fate::KeepAlive);
             return;
         }
         let ack = s.ack.and_then(|ack| {
-            let other = &self.halves[d.flip().index()];
+            let other = &self.streams[d.flip().index()];
             let offset = other.offset(ack);
             (other.numbered() && other.reaches(offset, 0, cx.limits.max_gap)).then_some(offset)
         });
-        let origin = Origin {
+        let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
-            shift: Origin::shift(cx.packet.data_at, start),
+            shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
-        let half = &mut self.halves[i];
-        let Some(a) = self.active.as_deref_mut() else {
+        let stream = &mut self.streams[i];
+        let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
         let mut offset = start;
-        if half.is(STARTED) {
-            if end <= half.next {
+        if stream.is(STARTED) {
+            if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
                 let fate = self.count_old(cx, d, start, len);
                 self.fate(cx, d, s, fate);
                 if matches!(fate, Fate::Duplicate(_)) {
-                    self.tell_duplicate(cx, d, start, len, false, sink);
+                    self.emit_duplicate(cx, d, start, len, false, sink);
                 }
                 return;
             }
-            if start < half.next {
+            if start < stream.rcv_nxt {
                 // A retransmission that goes past what was delivered brings its new octets.
-                let known = usize::try_from(half.next - start)
+                let known = usize::try_from(stream.rcv_nxt - start)
                     .unwrap_or(usize::MAX)
                     .min(data.len());
                 counters.duplicate_octets += known as u64;
                 counters.overlaps += 1;
                 data = &data[known..];
-                offset = half.next.max(start + known as u64);
+                offset = stream.rcv_nxt.max(start + known as u64);
                 lost = end - offset - data.len() as u64;
             }
-            half.high = half.high.max(end);
+            stream.snd_max = stream.snd_max.max(end);
             let first_waiting = a.waiting[i].front().map(|item| item.offset);
-            if offset == half.next
+            // The common case goes to the sink from the read buffer: nothing is copied and nothing allocated. Everything
+            // else that has a claim to these octets excludes it: a sink that waits for the other direction, a cut tail,
+            // `--wait-ack`, waiting octets that overlap.
+            if offset == stream.rcv_nxt
                 && a.blocked[i].is_none()
                 && lost == 0
                 && !cx.limits.wait_ack
@@ -315,12 +325,15 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
-                    at: origin.at(offset),
+                    at: s
+                        .offset
+                        .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
                     ack,
                     push: origin.push,
                     ends_segment: true,
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
-                    acknowledged: (half.is(ACKED) && half.acked >= end).then_some(a.acked_at[i]),
+                    acknowledged: (stream.is(ACKED) && stream.snd_una >= end)
+                        .then_some(a.acked_at[i]),
                 };
                 let fate = match first_waiting {
                     Some(_) => Fate::Fills(Overlaps::default()),
@@ -329,10 +342,10 @@ impl<S: FlowState> Connection<S> {
                     },
                 };
                 self.fate(cx, d, s, fate);
-                self.tell_duplicate(cx, d, start, offset - start, false, sink);
+                self.emit_duplicate(cx, d, start, offset - start, false, sink);
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0
-                    && let Some(a) = self.active.as_deref_mut()
+                    && let Some(a) = self.buffers.as_deref_mut()
                 {
                     let rest = &data[data.len() - left..];
                     a.waiting[i].insert(
@@ -347,15 +360,17 @@ impl<S: FlowState> Connection<S> {
                 return;
             }
         } else {
-            // Start in the middle: earlier ones may come a little late.
-            half.high = half.high.max(end);
+            // Start in the middle: earlier ones may come a little late. Nothing is delivered before that is certain, as
+            // what has been delivered cannot be preceded by anything.
+            stream.snd_max = stream.snd_max.max(end);
             let looking = &mut a.looking[i];
             looking.0 += 1;
             looking.1.get_or_insert(cx.now);
         }
         let in_order = cx.limits.wait_ack
-            && half.is(STARTED)
-            && (offset == half.next || a.waiting[i].contiguous(half.next) == Some(offset));
+            && stream.is(STARTED)
+            && (offset == stream.rcv_nxt
+                || a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset));
         let was_empty = a.waiting[i].is_empty();
         let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
         let r = a.waiting[i].insert(
@@ -375,25 +390,27 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        let waits = (offset > half.next || !was_empty) && !in_order;
+        let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order;
         counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
-        counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && half.acked < end);
+        counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && stream.snd_una < end);
         if cx.trace.is_on() {
             let overlaps = Overlaps {
                 known: offset - start + r.known,
                 conflict: r.conflict,
             };
-            let front = a.waiting[i].front().map_or(half.next, |item| item.offset);
-            let fate = if !half.is(STARTED) {
+            let front = a.waiting[i]
+                .front()
+                .map_or(stream.rcv_nxt, |item| item.offset);
+            let fate = if !stream.is(STARTED) {
                 Fate::LookedBehind(overlaps)
             } else if r.new == 0 && lost == 0 {
                 Fate::Duplicate(overlaps)
-            } else if !in_order && (offset == half.next || !behind_all) {
+            } else if !in_order && (offset == stream.rcv_nxt || !behind_all) {
                 Fate::Fills(overlaps)
-            } else if front > half.next {
+            } else if front > stream.rcv_nxt {
                 Fate::Waits {
-                    hole: half.relative(half.next),
-                    len: front - half.next,
+                    hole: stream.relative(stream.rcv_nxt),
+                    len: front - stream.rcv_nxt,
                     overlaps,
                 }
             } else if a.blocked[i].is_some() {
@@ -408,14 +425,14 @@ impl<S: FlowState> Connection<S> {
             self.fate(cx, d, s, fate);
         }
         let known = offset - start + r.known;
-        self.tell_duplicate(cx, d, start, known, r.conflict, sink);
+        self.emit_duplicate(cx, d, start, known, r.conflict, sink);
     }
 
     /// Counts a segment of which every octet is before what is delivered next, and says what it is.
     fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) -> Fate {
-        let half = &self.halves[d.index()];
+        let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
-        let late = self.active.as_ref().is_some_and(|a| {
+        let late = self.buffers.as_ref().is_some_and(|a| {
             a.gaps[d.index()]
                 .iter()
                 .any(|&(from, to)| start < to && start + len > from)
@@ -424,7 +441,7 @@ impl<S: FlowState> Connection<S> {
             counters.late += 1;
             counters.refused_octets += len;
             Fate::Late
-        } else if start < half.origin && !half.is(SYN) {
+        } else if start < stream.origin && !stream.is(SYN) {
             counters.before_start += 1;
             counters.refused_octets += len;
             Fate::BeforeStart

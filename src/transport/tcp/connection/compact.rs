@@ -1,12 +1,12 @@
 //! A connection for which nothing is allocated, as it is kept between its packets: there may be a million of them.
 
-use super::half::{ACKED, FIN, Half, SEEN};
+use super::stream_state::{ACKED, FIN, SEEN, StreamState};
 use super::{Connection, Mark};
 use crate::base::packet::VlanTag;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::ORIGIN;
 use crate::base::time::Instant;
-use crate::transport::tcp::LINGER;
+use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -23,7 +23,7 @@ const LIST: u8 = 4;
 /// A connection without data, or one that has ended. Its packets are counted anew from here on: only what waits needs
 /// their number.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(in crate::transport::tcp) struct Small {
+pub(in crate::transport::tcp) struct CompactConnection {
     last: Instant,
     number: [u16; 3],
     flags: u8,
@@ -34,31 +34,31 @@ pub(in crate::transport::tcp) struct Small {
     listed: u32,
     reset: u32,
     tag: VlanTag,
-    halves: [SmallHalf; 2],
+    streams: [CompactStream; 2],
 }
 
 /// One direction; its origin is at [`ORIGIN`].
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct SmallHalf {
+struct CompactStream {
     base: SeqNumber,
     bits: u16,
     window: u16,
     /// From the origin to the next octet.
-    next: u32,
+    rcv_nxt: u32,
     /// From the next octet to each of these.
-    high: u32,
-    acked: i16,
+    snd_max: u32,
+    snd_una: i16,
     fin: i16,
 }
 
-const _: () = assert!(size_of::<Small>() <= 72);
+const _: () = assert!(size_of::<CompactConnection>() <= 72);
 
-impl Small {
-    /// The connection in its small form. None where something is allocated for it, or armed, or where it has what few
+impl CompactConnection {
+    /// The connection in its compact form. None where something is allocated for it, or armed, or where it has what few
     /// have: tags that differ, octets far ahead.
     pub(in crate::transport::tcp) fn of<S>(c: &Connection<S>) -> Option<Self> {
-        let rare = c.rare.as_deref();
-        if c.active.is_some() || rare.is_some_and(|r| !r.held.is_empty() || r.vlans.is_some()) {
+        let extras = c.extras.as_deref();
+        if c.buffers.is_some() || extras.is_some_and(|r| !r.held.is_empty() || r.vlans.is_some()) {
             return None;
         }
         // An ended connection does nothing any more.
@@ -73,7 +73,7 @@ impl Small {
             | is(c.reused, REUSED)
             | is(reset.is_some(), RESET)
             | c.listed.1 << LIST;
-        let [forward, reverse] = c.halves;
+        let [forward, reverse] = c.streams;
         Some(Self {
             last: c.last,
             number: [[n[0], n[1]], [n[2], n[3]], [n[4], n[5]]].map(u16::from_le_bytes),
@@ -83,9 +83,9 @@ impl Small {
             listed: nanos(c.last.since(c.listed.0))?,
             reset: reset.map_or(Some(0), |mark| nanos(c.last.since(mark.at)))?,
             tag: one_tag(c)?,
-            halves: [
-                SmallHalf::of(forward, c.closed)?,
-                SmallHalf::of(reverse, c.closed)?,
+            streams: [
+                CompactStream::of(forward, c.closed)?,
+                CompactStream::of(reverse, c.closed)?,
             ],
         })
     }
@@ -107,8 +107,8 @@ impl Small {
             connection.armed = Some(at.after(LINGER));
         }
         for i in 0..2 {
-            connection.halves[i] = self.halves[i].half();
-            if connection.halves[i].is(SEEN) {
+            connection.streams[i] = self.streams[i].stream();
+            if connection.streams[i].is(SEEN) {
                 connection.tags[i] = [self.tag, VlanTag::default()];
             }
         }
@@ -133,7 +133,7 @@ impl Small {
 
 /// The one tag of every packet, or none; None where they differ.
 fn one_tag<S>(c: &Connection<S>) -> Option<VlanTag> {
-    let seen = |i: usize| c.halves[i].is(SEEN).then_some(c.tags[i]);
+    let seen = |i: usize| c.streams[i].is(SEEN).then_some(c.tags[i]);
     let none = VlanTag::default();
     match (seen(0), seen(1)) {
         (Some(a), Some(b)) if a != b => None,
@@ -146,70 +146,70 @@ fn nanos(d: Duration) -> Option<u32> {
     u32::try_from(d.as_nanos()).ok()
 }
 
-impl SmallHalf {
-    fn of(mut half: Half, closed: bool) -> Option<Self> {
+impl CompactStream {
+    fn of(mut stream: StreamState, closed: bool) -> Option<Self> {
         if closed {
             // Offsets mean nothing to anybody else any more, and what was acknowledged only by how far it reaches ahead.
-            let by = half.origin.wrapping_sub(ORIGIN);
-            half.base = half.base.add(low32(by));
-            half.origin = ORIGIN;
-            half.next = half.next.wrapping_sub(by);
-            half.high = half.high.wrapping_sub(by);
-            half.acked = half.acked.wrapping_sub(by).max(half.next);
-            half.fin = half.next;
+            let by = stream.origin.wrapping_sub(ORIGIN);
+            stream.base = stream.base.add(low32(by));
+            stream.origin = ORIGIN;
+            stream.rcv_nxt = stream.rcv_nxt.wrapping_sub(by);
+            stream.snd_max = stream.snd_max.wrapping_sub(by);
+            stream.snd_una = stream.snd_una.wrapping_sub(by).max(stream.rcv_nxt);
+            stream.fin = stream.rcv_nxt;
         }
-        if half.origin != ORIGIN {
+        if stream.origin != ORIGIN {
             return None;
         }
         let from_next = |bit, offset: u64| {
-            if half.is(bit) {
-                i16::try_from(offset.wrapping_sub(half.next).cast_signed()).ok()
+            if stream.is(bit) {
+                i16::try_from(offset.wrapping_sub(stream.rcv_nxt).cast_signed()).ok()
             } else {
                 (closed || offset == 0).then_some(0)
             }
         };
         Some(Self {
-            base: half.base,
-            bits: half.bits,
-            window: half.window,
-            next: u32::try_from(half.next.checked_sub(ORIGIN)?).ok()?,
-            high: u32::try_from(half.high.checked_sub(half.next)?).ok()?,
-            acked: from_next(ACKED, half.acked)?,
-            fin: from_next(FIN, half.fin)?,
+            base: stream.base,
+            bits: stream.bits,
+            window: stream.window,
+            rcv_nxt: u32::try_from(stream.rcv_nxt.checked_sub(ORIGIN)?).ok()?,
+            snd_max: u32::try_from(stream.snd_max.checked_sub(stream.rcv_nxt)?).ok()?,
+            snd_una: from_next(ACKED, stream.snd_una)?,
+            fin: from_next(FIN, stream.fin)?,
         })
     }
 
-    fn half(self) -> Half {
-        let next = ORIGIN + u64::from(self.next);
-        let mut half = Half {
+    fn stream(self) -> StreamState {
+        let next = ORIGIN + u64::from(self.rcv_nxt);
+        let mut stream = StreamState {
             base: self.base,
             bits: self.bits,
             window: self.window,
             origin: ORIGIN,
-            next,
-            high: next + u64::from(self.high),
-            acked: 0,
+            rcv_nxt: next,
+            snd_max: next + u64::from(self.snd_max),
+            snd_una: 0,
             fin: 0,
         };
         let from_next = |offset: i16| next.wrapping_add_signed(i64::from(offset));
-        if half.is(ACKED) {
-            half.acked = from_next(self.acked);
+        if stream.is(ACKED) {
+            stream.snd_una = from_next(self.snd_una);
         }
-        if half.is(FIN) {
-            half.fin = from_next(self.fin);
+        if stream.is(FIN) {
+            stream.fin = from_next(self.fin);
         }
-        half
+        stream
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::half::{BASED, STARTED, SYN};
+    use super::super::stream_state::{BASED, STARTED, SYN};
     use super::*;
     use proptest::prelude::*;
 
     /// One direction, as it may be without data.
-    fn half() -> impl Strategy<Value = Half> {
+    fn stream() -> impl Strategy<Value = StreamState> {
         let offset = prop_oneof![0_u64..3, 30_000_u64..40_000, Just(1 << 33)];
         (
             any::<(u32, u16, u16)>(),
@@ -218,28 +218,28 @@ mod tests {
             offset,
         )
             .prop_map(|((base, bits, window), high, acked, fin)| {
-                let mut half = Half {
+                let mut stream = StreamState {
                     base: SeqNumber(base),
                     bits,
                     window,
-                    high: ORIGIN + high,
-                    ..Half::default()
+                    snd_max: ORIGIN + high,
+                    ..StreamState::default()
                 };
-                if half.is(ACKED) {
-                    half.acked = ORIGIN + acked;
+                if stream.is(ACKED) {
+                    stream.snd_una = ORIGIN + acked;
                 }
-                if half.is(FIN) {
-                    half.fin = ORIGIN + fin;
+                if stream.is(FIN) {
+                    stream.fin = ORIGIN + fin;
                 }
-                half
+                stream
             })
     }
 
     proptest! {
-        /// What is made small comes back as it was.
+        /// What is made compact comes back as it was.
         #[test]
         fn nothing_is_lost(
-            halves in [half(), half()],
+            streams in [stream(), stream()],
             (number, low, reused) in any::<(u64, bool, bool)>(),
             [first, listed, last] in [0_u64..10_000_000_000, 0..10_000_000_000, 0..10_000_000_000],
             reset in prop::option::of(0_u64..10_000_000_000),
@@ -250,29 +250,29 @@ mod tests {
             let mut c: Connection<()> = Connection::new(number, low, reused, last);
             c.first = Instant::from_nanos(first);
             c.listed = (Instant::from_nanos(listed), 1);
-            c.halves = halves;
+            c.streams = streams;
             c.reset = reset.map(|ago| Mark {
                 packets: 0,
                 at: Instant::from_nanos(last.as_nanos().saturating_sub(ago)),
             });
             c.armed = c.reset.map(|mark| mark.at.after(LINGER));
-            for (half, tags) in c.halves.iter().zip(&mut c.tags) {
-                if half.is(SEEN) {
+            for (stream, tags) in c.streams.iter().zip(&mut c.tags) {
+                if stream.is(SEEN) {
                     tags[0] = VlanTag { tpid: 0x8100, tci: tag };
                 }
             }
             let near = |offset: u64| offset.abs_diff(ORIGIN) < 1 << 15;
-            let fits = halves.iter().all(|h| {
-                h.high < ORIGIN + (1 << 32)
-                    && (!h.is(ACKED) || near(h.acked))
+            let fits = streams.iter().all(|h| {
+                h.snd_max < ORIGIN + (1 << 32)
+                    && (!h.is(ACKED) || near(h.snd_una))
                     && (!h.is(FIN) || near(h.fin))
             });
             let long = |at: Instant| last.as_nanos() - at.as_nanos() > u64::from(u32::MAX);
             let fits = fits && !long(c.listed.0) && !c.reset.is_some_and(|mark| long(mark.at));
-            let small = Small::of(&c);
-            prop_assert_eq!(small.is_some(), fits);
-            if let Some(small) = small {
-                let mut back: Connection<()> = small.connection();
+            let compact = CompactConnection::of(&c);
+            prop_assert_eq!(compact.is_some(), fits);
+            if let Some(compact) = compact {
+                let mut back: Connection<()> = compact.connection();
                 if long(c.first) {
                     prop_assert!(back.first >= c.first && long(c.first));
                     back.first = c.first;
@@ -286,27 +286,27 @@ mod tests {
     #[test]
     fn an_ended_connection_keeps_its_numbers() {
         let mut c: Connection<()> = Connection::new(7, true, false, Instant::default());
-        let mut half = Half {
+        let mut stream = StreamState {
             base: SeqNumber(100),
             bits: BASED | STARTED | SYN | ACKED | FIN,
-            next: ORIGIN + 1_000_000,
-            high: ORIGIN + 1_000_005,
-            acked: ORIGIN + 70_000,
+            rcv_nxt: ORIGIN + 1_000_000,
+            snd_max: ORIGIN + 1_000_005,
+            snd_una: ORIGIN + 70_000,
             fin: ORIGIN + 1_000_005,
-            ..Half::default()
+            ..StreamState::default()
         };
-        half.origin += 50;
-        c.halves[0] = half;
-        assert!(Small::of(&c).is_none());
+        stream.origin += 50;
+        c.streams[0] = stream;
+        assert!(CompactConnection::of(&c).is_none());
         c.closed = true;
-        let back: Connection<()> = Small::of(&c).expect("small").connection();
-        let now = &back.halves[0];
+        let back: Connection<()> = CompactConnection::of(&c).expect("compact").connection();
+        let now = &back.streams[0];
         for seq in [100, 150, 151, 70_000, 1_000_100, 1_000_105, 2_000_000] {
             let seq = SeqNumber(seq);
-            let (was, is) = (half.offset(seq), now.offset(seq));
-            assert_eq!(was.wrapping_sub(half.origin), is.wrapping_sub(now.origin));
-            assert_eq!(was <= half.high, is <= now.high);
-            assert_eq!(half.reaches(was, 5, 1 << 16), now.reaches(is, 5, 1 << 16));
+            let (was, is) = (stream.offset(seq), now.offset(seq));
+            assert_eq!(was.wrapping_sub(stream.origin), is.wrapping_sub(now.origin));
+            assert_eq!(was <= stream.snd_max, is <= now.snd_max);
+            assert_eq!(stream.reaches(was, 5, 1 << 16), now.reaches(is, 5, 1 << 16));
         }
         assert!(back.is_closed());
     }

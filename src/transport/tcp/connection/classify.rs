@@ -2,7 +2,7 @@
 //! that.
 
 use super::Connection;
-use super::half::{BASED, HINT, SYN};
+use super::stream_state::{BASED, HINT, SYN};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::Direction;
@@ -11,9 +11,11 @@ use crate::base::trace::Fate;
 use crate::transport::tcp::segment::Segment;
 use std::time::Duration;
 
-/// Payload further than this from the numbers of a connection that has ended begins a new one.
+/// Payload further than this from the numbers of a connection that has ended begins a new one. A megabyte is what may be in
+/// flight when a connection ends; a new initial number (RFC 9293, 3.4.1) comes so near by chance once in 2,000 times.
 const FAR: u64 = 1 << 20;
-/// A SYN captured later than this after the first data is no late one.
+/// A SYN captured later than this after the first data is no late one: reordering between two capture points takes
+/// milliseconds, and a port is hardly used again so soon.
 const LATE_SYN: Duration = Duration::from_secs(1);
 
 /// What a segment is to the connection on its ports.
@@ -40,49 +42,50 @@ impl<S> Connection<S> {
         d: Direction,
         s: &Segment<'_>,
     ) -> bool {
-        let half = &self.halves[d.index()];
-        if !s.has(flags::SYN) || s.has(flags::RST) || !half.numbered() {
+        let stream = &self.streams[d.index()];
+        if !s.has(flags::SYN) || s.has(flags::RST) || !stream.numbered() {
             return self.fits(cx, d, s);
         }
-        let offset = half.offset(s.data_seq());
-        if half.is(SYN) {
-            return offset == half.origin;
+        let offset = stream.offset(s.data_seq());
+        if stream.is(SYN) {
+            return offset == stream.origin;
         }
-        // Its own SYN, captured late; to be judged as on a channel that is known.
-        offset <= half.origin && half.origin - offset <= u64::from(cx.limits.max_gap)
+        // Its own SYN, captured late; to be classified as on a channel that is known.
+        offset <= stream.origin && stream.origin - offset <= u64::from(cx.limits.max_gap)
     }
 
     /// Where a segment on this connection's ports belongs.
-    pub(in crate::transport::tcp) fn judge(
+    pub(in crate::transport::tcp) fn classify(
         &mut self,
         cx: &mut Context,
         d: Direction,
         s: &Segment<'_>,
     ) -> Verdict {
         if self.closed {
-            return self.judge_late(cx, d, s);
+            return self.classify_late(cx, d, s);
         }
-        let half = &self.halves[d.index()];
-        let other = &self.halves[d.flip().index()];
+        let stream = &self.streams[d.index()];
+        let other = &self.streams[d.flip().index()];
         // A SYN with another number than the stream began with.
-        if s.has(flags::SYN) && !s.has(flags::RST) && half.numbered() {
-            let offset = half.offset(s.data_seq());
-            if offset == half.origin && half.is(SYN) {
+        if s.has(flags::SYN) && !s.has(flags::RST) && stream.numbered() {
+            let offset = stream.offset(s.data_seq());
+            if offset == stream.origin && stream.is(SYN) {
                 return Verdict::Fits;
             }
             let young = cx.now.since(self.first) <= LATE_SYN;
-            let own = !half.is(SYN)
+            let own = !stream.is(SYN)
                 && young
-                && offset <= half.origin
-                && half.origin - offset <= u64::from(cx.limits.max_gap);
-            if own || (half.is(HINT) && !half.is(BASED) && offset == ORIGIN) {
+                && offset <= stream.origin
+                && stream.origin - offset <= u64::from(cx.limits.max_gap);
+            if own || (stream.is(HINT) && !stream.is(BASED) && offset == ORIGIN) {
                 return Verdict::Fits;
             }
-            if self.active.is_none() && (self.half_open() || self.reset.is_some()) {
+            if self.buffers.is_none() && (self.half_open() || self.reset.is_some()) {
                 // Nothing was ever answered, or it was refused: the new attempt takes the place of the old one.
                 return Verdict::Replace;
             }
-            // A SYN-ACK that answers the SYN that is held.
+            // A second SYN is not believed at once: one old or forged packet would end a connection that goes on (RFC 5961,
+            // 4). It is held until something confirms it: here a SYN-ACK that answers it.
             if self.confirmed(cx, s) {
                 return Verdict::Replace;
             }
@@ -101,7 +104,8 @@ impl<S> Connection<S> {
         }
         let max_gap = cx.limits.max_gap;
         let len = u64::from(s.payload_len);
-        let fits_seq = !half.numbered() || half.reaches(half.offset(s.data_seq()), len, max_gap);
+        let fits_seq =
+            !stream.numbered() || stream.reaches(stream.offset(s.data_seq()), len, max_gap);
         let fits_ack = match s.ack {
             Some(ack) if other.numbered() => other.reaches(other.offset(ack), 0, max_gap),
             _ => true,
@@ -122,7 +126,8 @@ impl<S> Connection<S> {
             };
         }
         if fits_seq {
-            // The data fits and its acknowledgment does not: the data is what counts.
+            // The data fits and its acknowledgment does not: the data is what counts. The other direction may have lost
+            // more than `--max-gap`, and then its numbers are what is out of date.
             return Verdict::Fits;
         }
         let verdict = self.jump(cx, s, fits_ack);
@@ -134,7 +139,7 @@ impl<S> Connection<S> {
 
     /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
     pub(super) fn answers_syn(&self, d: Direction, s: &Segment<'_>) -> bool {
-        let other = &self.halves[d.flip().index()];
+        let other = &self.streams[d.flip().index()];
         other.is(SYN) && s.ack.is_some_and(|ack| other.offset(ack) == ORIGIN)
     }
 
@@ -145,26 +150,26 @@ impl<S> Connection<S> {
         d: Direction,
         s: &Segment<'_>,
     ) -> bool {
-        let (half, other) = (&self.halves[d.index()], &self.halves[d.flip().index()]);
+        let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
         let max_gap = cx.limits.max_gap;
-        let offset = half.offset(s.data_seq());
+        let offset = stream.offset(s.data_seq());
         let own = if s.has(flags::SYN) {
-            !half.is(SYN) || offset == half.origin
+            !stream.is(SYN) || offset == stream.origin
         } else {
-            half.reaches(offset, u64::from(s.payload_len), max_gap)
+            stream.reaches(offset, u64::from(s.payload_len), max_gap)
         };
         let answer = s
             .ack
             .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
-        (!half.numbered() || own) && answer
+        (!stream.numbered() || own) && answer
     }
 
     /// A segment behind the end of the connection.
-    fn judge_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
-        let half = &self.halves[d.index()];
-        let ours = half.numbered() && self.fits(cx, d, s);
-        let end = half.offset(s.data_seq()) + u64::from(s.payload_len);
-        let over = if ours && (s.payload_len == 0 || end <= half.high) {
+    fn classify_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
+        let stream = &self.streams[d.index()];
+        let ours = stream.numbered() && self.fits(cx, d, s);
+        let end = stream.offset(s.data_seq()) + u64::from(s.payload_len);
+        let over = if ours && (s.payload_len == 0 || end <= stream.snd_max) {
             Verdict::Over {
                 known: !s.has(flags::RST),
             }
@@ -175,14 +180,19 @@ impl<S> Connection<S> {
             return over;
         }
         if s.has(flags::SYN) {
-            let again = half.is(SYN) && half.offset(s.data_seq()) == half.origin;
+            let again = stream.is(SYN) && stream.offset(s.data_seq()) == stream.origin;
             // The SYN-ACK of the old connection comes again with the old SYN.
             return if again { over } else { Verdict::Replace };
         }
         if s.payload_len == 0 {
             return over;
         }
-        if !half.numbered() || half.offset(s.seq).abs_diff(half.high.max(half.next)) > FAR {
+        if !stream.numbered()
+            || stream
+                .offset(s.seq)
+                .abs_diff(stream.snd_max.max(stream.rcv_nxt))
+                > FAR
+        {
             Verdict::Replace
         } else {
             over
@@ -219,8 +229,8 @@ impl<S> Connection<S> {
                 if s.src == syn.src {
                     // Followed: behind the new number, and not what the old stream would send next.
                     let ahead = s.seq.diff(first);
-                    let old = &self.halves[self.toward(s).index()];
-                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.high) <= FAR;
+                    let old = &self.streams[self.toward(s).index()];
+                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.snd_max) <= FAR;
                     !s.has(flags::SYN)
                         && ahead >= 0
                         && ahead.unsigned_abs() <= cx.limits.max_gap
@@ -228,10 +238,10 @@ impl<S> Connection<S> {
                 } else {
                     let Some(ack) = s.ack else { return false };
                     let ahead = ack.diff(first);
-                    let old = &self.halves[self.toward(s).flip().index()];
+                    let old = &self.streams[self.toward(s).flip().index()];
                     let also_old = old.numbered()
-                        && old.offset(ack) <= old.high
-                        && old.offset(ack) + FAR >= old.high;
+                        && old.offset(ack) <= old.snd_max
+                        && old.offset(ack) + FAR >= old.snd_max;
                     ahead >= 0
                         && ahead.unsigned_abs() <= cx.limits.max_gap
                         && (ahead == 0 || !also_old)

@@ -9,13 +9,13 @@
 //! brought; what stands behind those is listed, though a packet of one message leaves it out.
 
 use crate::base::context::Context;
-use crate::base::place::Place;
+use crate::base::place::RecordSpan;
 use crate::transport::sctp::UserMessage;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-/// Runs that are kept of one stream; the oldest go.
+/// Runs that are kept of one stream, 2 MiB at most; the oldest are dropped. At 1,460 octets a segment they cover 90 MiB.
 const RUNS: usize = 1 << 16;
 /// Octets before what comes that are kept where no message is open: a header may still be held.
 const BEHIND: u64 = 512 << 10;
@@ -24,14 +24,14 @@ const BEHIND: u64 = 512 << 10;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Track {
     /// Offset in the stream, and place; in order.
-    runs: VecDeque<(u64, Place)>,
+    runs: VecDeque<(u64, RecordSpan)>,
     /// Offset behind the last octet.
     end: u64,
 }
 
 impl Track {
-    /// Octets at `offset` come next; what is known already is told again.
-    pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: Place) {
+    /// Octets at `offset` come next; they may begin with octets that are known already.
+    pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: RecordSpan) {
         let known = self.end.saturating_sub(offset).min(place.len);
         let rest = place.len - known;
         if rest == 0 {
@@ -42,7 +42,7 @@ impl Track {
             self.runs.pop_front();
         }
         let skipped = u32::try_from(known).unwrap_or(u32::MAX);
-        let place = Place {
+        let place = RecordSpan {
             at: place.at.map(|at| at.saturating_add(skipped)),
             len: rest,
             ..place
@@ -75,7 +75,7 @@ impl Track {
 
     /// Where the octets of this range stood.
     pub(super) fn text(&self, from: u64, to: u64) -> String {
-        let mut text = Text::default();
+        let mut text = TrackText::default();
         let mut next = from;
         let first = self
             .runs
@@ -90,7 +90,7 @@ impl Track {
             let start = (*offset).max(from);
             let stop = (offset + place.len).min(to);
             let inside = u32::try_from(start - offset).unwrap_or(u32::MAX);
-            text.place(Place {
+            text.place(RecordSpan {
                 at: place.at.map(|at| at.saturating_add(inside)),
                 len: stop - start,
                 ..*place
@@ -105,11 +105,11 @@ impl Track {
 }
 
 /// Where `len` octets of a user message stood, from `from` on.
-pub(super) fn user_message(m: &UserMessage<'_>, from: usize, len: usize) -> String {
+pub(super) fn user_message(message: &UserMessage<'_>, from: usize, len: usize) -> String {
     let (from, to) = (from as u64, (from + len) as u64);
     let mut track = Track::default();
     let mut offset = 0;
-    for place in m.places {
+    for place in message.places {
         track.runs.push_back((offset, *place));
         offset += place.len;
     }
@@ -117,21 +117,21 @@ pub(super) fn user_message(m: &UserMessage<'_>, from: usize, len: usize) -> Stri
 }
 
 fn size_of_runs(runs: usize) -> usize {
-    runs * size_of::<(u64, Place)>()
+    runs * size_of::<(u64, RecordSpan)>()
 }
 
 /// The comment in the making.
 #[derive(Default)]
-pub(super) struct Text(String);
+pub(super) struct TrackText(String);
 
-impl Text {
+impl TrackText {
     fn begin(&mut self) {
         self.0
             .push_str(if self.0.is_empty() { "track: " } else { " " });
     }
 
     /// Octets that stood there.
-    pub(super) fn place(&mut self, place: Place) {
+    pub(super) fn place(&mut self, place: RecordSpan) {
         self.begin();
         // Writing to a string does not fail.
         let _ = match place.at {
@@ -158,12 +158,12 @@ mod tests {
     use crate::base::limits::Limits;
 
     #[test]
-    fn ranges_are_told_run_by_run() {
+    fn ranges_are_written_run_by_run() {
         let mut cx = Context::new(Limits::default());
         let mut track = Track::default();
-        let place = |frame, at, len| Place { frame, at, len };
+        let place = |frame, at, len| RecordSpan { frame, at, len };
         track.add(&mut cx, 100, place(1, Some(54), 10));
-        // A segment that is told again, with more behind it.
+        // A segment that comes again, with more behind it.
         track.add(&mut cx, 105, place(2, Some(54), 15));
         track.add(&mut cx, 130, place(4, None, 10));
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
         let mut track = Track::default();
         for i in 0..RUNS as u64 + 10 {
             let (frame, at, len) = (i, Some(0), 1);
-            track.add(&mut cx, i, Place { frame, at, len });
+            track.add(&mut cx, i, RecordSpan { frame, at, len });
         }
         assert_eq!(track.text(8, 12), "track: lost+2 10:0+1 11:0+1");
     }

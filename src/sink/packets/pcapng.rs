@@ -90,7 +90,7 @@ pub(crate) fn tail(out: &mut Vec<u8>, captured: usize, comments: &[String], flag
     out.extend(len.to_le_bytes());
 }
 
-/// As much of a comment as its length can tell.
+/// As much of a comment as its 16-bit length can say.
 fn cut(text: &str) -> &str {
     let mut end = text.len().min(COMMENT);
     while !text.is_char_boundary(end) {

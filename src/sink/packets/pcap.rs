@@ -3,14 +3,14 @@
 use crate::base::packet::LinkType;
 use crate::base::time::Timestamp;
 
-/// The snapshot length that every file header tells: the most that libpcap and Wireshark take, whatever a header says.
+/// The snapshot length of every file header: the most that libpcap and Wireshark take, whatever a header says.
 pub(crate) const SNAP_LEN: u32 = 262_144;
 /// Octets of a packet record's header.
 pub(crate) const RECORD_HEADER: usize = 16;
 
 /// How seconds are divided in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Resolution {
+pub(crate) enum PcapResolution {
     /// Microseconds.
     Micro,
     /// Nanoseconds.
@@ -18,10 +18,10 @@ pub(crate) enum Resolution {
 }
 
 /// The header that a file begins with, in little-endian order.
-pub(crate) fn file_header(link_type: LinkType, resolution: Resolution) -> [u8; 24] {
+pub(crate) fn file_header(link_type: LinkType, resolution: PcapResolution) -> [u8; 24] {
     let magic: u32 = match resolution {
-        Resolution::Micro => 0xa1b2_c3d4,
-        Resolution::Nano => 0xa1b2_3c4d,
+        PcapResolution::Micro => 0xa1b2_c3d4,
+        PcapResolution::Nano => 0xa1b2_3c4d,
     };
     let mut h = [0; 24];
     h[0..4].copy_from_slice(&magic.to_le_bytes());
@@ -35,13 +35,13 @@ pub(crate) fn file_header(link_type: LinkType, resolution: Resolution) -> [u8; 2
 /// The header of a record of `captured` octets out of `original`.
 pub(crate) fn record_header(
     time: Timestamp,
-    resolution: Resolution,
+    resolution: PcapResolution,
     captured: u32,
     original: u32,
 ) -> [u8; RECORD_HEADER] {
     let part = match resolution {
-        Resolution::Micro => time.subsec_nanos() / 1000,
-        Resolution::Nano => time.subsec_nanos(),
+        PcapResolution::Micro => time.subsec_nanos() / 1000,
+        PcapResolution::Nano => time.subsec_nanos(),
     };
     // Seconds are an unsigned 32-bit number in the format: until 2106.
     let secs = u32::try_from(time.secs()).unwrap_or(u32::MAX);

@@ -6,8 +6,8 @@ use super::synthetic::Ends;
 use crate::base::flow::Transport;
 use std::net::IpAddr;
 
-/// What is told of a message.
-pub(crate) struct About<'a> {
+/// What the tags say of a message.
+pub(crate) struct PduInfo<'a> {
     /// By Wireshark's name.
     pub(crate) protocol: &'a str,
     pub(crate) transport: Transport,
@@ -20,7 +20,7 @@ pub(crate) struct About<'a> {
 }
 
 /// Appends the tags.
-pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &About<'_>) {
+pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &PduInfo<'_>) {
     out.clear();
     let by_port = BY_PORT
         .iter()

@@ -1,15 +1,16 @@
 //! Packets of the input as they were: all of them (`--bypass`), or those that could not be used (`--dropped`).
 
-use super::events::{Output, flush_all};
-use super::file::{CaptureFile, Format};
-use super::output::{Error, Writer};
+use super::file::{CaptureFile, FileFormat};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Interface, LinkType, Packet, PacketInfo};
+use crate::message::MessageSink;
+use crate::sink::output::{Output, flush_all};
+use crate::sink::writer::{OutputError, Writer};
 use std::ops::ControlFlow;
 
 /// An output of original packets.
-pub(crate) struct Originals {
+pub(crate) struct OriginalOutput {
     file: CaptureFile,
     /// Those only that could not be used, with the reason as comment.
     dropped: bool,
@@ -17,8 +18,14 @@ pub(crate) struct Originals {
     comments: Vec<String>,
 }
 
-impl Originals {
-    pub(crate) fn new(name: &str, to: Writer, format: Format, dropped: bool, each: bool) -> Self {
+impl OriginalOutput {
+    pub(crate) fn new(
+        name: &str,
+        to: Writer,
+        format: FileFormat,
+        dropped: bool,
+        each: bool,
+    ) -> Self {
         Self {
             file: CaptureFile::new(name, to, format, true, each),
             dropped,
@@ -64,11 +71,19 @@ impl Originals {
 
 /// All outputs of original packets.
 #[derive(Default)]
-pub(crate) struct All(pub(super) Vec<Originals>);
+pub(crate) struct OriginalOutputs(pub(in crate::sink) Vec<OriginalOutput>);
 
-impl Output for All {
+impl MessageSink for OriginalOutputs {
     type State = ();
 
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        for one in &mut self.0 {
+            one.packet(cx, packet, dropped);
+        }
+    }
+}
+
+impl Output for OriginalOutputs {
     fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
         for one in &mut self.0 {
             one.file.begin(None, link_type, nanoseconds);
@@ -81,13 +96,7 @@ impl Output for All {
         }
     }
 
-    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
-        for one in &mut self.0 {
-            one.packet(cx, packet, dropped);
-        }
-    }
-
-    fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         flush_all(self.0.iter_mut().map(|one| one.file.flush()))
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is always known of one direction; small, as there may be a million.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Half {
+pub(super) struct StreamState {
     /// Number of offset 0; means something with `BASED` or `HINT`.
     pub(super) base: SeqNumber,
     /// What is known; the shift count for `window` stands in the uppermost four.
@@ -19,11 +19,11 @@ pub(super) struct Half {
     /// Offset of the first octet.
     pub(super) origin: u64,
     /// Delivered, or given up, to here.
-    pub(super) next: u64,
+    pub(super) rcv_nxt: u64,
     /// End of the highest octet seen.
-    pub(super) high: u64,
+    pub(super) snd_max: u64,
     /// Highest offset that the other side acknowledged.
-    pub(super) acked: u64,
+    pub(super) snd_una: u64,
     /// Offset of the FIN, with `FIN`.
     pub(super) fin: u64,
 }
@@ -40,33 +40,33 @@ pub(super) const SYN: u16 = 8;
 pub(super) const STARTED: u16 = 16;
 /// The FIN's place is known.
 pub(super) const FIN: u16 = 32;
-/// The sink was told of the end.
+/// The sink was notified of the end.
 pub(super) const ENDED: u16 = 64;
 /// The other side's acknowledgments are captured.
 pub(super) const ACKED: u16 = 128;
 /// The direction was never seen and was given up once.
 pub(super) const ABSENT: u16 = 256;
 /// A right checksum was seen.
-pub(super) const SUMMED: u16 = 512;
-/// The stream's SYN was not captured, but the SYN-ACK that answers it: it tells where the stream begins.
+pub(super) const CHECKSUMS_VALID: u16 = 512;
+/// The stream's SYN was not captured, but the SYN-ACK that answers it: it shows where the stream begins.
 pub(super) const ANSWERED: u16 = 1024;
 
-impl Default for Half {
+impl Default for StreamState {
     fn default() -> Self {
         Self {
             base: SeqNumber(0),
             bits: 0,
             window: 0,
             origin: ORIGIN,
-            next: ORIGIN,
-            high: ORIGIN,
-            acked: 0,
+            rcv_nxt: ORIGIN,
+            snd_max: ORIGIN,
+            snd_una: 0,
             fin: 0,
         }
     }
 }
 
-impl Half {
+impl StreamState {
     pub(super) const fn is(&self, bit: u16) -> bool {
         self.bits & bit != 0
     }
@@ -92,16 +92,16 @@ impl Half {
 
     /// Offset of a number, the one nearest to what is delivered next.
     pub(super) fn offset(&self, seq: SeqNumber) -> u64 {
-        let here = self.base.add(low32(self.next));
-        self.next.wrapping_add_signed(i64::from(seq.diff(here)))
+        let here = self.base.add(low32(self.rcv_nxt));
+        self.rcv_nxt.wrapping_add_signed(i64::from(seq.diff(here)))
     }
 
     /// Where the stream begins is known: nothing is looked for before it.
     pub(super) fn begin(&mut self) {
         if !self.is(STARTED) {
             self.set(STARTED);
-            self.next = self.origin.min(self.next);
-            self.high = self.high.max(self.next);
+            self.rcv_nxt = self.origin.min(self.rcv_nxt);
+            self.snd_max = self.snd_max.max(self.rcv_nxt);
         }
     }
 
@@ -117,8 +117,8 @@ impl Half {
 
     /// What data at `offset` would be: within reach, or a jump.
     pub(super) fn reaches(&self, offset: u64, len: u64, max_gap: u32) -> bool {
-        let top = self.high.max(self.next).max(self.acked);
+        let top = self.snd_max.max(self.rcv_nxt).max(self.snd_una);
         offset <= top.saturating_add(u64::from(max_gap))
-            && offset + len + u64::from(max_gap) >= self.next
+            && offset + len + u64::from(max_gap) >= self.rcv_nxt
     }
 }

@@ -1,15 +1,15 @@
 //! A capture file that is written: pcap or pcapng.
 
-use super::output::{Error, Sink, Writer};
-use super::pcap::{self, Resolution};
+use super::pcap::{self, PcapResolution};
 use super::pcapng;
 use crate::base::packet::{Interface, LinkType, PacketInfo};
 use crate::base::time::Timestamp;
+use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use std::ops::ControlFlow;
 
 /// `--format`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Format {
+pub enum FileFormat {
     /// pcap.
     #[default]
     Pcap,
@@ -17,13 +17,14 @@ pub enum Format {
     Pcapng,
 }
 
-/// Interfaces that the input can have; what is over it stands with the first.
+/// Interfaces that the input can have; packets of others stand with the first. Each needs a block of its own, so that without a
+/// limit one damaged number would fill the disk with them.
 const INTERFACES: u32 = 65_536;
 
 /// A capture file.
 pub(crate) struct CaptureFile {
-    pub(crate) out: Sink,
-    format: Format,
+    pub(crate) out: BufferedWriter,
+    format: FileFormat,
     original_times: bool,
     /// The one link type of all packets; none where each interface has its own.
     link_type: Option<LinkType>,
@@ -40,12 +41,12 @@ impl CaptureFile {
     pub(crate) fn new(
         name: &str,
         to: Writer,
-        format: Format,
+        format: FileFormat,
         original_times: bool,
         each: bool,
     ) -> Self {
         Self {
-            out: Sink::new(name, to, each),
+            out: BufferedWriter::new(name, to, each),
             format,
             original_times,
             link_type: None,
@@ -66,12 +67,12 @@ impl CaptureFile {
         self.link_type = own;
         self.nanoseconds = nanoseconds;
         match self.format {
-            Format::Pcap => {
+            FileFormat::Pcap => {
                 let header = pcap::file_header(own.unwrap_or(input), self.resolution());
                 self.out.write([&header]);
                 self.link_type = Some(own.unwrap_or(input));
             }
-            Format::Pcapng => {
+            FileFormat::Pcapng => {
                 let mut header = Vec::new();
                 pcapng::section(&mut header);
                 self.out.write([&header]);
@@ -81,20 +82,20 @@ impl CaptureFile {
 
     /// The link type of a pcap file, which all its packets have.
     pub(crate) fn only(&self) -> Option<LinkType> {
-        self.link_type.filter(|_| self.format == Format::Pcap)
+        self.link_type.filter(|_| self.format == FileFormat::Pcap)
     }
 
-    fn resolution(&self) -> Resolution {
+    fn resolution(&self) -> PcapResolution {
         if self.nanoseconds {
-            Resolution::Nano
+            PcapResolution::Nano
         } else {
-            Resolution::Micro
+            PcapResolution::Micro
         }
     }
 
     /// These are all interfaces of the input until now.
     pub(crate) fn interfaces(&mut self, all: &[Interface]) {
-        if self.format == Format::Pcapng && self.begun {
+        if self.format == FileFormat::Pcapng && self.begun {
             for interface in all.get(self.units.len()..).unwrap_or_default() {
                 // Timestamps are kept in nanoseconds.
                 let unit = match interface.resolution.0 {
@@ -131,7 +132,7 @@ impl CaptureFile {
         captured: usize,
         original: usize,
     ) -> Option<[u8; pcap::RECORD_HEADER]> {
-        if self.format != Format::Pcap {
+        if self.format != FileFormat::Pcap {
             return None;
         }
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -197,7 +198,7 @@ impl CaptureFile {
         self.last = last;
     }
 
-    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, Error> {
+    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
     }
 }

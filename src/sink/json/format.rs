@@ -1,0 +1,125 @@
+//! How values are written (RFC 8259).
+
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Appends a value.
+pub(crate) fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    // Writing to a vector does not fail, and no value here has a map whose keys are no strings.
+    let _ = value.serialize(&mut Serializer::with_formatter(out, LineFormat));
+}
+
+/// Appends a number, or null.
+pub(crate) fn number(value: Option<u64>, out: &mut String) {
+    let _ = match value {
+        Some(n) => write!(out, "{n}"),
+        None => write!(out, "null"),
+    };
+}
+
+/// Appends a string as [`write`] does.
+pub(crate) fn string(text: &str, out: &mut String) {
+    let mut octets = Vec::with_capacity(text.len() + 2);
+    write(text, &mut octets);
+    out.push_str(std::str::from_utf8(&octets).unwrap_or_default());
+}
+
+/// As compact as serde_json's, but every control character is escaped, DEL and C1 (RFC 6429) included: a line may be shown
+/// on a terminal. `\n`, `\r` and `\t` are the only short forms.
+struct LineFormat;
+
+impl Formatter for LineFormat {
+    fn write_char_escape<W: Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        match escape {
+            CharEscape::Backspace => to.write_all(b"\\u0008"),
+            CharEscape::FormFeed => to.write_all(b"\\u000c"),
+            other => CompactFormatter.write_char_escape(to, other),
+        }
+    }
+
+    /// What serde_json does not escape by itself.
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        mut text: &str,
+    ) -> io::Result<()> {
+        // In UTF-8, DEL is 7f and the C1 controls are c2 80 to c2 9f; most text has neither octet.
+        while memchr::memchr2(0x7f, 0xc2, text.as_bytes()).is_some() {
+            let Some((at, control)) = text.char_indices().find(|(_, c)| c.is_control()) else {
+                break;
+            };
+            let (before, rest) = text.split_at(at);
+            to.write_all(before.as_bytes())?;
+            write!(to, "\\u{:04x}", u32::from(control))?;
+            text = rest.get(control.len_utf8()..).unwrap_or_default();
+        }
+        to.write_all(text.as_bytes())
+    }
+
+    /// A time span in nanoseconds ([`Seconds`]): seconds with all nine digits behind the point, which no floating-point
+    /// number has room for.
+    fn write_u128<W: Write + ?Sized>(&mut self, to: &mut W, nanos: u128) -> io::Result<()> {
+        write!(to, "{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+    }
+}
+
+/// A time span in seconds; the only value that is written as a `u128`.
+pub(super) struct Seconds(pub(super) Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u128(self.0.as_nanos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: &(impl Serialize + ?Sized)) -> String {
+        let mut out = Vec::new();
+        write(value, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        for (text, expected) in [
+            ("", r#""""#),
+            ("a\"b\\c/", r#""a\"b\\c/""#),
+            (
+                "\n\r\t\u{8}\u{c}\u{1b}\0",
+                r#""\n\r\t\u0008\u000c\u001b\u0000""#,
+            ),
+            ("\u{7f}x\u{80}\u{9f}", r#""\u007fx\u0080\u009f""#),
+            ("\u{a0}é\u{c2}\u{9b}ü", "\"\u{a0}é\u{c2}\\u009bü\""),
+            ("日本\u{2028}", "\"日本\u{2028}\""),
+        ] {
+            assert_eq!(written(text), expected);
+            let mut out = String::new();
+            string(text, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn spans_have_nine_digits() {
+        for (span, expected) in [
+            (Duration::ZERO, "0.000000000"),
+            (Duration::new(1, 5), "1.000000005"),
+            (
+                Duration::new(u64::MAX, 999_999_999),
+                "18446744073709551615.999999999",
+            ),
+        ] {
+            assert_eq!(written(&Seconds(span)), expected);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The objects, field by field in the order in which they are written.
+
+use super::format::Seconds;
+use super::state::{JsonBody, JsonStream};
+use crate::base::counters::Discard;
+use crate::base::packet::VlanTag;
+use crate::sink::text::Rfc3339;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+use std::net::IpAddr;
+
+/// What every object of a connection begins with.
+#[derive(Serialize)]
+pub(super) struct ObjectHead<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) transport: &'static str,
+    pub(super) connection: u64,
+    pub(super) src: IpAddr,
+    pub(super) src_port: u16,
+    pub(super) dst: IpAddr,
+    pub(super) dst_port: u16,
+    pub(super) vlans: VlanIds<'a>,
+    pub(super) time: Rfc3339,
+    pub(super) frame: u64,
+}
+
+/// A message.
+#[derive(Serialize)]
+pub(super) struct MessageObject<'a> {
+    #[serde(flatten)]
+    pub(super) head: ObjectHead<'a>,
+    pub(super) first_time: Rfc3339,
+    pub(super) first_frame: u64,
+    pub(super) protocol: &'a str,
+    pub(super) kind: &'static str,
+    pub(super) summary: &'a str,
+    pub(super) offset: Option<u64>,
+    pub(super) octets: u64,
+    pub(super) length: Option<u64>,
+    pub(super) whole: bool,
+    pub(super) gaps: &'a [(u64, u64)],
+    pub(super) acknowledged: Option<bool>,
+    pub(super) acknowledged_at: Option<Rfc3339>,
+    /// None where it is not asked for; null where the message is not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sha256: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<ShownBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body_cut: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sctp: Option<SctpObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) messages: Option<Vec<BundledObject>>,
+}
+
+/// What an SCTP user message says of itself.
+#[derive(Serialize)]
+pub(super) struct SctpObject {
+    pub(super) stream: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ssn: Option<u32>,
+    pub(super) ppid: u32,
+    pub(super) tsn: u32,
+    pub(super) chunks: u32,
+    pub(super) unordered: bool,
+}
+
+/// A message in an SCTP user message.
+#[derive(Serialize)]
+pub(super) struct BundledObject {
+    pub(super) offset: usize,
+    pub(super) length: u64,
+    pub(super) summary: String,
+}
+
+/// A request and its response.
+#[derive(Serialize)]
+pub(super) struct ExchangeObject<'a> {
+    #[serde(flatten)]
+    pub(super) head: ObjectHead<'a>,
+    pub(super) first_time: Rfc3339,
+    pub(super) first_frame: u64,
+    pub(super) protocol: &'a str,
+    pub(super) request: &'a str,
+    pub(super) request_offset: u64,
+    pub(super) response: &'a str,
+    pub(super) response_offset: u64,
+    pub(super) whole: bool,
+    pub(super) delay: Seconds,
+    pub(super) duration: Seconds,
+}
+
+/// A gap of a stream.
+#[derive(Serialize)]
+pub(super) struct GapObject<'a> {
+    #[serde(flatten)]
+    pub(super) head: ObjectHead<'a>,
+    pub(super) offset: u64,
+    pub(super) length: Option<u64>,
+    pub(super) cause: &'static str,
+}
+
+/// Octets that came again.
+#[derive(Serialize)]
+pub(super) struct DuplicateObject<'a> {
+    #[serde(flatten)]
+    pub(super) head: ObjectHead<'a>,
+    pub(super) offset: i64,
+    pub(super) length: u64,
+    pub(super) conflict: bool,
+}
+
+/// The end of a connection.
+#[derive(Serialize)]
+pub(super) struct ConnectionObject<'a> {
+    #[serde(flatten)]
+    pub(super) head: ObjectHead<'a>,
+    pub(super) first_time: Rfc3339,
+    pub(super) streams: [StreamObject; 2],
+    pub(super) duration: Seconds,
+    pub(super) end: &'static str,
+}
+
+/// One direction of a connection.
+#[derive(Serialize)]
+pub(super) struct StreamObject {
+    octets: u64,
+    segments: u64,
+    messages: u64,
+    gaps: u64,
+    lost_octets: u64,
+}
+
+impl From<&JsonStream> for StreamObject {
+    fn from(stream: &JsonStream) -> Self {
+        Self {
+            octets: stream.octets,
+            segments: stream.segments,
+            messages: stream.messages,
+            gaps: stream.gaps,
+            lost_octets: stream.lost,
+        }
+    }
+}
+
+/// A packet of the input that could not be used.
+#[derive(Serialize)]
+pub(super) struct DroppedObject {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) time: Rfc3339,
+    pub(super) frame: u64,
+    pub(super) octets: usize,
+    pub(super) length: u32,
+    pub(super) interface: u32,
+    pub(super) reason: CounterName,
+    pub(super) text: &'static str,
+}
+
+/// VLAN identifiers, outer first.
+pub(super) struct VlanIds<'a>(pub(super) &'a [VlanTag]);
+
+impl Serialize for VlanIds<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(
+            self.0
+                .iter()
+                .filter(|t| t.tpid != 0)
+                .map(|t| t.tci & 0x0fff),
+        )
+    }
+}
+
+/// `SECTION.NAME` of a reason.
+pub(super) struct CounterName(pub(super) Discard);
+
+impl Serialize for CounterName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{}.{}", self.0.section(), self.0.name()))
+    }
+}
+
+/// The octets of a message, as `--json-body` asks for them.
+pub(super) struct ShownBody<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) form: JsonBody,
+}
+
+impl Serialize for ShownBody<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.form {
+            JsonBody::Base64 => to.collect_str(&Base64Display::new(self.octets, &STANDARD)),
+            JsonBody::Text | JsonBody::None => {
+                to.serialize_str(&String::from_utf8_lossy(self.octets))
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What `--json` shows, and what it keeps until it can show it.
+
+use super::digest::Digest;
+use super::exchange::UnansweredRequests;
+use crate::base::context::Context;
+use crate::base::message::Kind;
+use crate::base::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `--json-body`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum JsonBody {
+    /// Left out.
+    #[default]
+    None,
+    /// As UTF-8; what is none is replaced.
+    Text,
+    /// As base64 (RFC 4648).
+    Base64,
+}
+
+/// What is shown of the octets of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Show {
+    /// `--json-body`.
+    pub body: JsonBody,
+    /// `--hash`: the SHA-256 of those that are whole.
+    pub hash: bool,
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct JsonConnection {
+    pub(super) begun: bool,
+    pub(super) first: Timestamp,
+    pub(super) streams: [JsonStream; 2],
+    pub(super) requests: UnansweredRequests,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct JsonStream {
+    pub(super) octets: u64,
+    pub(super) segments: u64,
+    pub(super) messages: u64,
+    pub(super) gaps: u64,
+    pub(super) lost: u64,
+    pub(super) open: Option<Box<UnfinishedMessage>>,
+}
+
+/// An open message.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct UnfinishedMessage {
+    pub(super) protocol: String,
+    pub(super) kind: Kind,
+    pub(super) summary: String,
+    pub(super) offset: u64,
+    pub(super) length: Option<u64>,
+    pub(super) first_time: Timestamp,
+    pub(super) first_frame: u64,
+    pub(super) octets: u64,
+    pub(super) gaps: Vec<(u64, u64)>,
+    pub(super) body: Vec<u8>,
+    pub(super) body_cut: bool,
+    pub(super) digest: Option<Box<Digest>>,
+    /// Of a response: where the request begins that it answers.
+    pub(super) answers: Option<u64>,
+    /// Octets that were counted for it.
+    pub(super) counted: usize,
+}
+
+impl UnfinishedMessage {
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        let now = size_of::<Self>()
+            + self.protocol.capacity()
+            + self.summary.capacity()
+            + self.gaps.capacity() * size_of::<(u64, u64)>()
+            + self.body.capacity()
+            + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
+    }
+}

@@ -1,0 +1,137 @@
+//! All outputs of packets, and which of them takes a message: those that name its protocol, else those that name none.
+
+use super::connection::PacketConnection;
+use super::writing::PacketOutput;
+use crate::base::packet::{Interface, LinkType};
+use crate::message::MessageSink;
+use crate::sink::output::{Output, flush_all, forward_events};
+use crate::sink::writer::OutputError;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// All outputs of packets.
+#[derive(Default)]
+pub(crate) struct PacketOutputs(pub(in crate::sink) Vec<PacketOutput>);
+
+/// What they keep with a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PacketStates {
+    first: Option<Box<PacketConnection>>,
+    /// Of all but the first: there is one as a rule.
+    more: Vec<Option<Box<PacketConnection>>>,
+}
+
+impl PacketStates {
+    /// What the output with this number keeps.
+    fn of(&mut self, output: usize) -> &mut Option<Box<PacketConnection>> {
+        match output.checked_sub(1) {
+            None => &mut self.first,
+            Some(i) => {
+                if self.more.len() <= i {
+                    self.more.resize_with(i + 1, || None);
+                }
+                &mut self.more[i]
+            }
+        }
+    }
+}
+
+impl PacketOutputs {
+    /// The outputs, with their numbers, that take messages of this protocol.
+    fn taking<'a>(
+        &'a mut self,
+        protocol: &'a str,
+    ) -> impl Iterator<Item = (usize, &'a mut PacketOutput)> {
+        let one = self.0.len() == 1;
+        let has = move |p: &PacketOutput| p.protocols().iter().any(|name| name == protocol);
+        let named = !one && self.0.iter().any(has);
+        self.0.iter_mut().enumerate().filter(move |(_, p)| {
+            if p.protocols().is_empty() {
+                !named
+            } else {
+                has(p)
+            }
+        })
+    }
+}
+
+/// For [`forward_events`]: to the outputs that take the message, or to all.
+macro_rules! to_outputs {
+    ([] state $self:ident $at:ident start($start:ident)) => {
+        for (i, output) in $self.taking($start.protocol) {
+            output.start(&mut $at.with(|s| s.of(i)), $start);
+        }
+    };
+    ([] plain $self:ident $at:ident datagram($message:ident)) => {
+        for (_, output) in $self.taking($message.protocol) {
+            output.datagram($at, $message);
+        }
+    };
+    ([] state $self:ident $at:ident user_message($message:ident, $protocol:ident)) => {
+        for (i, output) in $self.taking($protocol) {
+            output.user_message(&mut $at.with(|s| s.of(i)), $message, $protocol);
+        }
+    };
+    // A datagram that was not processed has no protocol.
+    ([] plain $self:ident $at:ident unprocessed($datagram:ident)) => {
+        for output in $self.0.iter_mut().filter(|o| o.protocols().is_empty()) {
+            output.unprocessed($at, $datagram);
+        }
+    };
+    ([] state $self:ident $at:ident stream_arrival($chunk:ident)) => {
+        for (i, output) in $self.0.iter_mut().enumerate() {
+            if output.tracks() {
+                output.stream_arrival(&mut $at.with(|s| s.of(i)), $chunk);
+            }
+        }
+    };
+    // Octets between messages, and their gaps, make no packets; a place for an output's state is not made for them.
+    ([] state $self:ident $at:ident stream_data($chunk:ident)) => {};
+    ([] state $self:ident $at:ident stream_gap($gap:ident)) => {};
+    ([] state $self:ident $at:ident closed($close:ident)) => {
+        to_outputs!(all $self $at closed($close));
+        $at.state.more = Vec::new();
+    };
+    ([] state $self:ident $at:ident association_end($close:ident)) => {
+        $at.state.more = Vec::new();
+    };
+    ([] state $self:ident $at:ident $event:ident($arg:ident)) => { to_outputs!(all $self $at $event($arg)) };
+    ([] plain $self:ident $at:ident $event:ident($($arg:ident),*)) => {
+        for output in &mut $self.0 {
+            output.$event($at $(, $arg)*);
+        }
+    };
+    (all $self:ident $at:ident $event:ident($arg:ident)) => {
+        for (i, output) in $self.0.iter_mut().enumerate() {
+            output.$event(&mut $at.with(|s| s.of(i)), $arg);
+        }
+    };
+}
+
+impl MessageSink for PacketOutputs {
+    type State = PacketStates;
+
+    forward_events!(to_outputs []);
+}
+
+impl Output for PacketOutputs {
+    fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
+        for output in &mut self.0 {
+            output.begin(link_type, nanoseconds);
+        }
+    }
+
+    fn interfaces(&mut self, all: &[Interface]) {
+        for output in &mut self.0 {
+            output.interfaces(all);
+        }
+    }
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        flush_all(self.0.iter_mut().map(Output::flush))
+    }
+
+    fn counts(&self) -> bool {
+        !self.0.is_empty()
+    }
+}

@@ -1,0 +1,109 @@
+//! What an output of packets keeps with a TCP connection.
+
+use super::pending::PendingMessage;
+use super::synthetic::Ends;
+use super::track::Track;
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::base::packet::LinkHeader;
+use crate::base::storage::allocated;
+use crate::base::stream::Side;
+use crate::transport::stream::StreamContext;
+use serde::{Deserialize, Serialize};
+
+/// No offset: smaller than an `Option` in what is kept of every connection. No stream is so long.
+pub(super) const NONE: u64 = u64::MAX;
+
+/// What an output of packets keeps with a connection; made when its first message begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PacketConnection {
+    /// Offset behind what was written of each direction; [`NONE`] where nothing was.
+    pub(super) written: [u64; 2],
+    /// Highest offset of the other stream that a message of this direction has acknowledged; [`NONE`] where none.
+    pub(super) known: [u64; 2],
+    /// The open messages.
+    pub(super) open: [Option<Box<PendingMessage>>; 2],
+    /// A packet of this connection was written.
+    pub(super) begun: bool,
+    /// The direction that asks, as far as the first message shows.
+    pub(super) client: Option<Direction>,
+    /// FIN was written.
+    pub(super) fin: [bool; 2],
+    /// Where the octets of each stream stood, with `--track`.
+    pub(super) track: [Track; 2],
+}
+
+impl PacketConnection {
+    fn new() -> Self {
+        Self {
+            written: [NONE; 2],
+            known: [NONE; 2],
+            open: [None, None],
+            begun: false,
+            client: None,
+            fin: [false; 2],
+            track: Default::default(),
+        }
+    }
+
+    /// What is kept of the connection, which may be new.
+    pub(super) fn of<'a>(cx: &mut Context, state: &'a mut Option<Box<Self>>) -> &'a mut Self {
+        state.get_or_insert_with(|| {
+            cx.budget.take(allocated(size_of::<Self>()));
+            Box::new(Self::new())
+        })
+    }
+}
+
+/// An event of a message, with what this output keeps for its connection.
+pub(super) type PacketEvent<'a> = StreamContext<'a, Option<Box<PacketConnection>>>;
+
+/// Where a packet of a TCP connection belongs.
+#[derive(Clone, Copy)]
+pub(super) struct StreamRef<'a> {
+    pub(super) flow: &'a Flow,
+    pub(super) sides: &'a [Side; 2],
+    pub(super) direction: Direction,
+}
+
+impl<'a> StreamRef<'a> {
+    /// That of an event.
+    pub(super) fn of(at: &PacketEvent<'a>) -> Self {
+        Self {
+            flow: at.flow,
+            sides: at.sides,
+            direction: at.direction,
+        }
+    }
+}
+
+/// The acknowledgment number of a segment: what was known, and never more than what has been written of the other
+/// direction, or tshark takes a held message for a retransmission. None where nothing is known of the other direction.
+pub(super) fn acknowledgment(place: StreamRef<'_>, conn: &PacketConnection) -> Option<u32> {
+    let d = place.direction.index();
+    let other = &place.sides[1 - d];
+    let offset = match (conn.known[d], conn.written[1 - d]) {
+        (NONE, _) | (_, NONE) => other.origin,
+        (known, written) => known.min(written),
+    };
+    other.seq(offset).map(|n| n.0)
+}
+
+/// Who sends to whom in this direction. Where no packet of it was captured, its link header is the other one's, turned
+/// round.
+pub(super) fn ends(flow: &Flow, direction: Direction) -> Ends {
+    let mut link = flow.links[direction.index()];
+    if link == LinkHeader::default() {
+        let other = &flow.links[direction.flip().index()];
+        link = LinkHeader {
+            dst: other.src,
+            src: other.dst,
+            tags: other.tags,
+        };
+    }
+    Ends {
+        src: flow.src(direction),
+        dst: flow.dst(direction),
+        link,
+    }
+}

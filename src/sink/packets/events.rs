@@ -1,0 +1,288 @@
+//! What an output of packets does with each event.
+
+use super::connection::{NONE, PacketConnection, PacketEvent, StreamRef, acknowledgment, ends};
+use super::info::MessageInfo;
+use super::options::{Encap, Large};
+use super::pending::{PendingMessage, seq};
+use super::synthetic::{self, FIN, RST, TcpFields, Wire};
+use super::writing::PacketOutput;
+use crate::base::context::Context;
+use crate::base::flow::Direction;
+use crate::base::message::{Extent, Kind};
+use crate::base::packet::{Interface, LinkType};
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Duplicate};
+use crate::ip::Datagram;
+use crate::message::events::DatagramMessage;
+use crate::message::summary;
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::sink::output::Output;
+use crate::sink::writer::OutputError;
+use crate::transport::datagram::DatagramContext;
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use std::ops::ControlFlow;
+
+/// Messages in the making that are kept for the next ones to use, buffers included: 1 MiB at most.
+const POOL: usize = 16;
+
+impl MessageSink for PacketOutput {
+    type State = Option<Box<PacketConnection>>;
+
+    fn start(&mut self, at: &mut PacketEvent<'_>, start: &MessageStart<'_>) {
+        let (cx, direction) = (&mut *at.cx, at.direction);
+        let conn = PacketConnection::of(cx, at.state);
+        conn.client.get_or_insert(match start.kind {
+            Kind::Request => direction,
+            Kind::Response => direction.flip(),
+            Kind::Other => Direction::Forward,
+        });
+        let d = direction.index();
+        if conn.open[d].is_some() {
+            // The message stage ends what it opened; this only keeps a slip of it from growing.
+            self.put_back(cx, conn, d);
+        }
+        let side = &at.sides[d];
+        let ack = start.ack.or(at.sides[1 - d].acknowledged);
+        if let Some(ack) = ack
+            && (conn.known[d] == NONE || ack > conn.known[d])
+        {
+            conn.known[d] = ack;
+        }
+        let mut open = self.pool.pop().unwrap_or_default();
+        cx.budget
+            .take(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
+        let ends = ends(at.flow, direction);
+        open.unit = synthetic::max_tcp_payload(&ends);
+        open.single = false;
+        open.beyond = 0;
+        open.about = None;
+        if self.form.large != Large::Split || self.wire == Wire::Pdu {
+            let large = self.large(&ends);
+            open.single = self.wire == Wire::Pdu || self.form.large == Large::Snap;
+            let fits = !matches!(start.extent, Extent::Known(n) if n > large as u64);
+            if open.single || fits {
+                open.unit = large;
+            }
+        }
+        if self.describes() {
+            let mut about = Box::new(MessageInfo {
+                protocol: start.protocol.to_owned(),
+                ..MessageInfo::default()
+            });
+            summary(
+                start.protocol,
+                at.flow.transport,
+                start.kind,
+                start.head,
+                &mut about.summary,
+            );
+            cx.budget.take(about.allocated());
+            open.about = Some(about);
+        }
+        open.base = side.base.unwrap_or_default();
+        open.start = start.offset;
+        open.at = start.offset;
+        open.known_end = match start.extent {
+            Extent::Known(n) => start.offset.saturating_add(n),
+            Extent::Open | Extent::ToClose => NONE,
+        };
+        open.hole_end = 0;
+        open.cut = false;
+        open.split = false;
+        open.done = false;
+        conn.open[d] = Some(open);
+    }
+
+    fn data(&mut self, at: &mut PacketEvent<'_>, piece: &Piece<'_>) {
+        let place = StreamRef::of(at);
+        let cx = &mut *at.cx;
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        let d = place.direction.index();
+        let Some(mut open) = conn.open[d].take() else {
+            return;
+        };
+        self.add_piece(cx, place, conn, &mut open, piece);
+        conn.open[d] = Some(open);
+    }
+
+    fn gap(&mut self, at: &mut PacketEvent<'_>, gap: &MessageGap) {
+        let place = StreamRef::of(at);
+        let cx = &mut *at.cx;
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        let d = place.direction.index();
+        let Some(mut open) = conn.open[d].take() else {
+            return;
+        };
+        if let Some(about) = &mut open.about {
+            let before = about.allocated();
+            about.gap(gap.offset.saturating_sub(open.start), gap.len);
+            cx.budget.resize(before, about.allocated());
+        }
+        let end = gap.offset.saturating_add(gap.len);
+        self.hole(cx, place, conn, &mut open, end);
+        conn.open[d] = Some(open);
+    }
+
+    fn end(&mut self, at: &mut PacketEvent<'_>, end: &MessageEnd) {
+        let place = StreamRef::of(at);
+        let cx = &mut *at.cx;
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        let d = place.direction.index();
+        let Some(mut open) = conn.open[d].take() else {
+            return;
+        };
+        if !open.done {
+            if let Some(about) = &mut open.about {
+                about.acknowledged = Some(end.acknowledged.is_some());
+            }
+            self.finish(cx, place, conn, &mut open, end);
+        }
+        conn.open[d] = Some(open);
+        self.put_back(cx, conn, d);
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        self.write_datagram(at, message);
+    }
+
+    fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        self.write_as_it_was(cx, datagram);
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        self.write_user_message(at.cx, at.flow, message, protocol);
+    }
+
+    /// Octets are at hand: where they stood is kept until they are written.
+    fn stream_arrival(&mut self, at: &mut PacketEvent<'_>, chunk: &Chunk<'_>) {
+        let (cx, d) = (&mut *at.cx, at.direction.index());
+        let conn = PacketConnection::of(cx, at.state);
+        let track = &mut conn.track[d];
+        if conn.open[d].is_none() {
+            track.forget_old();
+        }
+        let mut places = Vec::new();
+        cx.records_of(chunk.frame, chunk.at, chunk.data.len(), &mut |p| {
+            places.push(p);
+        });
+        let mut offset = chunk.offset;
+        for place in places {
+            track.add(cx, offset, place);
+            offset += place.len;
+        }
+    }
+
+    /// Octets came again; those of the message that is open are counted in its comment.
+    fn stream_duplicate(&mut self, at: &mut PacketEvent<'_>, duplicate: &Duplicate) {
+        let d = at.direction.index();
+        if let Some(conn) = at.state
+            && let Some(open) = &mut conn.open[d]
+            && let Some(about) = &mut open.about
+        {
+            let end = duplicate.offset.saturating_add(duplicate.len);
+            let own = end.saturating_sub(open.start).min(duplicate.len);
+            about.repeated = about.repeated.saturating_add(own);
+        }
+    }
+
+    /// `--handshake`: writes how the stream ended, unless its last message has said so.
+    fn stream_end(&mut self, at: &mut PacketEvent<'_>, close: Close) {
+        let flags = match close {
+            Close::Fin => FIN,
+            Close::Reset => RST,
+            Close::Idle | Close::Evicted | Close::Replaced | Close::EndOfInput => return,
+        };
+        let place = StreamRef::of(at);
+        let d = at.direction.index();
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        if !self.form.handshake || !conn.begun || conn.fin[d] || self.wire == Wire::Pdu {
+            return;
+        }
+        conn.fin[d] = true;
+        let offset = match conn.written[d] {
+            NONE => at.sides[d].origin,
+            written => written,
+        };
+        let header = TcpFields {
+            seq: seq(at.sides[d].base.unwrap_or_default(), offset),
+            ack: acknowledgment(place, conn),
+            flags,
+        };
+        self.bare(at.cx, at.flow, at.direction, header);
+    }
+
+    /// The connection has ended: gives back what was counted for it.
+    fn closed(&mut self, at: &mut PacketEvent<'_>, _: Close) {
+        let cx = &mut *at.cx;
+        if let Some(mut conn) = at.state.take() {
+            self.put_back(cx, &mut conn, 0);
+            self.put_back(cx, &mut conn, 1);
+            for track in &mut conn.track {
+                track.clear(cx);
+            }
+            cx.budget.give(allocated(size_of::<PacketConnection>()));
+        }
+    }
+}
+
+impl Output for PacketOutput {
+    /// Writes the file header; only the first input's counts.
+    fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        self.wire = match self.form.encap {
+            Encap::Ethernet => Wire::Ethernet,
+            Encap::Raw => Wire::Raw,
+            Encap::Pdu => Wire::Pdu,
+            Encap::Auto if link_type == LinkType::ETHERNET => Wire::Ethernet,
+            Encap::Auto => Wire::Raw,
+        };
+        let own = match self.wire {
+            Wire::Ethernet => LinkType::ETHERNET,
+            Wire::Raw => LinkType::RAW,
+            Wire::Pdu => LinkType::WIRESHARK_UPPER_PDU,
+        };
+        self.file.begin(Some(own), link_type, nanoseconds);
+    }
+
+    /// These are all interfaces of the input until now.
+    fn interfaces(&mut self, all: &[Interface]) {
+        self.file.interfaces(all);
+    }
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.file.flush()
+    }
+}
+
+impl PacketOutput {
+    /// Keeps an open message's memory for the next one.
+    fn put_back(&mut self, cx: &mut Context, conn: &mut PacketConnection, d: usize) {
+        if let Some(mut open) = conn.open[d].take() {
+            if let Some(about) = open.about.take() {
+                cx.budget.give(about.allocated());
+            }
+            cx.budget
+                .give(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
+            open.pending.clear();
+            if self.pool.len() < POOL {
+                self.pool.push(open);
+            }
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Messages of TCP: one segment for each, or a train of them, and the segments around a connection.
+
+use super::connection::{NONE, PacketConnection, StreamRef, acknowledgment, ends};
+use super::file::FileFormat;
+use super::pending::{HEADROOM, PendingMessage};
+use super::synthetic::{self, Ends, FIN, PSH, PacketHeaders, Payload, SYN, TcpFields, Wire};
+use super::writing::{PacketOutput, PduMessage, clamp};
+use crate::base::checksum::Sum;
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::message::{MessageEnd, Piece};
+
+/// Segments of at least this many octets are written past the output buffer, so that they are not copied once more. Smaller
+/// ones are collected, as a system call for each costs more than the copy.
+const WRITE_THROUGH: usize = 32 << 10;
+
+impl PacketOutput {
+    pub(super) fn add_piece(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        piece: &Piece<'_>,
+    ) {
+        if open.done {
+            return;
+        }
+        if let Some(about) = &mut open.about {
+            let before = about.allocated();
+            about.piece(piece.frame, piece.data.len());
+            cx.budget.resize(before, about.allocated());
+        }
+        let most = open.unit;
+        // The common case: a message that lies in one segment.
+        if piece.last
+            && open.pending.is_empty()
+            && open.hole_end == 0
+            && piece.offset == open.at
+            && piece.data.len() <= most
+            && open.about.is_none()
+        {
+            self.begin_connection(cx, place, conn);
+            let ends = ends(place.flow, place.direction);
+            let payload = self.payload(piece.data, piece.data.len(), piece.sum);
+            let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
+            self.record(cx, &headers, piece.data, &payload);
+            conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
+            open.done = true;
+            return;
+        }
+        let have = open.have();
+        // The next common one: it goes on, and fits behind what waits.
+        let room = most.saturating_sub(open.payload().len());
+        if !piece.last && open.hole_end == 0 && piece.offset == have && piece.data.len() <= room {
+            open.push(cx, piece.data, piece.sum, most);
+            return;
+        }
+        let mut data = piece.data;
+        if piece.offset > have.max(open.hole_end) {
+            self.hole(cx, place, conn, open, piece.offset);
+        } else if let Some(rest) = data.get(clamp(have.saturating_sub(piece.offset))..) {
+            data = rest;
+        } else {
+            return;
+        }
+        if open.hole_end != 0 {
+            if open.cut {
+                return;
+            }
+            self.cover_hole(cx, place, conn, open, open.hole_end, 0);
+        }
+        self.append(
+            cx,
+            place,
+            conn,
+            open,
+            data,
+            piece.sum.filter(|_| data.len() == piece.data.len()),
+        );
+        // What a comment or a pdu says of a message is known at its end only.
+        if piece.last && open.about.is_none() {
+            let whole = clamp(open.have() - open.at);
+            self.write_pending(cx, place, conn, open, whole, PSH);
+            open.done = true;
+        }
+    }
+
+    /// Appends octets to what waits, and writes what is full. `sum`: that of `data`, where it is known.
+    pub(super) fn append(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        mut data: &[u8],
+        sum: Option<Sum>,
+    ) {
+        let all = data.len();
+        while !data.is_empty() {
+            let most = open.unit;
+            let room = most - open.payload().len().min(most);
+            if room == 0 {
+                let train = synthetic::max_tcp_payload(&ends(place.flow, place.direction));
+                if open.single {
+                    open.beyond += data.len() as u64;
+                    return;
+                } else if most > train {
+                    self.becomes_train(cx, place, conn, open, train);
+                } else {
+                    self.write_pending(cx, place, conn, open, most, 0);
+                }
+                continue;
+            }
+            let (now, rest) = data.split_at(room.min(data.len()));
+            open.push(cx, now, sum.filter(|_| now.len() == all), most);
+            data = rest;
+        }
+    }
+
+    /// A message that waited to become one large packet is too large for that.
+    pub(super) fn becomes_train(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        train: usize,
+    ) {
+        open.unit = train;
+        let waiting = std::mem::take(&mut open.pending);
+        let size = waiting.capacity();
+        let octets = waiting.get(HEADROOM..).unwrap_or_default();
+        self.append(cx, place, conn, open, octets, None);
+        cx.budget.give(size);
+    }
+
+    /// Octets up to `end` are missing. A message of one packet is cut there: a second packet of it would be taken for
+    /// the beginning of the next message.
+    pub(super) fn hole(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        end: u64,
+    ) {
+        if open.cut || open.done || end <= open.have() {
+            return;
+        }
+        if self.form.fill_gaps && open.hole_end == 0 {
+            if let Some(about) = &mut open.about {
+                about.filled = true;
+            }
+            const ZEROS: [u8; 4096] = [0; 4096];
+            while open.have() < end {
+                let len = clamp(end - open.have()).min(ZEROS.len());
+                let zeros = ZEROS.get(..len).unwrap_or(&ZEROS);
+                self.append(cx, place, conn, open, zeros, None);
+            }
+            return;
+        }
+        let one_packet = open.single
+            || (!open.split
+                && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64));
+        open.cut = one_packet;
+        open.hole_end = open.hole_end.max(end);
+    }
+
+    /// Writes what is left of a message.
+    pub(super) fn finish(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        end: &MessageEnd,
+    ) {
+        let have = open.have();
+        let closes = end.closes.is_some();
+        // How far the message reaches.
+        let mut target = if end.whole && open.hole_end == 0 {
+            have
+        } else if closes {
+            let hole = have.max(open.hole_end);
+            match open.known_end {
+                NONE if hole == have => have + 1,
+                NONE => hole,
+                known => known,
+            }
+        } else if open.known_end != NONE || open.hole_end == 0 {
+            end.offset
+        } else {
+            open.hole_end.min(end.offset)
+        };
+        if target <= have && !end.whole {
+            // Nothing is known to be missing, yet something is: a jump of unknown length, behind which the numbers
+            // are other ones.
+            let jumped = place.sides[place.direction.index()].base != Some(open.base);
+            target = if closes || jumped { have + 1 } else { have };
+        }
+        if target == open.at {
+            return;
+        }
+        let flags = PSH | if closes { FIN } else { 0 };
+        if closes {
+            conn.fin[place.direction.index()] = true;
+            let whole = clamp(target - open.at);
+            self.write_pending(cx, place, conn, open, whole, flags);
+        } else if open.split {
+            self.cover_hole(cx, place, conn, open, target, flags);
+        } else {
+            let whole = clamp(target - open.at);
+            self.write_pending(cx, place, conn, open, whole, flags);
+        }
+    }
+
+    /// Writes what waits, cut, and as many segments without octets as it takes to reach `target`; the last one carries
+    /// `flags`.
+    pub(super) fn cover_hole(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        target: u64,
+        flags: u8,
+    ) {
+        let most = open.unit;
+        while open.at < target {
+            let whole = clamp(target - open.at).min(most);
+            let last = open.at + whole as u64 == target;
+            let flags = if last { flags } else { 0 };
+            self.write_pending(cx, place, conn, open, whole, flags);
+        }
+        open.hole_end = 0;
+    }
+
+    /// Writes one segment of `whole` octets, of which those that wait are there.
+    pub(super) fn write_pending(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+        open: &mut PendingMessage,
+        whole: usize,
+        flags: u8,
+    ) {
+        self.begin_connection(cx, place, conn);
+        let ends = &ends(place.flow, place.direction);
+        if self.tracks() {
+            let track = &mut conn.track[place.direction.index()];
+            let (from, to) = (open.at, open.at + whole as u64);
+            self.comments.push(track.text(from, to));
+            track.forget(to);
+        }
+        let payload = self.payload(
+            open.payload(),
+            whole,
+            Some(open.sum).filter(|_| !open.pending.is_empty()),
+        );
+        if self.wire == Wire::Pdu {
+            if let Some(about) = &open.about {
+                let pdu = PduMessage {
+                    transport: place.flow.transport,
+                    ppid: None,
+                    data: open.payload(),
+                    whole,
+                };
+                self.pdu(cx, ends, about, &pdu);
+            }
+        } else {
+            if let Some(about) = &open.about
+                && flags & PSH != 0
+                && self.form.info
+            {
+                self.comments.push(about.text());
+            }
+            let headers = self.segment(place, conn, ends, open.seq(open.at), flags, &payload);
+            if payload.len >= WRITE_THROUGH && self.form.format == FileFormat::Pcap {
+                self.record_in_place(cx, &headers, &mut open.pending, &payload);
+            } else {
+                self.record(cx, &headers, open.payload(), &payload);
+            }
+        }
+        open.beyond = 0;
+        open.at += payload.whole as u64;
+        open.split = true;
+        open.pending.clear();
+        conn.written[place.direction.index()] = open.at;
+    }
+
+    /// Headers of a segment, with the acknowledgment number of [`acknowledgment`].
+    pub(super) fn segment(
+        &self,
+        place: StreamRef<'_>,
+        conn: &PacketConnection,
+        ends: &Ends,
+        seq: u32,
+        flags: u8,
+        payload: &Payload,
+    ) -> PacketHeaders {
+        let ack = acknowledgment(place, conn);
+        synthetic::tcp(self.wire, ends, TcpFields { seq, ack, flags }, payload)
+    }
+
+    /// Writes SYN and SYN-ACK where they are due: tshark takes a connection on ports that it knows for the old one.
+    pub(super) fn begin_connection(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+    ) {
+        if conn.begun {
+            return;
+        }
+        conn.begun = true;
+        if self.wire == Wire::Pdu {
+            return;
+        }
+        let used = self.ports.use_again(cx, place.flow);
+        if !used && !self.form.handshake {
+            return;
+        }
+        let client = conn.client.unwrap_or(Direction::Forward);
+        let base = |d: Direction| {
+            let side = &place.sides[d.index()];
+            side.seq(side.origin).map(|first| first.sub(1).0)
+        };
+        let (first, second) = match base(client) {
+            Some(_) => (client, client.flip()),
+            // Nothing is known of the client's numbers: the other side's will do, as a SYN.
+            None => (client.flip(), client),
+        };
+        if let Some(seq) = base(first) {
+            self.bare(
+                cx,
+                place.flow,
+                first,
+                TcpFields {
+                    seq,
+                    ack: None,
+                    flags: SYN,
+                },
+            );
+            if let Some(answer) = base(second) {
+                let header = TcpFields {
+                    seq: answer,
+                    ack: Some(seq.wrapping_add(1)),
+                    flags: SYN,
+                };
+                self.bare(cx, place.flow, second, header);
+            }
+        }
+    }
+
+    /// Writes a segment without octets.
+    pub(super) fn bare(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        header: TcpFields,
+    ) {
+        let payload = Payload::none();
+        let headers = synthetic::tcp(self.wire, &ends(flow, direction), header, &payload);
+        self.record(cx, &headers, &[], &payload);
+    }
+}

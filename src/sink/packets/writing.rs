@@ -1,0 +1,207 @@
+//! An output of packets, and how one packet is written.
+
+use super::endpoints::UsedEndpoints;
+use super::file::{CaptureFile, FileFormat};
+use super::info::MessageInfo;
+use super::options::{Large, PacketOptions};
+use super::pdu;
+use super::pending::{HEADROOM, PendingMessage};
+use super::synthetic::{self, Ends, PacketHeaders, Payload, Wire};
+use crate::base::checksum::Sum;
+use crate::base::context::Context;
+use crate::base::flow::Transport;
+use crate::base::packet::LinkType;
+use crate::sink::writer::Writer;
+
+/// Octets of a record, at most: what libpcap and Wireshark take.
+pub(super) const RECORD: usize = super::pcap::SNAP_LEN as usize;
+
+/// An output of packets.
+pub(crate) struct PacketOutput {
+    pub(super) file: CaptureFile,
+    pub(super) form: PacketOptions,
+    /// The protocols that come here; all that no other output names where there are none.
+    pub(super) protocols: Vec<String>,
+    pub(super) wire: Wire,
+    pub(super) begun: bool,
+    pub(super) ports: UsedEndpoints,
+    /// Comments of the next packet that ends a message.
+    pub(super) comments: Vec<String>,
+    /// Reused: what stands before the message in a pdu.
+    pub(super) header: Vec<u8>,
+    /// Boxed, as they go into connections and come back.
+    #[allow(clippy::vec_box)]
+    pub(super) pool: Vec<Box<PendingMessage>>,
+}
+
+/// A message that becomes a pdu.
+pub(super) struct PduMessage<'a> {
+    pub(super) transport: Transport,
+    /// Of SCTP.
+    pub(super) ppid: Option<u32>,
+    /// The octets that are there.
+    pub(super) data: &'a [u8],
+    /// How many there would be, had none been lost.
+    pub(super) whole: usize,
+}
+
+impl PacketOutput {
+    pub(crate) fn new(name: &str, to: Writer, form: PacketOptions, protocols: Vec<String>) -> Self {
+        let (format, original) = (form.format, form.original_times);
+        Self {
+            file: CaptureFile::new(name, to, format, original, form.packet_buffered),
+            form,
+            protocols,
+            wire: Wire::Raw,
+            begun: false,
+            ports: UsedEndpoints::default(),
+            comments: Vec::new(),
+            header: Vec::new(),
+            pool: Vec::new(),
+        }
+    }
+
+    /// The protocols that were named for this output.
+    pub(super) fn protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
+    /// Each message gets a comment, or is a pdu.
+    pub(super) fn describes(&self) -> bool {
+        self.wire == Wire::Pdu
+            || ((self.form.info || self.form.track) && self.form.format == FileFormat::Pcapng)
+    }
+
+    /// Each packet gets a comment that says where its octets stood.
+    pub(super) fn tracks(&self) -> bool {
+        self.form.track && self.form.format == FileFormat::Pcapng
+    }
+
+    /// Octets of a message in one packet, at most, where it may be larger than an IP packet.
+    pub(super) fn large(&self, ends: &Ends) -> usize {
+        let room = RECORD - synthetic::tcp_headers(self.wire, ends);
+        match self.form.max_message {
+            0 => room,
+            n => n.min(room),
+        }
+    }
+
+    /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
+    /// `sum`: that of `data`, where it is known.
+    pub(super) fn payload(&self, data: &[u8], whole: usize, sum: Option<Sum>) -> Payload {
+        let large = self.form.large != Large::Split;
+        match sum {
+            Some(sum) if whole <= data.len() => Payload {
+                len: data.len(),
+                whole: data.len(),
+                sum,
+                large,
+            },
+            _ => Payload {
+                large,
+                ..Payload::cut(data, whole)
+            },
+        }
+    }
+
+    pub(super) fn count(cx: &mut Context, octets: usize) {
+        cx.counters.output.packets += 1;
+        cx.counters.output.octets += octets as u64;
+    }
+
+    pub(super) fn record(
+        &mut self,
+        cx: &mut Context,
+        headers: &PacketHeaders,
+        data: &[u8],
+        payload: &Payload,
+    ) {
+        self.parts(cx, headers, payload, [data, &[]]);
+    }
+
+    pub(super) fn parts(
+        &mut self,
+        cx: &mut Context,
+        headers: &PacketHeaders,
+        payload: &Payload,
+        data: [&[u8]; 2],
+    ) {
+        let len = headers.as_slice().len();
+        Self::count(cx, len + payload.len);
+        let [first, second] = data;
+        self.file.record(
+            &cx.packet,
+            LinkType::RAW,
+            len + payload.whole,
+            [headers.as_slice(), first, second],
+            &self.comments,
+            0,
+        );
+        self.comments.clear();
+    }
+
+    /// Writes a message as a pdu.
+    pub(super) fn pdu(
+        &mut self,
+        cx: &mut Context,
+        ends: &Ends,
+        about: &MessageInfo,
+        message: &PduMessage<'_>,
+    ) {
+        let mut header = std::mem::take(&mut self.header);
+        let info = pdu::PduInfo {
+            protocol: &about.protocol,
+            transport: message.transport,
+            frame: cx.packet.frame,
+            ppid: message.ppid,
+            text: &about.summary,
+        };
+        pdu::header(&mut header, ends, &info);
+        let data = message.data;
+        let data = data.get(..RECORD - header.len()).unwrap_or(data);
+        Self::count(cx, header.len() + data.len());
+        if self.form.info {
+            self.comments.push(about.text());
+        }
+        self.file.record(
+            &cx.packet,
+            LinkType::WIRESHARK_UPPER_PDU,
+            header.len() + message.whole,
+            [&header, data, &[]],
+            &self.comments,
+            0,
+        );
+        self.comments.clear();
+        self.header = header;
+    }
+
+    /// Lays the headers into the room in front of `pending` and writes both in one go.
+    pub(super) fn record_in_place(
+        &mut self,
+        cx: &mut Context,
+        headers: &PacketHeaders,
+        pending: &mut [u8],
+        payload: &Payload,
+    ) {
+        let headers = headers.as_slice();
+        let (captured, original) = (headers.len() + payload.len, headers.len() + payload.whole);
+        let Some(record) = self.file.pcap_header(&cx.packet, captured, original) else {
+            return;
+        };
+        Self::count(cx, captured);
+        let begin = HEADROOM - headers.len() - record.len();
+        if let Some(room) = pending.get_mut(begin..HEADROOM) {
+            let (first, second) = room.split_at_mut(record.len());
+            first.copy_from_slice(&record);
+            second.copy_from_slice(headers);
+        }
+        self.file
+            .out
+            .write_through(pending.get(begin..).unwrap_or_default());
+    }
+}
+
+/// A length that a record or a buffer can have.
+pub(super) fn clamp(octets: u64) -> usize {
+    usize::try_from(octets.min(u64::from(u32::MAX >> 1))).unwrap_or(usize::MAX)
+}

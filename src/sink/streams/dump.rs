@@ -1,0 +1,515 @@
+//! The output of stream files.
+
+use super::file::{BUFFER, StreamFile, StreamKey, options};
+use super::stream::{DumpedStream, DumpedStreams};
+use super::template::{Template, below, index_of};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Gap, GapCause};
+use crate::base::time::Timestamp;
+use crate::message::MessageSink;
+use crate::message::events::DatagramMessage;
+use crate::sink::output::Output;
+use crate::sink::text::gap_cause;
+use crate::sink::writer::OutputError;
+use crate::transport::datagram::DatagramContext;
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::StreamContext;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Files that are open at once: a quarter of the 1,024 descriptors that most systems give a process.
+const OPEN: usize = 256;
+
+/// Descriptors that are left to the rest of the program where the system has no more.
+const SPARE: usize = 8;
+
+/// Names that were used more than once, and streams of UDP and SCTP, that are remembered: 24 and 88 MiB at most.
+const NAMES: usize = 1 << 20;
+
+/// EMFILE and ENFILE: too many open files, in the process or the system.
+const TOO_MANY: [i32; 2] = [24, 23];
+
+/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet.
+#[derive(Clone, Copy)]
+struct AppendedName {
+    count: u32,
+    first: Timestamp,
+}
+
+/// The output of stream files.
+pub(crate) struct Dump {
+    dir: PathBuf,
+    template: Template,
+    open: Vec<StreamFile>,
+    /// By place in `open`.
+    places: HashMap<StreamKey, usize, foldhash::fast::RandomState>,
+    pub(super) most: usize,
+    clock: u64,
+    /// How often a name was used, by its fingerprint.
+    counts: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// Streams of UDP and SCTP.
+    appended: HashMap<StreamKey, AppendedName, foldhash::fast::RandomState>,
+    failed: Option<OutputError>,
+}
+
+impl Dump {
+    /// Makes the folder.
+    pub(crate) fn new(dir: &Path, template: Template) -> Result<Self, OutputError> {
+        fs::create_dir_all(dir).map_err(|source| OutputError {
+            name: dir.display().to_string(),
+            doing: "make the folder",
+            source,
+        })?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            template,
+            open: Vec::new(),
+            places: HashMap::default(),
+            most: OPEN,
+            clock: 0,
+            counts: HashMap::default(),
+            appended: HashMap::default(),
+            failed: None,
+        })
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
+        for handle in &mut self.open {
+            if let Err(source) = handle.write() {
+                self.failed.get_or_insert_with(|| OutputError {
+                    name: handle.path.display().to_string(),
+                    doing: "write",
+                    source,
+                });
+            }
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Closes all files.
+    pub(crate) fn finish(&mut self) -> Result<(), OutputError> {
+        self.places.clear();
+        for handle in std::mem::take(&mut self.open) {
+            self.close(handle);
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn close(&mut self, handle: StreamFile) {
+        if let (path, Err(e)) = handle.close() {
+            self.fail(&path, "write", e);
+        }
+    }
+
+    fn fail(&mut self, path: &Path, doing: &'static str, source: io::Error) {
+        self.failed.get_or_insert_with(|| OutputError {
+            name: path.display().to_string(),
+            doing,
+            source,
+        });
+    }
+
+    pub(crate) fn data(&mut self, at: &mut StreamContext<'_, DumpedStreams>, chunk: &Chunk<'_>) {
+        if chunk.data.is_empty() {
+            return;
+        }
+        let (flow, direction) = (at.flow, at.direction);
+        let offset = chunk.offset.saturating_sub(at.side().origin);
+        let stream = &mut at.state[direction.index()];
+        let early = stream.early.take();
+        stream.last = stream.last.max(chunk.time);
+        let begins = !stream.made;
+        if begins {
+            stream.first = chunk.time;
+        }
+        let place = self.place(at.cx, flow, direction, stream);
+        let last = stream.last;
+        let Some(handle) = place.and_then(|p| self.open.get_mut(p)) else {
+            return;
+        };
+        handle.last = last;
+        let next = handle
+            .at
+            .map(|a| a.saturating_add(handle.buffer.len() as u64));
+        let mut done = Ok(());
+        if next != Some(offset) || handle.buffer.len() + chunk.data.len() > BUFFER {
+            done = handle.write();
+            handle.at = Some(offset);
+        }
+        handle.buffer.extend_from_slice(chunk.data);
+        if let Err(e) = done {
+            let path = handle.path.clone();
+            self.fail(&path, "write", e);
+        }
+        if let Some((len, cause)) = early {
+            let stream = &mut at.state[direction.index()];
+            self.index(flow, direction, stream, 0, Some(len), cause);
+        }
+    }
+
+    pub(crate) fn gap(&mut self, at: &mut StreamContext<'_, DumpedStreams>, gap: &Gap) {
+        let offset = gap.offset.saturating_sub(at.side().origin);
+        let stream = &mut at.state[at.direction.index()];
+        if stream.made {
+            self.index(at.flow, at.direction, stream, offset, gap.len, gap.cause);
+        } else if let Some(len) = gap.len {
+            // There is no file, and need not be one.
+            let (had, cause) = stream.early.unwrap_or((0, gap.cause));
+            stream.early = Some((had.saturating_add(len), cause));
+        }
+    }
+
+    /// Adds a line to the index of a stream's gaps.
+    fn index(
+        &mut self,
+        flow: &Flow,
+        direction: Direction,
+        stream: &mut DumpedStream,
+        offset: u64,
+        len: Option<u64>,
+        cause: GapCause,
+    ) {
+        let path = index_of(&self.path(flow, direction, stream));
+        let cause = gap_cause(cause);
+        let line = match len {
+            Some(len) => format!("{offset} {len} {cause}\n"),
+            None => format!("{offset} unknown {cause}\n"),
+        };
+        let mut options = options();
+        options.append(true).create_new(!stream.indexed);
+        let done = self
+            .open_file(&path, &options)
+            .and_then(|mut f| f.write_all(line.as_bytes()));
+        stream.indexed = true;
+        if let Err(e) = done {
+            self.fail(&path, "write", e);
+        }
+    }
+
+    /// The stream has ended: its file is closed.
+    pub(crate) fn end(&mut self, flow: &Flow, direction: Direction) {
+        let key = (flow.transport, flow.number, direction, 0);
+        if let Some(place) = self.places.get(&key) {
+            self.close_at(*place);
+        }
+    }
+
+    /// Appends a user message to the file of its direction and stream.
+    pub(crate) fn user_message(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        message: &UserMessage<'_>,
+    ) {
+        self.append(cx, flow, message.direction, message.stream, message.data);
+    }
+
+    /// The association has ended: its files are closed.
+    pub(crate) fn association_end(&mut self, flow: &Flow) {
+        let of_it = |h: &StreamFile| (h.key.0, h.key.1) == (flow.transport, flow.number);
+        while let Some(place) = self.open.iter().position(of_it) {
+            self.close_at(place);
+        }
+    }
+
+    /// Appends a datagram to the file of its direction.
+    pub(crate) fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8]) {
+        self.append(at.cx, at.flow, at.direction, 0, payload);
+    }
+
+    /// Appends octets to the file of a direction, and of a stream in it.
+    pub(super) fn append(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        id: u16,
+        payload: &[u8],
+    ) {
+        if payload.is_empty() {
+            return;
+        }
+        let key = (flow.transport, flow.number, direction, id);
+        let time = cx.packet.time;
+        let known = self.places.get(&key).copied();
+        let place = known.or_else(|| self.place_of_appended(cx, flow, direction, id));
+        self.clock += 1;
+        let clock = self.clock;
+        let Some(handle) = place.and_then(|p| self.open.get_mut(p)) else {
+            return;
+        };
+        handle.used = clock;
+        handle.last = handle.last.max(time);
+        let mut done = Ok(());
+        if handle.buffer.len() + payload.len() > BUFFER {
+            done = handle.write();
+        }
+        handle.buffer.extend_from_slice(payload);
+        if let Err(e) = done {
+            let path = handle.path.clone();
+            self.fail(&path, "write", e);
+        }
+    }
+
+    /// Datagrams and user messages keep nothing, so that what their file is called stands here.
+    fn place_of_appended(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        id: u16,
+    ) -> Option<usize> {
+        let key = (flow.transport, flow.number, direction, id);
+        let known = self.appended.get(&key).copied();
+        let time = cx.packet.time;
+        let mut stream = DumpedStream {
+            id,
+            made: known.is_some(),
+            count: known.map_or(0, |n| n.count),
+            first: known.map_or(time, |n| n.first),
+            last: time,
+            ..DumpedStream::default()
+        };
+        let place = self.place(cx, flow, direction, &mut stream);
+        // A stream that is not remembered gets another file when its first one was closed.
+        if known.is_none() && place.is_some() && self.appended.len() < NAMES {
+            let before = self.appended.allocation_size();
+            let (count, first) = (stream.count, stream.first);
+            self.appended.insert(key, AppendedName { count, first });
+            cx.budget.resize(before, self.appended.allocation_size());
+        }
+        if let Some(handle) = place.and_then(|p| self.open.get_mut(p)) {
+            handle.at = None;
+        }
+        place
+    }
+
+    fn remember(&mut self, cx: &mut Context, print: u64, count: u32) {
+        let before = self.counts.allocation_size();
+        self.counts.insert(print, count);
+        cx.budget.resize(before, self.counts.allocation_size());
+    }
+
+    /// The place of a stream's open file; opens it where it is not, and makes it where it was never made.
+    fn place(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        stream: &mut DumpedStream,
+    ) -> Option<usize> {
+        self.clock += 1;
+        let key = (flow.transport, flow.number, direction, stream.id);
+        if let Some(place) = self.places.get(&key) {
+            let place = *place;
+            if let Some(handle) = self.open.get_mut(place) {
+                handle.used = self.clock;
+                return Some(place);
+            }
+        }
+        while self.open.len() >= self.most {
+            self.close_oldest();
+        }
+        let opened = if stream.made {
+            let path = self.path(flow, direction, stream);
+            let mut options = options();
+            options.write(true).create(true);
+            self.open_file(&path, &options)
+                .map(|file| (file, path.clone()))
+                .map_err(|e| (path, e))
+        } else {
+            self.make(cx, flow, direction, stream)
+        };
+        match opened {
+            Ok((file, path)) => {
+                let place = self.open.len();
+                self.places.insert(key, place);
+                self.open.push(StreamFile {
+                    key,
+                    file,
+                    path,
+                    buffer: Vec::new(),
+                    at: Some(0),
+                    last: stream.last,
+                    used: self.clock,
+                });
+                Some(place)
+            }
+            Err((path, e)) => {
+                self.fail(&path, "open", e);
+                None
+            }
+        }
+    }
+
+    /// Where the file of a stream is that was made.
+    fn path(&self, flow: &Flow, direction: Direction, stream: &DumpedStream) -> PathBuf {
+        let name = self.template.name(flow, direction, stream, stream.count);
+        self.dir.join(below(&name))
+    }
+
+    /// Makes a file under the first name that is free, as tcpflow does.
+    fn make(
+        &mut self,
+        cx: &mut Context,
+        flow: &Flow,
+        direction: Direction,
+        stream: &mut DumpedStream,
+    ) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
+        let plain = self.template.name(flow, direction, stream, 0);
+        // Where a name was taken before, the search goes on from there: ports can be used again very often.
+        let print = FixedState::default().hash_one(&plain);
+        let from = self.counts.get(&print).map_or(0, |c| c.saturating_add(1));
+        let mut options = options();
+        options.write(true).create_new(true);
+        for count in from..=u32::MAX {
+            let relative = below(&self.template.name(flow, direction, stream, count));
+            let path = self.dir.join(&relative);
+            if let Err(e) = self.make_folders(&relative) {
+                return Err((path, e));
+            }
+            // Its index must find its name free, too.
+            if flow.transport == Transport::Tcp && fs::symlink_metadata(index_of(&path)).is_ok() {
+                continue;
+            }
+            match self.open_file(&path, &options) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err((path, e)),
+                Ok(file) => {
+                    stream.made = true;
+                    stream.count = count;
+                    cx.counters.output.streams += 1;
+                    if count > 0 && (self.counts.len() < NAMES || self.counts.contains_key(&print))
+                    {
+                        self.remember(cx, print, count);
+                    }
+                    return Ok((file, path));
+                }
+            }
+        }
+        Err((self.dir.join(plain), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Makes the folders that a file stands in. What is there already has to be a folder, and no link to one.
+    fn make_folders(&self, relative: &Path) -> io::Result<()> {
+        let mut folder = self.dir.clone();
+        for part in relative.parent().into_iter().flat_map(Path::components) {
+            folder.push(part);
+            match fs::create_dir(&folder) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    if !fs::symlink_metadata(&folder)?.is_dir() {
+                        return Err(io::Error::new(
+                            io::ErrorKind::NotADirectory,
+                            format!("{} is no folder", folder.display()),
+                        ));
+                    }
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file; where the system has no more descriptors, closes others and keeps fewer open from then on.
+    fn open_file(&mut self, path: &Path, options: &OpenOptions) -> io::Result<File> {
+        loop {
+            match options.open(path) {
+                Err(e)
+                    if e.raw_os_error().is_some_and(|n| TOO_MANY.contains(&n))
+                        && !self.open.is_empty() =>
+                {
+                    self.most = self.open.len().saturating_sub(SPARE).max(1);
+                    while self.open.len() >= self.most && !self.open.is_empty() {
+                        self.close_oldest();
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn close_oldest(&mut self) {
+        let oldest = self.open.iter().enumerate().min_by_key(|(_, h)| h.used);
+        if let Some((place, _)) = oldest {
+            self.close_at(place);
+        }
+    }
+
+    fn close_at(&mut self, place: usize) {
+        if place >= self.open.len() {
+            return;
+        }
+        let handle = self.open.swap_remove(place);
+        self.places.remove(&handle.key);
+        if let Some(moved) = self.open.get(place) {
+            self.places.insert(moved.key, place);
+        }
+        self.close(handle);
+    }
+}
+
+/// What is kept with a connection; counted where there is one.
+fn streams<'a>(
+    at: &'a mut StreamContext<'_, Option<Box<DumpedStreams>>>,
+) -> StreamContext<'a, DumpedStreams> {
+    if at.state.is_none() {
+        at.cx.budget.take(allocated(size_of::<DumpedStreams>()));
+    }
+    at.with(|s| &mut **s.get_or_insert_default())
+}
+
+impl MessageSink for Dump {
+    type State = Option<Box<DumpedStreams>>;
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        Self::datagram(self, at, message.payload);
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+        _: &'static str,
+    ) {
+        Self::user_message(self, at.cx, at.flow, message);
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        Self::association_end(self, at.flow);
+    }
+
+    fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
+        Self::data(self, &mut streams(at), chunk);
+    }
+
+    fn stream_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &Gap) {
+        Self::gap(self, &mut streams(at), gap);
+    }
+
+    fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        Self::end(self, at.flow, at.direction);
+    }
+
+    fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        if at.state.take().is_some() {
+            at.cx.budget.give(allocated(size_of::<DumpedStreams>()));
+        }
+    }
+}
+
+impl Output for Dump {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        Self::flush(self).map(ControlFlow::Continue)
+    }
+
+    fn finish(&mut self) -> Result<(), OutputError> {
+        Self::finish(self)
+    }
+}

@@ -1,0 +1,68 @@
+//! The file of a stream while it is open.
+
+use crate::base::flow::{Direction, Transport};
+use crate::base::time::Timestamp;
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// Octets that wait for one file: 8 MiB for all that are open, and a system call for some twenty segments.
+pub(super) const BUFFER: usize = 32 << 10;
+
+/// Which stream a file belongs to.
+pub(super) type StreamKey = (Transport, u64, Direction, u16);
+
+/// An open file.
+pub(super) struct StreamFile {
+    pub(super) key: StreamKey,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    /// Octets that wait, and their offset; `None` where the file is appended to.
+    pub(super) buffer: Vec<u8>,
+    pub(super) at: Option<u64>,
+    pub(super) last: Timestamp,
+    pub(super) used: u64,
+}
+
+impl StreamFile {
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let whence = match self.at {
+            Some(at) => SeekFrom::Start(at),
+            None => SeekFrom::End(0),
+        };
+        let done = self
+            .file
+            .seek(whence)
+            .and_then(|_| self.file.write_all(&self.buffer));
+        if let Some(at) = &mut self.at {
+            *at = at.saturating_add(self.buffer.len() as u64);
+        }
+        self.buffer.clear();
+        match done {
+            // A stream of holes may pass what the file system can hold; its other octets are written all the same.
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Writes what waits and says when the last octet was captured.
+    pub(super) fn close(mut self) -> (PathBuf, io::Result<()>) {
+        let time = std::time::UNIX_EPOCH + self.last.since(Timestamp::default());
+        let done = self.write().and_then(|()| self.file.set_modified(time));
+        (self.path, done)
+    }
+}
+
+/// To write to a file that is no symbolic link.
+pub(super) fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // The flag is a small positive number on every system.
+    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
+    options
+}

@@ -1,0 +1,63 @@
+//! `--dump -`: the chosen streams, as they come.
+
+use crate::base::connection_rule::ConnectionRule;
+use crate::base::flow::{Direction, Flow};
+use crate::base::stream::Chunk;
+use crate::message::MessageSink;
+use crate::message::events::DatagramMessage;
+use crate::sink::output::Output;
+use crate::sink::writer::{BufferedWriter, OutputError, Writer};
+use crate::transport::datagram::DatagramContext;
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::StreamContext;
+use std::ops::ControlFlow;
+
+/// `--dump -`: the chosen streams, as they come.
+pub(crate) struct DumpToStdout {
+    out: BufferedWriter,
+    /// Which streams; all where there is none.
+    choice: Option<ConnectionRule>,
+}
+
+impl DumpToStdout {
+    pub(crate) fn new(name: &str, to: Writer, choice: Option<ConnectionRule>, each: bool) -> Self {
+        Self {
+            out: BufferedWriter::new(name, to, each),
+            choice,
+        }
+    }
+
+    fn write(&mut self, flow: &Flow, direction: Direction, octets: &[u8]) {
+        let choice = self.choice.as_ref();
+        if choice.is_none_or(|c| c.takes_stream(flow, direction)) {
+            self.out.write([octets, &[], &[], &[]]);
+        }
+    }
+}
+
+impl MessageSink for DumpToStdout {
+    type State = ();
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        self.write(at.flow, at.direction, message.payload);
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, ()>,
+        message: &UserMessage<'_>,
+        _: &'static str,
+    ) {
+        self.write(at.flow, message.direction, message.data);
+    }
+
+    fn stream_data(&mut self, at: &mut StreamContext<'_, ()>, chunk: &Chunk<'_>) {
+        self.write(at.flow, at.direction, chunk.data);
+    }
+}
+
+impl Output for DumpToStdout {
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.out.flush()
+    }
+}

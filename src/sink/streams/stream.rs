@@ -1,0 +1,25 @@
+//! What is kept of the streams of a connection.
+
+use crate::base::stream::GapCause;
+use crate::base::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is kept of the streams of a connection, by direction.
+pub(crate) type DumpedStreams = [DumpedStream; 2];
+
+/// What is kept of a stream: how its file is called.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct DumpedStream {
+    /// SCTP stream identifier; 0 elsewhere.
+    pub(super) id: u16,
+    /// The file was made; it is the `count`th of its name.
+    pub(super) made: bool,
+    pub(super) count: u32,
+    /// When its first and its last octet were captured.
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// Missing octets before the first one: how many, and why.
+    pub(super) early: Option<(u64, GapCause)>,
+    /// It has an index of gaps.
+    pub(super) indexed: bool,
+}

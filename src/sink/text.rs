@@ -1,0 +1,112 @@
+//! Words and times as several outputs write them.
+
+use crate::base::stream::GapCause;
+use crate::base::time::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// The word for why a hole was given up.
+pub(crate) fn gap_cause(cause: GapCause) -> &'static str {
+    match cause {
+        GapCause::Acked => "acked",
+        GapCause::Closed => "closed",
+        GapCause::Timeout => "timeout",
+        GapCause::Buffer => "buffer",
+        GapCause::Holes => "holes",
+        GapCause::Memory => "memory",
+        GapCause::End => "end",
+        GapCause::Snapped => "snapped",
+        GapCause::Jump => "jump",
+    }
+}
+
+/// Appends `YYYY-MM-DD HH:MM:SS.microseconds` in UTC.
+pub(crate) fn date(time: Timestamp, out: &mut String) {
+    let text = date_and_time(time, b' ');
+    let text = text.get(..26).unwrap_or_default();
+    out.push_str(std::str::from_utf8(text).unwrap_or_default());
+}
+
+/// Appends `YYYY-MM-DDTHH:MM:SS.nanosecondsZ` (RFC 3339).
+pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
+    let text = date_and_time(time, b'T');
+    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+}
+
+/// A time that is serialized as RFC 3339 writes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rfc3339(pub(crate) Timestamp);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let text = date_and_time(self.0, b'T');
+        to.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three, and
+/// with `write!` they cost more than all the rest of it. Years have four digits, as a timestamp ends in 2554.
+fn date_and_time(time: Timestamp, between: u8) -> [u8; 30] {
+    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00 00:00:00.000000000Z";
+    text[10] = between;
+    for (value, end, digits) in [
+        (year, 4, 4),
+        (month, 7, 2),
+        (day, 10, 2),
+        (secs / 3600, 13, 2),
+        (secs / 60 % 60, 16, 2),
+        (secs % 60, 19, 2),
+        (u64::from(time.subsec_nanos()), 29, 9),
+    ] {
+        let mut rest = value;
+        for place in text[end - digits..end].iter_mut().rev() {
+            *place = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+        }
+    }
+    text
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
+/// last of its year.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (secs, expected) in [
+            (0, "1970-01-01 00:00:00.000001"),
+            (951_782_399, "2000-02-28 23:59:59.000001"),
+            (951_782_400, "2000-02-29 00:00:00.000001"),
+            (1_795_255_200, "2026-11-21 10:00:00.000001"),
+            (4_107_542_400, "2100-03-01 00:00:00.000001"),
+        ] {
+            let mut out = String::new();
+            date(
+                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
+                &mut out,
+            );
+            assert_eq!(out, expected);
+            out.clear();
+            rfc3339(
+                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
+                &mut out,
+            );
+            assert_eq!(out, expected.replace(' ', "T") + "999Z");
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+/// Octets that are written in one go; a pipe that was made larger takes as much at once.
+const FLUSH_AT: usize = 256 << 10;
+
+/// Why an output failed, and which.
+#[derive(Debug)]
+pub struct OutputError {
+    /// Name of the output, as the user gave it.
+    pub name: String,
+    /// What was being done.
+    pub doing: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: cannot {}: {}", self.name, self.doing, self.source)
+    }
+}
+
+impl std::error::Error for OutputError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// A `Write` that others can be boxed into and moved between threads.
+pub type Writer = Box<dyn Write + Send>;
+
+/// A way to open an OUTPUT: what stands before the first colon.
+struct OutputScheme {
+    name: &'static str,
+    open: fn(&str) -> io::Result<Writer>,
+}
+
+/// All of them; a name without a scheme is of the first.
+const SCHEMES: &[OutputScheme] = &[OutputScheme {
+    name: "file",
+    open: open_file,
+}];
+
+/// A path, or `-` for stdout, which is not buffered a second time.
+fn open_file(name: &str) -> io::Result<Writer> {
+    let file = if name == "-" {
+        io::stdout().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::create(name)
+    };
+    Ok(Box::new(file?))
+}
+
+/// An OUTPUT of the command line: where it goes, and what follows the question mark.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    scheme: &'static str,
+    /// What stands behind the scheme: a path, or `-` for stdout.
+    pub name: String,
+    /// Keys and values, in order.
+    pub options: Vec<(String, String)>,
+}
+
+impl Target {
+    /// stdout.
+    pub fn stdout() -> Self {
+        Self {
+            scheme: "file",
+            name: "-".to_owned(),
+            options: Vec::new(),
+        }
+    }
+
+    /// A path, whatever stands in it.
+    pub fn file(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::stdout()
+        }
+    }
+
+    /// Takes `NAME`, `SCHEME:NAME` and `SCHEME:NAME?KEY=VALUE&KEY=VALUE`; a name that has a question mark stands in
+    /// quotation marks, single or double. Without a scheme a question mark belongs to the name, but behind `-`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn new(text: &str) -> Result<Self, String> {
+        if text.starts_with('-') && text != "-" && !text.starts_with("-?") {
+            return Err(format!(
+                "an output is missing; a file of this name is ./{text}"
+            ));
+        }
+        let scheme = text
+            .split_once(':')
+            .and_then(|(word, rest)| Some((SCHEMES.iter().find(|s| s.name == word)?, rest)));
+        if scheme.is_none()
+            && let Some((word, _)) = text.split_once("://")
+        {
+            let known: Vec<_> = SCHEMES.iter().map(|s| s.name).collect();
+            return Err(format!(
+                "{word}: no such scheme: expected a path, - or {}:PATH",
+                known.join(", ")
+            ));
+        }
+        let (name, query) = match scheme {
+            Some((_, rest)) => split(rest)?,
+            None if text.starts_with("-?") => split(text)?,
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err("a name is missing".to_owned());
+        }
+        let mut options = Vec::new();
+        for part in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|p| !p.is_empty())
+        {
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| format!("{part}: expected KEY=VALUE"))?;
+            options.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(Self {
+            scheme: scheme.map_or("file", |(s, _)| s.name),
+            name: name.to_owned(),
+            options,
+        })
+    }
+}
+
+/// Parts a name, quoted or not, from what follows the question mark.
+fn split(text: &str) -> Result<(&str, Option<&str>), String> {
+    for quote in ['\'', '"'] {
+        if let Some(rest) = text.strip_prefix(quote) {
+            let (name, rest) = rest
+                .split_once(quote)
+                .ok_or_else(|| format!("{text}: the quotation mark is not closed"))?;
+            return match rest.strip_prefix('?') {
+                _ if rest.is_empty() => Ok((name, None)),
+                Some(query) => Ok((name, Some(query))),
+                None => Err(format!("{rest}: expected ? behind the name")),
+            };
+        }
+    }
+    Ok(match text.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (text, None),
+    })
+}
+
+/// Opens an output.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn open(target: &Target) -> Result<Writer, OutputError> {
+    let row = SCHEMES.iter().find(|s| s.name == target.scheme);
+    let opened = row.map_or_else(
+        || Err(io::Error::other("no such scheme")),
+        |row| (row.open)(&target.name),
+    );
+    opened.map_err(|source| OutputError {
+        name: shown(&target.name).to_owned(),
+        doing: "open",
+        source,
+    })
+}
+
+/// Refuses an output that is a file which is also read: opening it would empty it, and a pipe would feed itself.
+///
+/// # Errors
+///
+/// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
+/// left to be opened.
+pub fn refuse_input(output: &str, inputs: &[&str]) -> Result<(), OutputError> {
+    let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
+        return Ok(());
+    };
+    for input in inputs {
+        if identity(input, || io::stdin().as_fd().try_clone_to_owned()) == Some(file) {
+            return Err(OutputError {
+                name: shown(output).to_owned(),
+                doing: "write",
+                source: io::Error::other("it is also an input: write to another file"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Device and number of a regular file.
+fn identity(name: &str, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Option<(u64, u64)> {
+    let metadata = if name == "-" {
+        File::from(standard().ok()?).metadata()
+    } else {
+        std::fs::metadata(name)
+    };
+    let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// The name of an output in words.
+pub(crate) fn shown(name: &str) -> &str {
+    if name == "-" { "stdout" } else { name }
+}
+
+/// A buffered output. Nothing that it is given fails at once: the first error stays inside, what follows it is dropped,
+/// and [`BufferedWriter::flush`] returns it.
+pub(crate) struct BufferedWriter {
+    name: String,
+    to: Writer,
+    buffer: Vec<u8>,
+    /// Flush after every record.
+    each: bool,
+    failed: Option<io::Error>,
+    /// Nothing is written any more: the reader has gone away, or there was an error.
+    closed: bool,
+}
+
+impl BufferedWriter {
+    /// Writes to `to`, which is called `name` in errors.
+    pub(crate) fn new(name: &str, to: Writer, each: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            to,
+            buffer: Vec::new(),
+            each,
+            failed: None,
+            closed: false,
+        }
+    }
+
+    /// Appends a record that is made of parts.
+    pub(crate) fn write<const N: usize>(&mut self, parts: [&[u8]; N]) {
+        self.make_room();
+        for part in parts {
+            self.buffer.extend_from_slice(part);
+        }
+        self.written();
+    }
+
+    /// Appends a record that `fill` writes into the buffer.
+    pub(crate) fn record(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.make_room();
+        fill(&mut self.buffer);
+        self.written();
+    }
+
+    fn make_room(&mut self) {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(FLUSH_AT + (128 << 10));
+        }
+    }
+
+    fn written(&mut self) {
+        if self.each || self.buffer.len() >= FLUSH_AT {
+            self.push();
+        }
+    }
+
+    /// Writes a long record past the buffer, behind all that is in it.
+    pub(crate) fn write_through(&mut self, record: &[u8]) {
+        self.drain();
+        self.try_write(|to| to.write_all(record));
+        if self.each {
+            self.push();
+        }
+    }
+
+    fn try_write(&mut self, f: impl FnOnce(&mut Writer) -> io::Result<()>) {
+        if self.closed {
+            return;
+        }
+        if let Err(e) = f(&mut self.to) {
+            self.closed = true;
+            if e.kind() != io::ErrorKind::BrokenPipe {
+                self.failed = Some(e);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        self.try_write(|to| to.write_all(&buffer));
+        self.buffer = buffer;
+        self.buffer.clear();
+    }
+
+    fn push(&mut self) {
+        self.drain();
+        self.try_write(|to| to.flush());
+    }
+
+    /// Writes all that is buffered. Breaks where the reader has gone away, which is no error.
+    pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.push();
+        match self.failed.take() {
+            Some(source) => Err(OutputError {
+                name: self.name.clone(),
+                doing: "write",
+                source,
+            }),
+            None if self.closed => Ok(ControlFlow::Break(())),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parted_from_options() {
+        for (text, name, options) in [
+            ("x.pcap", "x.pcap", &[][..]),
+            ("-", "-", &[]),
+            ("what?.pcap", "what?.pcap", &[]),
+            ("a:b", "a:b", &[]),
+            ("file:a:b", "a:b", &[]),
+            ("file:x?kind=dropped", "x", &[("kind", "dropped")]),
+            ("-?format=pcapng", "-", &[("format", "pcapng")]),
+            (
+                "file:x?protocol=http,sip&encap=pdu",
+                "x",
+                &[("protocol", "http,sip"), ("encap", "pdu")],
+            ),
+            ("file:'my capture?.pcap'", "my capture?.pcap", &[]),
+            ("file:\"x\"?a=b", "x", &[("a", "b")]),
+        ] {
+            let target = Target::new(text).unwrap();
+            let expected: Vec<_> = options
+                .iter()
+                .map(|(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned()))
+                .collect();
+            assert_eq!(
+                (target.name.as_str(), target.options),
+                (name, expected),
+                "{text}"
+            );
+        }
+        for wrong in [
+            "",
+            "-n",
+            "--print",
+            "file:",
+            "tcp://x:1",
+            "file:'x",
+            "file:'x'y",
+            "file:x?a",
+        ] {
+            assert!(Target::new(wrong).is_err(), "{wrong}");
+        }
+    }
+}

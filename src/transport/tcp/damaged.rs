@@ -1,0 +1,85 @@
+//! Segments that were damaged on the way, and how they are told from those whose checksum the hardware fills in.
+
+use super::Tcp;
+use super::checksum::SegmentSum;
+use super::connection::trace_fate;
+use super::order::OPEN;
+use super::segment::Segment;
+use crate::base::context::Context;
+use crate::base::flow::FlowKey;
+use crate::base::stream::FlowState;
+use crate::base::trace::Fate;
+use crate::transport::stream::StreamSink;
+use crate::transport::table::FlowPlace;
+use std::net::IpAddr;
+
+/// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
+/// forgotten, a damaged segment on it counts as one whose checksum the hardware fills in, until a right one is seen again.
+const PATHS: usize = 16_384;
+
+impl<S: FlowState> Tcp<S> {
+    /// Its checksum is wrong though its sender has shown right ones (`valid_before`: in its connection): it was damaged on the way.
+    /// Right ones are remembered.
+    pub(super) fn is_damaged(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: SegmentSum,
+        valid_before: bool,
+        found: Option<FlowPlace>,
+        low: bool,
+    ) -> bool {
+        let path = (segment.src.0, segment.dst.0);
+        if sum == SegmentSum::Wrong {
+            return valid_before || self.checksums_valid.find(&path).is_some();
+        }
+        if !valid_before {
+            if let Some(c) = found.and_then(|place| self.table.get_mut(place, &mut cx.budget)) {
+                c.set_checksums_valid(c.direction(low));
+            }
+            self.remember_valid(cx, path);
+        }
+        false
+    }
+
+    /// Remembers that right checksums go from one address to another.
+    pub(super) fn remember_valid(&mut self, cx: &mut Context, path: (IpAddr, IpAddr)) {
+        if let Some(place) = self.checksums_valid.find(&path) {
+            return self.checksums_valid.renew(place);
+        }
+        while self.checksums_valid.len() >= PATHS {
+            self.checksums_valid.remove_oldest();
+        }
+        self.checksums_valid.insert(path, ());
+        self.charge(cx);
+    }
+
+    /// Keeps a damaged segment as second choice.
+    pub(super) fn damaged<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        found: Option<FlowPlace>,
+        low: bool,
+        sink: &mut K,
+    ) {
+        cx.counters.tcp.damaged += 1;
+        let known =
+            found.and_then(|place| Some((place, self.table.get_mut(place, &mut cx.budget)?)));
+        let Some((place, connection)) = known else {
+            trace_fate(cx, None, segment, None, Fate::Damaged(false));
+            cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+            return;
+        };
+        let waited = connection.waiting();
+        let direction = connection.direction(low);
+        if connection.receive_damaged(cx, key, direction, segment) {
+            connection.advance(cx, sink);
+            if connection.is_listed_at(cx.now, OPEN) {
+                self.table.touch(place, OPEN);
+            }
+            self.after(cx, place, waited, sink);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What ends by age or for want of room: limits on connections, on what is buffered, and on memory.
+
+use super::Tcp;
+use super::order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, LINGER, OPEN};
+use crate::base::context::Context;
+use crate::base::storage::AgedTable;
+use crate::base::stream::{Close, FlowState, GapCause};
+use crate::transport::stream::StreamSink;
+use crate::transport::table::FlowPlace;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::time::Duration;
+
+/// A connection that was not used for so long is idle: it goes before one whose octets still arrive. Longer than the
+/// retransmission timeout of a TCP that has lost a segment (1 s at first, RFC 6298, 2).
+const IDLE: Duration = Duration::from_secs(2);
+
+impl<S: FlowState> Tcp<S> {
+    /// Charges the budget with what the smaller tables and the queues have allocated.
+    pub(super) fn charge(&mut self, cx: &mut Context) {
+        let now =
+            self.checksums_valid.allocated() + self.split.allocated() + self.queues.allocated();
+        cx.budget.resize(self.charged, now);
+        self.charged = now;
+    }
+
+    /// Drops what is queued for connections that are gone or do not wait any more, so that the queues stay in proportion.
+    pub(super) fn tidy(&mut self) {
+        let table = &self.table;
+        let mut seen = HashSet::new();
+        self.queues.waiters.retain(|&place| {
+            table.get(place).is_some_and(|c| c.waiting() > 0) && seen.insert(place.slot)
+        });
+        self.queues
+            .heavy
+            .retain(|(class, place)| table.get(*place).is_some_and(|c| c.weighs(*class)));
+        self.queues
+            .deadlines
+            .retain(|Reverse((at, place))| table.get(*place).is_some_and(|c| c.is_armed_for(*at)));
+    }
+
+    /// Ends connections that have been idle for too long, and forgets ended ones.
+    pub(super) fn expire<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        let idle = cx.limits.session_timeout;
+        let limits = [idle, idle, idle, LINGER, LINGER];
+        // A connection that is added, or ends, from now on goes no earlier.
+        let mut next = cx.now.after(LINGER.min(cx.limits.session_timeout));
+        for (list, limit) in (HALF_OPEN..=CLOSED_WHOLE).zip(limits) {
+            while let Some(place) = self.table.oldest(list) {
+                let Some(used) = self.table.last_used(place) else {
+                    break;
+                };
+                let goes = used.after(limit);
+                if goes > cx.now {
+                    let connection = self.table.get_mut(place, &mut cx.budget);
+                    if connection.is_some_and(|c| c.is_listed_at(cx.now, list)) {
+                        // It was used since it was put in its place.
+                        self.table.touch(place, list);
+                        continue;
+                    }
+                    next = next.min(goes);
+                    break;
+                }
+                if list < CLOSED {
+                    self.end(cx, place, Close::Idle, sink);
+                }
+                self.remove(cx, place);
+            }
+        }
+        self.queues.expiry = next;
+    }
+
+    pub(super) fn oldest_ended(&self) -> Option<FlowPlace> {
+        let mut lists = [CLOSED_WHOLE, CLOSED].into_iter();
+        lists.find_map(|list| self.table.oldest(list))
+    }
+
+    /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
+    pub(super) fn evict<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        let used = |list| {
+            let place = self.table.oldest(list)?;
+            Some((self.table.last_used(place)?, place))
+        };
+        let ended = self.oldest_ended();
+        let open = || {
+            self.table.oldest(HALF_OPEN).or_else(|| {
+                let idle = used(BARE).into_iter().chain(used(OPEN));
+                idle.min_by_key(|(at, _)| *at).map(|(_, place)| place)
+            })
+        };
+        let Some(place) = ended.or_else(open) else {
+            return false;
+        };
+        self.end(cx, place, Close::Evicted, sink);
+        self.remove(cx, place);
+        true
+    }
+
+    /// Gives up the first hole of the connection in which something has waited longest.
+    pub(super) fn drop_oldest_buffered<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        while let Some(&place) = self.queues.waiters.front() {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
+                self.queues.waiters.pop_front();
+                continue;
+            };
+            let waited = connection.waiting();
+            if waited == 0 {
+                self.queues.waiters.pop_front();
+                continue;
+            }
+            let found = connection.force(cx, GapCause::Memory, sink);
+            self.after_wake(cx, place, waited, sink);
+            if !found {
+                // Damaged copies, of a stream of which nothing better came.
+                self.end(cx, place, Close::Evicted, sink);
+                self.remove(cx, place);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Gives up the first hole of the stream with most octets behind one, by powers of two.
+    pub(super) fn drop_heaviest_buffered<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        while let Some((class, place)) = self.queues.heavy.pop() {
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
+                continue;
+            };
+            let now = connection.weigh();
+            if now == class {
+                let waited = connection.waiting();
+                let found = connection.force(cx, GapCause::Memory, sink);
+                if found {
+                    let left = connection.weigh();
+                    self.queues.weigh(place, left);
+                }
+                self.after_wake(cx, place, waited, sink);
+                if found {
+                    return true;
+                }
+                continue;
+            }
+            self.queues.weigh(place, now);
+        }
+        false
+    }
+
+    /// Frees memory when the budget is overdrawn, by ending the connection that has been idle longest, if it is idle at
+    /// all. False where there is none.
+    pub fn evict_idle<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) -> bool {
+        let Some(place) = self.table.oldest(OPEN) else {
+            return false;
+        };
+        let idle = self
+            .table
+            .last_used(place)
+            .is_some_and(|at| cx.now.since(at) >= IDLE);
+        if idle {
+            self.end(cx, place, Close::Evicted, sink);
+            self.remove(cx, place);
+        }
+        idle
+    }
+
+    /// Frees memory when the budget is overdrawn: false where nothing is left to be freed. Connections without data have
+    /// nothing but their place in the table, which they leave where another one wants it.
+    pub fn free_memory<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) -> bool {
+        if let Some(place) = self.table.oldest(CLOSED_WHOLE) {
+            self.remove(cx, place);
+            return true;
+        }
+        if self.drop_heaviest_buffered(cx, sink) || self.drop_oldest_buffered(cx, sink) {
+            return true;
+        }
+        let Some(place) = self.table.oldest(OPEN) else {
+            return false;
+        };
+        self.end(cx, place, Close::Evicted, sink);
+        self.remove(cx, place);
+        true
+    }
+
+    /// Ends every connection at the end of the input, the one idle longest first.
+    pub fn flush<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        for list in [HALF_OPEN, BARE, OPEN] {
+            while let Some(place) = self.table.oldest(list) {
+                self.end(cx, place, Close::EndOfInput, sink);
+                self.remove(cx, place);
+            }
+        }
+        while let Some(place) = self.oldest_ended() {
+            self.remove(cx, place);
+        }
+        self.table.clear(&mut cx.budget);
+        cx.budget.give(self.charged);
+        (self.checksums_valid, self.split, self.charged) = (AgedTable::new(), AgedTable::new(), 0);
+        self.queues.deadlines = BinaryHeap::new();
+        self.queues.waiters = VecDeque::new();
+        self.queues.heavy = BinaryHeap::new();
+    }
+}
