@@ -88,7 +88,7 @@
 //!     segment waiting connections  the wire format; octets behind holes; all connections, compact while they have no data
 //!     connection/      classify, receive, deliver, give_up: where a segment belongs, what it does, when a hole is given up
 //!   udp.rs           datagrams and their flows
-//!   sctp/            chunks, which association (route), what they do there (process), reassembly, PPIDs, statistics
+//!   sctp/            chunks, which association (route), what they do there (process), reassembly, statistics
 //! message/           from octets to messages: detectors, framers, extract.rs walks streams by what they say
 //!   protocols/       the table of protocols, and one file for each
 //! sink/              events.rs: what an output hears; packets, streams (--dump), json, transferred files, lines

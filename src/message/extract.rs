@@ -22,22 +22,28 @@ use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Octets of a message of no known protocol, at most (SPEC 8).
+/// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
+/// again.
 const OPAQUE: u64 = 64 << 10;
-/// Octets that detectors are shown at most before they have to decide.
+/// Octets that detectors are shown at most before they have to decide: the longest request target that HTTP is looked for
+/// with. What a stream holds while nothing is known of it stays below this.
 const PROBE: usize = 64 << 10;
 /// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
 /// again by the others.
 const CUSTOM_PROBE: usize = 4 << 10;
-/// Messages of no known protocol at whose start detectors are asked, in each direction.
+/// Messages of no known protocol at whose start detectors are asked, in each direction. A protocol that is known begins with
+/// the first or, behind some greeting, soon; asking at every message of a long unknown stream would cost more than all else.
 const TRIES: u8 = 16;
-/// Octets of a stream from the middle that detectors are shown whose protocol neither a port nor anything cheap hints at.
+/// Octets of a stream from the middle that detectors are shown whose protocol no port hints at and whose search is not cheap:
+/// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
 const SEARCHED: u32 = 256 << 10;
-/// Failures without a whole message between them, after which the protocol is thought to be another.
+/// Failures without a whole message between them, after which the protocol is thought to be another. A burst of losses makes
+/// a few in a row; sixteen are no accident.
 const FAILURES: u8 = 16;
-/// Octets skipped before the first whole message, after which the protocol is thought to be another.
+/// Octets skipped before the first whole message, after which the protocol is thought to be another: a message that was begun
+/// before the capture may be long, but is rarely longer.
 const UNPROVEN: u64 = 256 << 10;
-/// How often a connection's protocol is looked for anew.
+/// How often a connection's protocol is looked for anew: octets made for it could have it searched without end.
 const RENEWALS: u8 = 4;
 
 /// Where octets that are held came from.
@@ -71,7 +77,7 @@ enum Mode {
         last: bool,
         supposed: bool,
     },
-    /// More of the open message, as the framer will tell.
+    /// More of the open message, as the framer says.
     Ask,
     /// Of the open message, to the end of the stream.
     ToClose,
@@ -89,7 +95,7 @@ struct OpenMessage {
     wanted: bool,
 }
 
-/// Octets that were taken but not told yet.
+/// Octets that were taken but not pushed to the sink yet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct HeldOctets {
     octets: Vec<u8>,
@@ -142,7 +148,7 @@ impl MessageStream {
         }
     }
 
-    /// Octets that were taken but not told yet.
+    /// Octets that were taken but not pushed to the sink yet.
     fn held(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.octets.len())
     }
@@ -593,7 +599,7 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// The chunk was taken: tells it to those that want streams.
+    /// The chunk was taken: pushes it to those that want streams.
     fn took(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>, used: usize) {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.at = chunk.offset + used as u64;
@@ -617,7 +623,7 @@ impl<M: MessageSink> Extractor<M> {
         at.state.streams[at.direction.index()].held = Some(held);
     }
 
-    /// What is held in the other stream may be told now that this one has moved.
+    /// What is held in the other stream may be walked now that this one has moved.
     fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
@@ -781,6 +787,10 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.
+    ///
+    /// The mode of the stream still is that of the message here, and says what is known of its end: in [`Mode::ToClose`] and
+    /// [`Mode::Unknown`] the end of the stream is its own end; in [`Mode::Inside`] its length is known even where it is cut. Only
+    /// a message that is whole proves that the protocol was guessed right.
     fn end_message(
         &mut self,
         at: &mut ConversationContext<'_, M>,
@@ -866,6 +876,13 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
+    ///
+    /// Each turn of the loop either uses octets, changes the mode of the stream, or ends the walk, so the walk ends. A stream
+    /// of which octets are held is walked with the chunk behind them only until they are used: from there on the chunk is
+    /// walked in place, and nothing of it is copied. `enough` is where they end.
+    ///
+    /// Octets of the open message are pushed to the sink once for the walk, or where the message ends, not for each turn: the
+    /// pieces that a sink sees are as long as the segments.
     fn walk(
         &mut self,
         at: &mut ConversationContext<'_, M>,
@@ -878,8 +895,8 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let len = view.octets.len();
         let mut pos = 0;
-        // Octets of the open message up to here have been told.
-        let mut told = 0;
+        // Octets of the open message up to here have been pushed to the sink.
+        let mut emitted = 0;
         let wait = loop {
             // A message that is complete is ended first.
             let ends = matches!(at.state.streams[i].mode, Mode::Inside { left: 0, .. });
@@ -891,7 +908,7 @@ impl<M: MessageSink> Extractor<M> {
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
                 && let Some(row) = self.interrupted(at, view, pos)
             {
-                told = pos;
+                emitted = pos;
                 let wait = self.place(at, view, pos).wait_for_other();
                 if wait.is_some() && view.next == Following::Octets {
                     break wait;
@@ -917,13 +934,13 @@ impl<M: MessageSink> Extractor<M> {
                     pos += n;
                     let left = left - n as u64;
                     if found {
-                        self.tell(at, view, told, pos, false);
-                        told = pos;
+                        self.emit_range(at, view, emitted, pos, false);
+                        emitted = pos;
                         self.end_message(at, view.offset + pos as u64, true, None);
                     } else if left == 0 && last {
                         let whole = at.state.streams[i].open.is_some_and(|o| o.whole);
-                        self.tell(at, view, told, pos, whole);
-                        told = pos;
+                        self.emit_range(at, view, emitted, pos, whole);
+                        emitted = pos;
                         self.end_message(at, view.offset + pos as u64, false, None);
                     } else if left == 0 {
                         at.state.streams[i].mode = Mode::Ask;
@@ -974,8 +991,8 @@ impl<M: MessageSink> Extractor<M> {
                             break None;
                         }
                         BodyPart::Octets(_) | BodyPart::Refuse => {
-                            self.tell(at, view, told, pos, false);
-                            told = pos;
+                            self.emit_range(at, view, emitted, pos, false);
+                            emitted = pos;
                             self.end_message(at, offset, true, None);
                             self.lost(at);
                         }
@@ -985,7 +1002,7 @@ impl<M: MessageSink> Extractor<M> {
                     if rest.is_empty() {
                         break None;
                     }
-                    told = pos;
+                    emitted = pos;
                     let place = self.place(at, view, pos);
                     let size = at.state.framer.as_ref().map_or(0, AnyFramer::size);
                     let begin = at
@@ -1002,7 +1019,7 @@ impl<M: MessageSink> Extractor<M> {
                             let n = n.clamp(1, rest.len());
                             self.skip(at, n as u64);
                             pos += n;
-                            told = pos;
+                            emitted = pos;
                         }
                         Begin::Message {
                             kind,
@@ -1052,7 +1069,7 @@ impl<M: MessageSink> Extractor<M> {
                         Begin::Refuse => {
                             self.skip(at, 1);
                             pos += 1;
-                            told = pos;
+                            emitted = pos;
                             self.lost(at);
                         }
                     }
@@ -1076,7 +1093,7 @@ impl<M: MessageSink> Extractor<M> {
                     };
                     self.skip(at, n as u64);
                     pos += n;
-                    told = pos;
+                    emitted = pos;
                     if !found {
                         self.renew(at);
                         if at.state.framer.is_some() {
@@ -1097,7 +1114,7 @@ impl<M: MessageSink> Extractor<M> {
                     match self.unknown(at, view, pos) {
                         Some(n) => {
                             pos += n;
-                            told = pos;
+                            emitted = pos;
                         }
                         None => break None,
                     }
@@ -1105,13 +1122,13 @@ impl<M: MessageSink> Extractor<M> {
             }
         };
         if at.state.streams[i].open.is_some() && at.state.streams[i].mode != Mode::Unknown {
-            self.tell(at, view, told, pos, false);
+            self.emit_range(at, view, emitted, pos, false);
         }
         Walked { used: pos, wait }
     }
 
-    /// Tells octets of the open message.
-    fn tell(
+    /// Pushes a range of the octets in hand, which belong to the open message.
+    fn emit_range(
         &mut self,
         at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,

@@ -8,11 +8,11 @@ use memchr::{memchr, memchr2, memmem, memrchr};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
-/// A start line longer than this is none.
+/// A start line longer than this is none: servers refuse them too (8 KiB is usual).
 const LINE: usize = 8 << 10;
-/// A method longer than this is none.
+/// A method longer than this is none: twice the longest that is registered.
 const METHOD: usize = 32;
-/// Interleaved frames that must follow each other before one is believed in the middle.
+/// Interleaved frames that must follow each other before one is believed in the middle: `$` alone is one octet in 256.
 const FRAMES: usize = 2;
 
 /// What distinguishes one such protocol from another.

@@ -11,11 +11,13 @@ use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
-/// Headers that must follow each other before a weak one is believed in the middle of a stream.
+/// Headers that must follow each other before a weak one is believed in the middle of a stream. Two fit by chance in a few
+/// megabytes of any octets where a header is checked by little more than a byte; three hardly do.
 pub(super) const CHAIN: usize = 3;
-/// Octets that wait in vain for the end of a chain, at most.
+/// Octets that wait in vain for the end of a chain, at most: room for three messages of a common size, and little enough to
+/// be held for each of many connections.
 const HOLD: usize = 256 << 10;
-/// The same where no port hints at the protocol.
+/// The same where no port hints at the protocol: all detectors are asked, and each false header would hold the stream.
 const HOLD_UNASKED: usize = 16 << 10;
 
 /// What octets are that should be the header of a message.

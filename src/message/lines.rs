@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
-/// A line longer than this is none.
+/// A line longer than this is none. Standards have 512 to 1000 octets, but servers of IMAP take commands of 64 KiB.
 const LINE: usize = 64 << 10;
-/// Commands that wait for their reply.
+/// Commands that wait for their reply: more than clients send ahead. Behind that the count is lost, not the connection.
 const COMMANDS: usize = 256;
 
 /// How the replies of a server are built.

@@ -445,7 +445,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
             b'u' => {
                 if let Some(value) = field(line, b"upgrade") {
                     upgrade = true;
-                    websocket |= value.eq_ignore_ascii_case(b"websocket");
+                    websocket |= value.eq_ignore_ascii_case(super::websocket::UPGRADE);
                 }
             }
             _ => {}

@@ -7,6 +7,9 @@ use crate::base::flow::Transport;
 #[cfg(test)]
 use crate::base::message::Kind;
 
+/// What the Upgrade field of HTTP calls it, in any case (RFC 6455, 4.2.1).
+pub(super) const UPGRADE: &[u8] = b"websocket";
+
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "websocket",
