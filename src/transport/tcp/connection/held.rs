@@ -88,7 +88,11 @@ impl HeldSegment {
     ) -> Option<usize> {
         let behind = |syn: &Self| {
             let by = by?;
+            // A segment of the same side is placed by its number, one of the other side by what it
+            // acknowledges.
             let at = if by.src == syn.src { by.seq } else { by.ack? };
+            // Only forward distances count: a SYN ahead of the segment cannot have opened its
+            // connection.
             u32::try_from(at.diff(syn.seq.add(1))).ok()
         };
         let rank = |h: &Self| {
@@ -123,6 +127,8 @@ impl<S> Connection<S> {
             return Vec::new();
         };
         let mut held = std::mem::take(&mut extras.held);
+        // The SYN goes first, or the new connection would begin in the middle and look behind. The
+        // sort is stable, so all else keeps the capture's order.
         held.sort_by_key(|h| h.flags & flags::SYN == 0);
         budget.give(held.iter().map(HeldSegment::size).sum());
         held
@@ -136,8 +142,12 @@ impl<S> Connection<S> {
     }
 
     pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
+        // Inserted rarely, and never more than 32: a running sum would cost a field in every
+        // connection.
         let held = &mut self.extras.get_or_insert_default().held;
         let mut octets: usize = held.iter().map(HeldSegment::size).sum();
+        // The oldest goes first: what confirms it should have come by now. An attacker who fills
+        // the list only loses the segments of its own doubtful connection.
         while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
             let dropped = held.remove(0);
             octets -= dropped.size();
