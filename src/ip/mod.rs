@@ -119,6 +119,9 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        // The common packet: IPv4 without options or fragments, of a transport. It takes one look
+        // at the header and no allocation. UDP is left out where tunnels are opened, as most of
+        // them go over it.
         if frame.pseudo.is_none()
             && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
             && is_transport(plain.protocol)
@@ -147,13 +150,19 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        // Recursive, bounded by the depth of tunnels: a fragment inside of a tunnel goes through
+        // the same defragmentation under the tunnel's channel.
         let Some(outcome) = self.receive(cx, frame) else {
             return;
         };
         let datagram = outcome.datagram();
+        // Behind defragmentation: an outer packet of full size is fragmented by every tunnel that
+        // forgets its own header.
         if !cx.limits.decapsulate.is_empty() {
             match tunnel::open(&cx.limits, &datagram) {
                 Opening::Nothing => {}
+                // Only a packet that could be opened is too deep; the eighth layer itself is a
+                // datagram like any other.
                 Opening::Packet(_) if depth == tunnel::MAX_DEPTH => {
                     cx.counters.tunnel.packets += 1;
                     return cx.discard(Discard::TunnelTooDeep);
@@ -193,6 +202,7 @@ impl Ip {
     }
 
     fn receive<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
+        // Another program has done this stage already; there are no headers left to check.
         if let Some(pseudo) = frame.pseudo {
             return Some(Completed::Whole(Datagram {
                 src: pseudo.src,
@@ -208,6 +218,7 @@ impl Ip {
         }
         match frame.ip.first().map(|b| b >> 4) {
             Some(6) => self.receive_v6(cx, frame),
+            // Neither 4 nor 6 is refused as an IPv4 header, so that it is counted somewhere.
             _ => self.receive_v4(cx, frame),
         }
     }
@@ -227,6 +238,7 @@ impl Ip {
         cx.counters.ipv4.bad_checksum += u64::from(headers.bad_checksum);
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv4.fragments += 1;
+            // Not for AH and ESP: what they carry is known only from the whole.
             // Every fragment says what the datagram carries: what nobody wants need not wait.
             if !is_wanted(&cx.limits, headers.protocol)
                 && !matches!(
@@ -239,6 +251,7 @@ impl Ip {
             }
             return self.receive_fragment(cx, frame, &headers, fragment);
         }
+        // After the fragment: the protocol of a fragment says what the whole carries.
         if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv4NotTransport);
             return None;
@@ -260,6 +273,8 @@ impl Ip {
         cx.counters.ipv6.octets += headers.octets as u64;
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv6.fragments += 1;
+            // RFC 6946: a fragment header on a whole datagram does not wait, and never meets others
+            // with the same identification.
             if !fragment.is_whole() {
                 return self.receive_fragment(cx, frame, &headers, fragment);
             }
@@ -285,6 +300,7 @@ impl Ip {
             src: headers.src,
             dst: headers.dst,
             identification: headers.identification,
+            // See `DatagramKey`: the fragments of one IPv6 datagram may differ in it.
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
         };
@@ -305,6 +321,7 @@ impl Ip {
             payload_len: whole.payload_len,
             ..*headers
         };
+        // The extension headers behind the fragment header are only there in the whole.
         let why = match header::chain(&mut joined) {
             Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
             Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
