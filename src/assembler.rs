@@ -228,7 +228,7 @@ impl<M: MessageSink> Assembler<M> {
         }
     }
 
-    /// The input has ended: everything that waits is handed on or given up.
+    /// The input has ended: everything that waits is delivered or given up.
     pub fn flush(&mut self) {
         let State {
             cx, ip, tcp, sctp, ..

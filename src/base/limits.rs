@@ -180,7 +180,7 @@ pub struct Limits {
     pub store_fragments: bool,
     /// `--track-missing-chunks`.
     pub track_missing_chunks: bool,
-    /// `--disable tcp`: TCP is handed on unprocessed.
+    /// `--disable tcp`: TCP is passed on unprocessed.
     pub disable_tcp: bool,
     /// `--disable udp`.
     pub disable_udp: bool,

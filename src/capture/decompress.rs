@@ -51,9 +51,9 @@ fn magic(octets: &[u8]) -> Magic {
 
 /// An input that is decompressed if it has to be. Errors of kind `InvalidData` say that compressed data is damaged,
 /// `UnexpectedEof` that it is cut short, `Unsupported` that it would take too much memory; then everything before that point
-/// has been handed on.
+/// has been delivered.
 ///
-/// A gzip stream is handed on as far as it has come. Of a zstd frame the last window is handed on at its end only,
+/// A gzip stream is delivered as far as it has come. Of a zstd frame the last window is delivered at its end only,
 /// because the decoder needs it.
 pub(super) struct Decompress<R: Read> {
     state: InputState<R>,
@@ -153,7 +153,7 @@ struct Gzip<R> {
     inflate: flate2::Decompress,
     /// A member has ended and the next one has not begun.
     between: bool,
-    /// What ended the input; it is said once all that was decoded is handed on.
+    /// What ended the input; it is returned once all that was decoded has been read.
     failed: Option<io::Error>,
 }
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
-//! a fragment are a piece that stands nowhere: they are known to have been sent, and end what is handed on.
+//! a fragment are a piece that stands nowhere: they are known to have been sent, and what is delivered ends there.
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -182,7 +182,7 @@ enum SetState {
     /// Waits for fragments.
     #[default]
     Filling,
-    /// Was handed on; its key is kept to know late copies (`--store-fragments`).
+    /// Was delivered; its key is kept to know late copies (`--store-fragments`).
     Done,
     /// Overlapping fragments: all of its fragments are dropped, those to come too (RFC 5722, 3).
     Refused,

@@ -114,7 +114,7 @@ impl Ip {
     /// Takes one IP packet and hands on every whole datagram of a known transport that it completes, with the
     /// fragments that it was made of (none where it came in one packet). Tunnels of `--decapsulate` are opened.
     ///
-    /// What is not handed on is held or counted as a [`Discard`].
+    /// What is not passed on is held, or counted as a [`Discard`].
     pub fn each<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),

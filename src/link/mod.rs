@@ -184,7 +184,7 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
     }
 }
 
-/// Keeps a link type that nobody has been told of.
+/// Keeps a link type that has not been reported yet.
 #[cold]
 fn remember(link_type: LinkType, unknown: &mut Vec<LinkType>) {
     if unknown.len() < 20 && !unknown.contains(&link_type) {

@@ -99,7 +99,7 @@ struct OpenMessage {
     start: u64,
     whole: bool,
     hand_over: bool,
-    /// The user wants it: the sink is told of it.
+    /// The user wants it: the sink sees it.
     wanted: bool,
 }
 
@@ -148,7 +148,7 @@ struct MessageStream {
 }
 
 impl MessageStream {
-    /// The sink is told of what belongs to the open message.
+    /// The sink sees what belongs to the open message.
     const fn wanted(&self) -> bool {
         match self.open {
             Some(open) => open.wanted,

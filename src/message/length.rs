@@ -48,7 +48,7 @@ impl Classified {
     }
 }
 
-/// How messages with a length are told from other octets.
+/// How messages with a length are distinguished from other octets.
 pub(super) trait LengthFormat {
     /// Octets that every message has, and where they stand.
     fn magic(&self) -> Option<(usize, &[u8])>;

@@ -61,7 +61,7 @@ pub(crate) struct FlowTable<T, const L: usize> {
     free_long: Vec<u32>,
     lists: Vec<UseOrder>,
     len: usize,
-    /// Octets that the budget was told of: what is allocated after the table was read back may differ.
+    /// Octets that the budget knows of: what is allocated after the table was read back may differ.
     counted: usize,
     #[serde(skip)]
     index: SlotIndex,

@@ -279,7 +279,7 @@ struct Recent {
     seen: AgedTable<u64, RecentDatagrams>,
 }
 
-/// One datagram that was handed on.
+/// One datagram that was delivered.
 #[derive(Debug, Serialize, Deserialize)]
 struct RecentDatagrams {
     channel: Channel,
@@ -358,7 +358,7 @@ mod tests {
     use crate::base::place::OctetOffset;
     use std::net::IpAddr;
 
-    /// Writes down what it is told: flow, direction, payload, its full length.
+    /// Writes down what it gets: flow, direction, payload, its full length.
     #[derive(Default)]
     struct UdpSink(Vec<(u64, Direction, Vec<u8>, usize)>);
 

@@ -25,7 +25,7 @@ const EMPTY: Cell = Cell {
     slot: NONE,
 };
 
-/// Slots by hash. Equal hashes are told apart by the caller.
+/// Slots by hash. The caller distinguishes equal hashes.
 #[derive(Debug, Default)]
 pub(crate) struct SlotIndex {
     /// A power of two of them, or none.

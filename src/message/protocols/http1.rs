@@ -452,7 +452,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
             }
         };
         at += len;
-        // The fields that matter are told apart by their first letter.
+        // The fields that matter differ in their first letter.
         // One comparison rules out nearly every field of a header.
         match line.first()? | 0x20 {
             b'c' => {

@@ -13,7 +13,7 @@ pub enum JsonBody {
     /// Left out.
     #[default]
     None,
-    /// As UTF-8; what is none is replaced.
+    /// As UTF-8; octets that are not UTF-8 are replaced.
     Text,
     /// As base64 (RFC 4648).
     Base64,

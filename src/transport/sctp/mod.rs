@@ -85,7 +85,7 @@ enum Phase {
         at: Instant,
         packets: u64,
     },
-    /// All is told; the key is remembered.
+    /// All has been emitted; the key is remembered.
     Closed {
         at: Instant,
     },
@@ -129,7 +129,7 @@ struct Candidate {
     tags: [Option<u32>; 2],
     tsns: [Option<u32>; 2],
     handshake: bool,
-    /// The tag of the packets of the side that began it was not told by an INIT ACK, but seen.
+    /// The tag of the packets of the side that began it was not announced by an INIT ACK, but seen.
     guessed: bool,
     held: Vec<HeldPacket>,
     octets: usize,
@@ -154,7 +154,7 @@ struct Association<T: FlowState> {
     weight: u8,
     /// Serial number of the last answer to a reset of TSNs, so that a repeated one is known.
     answered: Option<u32>,
-    /// What the budget has been told of the lists in here.
+    /// What the budget knows of the lists in here.
     charged: usize,
     stats: Option<Box<[Values; 2]>>,
     multihomed: bool,
@@ -281,7 +281,7 @@ pub struct Sctp<T: FlowState> {
     collect: bool,
     /// Statistics of associations that are gone.
     gone: Vec<LinkStats>,
-    /// What the budget has been told of the tables.
+    /// What the budget knows of the tables.
     charged: usize,
 }
 

@@ -350,7 +350,7 @@ impl<T: FlowState> Sctp<T> {
         }
     }
 
-    /// Ends an association: all that waits is told. Its key is remembered until [`Sctp::remove`].
+    /// Ends an association: all that waits is emitted. Its key is remembered until [`Sctp::remove`].
     pub(super) fn close<S: UserMessageSink<State = T>>(
         &mut self,
         cx: &mut Context,

@@ -381,13 +381,13 @@ impl<T: FlowState> Sctp<T> {
                 return cx.discard(Discard::SctpBadTag);
             }
             if from_candidate.is_none() {
-                // Its INIT ACK was not captured. As with any strange tag, a second packet tells.
+                // Its INIT ACK was not captured. As with any strange tag, a second packet decides.
                 put(&mut c.tags, d, tag);
                 c.guessed = true;
                 return self.hold(cx, p, &arrival.packet);
             }
         }
-        // A second packet with this tag will tell that there is another association, whose handshake was lost.
+        // A second packet with this tag will show that there is another association, whose handshake was lost.
         self.drop_candidate(cx, p.index);
         let mut c = Candidate {
             reversed: d == REVERSE,
@@ -509,7 +509,7 @@ impl<T: FlowState> Sctp<T> {
             cx.counters.sctp.held_packets -= 1;
             let packet = SctpPacket {
                 chunks: &held.chunks,
-                // Only what is told at once is traced to its record.
+                // Only what is emitted at once is traced to its record.
                 offset: OctetOffset::Unknown,
                 cut: held.cut,
                 origin: held.origin,

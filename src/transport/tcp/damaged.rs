@@ -1,4 +1,4 @@
-//! Segments that were damaged on the way, and how they are told from those whose checksum the hardware fills in.
+//! Segments that were damaged on the way, and how they differ from those whose checksum the hardware fills in.
 
 use super::Tcp;
 use super::checksum::SegmentSum;

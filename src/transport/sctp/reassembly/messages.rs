@@ -1,5 +1,5 @@
 //! Chunks become messages, and messages take their turn: what waits for the rest of its message, or for its place in its
-//! stream, and what is told when a chunk or a hole that was given up sets it free.
+//! stream, and what is emitted when a chunk or a hole that was given up sets it free.
 
 use super::{
     ChunkOrigin, DataChunk, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run, StoredChunk,
@@ -122,7 +122,7 @@ impl Inflow {
         s.ready.insert(first);
     }
 
-    /// An ordered message of this stream has been told: those behind it may follow.
+    /// An ordered message of this stream was emitted: those behind it may follow.
     fn passed<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -138,7 +138,7 @@ impl Inflow {
                 Some(Ready::Parts(key)) => key.mid,
                 _ => self.fragments.get(&first).map_or(0, |f| f.seq),
             };
-            // Not by its TSN: what is before it may be about to be told.
+            // Not by its TSN: what is before it may be about to be emitted.
             if !self.is_next(stream, seq, first) {
                 return;
             }
@@ -436,7 +436,7 @@ impl Inflow {
         }
     }
 
-    /// A row of DATA chunks that will not become a message: what is there of its beginning is told.
+    /// A row of DATA chunks that will not become a message: what is there of its beginning is emitted.
     fn break_run<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, first: u64) {
         let Some(run) = self.runs.remove(&first) else {
             return;
@@ -473,7 +473,7 @@ impl Inflow {
         }
     }
 
-    /// An I-DATA message that will not be whole: what is there of its beginning is told, behind what is before it in its
+    /// An I-DATA message that will not be whole: what is there of its beginning is emitted, behind what is before it in its
     /// stream.
     pub(super) fn break_parts<S: UserMessageSink>(
         &mut self,
@@ -570,7 +570,7 @@ impl Inflow {
         Some(head)
     }
 
-    /// Hands a message on, or holds it for its acknowledgment.
+    /// Delivers a message, or holds it for its acknowledgment.
     fn emit<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -606,9 +606,9 @@ impl Inflow {
         }
     }
 
-    /// Hands on what was held for its acknowledgment, as far as that has come, or too much time went by.
+    /// Delivers what was held for its acknowledgment, as far as that has come, or too much time went by.
     ///
-    /// Acknowledgments come in the order of the TSNs, and time goes by in the order in which messages were told: both keep
+    /// Acknowledgments come in the order of the TSNs, and time goes by in the order in which messages were completed: both keep
     /// the order of a stream.
     pub(super) fn release<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         while let Some(first) = self.unacked.first_entry()
@@ -631,13 +631,13 @@ impl Inflow {
         }
     }
 
-    /// Hands on all that was held for its acknowledgment; false where there is nothing.
+    /// Delivers all that was held for its acknowledgment; false where there is nothing.
     pub(in super::super) fn release_all<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
     ) -> bool {
         let any = !self.unacked.is_empty();
-        // In the order of time, which is the order in which they would have been told.
+        // In the order of time, which is the order in which they would have been emitted.
         while let Some((_, last)) = self.unacked_since.pop_front() {
             if let Some(held) = self.unacked.remove(&last) {
                 out.cx.counters.sctp.ack_forced += 1;

@@ -95,7 +95,7 @@ pub(super) struct Out<'a, S: UserMessageSink> {
 /// What became of a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ChunkFate {
-    /// New: handed on, or it waits.
+    /// New: delivered, or it waits.
     Taken,
     /// New, behind one with a higher TSN.
     OutOfOrder,
@@ -272,7 +272,7 @@ impl Unacked {
     }
 }
 
-/// What is told of a message besides its octets.
+/// What is known of a message besides its octets.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct MessageHead {
     stream: u16,
@@ -327,12 +327,12 @@ pub(super) struct Inflow {
     jump: Option<(StoredChunk, u32, Instant)>,
     /// Messages held for their acknowledgment, by the TSN of their last chunk.
     unacked: BTreeMap<u64, Unacked>,
-    /// Since when, in the order in which they would have been told. Those that are gone are still in here.
+    /// Since when, in the order in which they would have been emitted. Those that are gone are still in here.
     unacked_since: VecDeque<(Instant, u64)>,
     /// Octets and chunks in `fragments`, `damaged`, `jump` and `unacked`.
     octets: usize,
     chunks: usize,
-    /// What the budget and the count of waiting chunks have been told.
+    /// What the budget and the count of waiting chunks know of.
     charged: usize,
     counted: usize,
 }
@@ -393,7 +393,7 @@ impl Inflow {
             || !self.began.is_empty()
     }
 
-    /// INIT or INIT ACK told the first TSN.
+    /// INIT or INIT ACK named the first TSN.
     pub(super) fn begin<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
         // The start is known already and nothing has come, so this is another handshake's number.
         let fresh = self.started && self.top == self.base && self.look.is_none();
@@ -537,7 +537,7 @@ impl Inflow {
         ChunkFate::Dropped
     }
 
-    /// Notes a TSN that cannot be handed on yet; false where it was there.
+    /// Notes a TSN that cannot be delivered yet; false where it was there.
     // Touching counts as the same range, so that ranges never lie side by side.
     fn insert_range(&mut self, tsn: u64, at: Instant) -> bool {
         let end = tsn.saturating_add(1);

@@ -128,7 +128,7 @@ impl CompactConnection {
         connection
     }
 
-    /// It has ended: nothing waits in it and nobody is told. False where it had ended before.
+    /// It has ended: nothing waits in it, so there is no event. False where it had ended before.
     pub(in crate::transport::tcp) const fn end(&mut self) -> bool {
         !std::mem::replace(&mut self.closed, true)
     }

@@ -1,4 +1,4 @@
-//! What is handed on: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
+//! What is delivered: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
 
 use super::Connection;
 use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
@@ -42,7 +42,7 @@ impl<S> Connection<S> {
             .flatten()
     }
 
-    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
+    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are delivered without an
     /// acknowledgment. None where there are none, or they need not wait for one.
     pub(super) fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
         let (stream, a) = (&self.streams[i], self.buffers.as_ref()?);
@@ -295,7 +295,7 @@ impl<S: FlowState> Connection<S> {
         self.streams[i].snd_max = self.streams[i].snd_max.max(self.streams[i].rcv_nxt);
     }
 
-    /// Notifies the sink that `len` octets of a segment at `offset` were there before; of none it does not.
+    /// Notifies the sink that `len` octets of a segment at `offset` were there before; nothing where `len` is 0.
     pub(super) fn emit_duplicate<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,

@@ -364,7 +364,7 @@ impl<S: FlowState> Connection<S> {
         close: Close,
         sink: &mut K,
     ) {
-        // What waits is handed on before the end: it was captured, and the sink is to see all of it.
+        // What waits is delivered before the end: it was captured, and the sink is to see all of it.
         let cause = match close {
             Close::Evicted => GapCause::Memory,
             Close::Fin | Close::Reset => GapCause::Closed,

@@ -101,7 +101,7 @@ struct Buffers<S> {
     acked_at: [Timestamp; 2],
     /// The first FIN, and when.
     finished: [Option<Mark>; 2],
-    /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
+    /// `--wait-ack`: octets before this offset are delivered without an acknowledgment.
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[ReorderBuffer; 2]>>,
