@@ -3,7 +3,7 @@
 //! A tunnel that has a protocol number of its own carries nothing else, so what cannot be opened there is dropped.
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
-use super::Datagram;
+use super::datagram::Datagram;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};

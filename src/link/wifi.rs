@@ -1,6 +1,6 @@
 //! IEEE 802.11: data frames that are not encrypted, with what capturing drivers put in front of them.
 
-use super::Frame;
+use super::frame::Frame;
 use crate::base::counters::Discard;
 
 /// What the driver says of the 802.11 frame that follows.
