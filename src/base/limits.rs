@@ -201,8 +201,8 @@ impl Default for Limits {
             // Of each transport. A scan of a /12 or a flood of SYNs reaches it, ordinary traffic of
             // a large site does not.
             connections: 1_000_000,
-            // Of full size they are 150 MB, so this and the memory limit take hold at about the
-            // same time.
+            // Of full size they are 150 MB, below the memory limit: what waits in one stage does
+            // not use all of it.
             active_packets: 100_000,
             // Far below the 15 s of RFC 791: at a gigabit a second its 65,536 identifications come
             // round in less than a second (RFC 4963), and then fragments of two datagrams would be

@@ -89,8 +89,8 @@ fn nanos(d: Duration) -> u64 {
 // rarely set back or forward by so much.
 const JUMP: u64 = 3_600 * 1_000_000_000;
 /// Packets that have to agree with a jump before it is taken.
-// With one, a single damaged record would age all connections at once. Sixteen damaged ones in a
-// row, agreeing with each other, are a real change of time.
+// With one, a single damaged record would age all connections at once. Sixteen that agree are a
+// real change of time.
 const WITNESSES: u32 = 16;
 
 /// The age clock: follows the highest timestamp, and is not misled by a single wrong one.

@@ -5,8 +5,7 @@ use flate2::{FlushDecompress, Status};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
 /// Octets read at once from a compressed input.
-// Octets of compressed data grow several times; more would not be faster and delay what a slow pipe
-// brings.
+// A quarter of the reader's buffer: compressed octets grow several times.
 const READ: usize = 256 << 10;
 /// The largest window of a zstd frame: what the zstd program takes without being asked (`--long=27`).
 // A frame may ask for a window of terabytes: it is refused, not allocated.

@@ -66,8 +66,8 @@ pub(super) fn is_header(octets: &[u8]) -> RecordLook<bool> {
     } else {
         version
     };
-    // The reserved bits are zero in every header; as a record, these octets would be a length that
-    // no record has.
+    // Read as a record, these fields would be a fraction of a second and a packet of no octets,
+    // which nobody captures.
     RecordLook::Whole(version == 0x0004_0002 && sigfigs == 0 && link & 0x0bff_0000 == 0)
 }
 

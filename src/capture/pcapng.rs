@@ -150,9 +150,9 @@ impl Section {
     fn interface<'a>(
         &self,
         id: u32,
-        // A packet of an interface that was not described has no link type: it cannot be read.
         interfaces: &'a mut [Interface],
     ) -> Result<(u32, &'a mut Interface), Fault> {
+        // Without its description a packet has no link type and cannot be read.
         self.first
             .checked_add(id)
             .and_then(|n| Some((n, interfaces.get_mut(n as usize)?)))
@@ -211,14 +211,14 @@ impl Section {
         let orig_len = body.u32(0)?;
         let (number, interface) = match self.interface(0, interfaces) {
             Ok(found) => found,
-            // 0 means that there is no limit.
             Err(fault) => return Some(Err(fault)),
         };
         let snap_len = match interface.snap_len {
+            // 0 means that there is no limit.
             0 => u32::MAX,
             n => n,
         };
-        // Its padding is not told from its octets otherwise.
+        // Nothing else separates its octets from padding.
         let room = body.octets.len().saturating_sub(DATA);
         let len = room.min(orig_len.min(snap_len) as usize);
         Some(Ok(Block::Untimed(Raw {

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 /// Packets that wait at most where only a time is given.
-// Of full size they are 150 MB, which the budget would end before.
+// Of full size they are 150 MB, which the default limit of memory still holds.
 const PACKETS: usize = 100_000;
 /// A timestamp that is further back is not believed, as the age clock does not believe it.
 // The same hour as the clock's: a packet off by more has the place of its arrival.

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// Silence after which a reader that was asked to stop takes its input for ended.
-// Ctrl-C reaches the whole pipe: the writer ahead still has octets to flush, and does so within a
-// moment. Half might cut tcpdump's last buffer; twice would feel like a hang.
+// Ctrl-C reaches the whole pipe: the writer ahead still has octets to flush, and the kernel's ring
+// gives packets to tcpdump up to a second late. Twice would feel like a hang.
 const SILENCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,

@@ -272,6 +272,7 @@ fn sorted_packets(
 }
 
 /// Writes the statistics of the period that a packet of this time ends.
+#[inline] // asked for every packet, and most runs have no statistics
 fn end_period(stats: &mut Option<SctpStats>, assembler: &mut Assembler<Outputs>, time: Timestamp) {
     if let Some(stats) = stats
         && stats.is_over(time)

@@ -275,7 +275,7 @@ const fn is_extension(next: u8) -> bool {
 pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
         if h.protocol == IpNumber::ENCAPSULATING_SECURITY_PAYLOAD.0 {
-            // The trailer stands at the very end. Without it, nothing can be told.
+            // The trailer stands at the very end. Without it, nothing can be read.
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }

@@ -3,7 +3,7 @@
 //! A tunnel that has a protocol number of its own carries nothing else, so what cannot be opened there is dropped.
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
-use super::Datagram;
+use super::datagram::Datagram;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
@@ -118,7 +118,7 @@ fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
     };
     let kind = inside.tunnel as u8;
     // Not keyed: it stands in saved states, and two tunnels that are one only share their connections' numbers.
-    // Tunnels inside of tunnels are told apart by the outer identity too.
+    // Tunnels inside of tunnels differ by the outer identity too.
     let hash = FixedState::default().hash_one((kind, id, pair, outer.channel.tunnel, inner.vlans));
     // Any 32 bits of it will do.
     // Zero means "no tunnel".
@@ -172,14 +172,14 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
                     + if flags & 0x0080 != 0 { 4 } else { 0 },
             );
         } else {
-            // The key of RFC 2890 is the tunnel's own name, the same in both directions.
+            // The key of RFC 2890 is taken for the tunnel's own name, the same in both directions.
             id = u64::from(u32::from_be_bytes([a, b, c, d]));
         }
     }
     let numbered = flags & 0x1000 != 0;
     if numbered {
-        // Order of the optional fields: checksum and offset, key, sequence number, acknowledgment
-        // (RFC 2637, 2).
+        // The optional fields stand in this order: checksum and offset, key, sequence number,
+        // acknowledgment (RFC 1701; RFC 2637, 4.1).
         inner.skip(4)?;
     }
     if version == 1 && flags & 0x0080 != 0 {

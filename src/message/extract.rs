@@ -33,7 +33,7 @@ const OPAQUE: u64 = 64 << 10;
 const PROBE: usize = 64 << 10;
 /// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
 /// again by the others.
-// A quarter of a megabyte for each step would be copied and searched again with every segment.
+// As much as the built-in ones are shown would be searched again with every segment.
 const CUSTOM_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction. A protocol that is known begins with
 /// the first or, behind some greeting, soon; asking at every message of a long unknown stream would cost more than all else.
@@ -577,7 +577,6 @@ impl<M: MessageSink> Extractor<M> {
         if at.state.begun[i] {
             return;
         }
-        // Once in the life of a direction.
         at.state.begun[i] = true;
         let from_start = at.side().from_start;
         let stream = &mut at.state.streams[i];
@@ -668,7 +667,8 @@ impl<M: MessageSink> Extractor<M> {
     fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
-        // Only a beginning can wait for the other stream; everything else waits for octets.
+        // Only a beginning that asked for more octets can be decided by the other stream: by a
+        // request that acknowledges the end of a header, for one.
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
@@ -753,7 +753,6 @@ impl<M: MessageSink> Extractor<M> {
                     open.whole = false;
                 }
             } else {
-                // Nothing says what it is.
                 self.skip(at, held.len() as u64);
             }
         }
@@ -1008,8 +1007,8 @@ impl<M: MessageSink> Extractor<M> {
                         self.end_message(at, view.offset + pos as u64, true, None);
                     } else if left == 0 && last {
                         let whole = at.state.streams[i].open.is_some_and(|o| o.whole);
-                        // The last piece is marked, so that the packet writer can flush without
-                        // waiting for the end.
+                        // The last piece is marked, so that a message in one segment is written
+                        // from the read buffer.
                         self.emit_range(at, view, emitted, pos, whole);
                         emitted = pos;
                         self.end_message(at, view.offset + pos as u64, false, None);
@@ -1111,7 +1110,6 @@ impl<M: MessageSink> Extractor<M> {
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
                             let start = MessageStart {
-                                // Its name may have changed with this very header.
                                 protocol: at
                                     .state
                                     .framer
@@ -1529,7 +1527,6 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.state.trust.asked = true;
         let ports = (
-            // Set before the rules are read: they are asked once, whatever they say.
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );

@@ -272,7 +272,6 @@ impl<P: HeaderProtocol> HeaderFramer<P> {
     /// An interleaved frame: `$`, a channel, and a length of two octets.
     fn frame(octets: &[u8], more: bool) -> Begin {
         let Some(&[_, _, hi, lo]) = octets.first_chunk() else {
-            // The length stands in the third and fourth octet.
             return if more { Begin::NeedMore } else { Begin::Refuse };
         };
         let len = usize::from(u16::from_be_bytes([hi, lo])) + 4;

@@ -129,8 +129,7 @@ impl LengthField {
                     let octet = *octets.get(at.saturating_add(i))?;
                     number |= u64::from(octet & 0x7f) << (7 * i);
                     if octet & 0x80 == 0 {
-                        // MQTT allows only the shortest form, which halves the false headers.
-                        // The shortest form is the only one.
+                        // The shortest form is the only one, which halves the false headers.
                         let shortest = i == 0 || octet != 0;
                         return Some(shortest.then_some((number, at + i + 1)));
                     }
@@ -311,7 +310,7 @@ pub(super) fn begin<F: LengthFormat + ?Sized>(format: &F, at: &Position, octets:
                 hand_over: format.switches_protocol(own),
             }
         }
-        // At a gap or the end no more will come, and a header that is cut is none.
+        // At a gap or the end no more will come, and a header that is cut will never be whole.
         Classified::More if at.next == Following::Octets => Begin::NeedMore,
         Classified::More | Classified::No => Begin::Refuse,
     }
@@ -488,8 +487,7 @@ impl LengthFormat for SelfEvident<'_> {
     }
 
     fn min_chain(&self) -> usize {
-        // A hint would stand for the second.
-        // One alone may be chance.
+        // One alone may be chance; the port would stand for the second.
         self.0.chain.min(2)
     }
 }

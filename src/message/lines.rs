@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 // connection.
 const LINE: usize = 64 << 10;
 /// Commands that wait for their reply: more than clients send ahead. Behind that the count is lost, not the connection.
-// Each takes 40 octets: ten kilobytes for a connection that pipelines without end.
+// Each takes 32 octets: eight kilobytes for a connection that pipelines without end.
 const COMMANDS: usize = 256;
 
 /// How the replies of a server are built.
@@ -149,8 +149,7 @@ impl LineDialect {
 
 /// The code of a reply, and whether lines follow.
 pub(super) fn code(line: &[u8]) -> Option<(u16, bool)> {
-    // First digits over 6 are not defined by RFC 5321 or RFC 959, nor by RFC 4217, which brought
-    // the 6.
+    // RFC 5321 and RFC 959 go up to 5; RFC 2228 brought the 6.
     let [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = line else {
         return None;
     };
@@ -783,7 +782,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
 
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
         // The server's reply tells whether mail follows.
-        // Ahead of a reply that was not seen, mail cannot be told from commands.
+        // Ahead of a reply that was not seen, mail looks like commands.
         let mail =
             P::DIALECT.mail && self.client == Some(at.direction) && at.next == Following::Octets;
         mail.then(|| at.wait_for_other()).flatten()

@@ -145,7 +145,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// The flow at a place, if it still lives.
     pub(crate) fn get(&self, at: FlowPlace) -> Option<&T> {
         let slot = self.slot(at.slot)?;
-        // The generation tells a flow from its successor in the same slot: queues keep places long
+        // The generation distinguishes a flow from its successor in the same slot: queues keep places long
         // after the flow has gone.
         if slot.generation == at.generation {
             slot.entry.as_ref().map(|(_, t)| t)

@@ -75,8 +75,8 @@ const FIELD_NAME: usize = 256;
 // Extensions are nearly never sent; the bound stops a chunk line without an end from being held.
 const CHUNK_LINE: usize = 16 << 10;
 /// Requests that wait for their response; the oldest is forgotten.
-// Browsers keep a handful in flight; 1,024 entries take some 50 KB. A client that sends more
-// without reading answers loses only the exact match.
+// Browsers keep a handful in flight; 1,024 entries take 32 KiB. A client that sends more without
+// reading answers loses only the exact match.
 const REQUESTS: usize = 1024;
 
 /// Its row.
@@ -166,8 +166,8 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     }
     let space = memchr(b' ', line)?;
     let (method, rest) = line.split_at(space);
-    // The version ends the line, and targets may hold spaces that a lenient client sent: so from
-    // the right.
+    // The version ends the line: it is taken off from the right, and what is left has to be one
+    // word.
     let target = rest
         .strip_suffix(b" HTTP/1.1")
         .or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
@@ -251,7 +251,6 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
         } else {
             None
         };
-        // The target and its space stand before it.
         let request = if requests && at > floor && octets[at - 1] == b' ' {
             request_before(octets, floor, at).map(|start| (start, request_ends(&octets[at..])))
         } else {
@@ -273,7 +272,7 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
             break;
         }
         // What lies before this hit cannot be a target that ends at a later one: the line would
-        // hold two versions. So no octet is looked at twice.
+        // hold two versions. So no target is looked through twice.
         floor = at;
     }
     let keep = keep.unwrap_or_else(|| {
@@ -297,7 +296,6 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
             o == f
         }
     });
-    // Eight octets are the version; the ninth has to be the space.
     if !sound || octets.len() == 8 || (octets.len() > 8 && octets[8] != b' ') {
         return (sound && octets.len() <= 8).then_some(None);
     }
@@ -545,7 +543,6 @@ fn header_end(octets: &[u8], from: usize) -> Option<usize> {
     while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
         let next = at + lf + 1;
         match octets.get(next..)? {
-            // Neither LF LF nor LF CR LF: the next line.
             [b'\n', ..] => return Some(next + 1),
             [b'\r', b'\n', ..] => return Some(next + 2),
             _ => at = next,
@@ -864,7 +861,7 @@ impl Framer for Http1 {
                 self.begin_response(at, status, head, &fields, &octets[head..])
             }
         };
-        // Undecided: the section is whole, and the next look must not read it again for its end.
+        // Only a decision ends the section. Undecided, how far it was looked through stays noted.
         if !matches!(begun, Begin::Wait(_) | Begin::NeedMore) {
             self.looked[d] = 0;
         }
@@ -874,7 +871,6 @@ impl Framer for Http1 {
     /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last.
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
-        // Behind the last chunk.
         if self.trailer[d] {
             return self.trailer(at, octets);
         }

@@ -54,7 +54,7 @@ fn value(octets: &[u8]) -> Value {
     let Some((&kind, rest)) = octets.split_first() else {
         return Value::More;
     };
-    // A type that is not known is no RESP: 14 first octets of 256 pass, which is why a reply alone
+    // A type that is not known is no RESP: 15 first octets of 256 pass, which is why a reply alone
     // proves little.
     let counted = matches!(kind, b'$' | b'*' | b'%' | b'~' | b'>' | b'|' | b'!' | b'=');
     if !counted && !matches!(kind, b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(') {
@@ -167,7 +167,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     let Value::Sound(head, count) = value(octets) else {
         return cut(matches!(value(octets), Value::More));
     };
-    // Redis takes at most 1,048,576 arguments in a multibulk request.
+    // Redis up to version 6 takes at most 1,048,576 arguments in a multibulk request.
     if !(1..1 << 20).contains(&count) {
         return Some(false);
     }
@@ -175,7 +175,7 @@ fn command(octets: &[u8]) -> Option<bool> {
         .ok()
         .and_then(|head| octets.get(head..))
         .unwrap_or_default();
-    // Clients send commands as bulk strings only, which is what tells them from replies.
+    // Clients send commands as bulk strings only, which distinguishes them from replies.
     if inner.first().is_some_and(|o| *o != b'$') {
         return Some(false);
     }
@@ -213,7 +213,6 @@ fn find_command(octets: &[u8], more: bool, first: bool) -> Found {
         }
         match command(&octets[at..]) {
             Some(true) => return Found::At(at),
-            // Cut: kept from here.
             None if more => return Found::Nowhere { keep: at },
             _ => {}
         }
@@ -441,7 +440,6 @@ impl Resp {
     fn message(&mut self, at: &Position, octets: &[u8], kind: Kind) -> Begin {
         let d = at.direction.index();
         let walk = walk(octets, 1);
-        // Not even one value is whole.
         if walk.len == 0 {
             return if walk.bad || at.next != Following::Octets {
                 Begin::Refuse

@@ -21,8 +21,8 @@ const HEADER: usize = 5;
 /// Octets of a record's fragment, at most: 2^14, and 2,048 for expansion (RFC 5246, 6.2.3).
 const FRAGMENT: u64 = (1 << 14) + 2048;
 /// A handshake message longer than this is none.
-// Certificate chains of post-quantum signatures have tens of kilobytes; 256 KiB is what common
-// libraries take at most.
+// Certificate chains have tens of kilobytes. Half would still hold them; without a bound a false
+// length of three octets would be followed for 16 MiB.
 const LONGEST: u64 = 1 << 18;
 // Three records of full size are 50 KiB, so a chain is always decided within this.
 const HOLD: usize = 256 << 10;
@@ -66,10 +66,10 @@ impl LengthFormat for Record {
         }
         let len = number(octets, 3, 2);
         let sound = match kind {
-            CHANGE_CIPHER_SPEC => len == 1,
             // One octet by definition (RFC 8446, 5); this is where most false headers fail.
-            ALERT => (2..256).contains(&len),
+            CHANGE_CIPHER_SPEC => len == 1,
             // In clear two octets; encrypted ones have a few dozen.
+            ALERT => (2..256).contains(&len),
             _ => (1..=FRAGMENT).contains(&len),
         };
         Classified::sized(len + HEADER as u64, sound)
@@ -126,7 +126,6 @@ impl Detector for TlsDetector {
         } else {
             Following::End
         };
-        // Without a hint a record of 16 KiB each is common; a chain of three must still be seen.
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
     }
 }

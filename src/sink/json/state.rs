@@ -1,7 +1,7 @@
 //! What `--json` shows, and what it keeps until it can show it.
 
 use super::digest::Digest;
-use super::exchange::UnansweredRequests;
+use super::exchange::WaitingRequests;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
@@ -34,7 +34,7 @@ pub(crate) struct JsonConnection {
     pub(super) begun: bool,
     pub(super) first: Timestamp,
     pub(super) streams: [JsonStream; 2],
-    pub(super) requests: UnansweredRequests,
+    pub(super) requests: WaitingRequests,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

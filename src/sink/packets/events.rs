@@ -92,7 +92,6 @@ impl MessageSink for PacketOutput {
         open.at = start.offset;
         open.known_end = match start.extent {
             Extent::Known(n) => start.offset.saturating_add(n),
-            // To be seen only at its end.
             Extent::Open | Extent::ToClose => NONE,
         };
         open.hole_end = 0;

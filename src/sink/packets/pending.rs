@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Room in front of what waits, for the record header and the packet's headers, so that a full segment is written as it
 /// lies.
-// A multiple of the cache line above what is needed, so that the payload begins aligned.
+// The next power of two above what is needed.
 pub(super) const HEADROOM: usize = 128;
 
 const _: () = assert!(HEADROOM >= pcap::RECORD_HEADER + synthetic::MAX_HEADERS);

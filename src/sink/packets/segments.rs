@@ -65,8 +65,7 @@ impl PacketOutput {
         if piece.offset > have.max(open.hole_end) {
             self.hole(cx, place, conn, open, piece.offset);
         } else if let Some(rest) = data.get(clamp(have.saturating_sub(piece.offset))..) {
-            // Octets that were written already come again after a hole was filled with zeros; only
-            // the rest is new.
+            // What is here already is not written twice.
             data = rest;
         } else {
             return;
@@ -163,7 +162,7 @@ impl PacketOutput {
         open: &mut PendingMessage,
         end: u64,
     ) {
-        // A second hole in what is left out changes nothing, and one that is covered is none.
+        // A second hole in what is left out changes nothing; one that is covered needs no packet.
         if open.cut || open.done || end <= open.have() {
             return;
         }
@@ -227,7 +226,6 @@ impl PacketOutput {
             let jumped = place.sides[place.direction.index()].base != Some(open.base);
             target = if closes || jumped { have + 1 } else { have };
         }
-        // All has been written.
         if target == open.at {
             return;
         }

@@ -261,7 +261,6 @@ pub(crate) fn sctp(
     c[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
     c[2..4].copy_from_slice(&ends.dst.port().to_be_bytes());
     c[4..8].copy_from_slice(&header.tag.to_be_bytes());
-    // DATA, or I-DATA (RFC 8260, 2.1).
     c[12] = if header.interleaved { 64 } else { 0 };
     c[13] = u8::from(header.unordered) << 2 | u8::from(header.begins) << 1 | u8::from(header.ends);
     c[14..16].copy_from_slice(&saturated(len + whole).to_be_bytes());
@@ -317,7 +316,6 @@ pub(crate) fn ip(wire: Wire, link: LinkHeader, datagram: &Datagram<'_>) -> Packe
         datagram.payload_len,
         true,
     );
-    // The original's identification: another run merges copies by it.
     if is_v4(&ends) {
         // Copies on several channels are known by it.
         let id = u16::try_from(datagram.identification).unwrap_or(0);
@@ -343,7 +341,6 @@ fn network(
     if wire == Wire::Ethernet {
         h.put(&ends.link.dst);
         h.put(&ends.link.src);
-        // Only tags that were there.
         for tag in ends.link.tags.iter().filter(|t| t.tpid != 0) {
             h.put(&tag.tpid.to_be_bytes());
             h.put(&tag.tci.to_be_bytes());

@@ -207,7 +207,6 @@ impl<'a> Chunk<'a> {
     }
 
     /// SACK: the cumulative TSN ack, and the octets of the gap ack blocks.
-    // Rest of the fixed part: window and numbers of streams, which nothing here depends on.
     pub(super) fn sack(&self) -> Option<Sack<'a>> {
         let blocks = usize::from(u16_at(self.value, 8)?) * 4;
         // The counts may claim more than the chunk holds; only what is there is read.

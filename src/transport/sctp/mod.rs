@@ -47,7 +47,7 @@ use std::time::Duration;
 use table::{Standing, Table};
 
 /// How long an association that has ended is remembered, so that stray packets open nothing.
-// As for TCP. An association lives for days, so one that ends is rare and its key costs little.
+// As for TCP. Associations are long-lived, so one that ends is rare and its key costs little.
 const LINGER: Duration = Duration::from_secs(30);
 /// Idle for so long, an association goes before others when memory is short.
 // Heartbeats come every 30 seconds by default (RFC 9260, 16). With less than twice of that, an idle

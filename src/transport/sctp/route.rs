@@ -615,7 +615,6 @@ impl<T: FlowState> Sctp<T> {
     /// Notes a pair of addresses of an association, if it is new and belongs to no other.
     fn add_path(&mut self, cx: &mut Context, p: AssociationPlace, key: FlowKey, src_is_low: bool) {
         let taken = self.paths.get(&key).map(|q| q.index);
-        // The usual case: one look-up for each packet.
         if taken == Some(p.index) {
             return;
         }

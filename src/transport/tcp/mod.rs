@@ -397,8 +397,8 @@ impl<S: FlowState> Tcp<S> {
         if let Some(at) = connection.wake(cx) {
             self.queues.arm(cx.now, place, connection, at);
         }
-        // Entries that are void stay until here. Four for each connection bound the memory, and the
-        // sweep costs a fixed share of each packet.
+        // Entries that are void stay until here. At most four for each connection bound the memory,
+        // and the sweep costs a fixed share of each packet.
         if self.queues.longest() > 4 * self.table.len() + 1024 {
             self.tidy();
         }
@@ -426,8 +426,8 @@ impl<S: FlowState> Tcp<S> {
                 continue;
             }
             let waited = connection.waiting();
-            // Nothing confirmed what was held, and its connection has the same deadline as its
-            // holes, so both are looked at here.
+            // Nothing confirmed what was held. One deadline serves held segments and holes, so both
+            // are looked at here.
             if connection.held_too_long(cx) {
                 let held = connection.take_held(&mut cx.budget);
                 if let Some(key) = self.table.key(place) {

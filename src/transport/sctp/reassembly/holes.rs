@@ -173,7 +173,6 @@ impl Inflow {
 
     /// Does what is due: after each packet of the association, and when time has gone by.
     pub(in super::super) fn poll<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
-        // By count or by time, whichever comes first.
         if let Some(look) = self.look
             && (look.chunks >= out.cx.limits.look_behind_segments
                 || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time)
@@ -322,7 +321,6 @@ impl Inflow {
         self.losses += 1;
         self.next = upto;
         self.top = self.top.max(upto);
-        // What stood behind the hole may go now.
         self.advance(out);
     }
 

@@ -2,16 +2,9 @@
 
 use super::Connection;
 use super::stream_state::SEEN;
+use super::vlans::VLANS;
 use crate::base::flow::Direction;
 use crate::base::packet::VlanTag;
-
-/// VLANs that are remembered of a connection, beside those of its first packets: mirrors tag each direction, or each
-/// port of a switch, with one of their own.
-// Six make twelve numbers of 16 bits, one allocation of a small block. With more tags than that,
-// only the choice among several connections on the same ports gets less sure.
-const VLANS: usize = 6;
-/// Outer and inner VLANs, in order of first sight; those behind the last one are the last one again.
-pub(super) type Vlans = [[u16; 2]; VLANS];
 
 impl<S> Connection<S> {
     /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.

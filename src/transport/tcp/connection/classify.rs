@@ -180,7 +180,7 @@ impl<S> Connection<S> {
         };
         let answer = s
             // Both numbers have to fit. By one of them alone, two connections on copied channels
-            // would mix once in a few hundred.
+            // would mix once in a hundred.
             .ack
             .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
         (!stream.numbered() || own) && answer

@@ -11,8 +11,8 @@ use crate::transport::stream::{StreamSink, Taken};
 
 /// Gaps that are remembered, so that late segments are known as such. A segment that is late for an older one
 /// counts as a retransmission.
-// Eight holes of one stream at a time are far more than a monitor meets; each costs 16 bytes per
-// direction. With fewer, late segments would be miscounted, never misplaced.
+// A late segment comes soon after its hole was given up, so the last eight are enough; each takes
+// 16 octets. With fewer, late segments would be miscounted, never misplaced.
 const GAPS: usize = 8;
 
 impl<S> Connection<S> {
@@ -150,7 +150,6 @@ impl<S: FlowState> Connection<S> {
             let d = match (f, r) {
                 (false, false) => return,
                 (true, false) => Direction::Forward,
-                // With one stream ready, order is no question.
                 (false, true) => Direction::Reverse,
                 // Both streams have octets that are due at the same time. A request goes before its response:
                 // what the other side acknowledges when it sends came first, else what was captured first.
@@ -199,8 +198,8 @@ impl<S: FlowState> Connection<S> {
                 cx.counters.tcp.ack_forced += u64::from(forced);
                 cx.counters.tcp.ack_timeout += u64::from(!forced);
             }
-            // A cut tail in front is a hole of known length that no wait can fill: it has been
-            // waited for like any other.
+            // What the snapshot length cut off is given up as soon as it is next. A copy fills it
+            // only as long as something before it is missing.
             if item.lost() > 0 {
                 self.emit_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
@@ -291,7 +290,7 @@ impl<S: FlowState> Connection<S> {
         // Moved after the sink has seen it: the gap begins where delivery stood.
         self.streams[i].rcv_nxt += known;
         // A given-up end may lie past the highest octet seen, where only an acknowledgment or a FIN
-        // told of it.
+        // showed it.
         self.streams[i].snd_max = self.streams[i].snd_max.max(self.streams[i].rcv_nxt);
     }
 

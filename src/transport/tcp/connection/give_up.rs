@@ -44,8 +44,8 @@ impl<S: FlowState> Connection<S> {
             if let Some((d, upto, cause)) = due {
                 self.give_up(cx, d, upto, cause, sink);
             } else if !self.waits_too_much(cx) || !self.give_up_one(cx, GapCause::Buffer, sink) {
-                // Nothing is due, but too much waits for the other direction, without a hole of its
-                // own. It is let go one by one until it fits.
+                // Nothing is due. What waits for the other direction without a hole of its own was
+                // let go, one by one, until it fits or nothing is left.
                 break;
             }
         }
@@ -184,7 +184,7 @@ impl<S: FlowState> Connection<S> {
             return Some((end, GapCause::Closed));
         }
         // With acknowledgments captured, silence about the hole means that the receiver lacks it
-        // too, and the sender will send it again. Without them nothing can be told, and a short
+        // too, and the sender will send it again. Without them nothing is known, and a short
         // wait has to do.
         let patience = if stream.is(ACKED) {
             PATIENCE.max(cx.limits.tcp_packet_timeout)

@@ -17,12 +17,14 @@ mod damaged;
 mod deliver;
 mod give_up;
 mod held;
+mod held_segment;
 mod receive;
 mod stream_state;
+mod vlans;
 
 pub(super) use classify::Verdict;
 pub(super) use compact::CompactConnection;
-pub(super) use held::HeldSegment;
+pub(super) use held_segment::HeldSegment;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -35,10 +37,10 @@ use crate::transport::stream::StreamContext;
 use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
-use channels::Vlans;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
+use vlans::Vlans;
 
 /// Connections that were used within so long of each other count as used at the same time: far below any idle limit, and
 /// a busy connection is moved in the list ten times a second instead of with each packet.
@@ -341,12 +343,12 @@ impl<S: FlowState> Connection<S> {
             let (own, back) = (d.index(), d.flip().index());
             a.linked[own] = true;
             // Merged output carries the tags that were seen first.
-            // The other direction has sent nothing yet, or its packets carried no data. Its
-            // addresses are this packet's, turned round; its tags are those it was seen with.
             a.flow.links[own] = LinkHeader {
                 tags: tags[own],
                 ..link
             };
+            // Until a packet of the other direction comes, its addresses are this packet's, turned round;
+            // its tags are those it was seen with.
             a.flow.links[back] = LinkHeader {
                 src: link.dst,
                 dst: link.src,

@@ -34,7 +34,7 @@ impl<S: FlowState> Connection<S> {
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
         self.note(d, &cx.packet.link.tags);
-        // The SYN-ACK already told where this stream begins, so its first packet need not be looked
+        // The SYN-ACK already showed where this stream begins, so its first packet need not be looked
         // behind.
         if self.streams[i].is(ANSWERED) {
             self.streams[i].begin();
@@ -61,7 +61,7 @@ impl<S: FlowState> Connection<S> {
                 ..cx.packet.link
             };
         }
-        // Acknowledgments before data: a response's own acknowledgment ends the hole in the request
+        // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
         self.receive_ack(cx, d, s);
         if s.has(flags::RST) {
