@@ -147,8 +147,8 @@ impl<M: MessageSink> Assembler<M> {
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
         let extractor = &mut self.extractor;
-        if let Some(frame) = link::receive(packet, cx) {
-            ip.each(cx, &frame, &mut |cx, datagram, fragments| {
+        link::receive(packet, cx, |cx, frame| {
+            ip.each(cx, frame, &mut |cx, datagram, fragments| {
                 if !fragments.is_empty() {
                     cx.fragments.clear();
                     cx.fragments.extend_from_slice(fragments);
@@ -178,7 +178,7 @@ impl<M: MessageSink> Assembler<M> {
                     _ => {}
                 }
             });
-        }
+        });
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
         self.age();

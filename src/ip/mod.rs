@@ -99,6 +99,7 @@ impl Ip {
             cx.counters.ipv4.packets += 1;
             cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
             cx.counters.ipv4.passed += 1;
+            cx.packet.tunnel = frame.channel.tunnel;
             let datagram = Datagram {
                 src: plain.src.into(),
                 dst: plain.dst.into(),
@@ -141,6 +142,7 @@ impl Ip {
                 }
             }
         }
+        cx.packet.tunnel = datagram.channel.tunnel;
         out(cx, &datagram, outcome.fragments());
     }
 
@@ -277,6 +279,8 @@ impl Ip {
             payload_len: whole.payload_len,
             ..*headers
         };
+        // Of copies on several channels the first one's tags are kept, whichever is complete first.
+        cx.packet.link = whole.link;
         let why = match header::chain(&mut joined) {
             Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
             Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
@@ -304,7 +308,7 @@ impl Ip {
             dst: joined.dst,
             protocol: joined.protocol,
             identification: joined.identification,
-            channel: frame.channel,
+            channel: whole.channel,
             payload,
             payload_len: joined.payload_len,
             octets: whole.payload,
@@ -395,6 +399,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            aggregate: false,
         }
     }
 

@@ -159,7 +159,7 @@ impl<S: FlowState> Tcp<S> {
             && let Some(connection) = self.table.get_mut(place, &mut cx.budget)
         {
             let direction = connection.direction(low);
-            on = connection.is_on(direction, &cx.packet.link.tags);
+            on = connection.is_on(direction, &cx.packet);
             valid_before = connection.checksums_valid(direction);
         }
         if cx.limits.channels != Channels::Separate && !(on && self.split.is_empty()) {
@@ -452,12 +452,17 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) {
         let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
-        if let Some(compact) = self.table.compact_mut(place) {
+        if let Some(compact) = self.table.compact_mut(place)
+            && !cx.limits.empty_connections
+        {
             if compact.end() {
                 count_close(cx, as_seen(compact.was_reset()));
             }
             return;
         }
+        let Some(key) = self.table.key(place) else {
+            return;
+        };
         let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
@@ -466,13 +471,13 @@ impl<S: FlowState> Tcp<S> {
         }
         let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
-        connection.close(cx, close, sink);
+        connection.close(cx, &key, close, sink);
         let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         count_close(cx, close);
-        let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) else {
+        if held.is_empty() {
             return;
-        };
+        }
         let by_itself = matches!(close, Close::Fin | Close::Reset);
         if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
             // The SYN of the next connection was captured before the end of this one.

@@ -96,7 +96,7 @@ impl<S: FlowState> Tcp<S> {
         }
         if let Some(mut connection) = alone {
             cx.counters.tcp.closed_idle += 1;
-            connection.close(cx, Close::Idle, sink);
+            connection.close(cx, key, Close::Idle, sink);
         }
     }
 }
