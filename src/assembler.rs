@@ -206,6 +206,7 @@ impl<M: MessageSink> Assembler<M> {
             tcp,
             udp,
             sctp,
+            transfers,
             ..
         } = &mut self.state;
         let extractor = &mut self.extractor;
@@ -219,7 +220,13 @@ impl<M: MessageSink> Assembler<M> {
             let freed = tcp.evict_idle(cx, extractor)
                 || sctp.evict_idle(cx, extractor)
                 || ip.evict_oldest(cx)
-                || udp.evict_oldest(cx)
+                || udp.evict_oldest(
+                    cx,
+                    &mut Named {
+                        extractor,
+                        transfers,
+                    },
+                )
                 || tcp.free_memory(cx, extractor)
                 || sctp.free_memory(cx, extractor);
             if !freed {
@@ -231,11 +238,25 @@ impl<M: MessageSink> Assembler<M> {
     /// The input has ended: everything that waits is handed on or given up.
     pub fn flush(&mut self) {
         let State {
-            cx, ip, tcp, sctp, ..
+            cx,
+            ip,
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            ..
         } = &mut self.state;
+        let extractor = &mut self.extractor;
         ip.flush(cx);
-        tcp.flush(cx, &mut self.extractor);
-        sctp.flush(cx, &mut self.extractor);
+        tcp.flush(cx, extractor);
+        sctp.flush(cx, extractor);
+        udp.flush(
+            cx,
+            &mut Named {
+                extractor,
+                transfers,
+            },
+        );
         self.extractor.sink.input_end(cx);
     }
 

@@ -277,6 +277,9 @@ impl Inflow {
         }
         self.given_up.push_back((self.next, upto));
         self.losses += 1;
+        if lost > 0 {
+            out.gap(self.next, lost, cause);
+        }
         self.next = upto;
         self.top = self.top.max(upto);
         self.advance(out);

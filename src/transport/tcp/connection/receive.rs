@@ -4,6 +4,7 @@
 use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
 use crate::base::context::Context;
+use crate::base::counters::Discard;
 use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::packet::LinkHeader;
@@ -248,13 +249,15 @@ impl<S: FlowState> Connection<S> {
         let start = stream.offset(s.data_seq());
         let mut data = s.payload;
         let mut lost = u64::from(s.payload_len) - data.len() as u64;
-        let counters = &mut cx.counters.tcp;
         if stream.is(FIN) && start + data.len() as u64 + lost > stream.fin {
             // Data past the FIN.
             let keep = usize::try_from(stream.fin.saturating_sub(start))
                 .unwrap_or(usize::MAX)
                 .min(data.len());
-            counters.refused_octets += (data.len() - keep) as u64;
+            cx.counters.tcp.refused_octets += (data.len() - keep) as u64;
+            if keep < data.len() {
+                cx.discard(Discard::TcpAfterEnd);
+            }
             data = &data[..keep];
             lost = lost.min(stream.fin.saturating_sub(start + keep as u64));
             if keep == 0 && lost == 0 {
@@ -265,6 +268,7 @@ impl<S: FlowState> Connection<S> {
         let end = start + data.len() as u64 + lost;
         // A keep-alive repeats the last octet, or makes one up (RFC 9293, 3.8.4): it must not count as a retransmission, and
         // never as a conflict.
+        let counters = &mut cx.counters.tcp;
         if s.payload_len == 1 && end == stream.snd_max && stream.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
@@ -440,12 +444,12 @@ impl<S: FlowState> Connection<S> {
                 .any(|&(from, to)| start < to && start + len > from)
         });
         if late {
-            counters.late += 1;
             counters.refused_octets += len;
+            cx.discard(Discard::TcpLate);
             Fate::Late
         } else if start < stream.origin && !stream.is(SYN) {
-            counters.before_start += 1;
             counters.refused_octets += len;
+            cx.discard(Discard::TcpBeforeStart);
             Fate::BeforeStart
         } else {
             counters.retransmissions += 1;
