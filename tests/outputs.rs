@@ -589,6 +589,6 @@ fn segments_that_came_too_late_are_dropped_packets() {
         ]
     );
     for (reason, _) in rows {
-        assert_eq!(common::counter(&done.stderr, reason), 1);
+        assert_eq!(counter(&done.stderr, reason), 1);
     }
 }

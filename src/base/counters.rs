@@ -110,7 +110,7 @@ impl Counters {
                 D::Ipv6Truncated, D::Ipv6BadHeader, D::Ipv6EspEncrypted,
                 D::TunnelTruncated, D::TunnelBadHeader, D::TunnelTooDeep,
             ])),
-            ("fragments", "fragments whose datagram was not put together", sum(&[
+            ("fragments", "fragments whose datagram was not put together; without --store-fragments late copies too", sum(&[
                 D::Ipv4MisalignedFragment, D::Ipv4OversizedFragment, D::Ipv4BadEndFragment, D::Ipv4ExpiredFragment,
                 D::Ipv4EvictedFragment, D::Ipv4UnfinishedFragment,
                 D::Ipv6MisalignedFragment, D::Ipv6OversizedFragment, D::Ipv6BadEndFragment, D::Ipv6OverlappingFragment,

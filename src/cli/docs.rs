@@ -1,4 +1,4 @@
-//! OutputKind is made from the options and tables for people and shells: the man page, completions, the list of protocols.
+//! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
 use super::args::command;
 use crate::base::counters::{Counters, SECTIONS};

@@ -26,10 +26,15 @@ use std::time::UNIX_EPOCH;
 
 /// Octets of a file that stay in memory before it is made: most files of the web are shorter, and are then made, written and named in
 /// one go.
+// Half would create and rename most of what a web page consists of; twice would double what ten
+// thousand open transfers hold.
 const SMALL: usize = 32 << 10;
 /// Files that are open at once: well below the 1,024 descriptors that a program may have, and more than are written at a time.
+// Each holds a buffer, and is found by a walk: a few dozen are walked at once, a thousand would not
+// be.
 const OPEN: usize = 64;
 /// Octets that are buffered for one open file: 8 MiB for all of them.
+// Half would double the system calls of a download; twice the memory of all open files.
 const BUFFER: usize = 128 << 10;
 /// Octets that are read at once.
 const READ: usize = 128 << 10;
@@ -37,6 +42,8 @@ const READ: usize = 128 << 10;
 /// the list says so.
 const FARTHEST: u64 = (16 << 40) - (4 << 10);
 /// Names that are known to be taken: how often, for the next one to be found at once; 8 MiB at most.
+// Past it they are forgotten at once and names are looked for from the beginning again: slower,
+// never wrong.
 const NAMES: usize = 1 << 18;
 /// The list.
 const LIST: &str = "files.jsonl";
@@ -57,6 +64,8 @@ struct OpenFile {
 
 impl OpenFile {
     fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        // The sum grows with the file while octets come in order; a gap that is filled later has
+        // the file read once more at its end.
         if let Some((sum, upto)) = &mut self.digest {
             if *upto == offset {
                 sum.update(octets);
@@ -65,11 +74,14 @@ impl OpenFile {
                 self.digest = None;
             }
         }
+        // Elsewhere than behind what waits, or more than fits: what waits goes to its own place
+        // first.
         let follows = self.at + self.buffer.len() as u64 == offset;
         if !follows || self.buffer.len() + octets.len() > BUFFER {
             self.write()?;
             self.at = offset;
         }
+        // Larger than the buffer: a copy would save nothing.
         if octets.len() >= BUFFER {
             self.at = offset + octets.len() as u64;
             return self.file.write_all_at(octets, offset);
@@ -84,6 +96,7 @@ impl OpenFile {
         self.buffer.clear();
         match done {
             // A file may pass what the file system can hold; its other octets are written all the same.
+            // A range near 2^63 is a single header's claim; it must not end the run.
             Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
             done => done,
         }
@@ -119,11 +132,14 @@ impl Store {
             doing,
             source,
         };
+        // Opened once: whatever happens to the path later, files stay in this folder.
         let made = std::fs::create_dir_all(path).and_then(|()| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
         });
         let dir = made.map_err(|e| fail(shown.clone(), "make the folder", e))?;
+        // Neither a link nor a pipe: an attacker who can write to the folder must not choose where
+        // the list goes, nor stop the program at its opening.
         let flags = OFlags::WRONLY
             | OFlags::CREATE
             | OFlags::APPEND
@@ -183,6 +199,7 @@ impl Store {
         if octets.is_empty() {
             return;
         }
+        // What came first stays, so that a repeated message cannot change a file.
         if to.have.is_vacant(offset, end) {
             self.put(to, offset, octets);
         } else {
@@ -196,6 +213,7 @@ impl Store {
 
     /// Octets that are not there yet. What is bounded is how many a file has, not where they stand: holes take no room.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
+        // Too many holes to remember: these octets are left out, and the list says so.
         if offset.saturating_add(octets.len() as u64) > FARTHEST {
             to.limited.get_or_insert(LimitReached::Size);
             return;
@@ -216,6 +234,7 @@ impl Store {
             return;
         }
         if to.made.is_none() {
+            // Only as long as it is in order: a hole in memory would cost as much as the file.
             if offset == to.memory.len() as u64 && to.memory.len() + octets.len() <= SMALL {
                 to.memory.extend_from_slice(octets);
                 return;
@@ -235,6 +254,7 @@ impl Store {
     /// Makes the file of what stood in memory until now.
     fn spill(&mut self, to: &mut Transfer) -> bool {
         // Beside it will stand what its codings are undone to.
+        // Its name must not be the one that the decoded file will want.
         to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
         to.wanted = wanted(&to.about, &to.memory, None);
         to.about.coded = false;
@@ -271,6 +291,8 @@ impl Store {
             });
         }
         let missing = file.missing(len);
+        // Decoded once it has ended: no decoder waits for packets, and a broken one costs nothing
+        // of the original.
         if !file.about.codings.is_empty() && file.about.undone.is_empty() {
             return self.undo(cx, file, len, &missing);
         }
@@ -296,6 +318,7 @@ impl Store {
             return Some(StoredOctets::Memory(Cursor::new(file.memory.clone())));
         };
         let place = self.place(name)?;
+        // What waits has to be on disk before it is read back.
         if let Err(e) = self.open[place].write() {
             self.fail(name, "write", e);
         }
@@ -315,6 +338,7 @@ impl Store {
     pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
         file.uncount(cx);
         let Some(name) = file.made else { return };
+        // Closed first, or the close would write to a name that is gone.
         self.open.retain(|h| h.name != name);
         if let Err(e) = fs::unlinkat(&self.dir, &name, AtFlags::empty()) {
             self.fail(&name, "remove", e.into());
@@ -358,6 +382,7 @@ impl Store {
         let done = match file.made {
             None => {
                 let wanted = wanted(&file.about, &file.memory, range);
+                // The type is found by the first octets, whatever the sender called it.
                 found_type = types::by_content(&file.memory);
                 let suffix = if whole { "" } else { PART };
                 self.make(&wanted, suffix).map(|(name, to)| {
@@ -365,6 +390,7 @@ impl Store {
                         self.fail(&name, "write", e);
                     }
                     self.stamp(&name, &to, &file.about);
+                    // A sum of an incomplete file would look like an answer.
                     let sum = whole.then(|| Sha256::digest(&file.memory).into());
                     (name, sum)
                 })
@@ -375,11 +401,13 @@ impl Store {
                     self.fail(&name, "write", e);
                 }
                 let mut head = vec![0; types::ENOUGH];
+                // Only octets that are known to be there: a hole at the beginning reads as zeros.
                 let leading = usize::try_from(file.have.leading()).unwrap_or(usize::MAX);
                 let n = handle.file.read_at(&mut head, 0).unwrap_or(0).min(leading);
                 found_type = types::by_content(&head[..n]);
                 let sum = if whole {
                     let sum = match handle.digest.take() {
+                        // The running sum is good only if it has seen all octets in order.
                         Some((sum, upto)) if upto == size => Ok(sum.finalize().into()),
                         _ => digest(&handle.file, size),
                     };
@@ -389,6 +417,8 @@ impl Store {
                 };
                 self.stamp(&name, &handle.file, &file.about);
                 let wanted = wanted(&file.about, &head[..n], range);
+                // The name is right already: an empty file that takes a second one would only be
+                // renamed over.
                 if !whole && wanted == file.wanted {
                     return (name, None);
                 }
@@ -461,8 +491,10 @@ impl Store {
     /// Makes a file under the first name of its kind that is free.
     fn make(&mut self, wanted: &str, suffix: &str) -> Option<(String, File)> {
         let flags =
+            // `O_EXCL`: never an existing file, and never through a link.
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Where a name was taken before, the search goes on from there.
+        // By fingerprint, so that a long name costs no more than a short one.
         let print = FixedState::default().hash_one((wanted, suffix));
         if self.names.len() >= NAMES {
             self.names.clear();
@@ -490,6 +522,7 @@ impl Store {
         loop {
             match fs::openat(&self.dir, name, flags, Mode::from_raw_mode(0o666)) {
                 Err(Errno::MFILE | Errno::NFILE) if !self.open.is_empty() => {
+                    // Halved, as other parts of the program need descriptors too.
                     self.most = (self.open.len() / 2).max(1);
                     self.close_to(self.most - 1);
                 }
@@ -500,6 +533,8 @@ impl Store {
 
     /// Gives a file that this program made a name that is free. The name is taken by an empty file first, which is replaced.
     fn rename(&mut self, from: &str, wanted: &str, suffix: &str) -> Option<String> {
+        // First the name is made ours, then the file is moved over it: in between nobody can put
+        // anything there that would be overwritten.
         let (name, _) = self.make(wanted, suffix)?;
         match fs::renameat(&self.dir, from, &self.dir, &name) {
             Ok(()) => Some(name),
@@ -518,6 +553,7 @@ impl Store {
             return Some(place);
         }
         // It comes from a saved state, perhaps.
+        // A saved state may have been changed: a name never leads out of the folder.
         if name.contains('/') {
             self.fail(name, "open", io::ErrorKind::InvalidInput.into());
             return None;
@@ -559,6 +595,8 @@ impl Store {
 
 /// The name that a file should have: its own, made safe, or one by its type.
 fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
+    // The name that was sent is only a wish. What is left of it after cleaning is used, else one is
+    // made from the type.
     let own = about.name.as_ref().and_then(|(sent, _)| names::safe(sent));
     let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
@@ -567,6 +605,7 @@ fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
     });
     let coding = about.codings.last().filter(|_| about.coded);
     let name = match coding.and_then(|coding| decode::extension(coding)) {
+        // `a.tar.gz` is not called `a.tar.gz.gz`.
         Some(extension) if !name.ends_with(&format!(".{extension}")) => {
             format!("{name}.{extension}")
         }

@@ -1,7 +1,7 @@
 //! What `--json` shows, and what it keeps until it can show it.
 
 use super::digest::Digest;
-use super::exchange::UnansweredRequests;
+use super::exchange::WaitingRequests;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
@@ -14,7 +14,7 @@ pub enum JsonBody {
     /// Left out.
     #[default]
     None,
-    /// As UTF-8; what is none is replaced.
+    /// As UTF-8; octets that are not UTF-8 are replaced.
     Text,
     /// As base64 (RFC 4648).
     Base64,
@@ -39,7 +39,7 @@ pub(crate) struct JsonConnection {
     /// That of its first message whose protocol is known, else of its first message.
     pub(super) protocol: Option<Name>,
     pub(super) streams: [JsonStream; 2],
-    pub(super) requests: UnansweredRequests,
+    pub(super) requests: WaitingRequests,
 }
 
 impl JsonConnection {

@@ -5,6 +5,7 @@ use memchr::memmem;
 use std::io::{self, Read};
 
 /// Parts of one body that become files. Forms have tens.
+// Enough for a folder of pictures. Each part costs a file.
 const PARTS: usize = 4096;
 /// Octets of a part's header section: as much as servers take.
 const HEAD: usize = 16 << 10;
@@ -135,6 +136,7 @@ pub(in super::super) fn parts(
             }
             return Ok(parts);
         }
+        // What is searched again is one delimiter less an octet: the work is linear.
         // A delimiter that is cut stays, and the octet before it.
         let done = if finder.find(&held[at..]).is_some() {
             at
@@ -166,6 +168,7 @@ enum PartStart {
 }
 
 fn head(rest: &[u8]) -> PartStart {
+    // Two dashes close the body; what follows is an epilogue (RFC 2046, 5.1.1).
     if rest.starts_with(b"--") {
         return PartStart::Closes;
     }
@@ -180,6 +183,7 @@ fn head(rest: &[u8]) -> PartStart {
         [] | [b'\r'] | [b'-'] => return PartStart::More(false),
         _ => return PartStart::None,
     };
+    // A part without headers is allowed.
     let lines = &rest[line..];
     let lines = &lines[..lines.len().min(HEAD)];
     // An empty line ends the header section, and may be all of it.
