@@ -163,7 +163,7 @@ pub(super) struct Args {
         long,
         value_name = "FORM",
         default_value = "auto",
-        help_heading = "PacketOptions of the messages"
+        help_heading = "Form of the messages"
     )]
     pub(super) encap: Encap,
 
@@ -173,7 +173,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "FORMAT",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) format: Option<FileFormat>,
@@ -183,19 +183,19 @@ pub(super) struct Args {
         long,
         value_name = "HOW",
         default_value = "split",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) large: Large,
 
     /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "PacketOptions of the messages", hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) max_message: Option<usize>,
 
     /// Write zeros where octets are missing inside a message
     #[arg(
         long,
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) fill_gaps: bool,
@@ -203,7 +203,7 @@ pub(super) struct Args {
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
     #[arg(
         long,
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) info: bool,
@@ -215,7 +215,7 @@ pub(super) struct Args {
     /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
     #[arg(
         long,
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) track: bool,
@@ -225,7 +225,7 @@ pub(super) struct Args {
         long,
         value_name = "HOW",
         default_value = "monotone",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) timestamps: Times,
@@ -235,7 +235,7 @@ pub(super) struct Args {
     /// Suricata and Zeek want them, or their midstream settings.
     #[arg(
         long,
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) handshake: bool,
