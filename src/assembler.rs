@@ -209,6 +209,7 @@ impl<M: MessageSink> Assembler<M> {
             tcp,
             udp,
             sctp,
+            transfers,
             ..
         } = &mut self.state;
         let extractor = &mut self.extractor;
@@ -225,7 +226,13 @@ impl<M: MessageSink> Assembler<M> {
             let freed = tcp.evict_idle(cx, extractor)
                 || sctp.evict_idle(cx, extractor)
                 || ip.evict_oldest(cx)
-                || udp.evict_oldest(cx)
+                || udp.evict_oldest(
+                    cx,
+                    &mut Named {
+                        extractor,
+                        transfers,
+                    },
+                )
                 || tcp.free_memory(cx, extractor)
                 || sctp.free_memory(cx, extractor);
             // Nothing is left that could go: what is held ahead of this stage, or by outputs, is
@@ -239,13 +246,27 @@ impl<M: MessageSink> Assembler<M> {
     /// The input has ended: everything that waits is delivered or given up.
     pub fn flush(&mut self) {
         let State {
-            cx, ip, tcp, sctp, ..
+            cx,
+            ip,
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            ..
         } = &mut self.state;
         // Fragments first, as they can complete nothing any more; then TCP and SCTP, whose messages
         // come out, and the sinks last.
+        let extractor = &mut self.extractor;
         ip.flush(cx);
-        tcp.flush(cx, &mut self.extractor);
-        sctp.flush(cx, &mut self.extractor);
+        tcp.flush(cx, extractor);
+        sctp.flush(cx, extractor);
+        udp.flush(
+            cx,
+            &mut Named {
+                extractor,
+                transfers,
+            },
+        );
         self.extractor.sink.input_end(cx);
     }
 

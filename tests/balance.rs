@@ -251,7 +251,7 @@ fn the_octets_of_tcp_add_up_over_every_capture() {
             "{name}: connections"
         );
         assert_eq!(
-            t.delivered_octets + c.sctp.message_octets,
+            t.delivered_octets + c.sctp.message_octets + c.udp.message_octets,
             c.message.octets + c.message.unframed_octets,
             "{name}: octets of messages"
         );

@@ -152,3 +152,82 @@ fn counters_add_up_over_every_capture() {
     // Four ways over each of them.
     assert!(captures > 390, "{captures}");
 }
+
+/// One line below the other, whatever each run saw.
+#[test]
+fn csv_has_the_same_columns_for_the_same_options() {
+    let columns = |name: &str, more: &[&str]| {
+        let capture = common::read(&common::testdata(name));
+        let mut args = vec!["-n", "--stats=csv"];
+        args.extend(more);
+        let stats = run(args, &capture).stderr;
+        let lines: Vec<_> = stats.lines().map(|l| l.split(',').count()).collect();
+        assert!(lines.len() == 2 && lines[0] == lines[1], "{lines:?}");
+        stats.lines().next().expect("names").to_owned()
+    };
+    let http = columns("http-tiny.pcap", &[]);
+    assert_eq!(columns("dns-udp.pcap", &[]), http);
+    assert_eq!(columns("sctp-m3ua.pcap", &[]), http);
+    assert!(http.contains(",dns.messages,") && http.contains(",message.lost,"));
+    let own = ["--framer", "mine,tcp.port==80,len@0:u32be"];
+    let mine = columns("dns-udp.pcap", &own);
+    assert!(mine.contains(",mine.messages,"));
+    assert_eq!(columns("http-tiny.pcap", &own), mine);
+}
+
+#[test]
+fn a_protocol_cannot_have_the_name_of_a_section() {
+    for name in ["tcp", "message", "lost", "buffer"] {
+        let done = run(
+            ["-n", "--framer", &format!("{name},tcp.port==9,until:0x0a")],
+            b"",
+        );
+        done.code(2);
+        assert!(done.stderr.contains("section"), "{}", done.stderr);
+    }
+}
+
+/// Nothing is lost of what came whole, and something of what did not: every kind of it.
+#[test]
+fn lost_says_whether_the_output_lacks_anything() {
+    for (name, part) in [
+        ("http-keepalive.pcap", None),
+        ("http-reordered.pcap", None),
+        ("http-repeated.pcap", None),
+        ("http-reused-ports.pcap", None),
+        ("http-post.pcap", None),
+        ("dns-udp.pcap", None),
+        ("fragments-v4.pcap", None),
+        ("fragments-v6.pcap", None),
+        ("sctp-m3ua.pcap", None),
+        ("sctp-multihomed.pcap", None),
+        ("http-lost.pcap", Some("tcp_holes")),
+        ("http-snapped.pcap", Some("snapped")),
+        ("sctp-lost.pcap", Some("sctp_holes")),
+    ] {
+        let capture = common::read(&common::testdata(name));
+        // A copy of a fragment that comes behind its datagram is else one of a datagram that stays incomplete.
+        let stats = run(["-n", "-s", "--store-fragments"], &capture).stderr;
+        let lost = common::counter(&stats, "message.lost");
+        assert_eq!(lost > 0, part.is_some(), "{name}: {stats}");
+        if let Some(part) = part {
+            let part = common::counter(&stats, &format!("lost.{part}"));
+            assert!(part > 0 && part <= lost, "{name}: {stats}");
+        }
+    }
+    let cut = common::read(&common::testdata("dns-udp.pcap"));
+    let stats = run(["-n", "-s"], &cut[..cut.len() - 1]).stderr;
+    assert_eq!(common::counter(&stats, "lost.cut_short"), 1);
+    // One fragment of each datagram is missing.
+    let whole = common::read(&common::testdata("fragments-v4.pcap"));
+    let mut some = whole[..24].to_vec();
+    let mut at = 24;
+    for (i, record) in common::pcap(&whole).1.iter().enumerate() {
+        if i % 3 != 1 {
+            some.extend(&whole[at..record.end]);
+        }
+        at = record.end;
+    }
+    let stats = run(["-n", "-s"], &some).stderr;
+    assert!(common::counter(&stats, "lost.fragments") > 0, "{stats}");
+}

@@ -547,6 +547,201 @@ fn parts_of_forms_are_files() {
     assert_eq!(find_counter(&found.stats, "files.parts"), Some(6));
 }
 
+/// A body of parts, sent as a response of a multipart type: its files.
+fn parted(media_type: &str, lines: &str, octets: &[u8]) -> Extracted {
+    let body = [lines.as_bytes(), octets].concat();
+    let fields = format!("Content-Type: multipart/{media_type}; boundary=\"b\"\r\n");
+    let mut talk = Talk::new();
+    talk.get("/whole", &fields, &body);
+    talk.close().extract(&[])
+}
+
+#[test]
+fn parts_of_any_multipart_type_are_files() {
+    for kind in [
+        "related; type=\"text/xml\"; start=\"<r>\"",
+        "mixed",
+        "x-other",
+    ] {
+        let lines = "--b\r\nContent-Type: text/xml\r\nContent-ID: <r>\r\n\r\n<a/>\r\n\
+            --b\r\nContent-Type: image/x; name=\"one.txt\"\r\n\r\n1\r\n\
+            --b\r\nContent-Location: http://a/b/two.txt?c\r\n\r\n2\r\n--b--\r\n";
+        let found = parted(kind, lines, b"");
+        assert_eq!(found.names(), ["one.txt", "part.xml", "two.txt", "whole"]);
+        assert_eq!(found.files["part.xml"], b"<a/>");
+        assert_eq!(found.line("one.txt")["name_from"], "content-type");
+        assert_eq!(found.line("two.txt")["name_from"], "url");
+    }
+}
+
+/// What senders get wrong, or do as mail does.
+#[test]
+fn parts_are_found_whatever_their_lines_end_with() {
+    let file = |name: &str| format!("Content-Disposition: form-data; name=f; filename={name}");
+    let (one, two) = (file("one.bin"), file("two.bin"));
+    for (lines, last) in [
+        // The last delimiter has no dashes, or no line end, or both.
+        (
+            format!("--b\r\n{one}\r\n\r\n1\r\n--b\r\n{two}\r\n\r\n"),
+            &b"22\r\n--b\r\n"[..],
+        ),
+        (
+            format!("--b\r\n{one}\r\n\r\n1\r\n--b\r\n{two}\r\n\r\n"),
+            b"22\r\n--b",
+        ),
+        // Bare line feeds.
+        (format!("--b\n{one}\n\n1\n--b\n{two}\n\n"), b"22\n--b--\n"),
+        (format!("--b\n{one}\n\n1\n--b\n{two}\n\n"), b"22\n--b\n"),
+    ] {
+        let found = parted("form-data", &lines, last);
+        let what = format!("{lines:?}");
+        assert_eq!(found.files["one.bin"], b"1", "{what}");
+        assert_eq!(found.files["two.bin"], b"22", "{what}");
+        assert_eq!(found.line("two.bin")["complete"], true, "{what}");
+    }
+}
+
+#[test]
+fn parts_are_decoded_and_have_the_names_that_were_meant() {
+    let octets = noise(9_000);
+    let text = base64(&octets);
+    let lines: Vec<_> = text.as_bytes().chunks(76).collect();
+    let coded = String::from_utf8(lines.join(&b"\r\n"[..])).expect("ASCII");
+    let lines = format!(
+        "--b\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''gr%C3%B6;\r\n filename*1=\"sse.bin\"\r\n\
+         Content-Transfer-Encoding: BASE64\r\n\r\n{coded}\r\n\
+         --b\r\nContent-Disposition: attachment; filename=\"=?iso-8859-1?Q?=E9t=E9.txt?=\"\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc\r\n\
+         --b\r\nContent-Disposition: attachment; filename=bad.bin\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\nQUJD\u{1}*\r\n--b--\r\n"
+    );
+    let found = parted("mixed", &lines, b"");
+    assert!(found.files["grösse.bin"] == octets);
+    assert_eq!(found.files["été.txt"], b"a=bc");
+    let line = found.line("été.txt");
+    assert_eq!(line["undone"], serde_json::json!(["quoted-printable"]));
+    // What is no base64 is kept beside what could be decoded.
+    assert_eq!(found.files["bad.bin.part"], b"ABC");
+    assert_eq!(found.files["bad.bin.b64"], b"QUJD\x01*");
+}
+
+/// base64 (RFC 4648).
+fn base64(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in octets.chunks(3) {
+        let mut word = [0; 4];
+        word[1..=group.len()].copy_from_slice(group);
+        let word = u32::from_be_bytes(word);
+        for place in 0..4 {
+            let digit = word >> (18 - 6 * place) & 63;
+            text.push(if place > group.len() {
+                '='
+            } else {
+                char::from(DIGITS[digit as usize])
+            });
+        }
+    }
+    text
+}
+
+/// Octets far behind `--max-file` are a range like others: the bound is on octets, not on offsets.
+#[test]
+fn ranges_far_inside_of_a_large_entity_are_files() {
+    let octets = body(3_000);
+    let at = 3_u64 << 30;
+    let fields = format!(
+        "{ETAG}Content-Range: bytes {at}-{}/5368709120\r\n",
+        at + 2_999
+    );
+    let far = format!(
+        "{ETAG}Content-Range: bytes {}-{}/*\r\n",
+        1_u64 << 60,
+        (1_u64 << 60) + 2_999
+    );
+    let mut talk = Talk::new();
+    talk.exchange(
+        &get("/t.txt"),
+        &answer("206 Partial Content", &fields, &octets),
+    );
+    talk.exchange(
+        &get("/far.txt"),
+        &answer("206 Partial Content", &far, &octets),
+    );
+    let dir = tempfile::tempdir().expect("tempdir");
+    let x = dir.path().join("x");
+    let args = ["-x", x.to_str().expect("UTF-8"), "--max-file", "100K"];
+    run(args, &talk.close().pcap.file).code(0);
+    let name = format!("t.{at}-{}.txt", at + 2_999);
+    assert!(read(&x.join(name)) == octets);
+    assert!(
+        std::fs::metadata(x.join("t.txt.part"))
+            .expect("a file")
+            .len()
+            == at + 3_000
+    );
+    let list = String::from_utf8(read(&x.join("files.jsonl"))).expect("UTF-8");
+    let lines: Vec<Value> = list
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .collect();
+    let of = |url: &str| lines.iter().find(|l| l["url"] == url).expect("a line");
+    assert_eq!(of("http://example/t.txt")["error"], Value::Null);
+    // No file system has room there.
+    assert_eq!(
+        of("http://example/far.txt")["error"],
+        "larger than --max-file"
+    );
+}
+
+#[test]
+fn a_range_of_what_came_whole_is_no_other_file() {
+    let whole = body(50_000);
+    let mut talk = Talk::new();
+    talk.get("/a.txt", ETAG, &whole)
+        .exchange(&get("/a.txt"), &range(10, 20, &whole))
+        .exchange(&get("/b.txt"), &range(0, 30_000, &whole))
+        .exchange(&get("/b.txt"), &range(30_000, 50_000, &whole))
+        .exchange(&get("/b.txt"), &range(0, 30_000, &whole));
+    // Another file by that name: its octets show it.
+    let other = vec![b'-'; 50_000];
+    talk.get("/c.txt", ETAG, &whole)
+        .exchange(&get("/c.txt"), &range(5, 15, &other));
+    let found = talk.close().extract(&[]);
+    assert_eq!(
+        found.names(),
+        ["a.txt", "b.txt", "c.5-14.txt", "c.txt", "c.txt.part"]
+    );
+    assert!(found.files["c.5-14.txt"] == other[5..15]);
+    let count = |name: &str| find_counter(&found.stats, name);
+    assert_eq!(count("files.ranges_repeated"), Some(2));
+}
+
+/// Mail, SMB and HTTP/2 carry files that cannot be taken out yet: an empty list says nothing of that.
+#[test]
+fn what_cannot_be_taken_out_is_told_once() {
+    let mail = read(&testdata("protocols/smtp.pcap"));
+    let mut talk = Talk::new();
+    talk.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"");
+    talk.exchange(b"\0\0\0\x04\x01\0\0\0\0", b"");
+    let http = Talk::new().get("/a", "", b"a").close().pcap.file.clone();
+    for (capture, told) in [
+        (&mail, Some("SMTP")),
+        (&talk.close().pcap.file, Some("HTTP/2")),
+        (&http, None),
+    ] {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let dir = dir.path().to_str().expect("UTF-8");
+        let said = run(["-x", dir], capture).stderr;
+        assert_eq!(said.lines().count(), usize::from(told.is_some()), "{said}");
+        assert!(
+            told.is_none_or(|t| said.contains(&format!("files out of {t} yet"))),
+            "{said}"
+        );
+        assert_eq!(run(["-q", "-x", dir], capture).stderr, "");
+    }
+}
+
 /// The version of what ranges are of.
 const ETAG: &str = "ETag: \"v1\"\r\n";
 

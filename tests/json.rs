@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::build::{ACK, CLIENT, PSH, Pcap, SERVER, SYN, behind, body, get};
 use common::{inet_asm, read, run, testdata, unbase64};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -127,6 +128,252 @@ fn files_are_told_as_their_list_has_them() {
     }
 }
 
+/// A capture of UDP datagrams between two endpoints, by who sends (true: the client) and payload; `cut`: octets that are not captured.
+fn datagrams(port: u16, all: &[(bool, &[u8])], cut: usize) -> Vec<u8> {
+    let mut pcap = Pcap::new();
+    for (up, payload) in all {
+        let ends = [(CLIENT.0, 40_000), (SERVER.0, port)];
+        let [from, to] = if *up { ends } else { [ends[1], ends[0]] };
+        let len = u16::try_from(8 + payload.len()).expect("fits");
+        let mut udp = Vec::new();
+        for word in [from.1, to.1, len, 0] {
+            udp.extend(word.to_be_bytes());
+        }
+        udp.extend(*payload);
+        let packet = pcap.ip(from.0, to.0, 17, &udp);
+        pcap.record(&packet, packet.len() - cut);
+    }
+    pcap.file
+}
+
+/// SOME/IP: a notification with this payload.
+fn someip(payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(8 + payload.len()).expect("fits");
+    let mut out = vec![0x12, 0x34, 0x80, 0x01];
+    out.extend(len.to_be_bytes());
+    out.extend([0, 0, 0, 1, 1, 1, 2, 0]);
+    out.extend(payload);
+    out
+}
+
+#[test]
+fn messages_that_share_a_datagram_are_listed_and_counted() {
+    let both = [someip(b"abc"), someip(b"defgh")].concat();
+    let capture = datagrams(30_490, &[(true, &both), (true, &someip(b"x"))], 0);
+    let told = objects(&["-j", "-"], &capture, "message");
+    assert_eq!(told.len(), 2);
+    let places: Vec<_> = told[0]["messages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|m| (m["offset"].as_u64(), m["length"].as_u64()))
+        .collect();
+    assert_eq!(places, [(Some(0), Some(19)), (Some(19), Some(21))]);
+    assert!(told[0]["summary"].as_str().expect("text").contains(" + "));
+    assert!(told[1]["messages"].is_null());
+    let stats = run(["-n", "-s"], &capture).stderr;
+    assert_eq!(common::counter(&stats, "someip.messages"), 3);
+    assert_eq!(common::counter(&stats, "message.messages"), 2);
+    assert_eq!(common::counter(&stats, "message.lost"), 0);
+}
+
+#[test]
+fn what_the_snapshot_length_cut_off_a_datagram_is_a_gap() {
+    let capture = datagrams(5_000, &[(true, b"0123456789")], 4);
+    let told = objects(&["-j", "-"], &capture, "message");
+    assert_eq!(told[0]["gaps"], serde_json::json!([[6, 4]]));
+    assert_eq!(told[0]["whole"], false);
+    let stats = run(["-n", "-s"], &capture).stderr;
+    for (name, value) in [
+        ("message.incomplete", 1),
+        ("message.lost_octets", 4),
+        ("lost.snapped", 1),
+        ("lost.incomplete", 1),
+        ("message.lost", 2),
+    ] {
+        assert_eq!(common::counter(&stats, name), value, "{name}");
+    }
+}
+
+#[test]
+fn flows_of_datagrams_are_connections() {
+    let all: [(bool, &[u8]); 3] = [(true, b"one"), (false, b"two!"), (true, b"")];
+    let told = objects(&["-j", "-"], &datagrams(5_000, &all, 0), "connection");
+    assert_eq!(told.len(), 1);
+    let flow = &told[0];
+    assert_eq!(
+        (&flow["transport"], &flow["end"]),
+        (&"udp".into(), &"end_of_input".into())
+    );
+    assert_eq!(flow["protocol"], "data");
+    assert_eq!(flow["src_port"], 40_000);
+    let seen = |i: usize, name: &str| flow["streams"][i][name].as_u64();
+    assert_eq!((seen(0, "segments"), seen(0, "octets")), (Some(2), Some(3)));
+    assert_eq!((seen(1, "messages"), seen(1, "octets")), (Some(1), Some(4)));
+    assert_eq!(flow["duration"].as_f64(), Some(0.002));
+    // Of those that have no room any longer too.
+    let mut many = Pcap::new().file;
+    for port in 5_000..5_010 {
+        many.extend(&datagrams(port, &all, 0)[24..]);
+    }
+    let told = objects(&["-j", "-", "--max-connections", "3"], &many, "connection");
+    let evicted = told.iter().filter(|c| c["end"] == "evicted").count();
+    assert_eq!((told.len(), evicted), (10, 7));
+    let dns = read(&testdata("dns-udp.pcap"));
+    let told = objects(&["-j", "-"], &dns, "connection");
+    assert!(!told.is_empty() && told.iter().all(|c| c["protocol"] == "dns"));
+}
+
+#[test]
+fn copies_of_datagrams_are_duplicates() {
+    let capture = datagrams(5_000, &[(true, b"once"), (false, b"again")], 0);
+    // Each packet again, on a VLAN.
+    let mut twice = capture[..24].to_vec();
+    for record in common::pcap(&capture).1 {
+        for tag in [&[][..], &[0x81, 0, 0, 7]] {
+            let len = u32::try_from(record.data.len() + tag.len()).expect("fits");
+            twice.extend([0; 8]);
+            twice.extend([len.to_le_bytes(), len.to_le_bytes()].concat());
+            twice.extend([&record.data[..12], tag, &record.data[12..]].concat());
+        }
+    }
+    let told = objects(&["-j", "-"], &twice, "duplicate");
+    let lengths: Vec<_> = told.iter().map(|d| d["length"].as_u64()).collect();
+    assert_eq!(lengths, [Some(4), Some(5)]);
+    assert!(
+        told.iter()
+            .all(|d| d["transport"] == "udp" && d["offset"].is_null())
+    );
+    assert_eq!(told[1]["src_port"], 5_000);
+    assert_eq!(objects(&["-j", "-"], &twice, "message").len(), 2);
+    let stats = run(["-n", "-s"], &twice).stderr;
+    assert_eq!(common::counter(&stats, "message.lost"), 0, "{stats}");
+}
+
+#[test]
+fn missing_and_repeated_chunks_are_told() {
+    let lost = read(&testdata("sctp-lost.pcap"));
+    let told = objects(&["-j", "-"], &lost, "gap");
+    let tsns: u64 = told.iter().filter_map(|g| g["sctp"]["tsns"].as_u64()).sum();
+    let stats = run(["-n", "-s"], &lost).stderr;
+    assert!(tsns > 0);
+    assert_eq!(
+        tsns,
+        common::counter(&stats, "sctp.lost_tsns") + common::counter(&stats, "sctp.abandoned_tsns")
+    );
+    assert_eq!(told.len() as u64, common::counter(&stats, "sctp.gaps"));
+    assert!(common::counter(&stats, "lost.sctp_holes") > 0);
+    // The same packets, each twice.
+    let whole = read(&testdata("sctp-m3ua.pcap"));
+    let mut twice = whole[..24].to_vec();
+    let mut at = 24;
+    for record in common::pcap(&whole).1 {
+        twice.extend(whole[at..record.end].repeat(2));
+        at = record.end;
+    }
+    let told = objects(&["-j", "-"], &twice, "duplicate");
+    let stats = run(["-n", "-s"], &twice).stderr;
+    assert!(!told.is_empty());
+    assert_eq!(
+        told.len() as u64,
+        common::counter(&stats, "sctp.duplicates")
+    );
+}
+
+/// Six digits, or nine where the capture has them, and the same as a number.
+#[test]
+fn times_have_the_digits_of_the_input() {
+    for (name, digits) in [("http-tiny.pcap", 6), ("http-nano.pcap", 9)] {
+        let capture = read(&testdata(name));
+        let text = run(["-j", "-"], &capture).text();
+        for line in text.lines() {
+            let object: Value = serde_json::from_str(line).expect("an object a line");
+            let time = object["time"].as_str().expect("text");
+            let part = time.split('.').nth(1).expect("digits");
+            assert_eq!(part.len(), digits + 1, "{time}");
+            let ts = line
+                .split("\"ts\":")
+                .nth(1)
+                .and_then(|t| t.split(',').next());
+            let fraction = ts.and_then(|ts| ts.split('.').nth(1)).expect("a number");
+            assert_eq!(fraction, &part[..digits], "{line}");
+            assert!(object["ts"].as_f64().is_some_and(|ts| ts > 1e9));
+        }
+        assert!(text.lines().count() > 2);
+    }
+}
+
+#[test]
+fn zeros_that_fill_gaps_are_counted() {
+    let lost = read(&testdata("http-lost.pcap"));
+    let told = objects(&["-j", "-", "--fill-gaps"], &lost, "message");
+    assert!(told.iter().any(|m| m["filled"] == 1448), "{told:?}");
+    for message in &told {
+        let gaps = message["gaps"].as_array().expect("a list");
+        let lost: u64 = gaps.iter().filter_map(|g| g[1].as_u64()).sum();
+        assert_eq!(message["filled"].as_u64(), Some(lost));
+    }
+    let plain = objects(&["-j", "-"], &lost, "message");
+    assert!(plain.iter().all(|m| m.get("filled").is_none()));
+}
+
+/// Where memory is short, the bodies that are shown are cut, and the connections go on.
+#[test]
+fn a_body_that_is_shown_costs_no_connection() {
+    const CONNECTIONS: u16 = 8;
+    let body = body(900_000);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = [head.as_bytes(), &body].concat();
+    let acked = behind(1, &get("/a"));
+    let mut pcap = Pcap::new();
+    let client = |i: u16| (CLIENT.0, CLIENT.1 + i);
+    for i in 0..CONNECTIONS {
+        for (up, seq, ack, flags, payload) in [
+            (true, 0, 0, SYN, &b""[..]),
+            (false, 0, 1, SYN | ACK, b""),
+            (true, 1, 1, PSH | ACK, &get("/a")),
+        ] {
+            let (from, to) = if up {
+                (client(i), SERVER)
+            } else {
+                (SERVER, client(i))
+            };
+            let packet = pcap.segment(from, to, seq, ack, flags, payload);
+            pcap.packet(&packet);
+        }
+    }
+    let mut seq = 1;
+    for part in answer.chunks(9_000) {
+        for i in 0..CONNECTIONS {
+            let packet = pcap.segment(SERVER, client(i), seq, acked, PSH | ACK, part);
+            pcap.packet(&packet);
+        }
+        seq = behind(seq, part);
+    }
+    let args = [
+        "-j",
+        "-",
+        "-s",
+        "--json-body",
+        "text",
+        "--memory-limit",
+        "4M",
+    ];
+    let done = run(args, &pcap.file);
+    assert_eq!(common::counter(&done.stderr, "tcp.closed_evicted"), 0);
+    let text = done.text();
+    let answers: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object a line"))
+        .filter(|object| object["kind"] == "response")
+        .collect();
+    assert_eq!(answers.len(), usize::from(CONNECTIONS));
+    assert!(answers.iter().all(|answer| answer["whole"] == true));
+    assert!(answers.iter().any(|answer| answer["body_cut"] == true));
+    let shown = |answer: &Value| answer["body"].as_str().map_or(0, str::len);
+    assert!(answers.iter().all(|answer| shown(answer) > 10_000));
+}
+
 /// The man page names every field that any capture makes, and no others that nothing makes.
 #[test]
 fn the_man_page_lists_every_field() {
@@ -164,7 +411,7 @@ fn the_man_page_lists_every_field() {
     let unlisted: Vec<_> = written.difference(&listed).collect();
     assert!(unlisted.is_empty(), "{unlisted:?}");
     // What none of these captures has is in those of other tests.
-    let rare = ["messages", "interface", "reason", "text"];
+    let rare = ["messages", "interface", "reason", "text", "filled"];
     let unwritten: Vec<_> = listed
         .difference(&written)
         .filter(|name| !rare.contains(&name.as_str()))

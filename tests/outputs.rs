@@ -651,3 +651,46 @@ fn dropped_and_bypassed_packets_are_as_they_were() {
             .eq(pcap(&capture.file).1.iter().map(|r| r.data))
     );
 }
+
+/// Segments of which octets could not be used any more: of a hole that was given up, before a start in the middle, behind a FIN.
+#[test]
+fn segments_that_came_too_late_are_dropped_packets() {
+    let mut pcap = Pcap::new();
+    // From the middle: no SYN, and a piece from before the first octet long after.
+    pcap.client(5_000, 1, PSH | ACK, b"first").wait(1_000);
+    pcap.client(5_005, 1, PSH | ACK, b"second").wait(1_000);
+    pcap.client(4_000, 1, PSH | ACK, b"before");
+    // A hole that the server has acknowledged past, and what would have filled it.
+    pcap.client(5_021, 1, PSH | ACK, b"behind");
+    pcap.server(1, 5_027, ACK, b"").wait(3_000);
+    pcap.server(1, 5_027, ACK, b"").wait(3_000);
+    pcap.client(5_011, 1, PSH | ACK, b"it's late.");
+    // The end, and more behind it.
+    pcap.client(5_027, 1, FIN | ACK, b"");
+    pcap.client(5_028, 1, PSH | ACK, b"after");
+    let dir = tempfile::tempdir().expect("a folder");
+    let dropped = dir.path().join("dropped");
+    let path = dropped.to_str().expect("UTF-8");
+    let done = run(["-n", "-s", "--dropped", path], &pcap.file);
+    let rows = fields(
+        "frame",
+        &["frame.comment", "tcp.seq_raw"],
+        &[],
+        &read(&dropped),
+    );
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row[0].split(':').next().unwrap_or_default(), &*row[1]))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("tcp.before_start", "4000"),
+            ("tcp.late", "5011"),
+            ("tcp.after_end", "5028"),
+        ]
+    );
+    for (reason, _) in rows {
+        assert_eq!(counter(&done.stderr, reason), 1);
+    }
+}

@@ -48,7 +48,7 @@ complete -c inet-asm -l look-behind -d 'How long the beginning of a stream captu
 complete -c inet-asm -l tcp-buffer -d 'Octets that wait on one stream; then its first hole is given up' -r
 complete -c inet-asm -l tcp-holes -d 'Holes in one stream; then the first is given up' -r
 complete -c inet-asm -l max-gap -d 'A jump of the sequence number over this is no hole' -r
-complete -c inet-asm -l max-file -d 'Size of an extracted file; octets beyond it are left out, and the list says so' -r
+complete -c inet-asm -l max-file -d 'Octets of an extracted file, holes not counted; what is more is left out, and the list says so' -r
 complete -c inet-asm -l memory-limit -d 'Memory for all that waits' -r
 complete -c inet-asm -l max-connections -d 'Connections known at once, for each transport' -r
 complete -c inet-asm -l max-active-packets -d 'Fragments and segments that wait, each of IP, TCP, SCTP' -r

@@ -73,7 +73,12 @@ impl Context {
     /// as what their own packet brought.
     pub(crate) fn for_packet<T>(&mut self, info: PacketInfo, f: impl FnOnce(&mut Self) -> T) -> T {
         let current = std::mem::replace(&mut self.packet, info);
+        // What is discarded there is no part of the packet at hand.
+        let discarded = self.discarded;
         let result = f(self);
+        if self.packet.frame != current.frame {
+            self.discarded = discarded;
+        }
         self.packet = current;
         result
     }

@@ -7,9 +7,9 @@ use crate::base::protocol::Name;
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
-    ($( $(#[$doc:meta])* $section:ident: $Section:ident { $( $name:ident: $text:literal, )* } )*) => {
+    ($( #[doc = $about:literal] $section:ident: $Section:ident { $( $name:ident: $text:literal, )* } )*) => {
         $(
-            $(#[$doc])*
+            #[doc = $about]
             #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
             pub struct $Section { $( #[doc = $text] pub $name: u64, )* }
         )*
@@ -17,14 +17,49 @@ macro_rules! counters {
         /// All counters, by section.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct Counters {
-            $( $(#[$doc])* pub $section: $Section, )*
+            $( #[doc = $about] pub $section: $Section, )*
             dropped: Drops,
             protocols: Vec<(Name, ProtocolCounters)>,
         }
 
+        /// The sections of the counters, in order, and what each is about. Those of protocols are called by the protocol.
+        pub const SECTIONS: &[(&str, &str)] = &[
+            $( (stringify!($section), $about), )*
+            ("lost", " What the output lacks of what was on the wire: the parts of `message.lost`."),
+        ];
+
         impl Counters {
             /// Every counter in order: section, name, description, value. Drops follow the other counters of their section.
             pub fn each(&self, mut visit: impl FnMut(&'static str, &'static str, &'static str, u64)) {
+                self.each_fixed(&mut visit);
+                for (protocol, counters) in &self.protocols {
+                    counters.each(|name, text, value| visit(protocol.text(), name, text, value));
+                }
+            }
+
+            /// The same; of protocols exactly those that are named, whether anything was seen of them or not, and after those
+            /// any others of which something was.
+            pub fn each_with(
+                &self,
+                names: &[&'static str],
+                mut visit: impl FnMut(&'static str, &'static str, &'static str, u64),
+            ) {
+                self.each_fixed(&mut visit);
+                let none = ProtocolCounters::default();
+                for name in names {
+                    let seen = self.protocols.iter().find(|(known, _)| known.text() == *name);
+                    let counters = seen.map_or(&none, |(_, counters)| counters);
+                    counters.each(|counter, text, value| visit(name, counter, text, value));
+                }
+                for (protocol, counters) in &self.protocols {
+                    if !names.contains(&protocol.text()) {
+                        counters.each(|name, text, value| visit(protocol.text(), name, text, value));
+                    }
+                }
+            }
+
+            /// Those that there are whatever was seen.
+            fn each_fixed(&self, visit: &mut impl FnMut(&'static str, &'static str, &'static str, u64)) {
                 $(
                     $( visit(stringify!($section), stringify!($name), $text, self.$section.$name); )*
                     for discard in Discard::ALL {
@@ -32,13 +67,73 @@ macro_rules! counters {
                             visit(stringify!($section), discard.name(), discard.text(), self.dropped(*discard));
                         }
                     }
+                    if stringify!($section) == "message" {
+                        visit("message", "lost", LOST, self.lost());
+                    }
                 )*
-                for (protocol, counters) in &self.protocols {
-                    counters.each(|name, text, value| visit(protocol.text(), name, text, value));
+                for (name, text, value) in self.losses() {
+                    visit("lost", name, text, value);
                 }
             }
         }
     };
+}
+
+/// What `message.lost` counts.
+const LOST: &str = "0 exactly where the output lacks nothing that was on the wire: all that lost.* counts, added up";
+
+impl Counters {
+    /// How much the output lacks of what was on the wire: packets, fragments, octets or messages, as [`Counters::losses`] counts
+    /// them. What matters is that it is 0 or not.
+    pub fn lost(&self) -> u64 {
+        let values = self.losses().into_iter().map(|(_, _, value)| value);
+        values.fold(0, u64::saturating_add)
+    }
+
+    /// What makes [`Counters::lost`] more: name, what it is, and how much. What carries no message (ARP, ICMP, copies, keep-alives)
+    /// is no loss, and what was lost and came again neither.
+    #[rustfmt::skip] // a table
+    pub fn losses(&self) -> [(&'static str, &'static str, u64); 17] {
+        use Discard as D;
+        let (tcp, sctp, message) = (&self.tcp, &self.sctp, &self.message);
+        let sum = |reasons: &[Discard]| reasons.iter().map(|why| self.dropped(*why)).sum::<u64>();
+        [
+            ("capture_drops", "packets that the capture says it lost", self.input.capture_drops),
+            ("cut_short", "captures that end inside a record", self.input.cut_short),
+            ("snapped", "gaps and datagrams where the snapshot length cut octets of payload off", tcp.gaps_snapped + self.udp.snapped),
+            ("link", "packets whose link layer could not be read", sum(&[
+                D::LinkUnknownType, D::LinkTruncated, D::LinkBadHeader, D::LinkEncrypted, D::LinkCompressed, D::LinkFragment,
+                D::LinkAggregate, D::LinkUnknownPdu,
+            ])),
+            ("ip", "IP packets, in tunnels or not, that could not be read or are encrypted", sum(&[
+                D::Ipv4Truncated, D::Ipv4BadHeader, D::Ipv4BadChecksum, D::Ipv4EspEncrypted,
+                D::Ipv6Truncated, D::Ipv6BadHeader, D::Ipv6EspEncrypted,
+                D::TunnelTruncated, D::TunnelBadHeader, D::TunnelTooDeep,
+            ])),
+            ("fragments", "fragments whose datagram was not put together; without --store-fragments late copies too", sum(&[
+                D::Ipv4MisalignedFragment, D::Ipv4OversizedFragment, D::Ipv4BadEndFragment, D::Ipv4ExpiredFragment,
+                D::Ipv4EvictedFragment, D::Ipv4UnfinishedFragment,
+                D::Ipv6MisalignedFragment, D::Ipv6OversizedFragment, D::Ipv6BadEndFragment, D::Ipv6OverlappingFragment,
+                D::Ipv6ExpiredFragment, D::Ipv6EvictedFragment, D::Ipv6UnfinishedFragment,
+            ])),
+            ("refused", "datagrams, segments and SCTP packets that could not be read or fit nothing", sum(&[
+                D::UdpTruncated, D::UdpBadLength, D::UdpBadChecksum,
+                D::TcpTruncated, D::TcpBadHeader, D::TcpBadChecksum, D::TcpStray, D::TcpAfterEnd,
+                D::SctpTruncated, D::SctpBadHeader, D::SctpBadChecksum, D::SctpBadTag, D::SctpStray,
+            ])),
+            ("tcp_holes", "gaps of TCP streams, of unknown length too", tcp.gaps.saturating_sub(tcp.gaps_snapped)),
+            ("before_start", "TCP segments and SCTP chunks before a start in the middle that came too late",
+                sum(&[D::TcpBeforeStart]) + sctp.before_start),
+            ("abandoned", "octets of TCP that waited and were given up", tcp.abandoned_octets),
+            ("sctp_holes", "TSNs of SCTP that the capture lacks, and jumps of them", sctp.lost_tsns + sctp.tsn_restarts),
+            ("sctp_chunks", "data chunks of SCTP that were dropped", sctp.dropped_chunks),
+            ("incomplete", "messages of which octets are missing", message.incomplete),
+            ("unframed", "octets between messages that belong to none", message.unframed_octets),
+            ("evicted", "connections and associations ended by a limit on number or memory", tcp.closed_evicted + sctp.closed_evicted),
+            ("files", "extracted files of which octets were left out because of a limit", self.files.limited),
+            ("other_link_type", "original packets left out of a pcap file because of their link type", self.output.other_link_type),
+        ]
+    }
 }
 
 /// What was found of one protocol. Its counters stand in a section of its name, once it was seen.
@@ -144,9 +239,9 @@ impl Counters {
             .sum()
     }
 
-    /// The value of the counter that is written `section.name`, if there is one.
+    /// The value of the counter that is written `section.name`, if there is one; `lost` alone is `message.lost`.
     pub fn get(&self, full: &str) -> Option<u64> {
-        let mut found = None;
+        let mut found = (full == "lost").then(|| self.lost());
         self.each(|section, name, _, value| {
             if full
                 .strip_prefix(section)
@@ -212,6 +307,8 @@ counters! {
         flows: "pairs of endpoints seen",
         bad_checksum: "datagrams with a wrong checksum, dropped or not",
         messages: "datagrams handed on as messages",
+        message_octets: "octets of payload of these, as far as they were captured",
+        snapped: "of these, datagrams that the snapshot length cut",
         disabled: "datagrams handed on unprocessed",
     }
     /// TCP: segments in, octets in order out.
@@ -244,8 +341,6 @@ counters! {
         ack_held: "segments held for their acknowledgment (--wait-ack)",
         ack_timeout: "of these, or parts of them, handed on without one after --tcp-packet-timeout",
         ack_forced: "of these, or parts of them, handed on without one for want of room or at the end",
-        late: "segments for a hole that had been given up",
-        before_start: "segments before the first octet of a stream captured from the middle",
         bad_checksum: "segments with a wrong checksum, dropped or not",
         damaged: "segments with a wrong checksum from a sender whose checksums are right: second choice",
         damaged_used: "damaged copies that filled a hole which would have been given up",
@@ -366,6 +461,7 @@ counters! {
         parts: "parts of forms",
         ranges: "ranges put into the files of which they are parts",
         range_files: "of these, ranges that came whole and are files of their own, because the file of which they are parts is not whole",
+        ranges_repeated: "entities of which parts came again that had come whole before: no files of their own",
         ranges_left_out: "of these, ranges that are no files of their own because 1,024 others of the same file are",
     }
     /// What waits.
@@ -435,6 +531,9 @@ discards! {
         TcpBadChecksum = "dropped_checksum": "segments dropped for a wrong checksum",
         TcpOtherChannel = "other_channel": "copies on another channel than the connection's",
         TcpStray = "stray": "segments that fit no connection",
+        TcpLate = "late": "segments for a hole that had been given up",
+        TcpBeforeStart = "before_start": "segments before the first octet of a stream captured from the middle",
+        TcpAfterEnd = "after_end": "segments with octets behind the end of their stream",
     }
     sctp {
         SctpTruncated = "truncated": "packets cut inside the header",
@@ -462,6 +561,27 @@ mod tests {
         assert_eq!(names.len(), all);
         assert_eq!(c.get("tcp.gaps"), Some(0));
         assert_eq!(c.get("tcp.gap"), None);
+    }
+
+    #[test]
+    fn sections_are_listed() {
+        let mut seen = Vec::new();
+        Counters::default().each(|section, _, _, _| seen.push(section));
+        seen.dedup();
+        let listed: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(seen, listed);
+    }
+
+    #[test]
+    fn lost_is_the_sum_of_its_parts() {
+        let mut c = Counters::default();
+        assert_eq!(c.get("lost"), Some(0));
+        c.input.capture_drops = 3;
+        c.discard(Discard::Ipv4ExpiredFragment);
+        c.discard(Discard::LinkNotIp);
+        c.discard(Discard::UdpDuplicate);
+        assert_eq!((c.get("lost"), c.get("message.lost")), (Some(4), Some(4)));
+        assert_eq!(c.get("lost.fragments"), Some(1));
     }
 
     #[test]

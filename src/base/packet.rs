@@ -156,6 +156,16 @@ impl Resolution {
     /// Nanoseconds.
     pub const NANOS: Self = Self(9);
 
+    /// Its units are smaller than a microsecond.
+    #[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
+    pub(crate) const fn is_fine(self) -> bool {
+        match self.0 {
+            n @ 0..=0x7f => n > 6,
+            // Powers of two: 2^20 is more than a million.
+            n => n & 0x7f >= 20,
+        }
+    }
+
     /// So many units in nanoseconds, rounded down.
     #[inline]
     fn nanos(self, ticks: u64) -> i128 {

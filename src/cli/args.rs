@@ -386,7 +386,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
 
-    /// Size of an extracted file; octets beyond it are left out, and the list says so
+    /// Octets of an extracted file, holes not counted; what is more is left out, and the list says so
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]
     pub(super) max_file: usize,
 

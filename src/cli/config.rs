@@ -141,6 +141,7 @@ fn config(
     sink.json = args.json.map(|target| JsonTo {
         target,
         show: Show {
+            filled: args.fill_gaps,
             body: args.json_body,
             hash: args.hash,
         },

@@ -1,6 +1,7 @@
 //! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
 use super::args::command;
+use crate::base::counters::{Counters, SECTIONS};
 use crate::message::protocols;
 use crate::sink::files;
 use crate::sink::json::FIELDS;
@@ -18,7 +19,8 @@ Of HTTP, the bodies of requests and responses are files, without chunks, and wit
 undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
 together. Where the entity stays incomplete, each range that came whole is also a file of its own, as it was sent, called by its \
 first and last octet: a.100-199.txt; range_of in the list says of which file it is a range. That goes for 1,024 different ranges of one \
-entity. The parts of a form (multipart/form-data) are files, and so is the form as it was sent. Where a coding is not \
+entity. A range that comes again of an entity that came whole is no other file. The parts of a body of any multipart type (form-data, \
+related, mixed, ...) are files, without base64 and quoted-printable, and so is the body as it was sent. Where a coding is not \
 known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
 them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
 .PP
@@ -31,7 +33,16 @@ lost, a file is called by its connection: ftp-data-NUMBER. A file of no octets i
 TFTP: transfers whose request was captured, with blocks of any size, windows, and any number of blocks. Text (netascii) is \
 kept as it was sent, as tshark keeps it.
 .PP
+Mail (SMTP, POP3, IMAP), SMB and HTTP/2 carry files that cannot be taken out yet: where there is some in the input, that is told at the end.
+.PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
+
+/// The section of the man page about counters.
+const COUNTERS: &str = "\
+What \\fB--stats\\fR writes. As text, sections of which nothing was seen are left out; JSON has them all, and the protocols that were \
+seen; CSV has the same columns for the same options whatever was seen. Messages of TCP, UDP and SCTP count in message, and in the \
+section of their protocol. message.lost is 0 exactly where the output lacks nothing that was on the wire; the section lost says what it is made \
+of.";
 
 /// Writes the man page.
 ///
@@ -58,6 +69,30 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, ".SH FILES\n{}", FILES.replace('-', "\\-"))?;
     for (name, text) in files::FIELDS {
         writeln!(out, ".TP\n\\fB{name}\\fR\n{}", text.replace('-', "\\-"))?;
+    }
+    counters(out)
+}
+
+/// The section of the man page about counters: all of them, by section, and those that every protocol has.
+fn counters(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, ".SH COUNTERS\n{}", COUNTERS.replace('-', "\\-"))?;
+    let mut rows = Vec::new();
+    Counters::default().each_with(&["PROTOCOL"], |section, name, text, _| {
+        rows.push((section, name, text));
+    });
+    for part in rows.chunk_by(|a, b| a.0 == b.0) {
+        let section = part.first().map_or("", |row| row.0);
+        let known = SECTIONS.iter().find(|(name, _)| *name == section);
+        let about = known.map_or("What was found of one protocol.", |(_, about)| about);
+        writeln!(
+            out,
+            ".SS \"{section}\"\n{}",
+            about.trim().replace('-', "\\-")
+        )?;
+        for (section, name, text) in part {
+            let text = text.replace('-', "\\-");
+            writeln!(out, ".TP\n\\fB{section}.{name}\\fR\n{text}")?;
+        }
     }
     Ok(())
 }

@@ -5,16 +5,21 @@ use crate::base::counters::Counters;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
-/// Writes all counters.
+/// Writes all counters. `protocols`: those that CSV has columns for.
 ///
 /// # Errors
 ///
 /// Those of the writer.
-pub fn write(counters: &Counters, format: StatsFormat, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    counters: &Counters,
+    format: StatsFormat,
+    protocols: &[&'static str],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
         StatsFormat::Text => text(counters, out),
         StatsFormat::Json => json(counters, out),
-        StatsFormat::Csv => csv(counters, out),
+        StatsFormat::Csv => csv(counters, protocols, out),
     }
 }
 
@@ -72,10 +77,11 @@ impl Serialize for Section {
     }
 }
 
-/// A line of names and a line of values.
-fn csv(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
+/// A line of names and a line of values. The columns are the same whatever was seen, so that lines of several runs stand below each
+/// other.
+fn csv(counters: &Counters, protocols: &[&'static str], out: &mut dyn Write) -> io::Result<()> {
     let (mut names, mut values) = (Vec::new(), Vec::new());
-    counters.each(|section, name, _, value| {
+    counters.each_with(protocols, |section, name, _, value| {
         names.push(format!("{section}.{name}"));
         values.push(value.to_string());
     });
@@ -86,13 +92,14 @@ fn csv(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::protocol::Name;
 
     fn shown(format: StatsFormat) -> String {
         let mut c = Counters::default();
         c.input.packets = 1234;
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
-        write(&c, format, &mut out).unwrap();
+        write(&c, format, &["a", "b"], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -129,6 +136,23 @@ mod tests {
         assert!(json.ends_with("}}\n"));
         let csv = shown(StatsFormat::Csv);
         let lines: Vec<_> = csv.lines().map(|l| l.split(',').count()).collect();
-        assert_eq!(lines, [all, all]);
+        assert_eq!(lines, [all + 8, all + 8]);
+    }
+
+    #[test]
+    fn csv_has_the_same_columns_whatever_was_seen() {
+        let mut c = Counters::default();
+        let columns = |c: &Counters| {
+            let mut out = Vec::new();
+            write(c, StatsFormat::Csv, &["a", "b"], &mut out).unwrap();
+            String::from_utf8(out)
+                .unwrap()
+                .lines()
+                .next()
+                .map(str::to_owned)
+        };
+        let before = columns(&c);
+        c.protocol(Name::of("b")).messages += 1;
+        assert_eq!(columns(&c), before);
     }
 }

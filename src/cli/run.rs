@@ -135,7 +135,8 @@ impl<'a> Run<'a> {
         if let Some(format) = self.config.stats {
             self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
             // As for all messages on stderr.
-            let _ = report::write(self.assembler.counters(), format, self.messages);
+            let names = self.config.rules.names();
+            let _ = report::write(self.assembler.counters(), format, &names, self.messages);
         }
         if self.failed { FAILED } else { 0 }
     }
@@ -194,6 +195,11 @@ impl<'a> Run<'a> {
         self.assembler.flush();
         if let Err(e) = self.assembler.sink().finish() {
             self.fail(&e);
+        }
+        for note in self.assembler.sink().notes() {
+            if !self.config.quiet {
+                complain_to(self.messages, &note);
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
 use crate::base::time::Timestamp;
 use crate::ip::Datagram;
-use crate::transport::datagram::DatagramContext;
-use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::datagram::{DatagramContext, EndedFlow};
+use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
 use crate::transport::stream::StreamContext;
 
 /// A message begins.
@@ -109,6 +109,15 @@ pub trait MessageSink {
         let _ = (at, message);
     }
 
+    /// A copy, captured on another channel, of a UDP datagram that was told of.
+    fn datagram_duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
+        let _ = (at, payload_len);
+    }
+    /// A flow of UDP is not followed any longer.
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let _ = (cx, ended);
+    }
+
     /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.
     fn unprocessed(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
         let _ = (cx, datagram);
@@ -123,6 +132,18 @@ pub trait MessageSink {
         protocol: &'static str,
     ) {
         let _ = (at, message, protocol);
+    }
+    /// TSNs of an SCTP association are missing, and are waited for no longer.
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
+        let _ = (at, gap);
+    }
+    /// A data chunk of an SCTP association came again.
+    fn chunk_duplicate(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        chunk: &DuplicateChunk,
+    ) {
+        let _ = (at, chunk);
     }
     /// An SCTP association has ended; the state is dropped behind this.
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {

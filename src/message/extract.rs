@@ -18,7 +18,9 @@ use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
 use crate::base::trace::EventKind;
 use crate::transport::datagram::DatagramContext;
-use crate::transport::sctp::{AssociationContext, UserMessage, UserMessageSink};
+use crate::transport::sctp::{
+    AssociationContext, ChunkGap, DuplicateChunk, UserMessage, UserMessageSink,
+};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -503,12 +505,21 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
         };
         count(
             at.cx.counters.protocol(Name::of(protocol)),
-            message,
             protocol,
+            message.data,
+            message.whole,
         );
         if self.rules.filter.wants(protocol) {
             self.sink.user_message(at, message, protocol);
         }
+    }
+
+    fn gap(&mut self, at: &mut AssociationContext<'_, M::State>, gap: &ChunkGap) {
+        self.sink.chunk_gap(at, gap);
+    }
+
+    fn duplicate(&mut self, at: &mut AssociationContext<'_, M::State>, chunk: &DuplicateChunk) {
+        self.sink.chunk_duplicate(at, chunk);
     }
 
     fn end(&mut self, at: &mut AssociationContext<'_, M::State>, close: Close) {
@@ -518,22 +529,19 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
     }
 }
 
-/// Counts the messages of a protocol that a user message bundles; where nothing keeps them apart it is one.
-fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &str) {
-    counters.octets += message.data.len() as u64;
+/// Counts the messages of a protocol that a datagram or a user message bundles; where nothing keeps them apart it is one.
+fn count(counters: &mut ProtocolCounters, protocol: &str, data: &[u8], whole: bool) {
+    counters.octets += data.len() as u64;
     let mut found = 0;
     let mut cut = false;
-    for one in protocols::bundle(protocol, message.data)
-        .into_iter()
-        .flatten()
-    {
+    for one in protocols::bundle(protocol, data).into_iter().flatten() {
         found += 1;
         cut = one.len > one.data.len() as u64;
     }
     // A message that bundles nothing is one.
     counters.messages += found.max(1);
     // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
-    counters.incomplete += u64::from(cut || (found == 0 && !message.whole));
+    counters.incomplete += u64::from(cut || (found == 0 && !whole));
 }
 
 impl<M: MessageSink> Extractor<M> {
@@ -556,14 +564,26 @@ impl<M: MessageSink> Extractor<M> {
     /// Counts a UDP datagram, and pushes it to the sink if it is wanted.
     pub(super) fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let (payload, payload_len) = (message.payload, message.payload_len);
-        let counters = at.cx.counters.protocol(Name::of(message.protocol));
-        counters.messages += 1;
-        counters.octets += payload.len() as u64;
-        counters.incomplete += u64::from(payload.len() < payload_len);
+        let whole = payload.len() >= payload_len;
+        let c = &mut at.cx.counters;
+        count(
+            c.protocol(Name::of(message.protocol)),
+            message.protocol,
+            payload,
+            whole,
+        );
+        c.message.messages += 1;
+        c.message.octets += payload.len() as u64;
+        if whole {
+            c.message.whole += 1;
+        } else {
+            c.message.incomplete += 1;
+            c.message.lost_octets += (payload_len - payload.len()) as u64;
+        }
         let what = EventKind::Message {
             protocol: message.protocol,
             len: payload.len() as u64,
-            whole: payload.len() >= payload_len,
+            whole,
         };
         at.cx.emit(at.flow, at.direction, what);
         if self.rules.filter.wants(message.protocol) {

@@ -3,8 +3,10 @@
 use super::events::{DatagramMessage, MessageSink};
 use super::extract::Extractor;
 use super::{Transfers, datagram_protocol};
+use crate::base::context::Context;
 use crate::base::flow::Transport;
-use crate::transport::datagram::{DatagramContext, DatagramSink};
+use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::transport::datagram::{DatagramContext, DatagramSink, EndedFlow};
 
 /// What takes the datagrams of UDP: the extractor, and what is remembered of transfers whose ports no protocol has.
 pub struct Named<'a, M> {
@@ -27,11 +29,22 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
                 name
             }
         };
+        if at.protocol.is_none() || protocol != NO_PROTOCOL {
+            at.protocol = Some(Name::of(protocol));
+        }
         let message = DatagramMessage {
             protocol,
             payload,
             payload_len,
         };
         self.extractor.datagram(at, &message);
+    }
+
+    fn duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
+        self.extractor.sink.datagram_duplicate(at, payload_len);
+    }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        self.extractor.sink.flow_end(cx, ended);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A rule of the user decides: no detector is asked where one matches.
 
-use super::protocols::{AnyFramer, StreamRow, known_name, stream};
+use super::protocols::{AnyFramer, StreamRow, known_name, protocols, stream};
 use super::rule_reader::{Mistake, PortRange, RuleReader};
 use super::user_framer::UserRow;
 use crate::base::flow::Transport;
@@ -105,6 +105,21 @@ impl Rules {
             .iter()
             .rfind(|row| row.ports.hold(transport, ports))
             .map(|row| row.name.text())
+    }
+
+    /// All names that a message can have, in order: those of protocols, and those that the user gives.
+    pub fn names(&self) -> Vec<&'static str> {
+        let given = self.framers.iter().map(|row| row.name);
+        let given = given.chain(self.decode_as.iter().map(|d| d.protocol));
+        let mut names: Vec<_> = protocols()
+            .into_iter()
+            .map(|protocol| protocol.name)
+            .chain(given.map(Name::text))
+            .chain([NO_PROTOCOL])
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The first name that no protocol and no row of the user's has.

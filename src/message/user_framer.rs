@@ -3,6 +3,7 @@
 use super::framing::{Begin, Following, Found, Framer, MessageBody, Position};
 use super::length::{self, Classified, LengthField, LengthFormat};
 use super::rule_reader::{Mistake, PortRange, RuleReader};
+use crate::base::counters::SECTIONS;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::Name;
@@ -69,6 +70,10 @@ impl UserRow {
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut reader = RuleReader { text, at: 0 };
         let name = reader.name()?;
+        if SECTIONS.iter().any(|(section, _)| *section == name.text()) {
+            reader.at = 0;
+            return reader.mistake("counters have a section of this name: choose another one");
+        }
         reader.expect(",")?;
         let ports = reader.ports()?;
         let mut row = Self {
@@ -373,6 +378,16 @@ mod tests {
     fn mistakes_have_their_place() {
         for (text, column, what) in [
             ("", 1, "expected the name of a protocol"),
+            (
+                "tcp,tcp.port==1",
+                1,
+                "counters have a section of this name: choose another one",
+            ),
+            (
+                "lost,udp.port==1",
+                1,
+                "counters have a section of this name: choose another one",
+            ),
             ("a b,tcp.port==1", 1, "expected the name of a protocol"),
             ("mine", 5, "expected ,"),
             (

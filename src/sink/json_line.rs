@@ -59,6 +59,11 @@ impl Formatter for LineFormat {
     fn write_u128<W: Write + ?Sized>(&mut self, to: &mut W, nanos: u128) -> io::Result<()> {
         write!(to, "{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
     }
+
+    /// A time in microseconds ([`Micros`]), in the same way.
+    fn write_i128<W: Write + ?Sized>(&mut self, to: &mut W, micros: i128) -> io::Result<()> {
+        write!(to, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    }
 }
 
 /// A time span in seconds; the only value that is written as a `u128`.
@@ -67,6 +72,15 @@ pub(crate) struct Seconds(pub(crate) Duration);
 impl Serialize for Seconds {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u128(self.0.as_nanos())
+    }
+}
+
+/// The same with six digits; the only value that is written as an `i128`.
+pub(crate) struct Micros(pub(crate) Duration);
+
+impl Serialize for Micros {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i128(i128::try_from(self.0.as_micros()).unwrap_or(i128::MAX))
     }
 }
 
@@ -96,6 +110,12 @@ mod tests {
             assert_eq!(written(text), expected);
             assert_eq!(json_line(&text), expected);
         }
+    }
+
+    #[test]
+    fn times_have_six_digits() {
+        let time = Duration::new(1_795_255_200, 1_999);
+        assert_eq!(written(&Micros(time)), "1795255200.000001");
     }
 
     #[test]

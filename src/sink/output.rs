@@ -56,11 +56,24 @@ macro_rules! forward_events {
                 $crate::transport::datagram::DatagramContext<'_>,
                 message: &$crate::message::events::DatagramMessage<'_>
             );
+            plain datagram_duplicate($crate::transport::datagram::DatagramContext<'_>, payload_len: usize);
+            plain flow_end(
+                $crate::base::context::Context,
+                ended: &$crate::transport::datagram::EndedFlow<'_>
+            );
             plain unprocessed($crate::base::context::Context, datagram: &$crate::ip::Datagram<'_>);
             state user_message(
                 $crate::transport::sctp::AssociationContext<'_, Self::State>,
                 message: &$crate::transport::sctp::UserMessage<'_>,
                 protocol: &'static str
+            );
+            state chunk_gap(
+                $crate::transport::sctp::AssociationContext<'_, Self::State>,
+                gap: &$crate::transport::sctp::ChunkGap
+            );
+            state chunk_duplicate(
+                $crate::transport::sctp::AssociationContext<'_, Self::State>,
+                chunk: &$crate::transport::sctp::DuplicateChunk
             );
             state association_end($crate::transport::sctp::AssociationContext<'_, Self::State>, close: $crate::base::stream::Close);
             plain input_end($crate::base::context::Context);

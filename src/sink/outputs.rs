@@ -117,6 +117,11 @@ macro_rules! to_chosen {
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
         to_chosen!(all $self $at association_end $args)
     };
+    ([] $kind:ident $self:ident $at:ident flow_end ($ended:ident)) => {
+        if $self.takes($ended.flow) {
+            to_chosen!(all $self $at flow_end ($ended));
+        }
+    };
     // These belong to no connection.
     ([] $kind:ident $self:ident $at:ident unprocessed $args:tt) => { to_chosen!(all $self $at unprocessed $args) };
     ([] $kind:ident $self:ident $at:ident packet $args:tt) => {
@@ -177,6 +182,11 @@ impl Outputs {
     pub fn finish(&mut self) -> Result<ControlFlow<()>, OutputError> {
         let flow = self.flush();
         self.table.finish().and(flow)
+    }
+
+    /// What a user should know of the outputs at the end of a run, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        self.table.files.iter().filter_map(Files::note).collect()
     }
 
     /// A message was written.

@@ -1023,6 +1023,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 flow: &flow,
                 direction: TO_SERVER,
                 ip,
+                protocol: None,
             };
             let message = DatagramMessage {
                 protocol: "dns",

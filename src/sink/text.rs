@@ -2,6 +2,7 @@
 
 use crate::base::stream::GapCause;
 use crate::base::time::Timestamp;
+use crate::sink::json_line::{Micros, Seconds};
 use serde::{Serialize, Serializer};
 
 /// The word for why a hole was given up.
@@ -32,14 +33,47 @@ pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
     out.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
-/// A time that is serialized as RFC 3339 writes it.
+/// A time that is serialized as RFC 3339 writes it, with as many digits as its capture has: 9 where that counts nanoseconds, or
+/// where fewer would not say all; else 6.
 #[derive(Clone, Copy)]
-pub(crate) struct Rfc3339(pub(crate) Timestamp);
+pub(crate) struct Rfc3339 {
+    time: Timestamp,
+    nanos: bool,
+}
+
+impl Rfc3339 {
+    /// `nanos`: the capture counts nanoseconds.
+    pub(crate) const fn new(time: Timestamp, nanos: bool) -> Self {
+        let nanos = nanos || !time.subsec_nanos().is_multiple_of(1000);
+        Self { time, nanos }
+    }
+}
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let text = date_and_time(self.0, b'T');
-        to.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        let mut text = date_and_time(self.time, b'T');
+        let mut len = text.len();
+        if !self.nanos {
+            len -= 3;
+            text[len - 1] = b'Z';
+        }
+        let text = text.get(..len).unwrap_or_default();
+        to.serialize_str(std::str::from_utf8(text).unwrap_or_default())
+    }
+}
+
+/// The same time as a number: seconds since 1970-01-01 00:00:00 UTC, with the same digits.
+pub(crate) struct UnixSeconds(pub(crate) Rfc3339);
+
+impl Serialize for UnixSeconds {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Rfc3339 { time, nanos } = self.0;
+        let since = time.since(Timestamp::default());
+        if nanos {
+            Seconds(since).serialize(to)
+        } else {
+            Micros(since).serialize(to)
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::place::OctetOffset;
+use crate::base::protocol::Name;
+use crate::base::stream::Close;
+use crate::base::time::Timestamp;
 use crate::ip::Datagram;
+use serde::{Deserialize, Serialize};
 
 /// Octets of the UDP header.
 pub(super) const HEADER_LEN: usize = 8;
@@ -18,6 +22,8 @@ pub struct DatagramContext<'a> {
     pub direction: Direction,
     /// The IP datagram that carried it.
     pub ip: Datagram<'a>,
+    /// What the flow carries, for whoever finds out; it is kept with the flow.
+    pub protocol: Option<Name>,
 }
 
 impl DatagramContext<'_> {
@@ -27,9 +33,51 @@ impl DatagramContext<'_> {
     }
 }
 
+/// What is known of a flow of datagrams at its end.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedFlow<'a> {
+    /// The flow.
+    pub flow: &'a Flow,
+    /// When its first datagram was captured.
+    pub first: Timestamp,
+    /// When its last datagram was captured.
+    pub last: Timestamp,
+    /// What was seen of each direction, by [`Direction::index`].
+    pub totals: [FlowTotals; 2],
+    /// What it carried, as [`DatagramContext::protocol`] was set last.
+    pub protocol: Option<Name>,
+    /// Why it is not followed any longer: UDP has no end.
+    pub close: Close,
+}
+
+/// What was seen of one direction of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowTotals {
+    /// Datagrams, copies on other channels included.
+    pub packets: u64,
+    /// Datagrams that were handed on.
+    pub messages: u64,
+    /// Octets of payload of these.
+    pub octets: u64,
+    /// Of these messages, those that the snapshot length cut.
+    pub cut: u64,
+    /// Octets that it cut off.
+    pub lost: u64,
+}
+
 /// Takes the datagrams of flows.
 pub trait DatagramSink {
     /// The payload of a UDP datagram: `payload` is what stands behind the header, `payload_len` how many octets that
     /// should be (more than there are where the snapshot length cut them off).
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize);
+
+    /// A copy, captured on another channel, of a datagram that was handed on.
+    fn duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
+        let _ = (at, payload_len);
+    }
+
+    /// A flow is not followed any longer.
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let _ = (cx, ended);
+    }
 }

@@ -1,14 +1,16 @@
 //! UDP (RFC 768): from datagrams to messages; each datagram is one.
 
-use super::datagram::{DatagramContext, DatagramSink, HEADER_LEN};
+use super::datagram::{DatagramContext, DatagramSink, EndedFlow, FlowTotals, HEADER_LEN};
 use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::{Channel, LinkHeader};
+use crate::base::protocol::Name;
 use crate::base::storage::AgedTable;
-use crate::base::time::Instant;
+use crate::base::stream::Close;
+use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use etherparse::{IpNumber, UdpHeaderSlice};
 use foldhash::fast::FixedState;
@@ -88,12 +90,47 @@ struct Endpoints {
     forward_is_low: bool,
     /// Link header of each direction's first packet.
     links: [LinkHeader; 2],
-    /// A packet of the reverse direction was seen.
-    answered: bool,
-    /// Datagrams so far.
-    datagrams: u32,
+    /// What was seen of each direction.
+    totals: [FlowTotals; 2],
+    /// When the first datagram was captured, and the last.
+    first: Timestamp,
+    last: Timestamp,
+    /// What it carries.
+    protocol: Option<Name>,
     /// When it was last moved to the young end of the table.
     renewed: Instant,
+}
+
+impl Endpoints {
+    fn flow(&self, key: FlowKey) -> Flow {
+        Flow {
+            transport: Transport::Udp,
+            number: self.number,
+            key,
+            forward_is_low: self.forward_is_low,
+            reused: false,
+            links: self.links,
+        }
+    }
+
+    /// Datagrams so far, counted modulo 2^32: only differences mean anything.
+    #[allow(clippy::cast_possible_truncation)]
+    const fn datagrams(&self) -> u32 {
+        self.totals[0].packets.wrapping_add(self.totals[1].packets) as u32
+    }
+
+    /// Tells the sink that the flow is not followed any longer.
+    fn end<S: DatagramSink>(&self, cx: &mut Context, key: FlowKey, close: Close, sink: &mut S) {
+        let ended = EndedFlow {
+            flow: &self.flow(key),
+            first: self.first,
+            last: self.last,
+            totals: self.totals,
+            protocol: self.protocol,
+            close,
+        };
+        sink.flow_end(cx, &ended);
+    }
 }
 
 /// A flow is moved in the order of age once in this time; each move touches four entries.
@@ -121,10 +158,22 @@ impl Udp {
     }
 
     /// Forgets the flows that were not used for longest, an eighth of them, to make room; false where none is known.
-    pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+    pub fn evict_oldest<S: DatagramSink>(&mut self, cx: &mut Context, sink: &mut S) -> bool {
+        let many = self.flows.len().div_ceil(8);
+        for (key, endpoints) in self.flows.iter().take(many) {
+            endpoints.end(cx, *key, Close::Evicted, sink);
+        }
         let some = self.flows.remove_oldest_eighth();
         self.charge(cx);
         some
+    }
+
+    /// The input has ended: no flow is followed any longer.
+    pub fn flush<S: DatagramSink>(&mut self, cx: &mut Context, sink: &mut S) {
+        while let Some((key, endpoints)) = self.flows.remove_oldest() {
+            endpoints.end(cx, key, Close::EndOfInput, sink);
+        }
+        self.charge(cx);
     }
 
     /// Number of flows that are known.
@@ -153,7 +202,7 @@ impl Udp {
         let channel = ip.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
-        let endpoints = self.endpoints(cx, key, src_is_low)?;
+        let endpoints = self.endpoints(cx, key, src_is_low, sink)?;
         let direction = if src_is_low == endpoints.forward_is_low {
             Direction::Forward
         } else {
@@ -161,49 +210,58 @@ impl Udp {
         };
         // Counted per flow for the reorder window of copies; it may wrap, only differences are
         // used.
-        endpoints.datagrams = endpoints.datagrams.wrapping_add(1);
-        // The first answer shows the addresses of the way back; before that they are the first
-        // packet's.
-        if direction == Direction::Reverse && !endpoints.answered {
-            endpoints.answered = true;
-            if let Some(link) = endpoints.links.get_mut(direction.index()) {
-                *link = cx.packet.link;
-            }
+        let seen = &mut endpoints.totals[direction.index()];
+        seen.packets += 1;
+        if direction == Direction::Reverse && seen.packets == 1 {
+            endpoints.links[direction.index()] = cx.packet.link;
         }
-        let flow = Flow {
-            transport: Transport::Udp,
-            number: endpoints.number,
-            key,
-            forward_is_low: endpoints.forward_is_low,
-            reused: false,
-            links: endpoints.links,
-        };
-        let datagrams = endpoints.datagrams;
-        // Behind the look-up: a copy still counts as a sign of life of its flow.
-        if cx.limits.channels != Channels::Separate
+        endpoints.last = cx.packet.time;
+        let flow = endpoints.flow(key);
+        let (datagrams, protocol) = (endpoints.datagrams(), endpoints.protocol);
+        let copy = cx.limits.channels != Channels::Separate
             && self
                 .recent
-                .is_copy(cx, ip, &udp, &flow, direction, datagrams)
-        {
-            return Err(Discard::UdpDuplicate);
-        }
-        cx.counters.udp.messages += 1;
+                .is_copy(cx, ip, &udp, &flow, direction, datagrams);
         let mut at = DatagramContext {
             cx,
             flow: &flow,
             direction,
             ip: *ip,
+            protocol,
         };
-        sink.datagram(&mut at, udp.payload, udp.payload_len());
+        let len = udp.payload_len();
+        if copy {
+            sink.duplicate(&mut at, len);
+            return Err(Discard::UdpDuplicate);
+        }
+        at.cx.counters.udp.messages += 1;
+        at.cx.counters.udp.message_octets += udp.payload.len() as u64;
+        at.cx.counters.udp.snapped += u64::from(udp.payload.len() < len);
+        sink.datagram(&mut at, udp.payload, len);
+        let protocol = at.protocol;
+        if let Some(endpoints) = self.known(&key) {
+            endpoints.protocol = protocol;
+            let seen = &mut endpoints.totals[direction.index()];
+            seen.messages += 1;
+            seen.octets += udp.payload.len() as u64;
+            seen.cut += u64::from(udp.payload.len() < len);
+            seen.lost += (len - udp.payload.len()) as u64;
+        }
         Ok(())
     }
 
+    fn known(&mut self, key: &FlowKey) -> Option<&mut Endpoints> {
+        let place = self.flows.find(key)?;
+        self.flows.get_mut(place)
+    }
+
     /// The flow with this key, which may be new.
-    fn endpoints(
+    fn endpoints<S: DatagramSink>(
         &mut self,
         cx: &mut Context,
         key: FlowKey,
         forward_is_low: bool,
+        sink: &mut S,
     ) -> Result<&mut Endpoints, Discard> {
         let place = match self.flows.find(&key) {
             Some(place) => {
@@ -218,7 +276,9 @@ impl Udp {
             None => {
                 // Oldest first: UDP has no end that would say which flow is over.
                 while self.flows.len() >= cx.limits.connections.max(1) {
-                    self.flows.remove_oldest();
+                    if let Some((key, endpoints)) = self.flows.remove_oldest() {
+                        endpoints.end(cx, key, Close::Evicted, sink);
+                    }
                 }
                 cx.counters.udp.flows += 1;
                 let number = self.next;
@@ -229,8 +289,10 @@ impl Udp {
                         number,
                         forward_is_low,
                         links: [cx.packet.link; 2],
-                        answered: false,
-                        datagrams: 0,
+                        totals: Default::default(),
+                        first: cx.packet.time,
+                        last: cx.packet.time,
+                        protocol: None,
                         renewed: cx.now,
                     },
                 )
@@ -563,7 +625,7 @@ mod tests {
         }
         assert_eq!(t.sink.0.last().unwrap().0, 0);
         assert_eq!(t.cx.counters.udp.flows, 30);
-        while t.udp.evict_oldest(&mut t.cx) {}
+        while t.udp.evict_oldest(&mut t.cx, &mut t.sink) {}
         assert_eq!(t.udp.flows(), 0);
     }
 

@@ -1,5 +1,6 @@
 //! SOME/IP (AUTOSAR).
 
+use super::super::bundled;
 use super::super::length::{LengthProtocol, LengthRow, field, fills, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
@@ -13,6 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "SOME/IP (AUTOSAR)",
     ports: &[30490],
     summary: Some(summary),
+    bundled: Some(length),
     #[cfg(test)]
     samples: &[("1234 0001 00000008 0001 0001 01 01 00 00", Kind::Request)],
     ..ProtocolRow::NONE
@@ -58,8 +60,25 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
         && (octet(m, 14) & 0x80 != 0 || octet(m, 15) == 0)
 }
 
+/// A datagram may carry several (PRS_SOMEIP, 4.2.1.3): octets of the first of these.
+fn length(m: &[u8]) -> Option<u64> {
+    let len = number(m, 4, 4).saturating_add(8);
+    (m.len() >= 16 && is_plausible(m, len)).then_some(len)
+}
+
+fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
+    match transport {
+        // What stands behind the header of a stream's message may be the next one.
+        Transport::Tcp | Transport::Sctp => one_line(m, out).is_some(),
+        Transport::Udp => bundled::summary(length, one_line, m, out),
+    }
+}
+
 /// Service, method and the type of the message.
-fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+fn one_line(m: &[u8], out: &mut String) -> Option<()> {
+    if m.len() < 8 {
+        return None;
+    }
     let _ = write!(
         out,
         "service 0x{:04x} method 0x{:04x} ",
@@ -77,7 +96,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         u64::from(octet(m, 14)),
         out,
     );
-    true
+    Some(())
 }
 
 #[cfg(test)]

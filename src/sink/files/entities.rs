@@ -7,12 +7,17 @@ use super::transfer::{FileInfo, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
 /// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.
 // Half would end downloads that are still going on; twice makes the walk for each partial response
 // twice as long.
 const MOST: usize = 256;
+
+/// Entities that are remembered as whole, so that a range which comes again is known; the one that was not asked for longest is
+/// forgotten. Players and download managers ask again within one session.
+const WHOLE: usize = 256;
 
 /// What makes two responses parts of the same entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +64,23 @@ struct Entity {
     used: Instant,
 }
 
-/// The entities of which octets are missing.
+/// An entity that came whole, and its file.
+struct WholeEntity {
+    key: EntityKey,
+    file: String,
+    /// The file is not what was sent: codings were undone.
+    decoded: bool,
+}
+
+/// The entities of which octets are missing, and those that came whole last.
 #[derive(Default)]
 pub(super) struct Entities {
     all: Vec<Entity>,
     next: u64,
+    /// The one that was asked for last at the end.
+    whole: VecDeque<WholeEntity>,
+    /// Octets of these that the budget knows of.
+    counted: usize,
 }
 
 impl Entities {
@@ -177,11 +194,66 @@ impl Entities {
         while !self.all.is_empty() {
             self.finish_at(cx, store, 0);
         }
+        self.whole = VecDeque::new();
+        self.count(cx);
     }
 
     fn finish_at(&mut self, cx: &mut Context, store: &mut Store, at: usize) {
         let entity = self.all.remove(at);
         cx.budget.give(entity.ranges.size());
-        store.finish_ranges(cx, entity.file, entity.key.len, entity.ranges);
+        let whole = entity.key.len.is_some_and(|len| entity.file.is_whole(len));
+        if !whole && self.is_repeated(store, &entity) {
+            cx.counters.files.ranges_repeated += 1;
+            store.discard(cx, entity.file);
+            return;
+        }
+        let decoded = !entity.file.about.codings.is_empty();
+        let name = store.finish_ranges(cx, entity.file, entity.key.len, entity.ranges);
+        if let Some(name) = name.filter(|_| whole) {
+            self.came_whole(cx, entity.key, name, decoded);
+        }
+    }
+
+    /// An entity came whole, by one response or in ranges: it is this file.
+    pub(super) fn came_whole(
+        &mut self,
+        cx: &mut Context,
+        key: EntityKey,
+        file: String,
+        decoded: bool,
+    ) {
+        self.whole.retain(|known| known.key != key);
+        if self.whole.len() >= WHOLE {
+            self.whole.pop_front();
+        }
+        self.whole.push_back(WholeEntity { key, file, decoded });
+        self.count(cx);
+    }
+
+    /// What came of an entity came before, when the entity came whole. Its octets show it, or, where a coding was undone, its
+    /// validator.
+    fn is_repeated(&self, store: &mut Store, entity: &Entity) -> bool {
+        let before = self
+            .whole
+            .iter()
+            .rev()
+            .find(|known| known.key == entity.key);
+        before.is_some_and(|known| {
+            if known.decoded {
+                entity.key.is_certain()
+            } else {
+                store.is_part_of(&entity.file, &known.file)
+            }
+        })
+    }
+
+    /// Charges the budget with what is remembered of whole entities.
+    fn count(&mut self, cx: &mut Context) {
+        let texts =
+            |w: &WholeEntity| w.key.url.capacity() + w.key.validator.capacity() + w.file.capacity();
+        let now = self.whole.capacity() * size_of::<WholeEntity>()
+            + self.whole.iter().map(texts).sum::<usize>();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
     }
 }

@@ -20,7 +20,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "name_from",
-        "where that stood: content-disposition, url or command",
+        "where that stood: content-disposition, content-type, url or command",
     ),
     (
         "field",
@@ -64,7 +64,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "codings",
-        "content and transfer codings as declared, the one applied first first",
+        "content and transfer codings as declared, base64 and quoted-printable of parts included, the one applied first first",
     ),
     ("undone", "of these, those that were undone"),
     ("size", "octets that are there"),

@@ -15,6 +15,7 @@ use crate::sink::writer::OutputError;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +39,24 @@ pub(crate) struct Files {
     store: Store,
     sources: Sources,
     ticked: Instant,
+    /// Protocols that may have carried files which no source can take out.
+    unread: BTreeSet<&'static str>,
 }
+
+/// Protocols that carry files which no source takes out yet: Wireshark's name, and what it is called. Whoever writes the source takes
+/// its row away.
+const UNREAD: &[(&str, &str)] = &[
+    ("smtp", "SMTP"),
+    ("pop", "POP3"),
+    ("imap", "IMAP"),
+    ("nbss", "SMB"),
+    ("smb", "SMB"),
+    ("smb2", "SMB"),
+    ("http2", "HTTP/2"),
+];
+
+/// What a client of HTTP/2 begins with (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 impl Files {
     /// Files go to this folder, none larger than `max_file`.
@@ -51,6 +69,7 @@ impl Files {
             store: Store::open(dir, max_file)?,
             sources: Sources::default(),
             ticked: Instant::default(),
+            unread: BTreeSet::new(),
         })
     }
 
@@ -62,6 +81,29 @@ impl Files {
     /// The lines of the list since the last call.
     pub(in super::super) fn take_lines(&mut self) -> String {
         self.store.take_lines()
+    }
+
+    /// What has to be said at the end of the run: protocols that carry files which cannot be taken out yet.
+    pub(in super::super) fn note(&self) -> Option<String> {
+        let names: Vec<_> = self.unread.iter().copied().collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{}: --extract cannot take files out of {} yet, and there is some in the input: --dump has its octets",
+                self.store.path(),
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Remembers a protocol that no source reads.
+    fn unread(&mut self, start: &MessageStart<'_>) {
+        let protocol = if start.head.starts_with(HTTP2_PREFACE) {
+            "http2"
+        } else {
+            start.protocol
+        };
+        let row = UNREAD.iter().find(|(name, _)| *name == protocol);
+        self.unread.extend(row.map(|(_, called)| *called));
     }
 
     /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
@@ -149,6 +191,8 @@ impl MessageSink for Files {
         });
         if read {
             to.state.open[to.direction.index()] = true;
+        } else {
+            self.unread(start);
         }
     }
 

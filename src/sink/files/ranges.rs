@@ -10,7 +10,11 @@ const MOST: usize = 1 << 18;
 
 /// The octets that are there: parts of a file as start and end, in order, none touching the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ranges(Vec<(u64, u64)>);
+pub(super) struct Ranges {
+    parts: Vec<(u64, u64)>,
+    /// How many octets they have: asked for with each write, so it is not added up each time.
+    octets: u64,
+}
 
 impl Ranges {
     /// Adds `start..end`. False where there are too many parts to keep it.
@@ -20,24 +24,31 @@ impl Ranges {
         }
         // Nearly always the octets follow what came last.
         // A download in order stays one part, however long.
-        if let Some(last) = self.0.last_mut()
+        if let Some(last) = self.parts.last_mut()
             && last.1 == start
         {
             last.1 = end;
+            self.octets += end - start;
             return true;
         }
         // Those that touch it on either side become one with it, so parts never touch.
-        let first = self.0.partition_point(|part| part.1 < start);
-        let behind = self.0.partition_point(|part| part.0 <= end);
+        let first = self.parts.partition_point(|part| part.1 < start);
+        let behind = self.parts.partition_point(|part| part.0 <= end);
         if first < behind {
-            let merged = (start.min(self.0[first].0), end.max(self.0[behind - 1].1));
-            self.0.splice(first..behind, [merged]);
+            let merged = (
+                start.min(self.parts[first].0),
+                end.max(self.parts[behind - 1].1),
+            );
+            let before: u64 = self.parts[first..behind].iter().map(|p| p.1 - p.0).sum();
+            self.octets += merged.1 - merged.0 - before;
+            self.parts.splice(first..behind, [merged]);
             return true;
         }
-        if self.0.len() >= MOST {
+        if self.parts.len() >= MOST {
             return false;
         }
-        self.0.insert(first, (start, end));
+        self.parts.insert(first, (start, end));
+        self.octets += end - start;
         true
     }
 
@@ -46,8 +57,8 @@ impl Ranges {
         // In order and without overlap, as parts are.
         let mut at = start;
         let mut vacant = Vec::new();
-        let first = self.0.partition_point(|part| part.1 <= start);
-        for &(from, to) in self.0[first..].iter().take_while(|part| part.0 < end) {
+        let first = self.parts.partition_point(|part| part.1 <= start);
+        for &(from, to) in self.parts[first..].iter().take_while(|part| part.0 < end) {
             if at < from {
                 vacant.push((at, from));
             }
@@ -61,8 +72,8 @@ impl Ranges {
 
     /// What of `start..end` is there, as start and end.
     pub(super) fn present(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
-        let first = self.0.partition_point(|part| part.1 <= start);
-        let parts = self.0[first..].iter().take_while(|part| part.0 < end);
+        let first = self.parts.partition_point(|part| part.1 <= start);
+        let parts = self.parts[first..].iter().take_while(|part| part.0 < end);
         parts
             .map(|part| (part.0.max(start), part.1.min(end)))
             .collect()
@@ -70,34 +81,34 @@ impl Ranges {
 
     /// None of `start..end` is there: the usual case, found out without allocating.
     pub(super) fn is_vacant(&self, start: u64, end: u64) -> bool {
-        self.0.last().is_none_or(|last| last.1 <= start) || {
-            let first = self.0.partition_point(|part| part.1 <= start);
-            self.0.get(first).is_none_or(|part| part.0 >= end)
+        self.parts.last().is_none_or(|last| last.1 <= start) || {
+            let first = self.parts.partition_point(|part| part.1 <= start);
+            self.parts.get(first).is_none_or(|part| part.0 >= end)
         }
     }
 
     /// Behind the last octet.
     pub(super) fn end(&self) -> u64 {
-        self.0.last().map_or(0, |last| last.1)
+        self.parts.last().map_or(0, |last| last.1)
     }
 
     /// Behind the last of the octets that follow each other from the file's first one.
     pub(super) fn leading(&self) -> u64 {
         // Only a part that begins at 0 counts: decoders and type detection need the first octet.
-        self.0
+        self.parts
             .first()
             .filter(|first| first.0 == 0)
             .map_or(0, |first| first.1)
     }
 
     /// How many octets there are.
-    pub(super) fn octets(&self) -> u64 {
-        self.0.iter().map(|part| part.1 - part.0).sum()
+    pub(super) const fn octets(&self) -> u64 {
+        self.octets
     }
 
     /// Octets allocated.
     pub(super) fn size(&self) -> usize {
-        self.0.capacity() * size_of::<(u64, u64)>()
+        self.parts.capacity() * size_of::<(u64, u64)>()
     }
 }
 
@@ -118,7 +129,7 @@ mod tests {
                 for i in start..start + len {
                     model[usize::try_from(i).unwrap()] = true;
                 }
-                prop_assert!(ranges.0.windows(2).all(|w| w[0].1 < w[1].0));
+                prop_assert!(ranges.parts.windows(2).all(|w| w[0].1 < w[1].0));
             }
             let (start, end) = (ask.0, (ask.0 + ask.1).min(80));
             let vacant = ranges.vacant(start, end);

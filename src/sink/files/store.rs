@@ -38,6 +38,9 @@ const OPEN: usize = 64;
 const BUFFER: usize = 128 << 10;
 /// Octets that are read at once.
 const READ: usize = 128 << 10;
+/// Where a file may end at most: ext4 with blocks of 4 KiB holds nothing behind it. Octets that a range puts there are left out, and
+/// the list says so.
+const FARTHEST: u64 = (16 << 40) - (4 << 10);
 /// Names that are known to be taken: how often, for the next one to be found at once; 8 MiB at most.
 // Past it they are forgotten at once and names are looked for from the beginning again: slower,
 // never wrong.
@@ -192,16 +195,7 @@ impl Store {
         offset: u64,
         octets: &[u8],
     ) {
-        // By offset: `--max-file` bounds the size, holes included, as `ls` would show it.
-        let room = usize::try_from(self.max_file.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let octets = match octets.get(..room) {
-            Some(less) if room < octets.len() => {
-                to.limited = Some(LimitReached::Size);
-                less
-            }
-            _ => octets,
-        };
-        let end = offset + octets.len() as u64;
+        let end = offset.saturating_add(octets.len() as u64);
         if octets.is_empty() {
             return;
         }
@@ -217,9 +211,24 @@ impl Store {
         to.count(cx);
     }
 
-    /// Octets that are not there yet.
+    /// Octets that are not there yet. What is bounded is how many a file has, not where they stand: holes take no room.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
         // Too many holes to remember: these octets are left out, and the list says so.
+        if offset.saturating_add(octets.len() as u64) > FARTHEST {
+            to.limited.get_or_insert(LimitReached::Size);
+            return;
+        }
+        let room = self.max_file.saturating_sub(to.have.octets());
+        let octets = match octets.get(..usize::try_from(room).unwrap_or(usize::MAX)) {
+            Some(less) if less.len() < octets.len() => {
+                to.limited = Some(LimitReached::Size);
+                less
+            }
+            _ => octets,
+        };
+        if octets.is_empty() {
+            return;
+        }
         if !to.have.add(offset, offset + octets.len() as u64) {
             to.limited.get_or_insert(LimitReached::Parts);
             return;
@@ -288,9 +297,14 @@ impl Store {
             return self.undo(cx, file, len, &missing);
         }
         if let Some(boundary) = Self::boundary(&file.about) {
-            self.split(cx, &file, &boundary);
+            self.split(cx, &file, &boundary, missing.is_empty());
         }
         self.settle(cx, file, len, &missing)
+    }
+
+    /// The folder, as it was asked for.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Octets that a file may have.

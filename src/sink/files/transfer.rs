@@ -19,6 +19,8 @@ const TEXT: usize = 2048;
 pub(super) enum NameFrom {
     /// `Content-Disposition` of a message or a part (RFC 6266, RFC 7578).
     ContentDisposition,
+    /// `Content-Type` of a part (RFC 2046, 4.5.1).
+    ContentType,
     /// The last part of a URL.
     Url,
     /// The command that asked for it or brought it (FTP, TFTP).
@@ -30,6 +32,7 @@ impl NameFrom {
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::ContentDisposition => "content-disposition",
+            Self::ContentType => "content-type",
             Self::Url => "url",
             Self::Command => "command",
         }

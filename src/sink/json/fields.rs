@@ -45,7 +45,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap duplicate exchange connection dropped",
         "time",
-        "when the packet was captured that completed it (RFC 3339, UTC)",
+        "when the packet was captured that completed it (RFC 3339, UTC), with as many digits as the input has: 6, or 9 where it counts nanoseconds",
+    ),
+    (
+        "message gap duplicate exchange connection dropped",
+        "ts",
+        "the same time as a number: seconds since 1970-01-01 00:00:00 UTC",
     ),
     (
         "message gap duplicate exchange connection dropped",
@@ -63,9 +68,9 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "number of the packet that its first octet came in",
     ),
     (
-        "message exchange",
+        "message exchange connection",
         "protocol",
-        "protocol, by Wireshark's name; data where none is known",
+        "protocol, by Wireshark's name; data where none is known; of a connection, that of its first message whose protocol is known, null where it carried none",
     ),
     ("message", "kind", "request, response or other"),
     (
@@ -92,13 +97,13 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap duplicate",
         "offset",
-        "offset of its first octet in the stream, from 0; null in a datagram and of a user message; of a duplicate, of its segment's first octet, negative before a start in the middle",
+        "offset of its first octet in the stream, from 0; null where there is no stream: in UDP and SCTP; of a duplicate, of its segment's first octet, negative before a start in the middle",
     ),
     ("message dropped", "octets", "octets that are there"),
     (
         "message gap duplicate dropped",
         "length",
-        "octets that it should have; of a gap, that are missing; of a duplicate, octets of its segment that were there before; null where nobody can know",
+        "octets that it should have; of a gap, that are missing; of a duplicate, octets of its segment, datagram or chunk that were there before; null where nobody can know",
     ),
     (
         "duplicate",
@@ -113,7 +118,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "gaps",
-        "missing ranges: offset in the stream (in an SCTP user message) and length of each; 1,000 at most",
+        "missing ranges: offset in the stream (in a datagram or an SCTP user message) and length of each; 1,000 at most",
+    ),
+    (
+        "message",
+        "filled",
+        "with --fill-gaps: octets of zeros that stand for its gaps in the outputs of packets",
     ),
     (
         "message",
@@ -141,24 +151,24 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "there were more octets than body holds",
     ),
     (
-        "message",
+        "gap",
+        "cause",
+        "why the hole was given up: acked, closed, timeout, buffer, holes, memory, end, snapped or jump; of SCTP also forward: its sender abandoned it",
+    ),
+    (
+        "message gap duplicate",
         "sctp",
-        "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered",
+        "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered; of a gap or a duplicate of SCTP: tsn, the first, and tsns, how many",
     ),
     (
         "message",
         "messages",
-        "what an SCTP user message of a protocol that puts several into one (Diameter, M2PA) carries: offset in it, length and summary of each; 1,000 at most",
-    ),
-    (
-        "gap",
-        "cause",
-        "why the hole was given up: acked, closed, timeout, buffer, holes, memory, end, snapped or jump",
+        "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA): offset in it, length and summary of each; 1,000 at most",
     ),
     (
         "connection",
         "streams",
-        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps",
+        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps; of UDP, datagrams and those that were cut",
     ),
     (
         "exchange",
@@ -173,7 +183,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "end",
-        "how it ended: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset",
+        "what ended it: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset; of UDP, evicted or end_of_input",
     ),
     (
         "dropped",

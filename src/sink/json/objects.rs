@@ -4,7 +4,8 @@ use super::state::{JsonBody, JsonStream};
 use crate::base::counters::Discard;
 use crate::base::packet::VlanTag;
 use crate::sink::json_line::Seconds;
-use crate::sink::text::Rfc3339;
+use crate::sink::text::{Rfc3339, UnixSeconds};
+use crate::transport::datagram::FlowTotals;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
@@ -23,6 +24,7 @@ pub(super) struct ObjectHead<'a> {
     pub(super) dst_port: u16,
     pub(super) vlans: VlanIds<'a>,
     pub(super) time: Rfc3339,
+    pub(super) ts: UnixSeconds,
     pub(super) frame: u64,
 }
 
@@ -41,6 +43,9 @@ pub(super) struct MessageObject<'a> {
     pub(super) length: Option<u64>,
     pub(super) whole: bool,
     pub(super) gaps: &'a [(u64, u64)],
+    /// Only with `--fill-gaps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filled: Option<u64>,
     pub(super) acknowledged: Option<bool>,
     pub(super) acknowledged_at: Option<Rfc3339>,
     /// None where it is not asked for; null where the message is not whole.
@@ -100,9 +105,19 @@ pub(super) struct ExchangeObject<'a> {
 pub(super) struct GapObject<'a> {
     #[serde(flatten)]
     pub(super) head: ObjectHead<'a>,
-    pub(super) offset: u64,
+    /// None in SCTP.
+    pub(super) offset: Option<u64>,
     pub(super) length: Option<u64>,
     pub(super) cause: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sctp: Option<TsnsObject>,
+}
+
+/// TSNs of a gap, or of a duplicate.
+#[derive(Serialize)]
+pub(super) struct TsnsObject {
+    pub(super) tsn: u32,
+    pub(super) tsns: u64,
 }
 
 /// Octets that came again.
@@ -110,9 +125,12 @@ pub(super) struct GapObject<'a> {
 pub(super) struct DuplicateObject<'a> {
     #[serde(flatten)]
     pub(super) head: ObjectHead<'a>,
-    pub(super) offset: i64,
+    /// None where they are no stream's.
+    pub(super) offset: Option<i64>,
     pub(super) length: u64,
     pub(super) conflict: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sctp: Option<TsnsObject>,
 }
 
 /// The end of a connection.
@@ -121,6 +139,7 @@ pub(super) struct ConnectionObject<'a> {
     #[serde(flatten)]
     pub(super) head: ObjectHead<'a>,
     pub(super) first_time: Rfc3339,
+    pub(super) protocol: Option<&'a str>,
     pub(super) streams: [StreamObject; 2],
     pub(super) duration: Seconds,
     pub(super) end: &'static str,
@@ -148,12 +167,25 @@ impl From<&JsonStream> for StreamObject {
     }
 }
 
+impl From<&FlowTotals> for StreamObject {
+    fn from(seen: &FlowTotals) -> Self {
+        Self {
+            octets: seen.octets,
+            segments: seen.packets,
+            messages: seen.messages,
+            gaps: seen.cut,
+            lost_octets: seen.lost,
+        }
+    }
+}
+
 /// A packet of the input that could not be used.
 #[derive(Serialize)]
 pub(super) struct DroppedObject {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
     pub(super) time: Rfc3339,
+    pub(super) ts: UnixSeconds,
     pub(super) frame: u64,
     pub(super) octets: usize,
     pub(super) length: u32,

@@ -3,14 +3,15 @@
 use super::exchange::WaitingRequest;
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
-    GapObject, MessageObject, ObjectHead, SctpObject, ShownBody, StreamObject, VlanIds,
+    GapObject, MessageObject, ObjectHead, SctpObject, ShownBody, StreamObject, TsnsObject, VlanIds,
 };
 use super::state::{JsonBody, JsonConnection, JsonStream, Show, UnfinishedMessage};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::Packet;
+use crate::base::packet::{Interface, Packet};
+use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -18,10 +19,10 @@ use crate::message::summary;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::Output;
-use crate::sink::text::{Rfc3339, gap_cause};
+use crate::sink::text::{Rfc3339, UnixSeconds, gap_cause};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
-use crate::transport::datagram::DatagramContext;
-use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::datagram::{DatagramContext, EndedFlow};
+use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
 use crate::transport::stream::StreamContext;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;
 pub(crate) struct Json {
     out: BufferedWriter,
     show: Show,
+    /// Of each interface of the input: it counts nanoseconds.
+    nanos: Vec<bool>,
 }
 
 /// A message that has ended.
@@ -59,6 +62,7 @@ impl Json {
         Self {
             out: BufferedWriter::new(name, to, each),
             show,
+            nanos: Vec::new(),
         }
     }
 
@@ -98,8 +102,8 @@ impl Json {
         whole: bool,
     ) {
         self.object(&ExchangeObject {
-            head: head("exchange", at.cx, at.flow, at.direction.flip()),
-            first_time: Rfc3339(request.time),
+            head: self.head("exchange", at.cx, at.flow, at.direction.flip()),
+            first_time: self.time(at.cx, request.time),
             first_frame: request.frame,
             protocol: &response.protocol,
             request: &request.summary,
@@ -123,9 +127,11 @@ impl Json {
 
     /// A packet of the input that could not be used, or not all of it.
     fn dropped(&mut self, packet: &Packet<'_>, why: Discard) {
+        let time = Rfc3339::new(packet.time, self.counts_nanos(packet.interface));
         self.object(&DroppedObject {
             kind: "dropped",
-            time: Rfc3339(packet.time),
+            time,
+            ts: UnixSeconds(time),
             frame: packet.frame,
             octets: packet.data.len(),
             length: packet.orig_len,
@@ -147,8 +153,24 @@ impl Json {
         }
     }
 
+    /// The interface's capture counts nanoseconds.
+    fn counts_nanos(&self, interface: u32) -> bool {
+        let place = usize::try_from(interface).unwrap_or(usize::MAX);
+        self.nanos.get(place).copied().unwrap_or(false)
+    }
+
+    /// A time as the capture of the packet at hand writes it.
+    fn time(&self, cx: &Context, time: Timestamp) -> Rfc3339 {
+        Rfc3339::new(time, self.counts_nanos(cx.packet.interface))
+    }
+
     /// Writes a message; gives it back for the exchange that it may be a part of.
-    fn message(&mut self, head: ObjectHead<'_>, ended: EndedMessage) -> UnfinishedMessage {
+    fn message(
+        &mut self,
+        cx: &Context,
+        head: ObjectHead<'_>,
+        ended: EndedMessage,
+    ) -> UnfinishedMessage {
         let mut message = ended.message;
         let sha256 = self.show.hash.then(|| {
             let digest = message.digest.take().filter(|_| ended.whole)?;
@@ -157,7 +179,7 @@ impl Json {
         let shows_body = self.show.body != JsonBody::None;
         self.object(&MessageObject {
             head,
-            first_time: Rfc3339(message.first_time),
+            first_time: self.time(cx, message.first_time),
             first_frame: message.first_frame,
             protocol: &message.protocol,
             kind: match message.kind {
@@ -171,8 +193,9 @@ impl Json {
             length: message.length,
             whole: ended.whole,
             gaps: &message.gaps,
+            filled: self.show.filled.then_some(message.lost),
             acknowledged: ended.acknowledged,
-            acknowledged_at: ended.acknowledged_at.map(Rfc3339),
+            acknowledged_at: ended.acknowledged_at.map(|at| self.time(cx, at)),
             sha256,
             body: shows_body.then_some(ShownBody {
                 octets: &message.body,
@@ -204,21 +227,50 @@ impl Json {
             }
         }
         self.object(&ConnectionObject {
-            head: head("connection", cx, flow, Direction::Forward),
-            first_time: Rfc3339(conn.first),
+            head: self.head("connection", cx, flow, Direction::Forward),
+            first_time: self.time(cx, conn.first),
+            protocol: conn.protocol.map(Name::text),
             streams: conn.streams.each_ref().map(StreamObject::from),
             duration: Seconds(cx.packet.time.since(conn.first)),
-            end: match close {
-                Close::Fin if flow.transport == Transport::Sctp => "shutdown",
-                Close::Reset if flow.transport == Transport::Sctp => "abort",
-                Close::Fin => "fin",
-                Close::Reset => "reset",
-                Close::Idle => "idle",
-                Close::Evicted => "evicted",
-                Close::Replaced => "replaced",
-                Close::EndOfInput => "end_of_input",
-            },
+            end: ended_by(flow.transport, close),
         });
+    }
+
+    /// What an object of a direction begins with.
+    fn head<'a>(
+        &self,
+        kind: &'static str,
+        cx: &Context,
+        flow: &'a Flow,
+        direction: Direction,
+    ) -> ObjectHead<'a> {
+        let ends = (flow.src(direction), flow.dst(direction));
+        self.head_between(kind, cx, flow, direction, ends)
+    }
+
+    /// The same, where the addresses are not those of the flow.
+    fn head_between<'a>(
+        &self,
+        kind: &'static str,
+        cx: &Context,
+        flow: &'a Flow,
+        direction: Direction,
+        (src, dst): (SocketAddr, SocketAddr),
+    ) -> ObjectHead<'a> {
+        let time = self.time(cx, cx.packet.time);
+        ObjectHead {
+            kind,
+            transport: flow.transport.name(),
+            connection: flow.number,
+            src: src.ip(),
+            src_port: src.port(),
+            dst: dst.ip(),
+            dst_port: dst.port(),
+            vlans: VlanIds(&flow.links[direction.index()].tags),
+            time,
+            ts: UnixSeconds(time),
+            frame: cx.packet.frame,
+        }
     }
 
     /// Writes an object and the end of its line.
@@ -230,42 +282,41 @@ impl Json {
     }
 }
 
-/// What an object of a direction begins with.
-fn head<'a>(
-    kind: &'static str,
-    cx: &Context,
-    flow: &'a Flow,
-    direction: Direction,
-) -> ObjectHead<'a> {
-    head_between(
-        kind,
-        cx,
-        flow,
-        direction,
-        (flow.src(direction), flow.dst(direction)),
-    )
+/// What ended a connection.
+const fn ended_by(transport: Transport, close: Close) -> &'static str {
+    match close {
+        Close::Fin if matches!(transport, Transport::Sctp) => "shutdown",
+        Close::Reset if matches!(transport, Transport::Sctp) => "abort",
+        Close::Fin => "fin",
+        Close::Reset => "reset",
+        Close::Idle => "idle",
+        Close::Evicted => "evicted",
+        Close::Replaced => "replaced",
+        Close::EndOfInput => "end_of_input",
+    }
 }
 
-/// The same, where the addresses are not those of the flow.
-fn head_between<'a>(
-    kind: &'static str,
-    cx: &Context,
-    flow: &'a Flow,
-    direction: Direction,
-    (src, dst): (SocketAddr, SocketAddr),
-) -> ObjectHead<'a> {
-    ObjectHead {
-        kind,
-        transport: flow.transport.name(),
-        connection: flow.number,
-        src: src.ip(),
-        src_port: src.port(),
-        dst: dst.ip(),
-        dst_port: dst.port(),
-        vlans: VlanIds(&flow.links[direction.index()].tags),
-        time: Rfc3339(cx.packet.time),
-        frame: cx.packet.frame,
-    }
+/// Octets that a body may still take: it is cut where memory is short, so that what is shown never costs a connection. An eighth
+/// of the limit, and three quarters of what is free beside it, are left to all that waits.
+fn body_room(cx: &Context, body: &Vec<u8>) -> usize {
+    let most = cx.budget.limit() / 8 * 7;
+    let free = most.saturating_sub(cx.budget.used()) / 4;
+    let spare = body.capacity() - body.len();
+    (BODY - body.len().min(BODY)).min(free.saturating_add(spare))
+}
+
+/// The messages of a protocol that puts several into one datagram or user message.
+fn bundled(protocol: &str, transport: Transport, data: &[u8]) -> Option<Vec<BundledObject>> {
+    let object = |one: crate::message::Bundled<'_>| {
+        let mut words = String::new();
+        summary(protocol, transport, Kind::Other, one.data, &mut words);
+        BundledObject {
+            offset: one.offset,
+            length: one.len,
+            summary: words,
+        }
+    };
+    bundle(protocol, data).map(|all| all.take(GAPS).map(object).collect())
 }
 
 impl MessageSink for Json {
@@ -306,8 +357,11 @@ impl MessageSink for Json {
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
         }
-        if let (Some(conn), Some(request)) = (at.state.as_deref_mut(), request) {
-            conn.requests.push(at.cx, request);
+        if let Some(conn) = at.state.as_deref_mut() {
+            conn.carries(start.protocol);
+            if let Some(request) = request {
+                conn.requests.push(at.cx, request);
+            }
         }
     }
 
@@ -320,10 +374,19 @@ impl MessageSink for Json {
             digest.update(piece.data);
         }
         if body != JsonBody::None {
-            let room = BODY - open.body.len().min(BODY);
-            open.body_cut |= piece.data.len() > room;
-            open.body
-                .extend_from_slice(piece.data.get(..room).unwrap_or(piece.data));
+            let room = if open.body_cut {
+                0
+            } else {
+                body_room(cx, &open.body)
+            };
+            let shown = piece.data.get(..room).unwrap_or(piece.data);
+            open.body_cut |= shown.len() < piece.data.len();
+            // A vector that grows by itself becomes twice as large, which there may be no room for.
+            if shown.len() > open.body.capacity() - open.body.len() {
+                let more = open.body.capacity().max(shown.len()).min(room);
+                open.body.reserve_exact(more);
+            }
+            open.body.extend_from_slice(shown);
             open.count(cx);
         }
     }
@@ -332,11 +395,12 @@ impl MessageSink for Json {
         let time = at.cx.packet.time;
         let offset = gap.offset.saturating_sub(at.side().origin);
         let (cx, stream) = Self::stream(at, time);
-        if let Some(open) = &mut stream.open
-            && open.gaps.len() < GAPS
-        {
-            open.gaps.push((offset, gap.len));
-            open.count(cx);
+        if let Some(open) = &mut stream.open {
+            open.lost += gap.len;
+            if open.gaps.len() < GAPS {
+                open.gaps.push((offset, gap.len));
+                open.count(cx);
+            }
         }
     }
 
@@ -361,7 +425,8 @@ impl MessageSink for Json {
             sctp: None,
             bundled: None,
         };
-        let open = self.message(head("message", at.cx, at.flow, at.direction), ended);
+        let head = self.head("message", at.cx, at.flow, at.direction);
+        let open = self.message(at.cx, head, ended);
         let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
@@ -393,6 +458,12 @@ impl MessageSink for Json {
         );
         self.show_octets(&mut open, payload);
         let whole = payload.len() >= len;
+        if !whole {
+            let lost = (len - payload.len()) as u64;
+            open.gaps.push((payload.len() as u64, lost));
+        }
+        let bundled = bundled(message.protocol, at.flow.transport, payload)
+            .filter(|all: &Vec<_>| all.len() > 1);
         let ended = EndedMessage {
             message: open,
             offset: None,
@@ -400,9 +471,10 @@ impl MessageSink for Json {
             acknowledged: None,
             acknowledged_at: None,
             sctp: None,
-            bundled: None,
+            bundled,
         };
-        self.message(head("message", at.cx, at.flow, at.direction), ended);
+        let head = self.head("message", at.cx, at.flow, at.direction);
+        self.message(at.cx, head, ended);
     }
 
     /// An SCTP user message. With multihoming its addresses are not always those of the association.
@@ -420,6 +492,9 @@ impl MessageSink for Json {
         stream.messages += 1;
         stream.gaps += u64::from(!message.whole);
         stream.lost = stream.lost.saturating_add(message.lost());
+        if let Some(conn) = state.as_deref_mut() {
+            conn.carries(protocol);
+        }
         let mut open = UnfinishedMessage {
             protocol: protocol.to_owned(),
             length: if message.whole {
@@ -443,18 +518,7 @@ impl MessageSink for Json {
             &mut open.summary,
         );
         self.show_octets(&mut open, message.data);
-        let bundled = bundle(protocol, message.data).map(|all| {
-            let object = |one: crate::message::Bundled<'_>| {
-                let mut words = String::new();
-                summary(protocol, Transport::Sctp, Kind::Other, one.data, &mut words);
-                BundledObject {
-                    offset: one.offset,
-                    length: one.len,
-                    summary: words,
-                }
-            };
-            all.take(GAPS).map(object).collect()
-        });
+        let bundled = bundled(protocol, Transport::Sctp, message.data);
         let ended = EndedMessage {
             message: open,
             offset: None,
@@ -472,14 +536,14 @@ impl MessageSink for Json {
             }),
             bundled,
         };
-        let head = head_between(
+        let head = self.head_between(
             "message",
             cx,
             flow,
             message.direction,
             (message.src, message.dst),
         );
-        self.message(head, ended);
+        self.message(cx, head, ended);
     }
 
     fn stream_gap(&mut self, at: &mut JsonEvent<'_>, gap: &Gap) {
@@ -489,10 +553,11 @@ impl MessageSink for Json {
         stream.lost = stream.lost.saturating_add(gap.len.unwrap_or(0));
         let offset = gap.offset.saturating_sub(at.side().origin);
         self.object(&GapObject {
-            head: head("gap", at.cx, at.flow, at.direction),
-            offset,
+            head: self.head("gap", at.cx, at.flow, at.direction),
+            offset: Some(offset),
             length: gap.len,
             cause: gap_cause(gap.cause),
+            sctp: None,
         });
     }
 
@@ -505,10 +570,62 @@ impl MessageSink for Json {
     fn stream_duplicate(&mut self, at: &mut JsonEvent<'_>, duplicate: &Duplicate) {
         let offset = at.side().relative(duplicate.offset);
         self.object(&DuplicateObject {
-            head: head("duplicate", at.cx, at.flow, at.direction),
-            offset,
+            head: self.head("duplicate", at.cx, at.flow, at.direction),
+            offset: Some(offset),
             length: duplicate.len,
             conflict: duplicate.conflict,
+            sctp: None,
+        });
+    }
+
+    fn datagram_duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
+        self.object(&DuplicateObject {
+            head: self.head("duplicate", at.cx, at.flow, at.direction),
+            offset: None,
+            length: payload_len as u64,
+            conflict: false,
+            sctp: None,
+        });
+    }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        self.object(&ConnectionObject {
+            head: self.head("connection", cx, ended.flow, Direction::Forward),
+            first_time: self.time(cx, ended.first),
+            protocol: ended.protocol.map(Name::text),
+            streams: ended.totals.each_ref().map(StreamObject::from),
+            duration: Seconds(ended.last.since(ended.first)),
+            end: ended_by(Transport::Udp, ended.close),
+        });
+    }
+
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
+        self.object(&GapObject {
+            head: self.head("gap", at.cx, at.flow, gap.direction),
+            offset: None,
+            length: None,
+            cause: gap.cause.map_or("forward", gap_cause),
+            sctp: Some(TsnsObject {
+                tsn: gap.tsn,
+                tsns: gap.tsns,
+            }),
+        });
+    }
+
+    fn chunk_duplicate(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        chunk: &DuplicateChunk,
+    ) {
+        self.object(&DuplicateObject {
+            head: self.head("duplicate", at.cx, at.flow, chunk.direction),
+            offset: None,
+            length: chunk.len,
+            conflict: false,
+            sctp: Some(TsnsObject {
+                tsn: chunk.tsn,
+                tsns: 1,
+            }),
         });
     }
 
@@ -528,6 +645,10 @@ impl MessageSink for Json {
 }
 
 impl Output for Json {
+    fn interfaces(&mut self, all: &[Interface]) {
+        self.nanos = all.iter().map(|i| i.resolution.is_fine()).collect();
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
     }

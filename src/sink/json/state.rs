@@ -4,6 +4,7 @@ use super::digest::Digest;
 use super::exchange::WaitingRequests;
 use crate::base::context::Context;
 use crate::base::message::Kind;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub struct Show {
     pub body: JsonBody,
     /// `--hash`: the SHA-256 of those that are whole.
     pub hash: bool,
+    /// `--fill-gaps`: how many zeros stand for gaps.
+    pub filled: bool,
 }
 
 /// What is kept of a connection.
@@ -33,8 +36,22 @@ pub struct Show {
 pub(crate) struct JsonConnection {
     pub(super) begun: bool,
     pub(super) first: Timestamp,
+    /// That of its first message whose protocol is known, else of its first message.
+    pub(super) protocol: Option<Name>,
     pub(super) streams: [JsonStream; 2],
     pub(super) requests: WaitingRequests,
+}
+
+impl JsonConnection {
+    /// A message of this protocol was found in it.
+    pub(super) fn carries(&mut self, protocol: &'static str) {
+        if self
+            .protocol
+            .is_none_or(|known| known.text() == NO_PROTOCOL)
+        {
+            self.protocol = Some(Name::of(protocol));
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -59,6 +76,8 @@ pub(super) struct UnfinishedMessage {
     pub(super) first_frame: u64,
     pub(super) octets: u64,
     pub(super) gaps: Vec<(u64, u64)>,
+    /// Octets of all its gaps.
+    pub(super) lost: u64,
     pub(super) body: Vec<u8>,
     pub(super) body_cut: bool,
     pub(super) digest: Option<Box<Digest>>,

@@ -71,6 +71,8 @@ fn run(show: Show) -> Vec<String> {
 
 #[test]
 fn an_object_a_line() {
+    const T: &str = "2026-11-21T10:00:00.123456789Z";
+    const TS: &str = "1795255200.123456789";
     let head = |kind: &str, to_server: bool, time: &str| {
         let (a, b) = (
             r#"10.0.0.1","src_port":40000"#,
@@ -78,41 +80,47 @@ fn an_object_a_line() {
         );
         let (src, dst) = if to_server { (a, b) } else { (b, a) };
         format!(
-            r#"{{"type":"{kind}","transport":"tcp","connection":0,"src":"{src},"dst":"{},"vlans":[],"time":"{time}","frame":9"#,
-            dst.replace("src", "dst")
+            r#"{{"type":"{kind}","transport":"tcp","connection":0,"src":"{src},"dst":"{},"vlans":[],"time":"{time}","ts":{},"frame":9"#,
+            dst.replace("src", "dst"),
+            if time == T {
+                TS
+            } else {
+                "1795255202.123456789"
+            }
         )
     };
-    const T: &str = "2026-11-21T10:00:00.123456789Z";
     let first = format!(r#","first_time":"{T}","#);
     let base64 = Show {
         body: JsonBody::Base64,
         hash: false,
+        filled: false,
     };
     assert_eq!(
         run(base64),
         [
             head("message", true, T)
                 + &first
-                + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000000Z","body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false}"#,
+                + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false}"#,
             head("gap", false, T) + r#","offset":19,"length":11,"cause":"closed"}"#,
             head("message", false, T)
                 + &first
-                + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
+                + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
             head("exchange", true, T)
                 + &first
                 + r#""first_frame":1,"protocol":"http","request":"GET /\"\\x1b HTTP/1.1","request_offset":0,"response":"HTTP/1.1 200 OK","response_offset":0,"whole":false,"delay":0.000000000,"duration":0.000000000}"#,
             head("duplicate", false, T) + r#","offset":15,"length":4,"conflict":true}"#,
             format!(
-                r#"{{"type":"dropped","time":"{T}","frame":10,"octets":7,"length":60,"interface":0,"reason":"tcp.truncated","text":"segments cut inside the header"}}"#
+                r#"{{"type":"dropped","time":"{T}","ts":{TS},"frame":10,"octets":7,"length":60,"interface":0,"reason":"tcp.truncated","text":"segments cut inside the header"}}"#
             ),
             head("connection", true, "2026-11-21T10:00:02.123456789Z")
                 + &first
-                + r#""streams":[{"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,
+                + r#""protocol":"http","streams":[{"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,
         ]
     );
     let text = Show {
         body: JsonBody::Text,
         hash: true,
+        filled: true,
     };
     let lines = run(text);
     assert!(lines[0].contains(r#""body":"GET /\"\u001b HTTP/1.1\r\n\r\n""#));
@@ -133,6 +141,7 @@ fn fields_are_listed() {
     let show = Show {
         body: JsonBody::Text,
         hash: true,
+        filled: true,
     };
     for line in run(show) {
         let kind = line.split('"').nth(3).unwrap().to_owned();

@@ -22,7 +22,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use sink::{AssociationContext, Missing, UserMessage, UserMessageSink};
+pub use sink::{
+    AssociationContext, ChunkGap, DuplicateChunk, Missing, UserMessage, UserMessageSink,
+};
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;

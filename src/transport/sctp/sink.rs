@@ -3,7 +3,7 @@
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::place::RecordSpan;
-use crate::base::stream::{Close, FlowState};
+use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Timestamp;
 use std::net::SocketAddr;
 
@@ -74,6 +74,30 @@ impl UserMessage<'_> {
     }
 }
 
+/// TSNs that the capture lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkGap {
+    /// From which side they came.
+    pub direction: Direction,
+    /// The first of them.
+    pub tsn: u32,
+    /// How many there are.
+    pub tsns: u64,
+    /// Why they were given up; None where their sender abandoned them (RFC 3758).
+    pub cause: Option<GapCause>,
+}
+
+/// A data chunk whose TSN was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuplicateChunk {
+    /// From which side it came.
+    pub direction: Direction,
+    /// Its TSN.
+    pub tsn: u32,
+    /// Octets of user data in it.
+    pub len: u64,
+}
+
 /// Where a user message belongs, and what may be used there.
 pub struct AssociationContext<'a, S> {
     /// Settings, counters, budget, and the packet that brought the event about.
@@ -115,6 +139,16 @@ pub trait UserMessageSink {
         at: &mut AssociationContext<'_, Self::State>,
         message: &UserMessage<'_>,
     );
+
+    /// TSNs are missing, and are waited for no longer.
+    fn gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
+        let _ = (at, gap);
+    }
+
+    /// A data chunk came again.
+    fn duplicate(&mut self, at: &mut AssociationContext<'_, Self::State>, chunk: &DuplicateChunk) {
+        let _ = (at, chunk);
+    }
 
     /// The association has ended.
     fn end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close);

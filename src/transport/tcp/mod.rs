@@ -268,6 +268,9 @@ impl<S: FlowState> Tcp<S> {
                     cx.counters.tcp.retransmissions += u64::from(octets > 0);
                 } else {
                     cx.counters.tcp.refused_octets += octets;
+                    if octets > 0 {
+                        cx.discard(Discard::TcpAfterEnd);
+                    }
                 }
             }
         }

@@ -1,10 +1,12 @@
-//! Content codings, undone (RFC 9110, 8.4.1): gzip, deflate, br, zstd, in bounded memory.
+//! Codings, undone in bounded memory: content codings (RFC 9110, 8.4.1) gzip, deflate, br, zstd, and those of parts (RFC 2045, 6)
+//! base64 and quoted-printable.
 //!
 //! A reader gives all that it could decode before it says what is wrong.
 
 use crate::base::zstd::Zstd;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
 /// Codings of one file that are undone; with more of them none is. Servers apply one, rarely two; each takes a buffer and a decoder.
@@ -41,6 +43,8 @@ pub(in super::super) fn extension(coding: &str) -> Option<&'static str> {
         "br" => "br",
         "zstd" => "zst",
         "compress" | "x-compress" => "Z",
+        "base64" => "b64",
+        "quoted-printable" => "qp",
         _ => return None,
     })
 }
@@ -54,6 +58,8 @@ pub(in super::super) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> C
             "br" => buffered(Brotli::new(reader)),
             "zstd" => buffered(Zstd::new(reader, WINDOW)),
             "deflate" => buffered(Inflate::new(reader, None)),
+            "base64" => buffered(Base64::new(reader)),
+            "quoted-printable" => buffered(QuotedPrintable::new(reader)),
             _ => buffered(Inflate::new(reader, Some(Decompress::new_gzip(15)))),
         };
     }
@@ -220,9 +226,179 @@ impl<R: BufRead> Read for Brotli<R> {
     }
 }
 
+/// base64 (RFC 2045, 6.8). Octets of other alphabets are passed over, as that says, but at the end they are told of: the octets may not
+/// be what was meant.
+struct Base64<R> {
+    input: R,
+    /// Up to three digits of a group that is not whole.
+    group: u32,
+    digits: u32,
+    strange: bool,
+    /// Octets that were decoded, and do not fit into what was asked for.
+    ready: VecDeque<u8>,
+    done: bool,
+}
+
+impl<R> Base64<R> {
+    const fn new(input: R) -> Self {
+        Self {
+            input,
+            group: 0,
+            digits: 0,
+            strange: false,
+            ready: VecDeque::new(),
+            done: false,
+        }
+    }
+
+    fn digit(&mut self, value: u8) {
+        self.group = self.group << 6 | u32::from(value);
+        self.digits += 1;
+        if self.digits == 4 {
+            self.ready.extend(&self.group.to_be_bytes()[1..]);
+            (self.group, self.digits) = (0, 0);
+        }
+    }
+
+    /// A group ends, by its padding or the end of the input. False where one digit, which makes no octet, is left.
+    fn pad(&mut self) -> bool {
+        let octets = match self.digits {
+            2 => 1,
+            3 => 2,
+            digits => {
+                self.digits = 0;
+                return digits == 0;
+            }
+        };
+        let group = self.group << (6 * (4 - self.digits));
+        self.ready.extend(&group.to_be_bytes()[1..=octets]);
+        (self.group, self.digits) = (0, 0);
+        true
+    }
+}
+
+impl<R: BufRead> Read for Base64<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() && !self.done && !buf.is_empty() {
+            let coded = self.input.fill_buf()?;
+            let n = coded.len().min(READ);
+            let coded = coded[..n].to_vec();
+            self.input.consume(n);
+            for octet in &coded {
+                match octet {
+                    b'A'..=b'Z' => self.digit(octet - b'A'),
+                    b'a'..=b'z' => self.digit(octet - b'a' + 26),
+                    b'0'..=b'9' => self.digit(octet - b'0' + 52),
+                    b'+' => self.digit(62),
+                    b'/' => self.digit(63),
+                    b'=' => self.strange |= !self.pad(),
+                    b' ' | b'\t' | b'\r' | b'\n' => {}
+                    _ => self.strange = true,
+                }
+            }
+            if n == 0 {
+                self.done = true;
+                self.strange |= !self.pad();
+            }
+        }
+        if self.done && self.ready.is_empty() && std::mem::take(&mut self.strange) {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "octets that are not base64",
+            ));
+        }
+        self.ready.read(buf)
+    }
+}
+
+/// quoted-printable (RFC 2045, 6.7). An equals sign without two digits stays, and so does the rest of its line.
+struct QuotedPrintable<R> {
+    input: R,
+    /// The line that is read now, up to [`LINE`] octets.
+    line: Vec<u8>,
+    ready: VecDeque<u8>,
+    done: bool,
+}
+
+/// Octets of a line that are looked at together: those of quoted-printable have 76, other lines come in pieces.
+const LINE: u64 = 64 << 10;
+
+impl<R> QuotedPrintable<R> {
+    const fn new(input: R) -> Self {
+        Self {
+            input,
+            line: Vec::new(),
+            ready: VecDeque::new(),
+            done: false,
+        }
+    }
+
+    /// Decodes the line; white space at its end was added on the way.
+    fn undo_line(&mut self) {
+        let end = [&b"\r\n"[..], b"\n"]
+            .into_iter()
+            .find(|end| self.line.ends_with(end))
+            .unwrap_or_default();
+        let text = &self.line[..self.line.len() - end.len()];
+        let cut = end.is_empty() && self.line.len() as u64 >= LINE;
+        let text = if cut { text } else { text.trim_ascii_end() };
+        let (text, end) = match text.strip_suffix(b"=") {
+            Some(text) if !cut => (text, &b""[..]),
+            _ => (text, end),
+        };
+        let hex = |o: Option<&u8>| o.and_then(|o| char::from(*o).to_digit(16));
+        let mut at = 0;
+        while let Some(octet) = text.get(at) {
+            let code = (hex(text.get(at + 1)), hex(text.get(at + 2)));
+            if let (b'=', (Some(high), Some(low))) = (octet, code) {
+                self.ready
+                    .push_back(u8::try_from(high << 4 | low).unwrap_or_default());
+                at += 3;
+            } else {
+                self.ready.push_back(*octet);
+                at += 1;
+            }
+        }
+        self.ready.extend(end);
+        self.line.clear();
+    }
+}
+
+impl<R: BufRead> Read for QuotedPrintable<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() && !self.done && !buf.is_empty() {
+            let input = &mut self.input;
+            if input
+                .by_ref()
+                .take(LINE)
+                .read_until(b'\n', &mut self.line)?
+                == 0
+            {
+                self.done = true;
+            } else {
+                // Digits of a code may stand behind the cut of a line that is too long.
+                while self.line.len() as u64 >= LINE
+                    && !self.line.ends_with(b"\n")
+                    && self.line.iter().rev().take(2).any(|o| *o == b'=')
+                {
+                    let mut one = [0];
+                    if input.read(&mut one)? == 0 {
+                        break;
+                    }
+                    self.line.extend(one);
+                }
+                self.undo_line();
+            }
+        }
+        self.ready.read(buf)
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
     use std::io::Write;
 
@@ -312,6 +488,41 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn codings_of_parts_are_undone() {
+        let octets: Vec<u8> = (0..=255).cycle().take(9_001).collect();
+        let text = STANDARD.encode(&octets);
+        let lines: Vec<_> = text.as_bytes().chunks(76).collect();
+        for end in [&b"\r\n"[..], b"\n"] {
+            assert!(all(&["base64"], &lines.join(end)) == (octets.clone(), None));
+        }
+        for (coded, expected) in [
+            (&b"QQ"[..], &b"A"[..]),
+            (b"QUI=\r\nQw==", b"ABC"),
+            (b"", b""),
+        ] {
+            assert_eq!(all(&["base64"], coded), (expected.to_vec(), None));
+        }
+        let strange = (b"ABC".to_vec(), Some(ErrorKind::InvalidData));
+        assert_eq!(all(&["base64"], b"QU\xff*JD"), strange);
+        assert_eq!(all(&["base64"], b"QUJDR"), strange);
+        for (coded, expected) in [
+            (&b"a=3Db=\r\nc \t\r\nd"[..], &b"a=bc\r\nd"[..]),
+            (b"=e4=C4= \nx\n", b"\xe4\xc4x\n"),
+            (b"a=zz =\r\n=4", b"a=zz =4"),
+            (b"end=", b"end"),
+        ] {
+            let shown = coded.escape_ascii();
+            assert_eq!(
+                all(&["quoted-printable"], coded),
+                (expected.to_vec(), None),
+                "{shown}"
+            );
+        }
+        let long = b"=41".repeat(100_000);
+        assert!(all(&["quoted-printable"], &long).0 == b"A".repeat(100_000));
+    }
+
+    #[test]
     fn stacked_codings_members_and_padding() {
         let stacked = gzip(&pack("zlib", b"hello"));
         assert_eq!(
@@ -329,7 +540,7 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn any_octets_end(coded in prop::collection::vec(any::<u8>(), 0..2000)) {
-            for coding in ["gzip", "deflate", "br", "zstd"] {
+            for coding in ["gzip", "deflate", "br", "zstd", "base64", "quoted-printable"] {
                 let mut out = Vec::new();
                 let _ = undo(&names(&[coding]), &*coded).take(1 << 20).read_to_end(&mut out);
             }

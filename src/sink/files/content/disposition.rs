@@ -1,22 +1,12 @@
-//! File names in `Content-Disposition` (RFC 6266, RFC 7578), with their character sets (RFC 8187).
+//! File names in `Content-Disposition` (RFC 6266, RFC 7578), with their character sets (RFC 8187, RFC 2231).
 
+use super::words;
 use bstr::ByteSlice;
 
 /// The name that a value of `Content-Disposition` gives, as UTF-8 where it says what it is in. `filename*` goes before
 /// `filename`.
 pub(in super::super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = None;
-    for (name, value) in parameters(value) {
-        if name.eq_ignore_ascii_case(b"filename*")
-            && let Some(name) = extended(&value)
-        {
-            return Some(name);
-        }
-        if name.eq_ignore_ascii_case(b"filename") && plain.is_none() {
-            plain = Some(value);
-        }
-    }
-    plain
+    text_parameter(value, "filename")
 }
 
 /// A parameter of a field's value, by its name.
@@ -24,6 +14,75 @@ pub(in super::super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>>
     parameters(value)
         .find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
         .map(|(_, value)| value)
+}
+
+/// A parameter that is text, as UTF-8 where it says what it is in: in its extended form (RFC 8187), in sections (RFC 2231, 3), or
+/// plain, where encoded words are undone (RFC 2047), which stand there against the rules but often.
+pub(in super::super) fn text_parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let (mut plain, mut sections) = (None, Vec::new());
+    for (name, value) in parameters(value) {
+        let Some((own, rest)) = name
+            .split_at_checked(wanted.len())
+            .filter(|(own, _)| own.eq_ignore_ascii_case(wanted.as_bytes()))
+        else {
+            continue;
+        };
+        debug_assert_eq!(own.len(), wanted.len());
+        if rest.is_empty() {
+            plain.get_or_insert(value);
+        } else if rest == b"*" {
+            if let Some(name) = extended(&value) {
+                return Some(name);
+            }
+        } else if let Some((number, coded)) = section(rest)
+            && sections.len() < SECTIONS
+        {
+            sections.push((number, coded, value));
+        }
+    }
+    joined(sections).or_else(|| plain.map(|text| words::decoded(&text)))
+}
+
+/// Sections that one value may come in; file names take a handful.
+const SECTIONS: usize = 256;
+
+/// `*NUMBER` or `*NUMBER*`: the number of a section, and whether it is percent-encoded.
+fn section(rest: &[u8]) -> Option<(u32, bool)> {
+    let rest = rest.strip_prefix(b"*")?;
+    let (digits, coded) = match rest.strip_suffix(b"*") {
+        Some(digits) => (digits, true),
+        None => (rest, false),
+    };
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some((number, coded))
+}
+
+/// A value of its sections, in the order of their numbers from 0 on, as far as none is missing. The first one says what
+/// characters all are in.
+fn joined(mut sections: Vec<(u32, bool, Vec<u8>)>) -> Option<Vec<u8>> {
+    sections.sort_by_key(|section| section.0);
+    let (mut octets, mut charset) = (Vec::new(), None);
+    for (expected, (number, coded, value)) in (0..).zip(sections) {
+        if number != expected {
+            break;
+        }
+        let mut text = &value[..];
+        if coded && number == 0 {
+            let (name, rest) = text.split_once_str("'")?;
+            charset = Some(name.to_vec());
+            text = rest.split_once_str("'")?.1;
+        }
+        if coded {
+            octets.extend(percent_decoded(text));
+        } else {
+            octets.extend_from_slice(text);
+        }
+    }
+    match charset {
+        _ if octets.is_empty() => None,
+        Some(charset) => Some(words::utf8(&charset, octets)),
+        None => Some(words::decoded(&octets)),
+    }
 }
 
 /// The parameters behind the first word of a value: names, and values without their quotation marks.
@@ -74,6 +133,18 @@ fn word(text: &[u8]) -> (Vec<u8>, &[u8]) {
     (value, b"")
 }
 
+/// The last part of a URL's path; None where it is empty.
+pub(in super::super) fn name_of_url(url: &[u8]) -> Option<Vec<u8>> {
+    let path = url.find_byteset(b"?#").map_or(url, |end| &url[..end]);
+    // The path begins behind the host.
+    let path = match path.split_once_str("://") {
+        Some((_, host_and_path)) => host_and_path.split_once_str("/")?.1,
+        None => path,
+    };
+    let last = path.rsplit_once_str("/").map_or(path, |(_, last)| last);
+    (!last.is_empty()).then(|| percent_decoded(last))
+}
+
 /// Undoes percent-encoding (RFC 3986, 2.1); a percent sign without two digits stays.
 pub(in super::super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     percent_encoding::percent_decode(text).collect()
@@ -83,17 +154,7 @@ pub(in super::super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
 fn extended(value: &[u8]) -> Option<Vec<u8>> {
     let (charset, rest) = value.split_once_str("'")?;
     let (_language, text) = rest.split_once_str("'")?;
-    let octets = percent_decoded(text);
-    if charset.eq_ignore_ascii_case(b"iso-8859-1") {
-        return Some(
-            octets
-                .iter()
-                .map(|o| char::from(*o))
-                .collect::<String>()
-                .into_bytes(),
-        );
-    }
-    Some(octets)
+    Some(words::utf8(charset, percent_decoded(text)))
 }
 
 #[cfg(test)]
@@ -133,6 +194,32 @@ mod tests {
                 Some("été"),
             ),
             (b"attachment; filename*=broken; filename=x", Some("x")),
+            (
+                b"attachment; filename*=windows-1251''%cf%e8%f1%fc%ec%ee.txt",
+                Some("Письмо.txt"),
+            ),
+            // RFC 2231: sections, in any order, of which some are encoded.
+            (
+                b"attachment; filename*0=\"a long \"; filename*1=name.txt",
+                Some("a long name.txt"),
+            ),
+            (
+                b"attachment; filename*1*=%c3%a4; filename*2=\"%41.txt\"; filename*0*=utf-8'en'gro%c3%9f",
+                Some("großä%41.txt"),
+            ),
+            (
+                b"attachment; filename*0*=iso-8859-1''gr%f6%df; filename*1*=%65; filename*3*=x",
+                Some("größe"),
+            ),
+            // RFC 2047: encoded words.
+            (
+                b"attachment; filename=\"=?utf-8?B?R3LDtsOfZQ==?= =?UTF-8?q?_=28b=29?=.txt\"",
+                Some("Größe (b).txt"),
+            ),
+            (
+                b"attachment; filename==?iso-8859-1?Q?=E9t=E9=2Epdf?=",
+                Some("été.pdf"),
+            ),
             (b"inline; foo; filename=x", Some("x")),
             (br#"attachment; filename="cut"#, Some("cut")),
             (br#"attachment; filename="""#, Some("")),

@@ -1,7 +1,6 @@
 //! The parts of a multipart body (RFC 2046, 5.1): where each stands.
 
 use super::disposition::parameter;
-use bstr::ByteSlice;
 use memchr::memmem;
 use std::io::{self, Read};
 
@@ -31,33 +30,48 @@ pub(in super::super) struct BodyPart {
     pub(in super::super) ended: bool,
 }
 
-/// The boundary of a multipart type of this kind (`form-data`, `byteranges`; `` for any).
-pub(in super::super) fn boundary(media_type: &str, kind: &str) -> Option<Vec<u8>> {
+/// The boundary of a body whose parts are files: of any multipart type, as one that is not known is read as `mixed` (RFC 2046,
+/// 5.1.7). The parts of `byteranges` are no files, but ranges of one.
+pub(in super::super) fn boundary_of_parts(media_type: &str) -> Option<Vec<u8>> {
+    boundary(media_type, |kind| !kind.eq_ignore_ascii_case("byteranges"))
+}
+
+/// The boundary of a body of several ranges (RFC 9110, 14.6).
+pub(in super::super) fn boundary_of_ranges(media_type: &str) -> Option<Vec<u8>> {
+    boundary(media_type, |kind| kind.eq_ignore_ascii_case("byteranges"))
+}
+
+fn boundary(media_type: &str, fits: impl FnOnce(&str) -> bool) -> Option<Vec<u8>> {
     let (essence, _) = media_type.split_once(';')?;
     let (top, sub) = essence.trim().split_once('/')?;
-    let fits = kind.is_empty() || sub.eq_ignore_ascii_case(kind);
-    if !fits || !top.eq_ignore_ascii_case("multipart") {
+    if !top.eq_ignore_ascii_case("multipart") || !fits(sub) {
         return None;
     }
     let boundary = parameter(media_type.as_bytes(), "boundary")?;
     (1..=BOUNDARY).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The parts of a body, in order; those behind the 4,096th are left out.
+/// The parts of a body, in order; those behind the 4,096th are left out. `whole`: nothing of the body is missing.
+///
+/// Lines end with CR LF, or with a bare line feed, as some senders write them. A line that is the delimiter and ends the body closes
+/// it, also without the two dashes that should stand there.
 ///
 /// # Errors
 ///
 /// Those of `body`.
-pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Result<Vec<BodyPart>> {
-    let delimiter = [b"\r\n--", boundary].concat();
+pub(in super::super) fn parts(
+    mut body: impl Read,
+    boundary: &[u8],
+    whole: bool,
+) -> io::Result<Vec<BodyPart>> {
+    let delimiter = [b"\n--", boundary].concat();
     let finder = memmem::Finder::new(&delimiter);
     let mut parts: Vec<BodyPart> = Vec::new();
     // The delimiter of the first part may stand at the very beginning: as if a line ended before it.
-    let mut held = b"\r\n".to_vec();
-    // Offset of what is held, and 2 more.
+    let mut held = b"\n".to_vec();
+    // Offset of what is held, and 1 more.
     let mut base = 0_u64;
-    let mut open = false;
-    let mut ended = false;
+    let mut open: Option<LineEnd> = None;
     let mut doubts = 0;
     let mut buffer = vec![0; READ];
     loop {
@@ -75,14 +89,15 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
             let behind = hit + delimiter.len();
             let rest = &held[behind..];
             let begins = match head(rest) {
-                PartStart::More if !last && rest.len() < HEAD => {
-                    at = hit;
+                PartStart::More(_) if !last && rest.len() < HEAD => {
+                    // The octet before it may be a CR, which belongs to it.
+                    at = hit.saturating_sub(1).max(at);
                     break;
                 }
-                PartStart::Whole(line, len) => Some((line, len)),
+                PartStart::Whole(line, len, end) => Some((line, len, end)),
                 PartStart::Closes => None,
-                PartStart::More | PartStart::None => {
-                    // A part may contain the delimiter as text; a thousand of them are no accident.
+                PartStart::More(is_line) if last && (is_line || whole && rest.is_empty()) => None,
+                PartStart::More(_) | PartStart::None => {
                     doubts += 1;
                     if doubts > DOUBTS {
                         return Ok(parts);
@@ -91,56 +106,61 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
                     continue;
                 }
             };
-            if open && let Some(part) = parts.last_mut() {
-                // Two octets less for the line end that was put before the body.
-                part.to = (base + hit as u64).saturating_sub(2).max(part.from);
+            if let Some(line_end) = open.take()
+                && let Some(part) = parts.last_mut()
+            {
+                let cr = line_end == LineEnd::CrLf && hit > 0 && held[hit - 1] == b'\r';
+                let end = (base + hit as u64).saturating_sub(1 + u64::from(cr));
+                part.to = end.max(part.from);
                 part.ended = true;
             }
-            open = false;
-            at = behind;
-            match begins {
-                Some((line, len)) if parts.len() < PARTS => {
-                    let from = (base + (behind + line + len) as u64).saturating_sub(2);
-                    // The line end before a delimiter belongs to it, also where the part is empty.
-                    at = behind + line + len - 2;
-                    parts.push(BodyPart {
-                        head: rest[line..line + len].to_vec(),
-                        from,
-                        to: from,
-                        ended: false,
-                    });
-                    open = true;
-                }
-                _ => ended = true,
-            }
-            if ended {
+            let Some((line, len, line_end)) = begins.filter(|_| parts.len() < PARTS) else {
                 return Ok(parts);
-            }
+            };
+            let from = (base + (behind + line + len) as u64).saturating_sub(1);
+            // The line end before a delimiter belongs to it, also where the part is empty.
+            at = behind + line + len - 1;
+            parts.push(BodyPart {
+                head: rest[line..line + len].to_vec(),
+                from,
+                to: from,
+                ended: false,
+            });
+            open = Some(line_end);
         }
         if last {
-            if open && let Some(part) = parts.last_mut() {
-                part.to = (base + held.len() as u64).saturating_sub(2).max(part.from);
+            if open.is_some()
+                && let Some(part) = parts.last_mut()
+            {
+                part.to = (base + held.len() as u64).saturating_sub(1).max(part.from);
             }
             return Ok(parts);
         }
-        // A delimiter that is cut stays.
         // What is searched again is one delimiter less an octet: the work is linear.
+        // A delimiter that is cut stays, and the octet before it.
         let done = if finder.find(&held[at..]).is_some() {
             at
         } else {
-            at.max(held.len().saturating_sub(delimiter.len() - 1))
+            at.max(held.len().saturating_sub(delimiter.len()))
         };
         held.drain(..done);
         base += done as u64;
     }
 }
 
+/// How the lines of a part end, by that of its delimiter. Behind a bare line feed a CR is an octet of the part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    CrLf,
+    Lf,
+}
+
 /// What stands behind a delimiter.
 enum PartStart {
-    /// It cannot be known yet.
-    More,
+    /// It cannot be known yet. True: its line ends there, so that it is a delimiter, and the header section is not whole.
+    More(bool),
     /// The rest of the delimiter's line, and a header section, of so many octets each.
-    Whole(usize, usize),
+    Whole(usize, usize, LineEnd),
     /// It was the last delimiter.
     Closes,
     /// It was none.
@@ -157,21 +177,29 @@ fn head(rest: &[u8]) -> PartStart {
         .iter()
         .take_while(|o| matches!(o, b' ' | b'\t'))
         .count();
-    let line = match &rest[blank..] {
-        [b'\r', b'\n', ..] => blank + 2,
-        [b'\n', ..] => blank + 1,
-        [] | [b'\r'] | [b'-'] => return PartStart::More,
+    let (line, end) = match &rest[blank..] {
+        [b'\r', b'\n', ..] => (blank + 2, LineEnd::CrLf),
+        [b'\n', ..] => (blank + 1, LineEnd::Lf),
+        [] | [b'\r'] | [b'-'] => return PartStart::More(false),
         _ => return PartStart::None,
     };
     // A part without headers is allowed.
     let lines = &rest[line..];
+    let lines = &lines[..lines.len().min(HEAD)];
+    // An empty line ends the header section, and may be all of it.
+    if lines.starts_with(b"\n") {
+        return PartStart::Whole(line, 1, end);
+    }
     if lines.starts_with(b"\r\n") {
-        return PartStart::Whole(line, 2);
+        return PartStart::Whole(line, 2, end);
     }
-    match lines[..lines.len().min(HEAD)].find("\r\n\r\n") {
-        Some(end) => PartStart::Whole(line, end + 4),
-        None => PartStart::More,
+    let by = |empty: &[u8]| memmem::find(lines, empty).map(|at| at + empty.len());
+    match (by(b"\n\n"), by(b"\n\r\n")) {
+        (Some(one), Some(other)) => return PartStart::Whole(line, one.min(other), end),
+        (Some(len), None) | (None, Some(len)) => return PartStart::Whole(line, len, end),
+        (None, None) => {}
     }
+    PartStart::More(true)
 }
 
 #[cfg(test)]
@@ -191,10 +219,10 @@ mod tests {
 
     /// Octets of the parts, and whether each has ended.
     fn read(body: &[u8], boundary: &[u8]) -> Vec<(String, bool)> {
-        let found = parts(body, boundary).unwrap();
+        let found = parts(body, boundary, true).unwrap();
         for step in [1, 2, 3, 7, 50] {
             assert_eq!(
-                parts(InSteps(body, step), boundary).unwrap(),
+                parts(InSteps(body, step), boundary, true).unwrap(),
                 found,
                 "by {step}"
             );
@@ -230,6 +258,20 @@ mod tests {
                 vec![part("cut\r\n--", false)],
             ),
             ("--b\r\nA: b\r\n", vec![]),
+            // The last delimiter has no dashes.
+            ("--b\r\nA: b\r\n\r\none\r\n--b\r\n", vec![part("one", true)]),
+            ("--b\r\nA: b\r\n\r\none\r\n--b", vec![part("one", true)]),
+            ("--b\nA: b\n\none\n--b \n", vec![part("one", true)]),
+            (
+                "--b\r\nA: b\r\n\r\none\r\n--b\r\nA: cut",
+                vec![part("one", true)],
+            ),
+            // Bare line feeds end lines.
+            (
+                "--b\nA: b\n\none\n--b\n\n\n--b\nA: b\n\nt\r\nwo\r\n--b--\n",
+                vec![part("one", true), part("", true), part("t\r\nwo\r", true)],
+            ),
+            ("--b\r\nA: b\n\r\none\n--b--\n", vec![part("one", true)]),
             ("--b--\r\n", vec![]),
             ("nothing", vec![]),
             ("", vec![]),
@@ -239,33 +281,45 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_delimiters_takes_no_time() {
-        let begin = std::time::Instant::now();
-        let body = b"\r\n--b\r\nx".repeat(4 << 20);
-        assert_eq!(parts(&*body, b"b").unwrap(), []);
-        assert!(begin.elapsed().as_secs() < 5);
+    fn what_looks_like_delimiters_is_not_followed_for_long() {
+        let body = b"\r\n--b\r\nx".repeat(1 << 16);
+        let mut left = &*body;
+        assert_eq!(parts(&mut left, b"b", true).unwrap(), []);
+        assert!(body.len() - left.len() <= 2 * READ, "{}", left.len());
+    }
+
+    #[test]
+    fn a_body_that_is_cut_behind_a_boundary_is_in_doubt() {
+        let body = b"--b\r\n\r\none\r\n--b";
+        let found = parts(&body[..], b"b", false).unwrap();
+        assert_eq!((found.len(), found[0].ended), (1, false));
     }
 
     #[test]
     fn boundaries_of_types() {
-        let b = |t: &str, kind| boundary(t, kind).map(|b| String::from_utf8(b).unwrap());
-        assert_eq!(
-            b("multipart/form-data; boundary=x", "form-data").as_deref(),
-            Some("x")
-        );
-        assert_eq!(
-            b(
+        let text = |b: Option<Vec<u8>>| b.map(|b| String::from_utf8(b).unwrap());
+        let of_parts = |t: &str| text(boundary_of_parts(t));
+        for (media_type, expected) in [
+            ("multipart/form-data; boundary=x", Some("x")),
+            (
                 "Multipart/Form-Data;charset=a; boundary=\"x y\"",
-                "form-data"
-            )
-            .as_deref(),
-            Some("x y")
-        );
-        assert_eq!(b("multipart/mixed; boundary=x", "form-data"), None);
-        assert_eq!(b("multipart/mixed; boundary=x", "").as_deref(), Some("x"));
-        assert_eq!(b("multipart/form-data", "form-data"), None);
-        assert_eq!(b("multipart/form-data; boundary=", "form-data"), None);
-        assert_eq!(b("text/plain; boundary=x", ""), None);
+                Some("x y"),
+            ),
+            ("multipart/mixed; boundary=x", Some("x")),
+            (
+                "multipart/related; type=\"a/b\"; start=\"<c>\"; boundary=x",
+                Some("x"),
+            ),
+            ("multipart/byteranges; boundary=x", None),
+            ("multipart/form-data", None),
+            ("multipart/form-data; boundary=", None),
+            ("text/plain; boundary=x", None),
+        ] {
+            assert_eq!(of_parts(media_type).as_deref(), expected, "{media_type}");
+        }
+        let ranges = boundary_of_ranges("multipart/byteranges; boundary=x");
+        assert_eq!(text(ranges).as_deref(), Some("x"));
+        assert_eq!(boundary_of_ranges("multipart/mixed; boundary=x"), None);
     }
 
     proptest! {
@@ -276,7 +330,7 @@ mod tests {
                 body += &format!("--xyz\r\nContent-Type: a/b\r\n\r\n{content}\r\n");
             }
             body += "--xyz--\r\n";
-            let found = parts(InSteps(body.as_bytes(), step), b"xyz").unwrap();
+            let found = parts(InSteps(body.as_bytes(), step), b"xyz", true).unwrap();
             let place = |n: u64| usize::try_from(n).unwrap();
             let texts: Vec<_> = found.iter().map(|p| &body[place(p.from)..place(p.to)]).collect();
             prop_assert_eq!(texts, contents);

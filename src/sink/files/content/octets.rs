@@ -30,4 +30,20 @@ impl StoredOctets {
             Self::File(file) => file.read_at(buf, offset),
         }
     }
+
+    /// Fills a buffer from an offset; false where there are not as many octets.
+    pub(in super::super) fn fill_at(&self, mut buf: &mut [u8], mut offset: u64) -> bool {
+        while !buf.is_empty() {
+            match self.read_at(buf, offset) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    buf = &mut buf[n..];
+                    offset += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
 }

@@ -119,9 +119,15 @@ impl Store {
         self.settle(cx, file, len, missing)
     }
 
-    /// Makes a file of each part of a multipart body.
-    pub(in super::super) fn split(&mut self, cx: &mut Context, file: &Transfer, boundary: &[u8]) {
-        let Some(parts) = self.parts(file, boundary) else {
+    /// Makes a file of each part of a multipart body. `whole`: nothing of it is missing.
+    pub(in super::super) fn split(
+        &mut self,
+        cx: &mut Context,
+        file: &Transfer,
+        boundary: &[u8],
+        whole: bool,
+    ) {
+        let Some(parts) = self.parts(file, boundary, whole) else {
             return;
         };
         for part in parts {
@@ -144,7 +150,7 @@ impl Store {
                 depth: file.about.depth + 1,
                 ..file.about.clone()
             };
-            fields.describe(&mut about);
+            fields.describe_part(&mut about);
             let mut out = self.begin(cx, about);
             self.copy(cx, file, (part.from, part.to), &mut out, 0);
             cx.counters.files.parts += 1;
@@ -156,10 +162,7 @@ impl Store {
     /// The boundary of a body whose parts are files.
     pub(in super::super) fn boundary(about: &FileInfo) -> Option<Vec<u8>> {
         match about.depth {
-            // The outermost must be a form: mixed content of mail and reports are left to their own
-            // sources.
-            0 => multipart::boundary(&about.media_type, "form-data"),
-            1..NESTING => multipart::boundary(&about.media_type, ""),
+            0..NESTING => multipart::boundary_of_parts(&about.media_type),
             _ => None,
         }
     }
@@ -169,9 +172,11 @@ impl Store {
         &mut self,
         file: &Transfer,
         boundary: &[u8],
+        whole: bool,
     ) -> Option<Vec<multipart::BodyPart>> {
-        let octets = self.octets(file)?;
-        multipart::parts(octets, boundary)
+        // A file with large holes is read no farther than one without.
+        let octets = self.octets(file)?.take(self.max_file());
+        multipart::parts(octets, boundary, whole)
             .map_err(|e| self.fail(file.made.as_deref().unwrap_or_default(), "read", e))
             .ok()
     }
@@ -223,17 +228,16 @@ impl Store {
     }
 
     /// Ends a file that came in ranges. Where it is not whole, each range that is, is a file of its own too; its octets are read
-    /// from the file that is kept.
+    /// from the file that is kept. Gives the name of that file.
     pub(in super::super) fn finish_ranges(
         &mut self,
         cx: &mut Context,
         file: Transfer,
         len: Option<u64>,
         mut ranges: WholeRanges,
-    ) {
+    ) -> Option<String> {
         if file.missing(len).is_empty() {
-            self.finish(cx, file, len);
-            return;
+            return self.finish_named(cx, file, len);
         }
         cx.counters.files.ranges_left_out += ranges.left_out;
         // A limit may have kept octets out of the file.
@@ -241,14 +245,12 @@ impl Store {
         ranges.all.retain(|r| file.has(r.range.from, r.range.to));
         let about = file.about.clone();
         // From the file under its last name: its octets are read there.
-        let Some(name) = self.finish_named(cx, file, len) else {
-            return;
-        };
+        let name = self.finish_named(cx, file, len)?;
         if ranges.all.is_empty() {
-            return;
+            return Some(name);
         }
         let Some(octets) = self.read(&name) else {
-            return;
+            return Some(name);
         };
         for brought in ranges.all {
             let (from, to) = (brought.range.from, brought.range.to);
@@ -265,5 +267,26 @@ impl Store {
             self.settle_range(cx, out, Some(range.len), &missing, Some(range));
             cx.counters.files.range_files += 1;
         }
+        Some(name)
+    }
+
+    /// All octets of a file that are there stand in a file of the folder too, at the same offsets.
+    pub(in super::super) fn is_part_of(&mut self, file: &Transfer, name: &str) -> bool {
+        let (Some(own), Some(other)) = (self.octets(file), self.read(name)) else {
+            return false;
+        };
+        let mut buffers = [vec![0; COPY], vec![0; COPY]];
+        for (mut at, end) in file.have.present(0, u64::MAX) {
+            while at < end {
+                let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(COPY);
+                let [one, two] = &mut buffers;
+                let (one, two) = (&mut one[..most], &mut two[..most]);
+                if !own.fill_at(one, at) || !other.fill_at(two, at) || one != two {
+                    return false;
+                }
+                at += most as u64;
+            }
+        }
+        true
     }
 }

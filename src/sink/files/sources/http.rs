@@ -283,7 +283,7 @@ impl FileSource for Http {
         };
         let mut about = FileInfo::new("http", at.flow, at.direction, start.frame, start.time);
         if let Some(asked) = asked {
-            about.name = name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
+            about.name = disposition::name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
             about.fallback = b"index".to_vec();
             about.command = asked.method;
             about.url = asked.url;
@@ -294,7 +294,7 @@ impl FileSource for Http {
         let (mut offset, mut key, mut brought) = (0, None, None);
         let to = if response && status == b"206" {
             let range = fields.get("content-range").and_then(content_range);
-            let boundary = multipart::boundary(&about.media_type, "byteranges");
+            let boundary = multipart::boundary_of_ranges(&about.media_type);
             key = EntityKey::new(&about.url, &fields, range.and_then(|r| r.len));
             brought = range.map(|range| ReceivedRange::new(range, &about));
             // A range with a URL goes to its entity; one without cannot be joined to anything.
@@ -320,7 +320,7 @@ impl FileSource for Http {
                 && status == b"200"
                 && let BodyFraming::Length(len) = framing
             {
-                key = EntityKey::new(&about.url, &fields, Some(len)).filter(EntityKey::is_certain);
+                key = EntityKey::new(&about.url, &fields, Some(len));
             }
             BodyTarget::File(at.store.begin(at.cx, about))
         };
@@ -404,13 +404,19 @@ impl FileSource for Http {
             }
             BodyTarget::File(file) => match (key, entity_len) {
                 // The rest may come with a range request, as download managers do.
-                (Some(key), _) if !end.whole && file.unknown.is_empty() => {
+                (Some(key), _) if !end.whole && file.unknown.is_empty() && key.is_certain() => {
                     self.entities.keep(at.cx, at.store, key, file);
+                }
+                (Some(key), None) if end.whole && !gaps => {
+                    let decoded = !file.about.codings.is_empty();
+                    if let Some(name) = at.store.finish_named(at.cx, file, len) {
+                        self.entities.came_whole(at.cx, key, name, decoded);
+                    }
                 }
                 // A range of what nobody knows the URL of.
                 (_, Some(len)) => {
                     let ranges = WholeRanges::of(brought);
-                    at.store.finish_ranges(at.cx, file, len, ranges);
+                    let _ = at.store.finish_ranges(at.cx, file, len, ranges);
                 }
                 _ => at.store.finish(at.cx, file, len),
             },
@@ -449,7 +455,8 @@ impl Http {
         key: &EntityKey,
         len: Option<u64>,
     ) {
-        let parts = at.store.parts(&body, boundary).unwrap_or_default();
+        let whole = body.missing(len).is_empty();
+        let parts = at.store.parts(&body, boundary, whole).unwrap_or_default();
         let mut used = false;
         for part in parts {
             let fields = HeaderFields::read(&part.head);
@@ -458,10 +465,10 @@ impl Http {
             };
             used = true;
             at.cx.counters.files.ranges += 1;
-            let whole = part.ended
+            let came_whole = part.ended
                 && part.to - part.from == range.to - range.from
                 && body.has(part.from, part.to);
-            let brought = whole.then(|| ReceivedRange::new(range, &body.about));
+            let brought = came_whole.then(|| ReceivedRange::new(range, &body.about));
             let about = || {
                 let mut about = body.about.clone();
                 about.media_type.clear();
@@ -530,16 +537,4 @@ impl HttpConnection {
         cx.budget.resize(self.counted, now);
         self.counted = now;
     }
-}
-
-/// The last part of a URL's path; None where it is empty.
-fn name_of_url(url: &[u8]) -> Option<Vec<u8>> {
-    let path = url.find_byteset(b"?#").map_or(url, |end| &url[..end]);
-    // The path begins behind the host.
-    let path = match path.split_once_str("://") {
-        Some((_, host_and_path)) => host_and_path.split_once_str("/")?.1,
-        None => path,
-    };
-    let last = path.rsplit_once_str("/").map_or(path, |(_, last)| last);
-    (!last.is_empty()).then(|| disposition::percent_decoded(last))
 }

@@ -38,6 +38,8 @@ const EARLY: usize = 16;
 
 /// Size of a block where no other is agreed on (RFC 1350, 2).
 const BLOCK: u64 = 512;
+/// Blocks of one round where the numbers go on with 1.
+const TO_ONE: u64 = (1 << 16) - 1;
 /// Sizes of a block that can be agreed on (RFC 2348).
 const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
 
@@ -369,7 +371,12 @@ impl TftpTransfer {
                 });
             }
             TftpMessage::Ack { block } if by_server == self.request.write => {
-                self.blocks.acknowledged(block);
+                let file = &mut self.file;
+                self.blocks.acknowledged(block, &mut |offset, octets| {
+                    if let Some(file) = file {
+                        store.write(cx, file, offset, octets);
+                    }
+                });
             }
             TftpMessage::Error { text } => {
                 let text = String::from_utf8_lossy(kept(text));
@@ -508,6 +515,12 @@ pub(super) struct TftpBlocks {
     size: Option<u64>,
     /// Blocks after which the numbers begin again.
     round: u64,
+    /// That is certain, by an option or by what was seen.
+    round_known: bool,
+    /// That was decided by a block 1 behind block 65,535, with no block 0 between them.
+    round_seen: bool,
+    /// Such a block, until the next datagram shows whether a block 0 was only late.
+    behind_round: Option<WaitingBlock>,
     /// Number of the block that should be next, counted without end; the first is 1.
     next: u64,
     /// The blocks that were captured.
@@ -538,6 +551,9 @@ impl TftpBlocks {
             asked,
             size: asked.blksize.is_none().then_some(BLOCK),
             round: 1 << 16,
+            round_known: false,
+            round_seen: false,
+            behind_round: None,
             next: 1,
             had: Ranges::default(),
             last: None,
@@ -554,8 +570,11 @@ impl TftpBlocks {
             return; // repeated, or of another transfer
         }
         self.announced = self.announced.or(options.tsize.filter(|_| !self.text));
-        if options.rollover == Some(1) {
-            self.round = (1 << 16) - 1;
+        if let Some(rollover) = options.rollover {
+            self.round_known = true;
+            if rollover == 1 {
+                self.round = TO_ONE;
+            }
         }
         let asked = self.asked.blksize.unwrap_or(BLOCK);
         // A server may answer with less than it was asked for (RFC 2348); without an answer the option does not hold.
@@ -570,6 +589,16 @@ impl TftpBlocks {
         len: u64,
         write: &mut dyn FnMut(u64, &[u8]),
     ) {
+        if self.is_behind_round(block, true, write) {
+            if self.behind_round.is_none() {
+                self.behind_round = Some(WaitingBlock {
+                    number: TO_ONE + 1,
+                    octets: octets.to_vec(),
+                    len,
+                });
+            }
+            return;
+        }
         let number = self.number(block);
         if number == 0 {
             return;
@@ -594,16 +623,73 @@ impl TftpBlocks {
     }
 
     /// A block was acknowledged: the next one follows it.
-    pub(super) fn acknowledged(&mut self, block: u16) {
-        // 0 acknowledges the request of a writer; later it is a number that came round.
+    pub(super) fn acknowledged(&mut self, block: u16, write: &mut dyn FnMut(u64, &[u8])) {
+        if self.is_behind_round(block, false, write) {
+            self.decide_round(true, write);
+        }
         if block != 0 || self.next > 1 {
             self.next = self.next.max(self.number(block).saturating_add(1));
         }
     }
 
-    /// All blocks came.
+    /// All blocks came. Where the numbers went on with 1, as it seemed, the size that was announced must not say otherwise.
     pub(super) fn whole(&self) -> bool {
-        self.last.is_some_and(|(last, _)| self.had.octets() == last)
+        self.last.is_some_and(|(last, total)| {
+            let doubt = self.round_seen && self.announced.is_some_and(|size| size != total);
+            self.had.octets() == last && !doubt
+        })
+    }
+
+    /// What follows block 65,535 has the number 0, or 1: RFC 1350 does not say, some senders skip 0, and few agree on it by an
+    /// option. Block 1, or its acknowledgment, directly behind 65,535 tells, unless block 0 comes after it. True for that block.
+    fn is_behind_round(
+        &mut self,
+        block: u16,
+        is_data: bool,
+        write: &mut dyn FnMut(u64, &[u8]),
+    ) -> bool {
+        if self.round_known || self.next != TO_ONE + 1 {
+            return false;
+        }
+        match block {
+            1 => {
+                // The first block of all, sent again, would have been followed by 65,534 others.
+                if self.behind_round.is_some() && !is_data {
+                    self.decide_round(true, write);
+                    return false;
+                }
+                true
+            }
+            0 => {
+                self.decide_round(false, write);
+                false
+            }
+            // What is behind them, and what came before, sent again.
+            2..0x8000 => {
+                self.decide_round(self.behind_round.is_some(), write);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// The numbers go on with 1, or with 0.
+    fn decide_round(&mut self, to_one: bool, write: &mut dyn FnMut(u64, &[u8])) {
+        self.round_known = true;
+        if to_one {
+            self.round = TO_ONE;
+            self.round_seen = true;
+        }
+        if let Some(waits) = self.behind_round.take()
+            && let Some(size) = self.size
+        {
+            let number = if to_one {
+                waits.number
+            } else {
+                waits.number + 1
+            };
+            self.place(number, &waits.octets, waits.len, size, write);
+        }
     }
 
     /// No block came.
@@ -613,11 +699,16 @@ impl TftpBlocks {
 
     /// The octets of the file, if they are known: by its last block, else by what the server or the client said.
     pub(super) fn total(&self) -> Option<u64> {
-        self.last.map(|(_, total)| total).or(self.announced)
+        let last = self.last.map(|(_, total)| total);
+        let announced = self.announced.filter(|_| self.round_seen);
+        last.max(announced).or(self.announced)
     }
 
     /// No more comes: what still waits is written.
     pub(super) fn end(&mut self, write: &mut dyn FnMut(u64, &[u8])) {
+        if self.behind_round.is_some() {
+            self.decide_round(true, write);
+        }
         if let Some(waits) = &self.waits {
             // One block came, and no answer to the options. A short one is the last whatever was agreed on, but where it
             // has the very size that was asked for.
@@ -637,7 +728,8 @@ impl TftpBlocks {
 
     /// Octets allocated.
     pub(super) fn size(&self) -> usize {
-        self.had.size() + self.waits.as_ref().map_or(0, |w| w.octets.capacity())
+        let waits = self.waits.iter().chain(&self.behind_round);
+        self.had.size() + waits.map(|w| w.octets.capacity()).sum::<usize>()
     }
 
     /// The number counted without end, of the round that is nearest.
@@ -825,6 +917,68 @@ mod tests {
         }
     }
 
+    /// Without an option: 0 or 1 behind 65,535, with and without acknowledgments, two blocks swapped, the block behind it the last.
+    #[test]
+    fn what_follows_the_last_number_shows() {
+        for len in [8 * 65_540 + 3, 8 * 65_536, 8 * 65_535 + 5] {
+            let file = file(len);
+            for (to, acks, swapped) in [
+                (0, false, false),
+                (0, true, false),
+                (0, false, true),
+                (1, false, false),
+                (1, true, false),
+            ] {
+                let asked = options(Some(8));
+                let mut had = TftpBlocks::new(asked, false, false);
+                let mut written = Written::default();
+                had.agreed(asked, &mut |at, o| written.write(at, o));
+                let number = |i: usize| match i + 1 {
+                    n if n <= 65_535 => u16::try_from(n).unwrap(),
+                    n => u16::try_from(n - 65_536).unwrap() + to,
+                };
+                let mut order: Vec<_> = (0..=len / 8).collect();
+                if swapped && order.len() > 65_537 {
+                    order.swap(65_535, 65_536);
+                }
+                for i in order {
+                    let octets = &file[8 * i..len.min(8 * i + 8)];
+                    had.data(number(i), octets, octets.len() as u64, &mut |at, o| {
+                        written.write(at, o);
+                    });
+                    if acks {
+                        had.acknowledged(number(i), &mut |at, o| written.write(at, o));
+                    }
+                }
+                had.end(&mut |at, o| written.write(at, o));
+                let what = format!("{len} {to} {acks} {swapped}");
+                assert!(had.whole(), "{what}");
+                let same = written.0.iter().copied().eq(file.iter().map(|o| Some(*o)));
+                assert!(same, "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_that_was_announced_refutes_what_seemed_to_follow() {
+        let len = 8 * 65_540 + 3;
+        let file = file(len);
+        let asked = TftpOptions {
+            tsize: Some(len as u64),
+            ..options(Some(8))
+        };
+        let mut had = TftpBlocks::new(asked, false, false);
+        had.agreed(asked, &mut |_, _| {});
+        for i in (0..=len / 8).filter(|i| *i != 65_535) {
+            let octets = &file[8 * i..len.min(8 * i + 8)];
+            let block = u16::try_from((i + 1) % 65_536).unwrap();
+            had.data(block, octets, octets.len() as u64, &mut |_, _| {});
+        }
+        had.end(&mut |_, _| {});
+        assert!(!had.whole());
+        assert_eq!(had.total(), Some(len as u64));
+    }
+
     #[test]
     fn a_block_of_the_size_that_was_asked_for_need_not_be_the_last() {
         for (len, whole) in [(64, false), (63, true), (65, true)] {
@@ -872,7 +1026,7 @@ mod tests {
                 let (block, octets) = sent[i];
                 had.data(block, octets, octets.len() as u64, &mut |at, o| written.write(at, o));
                 if acks {
-                    had.acknowledged(block);
+                    had.acknowledged(block, &mut |at, o| written.write(at, o));
                 }
             }
             had.end(&mut |at, o| written.write(at, o));
@@ -903,7 +1057,7 @@ mod tests {
                 let datagram = [&[0, *code], &rest[..]].concat();
                 match read(&datagram) {
                     Some(TftpMessage::Data { block, octets: o }) => had.data(block, o, o.len() as u64, &mut |_, o| octets += o.len()),
-                    Some(TftpMessage::Ack { block }) => had.acknowledged(block),
+                    Some(TftpMessage::Ack { block }) => had.acknowledged(block, &mut |_, o| octets += o.len()),
                     Some(TftpMessage::Options(o)) => had.agreed(o, &mut |_, o| octets += o.len()),
                     _ => {}
                 }

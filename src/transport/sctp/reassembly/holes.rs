@@ -319,6 +319,9 @@ impl Inflow {
         // Interleaved messages that have begun before it may never be whole; the number tells
         // which.
         self.losses += 1;
+        if lost > 0 {
+            out.gap(self.next, lost, cause);
+        }
         self.next = upto;
         self.top = self.top.max(upto);
         self.advance(out);

@@ -14,7 +14,7 @@ mod holes;
 mod messages;
 
 use super::chunk::DataChunk;
-use super::sink::{Missing, UserMessageSink};
+use super::sink::{AssociationContext, ChunkGap, DuplicateChunk, Missing, UserMessageSink};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
@@ -90,6 +90,45 @@ pub(super) struct Out<'a, S: UserMessageSink> {
     pub(super) packets: u64,
     /// SACKs for this direction are captured.
     pub(super) sacks: bool,
+}
+
+impl<S: UserMessageSink> Out<'_, S> {
+    fn at(&mut self) -> (AssociationContext<'_, S::State>, &mut S) {
+        let at = AssociationContext {
+            cx: self.cx,
+            flow: self.flow,
+            tags: self.tags,
+            state: self.state,
+        };
+        (at, self.sink)
+    }
+
+    /// Counts a chunk whose TSN was there already, and tells the sink.
+    fn duplicate(&mut self, c: &DataChunk<'_>) -> ChunkFate {
+        self.cx.counters.sctp.duplicates += 1;
+        let chunk = DuplicateChunk {
+            direction: self.direction,
+            tsn: c.tsn,
+            len: c.len as u64,
+        };
+        let (mut at, sink) = self.at();
+        sink.duplicate(&mut at, &chunk);
+        ChunkFate::Duplicate
+    }
+
+    /// Tells the sink of TSNs that are given up.
+    fn gap(&mut self, tsn: u64, tsns: u64, cause: Option<GapCause>) {
+        let gap = ChunkGap {
+            direction: self.direction,
+            // Numbers count on from TSNs, which are these modulo 2^32.
+            #[allow(clippy::cast_possible_truncation)]
+            tsn: tsn as u32,
+            tsns,
+            cause,
+        };
+        let (mut at, sink) = self.at();
+        sink.gap(&mut at, &gap);
+    }
 }
 
 /// What became of a chunk.
@@ -476,10 +515,9 @@ impl Inflow {
         if in_order {
             self.next = tsn.saturating_add(1);
         } else if tsn < self.next && self.look.is_none() {
-            return self.below(out, tsn);
+            return self.below(out, tsn, c);
         } else if !self.insert_range(tsn, out.cx.now) {
-            out.cx.counters.sctp.duplicates += 1;
-            return ChunkFate::Duplicate;
+            return out.duplicate(c);
         }
         let fate = if tsn < self.top {
             out.cx.counters.sctp.out_of_order += 1;
@@ -513,7 +551,12 @@ impl Inflow {
     }
 
     /// A chunk below what is settled.
-    fn below<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64) -> ChunkFate {
+    fn below<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        tsn: u64,
+        chunk: &DataChunk<'_>,
+    ) -> ChunkFate {
         let c = &mut out.cx.counters.sctp;
         // Before the captured start: never expected, hence neither late nor a duplicate.
         if tsn < self.base {
@@ -523,8 +566,7 @@ impl Inflow {
         // Sorted, as holes are given up in order.
         let i = self.given_up.partition_point(|g| g.1 <= tsn);
         let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
-            c.duplicates += 1;
-            return ChunkFate::Duplicate;
+            return out.duplicate(chunk);
         };
         c.late += 1;
         // A second copy of it will be a duplicate.
@@ -597,8 +639,7 @@ impl Inflow {
             None => i32::MAX,
         };
         if witness == 0 {
-            out.cx.counters.sctp.duplicates += 1;
-            return ChunkFate::Duplicate;
+            return out.duplicate(c);
         }
         // Far from the first one too: whichever is right, the older has had its chance.
         if witness.unsigned_abs() > JUMP_WITNESS.unsigned_abs() {

@@ -4,6 +4,7 @@
 use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, RESET, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
 use crate::base::context::Context;
+use crate::base::counters::Discard;
 use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::packet::LinkHeader;
@@ -305,7 +306,6 @@ impl<S: FlowState> Connection<S> {
         let start = stream.offset(s.data_seq());
         let mut data = s.payload;
         let mut lost = u64::from(s.payload_len) - data.len() as u64;
-        let counters = &mut cx.counters.tcp;
         // The first FIN is believed. Data behind it belongs to another connection, or tries to get
         // past a monitor that ended the stream there.
         if stream.is(FIN) && start + data.len() as u64 + lost > stream.fin {
@@ -313,7 +313,10 @@ impl<S: FlowState> Connection<S> {
             let keep = usize::try_from(stream.fin.saturating_sub(start))
                 .unwrap_or(usize::MAX)
                 .min(data.len());
-            counters.refused_octets += (data.len() - keep) as u64;
+            cx.counters.tcp.refused_octets += (data.len() - keep) as u64;
+            if keep < data.len() {
+                cx.discard(Discard::TcpAfterEnd);
+            }
             data = &data[..keep];
             // The missing tail ends at the FIN too, else a gap would be emitted past the end of the
             // stream.
@@ -328,6 +331,7 @@ impl<S: FlowState> Connection<S> {
         // never as a conflict.
         // `snd_max` is the highest octet seen; a single octet that ends there repeats it. A
         // zero-window probe ends one past it and is data (RFC 9293, 3.8.6.1).
+        let counters = &mut cx.counters.tcp;
         if s.payload_len == 1 && end == stream.snd_max && stream.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
@@ -528,14 +532,14 @@ impl<S: FlowState> Connection<S> {
                 .any(|&(from, to)| start < to && start + len > from)
         });
         if late {
-            counters.late += 1;
             counters.refused_octets += len;
+            cx.discard(Discard::TcpLate);
             Fate::Late
         } else if start < stream.origin && !stream.is(SYN) {
             // Without a SYN the origin is a guess. What lies below it was never delivered, so it is
             // lost, not repeated.
-            counters.before_start += 1;
             counters.refused_octets += len;
+            cx.discard(Discard::TcpBeforeStart);
             Fate::BeforeStart
         } else {
             counters.retransmissions += 1;
