@@ -169,6 +169,10 @@ counters! {
         snapped: "packets that the snapshot length cut",
         cut_short: "captures that end inside a record",
         capture_drops: "packets that the capture says it lost",
+        shared_interfaces: "interfaces past 65,536, whose packets are shown as those of an earlier one of their kind",
+        secrets: "decryption secrets blocks",
+        names: "name resolution blocks",
+        blocks_left_out: "of these two, those that no output got",
     }
     /// Link layer: packet records in, IP packets out.
     link: LinkCounters {

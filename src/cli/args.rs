@@ -2,8 +2,8 @@
 
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, StatsFormat, Times, Unframed,
-    checksums, decode_as, framer, gap_size, look_behind, reorder_window, size, time, transports,
-    tunnels,
+    checksums, count_or_off, decode_as, framer, gap_size, look_behind, reorder_window, size, time,
+    time_or_off, transports, tunnels,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -30,7 +30,11 @@ bounded memory, finds where each application message begins and ends, and writes
     inet-asm -p big.pcap                      one readable line per message";
 
 const AFTER: &str = "\
-Sizes take K M G, KiB MiB GiB (powers of 1024); times take ms s m h.
+Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.
+
+Signals: SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a \
+second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass and \
+--json anew where they were moved away (rotation). SIGUSR2 is ignored.
 
 Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
 
@@ -51,20 +55,35 @@ pub(super) struct Args {
 
     /// Put packets in timestamp order; each is held until another one is so much later [default: off]
     ///
-    /// For cards with several receive queues, and taps that were merged. OutputKind comes later than that stays late.
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = time_or_off, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
     pub(super) sort_delay: Duration,
 
     /// Put packets in timestamp order, and hold so many of them at most [default: off; 100,000 with --sort-delay]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 0,
+        default_value = "off",
+        value_parser = count_or_off,
         help_heading = "Input",
         hide_short_help = true,
         hide_default_value = true
     )]
     pub(super) sort_queue: usize,
+
+    /// Read files in the order of their first packets, whatever order they are named in
+    ///
+    /// For rotated captures: a shell puts trace.pcap10 ahead of trace.pcap2. Files without packets are read last. Pipes
+    /// cannot be sorted.
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
+    pub(super) sort_files: bool,
+
+    /// Keep decryption secrets and names of addresses that a pcapng input holds; means --format pcapng
+    ///
+    /// Each such block is written ahead of the packets that follow it, so that Wireshark decrypts the output as it does the
+    /// input. Without this option they are left out, which is said once: secrets should not travel unasked.
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
+    pub(super) keep_secrets: bool,
 
     /// Write messages as packets to a capture file [default: stdout]
     ///
@@ -79,7 +98,7 @@ pub(super) struct Args {
 
     /// Write each packet that could not be used, as it was, with the reason as comment
     ///
-    /// pcapng, unless ?format=pcap says otherwise. OutputKind is given up later, as fragments whose datagram never became
+    /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
     #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
@@ -102,11 +121,11 @@ pub(super) struct Args {
 
     /// Write one JSON object a line: messages, gaps, connections
     ///
-    /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
+    /// To stdout, or to the OUTPUT behind the equals sign: --json=FILE, -j=FILE. The man page lists the fields.
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
-    /// OutputKind the JSON shows of the octets of a message
+    /// What the JSON shows of the octets of a message
     #[arg(
         long,
         value_name = "FORM",
@@ -123,7 +142,7 @@ pub(super) struct Args {
     /// Write a file for each stream, with its octets, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). OutputKind is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
     /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
     /// `A:p-B:p` one direction.
@@ -143,7 +162,7 @@ pub(super) struct Args {
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
-    /// missing is called NAME.part. OutputKind is in DIR already is not touched.
+    /// missing is called NAME.part. What is in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     pub(super) extract: Option<PathBuf>,
 
@@ -163,61 +182,49 @@ pub(super) struct Args {
         long,
         value_name = "FORM",
         default_value = "auto",
-        help_heading = "PacketOptions of the messages"
+        help_heading = "Form of the messages"
     )]
     pub(super) encap: Encap,
 
-    /// FileFormat of the capture files written
+    /// Format of the capture files written
     ///
     /// pcapng keeps the names of the input's interfaces, and takes comments.
     #[arg(
         long,
         value_name = "FORMAT",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) format: Option<FileFormat>,
 
-    /// OutputKind becomes of a message that is larger than an IP packet
+    /// What becomes of a message that is larger than an IP packet
     #[arg(
         long,
         value_name = "HOW",
         default_value = "split",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) large: Large,
 
     /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "PacketOptions of the messages", hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) max_message: Option<usize>,
 
     /// Write zeros where octets are missing inside a message
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) fill_gaps: bool,
 
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) info: bool,
 
     /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
     ///
     /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
     /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
-    /// octets that no packet brought. OutputKind stands behind a hole, and is left out of the packet, is listed too.
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) track: bool,
 
     /// Timestamps: never going back, or as they were
@@ -225,7 +232,7 @@ pub(super) struct Args {
         long,
         value_name = "HOW",
         default_value = "monotone",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) timestamps: Times,
@@ -233,11 +240,7 @@ pub(super) struct Args {
     /// Write SYN, FIN and RST packets for all connections
     ///
     /// Suricata and Zeek want them, or their midstream settings.
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
     /// Hand on the messages of these protocols only
@@ -251,7 +254,7 @@ pub(super) struct Args {
     )]
     pub(super) protocols: Vec<String>,
 
-    /// OutputKind to do about octets of no known protocol
+    /// What to do about octets of no known protocol
     ///
     /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
     #[arg(
@@ -296,7 +299,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
     pub(super) disable: Option<Disabled>,
 
-    /// OutputKind copies of a packet on several VLANs are to each other
+    /// What copies of a packet on several VLANs are to each other
     #[arg(
         long,
         value_name = "HOW",
@@ -310,7 +313,7 @@ pub(super) struct Args {
     ///
     /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
     /// 2152, L2TP by 1701, Teredo by 3544 or its addresses; what does not open there is a datagram like any other. `ipip`
-    /// is IPv4 and IPv6 in either. OutputKind a tunnel calls itself tells connections apart: the same addresses and ports in
+    /// is IPv4 and IPv6 in either. What a tunnel calls itself tells connections apart: the same addresses and ports in
     /// two of them are two connections.
     #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
     pub(super) decapsulate: Option<Tunnels>,
@@ -319,7 +322,7 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Processing", hide_short_help = true)]
     pub(super) store_fragments: bool,
 
-    /// OutputKind to do about checksums, for all layers or one
+    /// What to do about checksums, for all layers or one
     ///
     /// `auto` takes what offloading hardware explains; `verify` drops every wrong one; `ignore` computes none. For one
     /// layer: `ip=verify,tcp=auto`.
@@ -375,7 +378,7 @@ pub(super) struct Args {
     /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
     /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
     /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
-    /// acknowledgments are captured, every message waits that long. OutputKind is handed on without one is counted:
+    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
     /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
     #[arg(long, help_heading = "Waiting", hide_short_help = true)]
     pub(super) wait_ack: bool,
@@ -443,7 +446,11 @@ pub(super) struct Args {
     )]
     pub(super) sctp_stats: Option<PathBuf>,
 
-    /// Say more; twice: even more
+    /// Say on stderr which files and interfaces are read, and how connections end; twice: also what is given up or dropped
+    ///
+    /// A line for each input (format, compression), each interface (name, link type, unit of time), and each connection at its
+    /// end. Twice: also a line for each hole that is given up, with the reason, and for each packet that could not be used.
+    /// --trace says more of chosen connections.
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     pub(super) verbose: u8,
 

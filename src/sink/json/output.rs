@@ -10,7 +10,7 @@ use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::Packet;
+use crate::base::packet::{Interface, Packet};
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -19,7 +19,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, b
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::Output;
 use crate::sink::text::{Rfc3339, gap_cause};
-use crate::sink::writer::{BufferedWriter, OutputError, Writer};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -37,7 +37,7 @@ type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;
 
 /// The output of JSON lines.
 pub(crate) struct Json {
-    out: BufferedWriter,
+    pub(in crate::sink) out: BufferedWriter,
     show: Show,
 }
 
@@ -528,6 +528,14 @@ impl MessageSink for Json {
 }
 
 impl Output for Json {
+    fn reopen(&mut self, _: &[Interface], done: &mut Reopened) {
+        self.out.reopen(done);
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
     }
