@@ -3,12 +3,41 @@
 use inet_asm::cli::{self, FAILED, Invocation, complain, run};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// stdout was closed when the program began (`>&-`).
+static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Looks before main: there the standard library has opened /dev/null in the place of a closed stdout, and everything that is
+/// written would be lost without an error.
+#[ctor::ctor]
+fn look_at_stdout() {
+    let found = rustix::io::fcntl_getfd(rustix::stdio::stdout());
+    let closed = found.is_err_and(|e| e == rustix::io::Errno::BADF);
+    STDOUT_IS_CLOSED.store(closed, Ordering::Relaxed);
+}
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os(), io::stdout().is_terminal()) {
         Ok(invocation) => invocation,
+        // All that goes to stderr has one form. Help is no error, and goes to stdout.
+        Err(e) if e.use_stderr() => {
+            let text = e.to_string();
+            complain(&text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            return ExitCode::from(FAILED);
+        }
         Err(e) => e.exit(),
     };
+    let writes = match &invocation {
+        Invocation::Run(config) => config.writes_stdout(),
+        _ => true,
+    };
+    if writes && STDOUT_IS_CLOSED.load(Ordering::Relaxed) {
+        complain(
+            &"stdout: is closed, so the output would be lost: write to a file with -w, or nothing with -n",
+        );
+        return ExitCode::from(FAILED);
+    }
     let written = match invocation {
         Invocation::Run(config) => return ExitCode::from(run(&config)),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),

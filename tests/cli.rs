@@ -245,7 +245,7 @@ fn counters_balance() {
     let file = dir.path().join("out.pcap");
     for capture in CAPTURES {
         let done = run(
-            ["-s".as_ref(), "-w".as_ref(), file.as_os_str()],
+            ["-s".as_ref(), "-w".as_ref(), file.as_os_str(), "-".as_ref()],
             &capture.octets(),
         );
         assert_eq!(done.stdout, b"", "counters go to stderr");

@@ -124,7 +124,7 @@ fn counters_add_up_over_every_capture() {
         &[
             "--decapsulate=all",
             "--vlan=separate",
-            "--memory-limit=64K",
+            "--memory-limit=4M",
             "--sort-queue=8",
         ],
     ];

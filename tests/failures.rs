@@ -28,8 +28,8 @@ fn a_full_disk_is_named() {
         &["-w", "/dev/full", "--format", "pcapng", "--info"],
         &["-n", "--bypass", "/dev/full"],
         &["-n", "--bypass", "file:/dev/full?format=pcap"],
-        &["-j", "/dev/full"],
-        &["-j", "/dev/full", "--json-body", "base64", "--hash"],
+        &["-j=/dev/full"],
+        &["-j=/dev/full", "--json-body", "base64", "--hash"],
         &["-n", "--sctp-stats", "/dev/full"],
     ] {
         let text = refused(Path::new("/"), args);
@@ -46,7 +46,7 @@ fn a_full_disk_behind_stdout_is_named() {
         &[][..],
         &["-p"],
         &["-p=full"],
-        &["-j", "-"],
+        &["-j"],
         &["--dump", "-", "--connection", "all"],
         &["--bypass", "-", "-n"],
         &["--man"],
@@ -78,7 +78,7 @@ fn a_reader_that_has_gone_is_a_quiet_end() {
         &["-U"],
         &["--format", "pcapng"],
         &["-p"],
-        &["-j", "-"],
+        &["-j"],
         &["--dump", "-", "--connection", "all"],
         &["--bypass", "-", "-n"],
     ] {
@@ -101,7 +101,7 @@ fn places_where_nothing_can_be_made_are_named() {
         (&["-w", "{}"][..], "cannot open: Is a directory"),
         (&["-w", "{}/no/x"], "cannot open: No such file"),
         (&["-w", "{}/file/x"], "cannot open: Not a directory"),
-        (&["-j", "{}"], "cannot open: Is a directory"),
+        (&["-j={}"], "cannot open: Is a directory"),
         (&["-n", "--dropped", "{}"], "cannot open: Is a directory"),
         (&["-n", "--bypass", "{}/no/x"], "cannot open: No such file"),
         (&["--dump", "{}/file"], "cannot make the folder"),

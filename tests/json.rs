@@ -19,8 +19,8 @@ fn objects(args: &[&str], input: &[u8], kind: &str) -> Vec<Value> {
 #[test]
 fn every_answer_tells_what_it_answers() {
     let capture = read(&testdata("http-pipelined.pcap"));
-    let messages = objects(&["-j", "-"], &capture, "message");
-    let exchanges = objects(&["-j", "-"], &capture, "exchange");
+    let messages = objects(&["-j"], &capture, "message");
+    let exchanges = objects(&["-j"], &capture, "exchange");
     let requests: Vec<_> = messages.iter().filter(|m| m["kind"] == "request").collect();
     let answers: Vec<_> = messages
         .iter()
@@ -45,9 +45,9 @@ fn every_answer_tells_what_it_answers() {
 #[test]
 fn an_answer_to_a_lost_request_is_no_exchange() {
     let capture = read(&testdata("http-lost-message.pcap"));
-    let messages = objects(&["-j", "-"], &capture, "message");
+    let messages = objects(&["-j"], &capture, "message");
     let answers = messages.iter().filter(|m| m["kind"] == "response");
-    let exchanges = objects(&["-j", "-"], &capture, "exchange");
+    let exchanges = objects(&["-j"], &capture, "exchange");
     for exchange in &exchanges {
         let request = messages.iter().find(|m| {
             m["kind"] == "request"
@@ -62,14 +62,14 @@ fn an_answer_to_a_lost_request_is_no_exchange() {
 #[test]
 fn repeated_segments_are_told() {
     let capture = read(&testdata("http-repeated.pcap"));
-    let told = objects(&["-j", "-"], &capture, "duplicate");
+    let told = objects(&["-j"], &capture, "duplicate");
     let octets: u64 = told.iter().filter_map(|d| d["length"].as_u64()).sum();
     let stats = run(["-n", "-s"], &capture).stderr;
     assert!(octets > 0);
     assert_eq!(octets, common::counter(&stats, "tcp.duplicate_octets"));
     assert!(told.iter().all(|d| d["conflict"] == false));
     let whole = read(&testdata("http-keepalive.pcap"));
-    assert_eq!(objects(&["-j", "-"], &whole, "duplicate").len(), 0);
+    assert_eq!(objects(&["-j"], &whole, "duplicate").len(), 0);
 }
 
 #[test]
@@ -78,18 +78,18 @@ fn packets_that_are_of_no_use_are_told_with_the_reason() {
     let mut damaged = capture.clone();
     // The EtherType of the first packet.
     damaged[24 + 16 + 12..24 + 16 + 14].copy_from_slice(&[0x88, 0xcc]);
-    let told = objects(&["-j", "-"], &damaged, "dropped");
+    let told = objects(&["-j"], &damaged, "dropped");
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["frame"], 1);
     assert_eq!(told[0]["reason"], "link.not_ip");
-    assert_eq!(objects(&["-j", "-"], &capture, "dropped").len(), 0);
+    assert_eq!(objects(&["-j"], &capture, "dropped").len(), 0);
 }
 
 #[test]
 fn hashes_are_those_of_the_octets() {
     for name in ["http-chunked.pcap", "dns-udp.pcap", "sctp-m3ua.pcap"] {
         let capture = read(&testdata(name));
-        let args = ["-j", "-", "--hash", "--json-body", "base64"];
+        let args = ["-j", "--hash", "--json-body", "base64"];
         let messages = objects(&args, &capture, "message");
         assert!(!messages.is_empty());
         for message in messages {
@@ -102,7 +102,7 @@ fn hashes_are_those_of_the_octets() {
         }
     }
     let lost = read(&testdata("http-lost.pcap"));
-    let messages = objects(&["-j", "-", "--hash"], &lost, "message");
+    let messages = objects(&["-j", "--hash"], &lost, "message");
     assert!(messages.iter().any(|m| m["whole"] == false));
     for message in messages {
         assert_eq!(message["sha256"].is_null(), message["whole"] == false);
@@ -115,7 +115,7 @@ fn files_are_told_as_their_list_has_them() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().to_str().expect("UTF-8");
     let capture = read(&testdata("http-keepalive.pcap"));
-    let told = objects(&["-j", "-", "-x", path], &capture, "file");
+    let told = objects(&["-j", "-x", path], &capture, "file");
     let list = std::fs::read_to_string(dir.path().join("files.jsonl")).expect("a list");
     let listed = list.lines().map(serde_json::from_str::<Value>);
     let listed: Vec<_> = listed.map(|line| line.expect("an object a line")).collect();
@@ -402,7 +402,7 @@ fn the_man_page_lists_every_field() {
         "mixed.pcapng",
     ] {
         let capture = read(&testdata(name));
-        let args = ["-j", "-", "--hash", "--json-body", "text"];
+        let args = ["-j", "--hash", "--json-body", "text"];
         for line in run(args, &capture).text().lines() {
             let object: Value = serde_json::from_str(line).expect("an object a line");
             written.extend(object.as_object().expect("an object").keys().cloned());

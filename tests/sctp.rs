@@ -432,7 +432,7 @@ fn what_a_user_message_carries_is_listed() {
     let full = run(["--print=full"], &capture).text();
     assert_eq!(full.lines().count(), 10);
     assert!(full.contains("\n    | \\x01\\x00\\x03\\x01"), "{full}");
-    let json = run(["--json", "-", "--json-body", "base64"], &capture).text();
+    let json = run(["--json", "--json-body", "base64"], &capture).text();
     let rows: Vec<serde_json::Value> = json
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
@@ -496,7 +496,7 @@ fn a_ppid_that_says_nothing() {
     let aspup = [1, 0, 3, 1, 0, 0, 0, 8];
     let protocols = |args: &[&str], port: u16, ppid: u32, octets: &[u8]| -> Vec<String> {
         let capture = in_one_packet(false, port, &[(ppid, octets)]);
-        let json = run([args, &["--json", "-"]].concat(), &capture).text();
+        let json = run([args, &["--json"]].concat(), &capture).text();
         let rows = json.lines().map(|l| serde_json::from_str(l).unwrap());
         rows.filter(|m: &serde_json::Value| m["type"] == "message")
             .map(|m| m["protocol"].as_str().unwrap().to_owned())
@@ -582,7 +582,7 @@ fn held_for_the_acknowledgment() {
     send(400, B, A, sack(2));
     send(500, A, B, message(3, 2));
     send(5000, A, B, message(4, 3));
-    let args = ["--look-behind", "off", "--json", "-"];
+    let args = ["--look-behind", "off", "--json"];
     let told = |more: &[&str]| -> Vec<String> {
         let json = run([&args[..], more].concat(), &capture.file).text();
         let rows = json.lines().map(|l| serde_json::from_str(l).unwrap());
@@ -635,7 +635,7 @@ fn held_for_the_acknowledgment() {
 #[test]
 fn json_fields_are_in_the_man_page() {
     let man = run(["--man"], b"").text().replace("\\-", "-");
-    let json = run(["--json", "-", "--json-body", "text"], &bundled(false)).text();
+    let json = run(["--json", "--json-body", "text"], &bundled(false)).text();
     for line in json.lines() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         for name in row.as_object().unwrap().keys() {
@@ -802,7 +802,7 @@ fn a_snapped_message_keeps_its_length() {
         (records[0].data.len(), records[0].original),
         (20 + 28 + 300, 20 + 28 + 1000)
     );
-    let json = run(["--json", "-"], &capture.file).text();
+    let json = run(["--json"], &capture.file).text();
     let m: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!(
         (&m["octets"], &m["length"], &m["whole"]),
@@ -1179,7 +1179,7 @@ fn real_associations() {
         let key = f[..4].join(" ");
         sent.entry(key).or_default().push(f[4..].join(" "));
     }
-    let args = ["--json", "-", "--json-body", "base64"].map(AsRef::as_ref);
+    let args = ["--json", "--json-body", "base64"].map(AsRef::as_ref);
     let json = run([&args[..], &[path.as_os_str()]].concat(), b"").text();
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in json.lines() {

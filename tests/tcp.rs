@@ -563,7 +563,7 @@ fn messages_wait_for_their_acknowledgment() {
     let last = get("/never-acknowledged");
     pcap.client(asked, behind(5000, &answer), ACK | PSH, &last);
     let json = |args: &[&str]| {
-        let all = [&["-n", "--json", "-"], args].concat();
+        let all = [&["-n", "--json"], args].concat();
         let text = run(all, &pcap.file).stdout;
         let lines = String::from_utf8(text).expect("text");
         let messages = lines.lines().filter(|l| l.contains(r#""type":"message""#));

@@ -694,11 +694,11 @@ fn memory_holds_with_many_transfers() {
     for (capture, files) in [(tftp, 3000), (ftp, 1500)] {
         let dir = tempfile::tempdir().expect("tempdir");
         let into = dir.path().display().to_string();
-        let options = ["-n", "-s", "--memory-limit", "2M", "-x", &into];
+        let options = ["-n", "-s", "--memory-limit", "4M", "-x", &into];
         let done = run(options, &capture.file);
         done.code(0);
         let counted = |name| common::counter(&done.stderr, name);
-        assert!(counted("buffer.peak") < 2_200_000, "{}", done.stderr);
+        assert!(counted("buffer.peak") < 4_400_000, "{}", done.stderr);
         // Connections that were given up for want of memory go on as others: no octet is lost.
         assert!(counted("files.written") >= files, "{}", done.stderr);
         assert_eq!(counted("files.octets"), files * 2048);

@@ -103,7 +103,7 @@ impl Counters {
             ("snapped", "gaps and datagrams where the snapshot length cut octets of payload off", tcp.gaps_snapped + self.udp.snapped),
             ("link", "packets whose link layer could not be read", sum(&[
                 D::LinkUnknownType, D::LinkTruncated, D::LinkBadHeader, D::LinkEncrypted, D::LinkCompressed, D::LinkFragment,
-                D::LinkAggregate, D::LinkUnknownPdu,
+                D::LinkUnknownPdu,
             ])),
             ("ip", "IP packets, in tunnels or not, that could not be read or are encrypted", sum(&[
                 D::Ipv4Truncated, D::Ipv4BadHeader, D::Ipv4BadChecksum, D::Ipv4EspEncrypted,
@@ -264,6 +264,10 @@ counters! {
         snapped: "packets that the snapshot length cut",
         cut_short: "captures that end inside a record",
         capture_drops: "packets that the capture says it lost",
+        shared_interfaces: "interfaces past 65,536, whose packets are shown as those of an earlier one of their kind",
+        secrets: "decryption secrets blocks",
+        names: "name resolution blocks",
+        blocks_left_out: "of these two, those that no output got",
     }
     /// Link layer: packet records in, IP packets out.
     link: LinkCounters {

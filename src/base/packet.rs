@@ -50,6 +50,22 @@ pub struct Packet<'a> {
     pub flags: u32,
 }
 
+/// A block of pcapng that explains the packets behind it: decryption secrets, or names of addresses.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CaptureBlock {
+    /// Block type.
+    pub kind: u32,
+    /// Its fixed fields and values in little-endian order, without options.
+    pub body: Vec<u8>,
+}
+
+impl CaptureBlock {
+    /// Name Resolution Block.
+    pub const NAMES: u32 = 4;
+    /// Decryption Secrets Block.
+    pub const SECRETS: u32 = 10;
+}
+
 /// What is remembered of the packet that is being processed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PacketInfo {
@@ -101,6 +117,12 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// Packets of either are read in the same way.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let key = |i: &Self| (i.link_type, i.snap_len, i.fcs_len, i.resolution, i.offset);
+        key(self) == key(other)
+    }
+
     /// An interface of which nothing else is known; its timestamps are in microseconds.
     pub const fn new(link_type: LinkType, snap_len: u32) -> Self {
         Self {

@@ -14,6 +14,8 @@ pub(crate) struct Zstd<R> {
     /// Octets that the window of a frame may have.
     max_window: u64,
     in_frame: bool,
+    /// What begins so, where a frame could begin, is not ours: the input ends before it.
+    until: Option<fn(u8) -> bool>,
     /// What ended the input; it is returned once all that was decoded has been read.
     failed: Option<io::Error>,
 }
@@ -28,14 +30,35 @@ impl<R: BufRead> Zstd<R> {
             decoder,
             max_window: window,
             in_frame: false,
+            until: None,
             failed: None,
         }
+    }
+
+    /// Ends where an octet stands that is `other` and begins no frame.
+    pub(crate) fn until(mut self, other: fn(u8) -> bool) -> Self {
+        self.until = Some(other);
+        self
+    }
+
+    /// The input, with what has not been used of it.
+    pub(crate) const fn input(&mut self) -> &mut R {
+        &mut self.input
+    }
+
+    /// As [`input`](Self::input).
+    pub(crate) fn into_input(self) -> R {
+        self.input
     }
 
     /// Begins the next frame; false at the end of the input.
     fn next_frame(&mut self) -> io::Result<bool> {
         loop {
-            if self.input.fill_buf()?.is_empty() {
+            let Some(first) = self.input.fill_buf()?.first() else {
+                return Ok(false);
+            };
+            let frame = matches!(first, 0x28 | 0x50..=0x5f);
+            if !frame && self.until.is_some_and(|other| other(*first)) {
                 return Ok(false);
             }
             match self.decoder.reset(&mut self.input) {

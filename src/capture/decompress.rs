@@ -1,5 +1,7 @@
 //! gzip and zstd captures, known by their magic numbers and read as they come.
 
+use super::magic::{GZIP, ZSTD, ZSTD_SKIPPABLE, begins_another};
+use super::stop::is_woken;
 use crate::base::zstd::Zstd;
 use flate2::{FlushDecompress, Status};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
@@ -10,11 +12,6 @@ const READ: usize = 256 << 10;
 /// The largest window of a zstd frame: what the zstd program takes without being asked (`--long=27`).
 // A frame may ask for a window of terabytes: it is refused, not allocated.
 const WINDOW: u64 = 128 << 20;
-
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// A frame that is to be skipped; any digit may stand in the place of the 0. pzstd begins with one.
-const ZSTD_SKIPPABLE: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
 
 /// What the first octets of an input say.
 enum Magic {
@@ -60,21 +57,78 @@ pub(super) struct Decompress<R: Read> {
 
 enum InputState<R: Read> {
     /// These octets have been read and do not say yet what it is.
-    Start(Vec<u8>, R),
-    Plain(R),
-    Gzip(Box<Gzip<Compressed<R>>>),
-    Zstd(Box<Zstd<BufReader<Compressed<R>>>>),
+    Start(Vec<u8>, InputRest<R>),
+    Plain(InputRest<R>),
+    Gzip(Box<Gzip<InputRest<R>>>),
+    Zstd(Box<Zstd<BufReader<InputRest<R>>>>),
     /// Between two states.
     Moved,
 }
 
-type Compressed<R> = Chain<Cursor<Vec<u8>>, Retry<R>>;
+/// What has been read already and was given back, then the input itself.
+type InputRest<R> = Chain<Cursor<Vec<u8>>, Retry<R>>;
+
+/// Gives octets back.
+fn with_front<R: Read>(mut front: Vec<u8>, rest: InputRest<R>) -> InputRest<R> {
+    let (given, input) = rest.into_inner();
+    let at = usize::try_from(given.position()).unwrap_or(usize::MAX);
+    front.extend(given.get_ref().get(at..).unwrap_or_default());
+    Cursor::new(front).chain(input)
+}
+
+/// The same, of what a buffer holds.
+fn unbuffered<R: Read>(input: BufReader<InputRest<R>>) -> InputRest<R> {
+    let front = input.buffer().to_vec();
+    with_front(front, input.into_inner())
+}
 
 impl<R: Read> Decompress<R> {
-    pub(super) const fn new(input: R) -> Self {
+    pub(super) fn new(input: R) -> Self {
+        let input = Retry {
+            input,
+            always: false,
+        };
         Self {
-            state: InputState::Start(Vec::new(), input),
+            state: InputState::Start(Vec::new(), Cursor::new(Vec::new()).chain(input)),
         }
+    }
+
+    /// What it gives are the octets of the input.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self.state, InputState::Plain(_))
+    }
+
+    /// Takes back the last octets of a plain input, which may begin a compressed file; false where it is none.
+    pub(super) fn begin_again(&mut self, octets: Vec<u8>) -> bool {
+        match std::mem::replace(&mut self.state, InputState::Moved) {
+            InputState::Plain(rest) => {
+                self.state = InputState::Start(Vec::new(), with_front(octets, rest));
+                true
+            }
+            other => {
+                self.state = other;
+                false
+            }
+        }
+    }
+
+    /// A compressed file has ended: where another kind of file follows it, that one begins.
+    fn next_file(&mut self) -> io::Result<bool> {
+        let more = match &mut self.state {
+            InputState::Gzip(gzip) => !gzip.input.buffer().is_empty(),
+            InputState::Zstd(zstd) => !zstd.input().fill_buf()?.is_empty(),
+            _ => false,
+        };
+        if !more {
+            return Ok(false);
+        }
+        let rest = match std::mem::replace(&mut self.state, InputState::Moved) {
+            InputState::Gzip(gzip) => unbuffered(gzip.input),
+            InputState::Zstd(zstd) => unbuffered(zstd.into_input()),
+            _ => return Ok(false),
+        };
+        self.state = InputState::Start(Vec::new(), rest);
+        Ok(true)
     }
 
     /// What the input is compressed with.
@@ -93,8 +147,18 @@ impl<R: Read> Read for Decompress<R> {
         loop {
             match &mut self.state {
                 InputState::Plain(input) => return input.read(buf),
-                InputState::Gzip(input) => return input.read(buf),
-                InputState::Zstd(input) => return input.read(buf),
+                InputState::Gzip(input) => {
+                    let n = input.read(buf)?;
+                    if n > 0 || buf.is_empty() || !self.next_file()? {
+                        return Ok(n);
+                    }
+                }
+                InputState::Zstd(input) => {
+                    let n = input.read(buf)?;
+                    if n > 0 || buf.is_empty() || !self.next_file()? {
+                        return Ok(n);
+                    }
+                }
                 InputState::Start(held, input) => {
                     // What was read to find the magic is handed out first; nothing is lost and
                     // nothing is asked for twice.
@@ -119,11 +183,15 @@ impl<R: Read> Read for Decompress<R> {
                         self.state = InputState::Plain(input);
                         return Ok(all);
                     }
-                    let input = Cursor::new(held).chain(Retry(input));
+                    let mut input = with_front(held, input);
+                    input.get_mut().1.always = matches!(magic, Magic::Zstd);
                     let input = BufReader::with_capacity(READ, input);
                     self.state = match magic {
                         Magic::Gzip => InputState::Gzip(Box::new(Gzip::new(input))),
-                        _ => InputState::Zstd(Box::new(Zstd::new(input, WINDOW))),
+                        _ => {
+                            let zstd = Zstd::new(input, WINDOW).until(begins_another);
+                            InputState::Zstd(Box::new(zstd))
+                        }
                     };
                 }
                 InputState::Moved => return Ok(0),
@@ -133,13 +201,17 @@ impl<R: Read> Read for Decompress<R> {
 }
 
 /// Reads again when a signal has interrupted it: the decoders do not.
-struct Retry<R>(R);
+struct Retry<R> {
+    input: R,
+    /// Also when it was only woken: the decoder of zstd cannot be interrupted inside a block.
+    always: bool,
+}
 
 impl<R: Read> Read for Retry<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.0.read(buf) {
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            match self.input.read(buf) {
+                Err(e) if e.kind() == ErrorKind::Interrupted || self.always && is_woken(&e) => {}
                 done => return done,
             }
         }
@@ -180,6 +252,10 @@ impl<R: Read> Read for Gzip<R> {
                 let zeros = octets.iter().take_while(|o| **o == 0).count();
                 self.between = zeros == octets.len();
                 self.input.consume(zeros);
+                let next = self.input.buffer().first();
+                if next.is_some_and(|o| *o != GZIP[0] && begins_another(*o)) {
+                    return Ok(0);
+                }
             }
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let result = self

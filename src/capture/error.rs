@@ -24,6 +24,11 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// An input has no first packet to look at before it is read.
+    Unsortable {
+        /// The input's name.
+        file: String,
+    },
     /// An input has no octets at all, which must not pass for a capture without packets.
     Empty {
         /// The input's name.
@@ -69,6 +74,10 @@ impl fmt::Display for Error {
             Self::Read { file, source } => {
                 write!(f, "{file}: cannot be read: {source}")
             }
+            Self::Unsortable { file } => write!(
+                f,
+                "{file}: cannot be sorted by its first packet, it is no file: save it to one, or leave --sort-files out"
+            ),
             Self::Empty { file } => write!(
                 f,
                 "{file}: is empty, a capture has a file header at least: check what writes it"

@@ -4,61 +4,58 @@ use super::FileHeader;
 use super::reader::{Reader, Warning};
 use super::stop::{Stop, Stoppable};
 use super::totals::Totals;
-use crate::base::packet::{Interface, Packet};
+use crate::base::packet::Packet;
+use crate::base::time::Timestamp;
 use crate::capture::error::Error;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 /// An input that has been opened.
 pub type InputSource = Box<dyn Read + Send>;
 
-/// A way to name an input that is no plain path.
-struct InputScheme {
-    /// What the name begins with.
-    prefix: &'static str,
-    /// Opens what stands behind the prefix.
-    open: fn(&str, Option<&Stop>) -> io::Result<InputSource>,
-}
+/// Octets of a file that are looked at before the run begins. Every kind of capture says in its first dozen what it is; a
+/// compressed one may need a block of its format, and where that is larger its magic number has to do.
+const LOOK: u64 = 64 << 10;
 
-const SCHEMES: &[InputScheme] = &[InputScheme {
-    prefix: "file:",
-    open: |rest, stop| open_path(file_path(rest).as_ref(), stop),
-}];
-
-/// Opens one input: a known scheme is looked up in the table, all else is a path.
-fn open(name: &OsStr, stop: Option<&Stop>) -> io::Result<InputSource> {
-    let scheme = name.to_str().and_then(|name| {
-        SCHEMES
-            .iter()
-            .find_map(|s| Some((s, name.strip_prefix(s.prefix)?)))
-    });
-    match scheme {
-        Some((scheme, rest)) => (scheme.open)(rest, stop),
-        None => open_path(name, stop),
-    }
-}
-
-/// `-` is the standard input, all else the path of a file, a FIFO, a device.
-fn open_path(path: &OsStr, stop: Option<&Stop>) -> io::Result<InputSource> {
+/// Opens the path of an input, `-` being the standard input. A pipe with a name is there at once, also without a writer,
+/// where the reads are ones that wait for it.
+fn open(path: &OsStr, waits: bool) -> io::Result<File> {
     if path == "-" {
-        return Ok(stoppable(io::stdin(), stop));
+        return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
-    Ok(stoppable(File::open(path)?, stop))
+    if !waits || !std::fs::metadata(path)?.file_type().is_fifo() {
+        return File::open(path);
+    }
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// What an input is called in messages.
+fn shown(name: &OsStr) -> String {
+    match path_of(name) {
+        path if path == "-" => "standard input".to_owned(),
+        _ => name.to_string_lossy().into_owned(),
+    }
+}
+
+/// The path of an input that is a file, with or without its scheme.
+fn path_of(name: &OsStr) -> &OsStr {
+    name.to_str().map_or(name, |name| path(name).as_ref())
 }
 
 /// The path of an input that is a file, with or without its scheme.
 pub fn path(name: &str) -> &str {
     name.strip_prefix("file:").map_or(name, file_path)
-}
-
-fn stoppable<R: Read + AsFd + Send + 'static>(input: R, stop: Option<&Stop>) -> InputSource {
-    match stop {
-        Some(stop) => Box::new(Stoppable::new(input, stop.clone())),
-        None => Box::new(input),
-    }
 }
 
 /// The path in `file:PATH`, `file:'PATH'`, `file:"PATH"` and `file:///PATH`.
@@ -73,13 +70,22 @@ fn file_path(rest: &str) -> &str {
         .unwrap_or(path)
 }
 
+/// An input that is still to be read.
+struct WaitingInput {
+    name: OsString,
+    /// Opened before its turn, where that cannot be done twice.
+    file: Option<File>,
+}
+
 /// Several inputs in order, as one capture: connections go on across rotated files, frames and interfaces are counted
-/// on. Each input is opened when the one before has ended.
+/// on. Each input is opened when the one before has ended, whatever [`recognise`](Self::recognise) has seen of it.
 pub struct Inputs {
-    waiting: VecDeque<OsString>,
+    waiting: VecDeque<WaitingInput>,
     reader: Option<Reader<InputSource>>,
     totals: Totals,
     stop: Option<Stop>,
+    /// The input that is being read is a regular file: it is never silent, and its end is not waited for.
+    is_file: bool,
 }
 
 impl Inputs {
@@ -90,23 +96,93 @@ impl Inputs {
 
     /// The same, with frames, interfaces and counters going on from an earlier run.
     pub fn resume(names: impl IntoIterator<Item = OsString>, totals: Totals) -> Self {
-        let mut waiting: VecDeque<OsString> = names.into_iter().collect();
+        let waiting = |name| WaitingInput { name, file: None };
+        let mut waiting: VecDeque<_> = names.into_iter().map(waiting).collect();
         if waiting.is_empty() {
-            waiting.push_back("-".into());
+            waiting.push_back(WaitingInput {
+                name: "-".into(),
+                file: None,
+            });
         }
         Self {
             waiting,
             reader: None,
             totals,
             stop: None,
+            is_file: false,
         }
     }
 
-    /// Ends the input after a second of silence once `stop` is wished for.
+    /// Once `stop` is wished for, ends a regular file at once and any other input after a second of silence.
     #[must_use]
     pub fn stopped_by(mut self, stop: Stop) -> Self {
         self.stop = Some(stop);
         self
+    }
+
+    /// Looks at the beginning of every file, before anything is read; opens pipes and devices. Only a pipe's content is
+    /// not known then. With `sort`, files are put in the order of their first packets, those without packets last.
+    ///
+    /// # Errors
+    /// All of them: [`Error::Open`], [`Error::Read`], [`Error::Empty`], [`Error::Foreign`], [`Error::CutHeader`], and
+    /// [`Error::Unsortable`].
+    pub fn recognise(&mut self, sort: bool) -> Result<(), Vec<Error>> {
+        let (mut errors, mut seen) = (Vec::new(), Vec::new());
+        for mut input in std::mem::take(&mut self.waiting) {
+            match self.look(&mut input, sort) {
+                Ok(time) => seen.push((time, input)),
+                Err(e) => errors.push(e),
+            }
+        }
+        if sort {
+            seen.sort_by_key(|(time, _)| (time.is_none(), *time));
+        }
+        self.waiting
+            .extend(seen.into_iter().map(|(_, input)| input));
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Looks at one input. The time of its first packet, if that is wanted and there is one.
+    fn look(
+        &self,
+        input: &mut WaitingInput,
+        first_packet: bool,
+    ) -> Result<Option<Timestamp>, Error> {
+        let name = shown(&input.name);
+        let path = path_of(&input.name);
+        let failed = |source| Error::Open {
+            file: name.clone(),
+            source,
+        };
+        if path != "-" {
+            let found = std::fs::metadata(path).map_err(failed)?;
+            let file = open(path, self.stop.is_some()).map_err(failed)?;
+            if found.is_file() || found.is_dir() {
+                return look_into(&name, file, found.len(), first_packet);
+            }
+            input.file = Some(file);
+        }
+        if first_packet {
+            return Err(Error::Unsortable { file: name });
+        }
+        Ok(None)
+    }
+
+    /// Reads on until it is certain what the first input is; false if there is nothing to be read. Packets wait.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    pub fn begin(&mut self) -> Result<bool, Error> {
+        while !self.reader.as_ref().is_some_and(Reader::is_recognised) {
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The next packet that is there; nothing when more octets are needed.
@@ -122,52 +198,72 @@ impl Inputs {
         }
     }
 
-    /// The next packet, with all interfaces of the inputs until then.
+    /// The next packet, with all that was read until then: interfaces, blocks, comments.
     ///
     /// # Errors
     /// As [`Reader::next`].
     #[inline]
-    pub fn next_with_interfaces(&mut self) -> Result<Option<(Packet<'_>, &[Interface])>, Error> {
+    pub fn next_with_totals(&mut self) -> Result<Option<(Packet<'_>, &Totals)>, Error> {
         match &mut self.reader {
-            Some(reader) => reader.next_with_interfaces(),
+            Some(reader) => reader.next_with_totals(),
             None => Ok(None),
         }
     }
 
-    /// Reads once, which may block, as opening the next input may; false at the end of the last one.
+    /// Reads once, which may block; false at the end of the last input.
     ///
     /// # Errors
     /// As [`Reader::fill`], and [`Error::Open`].
     pub fn fill(&mut self) -> Result<bool, Error> {
         loop {
-            if let Some(reader) = &mut self.reader
-                && reader.fill()?
-            {
-                return Ok(true);
+            let asked = self.stop.as_ref().is_some_and(Stop::is_asked);
+            if let Some(reader) = &mut self.reader {
+                if !(asked && self.is_file) && reader.fill()? {
+                    return Ok(true);
+                }
+                if asked {
+                    self.waiting.clear();
+                }
             }
-            let Some(name) = self.waiting.pop_front() else {
+            let Some(next) = self.waiting.pop_front() else {
                 return Ok(false);
             };
-            let shown = match name.to_string_lossy() {
-                n if n == "-" => "standard input".to_owned(),
-                n => n.into_owned(),
-            };
-            match (open(&name, self.stop.as_ref()), &mut self.reader) {
-                (Err(source), _) => {
+            let file = shown(&next.name);
+            let source = match self.source(next) {
+                Ok(source) => source,
+                Err(source) => {
                     // Nothing is read after an error.
                     self.waiting.clear();
-                    return Err(Error::Open {
-                        file: shown,
-                        source,
-                    });
+                    return Err(Error::Open { file, source });
                 }
-                (Ok(source), Some(reader)) => reader.chain(shown, source),
-                (Ok(source), reader) => {
+            };
+            match &mut self.reader {
+                Some(reader) => reader.chain(file, source),
+                reader => {
                     let totals = std::mem::take(&mut self.totals);
-                    *reader = Some(Reader::resume(shown, source, totals));
+                    *reader = Some(Reader::resume(file, source, totals));
                 }
             }
         }
+    }
+
+    /// Opens the next input to be read.
+    fn source(&mut self, next: WaitingInput) -> io::Result<InputSource> {
+        let file = match next.file {
+            Some(file) => file,
+            None => open(path_of(&next.name), self.stop.is_some())?,
+        };
+        self.is_file = file.metadata()?.is_file();
+        Ok(match &self.stop {
+            Some(stop) if !self.is_file => Box::new(Stoppable::new(file, stop.clone())),
+            _ => Box::new(file),
+        })
+    }
+
+    /// The format of the input that is being read, and what it is compressed with.
+    pub fn format(&self) -> Option<(&'static str, Option<&'static str>)> {
+        let reader = self.reader.as_ref()?;
+        Some((reader.format()?, reader.compression()))
     }
 
     /// The name of the input that is being read.
@@ -198,6 +294,42 @@ impl Inputs {
         self.reader
             .as_mut()
             .map_or_else(Vec::new, Reader::take_warnings)
+    }
+}
+
+/// Looks at a file of `len` octets. The time of its first packet, if that is wanted and there is one.
+fn look_into(
+    name: &str,
+    file: File,
+    len: u64,
+    first_packet: bool,
+) -> Result<Option<Timestamp>, Error> {
+    let most = if first_packet { u64::MAX } else { LOOK };
+    let mut reader = Reader::new(name, file.take(most));
+    loop {
+        if reader.is_recognised() {
+            let packet = if first_packet {
+                reader.next()
+            } else {
+                return Ok(None);
+            };
+            match packet {
+                Ok(Some(packet)) => return Ok(Some(packet.time)),
+                Ok(None) => {}
+                // That is told, as is what stands before it, when it is read.
+                Err(_) => return Ok(None),
+            }
+        }
+        let more = reader.fill();
+        match more {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            // Its end is that of the look.
+            Err(Error::CutHeader { .. }) if len > most => return Ok(None),
+            // That is told, as is what stands before it, when it is read.
+            Err(Error::Damaged { .. }) if reader.is_recognised() => return Ok(None),
+            Err(e) => return Err(e),
+        }
     }
 }
 
@@ -286,7 +418,8 @@ mod tests {
         let (frames, result) = all(&mut inputs);
         result.unwrap();
         assert_eq!(frames.len(), 5);
-        assert_eq!(inputs.take_warnings().len(), 1);
+        // The same capture again: it is cut short, and then begins anew.
+        assert_eq!(inputs.take_warnings().len(), 2);
         assert_eq!(inputs.totals().counters.cut_short, 1);
     }
 }

@@ -9,6 +9,7 @@
 mod decompress;
 pub mod error;
 mod inputs;
+mod magic;
 mod pcap;
 mod pcapng;
 #[cfg(not(feature = "decompress"))]
@@ -23,12 +24,13 @@ mod totals;
 
 pub use inputs::path as input_path;
 pub use inputs::{InputSource, Inputs};
+pub use magic::is_capture;
 pub use reader::{Reader, Warning};
 pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
 pub use totals::Totals;
 
-use crate::base::packet::LinkType;
+use crate::base::packet::{Interface, LinkType};
 
 /// What an output has to know of the first input before it writes its own file header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +43,18 @@ pub struct FileHeader {
     pub pcapng: bool,
 }
 
-/// Interfaces over the whole input, at most: more is taken for damage.
+/// Interfaces that have a number of their own: a pcapng output describes as many, and each costs memory for the whole run.
 const MAX_INTERFACES: usize = 65_536;
+/// Interfaces past [`MAX_INTERFACES`] share the number of one of these first ones that is like them: to look at all for
+/// each would take hours where a file is full of them.
+const LIKE: usize = 1024;
+
+/// The number for an interface when there is no more room: that of one whose packets are read in the same way.
+fn shared_interface(interface: &Interface, interfaces: &[Interface]) -> Option<u32> {
+    let first = interfaces.get(..LIKE).unwrap_or(interfaces);
+    let at = first.iter().position(|i| i.is_like(interface))?;
+    u32::try_from(at).ok()
+}
 
 /// The 32-bit number at this place.
 #[inline]

@@ -124,6 +124,11 @@ impl Pcap {
         RecordLook::Whole((pcap, file, description))
     }
 
+    /// Its packets get the number of another interface.
+    pub(super) const fn share(&mut self, interface: u32) {
+        self.interface = interface;
+    }
+
     /// Reads one packet record.
     #[inline]
     pub(super) fn record(&self, octets: &[u8]) -> RecordLook<Raw> {

@@ -5,8 +5,8 @@
 
 use super::record::{Fault, Raw, RecordLook};
 use super::totals::Totals;
-use super::{MAX_INTERFACES, word};
-use crate::base::packet::{Interface, LinkType, Resolution};
+use super::{MAX_INTERFACES, shared_interface, word};
+use crate::base::packet::{CaptureBlock, Interface, LinkType, Resolution};
 use crate::base::time::Timestamp;
 use pcap_parser::{BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
@@ -21,12 +21,20 @@ const NUMBERED: [u32; 3] = [9, 0x0bad, 0x4000_0bad];
 // A kilobyte each at most, so some 4 MB. Packets of further interfaces are read all the same.
 const DESCRIBED: usize = 4096;
 
+/// Interfaces of one section past those that have a number of their own: 4 octets each.
+const SHARED: usize = 1 << 20;
+
+/// Octets of blocks that wait for the packet behind them: the largest block. More of them are counted and left out.
+const KEPT_BLOCKS: usize = MAX_BLOCK;
+
 /// The section that is being read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Section {
     big_endian: bool,
     /// The number of its first interface in the whole input.
     first: u32,
+    /// Of its interfaces for which there was no number left: that of the one they are like.
+    shared: Vec<u32>,
 }
 
 /// What a block was.
@@ -67,7 +75,14 @@ impl Section {
         Self {
             big_endian: false,
             first: 0,
+            shared: Vec::new(),
         }
+    }
+
+    /// A block of a possible length begins here.
+    pub(super) fn may_be_block(&self, octets: &[u8]) -> bool {
+        word(octets, 4, self.big_endian)
+            .is_some_and(|len| (12..=MAX_BLOCK).contains(&(len as usize)) && len.is_multiple_of(4))
     }
 
     /// Takes one block. Gives its length beside what it was.
@@ -120,8 +135,12 @@ impl Section {
             SPB_MAGIC => self.simple_packet(body, &mut totals.interfaces),
             PB => self.packet(body, totals),
             SHB_MAGIC => self.section_header(body, &totals.interfaces),
-            IDB_MAGIC => interface_description(body, &mut totals.interfaces),
+            IDB_MAGIC => self.interface_description(body, totals),
             ISB_MAGIC => self.interface_statistics(body, totals),
+            CaptureBlock::SECRETS | CaptureBlock::NAMES => {
+                keep(kind, body, totals);
+                Some(Ok(Block::Other))
+            }
             kind if NUMBERED.contains(&kind) => Some(Ok(Block::Numbered)),
             // Blocks to come in later versions are skipped (draft-ietf-opsawg-pcapng, 3.1).
             _ => Some(Ok(Block::Other)),
@@ -143,6 +162,7 @@ impl Section {
         // Interfaces are numbered by section; those of earlier sections keep their number in the
         // whole input.
         self.first = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
+        self.shared.clear();
         Some(Ok(Block::Other))
     }
 
@@ -152,11 +172,17 @@ impl Section {
         id: u32,
         interfaces: &'a mut [Interface],
     ) -> Result<(u32, &'a mut Interface), Fault> {
-        // Without its description a packet has no link type and cannot be read.
-        self.first
-            .checked_add(id)
-            .and_then(|n| Some((n, interfaces.get_mut(n as usize)?)))
-            .ok_or(Fault::Interface(id))
+        let number = || {
+            let own = self.first.checked_add(id)?;
+            // The table is full where there are shared ones: what lies behind it is one of them.
+            match (own as usize).checked_sub(interfaces.len()) {
+                Some(at) => self.shared.get(at).copied(),
+                None => Some(own),
+            }
+        };
+        let number = number().ok_or(Fault::Interface(id))?;
+        let interface = interfaces.get_mut(number as usize);
+        Ok((number, interface.ok_or(Fault::Interface(id))?))
     }
 
     #[inline]
@@ -176,6 +202,7 @@ impl Section {
             number,
             interface,
             &mut totals.counters.capture_drops,
+            totals.keep_comments.then_some(&mut totals.comments),
         ))
     }
 
@@ -202,6 +229,7 @@ impl Section {
             number,
             interface,
             &mut totals.counters.capture_drops,
+            totals.keep_comments.then_some(&mut totals.comments),
         ))
     }
 
@@ -256,13 +284,94 @@ impl Section {
         }
         Some(Ok(Block::Other))
     }
+
+    fn interface_description(&mut self, body: BlockBody<'_>, totals: &mut Totals) -> Parsed {
+        const OPTIONS: usize = 8;
+        let link_type = LinkType(body.u16(0)?);
+        let snap_len = body.u32(4)?;
+        let interfaces = &mut totals.interfaces;
+        let mut interface = Interface::new(link_type, snap_len);
+        let described = interfaces.len() < DESCRIBED;
+        for (code, value) in body.options(OPTIONS) {
+            match (code, value) {
+                (1, text) if described => interface.comment = words(text),
+                (2, text) if described => interface.name = words(text),
+                (3, text) if described => interface.description = words(text),
+                (9, [v]) => interface.resolution = Resolution(*v),
+                // The standard says bits; writers also say octets. No FCS has fewer than 8 bits or more than 7 octets.
+                (13, [v]) => interface.fcs_len = Some(if *v >= 8 { v / 8 } else { *v }),
+                (14, _) => {
+                    if let Some(seconds) = body.value_u64(value) {
+                        interface.offset = seconds.cast_signed();
+                    }
+                }
+                _ => {}
+            }
+        }
+        if interfaces.len() < MAX_INTERFACES {
+            interfaces.push(interface);
+        } else {
+            let number = shared_interface(&interface, interfaces);
+            let Some(number) = number.filter(|_| self.shared.len() < SHARED) else {
+                return Some(Err(Fault::Interfaces));
+            };
+            self.shared.push(number);
+            totals.counters.shared_interfaces += 1;
+        }
+        Some(Ok(Block::Interface(link_type)))
+    }
 }
 
 /// What a block was, its fault, or nothing where it is shorter than its fixed fields.
 type Parsed = Option<Result<Block, Fault>>;
 
+/// Counts a block of secrets or names, and keeps it where outputs want it.
+fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
+    let counters = &mut totals.counters;
+    let body = if kind == CaptureBlock::SECRETS {
+        counters.secrets += 1;
+        secrets(body)
+    } else {
+        counters.names += 1;
+        Some(names(body))
+    };
+    let body = body.filter(|body| {
+        let waiting: usize = totals.blocks.iter().map(|b| b.body.len()).sum();
+        totals.keep_blocks && waiting + body.len() <= KEPT_BLOCKS
+    });
+    match body {
+        Some(body) => totals.blocks.push(CaptureBlock { kind, body }),
+        None => counters.blocks_left_out += 1,
+    }
+}
+
+/// Type of the secrets, their length, and themselves, padded.
+fn secrets(body: BlockBody<'_>) -> Option<Vec<u8>> {
+    let (kind, len) = (body.u32(0)?, body.u32(4)?);
+    let data = body.octets.get(8..)?.get(..len as usize)?;
+    let mut out = [kind.to_le_bytes(), len.to_le_bytes()].concat();
+    out.extend(data);
+    out.resize(out.len().next_multiple_of(4), 0);
+    Some(out)
+}
+
+/// Records of names, which look like options, up to the end mark.
+fn names(body: BlockBody<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (code, value) in body.options(0) {
+        let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
+        out.extend(code.to_le_bytes());
+        out.extend(len.to_le_bytes());
+        out.extend(value);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out.extend([0; 4]);
+    out
+}
+
 /// The packet of an Enhanced Packet Block or a Packet Block, and its options.
 #[inline]
+#[allow(clippy::too_many_arguments)] // one call each for the two kinds of block
 fn timed_packet(
     body: BlockBody<'_>,
     captured: u32,
@@ -271,6 +380,7 @@ fn timed_packet(
     number: u32,
     interface: &mut Interface,
     drops: &mut u64,
+    mut comments: Option<&mut Vec<String>>,
 ) -> Result<Block, Fault> {
     const DATA: usize = 20;
     let len = captured as usize;
@@ -282,6 +392,11 @@ fn timed_packet(
     // Most blocks have no options, and then this costs one comparison.
     for (code, value) in body.options(DATA + len.next_multiple_of(4)) {
         match code {
+            1 => {
+                if let Some(comments) = &mut comments {
+                    comments.push(String::from_utf8_lossy(value).into_owned());
+                }
+            }
             2 => flags = body.value_u32(value).unwrap_or(0),
             4 => {
                 let lost = body.value_u64(value).unwrap_or(0);
@@ -307,36 +422,6 @@ fn timed_packet(
         fcs_len,
         flags,
     }))
-}
-
-fn interface_description(body: BlockBody<'_>, interfaces: &mut Vec<Interface>) -> Parsed {
-    const OPTIONS: usize = 8;
-    let link_type = LinkType(body.u16(0)?);
-    let snap_len = body.u32(4)?;
-    if interfaces.len() >= MAX_INTERFACES {
-        return Some(Err(Fault::Interfaces));
-    }
-    let mut interface = Interface::new(link_type, snap_len);
-    // The numbers of further interfaces are kept, their texts are not.
-    let described = interfaces.len() < DESCRIBED;
-    for (code, value) in body.options(OPTIONS) {
-        match (code, value) {
-            (1, text) if described => interface.comment = words(text),
-            (2, text) if described => interface.name = words(text),
-            (3, text) if described => interface.description = words(text),
-            (9, [v]) => interface.resolution = Resolution(*v),
-            // The standard says bits; writers also say octets. No FCS has fewer than 8 bits or more than 7 octets.
-            (13, [v]) => interface.fcs_len = Some(if *v >= 8 { v / 8 } else { *v }),
-            (14, _) => {
-                if let Some(seconds) = body.value_u64(value) {
-                    interface.offset = seconds.cast_signed();
-                }
-            }
-            _ => {}
-        }
-    }
-    interfaces.push(interface);
-    Some(Ok(Block::Interface(link_type)))
 }
 
 /// The text of an option, as far as it is kept: descriptions live as long as the run.

@@ -10,6 +10,18 @@ impl<R: Read> Plain<R> {
         Self(input)
     }
 
+    /// Nothing is decompressed.
+    #[allow(clippy::unused_self)] // as the method in whose place it stands
+    pub(super) const fn is_plain(&self) -> bool {
+        true
+    }
+
+    /// Nothing is decompressed.
+    #[allow(clippy::unused_self)] // as the method in whose place it stands
+    pub(super) fn begin_again(&mut self, _: Vec<u8>) -> bool {
+        false
+    }
+
     /// What the input is compressed with.
     #[allow(clippy::unused_self)] // as the method in whose place it stands
     pub(super) const fn format(&self) -> Option<&'static str> {

@@ -7,9 +7,11 @@ use super::pcapng::{self, Block, Section};
 #[cfg(not(feature = "decompress"))]
 use super::plain::Plain as Decompress;
 use super::record::{Fault, Raw, RecordLook};
+use super::stop::is_woken;
 use super::totals::Totals;
-use super::{FileHeader, MAX_INTERFACES};
-use crate::base::packet::{Interface, Packet};
+use super::{FileHeader, MAX_INTERFACES, magic, shared_interface};
+use crate::base::packet::Packet;
+use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -68,9 +70,23 @@ pub struct Reader<R: Read> {
     header: Option<FileHeader>,
     totals: Totals,
     warnings: Vec<Warning>,
+    /// A file has ended, and the first packet of the next is to be compared with its end.
+    boundary: Option<Boundary>,
+    /// Files in the wrong order have been told of.
+    order_told: bool,
+    /// What waited in `totals` for the last packet has been handed on with it.
+    shown: bool,
     /// The input has ended, or an error was returned.
     ended: bool,
     failed: bool,
+}
+
+/// What is known of the file before.
+struct Boundary {
+    /// The time of its last packet.
+    end: Timestamp,
+    /// Its name; none where it is another part of the same input.
+    before: Option<String>,
 }
 
 enum CaptureFormat {
@@ -93,6 +109,13 @@ pub enum Warning {
         /// Its number in this input, from 1.
         record: u64,
     },
+    /// A file begins before the one ahead of it ended. Told once.
+    WrongOrder {
+        /// The input's name.
+        file: String,
+        /// The one ahead of it; none where both are parts of one input.
+        before: Option<String>,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -106,6 +129,18 @@ impl fmt::Display for Warning {
                 f,
                 "{file}: is cut short inside record {record} at offset {offset}: what stands before it was used"
             ),
+            Self::WrongOrder { file, before } => {
+                match before {
+                    Some(before) => write!(f, "{file}: begins before {before} ended")?,
+                    None => write!(
+                        f,
+                        "{file}: one capture in it begins before the one ahead of it ended"
+                    )?,
+                }
+                f.write_str(
+                    ", so messages that go over both are lost: name files in the order of time, or use --sort-files",
+                )
+            }
         }
     }
 }
@@ -139,6 +174,9 @@ impl<R: Read> Reader<R> {
             header: None,
             totals,
             warnings: Vec::new(),
+            boundary: None,
+            order_told: false,
+            shown: false,
             ended: false,
             failed: false,
         }
@@ -146,7 +184,11 @@ impl<R: Read> Reader<R> {
 
     /// Goes on with the next input, as one capture. What is left of the input before is given up.
     pub fn chain(&mut self, name: impl Into<String>, input: R) {
-        self.name = name.into();
+        let before = std::mem::replace(&mut self.name, name.into());
+        self.boundary = Some(Boundary {
+            end: self.totals.time,
+            before: Some(before),
+        });
         self.input = Decompress::new(input);
         (self.start, self.end, self.base, self.records) = (0, 0, 0, 0);
         self.format = CaptureFormat::Unknown;
@@ -162,6 +204,25 @@ impl<R: Read> Reader<R> {
     /// the end of the input: a pcapng file that describes no interface.
     pub const fn header(&self) -> Option<FileHeader> {
         self.header
+    }
+
+    /// It is certain that the input is a capture.
+    pub const fn is_recognised(&self) -> bool {
+        !matches!(self.format, CaptureFormat::Unknown)
+    }
+
+    /// The name of the input's format; none before it is known.
+    pub const fn format(&self) -> Option<&'static str> {
+        match self.format {
+            CaptureFormat::Unknown => None,
+            CaptureFormat::Pcap(_) => Some("pcap"),
+            CaptureFormat::Pcapng(_) => Some("pcapng"),
+        }
+    }
+
+    /// What the input is compressed with.
+    pub const fn compression(&self) -> Option<&'static str> {
+        self.input.format()
     }
 
     /// What goes on over all inputs: numbers, interfaces, counters.
@@ -189,21 +250,26 @@ impl<R: Read> Reader<R> {
         Ok(self.advance()?.map(|raw| self.packet(&raw)))
     }
 
-    /// The next packet, as [`next`](Self::next), with all interfaces of the input until then.
+    /// The next packet, as [`next`](Self::next), with all that was read until then: interfaces, blocks, comments.
     ///
     /// # Errors
     /// As [`next`](Self::next).
     #[inline]
-    pub fn next_with_interfaces(&mut self) -> Result<Option<(Packet<'_>, &[Interface])>, Error> {
+    pub fn next_with_totals(&mut self) -> Result<Option<(Packet<'_>, &Totals)>, Error> {
         let Some(raw) = self.advance()? else {
             return Ok(None);
         };
-        Ok(Some((self.packet(&raw), &self.totals.interfaces)))
+        Ok(Some((self.packet(&raw), &self.totals)))
     }
 
     /// Goes to the next packet, and counts it.
     #[inline]
     fn advance(&mut self) -> Result<Option<Raw>, Error> {
+        if self.shown {
+            self.shown = false;
+            self.totals.blocks.clear();
+            self.totals.comments.clear();
+        }
         let raw = loop {
             // Blocks without a packet are passed over here, so that the caller sees packets only.
             match self.step()? {
@@ -212,13 +278,31 @@ impl<R: Read> Reader<R> {
                 ReadStep::Starved => return Ok(None),
             }
         };
+        if self.boundary.is_some() {
+            self.compare_order(raw.time);
+        }
         let totals = &mut self.totals;
-        // Kept for Simple Packet Blocks, which have no time of their own.
+        self.shown = !(totals.blocks.is_empty() && totals.comments.is_empty());
         totals.time = raw.time;
         totals.counters.packets += 1;
         totals.counters.octets += raw.len as u64;
         totals.counters.snapped += u64::from(raw.orig_len as usize > raw.len);
         Ok(Some(raw))
+    }
+
+    /// The first packet of a file has this time.
+    #[cold]
+    fn compare_order(&mut self, time: Timestamp) {
+        let Some(Boundary { end, before }) = self.boundary.take() else {
+            return;
+        };
+        if time < end && !self.order_told {
+            self.order_told = true;
+            self.warnings.push(Warning::WrongOrder {
+                file: self.name.clone(),
+                before,
+            });
+        }
     }
 
     #[inline]
@@ -265,13 +349,14 @@ impl<R: Read> Reader<R> {
             Ok(n) => {
                 self.end += n.min(room.len());
                 // What an output needs to begin with is known as early as it can be.
-                while self.header.is_none() {
+                while self.header.is_none() || !self.is_recognised() {
                     if matches!(self.step()?, ReadStep::Starved) {
                         break;
                     }
                 }
                 Ok(true)
             }
+            Err(e) if is_woken(&e) => Ok(true),
             Err(source) => self.read_failed(source),
         }
     }
@@ -316,6 +401,13 @@ impl<R: Read> Reader<R> {
     fn step(&mut self) -> Result<ReadStep, Error> {
         // An error is returned once; after it nothing can be trusted to be a record.
         if self.failed {
+            return Ok(ReadStep::Starved);
+        }
+        let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
+        if octets.first_chunk().is_some_and(magic::may_be_compressed)
+            && self.input.is_plain()
+            && self.begins_compressed()
+        {
             return Ok(ReadStep::Starved);
         }
         let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
@@ -366,6 +458,35 @@ impl<R: Read> Reader<R> {
             RecordLook::More => Ok(ReadStep::Starved),
             RecordLook::Bad(fault) => Err(self.damaged(fault.to_string())),
         }
+    }
+
+    /// Goes on with a compressed file (`cat a.pcap b.pcap.gz`) where its magic number stands in the place of a record, unless
+    /// that can be a record too: a timestamp of 1970 or 1991 looks like one, but no captured length then follows.
+    #[cold]
+    fn begins_compressed(&mut self) -> bool {
+        let octets = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let possible = match &self.format {
+            CaptureFormat::Unknown => return false,
+            CaptureFormat::Pcap(pcap) => {
+                octets.len() < 16 || !matches!(pcap.record(octets), RecordLook::Bad(_))
+            }
+            CaptureFormat::Pcapng(section) => octets.len() < 12 || section.may_be_block(octets),
+        };
+        if possible {
+            return false;
+        }
+        let rest = octets.to_vec();
+        if !self.input.begin_again(rest) {
+            return false;
+        }
+        self.boundary = Some(Boundary {
+            end: self.totals.time,
+            before: None,
+        });
+        self.base += self.start as u64;
+        (self.start, self.end) = (0, 0);
+        self.format = CaptureFormat::Unknown;
+        true
     }
 
     /// Counts a block.
@@ -420,16 +541,26 @@ impl<R: Read> Reader<R> {
             };
         }
         let number = self.totals.interfaces.len();
-        // Each file adds an interface, and so a long list of damaged headers would fill memory.
-        if number >= MAX_INTERFACES {
-            return Err(self.damaged(Fault::Interfaces.to_string()));
-        }
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         match Pcap::header(octets, number) {
-            RecordLook::Whole((pcap, file, interface)) => {
+            RecordLook::Whole((mut pcap, file, interface)) => {
+                let totals = &mut self.totals;
+                if totals.interfaces.len() < MAX_INTERFACES {
+                    totals.interfaces.push(interface);
+                } else if let Some(number) = shared_interface(&interface, &totals.interfaces) {
+                    pcap.share(number);
+                    totals.counters.shared_interfaces += 1;
+                } else {
+                    return Err(self.damaged(Fault::Interfaces.to_string()));
+                }
+                if self.records > 0 {
+                    self.boundary = Some(Boundary {
+                        end: totals.time,
+                        before: None,
+                    });
+                }
                 self.start += pcap::HEADER;
                 self.totals.counters.files += 1;
-                self.totals.interfaces.push(interface);
                 self.header.get_or_insert(file);
                 self.format = CaptureFormat::Pcap(pcap);
                 Ok(ReadStep::Passed)
@@ -589,7 +720,7 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
 mod tests {
     use super::super::testing::{TestCapture, TestPackets, samples};
     use super::*;
-    use crate::base::packet::{LinkType, Resolution};
+    use crate::base::packet::{Interface, LinkType, Resolution};
     use std::io::Write;
 
     /// Gives `sizes` octets at a time, in turn, and is interrupted before each.

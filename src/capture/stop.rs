@@ -1,6 +1,7 @@
-//! Reading that can be asked to stop.
+//! Reading that can be asked to stop, or to look up for a moment.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -13,10 +14,17 @@ const SILENCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
 };
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// A wish to stop, made known by an octet in a socket: a signal handler can write that.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<UnixStream>);
+pub struct Stop {
+    wish: Arc<UnixStream>,
+    bell: Option<Arc<UnixStream>>,
+}
 
 impl Stop {
     /// A wish, and the socket to make it known with.
@@ -25,8 +33,50 @@ impl Stop {
     /// Those of `socketpair`.
     pub fn new() -> io::Result<(Self, UnixStream)> {
         let (here, there) = UnixStream::pair()?;
-        Ok((Self(Arc::new(here)), there))
+        let stop = Self {
+            wish: Arc::new(here),
+            bell: None,
+        };
+        Ok((stop, there))
     }
+
+    /// Adds a bell, and gives the socket to ring it with: an octet there makes [`Inputs::fill`](super::Inputs::fill)
+    /// return from a silent pipe without anything new.
+    ///
+    /// # Errors
+    /// Those of `socketpair`.
+    pub fn with_bell(mut self) -> io::Result<(Self, UnixStream)> {
+        let (here, there) = UnixStream::pair()?;
+        here.set_nonblocking(true)?;
+        self.bell = Some(Arc::new(here));
+        Ok((self, there))
+    }
+
+    /// The wish has been made known.
+    pub(super) fn is_asked(&self) -> bool {
+        let mut fds = [PollFd::new(&*self.wish, PollFlags::IN)];
+        // An interrupted poll is asked again at the next read.
+        let ready = poll(&mut fds, Some(&AT_ONCE)).is_ok_and(|n| n > 0);
+        // An end that was dropped wishes for nothing.
+        ready && !fds[0].revents().contains(PollFlags::HUP)
+    }
+}
+
+/// The bell has rung; no error, and never shown.
+#[derive(Debug)]
+struct Woken;
+
+impl fmt::Display for Woken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("woken")
+    }
+}
+
+impl std::error::Error for Woken {}
+
+/// This error says only that the bell has rung: reading can go on.
+pub(super) fn is_woken(e: &io::Error) -> bool {
+    e.get_ref().is_some_and(|e| e.is::<Woken>())
 }
 
 /// An input that ends after a second of silence once it was asked to stop.
@@ -49,28 +99,32 @@ impl<R> Stoppable<R> {
 impl<R: Read + AsFd> Read for Stoppable<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let ready = if self.asked {
-                let mut fds = [PollFd::new(&self.input, PollFlags::IN)];
-                poll(&mut fds, Some(&SILENCE)).map(|n| n > 0)
+            let input = self.input.as_fd();
+            let bell = self.stop.bell.as_ref().map_or(input, |b| b.as_fd());
+            // Once it was asked, the wish would be heard for ever.
+            let wish = if self.asked {
+                input
             } else {
-                // The socket wakes a read that waits without end; a flag would be looked at only
-                // when the next packet comes.
-                let mut fds = [
-                    PollFd::new(&self.input, PollFlags::IN),
-                    PollFd::new(&*self.stop.0, PollFlags::IN),
-                ];
-                let polled = poll(&mut fds, None);
-                // What is there is read before the wish is heard.
-                polled.map(|_| !fds[0].revents().is_empty())
+                self.stop.wish.as_fd()
             };
-            match ready {
-                Ok(true) => return self.input.read(buf),
-                Ok(false) if self.asked => return Ok(0),
-                Ok(false) => self.asked = true,
-                // A signal may interrupt the wait without having anything to say.
-                Err(rustix::io::Errno::INTR) => {}
+            let mut fds = [input, bell, wish].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            let silence = self.asked.then_some(&SILENCE);
+            match poll(&mut fds, silence) {
+                Err(rustix::io::Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
+                Ok(0) => return Ok(0),
+                Ok(_) => {}
             }
+            let [read, rung, asked] = fds.map(|fd| !fd.revents().is_empty());
+            // What is there is read before anything else is heard.
+            if read {
+                return self.input.read(buf);
+            }
+            if rung && let Some(bell) = &self.stop.bell {
+                let _ = (&**bell).read(&mut [0; 64]);
+                return Err(io::Error::other(Woken));
+            }
+            self.asked |= asked;
         }
     }
 }

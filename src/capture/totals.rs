@@ -1,7 +1,7 @@
 //! What is counted on from one input to the next.
 
 use crate::base::counters::InputCounters;
-use crate::base::packet::Interface;
+use crate::base::packet::{CaptureBlock, Interface};
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,4 +16,12 @@ pub struct Totals {
     pub interfaces: Vec<Interface>,
     /// What was counted.
     pub counters: InputCounters,
+    /// Decryption secrets and name resolution blocks are kept in `blocks`; else they are only counted.
+    pub keep_blocks: bool,
+    /// Those that stand before the packet that was read last, and behind the one ahead of it: 16 MiB at most.
+    pub blocks: Vec<CaptureBlock>,
+    /// Comments of packets are kept in `comments`.
+    pub keep_comments: bool,
+    /// Those of the packet that was read last.
+    pub comments: Vec<String>,
 }

@@ -2,8 +2,8 @@
 
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, StatsFormat, Times, Unframed,
-    checksums, decode_as, framer, gap_size, look_behind, reorder_window, size, time, transports,
-    tunnels,
+    checksums, count_or_off, decode_as, framer, gap_size, look_behind, reorder_window, size, time,
+    time_or_off, transports, tunnels,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -30,7 +30,11 @@ bounded memory, finds where each application message begins and ends, and writes
     inet-asm -p big.pcap                      one readable line per message";
 
 const AFTER: &str = "\
-Sizes take K M G, KiB MiB GiB (powers of 1024); times take ms s m h.
+Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.
+
+Signals: SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a \
+second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass and \
+--json anew where they were moved away (rotation). SIGUSR2 is ignored.
 
 Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
 
@@ -52,19 +56,34 @@ pub(super) struct Args {
     /// Put packets in timestamp order; each is held until another one is so much later [default: off]
     ///
     /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = time_or_off, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
     pub(super) sort_delay: Duration,
 
     /// Put packets in timestamp order, and hold so many of them at most [default: off; 100,000 with --sort-delay]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 0,
+        default_value = "off",
+        value_parser = count_or_off,
         help_heading = "Input",
         hide_short_help = true,
         hide_default_value = true
     )]
     pub(super) sort_queue: usize,
+
+    /// Read files in the order of their first packets, whatever order they are named in
+    ///
+    /// For rotated captures: a shell puts trace.pcap10 ahead of trace.pcap2. Files without packets are read last. Pipes
+    /// cannot be sorted.
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
+    pub(super) sort_files: bool,
+
+    /// Keep decryption secrets and names of addresses that a pcapng input holds; means --format pcapng
+    ///
+    /// Each such block is written ahead of the packets that follow it, so that Wireshark decrypts the output as it does the
+    /// input. Without this option they are left out, which is said once: secrets should not travel unasked.
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
+    pub(super) keep_secrets: bool,
 
     /// Write messages as packets to a capture file [default: stdout]
     ///
@@ -102,8 +121,8 @@ pub(super) struct Args {
 
     /// Write one JSON object a line: messages, gaps, connections
     ///
-    /// `-` is stdout. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
+    /// To stdout, or to the OUTPUT behind the equals sign: --json=FILE, -j=FILE. The man page lists the fields.
+    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
     /// What the JSON shows of the octets of a message
@@ -431,7 +450,11 @@ pub(super) struct Args {
     )]
     pub(super) sctp_stats: Option<PathBuf>,
 
-    /// Say more; twice: even more
+    /// Say on stderr which files and interfaces are read, and how connections end; twice: also what is given up or dropped
+    ///
+    /// A line for each input (format, compression), each interface (name, link type, unit of time), and each connection at its
+    /// end. Twice: also a line for each hole that is given up, with the reason, and for each packet that could not be used.
+    /// --trace says more of chosen connections.
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     pub(super) verbose: u8,
 

@@ -40,6 +40,12 @@ pub struct Config {
     pub verbose: u8,
     /// `-q`.
     pub quiet: bool,
+    /// `--sort-files`: inputs are read in the order of their first packets.
+    pub sort_files: bool,
+    /// `--keep-secrets`.
+    pub keep_secrets: bool,
+    /// The command line names an input, be it `-`.
+    pub named_input: bool,
     /// `--sort-delay`; zero: packets are not sorted.
     pub sort_delay: Duration,
     /// `--sort-queue`, in packets; 0: no limit but that of the delay.
@@ -84,6 +90,7 @@ pub fn parse(
         return Ok(Invocation::Completions(shell));
     }
     let inputs = inputs(&matches, &args);
+    check_limits(&args)?;
     let config = config(args, inputs, stdout_is_terminal)?;
     Ok(Invocation::Run(Box::new(config)))
 }
@@ -106,6 +113,7 @@ fn config(
     inputs: Vec<String>,
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
+    let named_input = !(args.inputs.is_empty() && args.read.is_empty());
     let limits = limits(&args);
     let form = form(&args);
     let color = match args.color {
@@ -137,6 +145,7 @@ fn config(
         dir,
         max_file: args.max_file as u64,
     });
+    sink.verbose = args.verbose;
     sink.connection = args.connection;
     sink.json = args.json.map(|target| JsonTo {
         target,
@@ -170,6 +179,9 @@ fn config(
         sctp_stats: args.sctp_stats,
         verbose: args.verbose,
         quiet: args.quiet,
+        sort_files: args.sort_files,
+        keep_secrets: args.keep_secrets,
+        named_input,
         sort_delay: args.sort_delay,
         sort_queue: args.sort_queue,
         limits,
@@ -177,14 +189,104 @@ fn config(
     })
 }
 
+/// Memory with which nothing works: the tables and buffers of one busy connection need about a third of it.
+const LEAST_MEMORY: usize = 4 << 20;
+
+/// Refuses limits with which a run could only throw away what it reads.
+fn check_limits(args: &Args) -> Result<(), clap::Error> {
+    let no_time = "is no time at all, so nothing would ever wait for what is late";
+    let rows = [
+        (
+            args.memory_limit < LEAST_MEMORY,
+            "--memory-limit",
+            "is under 4 MiB, which a few connections need",
+            "give 4M or more",
+        ),
+        (
+            args.tcp_buffer == 0,
+            "--tcp-buffer",
+            "is 0, so no segment could wait behind a hole",
+            "give at least the size of a few segments, as 64K",
+        ),
+        (
+            args.tcp_holes == 0,
+            "--tcp-holes",
+            "is 0, so every hole would be given up at once",
+            "give 1 or more",
+        ),
+        (
+            args.max_gap == 0,
+            "--max-gap",
+            "is 0, so every lost segment would break its connection in two",
+            "give at least the size of a few segments, as 64K",
+        ),
+        (
+            args.max_connections == 0,
+            "--max-connections",
+            "is 0, so no connection could be followed",
+            "give 1 or more, or --disable tcp,sctp",
+        ),
+        (
+            args.max_active_packets == 0,
+            "--max-active-packets",
+            "is 0, so no packet could wait for another",
+            "give 1 or more",
+        ),
+        (
+            args.max_file == 0,
+            "--max-file",
+            "is 0, so every file would be empty",
+            "give the size of the largest file that is wanted",
+        ),
+        (
+            args.max_message == Some(0),
+            "--max-message",
+            "is 0, so no packet could carry anything",
+            "give 1 or more, or leave it out",
+        ),
+        (
+            args.session_timeout.is_zero(),
+            "--session-timeout",
+            "is no time at all, so every connection would end at once",
+            "give a time, as 1h",
+        ),
+        (
+            args.ip_packet_timeout.is_zero(),
+            "--ip-packet-timeout",
+            no_time,
+            "give a time, as 1s",
+        ),
+        (
+            args.tcp_packet_timeout.is_zero(),
+            "--tcp-packet-timeout",
+            no_time,
+            "give a time, as 2s",
+        ),
+        (
+            args.sctp_packet_timeout.is_zero(),
+            "--sctp-packet-timeout",
+            no_time,
+            "give a time, as 2s",
+        ),
+    ];
+    match rows.iter().find(|(wrong, ..)| *wrong) {
+        Some((_, option, what, advice)) => Err(error(
+            ErrorKind::ValueValidation,
+            format_args!("{option}: {what}: {advice}"),
+        )),
+        None => Ok(()),
+    }
+}
+
 fn error(kind: ErrorKind, what: impl Display) -> clap::Error {
-    command().error(kind, what)
+    // One line, as everything on stderr: the usage stands in --help.
+    clap::Error::raw(kind, what)
 }
 
 /// The form of packets for messages, before an output's own options.
 fn form(args: &Args) -> PacketOptions {
-    // Comments stand in pcapng only.
-    let format = if args.info || args.track {
+    // Comments and secrets stand in pcapng only.
+    let format = if args.info || args.track || args.keep_secrets {
         FileFormat::Pcapng
     } else {
         FileFormat::Pcap
@@ -220,7 +322,7 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
     if users > 1 {
         return Err(error(
             ErrorKind::ArgumentConflict,
-            "--print, --write -, --json -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
+            "--print, --write -, --json, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
     Ok(())
@@ -461,10 +563,16 @@ mod tests {
         for (arg, names) in [
             ("--tcp-buffer=64X", "64K or 4MiB"),
             ("--tcp-buffer=99999999999999999G", "too large"),
-            ("--session-timeout=10", "ms, s, m or h"),
-            ("--session-timeout=-1s", "ms, s, m or h"),
+            ("--session-timeout=10", "us, ms, s, m, h or d"),
+            ("--session-timeout=-1s", "us, ms, s, m, h or d"),
             ("--session-timeout=99999999999999h", "too long"),
             ("--max-gap=2G", "1G at most"),
+            ("--max-gap=0", "break its connection"),
+            ("--memory-limit=4095K", "4M or more"),
+            ("--tcp-buffer=0", "64K"),
+            ("--tcp-buffer=1.x5K", "64K or 4MiB"),
+            ("--sort-queue=on", "or off"),
+            ("--sort-delay=on", "or off"),
             ("--look-behind=5", "16,200ms"),
             ("--reorder-window=5", "32,20ms,1s"),
             ("--checksums=ip=maybe", "verify"),
@@ -473,12 +581,30 @@ mod tests {
             ("--decapsulate=gre,ftp", "vxlan"),
             ("--disable=tcp,icmp", "sctp"),
             ("--vlan=all", "separate"),
-            ("--sort-delay=10", "ms, s, m or h"),
+            ("--sort-delay=10", "us, ms, s, m, h or d"),
         ] {
             let error = config(&[arg], false).unwrap_err();
             let option = arg.split('=').next().unwrap();
             assert!(error.contains(option) && error.contains(names), "{error}");
         }
+        let c = config(
+            &[
+                "--sort-delay=off",
+                "--sort-queue=off",
+                "--tcp-buffer=0.5MB",
+                "--max-file=2GB",
+                "--session-timeout=1d",
+                "--ip-packet-timeout=1500us",
+            ],
+            false,
+        )
+        .unwrap();
+        assert_eq!((c.sort_delay, c.sort_queue), (Duration::ZERO, 0));
+        assert_eq!(
+            (c.limits.tcp_buffer, c.limits.session_timeout),
+            (512 << 10, Duration::from_secs(86_400))
+        );
+        assert_eq!(c.limits.ip_packet_timeout, Duration::from_micros(1500));
         let e = config(&["--dump=x", "--dump-name=../%c"], false).unwrap_err();
         assert!(e.contains("--dump-name") && e.contains("folder"), "{e}");
     }

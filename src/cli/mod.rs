@@ -8,8 +8,10 @@
 mod args;
 pub mod config;
 mod docs;
+mod places;
 pub mod report;
 pub mod run;
+mod signals;
 mod values;
 
 pub use args::command;

@@ -5,22 +5,29 @@
 //! ```
 
 use super::config::Config;
+use super::places;
 use super::report;
+use super::signals::Signals;
+use super::values::StatsFormat;
 use crate::assembler::Assembler;
-use crate::base::packet::LinkType;
+use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use crate::capture::{Inputs, SortQueue, Stop, input_path};
+use crate::capture::{Inputs, SortQueue, Warning, input_path};
+use crate::sink::FileFormat;
 use crate::sink::Outputs;
+use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
+/// Warnings of one kind that are printed; more are counted.
+const WARNINGS: u64 = 20;
+/// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
+const ERRORS: usize = 1000;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
@@ -32,33 +39,15 @@ fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
     let _ = writeln!(messages, "inet-asm: {what}");
 }
 
-/// Catches signals: the first SIGINT or SIGTERM asks for an end, the second one ends the program at once.
-fn listen() -> io::Result<Stop> {
-    let (stop, wish) = Stop::new()?;
-    // Set by the first signal and asked by the second: only then does the default action, the end,
-    // take place.
-    let requested = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // Registered before the flag is set by the same signal, or the first one would end the
-        // program.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&requested))?;
-        signal_hook::flag::register(signal, Arc::clone(&requested))?;
-        // The octet wakes a reader that waits; writing to a pipe is allowed in a signal handler.
-        signal_hook::low_level::pipe::register(signal, wish.try_clone()?)?;
-    }
-    Ok(stop)
-}
-
 /// Reads the inputs to their end and gives the exit status.
 pub fn run(config: &Config) -> u8 {
-    run_with(config, listen, &mut io::stderr())
+    run_with(config, Signals::catch, &mut io::stderr())
 }
 
-/// A run. `listen` is called once the outputs are open: before, a signal ends the program at once, also where it waits for a
-/// reader of a named pipe. What goes wrong, and the counters, are written to `messages`.
+/// A run. What goes wrong, and the counters, are written to `messages`.
 fn run_with(
     config: &Config,
-    listen: impl FnOnce() -> io::Result<Stop>,
+    listen: impl FnOnce() -> io::Result<Signals>,
     messages: &mut dyn Write,
 ) -> u8 {
     match Run::new(config, listen, messages) {
@@ -72,37 +61,55 @@ struct Run<'a> {
     inputs: Inputs,
     assembler: Assembler<Outputs>,
     sctp_stats: Option<SctpStats>,
+    signals: Signals,
     /// Stderr.
     messages: &'a mut dyn Write,
+    /// Warnings of each kind.
+    warned: BTreeMap<&'static str, u64>,
     failed: bool,
 }
 
 impl<'a> Run<'a> {
-    /// Opens the outputs; an input is opened when the one before it has ended.
+    /// Looks at the inputs, and opens the outputs only when it is certain that all inputs are captures: an output that is
+    /// opened is emptied. Of a pipe that is not the first input, that is certain when it is read.
     ///
     /// # Errors
     ///
     /// The exit status, once it was written to `messages` what is wrong.
     fn new(
         config: &'a Config,
-        listen: impl FnOnce() -> io::Result<Stop>,
+        listen: impl FnOnce() -> io::Result<Signals>,
         messages: &'a mut dyn Write,
     ) -> Result<Self, u8> {
         let mut fail = |what: &dyn Display| {
             complain_to(messages, what);
             FAILED
         };
+        let signals =
+            listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
+        let mut inputs =
+            Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(signals.stop.clone());
+        let outputs = config.sink.outputs.iter();
+        let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
+        let totals = inputs.totals_mut();
+        totals.keep_blocks = config.keep_secrets && pcapng.clone().next().is_some();
+        totals.keep_comments = pcapng.any(|o| o.what == OutputKind::Bypass);
+        inputs.recognise(config.sort_files).map_err(|errors| {
+            errors.iter().for_each(|e| {
+                fail(e);
+            });
+            FAILED
+        })?;
+        places::check(config).map_err(|e| fail(&e))?;
+        inputs.begin().map_err(|e| fail(&e))?;
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
-        // Outputs before inputs: a named pipe whose reader is missing must show up before anything
-        // is read.
+        signals.end_at_once(true);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let sctp_stats = match &config.sctp_stats {
             Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
             None => None,
         };
-        // Late, so that Ctrl-C while an output waits for its reader ends the program at once.
-        let stop = listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
-        let inputs = Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(stop);
+        signals.end_at_once(false);
         let mut assembler =
             Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
         if sctp_stats.is_some() {
@@ -119,7 +126,9 @@ impl<'a> Run<'a> {
             inputs,
             assembler,
             sctp_stats,
+            signals,
             messages,
+            warned: BTreeMap::new(),
             failed: false,
         })
     }
@@ -127,18 +136,28 @@ impl<'a> Run<'a> {
     fn execute(mut self) -> u8 {
         // Counters after everything else: the flush at the end still counts.
         self.read_all();
+        self.warn();
+        for (kind, times) in &self.warned {
+            if let Some(more @ 1..) = times.checked_sub(WARNINGS) {
+                complain_to(self.messages, &format_args!("{more} more {kind}"));
+            }
+        }
         if let Some(stats) = self.sctp_stats.take()
             && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
         {
             self.fail(&e);
         }
         if let Some(format) = self.config.stats {
-            self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
-            // As for all messages on stderr.
-            let names = self.config.rules.names();
-            let _ = report::write(self.assembler.counters(), format, &names, self.messages);
+            self.report(format);
         }
         if self.failed { FAILED } else { 0 }
+    }
+
+    fn report(&mut self, format: StatsFormat) {
+        self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+        // As for all messages on stderr.
+        let names = self.config.rules.names();
+        let _ = report::write(self.assembler.counters(), format, &names, self.messages);
     }
 
     /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may
@@ -146,33 +165,24 @@ impl<'a> Run<'a> {
     fn read_all(&mut self) {
         let (mut interfaces, mut link_types) = (0, 0);
         let mut queue = SortQueue::new(self.config.sort_delay, self.config.sort_queue);
+        let mut input = None;
         loop {
             // As early as it is known: a reader behind the pipe waits for the file header.
             if let Some(header) = self.inputs.header() {
                 let sink = self.assembler.sink();
                 sink.begin(header.link_type, header.nanoseconds);
             }
+            self.say_input(&mut input);
             let read = self.buffered_packets(&mut queue, &mut interfaces);
             self.warn_of_link_types(&mut link_types);
+            self.answer_signals();
             let more = match read {
-                // All that is complete is out before a read that may block; that is what makes it
-                // live.
-                Ok(()) => match self.assembler.sink().flush() {
-                    Ok(flow) if flow.is_continue() => self.inputs.fill(),
-                    // `| head` has what it wanted: a quiet end, and no error.
-                    // Nobody reads stdout any more.
-                    Ok(_) => {
-                        self.warn();
-                        return;
-                    }
-                    Err(e) => {
-                        self.warn();
-                        self.fail(&e);
-                        return;
-                    }
-                },
-                // What was read before the damage has been processed; it is flushed below like at
-                // any end.
+                Ok(()) if self.flush() => self.inputs.fill(),
+                // Nobody reads the output any more.
+                Ok(()) => {
+                    self.warn();
+                    return;
+                }
                 Err(e) => Err(e),
             };
             self.warn();
@@ -193,6 +203,13 @@ impl<'a> Run<'a> {
             sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
         }
         self.assembler.flush();
+        let sink = self.assembler.sink();
+        // A capture that describes no interface has no packets. What is written is a capture still.
+        sink.begin(LinkType::ETHERNET, true);
+        for block in std::mem::take(&mut self.inputs.totals_mut().blocks) {
+            sink.block(&block);
+        }
+        self.flush();
         if let Err(e) = self.assembler.sink().finish() {
             self.fail(&e);
         }
@@ -203,17 +220,75 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Writes what is buffered, and says which outputs have failed. False when none goes anywhere any more.
+    fn flush(&mut self) -> bool {
+        for _ in 0..ERRORS {
+            match self.assembler.sink().flush() {
+                Ok(flow) => return flow.is_continue() || self.sctp_stats.is_some(),
+                Err(e) => {
+                    self.failed = true;
+                    let times = self.warned.entry("errors of outputs").or_default();
+                    *times += 1;
+                    if *times <= WARNINGS {
+                        complain_to(self.messages, &e);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Does what signals have asked for since the last read.
+    fn answer_signals(&mut self) {
+        if self.signals.counters() {
+            self.report(self.config.stats.unwrap_or(StatsFormat::Text));
+        }
+        if self.signals.state() {
+            complain_to(
+                self.messages,
+                &"SIGUSR2: a state cannot be saved yet: nothing is done",
+            );
+        }
+        if self.signals.reopen() {
+            let all = &self.inputs.totals().interfaces;
+            let done = self.assembler.sink().reopen(all);
+            for name in &done.unmoved {
+                complain_to(
+                    self.messages,
+                    &format_args!(
+                        "{name}: has not been moved away, and goes on: move it before SIGHUP"
+                    ),
+                );
+            }
+            for e in &done.errors {
+                self.fail(e);
+            }
+        }
+    }
+
     /// Hands on the packets that have been read already. `interfaces`: how many of them the outputs know.
     fn buffered_packets(
         &mut self,
         queue: &mut Option<SortQueue>,
         interfaces: &mut usize,
     ) -> Result<(), Error> {
-        while let Some((packet, known)) = self.inputs.next_with_interfaces()? {
-            // Before the packet, since it may be of a new interface.
+        while let Some((packet, totals)) = self.inputs.next_with_totals()? {
+            let known = &totals.interfaces;
             if known.len() != *interfaces {
+                if self.config.verbose > 0 {
+                    for (number, interface) in known.iter().enumerate().skip(*interfaces) {
+                        say_interface(self.messages, number, interface);
+                    }
+                }
                 *interfaces = known.len();
                 self.assembler.sink().interfaces(known);
+            }
+            for block in &totals.blocks {
+                self.assembler.sink().block(block);
+            }
+            if !totals.comments.is_empty() {
+                let sink = self.assembler.sink();
+                sink.comments(packet.frame, &totals.comments);
             }
             match queue {
                 None => {
@@ -231,30 +306,80 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Warns of link types that have come up since it was last called; `known`: how many there were.
-    fn warn_of_link_types(&mut self, known: &mut usize) {
-        if self.config.quiet {
+    /// `-v`: the input that is read now; `said` is the one that was said last.
+    fn say_input(&mut self, said: &mut Option<String>) {
+        if self.config.verbose == 0 || said.as_deref() == self.inputs.name() {
             return;
         }
-        // Once for each type, not for each packet.
-        let file = self.inputs.name().unwrap_or_default();
+        let Some((name, (format, compression))) = self.inputs.name().zip(self.inputs.format())
+        else {
+            return;
+        };
+        let compression = compression.map_or(String::new(), |c| format!(", {c}-compressed"));
+        complain_to(
+            self.messages,
+            &format_args!("{name}: {format}{compression}"),
+        );
+        *said = Some(name.to_owned());
+    }
+
+    /// Warns of link types that have come up since it was last called; `known`: how many there were.
+    fn warn_of_link_types(&mut self, known: &mut usize) {
+        let file = self.inputs.name().unwrap_or_default().to_owned();
         let types = self.assembler.unknown_link_types();
-        for LinkType(number) in types.iter().skip(*known) {
-            complain_to(
-                self.messages,
+        let new: Vec<_> = types.iter().skip(*known).copied().collect();
+        *known = types.len();
+        for LinkType(number) in new {
+            self.tell(
+                "link types that are not known here",
                 &format_args!(
                     "{file}: link type {number} is not known here: its packets are counted as link.unknown_type, and --dropped keeps them"
                 ),
             );
         }
-        *known = types.len();
     }
 
     fn warn(&mut self) {
         for warning in self.inputs.take_warnings() {
-            if !self.config.quiet {
-                complain_to(self.messages, &warning);
-            }
+            let kind = match warning {
+                Warning::CutShort { .. } => "captures that are cut short",
+                _ => "warnings about inputs",
+            };
+            self.tell(kind, &warning);
+        }
+        let counters = &self.inputs.totals().counters;
+        let told = self.warned.contains_key(BLOCKS);
+        if counters.blocks_left_out > 0 && !told && !self.config.sink.outputs.is_empty() {
+            let file = self.inputs.name().unwrap_or_default().to_owned();
+            let what = match (counters.secrets, counters.names) {
+                (_, 0) => "decryption secrets in it are",
+                (0, _) => "names of addresses in it are",
+                _ => "decryption secrets and names of addresses in it are",
+            };
+            self.tell(
+                BLOCKS,
+                &format_args!(
+                    "{file}: {what} left out of the output: --keep-secrets keeps them in pcapng"
+                ),
+            );
+        }
+        for note in self.assembler.sink().take_notes() {
+            self.tell("gaps that --dump - closes", &note);
+        }
+        for line in self.assembler.sink().take_watched() {
+            complain_to(self.messages, &line);
+        }
+    }
+
+    /// Prints a warning, unless there were many of its kind, or -q.
+    fn tell(&mut self, kind: &'static str, what: &dyn Display) {
+        if self.config.quiet {
+            return;
+        }
+        let times = self.warned.entry(kind).or_default();
+        *times += 1;
+        if *times <= WARNINGS {
+            complain_to(self.messages, what);
         }
     }
 
@@ -262,6 +387,25 @@ impl<'a> Run<'a> {
         complain_to(self.messages, what);
         self.failed = true;
     }
+}
+
+/// Warnings about blocks that were left out: there is one of them.
+const BLOCKS: &str = "inputs with blocks that are left out";
+
+/// `-v`: an interface.
+fn say_interface(messages: &mut dyn Write, number: usize, interface: &Interface) {
+    let name = interface
+        .name
+        .as_deref()
+        .unwrap_or("no name")
+        .escape_debug();
+    complain_to(
+        messages,
+        &format_args!(
+            "interface {number}: {name}, link type {}",
+            interface.link_type.0
+        ),
+    );
 }
 
 /// Hands on the packets that need not wait any longer to be sorted.
@@ -290,7 +434,7 @@ fn end_period(stats: &mut Option<SctpStats>, assembler: &mut Assembler<Outputs>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Reader;
+    use crate::capture::{Reader, Stop};
     use crate::cli::{Invocation, parse};
     use std::io::Read;
     use std::path::Path;
@@ -304,7 +448,7 @@ mod tests {
             panic!("no run");
         };
         let mut messages = Vec::new();
-        let status = run_with(&config, || Ok(Stop::new()?.0), &mut messages);
+        let status = run_with(&config, || Ok(Signals::none(Stop::new()?.0)), &mut messages);
         (status, String::from_utf8(messages).unwrap())
     }
 
@@ -347,36 +491,6 @@ mod tests {
         assert_eq!(counter("input.files"), 2);
         assert!(counter("output.messages") > 0);
         assert_eq!(times(&out).len(), counter("output.messages"));
-    }
-
-    #[test]
-    fn an_input_that_is_missing_does_not_lose_what_came_before() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("out.pcap");
-        let input = format!("{TESTDATA}/http-keepalive.pcap");
-        let missing = dir.path().join("missing.pcap").display().to_string();
-        let out_name = out.display().to_string();
-        let (status, messages) = run(&["-w", &out_name, &input, &missing]);
-        assert_eq!(status, FAILED);
-        assert!(
-            messages.starts_with("inet-asm: ") && messages.contains("missing.pcap"),
-            "{messages}"
-        );
-        assert!(!times(&out).is_empty());
-    }
-
-    #[test]
-    fn an_output_that_cannot_be_opened_ends_the_run_before_signals_are_caught() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("missing/out.pcap").display().to_string();
-        let args = ["inet-asm", "-w", &out];
-        let Ok(Invocation::Run(config)) = parse(args.map(Into::into), false) else {
-            panic!("no run");
-        };
-        let mut messages = Vec::new();
-        let status = run_with(&config, || panic!("listens"), &mut messages);
-        assert_eq!(status, FAILED);
-        assert!(String::from_utf8(messages).unwrap().contains("out.pcap"));
     }
 
     #[test]
@@ -462,7 +576,7 @@ mod tests {
         });
         let (stop, mut wish) = Stop::new().unwrap();
         wish.write_all(&[0]).unwrap();
-        let status = run_with(&config, || Ok(stop), &mut io::sink());
+        let status = run_with(&config, || Ok(Signals::none(stop)), &mut io::sink());
         assert_eq!(status, 0);
         assert!(!times(&out).is_empty());
         drop(writer.join().unwrap());

@@ -13,22 +13,42 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use std::time::Duration;
 
-/// A size in octets: a number, with K, M or G (KiB, MiB, GiB) behind it.
+/// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let wrong = || "expected a size: a number, with K, M or G behind it, as 64K or 4MiB".to_owned();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let shift = match unit.trim_start() {
+    let (number, unit) = number_and_unit(text);
+    let shift = match unit {
         "" | "B" => 0,
-        "K" | "k" | "KiB" => 10,
-        "M" | "m" | "MiB" => 20,
-        "G" | "g" | "GiB" => 30,
+        "K" | "k" | "KB" | "kB" | "KiB" => 10,
+        "M" | "m" | "MB" | "MiB" => 20,
+        "G" | "g" | "GB" | "GiB" => 30,
         _ => return Err(wrong()),
     };
-    let number: usize = number.parse().map_err(|_| wrong())?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large a size".to_owned())
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let too_large = || "too large a size".to_owned();
+    let whole: usize = whole.parse().map_err(|_| wrong())?;
+    let whole = whole.checked_mul(1 << shift).ok_or_else(too_large)?;
+    // The fraction in millionths of the unit, which are cut down to octets: 0.5G is half of 1024 MiB.
+    let digits = part.get(..6).unwrap_or(part);
+    let millionths: usize = format!("{digits:0<6}").parse().map_err(|_| wrong())?;
+    if !part.bytes().all(|c| c.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let part = (millionths as u64 * (1u64 << shift)) / 1_000_000;
+    usize::try_from(part)
+        .ok()
+        .and_then(|part| whole.checked_add(part))
+        .ok_or_else(too_large)
+}
+
+/// A number and what stands behind it.
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let digits = text
+        .bytes()
+        .take_while(|c| c.is_ascii_digit() || *c == b'.')
+        .count();
+    let (number, unit) = text.split_at(digits);
+    (number, unit.trim_start())
 }
 
 /// A size below half of the sequence numbers.
@@ -39,20 +59,19 @@ pub(super) fn gap_size(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected a size of 1G at most".to_owned())
 }
 
-/// A time: a number with ms, s, m or h behind it.
+/// A time: a number with us, ms, s, m, h or d behind it.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || "expected a time: a number with ms, s, m or h behind it, as 200ms or 1h".to_owned();
-    let digits = text
-        .bytes()
-        .take_while(|c| c.is_ascii_digit() || *c == b'.')
-        .count();
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit.trim_start() {
+    let wrong = || {
+        "expected a time: a number with us, ms, s, m, h or d behind it, as 200ms or 1h".to_owned()
+    };
+    let (number, unit) = number_and_unit(text);
+    let unit = match unit {
+        "us" | "µs" => 0.000_001,
         "ms" => 0.001,
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         "" if text == "0" => 1.0,
         _ => return Err(wrong()),
     };
@@ -61,6 +80,23 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|d| d.as_secs() < 1 << 32)
         .ok_or_else(|| "too long a time".to_owned())
+}
+
+/// A time, or `off`: none at all.
+pub(super) fn time_or_off(text: &str) -> Result<Duration, String> {
+    if text == "off" {
+        return Ok(Duration::ZERO);
+    }
+    time(text).map_err(|e| format!("{e}, or off"))
+}
+
+/// A number, or `off`: 0.
+pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    text.parse()
+        .map_err(|_| "expected a number, or off".to_owned())
 }
 
 /// A rule of `--decode-as`.

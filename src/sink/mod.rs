@@ -25,8 +25,9 @@ pub mod streams;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
 pub mod writer;
 
 pub use outputs::{OutputState, Outputs};
 pub use packets::{Encap, FileFormat, Large, PacketOptions};
-pub use writer::{OutputError, Target, Writer};
+pub use writer::{OutputError, Reopened, Target, Writer};

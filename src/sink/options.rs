@@ -88,6 +88,8 @@ pub struct OutputOptions {
     pub dump: Option<DumpTo>,
     /// Transferred files.
     pub extract: Option<ExtractTo>,
+    /// `-v`, how often: what becomes of connections is told.
+    pub verbose: u8,
     /// Connections that are written; all where there is none.
     pub connection: Option<ConnectionRule>,
 }

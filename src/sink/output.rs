@@ -1,7 +1,7 @@
 //! What an output is: a [`MessageSink`] that is opened, flushed and finished.
 
-use super::writer::OutputError;
-use crate::base::packet::{Interface, LinkType};
+use super::writer::{OutputError, Reopened};
+use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::message::MessageSink;
 use std::ops::ControlFlow;
 
@@ -14,6 +14,14 @@ pub(super) trait Output: MessageSink {
     fn begin(&mut self, _link_type: LinkType, _nanoseconds: bool) {}
     /// These are all interfaces of the input until now.
     fn interfaces(&mut self, _all: &[Interface]) {}
+    /// A block of the input that explains the packets behind it.
+    fn block(&mut self, _block: &CaptureBlock) {}
+    /// Opens files anew by their names, where something else has moved them away. These are all interfaces until now.
+    fn reopen(&mut self, _all: &[Interface], _done: &mut Reopened) {}
+    /// Whether what it is given still goes anywhere. None: nobody reads it, it writes files, until the first error.
+    fn is_open(&self) -> Option<bool> {
+        None
+    }
     /// Writes all that is buffered. Breaks when nobody reads any more.
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError>;
     /// Writes all that is left, at the end of the run, after the last [`flush`](Self::flush).
@@ -26,18 +34,17 @@ pub(super) trait Output: MessageSink {
     }
 }
 
-/// Flushes several outputs of a kind: an output that cannot be written does not keep the others from being flushed. Returns
-/// the first error.
+/// Flushes several outputs of a kind, up to the first error: the others are flushed by the next call.
 pub(super) fn flush_all(
     each: impl Iterator<Item = Result<ControlFlow<()>, OutputError>>,
 ) -> Result<ControlFlow<()>, OutputError> {
-    let mut all = Ok(ControlFlow::Continue(()));
+    let mut all = ControlFlow::Continue(());
     for one in each {
-        if all.is_ok() && !matches!(one, Ok(ControlFlow::Continue(()))) {
-            all = one;
+        if one?.is_break() {
+            all = ControlFlow::Break(());
         }
     }
-    all
+    Ok(all)
 }
 
 /// Writes all methods of a [`MessageSink`] that forwards its events: the one list of them beside the trait's own.
@@ -129,6 +136,22 @@ impl<O: Output> Output for Option<O> {
         if let Some(output) = self {
             output.interfaces(all);
         }
+    }
+
+    fn block(&mut self, block: &CaptureBlock) {
+        if let Some(output) = self {
+            output.block(block);
+        }
+    }
+
+    fn reopen(&mut self, all: &[Interface], done: &mut Reopened) {
+        if let Some(output) = self {
+            output.reopen(all, done);
+        }
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        self.as_ref().map_or(Some(false), Output::is_open)
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {

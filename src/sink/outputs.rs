@@ -3,15 +3,16 @@
 use super::files::Files;
 use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
-use super::output::{Output, flush_all, forward_events};
+use super::output::{Output, forward_events};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
 use super::print::{self, Print};
 use super::streams::{Dump, DumpToStdout, Template};
-use super::writer::{self, OutputError, Target, Writer};
+use super::watch::Watch;
+use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
 use crate::base::flow::Flow;
-use crate::base::packet::{Interface, LinkType};
+use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::message::MessageSink;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -30,6 +31,8 @@ macro_rules! outputs {
         #[derive(Default)]
         pub(super) struct OutputTable {
             $( $(#[$doc])* pub(super) $name: $Output, )*
+            /// Those in which an error has come up.
+            failed: Vec<&'static str>,
         }
 
         impl MessageSink for OutputTable {
@@ -47,8 +50,38 @@ macro_rules! outputs {
                 $( self.$name.interfaces(all); )*
             }
 
+            fn block(&mut self, block: &CaptureBlock) {
+                $( self.$name.block(block); )*
+            }
+
+            fn reopen(&mut self, all: &[Interface], done: &mut Reopened) {
+                $( self.$name.reopen(all, done); )*
+            }
+
+            fn is_open(&self) -> Option<bool> {
+                let open = |open: Option<bool>, name| open.unwrap_or_else(|| !self.failed.contains(&name));
+                Some(false $(|| open(self.$name.is_open(), stringify!($name)))*)
+            }
+
+            /// Up to the first error. Breaks when what was asked for goes nowhere any more; other outputs than the one that
+            /// has ended go on.
             fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
-                flush_all([$( self.$name.flush(), )*].into_iter())
+                let mut ended = !self.failed.is_empty();
+                $( match self.$name.flush() {
+                    Ok(flow) => ended |= flow.is_break(),
+                    Err(e) => {
+                        let name = stringify!($name);
+                        if !self.failed.contains(&name) {
+                            self.failed.push(name);
+                        }
+                        return Err(e);
+                    }
+                } )*
+                Ok(if ended && self.is_open() == Some(false) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
             }
 
             fn finish(&mut self) -> Result<(), OutputError> {
@@ -92,6 +125,8 @@ outputs! {
     json: Option<Json>;
     /// The files that were transferred.
     files: Option<Files>;
+    /// Words about connections.
+    watch: Option<Watch>;
 }
 
 /// All outputs that were opened.
@@ -165,11 +200,42 @@ impl Outputs {
         self.table.interfaces(all);
     }
 
-    /// Writes all that is buffered. Breaks when nobody reads stdout any more.
+    /// Blocks of the input that explain the packets behind them. pcapng outputs get them.
+    pub fn block(&mut self, block: &CaptureBlock) {
+        self.table.block(block);
+    }
+
+    /// The packet of the input with this number has these comments. Outputs of all packets keep them.
+    pub fn comments(&mut self, frame: u64, comments: &[String]) {
+        self.table.originals.comments(frame, comments);
+    }
+
+    /// Opens files of packets and JSON anew, where something else has moved them away, as the rotation of logs does. `all` are
+    /// all interfaces of the input until now.
+    pub fn reopen(&mut self, all: &[Interface]) -> Reopened {
+        let mut done = Reopened::default();
+        self.table.reopen(all, &mut done);
+        done
+    }
+
+    /// What outputs have to say on stderr since the last call: where `--dump -` closes a gap.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        let raw = self.table.raw.as_mut();
+        raw.map(DumpToStdout::take_notes).unwrap_or_default()
+    }
+
+    /// What `-v` says of connections since the last call.
+    pub fn take_watched(&mut self) -> Vec<String> {
+        let watch = self.table.watch.as_mut();
+        watch.map(Watch::take_lines).unwrap_or_default()
+    }
+
+    /// Writes all that is buffered. Breaks when all that writes to somebody has lost its reader, or failed; what writes files
+    /// goes on.
     ///
     /// # Errors
     ///
-    /// The first error of any output since the last call.
+    /// The first error of any output since the last call: called again, it returns the next one, and flushes the others.
     pub fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.table.flush()
     }
@@ -220,12 +286,18 @@ impl Outputs {
         for spec in &config.outputs {
             let to = writer::open(&spec.target)?;
             let name = writer::shown(&spec.target.name);
-            match spec.what {
-                OutputKind::Messages => {
-                    outputs.messages(name, to, spec.form, spec.protocols.clone())
-                }
-                OutputKind::Dropped => outputs.originals(name, to, spec.form, true),
-                OutputKind::Bypass => outputs.originals(name, to, spec.form, false),
+            let file = if spec.what == OutputKind::Messages {
+                outputs.messages(name, to, spec.form, spec.protocols.clone());
+                let last = outputs.table.packets.0.last_mut();
+                last.map(|output| &mut output.file)
+            } else {
+                let dropped = spec.what == OutputKind::Dropped;
+                outputs.originals(name, to, spec.form, dropped);
+                let last = outputs.table.originals.0.last_mut();
+                last.map(|output| &mut output.file)
+            };
+            if let Some(file) = file {
+                file.out.reopens(&spec.target);
             }
         }
         if let Some(p) = config.print {
@@ -249,10 +321,14 @@ impl Outputs {
             let to = writer::open(&j.target)?;
             let name = writer::shown(&j.target.name);
             outputs.json(name, to, j.show, j.packet_buffered);
+            if let Some(json) = &mut outputs.table.json {
+                json.out.reopens(&j.target);
+            }
         }
         if let Some(e) = &config.extract {
             outputs.extract(&e.dir, e.max_file)?;
         }
+        outputs.table.watch = (config.verbose > 0).then(|| Watch::new(config.verbose > 1));
         outputs.choice.clone_from(&config.connection);
         Ok(outputs)
     }

@@ -284,6 +284,10 @@ impl MessageSink for Print {
 }
 
 impl Output for Print {
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
     }

@@ -1,7 +1,7 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,6 +32,17 @@ impl std::error::Error for OutputError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// What became of files that were to be opened anew.
+#[derive(Debug, Default)]
+pub struct Reopened {
+    /// So many were.
+    pub files: usize,
+    /// Names of those that still stand where they were opened, which would be emptied.
+    pub unmoved: Vec<String>,
+    /// These could not be, and go on as they are.
+    pub errors: Vec<OutputError>,
 }
 
 /// A `Write` that others can be boxed into and moved between threads.
@@ -227,6 +238,8 @@ pub(crate) struct BufferedWriter {
     /// Flush after every record.
     each: bool,
     failed: Option<io::Error>,
+    /// The path and the file there, where that can be opened anew.
+    path: Option<(String, (u64, u64))>,
     /// Nothing is written any more: the reader has gone away, or there was an error.
     closed: bool,
 }
@@ -240,8 +253,53 @@ impl BufferedWriter {
             buffer: Vec::new(),
             each,
             failed: None,
+            path: None,
             closed: false,
         }
+    }
+
+    /// Says where it writes, just after that was opened: [`reopen`](Self::reopen) opens it anew.
+    pub(crate) fn reopens(&mut self, target: &Target) {
+        if target.name != "-" {
+            let file = identity(&target.name, || Err(io::ErrorKind::NotFound.into()));
+            self.path = file.map(|file| (target.name.clone(), file));
+        }
+    }
+
+    /// Writes what is left and goes on in a new file of the same name. A file that still stands under its name, or another
+    /// one that does, is left as it is: what is in it may not be anywhere else. True where a new file begins.
+    pub(crate) fn reopen(&mut self, done: &mut Reopened) -> bool {
+        let Some((path, file)) = &self.path else {
+            return false;
+        };
+        if identity(path, || Err(io::ErrorKind::NotFound.into())) == Some(*file) {
+            done.unmoved.push(path.clone());
+            return false;
+        }
+        let path = path.clone();
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => {
+                self.push();
+                self.to = Box::new(file);
+                self.closed = false;
+                self.reopens(&Target::file(&path));
+                done.files += 1;
+                true
+            }
+            Err(source) => {
+                done.errors.push(OutputError {
+                    name: path,
+                    doing: "open anew",
+                    source,
+                });
+                false
+            }
+        }
+    }
+
+    /// What it is given still goes somewhere.
+    pub(crate) const fn is_open(&self) -> bool {
+        !self.closed
     }
 
     /// Appends a record that is made of parts.

@@ -20,7 +20,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, b
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::Output;
 use crate::sink::text::{Rfc3339, UnixSeconds, gap_cause};
-use crate::sink::writer::{BufferedWriter, OutputError, Writer};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -38,7 +38,7 @@ type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;
 
 /// The output of JSON lines.
 pub(crate) struct Json {
-    out: BufferedWriter,
+    pub(in crate::sink) out: BufferedWriter,
     show: Show,
     /// Of each interface of the input: it counts nanoseconds.
     nanos: Vec<bool>,
@@ -647,6 +647,14 @@ impl MessageSink for Json {
 impl Output for Json {
     fn interfaces(&mut self, all: &[Interface]) {
         self.nanos = all.iter().map(|i| i.resolution.is_fine()).collect();
+    }
+
+    fn reopen(&mut self, _: &[Interface], done: &mut Reopened) {
+        self.out.reopen(done);
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {

@@ -2,10 +2,10 @@
 
 use super::connection::PacketConnection;
 use super::writing::PacketOutput;
-use crate::base::packet::{Interface, LinkType};
+use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::message::MessageSink;
 use crate::sink::output::{Output, flush_all, forward_events};
-use crate::sink::writer::OutputError;
+use crate::sink::writer::{OutputError, Reopened};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -125,6 +125,22 @@ impl Output for PacketOutputs {
         for output in &mut self.0 {
             output.interfaces(all);
         }
+    }
+
+    fn block(&mut self, block: &CaptureBlock) {
+        for output in &mut self.0 {
+            output.file.block(block);
+        }
+    }
+
+    fn reopen(&mut self, all: &[Interface], done: &mut Reopened) {
+        for output in &mut self.0 {
+            output.file.reopen(all, done);
+        }
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        Some(self.0.iter().any(|one| one.file.out.is_open()))
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {

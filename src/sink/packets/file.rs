@@ -2,9 +2,9 @@
 
 use super::pcap::{self, PcapResolution};
 use super::pcapng;
-use crate::base::packet::{Interface, LinkType, PacketInfo};
+use crate::base::packet::{CaptureBlock, Interface, LinkType, PacketInfo};
 use crate::base::time::Timestamp;
-use crate::sink::writer::{BufferedWriter, OutputError, Writer};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use std::ops::ControlFlow;
 
 /// `--format`.
@@ -29,7 +29,11 @@ pub(crate) struct CaptureFile {
     /// The one link type of all packets; none where each interface has its own.
     link_type: Option<LinkType>,
     begun: bool,
+    /// The link type of the first input.
+    input: LinkType,
     nanoseconds: bool,
+    /// Blocks that came before the file header could be written; the reader of the input bounds them.
+    blocks: Vec<CaptureBlock>,
     /// Unit of the timestamps of each interface that was written, as its description says it.
     units: Vec<u8>,
     last: Timestamp,
@@ -51,7 +55,9 @@ impl CaptureFile {
             original_times,
             link_type: None,
             begun: false,
+            input: LinkType::ETHERNET,
             nanoseconds: false,
+            blocks: Vec::new(),
             units: Vec::new(),
             last: Timestamp::default(),
             tail: Vec::new(),
@@ -65,14 +71,26 @@ impl CaptureFile {
         }
         self.begun = true;
         self.link_type = own;
+        self.input = input;
         self.nanoseconds = nanoseconds;
+        if self.format == FileFormat::Pcap {
+            self.link_type = Some(own.unwrap_or(input));
+        }
+        self.header();
+        for block in std::mem::take(&mut self.blocks) {
+            self.block(&block);
+        }
+    }
+
+    /// Writes what a file begins with.
+    fn header(&mut self) {
         match self.format {
             // Of the first input: pcap has one link type, and its header goes out before the first
             // packet.
             FileFormat::Pcap => {
-                let header = pcap::file_header(own.unwrap_or(input), self.resolution());
+                let link_type = self.link_type.unwrap_or(self.input);
+                let header = pcap::file_header(link_type, self.resolution());
                 self.out.write([&header]);
-                self.link_type = Some(own.unwrap_or(input));
             }
             FileFormat::Pcapng => {
                 let mut header = Vec::new();
@@ -80,6 +98,29 @@ impl CaptureFile {
                 pcapng::section(&mut header);
                 self.out.write([&header]);
             }
+        }
+    }
+
+    /// Writes a block of the input as it was; a pcap file has no place for it.
+    pub(crate) fn block(&mut self, block: &CaptureBlock) {
+        if self.format == FileFormat::Pcap {
+            return;
+        }
+        if !self.begun {
+            self.blocks.push(block.clone());
+            return;
+        }
+        let mut out = Vec::new();
+        pcapng::block(&mut out, block.kind, |out| out.extend(&block.body));
+        self.out.write([&out]);
+    }
+
+    /// Goes on in a new file of the same name, where the old one was moved away: each of the two is a whole capture.
+    pub(crate) fn reopen(&mut self, all: &[Interface], done: &mut Reopened) {
+        if self.out.reopen(done) && self.begun {
+            self.units.clear();
+            self.header();
+            self.interfaces(all);
         }
     }
 

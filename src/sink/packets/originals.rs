@@ -3,15 +3,16 @@
 use super::file::{CaptureFile, FileFormat};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
-use crate::base::packet::{Interface, LinkType, Packet, PacketInfo};
+use crate::base::packet::{CaptureBlock, Interface, LinkType, Packet, PacketInfo};
 use crate::message::MessageSink;
 use crate::sink::output::{Output, flush_all};
-use crate::sink::writer::{OutputError, Writer};
+use crate::sink::writer::{OutputError, Reopened, Writer};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// An output of original packets.
 pub(crate) struct OriginalOutput {
-    file: CaptureFile,
+    pub(in crate::sink) file: CaptureFile,
     /// Those only that could not be used, with the reason as comment.
     dropped: bool,
     /// Reused.
@@ -35,7 +36,13 @@ impl OriginalOutput {
 
     /// Writes the packet, where it is one of those that this output takes. A pcap file has one link type: packets of
     /// others are left out of it.
-    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, why: Option<Discard>) {
+    fn packet(
+        &mut self,
+        cx: &mut Context,
+        packet: &Packet<'_>,
+        why: Option<Discard>,
+        own: &[String],
+    ) {
         if self.dropped && why.is_none() {
             return;
         }
@@ -48,6 +55,7 @@ impl OriginalOutput {
             return;
         }
         self.comments.clear();
+        self.comments.extend_from_slice(own);
         if let Some(why) = why.filter(|_| self.dropped) {
             let reason = format!("{}.{}: {}", why.section(), why.name(), why.text());
             self.comments.push(reason);
@@ -71,14 +79,51 @@ impl OriginalOutput {
 
 /// All outputs of original packets.
 #[derive(Default)]
-pub(crate) struct OriginalOutputs(pub(in crate::sink) Vec<OriginalOutput>);
+pub(crate) struct OriginalOutputs(pub(in crate::sink) Vec<OriginalOutput>, PacketComments);
+
+/// Comments of packets that are on their way, by packet number: they may be sorted on it.
+#[derive(Default)]
+struct PacketComments {
+    by_frame: HashMap<u64, Vec<String>>,
+    octets: usize,
+}
+
+impl PacketComments {
+    /// Octets of comments on their way, at most; more are left out, whatever a capture is full of.
+    const MOST: usize = 16 << 20;
+
+    fn put(&mut self, frame: u64, comments: &[String]) {
+        let octets: usize = comments.iter().map(String::len).sum();
+        if self.octets + octets <= Self::MOST {
+            self.octets += octets;
+            self.by_frame.insert(frame, comments.to_vec());
+        }
+    }
+
+    fn take(&mut self, frame: u64) -> Vec<String> {
+        if self.by_frame.is_empty() {
+            return Vec::new();
+        }
+        let comments = self.by_frame.remove(&frame).unwrap_or_default();
+        self.octets -= comments.iter().map(String::len).sum::<usize>();
+        comments
+    }
+}
+
+impl OriginalOutputs {
+    /// The packet that comes with this number has these comments.
+    pub(in crate::sink) fn comments(&mut self, frame: u64, comments: &[String]) {
+        self.1.put(frame, comments);
+    }
+}
 
 impl MessageSink for OriginalOutputs {
     type State = ();
 
     fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
+        let comments = self.1.take(packet.frame);
         for one in &mut self.0 {
-            one.packet(cx, packet, dropped);
+            one.packet(cx, packet, dropped, &comments);
         }
     }
 }
@@ -94,6 +139,22 @@ impl Output for OriginalOutputs {
         for one in &mut self.0 {
             one.file.interfaces(all);
         }
+    }
+
+    fn block(&mut self, block: &CaptureBlock) {
+        for one in &mut self.0 {
+            one.file.block(block);
+        }
+    }
+
+    fn reopen(&mut self, all: &[Interface], done: &mut Reopened) {
+        for one in &mut self.0 {
+            one.file.reopen(all, done);
+        }
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        Some(self.0.iter().any(|one| one.file.out.is_open()))
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {

@@ -18,7 +18,7 @@ pub(super) const RECORD: usize = super::pcap::SNAP_LEN as usize;
 
 /// An output of packets.
 pub(crate) struct PacketOutput {
-    pub(super) file: CaptureFile,
+    pub(in crate::sink) file: CaptureFile,
     pub(super) form: PacketOptions,
     /// The protocols that come here; all that no other output names where there are none.
     pub(super) protocols: Vec<String>,

@@ -2,7 +2,7 @@
 
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::flow::{Direction, Flow};
-use crate::base::stream::Chunk;
+use crate::base::stream::{Chunk, Gap};
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
 use crate::sink::output::Output;
@@ -17,6 +17,8 @@ pub(crate) struct DumpToStdout {
     out: BufferedWriter,
     /// Which streams; all where there is none.
     choice: Option<ConnectionRule>,
+    /// What the reader of stdout cannot see: where octets are missing.
+    notes: Vec<String>,
 }
 
 impl DumpToStdout {
@@ -24,7 +26,13 @@ impl DumpToStdout {
         Self {
             out: BufferedWriter::new(name, to, each),
             choice,
+            notes: Vec::new(),
         }
+    }
+
+    /// Lines for stderr since the last call.
+    pub(crate) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn write(&mut self, flow: &Flow, direction: Direction, octets: &[u8]) {
@@ -54,9 +62,28 @@ impl MessageSink for DumpToStdout {
     fn stream_data(&mut self, at: &mut StreamContext<'_, ()>, chunk: &Chunk<'_>) {
         self.write(at.flow, at.direction, chunk.data);
     }
+
+    fn stream_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &Gap) {
+        let choice = self.choice.as_ref();
+        if choice.is_none_or(|c| c.takes_stream(at.flow, at.direction)) {
+            let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
+            let len = gap
+                .len
+                .map_or("an unknown number of".to_owned(), |n| n.to_string());
+            self.notes.push(format!(
+                "{} {} {src} > {dst}: {len} octets are missing here, and what follows them stands at once behind what came before: --dump DIR leaves a hole",
+                at.flow.transport.name(),
+                at.flow.number,
+            ));
+        }
+    }
 }
 
 impl Output for DumpToStdout {
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
     }

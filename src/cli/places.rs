@@ -1,0 +1,172 @@
+//! Where outputs go: no two of them to one place, none to an input, and none onto a capture that nobody named as input.
+
+use super::config::Config;
+use crate::capture::{input_path, is_capture};
+use crate::sink::writer::refuse_input;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+/// Links that are followed where the last of them leads nowhere yet, as the system follows them (`MAXSYMLINKS`).
+const LINKS: usize = 40;
+
+/// A file that is written.
+#[derive(PartialEq, Eq)]
+enum Place {
+    /// Device and number of what is there.
+    There(u64, u64),
+    /// Where it will be.
+    Path(PathBuf),
+}
+
+/// Checks all outputs, before any of them is opened.
+///
+/// # Errors
+///
+/// What is wrong with one, in the words for stderr.
+pub(super) fn check(config: &Config) -> Result<(), String> {
+    let files = files(config);
+    let inputs: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
+    let mut places: Vec<(Place, &str)> = Vec::new();
+    for name in &files {
+        refuse_input(name, &inputs).map_err(|e| e.to_string())?;
+        if !config.named_input && holds_capture(Path::new(name)) {
+            return Err(format!(
+                "{name}: is a capture, and no input is named, so it may be one: name the input (- is stdin), or remove {name} first"
+            ));
+        }
+        let Some(place) = place(name) else {
+            continue;
+        };
+        if let Some((_, other)) = places.iter().find(|(p, _)| *p == place) {
+            let shown = |name: &str| if name == "-" { "stdout" } else { name }.to_owned();
+            let (name, other) = (shown(name), shown(other));
+            let also = if name == other {
+                String::new()
+            } else {
+                format!(", once as {other}")
+            };
+            return Err(format!(
+                "{name}: two outputs would write there{also}: give each a file of its own"
+            ));
+        }
+        places.push((place, name));
+    }
+    check_folders(config)
+}
+
+impl Config {
+    /// Something is written to stdout.
+    pub fn writes_stdout(&self) -> bool {
+        files(self).iter().any(|name| name == "-")
+    }
+}
+
+/// Names of all files that are written, `-` being stdout.
+fn files(config: &Config) -> Vec<String> {
+    let sink = &config.sink;
+    let raw = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
+    let mut files: Vec<String> = sink.outputs.iter().map(|o| o.target.name.clone()).collect();
+    files.extend(sink.json.as_ref().map(|j| j.target.name.clone()));
+    files.extend((sink.print.is_some() || raw).then(|| "-".to_owned()));
+    if let Some(path) = config.sctp_stats.as_ref().filter(|p| !is_folder(p)) {
+        files.push(path.to_string_lossy().into_owned());
+    }
+    if let Some(extract) = &sink.extract {
+        files.push(
+            extract
+                .dir
+                .join("files.jsonl")
+                .to_string_lossy()
+                .into_owned(),
+        );
+    }
+    files
+}
+
+/// Two folders of files, one in the other: names of one would be those of the other.
+fn check_folders(config: &Config) -> Result<(), String> {
+    let sink = &config.sink;
+    let dump = sink.dump.as_ref().filter(|d| d.dir.as_os_str() != "-");
+    let folders: Vec<(&str, &Path, PathBuf)> = [
+        ("--dump", dump.map(|d| d.dir.as_path())),
+        ("--extract", sink.extract.as_ref().map(|e| e.dir.as_path())),
+        (
+            "--sctp-stats",
+            config.sctp_stats.as_deref().filter(|p| is_folder(p)),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(option, dir)| Some((option, dir?, resolved(dir?))))
+    .collect();
+    for (i, (option, dir, path)) in folders.iter().enumerate() {
+        for (other, _, others) in folders.get(i + 1..).unwrap_or_default() {
+            if path.starts_with(others) || others.starts_with(path) {
+                return Err(format!(
+                    "{}: {option} and {other} would write into one folder: give each one of its own",
+                    dir.display()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with('/')
+}
+
+/// A regular file that begins as a capture does.
+fn holds_capture(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut first = [0; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && is_capture(&first)
+}
+
+/// The place of a file. None for devices: /dev/null takes any number of outputs, and two on one terminal do no harm.
+fn place(name: &str) -> Option<Place> {
+    let standard = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    let metadata = if standard.contains(&name) {
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
+        stdout.map(File::from).and_then(|file| file.metadata())
+    } else {
+        fs::metadata(name)
+    };
+    match metadata {
+        Ok(found) if found.file_type().is_char_device() || found.is_dir() => None,
+        Ok(found) => Some(Place::There(found.dev(), found.ino())),
+        Err(_) => Some(Place::Path(resolved(Path::new(name)))),
+    }
+}
+
+/// The path of something that may not be there yet, without links and dots.
+fn resolved(path: &Path) -> PathBuf {
+    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for _ in 0..LINKS {
+        if let Ok(there) = path.canonicalize() {
+            return there;
+        }
+        // A link that leads nowhere yet.
+        let Ok(to) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("/")).join(to);
+    }
+    let Some(parent) = path.parent() else {
+        return path;
+    };
+    match path.components().next_back() {
+        Some(Component::Normal(name)) => resolved(parent).join(name),
+        Some(Component::ParentDir) => {
+            let mut parent = resolved(parent);
+            parent.pop();
+            parent
+        }
+        _ => path,
+    }
+}
