@@ -666,15 +666,20 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_through_another_tunnel_is_no_copy() {
-        let p = packet(false, 1, 2, b"hello");
-        let mut t = TestUdp::new(Limits::default());
-        for tunnel in [0, 7, 8] {
-            let mut ip = datagram(false, &p);
-            ip.channel.tunnel = tunnel;
-            t.receive(&ip);
+    fn what_comes_through_another_tunnel_is_a_copy() {
+        for (channels, out) in [(Channels::Merge, 1), (Channels::Separate, 3)] {
+            let p = packet(false, 1, 2, b"hello");
+            let mut t = TestUdp::new(Limits {
+                channels,
+                ..Limits::default()
+            });
+            for tunnel in [0, 7, 8] {
+                let mut ip = datagram(false, &p);
+                ip.channel.tunnel = tunnel;
+                t.receive(&ip);
+            }
+            assert_eq!((t.sink.0.len(), t.udp.flows()), (out, out));
         }
-        assert_eq!((t.sink.0.len(), t.udp.flows()), (3, 3));
     }
 
     #[test]
