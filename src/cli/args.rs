@@ -193,19 +193,11 @@ pub(super) struct Args {
     pub(super) max_message: Option<usize>,
 
     /// Write zeros where octets are missing inside a message
-    #[arg(
-        long,
-        help_heading = "Form of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) fill_gaps: bool,
 
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
-    #[arg(
-        long,
-        help_heading = "Form of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) info: bool,
 
     /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
@@ -213,11 +205,7 @@ pub(super) struct Args {
     /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
     /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
     /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
-    #[arg(
-        long,
-        help_heading = "Form of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) track: bool,
 
     /// Timestamps: never going back, or as they were
@@ -233,11 +221,7 @@ pub(super) struct Args {
     /// Write SYN, FIN and RST packets for all connections
     ///
     /// Suricata and Zeek want them, or their midstream settings.
-    #[arg(
-        long,
-        help_heading = "Form of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
     /// Hand on the messages of these protocols only
