@@ -150,10 +150,8 @@ impl<M: MessageSink> Assembler<M> {
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
         let extractor = &mut self.extractor;
-        if let Some(frame) = link::receive(packet, cx) {
-            ip.each(cx, &frame, &mut |cx, datagram, fragments| {
-                // The packets of a datagram in pieces, for outputs that name them. Kept only where
-                // there are any.
+        link::receive(packet, cx, |cx, frame| {
+            ip.each(cx, frame, &mut |cx, datagram, fragments| {
                 if !fragments.is_empty() {
                     cx.fragments.clear();
                     cx.fragments.extend_from_slice(fragments);
@@ -183,9 +181,7 @@ impl<M: MessageSink> Assembler<M> {
                     _ => {}
                 }
             });
-        }
-        // After all stages: a packet that was dropped in part is reported once, with the first
-        // reason.
+        });
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
         self.age();

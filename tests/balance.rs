@@ -61,7 +61,7 @@ impl Stages {
             datagrams,
         } = self;
         cx.now = clock.observe(packet.time);
-        if let Some(frame) = link::receive(packet, cx) {
+        link::receive(packet, cx, |cx, frame| {
             let mut out = |cx: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
                 *datagrams += 1;
                 assert!(datagram.payload.len() <= datagram.payload_len);
@@ -69,8 +69,8 @@ impl Stages {
                     udp.receive(cx, datagram, sink);
                 }
             };
-            ip.each(cx, &frame, &mut out);
-        }
+            ip.each(cx, frame, &mut out);
+        });
         ip.expire(cx);
     }
 

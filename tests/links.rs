@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::build::{self, ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN};
 use common::{Done, feed, fields, find_counter, inet_asm, pcap, read, run, testdata};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -82,6 +83,11 @@ const LINKS: &[Link] = &[
     link("wifi-four", "wlan:llc"),
     link("wifi-four-qos-ht", "wlan:llc"),
     link("wifi-amsdu", "wlan:llc"),
+    link("pflog", "pflog"),
+    link("enc", "enc"),
+    link("cisco-metadata", "eth:ethertype:cmd:ethertype"),
+    link("nsh", "eth:ethertype:nsh"),
+    link("nsh-ethernet", "eth:ethertype:nsh:eth:ethertype"),
     link("wifi-radiotap", "radiotap:wlan_radio:wlan:llc"),
     link("wifi-radiotap-qos-padded", "radiotap:wlan_radio:wlan:llc"),
     link("wifi-ppi", "ppi:wlan_radio:wlan:llc"),
@@ -142,6 +148,7 @@ const LINKS: &[Link] = &[
         "eth:ethertype:ip:udp:vxlan:eth:ethertype:vlan:ethertype",
     ),
     tunnel("vxlan-gpe", "vxlan", "eth:ethertype:ip:udp"),
+    tunnel("vxlan-gpe-nsh", "vxlan", "eth:ethertype:ip:udp:nsh"),
     tunnel(
         "geneve",
         "geneve",
@@ -233,6 +240,7 @@ fn the_table_is_complete() {
         "recorded-inside.pcap",
         "recorded-vxlan.pcap",
         "vxlan-two-networks.pcap",
+        "wifi-amsdu-several.pcap",
     ];
     let there: BTreeSet<_> = common::files(&testdata("links"))
         .into_iter()
@@ -369,14 +377,267 @@ fn the_ninth_tunnel_stays_closed() {
     done.ok();
 }
 
+/// Messages as raw IP packets without their times, and the counters.
+fn merged(how: &str, input: &[u8]) -> (Vec<Vec<u8>>, String) {
+    let done = run(
+        [
+            "--encap",
+            "raw",
+            "-s",
+            "--decapsulate",
+            "all",
+            "--vlan",
+            how,
+        ],
+        input,
+    );
+    let records = pcap(&done.stdout).1;
+    let messages = records.iter().map(|r| r.data.to_vec()).collect();
+    (messages, done.stderr)
+}
+
+/// Every packet twice, once in each of two networks, is copies; with `separate` it is two of each connection.
 #[test]
-fn the_same_connection_in_two_networks_is_two() {
-    let done = raw("vxlan", &octets("vxlan-two-networks"));
-    let counter = |name| counter(&done.stderr, name);
-    assert_eq!(counter("tcp.connections"), 4);
-    assert_eq!(counter("tcp.duplicate_octets"), 0);
-    assert_eq!(counter("udp.duplicates"), 0);
-    assert_eq!([counter("http.messages"), counter("dns.messages")], [8, 8]);
+fn copies_in_two_networks_are_one_connection() {
+    let twice = octets("vxlan-two-networks");
+    let plain = merged("merge", &octets("plain")).0;
+    for (how, connections, messages) in [("merge", 2, 4), ("first", 2, 4), ("separate", 4, 8)] {
+        let (found, stats) = merged(how, &twice);
+        assert_eq!(counter(&stats, "tcp.connections"), connections, "{how}");
+        assert_eq!(counter(&stats, "http.messages"), messages, "{how}");
+        assert_eq!(counter(&stats, "dns.messages"), messages, "{how}");
+        if how != "separate" {
+            assert!(found == plain, "{how}");
+        }
+    }
+}
+
+/// Octets of a datagram in front of what it carries.
+fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(8 + payload.len()).expect("fits");
+    let ports = [port, port, len, 0];
+    let mut all: Vec<u8> = ports.iter().flat_map(|n| n.to_be_bytes()).collect();
+    all.extend(payload);
+    all
+}
+
+/// An Ethernet frame in a tunnel between the same two ends, which calls itself `id`.
+fn around(file: &mut Pcap, tunnel: &str, id: u16, frame: &[u8]) -> Vec<u8> {
+    let ip = &frame[14..];
+    let [hi, lo] = id.to_be_bytes();
+    let [l0, l1] = u16::try_from(ip.len()).expect("fits").to_be_bytes();
+    let (protocol, octets) = match tunnel {
+        "vxlan" => (
+            17,
+            udp(4789, &[&[8, 0, 0, 0, 0, hi, lo, 0], frame].concat()),
+        ),
+        "geneve" => (
+            17,
+            udp(6081, &[&[0, 0, 0x65, 0x58, 0, hi, lo, 0], frame].concat()),
+        ),
+        "gtp" => (
+            17,
+            udp(2152, &[&[0x30, 0xff, l0, l1, 0, 0, hi, lo], ip].concat()),
+        ),
+        "l2tp" => (
+            17,
+            udp(
+                1701,
+                &[&[0, 2, 0, 1, hi, lo, 0xff, 3, 0, 0x21], ip].concat(),
+            ),
+        ),
+        "gre" => (47, [&[0x20, 0, 8, 0, 0, 0, hi, lo], ip].concat()),
+        "erspan" => (
+            47,
+            [
+                &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, hi, lo, 0, 0, 0, 0],
+                frame,
+            ]
+            .concat(),
+        ),
+        _ => panic!("{tunnel}"),
+    };
+    let ends = [[192, 0, 2, 1], [192, 0, 2, 2]].map(Into::into);
+    file.ip(ends[0], ends[1], protocol, &octets)
+}
+
+const TUNNELS: [&str; 6] = ["vxlan", "geneve", "gtp", "l2tp", "gre", "erspan"];
+
+/// A request and its response: the segments, and whether the client sent them.
+fn exchange(file: &mut Pcap, client: u32, server: u32) -> Vec<(bool, Vec<u8>)> {
+    let (request, response) = (build::get("/x"), build::response(b"body"));
+    let (c, s) = (client + 1, server + 1);
+    let (c2, s2) = (build::behind(c, &request), build::behind(s, &response));
+    [
+        (true, client, 0, SYN, &[][..]),
+        (false, server, c, SYN | ACK, &[]),
+        (true, c, s, PSH | ACK, &request),
+        (false, s, c2, PSH | ACK, &response),
+        (true, c2, s2, FIN | ACK, &[]),
+        (false, s2, c2 + 1, FIN | ACK, &[]),
+    ]
+    .map(|(up, seq, ack, flags, payload)| {
+        let (from, to) = if up {
+            (CLIENT, SERVER)
+        } else {
+            (SERVER, CLIENT)
+        };
+        (up, file.segment(from, to, seq, ack, flags, payload))
+    })
+    .into()
+}
+
+/// A mirror gives each direction an identifier of its own, or each end of the path.
+#[test]
+fn identifiers_of_tunnels_are_channels() {
+    for tunnel in TUNNELS {
+        let (mut directions, mut copies) = (Pcap::new(), Pcap::new());
+        for (up, frame) in exchange(&mut Pcap::new(), 1000, 5000) {
+            let id = if up { 77 } else { 78 };
+            let one = around(&mut directions, tunnel, id, &frame);
+            directions.packet(&one);
+            for id in [77, 78] {
+                let one = around(&mut copies, tunnel, id, &frame);
+                copies.packet(&one);
+            }
+        }
+        for (how, connections) in [("merge", 1), ("first", 1), ("separate", 2)] {
+            let (_, stats) = merged(how, &directions.file);
+            let at = format!("{tunnel} {how}");
+            assert_eq!(counter(&stats, "tcp.connections"), connections, "{at}");
+            assert_eq!(counter(&stats, "http.messages"), 2, "{at}");
+            let (_, stats) = merged(how, &copies.file);
+            assert_eq!(counter(&stats, "tcp.connections"), connections, "{at}");
+            assert_eq!(counter(&stats, "http.messages"), 2 * connections, "{at}");
+        }
+    }
+}
+
+/// Customers who use the same addresses and ports: numbers that do not fit each other.
+#[test]
+fn tunnels_that_do_not_fit_stay_apart() {
+    for tunnel in TUNNELS {
+        let mut file = Pcap::new();
+        let one = exchange(&mut Pcap::new(), 1000, 5000);
+        let two = exchange(&mut Pcap::new(), 900_000_000, 2_000_000_000);
+        for pair in one.into_iter().zip(two) {
+            for (id, frame) in [(1, pair.0.1), (2, pair.1.1)] {
+                let packet = around(&mut file, tunnel, id, &frame);
+                file.packet(&packet);
+            }
+        }
+        for how in ["merge", "first", "separate"] {
+            let (_, stats) = merged(how, &file.file);
+            let counter = |name| counter(&stats, name);
+            assert_eq!(counter("tcp.connections"), 2, "{tunnel} {how}");
+            assert_eq!(counter("http.messages"), 4, "{tunnel} {how}");
+            assert_eq!(counter("tcp.duplicate_octets"), 0, "{tunnel} {how}");
+        }
+    }
+}
+
+/// The same of UDP, SCTP and fragments.
+#[test]
+fn copies_in_tunnels_of_other_transports() {
+    for name in ["dns-udp", "fragments-udp", "sctp-m3ua", "sctp-streams"] {
+        let plain = read(&testdata(&format!("{name}.pcap")));
+        let mut twice = Pcap::new();
+        for record in pcap(&plain).1 {
+            for id in [1, 2] {
+                let packet = around(&mut twice, "vxlan", id, record.data);
+                twice.packet(&packet);
+            }
+        }
+        let expected = merged("merge", &plain).0;
+        for how in ["merge", "first"] {
+            assert!(merged(how, &twice.file).0 == expected, "{name} {how}");
+        }
+        let (found, _) = merged("separate", &twice.file);
+        assert_eq!(found.len(), 2 * expected.len(), "{name}");
+    }
+}
+
+/// Fragments on several channels carry the tag that was seen first, whichever of them are lost.
+#[test]
+fn fragments_carry_the_first_tag() {
+    let mut file = Pcap::new();
+    let message = udp(5353, &[b'm'; 40]);
+    let tagged = |file: &mut Pcap, vlan: u8, from: usize, to: usize, more: u8| {
+        let mut packet = file.ip(CLIENT.0, SERVER.0, 17, &message[from..to]);
+        packet[18..20].copy_from_slice(&[0, 9]);
+        packet[20] = more << 5;
+        packet[21] = u8::try_from(from / 8).expect("small");
+        packet[24..26].fill(0);
+        let sum = build::checksum(&packet[14..34]);
+        packet[24..26].copy_from_slice(&sum);
+        packet.splice(12..12, [0x81, 0, 0, vlan]);
+        file.packet(&packet);
+    };
+    // The second one of VLAN 10 is lost, and the first one of VLAN 20.
+    tagged(&mut file, 10, 0, 24, 1);
+    tagged(&mut file, 20, 24, 48, 0);
+    let found = run::<&str>([], &file.file).ok();
+    let rows = fields("udp", &["vlan.id", "udp.length"], &[], &found);
+    assert_eq!(rows, [["10", "48"]]);
+}
+
+/// Several packets in a frame of 802.11: each comes out, as tshark finds them.
+#[test]
+fn every_packet_of_an_aggregate_comes_out() {
+    let several = octets("wifi-amsdu-several");
+    let (found, stats) = merged("merge", &several);
+    assert_eq!(found, merged("merge", &octets("plain")).0);
+    let counter = |name| counter(&stats, name);
+    let frames = pcap(&several).1.len() as u64;
+    assert_eq!(counter("link.packets"), frames);
+    assert_eq!(counter("link.passed"), frames);
+    assert_eq!(counter("link.subframes"), 24 - frames);
+    // ARP at the front of each.
+    assert_eq!(counter("link.subframes_skipped"), frames);
+    let seen: usize = fields("llc", &["ip.src", "ipv6.src"], &[], &several)
+        .iter()
+        .flatten()
+        .filter(|addresses| !addresses.is_empty())
+        .map(|addresses| addresses.split(',').count())
+        .sum();
+    assert_eq!(seen, 24);
+}
+
+/// SCTP in UDP (RFC 6951): the same messages as without.
+#[test]
+fn sctp_in_udp_is_opened() {
+    let plain = read(&testdata("sctp-m3ua.pcap"));
+    let mut carried = Pcap::new();
+    for record in pcap(&plain).1 {
+        let (ends, payload) = record.data[26..].split_at(8);
+        let [from, to] = [&ends[..4], &ends[4..]].map(|a| <[u8; 4]>::try_from(a).expect("four"));
+        let packet = carried.ip(from.into(), to.into(), 17, &udp(9899, payload));
+        carried.packet(&packet);
+    }
+    let expected = merged("merge", &plain).0;
+    assert!(!expected.is_empty());
+    for tunnels in ["sctp", "all"] {
+        let found = raw(tunnels, &carried.file);
+        let messages: Vec<_> = pcap(&found.stdout)
+            .1
+            .iter()
+            .map(|r| r.data.to_vec())
+            .collect();
+        assert!(messages == expected, "{tunnels}");
+    }
+    let closed = raw("", &carried.file);
+    assert_eq!(counter(&closed.stderr, "sctp.packets"), 0);
+    // What is no SCTP stays a datagram.
+    let mut other = Pcap::new();
+    let packet = other.ip(
+        CLIENT.0,
+        SERVER.0,
+        17,
+        &udp(9899, b"something else that is long"),
+    );
+    other.packet(&packet);
+    let found = raw("sctp", &other.file);
+    assert_eq!(counter(&found.stderr, "udp.messages"), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{ACK, FIN, PSH, Pcap, SYN, behind, body, get, response};
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response};
 use common::{CAPTURES, counter, feed, fields, pcap, read, run, testdata};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -337,9 +337,11 @@ fn handshakes_are_right() {
         "http-ipv6.pcap",
         "http-head.pcap",
         "http-reused-ports.pcap",
+        "http-close.pcap",
     ] {
         let capture = CAPTURES.iter().find(|c| c.name == name).expect("listed");
-        let output = run(["--handshake"], &capture.octets()).ok();
+        let input = capture.octets();
+        let output = run(["--handshake"], &input).ok();
         let wrong = fields(
             "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || _ws.expert.severity >= 0x00600000",
             &["frame.number", "_ws.expert.message"],
@@ -369,6 +371,33 @@ fn handshakes_are_right() {
             );
             assert!(of_it[2..].iter().all(|r| !r[1].contains('S')), "{of_it:?}");
         }
+        // FIN and RST are those of the capture: of the same sender, once each, behind all that it sent.
+        let ends = |file: &[u8]| {
+            let names = [
+                "tcp.stream",
+                "tcp.srcport",
+                "tcp.flags.fin",
+                "tcp.flags.reset",
+            ];
+            let filter = "tcp.flags.fin == 1 || tcp.flags.reset == 1";
+            let rows = fields(filter, &names, &[], file);
+            rows.into_iter().collect::<BTreeSet<_>>()
+        };
+        let sent = ends(&input);
+        assert!(!sent.is_empty(), "{}", capture.name);
+        assert_eq!(ends(&output), sent, "{}", capture.name);
+        let names = [
+            "tcp.stream",
+            "tcp.srcport",
+            "tcp.flags.fin",
+            "tcp.flags.reset",
+        ];
+        let rows = fields("tcp", &names, &[], &output);
+        for (at, row) in rows.iter().enumerate() {
+            let is_end = row[2] == "1" || row[3] == "1";
+            let later = rows[at + 1..].iter().any(|r| r[..2] == row[..2]);
+            assert!(!is_end || !later, "{}: {row:?}", capture.name);
+        }
         let bare = run::<&str>([], &capture.octets()).ok();
         let messages = |file: &[u8]| {
             fields(
@@ -379,6 +408,79 @@ fn handshakes_are_right() {
             )
         };
         assert_eq!(messages(&output), messages(&bare), "{}", capture.name);
+    }
+}
+
+/// A connection that was refused, one that nobody answered, one that is closed at once, one that the server resets behind
+/// a message: each as it was, and no RST of anybody else.
+#[test]
+fn handshakes_of_connections_without_messages() {
+    let mut capture = Pcap::new();
+    let mut say = |port, up, seq, ack, flags, payload: &[u8]| {
+        let ends = [(CLIENT.0, port), SERVER];
+        let [from, to] = if up { ends } else { [ends[1], ends[0]] };
+        let packet = capture.segment(from, to, seq, ack, flags, payload);
+        capture.packet(&packet);
+    };
+    say(50001, true, 100, 0, SYN, b"");
+    say(50001, false, 0, 101, RST | ACK, b"");
+    say(50002, true, 100, 0, SYN, b"");
+    for port in [50003, 50004] {
+        say(port, true, 100, 0, SYN, b"");
+        say(port, false, 500, 101, SYN | ACK, b"");
+        say(port, true, 101, 501, ACK, b"");
+    }
+    say(50003, true, 101, 501, FIN | ACK, b"");
+    say(50003, false, 501, 102, FIN | ACK, b"");
+    let request = get("/x");
+    let end = behind(101, &request);
+    say(50004, true, 101, 501, PSH | ACK, &request);
+    say(50004, false, 501, end, RST | ACK, b"");
+    let output = run(["--handshake"], &capture.file).ok();
+    let names = ["tcp.srcport", "tcp.dstport", "tcp.flags.str"];
+    let rows = fields("tcp", &names, &[], &output);
+    for (port, expected) in [
+        ("50001", &["> S", "< AR"][..]),
+        ("50002", &["> S"]),
+        ("50003", &["> S", "< AS", "> AF", "< AF"]),
+        ("50004", &["> S", "< AS", "> AP", "< AR"]),
+    ] {
+        let of_it: Vec<_> = rows
+            .iter()
+            .filter(|r| r[0] == port || r[1] == port)
+            .map(|r| {
+                let letters: String = r[2].chars().filter(char::is_ascii_alphabetic).collect();
+                format!("{} {letters}", if r[0] == port { '>' } else { '<' })
+            })
+            .collect();
+        assert_eq!(of_it, expected, "{port}");
+    }
+    // Without the option there is the message alone.
+    let bare = run::<&str>([], &capture.file).ok();
+    assert_eq!(pcap(&bare).1.len(), 1);
+}
+
+/// An answer to HEAD from the middle: tshark reads it and what follows, for every way to lose the request.
+#[test]
+fn an_answer_to_head_costs_nothing() {
+    const HEAD: &[u8] = b"HEAD /x HTTP/1.1\r\nHost: example\r\n\r\n";
+    const HEADER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n";
+    let (get, body) = (get("/y"), response(b"body"));
+    for with_request in [false, true] {
+        let mut capture = Pcap::new();
+        let (c, s) = (1000, 5000);
+        let (c2, s2) = (behind(c, HEAD), behind(s, HEADER));
+        let (c3, s3) = (behind(c2, &get), behind(s2, &body));
+        if with_request {
+            capture.client(c, s, PSH | ACK, HEAD);
+        }
+        capture.server(s, c2, PSH | ACK, HEADER);
+        capture.client(c2, s2, PSH | ACK, &get);
+        capture.server(s2, c3, PSH | ACK, &body);
+        capture.client(c3, s3, PSH | ACK, &get);
+        let output = run::<&str>([], &capture.file).ok();
+        let codes = fields("http.response", &["http.response.code"], &[], &output);
+        assert_eq!(codes.len(), 2, "{with_request}");
     }
 }
 

@@ -51,7 +51,7 @@ fuzz_target!(|input: &[u8]| {
             fcs_len: Some(cut & 4),
             flags: 0,
         };
-        if let Some(frame) = link::receive(&packet, &mut cx) {
+        link::receive(&packet, &mut cx, |cx, frame| {
             let mut each = |_: &mut Context, datagram: &Datagram<'_>, _: &[Fragment]| {
                 assert!(datagram.payload.len() <= datagram.payload_len);
                 if let Ok(udp) = udp::parse(datagram) {
@@ -59,8 +59,8 @@ fuzz_target!(|input: &[u8]| {
                 }
                 out += 1;
             };
-            ip.each(&mut cx, &frame, &mut each);
-        }
+            ip.each(cx, frame, &mut each);
+        });
         ip.expire(&mut cx);
         let (c, held) = (&cx.counters, ip.held());
         assert!(held.ipv4 + held.ipv6 <= 20);

@@ -32,10 +32,10 @@ drop\t'They are counted only'"
 complete -c inet-asm -s d -l decode-as -d 'Take connections or datagrams on these ports for this protocol, as tshark\'s option' -r
 complete -c inet-asm -l framer -d 'Add a protocol: where its length stands, or what ends its messages' -r
 complete -c inet-asm -l disable -d 'Transports whose IP datagrams are written unprocessed, but whole' -r
-complete -c inet-asm -l vlan -d 'What copies of a packet on several VLANs are to each other' -r -f -a "merge\t'one connection, where the numbers fit; a hole of one is filled from another'
+complete -c inet-asm -l vlan -d 'What copies of a packet on several channels (VLANs, tunnels) are to each other' -r -f -a "merge\t'one connection, where the numbers fit; a hole of one is filled from another'
 first\t'one connection, which is followed where it was first seen'
 separate\t'connections of their own'"
-complete -c inet-asm -l decapsulate -d 'Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, or all [default: none]' -r
+complete -c inet-asm -l decapsulate -d 'Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]' -r
 complete -c inet-asm -l checksums -d 'What to do about checksums, for all layers or one' -r
 complete -c inet-asm -l overlap -d 'Which of two differing copies of an octet stays while it waits' -r -f -a "first\t'the octets that came first'
 last\t'the newer ones, as long as they have not been delivered'"

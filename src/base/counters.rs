@@ -174,6 +174,8 @@ counters! {
     link: LinkCounters {
         packets: "packets taken in",
         passed: "IP packets handed on",
+        subframes: "packets of 802.11's A-MSDUs handed on, beyond the first of each",
+        subframes_skipped: "packets of A-MSDUs that carry no IP, where another one does",
     }
     /// IPv4: packets in, datagrams out.
     ipv4: Ipv4Counters {
@@ -382,7 +384,6 @@ discards! {
         LinkEncrypted = "encrypted": "802.11 and PPP frames that are encrypted",
         LinkCompressed = "compressed": "PPP frames with compressed headers or content",
         LinkFragment = "fragments": "fragments of 802.11 frames",
-        LinkAggregate = "aggregates": "802.11 frames that carry several packets",
         LinkUnknownPdu = "unknown_pdu": "exported PDUs of other protocols than ip, tcp, udp and sctp",
         LinkNotIp = "not_ip": "packets that carry no IP (ARP, LLDP, ...)",
     }

@@ -56,11 +56,13 @@ pub enum Tunnel {
     Teredo,
     /// RFC 2661, RFC 3931.
     L2tp,
+    /// SCTP in UDP (RFC 6951).
+    Sctp,
 }
 
 impl Tunnel {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Gre,
         Self::Erspan,
         Self::Vxlan,
@@ -69,6 +71,7 @@ impl Tunnel {
         Self::Ipip,
         Self::Teredo,
         Self::L2tp,
+        Self::Sctp,
     ];
 
     /// Its name on the command line.
@@ -82,19 +85,20 @@ impl Tunnel {
             Self::Ipip => "ipip",
             Self::Teredo => "teredo",
             Self::L2tp => "l2tp",
+            Self::Sctp => "sctp",
         }
     }
 }
 
 /// A set of tunnels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Tunnels(u8);
+pub struct Tunnels(u16);
 
 impl Tunnels {
     /// None of them.
     pub const NONE: Self = Self(0);
     /// All of them.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// Puts a tunnel into the set.
     pub fn insert(&mut self, tunnel: Tunnel) {
@@ -190,6 +194,8 @@ pub struct Limits {
     pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
+    /// The ends of TCP connections without payload are told too.
+    pub empty_connections: bool,
 }
 
 impl Default for Limits {
@@ -253,6 +259,7 @@ impl Default for Limits {
             // Servers refuse much less (8 to 64 KiB); a proxy's log of cookies and tokens still
             // fits.
             header: 256 << 10,
+            empty_connections: false,
         }
     }
 }

@@ -61,6 +61,18 @@ pub struct PacketInfo {
     pub interface: u32,
     /// Its link header.
     pub link: LinkHeader,
+    /// The tunnel that the datagram at hand came through; 0 where there is none.
+    pub tunnel: u32,
+}
+
+impl PacketInfo {
+    /// Where it was captured.
+    pub fn channel(&self) -> Channel {
+        Channel {
+            tunnel: self.tunnel,
+            ..self.link.channel()
+        }
+    }
 }
 
 /// An interface of the input. A pcap file is one.
@@ -199,16 +211,14 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The part of it that is part of a flow's key: all of it with [`Channels::Separate`], else the tunnel alone. What is
-    /// captured in different tunnels is not the same flow; copies on different VLANs are.
+    /// The part of it that is part of a flow's key: all of it with [`Channels::Separate`], else nothing. Whether what
+    /// came on two channels is the same flow, its numbers say: a mirror may give each direction a VLAN or a session of
+    /// its own, and each end of the path a network identifier.
     #[must_use]
     pub fn keyed(self, channels: Channels) -> Self {
         match channels {
             Channels::Separate => self,
-            Channels::Merge | Channels::First => Self {
-                vlans: [0; 2],
-                ..self
-            },
+            Channels::Merge | Channels::First => Self::default(),
         }
     }
 }

@@ -129,6 +129,8 @@ pub struct Side {
     pub acknowledged_at: Option<Timestamp>,
     /// The stream has ended.
     pub ended: bool,
+    /// A RST that counts came from this side.
+    pub reset: bool,
 }
 
 impl Side {

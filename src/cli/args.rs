@@ -220,7 +220,8 @@ pub(super) struct Args {
 
     /// Write SYN, FIN and RST packets for all connections
     ///
-    /// Suricata and Zeek want them, or their midstream settings.
+    /// Those without a message too; RST only of the side that sent it. Suricata and Zeek want them, or their midstream
+    /// settings.
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
@@ -280,7 +281,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
     pub(super) disable: Option<Disabled>,
 
-    /// What copies of a packet on several VLANs are to each other
+    /// What copies of a packet on several channels (VLANs, tunnels) are to each other
+    ///
+    /// A channel is the outer and inner VLAN tag, and the identifiers of the tunnels that --decapsulate opens: VNI, key,
+    /// session, TEID.
     #[arg(
         long,
         value_name = "HOW",
@@ -290,12 +294,12 @@ pub(super) struct Args {
     )]
     pub(super) vlan: Channels,
 
-    /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, or all [default: none]
+    /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]
     ///
     /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
-    /// 2152, L2TP by 1701, Teredo by 3544 or its addresses; what does not open there is a datagram like any other. `ipip`
-    /// is IPv4 and IPv6 in either. What a tunnel calls itself tells connections apart: the same addresses and ports in
-    /// two of them are two connections.
+    /// 2152, L2TP by 1701, Teredo by 3544 or its addresses, SCTP in UDP (RFC 6951) by 9899; what does not open there is a
+    /// datagram like any other. `ipip` is IPv4 and IPv6 in either. A tunnel's identifier (VNI, key, session, TEID) is
+    /// treated as a VLAN tag is: see --vlan.
     #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
     pub(super) decapsulate: Option<Tunnels>,
 

@@ -256,6 +256,7 @@ fn limits(args: &Args) -> Limits {
         tcp_checksums: args.checksums.tcp,
         udp_checksums: args.checksums.udp,
         sctp_checksums: args.checksums.sctp,
+        empty_connections: args.handshake,
         ..Limits::default()
     }
 }

@@ -15,7 +15,7 @@
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::limits::Channels;
-use crate::base::packet::Channel;
+use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::Fragment;
 use crate::base::storage::AgedTable;
 use crate::base::time::Instant;
@@ -37,9 +37,7 @@ pub(super) struct DatagramKey {
 }
 
 impl DatagramKey {
-    /// The same on any VLAN.
-    // For looking up copies on other VLANs; the tunnel stays part of it, as the addresses inside of
-    // two tunnels may be the same.
+    /// The same on any channel.
     fn anywhere(self) -> Self {
         Self {
             channel: self.channel.keyed(Channels::Merge),
@@ -79,6 +77,9 @@ pub(super) struct Whole {
     pub(super) payload: Vec<u8>,
     pub(super) payload_len: usize,
     pub(super) fragments: Vec<Fragment>,
+    /// The channel and the link header of the fragment that came first.
+    pub(super) channel: Channel,
+    pub(super) link: LinkHeader,
     /// Fragments of this channel among them: those that were held until now.
     pub(super) own: u64,
 }
@@ -194,6 +195,8 @@ struct Set {
     state: SetState,
     /// When its first fragment came.
     first: Instant,
+    /// The link header of that fragment.
+    link: LinkHeader,
     protocol: u8,
     /// Octets of the whole payload, once the last fragment has come.
     total: Option<u32>,
@@ -331,6 +334,7 @@ impl Defrag {
                 key,
                 Set {
                     first: cx.now,
+                    link: cx.packet.link,
                     protocol: arrival.protocol,
                     ..Set::default()
                 },
@@ -415,7 +419,10 @@ impl Defrag {
         self.held.less(v6, own);
         let mut whole = match filled {
             Some(whole) => whole,
-            None => set.take(),
+            None => Whole {
+                channel: key.channel,
+                ..set.take()
+            },
         };
         whole.own = own as u64;
         if cx.limits.store_fragments {
@@ -470,9 +477,14 @@ impl Defrag {
                         }
                     }
                 }
-                Joined::Whole(whole) => {
-                    // Its fragments were used after all. When it is dropped they are copies, not
-                    // losses.
+                Joined::Whole(mut whole) => {
+                    // Merged copies carry the tags that were seen first.
+                    let theirs_first = theirs.first_frame() < mine.first_frame();
+                    (whole.channel, whole.link) = if theirs_first {
+                        (peer.channel, theirs.link)
+                    } else {
+                        (key.channel, mine.link)
+                    };
                     if let Some(set) = self.sets.get_mut(b) {
                         set.lent = true;
                     }
@@ -658,6 +670,11 @@ impl Set {
     fn is_complete(&self) -> bool {
         // Pieces do not overlap, so their sum is the length only when there is no hole.
         self.total == Some(self.covered)
+    }
+
+    /// Number of the packet that brought its first fragment.
+    fn first_frame(&self) -> u64 {
+        self.fragments.first().map_or(u64::MAX, |f| f.frame)
     }
 
     /// Offset behind the last octet that is known.
@@ -865,6 +882,8 @@ impl Set {
             payload,
             payload_len: self.covered as usize,
             fragments: std::mem::take(&mut self.fragments),
+            channel: Channel::default(),
+            link: self.link,
             own: 0,
         }
     }
@@ -953,6 +972,8 @@ impl Set {
             payload,
             payload_len: total as usize,
             fragments: self.fragments.iter().chain(lent).copied().collect(),
+            channel: Channel::default(),
+            link: LinkHeader::default(),
             own: 0,
         })
     }
@@ -1054,6 +1075,7 @@ mod tests {
 
         fn push(&mut self, key: DatagramKey, a: &ArrivedFragment<'_>) -> Option<Whole> {
             self.cx.packet.frame += 1;
+            self.cx.packet.link.tags[0].tci = key.channel.vlans[0];
             let whole = self.defrag.push(&mut self.cx, key, a);
             self.defrag.invariants();
             assert!(self.cx.budget.used() >= self.defrag.charged);
@@ -1305,6 +1327,8 @@ mod tests {
                 let mut frames: Vec<u64> = whole.fragments.iter().map(|f| f.frame).collect();
                 frames.sort_unstable();
                 assert_eq!(frames, [2, 3, 4]);
+                // The first fragment was seen on the other channel.
+                assert_eq!((whole.channel.vlans[0], whole.link.tags[0].tci), (1, 1));
             }
             let done = t.finish().0;
             // What was lent is not lost.

@@ -102,6 +102,7 @@ impl Ip {
             cx.counters.ipv4.packets += 1;
             cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
             cx.counters.ipv4.passed += 1;
+            cx.packet.tunnel = frame.channel.tunnel;
             let datagram = Datagram {
                 src: plain.src.into(),
                 dst: plain.dst.into(),
@@ -150,6 +151,7 @@ impl Ip {
                 }
             }
         }
+        cx.packet.tunnel = datagram.channel.tunnel;
         out(cx, &datagram, outcome.fragments());
     }
 
@@ -293,7 +295,8 @@ impl Ip {
             payload_len: whole.payload_len,
             ..*headers
         };
-        // The extension headers behind the fragment header are only there in the whole.
+        // Of copies on several channels the first one's tags are kept, whichever is complete first.
+        cx.packet.link = whole.link;
         let why = match header::chain(&mut joined) {
             Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
             Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
@@ -321,7 +324,7 @@ impl Ip {
             dst: joined.dst,
             protocol: joined.protocol,
             identification: joined.identification,
-            channel: frame.channel,
+            channel: whole.channel,
             payload,
             payload_len: joined.payload_len,
             octets: whole.payload,
@@ -412,6 +415,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            aggregate: false,
         }
     }
 

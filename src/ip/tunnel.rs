@@ -7,7 +7,7 @@ use super::datagram::Datagram;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::link::{Frame, NextHeader};
+use crate::link::{Frame, NextHeader, PseudoHeader};
 use etherparse::IpNumber;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
@@ -53,8 +53,15 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         pseudo: None,
         // The outer sum says nothing about the inner packet's.
         checksum_known_good: false,
+        aggregate: false,
     };
     let over_udp = datagram.protocol == IpNumber::UDP.0;
+    if over_udp
+        && limits.decapsulate.contains(Tunnel::Sctp)
+        && let Some(packet) = sctp_in_udp(datagram, inner)
+    {
+        return Opening::Packet(packet);
+    }
     let opened = match IpNumber(datagram.protocol) {
         IpNumber::UDP => udp(limits, &mut inner),
         IpNumber::IPV4 | IpNumber::IPV6 => Ok(Inside {
@@ -99,23 +106,22 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
 /// A tunnel whose header has been read.
 struct Inside {
     tunnel: Tunnel,
-    /// What the tunnel calls itself: VNI, key, TEID, session.
+    /// What the tunnel calls itself: VNI, key, TEID, session; 0 where it has no name.
     id: u64,
     next: NextHeader,
 }
 
 /// What stands for a tunnel in [`Channel`]: never 0.
 ///
-/// Where each direction has an identifier of its own, its two ends stand for the tunnel: both directions of a connection
-/// have to find each other.
+/// Where the receiver chose the identifier, or there is none, the two ends are part of it: others may use it too.
 fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
     let pair = (outer.src.min(outer.dst), outer.src.max(outer.dst));
-    // TEIDs and session numbers are chosen by the receiver, so each direction has another one. VNIs
-    // and keys are the same both ways.
-    let (id, pair) = match inside.tunnel {
-        Tunnel::Gtp | Tunnel::L2tp | Tunnel::Ipip => (0, Some(pair)),
-        _ => (inside.id, None),
+    let ends = match inside.tunnel {
+        Tunnel::Gtp | Tunnel::L2tp | Tunnel::Ipip => true,
+        Tunnel::Gre => inside.id == 0,
+        _ => false,
     };
+    let (id, pair) = (inside.id, ends.then_some(pair));
     let kind = inside.tunnel as u8;
     // Not keyed: it stands in saved states, and two tunnels that are one only share their connections' numbers.
     // Tunnels inside of tunnels differ by the outer identity too.
@@ -123,6 +129,45 @@ fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
     // Any 32 bits of it will do.
     // Zero means "no tunnel".
     u32::try_from(hash >> 32).unwrap_or(0).max(1)
+}
+
+/// SCTP in UDP (RFC 6951, 4): the port is the only sign, so what is there has to be ports and a chain of chunks. The
+/// addresses stay those of the datagram, and so does the channel: a path may lead through UDP and another one not.
+fn sctp_in_udp<'a>(datagram: &Datagram<'_>, mut inner: Frame<'a>) -> Option<Frame<'a>> {
+    let [s0, s1, d0, d1, l0, l1, _, _] = *inner.take::<8>().ok()?;
+    let ports = [[s0, s1], [d0, d1]].map(u16::from_be_bytes);
+    if !ports.contains(&9899) {
+        return None;
+    }
+    let len = usize::from(u16::from_be_bytes([l0, l1]));
+    inner.limit(len.checked_sub(8)?);
+    let [p0, p1, q0, q1, ..] = *inner.ip.first_chunk::<12>()?;
+    if [p0, p1] == [0; 2] || [q0, q1] == [0; 2] {
+        return None;
+    }
+    let mut chunks = inner.ip.get(12..)?;
+    let whole = chunks.len() + inner.missing;
+    if whole < 4 {
+        return None;
+    }
+    // Each is four octets long at least, and they end where the packet does; the padding of the last one may be missing.
+    while let Some([_, _, l0, l1]) = chunks.first_chunk::<4>() {
+        let len = usize::from(u16::from_be_bytes([*l0, *l1]));
+        if len < 4 || len > chunks.len() + inner.missing {
+            return None;
+        }
+        chunks = chunks.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    if !chunks.is_empty() && inner.missing == 0 {
+        return None;
+    }
+    inner.channel = datagram.channel;
+    inner.pseudo = Some(PseudoHeader {
+        src: datagram.src,
+        dst: datagram.dst,
+        protocol: IpNumber::SCTP.0,
+    });
+    Some(inner)
 }
 
 /// Tunnels over UDP, by their ports.
@@ -234,6 +279,8 @@ fn vxlan(inner: &mut Frame<'_>, generic: bool) -> Result<Inside, Discard> {
     let next = match kind {
         1 | 2 if generic => NextHeader::Ip,
         3 if generic => NextHeader::Ethernet,
+        4 if generic => NextHeader::Nsh,
+        5 if generic => NextHeader::Mpls,
         _ if generic => return Err(Discard::TunnelNotIp),
         _ => NextHeader::Ethernet,
     };
@@ -447,6 +494,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            aggregate: false,
         };
         let mut seen = Vec::new();
         let mut out = |_: &mut Context, d: &Datagram<'_>, _: &[Fragment]| {
@@ -661,8 +709,8 @@ mod tests {
         let channel = |packet: Vec<u8>| run(with(Tunnels::ALL), &packet, 0).0[0].2.tunnel;
         assert_ne!(channel(gre(1, 3)), channel(gre(2, 3)));
         assert_eq!(channel(gre(1, 3)), channel(gre(1, 5)));
-        // GTP's identifiers are those of one direction.
-        assert_eq!(channel(gtp(1, 3)), channel(gtp(2, 3)));
+        // GTP's identifiers are those of one receiver.
+        assert_ne!(channel(gtp(1, 3)), channel(gtp(2, 3)));
         assert_ne!(channel(gtp(1, 3)), channel(gtp(1, 5)));
     }
 
@@ -728,6 +776,7 @@ mod tests {
                 missing: 0,
                 pseudo: None,
                 checksum_known_good: false,
+                aggregate: false,
             };
             ip.each(
                 &mut cx,

@@ -34,6 +34,8 @@ pub struct Frame<'a> {
     pub pseudo: Option<PseudoHeader>,
     /// The capture says that the transport checksum is right, or that hardware fills it in (`epb_flags`).
     pub checksum_known_good: bool,
+    /// `ip` is an A-MSDU of 802.11: packets behind each other, each with a header of its own.
+    pub aggregate: bool,
 }
 
 /// What the octets that follow are.
@@ -55,6 +57,8 @@ pub(crate) enum NextHeader {
     Pppoe,
     Hdlc,
     FrameRelay,
+    /// Network service header.
+    Nsh,
 }
 
 impl<'a> Frame<'a> {

@@ -1,8 +1,9 @@
 //! Link layer: where the IP packet starts in a packet record, and which channel it came on.
 //!
-//! [`parse`] is given a packet record and gives a [`Frame`]. Each link type is one row of `parse_other` and a few
-//! lines; plain Ethernet takes a short cut. What stands behind the link header is walked as a chain of small headers
-//! (VLAN tags, MPLS, PPPoE, ...), each of which is longer than nothing, so the work is linear in the octets.
+//! [`receive`] is given a packet record and hands on a [`Frame`] for each packet in it: one, but for 802.11's A-MSDUs.
+//! Each link type is one row of `parse_other` and a few lines; plain Ethernet takes a short cut. What stands behind the
+//! link header is walked as a chain of small headers (VLAN tags, MPLS, PPPoE, ...), each of which is longer than nothing,
+//! so the work is linear in the octets.
 
 mod frame;
 mod pdu;
@@ -34,6 +35,10 @@ mod ether {
     pub(super) const VN_TAG: EtherType = EtherType(0x8926);
     /// IEEE 802.1ah: four octets in front of a whole Ethernet frame.
     pub(super) const BACKBONE: EtherType = EtherType(0x88e7);
+    /// Cisco metadata: a security group tag between addresses and type.
+    pub(super) const CISCO_METADATA: EtherType = EtherType(0x8909);
+    /// Network service header (RFC 8300).
+    pub(super) const NSH: EtherType = EtherType(0x894f);
     /// The highest value that is a length (IEEE 802.3).
     pub(super) const MAX_LENGTH: u16 = 1500;
 
@@ -51,13 +56,16 @@ mod ether {
                 | PPPOE_SESSION
                 | VN_TAG
                 | BACKBONE
+                | CISCO_METADATA
+                | NSH
         )
     }
 }
 
 /// Reads the link header of a packet record.
 ///
-/// A known frame check sequence is left out. The error says why there is no IP packet to go on with.
+/// A known frame check sequence is left out. The error says why there is no IP packet to go on with. An A-MSDU is given as
+/// it is; [`receive`] takes it apart.
 #[inline]
 pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
     let wire = usize::try_from(packet.orig_len)
@@ -75,6 +83,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
         missing: wire - data.len(),
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
+        aggregate: false,
     };
     // Plain Ethernet, as most packets are, is put together in one go: a header that is written in pieces and then
     // copied stalls the processor.
@@ -108,33 +117,82 @@ fn parse_any(link_type: LinkType, frame: &mut Frame<'_>) -> Result<(), Discard> 
         Some(inner) => parse_other(inner, frame)?,
         None => parse_other(link_type, frame)?,
     };
+    if frame.aggregate {
+        return Ok(());
+    }
     walk(frame, next)
 }
 
-/// Reads the link header of a packet record, counts it, and makes the packet the one that `cx` is about.
+/// Reads the link header of a packet record, counts it, makes the packet the one that `cx` is about, and hands it on. The
+/// packets of an A-MSDU are handed on one by one.
 #[inline]
-pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
+pub fn receive<'a, F>(packet: &Packet<'a>, cx: &mut Context, mut each: F)
+where
+    F: FnMut(&mut Context, &Frame<'a>),
+{
     cx.counters.link.packets += 1;
     cx.packet = PacketInfo {
         frame: packet.frame,
         time: packet.time,
         // Addresses and tags of the packet before must not stand with one that has none.
         interface: packet.interface,
-        link: LinkHeader::default(),
+        ..PacketInfo::default()
     };
     match parse(packet) {
+        Ok(frame) if frame.aggregate => subframes(cx, frame, &mut each),
         Ok(frame) => {
             cx.packet.link = frame.header;
             cx.counters.link.passed += 1;
-            Some(frame)
+            each(cx, &frame);
         }
         Err(why) => {
             if why == Discard::LinkUnknownType {
                 remember(packet.link_type, &mut cx.unknown_link_types);
             }
             cx.discard(why);
-            None
         }
+    }
+}
+
+/// Hands on the packets of an A-MSDU (IEEE 802.11, 9.3.2.2.2). The record is passed where one of them is.
+#[cold]
+fn subframes<'a>(
+    cx: &mut Context,
+    mut rest: Frame<'a>,
+    each: &mut dyn FnMut(&mut Context, &Frame<'a>),
+) {
+    let (mut passed, mut refused) = (0, None);
+    while rest.ip.len() + rest.missing >= wifi::SUBFRAME {
+        let next = wifi::subframe(&mut rest);
+        let read = next.and_then(|next| {
+            let Some(mut frame) = next else {
+                return Ok(None);
+            };
+            walk(&mut frame, NextHeader::Llc).map(|()| Some(frame))
+        });
+        match read {
+            Ok(Some(frame)) => {
+                passed += 1;
+                cx.packet.link = frame.header;
+                each(cx, &frame);
+            }
+            // Octets behind the last one.
+            Ok(None) => break,
+            Err(why) => {
+                cx.counters.link.subframes_skipped += u64::from(refused.is_some());
+                refused.get_or_insert(why);
+            }
+        }
+        if rest.ip.is_empty() && rest.missing == 0 {
+            break;
+        }
+    }
+    if passed > 0 {
+        cx.counters.link.passed += 1;
+        cx.counters.link.subframes += passed - 1;
+        cx.counters.link.subframes_skipped += u64::from(refused.is_some());
+    } else {
+        cx.discard(refused.unwrap_or(Discard::LinkTruncated));
     }
 }
 
@@ -194,6 +252,8 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<NextHeader,
         104 => Ok(NextHeader::Hdlc),
         105 => wifi::bare(frame).map(|()| NextHeader::Llc),
         107 => Ok(NextHeader::FrameRelay),
+        109 => enc(frame),
+        117 => pflog(frame),
         113 => cooked_v1(frame),
         // Prism and AVS: a length behind the first four octets.
         119 | 163 => {
@@ -273,8 +333,13 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
                     frame.skip(4)?;
                     NextHeader::Ethernet
                 }
-                // A length instead of a type (IEEE 802.3); it also ends the padding of a short
-                // frame.
+                ether::CISCO_METADATA => {
+                    // Version, options of four octets each, type.
+                    let [_, options] = *frame.take::<2>()?;
+                    frame.skip(4 * usize::from(options))?;
+                    NextHeader::EtherType(frame.take_u16()?)
+                }
+                ether::NSH => NextHeader::Nsh,
                 EtherType(len) if len <= ether::MAX_LENGTH => {
                     frame.limit(usize::from(len));
                     NextHeader::Llc
@@ -323,6 +388,7 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
                 NextHeader::EtherType(frame.take_u16()?)
             }
             NextHeader::FrameRelay => frame_relay(frame)?,
+            NextHeader::Nsh => nsh(frame)?,
         };
     }
 }
@@ -404,6 +470,56 @@ fn frame_relay(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
         frame.skip(1)?;
     }
     Ok(NextHeader::Nlpid)
+}
+
+/// Network service header (RFC 8300, 2.2): its length in words of four octets, and what it carries.
+fn nsh(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
+    let [version, length, _, next] = *frame.take::<4>()?;
+    // Version 0; base header and service path header are always there.
+    let words = usize::from(length & 0x3f);
+    if version & 0xc0 != 0 || words < 2 {
+        return Err(Discard::LinkBadHeader);
+    }
+    frame.skip(4 * (words - 1))?;
+    match next {
+        1 | 2 => Ok(NextHeader::Ip),
+        3 => Ok(NextHeader::Ethernet),
+        4 => Ok(NextHeader::Nsh),
+        5 => Ok(NextHeader::Mpls),
+        _ => Err(Discard::LinkNotIp),
+    }
+}
+
+/// IPsec of the BSDs (`enc0`): address family in the byte order of the host, SPI, flags; then the packet as it is before
+/// or behind its protection.
+fn enc(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
+    null(frame)?;
+    frame.skip(8).map(|_| NextHeader::Ip)
+}
+
+/// The packet filter's log of the BSDs and macOS: its length without padding, address family, what was done and why.
+fn pflog(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
+    let [len, family, ..] = *frame.ip.first_chunk::<4>().ok_or(Discard::LinkTruncated)?;
+    let version = match family {
+        2 => 4,
+        // AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin.
+        24 | 28 | 30 => 6,
+        _ => return Err(Discard::LinkNotIp),
+    };
+    let len = usize::from(len);
+    // Of the shortest that was ever written the interface's name is the last field.
+    if len < 28 {
+        return Err(Discard::LinkBadHeader);
+    }
+    // Padded to a word of the host: four octets, eight on FreeBSD; the packet's version says which.
+    let is_there = |at: usize| frame.ip.get(at).is_some_and(|b| b >> 4 == version);
+    let (four, eight) = (len.next_multiple_of(4), len.next_multiple_of(8));
+    let at = if !is_there(four) && is_there(eight) {
+        eight
+    } else {
+        four
+    };
+    frame.skip(at).map(|_| NextHeader::Ip)
 }
 
 /// FDDI: frame control, addresses, LLC.

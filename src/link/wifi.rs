@@ -132,15 +132,34 @@ fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
         let len = before - frame.ip.len();
         frame.skip(len.next_multiple_of(4) - len)?;
     }
-    if aggregate {
-        // An A-MSDU: the packet must be the only one in it.
-        let [.., l0, l1] = *frame.take::<14>()?;
-        let len = usize::from(u16::from_be_bytes([l0, l1]));
-        // More than one packet in a frame cannot be given on as one.
-        if frame.ip.len() + frame.missing > len.next_multiple_of(4) {
-            return Err(Discard::LinkAggregate);
-        }
-        frame.limit(len);
-    }
+    frame.aggregate = aggregate;
     Ok(())
+}
+
+/// Octets in front of each packet of an A-MSDU: addresses and length.
+pub(super) const SUBFRAME: usize = 14;
+
+/// Takes the next packet off; from its LLC header on; None where only padding is left. Always takes octets off, or what is left is none.
+pub(super) fn subframe<'a>(rest: &mut Frame<'a>) -> Result<Option<Frame<'a>>, Discard> {
+    let Ok(header) = rest.take::<SUBFRAME>() else {
+        // The snapshot length cut the header.
+        (rest.ip, rest.missing) = (&[], 0);
+        return Err(Discard::LinkTruncated);
+    };
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, l0, l1] = *header;
+    let len = usize::from(u16::from_be_bytes([l0, l1]));
+    if len == 0 {
+        return Ok(None);
+    }
+    let mut frame = *rest;
+    frame.aggregate = false;
+    frame.header.dst = [d0, d1, d2, d3, d4, d5];
+    frame.header.src = [s0, s1, s2, s3, s4, s5];
+    frame.limit(len);
+    // Each but the last one is padded to a multiple of four octets, its header included.
+    let padded = (SUBFRAME + len).next_multiple_of(4) - SUBFRAME;
+    let here = padded.min(rest.ip.len());
+    rest.missing = rest.missing.saturating_sub(padded - here);
+    rest.skip(here)?;
+    Ok(Some(frame))
 }

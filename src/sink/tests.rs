@@ -566,6 +566,7 @@ fn handshakes_for_all_connections() {
     let a = rig.whole(TO_SERVER, 0, Some(0), b"q");
     rig.whole(TO_CLIENT, 0, Some(a), b"r");
     for (d, close) in [(TO_SERVER, Close::Fin), (TO_CLIENT, Close::Reset)] {
+        rig.sides[d.index()].reset = close == Close::Reset;
         let (outputs, mut at) = rig.at(d);
         outputs.stream_end(&mut at, close);
     }
@@ -580,6 +581,105 @@ fn handshakes_for_all_connections() {
             "< 5002 0/0/0 1002 R",
         ]
     );
+}
+
+/// Both streams end with a RST, and one side has sent it.
+#[test]
+fn a_reset_is_written_of_its_sender_only() {
+    let mut rig = Rig::new(PacketOptions {
+        handshake: true,
+        ..PacketOptions::default()
+    });
+    rig.sides[TO_CLIENT.index()].reset = true;
+    for d in [TO_SERVER, TO_CLIENT] {
+        let (outputs, mut at) = rig.at(d);
+        outputs.stream_end(&mut at, Close::Reset);
+    }
+    let expected = [
+        "> 1000 0/0/0 - S",
+        "< 5000 0/0/0 1001 S",
+        "< 5001 0/0/0 1001 R",
+    ];
+    assert_eq!(lines(&rig.packets()), expected);
+}
+
+/// An answer to HEAD whose request is lost promises a body that does not come: one octet of it is claimed, so that tshark
+/// does not wait for it. Where the request was written, tshark knows.
+#[test]
+fn an_answer_without_its_body_is_cut() {
+    const HEAD: &[u8] = b"HEAD /x HTTP/1.1\r\nHost: example\r\n\r\n";
+    const LONG: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const NOT_MODIFIED: &[u8] = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n";
+    for (request, head, more) in [
+        (None, LONG, 1),
+        (Some(GET), LONG, 1),
+        (Some(HEAD), LONG, 0),
+        (None, EMPTY, 0),
+        (None, NOT_MODIFIED, 0),
+    ] {
+        let mut rig = Rig::new(PacketOptions::default());
+        if let Some(request) = request {
+            rig.whole(TO_SERVER, 0, Some(0), request);
+        }
+        let end = rig.whole(TO_CLIENT, 0, None, head);
+        rig.whole(TO_CLIENT, end, None, &response(b"one"));
+        let file = rig.take();
+        let all = lines(&read(&file));
+        let (have, whole) = (head.len(), head.len() + more);
+        let line = &all[all.len() - 2];
+        let part = format!(" {have}/{whole}/{whole} ");
+        assert!(line.contains(&part), "{line}: {part}");
+        let codes = tshark(&file, &["-Y", "http.response"], &["http.response.code"]);
+        assert_eq!(codes.len(), 2, "{codes:?}");
+    }
+}
+
+/// What is captured behind an acknowledgment of it, at a start in the middle, begins its stream anew: for a reader it would
+/// be older than the stream.
+#[test]
+fn a_message_never_lies_before_its_syn() {
+    for handshake in [false, true] {
+        let mut rig = Rig::new(PacketOptions {
+            handshake,
+            ..PacketOptions::default()
+        });
+        for side in &mut rig.sides {
+            side.from_start = false;
+            (side.origin, side.delivered) = (100, 100);
+        }
+        rig.whole(TO_SERVER, 100, Some(100), GET);
+        rig.sides[1].origin = 59;
+        rig.whole(TO_CLIENT, 59, None, &response(b"one"));
+        let file = rig.take();
+        let rows = tshark(&file, &["-Y", "http"], &["tcp.seq", "http.response.code"]);
+        assert_eq!(rows, ["1\t", "1\t200"]);
+    }
+}
+
+/// tshark takes the lower port for the protocol's, unless a SYN shows who asks.
+#[test]
+fn a_client_on_the_lower_port_begins_with_a_handshake() {
+    for (asks, syns) in [(TO_SERVER, 0), (TO_CLIENT, 2)] {
+        let mut rig = Rig::new(PacketOptions::default());
+        let (outputs, mut at) = rig.at(asks);
+        let start = MessageStart {
+            protocol: "http",
+            kind: Kind::Request,
+            offset: 0,
+            extent: Extent::Known(GET.len() as u64),
+            head: GET,
+            time: Timestamp::default(),
+            frame: 1,
+            ack: None,
+            answers: None,
+        };
+        outputs.start(&mut at, &start);
+        rig.data(asks, 0, GET, true);
+        let all = lines(&rig.packets());
+        let found = all.iter().filter(|line| line.ends_with('S')).count();
+        assert_eq!(found, syns, "{all:?}");
+    }
 }
 
 /// How a message with a hole is written.

@@ -173,6 +173,8 @@ pub(crate) struct Tls {
     encrypted: [bool; 2],
     /// Octets of a handshake message that stand in the records to come.
     left: [u64; 2],
+    /// Of these records, the first one's octets that were not there when its message began.
+    rest: [u64; 2],
 }
 
 impl Tls {
@@ -243,6 +245,7 @@ impl Framer for Tls {
             _ => Kind::Other,
         };
         let body = len - there as u64;
+        self.rest[d] = if self.left[d] > 0 { body } else { 0 };
         Begin::Message {
             kind: direct,
             head: there,
@@ -258,6 +261,10 @@ impl Framer for Tls {
     /// What is left of the first record, then records until the handshake message is complete.
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
+        let rest = std::mem::take(&mut self.rest[d]);
+        if rest > 0 {
+            return BodyPart::Octets(rest);
+        }
         match Record.classify(octets) {
             Classified::Message(len) if octet(octets, 0) == HANDSHAKE => {
                 let inside = len - HEADER as u64;
@@ -283,6 +290,7 @@ impl Framer for Tls {
         // What was lost may have been the change of the cipher.
         self.encrypted[d] = true;
         self.left[d] = 0;
+        self.rest[d] = 0;
     }
 }
 

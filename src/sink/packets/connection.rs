@@ -19,6 +19,8 @@ pub(super) const NONE: u64 = u64::MAX;
 pub(crate) struct PacketConnection {
     /// Offset behind what was written of each direction; [`NONE`] where nothing was.
     pub(super) written: [u64; 2],
+    /// Where each direction begins by the numbers that were written until now, of which nothing has been written itself.
+    pub(super) announced: [u64; 2],
     /// Highest offset of the other stream that a message of this direction has acknowledged; [`NONE`] where none.
     pub(super) known: [u64; 2],
     /// The open messages.
@@ -27,6 +29,12 @@ pub(crate) struct PacketConnection {
     pub(super) begun: bool,
     /// The direction that asks, as far as the first message shows.
     pub(super) client: Option<Direction>,
+    /// That is more than a guess.
+    pub(super) client_is_known: bool,
+    /// The last message of each direction was a request of a known protocol.
+    pub(super) asks: [bool; 2],
+    /// The last request was one whose answer has no body whatever its header says: HEAD or CONNECT.
+    pub(super) asks_for_header: bool,
     /// FIN was written.
     pub(super) fin: [bool; 2],
     /// Where the octets of each stream stood, with `--track`.
@@ -37,12 +45,25 @@ impl PacketConnection {
     fn new() -> Self {
         Self {
             written: [NONE; 2],
+            announced: [0; 2],
             known: [NONE; 2],
             open: [None, None],
             begun: false,
             client: None,
+            client_is_known: false,
+            asks: [false; 2],
+            asks_for_header: false,
             fin: [false; 2],
             track: Default::default(),
+        }
+    }
+
+    /// Direction `d` has acknowledged the other stream up to this offset.
+    pub(super) fn note_acknowledged(&mut self, d: usize, upto: Option<u64>) {
+        if let Some(upto) = upto
+            && (self.known[d] == NONE || upto > self.known[d])
+        {
+            self.known[d] = upto;
         }
     }
 
@@ -85,10 +106,25 @@ pub(super) fn acknowledgment(place: StreamRef<'_>, conn: &PacketConnection) -> O
     let d = place.direction.index();
     let other = &place.sides[1 - d];
     let offset = match (conn.known[d], conn.written[1 - d]) {
-        (NONE, _) | (_, NONE) => other.origin,
+        (_, NONE) => first_offset(place, conn, 1 - d),
+        (NONE, _) => other.origin,
         (known, written) => known.min(written),
     };
     other.seq(offset).map(|n| n.0)
+}
+
+/// Where what is written of a direction begins, of which nothing has been written yet: as far as can be known.
+///
+/// A stream from the middle may have to be skipped up to the first message. What a request acknowledges was received
+/// whole: what has gone by of it is not written any more. Elsewhere it may still be held, and must not be covered.
+pub(super) fn first_offset(place: StreamRef<'_>, conn: &PacketConnection, i: usize) -> u64 {
+    let side = &place.sides[i];
+    match (&conn.open[i], conn.known[1 - i]) {
+        (Some(open), _) => open.start,
+        (None, NONE) => side.origin,
+        (None, _) if side.from_start || !conn.asks[1 - i] => side.origin,
+        (None, known) => side.origin.max(side.delivered.min(known)),
+    }
 }
 
 /// Who sends to whom in this direction. Where no packet of it was captured, its link header is the other one's, turned

@@ -33,26 +33,30 @@ impl MessageSink for PacketOutput {
     fn start(&mut self, at: &mut PacketEvent<'_>, start: &MessageStart<'_>) {
         let (cx, direction) = (&mut *at.cx, at.direction);
         let conn = PacketConnection::of(cx, at.state);
-        // The first message decides: a request comes from the client, whatever the ports say.
-        conn.client.get_or_insert(match start.kind {
-            Kind::Request => direction,
-            Kind::Response => direction.flip(),
-            Kind::Other => Direction::Forward,
-        });
         let d = direction.index();
+        if conn.client.is_none() {
+            let from_start = at.sides[Direction::Forward.index()].from_start;
+            // In some protocols both sides ask.
+            let symmetric = matches!(start.protocol, "sip" | "diameter");
+            let (client, known) = match start.kind {
+                Kind::Other => (Direction::Forward, from_start),
+                _ if symmetric && from_start => (Direction::Forward, true),
+                Kind::Request => (direction, true),
+                Kind::Response => (direction.flip(), true),
+            };
+            (conn.client, conn.client_is_known) = (Some(client), known);
+        }
+        conn.asks[d] = start.kind == Kind::Request && start.protocol != "data";
+        if start.protocol == "http" && start.kind == Kind::Request {
+            conn.asks_for_header =
+                start.head.starts_with(b"HEAD ") || start.head.starts_with(b"CONNECT ");
+        }
         if conn.open[d].is_some() {
             // The message stage ends what it opened; this only keeps a slip of it from growing.
             self.put_back(cx, conn, d);
         }
         let side = &at.sides[d];
-        // The segment's own acknowledgment, or what is known otherwise: a message may begin in a
-        // segment without one.
-        let ack = start.ack.or(at.sides[1 - d].acknowledged);
-        if let Some(ack) = ack
-            && (conn.known[d] == NONE || ack > conn.known[d])
-        {
-            conn.known[d] = ack;
-        }
+        conn.note_acknowledged(d, start.ack.or(at.sides[1 - d].acknowledged));
         let mut open = self.pool.pop().unwrap_or_default();
         cx.budget
             .take(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
@@ -94,6 +98,14 @@ impl MessageSink for PacketOutput {
             Extent::Known(n) => start.offset.saturating_add(n),
             Extent::Open | Extent::ToClose => NONE,
         };
+        open.header_end = NONE;
+        if start.protocol == "http"
+            && start.kind == Kind::Response
+            && let Some(len) = header_len(start.head)
+            && promises_body(&start.head[..len])
+        {
+            open.header_end = start.offset.saturating_add(len as u64);
+        }
         open.hole_end = 0;
         open.cut = false;
         open.split = false;
@@ -205,23 +217,35 @@ impl MessageSink for PacketOutput {
         }
     }
 
-    /// `--handshake`: writes how the stream ended, unless its last message has said so.
+    /// `--handshake`: writes how the stream ended, unless its last message has said so; and how it began, where it had none.
     fn stream_end(&mut self, at: &mut PacketEvent<'_>, close: Close) {
-        let flags = match close {
-            Close::Fin => FIN,
-            Close::Reset => RST,
-            Close::Idle | Close::Evicted | Close::Replaced | Close::EndOfInput => return,
-        };
+        if !self.form.handshake || self.wire == Wire::Pdu {
+            return;
+        }
         let place = StreamRef::of(at);
         let d = at.direction.index();
-        let Some(conn) = at.state.as_deref_mut() else {
+        // What has no message has no protocol that an output could have been named for.
+        if at.state.is_none() && !self.protocols().is_empty() {
             return;
+        }
+        let conn = PacketConnection::of(at.cx, at.state);
+        if !conn.begun {
+            if !self.protocols().is_empty() {
+                return;
+            }
+            self.begin_empty(at.cx, place, conn);
+        }
+        let flags = match close {
+            Close::Fin => FIN,
+            // Both streams end with it, and one side has sent it.
+            Close::Reset if place.sides[d].reset => RST,
+            _ => return,
         };
-        // A message that ended its stream has carried the FIN.
-        if !self.form.handshake || !conn.begun || conn.fin[d] || self.wire == Wire::Pdu {
+        if conn.fin[d] {
             return;
         }
         conn.fin[d] = true;
+        conn.note_acknowledged(d, place.sides[1 - d].acknowledged);
         let offset = match conn.written[d] {
             NONE => at.sides[d].origin,
             written => written,
@@ -279,6 +303,33 @@ impl Output for PacketOutput {
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.file.flush()
     }
+}
+
+/// Octets of a header section, the empty line at its end included; None where that is not there.
+fn header_len(head: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\n', head).find_map(|at| match head.get(at + 1..)? {
+        [b'\r', b'\n', ..] => Some(at + 3),
+        [b'\n', ..] => Some(at + 2),
+        _ => None,
+    })
+}
+
+/// The header of a response says, or leaves open, that a body follows.
+fn promises_body(head: &[u8]) -> bool {
+    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    let status = lines.next().and_then(|line| {
+        let mut words = line.split(|&b| b == b' ').filter(|word| !word.is_empty());
+        words.nth(1)
+    });
+    // Of these every reader knows that they have none (RFC 9110, 6.4.1).
+    if !matches!(status, Some([b'2'..=b'5', _, _])) || matches!(status, Some(b"204" | b"304")) {
+        return false;
+    }
+    !lines.any(|line| {
+        let (name, value) = line.split_at(memchr::memchr(b':', line).unwrap_or(line.len()));
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        name.eq_ignore_ascii_case(b"content-length") && value.iter().all(|&b| b == b'0')
+    })
 }
 
 impl PacketOutput {

@@ -43,6 +43,9 @@ pub(super) struct PendingMessage {
     pub(super) single: bool,
     /// Octets that were left out behind `pending` because they do not fit.
     pub(super) beyond: u64,
+    /// Offset behind the header of a response that promises a body, which it has not where it ends here; [`NONE`] for
+    /// all else.
+    pub(super) header_end: u64,
     /// What a comment or a pdu says of it, if one is wanted.
     pub(super) about: Option<Box<MessageInfo>>,
 }

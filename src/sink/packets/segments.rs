@@ -1,6 +1,6 @@
 //! Messages of TCP: one segment for each, or a train of them, and the segments around a connection.
 
-use super::connection::{NONE, PacketConnection, StreamRef, acknowledgment, ends};
+use super::connection::{NONE, PacketConnection, StreamRef, acknowledgment, ends, first_offset};
 use super::file::FileFormat;
 use super::pending::{HEADROOM, PendingMessage};
 use super::synthetic::{self, Ends, FIN, PSH, PacketHeaders, Payload, SYN, TcpFields, Wire};
@@ -13,6 +13,13 @@ use crate::message::{MessageEnd, Piece};
 /// Segments of at least this many octets are written past the output buffer, so that they are not copied once more. Smaller
 /// ones are collected, as a system call for each costs more than the copy.
 const WRITE_THROUGH: usize = 32 << 10;
+
+/// Octets to be claimed behind a response that promises a body and has none, because it answers HEAD: one, where the
+/// request was not written ahead of it. tshark would wait for the body and lose what follows; it does not wait for what
+/// the snapshot length cut off. Of one octet more it takes no notice when the next message begins there.
+fn no_body(wire: Wire, conn: &PacketConnection, open: &PendingMessage, end: u64) -> usize {
+    usize::from(wire != Wire::Pdu && open.header_end == end && !conn.asks_for_header)
+}
 
 impl PacketOutput {
     pub(super) fn add_piece(
@@ -42,11 +49,11 @@ impl PacketOutput {
             && piece.data.len() <= most
             && open.about.is_none()
         {
-            // Before the first segment of the connection, never between two: SYN and SYN-ACK stand
-            // where a reader looks for them.
-            self.begin_connection(cx, place, conn);
+            self.begin_connection(cx, place, conn, open.start);
             let ends = ends(place.flow, place.direction);
-            let payload = self.payload(piece.data, piece.data.len(), piece.sum);
+            let end = piece.offset + piece.data.len() as u64;
+            let whole = piece.data.len() + no_body(self.wire, conn, open, end);
+            let payload = self.payload(piece.data, whole, piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
             self.record(cx, &headers, piece.data, &payload);
             conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
@@ -90,8 +97,10 @@ impl PacketOutput {
         );
         // What a comment or a pdu says of a message is known at its end only.
         if piece.last && open.about.is_none() {
-            let whole = clamp(open.have() - open.at);
+            let end = open.have();
+            let whole = clamp(end - open.at) + no_body(self.wire, conn, open, end);
             self.write_pending(cx, place, conn, open, whole, PSH);
+            conn.written[place.direction.index()] = end;
             open.done = true;
         }
     }
@@ -241,8 +250,14 @@ impl PacketOutput {
             // octets.
             self.cover_hole(cx, place, conn, open, target, flags);
         } else {
-            let whole = clamp(target - open.at);
+            let more = if end.whole {
+                no_body(self.wire, conn, open, target)
+            } else {
+                0
+            };
+            let whole = clamp(target - open.at) + more;
             self.write_pending(cx, place, conn, open, whole, flags);
+            conn.written[place.direction.index()] = target;
         }
     }
 
@@ -278,8 +293,7 @@ impl PacketOutput {
         whole: usize,
         flags: u8,
     ) {
-        // Before the acknowledgment number is taken: a handshake changes what has been written.
-        self.begin_connection(cx, place, conn);
+        self.begin_connection(cx, place, conn, open.start);
         let ends = &ends(place.flow, place.direction);
         // What is written needs its places no more; without this a long stream would keep them all.
         if self.tracks() {
@@ -346,32 +360,73 @@ impl PacketOutput {
         synthetic::tcp(self.wire, ends, TcpFields { seq, ack, flags }, payload)
     }
 
-    /// Writes SYN and SYN-ACK where they are due: tshark takes a connection on ports that it knows for the old one.
+    /// Writes SYN and SYN-ACK where they are due: tshark takes a connection on ports that it knows for the old one, and the
+    /// lower port for the server's. `start`: where the message begins that is about to be written.
     pub(super) fn begin_connection(
         &mut self,
         cx: &mut Context,
         place: StreamRef<'_>,
         conn: &mut PacketConnection,
+        start: u64,
     ) {
-        if conn.begun {
-            return;
-        }
-        // Set whether anything is written or not: the question is asked once.
-        conn.begun = true;
         if self.wire == Wire::Pdu {
+            conn.begun = true;
             return;
         }
-        // Asked always, as it also notes the ports: the next connection on them has to know.
-        let used = self.ports.use_again(cx, place.flow);
-        if !used && !self.form.handshake {
-            return;
-        }
-        // Without a request or a SYN the sender of the first octets is taken for the client.
+        let (d, o) = (place.direction.index(), place.direction.flip().index());
         let client = conn.client.unwrap_or(Direction::Forward);
+        if !conn.begun {
+            conn.begun = true;
+            let used = self.ports.use_again(cx, place.flow);
+            let misleading = conn.client_is_known
+                && place.flow.src(client).port() < place.flow.dst(client).port();
+            if used || misleading || self.form.handshake {
+                self.syns(cx, place, conn, client, Some(start));
+            }
+        } else if conn.written[d] == NONE && start < conn.announced[d] {
+            // Captured late, behind what acknowledges it: for every reader it would be old. Where it begins anew, it is not.
+            self.syns(cx, place, conn, client, Some(start));
+            conn.announced[d] = start;
+        }
+        if conn.written[o] == NONE {
+            conn.announced[o] = conn.announced[o].max(first_offset(place, conn, o));
+        }
+    }
+
+    /// Begins a connection without messages (`--handshake`).
+    pub(super) fn begin_empty(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &mut PacketConnection,
+    ) {
+        conn.begun = true;
+        self.ports.use_again(cx, place.flow);
+        self.syns(cx, place, conn, Direction::Forward, None);
+    }
+
+    /// Writes a SYN of the client and the other side's answer. Without a message, a side that never answered does not.
+    fn syns(
+        &mut self,
+        cx: &mut Context,
+        place: StreamRef<'_>,
+        conn: &PacketConnection,
+        client: Direction,
+        start: Option<u64>,
+    ) {
         let base = |d: Direction| {
             let side = &place.sides[d.index()];
-            // The SYN takes the number before the first octet (RFC 9293, 3.4).
-            side.seq(side.origin).map(|first| first.sub(1).0)
+            let offset = match start {
+                _ if conn.written[d.index()] != NONE => conn.written[d.index()],
+                // A message never lies before its SYN.
+                Some(start) if d == place.direction && !side.from_start => start,
+                Some(_) if d == place.direction => side.origin,
+                _ => first_offset(place, conn, d.index()),
+            };
+            let answered = start.is_some() || side.from_start || (side.seen && !side.reset);
+            side.seq(offset)
+                .filter(|_| answered)
+                .map(|first| first.sub(1).0)
         };
         let (first, second) = match base(client) {
             Some(_) => (client, client.flip()),

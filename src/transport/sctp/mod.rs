@@ -144,7 +144,8 @@ struct Association<T: FlowState> {
     phase: Phase,
     packets: u64,
     last: Instant,
-    channel: Channel,
+    /// Where each direction's first packet was captured.
+    channels: [Option<Channel>; 2],
     /// Pairs of addresses by which it is found, and whether the lower one is the forward side.
     paths: Vec<(FlowKey, bool)>,
     candidate: Option<Box<Candidate>>,

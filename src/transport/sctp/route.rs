@@ -167,7 +167,9 @@ impl<T: FlowState> Sctp<T> {
             cx.discard(Discard::SctpStray);
             return false;
         };
-        if cx.limits.channels == Channels::First && a.channel != arrival.channel {
+        let channel = a.channels.get_mut(p.direction.index());
+        let first = channel.map_or(arrival.channel, |c| *c.get_or_insert(arrival.channel));
+        if cx.limits.channels == Channels::First && first != arrival.channel {
             cx.discard(Discard::SctpOtherChannel);
             return false;
         }
@@ -565,7 +567,7 @@ impl<T: FlowState> Sctp<T> {
             phase: Phase::HalfOpen,
             packets: 0,
             last: cx.now,
-            channel: arrival.channel,
+            channels: [None; 2],
             paths: vec![(arrival.key, forward_is_low)],
             candidate: None,
             armed: None,

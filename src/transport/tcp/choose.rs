@@ -7,7 +7,6 @@ use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::FlowKey;
 use crate::base::limits::Channels;
-use crate::base::packet::VlanTag;
 use crate::base::stream::FlowState;
 use crate::transport::table::FlowPlace;
 
@@ -28,8 +27,7 @@ impl<S: FlowState> Tcp<S> {
         low: bool,
         segment: &Segment<'_>,
     ) -> Option<(FlowKey, Option<FlowPlace>)> {
-        // By VLAN identifier only: priority bits change on the way, and a mirror may set them.
-        let vlans = cx.packet.link.tags.map(VlanTag::id);
+        let on_channel = cx.packet.channel();
         let split = self.split.find(&base).and_then(|at| self.split.get(at));
         let numbers = split.copied().unwrap_or(1);
         let (mut fits, mut elsewhere, mut seen, mut any) = (None, None, None, None);
@@ -43,10 +41,8 @@ impl<S: FlowState> Tcp<S> {
             };
             let direction = connection.direction(low);
             let on = match cx.limits.channels {
-                // `First` asks about one direction, as each direction may have a channel of its
-                // own; `Merge` takes any channel that was ever seen.
-                Channels::First => connection.may_be_on(direction, vlans),
-                _ => connection.was_on(vlans),
+                Channels::First => connection.may_be_on(direction, on_channel),
+                _ => connection.was_on(on_channel),
             };
             let one = Some((key, Some(place)));
             any = any.or(one);

@@ -224,6 +224,9 @@ fn damaged_copies_alone_give_way_too() {
 #[track_caller]
 fn channels(name: &str, script: &str, expected: [&str; 3]) {
     let ways = [Channels::Merge, Channels::First, Channels::Separate];
+    // What is true of VLANs is true of tunnels.
+    let tunnels = ["@1", "@2", "@3"].map(|vlan| (vlan, vlan.replace('@', "@500")));
+    let in_tunnels = (tunnels.iter()).fold(script.to_owned(), |s, (from, to)| s.replace(from, to));
     for (channels, expected) in ways.into_iter().zip(expected) {
         let limits = Limits {
             channels,
@@ -231,6 +234,8 @@ fn channels(name: &str, script: &str, expected: [&str; 3]) {
         };
         let name = format!("{name}, {channels:?}");
         check_with(&name, &limits, false, script, expected);
+        let name = format!("{name}, in tunnels");
+        check_with(&name, &limits, false, &in_tunnels, expected);
     }
 }
 

@@ -166,7 +166,7 @@ impl<S: FlowState> Tcp<S> {
             && let Some(connection) = self.table.get_mut(place, &mut cx.budget)
         {
             let direction = connection.direction(low);
-            on = connection.is_on(direction, &cx.packet.link.tags);
+            on = connection.is_on(direction, &cx.packet);
             valid_before = connection.checksums_valid(direction);
         }
         // The common case, one channel and no split, costs one look-up. Only segments on another
@@ -498,13 +498,17 @@ impl<S: FlowState> Tcp<S> {
     ) {
         // A RST that was captured says how it ended, whatever brought the end about here.
         let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
-        // A compact one has no streams that could be ended.
-        if let Some(compact) = self.table.compact_mut(place) {
+        if let Some(compact) = self.table.compact_mut(place)
+            && !cx.limits.empty_connections
+        {
             if compact.end() {
                 count_close(cx, as_seen(compact.was_reset()));
             }
             return;
         }
+        let Some(key) = self.table.key(place) else {
+            return;
+        };
         let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
             return;
         };
@@ -513,15 +517,13 @@ impl<S: FlowState> Tcp<S> {
         }
         let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
-        connection.close(cx, close, sink);
-        // Behind the close: the old connection's last octets come out before those of its
-        // successor.
+        connection.close(cx, &key, close, sink);
         let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         count_close(cx, close);
-        let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) else {
+        if held.is_empty() {
             return;
-        };
+        }
         let by_itself = matches!(close, Close::Fin | Close::Reset);
         if by_itself && held.iter().any(|h| h.segment().has(flags::SYN)) {
             // The SYN of the next connection was captured before the end of this one.

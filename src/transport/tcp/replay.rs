@@ -107,7 +107,7 @@ impl<S: FlowState> Tcp<S> {
         // Ended at once: a third segment would have confirmed it before.
         if let Some(mut connection) = alone {
             cx.counters.tcp.closed_idle += 1;
-            connection.close(cx, Close::Idle, sink);
+            connection.close(cx, key, Close::Idle, sink);
         }
     }
 }

@@ -10,7 +10,7 @@
 //!  4 > .  1104 501 "abc"+3      the snapshot length cut 3 octets off
 //!  5 >2 S 100                   from another port
 //!  6 > . 101 501 = "abc"        the checksum is right; with ! it is wrong, else not known
-//!  7 > . 101 501 @7 "abc"       captured on VLAN 7
+//!  7 > . 101 501 @7 "abc"       captured on VLAN 7; from 4096 on it is a tunnel
 //!  9 tick                       another connection's packet moves the clock
 //!  9 flush
 //! ```
@@ -33,6 +33,8 @@ use crate::base::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+/// The first number of a channel that is a tunnel: VLAN identifiers have 12 bits.
+const TUNNELS: u16 = 4096;
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 1], 50_000);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 2], 80);
 /// Data that is longer is shown by its length when its octets are those of their numbers.
@@ -62,7 +64,7 @@ pub(super) struct SegmentLine {
     pub(super) data: Vec<u8>,
     pub(super) cut: u32,
     pub(super) sum: SegmentSum,
-    pub(super) vlan: u16,
+    pub(super) channel: u16,
 }
 
 enum TestStep {
@@ -94,7 +96,7 @@ fn parse(line: &str) -> TestStep {
         }
     });
     let seq = words.next().unwrap().parse().unwrap();
-    let (mut ack, mut sum, mut vlan) = (None, SegmentSum::Unknown, 0);
+    let (mut ack, mut sum, mut channel) = (None, SegmentSum::Unknown, 0);
     let (data, cut) = data.rsplit_once('"').unwrap_or((data, ""));
     let mut data = data.as_bytes().to_vec();
     for word in words {
@@ -104,7 +106,7 @@ fn parse(line: &str) -> TestStep {
                 len.parse().unwrap(),
             );
         } else if let Some(id) = word.strip_prefix('@') {
-            vlan = id.parse().unwrap();
+            channel = id.parse().unwrap();
         } else if word == "=" {
             sum = SegmentSum::Right;
         } else if word == "!" {
@@ -124,7 +126,7 @@ fn parse(line: &str) -> TestStep {
         data,
         cut: cut.trim().trim_start_matches('+').parse().unwrap_or(0),
         sum,
-        vlan,
+        channel,
     })
 }
 
@@ -307,12 +309,15 @@ impl TestTcp {
             payload: &line.data,
             payload_len: u32::try_from(line.data.len()).unwrap() + line.cut,
         };
-        let tag = VlanTag {
-            tpid: if line.vlan == 0 { 0 } else { 0x8100 },
-            tci: line.vlan,
-        };
-        self.cx.packet.link.tags[0] = tag;
-        let channel = self.cx.packet.link.channel();
+        if line.channel < TUNNELS {
+            self.cx.packet.link.tags[0] = VlanTag {
+                tpid: if line.channel == 0 { 0 } else { 0x8100 },
+                tci: line.channel,
+            };
+        } else {
+            self.cx.packet.tunnel = u32::from(line.channel) << 16 | 1;
+        }
+        let channel = self.cx.packet.channel();
         self.tcp
             .route(&mut self.cx, &segment, line.sum, channel, &mut self.sink);
         self.tick();

@@ -1670,7 +1670,7 @@ mod model {
             data,
             cut: 0,
             sum: super::super::SegmentSum::Unknown,
-            vlan: 0,
+            channel: 0,
         }
     }
 

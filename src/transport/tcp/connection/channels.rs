@@ -1,64 +1,72 @@
-//! On which channels (VLANs) a connection was seen.
+//! On which channels (VLANs, tunnels) a connection was seen.
 
 use super::Connection;
+use super::other_channels::OTHERS;
 use super::stream_state::SEEN;
-use super::vlans::VLANS;
 use crate::base::flow::Direction;
-use crate::base::packet::VlanTag;
+use crate::base::packet::{Channel, PacketInfo, VlanTag};
 
 impl<S> Connection<S> {
-    /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.
-    pub(in crate::transport::tcp) fn is_on(&self, d: Direction, tags: &[VlanTag; 2]) -> bool {
+    /// The first packet of this direction, or of the other one where none has come yet, had these tags and came through
+    /// this tunnel: the common case.
+    pub(in crate::transport::tcp) fn is_on(&self, d: Direction, packet: &PacketInfo) -> bool {
         let seen = self.streams[d.index()].is(SEEN);
-        // Until the reverse direction has been seen, its packets are expected with the tags of the
-        // forward one, as on an ordinary link.
-        let d = if seen { d } else { d.flip() };
-        self.tags[d.index()] == *tags
+        let i = if seen { d } else { d.flip() }.index();
+        self.tags[i] == packet.link.tags && self.tunnels[i] == packet.tunnel
     }
 
-    /// Packets of it, in any direction, have come with these VLANs.
-    pub(in crate::transport::tcp) fn was_on(&self, vlans: [u16; 2]) -> bool {
-        let first = self.streams.iter().zip(&self.tags);
-        first
-            .filter(|(stream, _)| stream.is(SEEN))
-            .any(|(_, tags)| ids(tags) == vlans)
+    /// Packets of it, in any direction, have come on this channel.
+    pub(in crate::transport::tcp) fn was_on(&self, channel: Channel) -> bool {
+        [0, 1]
+            .into_iter()
+            .any(|i| self.streams[i].is(SEEN) && self.first_channel(i) == channel)
             || self
                 .extras
                 .as_ref()
-                .and_then(|extras| extras.vlans)
-                .is_some_and(|v| v.contains(&vlans))
+                .and_then(|extras| extras.channels)
+                .is_some_and(|c| c.contains(&channel))
     }
 
-    /// The first packet of this direction had these VLANs, or none has come yet.
-    pub(in crate::transport::tcp) fn may_be_on(&self, d: Direction, vlans: [u16; 2]) -> bool {
-        !self.streams[d.index()].is(SEEN) || ids(&self.tags[d.index()]) == vlans
-    }
-
-    /// Remembers on which VLANs a packet came.
-    pub(super) fn note(&mut self, d: Direction, tags: &[VlanTag; 2]) {
+    /// The first packet of this direction came on this channel, or none has come yet.
+    pub(in crate::transport::tcp) fn may_be_on(&self, d: Direction, channel: Channel) -> bool {
         let i = d.index();
+        !self.streams[i].is(SEEN) || self.first_channel(i) == channel
+    }
+
+    /// The channel of a direction's first packet.
+    fn first_channel(&self, i: usize) -> Channel {
+        Channel {
+            vlans: self.tags[i].map(VlanTag::id),
+            tunnel: self.tunnels[i],
+        }
+    }
+
+    /// Remembers on which channel a packet came.
+    pub(super) fn note(&mut self, d: Direction, packet: &PacketInfo) {
+        let i = d.index();
+        let tags = packet.link.tags;
         if !self.streams[i].is(SEEN) {
             self.streams[i].set(SEEN);
-            self.tags[i] = *tags;
-        } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
-            // The common case leaves by the first comparison. Most connections never allocate the list.
-            let vlans = ids(tags);
-            let extras = self.extras.get_or_insert_default();
-            match &mut extras.vlans {
-                // Filled with copies of the first, so that no length has to be kept beside it.
-                None => extras.vlans = Some([vlans; VLANS]),
-                Some(known) => {
-                    let last = known[VLANS - 1];
-                    if let Some(i) = known.iter().position(|v| *v == last) {
-                        known[i + 1..].fill(vlans);
-                    }
+            self.tags[i] = tags;
+            self.tunnels[i] = packet.tunnel;
+            return;
+        }
+        if self.tags[i] == tags && self.tunnels[i] == packet.tunnel {
+            return;
+        }
+        let channel = packet.channel();
+        if self.was_on(channel) {
+            return;
+        }
+        let extras = self.extras.get_or_insert_default();
+        match &mut extras.channels {
+            None => extras.channels = Some([channel; OTHERS]),
+            Some(known) => {
+                let last = known[OTHERS - 1];
+                if let Some(i) = known.iter().position(|c| *c == last) {
+                    known[i + 1..].fill(channel);
                 }
             }
         }
     }
-}
-
-/// Identifiers of tags.
-fn ids(tags: &[VlanTag; 2]) -> [u16; 2] {
-    tags.map(VlanTag::id)
 }

@@ -17,6 +17,8 @@ const LOW: u8 = 1;
 const REUSED: u8 = 2;
 /// A RST was seen.
 const RESET: u8 = 4;
+/// In the place of its tag stands the tunnel that it came through.
+const TUNNEL: u8 = 8;
 /// Shift for the order of use in which it is listed.
 const LIST: u8 = 4;
 
@@ -59,7 +61,8 @@ impl CompactConnection {
     /// have: tags that differ, octets far ahead.
     pub(in crate::transport::tcp) fn of<S>(c: &Connection<S>) -> Option<Self> {
         let extras = c.extras.as_deref();
-        if c.buffers.is_some() || extras.is_some_and(|r| !r.held.is_empty() || r.vlans.is_some()) {
+        if c.buffers.is_some() || extras.is_some_and(|r| !r.held.is_empty() || r.channels.is_some())
+        {
             return None;
         }
         // Held segments and channels have no place in this form. Such connections are rare and stay
@@ -75,10 +78,12 @@ impl CompactConnection {
         // 48 bits count connections for longer than any capture lasts: at a million a second, nine
         // years.
         let [n @ .., 0, 0] = number else { return None };
+        let (tag, tunnel) = one_channel(c)?;
         let is = |set, flag| if set { flag } else { 0 };
         let flags = is(c.forward_is_low, LOW)
             | is(c.reused, REUSED)
             | is(reset.is_some(), RESET)
+            | is(tunnel, TUNNEL)
             | c.listed.1 << LIST;
         let [forward, reverse] = c.streams;
         Some(Self {
@@ -93,7 +98,7 @@ impl CompactConnection {
             // whole.
             listed: nanos(c.last.since(c.listed.0))?,
             reset: reset.map_or(Some(0), |mark| nanos(c.last.since(mark.at)))?,
-            tag: one_tag(c)?,
+            tag,
             streams: [
                 CompactStream::of(forward, c.closed)?,
                 CompactStream::of(reverse, c.closed)?,
@@ -122,7 +127,12 @@ impl CompactConnection {
         for i in 0..2 {
             connection.streams[i] = self.streams[i].stream();
             if connection.streams[i].is(SEEN) {
-                connection.tags[i] = [self.tag, VlanTag::default()];
+                if is(TUNNEL) {
+                    connection.tunnels[i] =
+                        u32::from(self.tag.tpid) << 16 | u32::from(self.tag.tci);
+                } else {
+                    connection.tags[i] = [self.tag, VlanTag::default()];
+                }
             }
         }
         connection
@@ -144,14 +154,23 @@ impl CompactConnection {
     }
 }
 
-/// The one tag of every packet, or none; None where they differ.
-fn one_tag<S>(c: &Connection<S>) -> Option<VlanTag> {
-    let seen = |i: usize| c.streams[i].is(SEEN).then_some(c.tags[i]);
+/// The one tag of every packet, or the one tunnel, which has as many octets, and whether it is that; None where they
+/// differ, or where there is more of them.
+fn one_channel<S>(c: &Connection<S>) -> Option<(VlanTag, bool)> {
+    let seen = |i: usize| c.streams[i].is(SEEN).then_some((c.tags[i], c.tunnels[i]));
     let none = VlanTag::default();
-    match (seen(0), seen(1)) {
-        (Some(a), Some(b)) if a != b => None,
-        (Some([tag, inner]), _) | (None, Some([tag, inner])) => (inner == none).then_some(tag),
-        (None, None) => Some(none),
+    let one = match (seen(0), seen(1)) {
+        (Some(a), Some(b)) if a != b => return None,
+        (Some(one), _) | (None, Some(one)) => one,
+        (None, None) => Default::default(),
+    };
+    match one {
+        ([tag, inner], 0) => (inner == none).then_some((tag, false)),
+        (tags, tunnel) => {
+            let [a, b, c, d] = tunnel.to_be_bytes();
+            let [tpid, tci] = [[a, b], [c, d]].map(u16::from_be_bytes);
+            (tags == [none; 2]).then_some((VlanTag { tpid, tci }, true))
+        }
     }
 }
 
@@ -263,6 +282,7 @@ mod tests {
             [first, listed, last] in [0_u64..10_000_000_000, 0..10_000_000_000, 0..10_000_000_000],
             reset in prop::option::of(0_u64..10_000_000_000),
             tag in 0_u16..2,
+            tunnel in prop::option::of(any::<u32>()),
         ) {
             let number = number >> 16;
             let last = Instant::from_nanos(first.max(listed).max(last));
@@ -276,8 +296,13 @@ mod tests {
             });
             c.armed = c.reset.map(|mark| mark.at.after(LINGER));
             for (stream, tags) in c.streams.iter().zip(&mut c.tags) {
-                if stream.is(SEEN) {
+                if stream.is(SEEN) && tunnel.unwrap_or(0) == 0 {
                     tags[0] = VlanTag { tpid: 0x8100, tci: tag };
+                }
+            }
+            for (stream, t) in c.streams.iter().zip(&mut c.tunnels) {
+                if stream.is(SEEN) {
+                    *t = tunnel.unwrap_or(0);
                 }
             }
             let near = |offset: u64| offset.abs_diff(ORIGIN) < 1 << 15;

@@ -1,7 +1,7 @@
 //! What is delivered: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
 
 use super::Connection;
-use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
+use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, RESET, SEEN, STARTED, SYN};
 use crate::base::context::Context;
 use crate::base::flow::Direction;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side};
@@ -66,6 +66,7 @@ impl<S> Connection<S> {
             acknowledged: h.is(ACKED).then_some(h.snd_una),
             acknowledged_at: None,
             ended: h.is(ENDED),
+            reset: h.is(RESET),
         });
         for (i, side) in sides.iter_mut().enumerate() {
             side.delivered = self.delivered(i);

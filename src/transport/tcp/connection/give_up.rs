@@ -3,7 +3,7 @@
 use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
 use super::{Buffers, Connection, Mark};
 use crate::base::context::Context;
-use crate::base::flow::Direction;
+use crate::base::flow::{Direction, FlowKey};
 use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
@@ -361,6 +361,7 @@ impl<S: FlowState> Connection<S> {
     pub(in crate::transport::tcp) fn close<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
+        key: &FlowKey,
         close: Close,
         sink: &mut K,
     ) {
@@ -373,7 +374,13 @@ impl<S: FlowState> Connection<S> {
         // Set first: what the sink does during the drain must not open the connection again.
         self.closed = true;
         if self.buffers.is_none() {
-            return;
+            if !cx.limits.empty_connections {
+                return;
+            }
+            // Of its link headers only the tags were kept: the packet at hand is another connection's.
+            let link = std::mem::take(&mut cx.packet.link);
+            self.activate(cx, key, Direction::Forward);
+            cx.packet.link = link;
         }
         self.drain(cx, cause, sink);
         self.end_streams(cx, Some(close), sink);

@@ -18,9 +18,9 @@ mod deliver;
 mod give_up;
 mod held;
 mod held_segment;
+mod other_channels;
 mod receive;
 mod stream_state;
-mod vlans;
 
 pub(super) use classify::Verdict;
 pub(super) use compact::CompactConnection;
@@ -37,10 +37,10 @@ use crate::transport::stream::StreamContext;
 use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
+use other_channels::OtherChannels;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
-use vlans::Vlans;
 
 /// Connections that were used within so long of each other count as used at the same time: far below any idle limit, and
 /// a busy connection is moved in the list ten times a second instead of with each packet.
@@ -68,6 +68,8 @@ pub(super) struct Connection<S> {
     kept_whole: bool,
     /// VLAN tags of each direction's first packet.
     tags: [[VlanTag; 2]; 2],
+    /// The tunnels that they came through.
+    tunnels: [u32; 2],
     /// What few connections have.
     extras: Option<Box<Extras>>,
     /// A RST, and when.
@@ -80,8 +82,8 @@ pub(super) struct Connection<S> {
 struct Extras {
     /// Segments of which it is not known where they belong.
     held: Vec<HeldSegment>,
-    /// Other VLANs that packets of it came on.
-    vlans: Option<Vlans>,
+    /// Other channels that packets of it came on.
+    channels: Option<OtherChannels>,
 }
 
 /// What a connection has once there is payload.
@@ -135,6 +137,7 @@ impl<S> Connection<S> {
             closed: false,
             kept_whole: false,
             tags: Default::default(),
+            tunnels: [0; 2],
             extras: None,
             reset: None,
             buffers: None,

@@ -1,7 +1,7 @@
 //! What a segment that fits does to its connection: numbers, acknowledgments, octets, RST and FIN (RFC 9293, 3.10.7.4, as
 //! seen from between the endpoints).
 
-use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, SEEN, STARTED, SYN};
+use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, RESET, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
 use crate::base::context::Context;
 use crate::base::flags;
@@ -33,9 +33,7 @@ impl<S: FlowState> Connection<S> {
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
-        self.note(d, &cx.packet.link.tags);
-        // The SYN-ACK already showed where this stream begins, so its first packet need not be looked
-        // behind.
+        self.note(d, &cx.packet);
         if self.streams[i].is(ANSWERED) {
             self.streams[i].begin();
         }
@@ -44,9 +42,16 @@ impl<S: FlowState> Connection<S> {
         self.streams[i].bits &= !ABSENT;
         self.streams[i].window = s.window;
         if s.has(flags::SYN) {
-            if self.buffers.is_none() {
+            let unused = self.buffers.is_none()
+                || cx.limits.empty_connections
+                    && self.waiting() == 0
+                    && !self.streams.iter().any(|stream| stream.is(STARTED));
+            if unused {
                 // An attempt that was refused is made again with the same number.
                 self.reset = None;
+                for stream in &mut self.streams {
+                    stream.bits &= !RESET;
+                }
             }
             // SYN before ACK before data: each step may fix the numbers that the next one is
             // measured with.
@@ -66,6 +71,9 @@ impl<S: FlowState> Connection<S> {
         self.receive_ack(cx, d, s);
         if s.has(flags::RST) {
             let counts = self.receive_rst(cx, d, s);
+            if counts && cx.limits.empty_connections {
+                self.activate(cx, key, d);
+            }
             self.fate(cx, d, s, Fate::Reset(counts));
             // Octets in a RST are a diagnostic text of some stacks (RFC 9293, 3.5.3 allows it),
             // never stream data.
@@ -230,6 +238,7 @@ impl<S: FlowState> Connection<S> {
         };
         // The first RST counts. Repeated ones must not push back the time at which the streams end.
         if in_window && self.reset.is_none() {
+            self.streams[d.index()].set(RESET);
             self.reset = Some(Mark {
                 packets: self.packets,
                 at: cx.now,

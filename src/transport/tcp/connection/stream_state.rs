@@ -50,6 +50,8 @@ pub(super) const ABSENT: u16 = 256;
 pub(super) const CHECKSUMS_VALID: u16 = 512;
 /// The stream's SYN was not captured, but the SYN-ACK that answers it: it shows where the stream begins.
 pub(super) const ANSWERED: u16 = 1024;
+/// Its sender has reset the connection.
+pub(super) const RESET: u16 = 2048;
 
 impl Default for StreamState {
     fn default() -> Self {
