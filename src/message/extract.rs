@@ -421,6 +421,22 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 }
             }
             left = 0;
+        } else if let (Mode::Ask, Some(len), Some(framer)) = (stream.mode, gap.len, &mut *framer)
+            && stream.open.is_some()
+            && framer.goes_on_behind_gap(at.direction)
+        {
+            if let Some(open) = &mut stream.open {
+                open.whole = false;
+            }
+            at.cx.counters.message.lost_octets += len;
+            if stream.wanted() {
+                let missing = MessageGap {
+                    offset: gap.offset,
+                    len,
+                };
+                self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+            }
+            left = 0;
         } else if let Some(framer) = framer {
             framer.gap(at.direction);
         }
@@ -929,7 +945,9 @@ impl<M: MessageSink> Extractor<M> {
         // Only behind its end: the octets of the message itself belong to the old protocol.
         if open.hand_over {
             // Another protocol follows, in both directions.
+            // Behind a prefix the port stands for what it stood for.
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
+            let left = left.filter(|name| !protocols::is_prefix(name.text()));
             let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
@@ -1019,6 +1037,8 @@ impl<M: MessageSink> Extractor<M> {
                             Found::Nowhere { keep } => n = keep.min(n),
                         }
                     }
+                    let framer = at.state.framer.as_ref();
+                    let supposed = supposed && !framer.is_some_and(|f| f.is_sure(at.direction));
                     pos += n;
                     let left = left - n as u64;
                     if found {

@@ -210,6 +210,19 @@ pub trait Framer {
         let _ = direction;
     }
 
+    /// The body that was supposed ([`MessageBody::Supposed`]) has proved to be one: it is searched no more.
+    fn is_sure(&self, direction: Direction) -> bool {
+        let _ = direction;
+        false
+    }
+
+    /// Octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can be
+    /// recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
+    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+        let _ = direction;
+        false
+    }
+
     /// Octets allocated beyond the framer itself.
     fn size(&self) -> usize {
         0
@@ -243,6 +256,14 @@ impl<F: Framer> Framer for Box<F> {
 
     fn gap(&mut self, direction: Direction) {
         (**self).gap(direction);
+    }
+
+    fn is_sure(&self, direction: Direction) -> bool {
+        (**self).is_sure(direction)
+    }
+
+    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+        (**self).goes_on_behind_gap(direction)
     }
 
     fn size(&self) -> usize {

@@ -327,6 +327,19 @@ pub(super) struct LineFramer<P> {
     commands: VecDeque<PendingCommand>,
     /// Nothing was lost since a reply was matched.
     counting: bool,
+    /// Octets are missing in the lines, up to one with a dot, that each direction's open message has.
+    bridged: [Option<Bridge>; 2],
+    /// What the first octets of each direction's open message acknowledged.
+    acknowledged: [Option<u64>; 2],
+}
+
+/// Where lines that a dot ends go on behind a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Bridge {
+    /// Nothing of them has been seen yet behind it.
+    Begins,
+    /// They have been looked through for the dot.
+    GoesOn,
 }
 
 /// What is known of a direction where its next message is looked for.
@@ -352,6 +365,8 @@ impl<P> Default for LineFramer<P> {
             mail: None,
             commands: VecDeque::new(),
             counting: true,
+            bridged: [None; 2],
+            acknowledged: [None; 2],
         }
     }
 }
@@ -384,6 +399,24 @@ impl<P: LineProtocol> LineFramer<P> {
                 })
             }
         }
+    }
+
+    /// The lines that a dot ends, and of which octets are missing, cannot go on here: their dot was lost too.
+    ///
+    /// Who sends mail waits for the reply to it, so what acknowledges more than the mail's first octets did was sent behind
+    /// its end. Who receives it asks for the next one when it is there: a segment that begins with a reply, and acknowledges the
+    /// next command, is that command's.
+    fn is_behind_dot(&self, at: &Position, octets: &[u8]) -> bool {
+        if self.client == Some(at.direction) {
+            let begun = self.acknowledged[at.direction.index()];
+            return at.ack.zip(begun).is_some_and(|(ack, begun)| ack > begun);
+        }
+        let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
+        let asked = self
+            .commands
+            .front()
+            .is_some_and(|next| at.ack.is_some_and(|ack| next.offset < ack));
+        asked && at.segment(0) && P::DIALECT.is_reply(line)
     }
 
     fn begin_reply(&mut self, at: &Position, octets: &[u8]) -> Begin {
@@ -708,6 +741,8 @@ fn dot_end(octets: &[u8], matched: &mut u8) -> Option<usize> {
 impl<P: LineProtocol> Framer for LineFramer<P> {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         self.lost[at.direction.index()].fresh = false;
+        self.bridged[at.direction.index()] = None;
+        self.acknowledged[at.direction.index()] = at.ack;
         if self.client.is_none() {
             // The first whole line shows who is the server.
             let Some(end) = memchr(b'\n', octets) else {
@@ -766,11 +801,21 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                         BodyPart::Refuse
                     };
                 }
+                match self.bridged[d] {
+                    Some(_) if self.is_behind_dot(at, octets) => {
+                        (self.inner[d], self.bridged[d]) = (Inner::None, None);
+                        return BodyPart::Refuse;
+                    }
+                    // Many clients send the dot on its own: the line end before it stood at the end of the hole.
+                    Some(Bridge::Begins) if octets == b".\r\n" => matched = 2,
+                    _ => {}
+                }
+                self.bridged[d] = self.bridged[d].map(|_| Bridge::GoesOn);
                 let end = dot_end(octets, &mut matched);
                 self.inner[d] = Inner::Dot(matched);
                 match end {
                     Some(end) => {
-                        self.inner[d] = Inner::None;
+                        (self.inner[d], self.bridged[d]) = (Inner::None, None);
                         BodyPart::Last(end as u64)
                     }
                     None => BodyPart::Octets(octets.len() as u64),
@@ -825,6 +870,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         // If octets of mail are missing, its lines are still lines of mail.
         self.lost[d].dots |= mail || matches!(self.inner[d], Inner::Dot(_));
         self.inner[d] = Inner::None;
+        self.bridged[d] = None;
         self.looked[d] = 0;
         self.lost[d].fresh = true;
         // A lost command leaves the count wrong until a reply matches exactly.
@@ -834,6 +880,16 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         } else {
             self.replies_lost = true;
         }
+    }
+
+    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+        let d = direction.index();
+        let Inner::Dot(_) = self.inner[d] else {
+            return false;
+        };
+        self.inner[d] = Inner::Dot(0);
+        self.bridged[d] = Some(Bridge::Begins);
+        true
     }
 
     fn size(&self) -> usize {

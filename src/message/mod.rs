@@ -14,6 +14,7 @@
 //! text.rs                  what one-line summaries are made of
 //! rule_reader.rs user_framer.rs custom.rs   rows of the user's (--framer), and detectors of a user of the library
 //! protocols/               the table, above all of these
+//! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
 //! rules.rs                 what the user says of ports and protocols
 //! events.rs                what a sink of messages gets
 //! extract.rs named.rs      find messages in streams; name those in datagrams
@@ -21,10 +22,12 @@
 
 mod adaptation;
 pub mod bundled;
+mod chunked;
 pub mod custom;
 pub mod events;
 pub mod extract;
 pub mod framing;
+mod head;
 mod headers;
 mod length;
 mod lines;
@@ -41,9 +44,11 @@ pub mod user_framer;
 
 pub use crate::base::protocol::NO_PROTOCOL;
 pub use bundled::Bundled;
+pub use chunked::{ChunkLine, ChunkSize};
 pub use events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 pub use extract::Extractor;
 pub use framing::{Detector, Framer};
+pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
 pub use named::Named;
 pub use protocols::{Protocol, Transfers, bundle, datagram_protocol, protocols, summary};
 pub use text::escape;

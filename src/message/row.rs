@@ -34,6 +34,8 @@ pub(super) struct ProtocolRow {
     pub(super) cheap_search: bool,
     /// What follows a message that switches the protocol may be this one again, as HTTP in a tunnel that HTTP opened.
     pub(super) tunnels: bool,
+    /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
+    pub(super) prefix: bool,
     /// Recognises its first octets in the middle of a connection that spoke another protocol. For a protocol that others
     /// switch to: the messages that agreed on it may be lost. At most one row of the table has this.
     pub(super) interrupts: Option<fn(&[u8]) -> bool>,
@@ -55,6 +57,7 @@ impl ProtocolRow {
         user_message_summary: None,
         cheap_search: false,
         tunnels: false,
+        prefix: false,
         interrupts: None,
         #[cfg(test)]
         samples: &[],

@@ -14,7 +14,7 @@ use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{escape, summary};
+use crate::message::{escape, summary, unfolded_lines};
 use crate::sink::output::Output;
 use crate::sink::text::date;
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
@@ -133,13 +133,10 @@ impl Print {
         t.push('\n');
         if self.style == Style::Full {
             // The start line is the summary.
-            for field in line.head.split(|&c| c == b'\n').skip(1) {
-                let field = field.strip_suffix(b"\r").unwrap_or(field);
-                if !field.is_empty() {
-                    t.push_str("    ");
-                    escape(field, t);
-                    t.push('\n');
-                }
+            for field in unfolded_lines(&line.head).skip(1) {
+                t.push_str("    ");
+                escape(&field, t);
+                t.push('\n');
             }
             if !line.body.is_empty() {
                 t.push_str("    | ");

@@ -3,10 +3,16 @@
 //! Whether a response has a body depends on its request (RFC 9112, 6.3), and a capture may have lost that request. So
 //! responses are matched to requests by acknowledgment numbers, which survive loss: a client that has read a response
 //! acknowledges all of it with its next request, and that request is answered from there on.
+//!
+//! Start lines are read in two ways. Where a message is searched for, behind a hole or at a start in the middle, only what can
+//! hardly be anything else is one ([`start_line`]): a method that is known, a version, a header line behind it. Where a message
+//! has to begin, what a browser or a server would still take is one ([`HttpStart::of_line`]).
 
+use super::super::chunked::{ChunkLine, ChunkSize};
 use super::super::framing::{
     Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
+use super::super::head::{HttpHead, HttpStart, HttpVersion, head_end, read_head};
 use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -71,9 +77,6 @@ const STATUS_LINE: usize = 8 << 10;
 // The longest registered name has some 40 letters. A search looks at no more than this for the
 // colon, so no octet costs more.
 const FIELD_NAME: usize = 256;
-/// A chunk's line, extensions included, or a line of a trailer, that is longer than this is none.
-// Extensions are nearly never sent; the bound stops a chunk line without an end from being held.
-const CHUNK_LINE: usize = 16 << 10;
 /// Requests that wait for their response; the oldest is forgotten.
 // Browsers keep a handful in flight; 1,024 entries take 32 KiB. A client that sends more without
 // reading answers loses only the exact match.
@@ -101,11 +104,11 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 pub(crate) struct HttpDetector;
 
 impl Detector for HttpDetector {
-    fn probe(&self, octets: &[u8], _: bool) -> Probe {
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         let octets = skip_empty_lines(octets);
         let line = match memchr(b'\n', octets) {
             Some(end) => &octets[..end],
-            None if may_start(octets) => {
+            None if may_start(octets) || may_open(octets, hinted) => {
                 // Bounded by the longest target: what is longer is no request.
                 return if octets.len() < TARGET {
                     Probe::More
@@ -115,7 +118,7 @@ impl Detector for HttpDetector {
             }
             None => return Probe::No,
         };
-        if start_line(line).is_some() {
+        if start_line(line).is_some() || opens(line, hinted) {
             Probe::Yes
         } else {
             Probe::No
@@ -136,18 +139,56 @@ fn skip_empty_lines(octets: &[u8]) -> &[u8] {
     &octets[blank..]
 }
 
-/// A start line without its line feed.
-enum StartLine<'a> {
-    Request { method: &'a [u8] },
-    Response { status: u16 },
+/// A line that is no start line by the standard opens a connection of HTTP all the same: a status line, or a request line with a
+/// version behind what may be a target; on a port of HTTP also a request of HTTP/0.9.
+fn opens(line: &[u8], hinted: bool) -> bool {
+    match HttpStart::of_line(line) {
+        Some(HttpStart::Response { .. }) => {
+            // A status, or what stands for one, is there.
+            let mut words = line.split(|o| matches!(o, b' ' | b'\t'));
+            let mut words = words.by_ref().filter(|word| !word.is_empty()).skip(1);
+            words.next().is_some_and(|word| {
+                word.len() >= 3 && word[0].is_ascii_digit() && word[..3].is_ascii()
+            })
+        }
+        Some(HttpStart::Request {
+            version: HttpVersion::None,
+            method,
+            target,
+        }) => hinted && method == b"GET" && target.starts_with(b"/") && may_be_simple(line),
+        Some(HttpStart::Request { target, .. }) => target.is_ascii(),
+        None => false,
+    }
+}
+
+/// Octets without a line feed that such a line may begin with: a version is there already, or the port hints at HTTP and a known
+/// method is.
+fn may_open(octets: &[u8], hinted: bool) -> bool {
+    if let Some(HttpStart::Request { version, .. }) = HttpStart::of_line(octets)
+        && version != HttpVersion::None
+    {
+        return true;
+    }
+    let is_first = |method: &&[u8]| {
+        let rest = octets.strip_prefix(*method);
+        rest.is_some_and(|rest| matches!(rest.first(), Some(b' ' | b'\t')))
+    };
+    hinted && METHODS.iter().any(is_first)
+}
+
+/// Octets that a request of HTTP/0.9 may begin with: `GET`, a space, a path.
+fn may_be_simple(octets: &[u8]) -> bool {
+    let n = octets.len().min(5);
+    let line = octets.strip_suffix(b"\r").unwrap_or(octets);
+    octets[..n] == b"GET /"[..n] && line.iter().skip(4).all(|o| *o > b' ' && *o != 0x7f)
 }
 
 fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }
 
-/// What a line is, if it is a start line (RFC 9112, 3 and 4).
-fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
+/// What a line is without its line feed, if it is a start line (RFC 9112, 3 and 4) and hardly anything else.
+fn start_line(line: &[u8]) -> Option<Kind> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
         let (minor, rest) = rest.split_first()?;
@@ -161,8 +202,7 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
             .fold(0, |n, d| n * 10 + u16::from(d.wrapping_sub(b'0') % 10));
         let ends = rest.get(4).is_none_or(|o| *o == b' ') && line.len() <= STATUS_LINE;
         let clean = line.iter().all(|&o| o >= b' ' || o == b'\t');
-        return (sound && ends && clean && (100..=999).contains(&status))
-            .then_some(StartLine::Response { status });
+        return (sound && ends && clean && (100..=999).contains(&status)).then_some(Kind::Response);
     }
     let space = memchr(b' ', line)?;
     let (method, rest) = line.split_at(space);
@@ -177,13 +217,12 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     let clean = !target.is_empty()
         && target.len() <= TARGET
         && target.iter().all(|&o| o > b' ' && o != 0x7f);
-    (sound && clean).then_some(StartLine::Request { method })
+    (sound && clean).then_some(Kind::Request)
 }
 
 /// Octets without a line feed that a start line may begin with.
 fn may_start(octets: &[u8]) -> bool {
-    let n = octets.len().min(7);
-    if octets[..n] == b"HTTP/1."[..n] {
+    if HttpStart::may_begin(octets, false, true) {
         return true;
     }
     match memchr(b' ', octets) {
@@ -303,7 +342,7 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
     let window = &octets[..octets.len().min(STATUS_LINE)];
     match memchr(b'\n', window) {
         Some(end) => {
-            let sound = matches!(start_line(&octets[..end]), Some(StartLine::Response { .. }));
+            let sound = start_line(&octets[..end]) == Some(Kind::Response);
             // A start line alone may stand in a body; with a header line behind it hardly.
             Some(if sound {
                 header_follows(&octets[end + 1..])
@@ -423,132 +462,95 @@ enum BodyFraming {
 }
 
 /// What is needed of a header section.
+#[derive(Default)]
 struct HeadFields {
-    framing: BodyFraming,
+    length: Option<u64>,
+    chunked: Coding,
     upgrade: bool,
     /// The upgrade is to WebSocket (RFC 6455, 4.2.2).
     websocket: bool,
+    /// The body follows once the server agrees (RFC 9110, 10.1.1).
+    expects: bool,
+    /// There is none: the request is one of HTTP/0.9.
+    simple: bool,
 }
 
-/// Reads a header section whose lines begin at `from`: the offset behind its empty line, and what is needed of it. None
-/// where the empty line is not there.
-fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
-    let mut length = None;
-    let mut chunked = false;
-    let mut upgrade = false;
-    let mut websocket = false;
-    let mut at = from;
-    let end = loop {
-        let rest = octets.get(at..)?;
-        let (len, line) = match rest {
-            // The empty line ends the section with or without a CR (RFC 9112, 2.2).
-            [b'\n', ..] => break at + 1,
-            [b'\r', b'\n', ..] => break at + 2,
-            _ => {
-                let end = memchr(b'\n', rest)?;
-                (end + 1, &rest[..end])
+/// What a header section says of chunks.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Coding {
+    /// The body has none.
+    #[default]
+    Plain,
+    /// It is chunked.
+    Chunked,
+    /// It is said to be, but in a way that not everybody takes so: the octets tell.
+    InDoubt,
+}
+
+impl HeadFields {
+    /// Takes note of a field. Those that matter are told apart by their first letter.
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        match name.first().map(|o| o | 0x20) {
+            Some(b'c') if self.length.is_none() && name.eq_ignore_ascii_case(b"content-length") => {
+                // Of a list of equal values the first counts.
+                let first = value.split(|o| *o == b',').next();
+                let digits = first.unwrap_or_default().trim_ascii();
+                if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+                    let number = digits.iter().try_fold(0u64, |n, d| {
+                        n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
+                    });
+                    // A length that would pass the end of all offsets is none.
+                    self.length = number.filter(|n| *n < 1 << 62);
+                }
             }
-        };
-        at += len;
-        // The fields that matter differ in their first letter.
-        // One comparison rules out nearly every field of a header.
-        match line.first()? | 0x20 {
-            b'c' => {
-                // The first of several fields counts; differing ones are an attack (request
-                // smuggling), and servers refuse the message.
-                if length.is_none()
-                    && let Some(value) = field(line, b"content-length")
-                {
-                    // Of a list of equal values the first counts.
-                    let digits = value
-                        .split(|o| *o == b',')
-                        .next()
-                        .unwrap_or_default()
-                        .trim_ascii();
-                    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-                        length = digits.iter().try_fold(0u64, |n, d| {
-                            n.checked_mul(10)?.checked_add(u64::from(d - b'0'))
-                        });
+            Some(b't') if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                for coding in value.split(|o| *o == b',').map(<[u8]>::trim_ascii) {
+                    let word = coding.iter().position(|o| !is_token(*o));
+                    let (word, rest) = coding.split_at(word.unwrap_or(coding.len()));
+                    if word.eq_ignore_ascii_case(b"chunked") {
+                        let doubt = !rest.is_empty() || self.chunked == Coding::InDoubt;
+                        self.chunked = if doubt {
+                            Coding::InDoubt
+                        } else {
+                            Coding::Chunked
+                        };
+                    } else if self.chunked == Coding::Chunked {
+                        // It is the last one where it is sent as the standard says.
+                        self.chunked = Coding::InDoubt;
                     }
                 }
             }
-            b't' => {
-                if let Some(value) = field(line, b"transfer-encoding") {
-                    // Chunked has to be the last coding to frame the message (RFC 9112, 6.3).
-                    let last = value
-                        .rsplit(|o| *o == b',')
-                        .next()
-                        .unwrap_or_default()
-                        .trim_ascii();
-                    chunked |= last.eq_ignore_ascii_case(b"chunked");
-                }
+            Some(b'u') if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.upgrade = true;
+                self.websocket |= value.eq_ignore_ascii_case(super::websocket::UPGRADE);
             }
-            b'u' => {
-                // Also on requests: one that asks for an upgrade may be the last of its protocol.
-                if let Some(value) = field(line, b"upgrade") {
-                    upgrade = true;
-                    websocket |= value.eq_ignore_ascii_case(super::websocket::UPGRADE);
-                }
+            Some(b'e') if name.eq_ignore_ascii_case(b"expect") => {
+                self.expects |= value.eq_ignore_ascii_case(b"100-continue");
             }
             _ => {}
         }
-    };
-    // A length that would pass the end of all offsets is none.
-    let length = length.filter(|n| *n < 1 << 62);
-    // Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
-    let framing = if chunked {
-        BodyFraming::Chunked
-    } else {
-        length.map_or(BodyFraming::None, BodyFraming::Length)
-    };
-    let fields = HeadFields {
-        framing,
-        upgrade,
-        websocket,
-    };
-    Some((end, fields))
-}
-
-/// The value of a header line, if it is this field's.
-fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (start, tail) = line.split_at_checked(name.len())?;
-    if !start.eq_ignore_ascii_case(name) {
-        return None;
     }
-    // White space before the colon is wrong, and some senders put it there.
-    tail.trim_ascii_start()
-        .strip_prefix(b":")
-        .map(<[u8]>::trim_ascii)
-}
 
-/// Size of a chunk by its line, without the line feed (RFC 9112, 7.1): hexadecimal, then extensions. A bare line feed may end
-/// the line, as in a header.
-fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits = line.iter().take_while(|o| o.is_ascii_hexdigit()).count();
-    let (digits, rest) = line.split_at(digits);
-    let rest = rest.trim_ascii();
-    // Anything else behind the size is no chunk line. In a body of another framing, this is what
-    // ends the guess.
-    if digits.is_empty() || !(rest.is_empty() || rest.starts_with(b";")) {
-        return None;
+    /// How the body is framed; `behind`: the octets behind the header section, as far as they are there. None where more of
+    /// them are needed to say.
+    fn framing(&self, version: HttpVersion, behind: &[u8], next: Following) -> Option<BodyFraming> {
+        // Chunks are none of HTTP/1.0 (RFC 9112, 7): most clients take them, some servers only say so.
+        let chunked = match self.chunked {
+            Coding::Plain => false,
+            Coding::Chunked if version == HttpVersion::Current => true,
+            Coding::Chunked | Coding::InDoubt => match ChunkLine::default().read(behind).1 {
+                ChunkSize::Octets(_) => true,
+                ChunkSize::Bad => false,
+                ChunkSize::More if next == Following::Octets => return None,
+                ChunkSize::More => true,
+            },
+        };
+        Some(if chunked {
+            BodyFraming::Chunked
+        } else {
+            self.length.map_or(BodyFraming::None, BodyFraming::Length)
+        })
     }
-    let size = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    // A size that would pass the end of all offsets is none.
-    (size < 1 << 62).then_some(size)
-}
-
-/// End of the header section: the offset behind the empty line, looked for from `from` on.
-fn header_end(octets: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
-        let next = at + lf + 1;
-        match octets.get(next..)? {
-            [b'\n', ..] => return Some(next + 1),
-            [b'\r', b'\n', ..] => return Some(next + 2),
-            _ => at = next,
-        }
-    }
-    None
 }
 
 /// What is remembered of a request until it is answered.
@@ -567,6 +569,8 @@ enum Method {
     Head,
     Connect,
     Upgrade,
+    /// A request of HTTP/0.9: its answer is a body without a header section (RFC 1945, 6).
+    Simple,
     Other,
 }
 
@@ -592,6 +596,25 @@ pub(crate) struct Http1 {
     websocket: bool,
     /// Offset of the request that the last response answers, where it is known.
     answered: Option<u64>,
+    /// The line with a chunk's size that each direction is in, as far as [`Self::looked`].
+    chunk: [ChunkLine; 2],
+    /// Where empty lines began that stand right before what comes next, in each direction.
+    blank: [Option<u64>; 2],
+    /// The body that each direction's request has if the server agrees.
+    expected: [Option<ExpectedBody>; 2],
+}
+
+/// A body that a client announced and holds back (RFC 9110, 10.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct ExpectedBody {
+    /// Offset of its request.
+    request: u64,
+    /// Where it begins.
+    from: u64,
+    /// The server has answered for good without it. The client may send it all the same.
+    declined: bool,
+    /// It has come.
+    begun: bool,
 }
 
 /// What is known of a response's request.
@@ -608,10 +631,12 @@ impl Http1 {
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         // A request that the server had not received cannot be what it answers.
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
+        // Empty lines before a response are none of it: the request acknowledged what stands before them.
+        let from = self.blank[at.direction.index()].unwrap_or(at.offset);
         let exact = self
             .requests
             .iter()
-            .position(|r| r.ack == Some(at.offset) && seen(r));
+            .position(|r| r.ack.is_some_and(|ack| (from..=at.offset).contains(&ack)) && seen(r));
         let (index, sure) = match exact {
             // The first of those with this acknowledgment is answered first.
             // Behind an interim response the same request is still first.
@@ -653,10 +678,13 @@ impl Http1 {
         method: &[u8],
         head: usize,
         fields: &HeadFields,
+        framing: BodyFraming,
     ) -> Begin {
+        let d = at.direction.index();
         let method = match method {
             b"HEAD" => Method::Head,
             b"CONNECT" => Method::Connect,
+            _ if fields.simple => Method::Simple,
             _ if fields.upgrade => Method::Upgrade,
             _ => Method::Other,
         };
@@ -668,14 +696,24 @@ impl Http1 {
             self.requests.pop_front();
             self.counting = false;
         }
-        let after_gap = std::mem::take(&mut self.gapped[at.direction.index()]);
+        let after_gap = std::mem::take(&mut self.gapped[d]);
         self.requests.push_back(PendingRequest {
             offset: at.offset,
             ack: at.ack,
             method,
             after_gap,
         });
-        let body = match fields.framing {
+        self.expected[d] = None;
+        let body = match framing {
+            BodyFraming::Length(n) if n > 0 && fields.expects => {
+                self.expected[d] = Some(ExpectedBody {
+                    request: at.offset,
+                    from: at.offset + head as u64,
+                    declined: false,
+                    begun: false,
+                });
+                MessageBody::Supposed(n)
+            }
             BodyFraming::Length(n) => MessageBody::Octets(n),
             BodyFraming::Chunked => MessageBody::Parts,
             // A request without either field has no body (RFC 9112, 6.3), unlike a response.
@@ -695,6 +733,7 @@ impl Http1 {
         status: u16,
         head: usize,
         fields: &HeadFields,
+        framing: BodyFraming,
         behind: &[u8],
     ) -> Begin {
         // Its request is on the other stream, which may be captured behind it: both framing and
@@ -718,7 +757,7 @@ impl Http1 {
         // Looked at first, taken at the end: the answer may still be "more octets", and then the
         // question comes again.
         let matched = self.answer(at, false, false);
-        let body = match fields.framing {
+        let body = match framing {
             BodyFraming::Length(n) => MessageBody::Octets(n),
             BodyFraming::Chunked => MessageBody::Parts,
             BodyFraming::None => MessageBody::ToClose,
@@ -782,7 +821,11 @@ impl Http1 {
         };
         // Now it is decided: its request is done with.
         self.answer(at, true, false);
-        // Any other that waits keeps the direction waiting.
+        if let Some(body) = &mut self.expected[at.direction.flip().index()]
+            && self.answered == Some(body.request)
+        {
+            body.declined = true;
+        }
         self.leaving = self
             .requests
             .iter()
@@ -818,34 +861,69 @@ impl Framer for Http1 {
 
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
+        self.chunk[d] = ChunkLine::default();
         if matches!(octets.first(), Some(b'\r' | b'\n')) {
             self.looked[d] = 0;
+            self.blank[d].get_or_insert(at.offset);
             return Begin::Skip(octets.len() - skip_empty_lines(octets).len());
         }
         // A header longer than the limit is refused, or an endless one would be held.
         let more = octets.len() < at.limit;
+        let client = self.client.is_none_or(|c| c == at.direction);
+        let server = self.client.is_none_or(|c| c != at.direction);
         let Some(line) = memchr(b'\n', octets) else {
-            return if more && may_start(octets) {
+            let may = may_start(octets) || HttpStart::may_begin(octets, client, server);
+            return if more && may {
                 Begin::NeedMore
             } else {
-                Begin::Refuse
+                self.begin_simple(at)
             };
         };
-        let Some(start) = start_line(&octets[..line]) else {
-            self.looked[d] = 0;
-            return Begin::Refuse;
+        let strict = start_line(&octets[..line]).is_some();
+        if !strict {
+            match self.lenient(at, &octets[..line], &octets[line + 1..]) {
+                Some(true) => {}
+                Some(false) => {
+                    self.looked[d] = 0;
+                    return self.begin_simple(at);
+                }
+                None => return Begin::NeedMore,
+            }
+        }
+        let mut fields = HeadFields {
+            simple: !strict && self.is_simple(&octets[..line], &octets[line + 1..]),
+            ..HeadFields::default()
         };
-        // The fields are read once the whole section is there: what is cut is only looked through for its end.
-        // Four octets back: the empty line may have been cut in its middle.
-        let whole =
-            self.looked[d] == 0 || header_end(octets, self.looked[d].saturating_sub(4)).is_some();
-        let Some((head, fields)) = whole.then(|| header(octets, line + 1)).flatten() else {
-            self.looked[d] = if more { octets.len() } else { 0 };
-            return if more { Begin::NeedMore } else { Begin::Refuse };
+        let read = if fields.simple {
+            // A request of HTTP/0.9 is its line.
+            HttpStart::of_line(&octets[..line])
+                .map_or(HttpHead::None, |start| HttpHead::Whole(start, line + 1))
+        } else if self.looked[d] == 0
+            || head_end(octets, self.looked[d].saturating_sub(4)).is_some()
+        {
+            // The fields are read once the whole section is there: what is cut is only looked through for its end.
+            read_head(octets, |name, value| fields.add(&name, &value))
+        } else {
+            HttpHead::Cut
+        };
+        let (start, head) = match read {
+            HttpHead::Whole(start, head) => (start, head),
+            HttpHead::Cut if more => {
+                self.looked[d] = octets.len();
+                return Begin::NeedMore;
+            }
+            HttpHead::Cut | HttpHead::None => {
+                self.looked[d] = 0;
+                return Begin::Refuse;
+            }
+        };
+        let behind = &octets[head..];
+        let (HttpStart::Request { version, .. } | HttpStart::Response { version, .. }) = start;
+        let Some(framing) = fields.framing(version, behind, at.next) else {
+            return Begin::NeedMore;
         };
         let begun = match start {
-            StartLine::Request { method } => {
-                // Behind CONNECT or an upgrade the server decides whether this is HTTP at all.
+            HttpStart::Request { method, .. } => {
                 if self.leaving
                     && let Some(until) = at.wait_for_other()
                 {
@@ -854,66 +932,70 @@ impl Framer for Http1 {
                 // The first one decides the direction, and a search then looks for one kind only:
                 // half of the false hits.
                 self.client.get_or_insert(at.direction);
-                self.begin_request(at, method, head, &fields)
+                self.begin_request(at, method, head, &fields, framing)
             }
-            StartLine::Response { status } => {
+            HttpStart::Response { status, .. } => {
                 self.client.get_or_insert(at.direction.flip());
-                self.begin_response(at, status, head, &fields, &octets[head..])
+                self.begin_response(at, status, head, &fields, framing, behind)
             }
         };
         // Only a decision ends the section. Undecided, how far it was looked through stays noted.
         if !matches!(begun, Begin::Wait(_) | Begin::NeedMore) {
             self.looked[d] = 0;
+            self.blank[d] = None;
         }
         begun
     }
 
-    /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last.
+    /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last. The line end of the chunk
+    /// before belongs to it, and is taken with the next line.
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
         if self.trailer[d] {
             return self.trailer(at, octets);
         }
-        // The line end of the chunk before belongs to it, and is taken with the next line.
-        let line_at = match octets {
-            [] | [b'\r'] => {
-                return if at.next == Following::Octets {
-                    BodyPart::NeedMore
-                } else {
-                    BodyPart::Refuse
-                };
-            }
-            [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] => 1,
-            _ => 0,
-        };
-        let line = &octets[line_at..];
-        let Some(end) = memchr(b'\n', &line[..line.len().min(CHUNK_LINE)]) else {
-            // A first octet that is no digit settles it before the line is whole.
-            let sound = line.len() < CHUNK_LINE && line.first().is_none_or(u8::is_ascii_hexdigit);
-            return if sound && at.next == Following::Octets {
-                BodyPart::NeedMore
-            } else {
-                BodyPart::Refuse
-            };
-        };
-        match chunk_size(&line[..end]) {
-            // The last chunk has no octets; what follows it is the trailer.
-            Some(0) => {
-                self.trailer[d] = true;
-                BodyPart::Octets((line_at + end + 1) as u64)
-            }
-            // Line and octets in one part: the extractor passes over them without asking again.
-            Some(size) => BodyPart::Octets((line_at + end + 1) as u64 + size),
-            None => BodyPart::Refuse,
+        let from = self.looked[d].min(octets.len());
+        let (read, size) = self.chunk[d].read(&octets[from..]);
+        let end = (from + read) as u64;
+        self.looked[d] = octets.len();
+        if size == ChunkSize::More && at.next == Following::Octets {
+            return BodyPart::NeedMore;
         }
+        self.looked[d] = 0;
+        self.chunk[d] = ChunkLine::default();
+        match size {
+            ChunkSize::Octets(size) => {
+                self.trailer[d] = size == 0;
+                BodyPart::Octets(end + size)
+            }
+            ChunkSize::More | ChunkSize::Bad => BodyPart::Refuse,
+        }
+    }
+
+    fn is_sure(&self, direction: Direction) -> bool {
+        self.expected[direction.index()].is_some_and(|body| body.begun)
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let d = at.direction;
         let client = self.client.is_none_or(|c| c == d);
         let server = self.client.is_none_or(|c| c != d);
-        search(octets, at.next == Following::Octets, client, server)
+        let more = at.next == Following::Octets;
+        if let Some(body) = &mut self.expected[d.index()] {
+            // The server has declined the body, and where it would begin a request stands.
+            let declined = body.declined && at.offset == body.from;
+            let found = if declined {
+                search(octets, more, true, false)
+            } else {
+                Found::Nowhere { keep: octets.len() }
+            };
+            if matches!(found, Found::At(0) | Found::Nowhere { keep: 0 }) {
+                return found;
+            }
+            body.begun = true;
+            return Found::Nowhere { keep: octets.len() };
+        }
+        search(octets, more, client, server)
     }
 
     fn answers(&self) -> Option<u64> {
@@ -922,7 +1004,9 @@ impl Framer for Http1 {
 
     fn gap(&mut self, direction: Direction) {
         self.looked[direction.index()] = 0;
-        // A chunked body that lost octets cannot be counted on: sizes stand in the octets.
+        self.chunk[direction.index()] = ChunkLine::default();
+        self.blank[direction.index()] = None;
+        self.expected[direction.index()] = None;
         self.trailer[direction.index()] = false;
         self.gapped[direction.index()] = true;
         // A lost request or response makes every later count one off. Acknowledgments still match.
@@ -937,14 +1021,88 @@ impl Framer for Http1 {
 }
 
 impl Http1 {
+    /// A line that is no start line by the standard is one where a message has to begin: None while what stands behind it does
+    /// not tell.
+    fn lenient(&self, at: &Position, line: &[u8], behind: &[u8]) -> Option<bool> {
+        let known = match HttpStart::of_line(line) {
+            Some(HttpStart::Response { .. }) => self.client != Some(at.direction),
+            Some(HttpStart::Request { .. }) if self.client.is_none() => opens(line, true),
+            Some(HttpStart::Request { version, .. }) => {
+                if self.client != Some(at.direction) {
+                    return Some(false);
+                }
+                // A request of HTTP/0.9 has no header section. It comes in one segment, where a line of a header would follow.
+                if version == HttpVersion::None
+                    && header_follows(behind).is_none()
+                    && at.next == Following::Octets
+                {
+                    let len = line.len() as u64 + 1;
+                    let alone = !at
+                        .segments
+                        .iter()
+                        .any(|s| (at.offset + 1..at.offset + len).contains(s));
+                    return (behind.is_empty() && at.push && alone).then_some(true);
+                }
+                true
+            }
+            None => false,
+        };
+        Some(known)
+    }
+
+    /// What answers a request of HTTP/0.9 where no start line stands: a body, up to the end of the stream.
+    fn begin_simple(&mut self, at: &Position) -> Begin {
+        let server = self.client == Some(at.direction.flip());
+        if !server || !self.requests.iter().any(|r| r.method == Method::Simple) {
+            return Begin::Refuse;
+        }
+        if let Some(until) = at.wait_for_other() {
+            return Begin::Wait(until);
+        }
+        if !matches!(
+            self.answer(at, false, false),
+            Match::Sure(Method::Simple) | Match::Likely(Method::Simple)
+        ) {
+            return Begin::Refuse;
+        }
+        self.answer(at, true, false);
+        Begin::Message {
+            kind: Kind::Response,
+            head: 0,
+            body: MessageBody::ToClose,
+            hand_over: false,
+        }
+    }
+
+    /// A request of HTTP/0.9 (RFC 1945, 5): no version, and no header section behind it.
+    fn is_simple(&self, line: &[u8], behind: &[u8]) -> bool {
+        let Some(HttpStart::Request { version, .. }) = HttpStart::of_line(line) else {
+            return false;
+        };
+        version == HttpVersion::None && header_follows(behind) != Some(true)
+    }
+
     /// Trailer fields up to the empty line.
     fn trailer(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
+        let sound = matches!(octets, [] | [b'\r']) || header_follows(octets) != Some(false);
+        if !sound {
+            // Some senders leave the empty line out, and the next message stands there.
+            let client = self.client.is_none_or(|c| c == at.direction);
+            match search(octets, at.next == Following::Octets, client, !client) {
+                Found::At(0) => {
+                    self.trailer[d] = false;
+                    self.looked[d] = 0;
+                    return BodyPart::Last(0);
+                }
+                Found::Nowhere { keep: 0 } => return BodyPart::NeedMore,
+                _ => {}
+            }
+        }
         let done = match octets {
             [b'\n', ..] => Some(1),
             [b'\r', b'\n', ..] => Some(2),
-            // Two octets back, for an empty line cut in its middle.
-            _ => header_end(octets, self.looked[d].saturating_sub(2)),
+            _ => head_end(octets, self.looked[d].saturating_sub(2)),
         };
         if let Some(end) = done {
             self.trailer[d] = false;
@@ -952,8 +1110,6 @@ impl Http1 {
             return BodyPart::Last(end as u64);
         }
         self.looked[d] = octets.len();
-        // A trailer consists of fields; anything else means that the chunk was not the last.
-        let sound = matches!(octets, [] | [b'\r']) || header_follows(octets) != Some(false);
         if sound && octets.len() < at.limit && at.next == Following::Octets {
             BodyPart::NeedMore
         } else {
@@ -972,14 +1128,14 @@ mod tests {
     #[test]
     fn start_lines_are_told_from_others() {
         for (line, expected) in [
-            ("GET / HTTP/1.1", Some(0)),
-            ("GET / HTTP/1.0\r", Some(0)),
-            ("M-SEARCH * HTTP/1.1\r", Some(0)),
-            ("FOO!bar http://a:1/?x=%20 HTTP/1.1", Some(0)),
-            ("HTTP/1.1 200 OK\r", Some(200)),
-            ("HTTP/1.0 404", Some(404)),
-            ("HTTP/1.1 204 \r", Some(204)),
-            ("HTTP/1.1 999 a\tb", Some(999)),
+            ("GET / HTTP/1.1", Some(Kind::Request)),
+            ("GET / HTTP/1.0\r", Some(Kind::Request)),
+            ("M-SEARCH * HTTP/1.1\r", Some(Kind::Request)),
+            ("FOO!bar http://a:1/?x=%20 HTTP/1.1", Some(Kind::Request)),
+            ("HTTP/1.1 200 OK\r", Some(Kind::Response)),
+            ("HTTP/1.0 404", Some(Kind::Response)),
+            ("HTTP/1.1 204 \r", Some(Kind::Response)),
+            ("HTTP/1.1 999 a\tb", Some(Kind::Response)),
             ("", None),
             ("GET /", None),
             ("GET  HTTP/1.1", None),
@@ -998,15 +1154,9 @@ mod tests {
             ("HTTP/1.1 200 \x1b", None),
             ("HTTP/2 200", None),
         ] {
-            let found = start_line(line.as_bytes()).map(|l| match l {
-                StartLine::Request { .. } => 0,
-                StartLine::Response { status } => status,
-            });
-            assert_eq!(found, expected, "{line:?}");
+            assert_eq!(start_line(line.as_bytes()), expected, "{line:?}");
             let probed = HttpDetector.probe(format!("{line}\nA: b\r\n\r\n").as_bytes(), true);
-            if !line.is_empty() {
-                assert_eq!(probed == Probe::Yes, expected.is_some(), "{line:?}");
-            }
+            assert!(expected.is_none() || probed == Probe::Yes, "{line:?}");
             // Whatever may become a start line is waited for, at every octet.
             for n in 1..line.len() {
                 let probed = HttpDetector.probe(&line.as_bytes()[..n], true);
@@ -1015,6 +1165,74 @@ mod tests {
                     "{line:?} cut at {n}"
                 );
             }
+        }
+    }
+
+    /// Where a connection begins, and where a message has to.
+    #[test]
+    fn start_lines_of_lenient_readers_open_a_connection() {
+        for (line, hinted, expected) in [
+            ("http/1.1 200 OK", false, true),
+            ("HTTP/1.10 200 OK", false, true),
+            ("HTTP/2.0  2XX", false, true),
+            ("ICY 200 OK", false, true),
+            ("GET /a b HTTP/1.1", false, true),
+            ("get / http/1.0", false, true),
+            ("GET /", true, true),
+            ("GET /", false, false),
+            ("HTTP/1.1", true, false),
+            ("GET", true, false),
+            ("HELO me", true, false),
+            ("OPTIONS * RTSP/1.0", true, false),
+            ("USER a", true, false),
+            ("PRI * HTTP/2.0", true, false),
+        ] {
+            let probed = HttpDetector.probe(format!("{line}\r\n").as_bytes(), hinted);
+            assert_eq!(probed == Probe::Yes, expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_lenient_start_line_begins_a_message_in_its_direction_only() {
+        let begin = |direction, text: &str| {
+            let mut framer = Http1 {
+                client: Some(Direction::Forward),
+                ..Http1::default()
+            };
+            framer.begin(&place(direction, 0, 0, Following::Octets), text.as_bytes())
+        };
+        for text in [
+            "GET /a b HTTP/1.1\r\n\r\n",
+            "GET /a\r\nHost: a\r\n\r\n",
+            "foo any thing\r\nA: b\r\n\r\n",
+        ] {
+            let Begin::Message {
+                kind: Kind::Request,
+                head,
+                ..
+            } = begin(Direction::Forward, text)
+            else {
+                panic!("{text:?}");
+            };
+            assert_eq!(head, text.len());
+            assert_eq!(begin(Direction::Reverse, text), Begin::Refuse, "{text:?}");
+        }
+        for text in [
+            "http/1.1 200\r\n\r\n",
+            "HTTP/2.0 200 OK\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "HTTP/1.1\r\n\r\n",
+        ] {
+            let Begin::Message {
+                kind: Kind::Response,
+                head,
+                ..
+            } = begin(Direction::Reverse, &format!("{text}body"))
+            else {
+                panic!("{text:?}");
+            };
+            assert_eq!(head, text.len());
+            assert_eq!(begin(Direction::Forward, text), Begin::Refuse, "{text:?}");
         }
     }
 
@@ -1158,9 +1376,10 @@ mod tests {
             ("0\r\n\r\n", BodyPart::Octets(3)),
             ("FFFFFFFFFFFFFFFFF\r\n", BodyPart::Refuse),
             ("7fffffffffffffff\r\n", BodyPart::Refuse),
+            ("0000000000000000000005\r\n", BodyPart::Octets(29)),
             ("x\r\n", BodyPart::Refuse),
             ("-1\r\n", BodyPart::Refuse),
-            ("\r\n\r\n", BodyPart::Refuse),
+            ("\r\n\r\n5\r\n", BodyPart::Octets(12)),
             ("5", BodyPart::NeedMore),
             ("\r", BodyPart::NeedMore),
             ("", BodyPart::NeedMore),
@@ -1330,5 +1549,77 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    /// A body that the client holds back does not swallow the next request when the server declines it; one that it sends all the
+    /// same is a body.
+    #[test]
+    fn a_body_that_was_declined_is_not_awaited() {
+        let post = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n";
+        let from = post.len() as u64;
+        for (answer, next, found) in [
+            ("417 no", "GET /x HTTP/1.1\r\nA: b\r\n\r\n", Found::At(0)),
+            ("417 no", "GET /x HT", Found::Nowhere { keep: 0 }),
+            (
+                "417 no",
+                "not GET /x HTTP/1.1\r\n\r\n",
+                Found::Nowhere { keep: 23 },
+            ),
+            (
+                "100 Continue",
+                "GET /x HTTP/1.1\r\nA: b\r\n\r\n",
+                Found::Nowhere { keep: 25 },
+            ),
+        ] {
+            let mut framer = Http1::default();
+            let begun = framer.begin(&place(Direction::Forward, 0, 500, Following::Octets), post);
+            assert!(matches!(
+                begun,
+                Begin::Message {
+                    body: MessageBody::Supposed(30),
+                    ..
+                }
+            ));
+            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            framer.begin(
+                &place(Direction::Reverse, 500, from, Following::Octets),
+                answer.as_bytes(),
+            );
+            let at = place(Direction::Forward, from, 550, Following::Octets);
+            assert_eq!(
+                framer.search(&at, next.as_bytes()),
+                found,
+                "{answer:?} {next:?}"
+            );
+            let body = found == Found::Nowhere { keep: next.len() };
+            assert_eq!(
+                framer.is_sure(Direction::Forward),
+                body,
+                "{answer:?} {next:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn empty_lines_before_a_response_change_nothing() {
+        let mut framer = Http1::default();
+        framer.begin(
+            &place(Direction::Forward, 0, 500, Following::Octets),
+            b"HEAD / HTTP/1.1\r\n\r\n",
+        );
+        framer.begin(
+            &place(Direction::Reverse, 500, 19, Following::Octets),
+            b"\r\n",
+        );
+        let at = place(Direction::Reverse, 502, 19, Following::Octets);
+        let begun = framer.begin(&at, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+        assert!(matches!(
+            begun,
+            Begin::Message {
+                body: MessageBody::Octets(0),
+                ..
+            }
+        ));
+        assert_eq!(framer.answers(), Some(0));
     }
 }

@@ -56,6 +56,7 @@ mod ntp;
 mod pgsql;
 mod pop;
 mod ppids;
+mod proxy;
 mod radius;
 mod ranap;
 mod resp;
@@ -184,6 +185,14 @@ macro_rules! protocols {
                 each_framer!(self, f => f.gap(direction));
             }
 
+            fn is_sure(&self, direction: Direction) -> bool {
+                each_framer!(self, f => f.is_sure(direction))
+            }
+
+            fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+                each_framer!(self, f => f.goes_on_behind_gap(direction))
+            }
+
             fn size(&self) -> usize {
                 each_framer!(self, f => f.size())
             }
@@ -214,6 +223,7 @@ macro_rules! protocols {
 protocols! {
     // Those come first whose first octets are hardly anything else's, and the lines of text last.
     streams {
+        Proxy(proxy::Proxy): proxy, &proxy::ProxyDetector;
         Http1(Box<http1::Http1>): http1, &http1::HttpDetector;
         Tls(tls::Tls): tls, &tls::TlsDetector;
         Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
@@ -332,6 +342,11 @@ pub(super) fn interrupter() -> Option<&'static StreamRow> {
 /// What follows a switch from this protocol may be the same protocol again: see [`ProtocolRow::tunnels`].
 pub(super) fn tunnels(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.tunnels)
+}
+
+/// What stands behind a message of this protocol is the connection that it was put before: see [`ProtocolRow::prefix`].
+pub(super) fn is_prefix(name: &str) -> bool {
+    stream(name).is_some_and(|row| row.protocol.prefix)
 }
 
 /// Name of the protocol of a UDP datagram, by Wireshark; `data` where none is known.

@@ -324,7 +324,26 @@ pub(crate) struct Resp {
     lost: Option<Option<u64>>,
     /// What the server has acknowledged last.
     acknowledged: Option<u64>,
+    /// What a server that is replicated sends.
+    replication: Replication,
 }
+
+/// How far a server is with what it sends to a replica: a snapshot, then the commands that change it, as clients sent them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Replication {
+    /// Nothing of it.
+    #[default]
+    None,
+    /// The snapshot is next.
+    Snapshot,
+    /// In a snapshot up to this mark, which the server made up.
+    Mark(Vec<u8>),
+    /// The commands.
+    Commands,
+}
+
+/// Octets of the mark at the end of a snapshot whose length the server does not know when it begins.
+const MARK: usize = 40;
 
 /// A request that is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -334,7 +353,61 @@ struct UnansweredRequest {
     ack: Option<u64>,
 }
 
+/// A request for a snapshot that is answered without a line before it.
+fn is_sync(octets: &[u8]) -> bool {
+    let words = words(&octets[..octets.len().min(64)], 1);
+    let inline = octets
+        .strip_suffix(b"\n")
+        .unwrap_or(octets)
+        .trim_ascii_end();
+    words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"SYNC"))
+        || inline.eq_ignore_ascii_case(b"SYNC")
+}
+
 impl Resp {
+    /// The snapshot that a replica is sent: a length, and so many octets without a line end behind them; or a mark, and octets
+    /// up to where it stands again.
+    fn snapshot(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        let more = at.next == Following::Octets;
+        let Some(end) = memchr(b'\n', &octets[..octets.len().min(64)]) else {
+            let short = octets.len() < 64;
+            return if short && more {
+                Begin::NeedMore
+            } else {
+                Begin::Refuse
+            };
+        };
+        let line = octets[..end].strip_suffix(b"\r").unwrap_or(&octets[..end]);
+        let message = |head: usize, body| Begin::Message {
+            kind: Kind::Response,
+            head,
+            body,
+            hand_over: false,
+        };
+        if let Some(mark) = line
+            .strip_prefix(b"$EOF:")
+            .filter(|mark| mark.len() == MARK)
+        {
+            self.replication = Replication::Mark(mark.to_vec());
+            return message(end + 1, MessageBody::Parts);
+        }
+        self.replication = Replication::Commands;
+        let digits = line.strip_prefix(b"$").unwrap_or_default();
+        let number = digits.iter().try_fold(0u64, |n, d| {
+            let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
+            n.checked_mul(10)?.checked_add(digit)
+        });
+        let Some(len) = number.filter(|n| !digits.is_empty() && *n < 1 << 60) else {
+            return Begin::Refuse;
+        };
+        // What is there of it belongs to the head, which its summary is made of.
+        let there = (octets.len() - end - 1) as u64;
+        let inside = usize::try_from(len.min(there)).unwrap_or(0);
+        message(end + 1 + inside, MessageBody::Octets(len - inside as u64))
+    }
+
     /// A request begins.
     fn asked(&mut self, at: &Position) {
         // The oldest has had its reply, most likely, in what the capture lost.
@@ -473,10 +546,16 @@ impl Framer for Resp {
         match octets {
             [b'\r', b'\n', ..] => return Begin::Skip(2),
             [b'\r'] if at.next == Following::Octets => return Begin::NeedMore,
+            // A replica that loads a snapshot keeps its connection open so.
+            [b'\n', ..] => return Begin::Skip(1),
             _ => {}
         }
         self.know_sides(at);
-        // At the first octets of a connection the side is not known. Only a command settles it.
+        let from_server = self.client == Some(at.direction.flip());
+        if from_server && self.replication == Replication::Snapshot && octets.first() == Some(&b'$')
+        {
+            return self.snapshot(at, octets);
+        }
         if self.client.is_none() && at.next == Following::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
@@ -496,6 +575,9 @@ impl Framer for Resp {
             }
             self.client = Some(at.direction);
             self.asked(at);
+            if is_sync(&octets[..end]) {
+                self.replication = Replication::Snapshot;
+            }
             return Begin::Message {
                 kind: Kind::Request,
                 head: end + 1,
@@ -506,6 +588,12 @@ impl Framer for Resp {
         let kind = match self.client {
             // A push belongs to no request.
             _ if first == b'>' => Kind::Other,
+            // Nobody asked for it, and nobody answers it.
+            Some(_)
+                if from_server && first == b'*' && self.replication == Replication::Commands =>
+            {
+                Kind::Other
+            }
             Some(client) if client == at.direction => Kind::Request,
             Some(_) => Kind::Response,
             None => Kind::Other,
@@ -517,6 +605,13 @@ impl Framer for Resp {
                 Kind::Response => self.answered(at),
                 Kind::Other => {}
             }
+            if from_server && octets.starts_with(b"+FULLRESYNC") {
+                self.replication = Replication::Snapshot;
+            } else if from_server && octets.starts_with(b"+CONTINUE") {
+                self.replication = Replication::Commands;
+            } else if kind == Kind::Request && is_sync(octets) {
+                self.replication = Replication::Snapshot;
+            }
         }
         message
     }
@@ -526,6 +621,21 @@ impl Framer for Resp {
         // What is left of a bulk string first, then the values that are due.
         if self.inside[d] > 0 {
             return BodyPart::Octets(std::mem::take(&mut self.inside[d]));
+        }
+        if let Replication::Mark(mark) = &self.replication
+            && self.client == Some(at.direction.flip())
+        {
+            if let Some(place) = memmem::find(octets, mark) {
+                self.replication = Replication::Commands;
+                return BodyPart::Last((place + MARK) as u64);
+            }
+            // The mark may begin at the end of what is there.
+            let begun = (1..MARK).rev().find(|n| octets.ends_with(&mark[..*n]));
+            return match octets.len() - begun.unwrap_or(0) {
+                0 if at.next == Following::Octets => BodyPart::NeedMore,
+                0 => BodyPart::Refuse,
+                keep => BodyPart::Octets(keep as u64),
+            };
         }
         let walk = walk(octets, self.due[d]);
         self.due[d] = walk.due;
@@ -548,8 +658,8 @@ impl Framer for Resp {
         let d = at.direction.index();
         let more = at.next == Following::Octets;
         let fresh = self.fresh[d];
-        // Of the client, or of a side that is not known: commands are found by their form.
-        if self.client != Some(at.direction.flip()) {
+        let commands = self.replication == Replication::Commands;
+        if commands || self.client != Some(at.direction.flip()) {
             let found = find_command(octets, more, fresh);
             if self.client.is_some() || matches!(found, Found::At(_)) {
                 self.fresh[d] &= matches!(found, Found::Nowhere { keep: 0 });
@@ -571,15 +681,28 @@ impl Framer for Resp {
         self.due[d] = 0;
         self.inside[d] = 0;
         self.fresh[d] = true;
-        // A lost piece of the client may have held a request.
+        if self.client == Some(direction.flip()) && self.replication != Replication::None {
+            // The snapshot's beginning is lost, or its end.
+            self.replication = Replication::Commands;
+        }
         if self.client != Some(direction.flip()) {
             self.lost = Some(None);
         }
     }
 
+    /// The end of a snapshot is known by its mark.
+    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+        let server = self.client == Some(direction.flip());
+        server && matches!(self.replication, Replication::Mark(_))
+    }
+
     fn size(&self) -> usize {
         let requests = self.requests.capacity() * size_of::<UnansweredRequest>();
-        allocated(size_of::<Self>()) + allocated(requests)
+        let mark = match &self.replication {
+            Replication::Mark(mark) => mark.capacity(),
+            _ => 0,
+        };
+        allocated(size_of::<Self>()) + allocated(requests) + allocated(mark)
     }
 }
 
@@ -734,6 +857,74 @@ mod tests {
             ask(&mut resp, 120, 500);
             resp.gap(S);
             assert_eq!(resp.search(&place(S, &[600], 140), octets), found);
+        }
+    }
+
+    /// A snapshot has no line end behind it; then come commands, which nobody answers.
+    #[test]
+    fn a_replica_is_sent_a_snapshot_and_commands() {
+        let mark = "0123456789abcdef0123456789abcdef01234567";
+        let long = format!("$EOF:{mark}\r\n");
+        for (asks, answer, snapshot, body) in [
+            (
+                &b"PSYNC ? -1\r\n"[..],
+                &b"+FULLRESYNC a 0\r\n"[..],
+                "$9\r\n",
+                MessageBody::Octets(9),
+            ),
+            (
+                b"*1\r\n$4\r\nSYNC\r\n",
+                b"",
+                "$9\r\n",
+                MessageBody::Octets(9),
+            ),
+            (b"SYNC\r\n", b"", &long, MessageBody::Parts),
+        ] {
+            let mut resp = Resp::default();
+            resp.begin(&place(C, &[100], 500), asks);
+            if !answer.is_empty() {
+                resp.begin(&place(S, &[500], 200), answer);
+            }
+            assert_eq!(resp.begin(&place(S, &[520], 200), b"\n"), Begin::Skip(1));
+            let at = place(S, &[521], 200);
+            for cut in 1..snapshot.len() {
+                let begin = resp.clone().begin(&at, &snapshot.as_bytes()[..cut]);
+                assert_eq!(begin, Begin::NeedMore, "{snapshot:?} cut at {cut}");
+            }
+            let all = format!("{snapshot}REDIS0011");
+            let Begin::Message {
+                head, body: found, ..
+            } = resp.begin(&at, all.as_bytes())
+            else {
+                panic!("{snapshot:?}");
+            };
+            match found {
+                MessageBody::Octets(left) => assert_eq!((head, left), (all.len(), 0)),
+                _ => assert_eq!((head, found), (snapshot.len(), body)),
+            }
+            if body == MessageBody::Parts {
+                // A hole is none of its end; the mark is found however it is cut.
+                assert!(resp.goes_on_behind_gap(S));
+                let octets = format!("REDIS{}{mark}", &mark[..20]);
+                for cut in 1..octets.len() {
+                    let mut resp = resp.clone();
+                    let BodyPart::Octets(n) = resp.part(&at, &octets.as_bytes()[..cut]) else {
+                        panic!("{cut}");
+                    };
+                    let n = usize::try_from(n).unwrap();
+                    let last = BodyPart::Last((octets.len() - n) as u64);
+                    assert_eq!(resp.part(&at, &octets.as_bytes()[n..]), last, "{cut}");
+                }
+                resp.part(&at, octets.as_bytes());
+            }
+            let command = resp.begin(&place(S, &[600], 200), GET);
+            assert!(matches!(
+                command,
+                Begin::Message {
+                    kind: Kind::Other,
+                    ..
+                }
+            ));
         }
     }
 

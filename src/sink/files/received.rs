@@ -18,14 +18,22 @@ pub(super) struct ContentRange {
     pub(super) len: Option<u64>,
 }
 
-/// The value of `Content-Range` (RFC 9110, 14.4), if it makes sense.
-pub(super) fn content_range(value: &[u8]) -> Option<ContentRange> {
+/// The value of `Content-Range` (RFC 9110, 14.4), if it makes sense. `body`: octets that come with it. Where it names no range but
+/// the length of the whole (`*/100`), and as many come, they are the whole.
+pub(super) fn content_range(value: &[u8], body: Option<u64>) -> Option<ContentRange> {
     let text = std::str::from_utf8(value).ok()?.trim();
     let (unit, range) = text.split_once(|c: char| c.is_ascii_whitespace())?;
     let (range, len) = range.trim().split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    // Below 2^62, so that sums of offsets never wrap.
     let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n < 1 << 62);
+    if range.trim() == "*" && unit.eq_ignore_ascii_case("bytes") {
+        let to = number(len).filter(|len| *len > 0 && body == Some(*len))?;
+        return Some(ContentRange {
+            from: 0,
+            to,
+            len: Some(to),
+        });
+    }
+    let (first, last) = range.split_once('-')?;
     let (from, to) = (number(first)?, number(last)? + 1);
     let len = match len.trim() {
         "*" => None,
@@ -131,6 +139,8 @@ mod tests {
             ("Bytes 90-99/100", range(90, 100, Some(100))),
             ("bytes 5-5/*", range(5, 6, None)),
             ("bytes */100", None),
+            ("bytes */50", range(0, 50, Some(50))),
+            ("bytes */*", None),
             ("bytes 9-0/100", None),
             ("bytes 90-100/100", None),
             ("lines 0-9/100", None),
@@ -138,7 +148,7 @@ mod tests {
             ("bytes 0-18446744073709551615/*", None),
             ("", None),
         ] {
-            assert_eq!(content_range(text.as_bytes()), expected, "{text}");
+            assert_eq!(content_range(text.as_bytes(), Some(50)), expected, "{text}");
         }
     }
 }

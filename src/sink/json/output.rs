@@ -413,7 +413,7 @@ impl MessageSink for Json {
             return;
         };
         cx.budget.give(open.counted);
-        if end.whole && open.length.is_none() {
+        if !end.extent_unknown && open.length.is_none() {
             open.length = Some(offset.saturating_sub(open.offset));
         }
         let ended = EndedMessage {

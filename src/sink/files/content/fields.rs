@@ -2,6 +2,7 @@
 
 use super::super::transfer::{FileInfo, NameFrom, kept};
 use super::disposition;
+use crate::message::{HttpHead, HttpStart, read_fields, read_head};
 use bstr::ByteSlice;
 use std::borrow::Cow;
 
@@ -10,43 +11,40 @@ const CODINGS: usize = 16;
 
 /// A header section, parted into fields.
 pub(in super::super) struct HeaderFields<'a> {
-    /// Names and values.
-    lines: Vec<(&'a [u8], Cow<'a, [u8]>)>,
+    fields: Vec<Field<'a>>,
 }
 
+/// Name and value of one.
+type Field<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 impl<'a> HeaderFields<'a> {
-    /// The fields of a section; lines without a colon are left out. A line that begins with white space goes on with the field before
-    /// it (RFC 5322, 2.2.3; RFC 9112, 5.2).
+    /// The fields of a section without a start line; lines without a colon are left out, and folded ones are one.
     pub(in super::super) fn read(head: &'a [u8]) -> Self {
         // The last line has an end too: without it, it may be cut.
-        let whole = head.rfind_byte(b'\n').map_or(&[][..], |end| &head[..end]);
-        let mut lines: Vec<(&[u8], Cow<'_, [u8]>)> = Vec::new();
-        // Whether the last field is that of the line before.
-        let mut open = false;
-        for line in whole.split_str("\n") {
-            if line.starts_with(b" ") || line.starts_with(b"\t") {
-                if let Some((_, value)) = lines.last_mut().filter(|_| open) {
-                    let value = value.to_mut();
-                    if !value.is_empty() {
-                        value.push(b' ');
-                    }
-                    value.extend_from_slice(line.trim_ascii());
-                }
-                continue;
-            }
-            open = false;
-            if let Some((name, value)) = line.split_once_str(":") {
-                lines.push((name.trim_ascii(), Cow::Borrowed(value.trim_ascii())));
-                open = true;
+        let whole = head.rfind_byte(b'\n').map_or(&[][..], |end| &head[..=end]);
+        let mut fields = Vec::new();
+        read_fields(whole, |name, value| fields.push((name, value)));
+        Self { fields }
+    }
+
+    /// The start line of a message of HTTP, and its fields.
+    pub(in super::super) fn of_message(head: &'a [u8]) -> (Option<HttpStart<'a>>, Self) {
+        let mut fields = Vec::new();
+        match read_head(head, |name, value| fields.push((name, value))) {
+            HttpHead::Whole(start, _) => (Some(start), Self { fields }),
+            // A request of HTTP/0.9 is a line alone.
+            HttpHead::Cut | HttpHead::None => {
+                let end = head.find_byte(b'\n').unwrap_or(head.len());
+                let start = HttpStart::of_line(&head[..end]);
+                (start, Self { fields: Vec::new() })
             }
         }
-        Self { lines }
     }
 
     /// Values of a field, in order.
     fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self
-            .lines
+            .fields
             .iter()
             .filter(move |l| l.0.eq_ignore_ascii_case(name.as_bytes()));
         named.map(|l| &*l.1)
@@ -96,7 +94,11 @@ impl<'a> HeaderFields<'a> {
         let transfer = self.all("transfer-encoding");
         for value in content.chain(transfer) {
             for coding in value.split(|o| *o == b',').map(<[u8]>::trim_ascii) {
-                let coding = text(coding).to_ascii_lowercase();
+                // What follows the word has no meaning to anybody.
+                let end = coding
+                    .find_byteset(b"; \t\x0b\x0c\0")
+                    .unwrap_or(coding.len());
+                let coding = text(&coding[..end]).to_ascii_lowercase();
                 let none = matches!(coding.as_str(), "" | "identity" | "chunked");
                 if !none && about.codings.len() < CODINGS {
                     about.codings.push(coding);
@@ -116,6 +118,6 @@ mod tests {
         let fields = HeaderFields::read(head);
         assert_eq!(fields.get("a"), Some(&b"b; c=\"d\" ;e"[..]));
         assert_eq!(fields.get("f"), Some(&b"g"[..]));
-        assert_eq!(fields.lines.len(), 2);
+        assert_eq!(fields.fields.len(), 2);
     }
 }

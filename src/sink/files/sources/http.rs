@@ -10,6 +10,7 @@ use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Close;
+use crate::message::{ChunkLine, ChunkSize, HttpStart};
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,6 @@ use std::collections::VecDeque;
 /// Requests that wait for their response; the oldest is forgotten. Clients that send requests ahead of their responses send tens.
 // Each keeps its URL, so the number bounds memory for each connection too.
 const REQUESTS: usize = 1024;
-/// Longest line with the size of a chunk, extensions included: what is longer is not such a line, and where the next chunk begins is
-/// lost. As much as servers take of a header line.
-const CHUNK_LINE: usize = 16 << 10;
 
 /// Reads HTTP.
 #[derive(Default)]
@@ -45,12 +43,13 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// Reads the header section of a request.
-    fn new(offset: u64, head: &[u8], fields: &HeaderFields<'_>) -> Self {
-        let line = head.find_byteset(b"\r\n").map_or(head, |end| &head[..end]);
-        let mut words = line.split_str(" ").map(kept);
-        let method = words.next().unwrap_or_default().to_str_lossy().into_owned();
-        let target = words.next().unwrap_or_default();
+    /// What a request line, and the fields behind it, ask for.
+    fn new(offset: u64, start: Option<HttpStart<'_>>, fields: &HeaderFields<'_>) -> Self {
+        let (method, target) = match start {
+            Some(HttpStart::Request { method, target, .. }) => (kept(method), kept(target)),
+            _ => Default::default(),
+        };
+        let method = method.to_str_lossy().into_owned();
         let mut url = Vec::new();
         // An absolute target names its host itself (RFC 9112, 3.2.2).
         if target.starts_with(b"/")
@@ -109,12 +108,10 @@ enum BodyFraming {
 /// Where in a chunked body the next octet stands (RFC 9112, 7.1).
 #[derive(Debug, Serialize, Deserialize)]
 enum ChunkedState {
-    /// In the line with the size of a chunk: its digits, until something else comes, and the octets of the line.
-    Size { size: u64, digits: u8, line: usize },
+    /// In the line with the size of a chunk, or the line end of the chunk before.
+    Size(ChunkLine),
     /// In a chunk, with so many octets left.
     Data(u64),
-    /// In the line end behind a chunk.
-    End,
     /// In the trailer, which belongs to no file.
     Trailer,
     /// Where it should be is not known.
@@ -122,11 +119,9 @@ enum ChunkedState {
 }
 
 impl ChunkedState {
-    const BEGIN: Self = Self::Size {
-        size: 0,
-        digits: 0,
-        line: 0,
-    };
+    fn begin() -> Self {
+        Self::Size(ChunkLine::default())
+    }
 }
 
 impl OpenBody {
@@ -142,54 +137,31 @@ impl OpenBody {
             self.at += octets.len() as u64;
             return;
         };
-        while let Some((&first, rest)) = octets.split_first() {
+        while !octets.is_empty() {
             match chunks {
                 ChunkedState::Data(left) => {
                     let n = usize::try_from(*left).unwrap_or(usize::MAX);
                     let (data, rest) = octets.split_at(n.min(octets.len()));
                     *left -= data.len() as u64;
                     if *left == 0 {
-                        *chunks = ChunkedState::End;
+                        *chunks = ChunkedState::begin();
                     }
                     put(entities, &mut self.to, self.at, at, data);
                     self.at += data.len() as u64;
                     octets = rest;
-                    continue;
                 }
-                ChunkedState::Size { size, digits, line } => {
-                    *line += 1;
-                    if first == b'\n' {
-                        *chunks = match (*digits, *size) {
-                            // No digit: this is no line of a chunk, and where the next begins is
-                            // not known.
-                            (0, _) => ChunkedState::Lost,
-                            (_, 0) => ChunkedState::Trailer,
-                            (_, size) => ChunkedState::Data(size),
-                        };
-                    } else if *line > CHUNK_LINE {
-                        *chunks = ChunkedState::Lost;
-                    } else if let Some(digit) = char::from(first).to_digit(16)
-                        // Only digits at the beginning of the line; 15 of them fit in 64 bits.
-                        && usize::from(*digits) + 1 == *line
-                        && *digits < 15
-                    {
-                        *size = *size << 4 | u64::from(digit);
-                        *digits += 1;
+                ChunkedState::Size(line) => {
+                    let (read, size) = line.read(octets);
+                    octets = &octets[read..];
+                    match size {
+                        ChunkSize::More => {}
+                        ChunkSize::Octets(0) => *chunks = ChunkedState::Trailer,
+                        ChunkSize::Octets(size) => *chunks = ChunkedState::Data(size),
+                        ChunkSize::Bad => *chunks = ChunkedState::Lost,
                     }
                 }
-                ChunkedState::End => match first {
-                    // The CR of the line end; an LF alone also ends it.
-                    b'\r' => {}
-                    b'\n' => *chunks = ChunkedState::BEGIN,
-                    // The line end is missing.
-                    _ => {
-                        *chunks = ChunkedState::BEGIN;
-                        continue;
-                    }
-                },
                 ChunkedState::Trailer | ChunkedState::Lost => return,
             }
-            octets = rest;
         }
     }
 
@@ -203,7 +175,7 @@ impl OpenBody {
                     *left -= len;
                     self.at += len;
                     if *left == 0 {
-                        *chunks = ChunkedState::End;
+                        *chunks = ChunkedState::begin();
                     }
                 }
                 ChunkedState::Trailer => {}
@@ -217,6 +189,9 @@ impl OpenBody {
     /// Octets that the file should have, now that the message has ended.
     fn len(&self, end: &MessageEnd) -> Option<u64> {
         match self.framing {
+            // Framing has read the same lines; where it came to another end, neither is believed.
+            BodyFraming::Chunked(ChunkedState::Trailer) => Some(self.at),
+            BodyFraming::Chunked(_) => None,
             _ if end.whole => Some(self.at),
             BodyFraming::Length(len) => Some(len),
             // A RST may have cut it, but what came before is in order.
@@ -225,8 +200,6 @@ impl OpenBody {
                 let closed = matches!(end.closes, Some(Close::Fin | Close::Reset));
                 (closed && self.gaps).then_some(self.at)
             }
-            BodyFraming::Chunked(ChunkedState::Trailer) => Some(self.at),
-            BodyFraming::Chunked(_) => None,
         }
     }
 }
@@ -266,9 +239,9 @@ impl FileSource for Http {
             return;
         }
         let connection = at.kept.get_or_insert_default();
-        let fields = HeaderFields::read(start.head);
+        let (line, fields) = HeaderFields::of_message(start.head);
         let asked = if start.kind == Kind::Request {
-            let asked = PendingRequest::new(start.offset, start.head, &fields);
+            let asked = PendingRequest::new(start.offset, line, &fields);
             connection.add_request(at.cx, asked.clone());
             Some(asked)
         } else {
@@ -278,7 +251,7 @@ impl FileSource for Http {
         let mut framing = match start.extent {
             Extent::Known(len) if len <= head => return,
             Extent::Known(len) => BodyFraming::Length(len - head),
-            Extent::Open => BodyFraming::Chunked(ChunkedState::BEGIN),
+            Extent::Open => BodyFraming::Chunked(ChunkedState::begin()),
             Extent::ToClose => BodyFraming::ToClose,
         };
         let mut about = FileInfo::new("http", at.flow, at.direction, start.frame, start.time);
@@ -289,11 +262,19 @@ impl FileSource for Http {
             about.url = asked.url;
         }
         fields.describe(&mut about);
-        let status = start.head.get(9..12).unwrap_or_default();
-        let response = start.kind == Kind::Response;
+        let status = match line {
+            Some(HttpStart::Response { status, .. }) => status,
+            _ => 0,
+        };
         let (mut offset, mut key, mut brought) = (0, None, None);
-        let to = if response && status == b"206" {
-            let range = fields.get("content-range").and_then(content_range);
+        let to = if status == 206 {
+            let body_len = match framing {
+                BodyFraming::Length(len) => Some(len),
+                _ => None,
+            };
+            let range = fields
+                .get("content-range")
+                .and_then(|value| content_range(value, body_len));
             let boundary = multipart::boundary_of_ranges(&about.media_type);
             key = EntityKey::new(&about.url, &fields, range.and_then(|r| r.len));
             brought = range.map(|range| ReceivedRange::new(range, &about));
@@ -310,21 +291,23 @@ impl FileSource for Http {
                 }
                 _ => {
                     offset = range.map_or(0, |range| range.from);
-                    BodyTarget::File(at.store.begin(at.cx, about))
+                    let mut file = at.store.begin(at.cx, about);
+                    if range.is_none() && fields.get("content-range").is_some() {
+                        // A part of something, and nobody knows which.
+                        file.lost(0);
+                    }
+                    BodyTarget::File(file)
                 }
             }
         } else {
-            // A whole response is kept as an entity too, as its missing part may come by a later
-            // range.
-            if response
-                && status == b"200"
+            if status == 200
                 && let BodyFraming::Length(len) = framing
             {
                 key = EntityKey::new(&about.url, &fields, Some(len));
             }
             BodyTarget::File(at.store.begin(at.cx, about))
         };
-        if let (BodyTarget::File(_), b"206") = (&to, status) {
+        if let (BodyTarget::File(_), 206) = (&to, status) {
             key = None;
         }
         if let BodyFraming::Length(len) = &mut framing {
@@ -388,6 +371,7 @@ impl FileSource for Http {
     fn end(&mut self, at: &mut At<'_, HttpConnection>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
         let len = body.len(end);
+        let announced = matches!(body.framing, BodyFraming::Length(_)) && !body.gaps;
         let OpenBody {
             to,
             key,
@@ -399,6 +383,12 @@ impl FileSource for Http {
         let entity_len = range.as_ref().map(|brought| brought.range.len);
         let brought = range.filter(|brought| end.whole && !gaps && upto == brought.range.to);
         match to {
+            // The body was announced, and another message stands where it would begin.
+            BodyTarget::File(file)
+                if file.have.octets() == 0 && announced && !end.whole && end.extent_unknown =>
+            {
+                at.store.discard(at.cx, file);
+            }
             BodyTarget::File(file) if file.have.octets() == 0 && len == Some(0) => {
                 at.store.discard(at.cx, file);
             }
@@ -460,7 +450,10 @@ impl Http {
         let mut used = false;
         for part in parts {
             let fields = HeaderFields::read(&part.head);
-            let Some(range) = fields.get("content-range").and_then(content_range) else {
+            let Some(range) = fields
+                .get("content-range")
+                .and_then(|value| content_range(value, Some(part.to - part.from)))
+            else {
                 continue;
             };
             used = true;

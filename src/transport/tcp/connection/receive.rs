@@ -345,6 +345,9 @@ impl<S: FlowState> Connection<S> {
             let offset = other.offset(ack);
             (other.numbered() && other.reaches(offset, 0, cx.limits.max_gap)).then_some(offset)
         });
+        // Octets on a SYN (RFC 7413) were sent before anything of the other side came: they acknowledge its first number.
+        let opens = s.has(flags::SYN) && s.ack.is_none();
+        let ack = ack.or_else(|| opens.then(|| self.streams[d.flip().index()].origin));
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
