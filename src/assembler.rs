@@ -231,11 +231,19 @@ impl<M: MessageSink> Assembler<M> {
     /// The input has ended: everything that waits is handed on or given up.
     pub fn flush(&mut self) {
         let State {
-            cx, ip, tcp, sctp, ..
+            cx,
+            ip,
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            ..
         } = &mut self.state;
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);
+        udp.flush(cx);
+        transfers.flush(&mut cx.budget);
         self.extractor.sink.input_end(cx);
     }
 

@@ -176,6 +176,8 @@ pub struct Conversation<T> {
     streams: [MessageStream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
+    /// Octets of the framer that the budget knows of.
+    charged: usize,
     trust: Trust,
     state: T,
 }
@@ -435,9 +437,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 at.cx.budget.give(held.size());
             }
         }
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
-        }
+        Self::put_framer(at, None);
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
     }
@@ -620,7 +620,30 @@ impl<M: MessageSink> Extractor<M> {
 
     fn hold(&self, at: &mut ConversationContext<'_, M>, held: Box<HeldOctets>) {
         at.cx.budget.take(held.size());
-        at.state.streams[at.direction.index()].held = Some(held);
+        let stream = &mut at.state.streams[at.direction.index()];
+        if let Some(old) = stream.held.replace(held) {
+            at.cx.budget.give(old.size());
+        }
+    }
+
+    /// Gives the connection another framer, or none, and gives back the old one. No other place changes which framer a connection
+    /// has, so that none can forget what the budget was told of the old one.
+    fn put_framer(
+        at: &mut ConversationContext<'_, M>,
+        framer: Option<AnyFramer>,
+    ) -> Option<AnyFramer> {
+        let old = std::mem::replace(&mut at.state.framer, framer);
+        Self::charge_framer(at);
+        old
+    }
+
+    /// Charges the budget with what the framer allocates now.
+    fn charge_framer(at: &mut ConversationContext<'_, M>) {
+        let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
+        if now != at.state.charged {
+            at.cx.budget.resize(at.state.charged, now);
+            at.state.charged = now;
+        }
     }
 
     /// What is held in the other stream may be walked now that this one has moved.
@@ -856,9 +879,7 @@ impl<M: MessageSink> Extractor<M> {
             // Another protocol follows, in both directions.
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
             let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
-            if let Some(framer) = at.state.framer.take() {
-                at.cx.budget.give(framer.size());
-            }
+            Self::put_framer(at, None);
             for stream in &mut at.state.streams {
                 stream.mode = Mode::Unknown;
                 stream.tries = 0;
@@ -1004,14 +1025,12 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     emitted = pos;
                     let place = self.place(at, view, pos);
-                    let size = at.state.framer.as_ref().map_or(0, AnyFramer::size);
                     let begin = at
                         .state
                         .framer
                         .as_mut()
                         .map_or(Begin::Refuse, |f| f.begin(&place, rest));
-                    let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
-                    at.cx.budget.resize(size, now);
+                    Self::charge_framer(at);
                     match begin {
                         Begin::NeedMore => break None,
                         Begin::Wait(until) => break Some(until),
@@ -1167,9 +1186,7 @@ impl<M: MessageSink> Extractor<M> {
             return;
         }
         self.end_other(at);
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
-        }
+        Self::put_framer(at, None);
         for stream in &mut at.state.streams {
             stream.mode = Mode::Unknown;
             (stream.searching, stream.tries, stream.searched) = (true, 0, 0);
@@ -1205,8 +1222,7 @@ impl<M: MessageSink> Extractor<M> {
     /// The connection goes on with the protocol that was switched to.
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         self.end_other(at);
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
+        if let Some(framer) = Self::put_framer(at, None) {
             at.state.trust = Trust {
                 asked: true,
                 left: Some(Name::of(framer.name())),
@@ -1450,8 +1466,7 @@ impl<M: MessageSink> Extractor<M> {
                 stream.mode = Mode::Begin;
             }
         }
-        at.cx.budget.take(framer.size());
-        at.state.framer = Some(framer);
+        Self::put_framer(at, Some(framer));
     }
 }
 
