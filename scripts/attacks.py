@@ -163,22 +163,26 @@ def tcp_reverse(n):
 @attack
 def framer_left(n):
     "n connections that end while their octets wait for a decision; the other direction is recognised behind that"
-    doip = b"\x02\xfd\x00\x05\x00\x00\x00\x07\x0e\x00\x00\x00\x00\x00\x00"
+    doip = b"\x02\xfd\x80\x01\x07\xff\xff\xff"
     for k in range(n):
         Clock.step = 10
         c = Connection(k, 9999, syn=False)
         c.answer(b"\x00\xff" * 20)
         Clock.step = 250_000
-        c.send(doip, PSH | ACK)
-        c.send(b"GET / HTTP/1.0\r\n\r\n" * 50, PSH | ACK)
-        c.answer(b"\x00\xff" * 20, PSH | ACK)
+        c.send(doip)
+        c.send(b"GET / HTTP/1.0\r\n\r\n" * 50)
+        c.answer(b"\x00\xff" * 20)
         Clock.step = 10
-        c.send(b"GET / HTTP/1.0\r\n\r\n" * 80)
-        c.answer(b"\x00\xff" * 20, PSH | ACK)
+        requests = b"GET / HTTP/1.0\r\n\r\n" * 850
+        for at in range(0, len(requests), 1400):
+            c.send(requests[at : at + 1400], PSH | ACK)
+        c.answer(b"\x00\xff" * 20)
         c.send(b"", FIN | ACK)
         c.seq += 1
-        c.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", PSH | ACK)
+        c.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         c.answer(b"", FIN | ACK)
+        c.ack += 1
+        c.send(b"")
 
 
 @attack
