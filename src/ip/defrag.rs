@@ -284,9 +284,11 @@ impl Defrag {
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
             let stale = match set.state {
                 SetState::Done => {
-                    if set.copies
+                    if set
+                        .copies
                         .binary_search(&copy_of(self.key, arrival, end))
-                        .is_ok() {
+                        .is_ok()
+                    {
                         cx.discard(why.duplicate);
                         return None;
                     }
