@@ -267,6 +267,7 @@ impl<M: MessageSink> Assembler<M> {
                 transfers,
             },
         );
+        transfers.flush(&mut cx.budget);
         self.extractor.sink.input_end(cx);
     }
 

@@ -17,11 +17,10 @@ use crate::base::counters::Discard;
 use crate::base::limits::Channels;
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::Fragment;
-use crate::base::storage::AgedTable;
+use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::time::Instant;
-use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use std::hash::BuildHasher;
+use std::hash::Hasher;
 use std::mem::size_of;
 use std::net::IpAddr;
 
@@ -242,6 +241,8 @@ pub(super) struct Defrag {
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
     held: HeldFragments,
+    /// What the digests of fragments are keyed with.
+    key: DigestKey,
     /// Octets of the tables that the budget knows of.
     charged: usize,
 }
@@ -300,7 +301,11 @@ impl Defrag {
                 // A late copy of what has been delivered. Without this it would open a datagram
                 // that nobody completes.
                 SetState::Done => {
-                    if set.copies.binary_search(&copy_of(arrival, end)).is_ok() {
+                    if set
+                        .copies
+                        .binary_search(&copy_of(self.key, arrival, end))
+                        .is_ok()
+                    {
                         cx.discard(why.duplicate);
                         return None;
                     }
@@ -363,9 +368,7 @@ impl Defrag {
                     at: arrival.at,
                 });
                 if cx.limits.store_fragments {
-                    // Counts what is in memory; kept copies take its place when the datagram is
-                    // done.
-                    set.copies.push(copy_of(arrival, end));
+                    set.copies.push(copy_of(self.key, arrival, end));
                 }
                 self.active += 1;
                 *self.held.of(v6) += 1;
@@ -549,6 +552,9 @@ impl Defrag {
             let key = *key;
             self.remove(cx, key, reasons(key.is_v6()).unfinished);
         }
+        // The tables keep some room where they are emptied entry by entry.
+        self.sets = AgedTable::new();
+        self.peers = AgedTable::new();
         self.charge(cx);
     }
 
@@ -1014,10 +1020,13 @@ impl Set {
     }
 }
 
-fn copy_of(arrival: &ArrivedFragment<'_>, end: u32) -> Copy {
-    // Not keyed: it stands in saved states, and whoever makes two fragments with one digest only loses the second.
-    let digest = FixedState::default().hash_one((arrival.data, arrival.more));
-    (arrival.offset, end, digest)
+fn copy_of(key: DigestKey, arrival: &ArrivedFragment<'_>, end: u32) -> Copy {
+    // Keyed: whoever could make two fragments with one digest could have the second dropped as a copy, where it begins
+    // another datagram with the same identification.
+    let mut hasher = key.hasher();
+    hasher.write(arrival.data);
+    hasher.write_u8(arrival.more.into());
+    (arrival.offset, end, hasher.finish())
 }
 
 #[cfg(test)]

@@ -21,12 +21,13 @@ use header::{FragmentHeader, IpHeaders, Refused};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
-use tunnel::Opening;
+use tunnel::{KnownTunnels, Opening};
 
 /// The IP stage: takes frames, gives whole datagrams. Plain data.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Ip {
     defrag: Defrag,
+    tunnels: KnownTunnels,
 }
 
 /// What a packet comes to.
@@ -132,7 +133,7 @@ impl Ip {
         // Behind defragmentation: an outer packet of full size is fragmented by every tunnel that
         // forgets its own header.
         if !cx.limits.decapsulate.is_empty() {
-            match tunnel::open(&cx.limits, &datagram) {
+            match tunnel::open(&cx.limits, &mut self.tunnels, &datagram) {
                 Opening::Nothing => {}
                 // Only a packet that could be opened is too deep; the eighth layer itself is a
                 // datagram like any other.
@@ -141,6 +142,7 @@ impl Ip {
                     return cx.discard(Discard::TunnelTooDeep);
                 }
                 Opening::Packet(inner) => {
+                    self.tunnels.charge(cx);
                     cx.counters.tunnel.packets += 1;
                     cx.counters.tunnel.passed += 1;
                     return self.each_at(cx, &inner, out, depth + 1);
@@ -162,12 +164,14 @@ impl Ip {
 
     /// Drops the datagram whose fragments wait longest, to make room; false where none wait.
     pub fn evict_oldest(&mut self, cx: &mut Context) -> bool {
-        self.defrag.evict_oldest(cx)
+        self.defrag.evict_oldest(cx) || self.tunnels.evict_oldest(cx)
     }
 
     /// Drops all that waits: the input has ended.
     pub fn flush(&mut self, cx: &mut Context) {
         self.defrag.flush(cx);
+        self.tunnels.clear();
+        self.tunnels.charge(cx);
     }
 
     /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.

@@ -4,13 +4,15 @@
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
 use super::datagram::Datagram;
+use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
+use crate::base::storage::AgedTable;
 use crate::link::{Frame, NextHeader, PseudoHeader};
 use etherparse::IpNumber;
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Tunnels inside of each other that are opened at most.
 // Real stacks nest two or three. Without a bound one packet of 64 KB could hold thousands of
@@ -41,7 +43,11 @@ pub(super) const fn carries(limits: &Limits, protocol: u8) -> bool {
 }
 
 /// Looks for a packet in a datagram.
-pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> {
+pub(super) fn open<'a>(
+    limits: &Limits,
+    known: &mut KnownTunnels,
+    datagram: &Datagram<'a>,
+) -> Opening<'a> {
     let mut inner = Frame {
         header: LinkHeader::default(),
         channel: Channel::default(),
@@ -95,7 +101,7 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
     // Tags inside of the tunnel belong to its identity; those outside say where it was captured.
     inner.channel = Channel {
         vlans: datagram.channel.vlans,
-        tunnel: identity(datagram, &inside, inner.channel),
+        tunnel: known.number(identity(datagram, &inside, inner.channel)),
     };
     // The inner Ethernet header is not that of the capture: merged output needs one that fits all
     // packets.
@@ -111,24 +117,86 @@ struct Inside {
     next: NextHeader,
 }
 
-/// What stands for a tunnel in [`Channel`]: never 0.
-///
-/// Where the receiver chose the identifier, or there is none, the two ends are part of it: others may use it too.
-fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
+/// What tells a tunnel from all others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+struct TunnelIdentity {
+    /// Which of [`Tunnel`].
+    kind: u8,
+    id: u64,
+    ends: Option<(IpAddr, IpAddr)>,
+    /// Number of the tunnel that it is in.
+    outer: u32,
+    vlans: [u16; 2],
+}
+
+/// Tunnels that are known at most: about six megabytes. One that was forgotten is another one when it comes again.
+const TUNNELS: usize = 65_536;
+
+/// The tunnels that were seen, by number. Octets are compared, no digest of them: two tunnels that were taken for one would
+/// mix their connections.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct KnownTunnels {
+    /// In order of last use.
+    numbers: AgedTable<TunnelIdentity, u32>,
+    last: u32,
+    /// Octets that the budget knows of.
+    charged: usize,
+}
+
+impl KnownTunnels {
+    /// What stands for a tunnel in [`Channel`]: never 0.
+    fn number(&mut self, tunnel: TunnelIdentity) -> u32 {
+        if let Some(place) = self.numbers.find(&tunnel) {
+            self.numbers.renew(place);
+            return self.numbers.get(place).copied().unwrap_or(1);
+        }
+        if self.numbers.len() >= TUNNELS {
+            self.numbers.remove_oldest();
+        }
+        self.last = self.last.wrapping_add(1).max(1);
+        self.numbers.insert(tunnel, self.last);
+        self.last
+    }
+
+    /// Charges the budget with what is allocated.
+    pub(super) fn charge(&mut self, cx: &mut Context) {
+        let now = self.numbers.allocated();
+        if now != self.charged {
+            cx.budget.resize(self.charged, now);
+            self.charged = now;
+        }
+    }
+
+    /// Forgets all of them; numbers go on.
+    pub(super) fn clear(&mut self) {
+        self.numbers = AgedTable::new();
+    }
+
+    /// Forgets those that were not used for longest, to make room; false where none is known.
+    pub(super) fn evict_oldest(&mut self, cx: &mut Context) -> bool {
+        let some = self.numbers.remove_oldest_eighth();
+        self.charge(cx);
+        some
+    }
+}
+
+/// What tells the tunnel of a datagram from others. Where the receiver chose the identifier, or there is none, the two ends
+/// are part of it: others may use it too.
+fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> TunnelIdentity {
     let pair = (outer.src.min(outer.dst), outer.src.max(outer.dst));
     let ends = match inside.tunnel {
         Tunnel::Gtp | Tunnel::L2tp | Tunnel::Ipip => true,
         Tunnel::Gre => inside.id == 0,
         _ => false,
     };
-    let (id, pair) = (inside.id, ends.then_some(pair));
-    let kind = inside.tunnel as u8;
-    // Not keyed: it stands in saved states, and two tunnels that are one only share their connections' numbers.
-    // Tunnels inside of tunnels differ by the outer identity too.
-    let hash = FixedState::default().hash_one((kind, id, pair, outer.channel.tunnel, inner.vlans));
-    // Any 32 bits of it will do.
-    // Zero means "no tunnel".
-    u32::try_from(hash >> 32).unwrap_or(0).max(1)
+    TunnelIdentity {
+        kind: inside.tunnel as u8,
+        id: inside.id,
+        ends: ends.then_some(pair),
+        // Tunnels inside of tunnels differ by the outer one too.
+        outer: outer.channel.tunnel,
+        vlans: inner.vlans,
+    }
 }
 
 /// SCTP in UDP (RFC 6951, 4): the port is the only sign, so what is there has to be ports and a chain of chunks. The
@@ -712,6 +780,29 @@ mod tests {
         // GTP's identifiers are those of one receiver.
         assert_ne!(channel(gtp(1, 3)), channel(gtp(2, 3)));
         assert_ne!(channel(gtp(1, 3)), channel(gtp(1, 5)));
+    }
+
+    #[test]
+    fn tunnels_are_known_by_what_they_are() {
+        let tunnel = |id| TunnelIdentity {
+            kind: Tunnel::Vxlan as u8,
+            id,
+            ends: None,
+            outer: 0,
+            vlans: [0; 2],
+        };
+        let (mut known, mut cx) = (KnownTunnels::default(), Context::new(Limits::default()));
+        // More than any digest of 32 bits keeps apart, and no two of them are one.
+        let mut numbers: Vec<u32> = (0..200_000).map(|id| known.number(tunnel(id))).collect();
+        numbers.dedup();
+        assert_eq!(numbers, (1..=200_000).collect::<Vec<u32>>());
+        assert_eq!(known.number(tunnel(199_999)), 200_000);
+        known.charge(&mut cx);
+        assert!(cx.budget.used() > 0 && cx.budget.used() < 8 << 20);
+        while known.evict_oldest(&mut cx) {}
+        known.clear();
+        known.charge(&mut cx);
+        assert_eq!(cx.budget.used(), 0);
     }
 
     #[test]

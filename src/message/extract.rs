@@ -186,6 +186,8 @@ pub struct Conversation<T> {
     streams: [MessageStream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
+    /// Octets of the framer that the budget knows of.
+    charged: usize,
     trust: Trust,
     state: T,
 }
@@ -486,9 +488,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 at.cx.budget.give(held.size());
             }
         }
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
-        }
+        Self::put_framer(at, None);
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
     }
@@ -696,7 +696,30 @@ impl<M: MessageSink> Extractor<M> {
 
     fn hold(&self, at: &mut ConversationContext<'_, M>, held: Box<HeldOctets>) {
         at.cx.budget.take(held.size());
-        at.state.streams[at.direction.index()].held = Some(held);
+        let stream = &mut at.state.streams[at.direction.index()];
+        if let Some(old) = stream.held.replace(held) {
+            at.cx.budget.give(old.size());
+        }
+    }
+
+    /// Gives the connection another framer, or none, and gives back the old one. No other place changes which framer a connection
+    /// has, so that none can forget what the budget was told of the old one.
+    fn put_framer(
+        at: &mut ConversationContext<'_, M>,
+        framer: Option<AnyFramer>,
+    ) -> Option<AnyFramer> {
+        let old = std::mem::replace(&mut at.state.framer, framer);
+        Self::charge_framer(at);
+        old
+    }
+
+    /// Charges the budget with what the framer allocates now.
+    fn charge_framer(at: &mut ConversationContext<'_, M>) {
+        let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
+        if now != at.state.charged {
+            at.cx.budget.resize(at.state.charged, now);
+            at.state.charged = now;
+        }
     }
 
     /// What is held in the other stream may be walked now that this one has moved.
@@ -949,11 +972,7 @@ impl<M: MessageSink> Extractor<M> {
             let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
             let left = left.filter(|name| !protocols::is_prefix(name.text()));
             let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
-            if let Some(framer) = at.state.framer.take() {
-                at.cx.budget.give(framer.size());
-            }
-            // The other direction changes at the same moment. What it holds was sent for the new
-            // protocol.
+            Self::put_framer(at, None);
             for stream in &mut at.state.streams {
                 stream.mode = Mode::Unknown;
                 stream.tries = 0;
@@ -1119,16 +1138,12 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     emitted = pos;
                     let place = self.place(at, view, pos);
-                    // Framers grow: pipelined requests, open streams. What they take is charged
-                    // where they grow.
-                    let size = at.state.framer.as_ref().map_or(0, AnyFramer::size);
                     let begin = at
                         .state
                         .framer
                         .as_mut()
                         .map_or(Begin::Refuse, |f| f.begin(&place, rest));
-                    let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
-                    at.cx.budget.resize(size, now);
+                    Self::charge_framer(at);
                     match begin {
                         Begin::NeedMore => break None,
                         Begin::Wait(until) => break Some(until),
@@ -1302,9 +1317,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         // Its framer goes, so nothing could end the message of the other direction later.
         self.end_other(at);
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
-        }
+        Self::put_framer(at, None);
         for stream in &mut at.state.streams {
             stream.mode = Mode::Unknown;
             // From here on anywhere counts, as after a gap.
@@ -1344,8 +1357,7 @@ impl<M: MessageSink> Extractor<M> {
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         // As in `renew`: both directions leave together.
         self.end_other(at);
-        if let Some(framer) = at.state.framer.take() {
-            at.cx.budget.give(framer.size());
+        if let Some(framer) = Self::put_framer(at, None) {
             at.state.trust = Trust {
                 asked: true,
                 left: Some(Name::of(framer.name())),
@@ -1608,8 +1620,7 @@ impl<M: MessageSink> Extractor<M> {
                 stream.mode = Mode::Begin;
             }
         }
-        at.cx.budget.take(framer.size());
-        at.state.framer = Some(framer);
+        Self::put_framer(at, Some(framer));
     }
 }
 

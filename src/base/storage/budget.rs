@@ -14,6 +14,24 @@ pub const fn allocated(octets: usize) -> usize {
     }
 }
 
+/// Octets that a `BTreeMap` of so many entries allocates at most.
+///
+/// A node has room for eleven entries and may be less than half full: a map of one entry takes as much as one of eleven.
+pub const fn tree<K, V>(entries: usize) -> usize {
+    /// Entries that fit into a node, and those that each but the first has at least.
+    const ROOM: usize = 11;
+    const LEAST: usize = 5;
+    if entries == 0 {
+        return 0;
+    }
+    let leaf = ROOM * (size_of::<K>() + size_of::<V>()) + 2 * size_of::<usize>();
+    let leaves = if entries <= ROOM { 1 } else { entries / LEAST };
+    // Each node above the leaves has six of them at least, but for the root.
+    let inner = if leaves == 1 { 0 } else { leaves / LEAST + 1 };
+    let branch = leaf + (ROOM + 1) * size_of::<usize>();
+    leaves * allocated(leaf) + inner * allocated(branch)
+}
+
 /// Octets allocated for all that waits, against a limit.
 ///
 /// Whoever allocates says so with [`Budget::take`] and gives back with [`Budget::give`]; after each packet the assembler

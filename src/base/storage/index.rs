@@ -44,6 +44,16 @@ impl SlotIndex {
         index
     }
 
+    /// Number of slots.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// There are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Octets allocated.
     pub(crate) const fn allocated(&self) -> usize {
         self.cells.capacity() * size_of::<Cell>()

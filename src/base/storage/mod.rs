@@ -2,10 +2,12 @@
 
 pub mod aged;
 pub mod budget;
+pub mod digest;
 pub mod expiry;
 mod index;
 
 pub use aged::AgedTable;
-pub use budget::{Budget, allocated};
+pub use budget::{Budget, allocated, tree};
+pub use digest::DigestKey;
 pub use expiry::Deadlines;
 pub(crate) use index::SlotIndex;

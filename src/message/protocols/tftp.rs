@@ -120,6 +120,12 @@ impl Transfers {
         named
     }
 
+    /// Forgets all of them and gives their memory back: the input has ended.
+    pub fn flush(&mut self, budget: &mut Budget) {
+        self.clients = VecDeque::new();
+        self.book(budget);
+    }
+
     /// Draws what is allocated on the budget.
     pub fn book(&mut self, budget: &mut Budget) {
         let size = self.clients.capacity() * size_of::<SocketAddr>();

@@ -29,4 +29,10 @@ impl UsedEndpoints {
         cx.budget.resize(before, self.used.allocation_size());
         used
     }
+
+    /// Forgets all of them: the input has ended.
+    pub(super) fn clear(&mut self, cx: &mut Context) {
+        cx.budget.give(self.used.allocation_size());
+        self.used = HashSet::default();
+    }
 }

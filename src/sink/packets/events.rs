@@ -258,6 +258,10 @@ impl MessageSink for PacketOutput {
         self.bare(at.cx, at.flow, at.direction, header);
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        self.ports.clear(cx);
+    }
+
     /// The connection has ended: gives back what was counted for it.
     fn closed(&mut self, at: &mut PacketEvent<'_>, _: Close) {
         let cx = &mut *at.cx;

@@ -10,6 +10,7 @@ use super::{
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::FlowKey;
+use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
 use std::mem::size_of;
 use std::net::IpAddr;
@@ -306,13 +307,14 @@ impl<T: FlowState> Sctp<T> {
         for side in &mut a.sides {
             side.inflow.charge(cx, &mut self.active);
         }
-        let lists = a.paths.capacity() * size_of::<(FlowKey, bool)>()
+        let lists = allocated(a.paths.capacity() * size_of::<(FlowKey, bool)>())
             + a.sides
                 .iter()
-                .map(|s| s.addresses.capacity() * size_of::<IpAddr>())
+                .map(|s| allocated(s.addresses.capacity() * size_of::<IpAddr>()))
                 .sum::<usize>()
-            + a.stats.as_ref().map_or(0, |_| size_of::<[Values; 2]>());
-        // Capacities: a list that has shrunk still holds its memory.
+            + a.stats
+                .as_ref()
+                .map_or(0, |_| allocated(size_of::<[Values; 2]>()));
         if lists != a.charged {
             cx.budget.resize(a.charged, lists);
             a.charged = lists;

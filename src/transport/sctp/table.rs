@@ -1,5 +1,6 @@
 //! A table whose entries are named by index and generation, in two lists by last use.
 
+use crate::base::storage::allocated;
 use serde::{Deserialize, Serialize};
 use std::mem::size_of;
 
@@ -62,8 +63,7 @@ impl<V> Table<V> {
     pub(super) fn allocated(&self) -> usize {
         self.slots.capacity() * size_of::<AssociationSlot<V>>()
             + self.free.capacity() * size_of::<u32>()
-            // Each entry is in a box of its own, so slots stay small while the table grows.
-            + self.len * size_of::<V>()
+            + self.len * allocated(size_of::<V>())
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&V> {

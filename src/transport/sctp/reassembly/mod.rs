@@ -20,6 +20,7 @@ use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
 use crate::base::place::{OctetOffset, RecordSpan};
 use crate::base::serial::Tsn;
+use crate::base::storage::{allocated, tree};
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,13 +39,7 @@ const MAX_RESET_STREAMS: usize = 64;
 /// How far the second witness of a jump of the TSN may be from the first.
 // About one receive window of chunks. A second chunk by chance within it is one in two million.
 const JUMP_WITNESS: i32 = 1024;
-/// What an entry of a tree is taken to allocate besides its own size: nodes are half full at worst.
-// A tree node holds eleven entries and is at least half full; 32 octets cover its header and the
-// empty places for the sizes here.
-const ENTRY: usize = 32;
-/// The same for the indexes that a waiting chunk may stand in.
-// A waiting chunk stands in `runs` or `interleaved`, and its message in `ready` and the stream's
-// set: three entries.
+/// What the indexes that a waiting chunk may stand in are taken to allocate for it.
 const INDEXED: usize = 96;
 
 /// Where a chunk came from.
@@ -177,8 +172,9 @@ impl StoredChunk {
         }
     }
 
-    fn cost(&self) -> usize {
-        size_of::<(u64, Self)>() + ENTRY + INDEXED + self.data.len()
+    /// Octets allocated for it beside its place in a tree.
+    const fn cost(&self) -> usize {
+        INDEXED + allocated(self.data.len())
     }
 
     fn place(&self) -> RecordSpan {
@@ -303,11 +299,10 @@ struct Unacked {
 
 impl Unacked {
     const fn cost(&self) -> usize {
-        size_of::<(u64, Self)>()
-            + ENTRY
-            + self.data.len()
-            + size_of_val(self.tsns.as_slice())
-            + size_of_val(self.places.as_slice())
+        INDEXED
+            + allocated(self.data.capacity())
+            + allocated(self.tsns.capacity() * size_of::<u32>())
+            + allocated(self.places.capacity() * size_of::<RecordSpan>())
     }
 }
 
@@ -692,15 +687,25 @@ impl Inflow {
     // Counted when asked, from lengths: a running sum for nine lists would be one more thing to
     // keep right.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
-        let entries = self.runs.len() * (size_of::<(u64, Run)>() + ENTRY)
-            + self.interleaved.len() * (size_of::<(MessageKey, Interleaved)>() + ENTRY)
-            + self.streams.len() * (size_of::<(u16, StreamQueue)>() + ENTRY)
-            + self.ranges.capacity() * size_of::<TsnRange>()
-            + self.evidence.capacity() * size_of::<Evidence>()
-            + self.given_up.capacity() * size_of::<(u64, u64)>()
-            + self.resets.len() * (size_of::<Reset>() + 2 * MAX_RESET_STREAMS)
-            + self.began.capacity() * size_of::<(Instant, u64, MessageKey)>()
-            + self.unacked_since.capacity() * size_of::<(Instant, u64)>();
+        // Trees are counted by their nodes: most associations have one entry in each, which takes the room of eleven.
+        let trees = tree::<u64, StoredChunk>(self.fragments.len())
+            + tree::<u64, StoredChunk>(self.damaged.len())
+            + tree::<u64, Run>(self.runs.len())
+            + tree::<u64, Unacked>(self.unacked.len())
+            + tree::<u64, Ready>(self.ready.len())
+            + tree::<u64, MessageKey>(self.gapped.len())
+            + tree::<MessageKey, Interleaved>(self.interleaved.len())
+            + tree::<u32, u64>(1) * self.interleaved.len()
+            + tree::<u16, StreamQueue>(self.streams.len())
+            + tree::<u64, ()>(1) * self.ready.len().min(self.streams.len());
+        let lists = allocated(self.ranges.capacity() * size_of::<TsnRange>())
+            + allocated(self.evidence.capacity() * size_of::<Evidence>())
+            + allocated(self.given_up.capacity() * size_of::<(u64, u64)>())
+            + self.resets.capacity() * size_of::<Reset>()
+            + self.resets.len() * allocated(2 * MAX_RESET_STREAMS)
+            + allocated(self.began.capacity() * size_of::<(Instant, u64, MessageKey)>())
+            + allocated(self.unacked_since.capacity() * size_of::<(Instant, u64)>());
+        let entries = trees + lists;
         self.set_charged(cx, active, self.octets + entries, self.chunks);
     }
 
