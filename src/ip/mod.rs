@@ -65,6 +65,7 @@ impl Completed<'_> {
                 identification: r.identification,
                 channel: r.channel,
                 checksum_known_good: false,
+                doubtful: false,
             },
         }
     }
@@ -112,6 +113,7 @@ impl Ip {
                 identification: u32::from(plain.identification),
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
+                doubtful: plain.payload.len() + frame.missing < plain.payload_len,
             };
             return out(cx, &datagram, &[]);
         }
@@ -186,6 +188,7 @@ impl Ip {
                 identification: 0,
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
+                doubtful: false,
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
@@ -368,6 +371,8 @@ fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
         identification: headers.identification,
         channel: frame.channel,
         checksum_known_good: frame.checksum_known_good,
+        doubtful: headers.bad_checksum
+            || headers.payload.len() + frame.missing < headers.payload_len,
     })
 }
 

@@ -403,6 +403,7 @@ mod tests {
             identification: 7,
             channel: Channel::default(),
             checksum_known_good: false,
+            doubtful: false,
         }
     }
 
@@ -503,6 +504,7 @@ mod tests {
                 });
                 t.receive(&Datagram {
                     checksum_known_good: true,
+                    doubtful: false,
                     ..datagram(v6, &p)
                 });
                 t.receive(&Datagram {
