@@ -19,6 +19,7 @@ mod connections;
 #[cfg(test)]
 mod copies;
 mod damaged;
+mod early;
 mod memory;
 mod order;
 mod queues;
@@ -47,7 +48,7 @@ use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
 use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
-use damaged::EarlyDamaged;
+use early::EarlyDamaged;
 use etherparse::IpNumber;
 use order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, OPEN};
 use queues::Queues;
