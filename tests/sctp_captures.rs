@@ -167,6 +167,7 @@ fn sctp_datagram(link: i32, frame: &[u8]) -> Option<Datagram<'_>> {
         identification: 0,
         channel: Channel::default(),
         checksum_known_good: false,
+        doubtful: false,
     })
 }
 

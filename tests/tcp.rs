@@ -612,3 +612,128 @@ fn a_reset_counts_where_the_largest_gap_is_less_than_a_window() {
         done.stderr
     );
 }
+
+/// The packet with an IP length of so many octets more (its checksum right).
+fn claims_more(mut packet: Vec<u8>, more: u16) -> Vec<u8> {
+    let length = u16::from_be_bytes([packet[16], packet[17]]) + more;
+    packet[16..18].copy_from_slice(&length.to_be_bytes());
+    packet[24..26].fill(0);
+    let sum = common::build::checksum(&packet[14..34]);
+    packet[24..26].copy_from_slice(&sum);
+    packet
+}
+
+#[test]
+fn an_ip_length_past_the_record_settles_nothing() {
+    let (request, answer) = (get("/a"), response(&body(3000)));
+    let asked = behind(1001, &request);
+    let part = |n: usize| &answer[n * 1000..((n + 1) * 1000).min(answer.len())];
+    let number = |n: usize| behind(5001, &answer[..n * 1000]);
+    for case in [
+        "an acknowledgment",
+        "a segment",
+        "a record that was cut and does not say so",
+    ] {
+        let mut pcap = Pcap::new();
+        pcap.open(1000, 5000)
+            .client(1001, 5001, ACK | PSH, &request);
+        let ack = pcap.segment(SERVER, CLIENT, 5001, asked, ACK, b"");
+        let first = pcap.segment(SERVER, CLIENT, 5001, asked, ACK, part(0));
+        match case {
+            "an acknowledgment" => {
+                pcap.packet(&claims_more(ack, 6)).packet(&first);
+            }
+            "a segment" => {
+                pcap.packet(&claims_more(first, 6));
+            }
+            _ => {
+                pcap.packet(&first[..first.len() - 100]);
+            }
+        }
+        for n in 1..4 {
+            pcap.server(number(n), asked, ACK | PSH, part(n));
+        }
+        // Sent again, as the client has not acknowledged it.
+        let again = pcap.segment(SERVER, CLIENT, 5001, asked, ACK, part(0));
+        pcap.packet(&again);
+        assert_eq!(responses(&pcap), [(5001, answer.clone())], "{case}");
+    }
+}
+
+#[test]
+fn a_wrong_ip_header_sum_is_believed_less_than_what_comes_later() {
+    let (request, answer) = (get("/a"), response(b"right"));
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &request);
+    let asked = behind(1001, &request);
+    let mut wrong = pcap.segment(SERVER, CLIENT, 5001, asked, ACK | PSH, &response(b"wrong"));
+    // The header's sum does not fit, and that of the segment was not filled in.
+    wrong[24] ^= 0x55;
+    wrong[50..52].fill(0);
+    pcap.packet(&wrong)
+        .server(5001, asked, ACK | PSH, &answer)
+        .client(asked, behind(5001, &answer), ACK, b"");
+    assert_eq!(responses(&pcap), [(5001, answer)]);
+}
+
+#[test]
+fn a_copy_of_delivered_octets_that_differs_is_a_conflict() {
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000);
+    pcap.client(1001, 5001, ACK | PSH, b"GET /a HTTP/1.1\r\n")
+        .client(1001, 5001, ACK | PSH, b"GET /a HTTP/1.1\r\n");
+    let stats = |pcap: &Pcap| run(["-n", "--stats"], &pcap.file).stderr;
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 0);
+    pcap.client(1001, 5001, ACK | PSH, b"GET /b HTTP/1.1\r\n");
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 1);
+    assert_eq!(counter(&stats(&pcap), "tcp.retransmissions"), 2);
+}
+
+#[test]
+fn a_keep_alive_before_any_data_is_none() {
+    let mut pcap = Pcap::new();
+    // From the middle: the octet before the request was acknowledged long ago.
+    pcap.client(1000, 5001, ACK, b"\0")
+        .server(5001, 1001, ACK, b"")
+        .client(1001, 5001, ACK | PSH, &get("/a"));
+    assert_eq!(requests(&pcap), [(1001, get("/a"))]);
+    let stats = run(["-n", "--stats"], &pcap.file).stderr;
+    assert_eq!(counter(&stats, "tcp.keep_alives"), 1);
+}
+
+#[test]
+fn extreme_limits_end_nothing() {
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .server(5001, 1001, ACK | PSH, b"hello\r\n")
+        .client(1001, 5008, ACK, b"")
+        .client(1001, 5008, RST | ACK, b"")
+        .client(0xF000_0000, 5008, ACK | PSH, b"far")
+        .server(5008, 0xF000_0003, FIN | ACK, b"");
+    for gap in ["0", "1", "65535", "65536", "1G"] {
+        run(["-n", "--max-gap", gap], &pcap.file).code(0);
+    }
+}
+
+#[test]
+fn a_damaged_copy_that_is_acknowledged_comes_at_its_own_time() {
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000);
+    let request = get("/a");
+    // The payload was edited, and the sum not mended.
+    let mut packet = pcap.segment(CLIENT, SERVER, 1001, 5001, ACK | PSH, &request);
+    packet[50] ^= 0x55;
+    pcap.packet(&packet);
+    let asked = behind(1001, &request);
+    pcap.wait(100).server(5001, asked, ACK, b"");
+    pcap.wait(100)
+        .server(5001, asked, ACK | PSH, &response(b"answer"));
+    let lines = run(["--json=-", "--timestamps", "original"], &pcap.file).text();
+    let request = lines.lines().next().expect("the request");
+    assert!(request.contains("\"kind\":\"request\""), "{request}");
+    assert!(request.contains("\"frame\":4,"), "{request}");
+    assert!(lines.contains("\"type\":\"exchange\""), "{lines}");
+    let stats = run(["-n", "--stats"], &pcap.file).stderr;
+    assert_eq!(counter(&stats, "tcp.damaged_used"), 1);
+}

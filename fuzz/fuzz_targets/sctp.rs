@@ -67,6 +67,7 @@ fuzz_target!(|input: &[u8]| {
             identification: 0,
             channel: Channel::default(),
             checksum_known_good: false,
+            doubtful: false,
         };
         sctp.packet(&mut cx, &datagram, &mut Check);
         sctp.tick(&mut cx, &mut Check);

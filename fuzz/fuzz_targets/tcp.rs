@@ -260,6 +260,10 @@ fn one_stream(base: u32, rule: Overlap, segments: &[[u8; 5]]) {
             );
             continue;
         }
+        if at > model.fin.saturating_add(1) {
+            // Above the FIN the octets are another connection's.
+            continue;
+        }
         let before = model.cells[..model.next].to_vec();
         model.take(at, &data);
         model.cells[..before.len()].copy_from_slice(&before);

@@ -339,7 +339,7 @@ counters! {
         pure_acks: "segments that only acknowledge",
         retransmissions: "segments whose octets were all there already",
         overlaps: "segments of which some octets were there already",
-        conflicts: "overlaps with different octets",
+        conflicts: "overlaps with different octets, also with one of the last 8 delivered segments",
         keep_alives: "keep-alive segments",
         out_of_order: "segments that had to wait",
         ack_held: "segments held for their acknowledgment (--wait-ack)",

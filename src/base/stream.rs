@@ -100,6 +100,17 @@ pub enum Close {
     EndOfInput,
 }
 
+impl Close {
+    /// Why octets that are missing at that end are given up.
+    pub(crate) const fn gap_cause(self) -> GapCause {
+        match self {
+            Self::Evicted => GapCause::Memory,
+            Self::Fin | Self::Reset => GapCause::Closed,
+            Self::Idle | Self::Replaced | Self::EndOfInput => GapCause::End,
+        }
+    }
+}
+
 /// Offset of the octet behind a SYN. So far from 0 that what is found before it in a stream captured from the middle
 /// has an offset too.
 pub const ORIGIN: u64 = 1 << 32;
@@ -123,6 +134,9 @@ pub struct Side {
     pub origin: u64,
     /// Offset up to which octets were delivered or given up.
     pub delivered: u64,
+    /// Offset up to which nobody has to wait for octets: the other side acknowledged them, and the reorder window went by
+    /// without them. They are taken all the same when they come in order (two taps whose clocks differ).
+    pub conceded: u64,
     /// Highest offset that the other side has acknowledged.
     pub acknowledged: Option<u64>,
     /// When that acknowledgment was captured first; None before there are octets in the connection.
@@ -134,6 +148,12 @@ pub struct Side {
 }
 
 impl Side {
+    /// Whether another stream may go on that needs this one's octets up to an offset: they were delivered or given up, or
+    /// waiting for them is in vain.
+    pub const fn is_settled(&self, until: u64) -> bool {
+        self.delivered >= until || self.conceded >= until || self.ended || self.absent
+    }
+
     /// An offset, counted from the stream's first octet.
     pub(crate) const fn relative(&self, offset: u64) -> i64 {
         offset.wrapping_sub(self.origin).cast_signed()

@@ -25,6 +25,9 @@ pub struct Datagram<'a> {
     pub channel: Channel,
     /// The capture says that the transport checksum is right, or that the hardware fills it in (`epb_flags`).
     pub checksum_known_good: bool,
+    /// The IP header cannot be right: its checksum is wrong, or its length goes past a packet record that was not cut. What
+    /// it says is believed less than what comes later.
+    pub doubtful: bool,
 }
 
 impl Datagram<'_> {

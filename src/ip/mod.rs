@@ -66,6 +66,7 @@ impl Completed<'_> {
                 identification: r.identification,
                 channel: r.channel,
                 checksum_known_good: false,
+                doubtful: false,
             },
         }
     }
@@ -114,6 +115,7 @@ impl Ip {
                 identification: u32::from(plain.identification),
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
+                doubtful: plain.payload.len() + frame.missing < plain.payload_len,
             };
             return out(cx, &datagram, &[]);
         }
@@ -192,6 +194,7 @@ impl Ip {
                 identification: 0,
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
+                doubtful: false,
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
@@ -375,6 +378,8 @@ fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
         identification: headers.identification,
         channel: frame.channel,
         checksum_known_good: frame.checksum_known_good,
+        doubtful: headers.bad_checksum
+            || headers.payload.len() + frame.missing < headers.payload_len,
     })
 }
 

@@ -105,8 +105,7 @@ impl Position<'_> {
         // Without an acknowledgment there is nothing to wait for.
         let until = self.ack?;
         // A direction that was never captured would be waited for in vain.
-        let there = self.other.delivered >= until || self.other.ended || self.other.absent;
-        (!there).then_some(until)
+        (!self.other.is_settled(until)).then_some(until)
     }
 }
 

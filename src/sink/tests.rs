@@ -1017,6 +1017,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 identification: 0,
                 channel: Channel::default(),
                 checksum_known_good: false,
+                doubtful: false,
             };
             let mut at = DatagramContext {
                 cx: &mut rig.cx,

@@ -468,6 +468,7 @@ mod tests {
             identification: 7,
             channel: Channel::default(),
             checksum_known_good: false,
+            doubtful: false,
         }
     }
 
@@ -568,6 +569,7 @@ mod tests {
                 });
                 t.receive(&Datagram {
                     checksum_known_good: true,
+                    doubtful: false,
                     ..datagram(v6, &p)
                 });
                 t.receive(&Datagram {

@@ -266,15 +266,15 @@ impl<T: FlowState> Sctp<T> {
         // time.
         match a.phase {
             Phase::Closing { close, at, packets } => {
-                // The same reorder window as for TCP: data is captured behind its own ABORT when
-                // two taps are merged.
-                let age = cx.now.since(at);
-                let over = age >= limits.reorder_alone
-                    || (age >= limits.reorder_time
-                        && a.packets - packets >= u64::from(limits.reorder_packets));
-                if over {
+                // What is captured behind the end is still taken, for as long as the clocks of two taps may differ.
+                if cx.now.since(at) >= limits.reorder_alone {
                     self.close(cx, sink, index, close);
                     return;
+                }
+                for d in [FORWARD, REVERSE] {
+                    let lost = cx.counters.sctp.lost_tsns;
+                    a.with(cx, sink, d, |i, out| i.ends(out, at, packets));
+                    a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
                 }
             }
             // The key has been known for long enough.

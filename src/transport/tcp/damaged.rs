@@ -4,8 +4,9 @@ use super::Tcp;
 use super::checksum::SegmentSum;
 use super::connection::trace_fate;
 use super::order::OPEN;
-use super::segment::Segment;
+use super::segment::{Segment, low_of};
 use crate::base::context::Context;
+use crate::base::flags;
 use crate::base::flow::FlowKey;
 use crate::base::stream::FlowState;
 use crate::base::trace::Fate;
@@ -76,9 +77,11 @@ impl<S: FlowState> Tcp<S> {
         let known =
             found.and_then(|place| Some((place, self.table.get_mut(place, &mut cx.budget)?)));
         let Some((place, connection)) = known else {
-            // A damaged segment opens nothing: its ports or addresses may be what is wrong.
-            trace_fate(cx, None, segment, None, Fate::Damaged(false));
-            cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+            let keeps = !segment.payload.is_empty() && !segment.has(flags::RST);
+            trace_fate(cx, None, segment, None, Fate::Damaged(keeps));
+            if keeps {
+                self.early.push(cx, *key, segment);
+            }
             return;
         };
         let waited = connection.waiting();
@@ -90,6 +93,31 @@ impl<S: FlowState> Tcp<S> {
                 self.table.touch(place, OPEN);
             }
             self.after(cx, place, waited, sink);
+        }
+    }
+    /// Gives a connection that has begun the damaged segments that came before it.
+    pub(super) fn adopt<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        place: FlowPlace,
+        sink: &mut K,
+    ) {
+        for held in self.early.take(cx, key) {
+            let segment = held.segment();
+            let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
+                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                continue;
+            };
+            let waited = connection.waiting();
+            let direction = connection.direction(low_of(key, &segment));
+            let kept = cx.for_packet(held.packet(), |cx| {
+                connection.receive_damaged(cx, key, direction, &segment)
+            });
+            if kept {
+                connection.advance(cx, sink);
+                self.after(cx, place, waited, sink);
+            }
         }
     }
 }

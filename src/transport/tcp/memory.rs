@@ -71,10 +71,7 @@ impl<S: FlowState> Tcp<S> {
                     next = next.min(goes);
                     break;
                 }
-                // Those that have ended have been emitted; only their key goes.
-                if list < CLOSED {
-                    self.end(cx, place, Close::Idle, sink);
-                }
+                self.end(cx, place, Close::Idle, sink);
                 self.remove(cx, place);
             }
         }
@@ -210,7 +207,12 @@ impl<S: FlowState> Tcp<S> {
     ) -> bool {
         // Ended ones first, as nobody waits for them. Then holes, which costs the least certainty.
         // Whole connections only when that was not enough.
+        if !self.early.is_empty() {
+            self.early.clear(cx);
+            return true;
+        }
         if let Some(place) = self.table.oldest(CLOSED_WHOLE) {
+            self.end(cx, place, Close::Evicted, sink);
             self.remove(cx, place);
             return true;
         }
@@ -228,15 +230,17 @@ impl<S: FlowState> Tcp<S> {
     /// Ends every connection at the end of the input, the one idle longest first.
     pub fn flush<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         // In the order of last use, so that the flush is the same in every run.
-        for list in [HALF_OPEN, BARE, OPEN] {
-            while let Some(place) = self.table.oldest(list) {
-                self.end(cx, place, Close::EndOfInput, sink);
-                self.remove(cx, place);
-            }
-        }
-        while let Some(place) = self.oldest_ended() {
+        // One that ends may leave another one, whose SYN was held.
+        let lists = [HALF_OPEN, BARE, OPEN];
+        while let Some(place) = lists.into_iter().find_map(|list| self.table.oldest(list)) {
+            self.end(cx, place, Close::EndOfInput, sink);
             self.remove(cx, place);
         }
+        while let Some(place) = self.oldest_ended() {
+            self.end(cx, place, Close::EndOfInput, sink);
+            self.remove(cx, place);
+        }
+        self.early.clear(cx);
         self.table.clear(&mut cx.budget);
         cx.budget.give(self.charged);
         // Fresh tables: an emptied one would keep its allocation, and the state at the end is saved

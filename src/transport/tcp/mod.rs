@@ -19,6 +19,7 @@ mod connections;
 #[cfg(test)]
 mod copies;
 mod damaged;
+mod early;
 mod memory;
 mod order;
 mod queues;
@@ -45,10 +46,11 @@ use crate::base::trace::Fate;
 use crate::base::{checksum as sums, flags};
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
-use connection::{Connection, Verdict, trace_fate};
+use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
+use early::EarlyDamaged;
 use etherparse::IpNumber;
-use order::{BARE, CLOSED, HALF_OPEN, OPEN};
+use order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, OPEN};
 use queues::Queues;
 use segment::low_of;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -68,6 +70,8 @@ pub struct Tcp<S> {
     /// Octets of these two tables, and of the queues, that the budget knows of.
     charged: usize,
     queues: Queues,
+    /// Damaged segments that came where no connection was known.
+    early: EarlyDamaged,
 }
 
 impl<S: FlowState> Default for Tcp<S> {
@@ -85,6 +89,7 @@ impl<S: FlowState> Tcp<S> {
             split: AgedTable::new(),
             charged: 0,
             queues: Queues::default(),
+            early: EarlyDamaged::default(),
         }
     }
 
@@ -105,13 +110,25 @@ impl<S: FlowState> Tcp<S> {
         ip: &Datagram<'_>,
         sink: &mut K,
     ) {
-        let (mut segment, sum) = match Segment::parse(ip) {
+        let (mut segment, mut sum) = match Segment::parse(ip) {
             Ok(segment) => (segment, sum_of(cx, ip)),
             Err(why) => {
                 cx.counters.tcp.segments += 1;
                 return cx.discard(why);
             }
         };
+        let mut claimed = 0;
+        if ip.doubtful && sum != SegmentSum::Right {
+            if ip.is_cut() {
+                claimed = segment.payload_len;
+                // The length is false, or the rest was lost: where a FIN stands is not known, and what follows shows where
+                // octets are missing.
+                segment.payload_len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+                segment.flags &= !flags::FIN;
+            } else if !ip.checksum_known_good {
+                sum = SegmentSum::Wrong;
+            }
+        }
         if sum == SegmentSum::Wrong {
             cx.counters.tcp.bad_checksum += 1;
             // Counted and dropped under `verify` only: with `auto` a wrong sum says nothing until
@@ -131,6 +148,14 @@ impl<S: FlowState> Tcp<S> {
             segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
         }
         self.route(cx, &segment, sum, ip.channel, sink);
+        if claimed > 0 && !segment.payload.is_empty() {
+            let channel = ip.channel.keyed(cx.limits.channels);
+            let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
+            let place = self.table.find(&key);
+            if let Some(c) = place.and_then(|place| self.table.get_mut(place, &mut cx.budget)) {
+                c.expect(cx, c.direction(low), segment.data_seq().add(claimed));
+            }
+        }
     }
 
     /// Takes a segment that was parsed elsewhere. Its packet is [`Context::packet`], with the VLANs that it came on, its time
@@ -217,12 +242,17 @@ impl<S: FlowState> Tcp<S> {
                     if let Some(at) = connection.wake(cx) {
                         self.queues.arm(cx.now, place, connection, at);
                     }
-                    if connection.is_listed_at(cx.now, OPEN) {
-                        self.table.touch(place, OPEN);
+                    let list = if connection.is_closed() {
+                        CLOSED_WHOLE
+                    } else {
+                        OPEN
+                    };
+                    if connection.is_listed_at(cx.now, list) {
+                        self.table.touch(place, list);
                     }
                 }
             }
-            Verdict::Restart => {
+            Verdict::Restart(jumped) => {
                 connection.fate(cx, direction, segment, Fate::ConfirmsJump);
                 // Taken before the restart, which empties the stream they were held for.
                 let held = connection.take_held(&mut cx.budget);
@@ -230,9 +260,9 @@ impl<S: FlowState> Tcp<S> {
                 // confirming one may be further on.
                 let first = held
                     .iter()
-                    .find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
+                    .find(|h| connection.direction(low_of(&key, &h.segment())) == jumped);
                 let seq = first.map_or(segment.data_seq(), |h| h.segment().data_seq());
-                connection.restart(cx, direction, seq, sink);
+                connection.restart(cx, jumped, seq, sink);
                 self.pass_held(cx, &key, place, &held, sink);
                 self.pass(cx, &key, place, direction, segment, sink);
             }
@@ -244,6 +274,12 @@ impl<S: FlowState> Tcp<S> {
                 // same key: a reader must not see the two interleaved.
                 self.end(cx, place, Close::Replaced, sink);
                 self.remove(cx, place);
+                let late_syn = |h: &HeldSegment| !h.segment().has(flags::SYN);
+                if segment.has(flags::SYN) && held.iter().all(late_syn) {
+                    // Its data was captured before it, or there is none.
+                    let place = self.open(cx, key, low, segment, true, sink);
+                    return self.join(cx, &key, place, held, sink);
+                }
                 match self.reopen(cx, key, &held, Some(segment), sink) {
                     // The confirming segment itself comes last: it was captured last.
                     Some(place) => {
@@ -330,6 +366,9 @@ impl<S: FlowState> Tcp<S> {
             self.split(cx, &key);
         }
         self.pass(cx, &key, place, Direction::Forward, segment, sink);
+        if !self.early.is_empty() {
+            self.adopt(cx, &key, place, sink);
+        }
         Some(place)
     }
 
@@ -433,6 +472,7 @@ impl<S: FlowState> Tcp<S> {
             // are looked at here.
             if connection.held_too_long(cx) {
                 let held = connection.take_held(&mut cx.budget);
+                connection.stands_alone(&held);
                 if let Some(key) = self.table.key(place) {
                     self.stand_alone(cx, &key, &held, sink);
                 }
@@ -516,6 +556,10 @@ impl<S: FlowState> Tcp<S> {
             return;
         };
         if connection.is_closed() {
+            let held = connection.take_held(&mut cx.budget);
+            if let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) {
+                self.stand_alone(cx, &key, &held, sink);
+            }
             return;
         }
         let close = as_seen(connection.was_reset());

@@ -74,7 +74,33 @@ impl<S: FlowState> Tcp<S> {
         }
     }
 
-    /// Segments that nothing has confirmed are a connection of their own, which began in the middle and ends here.
+    /// Hands data that was held to the connection whose SYN came behind it. What does not fit stands alone.
+    pub(super) fn join<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        key: &FlowKey,
+        place: Option<FlowPlace>,
+        held: Vec<HeldSegment>,
+        sink: &mut K,
+    ) {
+        let (mut own, mut rest) = (Vec::new(), Vec::new());
+        for held in held {
+            let segment = held.segment();
+            let connection = place.and_then(|place| self.table.get_mut(place, &mut cx.budget));
+            let fits = connection.is_some_and(|c| {
+                let direction = c.direction(low_of(key, &segment));
+                c.fits(cx, direction, &segment)
+            });
+            if fits { &mut own } else { &mut rest }.push(held);
+        }
+        self.stand_alone(cx, key, &rest, sink);
+        if let Some(place) = place {
+            self.pass_held(cx, key, place, &own, sink);
+        }
+    }
+
+    /// Segments that nothing has confirmed are connections of their own, which began in the middle and end here: one for
+    /// all whose numbers fit each other.
     pub(super) fn stand_alone<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -82,7 +108,7 @@ impl<S: FlowState> Tcp<S> {
         held: &[HeldSegment],
         sink: &mut K,
     ) {
-        let mut alone: Option<Connection<S>> = None;
+        let mut alone: Vec<Connection<S>> = Vec::new();
         for held in held {
             let segment = held.segment();
             // Only data makes a connection worth showing. A SYN that nobody answered in two seconds
@@ -92,20 +118,26 @@ impl<S: FlowState> Tcp<S> {
                 continue;
             }
             // Not put into the table: its key is taken by the connection that goes on there.
-            let connection = alone.get_or_insert_with(|| {
+            let low = low_of(key, &segment);
+            let fits = |c: &Connection<S>| c.fits(cx, c.direction(low), &segment);
+            let at = alone.iter().position(fits).unwrap_or_else(|| {
                 cx.counters.tcp.connections += 1;
                 cx.counters.tcp.midstream += 1;
                 let number = self.queues.next_number;
                 self.queues.next_number += 1;
-                Connection::new(number, low_of(key, &segment), true, cx.now)
+                alone.push(Connection::new(number, low, true, cx.now));
+                alone.len() - 1
             });
-            let direction = connection.direction(low_of(key, &segment));
+            let Some(connection) = alone.get_mut(at) else {
+                continue;
+            };
+            let direction = connection.direction(low);
             cx.for_packet(held.packet(), |cx| {
                 connection.receive(cx, key, direction, &segment, sink)
             });
         }
         // Ended at once: a third segment would have confirmed it before.
-        if let Some(mut connection) = alone {
+        for mut connection in alone {
             cx.counters.tcp.closed_idle += 1;
             connection.close(cx, key, Close::Idle, sink);
         }

@@ -139,6 +139,7 @@ mod tests {
             identification: 0,
             channel: Channel::default(),
             checksum_known_good: false,
+            doubtful: false,
         }
     }
 

@@ -197,11 +197,9 @@ impl StreamSink for Recorder {
         assert!(!chunk.data.is_empty());
         if self.waits
             && let Some(until) = chunk.ack
+            && !at.other().is_settled(until)
         {
-            let other = at.other();
-            if other.delivered < until && !other.ended && !other.absent {
-                return Taken::Wait { taken: 0, until };
-            }
+            return Taken::Wait { taken: 0, until };
         }
         Self::expect(at, chunk.offset, chunk.offset + chunk.data.len() as u64);
         self.stream(at).extend(chunk.data.iter().copied().map(Some));
@@ -483,6 +481,7 @@ impl Tcp<SeenEvents> {
             sum.classified += waits.classified;
             segments += connection.waiting();
         }
+        sum.classified += self.early.octets();
         assert_eq!(segments, self.queues.waiting, "segments that wait");
         sum
     }

@@ -675,12 +675,13 @@ fn a_sink_may_wait_for_the_other_stream() {
             r#"
         1 < . 501 104 "xy"
         2 > . 104 503 "def"
-        1001 tick"#
+        1001 tick
+        1002 tick"#
         ),
         r#"
-        1001 > 101 gap 3 acked
         1001 < 501 "xy"
-        1001 > 104 "def"
+        1002 > 101 gap 3 acked
+        1002 > 104 "def"
         gaps_acked 1"#,
     );
 }
@@ -1501,9 +1502,12 @@ fn the_key_is_known_for_a_while_after_the_end() {
         &format!(
             r#"{closed}
         4 > . 2000000 502 "x"
-        204 tick"#
+        5 > . 2000001 502 "y"
+        205 tick"#
         ),
-        &format!("{end}\n204 1> 2000000 \"x\"\nconnections 2\nreused_ports 1"),
+        &format!(
+            "{end}\n205 1> 2000000 \"x\"\n205 1> 2000001 \"y\"\nconnections 2\nreused_ports 1"
+        ),
     );
 }
 
@@ -1610,6 +1614,283 @@ fn the_budget_makes_room_by_holes_and_connections() {
     assert_eq!(tcp.connections(), 2);
     assert!(!tcp.evict_idle(cx, sink) && !tcp.free_memory(cx, sink));
     bench.flush();
+}
+
+#[test]
+fn acknowledgments_ahead_of_their_octets_lose_nothing() {
+    check_with(
+        "what waits for the octets goes on, and they still count",
+        &Limits::default(),
+        true,
+        &format!(
+            "{OPEN}{}",
+            r#"
+        1 < . 501 104 "xy"
+        1001 tick
+        1500 > . 101 503 "abc"
+        1501 < . 503 104 "z""#
+        ),
+        r#"
+        1001 < 501 "xy"
+        1500 > 101 "abc"
+        1501 < 503 "z"
+        gaps 0
+        lost_octets 0
+        late 0"#,
+    );
+    let acks: String = (0..40)
+        .map(|n| format!("\n{} < . 501 {}", 10 * n, 104 + 3 * n))
+        .collect();
+    let data: String = (0..40)
+        .map(|n| format!("\n{} > . {} 501 #3", 500 + 10 * n, 101 + 3 * n))
+        .collect();
+    let found: String = (0..40)
+        .map(|n| {
+            format!("\n{} > {} \"{}\"", 500 + 10 * n, 101 + 3 * n, {
+                let octets = super::testing::octets(101 + 3 * n, 3);
+                String::from_utf8(octets).unwrap()
+            })
+        })
+        .collect();
+    after_open(
+        "half a second",
+        &format!("{acks}{data}"),
+        &format!("{found}\ngaps 0\nlate 0"),
+    );
+    after_open(
+        "the first octets that were lost are waited for from when something is behind them",
+        r#"
+        1 < . 501 107
+        1500 > . 104 501 "def"
+        2499 tick
+        2500 tick"#,
+        r#"
+        2500 > 101 gap 3 acked
+        2500 > 104 "def"
+        gaps_acked 1"#,
+    );
+    after_open(
+        "they come in that time",
+        r#"
+        1 < . 501 107
+        1500 > . 104 501 "def"
+        2000 > . 101 501 "abc""#,
+        r#"
+        2000 > 101 "abc"
+        2000 > 104 "def"
+        gaps 0"#,
+    );
+    let quick: String = (0..40)
+        .map(|n| format!("\n{} < . 501 104", 3 + n))
+        .collect();
+    after_open(
+        "a RST that is captured ahead",
+        &format!(
+            r#"
+        1 > . 101 501 "abc"
+        2 > R 104 {quick}
+        500 < . 501 104 "late"
+        1002 tick"#
+        ),
+        r#"
+        1 > 101 "abc"
+        500 < 501 "late"
+        1002 > end reset
+        1002 < end reset
+        1002 closed reset
+        stray 0"#,
+    );
+}
+
+#[test]
+fn ports_are_used_again_without_a_handshake() {
+    let one_fin = r#"
+        1 > F. 101 501 "abc"
+        2 < . 501 105 "xy""#;
+    let end = r#"
+        1 > 101 "abc"
+        1 > end fin
+        2 < 501 "xy""#;
+    after_open(
+        "answered, near the old numbers",
+        &format!(
+            r#"{one_fin}
+        1800 > . 48000 90000 "GET"
+        1801 < . 90000 48003 "OK"
+        2100 tick"#
+        ),
+        &format!(
+            r#"{end}
+        1801 < end replaced
+        1801 closed replaced
+        2100 1> 48000 "GET"
+        2100 1< 90000 "OK"
+        connections 2
+        refused_octets 0"#
+        ),
+    );
+    after_open(
+        "followed, right above the stream's end",
+        &format!(
+            r#"{one_fin}
+        1800 > . 106 90000 "a"
+        1801 > . 107 90000 "b"
+        2100 tick"#
+        ),
+        &format!(
+            r#"{end}
+        1801 < end replaced
+        1801 closed replaced
+        2100 1> 106 "a"
+        2100 1> 107 "b"
+        connections 2"#
+        ),
+    );
+    after_open(
+        "neither: one message, and a copy of it",
+        &format!(
+            r#"{one_fin}
+        1800 > . 48000 90000 "GET"
+        1801 > . 48000 90000 "GET"
+        3800 tick
+        3900 > . 48000 90000 "GET""#
+        ),
+        &format!(
+            r#"{end}
+        3800 1> 48000 "GET"
+        3800 1> end idle
+        3800 1< end idle
+        3800 1 closed idle
+        connections 2
+        duplicate_octets 6"#
+        ),
+    );
+    let both = r#"
+        1 > F. 101 501 "abc"
+        2 < F. 501 105"#;
+    let closed = r#"
+        1 > 101 "abc"
+        1 > end fin
+        2 < end fin
+        2 closed fin"#;
+    after_open(
+        "the end was captured, the SYN comes behind its data",
+        &format!(
+            r#"{both}
+        5 > . 48001 90001 "GET"
+        6 > S 48000
+        7 < S. 90000 48001"#
+        ),
+        &format!(
+            r#"{closed}
+        6 1> 48001 "GET"
+        connections 2
+        refused_octets 0"#
+        ),
+    );
+    after_open(
+        "a new one below the old numbers",
+        &format!(
+            r#"{both}
+        5 > . 20 700 "GET"
+        6 < . 700 23 "OK"
+        300 tick"#
+        ),
+        &format!(
+            r#"{closed}
+        300 1> 20 "GET"
+        300 1< 700 "OK"
+        connections 2"#
+        ),
+    );
+}
+
+#[test]
+fn an_acknowledgment_confirms_a_jump() {
+    after_open(
+        "which the other side names",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 100000000 501 "far"
+        3 < . 501 100000003
+        4 > . 100000003 501 "on""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 jump
+        3 > 100000000 "far"
+        4 > 100000003 "on"
+        restarts 1"#,
+    );
+    after_open(
+        "nothing does: no gap over --max-gap, and no octet twice",
+        r#"
+        1 > . 101 501 "abc"
+        2 > . 100000000 501 "far"
+        3 > . 700000000 501 "off"
+        4 > . 100000000 501 "far"
+        2002 tick
+        2003 > . 700000000 501 "off""#,
+        r#"
+        1 > 101 "abc"
+        2002 1> 100000000 "far"
+        2002 1> end idle
+        2002 1< end idle
+        2002 1 closed idle
+        2002 2> 700000000 "off"
+        2002 2> end idle
+        2002 2< end idle
+        2002 2 closed idle
+        gaps 0
+        duplicate_octets 6"#,
+    );
+}
+
+/// What a fuzz target found: the segments are those of its input.
+#[test]
+fn a_held_syn_with_data_that_is_sent_again_is_counted() {
+    check(
+        "the second copy is longer",
+        r#"
+        0 > S 50
+        0 < F. 60 427
+        0 > S 0 "ab"
+        0 > S 0 #155
+        0 flush"#,
+        r#"
+        0 > end endofinput
+        0 < end fin
+        0 closed endofinput
+        octets 157
+        refused_octets 157"#,
+    );
+}
+
+#[test]
+fn a_syn_that_was_held_at_the_end_is_a_connection_that_ends() {
+    // The flush looks for what is left: the bench counts what was opened and closed.
+    check(
+        "behind a RST",
+        r#"
+        20 > S 576
+        220 > F. 0 4294967295 "a"+5
+        220 > SRF. 1350 489
+        222 > S 611
+        222 flush"#,
+        r#"
+        222 > end reset
+        222 < end reset
+        222 closed reset
+        connections 2"#,
+    );
+}
+
+#[test]
+fn a_syn_behind_its_data_begins_the_stream_only_if_nothing_comes_before_it() {
+    // The SYN's first octet is 21, and 5 was there before.
+    let mut bench = super::testing::TestTcp::new(Limits::default(), [0; 2]);
+    bench.script("0 > P 60 #30\n0 > P 5 #40\n0 > S. 20 0 #30\n3000 flush");
+    let first = bench.sink.streams[0][0].first().copied().flatten();
+    assert_eq!(first, Some(super::testing::octet(5)));
 }
 
 mod model {
@@ -1788,6 +2069,10 @@ mod model {
                 if let Some((when, at)) = fin && when == i {
                     bench.segment(&line(0, flags::FIN, FIRST + at, Vec::new()));
                     model.finish(at as usize);
+                }
+                if part.at as usize > model.fin.saturating_add(1) {
+                    // Above the FIN the octets are those of another connection.
+                    continue;
                 }
                 let data = data(part);
                 model.take(part.at as usize, &data);

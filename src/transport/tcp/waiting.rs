@@ -22,10 +22,14 @@ pub(super) struct SegmentOrigin {
     pub(super) time: Timestamp,
     /// Age clock at its arrival.
     pub(super) arrived: Instant,
+    /// Packets of the connection at its arrival.
+    pub(super) packets: u64,
     /// What it acknowledged, as an offset in the other stream.
     pub(super) ack: Option<u64>,
     /// It carried PSH.
     pub(super) push: bool,
+    /// Its checksum was wrong: a second choice.
+    pub(super) damaged: bool,
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
     /// known.
     pub(super) shift: Option<u32>,
@@ -534,8 +538,10 @@ mod tests {
         frame: 1,
         time: Timestamp::from_nanos(0),
         arrived: Instant::from_nanos(0),
+        packets: 0,
         ack: None,
         push: false,
+        damaged: false,
         shift: None,
     };
 

@@ -156,6 +156,7 @@ impl Inflow {
                 at: out.cx.now,
                 packets: out.packets,
                 forward,
+                frame: out.cx.packet.frame,
             });
         }
     }
@@ -207,15 +208,36 @@ impl Inflow {
         }
     }
 
+    /// Since when something waits behind TSNs that the receiver has, and the packets of the association then; None where
+    /// nothing does. Acknowledgments are captured ahead of what they acknowledge where the clocks of two taps differ: while
+    /// nothing waits, what comes next may be what is missing.
+    fn waits_since(&self, e: &Evidence) -> Option<(Instant, u64)> {
+        let range = self.ranges.front().map(|r| (r.at, r.packets));
+        let second = self.damaged.range(self.next..e.end).next();
+        let at_once = e.forward || second.is_some();
+        range.or_else(|| at_once.then_some((e.at, e.packets)))
+    }
+
     /// Gives up the holes that nobody will fill.
     fn give_up_due<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         // After each hole everything is looked at anew: giving it up may join ranges and settle
         // other evidence.
         loop {
             let first = self.ranges.front().copied();
+            let second = self.damaged.range(self.next..).next();
             let due = self.evidence.iter().find(|e| {
                 // Only evidence about the next TSN helps: holes go in order.
-                (e.start..e.end).contains(&self.next) && Self::window_over(out, e.at, e.packets)
+                if !(e.start..e.end).contains(&self.next) {
+                    return false;
+                }
+                // The receiver took the chunk of a packet whose sum was captured wrong.
+                if second.is_some_and(|(tsn, f)| *tsn == self.next && f.origin.frame < e.frame) {
+                    return true;
+                }
+                let Some((at, packets)) = self.waits_since(e) else {
+                    return false;
+                };
+                Self::window_over(out, e.at.max(at), e.packets.max(packets))
             });
             let (upto, cause) = if let Some(e) = due {
                 // Up to the first octet that is there, never over it.
@@ -241,6 +263,21 @@ impl Inflow {
                 return;
             };
             self.give_up(out, upto, cause);
+        }
+    }
+
+    /// The association has ended: gives up the holes behind which something has waited long enough.
+    pub(in super::super) fn ends<S: UserMessageSink>(
+        &mut self,
+        out: &mut Out<'_, S>,
+        at: Instant,
+        packets: u64,
+    ) {
+        while self.look.is_none()
+            && let Some(r) = self.ranges.front()
+            && Self::window_over(out, at.max(r.at), packets.max(r.packets))
+        {
+            self.first_hole(out, GapCause::Closed);
         }
     }
 
@@ -389,7 +426,9 @@ impl Inflow {
         let evidence = evidence.find(|e| (e.start..e.end).contains(&self.next));
         [
             self.look.map(|l| l.since.after(limits.look_behind_time)),
-            evidence.map(|e| e.at.after(limits.reorder_alone)),
+            evidence
+                .and_then(|e| Some(e.at.max(self.waits_since(e)?.0)))
+                .map(|at| at.after(limits.reorder_alone)),
             self.ranges
                 .front()
                 .filter(|_| self.look.is_none())

@@ -208,8 +208,9 @@ impl StoredChunk {
 struct TsnRange {
     start: u64,
     end: u64,
-    /// When the first of them came.
+    /// When the first of them came, and the packets of the association so far.
     at: Instant,
+    packets: u64,
 }
 
 /// DATA chunks in a row that belong to one message and wait for the others.
@@ -269,6 +270,8 @@ struct Evidence {
     /// Packets of the association when it was seen.
     packets: u64,
     forward: bool,
+    /// The packet that showed it.
+    frame: u64,
 }
 
 /// The wait for earlier chunks of an association captured from the middle.
@@ -511,7 +514,7 @@ impl Inflow {
             self.next = tsn.saturating_add(1);
         } else if tsn < self.next && self.look.is_none() {
             return self.below(out, tsn, c);
-        } else if !self.insert_range(tsn, out.cx.now) {
+        } else if !self.insert_range(tsn, out.cx.now, out.packets) {
             return out.duplicate(c);
         }
         let fate = if tsn < self.top {
@@ -576,7 +579,7 @@ impl Inflow {
 
     /// Notes a TSN that cannot be delivered yet; false where it was there.
     // Touching counts as the same range, so that ranges never lie side by side.
-    fn insert_range(&mut self, tsn: u64, at: Instant) -> bool {
+    fn insert_range(&mut self, tsn: u64, at: Instant, packets: u64) -> bool {
         let end = tsn.saturating_add(1);
         let i = self.ranges.partition_point(|r| r.end < tsn);
         // The first range that ends at or behind `tsn`.
@@ -585,6 +588,7 @@ impl Inflow {
                 start: tsn,
                 end,
                 at,
+                packets,
             });
             return true;
         };
@@ -603,6 +607,7 @@ impl Inflow {
                     // prolong the wait.
                     slot.end = next.end;
                     slot.at = r.at.min(next.at);
+                    slot.packets = r.packets.min(next.packets);
                 }
             }
         } else if r.start == end {
@@ -614,6 +619,7 @@ impl Inflow {
                     start: tsn,
                     end,
                     at,
+                    packets,
                 },
             );
         }

@@ -2,7 +2,7 @@
 //! that.
 
 use super::Connection;
-use super::stream_state::{BASED, HINT, SYN};
+use super::stream_state::{ANSWERED, BASED, ENDED, FIN, HINT, SYN};
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::Direction;
@@ -11,9 +11,12 @@ use crate::base::trace::Fate;
 use crate::transport::tcp::segment::Segment;
 use std::time::Duration;
 
-/// Payload further than this from the numbers of a connection that has ended begins a new one. A megabyte is what may be in
-/// flight when a connection ends; a new initial number (RFC 9293, 3.4.1) comes so near by chance once in 2,000 times.
+/// What follows a SYN that is held, within so much of the numbers of the stream that goes on, may be that stream's. A
+/// megabyte is what may be in flight; a new initial number (RFC 9293, 3.4.1) comes so near by chance once in 2,000 times.
 const FAR: u64 = 1 << 20;
+/// What follows a segment that is held confirms it within this of its end: the largest window without scaling, as more is
+/// rarely lost between two segments.
+const FOLLOWS: u32 = 1 << 16;
 /// A SYN captured later than this after the first data is no late one: reordering between two capture points takes
 /// milliseconds, and a port is hardly used again so soon.
 const LATE_SYN: Duration = Duration::from_secs(1);
@@ -24,8 +27,9 @@ pub(in crate::transport::tcp) enum Verdict {
     Fits,
     /// It begins, or confirms, another connection on the same ports.
     Replace,
-    /// It confirms that the stream goes on elsewhere: what was held and this segment follow a gap of unknown length.
-    Restart,
+    /// It confirms that the stream of this direction goes on elsewhere: what was held and this segment follow a gap of
+    /// unknown length.
+    Restart(Direction),
     /// It is held until it is known where it belongs.
     Held,
     /// It belongs to nothing.
@@ -82,7 +86,7 @@ impl<S> Connection<S> {
             let young = cx.now.since(self.first) <= LATE_SYN;
             let own = !stream.is(SYN)
                 && young
-                && offset <= stream.origin
+                && offset <= self.first_octet(d)
                 && stream.origin - offset <= u64::from(cx.limits.max_gap);
             // Known by an acknowledgment only, and the SYN fits it: the SYN-ACK was captured before
             // the SYN.
@@ -106,6 +110,9 @@ impl<S> Connection<S> {
                 .any(|h| h.flags & flags::SYN != 0 && h.seq == s.seq)
             {
                 self.hold(cx, s);
+            } else {
+                // What is on a SYN that is sent again is on the first one already.
+                cx.counters.tcp.refused_octets += s.payload.len() as u64;
             }
             self.fate(cx, d, s, Fate::HeldSyn);
             return Verdict::Held;
@@ -121,9 +128,27 @@ impl<S> Connection<S> {
         let fits_seq =
             !stream.numbered() || stream.reaches(stream.offset(s.data_seq()), len, max_gap);
         let fits_ack = match s.ack {
-            Some(ack) if other.numbered() => other.reaches(other.offset(ack), 0, max_gap),
+            Some(ack) if other.numbered() => other.may_acknowledge(other.offset(ack), max_gap),
             _ => true,
         };
+        let behind_fin = |ack| other.is(FIN) && other.offset(ack) > other.fin + 1;
+        let behind_fin = s.ack.is_some_and(behind_fin) && !fits_ack;
+        if !fits_ack && !s.has(flags::RST) && self.answers_held(s) {
+            let goes_on = fits_seq && !other.is(FIN) && !stream.is(FIN);
+            return if goes_on {
+                Verdict::Restart(d.flip())
+            } else {
+                Verdict::Replace
+            };
+        }
+        if len > 0 && !s.has(flags::RST) && (behind_fin || self.is_next(d, s)) {
+            // The ports are used again, and the handshake was not captured.
+            let verdict = self.jump(cx, d, s, false);
+            if matches!(verdict, Verdict::Held) {
+                self.fate(cx, d, s, Fate::HeldJump);
+            }
+            return verdict;
+        }
         if fits_seq && (fits_ack || len == 0) {
             // An acknowledgment that does not fit is looked at again where it is used.
             // An acknowledgment without data that does not fit changes nothing, so there is nothing
@@ -149,7 +174,7 @@ impl<S> Connection<S> {
             // more than `--max-gap`, and then its numbers are what is out of date.
             return Verdict::Fits;
         }
-        let verdict = self.jump(cx, s, fits_ack);
+        let verdict = self.jump(cx, d, s, fits_ack);
         if matches!(verdict, Verdict::Held) {
             self.fate(cx, d, s, Fate::HeldJump);
         }
@@ -178,16 +203,35 @@ impl<S> Connection<S> {
         } else {
             stream.reaches(offset, u64::from(s.payload_len), max_gap)
         };
-        let answer = s
-            // Both numbers have to fit. By one of them alone, two connections on copied channels
-            // would mix once in a hundred.
-            .ack
-            .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
+        // Both numbers have to fit. By one of them alone, two connections on copied channels
+        // would mix once in a hundred.
+        let answer = s.ack.is_none_or(|ack| {
+            !other.numbered() || other.may_acknowledge(other.offset(ack), max_gap)
+        });
         (!stream.numbered() || own) && answer
     }
 
+    /// Offset of the first octet of a stream that is there.
+    fn first_octet(&self, d: Direction) -> u64 {
+        let i = d.index();
+        let waiting = self.buffers.as_ref().and_then(|a| a.waiting[i].front());
+        let origin = self.streams[i].origin;
+        waiting.map_or(origin, |item| item.offset.min(origin))
+    }
+
+    /// Payload that cannot be this stream's, which has ended: it lies above the FIN, or before the first octet.
+    fn is_next(&self, d: Direction, s: &Segment<'_>) -> bool {
+        let stream = &self.streams[d.index()];
+        let start = stream.offset(s.data_seq());
+        let before = stream.is(SYN | ANSWERED)
+            && stream.is(ENDED)
+            && start + u64::from(s.payload_len) <= stream.origin;
+        // Right behind the FIN is where the stream ended: what comes there is injected, or a stray.
+        (stream.is(FIN) && start > stream.fin + 1) || before
+    }
+
     /// A segment behind the end of the connection.
-    fn classify_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
+    fn classify_late(&mut self, cx: &mut Context, d: Direction, s: &Segment<'_>) -> Verdict {
         let stream = &self.streams[d.index()];
         // The end is known now, so what lies below the highest octet is a copy, and what lies above
         // it has come too late.
@@ -210,46 +254,58 @@ impl<S> Connection<S> {
             // could be cut short.
             return if again { over } else { Verdict::Replace };
         }
+        if self.answers_held(s) {
+            return Verdict::Replace;
+        }
         if s.payload_len == 0 {
             return over;
         }
-        if !stream.numbered()
-            || stream
-                .offset(s.seq)
-                // Compared with the highest octet, where the ended connection was last heard of.
-                // Near it, data is a late segment; far from it, a new connection whose SYN was
-                // lost.
-                .abs_diff(stream.snd_max.max(stream.rcv_nxt))
-                > FAR
-        {
-            Verdict::Replace
-        } else {
-            over
+        let start = stream.offset(s.data_seq());
+        let top = stream.snd_max.max(stream.rcv_nxt) + u64::from(stream.is(FIN));
+        // Octets that the stream had come again, and what was under way at its end follows it. Nothing else is its own.
+        let own = stream.numbered() && start <= top && end > stream.origin;
+        if own && !self.is_next(d, s) {
+            return over;
         }
+        let verdict = self.jump(cx, d, s, false);
+        if matches!(verdict, Verdict::Held) {
+            self.fate(cx, d, s, Fate::HeldJump);
+        }
+        verdict
     }
 
     /// A jump that cannot be a hole: held until a second segment continues it.
-    fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
-        // One stray number proves nothing. A second segment that follows the first one proves a
-        // stream there; 64 KiB ahead of it allows for one lost offloaded segment.
-        let continues = self.held().iter().any(|h| {
+    // One stray number proves nothing. A second segment that follows the first one proves a
+    // stream there; 64 KiB ahead of it allows for one lost offloaded segment.
+    fn jump(&mut self, cx: &mut Context, d: Direction, s: &Segment<'_>, fits_ack: bool) -> Verdict {
+        let continues = self.held_data().any(|h| {
             let ahead = s.seq.diff(h.end());
-            h.flags & flags::SYN == 0
-                && h.src == s.src
-                && h.payload_len > 0
-                && (0..=1 << 16).contains(&ahead)
+            h.src == s.src && u32::try_from(ahead).is_ok_and(|ahead| ahead <= FOLLOWS)
         });
         if continues && s.payload_len > 0 {
             // With a fitting acknowledgment the other direction goes on, so this is the same
             // connection after a long loss. Otherwise both numbers changed: a new connection.
             let syn_held = self.held().iter().any(|h| h.flags & flags::SYN != 0);
-            if !fits_ack || syn_held {
+            if !fits_ack || syn_held || self.closed {
                 return Verdict::Replace;
             }
-            return Verdict::Restart;
+            return Verdict::Restart(d);
+        }
+        if self.was_held(s) {
+            return Verdict::Over { known: true };
         }
         self.hold(cx, s);
         Verdict::Held
+    }
+
+    /// A segment of the other side acknowledges one that is held, or a little more.
+    fn answers_held(&self, s: &Segment<'_>) -> bool {
+        let Some(ack) = s.ack else { return false };
+        self.held_data().any(|h| {
+            let ahead = u32::try_from(ack.diff(h.segment().data_seq()));
+            h.src == s.dst
+                && ahead.is_ok_and(|n| n > 0 && n <= h.payload_len.saturating_add(FOLLOWS))
+        })
     }
 
     /// A held SYN is answered, or followed, by this segment.
@@ -265,7 +321,9 @@ impl<S> Connection<S> {
                     let old = &self.streams[self.toward(s).index()];
                     // A number behind the new SYN may also be what the old stream sends next, when
                     // the two initial numbers are close. Only the exact next number settles that.
-                    let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.snd_max) <= FAR;
+                    let also_old = old.numbered()
+                        && !(old.is(FIN) && old.offset(s.seq) > old.fin + 1)
+                        && old.offset(s.seq).abs_diff(old.snd_max) <= FAR;
                     !s.has(flags::SYN)
                         && ahead >= 0
                         && ahead.unsigned_abs() <= cx.limits.max_gap

@@ -38,19 +38,25 @@ impl<S: FlowState> Connection<S> {
         } else {
             0
         };
+        let ack = self.acknowledged_by(cx.limits.max_gap, d, s);
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
-            // Its acknowledgment may be the damaged part: it must not order the streams.
-            ack: None,
+            packets: self.packets,
+            ack,
             push: s.has(flags::PSH),
+            damaged: true,
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();
+        let started = self.streams[i].is(STARTED);
         let a = self.activate(cx, key, d);
         // Taken out and put back, so that a connection without damaged copies has no box for them.
+        if !started {
+            a.looking[i].1.get_or_insert(cx.now);
+        }
         let mut damaged = a.damaged.take().unwrap_or_default();
         let offset = start + skip;
         // Of two damaged copies neither is better, and the first is there already.
@@ -149,9 +155,7 @@ impl<S: FlowState> Connection<S> {
             let stream = &mut self.streams[i];
             stream.set(BASED);
             stream.snd_max = stream.snd_max.max(item.offset + taken as u64);
-            if !stream.is(STARTED) {
-                Self::start(stream, &a.waiting[i]);
-            }
+            stream.begin();
         } else {
             damaged[i].put_back(&mut cx.budget, item, taken);
         }

@@ -2,8 +2,10 @@
 
 use super::Connection;
 use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, RESET, SEEN, STARTED, SYN};
+use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flow::Direction;
+use crate::base::packet::PacketInfo;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::EventKind;
@@ -27,6 +29,11 @@ impl<S> Connection<S> {
         // While a start is looked behind, nothing is certain: a sink that waits for this stream
         // must not go on.
         if looking { 0 } else { stream.rcv_nxt }
+    }
+
+    /// How far nobody waits for a stream any more.
+    pub(super) fn conceded(&self, i: usize) -> u64 {
+        self.buffers.as_ref().map_or(0, |a| a.conceded[i])
     }
 
     /// When the highest acknowledgment of a stream was captured.
@@ -63,6 +70,7 @@ impl<S> Connection<S> {
             base: h.numbered().then_some(h.base),
             origin: h.origin,
             delivered: 0,
+            conceded: 0,
             acknowledged: h.is(ACKED).then_some(h.snd_una),
             acknowledged_at: None,
             ended: h.is(ENDED),
@@ -70,6 +78,7 @@ impl<S> Connection<S> {
         });
         for (i, side) in sides.iter_mut().enumerate() {
             side.delivered = self.delivered(i);
+            side.conceded = self.conceded(i);
             side.acknowledged_at = self.acked_at(i).filter(|_| side.acknowledged.is_some());
         }
         sides
@@ -96,11 +105,10 @@ impl<S: FlowState> Connection<S> {
         let taken = match sink.data(&mut at, chunk) {
             Taken::All => chunk.data.len(),
             Taken::Wait { taken, until } => {
-                let other = &sides[d.flip().index()];
                 // A sink that waits for what has come already would wait for ever.
                 // A waiting sink must not stop the stream forever. In a release build its octets
                 // are dropped, not repeated in an endless loop.
-                if other.delivered >= until || other.ended || other.absent {
+                if sides[d.flip().index()].is_settled(until) {
                     debug_assert!(false, "the sink waits for what it has");
                     chunk.data.len()
                 } else {
@@ -136,7 +144,11 @@ impl<S: FlowState> Connection<S> {
                 .unacked(cx, d.index())
                 .is_none_or(|until| cx.now >= until)
             && a.blocked[d.index()].is_none_or(|until| {
-                other.is(ENDED) || other.is(ABSENT) || self.delivered(d.flip().index()) >= until
+                let o = d.flip().index();
+                other.is(ENDED)
+                    || other.is(ABSENT)
+                    || self.delivered(o) >= until
+                    || self.conceded(o) >= until
             })
     }
 
@@ -232,7 +244,23 @@ impl<S: FlowState> Connection<S> {
             }
             // The rest goes back to the front. It keeps its origin, so that a later look at the
             // trace still names the right packet.
-            let left = self.deliver(cx, d, chunk, sink);
+            let left = if item.origin.damaged {
+                // It was waiting only for something better: what it completes was complete when it came.
+                let own = PacketInfo {
+                    frame: item.origin.frame,
+                    time: item.origin.time,
+                    ..cx.packet
+                };
+                cx.for_packet(own, |cx| self.deliver(cx, d, chunk, sink))
+            } else {
+                self.deliver(cx, d, chunk, sink)
+            };
+            if left == 0
+                && let Some(a) = self.buffers.as_deref_mut()
+            {
+                let sum = Sum::of(item.data());
+                a.recent[i].push(item.offset, item.data().len() as u64, sum);
+            }
             if left > 0
                 && let Some(a) = self.buffers.as_deref_mut()
             {
@@ -348,6 +376,12 @@ impl<S: FlowState> Connection<S> {
             } else {
                 close.unwrap_or(Close::Fin)
             };
+            // Octets that nobody waited for any more have not come.
+            let fin = if stream.is(FIN) { stream.fin } else { u64::MAX };
+            let missing = self.conceded(i).min(fin).checked_sub(stream.rcv_nxt);
+            if let Some(len) = missing.filter(|len| *len > 0 && stream.is(STARTED)) {
+                self.emit_gap(cx, d, Some(len), how.gap_cause(), sink);
+            }
             let sides = self.sides();
             // Set before the sink hears of it: what it asks about this stream during the call must
             // be the end.

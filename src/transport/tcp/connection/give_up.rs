@@ -1,7 +1,7 @@
 //! How long a hole is waited for (`Connection::due`), and all else that comes to an end with time or for want of room.
 
 use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
-use super::{Buffers, Connection, Mark};
+use super::{Buffers, Connection, HeldSegment, Mark};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::serial::SeqNumber;
@@ -11,12 +11,35 @@ use crate::base::time::Instant;
 use crate::base::trace::EventKind;
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::order::LINGER;
-use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
+use crate::transport::tcp::waiting::BufferedPart;
 use std::time::Duration;
 
 /// How long a hole is waited for where acknowledgments are captured and none has passed it: TCP may still fill it, and its
 /// retransmissions may be 60 seconds apart (RFC 6298, 2.5).
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Octets that are missing in front of something that waits.
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    /// Offset of what waits.
+    end: u64,
+    /// When that came.
+    since: Mark,
+    /// A damaged copy would fill it, or its beginning.
+    damaged: bool,
+}
+
+/// How long octets wait for a hole in front of them that nobody has acknowledged.
+fn patience(cx: &Context, stream: &StreamState) -> Duration {
+    // With acknowledgments captured, silence about the hole means that the receiver lacks it
+    // too, and the sender will send it again. Without them nothing is known, and a short
+    // wait has to do.
+    if stream.is(ACKED) {
+        PATIENCE.max(cx.limits.tcp_packet_timeout)
+    } else {
+        cx.limits.tcp_packet_timeout
+    }
+}
 
 impl<S: FlowState> Connection<S> {
     /// Does all that is due: starts streams, delivers, gives up holes, ends streams.
@@ -41,8 +64,12 @@ impl<S: FlowState> Connection<S> {
                 // needless.
                 due = due.or_else(|| self.due(cx, d).map(|(upto, cause)| (d, upto, cause)));
             }
+            let both = [Direction::Forward, Direction::Reverse];
+            let demand = |d: Direction| self.demand_due(cx, d).map(|until| (d, until));
             if let Some((d, upto, cause)) = due {
                 self.give_up(cx, d, upto, cause, sink);
+            } else if let Some((d, until)) = both.into_iter().find_map(demand) {
+                self.concede(d, until);
             } else if !self.waits_too_much(cx) || !self.give_up_one(cx, GapCause::Buffer, sink) {
                 // Nothing is due. What waits for the other direction without a hole of its own was
                 // let go, one by one, until it fits or nothing is left.
@@ -57,9 +84,11 @@ impl<S: FlowState> Connection<S> {
         self.end_streams(cx, None, sink);
     }
 
-    /// There was a RST, and the data that was captured after it has come too.
+    /// There was a RST, and the data that was captured after it has come too: packets do not count here, as the clocks of
+    /// two taps may differ.
     pub(super) fn is_reset(&self, cx: &Context) -> bool {
-        self.reset.is_some_and(|mark| self.window_passed(cx, mark))
+        let over = |mark: Mark| cx.now.since(mark.at) >= cx.limits.reorder_alone;
+        self.reset.is_some_and(over)
     }
 
     /// Delivers all that waits, and gives up all holes.
@@ -75,126 +104,205 @@ impl<S: FlowState> Connection<S> {
 
     /// Begins the delivery of streams that were captured from the middle, once they were looked behind.
     fn start_due(&mut self, cx: &mut Context) {
-        let Some(a) = self.buffers.as_deref_mut() else {
-            return;
-        };
-        for i in 0..2 {
+        for d in [Direction::Forward, Direction::Reverse] {
+            let i = d.index();
+            let Some(a) = self.buffers.as_deref() else {
+                return;
+            };
             let (count, since) = a.looking[i];
             // By count or by time, whichever comes first: on a busy stream 16 segments pass in no
             // time, on a slow one nobody wants to wait for them.
             let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
-            if !self.streams[i].is(STARTED)
-                && since.is_some()
-                && (count >= cx.limits.look_behind_segments || long)
-            {
-                Self::start(&mut self.streams[i], &a.waiting[i]);
-                let d = [Direction::Forward, Direction::Reverse][i];
-                cx.emit(&a.flow, d, EventKind::Starts);
+            if (count >= cx.limits.look_behind_segments || long) && self.may_start(i) {
+                self.start(cx, i);
+                self.trace(cx, d, |_| EventKind::Starts);
             }
         }
     }
 
-    pub(super) fn start(stream: &mut StreamState, waiting: &ReorderBuffer) {
-        // The lowest octet that came is the beginning. With none at all a FIN is, or the place that
-        // an acknowledgment hinted at.
-        let first = waiting.front().map_or(
-            if stream.is(FIN) {
-                stream.fin
-            } else {
-                stream.rcv_nxt
-            },
-            |item| item.offset,
-        );
+    /// The stream was captured from the middle, and there is something that it can begin with: a damaged copy alone has to
+    /// be acknowledged.
+    fn may_start(&self, i: usize) -> bool {
+        let Some(a) = self.buffers.as_deref().filter(|_| self.is_looked_behind(i)) else {
+            return false;
+        };
+        let stream = &self.streams[i];
+        let acked = |item: &BufferedPart| stream.is(ACKED) && stream.snd_una > item.offset;
+        !a.waiting[i].is_empty() || stream.is(FIN) || a.first_damaged(i).is_some_and(acked)
+    }
+
+    /// Begins the delivery of a stream that was captured from the middle, with the first octets that are there: it is known
+    /// that octets in front of them are damaged copies, or missing.
+    fn start(&mut self, cx: &Context, i: usize) {
+        // The acknowledgment came before: behind the damaged copy, as far as that is known.
+        let mark = Mark {
+            packets: self.packets + 1,
+            at: cx.now,
+        };
+        let Some(a) = self.buffers.as_deref_mut() else {
+            return;
+        };
+        let damaged = a.first_damaged(i).map(|item| item.offset);
+        let stream = &mut self.streams[i];
+        let end = if stream.is(FIN) {
+            stream.fin
+        } else {
+            stream.rcv_nxt
+        };
+        let front = a.waiting[i].front().map(|item| item.offset);
+        let first = match (front, damaged) {
+            (Some(front), Some(damaged)) => front.min(damaged),
+            (front, damaged) => front.or(damaged).unwrap_or(end),
+        };
         stream.origin = first;
         stream.rcv_nxt = first;
         // A sink's demand or a FIN may lie past the highest octet; `snd_max` never lies behind what
         // is delivered.
         stream.snd_max = stream.snd_max.max(first);
         stream.set(STARTED);
+        if damaged == Some(first) && stream.snd_una > first && a.marks[i].is_empty() {
+            a.marks[i].push((stream.snd_una, mark));
+        }
     }
 
-    /// End of the hole that is next in this stream: where octets wait, or where the other stream waits for it.
-    fn hole(&self, d: Direction) -> Option<u64> {
+    /// It is not certain yet where the stream begins.
+    fn is_looked_behind(&self, i: usize) -> bool {
+        let looking = self
+            .buffers
+            .as_ref()
+            .is_some_and(|a| a.looking[i].1.is_some());
+        looking && !self.streams[i].is(STARTED)
+    }
+
+    /// The hole that is next in this stream: octets are missing, and something waits behind them.
+    fn hole(&self, d: Direction) -> Option<Hole> {
+        let i = d.index();
         let a = self.buffers.as_deref()?;
-        let stream = &self.streams[d.index()];
-        let unstarted = !stream.is(STARTED) && a.looking[d.index()].1.is_some();
         // While it is looked behind there is no hole: what is in front may be the start.
-        if unstarted {
+        let stream = &self.streams[i];
+        if self.is_looked_behind(i) || stream.is(ENDED) {
             return None;
         }
-        let front = a.waiting[d.index()].front().map(|item| item.offset);
-        // A demand can only be for what was acknowledged, up to the FIN.
-        let demand = a.blocked[d.flip().index()].map(|until| {
-            if stream.is(FIN) {
-                until.min(stream.fin)
-            } else {
-                until
-            }
+        let hole = |item: &BufferedPart, end| Hole {
+            end,
+            since: Mark {
+                packets: item.origin.packets,
+                at: item.origin.arrived,
+            },
+            damaged: false,
+        };
+        let front = a.waiting[i].front().map(|item| hole(item, item.offset));
+        // What lacks before a FIN is a hole too: the end of the stream waits behind it.
+        let fin = a.finished[i].filter(|_| stream.is(FIN)).map(|since| Hole {
+            end: stream.fin,
+            since,
+            damaged: false,
         });
-        // What lacks before a FIN is a hole too, with nothing behind it.
-        let fin = stream.is(FIN).then_some(stream.fin);
         // Octets of which only a damaged copy is there are a hole of their own.
-        let damaged = a.first_damaged(d.index()).map(|item| {
-            // The copy fills the hole when it stands at its front. Else the hole ends where the
-            // copy begins, so that real loss and damage are given up apart.
+        // The copy fills the hole when it stands at its front. Else the hole ends where the
+        // copy begins, so that real loss and damage are given up apart.
+        let damaged = a.first_damaged(i).map(|item| {
             let (from, to) = (item.offset, item.offset + item.data().len() as u64);
             if from > stream.rcv_nxt && stream.is(STARTED) {
-                from
+                hole(item, from)
             } else {
-                to
+                Hole {
+                    damaged: true,
+                    ..hole(item, to)
+                }
             }
         });
-        // The nearest of the four: giving up more than needed would lose what could still arrive.
-        let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
-        (end > stream.rcv_nxt && !stream.is(ENDED)).then_some(end)
+        // The nearest of the three: giving up more than needed would lose what could still arrive.
+        let first = [damaged, front, fin].into_iter().flatten();
+        let mut first = first.min_by_key(|hole| hole.end)?;
+        if let Some(damaged) = damaged.filter(|hole| hole.damaged) {
+            first.damaged = true;
+            first.since = damaged.since;
+        }
+        (first.end > stream.rcv_nxt).then_some(first)
+    }
+
+    /// Up to where the other stream waits for this one, whose octets are not there.
+    fn demand(&self, d: Direction) -> Option<u64> {
+        let i = d.index();
+        let until = self.buffers.as_deref()?.blocked[d.flip().index()]?;
+        let stream = &self.streams[i];
+        let there = stream.rcv_nxt.max(self.conceded(i));
+        (!self.is_looked_behind(i) && !stream.is(ENDED | ABSENT) && until > there).then_some(until)
+    }
+
+    /// When the other side was first known to have everything before an offset.
+    fn marked(&self, i: usize, end: u64) -> Option<Mark> {
+        let marks = &self.buffers.as_deref()?.marks[i];
+        let mark = marks.iter().find(|(upto, _)| *upto >= end);
+        mark.map(|(_, mark)| *mark)
     }
 
     /// The hole that is to be given up now in this stream: its end, and why.
     fn due(&mut self, cx: &Context, d: Direction) -> Option<(u64, GapCause)> {
         let i = d.index();
-        let end = self.hole(d)?;
+        let Hole {
+            end,
+            since,
+            damaged,
+        } = self.hole(d)?;
+        let acked = self.marked(i, end);
+        let over = [self.buffers.as_deref()?.finished[i], self.reset];
+        let stream = self.streams[i];
         let a = self.buffers.as_deref_mut()?;
-        let stream = &self.streams[i];
-        let (oldest, finished) = (a.oldest(i), a.finished[i]);
         // Room before time: the limits hold whatever the clock says.
+        let oldest = a.oldest(i);
         if a.size(i) > cx.limits.tcp_buffer {
             return Some((end, GapCause::Buffer));
         }
         if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
         }
+        // The other side took the copy that was captured with a wrong sum: there was no better one before.
+        if damaged && acked.is_some_and(|mark| mark.packets > since.packets) {
+            return Some((end, GapCause::Acked));
+        }
         // The other side has these octets, so the capture lost them. Not at once: on mirrored traffic an acknowledgment is
-        // often captured before the data that it acknowledges.
+        // often captured before the data that it acknowledges, by half a second where the clocks of two taps differ. The
+        // wait begins when there is something that waits: before that, what comes next may be what is missing.
         // The first mark that covers the hole. Its time is kept even where later acknowledgments
         // reach further, so that a busy receiver cannot prolong a wait.
-        let acked = a.marks[i]
-            .iter()
-            .find(|(upto, _)| *upto >= end)
-            .map(|(_, mark)| *mark);
-        if acked.is_some_and(|mark| self.window_passed(cx, mark)) {
+        if acked.is_some_and(|mark| self.window_passed(cx, mark.and(since))) {
             return Some((end, GapCause::Acked));
         }
         // The same holds for a FIN or a RST that is captured before the data in front of it.
-        let over = [finished, self.reset];
-        if over
-            .into_iter()
-            .flatten()
-            .any(|mark| self.window_passed(cx, mark))
-        {
+        let mut over = over.into_iter().flatten();
+        if over.any(|mark| self.window_passed(cx, mark.and(since))) {
             return Some((end, GapCause::Closed));
         }
-        // With acknowledgments captured, silence about the hole means that the receiver lacks it
-        // too, and the sender will send it again. Without them nothing is known, and a short
-        // wait has to do.
-        let patience = if stream.is(ACKED) {
-            PATIENCE.max(cx.limits.tcp_packet_timeout)
-        } else {
-            cx.limits.tcp_packet_timeout
-        };
+        let patience = patience(cx, &stream);
         if oldest.is_some_and(|t| cx.now.since(t) >= patience) {
             return Some((end, GapCause::Timeout));
         }
         None
+    }
+
+    /// The other stream has waited long enough for octets of this one that were acknowledged: up to where.
+    fn demand_due(&self, cx: &Context, d: Direction) -> Option<u64> {
+        let until = self.demand(d)?;
+        let over = [self.marked(d.index(), until), self.reset];
+        let mut over = over.into_iter().flatten();
+        over.any(|mark| self.window_passed(cx, mark))
+            .then_some(until)
+    }
+
+    /// Lets the other stream go on without this one's octets up to an offset. Nothing is given up: they are taken when they
+    /// come.
+    fn concede(&mut self, d: Direction, until: u64) {
+        let i = d.index();
+        if let Some(a) = self.buffers.as_deref_mut() {
+            a.conceded[i] = a.conceded[i].max(until);
+        }
+        let stream = &mut self.streams[i];
+        if !stream.is(STARTED) {
+            // Nothing of this direction was captured so far: nobody waits for it until something is.
+            stream.set(ABSENT);
+        }
     }
 
     /// A stream waits for the other one, with more octets than may wait.
@@ -207,7 +315,7 @@ impl<S: FlowState> Connection<S> {
     /// The reorder window has gone by since.
     fn window_passed(&self, cx: &Context, since: Mark) -> bool {
         let gone = cx.now.since(since.at);
-        let packets = self.packets - since.packets;
+        let packets = self.packets.saturating_sub(since.packets);
         gone >= cx.limits.reorder_alone
             // Packets alone are no measure: 32 of them pass in a fraction of a millisecond on a
             // fast link, less than the skew of two capture points. Time alone is none on a slow
@@ -230,15 +338,11 @@ impl<S: FlowState> Connection<S> {
             return;
         }
         let stream = &mut self.streams[d.index()];
-        if !stream.is(STARTED) {
-            // Nothing of this direction was ever captured: there is no stream to have a gap.
-            stream.set(ABSENT);
-            // The sink's wait for this direction ends: as much as it asked for counts as passed.
-            stream.rcv_nxt = upto;
-            stream.snd_max = stream.snd_max.max(upto);
+        // Where only damaged copies of a direction were captured it begins behind the hole before them.
+        stream.begin();
+        let Some(len) = upto.checked_sub(stream.rcv_nxt).filter(|len| *len > 0) else {
             return;
-        }
-        let len = upto - stream.rcv_nxt;
+        };
         self.emit_gap(cx, d, Some(len), cause, sink);
     }
 
@@ -261,15 +365,10 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) -> bool {
-        let Some(a) = self.buffers.as_deref_mut() else {
-            return false;
-        };
-        for i in 0..2 {
-            // A start that is still looked behind costs least: nothing is lost by it.
-            if !self.streams[i].is(STARTED) && a.looking[i].1.is_some() {
-                Self::start(&mut self.streams[i], &a.waiting[i]);
-                return true;
-            }
+        // A start that is still looked behind costs least: nothing is lost by it.
+        if let Some(i) = (0..2).find(|i| self.is_looked_behind(*i)) {
+            self.start(cx, i);
+            return true;
         }
         // Octets that wait for their acknowledgment only are lost by nobody.
         let waits = |i: &usize| self.unacked(cx, *i).is_some();
@@ -284,8 +383,8 @@ impl<S: FlowState> Connection<S> {
             return true;
         }
         // The hole with the octets that were captured first behind it.
-        let holes =
-            [Direction::Forward, Direction::Reverse].map(|d| self.hole(d).map(|end| (d, end)));
+        let holes = [Direction::Forward, Direction::Reverse]
+            .map(|d| self.hole(d).map(|hole| (d, hole.end)));
         let frame = |d: Direction| {
             let front = self
                 .buffers
@@ -300,8 +399,15 @@ impl<S: FlowState> Connection<S> {
             self.give_up(cx, d, end, cause, sink);
             return true;
         }
-        // Both streams wait for each other, as lost packets can bring about. One has to go first.
+        // Octets that wait for those of the other stream, which nobody has.
+        for d in [Direction::Forward, Direction::Reverse] {
+            if let Some(until) = self.demand(d) {
+                self.concede(d, until);
+                return true;
+            }
+        }
         // Nothing is missing, and still something waits: what it waits for will not come.
+        // Both streams wait for each other, as lost packets can bring about. One has to go first.
         let Some(a) = self.buffers.as_deref_mut() else {
             return false;
         };
@@ -366,11 +472,7 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) {
         // What waits is delivered before the end: it was captured, and the sink is to see all of it.
-        let cause = match close {
-            Close::Evicted => GapCause::Memory,
-            Close::Fin | Close::Reset => GapCause::Closed,
-            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
-        };
+        let cause = close.gap_cause();
         // Set first: what the sink does during the drain must not open the connection again.
         self.closed = true;
         if self.buffers.is_none() {
@@ -408,8 +510,9 @@ impl<S: FlowState> Connection<S> {
 
     /// When this connection has to be looked at though no packet comes.
     pub(in crate::transport::tcp) fn wake(&mut self, cx: &Context) -> Option<Instant> {
+        let held = |h: &HeldSegment| h.arrived.after(cx.limits.tcp_packet_timeout);
         if self.closed {
-            return None;
+            return self.held().first().map(held);
         }
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
@@ -423,38 +526,40 @@ impl<S: FlowState> Connection<S> {
             }));
         }
         if let Some(first) = self.held().first() {
-            by(first.arrived.after(cx.limits.tcp_packet_timeout));
+            by(held(first));
         }
         for until in [self.unacked(cx, 0), self.unacked(cx, 1)] {
             until.into_iter().for_each(&mut by);
         }
+        for d in [Direction::Forward, Direction::Reverse] {
+            let i = d.index();
+            if let Some(mark) = self.demand(d).and_then(|until| self.marked(i, until)) {
+                by(mark.at.after(cx.limits.reorder_alone));
+            }
+            let Some(hole) = self.hole(d) else { continue };
+            let finished = self.buffers.as_deref().and_then(|a| a.finished[i]);
+            let over = [self.marked(i, hole.end), finished, self.reset];
+            for mark in over.into_iter().flatten() {
+                by(mark.and(hole.since).at.after(cx.limits.reorder_alone));
+            }
+        }
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
+        let starts = [self.may_start(0), self.may_start(1)];
         if let Some(a) = self.buffers.as_deref_mut() {
             for d in [Direction::Forward, Direction::Reverse] {
                 let i = d.index();
                 let stream = &self.streams[i];
-                if !stream.is(STARTED)
+                if starts[i]
                     && let Some(since) = a.looking[i].1
                 {
                     by(since.after(cx.limits.look_behind_time));
                 }
-                if let Some(end) = holes[i] {
-                    // The window by packets cannot be known ahead of time. Its part by time alone
-                    // is the latest moment; a packet that fulfils it earlier looks for itself.
-                    if let Some((_, mark)) = a.marks[i].iter().find(|(upto, _)| *upto >= end) {
-                        by(mark.at.after(cx.limits.reorder_alone));
-                    }
-                    if let Some(mark) = a.finished[i] {
-                        by(mark.at.after(cx.limits.reorder_alone));
-                    }
-                    let patience = if stream.is(ACKED) {
-                        PATIENCE.max(cx.limits.tcp_packet_timeout)
-                    } else {
-                        cx.limits.tcp_packet_timeout
-                    };
-                    if let Some(t) = a.oldest(i) {
-                        by(t.after(patience));
-                    }
+                // The window by packets cannot be known ahead of time. Its part by time alone
+                // is the latest moment; a packet that fulfils it earlier looks for itself.
+                if holes[i].is_some()
+                    && let Some(t) = a.oldest(i)
+                {
+                    by(t.after(patience(cx, stream)));
                 }
             }
         }

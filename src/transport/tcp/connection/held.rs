@@ -1,10 +1,11 @@
 //! Segments that are kept whole until it is known which connection they belong to: a SYN with another number, a jump
 //! that no hole explains. How many, and for how long, is bounded.
 
-use super::Connection;
 use super::held_segment::HeldSegment;
+use super::{Connection, StoodAlone};
 use crate::base::context::Context;
 use crate::base::flags;
+use crate::base::serial::SeqNumber;
 use crate::base::storage::Budget;
 use crate::transport::tcp::segment::Segment;
 
@@ -18,6 +19,44 @@ impl<S> Connection<S> {
     /// Segments of which it is not known where they belong.
     pub(super) fn held(&self) -> &[HeldSegment] {
         self.extras.as_ref().map_or(&[], |extras| &extras.held)
+    }
+
+    /// Those of them with data, and without a SYN.
+    pub(super) fn held_data(&self) -> impl Iterator<Item = &HeldSegment> {
+        let held = self.held().iter();
+        held.filter(|h| h.flags & flags::SYN == 0 && h.payload_len > 0)
+    }
+
+    /// The same octets are held, or were held until they were a connection of their own.
+    pub(super) fn was_held(&self, s: &Segment<'_>) -> bool {
+        let Some(extras) = &self.extras else {
+            return false;
+        };
+        let same = |src, seq: SeqNumber, len: u32| {
+            let ahead = u32::try_from(s.data_seq().diff(seq));
+            let end = u64::from(ahead.unwrap_or(u32::MAX)) + u64::from(s.payload_len);
+            src == s.src && ahead.is_ok() && end <= u64::from(len)
+        };
+        let mut held = self.held_data();
+        held.any(|h| same(h.src, h.segment().data_seq(), h.payload_len))
+            || extras
+                .alone
+                .iter()
+                .flatten()
+                .any(|o| same(o.src, o.seq, o.len))
+    }
+
+    /// Remembers segments that have become a connection of their own.
+    pub(in crate::transport::tcp) fn stands_alone(&mut self, held: &[HeldSegment]) {
+        for h in held.iter().filter(|h| h.payload_len > 0) {
+            let alone = &mut self.extras.get_or_insert_default().alone;
+            alone.rotate_right(1);
+            alone[0] = Some(StoodAlone {
+                src: h.src,
+                seq: h.segment().data_seq(),
+                len: h.payload_len,
+            });
+        }
     }
 
     /// The segments that were held, a SYN first.

@@ -20,16 +20,16 @@ pub(in crate::transport::tcp) struct HeldSegment {
     pub(super) flags: u8,
     window: u16,
     window_scale: Option<u8>,
-    pub(super) payload: Vec<u8>,
+    pub(in crate::transport::tcp) payload: Vec<u8>,
     /// Where the payload stood in its packet record.
     at: Option<u32>,
     pub(super) payload_len: u32,
     packet: PacketInfo,
-    pub(super) arrived: Instant,
+    pub(in crate::transport::tcp) arrived: Instant,
 }
 
 impl HeldSegment {
-    pub(super) fn new(cx: &Context, s: &Segment<'_>) -> Self {
+    pub(in crate::transport::tcp) fn new(cx: &Context, s: &Segment<'_>) -> Self {
         Self {
             src: s.src,
             dst: s.dst,
@@ -104,7 +104,7 @@ impl HeldSegment {
         ranked.min().map(|(_, i)| i)
     }
 
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::transport::tcp) fn size(&self) -> usize {
         size_of::<Self>() + allocated(self.payload.capacity())
     }
 }

@@ -20,6 +20,7 @@ mod held;
 mod held_segment;
 mod other_channels;
 mod receive;
+mod recent;
 mod stream_state;
 
 pub(super) use classify::Verdict;
@@ -29,6 +30,7 @@ pub(super) use held_segment::HeldSegment;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::packet::{LinkHeader, VlanTag};
+use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
@@ -38,13 +40,19 @@ use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use other_channels::OtherChannels;
+use recent::RecentSums;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::IpAddr;
 use std::time::Duration;
 use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
 
 /// Connections that were used within so long of each other count as used at the same time: far below any idle limit, and
 /// a busy connection is moved in the list ten times a second instead of with each packet.
 const ORDER: Duration = Duration::from_millis(100);
+
+/// Segments that nothing confirmed and that are remembered, so that copies are known. A copy by another tap follows at once,
+/// a retransmission before many others that nothing confirms.
+const ALONE: usize = 4;
 
 /// One connection.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +85,14 @@ pub(super) struct Connection<S> {
     buffers: Option<Box<Buffers<S>>>,
 }
 
+/// Octets that were held until they became a connection of their own: their sender, the first one's number, how many.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct StoodAlone {
+    src: (IpAddr, u16),
+    seq: SeqNumber,
+    len: u32,
+}
+
 /// What few connections have.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Extras {
@@ -84,6 +100,9 @@ struct Extras {
     held: Vec<HeldSegment>,
     /// Other channels that packets of it came on.
     channels: Option<OtherChannels>,
+    /// The last segments that were held and have become connections of their own. A copy of one is
+    /// no second one.
+    alone: [Option<StoodAlone>; ALONE],
 }
 
 /// What a connection has once there is payload.
@@ -99,6 +118,8 @@ struct Buffers<S> {
     gaps: [Vec<(u64, u64)>; 2],
     /// The sink takes no more of this stream until the other one has come to this offset.
     blocked: [Option<u64>; 2],
+    /// Nobody waits any more for octets of this stream before this offset; they are still taken in order.
+    conceded: [u64; 2],
     /// Look-behind: segments held, and since when.
     looking: [(u32, Option<Instant>); 2],
     /// When the highest acknowledgment was captured.
@@ -109,6 +130,8 @@ struct Buffers<S> {
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[ReorderBuffer; 2]>>,
+    /// What was delivered last.
+    recent: [RecentSums; 2],
     state: S,
 }
 
@@ -117,6 +140,16 @@ struct Buffers<S> {
 struct Mark {
     packets: u64,
     at: Instant,
+}
+
+impl Mark {
+    /// Both have come to pass.
+    fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.max(other.packets),
+            at: self.at.max(other.at),
+        }
+    }
 }
 
 impl<S> Connection<S> {
@@ -333,6 +366,7 @@ impl<S: FlowState> Connection<S> {
                 marks: Default::default(),
                 gaps: Default::default(),
                 blocked: [None; 2],
+                conceded: [0; 2],
                 looking: [(0, None); 2],
                 acked_at: [cx.packet.time; 2],
                 // A FIN that came before any data has been noted only as a bit. Its reorder window
@@ -340,6 +374,7 @@ impl<S: FlowState> Connection<S> {
                 finished: streams.map(|stream| stream.is(FIN).then_some(Mark { packets, at: now })),
                 released: [0; 2],
                 damaged: None,
+                recent: Default::default(),
                 state: S::default(),
             });
             let link = cx.packet.link;

@@ -3,19 +3,21 @@
 
 use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, RESET, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
+use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::packet::LinkHeader;
+use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, FlowState, ORIGIN};
 use crate::base::trace::{Fate, Overlaps};
 use crate::transport::stream::StreamSink;
 use crate::transport::tcp::segment::Segment;
-use crate::transport::tcp::waiting::SegmentOrigin;
+use crate::transport::tcp::waiting::{ReorderBuffer, SegmentOrigin};
 
 /// Acknowledgments past missing octets that are remembered one by one. They only matter while a hole is open, that is for
-/// the reorder window; of more, the times in between are lost, which makes a wait longer and loses nothing.
+/// the reorder window; of more, every second one is forgotten, which makes a wait longer and loses nothing.
 const MARKS: usize = 16;
 
 impl<S: FlowState> Connection<S> {
@@ -115,7 +117,28 @@ impl<S: FlowState> Connection<S> {
         quiet
     }
 
+    /// What a segment acknowledges, as an offset in the other stream; None where that does not fit.
+    #[inline]
+    pub(super) fn acknowledged_by(
+        &self,
+        max_gap: u32,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> Option<u64> {
+        let other = &self.streams[d.flip().index()];
+        let Some(ack) = s.ack else {
+            // Octets on a SYN were sent before anything of the other side came.
+            return s.has(flags::SYN).then_some(other.origin);
+        };
+        let offset = other.offset(ack);
+        (other.numbered() && other.may_acknowledge(offset, max_gap)).then_some(offset)
+    }
+
     fn receive_syn(&mut self, d: Direction, s: &Segment<'_>) {
+        let waiting = self.buffers.as_ref().map(|a| &a.waiting[d.index()]);
+        let waiting = waiting
+            .and_then(ReorderBuffer::front)
+            .map(|item| item.offset);
         let stream = &mut self.streams[d.index()];
         if let Some(shift) = s.window_scale {
             stream.set_scale(shift);
@@ -134,6 +157,10 @@ impl<S: FlowState> Connection<S> {
             // Octets that wait stay where they are: their offsets were counted from an earlier guess,
             // and `origin` moves before them.
             let offset = stream.offset(first);
+            if waiting.is_some_and(|waiting| waiting < offset) {
+                // Octets come before it: it is not the SYN of this stream.
+                return;
+            }
             stream.origin = offset;
             stream.rcv_nxt = offset;
         }
@@ -160,7 +187,7 @@ impl<S: FlowState> Connection<S> {
         let offset = stream.offset(ack);
         // An acknowledgment far outside of what was seen is forged, or of another connection on
         // these ports. Believing it would give up every hole.
-        if !stream.reaches(offset, 0, cx.limits.max_gap) {
+        if !stream.may_acknowledge(offset, cx.limits.max_gap) {
             return;
         }
         // A SYN-ACK acknowledges exactly the other side's SYN, and so names the first octet. Not
@@ -170,6 +197,7 @@ impl<S: FlowState> Connection<S> {
         if s.has(flags::SYN) && !stream.is(STARTED) && first {
             stream.origin = offset;
             stream.rcv_nxt = offset;
+            stream.snd_max = stream.snd_max.max(offset);
             stream.set(ANSWERED | BASED);
             if stream.is(SEEN) {
                 stream.begin();
@@ -191,8 +219,13 @@ impl<S: FlowState> Connection<S> {
                 // Marks below the delivered offset can end no hole any more.
                 marks.retain(|(upto, _)| *upto > stream.rcv_nxt);
                 if marks.len() >= MARKS {
-                    // What it told falls to the next later one: a hole is then waited for longer, never shorter.
-                    marks.remove(MARKS - 2);
+                    // What one told falls to the next later one: a hole is then waited for longer, never shorter.
+                    // The first one stays: the hole that is next has waited longest.
+                    let mut keep = false;
+                    marks.retain(|_| {
+                        keep = !keep;
+                        keep
+                    });
                 }
                 marks.push((
                     offset,
@@ -294,6 +327,19 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) {
         let i = d.index();
+        if self.is_first_keep_alive(d, s) {
+            let stream = &mut self.streams[i];
+            if !stream.is(HINT) {
+                // What it repeats was sent before the capture began: the stream goes on behind it.
+                stream.place(s.data_seq().add(1), ORIGIN);
+                stream.set(HINT);
+            }
+            let counters = &mut cx.counters.tcp;
+            counters.keep_alives += 1;
+            counters.duplicate_octets += s.payload.len() as u64;
+            self.fate(cx, d, s, Fate::KeepAlive);
+            return;
+        }
         // Memory for a connection is taken with its first octet, not with its SYN: a flood of SYNs
         // allocates nothing here.
         self.activate(cx, key, d);
@@ -340,20 +386,15 @@ impl<S: FlowState> Connection<S> {
         }
         // An acknowledgment out of reach is not of this connection's numbers. Used as an offset it
         // could make a message wait for octets that never come.
-        let ack = s.ack.and_then(|ack| {
-            let other = &self.streams[d.flip().index()];
-            let offset = other.offset(ack);
-            (other.numbered() && other.reaches(offset, 0, cx.limits.max_gap)).then_some(offset)
-        });
-        // Octets on a SYN (RFC 7413) were sent before anything of the other side came: they acknowledge its first number.
-        let opens = s.has(flags::SYN) && s.ack.is_none();
-        let ack = ack.or_else(|| opens.then(|| self.streams[d.flip().index()].origin));
+        let ack = self.acknowledged_by(cx.limits.max_gap, d, s);
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
+            packets: self.packets,
             ack,
             push: s.has(flags::PSH),
+            damaged: false,
             // The place in the record is kept as a difference. It stays true when the part is split
             // or its front is used up.
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
@@ -368,10 +409,11 @@ impl<S: FlowState> Connection<S> {
             // before the start.
             if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
-                let fate = self.count_old(cx, d, start, len);
+                let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
+                let fate = self.count_old(cx, d, start, len, sum);
                 self.fate(cx, d, s, fate);
-                if matches!(fate, Fate::Duplicate(_)) {
-                    self.emit_duplicate(cx, d, start, len, false, sink);
+                if let Fate::Duplicate(overlaps) = fate {
+                    self.emit_duplicate(cx, d, start, len, overlaps.conflict, sink);
                 }
                 return;
             }
@@ -418,6 +460,9 @@ impl<S: FlowState> Connection<S> {
                     acknowledged: (stream.is(ACKED) && stream.snd_una >= end)
                         .then_some(a.acked_at[i]),
                 };
+                if let Some(sum) = chunk.sum {
+                    a.recent[i].push(offset, data.len() as u64, sum);
+                }
                 let fate = match first_waiting {
                     Some(_) => Fate::Fills(Overlaps::default()),
                     None => Fate::InOrder {
@@ -523,8 +568,41 @@ impl<S: FlowState> Connection<S> {
         self.emit_duplicate(cx, d, start, known, r.conflict, sink);
     }
 
+    /// A keep-alive of a stream that was captured from the middle, before any data of it: one octet that the other side has
+    /// acknowledged, or a zero, and nothing pushes it (RFC 9293, 3.8.4).
+    #[inline]
+    fn is_first_keep_alive(&self, d: Direction, s: &Segment<'_>) -> bool {
+        let stream = &self.streams[d.index()];
+        if s.payload_len != 1 || stream.is(BASED | STARTED) {
+            return false;
+        }
+        let acked = stream.is(HINT) && stream.offset(s.data_seq()) < stream.snd_una;
+        !s.has(flags::PSH | flags::SYN | flags::FIN) && (acked || s.payload == [0])
+    }
+
+    /// A segment claims octets up to a number, and its record ends before: they count as missing where the stream ends
+    /// without them.
+    pub(in crate::transport::tcp) fn expect(&mut self, cx: &Context, d: Direction, seq: SeqNumber) {
+        let stream = &self.streams[d.index()];
+        let end = stream.offset(seq);
+        if stream.is(BASED)
+            && stream.reaches(end, 0, cx.limits.max_gap)
+            && let Some(a) = self.buffers.as_deref_mut()
+        {
+            let conceded = &mut a.conceded[d.index()];
+            *conceded = end.max(*conceded);
+        }
+    }
+
     /// Counts a segment of which every octet is before what is delivered next, and says what it is.
-    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) -> Fate {
+    fn count_old(
+        &self,
+        cx: &mut Context,
+        d: Direction,
+        start: u64,
+        len: u64,
+        sum: Option<Sum>,
+    ) -> Fate {
         let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
         // A segment that touches a given-up hole would have filled it had the wait been longer. The
@@ -547,7 +625,15 @@ impl<S: FlowState> Connection<S> {
         } else {
             counters.retransmissions += 1;
             counters.duplicate_octets += len;
-            Fate::Duplicate(Overlaps::default())
+            let recent = self.buffers.as_ref().map(|a| &a.recent[d.index()]);
+            let conflict = recent
+                .zip(sum)
+                .is_some_and(|(recent, sum)| recent.differs(start, len, sum));
+            counters.conflicts += u64::from(conflict);
+            Fate::Duplicate(Overlaps {
+                conflict,
+                ..Overlaps::default()
+            })
         }
     }
 }

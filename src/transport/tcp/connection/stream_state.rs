@@ -123,6 +123,12 @@ impl StreamState {
         self.base = seq.sub(low32(offset));
     }
 
+    /// An acknowledgment of all before `offset` is one of this stream: nobody acknowledges what lies behind a FIN, which
+    /// takes a number too.
+    pub(super) fn may_acknowledge(&self, offset: u64, max_gap: u32) -> bool {
+        self.reaches(offset, 0, max_gap) && !(self.is(FIN) && offset > self.fin + 1)
+    }
+
     /// What data at `offset` would be: within reach, or a jump.
     pub(super) fn reaches(&self, offset: u64, len: u64, max_gap: u32) -> bool {
         // An acknowledged octet counts as seen: the capture may lack everything in between.

@@ -1,0 +1,57 @@
+//! The checksums of the segments that were delivered last: their octets are gone, and a copy that differs shows by its sum.
+
+use crate::base::checksum::Sum;
+use crate::transport::tcp::waiting::low32;
+use serde::{Deserialize, Serialize};
+
+/// Segments that are remembered for each direction: a retransmission timeout (200 ms at least) may be longer than they take,
+/// but a copy by another path, or one that is sent to deceive a reader, follows within a few segments.
+const RECENT: usize = 8;
+
+/// The segments of one direction that were delivered last.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct RecentSums {
+    segments: [RecentSum; RECENT],
+    next: u8,
+}
+
+/// Offset modulo 2^32, length (none where it is 0) and sum of a segment's octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct RecentSum {
+    offset: u32,
+    len: u16,
+    sum: u16,
+}
+
+impl RecentSum {
+    #[inline]
+    fn new(offset: u64, len: u64, sum: Sum) -> Option<Self> {
+        Some(Self {
+            offset: low32(offset),
+            len: u16::try_from(len).ok()?,
+            // Zero has two forms.
+            sum: sum.folded() % u16::MAX,
+        })
+    }
+}
+
+impl RecentSums {
+    /// A segment is delivered.
+    #[inline]
+    pub(super) fn push(&mut self, offset: u64, len: u64, sum: Sum) {
+        if let Some(new) = RecentSum::new(offset, len, sum) {
+            let at = usize::from(self.next) % RECENT;
+            self.segments[at] = new;
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    /// A copy of a segment that is remembered has other octets.
+    pub(super) fn differs(&self, offset: u64, len: u64, sum: Sum) -> bool {
+        let Some(copy) = RecentSum::new(offset, len, sum).filter(|copy| copy.len > 0) else {
+            return false;
+        };
+        let mut same = self.segments.iter();
+        same.any(|s| (s.offset, s.len) == (copy.offset, copy.len) && s.sum != copy.sum)
+    }
+}
