@@ -22,6 +22,7 @@
 mod adaptation;
 pub mod bundled;
 pub mod custom;
+mod doubt;
 pub mod events;
 pub mod extract;
 pub mod framing;

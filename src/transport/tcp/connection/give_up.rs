@@ -39,6 +39,12 @@ impl<S: FlowState> Connection<S> {
                 break;
             }
         }
+        let sides = self.sides();
+        if let Some(a) = self.buffers.as_deref_mut()
+            && a.wake.is_some_and(|at| cx.now >= at)
+        {
+            sink.wake(&mut a.at(cx, &sides, Direction::Forward));
+        }
         if self.is_reset(cx) {
             self.drain(cx, GapCause::Closed, sink);
         }
@@ -372,6 +378,7 @@ impl<S: FlowState> Connection<S> {
         }
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
         if let Some(a) = self.buffers.as_deref_mut() {
+            a.wake.into_iter().for_each(&mut by);
             for d in [Direction::Forward, Direction::Reverse] {
                 let i = d.index();
                 let stream = &self.streams[i];

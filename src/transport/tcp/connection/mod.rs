@@ -105,6 +105,8 @@ struct Buffers<S> {
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[ReorderBuffer; 2]>>,
+    /// When the sink wants to be woken.
+    wake: Option<Instant>,
     state: S,
 }
 
@@ -323,6 +325,7 @@ impl<S: FlowState> Connection<S> {
                 finished: streams.map(|stream| stream.is(FIN).then_some(Mark { packets, at: now })),
                 released: [0; 2],
                 damaged: None,
+                wake: None,
                 state: S::default(),
             });
             let link = cx.packet.link;
@@ -361,6 +364,7 @@ impl<S> Buffers<S> {
             flow: &self.flow,
             sides,
             direction,
+            wake: &mut self.wake,
             state: &mut self.state,
         }
     }
