@@ -108,7 +108,7 @@ fn written(capture: &[u8], options: &[&str]) -> Vec<(u16, u16, Vec<u8>, u64)> {
         let data = record.data;
         let half = |at: usize| u16::from_be_bytes([data[at], data[at + 1]]);
         let from = 34 + usize::from(data[46] >> 4) * 4;
-        let octets = &data[from..14 + usize::from(half(16))];
+        let octets = &data[from..data.len().min(14 + usize::from(half(16)))];
         if !octets.is_empty() {
             all.push((half(34), half(36), octets.to_vec(), record.time));
         }
@@ -289,6 +289,9 @@ fn every_octet_of_any_protocol_comes_out_on_any_port() {
                     let own = u16::try_from(10_000 + n * 50 + k).expect("a port");
                     let mut talk = Talk::open(&mut capture, own, port, handshake);
                     for run in runs {
+                        // Few octets, where each is a packet.
+                        let few = if size == 1 { 40 } else { usize::MAX };
+                        let run = &(run.0, run.1[..run.1.len().min(few)].to_vec());
                         talk.run(&mut capture, run, size);
                         let ports = if run.0 { (own, port) } else { (port, own) };
                         sent.push((ports.0, ports.1, run.1.clone()));
@@ -304,7 +307,11 @@ fn every_octet_of_any_protocol_comes_out_on_any_port() {
             let mut lost = Vec::new();
             for (ports, octets) in streams(sent) {
                 let came = out.get(&ports).map_or(&[][..], Vec::as_slice);
-                if came != octets {
+                // Where a stream began in the middle, what stands before the first beginning that is found may be the rest
+                // of a message whose beginning nobody has.
+                let first =
+                    handshake != Handshake::Whole && octets.ends_with(came) && !came.is_empty();
+                if came != octets && !first {
                     let own = ports.0.max(ports.1);
                     let name = conversations[usize::from((own - 10_000) % 50)].0;
                     lost.push(format!(

@@ -5,6 +5,7 @@
 //! message of no known protocol is the same run whether or not something was looked for in it.
 
 use super::framing::Found;
+use crate::base::limits::Limits;
 use crate::base::storage::allocated;
 use crate::base::stream::Chunk;
 use crate::base::time::{Instant, Timestamp};
@@ -69,6 +70,11 @@ pub(super) fn run_end(parts: &[HeldPart], offset: u64, end: u64) -> Option<u64> 
     Some(parts.get(last + 1).map_or(end, |next| next.offset))
 }
 
+/// Each of the segments, of which there are some, was a run of its own.
+pub(super) fn are_runs(parts: &[HeldPart]) -> bool {
+    parts.len() > 2 && parts.iter().all(|part| part.ends)
+}
+
 /// Octets that were taken but not pushed to the sink yet.
 ///
 /// What is used up stays in front until it is half of all, so that octets which go one by one cost no more than others.
@@ -119,9 +125,15 @@ impl HeldOctets {
         self.segments.get(self.gone[2]..).unwrap_or_default()
     }
 
-    /// When the last of them came.
-    pub(super) const fn since(&self) -> Instant {
-        self.since
+    /// When they are let go though nothing more comes. Behind PSH nothing has to come, but where the last segment has none,
+    /// the rest of what was sent with it may be on its way, sent again.
+    pub(super) fn until(&self, limits: &Limits) -> Instant {
+        let pushed = self.parts.last().is_some_and(|part| part.ends);
+        let patience = match pushed {
+            true => limits.look_behind_time,
+            false => limits.look_behind_time.max(limits.tcp_packet_timeout),
+        };
+        self.since.after(patience)
     }
 
     /// Where the last of them came from.
@@ -285,6 +297,103 @@ impl Outlook {
                 memory.again = memory.keep + needs as u64;
                 Found::Nowhere { keep }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::place::OctetOffset;
+
+    fn chunk(offset: u64, data: &[u8], frame: u64, push: bool) -> Chunk<'_> {
+        Chunk {
+            offset,
+            data,
+            time: Timestamp::from_nanos(frame),
+            frame,
+            at: OctetOffset::Unknown,
+            ack: None,
+            push,
+            ends_segment: true,
+            sum: None,
+            acknowledged: None,
+        }
+    }
+
+    #[test]
+    fn runs_end_where_they_were_sent_to_end() {
+        let now = Instant::default();
+        let first = chunk(100, b"abcd", 1, false);
+        let mut held = HeldOctets::rest_of(&first, 1, HeldPart::of(&first), now);
+        for (offset, data, frame, push) in [
+            (104, &b"ef"[..], 2, true),
+            (106, b"g", 3, false),
+            (107, b"hi", 4, true),
+            (109, b"j", 5, false),
+        ] {
+            let next = chunk(offset, data, frame, push);
+            held.push(&next, HeldPart::of(&next), now);
+        }
+        assert_eq!(held.octets(), b"bcdefghij");
+        let ends = |held: &HeldOctets, offset| run_end(held.parts(), offset, 110);
+        assert_eq!(ends(&held, 101), Some(106));
+        assert_eq!(ends(&held, 105), Some(106));
+        assert_eq!(ends(&held, 106), Some(109));
+        assert_eq!(ends(&held, 109), None);
+        let frame = |held: &HeldOctets, offset| {
+            let part = part_at(held.parts(), offset).unwrap();
+            held.parts()[part].origin.frame
+        };
+        assert_eq!((frame(&held, 103), frame(&held, 104)), (1, 2));
+        held.used(4, 105);
+        assert_eq!(held.octets(), b"fghij");
+        assert_eq!((ends(&held, 105), frame(&held, 105)), (Some(106), 2));
+        assert_eq!(held.segments(), [106, 107, 109]);
+        held.end_run();
+        assert_eq!(ends(&held, 109), Some(110));
+        // Octets that go one by one leave nothing behind.
+        for n in 0..5 {
+            held.used(1, 106 + n);
+        }
+        assert!(held.octets().is_empty());
+    }
+
+    #[test]
+    fn a_chunk_that_waits_is_taken_back() {
+        let now = Instant::default();
+        let first = chunk(10, b"ab", 1, false);
+        let mut held = HeldOctets::rest_of(&first, 0, HeldPart::of(&first), now);
+        let next = chunk(12, b"cd", 2, true);
+        held.push(&next, HeldPart::of(&next), now);
+        held.pull(2, HeldPart::of(&next));
+        assert_eq!((held.octets(), held.segments()), (&b"ab"[..], &[10][..]));
+        assert_eq!(run_end(held.parts(), 10, 12), None);
+    }
+
+    #[test]
+    fn a_row_is_asked_again_when_there_is_what_it_needs() {
+        let octets = [b'x'; 1000];
+        let mut outlook = Outlook::new(1);
+        let (mut looked, mut asked) = (0, 0);
+        for n in 1..=octets.len() {
+            outlook.show(&octets[..n], 0, false);
+            outlook.look(0, &octets[..n], 0, false, &mut looked, |_, _| {
+                asked += 1;
+                (Found::Nowhere { keep: 0 }, 900)
+            });
+        }
+        assert_eq!((asked, looked), (102, 1 + (900..=1000).sum::<u64>()));
+        // A line feed is always worth a look.
+        let mut outlook = Outlook::new(1);
+        for octets in [&b"ab"[..], b"abc", b"abc\n", b"abc\nd"] {
+            outlook.show(octets, 0, false);
+            asked = 0;
+            outlook.look(0, octets, 0, false, &mut looked, |_, _| {
+                asked += 1;
+                (Found::Nowhere { keep: 0 }, 900)
+            });
+            assert_eq!(asked, usize::from(octets == b"ab" || octets == b"abc\n"));
         }
     }
 }

@@ -4,7 +4,9 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::custom::{CustomDetector, CustomFramer, Verdict};
-use super::doubt::{ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, part_at, run_end};
+use super::doubt::{
+    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, part_at, run_end,
+};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
     Begin, BodyPart, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
@@ -46,9 +48,13 @@ const FAILURES: u8 = 16;
 /// Octets skipped before the first whole message, after which the protocol is thought to be another: a message that was begun
 /// before the capture may be long, but is rarely longer.
 const UNPROVEN: u64 = 256 << 10;
-/// Changes of direction behind a loss, after which what is not recognised is no rest of a message that was lost: one may be
-/// that of the loss itself, and of two taps the clocks may differ.
-const TURNS: u8 = 2;
+/// Changes of direction behind a loss, after the first of which what is not recognised is no rest of a message that was lost: the
+/// next message should stand behind the first. Twice as many where the protocol is certain: of two taps the clocks may
+/// differ.
+const TURNS: u8 = 1;
+/// Octets that may be the rest of a message whose beginning is lost, which wait for the next one, at most: as many as wait for
+/// a chain of headers.
+const REST: usize = 256 << 10;
 /// How often a connection's protocol is looked for anew: octets made for it could have it searched without end.
 const RENEWALS: u8 = 4;
 
@@ -128,6 +134,11 @@ impl MessageStream {
             Some(open) => open.wanted,
             None => true,
         }
+    }
+
+    /// What comes next may be the rest of a message whose beginning is lost.
+    const fn rest_may_come(&self) -> bool {
+        self.behind_loss && self.open.is_none()
     }
 
     /// Octets that were taken but not pushed to the sink yet.
@@ -358,11 +369,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     }
 
     fn wake(&mut self, at: &mut ConversationContext<'_, M>) {
-        let (now, silence) = (at.cx.now, at.cx.limits.look_behind_time);
         for _ in 0..2 {
             let stream = &at.state.streams[at.direction.index()];
-            let since = stream.held.as_ref().map(|held| held.since());
-            if stream.mode == Mode::Unknown && since.is_some_and(|t| now.since(t) >= silence) {
+            let until = stream.held.as_ref().map(|held| held.until(&at.cx.limits));
+            if stream.mode == Mode::Unknown && until.is_some_and(|t| at.cx.now >= t) {
                 self.walk_held(at, Following::Octets, Some(DoubtEnds::Pause));
             }
             at.direction = at.direction.flip();
@@ -671,12 +681,11 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Tells when what is held in doubt has to be let go though nothing comes.
     fn watch(&self, at: &mut ConversationContext<'_, M>) {
-        let silence = at.cx.limits.look_behind_time;
         let streams = at.state.streams.iter();
         *at.wake = streams
             .filter(|stream| stream.mode == Mode::Unknown)
             .filter_map(|stream| stream.held.as_ref())
-            .map(|held| held.since().after(silence))
+            .map(|held| held.until(&at.cx.limits))
             .min();
     }
 
@@ -684,10 +693,17 @@ impl<M: MessageSink> Extractor<M> {
     /// answers half a message.
     fn change_direction(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
+        let hinted = at.state.framer.is_some();
         let stream = &mut at.state.streams[o.index()];
         match stream.mode {
+            Mode::Unknown if stream.rest_may_come() && stream.turns < TURNS && hinted => {
+                // It may be the rest of a message that was lost: then the next one begins behind this turn.
+                stream.turns += 1;
+                if let Some(held) = &mut stream.held {
+                    held.end_run();
+                }
+            }
             Mode::Unknown => {
-                stream.behind_loss = false;
                 if let Some(held) = &mut stream.held {
                     held.end_run();
                     self.walk_held(&mut at.flipped(), Following::Octets, Some(DoubtEnds::Turn));
@@ -701,7 +717,7 @@ impl<M: MessageSink> Extractor<M> {
             Mode::Search if stream.behind_loss => {
                 // What follows a second answer is not the rest of a message that was begun before the loss.
                 stream.turns = stream.turns.saturating_add(1);
-                if stream.turns > TURNS && stream.held.is_none() {
+                if stream.turns > 2 * TURNS && stream.held.is_none() {
                     self.look_anew(&mut at.flipped());
                     at.state.streams[o.index()].behind_loss = false;
                 }
@@ -1157,7 +1173,7 @@ impl<M: MessageSink> Extractor<M> {
                         Begin::Wait(until) => break Some(until),
                         Begin::Skip(n) => {
                             let n = n.clamp(1, rest.len());
-                            self.loose(at, view, pos, pos + n, true);
+                            self.loose(at, view, (pos, pos + n), true, true);
                             pos += n;
                             emitted = pos;
                         }
@@ -1296,14 +1312,15 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// Pushes a range of the octets in hand as a message of no known protocol, or as more of it. `ends`: it ends with them.
+    /// Pushes a range of the octets in hand as a message of no known protocol, or as more of it. `ends`: it ends with them;
+    /// `whole`: nothing of it may be missing.
     fn loose(
         &mut self,
         at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,
-        from: usize,
-        to: usize,
+        (from, to): (usize, usize),
         ends: bool,
+        whole: bool,
     ) {
         let i = at.direction.index();
         let offset = view.offset + from as u64;
@@ -1322,9 +1339,12 @@ impl<M: MessageSink> Extractor<M> {
             };
             self.start_message(at, &start, false);
         }
-        self.emit_range(at, view, from, to, ends);
+        if let Some(open) = &mut at.state.streams[i].open {
+            open.whole &= whole;
+        }
+        self.emit_range(at, view, from, to, ends && whole);
         if ends {
-            self.end_message(at, view.offset + to as u64, false, None);
+            self.end_message(at, view.offset + to as u64, !whole, None);
         }
     }
 
@@ -1505,8 +1525,11 @@ impl<M: MessageSink> Extractor<M> {
         if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
             return Loose::Used(0);
         }
+        let certain = at.state.trust.proven || at.state.trust.decided;
+        let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();
+        let most = if rest_of { REST } else { PROBE };
         let ends = match view.next {
-            Following::Octets if rest.len() >= PROBE => Some(DoubtEnds::Full),
+            Following::Octets if rest.len() >= most => Some(DoubtEnds::Full),
             Following::Octets => view.doubt_ends,
             Following::Gap | Following::End => Some(DoubtEnds::NoMore),
         };
@@ -1532,8 +1555,11 @@ impl<M: MessageSink> Extractor<M> {
                     self.settle(at, what);
                     return Loose::Used(0);
                 }
-                Sought::Before { keep, rest_of } => {
-                    if rest_of && keep > 0 {
+                Sought::Before {
+                    keep,
+                    rest_of: found,
+                } => {
+                    if found && keep > 0 {
                         self.skip(at, keep as u64);
                         return Loose::Used(keep);
                     }
@@ -1541,6 +1567,15 @@ impl<M: MessageSink> Extractor<M> {
                     let behind = at.state.streams[i].behind_loss && hinted;
                     if ends.is_none() && (keep == 0 || behind) {
                         return Loose::More;
+                    }
+                    if rest_of && (certain || view.next == Following::Gap) {
+                        // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
+                        self.skip(at, rest.len() as u64);
+                        at.state.streams[i].turns = 0;
+                        if certain {
+                            at.state.streams[i].mode = Mode::Search;
+                        }
+                        return Loose::Used(rest.len());
                     }
                     take = if keep == 0 { rest.len() } else { keep };
                 }
@@ -1568,10 +1603,21 @@ impl<M: MessageSink> Extractor<M> {
         let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
         let end = view.offset + view.octets.len() as u64;
         let run = run_end(view.parts, offset, end).map(|end| end - offset);
-        let take = run.map_or(take, |n| take.min(usize::try_from(n).unwrap_or(usize::MAX)));
+        // At the end of a stream of which nothing was recognised these may be the rest of one message, unless each segment was
+        // a run of its own.
+        let cut = rest_of && view.next == Following::End && !are_runs(view.parts);
+        let take = match run {
+            Some(n) if !cut => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
+            _ => take,
+        };
         let take = take.max(1);
         let full = take as u64 == room;
-        self.loose(at, view, pos, pos + take, full || run == Some(take as u64));
+        if cut {
+            self.loose(at, view, (pos, pos + take), full, false);
+            return Loose::Used(take);
+        }
+        let ends = full || run == Some(take as u64);
+        self.loose(at, view, (pos, pos + take), ends, true);
         at.state.streams[i].behind_loss = false;
         Loose::Used(take)
     }

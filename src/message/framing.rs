@@ -240,7 +240,7 @@ pub trait Framer {
     /// How many octets there must be before it is worth searching again from these on, which the search could not tell; a
     /// line feed among those that come always is.
     fn needs(&self, octets: &[u8]) -> usize {
-        octets.len() + 1
+        grown(octets.len())
     }
 
     /// Where in the other stream the request begins that the response which began last answers, if that is known.
