@@ -280,11 +280,12 @@ fn ports() -> Vec<u16> {
 #[test]
 fn every_octet_of_any_protocol_comes_out_on_any_port() {
     let conversations = conversations();
+    let hinting = ports();
     for handshake in HANDSHAKES {
         for size in [1400, 1] {
             let mut capture = Pcap::new();
             let mut sent = Vec::new();
-            for (n, port) in ports().into_iter().enumerate() {
+            for (n, &port) in hinting.iter().enumerate() {
                 for (k, (_, runs)) in conversations.iter().enumerate() {
                     let own = u16::try_from(10_000 + n * 50 + k).expect("a port");
                     let mut talk = Talk::open(&mut capture, own, port, handshake);
@@ -312,7 +313,8 @@ fn every_octet_of_any_protocol_comes_out_on_any_port() {
                 let first =
                     handshake != Handshake::Whole && octets.ends_with(came) && !came.is_empty();
                 if came != octets && !first {
-                    let own = ports.0.max(ports.1);
+                    let hinting = hinting.contains(&ports.0);
+                    let own = if hinting { ports.1 } else { ports.0 };
                     let name = conversations[usize::from((own - 10_000) % 50)].0;
                     lost.push(format!(
                         "{name} {ports:?}: {} of {}",
