@@ -62,6 +62,7 @@ impl<M: MessageSink> Assembler<M> {
 
     /// An engine that goes on where `state` was taken.
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
+        // Indexes are not saved: hashing is keyed anew in each process.
         state.tcp.reindex();
         Self {
             state,
@@ -144,11 +145,15 @@ impl<M: MessageSink> Assembler<M> {
             sctp,
             transfers,
         } = &mut self.state;
+        // The clock moves first, so that the packet is judged by its own time; what is due by it
+        // comes last, in `age`.
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
         let extractor = &mut self.extractor;
         if let Some(frame) = link::receive(packet, cx) {
             ip.each(cx, &frame, &mut |cx, datagram, fragments| {
+                // The packets of a datagram in pieces, for outputs that name them. Kept only where
+                // there are any.
                 if !fragments.is_empty() {
                     cx.fragments.clear();
                     cx.fragments.extend_from_slice(fragments);
@@ -179,6 +184,8 @@ impl<M: MessageSink> Assembler<M> {
                 }
             });
         }
+        // After all stages: a packet that was dropped in part is reported once, with the first
+        // reason.
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
         self.age();
@@ -212,27 +219,34 @@ impl<M: MessageSink> Assembler<M> {
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
         tcp.tick(cx, extractor);
+        // Most captures have none.
         if !sctp.is_empty() {
             sctp.tick(cx, extractor);
         }
         while cx.budget.over() {
+            // The order of what hurts least: idle connections, fragments that may never complete,
+            // flows that are only numbers, and only then what is in use.
             let freed = tcp.evict_idle(cx, extractor)
                 || sctp.evict_idle(cx, extractor)
                 || ip.evict_oldest(cx)
                 || udp.evict_oldest(cx)
                 || tcp.free_memory(cx, extractor)
                 || sctp.free_memory(cx, extractor);
+            // Nothing is left that could go: what is held ahead of this stage, or by outputs, is
+            // bounded by themselves.
             if !freed {
                 break;
             }
         }
     }
 
-    /// The input has ended: everything that waits is handed on or given up.
+    /// The input has ended: everything that waits is delivered or given up.
     pub fn flush(&mut self) {
         let State {
             cx, ip, tcp, sctp, ..
         } = &mut self.state;
+        // Fragments first, as they can complete nothing any more; then TCP and SCTP, whose messages
+        // come out, and the sinks last.
         ip.flush(cx);
         tcp.flush(cx, &mut self.extractor);
         sctp.flush(cx, &mut self.extractor);

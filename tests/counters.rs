@@ -149,5 +149,6 @@ fn counters_add_up_over_every_capture() {
             captures += 1;
         }
     }
-    assert!(captures > 400, "{captures}");
+    // Four ways over each of them.
+    assert!(captures > 390, "{captures}");
 }

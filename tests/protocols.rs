@@ -261,6 +261,59 @@ fn what_was_taken_for_another_protocol_is_detected_anew() {
 }
 
 /// What a connection is handed over to is found: TLS behind STARTTLS and its like, CONNECT and 101; HTTP in a tunnel.
+/// A certificate of 6,000 octets in two records, whose first one comes in several segments: how far its message goes is
+/// known before the record is all there.
+#[test]
+fn a_handshake_message_over_records_in_several_segments_is_whole() {
+    let record = |octets: &[u8]| {
+        let len = u16::try_from(octets.len()).unwrap().to_be_bytes();
+        [&[22, 3, 3], &len[..], octets].concat()
+    };
+    let handshake = |kind: u8, body: &[u8]| {
+        let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&[kind], &len[1..], body].concat()
+    };
+    let random = [3u8; 34];
+    let client = handshake(1, &[&random[..], &[0, 0, 2, 0x13, 1, 1, 0, 0, 0]].concat());
+    let server = handshake(2, &[&random[..], &[0, 0x13, 1, 0, 0, 0]].concat());
+    let certificate = handshake(11, &[0x5a; 6000]);
+    let (first, second) = certificate.split_at(4096);
+    let sent = [
+        record(&server),
+        record(first),
+        record(second),
+        record(&handshake(14, &[])),
+    ];
+    for size in [1, 100, 1460, 10_000] {
+        let mut capture = Pcap::new();
+        capture.open(99, 499);
+        let hello = record(&client);
+        let answered = 100 + u32::try_from(hello.len()).unwrap();
+        capture.client(100, 500, ACK | PSH, &hello);
+        let mut seq = 500;
+        for part in sent.concat().chunks(size) {
+            capture.server(seq, answered, ACK, part);
+            seq += u32::try_from(part.len()).unwrap();
+        }
+        let done = common::run(["-p", "-d", "tcp.port==80,tls"], &capture.file);
+        let lines = done.text();
+        let shown: Vec<_> = lines
+            .lines()
+            .filter_map(|l| l.split(" tls ").nth(1))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "52 ClientHello",
+                "49 ServerHello",
+                "6014 Certificate",
+                "9 ServerHelloDone"
+            ],
+            "{size}: {lines}"
+        );
+    }
+}
+
 #[test]
 fn connections_are_handed_over() {
     for (capture, before, messages) in [

@@ -62,6 +62,7 @@ impl Sum {
     /// The sum of these octets and, behind them, those of `next`.
     #[must_use]
     pub fn combine(self, next: Self) -> Self {
+        // A piece that begins at an odd octet has its high and low octets exchanged (RFC 1071, 2).
         let other = if self.odd {
             next.sum.swap_bytes()
         } else {
@@ -111,6 +112,7 @@ pub fn pseudo_header_without_length(src: IpAddr, dst: IpAddr, protocol: u8) -> S
     addresses(src, dst).add_u16(u16::from(protocol))
 }
 
+#[inline] // twice a packet: a call costs as much as the two additions
 fn addresses(src: IpAddr, dst: IpAddr) -> Sum {
     let mut sum = Sum::default();
     for addr in [src, dst] {
@@ -136,9 +138,12 @@ pub enum Verdict {
 /// Judges the checksum `field` of the transport packet `data`, which was not cut.
 pub fn classify(src: IpAddr, dst: IpAddr, protocol: u8, data: &[u8], field: u16) -> Verdict {
     let pseudo = pseudo_header(src, dst, protocol, data.len());
+    // The sum over everything, field included, is all ones where it is right (RFC 1071, 1).
     if pseudo.add(data).is_right() {
         Verdict::Right
     } else if field == 0
+        // Cards differ in what they expect in the field: nothing, or the sum of the pseudo header
+        // with or without its length.
         || field == pseudo.folded()
         || field == pseudo_header_without_length(src, dst, protocol).folded()
     {
@@ -149,11 +154,14 @@ pub fn classify(src: IpAddr, dst: IpAddr, protocol: u8, data: &[u8], field: u16)
 }
 
 /// Lanes that are summed independently of each other, so that no addition waits for another's carry.
+// Four fill the vector units of common processors; a checksum is the only thing that reads every
+// octet of a payload.
 const LANES: usize = 4;
 
 /// The ones' complement sum of `data` as words in network order, folded to 16 bits; an odd octet at the end counts as
 /// the high half of a word.
 pub fn sum(data: &[u8]) -> u16 {
+    // Wide words: the ones' complement sum is the same in any width, as long as carries come round.
     let mut lanes = [0u64; LANES];
     let (blocks, tail) = data.as_chunks::<{ 8 * LANES }>();
     for block in blocks {
@@ -168,6 +176,7 @@ pub fn sum(data: &[u8]) -> u16 {
     for word in words {
         total += u128::from(u64::from_ne_bytes(*word));
     }
+    // An odd tail is filled with zeros, as RFC 1071 says.
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(tail) {
         *to = *from;
@@ -180,6 +189,7 @@ pub fn sum(data: &[u8]) -> u16 {
 
 #[allow(clippy::cast_possible_truncation)] // each step keeps the low half and adds the high one
 const fn fold(total: u128) -> u16 {
+    // Each step halves the width and may leave a carry, so the last width is folded twice or more.
     let t = (total >> 64) + (total & u64::MAX as u128);
     let t = ((t >> 64) + (t & u64::MAX as u128)) as u64;
     let t = (t >> 32) + (t & 0xffff_ffff);

@@ -32,7 +32,7 @@ pub struct Context {
     /// is: only an [`OctetOffset::Reassembled`] looks into it.
     #[serde(skip)]
     pub(crate) fragments: Vec<Fragment>,
-    /// What becomes of chosen connections is told here.
+    /// What becomes of chosen connections goes here.
     #[serde(skip)]
     pub(crate) trace: Trace,
 }

@@ -180,7 +180,7 @@ pub struct Limits {
     pub store_fragments: bool,
     /// `--track-missing-chunks`.
     pub track_missing_chunks: bool,
-    /// `--disable tcp`: TCP is handed on unprocessed.
+    /// `--disable tcp`: TCP is passed on unprocessed.
     pub disable_tcp: bool,
     /// `--disable udp`.
     pub disable_udp: bool,
@@ -195,21 +195,48 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // About half of it is the table of a million connections; the rest is for what waits.
+            // It is counted as allocated, so the process stays close to it.
             memory: 256 << 20,
+            // Of each transport. A scan of a /12 or a flood of SYNs reaches it, ordinary traffic of
+            // a large site does not.
             connections: 1_000_000,
+            // Of full size they are 150 MB, below the memory limit: what waits in one stage does
+            // not use all of it.
             active_packets: 100_000,
+            // Far below the 15 s of RFC 791: at a gigabit a second its 65,536 identifications come
+            // round in less than a second (RFC 4963), and then fragments of two datagrams would be
+            // joined.
             ip_packet_timeout: Duration::from_secs(1),
+            // Twice the first retransmission timeout (RFC 6298, 2.1): a segment that was sent again
+            // is still waited for.
             tcp_packet_timeout: Duration::from_secs(2),
+            // SCTP's first timeout is a second too (RFC 9260, 16).
             sctp_packet_timeout: Duration::from_secs(2),
+            // Longer than servers keep idle connections. One that wakes later is a new one that
+            // begins in the middle: nothing is lost but its number.
             session_timeout: Duration::from_secs(3600),
+            // Mirror ports and two taps give acknowledgments before what they acknowledge. Neither
+            // figure alone would do: 32 packets pass in microseconds on a fast link, and 20 ms
+            // without a packet say nothing.
             reorder_packets: 32,
             reorder_time: Duration::from_millis(20),
+            // A slow connection never comes to 32 packets; after a second nothing is on its way any
+            // more.
             reorder_alone: Duration::from_secs(1),
+            // A start in the middle of a burst: the first segments may be out of order by as many
+            // as a multi-queue card holds.
             look_behind_segments: 16,
             look_behind_time: Duration::from_millis(200),
             wait_ack: false,
+            // The order of a receive window on a fast long path: behind one hole a sender cannot
+            // send more.
             tcp_buffer: 4 << 20,
+            // A window with every second segment lost has more, but then it is better to go on;
+            // each hole costs a look-up for each segment.
             tcp_holes: 64,
+            // Half would take a loss of 65 ms at a gigabit a second for a jump. Twice would take
+            // one forged or foreign number in 64 for a hole, now it is one in 128.
             max_gap: 16 << 20,
             overlap: Overlap::First,
             channels: Channels::Merge,
@@ -223,6 +250,8 @@ impl Default for Limits {
             disable_udp: false,
             disable_sctp: false,
             decapsulate: Tunnels::NONE,
+            // Servers refuse much less (8 to 64 KiB); a proxy's log of cookies and tokens still
+            // fits.
             header: 256 << 10,
         }
     }

@@ -59,6 +59,7 @@ impl Default for Instant {
 impl Instant {
     /// From nanoseconds of age; the clock ends after 584 years.
     pub const fn from_nanos(nanos: u64) -> Self {
+        // Never zero, so that an `Option` of it takes no more room.
         Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
@@ -84,8 +85,12 @@ fn nanos(d: Duration) -> u64 {
 }
 
 /// A step of time that is too large to be believed at once.
+// An hour is the default idle limit: a step below it ends nothing by itself, and a card's clock is
+// rarely set back or forward by so much.
 const JUMP: u64 = 3_600 * 1_000_000_000;
 /// Packets that have to agree with a jump before it is taken.
+// With one, a single damaged record would age all connections at once. Sixteen that agree are a
+// real change of time.
 const WITNESSES: u32 = 16;
 
 /// The age clock: follows the highest timestamp, and is not misled by a single wrong one.
@@ -111,6 +116,7 @@ impl CaptureClock {
             self.started = true;
             self.top = t;
         } else if t.abs_diff(self.top) <= JUMP {
+            // Both ways: a small step back is reordering, and the clock then just waits.
             self.jump = None;
             if t > self.top {
                 self.age = self.age.saturating_add(t - self.top);
@@ -118,11 +124,15 @@ impl CaptureClock {
             }
         } else {
             let (to, seen) = match self.jump {
+                // Witnesses may themselves be spread over an hour: they need not be equal, only
+                // together.
                 Some((to, seen)) if t.abs_diff(to) <= JUMP => (to.max(t), seen + 1),
                 _ => (t, 0),
             };
             self.jump = Some((to, seen));
             if seen >= WITNESSES {
+                // The clock goes on from there without ageing anything: nobody knows how long it
+                // really was.
                 self.top = to;
                 self.jump = None;
             }

@@ -398,7 +398,7 @@ impl fmt::Display for Fate {
     }
 }
 
-/// What events are told to.
+/// Where events go.
 pub type Listener = Box<dyn FnMut(&Event) + Send>;
 
 /// Whether events are told, of which connections, and to whom. No part of the state that is saved: it is off in what is
@@ -411,7 +411,7 @@ impl Trace {
         Self(Some(Box::new((rule, to))))
     }
 
-    /// Events are told of some connections.
+    /// Some connections are traced.
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()
     }

@@ -14,7 +14,7 @@ pub(crate) struct Zstd<R> {
     /// Octets that the window of a frame may have.
     max_window: u64,
     in_frame: bool,
-    /// What ended the input; it is said once all that was decoded is handed on.
+    /// What ended the input; it is returned once all that was decoded has been read.
     failed: Option<io::Error>,
 }
 

@@ -5,8 +5,10 @@ use flate2::{FlushDecompress, Status};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
 /// Octets read at once from a compressed input.
+// A quarter of the reader's buffer: compressed octets grow several times.
 const READ: usize = 256 << 10;
 /// The largest window of a zstd frame: what the zstd program takes without being asked (`--long=27`).
+// A frame may ask for a window of terabytes: it is refused, not allocated.
 const WINDOW: u64 = 128 << 20;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -24,6 +26,7 @@ enum Magic {
 }
 
 fn magic(octets: &[u8]) -> Magic {
+    // A short first read must not look like a magic, nor like none.
     let mut first = [0; 4];
     first
         .iter_mut()
@@ -47,9 +50,9 @@ fn magic(octets: &[u8]) -> Magic {
 
 /// An input that is decompressed if it has to be. Errors of kind `InvalidData` say that compressed data is damaged,
 /// `UnexpectedEof` that it is cut short, `Unsupported` that it would take too much memory; then everything before that point
-/// has been handed on.
+/// has been delivered.
 ///
-/// A gzip stream is handed on as far as it has come. Of a zstd frame the last window is handed on at its end only,
+/// A gzip stream is delivered as far as it has come. Of a zstd frame the last window is delivered at its end only,
 /// because the decoder needs it.
 pub(super) struct Decompress<R: Read> {
     state: InputState<R>,
@@ -93,6 +96,8 @@ impl<R: Read> Read for Decompress<R> {
                 InputState::Gzip(input) => return input.read(buf),
                 InputState::Zstd(input) => return input.read(buf),
                 InputState::Start(held, input) => {
+                    // What was read to find the magic is handed out first; nothing is lost and
+                    // nothing is asked for twice.
                     let (first, room) = buf
                         .split_at_mut_checked(held.len())
                         .ok_or(ErrorKind::InvalidInput)?;
@@ -100,6 +105,7 @@ impl<R: Read> Read for Decompress<R> {
                     first.copy_from_slice(held);
                     held.extend_from_slice(room.get(..n).unwrap_or_default());
                     let magic = magic(held);
+                    // Fewer octets than a magic has: read on, unless the input has ended.
                     if n > 0 && matches!(magic, Magic::Begun) {
                         continue;
                     }
@@ -146,7 +152,7 @@ struct Gzip<R> {
     inflate: flate2::Decompress,
     /// A member has ended and the next one has not begun.
     between: bool,
-    /// What ended the input; it is said once all that was decoded is handed on.
+    /// What ended the input; it is returned once all that was decoded has been read.
     failed: Option<io::Error>,
 }
 
@@ -154,6 +160,7 @@ impl<R: Read> Gzip<R> {
     fn new(input: BufReader<R>) -> Self {
         Self {
             input,
+            // 15 bits of window, the largest of gzip (RFC 1951).
             inflate: flate2::Decompress::new_gzip(15),
             between: false,
             failed: None,
@@ -183,6 +190,7 @@ impl<R: Read> Read for Gzip<R> {
             self.input.consume(read);
             match result {
                 Ok(Status::StreamEnd) => {
+                    // Members follow each other, as in rotated and concatenated logs.
                     self.inflate.reset(true);
                     self.between = true;
                 }
@@ -192,17 +200,20 @@ impl<R: Read> Read for Gzip<R> {
                     self.failed = Some(io::Error::new(ErrorKind::InvalidData, what));
                 }
             }
+            // What was decoded goes out before the error that came with it.
             if written > 0 {
                 return Ok(written);
             }
             if let Some(e) = self.failed.take() {
                 return Err(e);
             }
+            // Nothing was used though something is there: the decoder would stand still forever.
             if read == 0 && !self.input.buffer().is_empty() {
                 return Err(ErrorKind::InvalidData.into());
             }
             // Only now may it block: there is nothing more in what has been read.
             if read == 0 && self.input.fill_buf()?.is_empty() {
+                // No octet since a member ended: a clean end.
                 return match self.inflate.total_in() {
                     0 => Ok(0),
                     _ => Err(ErrorKind::UnexpectedEof.into()),

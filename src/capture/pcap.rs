@@ -11,6 +11,7 @@ use pcap_parser::{
 };
 
 /// Octets of the file header.
+// Magic, version, two fields that nobody fills, snapshot length, link type.
 pub(super) const HEADER: usize = 24;
 /// The largest captured length of a packet record: what libpcap and Wireshark write and read (`MAXIMUM_SNAPLEN`).
 pub(super) const MAX_CAPTURED: u32 = 262_144;
@@ -46,6 +47,7 @@ pub(super) fn is_magic(octets: [u8; 4]) -> bool {
 
 /// Whether a file header stands where a packet record is due. Its magic number alone could be a timestamp, so version,
 /// accuracy and the reserved bits of the link type word have to fit as well.
+// `cat a b` is common, so the record after the last one of `a` may be a header.
 pub(super) fn is_header(octets: &[u8]) -> RecordLook<bool> {
     let Some(magic) = octets.first_chunk::<4>() else {
         return RecordLook::More;
@@ -64,6 +66,8 @@ pub(super) fn is_header(octets: &[u8]) -> RecordLook<bool> {
     } else {
         version
     };
+    // Read as a record, these fields would be a fraction of a second and a packet of no octets,
+    // which nobody captures.
     RecordLook::Whole(version == 0x0004_0002 && sigfigs == 0 && link & 0x0bff_0000 == 0)
 }
 
@@ -85,6 +89,7 @@ impl Pcap {
         let Ok((_, header)) = parse_pcap_header(&plain) else {
             return RecordLook::Bad(Fault::Magic);
         };
+        // Version 2 only: others have other records.
         if header.version_major != 2 {
             return RecordLook::Bad(Fault::Version(header.version_major, header.version_minor));
         }
@@ -95,6 +100,7 @@ impl Pcap {
             (false, _) => Layout::Le,
         };
         let nanoseconds = header.is_nanosecond_precision();
+        // The upper half of the word belongs to the FCS.
         let [l0, l1, l2, l3] = header.network.0.to_le_bytes();
         let link_type = LinkType(u16::from_le_bytes([l0, l1]));
         let fcs_len = fcs_len(u16::from_le_bytes([l2, l3]));
@@ -128,6 +134,8 @@ impl Pcap {
             Layout::ModifiedBe => parse_pcap_frame_modified_be(octets),
         };
         match parsed {
+            // Asked before the octets are there, too (below): a damaged length must not be waited
+            // for.
             Ok((_, frame)) if frame.caplen > MAX_CAPTURED => {
                 RecordLook::Bad(Fault::Captured(frame.caplen.into()))
             }
@@ -142,11 +150,14 @@ impl Pcap {
                     time: Timestamp::from_nanos(nanos),
                     interface: self.interface,
                     link_type: self.link_type,
+                    // Some tools write 0 for the original length.
                     orig_len: frame.origlen.max(frame.caplen),
                     fcs_len: self.fcs_len,
                     flags: 0,
                 })
             }
+            // The parser names what it lacks; that is the only place where a length that is too
+            // large can be seen before it is there.
             Err(nom::Err::Incomplete(Needed::Size(n))) => {
                 let need = octets.len().saturating_add(n.get());
                 let captured = need.saturating_sub(self.record_header()) as u64;

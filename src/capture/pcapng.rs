@@ -18,6 +18,7 @@ const PB: u32 = 2;
 const NUMBERED: [u32; 3] = [9, 0x0bad, 0x4000_0bad];
 
 /// Interfaces whose names and comments are kept: they live as long as the run, and a file can be full of them.
+// A kilobyte each at most, so some 4 MB. Packets of further interfaces are read all the same.
 const DESCRIBED: usize = 4096;
 
 /// The section that is being read.
@@ -80,6 +81,7 @@ impl Section {
             return RecordLook::More;
         };
         if kind == SHB_MAGIC {
+            // The type is a palindrome, so that the order can be read after it.
             // Whatever order it has, its type reads the same.
             match word(octets, 8, false) {
                 None => return RecordLook::More,
@@ -92,15 +94,20 @@ impl Section {
             return RecordLook::More;
         };
         let len = total as usize;
+        // Twelve octets are type and two lengths. A length that is no multiple of four, or longer
+        // than any reader takes, is damage, and nothing behind it could be found.
         if len < 12 || !len.is_multiple_of(4) || len > MAX_BLOCK {
             return RecordLook::Bad(Fault::Block(total));
         }
+        // Not all there yet: asked again with more.
         let Some(body) = octets.get(8..len - 4) else {
             return RecordLook::More;
         };
         let Some(last) = word(octets, len - 4, self.big_endian) else {
             return RecordLook::More;
         };
+        // The second length is the only check that a block has; without it one damaged length would
+        // turn the rest into noise.
         if last != total {
             return RecordLook::Bad(Fault::Lengths(total, last));
         }
@@ -116,6 +123,7 @@ impl Section {
             IDB_MAGIC => interface_description(body, &mut totals.interfaces),
             ISB_MAGIC => self.interface_statistics(body, totals),
             kind if NUMBERED.contains(&kind) => Some(Ok(Block::Numbered)),
+            // Blocks to come in later versions are skipped (draft-ietf-opsawg-pcapng, 3.1).
             _ => Some(Ok(Block::Other)),
         };
         match block {
@@ -132,6 +140,8 @@ impl Section {
         if major != 1 {
             return Some(Err(Fault::Version(major, minor)));
         }
+        // Interfaces are numbered by section; those of earlier sections keep their number in the
+        // whole input.
         self.first = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
         Some(Ok(Block::Other))
     }
@@ -142,6 +152,7 @@ impl Section {
         id: u32,
         interfaces: &'a mut [Interface],
     ) -> Result<(u32, &'a mut Interface), Fault> {
+        // Without its description a packet has no link type and cannot be read.
         self.first
             .checked_add(id)
             .and_then(|n| Some((n, interfaces.get_mut(n as usize)?)))
@@ -203,9 +214,11 @@ impl Section {
             Err(fault) => return Some(Err(fault)),
         };
         let snap_len = match interface.snap_len {
+            // 0 means that there is no limit.
             0 => u32::MAX,
             n => n,
         };
+        // Nothing else separates its octets from padding.
         let room = body.octets.len().saturating_sub(DATA);
         let len = room.min(orig_len.min(snap_len) as usize);
         Some(Ok(Block::Untimed(Raw {
@@ -231,6 +244,8 @@ impl Section {
         let mut dropped = None;
         for (code, value) in body.options(OPTIONS) {
             // isb_ifdrop and isb_osdrop: of the interface and of the system, both since the capture began.
+            // Counted since the capture began, so only what is new since the last block of this
+            // interface is added.
             if let (5 | 7, Some(n)) = (code, body.value_u64(value)) {
                 dropped = Some(n.saturating_add(dropped.unwrap_or(0)));
             }
@@ -259,10 +274,12 @@ fn timed_packet(
 ) -> Result<Block, Fault> {
     const DATA: usize = 20;
     let len = captured as usize;
+    // The captured length is part of the block's body; more than that was never there.
     if len > body.octets.len().saturating_sub(DATA) {
         return Err(Fault::Captured(captured.into()));
     }
     let mut flags = 0;
+    // Most blocks have no options, and then this costs one comparison.
     for (code, value) in body.options(DATA + len.next_multiple_of(4)) {
         match code {
             2 => flags = body.value_u32(value).unwrap_or(0),
@@ -273,6 +290,7 @@ fn timed_packet(
             _ => {}
         }
     }
+    // The packet's own flags say more than the interface's.
     let fcs_len = match (flags >> 5) & 0xf {
         0 => interface.fcs_len,
         n => u8::try_from(n).ok(),
@@ -284,6 +302,7 @@ fn timed_packet(
         time: interface.time(ticks),
         interface: number,
         link_type: interface.link_type,
+        // Some writers put 0 there.
         orig_len: orig_len.max(captured),
         fcs_len,
         flags,
@@ -298,6 +317,7 @@ fn interface_description(body: BlockBody<'_>, interfaces: &mut Vec<Interface>) -
         return Some(Err(Fault::Interfaces));
     }
     let mut interface = Interface::new(link_type, snap_len);
+    // The numbers of further interfaces are kept, their texts are not.
     let described = interfaces.len() < DESCRIBED;
     for (code, value) in body.options(OPTIONS) {
         match (code, value) {
@@ -321,6 +341,7 @@ fn interface_description(body: BlockBody<'_>, interfaces: &mut Vec<Interface>) -
 
 /// The text of an option, as far as it is kept: descriptions live as long as the run.
 fn words(value: &[u8]) -> Option<String> {
+    // Names and comments are shown in one line.
     const KEPT: usize = 200;
     let value = value.get(..KEPT).unwrap_or(value);
     Some(String::from_utf8_lossy(value).into_owned())
@@ -387,6 +408,7 @@ impl<'a> Iterator for BlockOptions<'a> {
         if code == 0 {
             return None;
         }
+        // An option that reaches past its block ends the list; the packet itself is sound.
         let value = self.rest.octets.get(4..4 + len)?;
         // The last one's padding may be missing.
         let next = 4 + len.next_multiple_of(4);

@@ -19,6 +19,7 @@ const BUFFER: usize = 1 << 20;
 /// The buffer's last octets are not worth a read: what is left of the records moves to its beginning instead.
 const LEAST_READ: usize = 128 << 10;
 /// What a buffer may grow to for a single record: the largest block.
+// A block of 16 MiB is the most that other readers take; whatever says it is longer is damaged.
 const MAX_BUFFER: usize = pcapng::MAX_BLOCK;
 
 /// Reads packet records, in the order of the input.
@@ -204,6 +205,7 @@ impl<R: Read> Reader<R> {
     #[inline]
     fn advance(&mut self) -> Result<Option<Raw>, Error> {
         let raw = loop {
+            // Blocks without a packet are passed over here, so that the caller sees packets only.
             match self.step()? {
                 ReadStep::Packet(raw) => break raw,
                 ReadStep::Passed => {}
@@ -211,6 +213,7 @@ impl<R: Read> Reader<R> {
             }
         };
         let totals = &mut self.totals;
+        // Kept for Simple Packet Blocks, which have no time of their own.
         totals.time = raw.time;
         totals.counters.packets += 1;
         totals.counters.octets += raw.len as u64;
@@ -220,6 +223,7 @@ impl<R: Read> Reader<R> {
 
     #[inline]
     fn packet(&self, raw: &Raw) -> Packet<'_> {
+        // The octets stand right before `start`, which has moved on: nothing is copied.
         let from = self.start - raw.used + raw.data;
         Packet {
             frame: self.totals.frame,
@@ -244,16 +248,19 @@ impl<R: Read> Reader<R> {
         }
         self.make_room();
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        // The buffer holds a block of the largest size, so the caller takes packets first.
         if room.is_empty() {
             return Ok(true);
         }
         let read = loop {
+            // A signal is no end of the input.
             match self.input.read(room) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 done => break done,
             }
         };
         match read {
+            // Zero octets are the end, also of a pipe whose writer has gone.
             Ok(0) => self.finish(false).map(|()| false),
             Ok(n) => {
                 self.end += n.min(room.len());
@@ -271,6 +278,8 @@ impl<R: Read> Reader<R> {
 
     fn read_failed(&mut self, source: io::Error) -> Result<bool, Error> {
         match (self.input.format(), source.kind()) {
+            // Compressed data that is cut short is like a capture that is cut short: what came is
+            // used.
             (Some(_), ErrorKind::UnexpectedEof) => self.finish(true).map(|()| false),
             (Some(format), ErrorKind::InvalidData) => {
                 Err(self.damaged(format!("{format} data cannot be decompressed ({source})")))
@@ -285,6 +294,7 @@ impl<R: Read> Reader<R> {
     /// Makes room behind `end`, with as little moving as possible: records are never moved one by one.
     fn make_room(&mut self) {
         let left = self.end - self.start;
+        // Moved only when the rest is too small for a read: one move for some hundreds of records.
         if left == 0 || (self.start > 0 && self.buffer.len() - self.end < LEAST_READ) {
             self.buffer.copy_within(self.start..self.end, 0);
             self.base += self.start as u64;
@@ -295,6 +305,7 @@ impl<R: Read> Reader<R> {
             let len = (self.buffer.len() * 2).min(MAX_BUFFER);
             self.buffer.resize(len, 0);
         } else if self.buffer.len() > BUFFER && self.start == 0 && left < BUFFER / 2 {
+            // A single large block must not keep 16 MiB for the rest of the run.
             self.buffer.truncate(BUFFER);
             self.buffer.shrink_to_fit();
         }
@@ -303,6 +314,7 @@ impl<R: Read> Reader<R> {
     /// Takes what stands at `start`, if it is whole.
     #[inline]
     fn step(&mut self) -> Result<ReadStep, Error> {
+        // An error is returned once; after it nothing can be trusted to be a record.
         if self.failed {
             return Ok(ReadStep::Starved);
         }
@@ -310,6 +322,8 @@ impl<R: Read> Reader<R> {
         let look = match &mut self.format {
             CaptureFormat::Pcap(pcap) => {
                 // Few timestamps look like a magic number.
+                // Only `cat a b` brings a header here. Four comparisons for each record are what it
+                // costs.
                 if octets.first_chunk().is_some_and(is_any_magic) {
                     match is_header(octets) {
                         RecordLook::Whole(false) => {}
@@ -317,6 +331,7 @@ impl<R: Read> Reader<R> {
                         _ => return Ok(ReadStep::Starved),
                     }
                 }
+                // A record is taken whole or not at all, so a read may end at any octet.
                 match pcap.record(octets) {
                     RecordLook::Whole(raw) => {
                         self.start += raw.used;
@@ -365,10 +380,12 @@ impl<R: Read> Reader<R> {
             Block::Untimed(raw) => {
                 self.records += 1;
                 self.totals.frame += 1;
+                // It has no time: that of the packet before is closest.
                 let time = self.totals.time;
                 ReadStep::Packet(Raw { time, ..raw })
             }
             Block::Interface(link_type) => {
+                // Of the first interface: outputs need a link type before the first packet.
                 self.header.get_or_insert(FileHeader {
                     link_type,
                     nanoseconds: true,
@@ -391,6 +408,7 @@ impl<R: Read> Reader<R> {
             return Ok(ReadStep::Starved);
         };
         if !pcap::is_magic(*magic) {
+            // A pcapng header is a block: it is only recognised here, and read as one.
             return match pcapng::is_header(octets) {
                 RecordLook::Whole(true) => {
                     self.totals.counters.files += 1;
@@ -402,6 +420,7 @@ impl<R: Read> Reader<R> {
             };
         }
         let number = self.totals.interfaces.len();
+        // Each file adds an interface, and so a long list of damaged headers would fill memory.
         if number >= MAX_INTERFACES {
             return Err(self.damaged(Fault::Interfaces.to_string()));
         }
@@ -434,10 +453,13 @@ impl<R: Read> Reader<R> {
             CaptureFormat::Pcapng(_) => offset == 0,
             CaptureFormat::Pcap(_) => false,
         };
+        // Nothing was understood yet, so this is no cut capture but another kind of file.
         if in_header {
             let magics = [0xa1b2_c3d4_u32, 0xa1b2_3c4d, 0xa1b2_cd34, 0x0a0d_0d0a];
             let begun = |magic: [u8; 4]| magic.starts_with(octets.get(..4).unwrap_or(octets));
             return Err(match octets.len() {
+                // An empty input must not pass for a capture: a check in a script would succeed
+                // without having seen anything.
                 0 if !cut => Error::Empty { file },
                 _ if magics
                     .iter()
@@ -452,6 +474,7 @@ impl<R: Read> Reader<R> {
                 _ => self.foreign(None),
             });
         }
+        // Packets before it are out already; a killed tcpdump leaves such a file.
         if cut || !octets.is_empty() {
             self.totals.counters.cut_short += 1;
             self.warnings.push(Warning::CutShort {
@@ -485,6 +508,7 @@ impl<R: Read> Reader<R> {
             ),
             _ => looks_like(octets),
         };
+        // Eight octets are enough for a user, or for `file`, to know what it is.
         let first = octets.get(..8).unwrap_or(octets);
         let first: Vec<String> = first.iter().map(|o| format!("{o:02x}")).collect();
         let compressed = match self.input.format() {

@@ -9,8 +9,10 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 /// Packets that wait at most where only a time is given.
+// Of full size they are 150 MB, which the default limit of memory still holds.
 const PACKETS: usize = 100_000;
 /// A timestamp that is further back is not believed, as the age clock does not believe it.
+// The same hour as the clock's: a packet off by more has the place of its arrival.
 const LATEST: Duration = Duration::from_secs(3600);
 
 /// Puts packets in timestamp order, those of one timestamp in order of arrival. It is bounded by time, by number and by
@@ -74,6 +76,8 @@ struct HeldRecord {
 impl Ord for HeldRecord {
     /// The oldest is the greatest: the heap gives that first.
     fn cmp(&self, other: &Self) -> Ordering {
+        // Equal times keep their order of arrival, so that an input in order comes out as it went
+        // in.
         (other.age, other.arrival).cmp(&(self.age, self.arrival))
     }
 }
@@ -115,6 +119,7 @@ impl SortQueue {
     /// Takes a packet in. What is due then has to be taken with [`pop`](Self::pop).
     pub fn push(&mut self, packet: &Packet<'_>, budget: &mut Budget) {
         let now = self.clock.observe(packet.time);
+        // How far behind the newest this one is; what is ahead of it is the newest itself.
         let late = self.clock.latest().since(packet.time);
         let late = if late > LATEST { Duration::ZERO } else { late };
         let held = HeldRecord {
@@ -123,6 +128,7 @@ impl SortQueue {
             arrival: self.arrivals,
             packet: Sorted {
                 frame: packet.frame,
+                // Copied: the buffer that it stands in is read into again.
                 time: packet.time,
                 interface: packet.interface,
                 link_type: packet.link_type,
@@ -143,6 +149,7 @@ impl SortQueue {
         let oldest = self.held.peek()?;
         let waited = self.clock.now().after(LATEST).since(oldest.age);
         let due = self.flushing
+            // By number, by time, or because memory is needed: whichever is first.
             || self.held.len() > self.packets
             || self.delay.is_some_and(|delay| waited >= delay)
             || budget.over();
@@ -151,6 +158,7 @@ impl SortQueue {
         }
         let HeldRecord { packet, .. } = self.held.pop()?;
         budget.give(packet.allocated());
+        // Ends by itself, so that packets behind it are queued again.
         self.flushing &= !self.held.is_empty();
         Some(packet)
     }

@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// Silence after which a reader that was asked to stop takes its input for ended.
+// Ctrl-C reaches the whole pipe: the writer ahead still has octets to flush, and the kernel's ring
+// gives packets to tcpdump up to a second late. Twice would feel like a hang.
 const SILENCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
@@ -51,6 +53,8 @@ impl<R: Read + AsFd> Read for Stoppable<R> {
                 let mut fds = [PollFd::new(&self.input, PollFlags::IN)];
                 poll(&mut fds, Some(&SILENCE)).map(|n| n > 0)
             } else {
+                // The socket wakes a read that waits without end; a flag would be looked at only
+                // when the next packet comes.
                 let mut fds = [
                     PollFd::new(&self.input, PollFlags::IN),
                     PollFd::new(&*self.stop.0, PollFlags::IN),
@@ -63,6 +67,7 @@ impl<R: Read + AsFd> Read for Stoppable<R> {
                 Ok(true) => return self.input.read(buf),
                 Ok(false) if self.asked => return Ok(0),
                 Ok(false) => self.asked = true,
+                // A signal may interrupt the wait without having anything to say.
                 Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(e.into()),
             }

@@ -51,7 +51,7 @@ pub(super) struct Args {
 
     /// Put packets in timestamp order; each is held until another one is so much later [default: off]
     ///
-    /// For cards with several receive queues, and taps that were merged. OutputKind comes later than that stays late.
+    /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = time, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
     pub(super) sort_delay: Duration,
 
@@ -79,7 +79,7 @@ pub(super) struct Args {
 
     /// Write each packet that could not be used, as it was, with the reason as comment
     ///
-    /// pcapng, unless ?format=pcap says otherwise. OutputKind is given up later, as fragments whose datagram never became
+    /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
     #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
@@ -106,7 +106,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output")]
     pub(super) json: Option<Target>,
 
-    /// OutputKind the JSON shows of the octets of a message
+    /// What the JSON shows of the octets of a message
     #[arg(
         long,
         value_name = "FORM",
@@ -123,7 +123,7 @@ pub(super) struct Args {
     /// Write a file for each stream, with its octets, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). OutputKind is in DIR already is not touched, and no symbolic link in it is followed: the
+    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
     /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
     /// `A:p-B:p` one direction.
@@ -143,7 +143,7 @@ pub(super) struct Args {
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
-    /// missing is called NAME.part. OutputKind is in DIR already is not touched.
+    /// missing is called NAME.part. What is in DIR already is not touched.
     #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
     pub(super) extract: Option<PathBuf>,
 
@@ -163,61 +163,49 @@ pub(super) struct Args {
         long,
         value_name = "FORM",
         default_value = "auto",
-        help_heading = "PacketOptions of the messages"
+        help_heading = "Form of the messages"
     )]
     pub(super) encap: Encap,
 
-    /// FileFormat of the capture files written
+    /// Format of the capture files written
     ///
     /// pcapng keeps the names of the input's interfaces, and takes comments.
     #[arg(
         long,
         value_name = "FORMAT",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) format: Option<FileFormat>,
 
-    /// OutputKind becomes of a message that is larger than an IP packet
+    /// What becomes of a message that is larger than an IP packet
     #[arg(
         long,
         value_name = "HOW",
         default_value = "split",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) large: Large,
 
     /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "PacketOptions of the messages", hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) max_message: Option<usize>,
 
     /// Write zeros where octets are missing inside a message
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) fill_gaps: bool,
 
     /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) info: bool,
 
     /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
     ///
     /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
     /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
-    /// octets that no packet brought. OutputKind stands behind a hole, and is left out of the packet, is listed too.
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) track: bool,
 
     /// Timestamps: never going back, or as they were
@@ -225,7 +213,7 @@ pub(super) struct Args {
         long,
         value_name = "HOW",
         default_value = "monotone",
-        help_heading = "PacketOptions of the messages",
+        help_heading = "Form of the messages",
         hide_short_help = true
     )]
     pub(super) timestamps: Times,
@@ -233,11 +221,7 @@ pub(super) struct Args {
     /// Write SYN, FIN and RST packets for all connections
     ///
     /// Suricata and Zeek want them, or their midstream settings.
-    #[arg(
-        long,
-        help_heading = "PacketOptions of the messages",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
     /// Hand on the messages of these protocols only
@@ -251,7 +235,7 @@ pub(super) struct Args {
     )]
     pub(super) protocols: Vec<String>,
 
-    /// OutputKind to do about octets of no known protocol
+    /// What to do about octets of no known protocol
     ///
     /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
     #[arg(
@@ -296,7 +280,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
     pub(super) disable: Option<Disabled>,
 
-    /// OutputKind copies of a packet on several VLANs are to each other
+    /// What copies of a packet on several VLANs are to each other
     #[arg(
         long,
         value_name = "HOW",
@@ -310,7 +294,7 @@ pub(super) struct Args {
     ///
     /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
     /// 2152, L2TP by 1701, Teredo by 3544 or its addresses; what does not open there is a datagram like any other. `ipip`
-    /// is IPv4 and IPv6 in either. OutputKind a tunnel calls itself tells connections apart: the same addresses and ports in
+    /// is IPv4 and IPv6 in either. What a tunnel calls itself tells connections apart: the same addresses and ports in
     /// two of them are two connections.
     #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
     pub(super) decapsulate: Option<Tunnels>,
@@ -319,7 +303,7 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Processing", hide_short_help = true)]
     pub(super) store_fragments: bool,
 
-    /// OutputKind to do about checksums, for all layers or one
+    /// What to do about checksums, for all layers or one
     ///
     /// `auto` takes what offloading hardware explains; `verify` drops every wrong one; `ignore` computes none. For one
     /// layer: `ip=verify,tcp=auto`.
@@ -375,7 +359,7 @@ pub(super) struct Args {
     /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
     /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
     /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
-    /// acknowledgments are captured, every message waits that long. OutputKind is handed on without one is counted:
+    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
     /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
     #[arg(long, help_heading = "Waiting", hide_short_help = true)]
     pub(super) wait_ack: bool,

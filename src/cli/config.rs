@@ -1,4 +1,4 @@
-//! OutputKind a run does: checked, and made once from the options.
+//! What a run does: checked, and made once from the options.
 
 use super::args::{Args, command};
 use super::values::{Color, StatsFormat, Times, Unframed};
@@ -23,7 +23,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// OutputKind a run does, made once from the options.
+/// What a run does, made once from the options.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Captures, in order; `-` is stdin.
@@ -50,7 +50,7 @@ pub struct Config {
     pub rules: Rules,
 }
 
-/// OutputKind the command line asks for.
+/// What the command line asks for.
 #[derive(Debug)]
 pub enum Invocation {
     /// A run.
@@ -67,7 +67,7 @@ pub enum Invocation {
 ///
 /// # Errors
 ///
-/// OutputKind clap says: a wrong option, or help that was asked for. Its `exit` shows it the right way.
+/// What clap says: a wrong option, or help that was asked for. Its `exit` shows it the right way.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     stdout_is_terminal: bool,
@@ -260,7 +260,7 @@ fn limits(args: &Args) -> Limits {
     }
 }
 
-/// OutputKind an OUTPUT asks for: `form`, but for what its options say. Originals are pcapng where nobody asks for a format.
+/// What an OUTPUT asks for: `form`, but for what its options say. Originals are pcapng where nobody asks for a format.
 fn output(
     target: Target,
     what: OutputKind,

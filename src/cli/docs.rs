@@ -1,4 +1,4 @@
-//! OutputKind is made from the options and tables for people and shells: the man page, completions, the list of protocols.
+//! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
 use super::args::command;
 use crate::message::protocols;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 /// The section of the man page about `--extract`.
 const FILES: &str = "\
-OutputKind \\fB--extract\\fR writes into its folder: the files that were transferred, each under the name that its sender gave it \
+What \\fB--extract\\fR writes into its folder: the files that were transferred, each under the name that its sender gave it \
 (for HTTP, the last part of the URL; for FTP and TFTP, that of the command), without anything in it that could leave the folder or act on a terminal or a shell; a \
 name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missing is called NAME.part; those that are there \
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \

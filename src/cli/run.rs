@@ -35,10 +35,15 @@ fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
 /// Catches signals: the first SIGINT or SIGTERM asks for an end, the second one ends the program at once.
 fn listen() -> io::Result<Stop> {
     let (stop, wish) = Stop::new()?;
+    // Set by the first signal and asked by the second: only then does the default action, the end,
+    // take place.
     let requested = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
+        // Registered before the flag is set by the same signal, or the first one would end the
+        // program.
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&requested))?;
         signal_hook::flag::register(signal, Arc::clone(&requested))?;
+        // The octet wakes a reader that waits; writing to a pipe is allowed in a signal handler.
         signal_hook::low_level::pipe::register(signal, wish.try_clone()?)?;
     }
     Ok(stop)
@@ -50,7 +55,7 @@ pub fn run(config: &Config) -> u8 {
 }
 
 /// A run. `listen` is called once the outputs are open: before, a signal ends the program at once, also where it waits for a
-/// reader of a named pipe. OutputKind goes wrong, and the counters, are written to `messages`.
+/// reader of a named pipe. What goes wrong, and the counters, are written to `messages`.
 fn run_with(
     config: &Config,
     listen: impl FnOnce() -> io::Result<Stop>,
@@ -88,11 +93,14 @@ impl<'a> Run<'a> {
             FAILED
         };
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
+        // Outputs before inputs: a named pipe whose reader is missing must show up before anything
+        // is read.
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let sctp_stats = match &config.sctp_stats {
             Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
             None => None,
         };
+        // Late, so that Ctrl-C while an output waits for its reader ends the program at once.
         let stop = listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
         let inputs = Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(stop);
         let mut assembler =
@@ -117,6 +125,7 @@ impl<'a> Run<'a> {
     }
 
     fn execute(mut self) -> u8 {
+        // Counters after everything else: the flush at the end still counts.
         self.read_all();
         if let Some(stats) = self.sctp_stats.take()
             && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
@@ -137,6 +146,7 @@ impl<'a> Run<'a> {
         let (mut interfaces, mut link_types) = (0, 0);
         let mut queue = SortQueue::new(self.config.sort_delay, self.config.sort_queue);
         loop {
+            // As early as it is known: a reader behind the pipe waits for the file header.
             if let Some(header) = self.inputs.header() {
                 let sink = self.assembler.sink();
                 sink.begin(header.link_type, header.nanoseconds);
@@ -144,8 +154,11 @@ impl<'a> Run<'a> {
             let read = self.buffered_packets(&mut queue, &mut interfaces);
             self.warn_of_link_types(&mut link_types);
             let more = match read {
+                // All that is complete is out before a read that may block; that is what makes it
+                // live.
                 Ok(()) => match self.assembler.sink().flush() {
                     Ok(flow) if flow.is_continue() => self.inputs.fill(),
+                    // `| head` has what it wanted: a quiet end, and no error.
                     // Nobody reads stdout any more.
                     Ok(_) => {
                         self.warn();
@@ -157,6 +170,8 @@ impl<'a> Run<'a> {
                         return;
                     }
                 },
+                // What was read before the damage has been processed; it is flushed below like at
+                // any end.
                 Err(e) => Err(e),
             };
             self.warn();
@@ -169,6 +184,8 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        // Order: the queue empties into the assembler, that into the outputs, and those are closed
+        // last.
         // Nothing that was understood is lost, whatever ended the input.
         if let Some(queue) = &mut queue {
             queue.flush();
@@ -187,12 +204,15 @@ impl<'a> Run<'a> {
         interfaces: &mut usize,
     ) -> Result<(), Error> {
         while let Some((packet, known)) = self.inputs.next_with_interfaces()? {
+            // Before the packet, since it may be of a new interface.
             if known.len() != *interfaces {
                 *interfaces = known.len();
                 self.assembler.sink().interfaces(known);
             }
             match queue {
                 None => {
+                    // Statistics end by the capture's time, so that a file gives the same periods
+                    // however fast it is read.
                     end_period(&mut self.sctp_stats, &mut self.assembler, packet.time);
                     self.assembler.packet(&packet);
                 }
@@ -210,6 +230,7 @@ impl<'a> Run<'a> {
         if self.config.quiet {
             return;
         }
+        // Once for each type, not for each packet.
         let file = self.inputs.name().unwrap_or_default();
         let types = self.assembler.unknown_link_types();
         for LinkType(number) in types.iter().skip(*known) {
@@ -251,6 +272,7 @@ fn sorted_packets(
 }
 
 /// Writes the statistics of the period that a packet of this time ends.
+#[inline] // asked for every packet, and most runs have no statistics
 fn end_period(stats: &mut Option<SctpStats>, assembler: &mut Assembler<Outputs>, time: Timestamp) {
     if let Some(stats) = stats
         && stats.is_over(time)

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
-//! a fragment are a piece that stands nowhere: they are known to have been sent, and end what is handed on.
+//! a fragment are a piece that stands nowhere: they are known to have been sent, and what is delivered ends there.
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -38,6 +38,8 @@ pub(super) struct DatagramKey {
 
 impl DatagramKey {
     /// The same on any VLAN.
+    // For looking up copies on other VLANs; the tunnel stays part of it, as the addresses inside of
+    // two tunnels may be the same.
     fn anywhere(self) -> Self {
         Self {
             channel: self.channel.keyed(Channels::Merge),
@@ -96,6 +98,7 @@ impl HeldFragments {
     }
 
     fn less(&mut self, v6: bool, n: usize) {
+        // Saturating: a counter that shows what waits must not wrap over one forgotten fragment.
         let held = self.of(v6);
         *held = held.saturating_sub(n as u64);
     }
@@ -144,10 +147,14 @@ const fn reasons(v6: bool) -> &'static Reasons {
 }
 
 /// The largest length that IP headers can tell (RFC 791, RFC 8200).
+// A datagram over it was the "ping of death": its total length cannot be written in a header.
 const MAX_LEN: usize = 65_535;
 /// Channels of which fragments are looked at to fill a hole on another one.
+// Mirrors tag by direction and by port of the switch, so two or three are met. Each more is one
+// more comparison for each fragment of a datagram that lacks something.
 const PEERS: usize = 4;
 /// Marks a piece that the snapshot length cut off.
+// No buffer comes near it: 65,535 octets of payload at most.
 const CUT: u32 = u32::MAX;
 
 /// Octets `start..end` of the payload.
@@ -175,7 +182,7 @@ enum SetState {
     /// Waits for fragments.
     #[default]
     Filling,
-    /// Was handed on; its key is kept to know late copies (`--store-fragments`).
+    /// Was delivered; its key is kept to know late copies (`--store-fragments`).
     Done,
     /// Overlapping fragments: all of its fragments are dropped, those to come too (RFC 5722, 3).
     Refused,
@@ -250,20 +257,25 @@ impl Defrag {
     ) -> Option<Whole> {
         let why = reasons(key.is_v6());
         let end = arrival.offset as usize + arrival.len;
+        // It would cover nothing, and could be sent without end.
         if arrival.len == 0 {
             cx.discard(why.empty);
             return None;
         }
+        // Offsets count eight octets (RFC 791, 3.2): only the last fragment may end elsewhere.
         if arrival.more && !arrival.len.is_multiple_of(8) {
             cx.discard(why.misaligned);
             return None;
         }
+        // Headers count too: the total length of the whole has to fit its 16 bits.
         if end + arrival.counted as usize > MAX_LEN {
             cx.discard(why.oversized);
             return None;
         }
         // Lossless: below 65,535.
         let end = u32::try_from(end).unwrap_or(u32::MAX);
+        // Before it is placed, so that the datagram to which it belongs may be the one that goes:
+        // the oldest waits with the least hope.
         while self.active >= cx.limits.active_packets && self.evict_oldest(cx) {}
         let whole = self.place(cx, key, arrival, end);
         self.charge(cx);
@@ -282,6 +294,8 @@ impl Defrag {
         let mut place = self.sets.find(&key);
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
             let stale = match set.state {
+                // A late copy of what has been delivered. Without this it would open a datagram
+                // that nobody completes.
                 SetState::Done => {
                     if set.copies.binary_search(&copy_of(arrival, end)).is_ok() {
                         cx.discard(why.duplicate);
@@ -291,11 +305,15 @@ impl Defrag {
                     true
                 }
                 SetState::Refused => {
+                    // RFC 5722, 3: also fragments that come later, or an attacker sends the overlap
+                    // first and the honest rest second.
                     cx.discard(why.overlap);
                     return None;
                 }
                 // What waited too long and has not been cleared away yet yields to a datagram that has the same
                 // identification and does not fit.
+                // Identifications of 16 bits come again within seconds at a high rate (RFC 4963). A
+                // fragment that fits is still taken, however late.
                 SetState::Filling => {
                     cx.now.since(set.first) > cx.limits.ip_packet_timeout
                         && set.contradicts(arrival, end)
@@ -307,6 +325,7 @@ impl Defrag {
             }
         }
         let place = place.unwrap_or_else(|| {
+            // Noted before anything can fill it.
             self.join_peers(cx, key);
             self.sets.insert(
                 key,
@@ -319,6 +338,7 @@ impl Defrag {
         });
         let set = self.sets.get_mut(place)?;
         let placed = set.put(arrival, end, v6);
+        // Overlaps are counted for every fragment that shows one, whether it is kept or not.
         let mut overlapping = (false, false);
         match placed {
             Placement::Kept {
@@ -326,6 +346,8 @@ impl Defrag {
                 conflicts,
             } => {
                 overlapping = (overlaps, conflicts);
+                // For IPv6 only the first fragment's next header counts (RFC 8200, 4.5); for IPv4
+                // all have the same.
                 if arrival.offset == 0 {
                     set.protocol = arrival.protocol;
                 }
@@ -337,6 +359,8 @@ impl Defrag {
                     at: arrival.at,
                 });
                 if cx.limits.store_fragments {
+                    // Counts what is in memory; kept copies take its place when the datagram is
+                    // done.
                     set.copies.push(copy_of(arrival, end));
                 }
                 self.active += 1;
@@ -350,6 +374,8 @@ impl Defrag {
             Placement::Overlap => {
                 overlapping.0 = true;
                 cx.discard(why.overlap);
+                // All of the datagram goes, as RFC 5722 says: which of the two was meant cannot be
+                // known.
                 self.refuse(cx, key);
             }
         }
@@ -360,6 +386,7 @@ impl Defrag {
             cx.counters.ipv4.conflicts += u64::from(overlapping.1);
         }
         let set = self.sets.get_mut(place)?;
+        // Charged also when it was refused: `refuse` has given memory back.
         set.charge(cx);
         if !matches!(placed, Placement::Kept { .. }) {
             return None;
@@ -367,6 +394,7 @@ impl Defrag {
         if set.is_complete() {
             return self.finish(cx, key, None);
         }
+        // Its own channel may lack a fragment that another one has.
         self.fill_from_peers(cx, key)
     }
 
@@ -382,6 +410,8 @@ impl Defrag {
         let place = self.sets.find(&key)?;
         let set = self.sets.get_mut(place)?;
         let own = set.fragments.len();
+        // They leave the held ones here, whoever completed them, or one fragment would be counted
+        // on two channels.
         self.held.less(v6, own);
         let mut whole = match filled {
             Some(whole) => whole,
@@ -389,8 +419,10 @@ impl Defrag {
         };
         whole.own = own as u64;
         if cx.limits.store_fragments {
+            // Only what is needed to know a copy stays: digests, not octets.
             set.state = SetState::Done;
             self.active = self.active.saturating_sub(own) + set.copies.len();
+            // Sorted once here, so that each late copy is found by binary search.
             set.copies.sort_unstable();
             (set.data, set.pieces, set.fragments, set.covered) = Default::default();
             set.charge(cx);
@@ -404,13 +436,16 @@ impl Defrag {
 
     /// Tries to complete a datagram with the octets of another channel.
     fn fill_from_peers(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
+        // With `first` and `separate`, channels do not help each other.
         if cx.limits.channels != Channels::Merge {
             return None;
         }
         let group = self.peers.find(&key.anywhere())?;
+        // One channel alone is the usual case.
         if self.peers.get(group)?.len() < 2 {
             return None;
         }
+        // By number, as finishing or dropping a set changes the list that is walked.
         for n in 0..PEERS {
             let group = self.peers.find(&key.anywhere())?;
             let channel = *self.peers.get(group)?.get(n)?;
@@ -422,9 +457,13 @@ impl Defrag {
                 continue;
             };
             let (mine, theirs) = (self.sets.get(a)?, self.sets.get(b)?);
+            // Tried with one peer at a time: with three the agreement could not be blamed on
+            // anybody.
             match mine.joined(theirs) {
                 Joined::Incomplete => {}
                 Joined::Differ => {
+                    // They disagree, so they are two datagrams that share an identification (or one
+                    // is forged). Neither fills the other from now on.
                     for place in [a, b] {
                         if let Some(set) = self.sets.get_mut(place) {
                             set.alone = true;
@@ -432,6 +471,8 @@ impl Defrag {
                     }
                 }
                 Joined::Whole(whole) => {
+                    // Its fragments were used after all. When it is dropped they are copies, not
+                    // losses.
                     if let Some(set) = self.sets.get_mut(b) {
                         set.lent = true;
                     }
@@ -445,6 +486,7 @@ impl Defrag {
     /// Drops what a set holds; its key stays known until its time is over.
     fn refuse(&mut self, cx: &mut Context, key: DatagramKey) {
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get_mut(p)) else {
+            // They were counted as held; now they are dropped, each under this reason.
             return;
         };
         let own = set.fragments.len();
@@ -453,6 +495,7 @@ impl Defrag {
         self.held.less(key.is_v6(), own);
         // One stays for the key itself, so that keys are bounded too.
         self.active = (self.active + 1).saturating_sub(own);
+        // The time stays: the key is forgotten when its first fragment has waited long enough.
         *set = Set {
             state: SetState::Refused,
             first: set.first,
@@ -465,6 +508,7 @@ impl Defrag {
 
     /// Drops the datagrams that have waited for `--ip-packet-timeout`.
     pub(super) fn expire(&mut self, cx: &mut Context) {
+        // In order of the first fragment, so the search ends at the first that is young enough.
         while let Some((_, key, set)) = self.sets.oldest() {
             if cx.now.since(set.first) < cx.limits.ip_packet_timeout {
                 return;
@@ -488,6 +532,7 @@ impl Defrag {
 
     /// Drops everything: the input has ended.
     pub(super) fn flush(&mut self, cx: &mut Context) {
+        // In the order of arrival, so that counters and traces are the same in every run.
         while let Some((_, key, _)) = self.sets.oldest() {
             let key = *key;
             self.remove(cx, key, reasons(key.is_v6()).unfinished);
@@ -518,6 +563,7 @@ impl Defrag {
         self.drop_set(cx, key);
     }
 
+    // The only place where a set leaves: budget and peers cannot be forgotten.
     fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
             cx.budget.give(set.charged);
@@ -536,6 +582,8 @@ impl Defrag {
             }
             Some(place) => {
                 if let Some(channels) = self.peers.get_mut(place)
+                    // More than four channels are not looked at; their datagrams still complete by
+                    // themselves.
                     && channels.len() < PEERS
                     && !channels.contains(&key.channel)
                 {
@@ -563,6 +611,7 @@ impl Defrag {
         let now = self.sets.allocated()
             + self.peers.allocated()
             // The list of channels of each group.
+            // At its bound, not by capacity: the lists hold four at most and are not worth a walk.
             + self.peers.len() * PEERS * size_of::<Channel>();
         if now != self.charged {
             cx.budget.resize(self.charged, now);
@@ -607,6 +656,7 @@ enum Joined {
 
 impl Set {
     fn is_complete(&self) -> bool {
+        // Pieces do not overlap, so their sum is the length only when there is no hole.
         self.total == Some(self.covered)
     }
 
@@ -623,7 +673,11 @@ impl Set {
     /// The fragment agrees with what is known of the datagram's end.
     fn end_fits(&self, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
         match self.total {
+            // Known from the last fragment: nothing may go past it, and no other fragment may claim
+            // another end.
             Some(total) => end <= total && (arrival.more || end == total),
+            // The last fragment may not end before what is there: one of the two belongs to another
+            // datagram.
             None => arrival.more || end >= self.highest(),
         }
     }
@@ -635,6 +689,8 @@ impl Set {
 
     /// How many octets of the fragment are there already, and whether some of them differ.
     fn compare(&self, arrival: &ArrivedFragment<'_>, end: u32) -> (u32, bool) {
+        // From the first piece that can overlap: attackers send thousands of tiny fragments, and a
+        // walk from the front would be quadratic.
         let (mut there, mut differ) = (0, false);
         for piece in self.pieces.iter().skip(self.from(arrival.offset)) {
             if piece.start >= end {
@@ -660,6 +716,7 @@ impl Set {
         let Some(piece) = pieces.next().filter(|p| p.start == arrival.offset) else {
             return false;
         };
+        // Where a fragment was cut, its captured part and its missing part are two pieces.
         let cut = piece.at == CUT || pieces.next().is_some_and(|p| p.at == CUT);
         if !cut {
             return piece.end == end;
@@ -673,6 +730,8 @@ impl Set {
     /// Puts the octets of a fragment where they belong.
     fn put(&mut self, arrival: &ArrivedFragment<'_>, end: u32, v6: bool) -> Placement {
         let (there, conflicts) = self.compare(arrival, end);
+        // IPv6 allows exact copies as duplicates and drops everything else that overlaps (RFC 8200,
+        // 4.5).
         if v6 && there > 0 {
             return if !conflicts && self.has_same_extent(arrival, end) {
                 Placement::Duplicate { conflicts: false }
@@ -680,9 +739,11 @@ impl Set {
                 Placement::Overlap
             };
         }
+        // After the overlap: for IPv6 an overlap refuses the datagram, whatever its end.
         if !self.end_fits(arrival, end) {
             return Placement::BadEnd;
         }
+        // Its octets may all be known while it is the first to say where the datagram ends.
         let tells_end = !arrival.more && self.total.is_none();
         let new = end - arrival.offset - there;
         if new == 0 && !tells_end {
@@ -691,6 +752,7 @@ impl Set {
         if tells_end {
             self.total = Some(end);
         }
+        // The common case: nothing overlaps and one piece is filled.
         if there == 0 {
             let i = self.from(arrival.offset);
             self.fill(i, arrival, arrival.offset, end, !v6);
@@ -699,6 +761,7 @@ impl Set {
             let first = self.from(arrival.offset);
             let behind = self.pieces.partition_point(|p| p.start < end);
             let mut to = end;
+            // Each step fills one hole. What is covered is left as it was, which is "first wins".
             for i in (first..=behind).rev() {
                 let from = match i.checked_sub(1).and_then(|n| self.pieces.get(n)) {
                     Some(before) if i > first => before.end.max(arrival.offset),
@@ -721,18 +784,23 @@ impl Set {
 
     /// Puts octets `from..to` of the payload in front of piece `i`; nothing is there yet.
     fn fill(&mut self, i: usize, arrival: &ArrivedFragment<'_>, from: u32, to: u32, join: bool) {
+        // The captured part may be shorter than the fragment, and may not reach `from` at all.
         let skip = (from - arrival.offset) as usize;
         let data = arrival.data.get(skip..).unwrap_or(&[]);
         let data = data.get(..(to - from) as usize).unwrap_or(data);
         // Both below 65,536 for each fragment, and no octet is there twice.
         let at = u32::try_from(self.data.len()).unwrap_or(CUT);
         let mid = from + u32::try_from(data.len()).unwrap_or(0);
+        // Octets are appended in the order of arrival and never moved: the pieces say where they
+        // belong.
         self.data.extend_from_slice(data);
         let mut i = i;
         if mid > from {
             let before = i.checked_sub(1).and_then(|n| self.pieces.get_mut(n));
             match before {
                 Some(p)
+                    // Both contiguous in the datagram and in the buffer: then the piece just grows.
+                    // For IPv6 pieces stay apart, as one piece is one fragment there.
                     if join && p.end == from && p.at != CUT && p.at + (p.end - p.start) == at =>
                 {
                     p.end = mid;
@@ -750,6 +818,8 @@ impl Set {
                 }
             }
         }
+        // The cut tail stands for octets that were sent, so that the datagram can complete without
+        // them.
         if to > mid {
             self.pieces.insert(
                 i,
@@ -766,6 +836,7 @@ impl Set {
     fn take(&mut self) -> Whole {
         let mut next = 0;
         let mut cut = false;
+        // Fragments that came in order need no copy: the buffer is the datagram.
         let in_order = self.pieces.iter().all(|p| {
             cut |= p.at == CUT;
             let fits = cut || p.at == next;
@@ -776,6 +847,7 @@ impl Set {
         });
         let payload = if in_order {
             let mut data = std::mem::take(&mut self.data);
+            // Behind the first cut nothing is contiguous.
             data.truncate(next as usize);
             data
         } else {
@@ -799,6 +871,7 @@ impl Set {
 
     /// Puts the octets of two channels together, where they make a whole datagram and agree.
     fn joined(&self, other: &Self) -> Joined {
+        // Two different ends cannot be one datagram.
         let total = match (self.total, other.total) {
             (Some(a), Some(b)) if a != b => return Joined::Differ,
             (Some(total), _) | (None, Some(total)) => total,
@@ -808,6 +881,8 @@ impl Set {
             || other.alone
             || self.state != SetState::Filling
             || other.state != SetState::Filling
+            // A cheap bound first: most pairs cannot make a whole, and the merge below is linear in
+            // the pieces.
             || self.covered.saturating_add(other.covered) < total
         {
             return Joined::Incomplete;
@@ -837,15 +912,19 @@ impl Set {
                 .fold(total, u32::min);
             let mine_octets = mine.and_then(|p| p.octets(&self.data, at, to));
             let their_octets = theirs.and_then(|p| p.octets(&other.data, at, to));
+            // Every octet that both have is compared, also behind a cut: agreement is the only
+            // proof that they are copies.
             if let (Some(x), Some(y)) = (mine_octets, their_octets) {
                 differ |= x != y;
             }
             match mine_octets.or(their_octets) {
+                // Own octets first; they are equal where both exist.
                 Some(octets) if !cut => payload.extend_from_slice(octets),
                 _ => cut = true,
             }
             at = to;
         }
+        // Octets past the end show that one of them is another datagram.
         if differ || self.highest() > total || other.highest() > total {
             return Joined::Differ;
         }
@@ -860,9 +939,12 @@ impl Set {
                 len: f.len as usize,
                 counted: 0,
             };
+            // Only fragments that helped are named, so that `--track` points to packets that were
+            // needed.
             self.compare(&arrival, f.offset + f.len).0 < f.len
         });
         Joined::Whole(Whole {
+            // The first fragment says what the datagram carries; it may be on the other channel.
             protocol: if self.pieces.first().is_some_and(|p| p.start == 0) {
                 self.protocol
             } else {
@@ -881,6 +963,7 @@ impl Set {
             self.pieces.iter().peekable(),
             other.pieces.iter().peekable(),
         );
+        // Side by side: each piece is passed once.
         let mut at = 0;
         while at < total {
             let piece = a
@@ -895,6 +978,7 @@ impl Set {
     }
 
     fn allocated(&self) -> usize {
+        // Capacities, since that is what is allocated.
         self.data.capacity()
             + self.pieces.capacity() * size_of::<SetPiece>()
             + self.fragments.capacity() * size_of::<Fragment>()

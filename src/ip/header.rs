@@ -58,6 +58,8 @@ pub(super) struct IpHeaders<'a> {
 
 /// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.
 pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeaders<'_>, Refused> {
+    // Only the fixed part is asked for: addresses and protocol are there even where options were
+    // cut off.
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Refused::Truncated)?;
     let header_len = usize::from(fixed[0] & 0x0f) * 4;
     if fixed[0] >> 4 != 4 || header_len < 20 {
@@ -69,11 +71,14 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeade
     let be = |i: usize| u16::from_be_bytes([fixed[i], fixed[i + 1]]);
     let total = usize::from(be(2));
     // Total length 0: left to segmentation offloading; the datagram is what there is.
+    // With offload the card cuts the packet into segments behind the capture, and writes the
+    // lengths then.
     let payload_len = match total {
         0 => rest.len() + missing,
         _ => total.checked_sub(header_len).ok_or(Refused::BadHeader)?,
     };
     let mut bad_checksum = false;
+    // Over the whole header, options included.
     if sums != Checksums::Ignore && !is_right(fixed, header) {
         if sums == Checksums::Verify {
             return Err(Refused::BadChecksum);
@@ -92,6 +97,7 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeade
         dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
         identification: u32::from(be(4)),
         protocol: fixed[9],
+        // Ethernet pads short packets to 60 octets; the total length ends the datagram.
         payload: rest.get(..payload_len).unwrap_or(rest),
         payload_offset: header_len,
         payload_len,
@@ -100,6 +106,7 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeade
         octets: header_len.saturating_add(payload_len),
         bad_checksum,
     };
+    // AH and ESP inside of a fragment cannot be read before the whole is there.
     if !fragment.is_whole() {
         headers.fragment = Some(fragment);
     } else if matches!(
@@ -144,6 +151,8 @@ pub(super) fn plain_v4(data: &[u8], sums: Checksums) -> Option<PlainV4<'_>> {
         return None;
     };
     // Don't Fragment alone may be set.
+    // A length or a sum that is odd is left to `v4`, which knows the reasons. Here only certainty
+    // counts.
     if (f0 & 0xbf, f1) != (0, 0) || (sums != Checksums::Ignore && !is_right(fixed, fixed)) {
         return None;
     }
@@ -171,6 +180,7 @@ pub(super) struct PlainV4<'a> {
 /// The header checksum is right.
 #[inline]
 fn is_right(fixed: &[u8; 20], header: &[u8]) -> bool {
+    // The sum over the common header without options is unrolled: it is paid for by every packet.
     if header.len() > fixed.len() {
         return checksum::Sum::of(header).is_right();
     }
@@ -205,11 +215,14 @@ pub(super) fn v6(data: &[u8], missing: usize) -> Result<IpHeaders<'_>, Refused> 
     let mut dst = [0; 16];
     src.copy_from_slice(&fixed[8..24]);
     dst.copy_from_slice(&fixed[24..40]);
+    // The payload length counts extension headers (RFC 8200, 3), so `counted` grows with them in
+    // `chain`.
     let mut headers = IpHeaders {
         src: Ipv6Addr::from(src).into(),
         dst: Ipv6Addr::from(dst).into(),
         identification: 0,
         protocol,
+        // As for IPv4, what lies behind the payload length is padding.
         payload: rest.get(..payload_len).unwrap_or(rest),
         payload_offset: fixed.len(),
         payload_len,
@@ -231,9 +244,12 @@ fn jumbo(next: u8, rest: &[u8]) -> Option<usize> {
     }
     let len = 8 * (usize::from(*rest.get(1)?) + 1);
     let mut options = rest.get(2..len)?;
+    // Pad1 is the only option without a length (RFC 8200, 4.2).
     loop {
         match *options {
             [0, ref rest @ ..] => options = rest,
+            // The option must say more than 65,535 to be valid; a smaller one is taken all the
+            // same, as nothing else tells the length.
             [0xc2, 4, a, b, c, d, ..] => {
                 return usize::try_from(u32::from_be_bytes([a, b, c, d])).ok();
             }
@@ -259,6 +275,7 @@ const fn is_extension(next: u8) -> bool {
 pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
     while is_extension(h.protocol) {
         if h.protocol == IpNumber::ENCAPSULATING_SECURITY_PAYLOAD.0 {
+            // The trailer stands at the very end. Without it, nothing can be read.
             if h.payload.len() < h.payload_len {
                 return Err(Refused::Encrypted);
             }
@@ -276,6 +293,7 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
             IpNumber::AUTHENTICATION_HEADER => 4 * (usize::from(first[1]) + 2),
             _ => 8 * (usize::from(first[1]) + 1),
         };
+        // A header that is longer than the payload is impossible; one that was only cut is not.
         let rest_len = h.payload_len.checked_sub(len).ok_or(Refused::BadHeader)?;
         let (header, rest) = h.payload.split_at_checked(len).ok_or(Refused::Truncated)?;
         let current = h.protocol;
@@ -283,6 +301,7 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
         h.payload = rest;
         h.payload_offset += len;
         h.payload_len = rest_len;
+        // Each turn takes at least eight octets, so a chain of headers ends with the packet.
         match IpNumber(current) {
             IpNumber::IPV6_FRAGMENTATION_HEADER => {
                 let [_, _, a, b, id @ ..] = *first;
@@ -297,6 +316,7 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
                 }
                 h.identification = u32::from_be_bytes(id);
                 h.fragment = Some(fragment);
+                // Behind a fragment header only the whole datagram can be read on.
                 if !fragment.is_whole() {
                     return Ok(());
                 }
@@ -308,6 +328,8 @@ pub(super) fn chain(h: &mut IpHeaders<'_>) -> Result<(), Refused> {
             }
             _ => {}
         }
+        // Headers ahead of the fragment header stand in every fragment and count once (RFC 8200,
+        // 4.5).
         if h.fragment.is_none() {
             h.counted = h
                 .counted

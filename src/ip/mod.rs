@@ -1,10 +1,12 @@
 //! IPv4 and IPv6: from packets to whole datagrams.
 
+mod datagram;
 mod defrag;
 mod esp;
 mod header;
 mod tunnel;
 
+pub use datagram::Datagram;
 pub use defrag::HeldFragments;
 
 use crate::base::context::Context;
@@ -20,36 +22,6 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
 use tunnel::Opening;
-
-/// A whole IP datagram: nothing of it is missing but what the snapshot length cut off.
-#[derive(Clone, Copy, Debug)]
-pub struct Datagram<'a> {
-    /// Source address.
-    pub src: IpAddr,
-    /// Destination address.
-    pub dst: IpAddr,
-    /// Protocol of `payload`, extension headers passed over.
-    pub protocol: u8,
-    /// The captured octets behind the IP headers; padding is left out.
-    pub payload: &'a [u8],
-    /// Where `payload` begins.
-    pub offset: OctetOffset,
-    /// Octets that the payload has by the IP header; more than `payload.len()` where the packet was cut.
-    pub payload_len: usize,
-    /// IPv4 identification, or that of the fragment header; 0 where there is none.
-    pub identification: u32,
-    /// Where it was captured.
-    pub channel: Channel,
-    /// The capture says that the transport checksum is right, or that the hardware fills it in (`epb_flags`).
-    pub checksum_known_good: bool,
-}
-
-impl Datagram<'_> {
-    /// The snapshot length cut off its end.
-    pub const fn is_cut(&self) -> bool {
-        self.payload.len() < self.payload_len
-    }
-}
 
 /// The IP stage: takes frames, gives whole datagrams. Plain data.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -114,11 +86,14 @@ impl Ip {
     /// Takes one IP packet and hands on every whole datagram of a known transport that it completes, with the
     /// fragments that it was made of (none where it came in one packet). Tunnels of `--decapsulate` are opened.
     ///
-    /// What is not handed on is held or counted as a [`Discard`].
+    /// What is not passed on is held, or counted as a [`Discard`].
     pub fn each<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F)
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        // The common packet: IPv4 without options or fragments, of a transport. It takes one look
+        // at the header and no allocation. UDP is left out where tunnels are opened, as most of
+        // them go over it.
         if frame.pseudo.is_none()
             && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
             && is_transport(plain.protocol)
@@ -147,13 +122,19 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
+        // Recursive, bounded by the depth of tunnels: a fragment inside of a tunnel goes through
+        // the same defragmentation under the tunnel's channel.
         let Some(outcome) = self.receive(cx, frame) else {
             return;
         };
         let datagram = outcome.datagram();
+        // Behind defragmentation: an outer packet of full size is fragmented by every tunnel that
+        // forgets its own header.
         if !cx.limits.decapsulate.is_empty() {
             match tunnel::open(&cx.limits, &datagram) {
                 Opening::Nothing => {}
+                // Only a packet that could be opened is too deep; the eighth layer itself is a
+                // datagram like any other.
                 Opening::Packet(_) if depth == tunnel::MAX_DEPTH => {
                     cx.counters.tunnel.packets += 1;
                     return cx.discard(Discard::TunnelTooDeep);
@@ -193,6 +174,7 @@ impl Ip {
     }
 
     fn receive<'a>(&mut self, cx: &mut Context, frame: &Frame<'a>) -> Option<Completed<'a>> {
+        // Another program has done this stage already; there are no headers left to check.
         if let Some(pseudo) = frame.pseudo {
             return Some(Completed::Whole(Datagram {
                 src: pseudo.src,
@@ -208,6 +190,7 @@ impl Ip {
         }
         match frame.ip.first().map(|b| b >> 4) {
             Some(6) => self.receive_v6(cx, frame),
+            // Neither 4 nor 6 is refused as an IPv4 header, so that it is counted somewhere.
             _ => self.receive_v4(cx, frame),
         }
     }
@@ -227,6 +210,7 @@ impl Ip {
         cx.counters.ipv4.bad_checksum += u64::from(headers.bad_checksum);
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv4.fragments += 1;
+            // Not for AH and ESP: what they carry is known only from the whole.
             // Every fragment says what the datagram carries: what nobody wants need not wait.
             if !is_wanted(&cx.limits, headers.protocol)
                 && !matches!(
@@ -239,6 +223,7 @@ impl Ip {
             }
             return self.receive_fragment(cx, frame, &headers, fragment);
         }
+        // After the fragment: the protocol of a fragment says what the whole carries.
         if !is_wanted(&cx.limits, headers.protocol) {
             cx.discard(Discard::Ipv4NotTransport);
             return None;
@@ -260,6 +245,8 @@ impl Ip {
         cx.counters.ipv6.octets += headers.octets as u64;
         if let Some(fragment) = headers.fragment {
             cx.counters.ipv6.fragments += 1;
+            // RFC 6946: a fragment header on a whole datagram does not wait, and never meets others
+            // with the same identification.
             if !fragment.is_whole() {
                 return self.receive_fragment(cx, frame, &headers, fragment);
             }
@@ -285,6 +272,7 @@ impl Ip {
             src: headers.src,
             dst: headers.dst,
             identification: headers.identification,
+            // See `DatagramKey`: the fragments of one IPv6 datagram may differ in it.
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
         };
@@ -305,6 +293,7 @@ impl Ip {
             payload_len: whole.payload_len,
             ..*headers
         };
+        // The extension headers behind the fragment header are only there in the whole.
         let why = match header::chain(&mut joined) {
             Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
             Ok(()) if v6 => Some(Discard::Ipv6NotTransport),

@@ -3,7 +3,7 @@
 //! A tunnel that has a protocol number of its own carries nothing else, so what cannot be opened there is dropped.
 //! One that goes over UDP is found by its port, and what does not open is a UDP datagram like any other.
 
-use super::Datagram;
+use super::datagram::Datagram;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
@@ -13,6 +13,8 @@ use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
 /// Tunnels inside of each other that are opened at most.
+// Real stacks nest two or three. Without a bound one packet of 64 KB could hold thousands of
+// IP-in-IP headers, each costing a call.
 pub(super) const MAX_DEPTH: usize = 8;
 
 /// What is in a datagram.
@@ -29,6 +31,8 @@ pub(super) enum Opening<'a> {
 pub(super) const fn carries(limits: &Limits, protocol: u8) -> bool {
     let tunnels = limits.decapsulate;
     match IpNumber(protocol) {
+        // Also asked for fragments and unknown protocols: what no tunnel wants is dropped before it
+        // waits.
         IpNumber::IPV4 | IpNumber::IPV6 => tunnels.contains(Tunnel::Ipip),
         IpNumber::GRE => tunnels.contains(Tunnel::Gre) || tunnels.contains(Tunnel::Erspan),
         IpNumber::LAYER2_TUNNELING_PROTOCOL => tunnels.contains(Tunnel::L2tp),
@@ -44,8 +48,10 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
         ip: datagram.payload,
         // What came in fragments is not traced to them through a tunnel.
         offset: datagram.offset.in_record().into(),
+        // What is missing outside is missing inside, at the end.
         missing: datagram.payload_len.saturating_sub(datagram.payload.len()),
         pseudo: None,
+        // The outer sum says nothing about the inner packet's.
         checksum_known_good: false,
     };
     let over_udp = datagram.protocol == IpNumber::UDP.0;
@@ -62,11 +68,14 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
     };
     let inside = match opened {
         Ok(inside) => inside,
+        // A port proves nothing: any application may use 4789. It stays a message of its own.
         Err(_) if over_udp => return Opening::Nothing,
         // What takes octets off knows no other name for it.
         Err(Discard::LinkTruncated) => return Opening::Refused(Discard::TunnelTruncated),
         Err(why) => return Opening::Refused(why),
     };
+    // Opened far enough to see an IP version: Ethernet in a tunnel also carries ARP and spanning
+    // tree.
     let is_ip = crate::link::walk(&mut inner, inside.next).is_ok()
         && matches!(inner.ip.first().map(|b| b >> 4), Some(4 | 6));
     if !is_ip {
@@ -76,10 +85,13 @@ pub(super) fn open<'a>(limits: &Limits, datagram: &Datagram<'a>) -> Opening<'a> 
             Opening::Refused(Discard::TunnelNotIp)
         };
     }
+    // Tags inside of the tunnel belong to its identity; those outside say where it was captured.
     inner.channel = Channel {
         vlans: datagram.channel.vlans,
         tunnel: identity(datagram, &inside, inner.channel),
     };
+    // The inner Ethernet header is not that of the capture: merged output needs one that fits all
+    // packets.
     inner.header = LinkHeader::default();
     Opening::Packet(inner)
 }
@@ -98,14 +110,18 @@ struct Inside {
 /// have to find each other.
 fn identity(outer: &Datagram<'_>, inside: &Inside, inner: Channel) -> u32 {
     let pair = (outer.src.min(outer.dst), outer.src.max(outer.dst));
+    // TEIDs and session numbers are chosen by the receiver, so each direction has another one. VNIs
+    // and keys are the same both ways.
     let (id, pair) = match inside.tunnel {
         Tunnel::Gtp | Tunnel::L2tp | Tunnel::Ipip => (0, Some(pair)),
         _ => (inside.id, None),
     };
     let kind = inside.tunnel as u8;
     // Not keyed: it stands in saved states, and two tunnels that are one only share their connections' numbers.
+    // Tunnels inside of tunnels differ by the outer identity too.
     let hash = FixedState::default().hash_one((kind, id, pair, outer.channel.tunnel, inner.vlans));
     // Any 32 bits of it will do.
+    // Zero means "no tunnel".
     u32::try_from(hash >> 32).unwrap_or(0).max(1)
 }
 
@@ -114,13 +130,19 @@ fn udp(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     let [s0, s1, d0, d1, l0, l1, _, _] = *inner.take::<8>()?;
     let (src, dst) = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
     let len = usize::from(u16::from_be_bytes([l0, l1]));
+    // Padding behind the datagram must not be read as part of the packet.
     inner.limit(len.checked_sub(8).ok_or(Discard::TunnelBadHeader)?);
     let on = |tunnel| limits.decapsulate.contains(tunnel);
+    // By destination first: VXLAN and GENEVE senders choose the source port by a hash of the flow
+    // (RFC 7348, 5).
     match dst {
         4789 | 4790 | 8472 if on(Tunnel::Vxlan) => vxlan(inner, dst == 4790),
         6081 if on(Tunnel::Geneve) => geneve(inner),
+        // GTP-U answers may come from any port; one of the two is the registered one.
         _ if on(Tunnel::Gtp) && (src == 2152 || dst == 2152) => gtp(inner),
         _ if on(Tunnel::L2tp) && (src == 1701 || dst == 1701) => l2tp_udp(inner),
+        // Last, since Teredo peers use any port: every other UDP datagram comes this far and is
+        // judged by its octets.
         _ if on(Tunnel::Teredo) => teredo(inner, src == 3544 || dst == 3544),
         _ => Err(Discard::TunnelBadHeader),
     }
@@ -132,6 +154,7 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     let kind = inner.take_u16()?;
     let version = flags & 7;
     let mut id = 0;
+    // Only versions 0 and 1 are defined; the rest of the flags would be read at random.
     if version > 1 {
         return Err(Discard::TunnelBadHeader);
     }
@@ -149,11 +172,14 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
                     + if flags & 0x0080 != 0 { 4 } else { 0 },
             );
         } else {
+            // The key of RFC 2890 is taken for the tunnel's own name, the same in both directions.
             id = u64::from(u32::from_be_bytes([a, b, c, d]));
         }
     }
     let numbered = flags & 0x1000 != 0;
     if numbered {
+        // The optional fields stand in this order: checksum and offset, key, sequence number,
+        // acknowledgment (RFC 1701; RFC 2637, 4.1).
         inner.skip(4)?;
     }
     if version == 1 && flags & 0x0080 != 0 {
@@ -161,6 +187,7 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     }
     if flags & 0x4000 != 0 {
         // Source route entries, up to an empty one.
+        // Each entry takes at least its header of four octets, so the loop ends with the packet.
         loop {
             let [family_hi, family_lo, _, len] = *inner.take::<4>()?;
             if [family_hi, family_lo, len] == [0, 0, 0] {
@@ -174,6 +201,8 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         0x88be if on(Tunnel::Erspan) => {
             // Type I has no sequence number and no header; type II has both.
             if numbered {
+                // The session is ten bits of the second word; the rest is VLAN and flags of the
+                // mirror.
                 let [_, _, a, b, ..] = *inner.take::<8>()?;
                 id = u64::from(u16::from_be_bytes([a, b]) & 0x3ff);
             }
@@ -182,11 +211,13 @@ fn gre(limits: &Limits, inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         0x22eb if on(Tunnel::Erspan) => {
             let [_, _, a, b, .., last] = *inner.take::<12>()?;
             id = u64::from(u16::from_be_bytes([a, b]) & 0x3ff);
+            // The O bit: a platform specific subheader of eight octets follows.
             if last & 1 != 0 {
                 inner.skip(8)?;
             }
             (Tunnel::Erspan, NextHeader::Ethernet)
         }
+        // PPTP's PPP, and Ethernet (0x6558) in GRE, are read by the link layer as elsewhere.
         _ if on(Tunnel::Gre) => (Tunnel::Gre, NextHeader::EtherType(kind)),
         _ => return Err(Discard::TunnelNotIp),
     };
@@ -216,9 +247,11 @@ fn vxlan(inner: &mut Frame<'_>, generic: bool) -> Result<Inside, Discard> {
 /// GENEVE (RFC 8926, 3.4).
 fn geneve(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     let [first, _, k0, k1, a, b, c, _] = *inner.take::<8>()?;
+    // Version 0 is the only one (RFC 8926, 3.4); another one may have a different layout.
     if first & 0xc0 != 0 {
         return Err(Discard::TunnelBadHeader);
     }
+    // Options are skipped by their length: none of them changes what is carried.
     inner.skip(4 * usize::from(first & 0x3f))?;
     Ok(Inside {
         tunnel: Tunnel::Geneve,
@@ -231,11 +264,14 @@ fn geneve(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
 fn gtp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     let [flags, kind, l0, l1, id @ ..] = *inner.take::<8>()?;
     // Version 1, GTP and not GTP'.
+    // Echo requests and error indications carry no packet.
     if flags & 0xf0 != 0x30 || kind != 0xff {
         return Err(Discard::TunnelBadHeader);
     }
     inner.limit(usize::from(u16::from_be_bytes([l0, l1])));
+    // If any of the three flags is set, all of the four octets are there (TS 29.281, 5.1).
     if flags & 0x07 != 0 {
+        // A length of zero takes nothing, and then there is no last octet: the loop ends.
         let [_, _, _, mut extension] = *inner.take::<4>()?;
         while extension != 0 {
             // Its length in words of four octets, and at its end the kind of the next one.
@@ -255,20 +291,24 @@ fn gtp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
 fn l2tp_udp(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
     let before = inner.ip.len();
     let flags = inner.take_u16()?;
+    // Control messages set up the session and carry no packet.
     if flags & 0x8000 != 0 {
         return Err(Discard::TunnelBadHeader);
     }
     match flags & 0x0f {
         2 => {
+            // Only with the L bit is there a length; without it the message fills the datagram.
             if flags & 0x4000 != 0 {
                 let len = usize::from(inner.take_u16()?);
                 let read = before - inner.ip.len();
                 inner.limit(len.checked_sub(read).ok_or(Discard::TunnelBadHeader)?);
             }
             let id = *inner.take::<4>()?;
+            // Sequence numbers Ns and Nr.
             if flags & 0x0800 != 0 {
                 inner.skip(4)?;
             }
+            // The offset size counts from behind its own field.
             if flags & 0x0200 != 0 {
                 let offset = usize::from(inner.take_u16()?);
                 inner.skip(offset)?;
@@ -295,8 +335,12 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
         // Control messages.
         return Err(Discard::TunnelNotIp);
     }
+    // Cookies have 0, 4 or 8 octets (RFC 3931, 4.1), the default sublayer four.
     for skip in [0, 4, 8, 12] {
+        // Ethernet first: its check, an EtherType of IP, is the hardest to pass by chance. PPP and
+        // HDLC take two octets.
         for next in [NextHeader::Ethernet, NextHeader::Ppp, NextHeader::Hdlc] {
+            // A guess that fails must leave nothing consumed.
             let mut guess = *inner;
             let leads = guess.skip(skip).is_ok()
                 && crate::link::walk(&mut guess, next).is_ok()
@@ -317,10 +361,12 @@ fn l2tp_v3(inner: &mut Frame<'_>) -> Result<Inside, Discard> {
 /// Teredo (RFC 4380, 5.1.1): perhaps authentication and origin, then IPv6. Peers talk to each other on any port; there
 /// one of the addresses must be Teredo's, and the length exact.
 fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
+    // These headers are only read on the port: elsewhere two zero octets begin many a protocol.
     if on_port && inner.ip.starts_with(&[0, 1]) {
         let [_, _, id, auth] = *inner.take::<4>()?;
         inner.skip(usize::from(id) + usize::from(auth) + 9)?;
     }
+    // The origin indication: port and address of the client, 8 octets with its marker.
     if on_port && inner.ip.starts_with(&[0, 0]) {
         inner.skip(8)?;
     }
@@ -333,6 +379,8 @@ fn teredo(inner: &mut Frame<'_>, on_port: bool) -> Result<Inside, Discard> {
     let len = usize::from(u16::from_be_bytes([header[4], header[5]])) + header.len();
     // A trailer may follow the packet (RFC 6081, 4).
     let exact = len == inner.ip.len() + inner.missing;
+    // Off the port an exact length and an address of the prefix must meet: by chance no other
+    // datagram passes both.
     if header[0] >> 4 != 6 || !(exact && ours || on_port && inner.is_ip_packet()) {
         return Err(Discard::TunnelBadHeader);
     }

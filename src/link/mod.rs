@@ -4,46 +4,18 @@
 //! lines; plain Ethernet takes a short cut. What stands behind the link header is walked as a chain of small headers
 //! (VLAN tags, MPLS, PPPoE, ...), each of which is longer than nothing, so the work is linear in the octets.
 
+mod frame;
 mod pdu;
 mod wifi;
+
+pub(crate) use frame::NextHeader;
+pub use frame::{Frame, PseudoHeader};
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo, VlanTag};
 use crate::base::place::OctetOffset;
 use etherparse::EtherType;
-use std::net::IpAddr;
-
-/// The addresses and protocol of a transport packet that came without its IP header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PseudoHeader {
-    /// Source address.
-    pub src: IpAddr,
-    /// Destination address.
-    pub dst: IpAddr,
-    /// Protocol number (IANA).
-    pub protocol: u8,
-}
-
-/// A packet record whose link header has been read.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    /// What is kept of the link header.
-    pub header: LinkHeader,
-    /// Where the packet was captured.
-    pub channel: Channel,
-    /// The captured octets from the IP header on; padding may follow the datagram. With `pseudo`: from the transport
-    /// header on.
-    pub ip: &'a [u8],
-    /// Where `ip` begins.
-    pub offset: OctetOffset,
-    /// Octets that the snapshot length cut off the end of `ip`.
-    pub missing: usize,
-    /// The packet has no IP header; this stands for it.
-    pub pseudo: Option<PseudoHeader>,
-    /// The capture says that the transport checksum is right, or that hardware fills it in (`epb_flags`).
-    pub checksum_known_good: bool,
-}
 
 /// `epb_flags`: the checksum is not filled in yet (bit 9), or was found right (bit 10).
 const CHECKSUM_FLAGS: u32 = 1 << 9 | 1 << 10;
@@ -83,27 +55,6 @@ mod ether {
     }
 }
 
-/// What the octets that follow are.
-#[derive(Clone, Copy)]
-pub(crate) enum NextHeader {
-    Ip,
-    /// What an EtherType says.
-    EtherType(u16),
-    /// An Ethernet frame inside of another one: its addresses are passed over.
-    Ethernet,
-    /// IEEE 802.2.
-    Llc,
-    /// Organisation and type behind an LLC header or an NLPID.
-    Snap,
-    /// A network layer protocol identifier (ISO/IEC TR 9577).
-    Nlpid,
-    Ppp,
-    Mpls,
-    Pppoe,
-    Hdlc,
-    FrameRelay,
-}
-
 /// Reads the link header of a packet record.
 ///
 /// A known frame check sequence is left out. The error says why there is no IP packet to go on with.
@@ -112,6 +63,8 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
     let wire = usize::try_from(packet.orig_len)
         .unwrap_or(usize::MAX)
         .max(packet.data.len());
+    // By the length on the wire: a record that was cut has lost its frame check sequence, or a part
+    // of it, already.
     let wire = wire.saturating_sub(usize::from(packet.fcs_len.unwrap_or(0)));
     let data = packet.data.get(..wire).unwrap_or(packet.data);
     let mut frame = Frame {
@@ -165,6 +118,7 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
     cx.packet = PacketInfo {
         frame: packet.frame,
         time: packet.time,
+        // Addresses and tags of the packet before must not stand with one that has none.
         interface: packet.interface,
         link: LinkHeader::default(),
     };
@@ -184,9 +138,10 @@ pub fn receive<'a>(packet: &Packet<'a>, cx: &mut Context) -> Option<Frame<'a>> {
     }
 }
 
-/// Keeps a link type that nobody has been told of.
+/// Keeps a link type that has not been reported yet.
 #[cold]
 fn remember(link_type: LinkType, unknown: &mut Vec<LinkType>) {
+    // Twenty are enough to be named to a user; a hostile pcapng can have 65,536.
     if unknown.len() < 20 && !unknown.contains(&link_type) {
         unknown.push(link_type);
     }
@@ -200,6 +155,7 @@ fn wrapped(link_type: LinkType, frame: &mut Frame<'_>) -> Result<Option<LinkType
             let header = *frame.ip.first_chunk::<12>().ok_or(Discard::LinkTruncated)?;
             let [l0, l1, l2, l3, _, _, _, _, t0, t1, _, _] = header;
             let len = u32::from_le_bytes([l0, l1, l2, l3]);
+            // At least what has been read: a length below that would read the header as packet.
             frame.skip(usize::try_from(len).unwrap_or(usize::MAX).max(12))?;
             u16::from_le_bytes([t0, t1])
         }
@@ -272,62 +228,6 @@ fn parse_other(link_type: LinkType, frame: &mut Frame<'_>) -> Result<NextHeader,
     }
 }
 
-impl<'a> Frame<'a> {
-    /// Takes the next `N` octets off.
-    pub(crate) fn take<const N: usize>(&mut self) -> Result<&'a [u8; N], Discard> {
-        let (head, rest) = self.ip.split_first_chunk().ok_or(Discard::LinkTruncated)?;
-        self.ip = rest;
-        self.offset = self.offset.after(N);
-        Ok(head)
-    }
-
-    /// Takes `len` octets off.
-    pub(crate) fn skip(&mut self, len: usize) -> Result<&'a [u8], Discard> {
-        let (head, rest) = self
-            .ip
-            .split_at_checked(len)
-            .ok_or(Discard::LinkTruncated)?;
-        self.ip = rest;
-        self.offset = self.offset.after(len);
-        Ok(head)
-    }
-
-    /// What follows is `len` octets long by its header; what is behind them is padding.
-    pub(crate) fn limit(&mut self, len: usize) {
-        match len.checked_sub(self.ip.len()) {
-            Some(more) => self.missing = self.missing.min(more),
-            None => {
-                self.ip = self.ip.get(..len).unwrap_or(self.ip);
-                self.missing = 0;
-            }
-        }
-    }
-
-    /// The last `len` octets of what was sent are not part of the packet.
-    fn cut_end(&mut self, len: usize) {
-        self.limit((self.ip.len() + self.missing).saturating_sub(len));
-    }
-
-    /// What follows is an IP packet, by its version and length.
-    pub(crate) fn is_ip_packet(&self) -> bool {
-        let len = self.ip.len() + self.missing;
-        match *self.ip {
-            [first, _, a, b, ..] if first >> 4 == 4 => {
-                (20..=len).contains(&usize::from(u16::from_be_bytes([a, b])))
-            }
-            [first, _, _, _, a, b, ..] if first >> 4 == 6 => {
-                usize::from(u16::from_be_bytes([a, b])) + 40 <= len
-            }
-            _ => false,
-        }
-    }
-
-    /// Takes the next two octets off as a number.
-    pub(crate) fn take_u16(&mut self) -> Result<u16, Discard> {
-        self.take().map(|b| u16::from_be_bytes(*b))
-    }
-}
-
 /// Ethernet II or IEEE 802.3: addresses; gives the type or length field.
 fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
     let h: &[u8; 14] = frame.take()?;
@@ -341,6 +241,8 @@ fn ethernet(frame: &mut Frame<'_>) -> Result<u16, Discard> {
 ///
 /// A loop and no recursion: a packet decides how many headers it has, and must not decide how deep the stack gets.
 pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Discard> {
+    // Two tags are kept, as output has room for two and more than two are hardly met; all are
+    // passed over.
     let mut tags = 0;
     loop {
         next = match next {
@@ -371,6 +273,8 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
                     frame.skip(4)?;
                     NextHeader::Ethernet
                 }
+                // A length instead of a type (IEEE 802.3); it also ends the padding of a short
+                // frame.
                 EtherType(len) if len <= ether::MAX_LENGTH => {
                     frame.limit(usize::from(len));
                     NextHeader::Llc
@@ -381,6 +285,8 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
                 frame.skip(12)?;
                 NextHeader::EtherType(frame.take_u16()?)
             }
+            // SNAP, NLPID and IP are the three that lead on; the rest is control traffic of
+            // bridges.
             NextHeader::Llc => match *frame.take::<3>()? {
                 [0xaa, 0xaa, 0x03] => NextHeader::Snap,
                 [0xfe, 0xfe, 0x03] => NextHeader::Nlpid,
@@ -404,6 +310,7 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
             NextHeader::Pppoe => {
                 // Version and type, code 0 (session), session, length (RFC 2516, 4).
                 let [version, code, _, _, l0, l1] = *frame.take::<6>()?;
+                // Discovery and other codes carry no packet.
                 if version != 0x11 || code != 0 {
                     return Err(Discard::LinkBadHeader);
                 }
@@ -422,6 +329,7 @@ pub(crate) fn walk(frame: &mut Frame<'_>, mut next: NextHeader) -> Result<(), Di
 
 /// PPP (RFC 1661, 2): perhaps address and control, then the protocol in one or two octets.
 fn ppp(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
+    // Both octets may be left out (RFC 1661, 6.6), as they may on PPPoE.
     if frame.ip.starts_with(&[0xff, 0x03]) {
         frame.skip(2)?;
     }
@@ -437,6 +345,8 @@ fn ppp(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
         0x0021 | 0x0057 => Ok(NextHeader::Ip),
         0x0281 | 0x0283 => Ok(NextHeader::Mpls),
         // Header compression: Van Jacobson's, RFC 2507 and its kin, ROHC; compressed datagrams, on one link or all.
+        // Compressed headers need the packets before; no observer could put them right after a
+        // loss.
         0x002d | 0x002f | 0x0061..=0x0069 | 0x2061..=0x2069 | 0x0003 | 0x0005 | 0x00fb | 0x00fd => {
             Err(Discard::LinkCompressed)
         }
@@ -458,6 +368,7 @@ fn ppp_or_hdlc(frame: &Frame<'_>) -> NextHeader {
 /// place, for addresses may begin with any octet.
 fn mpls(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     loop {
+        // Four octets for each label, so the loop ends with the packet.
         let [_, _, bottom, _] = *frame.take::<4>()?;
         if bottom & 1 == 1 {
             break;
@@ -469,6 +380,8 @@ fn mpls(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
         field.is_some_and(|t| ether::is_known(EtherType(u16::from_be_bytes(*t))))
     };
     match octets.first().map(|b| b >> 4) {
+        // The first nibble of an Ethernet address may be 4 or 6 as well: the EtherType behind the
+        // addresses decides.
         Some(4 | 6) if frame.is_ip_packet() || !has_type(12) => Ok(NextHeader::Ip),
         // A control word, then Ethernet (RFC 4448, 4.6).
         Some(0) if has_type(16) || !has_type(12) => frame.skip(4).map(|_| NextHeader::Ethernet),
@@ -480,6 +393,7 @@ fn mpls(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
 /// Frame relay (RFC 2427): an address, then control and NLPID, or an EtherType (Cisco).
 fn frame_relay(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     // The last octet of the address has its lowest bit set.
+    // Takes an octet in each turn.
     while frame.take::<1>()?[0] & 1 == 0 {}
     if frame.ip.first() != Some(&0x03) {
         return frame.take_u16().map(NextHeader::EtherType);
@@ -524,6 +438,7 @@ fn token_ring(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
 /// Endace's extensible record format: Ethernet and serial lines.
 fn erf(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [_, _, _, _, _, _, _, _, kind, _, _, _, _, _, w0, w1] = *frame.take::<16>()?;
+    // Extension headers chain by their highest bit, eight octets each.
     let mut more = kind & 0x80 != 0;
     while more {
         let [first, ..] = *frame.take::<8>()?;
@@ -549,6 +464,7 @@ fn erf(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
 fn nflog(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     frame.skip(4)?;
     loop {
+        // At least its own header in each turn.
         let [l0, l1, t0, t1] = *frame.take::<4>()?;
         let len = usize::from(u16::from_le_bytes([l0, l1]))
             .checked_sub(4)
@@ -575,6 +491,7 @@ fn null(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
 /// Linux cooked capture v1.
 fn cooked_v1(frame: &mut Frame<'_>) -> Result<NextHeader, Discard> {
     let [_, _, _, _, l0, l1, a0, a1, a2, a3, a4, a5, _, _, p0, p1] = *frame.take::<16>()?;
+    // Other lengths are addresses of other links, which no output could write.
     if u16::from_be_bytes([l0, l1]) == 6 {
         frame.header.src = [a0, a1, a2, a3, a4, a5];
     }

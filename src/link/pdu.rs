@@ -1,7 +1,7 @@
 //! LINKTYPE_WIRESHARK_UPPER_PDU: tags that stand for the lower layers, then a packet of the layer that one of them
 //! names.
 
-use super::{Frame, NextHeader, PseudoHeader};
+use super::frame::{Frame, NextHeader, PseudoHeader};
 use crate::base::counters::Discard;
 use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,6 +1,6 @@
 //! IEEE 802.11: data frames that are not encrypted, with what capturing drivers put in front of them.
 
-use super::Frame;
+use super::frame::Frame;
 use crate::base::counters::Discard;
 
 /// What the driver says of the 802.11 frame that follows.
@@ -31,6 +31,7 @@ fn radiotap_flags(fields: &[u8]) -> Option<Driver> {
         Some(u32::from_le_bytes(*octets))
     };
     let mut words = 1;
+    // The bitmap may go on in further words; each takes four octets.
     while present(words - 1)? & 1 << 31 != 0 {
         words += 1;
     }
@@ -81,6 +82,7 @@ pub(super) fn behind(frame: &mut Frame<'_>, len: [u8; 4], le: bool) -> Result<()
 
 /// The MAC header (IEEE 802.11, 9.3.2.1), up to the LLC header.
 fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
+    // Asked of the driver: nothing in the frame itself says whether the sum is there.
     if driver.fcs {
         frame.cut_end(FCS);
     }
@@ -91,10 +93,13 @@ fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
     if kind & 0x0f != 0x08 || kind & 0x40 != 0 {
         return Err(Discard::LinkNotData);
     }
+    // Without the key there is nothing behind this header.
     if flags & 0x40 != 0 {
         return Err(Discard::LinkEncrypted);
     }
     let fragment_number = h[22] & 0x0f;
+    // A fragment of a frame begins or ends anywhere; putting those together is left to the
+    // receiver.
     if flags & 0x04 != 0 || fragment_number != 0 {
         return Err(Discard::LinkFragment);
     }
@@ -105,6 +110,8 @@ fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
             .for_each(|(to, from)| *to = *from);
         a
     };
+    // Three or four addresses, in an order that the two direction bits say (IEEE 802.11, table
+    // 9-30).
     let (dst, src) = match flags & 3 {
         0 => (address(0), address(1)),
         1 => (address(2), address(1)),
@@ -129,6 +136,7 @@ fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
         // An A-MSDU: the packet must be the only one in it.
         let [.., l0, l1] = *frame.take::<14>()?;
         let len = usize::from(u16::from_be_bytes([l0, l1]));
+        // More than one packet in a frame cannot be given on as one.
         if frame.ip.len() + frame.missing > len.next_multiple_of(4) {
             return Err(Discard::LinkAggregate);
         }

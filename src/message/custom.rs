@@ -27,7 +27,7 @@ pub enum Verdict {
 /// A protocol of one's own: its name, and the function that recognises a message and says how long it is.
 ///
 /// What follows the octets is told with them: at the end of a stream, or before a gap, they are all that there will be,
-/// and what the function does with them is its last word. Gaps themselves are told to the sink.
+/// and what the function does with them is its last word. Gaps themselves go to the sink.
 ///
 /// ```
 /// use inet_asm::message::custom::{Verdict, CustomDetector};

@@ -1,4 +1,4 @@
-//! What the message stage hands on.
+//! What the message stage delivers.
 
 use crate::base::checksum::Sum;
 use crate::base::context::Context;

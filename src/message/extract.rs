@@ -29,21 +29,28 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
 /// again.
+// Half of it would cut a 64 KiB write in two; twice of it could not be written as one packet.
 const OPAQUE: u64 = 64 << 10;
 /// Octets that detectors are shown at most before they have to decide: the longest request target that HTTP is looked for
 /// with. What a stream holds while nothing is known of it stays below this.
+// Half would refuse long targets, as single sign-on makes them. Twice would double what each
+// connection that just began may hold.
 const PROBE: usize = 64 << 10;
 /// Octets that a detector of the user's may ask for while a message is looked for anywhere: all that is held is searched
 /// again by the others.
+// As much as the built-in ones are shown would be searched again with every segment.
 const CUSTOM_PROBE: usize = 4 << 10;
 /// Messages of no known protocol at whose start detectors are asked, in each direction. A protocol that is known begins with
 /// the first or, behind some greeting, soon; asking at every message of a long unknown stream would cost more than all else.
 const TRIES: u8 = 16;
 /// Octets of a stream from the middle that detectors are shown whose protocol no port hints at and whose search is not cheap:
 /// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
+// With no bound, an hour of unknown bulk data would pass through every detector.
 const SEARCHED: u32 = 256 << 10;
 /// Failures without a whole message between them, after which the protocol is thought to be another. A burst of losses makes
 /// a few in a row; sixteen are no accident.
+// With four, one burst of losses would throw a right guess away; with a hundred, a wrong one would
+// skip most of the connection.
 const FAILURES: u8 = 16;
 /// Octets skipped before the first whole message, after which the protocol is thought to be another: a message that was begun
 /// before the capture may be long, but is rarely longer.
@@ -56,6 +63,7 @@ const TURNS: u8 = 1;
 /// a chain of headers.
 const REST: usize = 256 << 10;
 /// How often a connection's protocol is looked for anew: octets made for it could have it searched without end.
+// Each time costs another search through every detector.
 const RENEWALS: u8 = 4;
 
 /// What the next octets of a stream are.
@@ -85,7 +93,7 @@ struct OpenMessage {
     start: u64,
     whole: bool,
     hand_over: bool,
-    /// The user wants it: the sink is told of it.
+    /// The user wants it: the sink sees it.
     wanted: bool,
     /// It is of no known protocol.
     opaque: bool,
@@ -128,7 +136,7 @@ struct MessageStream {
 }
 
 impl MessageStream {
-    /// The sink is told of what belongs to the open message.
+    /// The sink sees what belongs to the open message.
     const fn wanted(&self) -> bool {
         match self.open {
             Some(open) => open.wanted,
@@ -292,18 +300,23 @@ struct Walked {
 impl<M: MessageSink> StreamSink for Extractor<M> {
     type State = Conversation<M::State>;
 
+    // A raw stream sink hears of the octets before the messages that they complete, so that both
+    // outputs tell the same order.
     fn data(&mut self, at: &mut ConversationContext<'_, M>, chunk: Chunk<'_>) -> Taken {
         self.sink
             .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
         self.begin_stream(at, chunk.offset);
         self.change_direction(at);
         let i = at.direction.index();
+        // Before the octets: a message of the other direction ends where this one begins to speak.
         let stream = &mut at.state.streams[i];
         let now = HeldPart::of(&chunk);
         let before = stream.held();
         let mut used = 0;
         let mut wait = None;
         if before > 0 {
+            // The two are joined by a copy once. Without it every framer would have to read across
+            // two pieces.
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
             let mut held = stream.held.take().unwrap_or_default();
             let size = held.size();
@@ -319,8 +332,12 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 next: Following::Octets,
                 doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
             };
+            // Only until nothing of it is held: the rest of the chunk is then walked in the read
+            // buffer.
             let walked = self.walk(at, &view, before);
             at.cx.budget.give(size);
+            // Something held is still needed. If the walk waits for the other stream, the chunk is
+            // refused, as it will come again.
             if walked.used < before {
                 if walked.wait.is_some() {
                     held.pull(before, now);
@@ -336,11 +353,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 self.watch(at);
                 return Taken::All;
             }
+            // More than what was held was used: the rest is in the chunk itself.
             used = walked.used - before;
             wait = walked.wait;
         }
         if wait.is_none() && used < chunk.data.len() {
             let view = OctetView {
+                // Whatever was used belongs to the held part; a sum of the whole chunk is of no use
+                // then.
                 octets: &chunk.data[used..],
                 offset: chunk.offset + used as u64,
                 parts: &[now],
@@ -382,6 +402,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
 
     fn gap(&mut self, at: &mut ConversationContext<'_, M>, gap: Gap) {
         self.begin_stream(at, gap.offset);
+        // Order: the other direction's run ends, then what is held here, and only then the gap is
+        // put into the message.
         self.change_direction(at);
         self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
@@ -390,6 +412,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         if let Mode::Inside {
             left: inside, last, ..
         } = &mut stream.mode
+            // A gap of unknown length cannot be counted down: it ends the message.
             && gap.len.is_some()
         {
             let n = left.min(*inside);
@@ -407,13 +430,16 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 };
                 self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
             }
+            // Counted as lost in the message; the part past it belongs to no message that is known.
             at.cx.counters.message.lost_octets += n;
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
             } else if rest == 0 && left == 0 {
+                // Between two parts: the framer says what follows, and the gap ended exactly there.
                 at.state.streams[i].mode = Mode::Ask;
             }
         } else if stream.mode == Mode::ToClose {
+            // Its end is the stream's, so no gap can end it.
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
@@ -432,6 +458,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         } else if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
         }
+        // What is left lies outside of any message whose extent is known.
         if left > 0 {
             let end = gap.offset + gap.len.unwrap_or(0);
             self.end_message(at, end, true, None);
@@ -469,6 +496,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     fn end(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         let offset = at.state.streams[at.direction.index()].at;
         self.stop(at, Following::End, offset);
+        // Walking what was held may have used some of it.
         let offset = at.state.streams[at.direction.index()].at;
         self.end_message(at, offset, true, Some(close));
         let mut to = at.with(|s| &mut s.state);
@@ -478,6 +506,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     }
 
     fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
+        // Their budget is given back here, whatever state the walk left them in.
         for stream in &mut at.state.streams {
             if let Some(held) = stream.held.take() {
                 at.cx.budget.give(held.size());
@@ -551,6 +580,7 @@ fn count(counters: &mut ProtocolCounters, message: &UserMessage<'_>, protocol: &
         found += 1;
         cut = one.len > one.data.len() as u64;
     }
+    // A message that bundles nothing is one.
     counters.messages += found.max(1);
     // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
     counters.incomplete += u64::from(cut || (found == 0 && !message.whole));
@@ -602,6 +632,7 @@ impl<M: MessageSink> Extractor<M> {
         let from_start = at.side().from_start;
         let stream = &mut at.state.streams[i];
         stream.at = offset;
+        // Without its SYN the first octet may stand anywhere in a message.
         if !from_start {
             (stream.searching, stream.behind_loss) = (true, true);
             self.presume(at);
@@ -622,6 +653,7 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Looks for messages of the protocol that the ports stand for, where the stream's own beginning is not there.
     fn presume(&self, at: &mut ConversationContext<'_, M>) {
+        // The rules of the user come first. After a failed guess the ports are not believed again.
         let trust = at.state.trust;
         if at.state.framer.is_some() || trust.renewals > 0 || self.decide(at) {
             return;
@@ -639,6 +671,8 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.dst(at.direction).port(),
         );
         // What is left of a message whose beginning is missing must not become a message of its own.
+        // Waiting for a beginning by the port's protocol costs little if it is wrong: the search
+        // gives up after a while and detection begins.
         if let Some(row) = STREAMS.iter().find(|row| row.protocol.hinted(ports)) {
             self.adopt(at, row.framer(), false);
             self.look_anew(at);
@@ -731,6 +765,7 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.at = chunk.offset + used as u64;
         if used > 0 {
+            // A part of a chunk has neither its end nor its PSH.
             let whole = used == chunk.data.len();
             stream.pushed = chunk.push && whole;
             let chunk = Chunk {
@@ -754,6 +789,8 @@ impl<M: MessageSink> Extractor<M> {
     fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
+        // Only a beginning that asked for more octets can be decided by the other stream: by a
+        // request that acknowledges the end of a header, for one.
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
@@ -772,6 +809,7 @@ impl<M: MessageSink> Extractor<M> {
         let Some(mut held) = stream.held.take() else {
             return;
         };
+        // Given back first and taken again if something is left: the budget never counts it twice.
         at.cx.budget.give(held.size());
         let offset = stream.at - held.octets().len() as u64;
         let view = OctetView {
@@ -861,6 +899,8 @@ impl<M: MessageSink> Extractor<M> {
         at.cx.counters.message.unframed_octets += octets;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).skipped += octets;
+        // Only before the first whole message: later, skipped octets are losses, no sign of a wrong
+        // guess.
         if !at.state.trust.proven {
             at.state.trust.skipped += octets;
         }
@@ -949,6 +989,7 @@ impl<M: MessageSink> Extractor<M> {
         let name = Self::protocol(at);
         let past = at.side().acknowledged.is_some_and(|a| a > offset);
         let stream = &mut at.state.streams[i];
+        // Nothing is open: a gap or an end between two messages.
         let Some(open) = stream.open.take() else {
             return;
         };
@@ -956,12 +997,15 @@ impl<M: MessageSink> Extractor<M> {
         let opaque = open.opaque;
         // Only its end tells that a body up to the end of the stream is whole: a FIN or a RST, or that the other side
         // acknowledged what stands behind the last octet, which is a FIN.
+        // In `Unknown` the end of the stream is as good an end as any. At eviction or the end of
+        // the input it is not known that the body was over, unless its FIN was acknowledged.
         let closed = match closes {
             Some(Close::Fin | Close::Reset) => true,
             Some(_) => opaque || past,
             None => false,
         };
         let whole = open.whole && (!cut || ((to_close || opaque) && closed));
+        // What was supposed is not known: the sink must not fill up to it.
         let extent_unknown = cut
             && !matches!(
                 stream.mode,
@@ -1002,6 +1046,7 @@ impl<M: MessageSink> Extractor<M> {
             self.sink.end(&mut at.with(|s| &mut s.state), &end);
             at.cx.packet = now;
         }
+        // Only behind its end: the octets of the message itself belong to the old protocol.
         if open.hand_over {
             // Another protocol follows, in both directions.
             let framer = at.state.framer(at.direction);
@@ -1010,6 +1055,8 @@ impl<M: MessageSink> Extractor<M> {
             if let Some(framer) = at.state.framer.take() {
                 at.cx.budget.give(framer.size());
             }
+            // The other direction changes at the same moment. What it holds was sent for the new
+            // protocol.
             for stream in &mut at.state.streams {
                 if let Some(own) = stream.own.take() {
                     at.cx.budget.give(own.size());
@@ -1021,6 +1068,8 @@ impl<M: MessageSink> Extractor<M> {
                 stream.tries = 0;
                 stream.searching = false;
             }
+            // The user's rules were for the old protocol and are not asked again; ports say nothing
+            // either.
             at.state.trust = Trust {
                 asked: true,
                 left,
@@ -1057,15 +1106,21 @@ impl<M: MessageSink> Extractor<M> {
         let wait = loop {
             // A message that is complete is ended first.
             let ends = matches!(at.state.streams[i].mode, Mode::Inside { left: 0, .. });
+            // What was held is used up. A complete message is still ended here: its end must not
+            // wait for the next octet.
             if pos >= enough && pos > 0 && !ends {
                 break None;
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
+            // Asked only where a message can begin: TLS after a lost STARTTLS looks like anything
+            // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
                 && let Some(row) = self.interrupted(at, view, pos)
             {
                 emitted = pos;
+                // The switch is decided by what the other side agreed to, so its octets are waited
+                // for.
                 let wait = self.place(at, view, pos).wait_for_other();
                 if wait.is_some() && view.next == Following::Octets {
                     break wait;
@@ -1081,10 +1136,13 @@ impl<M: MessageSink> Extractor<M> {
                 } => {
                     let mut n = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     let mut found = false;
+                    // Only supposed: each stretch is searched for a start line before it is passed.
                     if supposed && n > 0 {
                         match self.search(at, view, pos, n) {
                             Found::At(next) if next < n => (n, found) = (next, true),
                             Found::At(_) => {}
+                            // What could be the begin of a start line stays, until more of it is
+                            // there.
                             Found::Nowhere { keep } => n = keep.min(n),
                         }
                     }
@@ -1096,6 +1154,8 @@ impl<M: MessageSink> Extractor<M> {
                         self.end_message(at, view.offset + pos as u64, true, None);
                     } else if left == 0 && last {
                         let whole = at.state.streams[i].open.is_some_and(|o| o.whole);
+                        // The last piece is marked, so that a message in one segment is written
+                        // from the read buffer.
                         self.emit_range(at, view, emitted, pos, whole);
                         emitted = pos;
                         self.end_message(at, view.offset + pos as u64, false, None);
@@ -1107,6 +1167,8 @@ impl<M: MessageSink> Extractor<M> {
                             last,
                             supposed,
                         };
+                        // Zero octets used, though some are left, means that a possible start line
+                        // waits.
                         if n == 0 || pos == len {
                             break None;
                         }
@@ -1144,6 +1206,7 @@ impl<M: MessageSink> Extractor<M> {
                         BodyPart::Octets(_) | BodyPart::Refuse
                             if view.next != Following::Octets =>
                         {
+                            // What should follow is in the gap; `stop` hands over what is there.
                             break None;
                         }
                         BodyPart::Octets(_) | BodyPart::Refuse => {
@@ -1172,6 +1235,8 @@ impl<M: MessageSink> Extractor<M> {
                         Begin::NeedMore => break None,
                         Begin::Wait(until) => break Some(until),
                         Begin::Skip(n) => {
+                            // One at least, or the loop would stand still; never more than there
+                            // is.
                             let n = n.clamp(1, rest.len());
                             self.loose(at, view, (pos, pos + n), true, true);
                             pos += n;
@@ -1183,6 +1248,7 @@ impl<M: MessageSink> Extractor<M> {
                             body,
                             hand_over,
                         } => {
+                            // A framer may count a header that reaches past what is at hand.
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
                             let start = MessageStart {
@@ -1236,6 +1302,8 @@ impl<M: MessageSink> Extractor<M> {
                         .state
                         .framer_mut(at.direction)
                         .and_then(|f| f.search_waits(&place));
+                    // A search that runs ahead of the other stream could mistake a mail body for
+                    // commands.
                     if wait.is_some() {
                         break wait;
                     }
@@ -1252,6 +1320,8 @@ impl<M: MessageSink> Extractor<M> {
                     pos += n;
                     emitted = pos;
                     if !found {
+                        // Only after a fruitless look: a search that finds things is on the right
+                        // protocol.
                         self.renew(at);
                         if at.state.framer.is_some() {
                             break None;
@@ -1275,6 +1345,8 @@ impl<M: MessageSink> Extractor<M> {
                 }
             }
         };
+        // Once for the walk: a sink sees pieces as long as segments, and one call instead of one
+        // for each chunk header.
         if at.state.streams[i].open.is_some() && at.state.streams[i].mode != Mode::Unknown {
             self.emit_range(at, view, emitted, pos, false);
         }
@@ -1355,6 +1427,7 @@ impl<M: MessageSink> Extractor<M> {
             framer.gap(at.direction);
         }
         at.state.streams[i].mode = Mode::Search;
+        // Counted before the look, so that the sixteenth failure ends the guess at once.
         at.state.trust.failures = at.state.trust.failures.saturating_add(1);
         self.renew(at);
     }
@@ -1363,9 +1436,12 @@ impl<M: MessageSink> Extractor<M> {
     fn renew(&mut self, at: &mut ConversationContext<'_, M>) {
         let trust = at.state.trust;
         let wrong = trust.failures >= FAILURES || (!trust.proven && trust.skipped > UNPROVEN);
+        // The user's word is never doubted; and a stream made to fail may not have itself searched
+        // forever.
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
             return;
         }
+        // Its framer goes, so nothing could end the message of the other direction later.
         self.end_other(at);
         if let Some(framer) = at.state.framer.take() {
             at.cx.budget.give(framer.size());
@@ -1393,6 +1469,8 @@ impl<M: MessageSink> Extractor<M> {
     ) -> Option<&'static StreamRow> {
         let row = interrupter()?;
         let begins = row.protocol.interrupts?;
+        // At the start of a segment only: inside of one it would be content. The test of octets
+        // first, as it nearly always fails.
         let here = begins(&view.octets[pos..])
             && view.segments.contains(&(view.offset + pos as u64))
             && !at.state.trust.decided
@@ -1405,6 +1483,7 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The connection goes on with the protocol that was switched to.
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
+        // As in `renew`: both directions leave together.
         self.end_other(at);
         for stream in &mut at.state.streams {
             if let Some(own) = stream.own.take() {
@@ -1427,6 +1506,7 @@ impl<M: MessageSink> Extractor<M> {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         let end = stream.at - stream.held() as u64;
+        // An unknown run is ended by its own rules.
         if stream.mode != Mode::Unknown {
             self.end_message(&mut at.flipped(), end, true, None);
         }
@@ -1443,6 +1523,8 @@ impl<M: MessageSink> Extractor<M> {
         let rest = &view.octets[pos..];
         if n < rest.len() {
             // A start line that begins inside may reach past the end of what is searched.
+            // Else a line cut by the end of the range would be taken for one cut by the end of the
+            // stream.
             place.next = Following::Octets;
         }
         at.state
@@ -1868,6 +1950,7 @@ impl<M: MessageSink> Extractor<M> {
                 } else {
                     Mode::Search
                 };
+                // Its beginning, or something before, is missing.
                 if stream.searching {
                     framer.gap(d);
                 }

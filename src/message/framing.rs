@@ -141,7 +141,9 @@ impl Position<'_> {
 
     /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.
     pub fn wait_for_other(&self) -> Option<u64> {
+        // Without an acknowledgment there is nothing to wait for.
         let until = self.ack?;
+        // A direction that was never captured would be waited for in vain.
         let there = self.other.delivered >= until || self.other.ended || self.other.absent;
         (!there).then_some(until)
     }

@@ -42,6 +42,7 @@ fn is_token(octet: u8) -> bool {
 
 impl HeaderSyntax {
     /// The octets begin with a start line.
+    // A version inside of a line is not enough; the whole line has to be of the form.
     pub(super) fn begins(&self, octets: &[u8]) -> bool {
         let line = memchr(b'\n', &octets[..octets.len().min(LINE)]);
         line.is_some_and(|end| self.start_line(&octets[..end]).is_some())
@@ -50,6 +51,7 @@ impl HeaderSyntax {
     /// What a line is without its line feed: a request, a response, or no start line.
     pub(super) fn start_line(&self, line: &[u8]) -> Option<Kind> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Control characters mean that binary data has been met.
         if line.len() > LINE || line.iter().any(|o| *o < b' ' && *o != b'\t') {
             return None;
         }
@@ -62,6 +64,8 @@ impl HeaderSyntax {
                 && rest.get(4).is_none_or(|o| *o == b' ');
             return sound.then_some(Kind::Response);
         }
+        // From the right for the version, from the left for the method: what is between may hold
+        // anything.
         let (uri, version) = line.split_at(memrchr(b' ', line)?);
         let space = memchr(b' ', uri)?;
         let (method, uri) = uri.split_at(space);
@@ -98,6 +102,7 @@ impl HeaderSyntax {
 
     /// Octets of the body, by the header fields.
     pub(super) fn content_length(&self, fields: &[u8]) -> u64 {
+        // The first one counts; later ones are in a body of MIME.
         let mut rest = fields;
         while let Some(end) = memchr(b'\n', rest) {
             let line = &rest[..end];
@@ -114,6 +119,8 @@ impl HeaderSyntax {
                     let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
                     n.checked_mul(10)?.checked_add(digit)
                 });
+                // A length that nobody would send is taken for none, so that it cannot swallow the
+                // stream.
                 return number.filter(|n| *n < 1 << 40).unwrap_or(0);
             }
         }
@@ -124,10 +131,13 @@ impl HeaderSyntax {
     pub(super) fn find(&self, octets: &[u8], more: bool) -> Found {
         let mut from = 0;
         let mut keep = None;
+        // The version is rare and searched for by vector instructions; a first line is then looked
+        // for around it.
         while let Some(hit) = memmem::find(&octets[from..], self.version) {
             let at = from + hit;
             from = at + self.version.len();
             let behind = at + self.version_len;
+            // A status line goes on with a space, a request line ends.
             let start = match octets.get(behind) {
                 Some(b' ') => Some(at),
                 Some(b'\r' | b'\n') => self.request_before(octets, at),
@@ -143,6 +153,8 @@ impl HeaderSyntax {
                     if self.start_line(&window[..end]).is_none() {
                         continue;
                     }
+                    // A Via field holds the version too: only a field behind the line makes it a
+                    // start line.
                     match field_follows(&octets[start + end + 1..]) {
                         Some(true) => return Found::At(start),
                         None if more => {}
@@ -166,6 +178,7 @@ impl HeaderSyntax {
 
     /// Where the request line begins that has its version at `at`: with a known method in the line before it.
     fn request_before(&self, octets: &[u8], at: usize) -> Option<usize> {
+        // No further back than a line may be long.
         let line = memrchr(b'\n', &octets[at.saturating_sub(LINE)..at])
             .map_or(at.saturating_sub(LINE), |lf| {
                 at.saturating_sub(LINE) + lf + 1
@@ -181,12 +194,14 @@ impl HeaderSyntax {
             .iter()
             .filter(|m| before[..space].ends_with(m))
             .map(|m| m.len())
+            // The longest, as methods may end with each other.
             .max()?;
         Some(line + space - method)
     }
 
     /// Where a start line may begin that the end cuts.
     fn cut(&self, octets: &[u8], from: usize) -> usize {
+        // The last line only: a start line does not span two.
         let begin = from.max(octets.len().saturating_sub(LINE));
         let line = memrchr(b'\n', &octets[begin..]).map_or(begin, |lf| begin + lf + 1);
         let tail = &octets[line..];
@@ -217,6 +232,7 @@ fn field_follows(octets: &[u8]) -> Option<bool> {
         _ => {}
     }
     let name = octets.iter().take(64).take_while(|o| is_token(**o)).count();
+    // Names are short; a longer run of letters is a body.
     match octets.get(name) {
         None if name < 64 => None,
         Some(b':' | b' ' | b'\t') => Some(name > 0),
@@ -280,22 +296,28 @@ impl<P: HeaderProtocol> HeaderFramer<P> {
                 let rest = octets.get(at..).unwrap_or_default();
                 match rest {
                     [] if good > 0 => break Some(at == octets.len()),
+                    // Channels are given out in pairs from 0; 32 is more than sessions use, and
+                    // rules out seven of eight octets.
                     [b'$', channel, hi, lo, ..] if *channel < 32 => {
+                        // As many frames as asked for, and a further one begins.
                         if good == FRAMES {
                             break Some(true);
                         }
                         let len = usize::from(u16::from_be_bytes([*hi, *lo]));
+                        // RTP and RTCP have at least eight octets.
                         if len < 8 {
                             break Some(false);
                         }
                         (at, good) = (at + len + 4, good + 1);
                         if at > octets.len() {
+                            // Nothing more is to come: two that fit were enough.
                             break (next != Following::Octets).then_some(good > 1);
                         }
                     }
                     [b'$', channel, ..] if *channel >= 32 => break Some(false),
                     [b'$', ..] => break (next != Following::Octets).then_some(good > 0),
                     _ => {
+                        // A message behind a frame is as good as another frame.
                         break Some(good > 0 && P::SYNTAX.may_start(&rest[..rest.len().min(6)]));
                     }
                 }
@@ -357,6 +379,7 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
         if !syntax.interleaved {
             return message;
         }
+        // A frame is only looked for before the message that was found.
         let upto = match message {
             Found::At(n) => n,
             Found::Nowhere { .. } => octets.len(),
@@ -365,6 +388,7 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
             (Found::At(n), _) => Found::At(n),
             (_, Found::At(n)) => Found::At(n),
             (Found::Nowhere { keep: a }, Found::Nowhere { keep: b }) => {
+                // The earlier of both: neither may lose its beginning.
                 Found::Nowhere { keep: a.min(b) }
             }
         }

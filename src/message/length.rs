@@ -18,8 +18,11 @@ use std::marker::PhantomData;
 pub(super) const CHAIN: usize = 3;
 /// Octets that wait in vain for the end of a chain, at most: room for three messages of a common size, and little enough to
 /// be held for each of many connections.
+// Half would refuse chains of large database messages; twice would let a false header hold half a
+// megabyte of each stream.
 const HOLD: usize = 256 << 10;
 /// The same where no port hints at the protocol: all detectors are asked, and each false header would hold the stream.
+// A sixteenth: dozens of rows each find false headers in any octets.
 const HOLD_UNASKED: usize = 16 << 10;
 
 /// What octets are that should be the header of a message.
@@ -37,6 +40,8 @@ impl Classified {
     /// A message of so many octets, if that can be.
     pub(super) const fn sized(len: u64, believed: bool) -> Self {
         // A length that would pass the end of all offsets is none.
+        // Offsets have 64 bits; a message that reaches past all of them cannot be written, and
+        // adding up would overflow.
         if believed && len > 0 && len < 1 << 62 {
             Self::Message(len)
         } else {
@@ -45,7 +50,7 @@ impl Classified {
     }
 }
 
-/// How messages with a length are told from other octets.
+/// How messages with a length are distinguished from other octets.
 pub(super) trait LengthFormat {
     /// Octets that every message has, and where they stand.
     fn magic(&self) -> Option<(usize, &[u8])>;
@@ -126,7 +131,7 @@ impl LengthField {
                     let octet = *octets.get(at.saturating_add(i))?;
                     number |= u64::from(octet & 0x7f) << (7 * i);
                     if octet & 0x80 == 0 {
-                        // The shortest form is the only one.
+                        // The shortest form is the only one, which halves the false headers.
                         let shortest = i == 0 || octet != 0;
                         return Some(shortest.then_some((number, at + i + 1)));
                     }
@@ -139,6 +144,8 @@ impl LengthField {
                 if first & 0x80 == 0 {
                     return Some(Some((u64::from(first), at + 1)));
                 }
+                // n = 0 is the indefinite form, which protocols with this field forbid; more than
+                // seven octets cannot be a length.
                 if n == 0 || n > 7 {
                     return Some(None);
                 }
@@ -223,6 +230,7 @@ impl LengthRow {
 pub(super) fn whole(length: LengthField, add: i64, number: u64, end: usize) -> Option<u64> {
     let from = match length {
         LengthField::Field { .. } | LengthField::By(_) => 0,
+        // A fixed field counts from a fixed place, a variable one from its own end.
         LengthField::Mqtt { .. } | LengthField::Ber { .. } => end as u64,
     };
     number.checked_add(from)?.checked_add_signed(add)
@@ -236,6 +244,8 @@ impl LengthFormat for LengthRow {
     fn classify(&self, octets: &[u8]) -> Classified {
         if let Some((at, magic)) = self.magic {
             let there = octets.get(at..).unwrap_or_default();
+            // As much of the magic as is there: a mismatch is certain with the first octet, a match
+            // only with the last.
             let n = there.len().min(magic.len());
             if there[..n] != magic[..n] {
                 return Classified::No;
@@ -245,15 +255,18 @@ impl LengthFormat for LengthRow {
             return Classified::More;
         };
         let Some(len) = read.and_then(|(n, end)| {
+            // A message must reach past its own length field.
             whole(self.length, self.add, n, end).filter(|len| *len >= end as u64)
         }) else {
             return Classified::No;
         };
+        // A short message has no more than itself to be judged by.
         let needed = usize::try_from(len).map_or(self.header, |len| len.min(self.header));
         if octets.len() < needed {
             return Classified::More;
         }
         // What follows the message is not its own.
+        // Neighbours must not make a header more or less believable.
         let own = usize::try_from(len)
             .ok()
             .and_then(|len| octets.get(..len))
@@ -299,6 +312,7 @@ pub(super) fn begin<F: LengthFormat + ?Sized>(format: &F, at: &Position, octets:
                 hand_over: format.switches_protocol(own),
             }
         }
+        // At a gap or the end no more will come, and a header that is cut will never be whole.
         Classified::More if at.next == Following::Octets => Begin::NeedMore,
         Classified::More | Classified::No => Begin::Refuse,
     }
@@ -317,6 +331,8 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     loop {
         let i = match format.magic() {
             None => from,
+            // The magic is searched for with vector instructions: octets between two hits cost next
+            // to nothing.
             Some((at, magic)) => {
                 let begin = from + at;
                 match octets.get(begin..).and_then(|o| memmem::find(o, magic)) {
@@ -339,7 +355,11 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
         };
         match chains(format, rest, next, hold, aligned(i)) {
             Some(true) => return Found::At(i),
+            // One octet on, not a message on: the header was not believed, so its length is not
+            // either.
             Some(false) => from = i + 1,
+            // Kept from here: the next look begins at the candidate, and nothing before it is read
+            // again.
             None => return Found::Nowhere { keep: i },
         }
     }
@@ -386,12 +406,15 @@ fn chains<F: LengthFormat + ?Sized>(
     hold: usize,
     aligned: bool,
 ) -> Option<bool> {
+    // A message that begins a segment starts where its sender wrote it: one is as good as two
+    // elsewhere.
     let min_chain = if aligned { 1 } else { format.min_chain() };
     let mut rest = octets;
     let mut before: Option<&[u8]> = None;
     let chain = format.chain();
     for n in 0..chain {
         let judged = format.classify(rest);
+        // `More` is not judged: the second header may not be there yet.
         if let Some(before) = before
             && judged != Classified::More
             && !format.follows(before, rest)
@@ -400,6 +423,7 @@ fn chains<F: LengthFormat + ?Sized>(
         }
         let len = match judged {
             Classified::No => return Some(false),
+            // The last header of the chain needs no body: that it stands there is the proof.
             Classified::Message(_) if n + 1 == chain => return Some(true),
             Classified::Message(len) => usize::try_from(len).ok(),
             Classified::More => None,
@@ -415,6 +439,8 @@ fn chains<F: LengthFormat + ?Sized>(
             Some((message, tail)) => (before, rest) = (Some(message), tail),
             // The rest of it is not there. Where nothing more comes, one message must have been whole.
             None if next != Following::Octets => return Some(n >= min_chain),
+            // An endless message may be a false length: past this the candidate is dropped, not the
+            // stream held.
             None if octets.len() >= hold => return Some(false),
             None => return None,
         }
@@ -433,6 +459,7 @@ impl Detector for LengthRow {
                 chain_begins(self, octets, HOLD_UNASKED)
             }
             Classified::More
+                // An empty look cannot decide; with a magic that has begun, waiting is worth it.
                 if hinted || octets.is_empty() || may_be_self_evident(self, octets) =>
             {
                 Probe::More
@@ -448,6 +475,7 @@ impl Detector for LengthRow {
             Following::End
         };
         if hinted {
+            // Segments are not known to a detector, so no place is aligned.
             search(self, octets, next, HOLD, |_| false)
         } else {
             search(&SelfEvident(self), octets, next, HOLD_UNASKED, |_| false)
@@ -491,6 +519,7 @@ pub(super) fn chain_begins<F: LengthFormat>(format: &F, octets: &[u8], hold: usi
 
 /// Too few octets to judge, which may become self-evident: those with a magic, that is begun.
 fn may_be_self_evident(row: &LengthRow, octets: &[u8]) -> bool {
+    // One octet of a magic is met in any octets; two are a reason to wait.
     row.magic
         .is_some_and(|(at, magic)| at == 0 && magic.len() > 1 && octets.len() > 1)
 }
@@ -519,7 +548,7 @@ impl LengthFormat for SelfEvident<'_> {
     }
 
     fn min_chain(&self) -> usize {
-        // One alone may be chance.
+        // One alone may be chance; the port would stand for the second.
         self.0.chain.min(2)
     }
 }

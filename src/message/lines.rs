@@ -13,8 +13,11 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 
 /// A line longer than this is none. Standards have 512 to 1000 octets, but servers of IMAP take commands of 64 KiB.
+// Half would lose valid commands of IMAP; twice would double what an endless line may hold of each
+// connection.
 const LINE: usize = 64 << 10;
 /// Commands that wait for their reply: more than clients send ahead. Behind that the count is lost, not the connection.
+// Each takes 32 octets: eight kilobytes for a connection that pipelines without end.
 const COMMANDS: usize = 256;
 
 /// How the replies of a server are built.
@@ -88,6 +91,7 @@ impl LineDialect {
     };
 
     /// The command of a line, if it is a known one.
+    // An unknown word is no command, so that mail text is not taken for commands after a loss.
     pub(super) fn verb(&self, line: &[u8]) -> Option<&'static [u8]> {
         let mut words = line.trim_ascii_end().split(|o| *o == b' ');
         let mut word = words.next()?;
@@ -106,12 +110,15 @@ impl LineDialect {
     /// Octets without a line feed that a message may begin with.
     fn may_begin(&self, octets: &[u8]) -> bool {
         if !is_text(octets) {
+            // Commands of these begin with a tag, or may be anything; nothing else can be demanded
+            // of them.
             return false;
         }
         if self.replies == Replies::Tagged || self.only_lines {
             return true;
         }
         let word = octets.split(|o| *o == b' ').next().unwrap_or_default();
+        // Verbs are short: more of a line need not be compared.
         let word = &word[..word.len().min(8)];
         let verb = |v: &&[u8]| {
             v.get(..word.len())
@@ -142,6 +149,7 @@ impl LineDialect {
 
 /// The code of a reply, and whether lines follow.
 pub(super) fn code(line: &[u8]) -> Option<(u16, bool)> {
+    // RFC 5321 and RFC 959 go up to 5; RFC 2228 brought the 6.
     let [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = line else {
         return None;
     };
@@ -160,6 +168,7 @@ pub(super) fn is_begun_greeting(start: &[u8]) -> bool {
     start
         .iter()
         .zip(b"220 ")
+        // The fourth octet shows whether more lines follow.
         .all(|(a, b)| a == b || (*b == b' ' && *a == b'-'))
 }
 
@@ -171,6 +180,7 @@ pub(super) fn contains_word(line: &[u8], word: &[u8]) -> bool {
 
 /// The tag of a command (RFC 9051, 2.2.1).
 fn is_tag(word: &[u8]) -> bool {
+    // Tags are short; a bound keeps prose from being one.
     (1..=32).contains(&word.len())
         && word
             .iter()
@@ -201,11 +211,13 @@ pub(super) fn literal(line: &[u8]) -> Option<u64> {
         .strip_suffix(b"}")?;
     let open = line.iter().rposition(|o| *o == b'{')?;
     let digits = &line[open + 1..];
+    // The `+` marks a literal that is sent without asking (RFC 7888).
     let digits = digits.strip_suffix(b"+").unwrap_or(digits);
     let number = digits.iter().try_fold(0u64, |n, d| {
         let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
         n.checked_mul(10)?.checked_add(digit)
     });
+    // A literal of a terabyte is an attack on whoever adds it to an offset.
     number.filter(|n| !digits.is_empty() && *n < 1 << 40)
 }
 
@@ -234,6 +246,8 @@ impl Detector for LineDialect {
         let verb = self.verb(line);
         let known = (self.is_greeting)(line) || verb.is_some_and(self.is_opening);
         let by_port = hinted && (self.is_reply(line) || verb.is_some());
+        // By the port alone any reply or command does; without a hint only a greeting or an opening
+        // that nobody else uses.
         if is_text(line) && (known || by_port) {
             Probe::Yes
         } else {
@@ -242,6 +256,7 @@ impl Detector for LineDialect {
     }
 
     fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        // A line such as "200 OK" stands in too many protocols to be looked for everywhere.
         if !hinted {
             return Found::Nowhere { keep: octets.len() };
         }
@@ -352,6 +367,7 @@ impl<P: LineProtocol> LineFramer<P> {
     }
 
     /// The end of the line at `from`, line feed included, from where it was looked for last.
+    // Only octets that were not looked at before: a line in pieces of one octet would be quadratic.
     fn line_end(&mut self, d: usize, octets: &[u8]) -> Result<usize, Begin> {
         let from = self.looked[d].min(octets.len());
         match memchr(b'\n', &octets[from..]) {
@@ -372,6 +388,7 @@ impl<P: LineProtocol> LineFramer<P> {
 
     fn begin_reply(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
+        // The command decides how a reply ends, and it was captured on the other stream.
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
@@ -402,6 +419,7 @@ impl<P: LineProtocol> LineFramer<P> {
                     loop {
                         let Some(lf) = memchr(b'\n', &octets[head..]) else {
                             self.looked[d] = head;
+                            // A reply of many lines is bounded by the limit for headers.
                             return if octets.len() < at.limit {
                                 Begin::NeedMore
                             } else {
@@ -410,15 +428,22 @@ impl<P: LineProtocol> LineFramer<P> {
                         };
                         let line = &octets[head..head + lf];
                         head += lf + 1;
+                        // Only the same code ends it: servers may have other numbers in the text
+                        // (RFC 5321, 4.2.1).
                         if self::code(line) == Some((code, false)) {
                             break;
                         }
                     }
                 }
+                // Before the message, since the next reply begins its own line.
                 self.looked[d] = 0;
                 self.replies_lost = false;
+                // 354 asks for mail. What it acknowledges is where the mail begins, even if the
+                // command before it was lost.
                 self.go = code == 354;
                 self.mail = at.ack.filter(|_| self.go);
+                // Another answer than 354 means that no mail comes: then lines with dots are none
+                // either.
                 self.lost[d ^ 1].dots &= self.go;
                 let switches = self.after == After::Tls && code == tls;
                 message(head, MessageBody::Octets(0), switches)
@@ -447,6 +472,8 @@ impl<P: LineProtocol> LineFramer<P> {
                     None => octets.get(head).is_some_and(|o| !matches!(o, b'+' | b'-')),
                 };
                 if many && good {
+                    // `CR LF` are matched already: the list may be empty, with the dot on the first
+                    // line.
                     self.inner[d] = Inner::Dot(2);
                     return message(head, MessageBody::Parts, false);
                 }
@@ -485,14 +512,17 @@ impl<P: LineProtocol> LineFramer<P> {
 
     /// The command that a reply at this place answers: whether it asks for several lines; None where it is not known.
     fn answered(&mut self, at: &Position, take: bool) -> Option<bool> {
+        // The acknowledgment names the command exactly, whatever was lost before it.
         let exact = self.commands.iter().position(|c| c.ack == Some(at.offset));
         if let Some(i) = exact {
             self.commands.drain(..i);
             self.counting = true;
         } else if !self.counting {
+            // Counting goes on only while no command was missed.
             return None;
         }
         match self.commands.front().copied() {
+            // A reply cannot answer a command that had not been received.
             Some(command) if at.ack.is_none_or(|ack| command.offset < ack) => {
                 if take {
                     self.commands.pop_front();
@@ -507,10 +537,13 @@ impl<P: LineProtocol> LineFramer<P> {
     fn begin_command(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         if self.after != After::Nothing {
+            // Mail or command: the server's answer to DATA or STARTTLS says which.
             if let Some(until) = at.wait_for_other() {
                 return Begin::Wait(until);
             }
             // Where the reply was lost, mail is what is no command.
+            // With the reply lost, a known verb is taken for a command: one that follows a refused
+            // DATA is likelier than mail that begins with a verb.
             let mail = self.go
                 || self.replies_lost
                     && memchr(b'\n', octets)
@@ -538,9 +571,11 @@ impl<P: LineProtocol> LineFramer<P> {
             Err(begin) => return begin,
         };
         let line = &octets[..head - 1];
+        // Control characters: TLS or something else has begun.
         if !is_text(line) {
             return Begin::Refuse;
         }
+        // Whatever was expected, the client has sent a command.
         self.after = After::Nothing;
         let mut body = MessageBody::Octets(0);
         let verb = P::DIALECT.verb(line).unwrap_or_default();
@@ -555,6 +590,8 @@ impl<P: LineProtocol> LineFramer<P> {
         }
         if P::DIALECT.replies == Replies::Status {
             if self.commands.len() >= COMMANDS {
+                // The oldest goes, and with it the count: matching by number alone would now be
+                // wrong.
                 self.commands.pop_front();
                 self.counting = false;
             }
@@ -584,11 +621,14 @@ impl Lost {
         segment: impl Fn(usize) -> bool,
     ) -> Found {
         let mut at = 0;
+        // `fresh` is used up by this look and set again where it holds.
         // A message may begin at the line in hand; a command may, where a segment begins.
         let mut boundary = std::mem::take(&mut self.fresh);
         let mut starts = boundary || segment(0);
         if self.dots {
             let first = memchr(b'\n', octets).map(|lf| &octets[..lf]);
+            // A command in the middle of lost mail counts only if it fills its segment alone: mail
+            // text may well begin with a verb.
             let alone = starts
                 && first.is_some_and(|line| match role {
                     Role::Server => dialect.is_reply(line),
@@ -597,6 +637,7 @@ impl Lost {
             if !alone {
                 let Some(hit) = memmem::find(octets, b"\r\n.\r\n") else {
                     self.fresh = false;
+                    // `CR LF . CR LF` may be cut by the end: its first four octets are kept.
                     let keep = octets.len().saturating_sub(if more { 4 } else { 0 });
                     return Found::Nowhere { keep };
                 };
@@ -609,6 +650,7 @@ impl Lost {
             let rest = &octets[at..];
             let Some(lf) = memchr(b'\n', rest) else {
                 // A line that is cut: it is looked at again where it may begin a message.
+                // Waits only where it could be a beginning, so that body text is not held.
                 let wait = more && starts && rest.len() < LINE && dialect.may_begin(rest);
                 self.fresh = starts && boundary;
                 return Found::Nowhere {
@@ -624,6 +666,7 @@ impl Lost {
             }
             if matches!(dialect.replies, Replies::Coded { .. }) {
                 // Behind the last line of a reply the next one begins.
+                // A line in the middle of a reply begins nothing.
                 boundary = starts && matches!(code(line), Some((_, false)));
             } else {
                 boundary = true;
@@ -639,6 +682,7 @@ fn dot_end(octets: &[u8], matched: &mut u8) -> Option<usize> {
     const END: &[u8; 5] = b"\r\n.\r\n";
     let mut at = 0;
     while at < octets.len() {
+        // Between ends nothing but a CR matters: the search jumps from one to the next.
         if *matched == 0 {
             match memchr(b'\r', &octets[at..]) {
                 Some(hit) => at += hit,
@@ -647,6 +691,7 @@ fn dot_end(octets: &[u8], matched: &mut u8) -> Option<usize> {
         }
         let octet = octets[at];
         at += 1;
+        // Matching goes on across segments by a number of octets; nothing is held for it.
         *matched = if octet == END[usize::from(*matched).min(4)] {
             *matched + 1
         } else {
@@ -664,6 +709,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         self.lost[at.direction.index()].fresh = false;
         if self.client.is_none() {
+            // The first whole line shows who is the server.
             let Some(end) = memchr(b'\n', octets) else {
                 return if octets.len() < LINE {
                     Begin::NeedMore
@@ -671,6 +717,8 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                     Begin::Refuse
                 };
             };
+            // A server's reply is easier to recognise than a command, so it is the one that is
+            // asked for.
             let reply = P::DIALECT.is_reply(&octets[..end]);
             self.client = Some(if reply {
                 at.direction.flip()
@@ -734,6 +782,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
 
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
         // The server's reply tells whether mail follows.
+        // Ahead of a reply that was not seen, mail looks like commands.
         let mail =
             P::DIALECT.mail && self.client == Some(at.direction) && at.next == Following::Octets;
         mail.then(|| at.wait_for_other()).flatten()
@@ -750,12 +799,14 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
             && let Some(mail) = self.mail
         {
             // The command was lost, but the server waits for mail.
+            // Its place is known from the acknowledgment: no search for a line is needed.
             match mail.checked_sub(at.offset).map(usize::try_from) {
                 Some(Ok(begin)) if begin < octets.len() => {
                     self.after = After::Data;
                     self.lost[d] = Lost::default();
                     return Found::At(begin);
                 }
+                // It began in the gap, so only its end can be found.
                 None => {
                     self.lost[d].dots = true;
                     self.mail = None;
@@ -771,10 +822,12 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         let d = direction.index();
         // What was lost may have been a command, or the mail itself.
         let mail = self.after == After::Data && self.client == Some(direction);
+        // If octets of mail are missing, its lines are still lines of mail.
         self.lost[d].dots |= mail || matches!(self.inner[d], Inner::Dot(_));
         self.inner[d] = Inner::None;
         self.looked[d] = 0;
         self.lost[d].fresh = true;
+        // A lost command leaves the count wrong until a reply matches exactly.
         self.counting = false;
         if self.client == Some(direction) {
             self.after = After::Nothing;

@@ -15,7 +15,7 @@
 //! rule_reader.rs user_framer.rs custom.rs   rows of the user's (--framer), and detectors of a user of the library
 //! protocols/               the table, above all of these
 //! rules.rs                 what the user says of ports and protocols
-//! events.rs                what a sink of messages is told
+//! events.rs                what a sink of messages gets
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
 

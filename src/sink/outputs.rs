@@ -322,6 +322,7 @@ impl Outputs {
         }
     }
 
+    #[inline] // asked for every packet, and nothing to do for nearly all
     fn list_files(&mut self) {
         if let (Some(json), Some(files)) = (&mut self.table.json, &mut self.table.files) {
             json.files(&files.take_lines());

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 /// Octets that are written in one go; a pipe that was made larger takes as much at once.
+// Half doubles the system calls; more than a pipe takes at once only waits in the kernel.
 const FLUSH_AT: usize = 256 << 10;
 
 /// Why an output failed, and which.
@@ -51,6 +52,7 @@ const SCHEMES: &[OutputScheme] = &[OutputScheme {
 /// A path, or `-` for stdout, which is not buffered a second time.
 fn open_file(name: &str) -> io::Result<Writer> {
     let file = if name == "-" {
+        // Not through Rust's stdout: it would look for line ends and copy every octet once more.
         io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
         File::create(name)
@@ -93,6 +95,7 @@ impl Target {
     ///
     /// What is wrong with the text.
     pub fn new(text: &str) -> Result<Self, String> {
+        // `-w -x` is a forgotten argument much more often than a file called `-x`.
         if text.starts_with('-') && text != "-" && !text.starts_with("-?") {
             return Err(format!(
                 "an output is missing; a file of this name is ./{text}"
@@ -182,6 +185,7 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 /// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
 /// left to be opened.
 pub fn refuse_input(output: &str, inputs: &[&str]) -> Result<(), OutputError> {
+    // By device and number, so that a link or another path to the same file is seen too.
     let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
         return Ok(());
     };
@@ -204,6 +208,7 @@ fn identity(name: &str, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Optio
     } else {
         std::fs::metadata(name)
     };
+    // Pipes and terminals have no content to lose.
     let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
     Some((metadata.dev(), metadata.ino()))
 }
@@ -257,11 +262,14 @@ impl BufferedWriter {
 
     fn make_room(&mut self) {
         if self.buffer.capacity() == 0 {
+            // Made when the first octet comes: an output that gets nothing costs nothing.
             self.buffer.reserve_exact(FLUSH_AT + (128 << 10));
         }
     }
 
     fn written(&mut self) {
+        // A record is never split over two writes of the buffer, so that a reader of a pipe sees
+        // whole ones as soon as they come.
         if self.each || self.buffer.len() >= FLUSH_AT {
             self.push();
         }
@@ -278,10 +286,13 @@ impl BufferedWriter {
 
     fn try_write(&mut self, f: impl FnOnce(&mut Writer) -> io::Result<()>) {
         if self.closed {
+            // Nothing is tried twice: after an error an output has a hole, and what follows would
+            // be misread.
             return;
         }
         if let Err(e) = f(&mut self.to) {
             self.closed = true;
+            // The reader has what it wanted: no error of this program's.
             if e.kind() != io::ErrorKind::BrokenPipe {
                 self.failed = Some(e);
             }
@@ -292,6 +303,7 @@ impl BufferedWriter {
         if self.buffer.is_empty() {
             return;
         }
+        // Taken and put back, for the allocation to stay.
         let buffer = std::mem::take(&mut self.buffer);
         self.try_write(|to| to.write_all(&buffer));
         self.buffer = buffer;

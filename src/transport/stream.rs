@@ -1,4 +1,4 @@
-//! What transport hands on: octets in order, gaps, endings.
+//! What transport delivers: octets in order, gaps, endings.
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};

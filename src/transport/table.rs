@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 
 /// Slots that are allocated at once: a table grows by these, so that nothing is moved when it grows.
+// A vector that doubles would hold both copies for a moment, and stop the pipe while it moves a
+// million flows. A chunk is some 100 KB for TCP, and at most one of them is empty.
 const CHUNK: usize = 1024;
 /// No slot.
+// The last number can never be a slot: the table ends before it.
 const NONE: u32 = u32::MAX;
 
 /// Where a flow stands in the table. It stays the same while the flow lives; `generation` tells a later flow in the
@@ -58,7 +61,7 @@ pub(crate) struct FlowTable<T, const L: usize> {
     free_long: Vec<u32>,
     lists: Vec<UseOrder>,
     len: usize,
-    /// Octets that the budget was told of: what is allocated after the table was read back may differ.
+    /// Octets that the budget knows of: what is allocated after the table was read back may differ.
     counted: usize,
     #[serde(skip)]
     index: SlotIndex,
@@ -90,6 +93,7 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// Builds the index anew after the table has been read back.
     pub(crate) fn reindex(&mut self) {
         let mut index = SlotIndex::with_capacity(self.len);
+        // The hasher has a new key in each process, so no hash of a saved state is of use.
         for (c, chunk) in self.chunks.iter().enumerate() {
             for (s, slot) in chunk.iter().enumerate() {
                 if let Some((key, _)) = &slot.entry
@@ -121,8 +125,11 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// The flow with this key.
     pub(crate) fn find(&self, key: &FlowKey) -> Option<FlowPlace> {
         let hash = self.hasher.hash_one(key);
+        // Compared as short keys where both are: a third of the octets, in one cache line with the
+        // slot.
         let short = key.short();
         let slot = self.index.find(hash, |i| {
+            // The hash only names candidates. Two flows with one hash must stay two flows.
             let entry = self.slot(i).and_then(|s| s.entry.as_ref());
             entry.is_some_and(|(kept, _)| match kept {
                 KeptKey::Short(kept) => short.as_ref() == Some(kept),
@@ -138,6 +145,8 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// The flow at a place, if it still lives.
     pub(crate) fn get(&self, at: FlowPlace) -> Option<&T> {
         let slot = self.slot(at.slot)?;
+        // The generation distinguishes a flow from its successor in the same slot: queues keep places long
+        // after the flow has gone.
         if slot.generation == at.generation {
             slot.entry.as_ref().map(|(_, t)| t)
         } else {
@@ -172,6 +181,8 @@ impl<T, const L: usize> FlowTable<T, L> {
     ) -> Option<FlowPlace> {
         let slot = self.free_slot()?;
         let hash = self.hasher.hash_one(key);
+        // The key is stored before the index names the slot: the index must never lead to an empty
+        // one.
         let kept = self.keep(key)?;
         self.index.insert(hash, slot);
         let s = self.slot_mut(slot)?;
@@ -179,6 +190,7 @@ impl<T, const L: usize> FlowTable<T, L> {
         let generation = s.generation;
         self.len += 1;
         let allocated = self.size();
+        // Only growth is charged. Slots are reused, not given back, until all are cleared.
         if allocated > self.counted {
             budget.take(allocated - self.counted);
             self.counted = allocated;
@@ -190,8 +202,10 @@ impl<T, const L: usize> FlowTable<T, L> {
     /// A slot that was free, which is now taken.
     fn free_slot(&mut self) -> Option<u32> {
         if self.free == NONE {
+            // Slots are numbered with 32 bits, which halves every link in the lists.
             let first = u32::try_from(self.chunks.len() * CHUNK).ok()?;
             let end = first.checked_add(u32::try_from(CHUNK).ok()?)?;
+            // Chained in ascending order, so that a fresh table fills its chunks from the front.
             let chunk = (first + 1..=end).map(|next| FlowSlot {
                 generation: 0,
                 prev: NONE,
@@ -203,6 +217,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             self.free = first;
         }
         let slot = self.free;
+        // The free list goes through the same field as the order of use; a slot is never in both.
         self.free = self.slot(slot)?.next;
         Some(slot)
     }
@@ -212,6 +227,8 @@ impl<T, const L: usize> FlowTable<T, L> {
         if let Some(short) = key.short() {
             return Some(KeptKey::Short(short));
         }
+        // Ports in a VLAN, IPv6 and tunnels need the long form. Their places are reused first, so
+        // the list stays as long as the most there were at one time.
         if let Some(at) = self.free_long.pop() {
             *self.long.get_mut(at as usize)? = key;
             return Some(KeptKey::Long(at));
@@ -228,6 +245,7 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// Octets that the table will have taken from the budget when it has grown, about.
     pub(crate) const fn grown(&self) -> usize {
+        // An estimate: a chunk of slots and their part of the index, 16 octets each at its fullest.
         self.counted + CHUNK * (size_of::<FlowSlot<T>>() + 16)
     }
 
@@ -255,6 +273,8 @@ impl<T, const L: usize> FlowTable<T, L> {
         self.unlink(at.slot);
         let free = std::mem::replace(&mut self.free, at.slot);
         let slot = self.slot_mut(at.slot)?;
+        // Raised on removal, so that every place given out before is void from here on. It wraps
+        // after 2^32 reuses of one slot; a place that old is no longer queued.
         slot.generation = slot.generation.wrapping_add(1);
         slot.next = free;
         let (kept, _) = slot.entry.take()?;
@@ -304,6 +324,7 @@ impl<T, const L: usize> FlowTable<T, L> {
 
     /// The flow was used: it becomes the newest of a list.
     pub(crate) fn touch(&mut self, at: FlowPlace, list: u8) {
+        // The busiest flow is mostly the newest already: four writes are saved for it.
         let newest = self
             .lists
             .get(list as usize)

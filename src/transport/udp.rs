@@ -54,6 +54,8 @@ pub fn parse<'a>(ip: &Datagram<'a>) -> Result<UdpDatagram<'a>, Discard> {
         0 if ip.payload_len > usize::from(u16::MAX) => ip.payload_len,
         len => usize::from(len),
     };
+    // Longer than the IP datagram: nothing vouches for octets behind it. Shorter is allowed, the
+    // rest is padding (RFC 768 leaves it open, and stacks ignore it).
     if len < HEADER_LEN || len > ip.payload_len {
         return Err(Discard::UdpBadLength);
     }
@@ -95,6 +97,8 @@ struct Endpoints {
 }
 
 /// A flow is moved in the order of age once in this time; each move touches four entries.
+// A busy flow would else be moved with each datagram. Half the time doubles the moves; eviction by
+// age is a matter of seconds anyway.
 const RENEWAL: Duration = Duration::from_secs(1);
 
 impl Udp {
@@ -112,6 +116,7 @@ impl Udp {
         if let Err(why) = self.process(cx, ip, sink) {
             cx.discard(why);
         }
+        // Charged behind the datagram, whatever became of it: the tables may have grown on the way.
         self.charge(cx);
     }
 
@@ -135,12 +140,16 @@ impl Udp {
     ) -> Result<(), Discard> {
         let udp = parse(ip)?;
         if !has_good_sum(cx, ip, &udp) {
+            // Counted in every mode, so that a user sees damaged datagrams; dropped only where that
+            // was asked for.
             cx.counters.udp.bad_checksum += 1;
             if cx.limits.udp_checksums == Checksums::Verify {
                 return Err(Discard::UdpBadChecksum);
             }
         }
         cx.counters.udp.octets += udp.payload_len() as u64;
+        // With `separate` the channel is part of the key, so copies are flows of their own and no
+        // copy needs to be known.
         let channel = ip.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
@@ -150,7 +159,11 @@ impl Udp {
         } else {
             Direction::Reverse
         };
+        // Counted per flow for the reorder window of copies; it may wrap, only differences are
+        // used.
         endpoints.datagrams = endpoints.datagrams.wrapping_add(1);
+        // The first answer shows the addresses of the way back; before that they are the first
+        // packet's.
         if direction == Direction::Reverse && !endpoints.answered {
             endpoints.answered = true;
             if let Some(link) = endpoints.links.get_mut(direction.index()) {
@@ -166,6 +179,7 @@ impl Udp {
             links: endpoints.links,
         };
         let datagrams = endpoints.datagrams;
+        // Behind the look-up: a copy still counts as a sign of life of its flow.
         if cx.limits.channels != Channels::Separate
             && self
                 .recent
@@ -202,6 +216,7 @@ impl Udp {
                 place
             }
             None => {
+                // Oldest first: UDP has no end that would say which flow is over.
                 while self.flows.len() >= cx.limits.connections.max(1) {
                     self.flows.remove_oldest();
                 }
@@ -237,6 +252,7 @@ impl Udp {
 
 /// The checksum is right, explained by offloading, none, not to be looked at or not to be known.
 fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool {
+    // The capture says so already, or nobody asked.
     if cx.limits.udp_checksums == Checksums::Ignore || ip.checksum_known_good {
         return true;
     }
@@ -244,11 +260,13 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
         // None was computed, which IPv6 does not allow (RFC 8200, 8.1).
         return ip.src.is_ipv4();
     }
+    // Cut by the snapshot length: the sum cannot be computed.
     let Some(data) = ip.payload.get(..udp.len) else {
         return true;
     };
     match checksum::classify(ip.src, ip.dst, IpNumber::UDP.0, data, udp.checksum) {
         Verdict::Right => true,
+        // Only where the card of the capturing host may fill it in, as for TCP.
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,
     }
@@ -261,7 +279,7 @@ struct Recent {
     seen: AgedTable<u64, RecentDatagrams>,
 }
 
-/// One datagram that was handed on.
+/// One datagram that was delivered.
 #[derive(Debug, Serialize, Deserialize)]
 struct RecentDatagrams {
     channel: Channel,
@@ -271,6 +289,8 @@ struct RecentDatagrams {
 }
 
 /// Datagrams that are remembered at most. Mirrored copies come within milliseconds.
+// A window of 20 ms at 800,000 datagrams a second. With fewer remembered, copies on a fast link
+// would count as new.
 const RECENT: usize = 16_384;
 
 impl Recent {
@@ -285,6 +305,7 @@ impl Recent {
         datagrams: u32,
     ) -> bool {
         while let Some((_, _, seen)) = self.seen.oldest() {
+            // By age, and by count where one moment holds more.
             if cx.now.since(seen.when) <= cx.limits.reorder_alone && self.seen.len() < RECENT {
                 break;
             }
@@ -301,11 +322,15 @@ impl Recent {
             let Some(seen) = self.seen.get_mut(place) else {
                 return false;
             };
+            // The same window as for a hole in TCP: few packets, or little time. A counter that
+            // repeats its content later is no copy.
             let within = datagrams.wrapping_sub(seen.datagrams) <= cx.limits.reorder_packets
                 || cx.now.since(seen.when) <= cx.limits.reorder_time;
+            // On the same channel it is a message that was sent twice, and both are wanted.
             if seen.channel != ip.channel && within {
                 return true;
             }
+            // The newer one is what a copy to come will be close to.
             *seen = RecentDatagrams {
                 channel: ip.channel,
                 when: cx.now,
@@ -333,7 +358,7 @@ mod tests {
     use crate::base::place::OctetOffset;
     use std::net::IpAddr;
 
-    /// Writes down what it is told: flow, direction, payload, its full length.
+    /// Writes down what it gets: flow, direction, payload, its full length.
     #[derive(Default)]
     struct UdpSink(Vec<(u64, Direction, Vec<u8>, usize)>);
 

@@ -10,6 +10,7 @@ use std::mem::size_of;
 /// No slot.
 const NONE: u32 = u32::MAX;
 /// Tables smaller than this are not made smaller.
+// Below it the memory is not worth the moves.
 const SMALL: usize = 1024;
 
 /// A hash table of which every entry knows the next older and the next younger one.
@@ -77,6 +78,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
 
     /// Where the entry with this key stands.
     pub fn find(&self, key: &K) -> Option<AgedPlace> {
+        // Keyed anew for each table: an attacker cannot prepare keys that collide.
         let hash = self.hasher.hash_one(key);
         self.index
             .find(hash, |at| {
@@ -111,6 +113,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
             prev: NONE,
             next: NONE,
         };
+        // Free slots first: the table then stays as large as it ever had to be.
         let at = self.free;
         let at = if let Some(place) = self.slots.get_mut(at as usize) {
             self.free = place.next;
@@ -124,12 +127,14 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         self.link(at);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index
+            // The table grows by hashing the keys again, so the index keeps numbers only.
             .insert_unique(hash, at, |at| hash_at(slots, hasher, *at));
         AgedPlace(at)
     }
 
     /// Moves an entry to the young end.
     pub fn renew(&mut self, place: AgedPlace) {
+        // Four neighbours are written for each move; the youngest need not be moved.
         if place.0 != self.youngest && self.get(place).is_some() {
             self.unlink(place.0);
             self.link(place.0);
@@ -151,6 +156,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     pub fn remove(&mut self, place: AgedPlace) -> Option<(K, V)> {
         let at = place.0;
         let hash = hash_at(&self.slots, &self.hasher, at);
+        // Found by its number in the bucket, not by key: no key is compared.
         let found = self.index.find_entry(hash, |i| *i == at).ok()?;
         found.remove();
         self.unlink(at);
@@ -159,6 +165,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         let entry = slot.entry.take();
         slot.next = free;
         self.free = at;
+        // At a quarter, not at half: growing again right after would move everything twice.
         if self.slots.capacity() > SMALL && self.len() < self.slots.capacity() / 4 {
             self.shrink();
         }
@@ -232,6 +239,7 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     /// Moves everything into an allocation for so many entries.
     fn fit(&mut self, entries: usize) {
         let mut small = Self {
+            // The same key, as hashes need not change.
             hasher: self.hasher.clone(),
             slots: Vec::with_capacity(entries),
             index: HashTable::with_capacity(entries),
@@ -290,6 +298,7 @@ where
             ) -> Result<Self::Value, A::Error> {
                 let mut table = AgedTable::new();
                 while let Some((k, v)) = seq.next_element()? {
+                    // A saved state may be damaged: a key that stands twice would break the list.
                     if table.find(&k).is_none() {
                         table.insert(k, v);
                     }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Octets that an allocation of so many takes: the allocator adds 8 and rounds up to 16 (glibc's; others take about as
 /// much). With many small allocations that is a tenth of all memory.
+// A connection consists of a few small allocations; counted by their plain size, a million of them
+// would pass the limit by a tenth unseen.
 pub const fn allocated(octets: usize) -> usize {
     match octets {
         0 => 0,
@@ -42,6 +44,8 @@ impl Budget {
 
     /// `octets` have been freed.
     pub fn give(&mut self, octets: usize) {
+        // A wrong balance shows in tests; in a release build it must not stop the program or wrap
+        // to a huge number.
         debug_assert!(octets <= self.used, "gave back more than was taken");
         self.used = self.used.saturating_sub(octets);
     }

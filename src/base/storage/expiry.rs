@@ -8,8 +8,10 @@ use std::mem::size_of;
 
 /// Deadlines of the entries of a table, named by index and generation.
 ///
-/// An entry is not taken out when its deadline moves: whoever is told of a deadline looks whether it still holds.
+/// An entry is not taken out when its deadline moves: whoever gets a deadline checks whether it still holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+// A heap with entries that may be void is cheaper than one that is updated: deadlines move with
+// nearly every packet, and few of them ever come.
 pub struct Deadlines(BinaryHeap<Reverse<(Instant, u32, u32)>>);
 
 impl Deadlines {

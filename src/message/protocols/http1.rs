@@ -61,14 +61,22 @@ const METHODS: &[&[u8]] = &[
 /// Ports that are hardly used for anything else.
 const PORTS: &[u16] = &[80, 8080, 8000, 3128];
 /// A request target longer than this is none.
+// Browsers send 64 KiB and more only by mistake; nginx and Apache refuse 8 KiB by default. Twice
+// would hold twice as much of any stream that begins with a word and a space.
 const TARGET: usize = 64 << 10;
 /// A status line longer than this is none.
+// Servers write a few words of text there.
 const STATUS_LINE: usize = 8 << 10;
 /// A field name longer than this is none.
+// The longest registered name has some 40 letters. A search looks at no more than this for the
+// colon, so no octet costs more.
 const FIELD_NAME: usize = 256;
 /// A chunk's line, extensions included, or a line of a trailer, that is longer than this is none.
+// Extensions are nearly never sent; the bound stops a chunk line without an end from being held.
 const CHUNK_LINE: usize = 16 << 10;
 /// Requests that wait for their response; the oldest is forgotten.
+// Browsers keep a handful in flight; 1,024 entries take 32 KiB. A client that sends more without
+// reading answers loses only the exact match.
 const REQUESTS: usize = 1024;
 
 /// Its row.
@@ -82,6 +90,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
             b.starts_with(b"HTTP/1.") || b.starts_with(b"GET /") || b.starts_with(b"POST /")
         },
     }),
+    // Vector search makes it cheap enough to go on for the whole of an unknown stream.
     // The search is one for "HTTP/1.".
     cheap_search: true,
     tunnels: true,
@@ -97,6 +106,7 @@ impl Detector for HttpDetector {
         let line = match memchr(b'\n', octets) {
             Some(end) => &octets[..end],
             None if may_start(octets) => {
+                // Bounded by the longest target: what is longer is no request.
                 return if octets.len() < TARGET {
                     Probe::More
                 } else {
@@ -142,10 +152,12 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
         let (minor, rest) = rest.split_first()?;
         let digits = rest.get(1..4)?;
+        // The form is fixed to the octet (RFC 9112, 4), which is why a search may trust it.
         let sound =
             minor.is_ascii_digit() && rest[0] == b' ' && digits.iter().all(u8::is_ascii_digit);
         let status = digits
             .iter()
+            // Only digits were let through; the rest keeps the sum in range whatever stands there.
             .fold(0, |n, d| n * 10 + u16::from(d.wrapping_sub(b'0') % 10));
         let ends = rest.get(4).is_none_or(|o| *o == b' ') && line.len() <= STATUS_LINE;
         let clean = line.iter().all(|&o| o >= b' ' || o == b'\t');
@@ -154,9 +166,12 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
     }
     let space = memchr(b' ', line)?;
     let (method, rest) = line.split_at(space);
+    // The version ends the line: it is taken off from the right, and what is left has to be one
+    // word.
     let target = rest
         .strip_suffix(b" HTTP/1.1")
         .or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
+    // A bound on the method keeps a line of base64 from being one.
     let sound = !method.is_empty() && method.len() <= 32 && method.iter().all(|&o| is_token(o));
     let target = target.get(1..)?;
     let clean = !target.is_empty()
@@ -172,6 +187,8 @@ fn may_start(octets: &[u8]) -> bool {
         return true;
     }
     match memchr(b' ', octets) {
+        // As far as the line goes it has to look like a start line: else any text with a space
+        // would be waited for.
         Some(space) => {
             let method = &octets[..space];
             let (target, version) = match memchr(b' ', &octets[space + 1..]) {
@@ -189,6 +206,7 @@ fn may_start(octets: &[u8]) -> bool {
                 && version[..n] == b" HTTP/1."[..n]
                 && version.len() <= 10
         }
+        // No space yet: a method may be begun.
         None => octets.len() <= 32 && octets.iter().all(|&o| is_token(o)),
     }
 }
@@ -196,6 +214,7 @@ fn may_start(octets: &[u8]) -> bool {
 /// What stands behind a start line: None while it cannot be told, else whether it is a header line or the empty line.
 fn header_follows(octets: &[u8]) -> Option<bool> {
     match octets {
+        // Cut right behind the start line: what follows is still to come.
         [] | [b'\r'] => return None,
         [b'\n', ..] | [b'\r', b'\n', ..] => return Some(true),
         _ => {}
@@ -205,6 +224,7 @@ fn header_follows(octets: &[u8]) -> Option<bool> {
         .take(FIELD_NAME)
         .take_while(|&&o| is_token(o))
         .count();
+    // Longer than any field name: no header line.
     match octets.get(name) {
         None if name < FIELD_NAME => None,
         Some(b':') => Some(name > 0),
@@ -220,9 +240,12 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     // Everything before this place has been found to belong to no start line that ends behind it.
     let mut floor = 0;
     let mut keep = None;
+    // The version is the rarest part of a start line: it is searched for, and what stands around it
+    // is checked.
     while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
         let at = from + hit;
         from = at + 7;
+        // A status line begins with the version, a request line ends with it: both are tried.
         let response = if responses {
             response_at(&octets[at..]).map(|judged| (at, judged))
         } else {
@@ -235,9 +258,11 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
         };
         // Cut behind the version it may be either: the request begins first.
         let mut cut = None;
+        // The earlier of the two, or octets of a request would be skipped as garbage.
         for (start, judged) in [request, response].into_iter().flatten() {
             match judged {
                 Some(true) => return Found::At(start),
+                // Not decided and more is to come: everything from here on is kept.
                 None if more => cut = cut.or(Some(start)),
                 _ => {}
             }
@@ -246,6 +271,8 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
             keep = cut;
             break;
         }
+        // What lies before this hit cannot be a target that ends at a later one: the line would
+        // hold two versions. So no target is looked through twice.
         floor = at;
     }
     let keep = keep.unwrap_or_else(|| {
@@ -272,10 +299,12 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
     if !sound || octets.len() == 8 || (octets.len() > 8 && octets[8] != b' ') {
         return (sound && octets.len() <= 8).then_some(None);
     }
+    // A status line without an end must not make the search read on without bound.
     let window = &octets[..octets.len().min(STATUS_LINE)];
     match memchr(b'\n', window) {
         Some(end) => {
             let sound = matches!(start_line(&octets[..end]), Some(StartLine::Response { .. }));
+            // A start line alone may stand in a body; with a header line behind it hardly.
             Some(if sound {
                 header_follows(&octets[end + 1..])
             } else {
@@ -295,9 +324,11 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
 
 /// Where the request line begins whose version stands at `version`, behind `floor`.
 fn request_before(octets: &[u8], floor: usize, version: usize) -> Option<usize> {
+    // Never behind the place that was looked through, never longer than a target.
     let line = &octets[floor.max(version.saturating_sub(TARGET))..version - 1];
     let space = memrchr(b' ', line)?;
     let target = &line[space + 1..];
+    // A control character or a space inside means that the line began elsewhere.
     if target.is_empty() || target.iter().any(|&o| o <= b' ' || o == 0x7f) {
         return None;
     }
@@ -306,6 +337,7 @@ fn request_before(octets: &[u8], floor: usize, version: usize) -> Option<usize> 
 
 /// Length of the known method that `octets` end with; the longest of several.
 fn method_before(octets: &[u8]) -> Option<usize> {
+    // The longest: `UNLOCK` ends with `LOCK`.
     METHODS
         .iter()
         .filter(|m| octets.ends_with(m))
@@ -328,6 +360,8 @@ fn request_ends(octets: &[u8]) -> Option<bool> {
 
 /// Where a start line may begin that the end of `octets` cuts; their length where none does.
 fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> usize {
+    // Four ways to be cut: in the version, in the method, in the target, and between them. The
+    // earliest place counts, so that nothing is lost when the rest comes.
     let mut keep = octets.len();
     let tail = |n: usize| &octets[octets.len() - n..];
     let version = (1..=octets.len().min(6))
@@ -342,6 +376,7 @@ fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> us
     // A method that is cut.
     let part = METHODS
         .iter()
+        // Longest part first, as `P` may begin `POST` or `PUT`.
         .filter_map(|m| {
             (1..=m.len().min(octets.len()))
                 .rev()
@@ -350,6 +385,7 @@ fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> us
         .max();
     keep = keep.min(octets.len() - part.unwrap_or(0));
     // A method and a target that is cut, or whole, with a version that is cut.
+    // A target may be long; no further back than the longest one.
     let from = floor.max(octets.len().saturating_sub(TARGET));
     let before_version = octets.len() - version.unwrap_or(0);
     for end in [octets.len(), before_version] {
@@ -405,6 +441,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
     let end = loop {
         let rest = octets.get(at..)?;
         let (len, line) = match rest {
+            // The empty line ends the section with or without a CR (RFC 9112, 2.2).
             [b'\n', ..] => break at + 1,
             [b'\r', b'\n', ..] => break at + 2,
             _ => {
@@ -413,9 +450,12 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
             }
         };
         at += len;
-        // The fields that matter are told apart by their first letter.
+        // The fields that matter differ in their first letter.
+        // One comparison rules out nearly every field of a header.
         match line.first()? | 0x20 {
             b'c' => {
+                // The first of several fields counts; differing ones are an attack (request
+                // smuggling), and servers refuse the message.
                 if length.is_none()
                     && let Some(value) = field(line, b"content-length")
                 {
@@ -434,6 +474,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
             }
             b't' => {
                 if let Some(value) = field(line, b"transfer-encoding") {
+                    // Chunked has to be the last coding to frame the message (RFC 9112, 6.3).
                     let last = value
                         .rsplit(|o| *o == b',')
                         .next()
@@ -443,6 +484,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
                 }
             }
             b'u' => {
+                // Also on requests: one that asks for an upgrade may be the last of its protocol.
                 if let Some(value) = field(line, b"upgrade") {
                     upgrade = true;
                     websocket |= value.eq_ignore_ascii_case(super::websocket::UPGRADE);
@@ -453,6 +495,7 @@ fn header(octets: &[u8], from: usize) -> Option<(usize, HeadFields)> {
     };
     // A length that would pass the end of all offsets is none.
     let length = length.filter(|n| *n < 1 << 62);
+    // Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
     let framing = if chunked {
         BodyFraming::Chunked
     } else {
@@ -472,6 +515,7 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     if !start.eq_ignore_ascii_case(name) {
         return None;
     }
+    // White space before the colon is wrong, and some senders put it there.
     tail.trim_ascii_start()
         .strip_prefix(b":")
         .map(<[u8]>::trim_ascii)
@@ -483,6 +527,8 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|o| o.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);
     let rest = rest.trim_ascii();
+    // Anything else behind the size is no chunk line. In a body of another framing, this is what
+    // ends the guess.
     if digits.is_empty() || !(rest.is_empty() || rest.starts_with(b";")) {
         return None;
     }
@@ -560,6 +606,7 @@ enum Match {
 impl Http1 {
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
+        // A request that the server had not received cannot be what it answers.
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
         let exact = self
             .requests
@@ -567,11 +614,17 @@ impl Http1 {
             .position(|r| r.ack == Some(at.offset) && seen(r));
         let (index, sure) = match exact {
             // The first of those with this acknowledgment is answered first.
+            // Behind an interim response the same request is still first.
             _ if self.interim && self.counting => (0, true),
+            // Octets lost right before it may have held another request with this acknowledgment,
+            // answered first.
             Some(i) => (i, !self.requests[i].after_gap),
+            // Neither stream lacked anything since the last match, so order is proof enough (RFC
+            // 9112, 9.3.2).
             None if self.counting => (0, true),
             None => return Match::Unknown,
         };
+        // Nothing is taken: a response too many must not use up a request that comes later.
         let Some(request) = self.requests.get(index).copied().filter(seen) else {
             // One response more than requests that it can answer: the count is lost.
             self.counting &= !take;
@@ -579,8 +632,11 @@ impl Http1 {
         };
         if take {
             self.answered = (!interim).then_some(request.offset);
+            // Those before it were answered by responses that the capture lost. An interim response
+            // leaves its own request.
             self.requests
                 .drain(..if interim { index } else { index + 1 });
+            // A likely match may be one off; counting from it would carry the error on.
             self.counting = sure;
             self.interim = interim;
         }
@@ -604,8 +660,11 @@ impl Http1 {
             _ if fields.upgrade => Method::Upgrade,
             _ => Method::Other,
         };
+        // Until it is answered, what follows in this direction may be another protocol, and waits
+        // for the answer.
         self.leaving |= matches!(method, Method::Connect | Method::Upgrade);
         if self.requests.len() >= REQUESTS {
+            // Counting would be wrong by the forgotten one.
             self.requests.pop_front();
             self.counting = false;
         }
@@ -619,6 +678,7 @@ impl Http1 {
         let body = match fields.framing {
             BodyFraming::Length(n) => MessageBody::Octets(n),
             BodyFraming::Chunked => MessageBody::Parts,
+            // A request without either field has no body (RFC 9112, 6.3), unlike a response.
             BodyFraming::None => MessageBody::Octets(0),
         };
         Begin::Message {
@@ -637,6 +697,8 @@ impl Http1 {
         fields: &HeadFields,
         behind: &[u8],
     ) -> Begin {
+        // Its request is on the other stream, which may be captured behind it: both framing and
+        // matching need it.
         if let Some(until) = at.wait_for_other() {
             return Begin::Wait(until);
         }
@@ -647,17 +709,21 @@ impl Http1 {
             body: MessageBody::Octets(0),
             hand_over: false,
         };
+        // 1xx answers nothing yet. 101 is different: it ends HTTP here.
         if (100..200).contains(&status) && status != 101 {
             self.answer(at, true, true);
             self.gapped[at.direction.index()] = false;
             return none;
         }
+        // Looked at first, taken at the end: the answer may still be "more octets", and then the
+        // question comes again.
         let matched = self.answer(at, false, false);
         let body = match fields.framing {
             BodyFraming::Length(n) => MessageBody::Octets(n),
             BodyFraming::Chunked => MessageBody::Parts,
             BodyFraming::None => MessageBody::ToClose,
         };
+        // 2xx to CONNECT opens the tunnel (RFC 9110, 9.3.6), whatever its header says of a body.
         let hand_over = status == 101
             || (200..300).contains(&status)
                 && matches!(
@@ -673,9 +739,12 @@ impl Http1 {
                 hand_over,
             }
         } else if matches!(status, 204 | 304) || body == MessageBody::Octets(0) {
+            // These never have a body (RFC 9112, 6.3), and a length of zero is none: no request is
+            // needed to know that.
             none
         } else {
             match matched {
+                // An answer to HEAD has the length of the body that it leaves out.
                 Match::Sure(Method::Head) => none,
                 Match::Sure(_) => Begin::Message {
                     kind: Kind::Response,
@@ -683,10 +752,15 @@ impl Http1 {
                     body,
                     hand_over,
                 },
+                // The request is not certain. What stands behind the header tells: another status
+                // line means that there is no body.
                 Match::Likely(_) | Match::Unknown => match self.behind_header(at, head, behind) {
                     Some(true) => none,
                     None if at.next == Following::Octets => return Begin::NeedMore,
+                    // Nothing behind contradicts the likely one.
                     None if matches!(matched, Match::Likely(Method::Head)) => none,
+                    // The gap may hold the body or not. The length is only supposed, so that a
+                    // start line found inside of it counts.
                     None if at.next == Following::Gap
                         && let MessageBody::Octets(n) = body =>
                     {
@@ -706,7 +780,9 @@ impl Http1 {
                 },
             }
         };
+        // Now it is decided: its request is done with.
         self.answer(at, true, false);
+        // Any other that waits keeps the direction waiting.
         self.leaving = self
             .requests
             .iter()
@@ -720,12 +796,14 @@ impl Http1 {
     fn behind_header(&self, at: &Position, head: usize, behind: &[u8]) -> Option<bool> {
         let end = at.offset + head as u64;
         let n = behind.len().min(7);
+        // A body may begin with these octets, but hardly with all seven.
         if n == 7 && behind[..7] == *b"HTTP/1." {
             return Some(true);
         }
         if n > 0 && behind[..n] != b"HTTP/1."[..n] {
             return Some(false);
         }
+        // A client acknowledges the end of a whole response when it sends its next request.
         if n == 0 && self.requests.iter().any(|r| r.ack == Some(end)) {
             return Some(true);
         }
@@ -744,6 +822,7 @@ impl Framer for Http1 {
             self.looked[d] = 0;
             return Begin::Skip(octets.len() - skip_empty_lines(octets).len());
         }
+        // A header longer than the limit is refused, or an endless one would be held.
         let more = octets.len() < at.limit;
         let Some(line) = memchr(b'\n', octets) else {
             return if more && may_start(octets) {
@@ -757,6 +836,7 @@ impl Framer for Http1 {
             return Begin::Refuse;
         };
         // The fields are read once the whole section is there: what is cut is only looked through for its end.
+        // Four octets back: the empty line may have been cut in its middle.
         let whole =
             self.looked[d] == 0 || header_end(octets, self.looked[d].saturating_sub(4)).is_some();
         let Some((head, fields)) = whole.then(|| header(octets, line + 1)).flatten() else {
@@ -765,11 +845,14 @@ impl Framer for Http1 {
         };
         let begun = match start {
             StartLine::Request { method } => {
+                // Behind CONNECT or an upgrade the server decides whether this is HTTP at all.
                 if self.leaving
                     && let Some(until) = at.wait_for_other()
                 {
                     return Begin::Wait(until);
                 }
+                // The first one decides the direction, and a search then looks for one kind only:
+                // half of the false hits.
                 self.client.get_or_insert(at.direction);
                 self.begin_request(at, method, head, &fields)
             }
@@ -778,6 +861,7 @@ impl Framer for Http1 {
                 self.begin_response(at, status, head, &fields, &octets[head..])
             }
         };
+        // Only a decision ends the section. Undecided, how far it was looked through stays noted.
         if !matches!(begun, Begin::Wait(_) | Begin::NeedMore) {
             self.looked[d] = 0;
         }
@@ -805,6 +889,7 @@ impl Framer for Http1 {
         };
         let line = &octets[line_at..];
         let Some(end) = memchr(b'\n', &line[..line.len().min(CHUNK_LINE)]) else {
+            // A first octet that is no digit settles it before the line is whole.
             let sound = line.len() < CHUNK_LINE && line.first().is_none_or(u8::is_ascii_hexdigit);
             return if sound && at.next == Following::Octets {
                 BodyPart::NeedMore
@@ -813,10 +898,12 @@ impl Framer for Http1 {
             };
         };
         match chunk_size(&line[..end]) {
+            // The last chunk has no octets; what follows it is the trailer.
             Some(0) => {
                 self.trailer[d] = true;
                 BodyPart::Octets((line_at + end + 1) as u64)
             }
+            // Line and octets in one part: the extractor passes over them without asking again.
             Some(size) => BodyPart::Octets((line_at + end + 1) as u64 + size),
             None => BodyPart::Refuse,
         }
@@ -835,8 +922,10 @@ impl Framer for Http1 {
 
     fn gap(&mut self, direction: Direction) {
         self.looked[direction.index()] = 0;
+        // A chunked body that lost octets cannot be counted on: sizes stand in the octets.
         self.trailer[direction.index()] = false;
         self.gapped[direction.index()] = true;
+        // A lost request or response makes every later count one off. Acknowledgments still match.
         self.counting = false;
         self.interim = false;
     }
@@ -854,6 +943,7 @@ impl Http1 {
         let done = match octets {
             [b'\n', ..] => Some(1),
             [b'\r', b'\n', ..] => Some(2),
+            // Two octets back, for an empty line cut in its middle.
             _ => header_end(octets, self.looked[d].saturating_sub(2)),
         };
         if let Some(end) = done {
@@ -862,6 +952,7 @@ impl Http1 {
             return BodyPart::Last(end as u64);
         }
         self.looked[d] = octets.len();
+        // A trailer consists of fields; anything else means that the chunk was not the last.
         let sound = matches!(octets, [] | [b'\r']) || header_follows(octets) != Some(false);
         if sound && octets.len() < at.limit && at.next == Following::Octets {
             BodyPart::NeedMore

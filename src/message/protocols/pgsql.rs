@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 const PORT: u16 = 5432;
+// Rows and COPY data are large; three messages of 64 KiB fit. Half would give chains of wide rows
+// up.
 const HOLD: usize = 256 << 10;
+// Codes with 1234 in the upper half, which no version of the protocol will be (PostgreSQL, 55.7).
 const SSL_REQUEST: u64 = 80_877_103;
 const GSS_REQUEST: u64 = 80_877_104;
 const CANCEL_REQUEST: u64 = 80_877_102;
@@ -33,9 +36,11 @@ pub(crate) struct PgsqlDetector;
 /// The code of a message of the start-up.
 fn start_up(octets: &[u8]) -> Option<u64> {
     let (len, code) = (number(octets, 0, 4), number(octets, 4, 4));
+    // The lengths are fixed by the form, except for a secret of up to 256 octets in protocol 3.2.
     let sound = match code {
         SSL_REQUEST | GSS_REQUEST => len == 8,
         CANCEL_REQUEST => (16..=268).contains(&len),
+        // Servers refuse start-up packets over 10,000 octets.
         // Protocol 3.0 to 3.9999.
         _ => code >> 16 == 3 && (9..10_000).contains(&len),
     };
@@ -53,6 +58,7 @@ impl LengthFormat for Either {
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
+        // No type is zero, and the lengths of the start-up begin with a zero octet.
         if octet(octets, 0) != 0 {
             return Typed.classify(octets);
         }
@@ -82,6 +88,7 @@ fn is_answer(octets: &[u8]) -> bool {
         b'S' => rest.starts_with(&[22, 3]),
         _ => false,
     };
+    // An answer of one octet looks like a type; it is one only if no message begins with it.
     follows && Typed.classify(octets) == Classified::No
 }
 
@@ -94,6 +101,8 @@ impl LengthFormat for Typed {
         let Some(&kind) = octets.first() else {
             return Classified::More;
         };
+        // 31 letters of 256: with the checks below and two more headers behind it a chance hit is
+        // rare.
         if !b"QPBEDCHSXFfpdcRKZTI123nNtsGWAVv".contains(&kind) {
             return Classified::No;
         }
@@ -101,10 +110,13 @@ impl LengthFormat for Typed {
             return Classified::More;
         }
         let len = number(octets, 1, 4);
+        // Types alone are weak. Whatever can be checked of the length and content, is: a length too
+        // small for its fields, or text without its zero octet, is no message.
         // A word, or the last octet, of what is there of the message.
         let last = usize::try_from(len).ok().and_then(|len| octets.get(len));
         let ends_with_zero = last.is_none_or(|o| *o == 0);
         let count = number(octets, 5, 2);
+        // Each field takes at least so many octets, so a count bounds the length from below.
         let counted = |each: u64| octets.len() < 7 || count.saturating_mul(each) + 6 <= len;
         let sound = match kind {
             b'1' | b'2' | b'3' | b'n' | b'I' | b's' | b'X' | b'c' => len == 4,
@@ -136,6 +148,7 @@ impl LengthFormat for Typed {
             b'v' => len >= 12,
             _ => false,
         };
+        // A gigabyte is the server's own bound for a message.
         Classified::sized(len + 1, sound && len < 1 << 30)
     }
 
@@ -146,12 +159,14 @@ impl LengthFormat for Typed {
 
 impl Detector for PgsqlDetector {
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
+        // The first octet of a start-up is zero; one zero alone is met in many protocols.
         if octets.len() < 8 && octet(octets, 0) == 0 && (hinted || octets.len() > 1) {
             let short = octets.len() < 3 || octet(octets, 1) == 0;
             return if short { Probe::More } else { Probe::No };
         }
         match start_up(octets) {
             // The name of a parameter follows.
+            // Parameters are lower-case names; a start-up without any has its final zero there.
             Some(code) if code >> 16 == 3 => match octets.get(8) {
                 None => Probe::More,
                 Some(o) if o.is_ascii_lowercase() || (*o == 0 && number(octets, 0, 4) == 9) => {
@@ -160,6 +175,8 @@ impl Detector for PgsqlDetector {
                 Some(_) => Probe::No,
             },
             Some(_) => Probe::Yes,
+            // Typed messages are letters and small numbers: without the port they would claim too
+            // much.
             None if !hinted => Probe::No,
             None if is_answer(octets) => Probe::Yes,
             None => length::chain_begins(&Typed, octets, 16 << 10),
@@ -167,6 +184,7 @@ impl Detector for PgsqlDetector {
     }
 
     fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        // As above: only the port lets typed messages be searched for.
         if !hinted {
             return Found::Nowhere { keep: octets.len() };
         }
@@ -203,6 +221,7 @@ impl Pgsql {
     fn is_due(&self, at: &Position) -> bool {
         match self.asked {
             Some(asked) => {
+                // The other direction, and exactly where its request's acknowledgment says.
                 asked.client != at.direction && asked.answer.is_none_or(|due| due == at.offset)
             }
             // The request was lost; but the server has seen eight octets, and no other message is so short.
@@ -223,18 +242,23 @@ fn answer(octet: u8) -> Begin {
 
 impl Framer for Pgsql {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        // The request decides what the answer's first octet means, so it has to be seen first.
         if self.asked.is_some()
             && let Some(until) = at.wait_for_other()
         {
             return Begin::Wait(until);
         }
         let due = self.is_due(at);
+        // Its one octet is here, or something else is: either way the question is settled for this
+        // direction.
         self.asked = self.asked.filter(|asked| asked.client == at.direction);
         if let [o @ (b'S' | b'N' | b'G'), ..] = octets
             && due
         {
             return answer(*o);
         }
+        // A start-up comes first or behind a refused request; its length must be all there to be
+        // believed.
         if octet(octets, 0) == 0 {
             if octets.len() < 8 && at.next == Following::Octets {
                 return Begin::NeedMore;

@@ -19,10 +19,15 @@ use std::collections::VecDeque;
 
 const PORT: u16 = 6379;
 /// A line longer than this is none.
+// An error or status is one line. Half would do for servers; inline commands of clients may have 64
+// KiB (PROTO_INLINE_MAX_SIZE).
 const LINE: usize = 64 << 10;
 /// Digits of a length, with a sign.
+// A 64-bit number has no more, so that a line of a length ends before it costs anything.
 const DIGITS: usize = 20;
 /// Requests that wait for their reply; the oldest is forgotten.
+// As for HTTP: pipelines send thousands at once, but replies keep pace. A forgotten request only
+// weakens the search after a loss.
 const REQUESTS: usize = 1024;
 
 /// Its row.
@@ -49,10 +54,13 @@ fn value(octets: &[u8]) -> Value {
     let Some((&kind, rest)) = octets.split_first() else {
         return Value::More;
     };
+    // A type that is not known is no RESP: 15 first octets of 256 pass, which is why a reply alone
+    // proves little.
     let counted = matches!(kind, b'$' | b'*' | b'%' | b'~' | b'>' | b'|' | b'!' | b'=');
     if !counted && !matches!(kind, b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(') {
         return Value::Bad;
     }
+    // A length ends within twenty octets; waiting longer for its line would hold other protocols.
     let most = if counted { DIGITS } else { LINE };
     let window = &rest[..rest.len().min(most)];
     let Some(end) = memchr(b'\n', window) else {
@@ -66,6 +74,7 @@ fn value(octets: &[u8]) -> Value {
             Value::Bad
         };
     };
+    // RESP has CR LF only; a bare LF is met in text.
     let Some(line) = window[..end].strip_suffix(b"\r") else {
         return Value::Bad;
     };
@@ -90,6 +99,7 @@ fn value(octets: &[u8]) -> Value {
             Value::Bad
         };
     }
+    // The null of version 2: no octets follow.
     if line == b"-1" && matches!(kind, b'$' | b'*') {
         return Value::Sound(head, 0);
     }
@@ -97,9 +107,11 @@ fn value(octets: &[u8]) -> Value {
         let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
         n.checked_mul(10)?.checked_add(digit)
     });
+    // Over a terabyte is no length, and the sums below must not overflow.
     match (kind, number.filter(|n| !line.is_empty() && *n < 1 << 40)) {
         (_, None) => Value::Bad,
         (b'$' | b'!' | b'=', Some(n)) => Value::Sound(head + n + 2, 0),
+        // A map has two values for each entry.
         (b'%', Some(n)) => Value::Sound(head, 2 * n),
         // An attribute stands before the value that it belongs to.
         (b'|', Some(n)) => Value::Sound(head, 2 * n + 1),
@@ -123,12 +135,16 @@ fn walk(octets: &[u8], due: u64) -> Walk {
         due,
         bad: false,
     };
+    // Iterative: nesting is only a number of values that are due, so a reply of a million nested
+    // arrays takes no stack.
     while walk.due > 0 {
         let rest = usize::try_from(walk.len)
             .ok()
             .and_then(|at| octets.get(at..));
         match rest.map(value) {
             Some(Value::Sound(len, more)) => {
+                // A length may reach past what is there; the walk stops then, and goes on from
+                // `inside`.
                 walk.len = walk.len.saturating_add(len);
                 walk.due = (walk.due - 1).saturating_add(more);
             }
@@ -151,6 +167,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     let Value::Sound(head, count) = value(octets) else {
         return cut(matches!(value(octets), Value::More));
     };
+    // Redis up to version 6 takes at most 1,048,576 arguments in a multibulk request.
     if !(1..1 << 20).contains(&count) {
         return Some(false);
     }
@@ -158,6 +175,7 @@ fn command(octets: &[u8]) -> Option<bool> {
         .ok()
         .and_then(|head| octets.get(head..))
         .unwrap_or_default();
+    // Clients send commands as bulk strings only, which distinguishes them from replies.
     if inner.first().is_some_and(|o| *o != b'$') {
         return Some(false);
     }
@@ -168,6 +186,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     let word_len = usize::try_from(len)
         .unwrap_or(usize::MAX)
         .saturating_sub(inner.len() - word.len() + 2);
+    // Command names are short words; without this, an array of binary strings would be one.
     if !(1..=32).contains(&word_len) {
         return Some(false);
     }
@@ -178,6 +197,7 @@ fn command(octets: &[u8]) -> Option<bool> {
     {
         return Some(false);
     }
+    // The end of the word has to be where its length says: by chance it hardly is.
     word.get(word_len..word_len + 2).map(|end| end == b"\r\n")
 }
 
@@ -187,6 +207,7 @@ fn find_command(octets: &[u8], more: bool, first: bool) -> Found {
     while let Some(hit) = memchr(b'*', &octets[from..]) {
         let at = from + hit;
         from = at + 1;
+        // In the middle of a line a star is content.
         if !((at == 0 && first) || octets[..at].ends_with(b"\r\n")) {
             continue;
         }
@@ -224,6 +245,7 @@ fn filled(octets: &[u8]) -> Option<usize> {
 }
 
 /// What a server sends without being asked begins here: a push, or what a subscriber or a monitor is sent.
+// Such values need no request, so they may stand anywhere between replies.
 fn unasked(octets: &[u8]) -> bool {
     if octets.first() == Some(&b'>') {
         return matches!(value(octets), Value::Sound(..));
@@ -231,6 +253,7 @@ fn unasked(octets: &[u8]) -> bool {
     if let Some(line) = octets.strip_prefix(b"+") {
         // The time, then the database and the client.
         let digits = line.iter().take_while(|o| o.is_ascii_digit()).count();
+        // `+1700000000.123456 [0 127.0.0.1:50000]` is what MONITOR sends.
         return digits > 8
             && line.get(digits) == Some(&b'.')
             && memmem::find(line, b" [").is_some();
@@ -245,17 +268,20 @@ fn unasked(octets: &[u8]) -> bool {
 
 impl Detector for RespDetector {
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
+        // A command proves the protocol by itself.
         match command(octets) {
             Some(true) => return Probe::Yes,
             None => return Probe::More,
             Some(false) => {}
         }
+        // A lone `+OK` or `:1` is met in too many protocols.
         if !hinted {
             return Probe::No;
         }
         match value(octets) {
             Value::Sound(..) => Probe::Yes,
             Value::More => Probe::More,
+            // An inline command is only believed on the port.
             Value::Bad => match memchr(b'\n', &octets[..octets.len().min(256)]) {
                 Some(end) if is_inline(&octets[..end]) => Probe::Yes,
                 None if octets.len() < 256 && is_inline(octets) => Probe::More,
@@ -265,6 +291,8 @@ impl Detector for RespDetector {
     }
 
     fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
+        // Values that fill the octets exactly begin where these begin. Less than four octets prove
+        // nothing.
         if hinted && octets.len() >= 4 && filled(octets).is_some() {
             return Found::At(0);
         }
@@ -309,11 +337,13 @@ struct UnansweredRequest {
 impl Resp {
     /// A request begins.
     fn asked(&mut self, at: &Position) {
+        // The oldest has had its reply, most likely, in what the capture lost.
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
         let (offset, ack) = (at.offset, at.ack);
         self.requests.push_back(UnansweredRequest { offset, ack });
+        // What is known behind the loss begins here: a request before it may have been lost.
         if self.lost == Some(None) {
             self.lost = Some(Some(offset));
         }
@@ -328,7 +358,10 @@ impl Resp {
             .position(|r| seen(r) && r.ack == Some(at.offset));
         if let Some(i) = exact {
             let known_from = self.requests[i].offset;
+            // Those before it have been answered already; their replies were lost or came before.
             self.requests.drain(..=i);
+            // It was sent behind the loss, and all before it is settled: nothing lost is waiting
+            // any more.
             if self.lost.flatten().is_some_and(|from| from <= known_from) {
                 self.lost = None;
             }
@@ -341,8 +374,11 @@ impl Resp {
     /// Where a reply begins in what a segment of the server brings.
     fn find_reply(&self, at: &Position, octets: &[u8], fresh: bool) -> Option<usize> {
         // Of requests that carry the same acknowledgment, the reply to the first begins there.
+        // Replies to requests with the same acknowledgment follow each other: how many stand
+        // between is `ahead`.
         let (mut ahead, mut start, mut before) = (0, None, None);
         for r in &self.requests {
+            // The server had not seen this one when it answered.
             if at.ack.is_some_and(|ack| r.offset >= ack) {
                 break;
             }
@@ -352,6 +388,7 @@ impl Resp {
             } else if let Some(place) = ack.checked_sub(at.offset) {
                 let place = usize::try_from(place).unwrap_or(usize::MAX);
                 let there = octets.get(place..).is_some_and(|rest| !rest.is_empty());
+                // A value that cannot be there means that the acknowledgment was of something else.
                 if there && !matches!(octets.get(place..).map(value), Some(Value::Bad)) {
                     start = Some(place);
                     break;
@@ -359,6 +396,7 @@ impl Resp {
             }
             before = Some(ack);
         }
+        // What fills the segment from its start counts only if its start is known.
         if start == Some(0) || !at.segment(0) {
             return start;
         }
@@ -375,9 +413,12 @@ impl Resp {
                 Some(values) => !fresh || values == 1 || simple(until),
                 None => !fresh && start.is_none() && !walk(octets, 1).bad,
             };
+            // Three signs together: a request was lost, the server now acknowledges more than
+            // before, and the segment stands alone between two writes.
             self.lost.is_some() && self.acknowledged != at.ack && parted && sound
         };
         let answers_ahead = || whole.is_some_and(|values| values <= ahead);
+        // Each by itself is enough; a value inside of another shows none of them.
         if unasked(octets) || answers_lost() || answers_ahead() {
             return Some(0);
         }
@@ -386,6 +427,7 @@ impl Resp {
 
     /// The port tells which side asks, where nothing else has.
     fn know_sides(&mut self, at: &Position) {
+        // Exactly one of the ports is Redis': then that side is the server.
         if self.client.is_none() && (at.ports.0 == PORT) != (at.ports.1 == PORT) {
             self.client = Some(if at.ports.1 == PORT {
                 at.direction
@@ -409,6 +451,7 @@ impl Resp {
             .len()
             .min(usize::try_from(walk.len).unwrap_or(usize::MAX));
         let inside = walk.len - head as u64;
+        // Where the walk stopped is noted, so that no value is read twice.
         (self.due[d], self.inside[d]) = (walk.due, inside);
         Begin::Message {
             kind,
@@ -433,6 +476,7 @@ impl Framer for Resp {
             _ => {}
         }
         self.know_sides(at);
+        // At the first octets of a connection the side is not known. Only a command settles it.
         if self.client.is_none() && at.next == Following::Octets {
             match command(octets) {
                 Some(true) => self.client = Some(at.direction),
@@ -441,6 +485,7 @@ impl Framer for Resp {
             }
         }
         let first = octets.first().copied().unwrap_or(0);
+        // A letter begins an inline command, and no reply.
         if first.is_ascii_alphabetic() && self.client != Some(at.direction.flip()) {
             let Some(end) = memchr(b'\n', &octets[..octets.len().min(LINE)]) else {
                 let more = is_inline(octets) && octets.len() < LINE;
@@ -459,6 +504,7 @@ impl Framer for Resp {
             };
         }
         let kind = match self.client {
+            // A push belongs to no request.
             _ if first == b'>' => Kind::Other,
             Some(client) if client == at.direction => Kind::Request,
             Some(_) => Kind::Response,
@@ -477,6 +523,7 @@ impl Framer for Resp {
 
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
+        // What is left of a bulk string first, then the values that are due.
         if self.inside[d] > 0 {
             return BodyPart::Octets(std::mem::take(&mut self.inside[d]));
         }
@@ -501,6 +548,7 @@ impl Framer for Resp {
         let d = at.direction.index();
         let more = at.next == Following::Octets;
         let fresh = self.fresh[d];
+        // Of the client, or of a side that is not known: commands are found by their form.
         if self.client != Some(at.direction.flip()) {
             let found = find_command(octets, more, fresh);
             if self.client.is_some() || matches!(found, Found::At(_)) {
@@ -510,6 +558,7 @@ impl Framer for Resp {
         }
         self.fresh[d] = false;
         let found = self.find_reply(at, octets, fresh);
+        // Noted even if nothing was found: the next segment is compared with it.
         self.acknowledged = at.ack;
         match found {
             Some(place) => Found::At(place),
@@ -522,6 +571,7 @@ impl Framer for Resp {
         self.due[d] = 0;
         self.inside[d] = 0;
         self.fresh[d] = true;
+        // A lost piece of the client may have held a request.
         if self.client != Some(direction.flip()) {
             self.lost = Some(None);
         }

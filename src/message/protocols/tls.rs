@@ -21,7 +21,10 @@ const HEADER: usize = 5;
 /// Octets of a record's fragment, at most: 2^14, and 2,048 for expansion (RFC 5246, 6.2.3).
 const FRAGMENT: u64 = (1 << 14) + 2048;
 /// A handshake message longer than this is none.
+// Certificate chains have tens of kilobytes. Half would still hold them; without a bound a false
+// length of three octets would be followed for 16 MiB.
 const LONGEST: u64 = 1 << 18;
+// Three records of full size are 50 KiB, so a chain is always decided within this.
 const HOLD: usize = 256 << 10;
 
 /// Its row.
@@ -44,6 +47,7 @@ struct Record;
 
 impl LengthFormat for Record {
     fn magic(&self) -> Option<(usize, &[u8])> {
+        // The major version is 3 in every version of TLS.
         Some((1, &[3]))
     }
 
@@ -53,6 +57,7 @@ impl LengthFormat for Record {
         if octets.is_empty() {
             return Classified::More;
         }
+        // Minor versions 0 to 4: SSL 3.0 to TLS 1.3 (which writes 3, and in a ClientHello 1).
         if !known || octets.get(1).is_some_and(|o| *o != 3) || octet(octets, 2) > 4 {
             return Classified::No;
         }
@@ -61,7 +66,9 @@ impl LengthFormat for Record {
         }
         let len = number(octets, 3, 2);
         let sound = match kind {
+            // One octet by definition (RFC 8446, 5); this is where most false headers fail.
             CHANGE_CIPHER_SPEC => len == 1,
+            // In clear two octets; encrypted ones have a few dozen.
             ALERT => (2..256).contains(&len),
             _ => (1..=FRAGMENT).contains(&len),
         };
@@ -87,6 +94,8 @@ fn begins(octets: &[u8]) -> Probe {
             Some([1 | 2, 0, hi, lo]) => {
                 // The message is as long as the record, or goes on in the next one.
                 let hello = u64::from(u16::from_be_bytes([*hi, *lo])) + 4;
+                // The shortest hello has version, random, session, ciphers and compression: 38
+                // octets.
                 let fits = hello >= 38 && (hello + HEADER as u64 <= len || len > 512);
                 let version = octets.get(9).is_none_or(|o| *o == 3);
                 if fits && version {
@@ -97,6 +106,7 @@ fn begins(octets: &[u8]) -> Probe {
             }
             _ => Probe::No,
         },
+        // An alert of seven octets with a level of 1 or 2, in place of a hello.
         Classified::Message(7) if octets.get(HEADER).is_some_and(|o| matches!(o, 1 | 2)) => {
             Probe::Yes
         }
@@ -139,10 +149,12 @@ impl LengthFormat for Strict {
     fn classify(&self, octets: &[u8]) -> Classified {
         match Record.classify(octets) {
             Classified::Message(_)
+                // Where nothing else says that this is TLS, a handshake has to be a hello.
                 if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No =>
             {
                 Classified::No
             }
+            // SSL 3.0 is gone, and a zero octet is common.
             Classified::Message(_) if octet(octets, 2) == 0 => Classified::No,
             judged => judged,
         }
@@ -157,6 +169,7 @@ impl LengthFormat for Strict {
     }
 
     fn min_chain(&self) -> usize {
+        // One record that fills a segment is met by chance in binary protocols.
         2
     }
 }
@@ -168,6 +181,8 @@ pub(crate) struct Tls {
     encrypted: [bool; 2],
     /// Octets of a handshake message that stand in the records to come.
     left: [u64; 2],
+    /// Of these records, the first one's octets that were not there when its message began.
+    rest: [u64; 2],
 }
 
 impl Tls {
@@ -176,10 +191,14 @@ impl Tls {
         let mut rest = fragment;
         while !rest.is_empty() {
             if rest.len() < 4 {
+                // A header that is cut cannot be read: the message is then taken to end with the
+                // record.
                 return None;
             }
             let known = matches!(octet(rest, 0), 0..=5 | 8 | 11..=16 | 20..=25);
             let len = number(rest, 1, 3) + 4;
+            // Encrypted handshakes look like this: their type is random, so they are framed record
+            // by record.
             if !known || len > LONGEST {
                 return None;
             }
@@ -206,12 +225,14 @@ impl Framer for Tls {
         let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
         let kind = octet(octets, 0);
         if kind == HANDSHAKE && !self.encrypted[d] {
+            // Later ones are encrypted, and nothing in them can be read.
             // Its inside says whether the next record belongs to it.
             if there < HEADER + 4 && len >= HEADER as u64 + 4 && at.next == Following::Octets {
                 return Begin::NeedMore;
             }
             let whole = there as u64 == len;
             let first = number(octets, HEADER + 1, 3) + 4;
+            // The first message is longer than its record, so it goes on in the next.
             let long = first > len - HEADER as u64;
             self.left[d] = match Self::lacking(&octets[HEADER.min(there)..there]) {
                 None => 0,
@@ -224,6 +245,7 @@ impl Framer for Tls {
         } else {
             self.left[d] = 0;
         }
+        // From here on this direction sends ciphertext, whatever the record type says.
         self.encrypted[d] |= matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
         let direct = match (kind, octet(octets, HEADER)) {
             (HANDSHAKE, 1) => Kind::Request,
@@ -231,6 +253,7 @@ impl Framer for Tls {
             _ => Kind::Other,
         };
         let body = len - there as u64;
+        self.rest[d] = if self.left[d] > 0 { body } else { 0 };
         Begin::Message {
             kind: direct,
             head: there,
@@ -246,9 +269,14 @@ impl Framer for Tls {
     /// What is left of the first record, then records until the handshake message is complete.
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
+        let rest = std::mem::take(&mut self.rest[d]);
+        if rest > 0 {
+            return BodyPart::Octets(rest);
+        }
         match Record.classify(octets) {
             Classified::Message(len) if octet(octets, 0) == HANDSHAKE => {
                 let inside = len - HEADER as u64;
+                // Saturating: a last record may hold the beginning of another message.
                 self.left[d] = self.left[d].saturating_sub(inside);
                 if self.left[d] == 0 {
                     BodyPart::Last(len)
@@ -274,6 +302,7 @@ impl Framer for Tls {
         // What was lost may have been the change of the cipher.
         self.encrypted[d] = true;
         self.left[d] = 0;
+        self.rest[d] = 0;
     }
 }
 

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
 /// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.
+// Half would end downloads that are still going on; twice makes the walk for each partial response
+// twice as long.
 const MOST: usize = 256;
 
 /// What makes two responses parts of the same entity.
@@ -26,6 +28,7 @@ impl EntityKey {
     pub(super) fn new(url: &[u8], fields: &HeaderFields<'_>, len: Option<u64>) -> Option<Self> {
         let validator = fields.get("etag").or_else(|| fields.get("last-modified"));
         (!url.is_empty()).then(|| Self {
+            // Without a validator two versions of a page would be put together.
             url: url.to_vec(),
             validator: kept(validator.unwrap_or_default()).to_vec(),
             len,
@@ -72,6 +75,7 @@ impl Entities {
         key: &EntityKey,
         about: impl FnOnce() -> FileInfo,
     ) -> u64 {
+        // Found by key over all connections: players fetch the ranges of one film over several.
         if let Some(entity) = self.all.iter_mut().find(|e| e.key == *key) {
             entity.open += 1;
             entity.used = cx.now;
@@ -89,6 +93,7 @@ impl Entities {
         key: EntityKey,
         file: Transfer,
     ) {
+        // Somebody else has begun it: two part files of one entity would be one too many.
         if self.all.iter().any(|e| e.key == key) {
             store.finish(cx, file, key.len);
         } else {
@@ -105,6 +110,7 @@ impl Entities {
         open: usize,
     ) -> u64 {
         if self.all.len() >= MOST
+            // The one that was not touched for longest, as most likely nothing more of it comes.
             && let Some(oldest) = (0..self.all.len()).min_by_key(|i| self.all[*i].used)
         {
             self.finish_at(cx, store, oldest);
@@ -139,6 +145,7 @@ impl Entities {
             return;
         };
         let entity = &mut self.all[at];
+        // Saturating: a message may end twice in a damaged state.
         entity.open = entity.open.saturating_sub(1);
         entity.used = cx.now;
         if let Some(brought) = brought {
@@ -146,6 +153,7 @@ impl Entities {
             entity.ranges.add(brought);
             cx.budget.resize(before, entity.ranges.size());
         }
+        // Whole, and nobody writes to it: it gets its name now, not at the end of the run.
         if entity.open == 0 && entity.key.len.is_some_and(|len| entity.file.is_whole(len)) {
             self.finish_at(cx, store, at);
         }
@@ -154,6 +162,7 @@ impl Entities {
     /// Ends those that were not used for as long as a connection may be idle.
     pub(super) fn tick(&mut self, cx: &mut Context, store: &mut Store) {
         let idle = cx.limits.session_timeout;
+        // Those with an open message are not idle, however long it takes.
         while let Some(at) = self
             .all
             .iter()

@@ -1,6 +1,7 @@
 //! Names of files, made from what a network sent so that they do no harm.
 
 /// Octets of a name, with all that is put behind it: file systems take 255.
+// 55 fewer, for `.part`, a number and a range behind it.
 pub(super) const LONGEST: usize = 200;
 /// Longest extension that is kept where a name is cut.
 const EXTENSION: usize = 32;
@@ -12,11 +13,13 @@ const RESERVED: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$", "cl
 /// what could act on a shell, a terminal or a file system. None where nothing is left.
 pub(super) fn safe(sent: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(sent);
+    // Both slashes, since a name made here may be opened on Windows.
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut name: String = last
         .chars()
         .map(|c| if harmful(c) { '_' } else { c })
         .collect();
+    // Also the names `.` and `..` vanish here.
     // Windows drops dots and spaces at the end.
     name.truncate(name.trim_end_matches(['.', ' ']).len());
     let name = name.trim_start();
@@ -24,6 +27,7 @@ pub(super) fn safe(sent: &[u8]) -> Option<String> {
         return None;
     }
     let stem = name.split('.').next().unwrap_or_default().trim_end();
+    // `CON`, `con.txt` and `con .x` are all the device.
     let lower = stem.to_lowercase();
     let numbered = lower
         .strip_prefix("com")
@@ -35,6 +39,7 @@ pub(super) fn safe(sent: &[u8]) -> Option<String> {
                 .is_some_and(|c| c.is_ascii_digit() || "¹²³".contains(c));
             digit && digits.next().is_none()
         });
+    // A leading dot hides a file, a dash looks like an option, a tilde like a home folder.
     let hidden = name.starts_with(['.', '-', '~']);
     let reserved = numbered || RESERVED.contains(&lower.as_str());
     let name = if hidden || reserved {
@@ -49,6 +54,7 @@ pub(super) fn safe(sent: &[u8]) -> Option<String> {
 /// forbids, marks that change the direction of text, and what was no UTF-8.
 fn harmful(c: char) -> bool {
     c.is_control()
+        // U+FFFD is what invalid UTF-8 has become.
         || "<>:\"|?*\u{fffd}".contains(c)
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
@@ -83,6 +89,7 @@ fn fit(name: &str, suffix: &str) -> String {
 /// The longest beginning that is no longer than `len` octets.
 fn cut(text: &str, len: usize) -> &str {
     let mut end = len.min(text.len());
+    // Never inside of a character, or the name would be no UTF-8.
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -92,6 +99,8 @@ fn cut(text: &str, len: usize) -> &str {
 /// A name and its extension, which begins with the dot; `.tar.gz` and the like are one.
 pub(super) fn split(name: &str) -> (&str, &str) {
     let sound = |e: &str| {
+        // What is long or odd behind the last dot is no extension, and must not be kept at the cost
+        // of the name.
         !e.is_empty() && e.len() < EXTENSION && e.chars().all(|c| c.is_ascii_alphanumeric())
     };
     match name.rsplit_once('.') {

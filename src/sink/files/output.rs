@@ -20,6 +20,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How often sources learn the time. They wait for seconds at least, so that this is exact enough.
+// Half would only walk the entities twice as often.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What is kept with a connection.
@@ -74,6 +75,7 @@ impl Files {
 
     /// Lends what is kept of a connection beside the rest of its context.
     fn with_kept<'c, T>(
+        // Taken out while it is used: sources need the connection's state and its context at once.
         &mut self,
         to: &mut StreamContext<'c, FilesState>,
         act: impl FnOnce(&mut Self, &mut StreamContext<'c, FilesState>, &mut Kept) -> T,
@@ -115,6 +117,7 @@ impl MessageSink for Files {
         self.sources.finish(cx, &mut self.store);
     }
 
+    // By the capture's clock: the same file gives the same files.
     fn packet(&mut self, cx: &mut Context, _: &Packet<'_>, _: Option<Discard>) {
         if cx.now.since(self.ticked) >= TICK {
             self.ticked = cx.now;
@@ -125,6 +128,7 @@ impl MessageSink for Files {
     fn start(&mut self, to: &mut StreamContext<'_, FilesState>, start: &MessageStart<'_>) {
         self.claim(to);
         if to.state.claimed {
+            // Octets of no protocol stay with the source that claimed the stream.
             if start.protocol == NO_PROTOCOL {
                 return;
             }
@@ -134,6 +138,7 @@ impl MessageSink for Files {
             if !released {
                 return;
             }
+            // The source gives it up: another protocol has been found on the connection.
             to.state.claimed = false;
             to.state.kept = Kept::Free;
         }
@@ -165,6 +170,7 @@ impl MessageSink for Files {
     }
 
     fn stream_gap(&mut self, to: &mut StreamContext<'_, FilesState>, gap: &Gap) {
+        // A gap of unknown length: offsets behind it cannot be trusted.
         if gap.len.is_none() {
             self.of_message(to, &Event::Jump);
         }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most parts that one file may have; octets that would make one more are left out. Each takes 16 octets of memory, so a file that
 /// comes as single octets with holes between costs 4 MiB at most.
+// Half would still hold any real transfer; without a bound single octets far apart would cost
+// sixteen octets each.
 const MOST: usize = 1 << 18;
 
 /// The octets that are there: parts of a file as start and end, in order, none touching the next.
@@ -17,12 +19,14 @@ impl Ranges {
             return true;
         }
         // Nearly always the octets follow what came last.
+        // A download in order stays one part, however long.
         if let Some(last) = self.0.last_mut()
             && last.1 == start
         {
             last.1 = end;
             return true;
         }
+        // Those that touch it on either side become one with it, so parts never touch.
         let first = self.0.partition_point(|part| part.1 < start);
         let behind = self.0.partition_point(|part| part.0 <= end);
         if first < behind {
@@ -39,6 +43,7 @@ impl Ranges {
 
     /// What of `start..end` is not there, as start and end.
     pub(super) fn vacant(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
+        // In order and without overlap, as parts are.
         let mut at = start;
         let mut vacant = Vec::new();
         let first = self.0.partition_point(|part| part.1 <= start);
@@ -78,6 +83,7 @@ impl Ranges {
 
     /// Behind the last of the octets that follow each other from the file's first one.
     pub(super) fn leading(&self) -> u64 {
+        // Only a part that begins at 0 counts: decoders and type detection need the first octet.
         self.0
             .first()
             .filter(|first| first.0 == 0)

@@ -24,12 +24,15 @@ pub(super) fn content_range(value: &[u8]) -> Option<ContentRange> {
     let (unit, range) = text.split_once(|c: char| c.is_ascii_whitespace())?;
     let (range, len) = range.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
+    // Below 2^62, so that sums of offsets never wrap.
     let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n < 1 << 62);
     let (from, to) = (number(first)?, number(last)? + 1);
     let len = match len.trim() {
         "*" => None,
         len => Some(number(len)?),
     };
+    // Last before first, or past the whole, is an attack or a bug of the server: the body is then a
+    // file of its own.
     let sound = unit.eq_ignore_ascii_case("bytes") && from < to && len.is_none_or(|len| to <= len);
     sound.then_some(ContentRange { from, to, len })
 }
@@ -99,6 +102,7 @@ impl WholeRanges {
     /// Adds one, unless the same octets came before.
     pub(super) fn add(&mut self, brought: ReceivedRange) {
         let is = |b: &ReceivedRange| (b.range.from, b.range.to);
+        // A range that is sent again would otherwise become two equal files.
         if self.all.iter().any(|b| is(b) == is(&brought)) {
             return;
         }

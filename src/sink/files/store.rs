@@ -26,14 +26,21 @@ use std::time::UNIX_EPOCH;
 
 /// Octets of a file that stay in memory before it is made: most files of the web are shorter, and are then made, written and named in
 /// one go.
+// Half would create and rename most of what a web page consists of; twice would double what ten
+// thousand open transfers hold.
 const SMALL: usize = 32 << 10;
 /// Files that are open at once: well below the 1,024 descriptors that a program may have, and more than are written at a time.
+// Each holds a buffer, and is found by a walk: a few dozen are walked at once, a thousand would not
+// be.
 const OPEN: usize = 64;
 /// Octets that are buffered for one open file: 8 MiB for all of them.
+// Half would double the system calls of a download; twice the memory of all open files.
 const BUFFER: usize = 128 << 10;
 /// Octets that are read at once.
 const READ: usize = 128 << 10;
 /// Names that are known to be taken: how often, for the next one to be found at once; 8 MiB at most.
+// Past it they are forgotten at once and names are looked for from the beginning again: slower,
+// never wrong.
 const NAMES: usize = 1 << 18;
 /// The list.
 const LIST: &str = "files.jsonl";
@@ -54,6 +61,8 @@ struct OpenFile {
 
 impl OpenFile {
     fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        // The sum grows with the file while octets come in order; a gap that is filled later has
+        // the file read once more at its end.
         if let Some((sum, upto)) = &mut self.digest {
             if *upto == offset {
                 sum.update(octets);
@@ -62,11 +71,14 @@ impl OpenFile {
                 self.digest = None;
             }
         }
+        // Elsewhere than behind what waits, or more than fits: what waits goes to its own place
+        // first.
         let follows = self.at + self.buffer.len() as u64 == offset;
         if !follows || self.buffer.len() + octets.len() > BUFFER {
             self.write()?;
             self.at = offset;
         }
+        // Larger than the buffer: a copy would save nothing.
         if octets.len() >= BUFFER {
             self.at = offset + octets.len() as u64;
             return self.file.write_all_at(octets, offset);
@@ -81,6 +93,7 @@ impl OpenFile {
         self.buffer.clear();
         match done {
             // A file may pass what the file system can hold; its other octets are written all the same.
+            // A range near 2^63 is a single header's claim; it must not end the run.
             Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
             done => done,
         }
@@ -116,11 +129,14 @@ impl Store {
             doing,
             source,
         };
+        // Opened once: whatever happens to the path later, files stay in this folder.
         let made = std::fs::create_dir_all(path).and_then(|()| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
         });
         let dir = made.map_err(|e| fail(shown.clone(), "make the folder", e))?;
+        // Neither a link nor a pipe: an attacker who can write to the folder must not choose where
+        // the list goes, nor stop the program at its opening.
         let flags = OFlags::WRONLY
             | OFlags::CREATE
             | OFlags::APPEND
@@ -176,6 +192,7 @@ impl Store {
         offset: u64,
         octets: &[u8],
     ) {
+        // By offset: `--max-file` bounds the size, holes included, as `ls` would show it.
         let room = usize::try_from(self.max_file.saturating_sub(offset)).unwrap_or(usize::MAX);
         let octets = match octets.get(..room) {
             Some(less) if room < octets.len() => {
@@ -188,6 +205,7 @@ impl Store {
         if octets.is_empty() {
             return;
         }
+        // What came first stays, so that a repeated message cannot change a file.
         if to.have.is_vacant(offset, end) {
             self.put(to, offset, octets);
         } else {
@@ -201,11 +219,13 @@ impl Store {
 
     /// Octets that are not there yet.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
+        // Too many holes to remember: these octets are left out, and the list says so.
         if !to.have.add(offset, offset + octets.len() as u64) {
             to.limited.get_or_insert(LimitReached::Parts);
             return;
         }
         if to.made.is_none() {
+            // Only as long as it is in order: a hole in memory would cost as much as the file.
             if offset == to.memory.len() as u64 && to.memory.len() + octets.len() <= SMALL {
                 to.memory.extend_from_slice(octets);
                 return;
@@ -225,6 +245,7 @@ impl Store {
     /// Makes the file of what stood in memory until now.
     fn spill(&mut self, to: &mut Transfer) -> bool {
         // Beside it will stand what its codings are undone to.
+        // Its name must not be the one that the decoded file will want.
         to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
         to.wanted = wanted(&to.about, &to.memory, None);
         to.about.coded = false;
@@ -261,6 +282,8 @@ impl Store {
             });
         }
         let missing = file.missing(len);
+        // Decoded once it has ended: no decoder waits for packets, and a broken one costs nothing
+        // of the original.
         if !file.about.codings.is_empty() && file.about.undone.is_empty() {
             return self.undo(cx, file, len, &missing);
         }
@@ -281,6 +304,7 @@ impl Store {
             return Some(StoredOctets::Memory(Cursor::new(file.memory.clone())));
         };
         let place = self.place(name)?;
+        // What waits has to be on disk before it is read back.
         if let Err(e) = self.open[place].write() {
             self.fail(name, "write", e);
         }
@@ -300,6 +324,7 @@ impl Store {
     pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
         file.uncount(cx);
         let Some(name) = file.made else { return };
+        // Closed first, or the close would write to a name that is gone.
         self.open.retain(|h| h.name != name);
         if let Err(e) = fs::unlinkat(&self.dir, &name, AtFlags::empty()) {
             self.fail(&name, "remove", e.into());
@@ -343,6 +368,7 @@ impl Store {
         let done = match file.made {
             None => {
                 let wanted = wanted(&file.about, &file.memory, range);
+                // The type is found by the first octets, whatever the sender called it.
                 found_type = types::by_content(&file.memory);
                 let suffix = if whole { "" } else { PART };
                 self.make(&wanted, suffix).map(|(name, to)| {
@@ -350,6 +376,7 @@ impl Store {
                         self.fail(&name, "write", e);
                     }
                     self.stamp(&name, &to, &file.about);
+                    // A sum of an incomplete file would look like an answer.
                     let sum = whole.then(|| Sha256::digest(&file.memory).into());
                     (name, sum)
                 })
@@ -360,11 +387,13 @@ impl Store {
                     self.fail(&name, "write", e);
                 }
                 let mut head = vec![0; types::ENOUGH];
+                // Only octets that are known to be there: a hole at the beginning reads as zeros.
                 let leading = usize::try_from(file.have.leading()).unwrap_or(usize::MAX);
                 let n = handle.file.read_at(&mut head, 0).unwrap_or(0).min(leading);
                 found_type = types::by_content(&head[..n]);
                 let sum = if whole {
                     let sum = match handle.digest.take() {
+                        // The running sum is good only if it has seen all octets in order.
                         Some((sum, upto)) if upto == size => Ok(sum.finalize().into()),
                         _ => digest(&handle.file, size),
                     };
@@ -374,6 +403,8 @@ impl Store {
                 };
                 self.stamp(&name, &handle.file, &file.about);
                 let wanted = wanted(&file.about, &head[..n], range);
+                // The name is right already: an empty file that takes a second one would only be
+                // renamed over.
                 if !whole && wanted == file.wanted {
                     return (name, None);
                 }
@@ -446,8 +477,10 @@ impl Store {
     /// Makes a file under the first name of its kind that is free.
     fn make(&mut self, wanted: &str, suffix: &str) -> Option<(String, File)> {
         let flags =
+            // `O_EXCL`: never an existing file, and never through a link.
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Where a name was taken before, the search goes on from there.
+        // By fingerprint, so that a long name costs no more than a short one.
         let print = FixedState::default().hash_one((wanted, suffix));
         if self.names.len() >= NAMES {
             self.names.clear();
@@ -475,6 +508,7 @@ impl Store {
         loop {
             match fs::openat(&self.dir, name, flags, Mode::from_raw_mode(0o666)) {
                 Err(Errno::MFILE | Errno::NFILE) if !self.open.is_empty() => {
+                    // Halved, as other parts of the program need descriptors too.
                     self.most = (self.open.len() / 2).max(1);
                     self.close_to(self.most - 1);
                 }
@@ -485,6 +519,8 @@ impl Store {
 
     /// Gives a file that this program made a name that is free. The name is taken by an empty file first, which is replaced.
     fn rename(&mut self, from: &str, wanted: &str, suffix: &str) -> Option<String> {
+        // First the name is made ours, then the file is moved over it: in between nobody can put
+        // anything there that would be overwritten.
         let (name, _) = self.make(wanted, suffix)?;
         match fs::renameat(&self.dir, from, &self.dir, &name) {
             Ok(()) => Some(name),
@@ -503,6 +539,7 @@ impl Store {
             return Some(place);
         }
         // It comes from a saved state, perhaps.
+        // A saved state may have been changed: a name never leads out of the folder.
         if name.contains('/') {
             self.fail(name, "open", io::ErrorKind::InvalidInput.into());
             return None;
@@ -544,6 +581,8 @@ impl Store {
 
 /// The name that a file should have: its own, made safe, or one by its type.
 fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
+    // The name that was sent is only a wish. What is left of it after cleaning is used, else one is
+    // made from the type.
     let own = about.name.as_ref().and_then(|(sent, _)| names::safe(sent));
     let name = own.unwrap_or_else(|| {
         let extension = types::extension(&about.media_type, head);
@@ -552,6 +591,7 @@ fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
     });
     let coding = about.codings.last().filter(|_| about.coded);
     let name = match coding.and_then(|coding| decode::extension(coding)) {
+        // `a.tar.gz` is not called `a.tar.gz.gz`.
         Some(extension) if !name.ends_with(&format!(".{extension}")) => {
             format!("{name}.{extension}")
         }

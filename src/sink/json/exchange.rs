@@ -11,7 +11,7 @@ const REQUESTS: usize = 64;
 
 /// A request.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct UnansweredRequest {
+pub(super) struct WaitingRequest {
     /// Offset of its first octet in its stream, as the stream stage counts.
     pub(super) offset: u64,
     /// The same, counted from the stream's first octet.
@@ -23,7 +23,7 @@ pub(super) struct UnansweredRequest {
     pub(super) whole: bool,
 }
 
-impl UnansweredRequest {
+impl WaitingRequest {
     fn size(&self) -> usize {
         size_of::<Self>() + self.summary.capacity()
     }
@@ -31,11 +31,11 @@ impl UnansweredRequest {
 
 /// The requests of a connection, in the order of their stream.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct UnansweredRequests(VecDeque<UnansweredRequest>);
+pub(super) struct WaitingRequests(VecDeque<WaitingRequest>);
 
-impl UnansweredRequests {
+impl WaitingRequests {
     /// A request begins.
-    pub(super) fn push(&mut self, cx: &mut Context, request: UnansweredRequest) {
+    pub(super) fn push(&mut self, cx: &mut Context, request: WaitingRequest) {
         if self.0.len() >= REQUESTS {
             self.pop(cx);
         }
@@ -43,7 +43,7 @@ impl UnansweredRequests {
         self.0.push_back(request);
     }
 
-    fn pop(&mut self, cx: &mut Context) -> Option<UnansweredRequest> {
+    fn pop(&mut self, cx: &mut Context) -> Option<WaitingRequest> {
         let request = self.0.pop_front()?;
         cx.budget.give(request.size());
         Some(request)
@@ -57,7 +57,7 @@ impl UnansweredRequests {
     }
 
     /// Takes the request at this offset out; those before it will not be answered any more.
-    pub(super) fn answered(&mut self, cx: &mut Context, offset: u64) -> Option<UnansweredRequest> {
+    pub(super) fn answered(&mut self, cx: &mut Context, offset: u64) -> Option<WaitingRequest> {
         while self.0.front()?.offset <= offset {
             let request = self.pop(cx)?;
             if request.offset == offset {

@@ -1,6 +1,6 @@
 //! The output of JSON lines.
 
-use super::exchange::UnansweredRequest;
+use super::exchange::WaitingRequest;
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
     GapObject, MessageObject, ObjectHead, SctpObject, ShownBody, StreamObject, VlanIds,
@@ -93,7 +93,7 @@ impl Json {
     fn exchange(
         &mut self,
         at: &JsonEvent<'_>,
-        request: &UnansweredRequest,
+        request: &WaitingRequest,
         response: &UnfinishedMessage,
         whole: bool,
     ) {
@@ -295,7 +295,7 @@ impl MessageSink for Json {
         );
         let (cx, stream) = Self::stream(at, start.time);
         open.count(cx);
-        let request = (start.kind == Kind::Request).then(|| UnansweredRequest {
+        let request = (start.kind == Kind::Request).then(|| WaitingRequest {
             offset: start.offset,
             shown: open.offset,
             summary: open.summary.clone(),

@@ -1,7 +1,7 @@
 //! What `--json` shows, and what it keeps until it can show it.
 
 use super::digest::Digest;
-use super::exchange::UnansweredRequests;
+use super::exchange::WaitingRequests;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
@@ -13,7 +13,7 @@ pub enum JsonBody {
     /// Left out.
     #[default]
     None,
-    /// As UTF-8; what is none is replaced.
+    /// As UTF-8; octets that are not UTF-8 are replaced.
     Text,
     /// As base64 (RFC 4648).
     Base64,
@@ -34,7 +34,7 @@ pub(crate) struct JsonConnection {
     pub(super) begun: bool,
     pub(super) first: Timestamp,
     pub(super) streams: [JsonStream; 2],
-    pub(super) requests: UnansweredRequests,
+    pub(super) requests: WaitingRequests,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

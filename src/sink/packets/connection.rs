@@ -80,6 +80,8 @@ impl<'a> StreamRef<'a> {
 /// The acknowledgment number of a segment: what was known, and never more than what has been written of the other
 /// direction, or tshark takes a held message for a retransmission. None where nothing is known of the other direction.
 pub(super) fn acknowledgment(place: StreamRef<'_>, conn: &PacketConnection) -> Option<u32> {
+    // With nothing written of the other direction its first number is right: anything higher covers
+    // octets that are still to come, and tshark then drops them as spurious retransmissions.
     let d = place.direction.index();
     let other = &place.sides[1 - d];
     let offset = match (conn.known[d], conn.written[1 - d]) {
@@ -93,6 +95,7 @@ pub(super) fn acknowledgment(place: StreamRef<'_>, conn: &PacketConnection) -> O
 /// round.
 pub(super) fn ends(flow: &Flow, direction: Direction) -> Ends {
     let mut link = flow.links[direction.index()];
+    // Never seen: as far as the addresses go, the way back is the way there.
     if link == LinkHeader::default() {
         let other = &flow.links[direction.flip().index()];
         link = LinkHeader {

@@ -24,6 +24,7 @@ impl PacketOutput {
     ) {
         let (payload, payload_len) = (message.payload, message.payload_len);
         let ends = ends(at.flow, at.direction);
+        // Only where a comment or a pdu is written: a summary costs more than the packet.
         if self.describes() {
             let mut about = MessageInfo {
                 protocol: message.protocol.to_owned(),
@@ -85,11 +86,14 @@ impl PacketOutput {
             dst: message.dst,
             ..ends(flow, message.direction)
         };
+        // An original longer than one packet cannot come from one packet; it is cut into chunks as
+        // its sender did.
         let most = synthetic::max_user_data(&ends, message.interleaved);
         let have = message.data.len() as u64;
         let whole = if message.whole {
             have
         } else {
+            // Not whole and of no known length: one octet more than there is.
             message.len.unwrap_or(0).max(have + 1)
         };
         let mut comment = None;
@@ -110,6 +114,7 @@ impl PacketOutput {
             about.piece(message.frame, message.data.len());
             about.piece(cx.packet.frame, 0);
             about.lost = whole - have;
+            // One record for the whole message, and one list of places.
             if self.tracks() && self.wire == Wire::Pdu {
                 self.comments
                     .push(track::user_message(message, 0, clamp(whole)));
@@ -126,11 +131,14 @@ impl PacketOutput {
             }
             comment = self.form.info.then(|| about.text());
         }
+        // The loop ends with the last octet: at most one packet for each `most` octets.
         let (mut rest, mut left) = (message.data, whole);
         for n in 0u32.. {
             let len = clamp(left).min(most);
             let (data, behind) = rest.split_at(len.min(rest.len()));
+            // Where octets are missing the train stops at them, and the last chunk is cut there.
             let last = left <= most as u64 || data.len() < len;
+            // With interleaving its TSNs are not in a row.
             let own = usize::try_from(n).ok().and_then(|n| message.tsns.get(n));
             let header = DataHeader {
                 tag: message.tag,
@@ -138,6 +146,7 @@ impl PacketOutput {
                 stream: message.stream,
                 seq: message.seq,
                 ppid: if message.interleaved && n > 0 {
+                    // The FSN stands where the PPID is in the first chunk (RFC 8260, 2.1).
                     n
                 } else {
                     message.ppid

@@ -23,6 +23,8 @@ use crate::transport::sctp::{AssociationContext, UserMessage};
 use std::ops::ControlFlow;
 
 /// Messages in the making that are kept for the next ones to use, buffers included: 1 MiB at most.
+// One for each connection would pile up; sixteen serve those that are open at the same moment on a
+// stream in order.
 const POOL: usize = 16;
 
 impl MessageSink for PacketOutput {
@@ -31,6 +33,7 @@ impl MessageSink for PacketOutput {
     fn start(&mut self, at: &mut PacketEvent<'_>, start: &MessageStart<'_>) {
         let (cx, direction) = (&mut *at.cx, at.direction);
         let conn = PacketConnection::of(cx, at.state);
+        // The first message decides: a request comes from the client, whatever the ports say.
         conn.client.get_or_insert(match start.kind {
             Kind::Request => direction,
             Kind::Response => direction.flip(),
@@ -42,6 +45,8 @@ impl MessageSink for PacketOutput {
             self.put_back(cx, conn, d);
         }
         let side = &at.sides[d];
+        // The segment's own acknowledgment, or what is known otherwise: a message may begin in a
+        // segment without one.
         let ack = start.ack.or(at.sides[1 - d].acknowledged);
         if let Some(ack) = ack
             && (conn.known[d] == NONE || ack > conn.known[d])
@@ -56,9 +61,12 @@ impl MessageSink for PacketOutput {
         open.single = false;
         open.beyond = 0;
         open.about = None;
+        // Only where a packet may be larger than IP can say.
         if self.form.large != Large::Split || self.wire == Wire::Pdu {
             let large = self.large(&ends);
             open.single = self.wire == Wire::Pdu || self.form.large == Large::Snap;
+            // A message that is known to be too large for one packet is a train from the start, so
+            // that nothing is held.
             let fits = !matches!(start.extent, Extent::Known(n) if n > large as u64);
             if open.single || fits {
                 open.unit = large;
@@ -169,6 +177,7 @@ impl MessageSink for PacketOutput {
         let (cx, d) = (&mut *at.cx, at.direction.index());
         let conn = PacketConnection::of(cx, at.state);
         let track = &mut conn.track[d];
+        // Between messages a header may still be held; older places are not asked for again.
         if conn.open[d].is_none() {
             track.forget_old();
         }
@@ -208,6 +217,7 @@ impl MessageSink for PacketOutput {
         let Some(conn) = at.state.as_deref_mut() else {
             return;
         };
+        // A message that ended its stream has carried the FIN.
         if !self.form.handshake || !conn.begun || conn.fin[d] || self.wire == Wire::Pdu {
             return;
         }
@@ -228,6 +238,7 @@ impl MessageSink for PacketOutput {
     fn closed(&mut self, at: &mut PacketEvent<'_>, _: Close) {
         let cx = &mut *at.cx;
         if let Some(mut conn) = at.state.take() {
+            // Both may still be open where the memory ran out.
             self.put_back(cx, &mut conn, 0);
             self.put_back(cx, &mut conn, 1);
             for track in &mut conn.track {

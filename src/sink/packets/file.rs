@@ -67,6 +67,8 @@ impl CaptureFile {
         self.link_type = own;
         self.nanoseconds = nanoseconds;
         match self.format {
+            // Of the first input: pcap has one link type, and its header goes out before the first
+            // packet.
             FileFormat::Pcap => {
                 let header = pcap::file_header(own.unwrap_or(input), self.resolution());
                 self.out.write([&header]);
@@ -74,6 +76,7 @@ impl CaptureFile {
             }
             FileFormat::Pcapng => {
                 let mut header = Vec::new();
+                // Interface blocks follow, each when its interface is first seen.
                 pcapng::section(&mut header);
                 self.out.write([&header]);
             }
@@ -95,9 +98,12 @@ impl CaptureFile {
 
     /// These are all interfaces of the input until now.
     pub(crate) fn interfaces(&mut self, all: &[Interface]) {
+        // Only those that are new: a block is written once and never changed.
         if self.format == FileFormat::Pcapng && self.begun {
             for interface in all.get(self.units.len()..).unwrap_or_default() {
                 // Timestamps are kept in nanoseconds.
+                // Finer units than a nanosecond cannot be kept, coarser ones than a microsecond are
+                // not read well by tools.
                 let unit = match interface.resolution.0 {
                     n @ 6..=9 => n,
                     0..=5 => 6,
@@ -121,6 +127,8 @@ impl CaptureFile {
         if self.original_times {
             return time;
         }
+        // A held message has an older time than its neighbours; readers compute negative deltas
+        // from times that go back.
         self.last = self.last.max(time);
         self.last
     }
@@ -167,6 +175,8 @@ impl CaptureFile {
         if interface >= INTERFACES {
             interface = 0;
         }
+        // An output's interfaces are numbered as the input's. One that was not described gets a
+        // block that says nothing of it.
         while self.units.len() <= interface as usize {
             self.interface(link_type, 9, None);
         }
@@ -175,6 +185,7 @@ impl CaptureFile {
         let mut nanos = self.time(packet.time).as_nanos();
         if !self.original_times && !nanos.is_multiple_of(tick) {
             // The time of another interface, whose unit is smaller.
+            // Up, never down: rounded down it would go back behind the record before.
             nanos = nanos.div_ceil(tick).saturating_mul(tick);
             self.last = Timestamp::from_nanos(nanos);
         }
@@ -193,6 +204,8 @@ impl CaptureFile {
         original: usize,
         parts: [&[u8]; 3],
     ) {
+        // The packets of the other stage keep their own time, and what was written by this output
+        // stays monotone.
         let last = std::mem::replace(&mut self.last, packet.time);
         self.record(packet, link_type, original, parts, &[], 0);
         self.last = last;

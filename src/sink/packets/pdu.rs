@@ -25,6 +25,7 @@ pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &PduInfo<'_>) {
     let by_port = BY_PORT
         .iter()
         .find(|row| (row.0, row.1) == (about.protocol, about.transport));
+    // A table entry where the name alone would reach the wrong dissector or none.
     match (by_port, about.ppid) {
         (Some((_, Transport::Udp, port)), _) => by_table(out, b"udp.port", *port),
         (Some((_, _, port)), _) => by_table(out, b"tcp.port", *port),
@@ -54,7 +55,9 @@ pub(crate) fn header(out: &mut Vec<u8>, ends: &Ends, about: &PduInfo<'_>) {
     if let Some(ppid) = about.ppid {
         number(out, 27, ppid);
     }
+    // The tag has 32 bits; a later packet is shown by the largest number instead of a wrong one.
     number(out, 30, u32::try_from(about.frame).unwrap_or(u32::MAX));
+    // 4.0 shows it as an unknown tag and goes on; later ones show it in the Info column.
     tag(out, 36, about.text.as_bytes());
     tag(out, 0, &[]);
 }
@@ -98,6 +101,7 @@ const BY_PPID: &[&str] = &[
 /// Name of the dissector: Wireshark's name for the protocol, but for one whose messages look otherwise in a stream.
 fn dissector(protocol: &str, transport: Transport) -> &str {
     match (protocol, transport) {
+        // The dissector for streams looks for the end of messages; a pdu has one.
         ("sip", Transport::Tcp) => "sip.tcp",
         (name, _) => name,
     }
@@ -111,6 +115,7 @@ fn by_table(out: &mut Vec<u8>, table: &[u8], value: u32) {
 
 fn tag(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     // Values are filled up to 32 bits with zeros, which the length counts, as Wireshark writes them.
+    // A tag's length has 16 bits, and no column shows a thousand characters.
     let value = value.get(..1000).unwrap_or(value);
     let len = value.len().next_multiple_of(4);
     out.extend(kind.to_be_bytes());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Room in front of what waits, for the record header and the packet's headers, so that a full segment is written as it
 /// lies.
+// The next power of two above what is needed.
 pub(super) const HEADROOM: usize = 128;
 
 const _: () = assert!(HEADROOM >= pcap::RECORD_HEADER + synthetic::MAX_HEADERS);
@@ -58,6 +59,7 @@ impl PendingMessage {
 
     /// Appends to what waits; `most` octets are the most that it will hold.
     pub(super) fn push(&mut self, cx: &mut Context, data: &[u8], sum: Option<Sum>, most: usize) {
+        // The first octets make the headroom; a message in one piece never comes here.
         if self.pending.is_empty() {
             self.sum = Sum::default();
             self.grow(cx, HEADROOM + data.len(), HEADROOM + most);
@@ -65,12 +67,15 @@ impl PendingMessage {
         }
         self.grow(cx, self.pending.len() + data.len(), HEADROOM + most);
         self.pending.extend_from_slice(data);
+        // Summed as it arrives, while it is in the cache.
         self.sum = self.sum.combine(sum.unwrap_or_else(|| Sum::of(data)));
     }
 
     fn grow(&mut self, cx: &mut Context, needed: usize, most: usize) {
         let old = self.pending.capacity();
         if needed > old {
+            // Doubled, up to what one packet can hold: growing by segments would copy a large
+            // message again and again.
             let new = needed.max((old * 2).min(most));
             self.pending.reserve_exact(new - self.pending.len());
             cx.budget.resize(old, self.pending.capacity());

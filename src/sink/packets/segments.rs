@@ -23,6 +23,8 @@ impl PacketOutput {
         open: &mut PendingMessage,
         piece: &Piece<'_>,
     ) {
+        // The message ended early, at its only packet; what is left of it must not become a second
+        // one.
         if open.done {
             return;
         }
@@ -40,6 +42,8 @@ impl PacketOutput {
             && piece.data.len() <= most
             && open.about.is_none()
         {
+            // Before the first segment of the connection, never between two: SYN and SYN-ACK stand
+            // where a reader looks for them.
             self.begin_connection(cx, place, conn);
             let ends = ends(place.flow, place.direction);
             let payload = self.payload(piece.data, piece.data.len(), piece.sum);
@@ -49,6 +53,7 @@ impl PacketOutput {
             open.done = true;
             return;
         }
+        // Behind what waits, and what was left out behind it.
         let have = open.have();
         // The next common one: it goes on, and fits behind what waits.
         let room = most.saturating_sub(open.payload().len());
@@ -60,14 +65,19 @@ impl PacketOutput {
         if piece.offset > have.max(open.hole_end) {
             self.hole(cx, place, conn, open, piece.offset);
         } else if let Some(rest) = data.get(clamp(have.saturating_sub(piece.offset))..) {
+            // What is here already is not written twice.
             data = rest;
         } else {
             return;
         }
         if open.hole_end != 0 {
+            // A message of one packet ends at its hole: tshark glues a second packet to the next
+            // message.
             if open.cut {
                 return;
             }
+            // A train goes on behind the hole: the segment before it is snapped up to the hole's
+            // end, and the numbers stay true.
             self.cover_hole(cx, place, conn, open, open.hole_end, 0);
         }
         self.append(
@@ -96,18 +106,24 @@ impl PacketOutput {
         mut data: &[u8],
         sum: Option<Sum>,
     ) {
+        // The known sum is of all octets or of none of the pieces.
         let all = data.len();
         while !data.is_empty() {
             let most = open.unit;
             let room = most - open.payload().len().min(most);
             if room == 0 {
                 let train = synthetic::max_tcp_payload(&ends(place.flow, place.direction));
+                // `snap` promises one packet: the rest is only counted, and shows in the record's
+                // original length.
                 if open.single {
                     open.beyond += data.len() as u64;
                     return;
                 } else if most > train {
+                    // A message that has no known length was begun as a large packet; now it does
+                    // not fit one.
                     self.becomes_train(cx, place, conn, open, train);
                 } else {
+                    // No PSH: the message goes on in the next segment.
                     self.write_pending(cx, place, conn, open, most, 0);
                 }
                 continue;
@@ -127,6 +143,7 @@ impl PacketOutput {
         open: &mut PendingMessage,
         train: usize,
     ) {
+        // From here on the unit is what IP can say, and all readers can put the segments together.
         open.unit = train;
         let waiting = std::mem::take(&mut open.pending);
         let size = waiting.capacity();
@@ -145,9 +162,12 @@ impl PacketOutput {
         open: &mut PendingMessage,
         end: u64,
     ) {
+        // A second hole in what is left out changes nothing; one that is covered needs no packet.
         if open.cut || open.done || end <= open.have() {
             return;
         }
+        // Zeros instead of the hole, where the user asked for it. In blocks, as a hole may be as
+        // long as `--max-gap`.
         if self.form.fill_gaps && open.hole_end == 0 {
             if let Some(about) = &mut open.about {
                 about.filled = true;
@@ -161,9 +181,12 @@ impl PacketOutput {
             return;
         }
         let one_packet = open.single
+            // One packet, if it was to be one, or if it is known to fit one. All else is a train,
+            // or may become one.
             || (!open.split
                 && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64));
         open.cut = one_packet;
+        // Two holes in a row are covered by one segment.
         open.hole_end = open.hole_end.max(end);
     }
 
@@ -180,10 +203,13 @@ impl PacketOutput {
         let closes = end.closes.is_some();
         // How far the message reaches.
         let mut target = if end.whole && open.hole_end == 0 {
+            // An end of the stream says nothing of the message's extent, only its header does.
             have
         } else if closes {
             let hole = have.max(open.hole_end);
             match open.known_end {
+                // Of an unknown extent, one octet more than there is: enough for a reader to see
+                // that something is missing, and the least that is invented.
                 NONE if hole == have => have + 1,
                 NONE => hole,
                 known => known,
@@ -191,6 +217,7 @@ impl PacketOutput {
         } else if open.known_end != NONE || open.hole_end == 0 {
             end.offset
         } else {
+            // A hole ahead of the end reaches no further than the next octet.
             open.hole_end.min(end.offset)
         };
         if target <= have && !end.whole {
@@ -203,11 +230,15 @@ impl PacketOutput {
             return;
         }
         let flags = PSH | if closes { FIN } else { 0 };
+        // FIN with the last octets: tshark dissects a message that ends with its connection only
+        // when it sees the FIN.
         if closes {
             conn.fin[place.direction.index()] = true;
             let whole = clamp(target - open.at);
             self.write_pending(cx, place, conn, open, whole, flags);
         } else if open.split {
+            // What is missing at a train's end is covered by segments that have a length and no
+            // octets.
             self.cover_hole(cx, place, conn, open, target, flags);
         } else {
             let whole = clamp(target - open.at);
@@ -226,6 +257,7 @@ impl PacketOutput {
         target: u64,
         flags: u8,
     ) {
+        // Each segment no longer than IP can say: a hole of megabytes takes several.
         let most = open.unit;
         while open.at < target {
             let whole = clamp(target - open.at).min(most);
@@ -246,8 +278,10 @@ impl PacketOutput {
         whole: usize,
         flags: u8,
     ) {
+        // Before the acknowledgment number is taken: a handshake changes what has been written.
         self.begin_connection(cx, place, conn);
         let ends = &ends(place.flow, place.direction);
+        // What is written needs its places no more; without this a long stream would keep them all.
         if self.tracks() {
             let track = &mut conn.track[place.direction.index()];
             let (from, to) = (open.at, open.at + whole as u64);
@@ -259,6 +293,7 @@ impl PacketOutput {
             whole,
             Some(open.sum).filter(|_| !open.pending.is_empty()),
         );
+        // A pdu is one record with all of the message, whatever its length.
         if self.wire == Wire::Pdu {
             if let Some(about) = &open.about {
                 let pdu = PduMessage {
@@ -270,6 +305,7 @@ impl PacketOutput {
                 self.pdu(cx, ends, about, &pdu);
             }
         } else {
+            // On the last packet only: that is where a reader shows the message.
             if let Some(about) = &open.about
                 && flags & PSH != 0
                 && self.form.info
@@ -277,6 +313,8 @@ impl PacketOutput {
                 self.comments.push(about.text());
             }
             let headers = self.segment(place, conn, ends, open.seq(open.at), flags, &payload);
+            // Large segments lie ready behind their headroom, so a header in front makes them a
+            // record without a copy.
             if payload.len >= WRITE_THROUGH && self.form.format == FileFormat::Pcap {
                 self.record_in_place(cx, &headers, &mut open.pending, &payload);
             } else {
@@ -284,6 +322,8 @@ impl PacketOutput {
             }
         }
         open.beyond = 0;
+        // By what the headers claim, not by what is there: the next sequence number follows a
+        // snapped tail.
         open.at += payload.whole as u64;
         open.split = true;
         open.pending.clear();
@@ -300,6 +340,8 @@ impl PacketOutput {
         flags: u8,
         payload: &Payload,
     ) -> PacketHeaders {
+        // Taken when the segment is written, not when the message began: the other direction may
+        // have moved on.
         let ack = acknowledgment(place, conn);
         synthetic::tcp(self.wire, ends, TcpFields { seq, ack, flags }, payload)
     }
@@ -314,17 +356,21 @@ impl PacketOutput {
         if conn.begun {
             return;
         }
+        // Set whether anything is written or not: the question is asked once.
         conn.begun = true;
         if self.wire == Wire::Pdu {
             return;
         }
+        // Asked always, as it also notes the ports: the next connection on them has to know.
         let used = self.ports.use_again(cx, place.flow);
         if !used && !self.form.handshake {
             return;
         }
+        // Without a request or a SYN the sender of the first octets is taken for the client.
         let client = conn.client.unwrap_or(Direction::Forward);
         let base = |d: Direction| {
             let side = &place.sides[d.index()];
+            // The SYN takes the number before the first octet (RFC 9293, 3.4).
             side.seq(side.origin).map(|first| first.sub(1).0)
         };
         let (first, second) = match base(client) {
@@ -344,6 +390,8 @@ impl PacketOutput {
                 },
             );
             if let Some(answer) = base(second) {
+                // The answer acknowledges the SYN just written, so that a reader takes both for one
+                // handshake.
                 let header = TcpFields {
                     seq: answer,
                     ack: Some(seq.wrapping_add(1)),

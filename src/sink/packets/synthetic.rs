@@ -10,10 +10,12 @@ use etherparse::{IpNumber, Ipv4Header, Ipv6Header};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Room for the longest headers: Ethernet with two tags, IPv6 with its jumbo payload option, SCTP with an I-DATA chunk.
+// On the stack, so that headers cost no allocation.
 pub(crate) const MAX_HEADERS: usize = 14 + 8 + 40 + 8 + 12 + 20;
 /// The most octets that an IP packet's length field can say.
 const MAX_IP: usize = 65_535;
 /// Hops that a packet may go, as most senders begin with.
+// Routers on the way are of no interest here; a constant also makes outputs of copies equal.
 const TTL: u8 = 64;
 
 /// FIN of the TCP flags (RFC 9293, 3.1).
@@ -141,6 +143,7 @@ impl PacketHeaders {
 }
 
 /// The most octets of TCP payload in one packet between these addresses: 65,535 with IP and TCP headers.
+// Without options; with full segments of this size a train has the fewest packets.
 pub(crate) fn max_tcp_payload(ends: &Ends) -> usize {
     if is_v4(ends) {
         MAX_IP - 40
@@ -156,6 +159,7 @@ pub(crate) fn tcp_headers(wire: Wire, ends: &Ends) -> usize {
         Wire::Raw => 0,
         Wire::Pdu => return 0,
     };
+    // IPv6 may need eight octets for the jumbo payload option.
     link + 20 + if is_v4(ends) { 20 } else { 48 }
 }
 
@@ -175,9 +179,13 @@ pub(crate) fn tcp(wire: Wire, ends: &Ends, header: TcpFields, payload: &Payload)
     t[2..4].copy_from_slice(&ends.dst.port().to_be_bytes());
     t[4..8].copy_from_slice(&header.seq.to_be_bytes());
     t[8..12].copy_from_slice(&header.ack.unwrap_or(0).to_be_bytes());
+    // No options: window scale or timestamps would be invented.
     t[12] = 5 << 4;
     t[13] = flags;
+    // A full window, so that no reader reports a closed one.
     t[14..16].copy_from_slice(&65_535u16.to_be_bytes());
+    // Where octets are missing there is no sum to be right; zero is what readers take for "not
+    // filled in".
     if !payload.is_cut() {
         let sum = pseudo.add(&t).combine(payload.sum).finish();
         t[16..18].copy_from_slice(&sum.to_be_bytes());
@@ -194,6 +202,7 @@ pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> PacketHeaders {
     let mut u = [0; 8];
     u[0..2].copy_from_slice(&ends.src.port().to_be_bytes());
     u[2..4].copy_from_slice(&ends.dst.port().to_be_bytes());
+    // A longer datagram was a jumbogram; the field then says what it can.
     u[4..6].copy_from_slice(&saturated(8 + payload.whole).to_be_bytes());
     if !payload.is_cut() {
         // A sum of zero is sent as ones: zero says that there is none.
@@ -226,6 +235,7 @@ pub(crate) struct DataHeader {
 
 /// The most octets of user data in one packet between these addresses: the chunk is padded to a multiple of 4.
 pub(crate) fn max_user_data(ends: &Ends, interleaved: bool) -> usize {
+    // Chunks are padded to four octets, and the padding counts into the packet.
     let room = if is_v4(ends) { MAX_IP - 20 } else { MAX_IP };
     (room - 12) / 4 * 4 - if interleaved { 20 } else { 16 }
 }
@@ -271,9 +281,11 @@ pub(crate) fn sctp(
         &mut c[..28]
     };
     if !cut {
+        // The sum runs over header, data and padding in that order, with its own field as zero.
         let sum = crc32c::crc32c_append(crc32c::crc32c(chunk), data);
         let pad = [0; 3];
         let sum = crc32c::crc32c_append(sum, pad.get(..padding(whole)).unwrap_or_default());
+        // Least significant octet first, unlike every other field (RFC 9260, appendix A).
         chunk[8..12].copy_from_slice(&sum.to_le_bytes());
     }
     let payload = Payload {
@@ -336,12 +348,15 @@ fn network(
         h.put(if v4 { &[0x08, 0x00] } else { &[0x86, 0xdd] });
     }
     if let (IpAddr::V4(src), IpAddr::V4(dst)) = (ends.src.ip(), ends.dst.ip()) {
+        // Offload writes zero for what 16 bits cannot hold; tshark then takes the length from the
+        // record. tcpdump does not, which is why a train is the default.
         let mut ip = Ipv4Header {
             total_len: if large && 20 + len > MAX_IP {
                 0
             } else {
                 saturated(20 + len)
             },
+            // It is never fragmented, and identification 0 is then allowed (RFC 6864).
             dont_fragment: true,
             time_to_live: TTL,
             protocol: IpNumber(protocol),
@@ -355,6 +370,7 @@ fn network(
     } else {
         let jumbo = large && len > MAX_IP;
         let ip = Ipv6Header {
+            // RFC 2675: payload length zero and the option, which tshark and tcpdump both read.
             payload_length: if jumbo { 0 } else { saturated(len) },
             next_header: if jumbo {
                 IpNumber::IPV6_HEADER_HOP_BY_HOP

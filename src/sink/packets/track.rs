@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 /// Runs that are kept of one stream, 2 MiB at most; the oldest are dropped. At 1,460 octets a segment they cover 90 MiB.
 const RUNS: usize = 1 << 16;
 /// Octets before what comes that are kept where no message is open: a header may still be held.
+// Twice the largest header section that is held, and what is held of the other direction with it.
 const BEHIND: u64 = 512 << 10;
 
 /// What is known of one stream.
@@ -32,12 +33,14 @@ pub(super) struct Track {
 impl Track {
     /// Octets at `offset` come next; they may begin with octets that are known already.
     pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: RecordSpan) {
+        // Retransmissions and what is walked again bring known octets first.
         let known = self.end.saturating_sub(offset).min(place.len);
         let rest = place.len - known;
         if rest == 0 {
             return;
         }
         let before = self.runs.capacity();
+        // A gap in the notes shows as `lost` in a comment; the messages themselves are not touched.
         if self.runs.len() >= RUNS {
             self.runs.pop_front();
         }
@@ -77,6 +80,7 @@ impl Track {
     pub(super) fn text(&self, from: u64, to: u64) -> String {
         let mut text = TrackText::default();
         let mut next = from;
+        // Binary search: each packet of a long train asks again.
         let first = self
             .runs
             .partition_point(|(offset, p)| offset + p.len <= from);
@@ -84,6 +88,7 @@ impl Track {
             if *offset >= to {
                 break;
             }
+            // Between two runs nothing was captured.
             if *offset > next {
                 text.lost(offset - next);
             }

@@ -89,8 +89,11 @@ impl PacketOutput {
     /// The octets of a packet, of which `whole` there would be, had none been lost or left out.
     /// `sum`: that of `data`, where it is known.
     pub(super) fn payload(&self, data: &[u8], whole: usize, sum: Option<Sum>) -> Payload {
+        // With `split` no packet is larger than IP can say.
         let large = self.form.large != Large::Split;
         match sum {
+            // The sum of the input's segment serves again, so that the payload is not read a second
+            // time.
             Some(sum) if whole <= data.len() => Payload {
                 len: data.len(),
                 whole: data.len(),
@@ -129,6 +132,8 @@ impl PacketOutput {
         let len = headers.as_slice().len();
         Self::count(cx, len + payload.len);
         let [first, second] = data;
+        // The record's original length tells of octets that are missing; nothing is made up for
+        // them.
         self.file.record(
             &cx.packet,
             LinkType::RAW,
@@ -148,6 +153,8 @@ impl PacketOutput {
         about: &MessageInfo,
         message: &PduMessage<'_>,
     ) {
+        // Taken out so that `self` can be used while it is filled; its allocation goes back at the
+        // end.
         let mut header = std::mem::take(&mut self.header);
         let info = pdu::PduInfo {
             protocol: &about.protocol,
@@ -158,6 +165,7 @@ impl PacketOutput {
         };
         pdu::header(&mut header, ends, &info);
         let data = message.data;
+        // No reader takes more, so the rest shows in the original length only.
         let data = data.get(..RECORD - header.len()).unwrap_or(data);
         Self::count(cx, header.len() + data.len());
         if self.form.info {
@@ -203,5 +211,6 @@ impl PacketOutput {
 
 /// A length that a record or a buffer can have.
 pub(super) fn clamp(octets: u64) -> usize {
+    // Half of the range, so that sums with header lengths stay in 32 bits.
     usize::try_from(octets.min(u64::from(u32::MAX >> 1))).unwrap_or(usize::MAX)
 }

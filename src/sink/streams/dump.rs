@@ -25,12 +25,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Files that are open at once: a quarter of the 1,024 descriptors that most systems give a process.
+// Half would close and open files all the time on a busy server; twice would leave too little for
+// outputs and inputs where the limit is the usual one.
 const OPEN: usize = 256;
 
 /// Descriptors that are left to the rest of the program where the system has no more.
+// Enough for inputs, log and a folder that is being looked at.
 const SPARE: usize = 8;
 
 /// Names that were used more than once, and streams of UDP and SCTP, that are remembered: 24 and 88 MiB at most.
+// Past it a name is looked for from the beginning, and a closed UDP file gets a successor; no octet
+// is lost by that.
 const NAMES: usize = 1 << 20;
 
 /// EMFILE and ENFILE: too many open files, in the process or the system.
@@ -81,8 +86,11 @@ impl Dump {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
+        // Every open file, before the program waits: somebody may be reading them.
         for handle in &mut self.open {
             if let Err(source) = handle.write() {
+                // The first error is reported, the others would follow from it; the rest is still
+                // written.
                 self.failed.get_or_insert_with(|| OutputError {
                     name: handle.path.display().to_string(),
                     doing: "write",
@@ -123,6 +131,8 @@ impl Dump {
         let (flow, direction) = (at.flow, at.direction);
         let offset = chunk.offset.saturating_sub(at.side().origin);
         let stream = &mut at.state[direction.index()];
+        // Octets that were missing before the file existed; they become the first line of its
+        // index.
         let early = stream.early.take();
         stream.last = stream.last.max(chunk.time);
         let begins = !stream.made;
@@ -139,6 +149,8 @@ impl Dump {
             .at
             .map(|a| a.saturating_add(handle.buffer.len() as u64));
         let mut done = Ok(());
+        // A hole, or a full buffer: what waits goes out at its own place. The file then has a hole
+        // there, which costs no disk.
         if next != Some(offset) || handle.buffer.len() + chunk.data.len() > BUFFER {
             done = handle.write();
             handle.at = Some(offset);
@@ -160,6 +172,7 @@ impl Dump {
         if stream.made {
             self.index(at.flow, at.direction, stream, offset, gap.len, gap.cause);
         } else if let Some(len) = gap.len {
+            // A file of a hole alone would be worth nothing, and a scan would make thousands.
             // There is no file, and need not be one.
             let (had, cause) = stream.early.unwrap_or((0, gap.cause));
             stream.early = Some((had.saturating_add(len), cause));
@@ -183,6 +196,8 @@ impl Dump {
             None => format!("{offset} unknown {cause}\n"),
         };
         let mut options = options();
+        // The index is made new with its stream's file, which asked for a free name: an old index
+        // must not be continued.
         options.append(true).create_new(!stream.indexed);
         let done = self
             .open_file(&path, &options)
@@ -196,6 +211,7 @@ impl Dump {
     /// The stream has ended: its file is closed.
     pub(crate) fn end(&mut self, flow: &Flow, direction: Direction) {
         let key = (flow.transport, flow.number, direction, 0);
+        // At the end of the stream its descriptor is of more use to another.
         if let Some(place) = self.places.get(&key) {
             self.close_at(*place);
         }
@@ -213,6 +229,7 @@ impl Dump {
 
     /// The association has ended: its files are closed.
     pub(crate) fn association_end(&mut self, flow: &Flow) {
+        // By number: an association has as many files as it has streams.
         let of_it = |h: &StreamFile| (h.key.0, h.key.1) == (flow.transport, flow.number);
         while let Some(place) = self.open.iter().position(of_it) {
             self.close_at(place);
@@ -239,6 +256,7 @@ impl Dump {
         let key = (flow.transport, flow.number, direction, id);
         let time = cx.packet.time;
         let known = self.places.get(&key).copied();
+        // Looked up first: nearly every datagram finds its file open.
         let place = known.or_else(|| self.place_of_appended(cx, flow, direction, id));
         self.clock += 1;
         let clock = self.clock;
@@ -279,12 +297,14 @@ impl Dump {
         };
         let place = self.place(cx, flow, direction, &mut stream);
         // A stream that is not remembered gets another file when its first one was closed.
+        // Their number is bounded, as scans of UDP make a flow for each packet.
         if known.is_none() && place.is_some() && self.appended.len() < NAMES {
             let before = self.appended.allocation_size();
             let (count, first) = (stream.count, stream.first);
             self.appended.insert(key, AppendedName { count, first });
             cx.budget.resize(before, self.appended.allocation_size());
         }
+        // Datagrams have no offsets: they go to the end.
         if let Some(handle) = place.and_then(|p| self.open.get_mut(p)) {
             handle.at = None;
         }
@@ -314,11 +334,14 @@ impl Dump {
                 return Some(place);
             }
         }
+        // Before opening: the limit is of descriptors in use.
         while self.open.len() >= self.most {
             self.close_oldest();
         }
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
+            // Its file may have been removed in the meantime by whoever reads them; then it begins
+            // again, with its offsets kept.
             let mut options = options();
             options.write(true).create(true);
             self.open_file(&path, &options)
@@ -331,6 +354,7 @@ impl Dump {
             Ok((file, path)) => {
                 let place = self.open.len();
                 self.places.insert(key, place);
+                // Indexed by key, since the list is reordered when a file is closed.
                 self.open.push(StreamFile {
                     key,
                     file,
@@ -368,6 +392,8 @@ impl Dump {
         let print = FixedState::default().hash_one(&plain);
         let from = self.counts.get(&print).map_or(0, |c| c.saturating_add(1));
         let mut options = options();
+        // `create_new`: what is there already is another program's or another run's and is never
+        // written to.
         options.write(true).create_new(true);
         for count in from..=u32::MAX {
             let relative = below(&self.template.name(flow, direction, stream, count));
@@ -376,6 +402,7 @@ impl Dump {
                 return Err((path, e));
             }
             // Its index must find its name free, too.
+            // A symbolic link counts as taken, wherever it leads.
             if flow.transport == Transport::Tcp && fs::symlink_metadata(index_of(&path)).is_ok() {
                 continue;
             }
@@ -386,6 +413,7 @@ impl Dump {
                     stream.made = true;
                     stream.count = count;
                     cx.counters.output.streams += 1;
+                    // Only repeated names are kept: most are used once.
                     if count > 0 && (self.counts.len() < NAMES || self.counts.contains_key(&print))
                     {
                         self.remember(cx, print, count);
@@ -404,6 +432,7 @@ impl Dump {
             folder.push(part);
             match fs::create_dir(&folder) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    // A link there would lead out of the folder.
                     if !fs::symlink_metadata(&folder)?.is_dir() {
                         return Err(io::Error::new(
                             io::ErrorKind::NotADirectory,
@@ -425,6 +454,8 @@ impl Dump {
                     if e.raw_os_error().is_some_and(|n| TOO_MANY.contains(&n))
                         && !self.open.is_empty() =>
                 {
+                    // Eight fewer than it was possible to open, so that this does not happen again
+                    // with the next one.
                     self.most = self.open.len().saturating_sub(SPARE).max(1);
                     while self.open.len() >= self.most && !self.open.is_empty() {
                         self.close_oldest();
@@ -448,6 +479,7 @@ impl Dump {
         }
         let handle = self.open.swap_remove(place);
         self.places.remove(&handle.key);
+        // The last one has moved to the free place.
         if let Some(moved) = self.open.get(place) {
             self.places.insert(moved.key, place);
         }

@@ -27,6 +27,8 @@ pub(super) struct StreamFile {
 }
 
 impl StreamFile {
+    // Seeks each time: a stream with holes writes at places far apart, and the file may have been
+    // opened anew.
     pub(super) fn write(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -40,6 +42,7 @@ impl StreamFile {
             .seek(whence)
             .and_then(|_| self.file.write_all(&self.buffer));
         if let Some(at) = &mut self.at {
+            // Moved on also after an error, or the next octets would go to the wrong place.
             *at = at.saturating_add(self.buffer.len() as u64);
         }
         self.buffer.clear();
@@ -53,6 +56,8 @@ impl StreamFile {
 
     /// Writes what waits and says when the last octet was captured.
     pub(super) fn close(mut self) -> (PathBuf, io::Result<()>) {
+        // The capture's time, so that tools that sort by time show streams in the order in which
+        // they were sent.
         let time = std::time::UNIX_EPOCH + self.last.since(Timestamp::default());
         let done = self.write().and_then(|()| self.file.set_modified(time));
         (self.path, done)
@@ -60,6 +65,7 @@ impl StreamFile {
 }
 
 /// To write to a file that is no symbolic link.
+// Whoever can write to the folder could otherwise redirect the output.
 pub(super) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     // The flag is a small positive number on every system.

@@ -54,6 +54,7 @@ impl Template {
             return Err("file names stay in the folder: no .., no / at the beginning".to_owned());
         }
         // Without a count two connections would share a file.
+        // tcpflow overwrites there; a count is added instead.
         let count = if counted { "" } else { "%C%c" };
         Ok(Self(format!("{text}{count}")))
     }
@@ -62,6 +63,8 @@ impl Template {
     pub(super) fn name(
         &self,
         flow: &Flow,
+        // Addresses from the network contain no slash, so a name cannot leave the folder; the
+        // template was checked before.
         direction: Direction,
         stream: &DumpedStream,
         count: u32,
@@ -114,6 +117,7 @@ impl Template {
                 _ => Ok(()),
             };
         }
+        // Files of different transports must not share a name: their ports may be equal.
         match flow.transport {
             Transport::Tcp => {}
             Transport::Udp => out.push_str(".udp"),
@@ -163,6 +167,7 @@ pub(super) fn below(name: &str) -> PathBuf {
     folders
         .chain([file])
         .map(|part| match part {
+            // What a code expands to is text from the capture: it must not become a way up.
             "." => "_",
             ".." => "__",
             part => part,

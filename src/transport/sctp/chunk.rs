@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Octets of the common header.
+// Ports, tag and checksum (RFC 9260, 3.1).
 pub(super) const HEADER_LEN: usize = 12;
 
 /// Chunk types (IANA).
@@ -74,6 +75,8 @@ impl Header {
             src_port: u16_at(packet, 0)?,
             dst_port: u16_at(packet, 2)?,
             tag: u32_at(packet, 4)?,
+            // The CRC stands in the packet in the reverse order of all other numbers (RFC 9260,
+            // appendix A).
             checksum: u32::from_le_bytes(packet.get(8..HEADER_LEN)?.try_into().ok()?),
         })
     }
@@ -82,6 +85,7 @@ impl Header {
 /// The CRC32c of a packet, its checksum field taken as zero (RFC 9260, 6.8).
 pub(super) fn checksum(packet: &[u8]) -> u32 {
     let (head, rest) = packet.split_at(packet.len().min(8));
+    // Three pieces instead of a copy with the field zeroed.
     let sum = crc32c::crc32c_append(crc32c::crc32c(head), &[0; 4]);
     crc32c::crc32c_append(sum, rest.get(4..).unwrap_or_default())
 }
@@ -131,11 +135,14 @@ impl<'a> Iterator for ChunkIter<'a> {
             return None;
         }
         let (Some(&[kind, flags]), Some(len)) = (self.rest.get(..2), u16_at(self.rest, 2)) else {
+            // A cut packet ends anywhere; that is no fault of the sender.
             self.bad = !self.cut;
             self.rest = &[];
             return None;
         };
         let len = usize::from(len);
+        // Below four it would not move on; past the end it is damaged, unless the snapshot length
+        // cut the packet there.
         if len < 4 || (len > self.rest.len() && !self.cut) {
             self.bad = true;
             self.rest = &[];
@@ -166,6 +173,8 @@ impl<'a> Chunk<'a> {
     /// DATA or I-DATA; None where its header is not whole.
     pub(super) fn data(&self) -> Option<DataChunk<'a>> {
         let interleaved = self.kind == kind::I_DATA;
+        // I-DATA has the 32-bit MID where DATA has SSN and PPID, and FSN or PPID behind it (RFC
+        // 8260, 2.1).
         let head = if interleaved { 16 } else { 12 };
         let v = self.value;
         Some(DataChunk {
@@ -183,6 +192,7 @@ impl<'a> Chunk<'a> {
             interleaved,
             payload: v.get(head..)?,
             offset: self.offset + head,
+            // A length that does not cover its own header is no data chunk.
             len: self.len.checked_sub(head)?,
         })
     }
@@ -199,9 +209,11 @@ impl<'a> Chunk<'a> {
     /// SACK: the cumulative TSN ack, and the octets of the gap ack blocks.
     pub(super) fn sack(&self) -> Option<Sack<'a>> {
         let blocks = usize::from(u16_at(self.value, 8)?) * 4;
+        // The counts may claim more than the chunk holds; only what is there is read.
         let rest = self.value.get(12..)?;
         Some(Sack {
             cumulative: u32_at(self.value, 0)?,
+            // Cut blocks are left out, not guessed.
             blocks: rest.get(..blocks.min(rest.len()))?,
             duplicates: u16_at(self.value, 10)?,
         })
@@ -231,6 +243,8 @@ impl<'a> Chunk<'a> {
             }),
             param::RECONFIG_RESPONSE => Some(Reconfig::Response {
                 serial: u32_at(v, 0)?,
+                // 0 is "nothing to do" and 1 "performed" (RFC 6525, 4.4): both mean that the
+                // numbers stand as asked.
                 performed: u32_at(v, 4)? <= 1,
                 tsns: u32_at(v, 8).zip(u32_at(v, 12)),
             }),
@@ -296,6 +310,7 @@ impl<'a> Sack<'a> {
         self.blocks
             .chunks_exact(4)
             .filter_map(|b| Some((u16_at(b, 0)?, u16_at(b, 2)?)))
+            // A block that ends before it begins is damaged.
             .filter(|(start, end)| start <= end)
     }
 
@@ -328,6 +343,7 @@ impl<'a> Iterator for Params<'a> {
     fn next(&mut self) -> Option<(u16, &'a [u8])> {
         let kind = u16_at(self.0, 0)?;
         let len = usize::from(u16_at(self.0, 2)?);
+        // A length below four, or past the end, stops the list: nothing behind it can be found.
         let Some(value) = self.0.get(4..len) else {
             self.0 = &[];
             return None;

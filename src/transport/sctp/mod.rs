@@ -47,8 +47,11 @@ use std::time::Duration;
 use table::{Standing, Table};
 
 /// How long an association that has ended is remembered, so that stray packets open nothing.
+// As for TCP. Associations are long-lived, so one that ends is rare and its key costs little.
 const LINGER: Duration = Duration::from_secs(30);
 /// Idle for so long, an association goes before others when memory is short.
+// Heartbeats come every 30 seconds by default (RFC 9260, 16). With less than twice of that, an idle
+// link that is up would be the first to go; with more, dead ones would keep memory from live ones.
 const IDLE: Duration = Duration::from_secs(60);
 
 const FORWARD: Direction = Direction::Forward;
@@ -82,7 +85,7 @@ enum Phase {
         at: Instant,
         packets: u64,
     },
-    /// All is told; the key is remembered.
+    /// All has been emitted; the key is remembered.
     Closed {
         at: Instant,
     },
@@ -126,7 +129,7 @@ struct Candidate {
     tags: [Option<u32>; 2],
     tsns: [Option<u32>; 2],
     handshake: bool,
-    /// The tag of the packets of the side that began it was not told by an INIT ACK, but seen.
+    /// The tag of the packets of the side that began it was not announced by an INIT ACK, but seen.
     guessed: bool,
     held: Vec<HeldPacket>,
     octets: usize,
@@ -151,7 +154,7 @@ struct Association<T: FlowState> {
     weight: u8,
     /// Serial number of the last answer to a reset of TSNs, so that a repeated one is known.
     answered: Option<u32>,
-    /// What the budget has been told of the lists in here.
+    /// What the budget knows of the lists in here.
     charged: usize,
     stats: Option<Box<[Values; 2]>>,
     multihomed: bool,
@@ -200,6 +203,8 @@ impl<T: FlowState> Association<T> {
         f: impl FnOnce(&mut Inflow, &mut Out<'_, S>) -> R,
     ) -> R {
         let [a, b] = &mut self.sides;
+        // Taken apart first: the side that runs and what it needs of the rest are borrowed at the
+        // same time.
         let tags = [a.tag, b.tag];
         let (side, other) = match direction {
             Direction::Forward => (a, b),
@@ -246,6 +251,7 @@ impl<T: FlowState> Association<T> {
     }
 
     fn count(&mut self, direction: Direction, place: usize, n: u64) {
+        // Kept only where somebody asked for it: 350 bytes for each association.
         if let Some(s) = &mut self.stats
             && let Some(v) = s.get_mut(direction.index()).and_then(|v| v.get_mut(place))
         {
@@ -275,7 +281,7 @@ pub struct Sctp<T: FlowState> {
     collect: bool,
     /// Statistics of associations that are gone.
     gone: Vec<LinkStats>,
-    /// What the budget has been told of the tables.
+    /// What the budget knows of the tables.
     charged: usize,
 }
 
@@ -347,6 +353,8 @@ impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
             charged: s.charged,
             ..Self::default()
         };
+        // Two associations may share a path, an ended one and its successor; the later insertion
+        // wins, as it did when the state was saved.
         // The newest association of a path or tag is the one that it leads to.
         for index in sctp.by_number() {
             if let Some(a) = sctp.table.get(index) {
@@ -368,6 +376,7 @@ impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
 
 /// The key of the packets of one direction; None where their tag is not known or names nothing.
 fn tag_key<T: FlowState>(a: &Association<T>, direction: Direction) -> Option<TagKey> {
+    // A zero tag is an INIT's and belongs to no association; as a key it would collect every scan.
     Some(TagKey {
         tag: a.side(direction).tag.filter(|t| *t != 0)?,
         src_port: a.flow.src(direction).port(),
@@ -414,12 +423,15 @@ impl<T: FlowState> Sctp<T> {
     ) {
         cx.counters.sctp.packets += 1;
         cx.counters.sctp.octets += datagram.payload_len as u64;
+        // Without the whole common header there is neither a port nor a tag.
         let Some(header) = Header::parse(datagram.payload) else {
             return cx.discard(Discard::SctpTruncated);
         };
         let chunks = datagram.payload.get(HEADER_LEN..).unwrap_or_default();
         let cut = datagram.is_cut();
+        // The first chunk decides how the packet is looked up, so it is read before anything else.
         let first = ChunkIter::new(chunks, cut).next();
+        // Port 0 must not be used (RFC 9260, 3.1), and a packet without a chunk says nothing.
         let (Some(first), true) = (first, header.src_port != 0 && header.dst_port != 0) else {
             return cx.discard(Discard::SctpBadHeader);
         };
@@ -444,18 +456,22 @@ impl<T: FlowState> Sctp<T> {
             },
             header,
             first,
+            // After the header: a sum over a packet that is no SCTP would only cost time.
             sum: check(cx, datagram, &header),
             key,
             src_is_low,
             channel: datagram.channel,
         };
         self.route(cx, sink, &arrival, channel);
+        // The limit is on all associations together; the one with most goes first.
         while self.active > cx.limits.active_packets && self.drop_buffered(cx, sink) {}
         self.charge(cx);
     }
 
     /// Does what is due by the age clock; to be called behind each packet of the capture.
     pub fn tick<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
+        // An entry counts only if slot, generation and time still agree: nothing is taken out of
+        // the heap when a deadline moves.
         while let Some((at, index, generation)) = self.deadlines.pop_due(cx.now) {
             if self.table.generation(index) == Some(generation)
                 && let Some(a) = self.table.get_mut(index)
@@ -465,6 +481,7 @@ impl<T: FlowState> Sctp<T> {
                 self.poll(cx, sink, index);
             }
         }
+        // Both lists are in order of last use, so the first that is not idle ends the search.
         for list in [Standing::HalfOpen, Standing::Open] {
             while let Some(index) = self.table.oldest(list) {
                 let last = self.table.get(index).map_or(cx.now, |a| a.last);
@@ -480,6 +497,8 @@ impl<T: FlowState> Sctp<T> {
 
     /// Emits all that waits and ends every association, in the order of their numbers: the end of the input.
     pub fn flush<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
+        // By number, which is the order of first sight: the flush gives the same output in every
+        // run, whatever the hash seed was.
         for index in self.by_number() {
             self.close(cx, sink, index, Close::EndOfInput);
             self.remove(cx, index);
@@ -499,6 +518,7 @@ impl<T: FlowState> Sctp<T> {
         cx: &mut Context,
         sink: &mut S,
     ) -> bool {
+        // A half-open one has no data and may be a scan.
         let half_open = self.table.oldest(Standing::HalfOpen);
         let idle = self.table.oldest(Standing::Open).filter(|i| {
             let last = self.table.get(*i).map(|a| a.last);
@@ -550,6 +570,7 @@ impl<T: FlowState> Sctp<T> {
             let Some(a) = self.table.get_mut(index) else {
                 continue;
             };
+            // Taken as out of the heap: whatever is left is queued again by `poll`.
             a.weight = 0;
             if weigh(a.waiting()) < weight {
                 // It has become lighter since.
@@ -560,6 +581,8 @@ impl<T: FlowState> Sctp<T> {
             let heavier = forward.inflow.waiting_octets() >= reverse.inflow.waiting_octets();
             let direction = if heavier { FORWARD } else { REVERSE };
             let before = a.waiting();
+            // Only the heavier direction gives something up. The other may have nothing to do with
+            // the shortage.
             a.with(cx, sink, direction, |inflow, out| {
                 // What waits for nothing but its acknowledgment goes first: nothing is lost by that.
                 if !inflow.release_all(out) && !inflow.first_hole(out, GapCause::Memory) {
@@ -568,6 +591,8 @@ impl<T: FlowState> Sctp<T> {
             });
             self.poll(cx, sink, index);
             let after = self.table.get(index).map_or(0, Association::waiting);
+            // If nothing was freed, the next heaviest is tried: the caller asks until there is
+            // room.
             if after < before {
                 return true;
             }
@@ -592,6 +617,8 @@ impl<T: FlowState> Sctp<T> {
         let Some(mut a) = self.table.remove(index) else {
             return;
         };
+        // Another association may have taken over the path or the tag; then the entry is not this
+        // one's to remove.
         for (key, _) in &a.paths {
             if self.paths.get(key).is_some_and(|p| p.index == index) {
                 self.paths.remove(key);
@@ -625,6 +652,8 @@ impl<T: FlowState> Sctp<T> {
             + maps
             + self.deadlines.allocated()
             + self.weights.capacity() * size_of::<(u8, u32, u32)>()
+            // Included: rows wait here until the period ends, and a capture full of scans makes
+            // many.
             + self.gone.capacity() * size_of::<LinkStats>();
         if octets != self.charged {
             cx.budget.resize(self.charged, octets);
@@ -635,6 +664,7 @@ impl<T: FlowState> Sctp<T> {
 
 /// The power of two below an amount of octets.
 fn weigh(octets: usize) -> u8 {
+    // Powers of two, so that an association is queued again only when what waits has doubled.
     u8::try_from(usize::BITS - octets.leading_zeros()).unwrap_or(u8::MAX)
 }
 
@@ -656,18 +686,24 @@ fn stats_rows<T: FlowState>(a: &mut Association<T>, rows: &mut Vec<LinkStats>) {
 }
 
 /// ABORT or SHUTDOWN COMPLETE with the T bit: it carries the tag of the other direction (RFC 9260, 8.5.1).
+// An endpoint that knows no association answers so (RFC 9260, 8.4): it has no tag of its own to
+// offer.
 const fn is_reflected(c: &Chunk<'_>) -> bool {
     matches!(c.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE) && c.reflected()
 }
 
 /// What the checksum of a packet says, and counts it.
 fn check(cx: &mut Context, datagram: &Datagram<'_>, header: &Header) -> PacketSum {
+    // The CRC needs every octet. A cut packet lacks some, and a card that verified it has read them
+    // already.
     if cx.limits.sctp_checksums == Checksums::Ignore
         || datagram.checksum_known_good
         || datagram.is_cut()
     {
         return PacketSum::Unknown;
     }
+    // Zero stands for "not computed" on loopback and in captures with offload, and is what RFC 9653
+    // allows.
     if header.checksum == 0 {
         cx.counters.sctp.zero_checksum += 1;
         return PacketSum::Zero;

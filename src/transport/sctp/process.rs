@@ -34,27 +34,37 @@ impl<T: FlowState> Sctp<T> {
         a.last = cx.now;
         a.count(d, place::PACKETS, 1);
         a.count(d, place::OCTETS, (packet.chunks.len() + HEADER_LEN) as u64);
+        // The first packet of each direction shows its link header. The guess until then was the
+        // other one's.
         if !a.side(d).seen {
             a.side_mut(d).seen = true;
             if let Some(link) = a.flow.links.get_mut(d.index()) {
                 *link = packet.link;
             }
         }
+        // The first chunk shows whether the packet carries the direction's own tag: an INIT carries
+        // zero, a reflected one the other's.
         let learn = chunks
             .clone()
             .next()
             .is_some_and(|c| c.kind != kind::INIT && !is_reflected(&c));
+        // The tag on a packet beats the one that an INIT announced: if they differ, the INIT was
+        // another's.
         if learn && !a.side(d).confirmed {
             a.side_mut(d).confirmed = true;
             self.set_tag(p, packet.origin.tag);
         }
+        // In order: a packet may bundle COOKIE ACK and data, or data and SHUTDOWN, and the first
+        // must be done before the second.
         for c in chunks.by_ref() {
             self.chunk(cx, sink, p, &c, packet);
         }
         if chunks.bad {
             cx.counters.sctp.bad_chunks += 1;
         }
+        // Behind all chunks: a SACK at the end of the packet may settle what its data opened.
         self.poll(cx, sink, p.index);
+        // It may have been closed by its own chunks.
         if let Some(a) = self.table.get(p.index) {
             let standing = a.standing();
             self.table.touch(p.index, standing);
@@ -77,6 +87,8 @@ impl<T: FlowState> Sctp<T> {
         if let Some(place) = stats::of_chunk(c.kind) {
             a.count(d, place, 1);
         }
+        // Anything else than the handshake shows that both sides are up: it can be no scan any
+        // more.
         if a.phase == Phase::HalfOpen && !is_handshake(c.kind) {
             a.phase = Phase::Open;
         }
@@ -106,10 +118,13 @@ impl<T: FlowState> Sctp<T> {
         match c.kind {
             kind::DATA | kind::I_DATA => {
                 let Some(data) = c.data() else {
+                    // Not even its header is there: neither TSN nor stream is known.
                     n.dropped_chunks += 1;
                     return;
                 };
                 n.data_octets += data.payload.len() as u64;
+                // Difference over the call: giving up a hole is counted where it happens, and the
+                // operator's statistics want it by link.
                 let lost = n.lost_tsns;
                 let origin = packet.origin.at(packet.offset.after(data.offset));
                 let fate = a.with(cx, sink, d, |i, out| i.data(out, &data, origin));
@@ -131,6 +146,8 @@ impl<T: FlowState> Sctp<T> {
                     n.reported_duplicates += u64::from(s.duplicates);
                     a.count(d, place::GAP_BLOCKS, s.gap_count());
                     a.count(d, place::REPORTED_DUPLICATES, s.duplicates.into());
+                    // From now on silence about a hole is information: the receiver would report
+                    // it.
                     a.side_mut(d).sacks = true;
                     a.with(cx, sink, other, |i, out| {
                         i.acknowledge(out, s.cumulative, s.gaps());
@@ -138,6 +155,7 @@ impl<T: FlowState> Sctp<T> {
                 }
             }
             kind::SHUTDOWN => {
+                // Cumulative only: a SHUTDOWN has no gap blocks (RFC 9260, 3.3.8).
                 if let Some(tsn) = c.tsn() {
                     a.with(cx, sink, other, |i, out| {
                         i.acknowledge(out, tsn, std::iter::empty());
@@ -150,6 +168,8 @@ impl<T: FlowState> Sctp<T> {
                 }
             }
             kind::ABORT | kind::SHUTDOWN_ACK | kind::SHUTDOWN_COMPLETE => {
+                // Only the first end counts; SHUTDOWN ACK and SHUTDOWN COMPLETE follow each other.
+                // Data that was captured behind them is taken for the reorder window.
                 if matches!(a.phase, Phase::HalfOpen | Phase::Open) {
                     let close = if c.kind == kind::ABORT {
                         Close::Reset
@@ -163,11 +183,15 @@ impl<T: FlowState> Sctp<T> {
                     };
                 }
             }
+            // Its addresses count before the peer has confirmed them: packets from them come right
+            // after, and an address that is refused just stays unused.
             kind::ASCONF => self.add_addresses(cx, p, c.added_addresses()),
             kind::RE_CONFIG => {
                 for r in c.reconfigurations() {
                     match r {
                         Reconfig::Reset { last_tsn, streams } => {
+                            // Takes effect at its TSN, not here: chunks before it may still be
+                            // missing.
                             a.side_mut(d).inflow.reset_streams(last_tsn, streams);
                         }
                         Reconfig::Response {
@@ -175,6 +199,8 @@ impl<T: FlowState> Sctp<T> {
                             performed: true,
                             tsns: Some((own, peer)),
                         } if a.answered != Some(serial) => {
+                            // A repeated answer must not reset the numbers a second time: chunks
+                            // with the new ones may have come in between.
                             a.answered = Some(serial);
                             a.with(cx, sink, d, |i, out| i.reset_tsn(out, own));
                             a.with(cx, sink, other, |i, out| i.reset_tsn(out, peer));
@@ -200,7 +226,10 @@ impl<T: FlowState> Sctp<T> {
             return;
         };
         let side = a.side_mut(other);
+        // The INIT's sender says what it will take, so this holds for packets of the other
+        // direction.
         side.zero_allowed = init.takes_zero_checksum();
+        // A tag that was seen on packets stands against one that is announced.
         let fresh = !side.confirmed && side.tag != Some(init.tag);
         let known = side.tag == Some(init.tag);
         if fresh {
@@ -212,6 +241,8 @@ impl<T: FlowState> Sctp<T> {
                 init.tag,
             );
         }
+        // An INIT that fits neither is not this association's, and its first TSN would cut the
+        // stream.
         if let (Some(a), true) = (self.table.get_mut(p.index), fresh || known) {
             let tsn = init.tsn;
             a.with(cx, sink, d, |i, out| i.begin(out, tsn));
@@ -230,8 +261,12 @@ impl<T: FlowState> Sctp<T> {
             return;
         };
         let limits = &cx.limits;
+        // The end first: an association that is over needs no deadline and no hole given up by
+        // time.
         match a.phase {
             Phase::Closing { close, at, packets } => {
+                // The same reorder window as for TCP: data is captured behind its own ABORT when
+                // two taps are merged.
                 let age = cx.now.since(at);
                 let over = age >= limits.reorder_alone
                     || (age >= limits.reorder_time
@@ -241,12 +276,14 @@ impl<T: FlowState> Sctp<T> {
                     return;
                 }
             }
+            // The key has been known for long enough.
             Phase::Closed { at } if cx.now.since(at) >= LINGER => {
                 return self.remove(cx, index);
             }
             _ => {}
         }
         for d in [FORWARD, REVERSE] {
+            // Most packets leave nothing that could become due; they are done here.
             if a.side(d).inflow.is_restless() {
                 let lost = cx.counters.sctp.lost_tsns;
                 a.with(cx, sink, d, |i, out| i.poll(out));
@@ -259,6 +296,8 @@ impl<T: FlowState> Sctp<T> {
     /// Brings budget, deadline and weight of an association up to date.
     fn update(&mut self, cx: &mut Context, index: u32) {
         let Some(generation) = self.table.generation(index) else {
+            // The heap notes slot and generation, as the slot may be reused before the entry comes
+            // up.
             return;
         };
         let Some(a) = self.table.get_mut(index) else {
@@ -273,6 +312,7 @@ impl<T: FlowState> Sctp<T> {
                 .map(|s| s.addresses.capacity() * size_of::<IpAddr>())
                 .sum::<usize>()
             + a.stats.as_ref().map_or(0, |_| size_of::<[Values; 2]>());
+        // Capacities: a list that has shrunk still holds its memory.
         if lists != a.charged {
             cx.budget.resize(a.charged, lists);
             a.charged = lists;
@@ -284,6 +324,8 @@ impl<T: FlowState> Sctp<T> {
         };
         let mut due = due;
         for (side, other) in [(FORWARD, REVERSE), (REVERSE, FORWARD)] {
+            // The deadline depends on whether the other side's SACKs are captured: with them,
+            // patience is a minute.
             if a.side(side).inflow.is_restless() {
                 let at = a
                     .side(side)
@@ -293,19 +335,22 @@ impl<T: FlowState> Sctp<T> {
             }
         }
         if let Some(at) = due
+            // Only an earlier deadline is pushed. A later one is found when the earlier comes up
+            // and finds nothing.
             && a.armed.is_none_or(|armed| at < armed)
         {
             a.armed = Some(at);
             self.deadlines.push(at, index, generation);
         }
         let weight = weigh(a.waiting());
+        // Only growth is queued; see `drop_buffered`.
         if weight > a.weight {
             a.weight = weight;
             self.weights.push((weight, index, generation));
         }
     }
 
-    /// Ends an association: all that waits is told. Its key is remembered until [`Sctp::remove`].
+    /// Ends an association: all that waits is emitted. Its key is remembered until [`Sctp::remove`].
     pub(super) fn close<S: UserMessageSink<State = T>>(
         &mut self,
         cx: &mut Context,
@@ -329,11 +374,14 @@ impl<T: FlowState> Sctp<T> {
             Close::Evicted => GapCause::Memory,
             Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
         };
+        // Both directions emit what waits before the end is announced: nothing of an association
+        // may come behind its end.
         for d in [FORWARD, REVERSE] {
             let lost = cx.counters.sctp.lost_tsns;
             a.with(cx, sink, d, |i, out| i.finish(out, cause));
             a.count(d, place::MISSING, cx.counters.sctp.lost_tsns - lost);
         }
+        // Its memory goes now; the key stays for half a minute and must cost nothing but itself.
         for side in &mut a.sides {
             side.inflow.discharge(cx, &mut self.active);
             side.inflow = Inflow::default();
@@ -354,6 +402,7 @@ impl<T: FlowState> Sctp<T> {
             tags,
             state: &mut a.state,
         };
+        // After the end. The state is made anew, so that late packets find nothing of the old one.
         sink.end(&mut at, close);
         a.state = T::default();
         a.phase = Phase::Closed { at: cx.now };

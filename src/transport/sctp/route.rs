@@ -23,10 +23,16 @@ use std::mem::size_of;
 use std::net::IpAddr;
 
 /// Pairs of addresses of one association.
+// Eight addresses on each side make 64 pairs. The bound stops a forged ASCONF or INIT from filling
+// the table.
 const MAX_PATHS: usize = 64;
 /// Addresses of one side.
+// Each address is paired with those of the other side, so the cost is the product. A packet from
+// one that did not fit is still found by its tag.
 const MAX_ADDRESSES: usize = 16;
 /// Packets that wait until it is certain which association they belong to, for each association.
+// The COOKIE ECHO, and what its sender may send before it is acknowledged. More would let forged
+// tags fill memory.
 const MAX_HELD: usize = 4;
 
 impl<T: FlowState> Sctp<T> {
@@ -48,12 +54,16 @@ impl<T: FlowState> Sctp<T> {
             },
         });
         let on_path = on_path.map(|p| self.of_tag(p, arrival));
+        // Path and tag agree for nearly every packet: two look-ups and nothing else.
         let found = on_path.filter(|p| self.has_tag(*p, arrival)).or_else(|| {
+            // An INIT carries tag 0, and it may open something new: its tag must not find anything.
             if first.kind == kind::INIT || arrival.header.tag == 0 {
                 return None;
             }
             let reflected = is_reflected(first);
             let (src_port, dst_port) = (arrival.header.src_port, arrival.header.dst_port);
+            // A reflected tag is that of the other direction, so the ports it was noted with are
+            // the other way round.
             let (src_port, dst_port) = if reflected {
                 (dst_port, src_port)
             } else {
@@ -69,11 +79,14 @@ impl<T: FlowState> Sctp<T> {
             // Both sides may have chosen the same tag: then the addresses show the direction.
             (on_path != Some(turned(p))).then_some(p)
         });
+        // On a path that is known, an announced tag proves nothing: `other_tag` weighs it against
+        // what is there.
         let found = match on_path {
             None => found.or_else(|| self.by_initiate_tag(arrival, channel)),
             Some(_) => found,
         };
         if let Some(p) = found {
+            // Checks first: a damaged or foreign packet must not teach a new address.
             if self.may_pass(cx, p, arrival) {
                 self.add_path(cx, p, arrival.key, arrival.src_is_low);
                 self.process(cx, sink, p, &arrival.packet);
@@ -96,11 +109,14 @@ impl<T: FlowState> Sctp<T> {
             return None;
         }
         let p = turned(*self.tags.get(&TagKey {
+            // The tag inside an INIT is the one that its receiver will put on packets, so it names
+            // the opposite direction.
             tag: arrival.first.init()?.tag,
             src_port: arrival.header.dst_port,
             dst_port: arrival.header.src_port,
             channel,
         })?);
+        // A closed one ended; the same tag again is a new handshake.
         let a = self.table.get(p.index).filter(|a| !a.is_closed())?;
         let (own, other) = (a.side(p.direction), a.side(p.direction.flip()));
         let fits = if arrival.first.kind == kind::INIT {
@@ -118,6 +134,7 @@ impl<T: FlowState> Sctp<T> {
         if o.src != o.dst || arrival.header.src_port != arrival.header.dst_port {
             return p;
         }
+        // Only a clear answer turns the direction: with both tags unknown the path's guess stays.
         if !self.has_tag(p, arrival) && self.has_tag(turned(p), arrival) {
             return turned(p);
         }
@@ -145,6 +162,7 @@ impl<T: FlowState> Sctp<T> {
         p: AssociationPlace,
         arrival: &ArrivedPacket<'_>,
     ) -> bool {
+        // Its key is still known, so this is a late packet, not a new association.
         let Some(a) = self.table.get_mut(p.index).filter(|a| !a.is_closed()) else {
             cx.discard(Discard::SctpStray);
             return false;
@@ -153,10 +171,13 @@ impl<T: FlowState> Sctp<T> {
             cx.discard(Discard::SctpOtherChannel);
             return false;
         }
+        // The sum is judged by direction: one host may let its card fill sums in while the other
+        // does not.
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let side = a.side_mut(p.direction);
         match arrival.sum {
             PacketSum::Right => side.good_sum = true,
+            // Zero is no error where the receiver has offered to take it (RFC 9653).
             PacketSum::Zero if verify && !side.zero_allowed => {
                 cx.discard(Discard::SctpBadChecksum);
                 return false;
@@ -165,6 +186,8 @@ impl<T: FlowState> Sctp<T> {
                 cx.discard(Discard::SctpBadChecksum);
                 return false;
             }
+            // This sender computes its sums itself, so this packet was damaged on the way. Its data
+            // is a second choice; its other chunks are not believed.
             PacketSum::Wrong if side.good_sum => {
                 let packet = &arrival.packet;
                 let data = ChunkIter::new(packet.chunks, packet.cut)
@@ -193,12 +216,16 @@ impl<T: FlowState> Sctp<T> {
     ) {
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let kind = arrival.first.kind;
+        // A packet that opens something has to be above suspicion where sums are verified.
         if verify && matches!(arrival.sum, PacketSum::Wrong | PacketSum::Zero) {
             return cx.discard(Discard::SctpBadChecksum);
         }
+        // ABORT, SHUTDOWN ACK and the like end what was never seen. A real INIT has tag 0 (RFC
+        // 9260, 8.5.1).
         if !opens(kind) || (kind == kind::INIT && arrival.header.tag != 0) {
             return cx.discard(Discard::SctpStray);
         }
+        // The side that is seen first counts as forward.
         let Some(p) = self.create(cx, sink, arrival, FORWARD) else {
             return cx.discard(Discard::SctpStray);
         };
@@ -216,6 +243,8 @@ impl<T: FlowState> Sctp<T> {
         p: AssociationPlace,
         arrival: &ArrivedPacket<'_>,
     ) {
+        // The order of the cases is that of certainty: bad sums, known candidates, INIT, INIT ACK,
+        // answers to a candidate, and only then a strange tag.
         let Some(a) = self.table.get_mut(p.index) else {
             return cx.discard(Discard::SctpStray);
         };
@@ -228,6 +257,7 @@ impl<T: FlowState> Sctp<T> {
         };
         let verify = cx.limits.sctp_checksums == Checksums::Verify;
         let bad = match arrival.sum {
+            // In doubt about the tag, a wrong sum settles it: the tag may be what was damaged.
             PacketSum::Wrong => verify || a.side(d).good_sum,
             PacketSum::Zero => verify && !a.side(d).zero_allowed,
             PacketSum::Right | PacketSum::Unknown => false,
@@ -239,6 +269,7 @@ impl<T: FlowState> Sctp<T> {
         let from_candidate = from_candidate.and_then(|t| t.get(d.index()).copied().flatten());
         // An INIT carries no tag of the candidate's, even where that is zero.
         let candidates = from_candidate == Some(tag) && first.kind != kind::INIT;
+        // Ended, and no candidate owns the tag: what opens begins anew, the rest is late.
         if a.is_closed() && !candidates {
             return if opens(first.kind) {
                 self.open(cx, sink, arrival)
@@ -247,22 +278,28 @@ impl<T: FlowState> Sctp<T> {
             };
         }
         if first.kind == kind::INIT {
+            // A tag other than zero on an INIT is forged or broken, and must not restart anything.
             let Some(init) = init.filter(|_| tag == 0) else {
                 return cx.discard(Discard::SctpBadTag);
             };
             // A repeated INIT; one that crosses the other side's (RFC 9260, 5.2.1); a new attempt while nothing else
             // has been heard; or one that was captured behind the packets which follow it.
             let known = a.side(other).tag;
+            // Nothing can be torn down by these, so they need no witness.
             if known.is_none() || known == Some(init.tag) || a.phase == Phase::HalfOpen {
                 return self.process(cx, sink, p, &arrival.packet);
             }
+            // Its end was seen; this is the next association on the same ports.
             if !matches!(a.phase, Phase::Open) {
                 return self.open(cx, sink, arrival);
             }
+            // A repeated INIT of the candidate. Dropping it would lose what was held for it.
             let same = a
                 .candidate
                 .as_ref()
                 .is_some_and(|c| c.tags.get(other.index()) == Some(&Some(init.tag)));
+            // One candidate at a time: an attacker who sends many INITs pushes out only candidates,
+            // never the association.
             if !same {
                 self.drop_candidate(cx, p.index);
                 let mut c = Candidate {
@@ -280,9 +317,12 @@ impl<T: FlowState> Sctp<T> {
         }
         if let Some(init) = init {
             let untold = a.side(d).tag.is_none() && !a.is_closed();
+            // The association's own INIT ACK: its tag had not been learned yet.
             if untold || (a.phase == Phase::HalfOpen && tag == 0) {
                 return self.process(cx, sink, p, &arrival.packet);
             }
+            // Another INIT ACK than the candidate's: its INIT was lost, and it is a candidate
+            // itself.
             if from_candidate != Some(tag) {
                 self.drop_candidate(cx, p.index);
                 let mut c = Candidate {
@@ -300,6 +340,7 @@ impl<T: FlowState> Sctp<T> {
             {
                 put(&mut c.tags, other, init.tag);
                 put(&mut c.tsns, d, init.tsn);
+                // The tag was announced now, and no longer a guess.
                 c.guessed = false;
             }
             cx.counters.sctp.passed += 1;
@@ -307,6 +348,8 @@ impl<T: FlowState> Sctp<T> {
             return;
         }
         if from_candidate == Some(tag) {
+            // The cookie alone decides nothing: only COOKIE ACK shows that the server took it (RFC
+            // 9260, 5.2.4). Until then it waits.
             if first.kind == kind::COOKIE_ECHO {
                 return self.hold(cx, p, &arrival.packet);
             }
@@ -314,6 +357,8 @@ impl<T: FlowState> Sctp<T> {
         }
         if from_candidate.is_none() && opens(first.kind) {
             // A strange tag in the other direction as well: somebody answers.
+            // Two strange tags, one in each direction, cannot both be damage: somebody has
+            // answered.
             if let Some(c) = a.candidate.as_mut().filter(|c| !c.handshake) {
                 put(&mut c.tags, d, tag);
                 return self.promote(cx, sink, p, arrival);
@@ -325,21 +370,24 @@ impl<T: FlowState> Sctp<T> {
             // does not care for tags.
             return self.process(cx, sink, p, &arrival.packet);
         }
+        // A strange tag on an ABORT would be a blind attack on the association (RFC 9260, 8.5.1):
+        // the receiver ignores it too.
         if !opens(first.kind) {
             return cx.discard(Discard::SctpBadTag);
         }
         if let Some(c) = a.candidate.as_mut().filter(|c| c.handshake) {
+            // The candidate's tag was announced; this is a third one and proves nothing.
             if from_candidate.is_some() && !c.guessed {
                 return cx.discard(Discard::SctpBadTag);
             }
             if from_candidate.is_none() {
-                // Its INIT ACK was not captured. As with any strange tag, a second packet tells.
+                // Its INIT ACK was not captured. As with any strange tag, a second packet decides.
                 put(&mut c.tags, d, tag);
                 c.guessed = true;
                 return self.hold(cx, p, &arrival.packet);
             }
         }
-        // A second packet with this tag will tell that there is another association, whose handshake was lost.
+        // A second packet with this tag will show that there is another association, whose handshake was lost.
         self.drop_candidate(cx, p.index);
         let mut c = Candidate {
             reversed: d == REVERSE,
@@ -356,9 +404,12 @@ impl<T: FlowState> Sctp<T> {
             .table
             .get_mut(p.index)
             .and_then(|a| a.candidate.as_mut());
+        // More than fits is refused, not the oldest dropped: the first packets open the
+        // association.
         let Some(c) = candidate.filter(|c| c.held.len() < MAX_HELD) else {
             return cx.discard(Discard::SctpBadTag);
         };
+        // Charged at once: a candidate may be abandoned and never looked at again.
         let octets = size_of::<HeldPacket>() + packet.chunks.len();
         c.octets += octets;
         cx.budget.take(octets);
@@ -384,6 +435,7 @@ impl<T: FlowState> Sctp<T> {
         let candidate = self.table.get_mut(index).and_then(|a| a.candidate.take());
         if let Some(c) = candidate {
             cx.budget.give(c.octets);
+            // They were never used, so each counts as dropped: counters must balance.
             for _ in &c.held {
                 cx.counters.sctp.held_packets -= 1;
                 cx.discard(Discard::SctpBadTag);
@@ -406,12 +458,17 @@ impl<T: FlowState> Sctp<T> {
         cx.budget.give(c.octets);
         let same = (p.direction == REVERSE) == c.reversed;
         let direction = if same { FORWARD } else { REVERSE };
+        // Copied before the old association goes. The INIT chunks that offered it belong to the new
+        // one.
         let zero_allowed = self.table.get(p.index).map(|a| {
             let sides = &a.sides;
             [sides[0].zero_allowed, sides[1].zero_allowed]
         });
+        // A handshake that was completed replaces the association (a restart, RFC 9260, 5.2). A
+        // pair of strange tags only stands beside it.
         if c.handshake {
             cx.counters.sctp.restarts += 1;
+            // All that waits in the old one comes out before anything of the new one.
             self.close(cx, sink, p.index, Close::Replaced);
             self.remove(cx, p.index);
         }
@@ -431,6 +488,7 @@ impl<T: FlowState> Sctp<T> {
                 index: new.index,
                 direction: turn(old),
             };
+            // Tags before packets: those that were held are checked against them.
             if let Some(tag) = c.tags.get(old.index()).copied().flatten() {
                 self.set_tag(place, tag);
             }
@@ -439,16 +497,19 @@ impl<T: FlowState> Sctp<T> {
                     a.side_mut(place.direction).zero_allowed =
                         z.get(old.index()).copied().unwrap_or(false);
                 }
+                // The first TSNs were announced in the handshake. With them, the start needs no
+                // look-behind.
                 if let Some(tsn) = c.tsns.get(old.index()).copied().flatten() {
                     a.with(cx, sink, place.direction, |i, out| i.begin(out, tsn));
                 }
             }
         }
+        // In the order of capture, and before the packet that confirmed them.
         for held in &c.held {
             cx.counters.sctp.held_packets -= 1;
             let packet = SctpPacket {
                 chunks: &held.chunks,
-                // Only what is told at once is traced to its record.
+                // Only what is emitted at once is traced to its record.
                 offset: OctetOffset::Unknown,
                 cut: held.cut,
                 origin: held.origin,
@@ -471,11 +532,13 @@ impl<T: FlowState> Sctp<T> {
         arrival: &ArrivedPacket<'_>,
         direction: Direction,
     ) -> Option<AssociationPlace> {
+        // The table is full: half-open ones go first, as a scan makes nothing else.
         while self.table.len() >= cx.limits.connections.max(1) {
             let oldest = self.table.oldest(Standing::HalfOpen);
             let index = oldest.or_else(|| self.table.oldest(Standing::Open))?;
             self.evict(cx, sink, index);
         }
+        // Asked before the path is taken over.
         let reused = self.paths.contains_key(&arrival.key);
         let mut sides = [AssociationSide::default(), AssociationSide::default()];
         let origin = &arrival.packet.origin;
@@ -517,6 +580,7 @@ impl<T: FlowState> Sctp<T> {
         cx.counters.sctp.associations += 1;
         cx.counters.sctp.reused_ports += u64::from(reused);
         let low = if forward_is_low { FORWARD } else { REVERSE };
+        // The newest association on a path is where its packets go from now on.
         self.paths.insert(
             arrival.key,
             AssociationPlace {
@@ -532,9 +596,11 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
+        // A change of the tag would only cost two hash operations for nothing.
         if a.side(p.direction).tag == Some(tag) {
             return;
         }
+        // Only if the entry still leads here: a successor may own the tag by now.
         if let Some(old) = tag_key(a, p.direction)
             && self.tags.get(&old) == Some(&p)
         {
@@ -554,6 +620,8 @@ impl<T: FlowState> Sctp<T> {
         }
         if taken
             .and_then(|i| self.table.get(i))
+            // A path that belongs to a living association is not taken from it: one forged address
+            // list could otherwise capture another's traffic.
             .is_some_and(|a| !a.is_closed())
         {
             return;
@@ -561,6 +629,7 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
+        // What lies beyond is still found by its tag.
         if a.paths.len() >= MAX_PATHS {
             return;
         }
@@ -592,6 +661,8 @@ impl<T: FlowState> Sctp<T> {
                 return;
             };
             let own = &mut a.side_mut(p.direction).addresses;
+            // An unspecified address stands for "the source of this packet" (RFC 5061, 4.2.1) and
+            // would match everything if it were noted.
             if own.contains(&address) || own.len() >= MAX_ADDRESSES || address.is_unspecified() {
                 continue;
             }
@@ -599,6 +670,7 @@ impl<T: FlowState> Sctp<T> {
             let port = a.flow.src(p.direction).port();
             let peer = a.flow.dst(p.direction).port();
             let channel = a.flow.channel();
+            // Every pair, since a packet may leave from any own address to any of the other's.
             for other in a.side(p.direction.flip()).addresses.clone() {
                 if address.is_ipv4() == other.is_ipv4() {
                     let (key, low) = FlowKey::new((address, port), (other, peer), channel);
@@ -625,6 +697,8 @@ fn put<V>(both: &mut [Option<V>; 2], direction: Direction, value: V) {
 }
 
 /// An association that was captured from the middle can begin with this chunk.
+// ABORT, SHUTDOWN ACK, SHUTDOWN COMPLETE and ERROR are missing: they only end or complain, and a
+// stray one must not open a row in anybody's output.
 const fn opens(kind: u8) -> bool {
     matches!(
         kind,

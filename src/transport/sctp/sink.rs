@@ -13,7 +13,7 @@ pub struct Missing {
     /// Chunks between the octets that are there and the next piece of the message; 0 where that is not known, or where
     /// only the snapshot length cut it.
     pub chunks: u64,
-    /// Octets that were captured behind the hole; they are not handed on.
+    /// Octets that were captured behind the hole; they are not delivered.
     pub octets_behind: u64,
     /// The last chunk of the message was captured.
     pub end_seen: bool,
@@ -62,7 +62,7 @@ pub struct UserMessage<'a> {
     /// When that packet was captured.
     pub time: Timestamp,
     /// When the receiver acknowledged all of it (cumulatively: what stands in gap ack blocks it may still drop), if it had
-    /// when the message was handed on; with `--wait-ack` a message is handed on no earlier.
+    /// when the message was delivered; with `--wait-ack` a message is delivered no earlier.
     pub acknowledged: Option<Timestamp>,
 }
 

@@ -62,6 +62,7 @@ impl<V> Table<V> {
     pub(super) fn allocated(&self) -> usize {
         self.slots.capacity() * size_of::<AssociationSlot<V>>()
             + self.free.capacity() * size_of::<u32>()
+            // Each entry is in a box of its own, so slots stay small while the table grows.
             + self.len * size_of::<V>()
     }
 
@@ -74,6 +75,7 @@ impl<V> Table<V> {
     }
 
     /// The generation of the entry in this slot.
+    // A deadline or weight in a heap may outlive its association. Its generation shows that.
     pub(super) fn generation(&self, index: u32) -> Option<u32> {
         let slot = self.slots.get(index as usize)?;
         slot.value.as_ref().map(|_| slot.generation)
@@ -91,6 +93,7 @@ impl<V> Table<V> {
             Some(i) => i,
             None => u32::try_from(self.slots.len())
                 .ok()
+                // The last number stands for "no entry" in the links.
                 .filter(|i| *i != NONE)?,
         };
         if index as usize == self.slots.len() {
@@ -114,6 +117,7 @@ impl<V> Table<V> {
         self.unlink(index);
         let slot = self.slots.get_mut(index as usize)?;
         let value = slot.value.take()?;
+        // From here on every queued entry for this slot is void.
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(index);
         self.len -= 1;
@@ -123,6 +127,7 @@ impl<V> Table<V> {
     /// Makes an entry the newest of a list.
     pub(super) fn touch(&mut self, index: u32, list: Standing) {
         let newest = self.lists.get(list as usize).map(|l| l.newest);
+        // The busiest one is mostly the newest already.
         if newest != Some(index) && self.get(index).is_some() {
             self.unlink(index);
             self.link(index, list);

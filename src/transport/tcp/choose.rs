@@ -28,6 +28,7 @@ impl<S: FlowState> Tcp<S> {
         low: bool,
         segment: &Segment<'_>,
     ) -> Option<(FlowKey, Option<FlowPlace>)> {
+        // By VLAN identifier only: priority bits change on the way, and a mirror may set them.
         let vlans = cx.packet.link.tags.map(VlanTag::id);
         let split = self.split.find(&base).and_then(|at| self.split.get(at));
         let numbers = split.copied().unwrap_or(1);
@@ -42,6 +43,8 @@ impl<S: FlowState> Tcp<S> {
             };
             let direction = connection.direction(low);
             let on = match cx.limits.channels {
+                // `First` asks about one direction, as each direction may have a channel of its
+                // own; `Merge` takes any channel that was ever seen.
                 Channels::First => connection.may_be_on(direction, vlans),
                 _ => connection.was_on(vlans),
             };
@@ -51,6 +54,8 @@ impl<S: FlowState> Tcp<S> {
                 (true, true) => fits = fits.or(one),
                 (true, false) => elsewhere = elsewhere.or(one),
                 (false, true) => seen = seen.or(one),
+                // Its numbers fit nothing and its channel is unknown here: it says nothing about this
+                // connection.
                 (false, false) => {}
             }
         }
@@ -61,10 +66,13 @@ impl<S: FlowState> Tcp<S> {
         // An acknowledgment alone opens nothing where there is a connection already: it would be empty, and stand in the way
         // of the one that it belongs to.
         let opens = segment.has(flags::SYN) || segment.payload_len > 0;
+        // At most eight; more channels with numbers of their own than that fall to the last resort
+        // below.
         let free = (0..NUMBERS).find(|n| {
             let key = base.numbered(*n);
             self.table.find(&key).is_none()
         });
+        // A RST opens nothing.
         let anew = match free {
             Some(number) if !segment.has(flags::RST) && (opens || any.is_none()) => {
                 Some((base.numbered(number), None))
@@ -81,12 +89,15 @@ impl<S: FlowState> Tcp<S> {
 
     /// A connection has been added: remembers it where there are several between its endpoints.
     pub(super) fn split(&mut self, cx: &mut Context, key: &FlowKey) {
+        // A second connection on the same ports is rare, so the bits live in a table beside the
+        // flow table and cost nothing elsewhere.
         let (base, bit) = (key.numbered(0), 1_u8 << key.number().min(NUMBERS - 1));
         if let Some(at) = self.split.find(&base) {
             if let Some(numbers) = self.split.get_mut(at) {
                 *numbers |= bit;
             }
         } else if bit > 1 {
+            // The first one has number 0 and was never noted, as it was alone.
             let first = u8::from(self.table.find(&base).is_some());
             self.split.insert(base, first | bit);
             self.charge(cx);
@@ -102,6 +113,7 @@ impl<S: FlowState> Tcp<S> {
             && let Some(numbers) = self.split.get_mut(at)
         {
             *numbers &= !(1 << key.number().min(NUMBERS - 1));
+            // One left, and it is number 0: the look-up by key finds it without the bits.
             if *numbers <= 1 {
                 self.split.remove(at);
                 self.charge(cx);

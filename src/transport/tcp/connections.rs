@@ -20,6 +20,8 @@ enum Entry<S> {
 }
 
 /// There may be a million of them.
+// More than half of it are the numbers of both streams; every 8 octets more are 8 MB at the default
+// limit.
 const _: () = assert!(size_of::<Entry<()>>() <= 72);
 
 /// Connections that stay whole after something has happened to them that lets them be made compact: a handshake is not
@@ -34,6 +36,8 @@ pub(super) struct Connections<S> {
     /// Whole ones that may have become fit to be made compact, the one that was met first in front.
     recent: VecDeque<FlowPlace>,
     /// What the last one that was made compact was kept in.
+    // A box per made-whole connection would be an allocation for each packet of a quiet connection;
+    // one spare serves nearly all.
     #[serde(skip)]
     spare: Option<Box<Connection<S>>>,
 }
@@ -74,6 +78,7 @@ fn made_whole<'a, S>(
     entry: &'a mut Entry<S>,
     spare: &mut Option<Box<Connection<S>>>,
 ) -> Option<&'a mut Connection<S>> {
+    // The entry changes its form in place: the index, the place and the key stay.
     if let Entry::Compact(compact) = entry {
         *entry = Entry::Whole(boxed(spare, compact.connection()));
     }
@@ -144,7 +149,10 @@ impl<S: FlowState> Connections<S> {
         match self.table.get_mut(at)? {
             Entry::Whole(connection) => Some(connection),
             entry @ Entry::Compact(_) => {
+                // Charged when it grows, given back when it shrinks: the table itself counts only
+                // the compact form.
                 budget.take(size::<S>());
+                // Noted at once, as whatever happens next may leave it without data.
                 self.recent.push_back(at);
                 made_whole(entry, &mut self.spare)
             }
@@ -188,6 +196,8 @@ impl<S: FlowState> Connections<S> {
         budget.take(size::<S>());
         let entry = Entry::Whole(boxed(&mut self.spare, connection));
         let place = self.table.insert(key, entry, list, budget)?;
+        // It begins whole: its second packet comes soon, or it is a scan and shrinks behind 256
+        // others.
         self.recent.push_back(place);
         Some(place)
     }
@@ -203,21 +213,27 @@ impl<S: FlowState> Connections<S> {
     /// Makes connections compact for which nothing is allocated any more, but for the most recent ones: to be called between
     /// packets. Those of which too much is known for that stand with those that something is allocated for.
     pub(super) fn shrink(&mut self, budget: &mut Budget) {
+        // Oldest first, and a fixed number stays whole: a burst of connections must not be
+        // converted back and forth.
         while self.recent.len() > RECENT
             && let Some(place) = self.recent.pop_front()
         {
+            // Gone in the meantime: a place is only a number.
             let Some(entry) = self.table.get_mut(place) else {
                 continue;
             };
             let Entry::Whole(connection) = entry else {
                 continue;
             };
+            // Nothing else may hold it now: this runs between packets.
             if let Some(compact) = CompactConnection::of(connection) {
                 if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Compact(compact)) {
                     self.spare = Some(spare);
                 }
                 budget.give(size::<S>());
             } else if connection.is_bare() {
+                // It cannot be compact, so it costs memory: it is listed with those that go when memory
+                // is short.
                 let list = if connection.is_closed() {
                     CLOSED_WHOLE
                 } else {

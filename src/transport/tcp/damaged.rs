@@ -1,4 +1,4 @@
-//! Segments that were damaged on the way, and how they are told from those whose checksum the hardware fills in.
+//! Segments that were damaged on the way, and how they differ from those whose checksum the hardware fills in.
 
 use super::Tcp;
 use super::checksum::SegmentSum;
@@ -15,6 +15,8 @@ use std::net::IpAddr;
 
 /// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
 /// forgotten, a damaged segment on it counts as one whose checksum the hardware fills in, until a right one is seen again.
+// Half of it would forget busy paths on a large tap and let damaged octets through as good ones;
+// twice of it would cost another megabyte for paths that are hardly met.
 const PATHS: usize = 16_384;
 
 impl<S: FlowState> Tcp<S> {
@@ -29,7 +31,10 @@ impl<S: FlowState> Tcp<S> {
         found: Option<FlowPlace>,
         low: bool,
     ) -> bool {
+        // By address, without ports: the card that fills in checksums belongs to the host.
         let path = (segment.src.0, segment.dst.0);
+        // Without a right one from this sender, a wrong sum is a card's work and its octets are as
+        // good as any.
         if sum == SegmentSum::Wrong {
             return valid_before || self.checksums_valid.find(&path).is_some();
         }
@@ -37,6 +42,7 @@ impl<S: FlowState> Tcp<S> {
             if let Some(c) = found.and_then(|place| self.table.get_mut(place, &mut cx.budget)) {
                 c.set_checksums_valid(c.direction(low));
             }
+            // Also for connections to come: their first segment may be the damaged one.
             self.remember_valid(cx, path);
         }
         false
@@ -47,6 +53,8 @@ impl<S: FlowState> Tcp<S> {
         if let Some(place) = self.checksums_valid.find(&path) {
             return self.checksums_valid.renew(place);
         }
+        // Oldest first, by last right checksum, so that a scan through many addresses does not push
+        // out a busy one.
         while self.checksums_valid.len() >= PATHS {
             self.checksums_valid.remove_oldest();
         }
@@ -68,6 +76,7 @@ impl<S: FlowState> Tcp<S> {
         let known =
             found.and_then(|place| Some((place, self.table.get_mut(place, &mut cx.budget)?)));
         let Some((place, connection)) = known else {
+            // A damaged segment opens nothing: its ports or addresses may be what is wrong.
             trace_fate(cx, None, segment, None, Fate::Damaged(false));
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
             return;
@@ -75,6 +84,7 @@ impl<S: FlowState> Tcp<S> {
         let waited = connection.waiting();
         let direction = connection.direction(low);
         if connection.receive_damaged(cx, key, direction, segment) {
+            // It may be all that a due hole waited for.
             connection.advance(cx, sink);
             if connection.is_listed_at(cx.now, OPEN) {
                 self.table.touch(place, OPEN);

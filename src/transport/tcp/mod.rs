@@ -114,6 +114,8 @@ impl<S: FlowState> Tcp<S> {
         };
         if sum == SegmentSum::Wrong {
             cx.counters.tcp.bad_checksum += 1;
+            // Counted and dropped under `verify` only: with `auto` a wrong sum says nothing until
+            // this sender has shown right ones, as cards fill it in behind the capture.
             if cx.limits.tcp_checksums == Checksums::Verify {
                 count_segment(cx, &segment);
                 trace_fate(cx, None, &segment, None, Fate::BadChecksum);
@@ -121,6 +123,8 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(Discard::TcpBadChecksum);
             }
         }
+        // The sum that was just verified is reused for the synthetic packet: the payload is read
+        // once instead of twice.
         if sum == SegmentSum::Right && !segment.payload.is_empty() {
             let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
             let before = sums::pseudo_header(ip.src, ip.dst, IpNumber::TCP.0, ip.payload.len());
@@ -150,10 +154,13 @@ impl<S: FlowState> Tcp<S> {
         channel: Channel,
         sink: &mut K,
     ) {
+        // Before any check: every segment counts, also one that is then refused, so that the
+        // counters balance.
         count_segment(cx, segment);
         let channel = channel.keyed(cx.limits.channels);
         let (mut key, low) = FlowKey::new(segment.src, segment.dst, channel);
         let mut found = self.table.find(&key);
+        // Without a known connection nothing speaks against this channel.
         let (mut on, mut valid_before) = (true, false);
         if let Some(place) = found
             && let Some(connection) = self.table.get_mut(place, &mut cx.budget)
@@ -162,6 +169,9 @@ impl<S: FlowState> Tcp<S> {
             on = connection.is_on(direction, &cx.packet.link.tags);
             valid_before = connection.checksums_valid(direction);
         }
+        // The common case, one channel and no split, costs one look-up. Only segments on another
+        // channel, or any segment while several connections share ports somewhere, pay for the
+        // choice.
         if cx.limits.channels != Channels::Separate && !(on && self.split.is_empty()) {
             let Some(chosen) = self.choose(cx, key, low, segment) else {
                 trace_fate(cx, None, segment, None, Fate::OtherChannel);
@@ -172,12 +182,15 @@ impl<S: FlowState> Tcp<S> {
             let connection = found.and_then(|place| self.table.get_mut(place, &mut cx.budget));
             valid_before = connection.is_some_and(|c| c.checksums_valid(c.direction(low)));
         }
+        // Before the connection sees it: nothing of a damaged segment may move its numbers.
         if sum != SegmentSum::Unknown && self.is_damaged(cx, segment, sum, valid_before, found, low)
         {
             return self.damaged(cx, &key, segment, found, low, sink);
         }
         let Some(place) = found else {
+            // No connection, so nothing can be held up for it: it opens one, or is a stray.
             let opened = self.open(cx, key, low, segment, false, sink);
+            // The first right sum makes later wrong ones suspect.
             if sum == SegmentSum::Right
                 && let Some(connection) =
                     opened.and_then(|place| self.table.get_mut(place, &mut cx.budget))
@@ -199,6 +212,8 @@ impl<S: FlowState> Tcp<S> {
             }
             Verdict::Held => {
                 if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
+                    // What is held must be looked at again when its time is over, even if no packet
+                    // comes.
                     if let Some(at) = connection.wake(cx) {
                         self.queues.arm(cx.now, place, connection, at);
                     }
@@ -209,7 +224,10 @@ impl<S: FlowState> Tcp<S> {
             }
             Verdict::Restart => {
                 connection.fate(cx, direction, segment, Fate::ConfirmsJump);
+                // Taken before the restart, which empties the stream they were held for.
                 let held = connection.take_held(&mut cx.budget);
+                // The first held segment of this direction is where the new numbers begin; the
+                // confirming one may be further on.
                 let first = held
                     .iter()
                     .find(|h| connection.direction(low_of(&key, &h.segment())) == direction);
@@ -222,9 +240,12 @@ impl<S: FlowState> Tcp<S> {
                 connection.fate(cx, direction, segment, Fate::Replaces);
                 // What was held for the new connection goes to it: first the SYN, then segments that looked like a jump.
                 let held = connection.take_held(&mut cx.budget);
+                // The old connection ends, with all its data, before the new one appears under the
+                // same key: a reader must not see the two interleaved.
                 self.end(cx, place, Close::Replaced, sink);
                 self.remove(cx, place);
                 match self.reopen(cx, key, &held, Some(segment), sink) {
+                    // The confirming segment itself comes last: it was captured last.
                     Some(place) => {
                         if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
                             let direction = connection.direction(low);
@@ -232,11 +253,14 @@ impl<S: FlowState> Tcp<S> {
                         }
                     }
                     None => {
+                        // Nothing held can open it (only RSTs), so the segment does that alone.
                         self.open(cx, key, low, segment, true, sink);
                     }
                 }
             }
             Verdict::Over { known } => {
+                // Late copies are known by their key, which is why ended connections stay in the
+                // table for a while.
                 connection.fate(cx, direction, segment, Fate::AfterEnd(known));
                 let octets = segment.payload.len() as u64;
                 if known {
@@ -267,6 +291,7 @@ impl<S: FlowState> Tcp<S> {
         reused: bool,
         sink: &mut K,
     ) -> Option<FlowPlace> {
+        // A RST has nothing to open, and a scan answers with many of them.
         if segment.has(flags::RST) {
             trace_fate(cx, None, segment, None, Fate::Stray);
             cx.counters.tcp.refused_octets += segment.payload.len() as u64;
@@ -285,6 +310,8 @@ impl<S: FlowState> Tcp<S> {
                 break;
             }
         }
+        // Numbers follow first sight, as in tshark's `tcp.stream`, so users can carry them from one
+        // to the other.
         let number = self.queues.next_number;
         self.queues.next_number += 1;
         cx.counters.tcp.connections += 1;
@@ -294,6 +321,8 @@ impl<S: FlowState> Tcp<S> {
         let place = self
             .table
             .insert(key, connection, HALF_OPEN, &mut cx.budget)?;
+        // Looked for only where splits exist at all; a capture without VLANs never touches that
+        // table.
         if key.number() > 0 || !self.split.is_empty() {
             self.split(cx, &key);
         }
@@ -316,11 +345,13 @@ impl<S: FlowState> Tcp<S> {
         };
         let waited = connection.waiting();
         let quiet = connection.receive(cx, key, direction, segment, sink);
+        // Bare ones are listed apart: for lack of room they go before those that have data.
         let list = match connection.is_bare() && !connection.is_kept_whole() {
             false => OPEN,
             true if connection.half_open() => HALF_OPEN,
             true => BARE,
         };
+        // Put at the young end at most ten times a second; see `is_listed_at`.
         if connection.is_listed_at(cx.now, list) {
             self.table.touch(place, list);
         }
@@ -343,12 +374,16 @@ impl<S: FlowState> Tcp<S> {
         let waits = connection.waiting();
         if waits > waited {
             self.queues.waiting += waits - waited;
+            // Queued once, when the first segment begins to wait; the front of the queue is then
+            // what has waited longest.
             if waited == 0 {
                 self.queues.waiters.push_back(place);
             }
         } else {
             self.queues.waiting = self.queues.waiting.saturating_sub(waited - waits);
         }
+        // Asked only when it grew: each time that it doubles the connection is queued again, and
+        // the old entry is void.
         if waits > waited
             && let Some(class) = connection.heavier()
         {
@@ -362,10 +397,14 @@ impl<S: FlowState> Tcp<S> {
         if let Some(at) = connection.wake(cx) {
             self.queues.arm(cx.now, place, connection, at);
         }
+        // Entries that are void stay until here. At most four for each connection bound the memory,
+        // and the sweep costs a fixed share of each packet.
         if self.queues.longest() > 4 * self.table.len() + 1024 {
             self.tidy();
         }
         self.charge(cx);
+        // The limit is on all connections together. What goes is what has waited longest, wherever
+        // that is.
         while self.queues.waiting > cx.limits.active_packets && self.drop_oldest_buffered(cx, sink)
         {
         }
@@ -377,20 +416,25 @@ impl<S: FlowState> Tcp<S> {
             if at > cx.now {
                 break;
             }
+            // Taken out first: looking at the connection may arm it again for a later time.
             self.queues.deadlines.pop();
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 continue;
             };
+            // Void: it was armed for an earlier time since, and that was taken care of.
             if !connection.disarm(at) {
                 continue;
             }
             let waited = connection.waiting();
+            // Nothing confirmed what was held. One deadline serves held segments and holes, so both
+            // are looked at here.
             if connection.held_too_long(cx) {
                 let held = connection.take_held(&mut cx.budget);
                 if let Some(key) = self.table.key(place) {
                     self.stand_alone(cx, &key, &held, sink);
                 }
             }
+            // What was held may have ended the connection, so it is looked up again.
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 continue;
             };
@@ -403,6 +447,7 @@ impl<S: FlowState> Tcp<S> {
         if cx.now >= self.queues.expiry {
             self.expire(cx, sink);
         }
+        // Last, when nobody holds on to a connection any more: the place stays, its form changes.
         self.table.shrink(&mut cx.budget);
     }
 
@@ -451,7 +496,9 @@ impl<S: FlowState> Tcp<S> {
         close: Close,
         sink: &mut K,
     ) {
+        // A RST that was captured says how it ended, whatever brought the end about here.
         let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
+        // A compact one has no streams that could be ended.
         if let Some(compact) = self.table.compact_mut(place) {
             if compact.end() {
                 count_close(cx, as_seen(compact.was_reset()));
@@ -467,6 +514,8 @@ impl<S: FlowState> Tcp<S> {
         let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
         connection.close(cx, close, sink);
+        // Behind the close: the old connection's last octets come out before those of its
+        // successor.
         let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         count_close(cx, close);

@@ -61,6 +61,8 @@ impl Queues {
         at: Instant,
     ) {
         // What has just been looked at is not looked at again before the clock has moved.
+        // A deadline at the present time would be popped again by the same loop, and an idle
+        // capture would never come out of it.
         let at = at.max(now.after(Duration::from_nanos(1)));
         if connection.arm(at) {
             self.deadlines.push(Reverse((at, place)));

@@ -21,13 +21,18 @@ impl<S: FlowState> Tcp<S> {
         by: Option<&Segment<'_>>,
         sink: &mut K,
     ) -> Option<FlowPlace> {
+        // Only a SYN, or a segment that begins somewhere, can open: a RST cannot.
         let first = HeldSegment::opener(held, by)?;
         let opener = held.get(first)?;
         let segment = opener.segment();
         let low = low_of(&key, &segment);
+        // Under the packet that it came in: time, frame and link header of the new connection are
+        // those of its first segment, not of the one that confirmed it.
         let place = cx.for_packet(opener.packet(), |cx| {
             self.open(cx, key, low, &segment, true, sink)
         });
+        // The others in the order of capture, if their numbers fit what the SYN has begun. What
+        // does not fit was held for another reason.
         for (i, other) in held.iter().enumerate() {
             let segment = other.segment();
             let connection = place.and_then(|place| self.table.get_mut(place, &mut cx.budget));
@@ -57,6 +62,8 @@ impl<S: FlowState> Tcp<S> {
     ) {
         for held in held {
             let segment = held.segment();
+            // A held segment may end the connection (a FIN), or make it go for room. The rest then
+            // has nowhere to go.
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
                 break;
             };
@@ -78,10 +85,13 @@ impl<S: FlowState> Tcp<S> {
         let mut alone: Option<Connection<S>> = None;
         for held in held {
             let segment = held.segment();
+            // Only data makes a connection worth showing. A SYN that nobody answered in two seconds
+            // was a retry or forged.
             if segment.has(flags::SYN | flags::RST) || segment.payload.is_empty() {
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 continue;
             }
+            // Not put into the table: its key is taken by the connection that goes on there.
             let connection = alone.get_or_insert_with(|| {
                 cx.counters.tcp.connections += 1;
                 cx.counters.tcp.midstream += 1;
@@ -94,6 +104,7 @@ impl<S: FlowState> Tcp<S> {
                 connection.receive(cx, key, direction, &segment, sink)
             });
         }
+        // Ended at once: a third segment would have confirmed it before.
         if let Some(mut connection) = alone {
             cx.counters.tcp.closed_idle += 1;
             connection.close(cx, Close::Idle, sink);

@@ -54,6 +54,8 @@ impl<'a> Segment<'a> {
                 Discard::TcpTruncated
             });
         };
+        // The data offset counts 32-bit words; below five it would end inside the fixed header (RFC
+        // 9293, 3.1).
         let header = usize::from(h[12] >> 4) * 4;
         if header < 20 || header > ip.payload_len {
             return Err(Discard::TcpBadHeader);
@@ -61,6 +63,8 @@ impl<'a> Segment<'a> {
         // Options that the snapshot length cut off are not needed: what follows them is missing anyway.
         let payload = octets.get(header..).unwrap_or_default();
         let flags = h[13];
+        // The acknowledgment field holds a number even where the ACK bit is clear; many stacks put
+        // zero there, some put garbage.
         let ack = SeqNumber(u32::from_be_bytes([h[8], h[9], h[10], h[11]]));
         Ok(Self {
             src: (ip.src, u16::from_be_bytes([h[0], h[1]])),
@@ -70,6 +74,8 @@ impl<'a> Segment<'a> {
             flags,
             window: u16::from_be_bytes([h[14], h[15]]),
             payload_sum: None,
+            // The option counts on a SYN only (RFC 7323, 2.2); elsewhere it is noise, and must not
+            // change the window of a running connection.
             window_scale: if flags & flags::SYN == 0 {
                 None
             } else {
@@ -77,6 +83,8 @@ impl<'a> Segment<'a> {
             },
             payload,
             offset: ip.offset.after(header),
+            // By the IP length, not by what was captured: the tail that the snapshot length cut off
+            // still takes sequence numbers.
             payload_len: u32::try_from(ip.payload_len - header).unwrap_or(u32::MAX),
         })
     }
@@ -103,8 +111,12 @@ fn window_scale(options: Option<&[u8]>) -> Option<u8> {
     let mut rest = options?;
     loop {
         rest = match *rest {
+            // NOP is the only kind without a length besides the end of the list (RFC 9293, 3.2).
             [1, ref tail @ ..] => tail,
+            // More than 14 would let a window span half the number space (RFC 7323, 2.3).
             [3, 3, shift, ..] => return Some(shift.min(14)),
+            // A length below two would not move on: a forged option must not make this loop
+            // forever.
             [kind, len, ..] if kind != 0 && len >= 2 => rest.get(usize::from(len)..)?,
             _ => return None,
         };

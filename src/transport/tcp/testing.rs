@@ -136,7 +136,7 @@ pub(super) struct SeenEvents {
     closed: bool,
 }
 
-/// Writes down what it is told.
+/// Writes down what it gets.
 #[derive(Default)]
 pub(super) struct Recorder {
     pub(super) events: Vec<String>,

@@ -16,6 +16,7 @@ pub(super) const fn low32(offset: u64) -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SegmentOrigin {
     /// The packet's number.
+    // With each part, so that a message can be traced to its packets however it was put together.
     pub(super) frame: u64,
     /// When it was captured.
     pub(super) time: Timestamp,
@@ -32,6 +33,7 @@ pub(super) struct SegmentOrigin {
 
 impl SegmentOrigin {
     /// Where in the packet's record the octet at this offset of the stream stands.
+    // By difference, so that a part that is cut in front or split needs no correction.
     pub(super) fn at(&self, offset: u64) -> Option<u32> {
         self.shift.map(|shift| shift.wrapping_add(low32(offset)))
     }
@@ -186,10 +188,14 @@ impl ReorderBuffer {
     }
 
     /// Changes the list, and charges the budget with what that took or gave back.
+    // The one place where the budget is charged: no path can forget it. The difference is taken of
+    // what is allocated, not of what is used.
     fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
         let before = self.size();
         let runs = self.0.get_or_insert_default();
         let result = how(runs);
+        // The box goes with its last item. A connection that once waited would else stay larger
+        // than its neighbours for good.
         if runs.items.is_empty() {
             self.0 = None;
         }
@@ -219,6 +225,8 @@ impl Runs {
     }
 
     /// How far all is there, seen from `next`: None where there is a hole.
+    // One run and no hole before it: all is there up to its end. Constant time, as it is asked for
+    // each segment under `--wait-ack`.
     fn contiguous(&self, next: u64) -> Option<u64> {
         let Some(first) = self.items.front() else {
             return Some(next);
@@ -228,6 +236,8 @@ impl Runs {
     }
 
     /// When the segment that has waited longest arrived.
+    // Kept while it is known. The scan only follows the removal of the oldest item, and the list is
+    // bounded by the limit on holes and octets.
     fn oldest(&mut self) -> Option<Instant> {
         if self.oldest.is_none() {
             self.oldest = self.items.iter().map(|i| i.origin.arrived).min();
@@ -247,6 +257,8 @@ impl Runs {
     ) -> Inserted {
         let mut result = Inserted::default();
         let end = offset + data.len() as u64;
+        // Binary search: a far-ahead attacker's list costs a logarithm, not a walk. A linear list
+        // is how a capture with much reordering becomes quadratic.
         let mut at = self.items.partition_point(|i| i.end() <= offset);
         let mut pos = offset;
         while pos < end {
@@ -255,8 +267,12 @@ impl Runs {
                 .min(data.len())..];
             match self.items.get_mut(at) {
                 Some(item) if item.offset <= pos && item.lost > 0 => {
+                    // Octets beat the knowledge that they are missing, whatever the overlap rule
+                    // says.
                     // What the snapshot length cut off one copy is brought by another.
                     let (from, stop) = (item.offset, end.min(item.end()));
+                    // The lost part may stick out on both sides; what is left of it on either side
+                    // stays known as missing.
                     let missing = [(from, pos), (stop, item.end())];
                     let Some(cut) = self.remove(at) else { break };
                     let n = usize::try_from(stop - pos).unwrap_or(0);
@@ -281,6 +297,8 @@ impl Runs {
                             at += 1;
                         }
                     }
+                    // The next look is at the rest of the lost part when there is one, else behind
+                    // it.
                     at -= usize::from(stop < missing[1].1);
                     pos = stop;
                 }
@@ -288,12 +306,18 @@ impl Runs {
                     let stop = end.min(item.end());
                     result.known += stop - pos;
                     let from = item.used + usize::try_from(pos - item.offset).unwrap_or(0);
+                    // `used` octets in front have been delivered; the item's offset is that of the
+                    // first one left.
                     let n = usize::try_from(stop - pos).unwrap_or(0);
                     if let (Some(old), Some(new)) =
+                        // Equal octets are a plain retransmission. Only a difference can be an
+                        // attack, or a broken stack, and is counted.
                         (item.octets.get_mut(from..from + n), rest.get(..n))
                         && old != new
                     {
                         result.conflict = true;
+                        // Overwritten in place: the item keeps its origin, as most of its octets
+                        // are still from there.
                         if rule == Overlap::Last {
                             old.copy_from_slice(new);
                         }
@@ -301,6 +325,7 @@ impl Runs {
                     pos = stop;
                     at += 1;
                 }
+                // Free space up to the next item: the only place where octets are copied.
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
                     let n = usize::try_from(stop - pos).unwrap_or(0);
@@ -314,6 +339,8 @@ impl Runs {
                             used: 0,
                             lost: 0,
                             origin,
+                            // The last octet of a segment that was split by known octets is still
+                            // the end of that segment.
                             ends_segment: stop == end,
                         },
                     );
@@ -322,6 +349,7 @@ impl Runs {
                 }
             }
         }
+        // Behind the data: the missing tail stands where the snapshot length cut.
         if lost > 0 {
             self.insert_lost(end, lost, origin);
         }
@@ -335,6 +363,7 @@ impl Runs {
         let mut pos = offset;
         while pos < end {
             match self.items.get(at) {
+                // Octets that another copy has brought are not missing.
                 Some(item) if item.offset <= pos => pos = item.end(),
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
@@ -354,6 +383,7 @@ impl Runs {
         }
     }
 
+    // Counts of runs are kept up to date here, so that no limit has to walk the list.
     fn put(&mut self, at: usize, item: BufferedPart) {
         let joins_left = at > 0
             && self
@@ -372,6 +402,8 @@ impl Runs {
             self.oldest = Some(item.origin.arrived);
         }
         if self.items.len() == self.items.capacity() {
+            // One allocation of one item first: most holes are closed by the next segment. Doubling
+            // by `reserve_exact` keeps the charge equal to what is allocated.
             // Mostly there is one.
             self.items.reserve_exact(self.items.len().max(1));
         }
@@ -391,6 +423,7 @@ impl Runs {
         }
         self.allocated -= allocated(item.octets.capacity());
         self.octets -= item.data().len() as u64;
+        // Another one of the same time may be left; it is found again when somebody asks.
         if self.oldest == Some(item.origin.arrived) {
             self.oldest = None;
         }
@@ -400,6 +433,7 @@ impl Runs {
     /// Takes the first item out.
     fn pop(&mut self) -> Option<BufferedPart> {
         let item = self.items.pop_front()?;
+        // The first item of a run that goes on leaves the number of runs as it is.
         if self
             .items
             .front()
@@ -416,8 +450,11 @@ impl Runs {
     }
 
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
+    // `taken` comes from a sink; it must not move the offset past the item.
     fn put_back(&mut self, mut item: BufferedPart, taken: usize) {
         let taken = taken.min(item.data().len());
+        // The octets in front are only marked as used: moving the rest forward for each partial
+        // delivery would be quadratic in the segment.
         item.used += taken;
         item.offset += taken as u64;
         self.put(0, item);
@@ -427,6 +464,7 @@ impl Runs {
     fn truncate(&mut self, offset: u64) -> u64 {
         let mut dropped = 0;
         while self.items.back().is_some_and(|last| last.end() > offset) {
+            // From the back, so that nothing is moved.
             let Some(mut last) = self.items.pop_back() else {
                 break;
             };
@@ -439,6 +477,7 @@ impl Runs {
             }
             self.allocated -= allocated(last.octets.capacity());
             self.octets -= last.data().len() as u64;
+            // Whatever is cut off may have been the oldest.
             self.oldest = None;
             if last.offset < offset {
                 let keep = offset - last.offset;
@@ -447,6 +486,7 @@ impl Runs {
                 } else {
                     let keep = usize::try_from(keep).unwrap_or(0);
                     dropped += (last.data().len() - keep) as u64;
+                    // The capacity stays allocated and stays charged; the item soon goes anyway.
                     last.octets.truncate(last.used + keep);
                 }
                 self.put(self.items.len(), last);

@@ -8,10 +8,13 @@ use flate2::{Decompress, FlushDecompress, Status};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
 /// Codings of one file that are undone; with more of them none is. Servers apply one, rarely two; each takes a buffer and a decoder.
+// More than four are an attack: a few hundred octets of nested gzip would become terabytes.
 const CODINGS: usize = 4;
 /// Of these, codings with a window of many MiB (br: 16 MiB, zstd: 8 MiB).
+// Two windows of 16 MiB are what resident memory may exceed its limit by.
 const LARGE: usize = 2;
 /// The largest window of a zstd frame (RFC 9659).
+// What browsers accept; a larger window is refused, as a page could ask for gigabytes with it.
 const WINDOW: u64 = 8 << 20;
 /// Octets of coded data that are read at once.
 const READ: usize = 64 << 10;
@@ -45,6 +48,7 @@ pub(in super::super) fn extension(coding: &str) -> Option<&'static str> {
 /// What `codings`, the one applied first first, were applied to.
 pub(in super::super) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> ContentReader<'a> {
     let mut reader: ContentReader<'a> = Box::new(BufReader::with_capacity(READ, coded));
+    // The coding that was applied last is undone first.
     for coding in codings.iter().rev() {
         reader = match coding.as_str() {
             "br" => buffered(Brotli::new(reader)),
@@ -88,6 +92,8 @@ impl<R: BufRead> Inflate<R> {
         let (first, input) = self.input.get_mut();
         let mut head = Vec::new();
         input.take(2).read_to_end(&mut head)?;
+        // RFC 9110 means zlib by "deflate"; some servers send it without the header, and browsers
+        // take both.
         let zlib = match head[..] {
             [cmf, flg] => {
                 let sum = u16::from(cmf) << 8 | u16::from(flg);
@@ -95,6 +101,7 @@ impl<R: BufRead> Inflate<R> {
             }
             _ => false,
         };
+        // The two octets are put back: they belong to the data.
         *first = Cursor::new(head);
         Ok(zlib)
     }
@@ -116,6 +123,7 @@ impl<R: BufRead> Inflate<R> {
             inflate.reset(true);
             self.between = false;
         }
+        // No input is left and the stream has not ended: it was cut.
         let at_end = coded.is_empty();
         let (read, written) = (inflate.total_in(), inflate.total_out());
         let result = inflate.decompress(coded, buf, FlushDecompress::None);
@@ -137,6 +145,7 @@ impl<R: BufRead> Inflate<R> {
 impl<R: BufRead> Read for Inflate<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while !self.done && !buf.is_empty() {
+            // Said after what was decoded before it.
             if let Some(e) = self.failed.take() {
                 self.done = true;
                 return Err(e);

@@ -6,6 +6,7 @@ use memchr::memmem;
 use std::io::{self, Read};
 
 /// Parts of one body that become files. Forms have tens.
+// Enough for a folder of pictures. Each part costs a file.
 const PARTS: usize = 4096;
 /// Octets of a part's header section: as much as servers take.
 const HEAD: usize = 16 << 10;
@@ -81,6 +82,7 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
                 PartStart::Whole(line, len) => Some((line, len)),
                 PartStart::Closes => None,
                 PartStart::More | PartStart::None => {
+                    // A part may contain the delimiter as text; a thousand of them are no accident.
                     doubts += 1;
                     if doubts > DOUBTS {
                         return Ok(parts);
@@ -90,6 +92,7 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
                 }
             };
             if open && let Some(part) = parts.last_mut() {
+                // Two octets less for the line end that was put before the body.
                 part.to = (base + hit as u64).saturating_sub(2).max(part.from);
                 part.ended = true;
             }
@@ -121,6 +124,7 @@ pub(in super::super) fn parts(mut body: impl Read, boundary: &[u8]) -> io::Resul
             return Ok(parts);
         }
         // A delimiter that is cut stays.
+        // What is searched again is one delimiter less an octet: the work is linear.
         let done = if finder.find(&held[at..]).is_some() {
             at
         } else {
@@ -144,6 +148,7 @@ enum PartStart {
 }
 
 fn head(rest: &[u8]) -> PartStart {
+    // Two dashes close the body; what follows is an epilogue (RFC 2046, 5.1.1).
     if rest.starts_with(b"--") {
         return PartStart::Closes;
     }
@@ -158,6 +163,7 @@ fn head(rest: &[u8]) -> PartStart {
         [] | [b'\r'] | [b'-'] => return PartStart::More,
         _ => return PartStart::None,
     };
+    // A part without headers is allowed.
     let lines = &rest[line..];
     if lines.starts_with(b"\r\n") {
         return PartStart::Whole(line, 2);

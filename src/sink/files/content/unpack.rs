@@ -16,10 +16,14 @@ use std::io::{ErrorKind, Read};
 
 /// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
 /// stays far below, and deflate alone reaches 1,032 times.
+// Text and JSON reach 10 to 20 times; only constructed content more than 256.
 const RATIO: u64 = 256;
 /// Octets that any coded body may become, so that a short one of long runs is still decoded.
+// A page of blanks from a few kilobytes is legitimate; 32 MiB more for each file does not fill a
+// disk.
 const FREE: u64 = 32 << 20;
 /// Depth of multipart bodies inside each other that are opened. MIME is nested twice in practice (RFC 2046, 5.1.1).
+// Each level copies the parts inside once more.
 const NESTING: u8 = 4;
 /// Octets that are copied at once.
 const COPY: usize = 64 << 10;
@@ -35,6 +39,7 @@ impl Store {
         missing: &[(u64, Option<u64>)],
     ) -> Option<String> {
         let codings = file.about.codings.clone();
+        // Up to the first hole: no coding goes on behind it.
         let sound = file.have.leading();
         if !decode::known(&codings) {
             cx.counters.files.undecoded += 1;
@@ -50,6 +55,7 @@ impl Store {
         };
         about.undone.reverse();
         let mut out = self.begin(cx, about);
+        // The larger of both allowances, and never more than `--max-file`.
         let most = self.max_file().min(FREE.max(sound.saturating_mul(RATIO)));
         let mut reader = decode::undo(&codings, octets.take(sound));
         let mut buffer = vec![0; COPY];
@@ -61,6 +67,7 @@ impl Store {
                     let room = usize::try_from(most - at).unwrap_or(usize::MAX);
                     self.write(cx, &mut out, at, &buffer[..n.min(room)]);
                     at += n.min(room) as u64;
+                    // A bomb: what was decoded stays, marked.
                     if n > room {
                         break Err(None);
                     }
@@ -70,6 +77,7 @@ impl Store {
             }
         };
         drop(reader);
+        // Only then is the coded one of no more use to anybody.
         if end.is_ok() && missing.is_empty() {
             cx.counters.files.decoded += 1;
             self.discard(cx, file);
@@ -99,6 +107,7 @@ impl Store {
         };
         out.about.error.clone_from(&error);
         file.about.error = error;
+        // Nothing came out of it; an empty file beside it would only puzzle.
         if at == 0 {
             self.discard(cx, out);
         } else {
@@ -119,6 +128,7 @@ impl Store {
             let fields = HeaderFields::read(&part.head);
             let disposition = fields.get("content-disposition").unwrap_or_default();
             let name = disposition::filename(disposition);
+            // Browsers send each field of a form, chosen or not.
             if part.from == part.to && name.as_ref().is_none_or(Vec::is_empty) {
                 // A field that was left empty.
                 continue;
@@ -138,6 +148,7 @@ impl Store {
             let mut out = self.begin(cx, about);
             self.copy(cx, file, (part.from, part.to), &mut out, 0);
             cx.counters.files.parts += 1;
+            // The boundary behind it shows its length; without one it may go on.
             self.finish(cx, out, part.ended.then_some(part.to - part.from));
         }
     }
@@ -145,6 +156,8 @@ impl Store {
     /// The boundary of a body whose parts are files.
     pub(in super::super) fn boundary(about: &FileInfo) -> Option<Vec<u8>> {
         match about.depth {
+            // The outermost must be a form: mixed content of mail and reports are left to their own
+            // sources.
             0 => multipart::boundary(&about.media_type, "form-data"),
             1..NESTING => multipart::boundary(&about.media_type, ""),
             _ => None,
@@ -224,8 +237,10 @@ impl Store {
         }
         cx.counters.files.ranges_left_out += ranges.left_out;
         // A limit may have kept octets out of the file.
+        // A range that was cut off by a limit is not whole, whatever its header says.
         ranges.all.retain(|r| file.has(r.range.from, r.range.to));
         let about = file.about.clone();
+        // From the file under its last name: its octets are read there.
         let Some(name) = self.finish_named(cx, file, len) else {
             return;
         };

@@ -35,14 +35,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Control connections that are remembered, those included that have ended; the oldest is forgotten. One takes a few hundred octets as a rule.
+// Half would forget control connections of a busy server between two of their transfers.
 const CONTROLS: usize = 1024;
 /// Announcements that are remembered of one control connection: clients use one at a time, and lost replies leave some behind.
+// Half would be too few where a client asks for PASV again and again after failures; each costs
+// some hundred octets.
 const ANNOUNCED: usize = 8;
 /// Data connections that have ended and wait for their name, or for the reply that says whether all was sent.
+// Each may hold 32 KiB of a file that is not written yet: 8 MiB in all.
 const ENDED: usize = 256;
 /// How long they wait. Servers reply within seconds of the end of a transfer; a minute leaves room for a slow disk.
 const WAIT: Duration = Duration::from_secs(60);
 /// Transfers that were broken off and may be resumed.
+// Each keeps the list of what it has; a broken transfer is taken up soon, or by a person, once.
 const BROKEN: usize = 16;
 /// How long they may be. People and programs try again within minutes.
 const RESUME: Duration = Duration::from_secs(600);
@@ -210,6 +215,7 @@ impl FileSource for Ftp {
     }
 
     fn claims(&mut self, at: &mut At<'_, FtpConnection>) -> bool {
+        // The usual capture has no FTP at all: one comparison for each connection.
         if self.controls.is_empty() && !from_data_port(at.flow) {
             return false;
         }
@@ -237,10 +243,13 @@ impl FileSource for Ftp {
             return false;
         };
         self.tie(&mut data);
+        // Its announcement is known, so it is a data connection whatever its octets look like: a
+        // text file may well begin with GET.
         if data.tie.is_some() {
             self.live.insert(at.flow.number, data);
             return false;
         }
+        // It was only supposed, and another protocol has shown itself: nothing of it is a file.
         for file in data.files.into_iter().flatten() {
             at.store.discard(at.cx, file);
         }
@@ -257,6 +266,8 @@ impl FileSource for Ftp {
             line.kind = start.kind;
             line.text.clear();
             line.whole = true;
+            // Commands do not follow each other: between them one was lost, and it may have been
+            // REST or CWD.
             line.gap |= line.end.unwrap_or(ORIGIN) != start.offset;
         }
     }
@@ -289,6 +300,7 @@ impl FileSource for Ftp {
         at.cx.budget.give(text.capacity());
         line.gap |= !line.whole || !end.whole;
         line.end = Some(end.offset);
+        // A command that is not whole could name the wrong file: rather none.
         if !line.whole || !end.whole {
             return;
         }
@@ -317,6 +329,7 @@ impl FileSource for Ftp {
             }
             Kind::Other => return,
         }
+        // A reply may be what an ended data connection has waited for.
         self.settle(at.cx, at.store, None);
         self.count(at.cx);
         if at.cx.budget.over() {
@@ -324,6 +337,7 @@ impl FileSource for Ftp {
         }
     }
 
+    // Taken out while it is used: naming it looks at other connections too.
     fn stream_data(&mut self, at: &mut At<'_, FtpConnection>, offset: u64, chunk: &Chunk<'_>) {
         let Some(mut data) = self.live.remove(&at.flow.number) else {
             return;
@@ -375,6 +389,8 @@ impl FileSource for Ftp {
             return;
         };
         at.cx.budget.give(KEPT);
+        // A control connection keeps only its open lines; what it announced stays for data
+        // connections to come.
         match *connection {
             FtpConnection::Control(lines) => {
                 for line in lines {
@@ -433,6 +449,7 @@ impl Ftp {
         let Some(control) = self.known(number) else {
             return;
         };
+        // A failure behind REST refuses the offset, not a transfer.
         control.restarting = matches!(command, FtpCommand::Restart(_));
         match *command {
             FtpCommand::Active(to) => {
@@ -441,12 +458,14 @@ impl Ftp {
             }
             FtpCommand::Passive => self.announce(number, None, false),
             FtpCommand::Restart(at) => {
+                // REST tells the offset itself, so an earlier loss matters no more.
                 control.restart = at;
                 control.lost[0] = false;
             }
             FtpCommand::Directory(path) => {
                 control.directory.push(b'/');
                 control.directory.extend_from_slice(kept(path));
+                // From the front: the last parts of a path say more.
                 if control.directory.len() > LINE {
                     control.directory.drain(..control.directory.len() - LINE);
                 }
@@ -460,6 +479,7 @@ impl Ftp {
                     control.restart = accepted.flatten().unwrap_or(0);
                 }
                 let sized = control.sized.as_ref().filter(|(of, _)| of == path);
+                // A size counts only for the same file, in image mode: text changes its length.
                 let order = FtpTransfer {
                     verb,
                     path: kept(path).to_vec(),
@@ -475,6 +495,7 @@ impl Ftp {
                         .filter(|_| control.image && verb == "RETR"),
                     outcome: FtpOutcome::Asked,
                 };
+                // What follows begins anew.
                 control.lost = [false; 2];
                 self.ordered(number, order);
             }
@@ -525,6 +546,8 @@ impl Ftp {
                 let own = control.server.ip();
                 let to = ([ip.unwrap_or(own), own], *port);
                 // The command behind PASV may have been seen before the answer.
+                // Of several, the latest: replies are given in order, and lost ones leave older
+                // ones open.
                 let asked = control.announced.iter_mut().rev().find(|a| a.awaited());
                 if let Some(asked) = asked {
                     asked.to = Some(to);
@@ -549,6 +572,7 @@ impl Ftp {
                 control.current = None;
                 empty = (order.total == Some(0)).then(|| order.clone());
             }
+            // REST was refused; the transfer then begins at 0.
             (FtpReply::Failed(_), _) if control.restarting => control.restart = 0,
             (FtpReply::Failed(code), Some(order)) => {
                 if order.outcome == FtpOutcome::Begun {
@@ -581,6 +605,7 @@ impl Ftp {
         [client, server]: [SocketAddr; 2],
     ) -> Option<&mut ControlConnection> {
         if self.controls.find(&number).is_none() {
+            // Makes room before it is needed, so that the limit holds at every moment.
             while self.controls.len() >= CONTROLS && self.forget(cx) {}
             let hosts = pair(client.ip(), server.ip());
             *self.hosts.entry(hosts).or_default() += 1;
@@ -604,6 +629,7 @@ impl Ftp {
         };
         cx.budget.give(control.counted);
         for announced in &control.announced {
+            // Ports point to it and would else grow without end.
             let tie = AnnouncementId {
                 control: number,
                 number: announced.number,
@@ -637,6 +663,7 @@ impl Ftp {
             order: None,
             connected: false,
         });
+        // The oldest has most likely been used, or its connection was never captured.
         let old = (control.announced.len() > ANNOUNCED)
             .then(|| control.announced.pop_front())
             .flatten();
@@ -666,6 +693,8 @@ impl Ftp {
     fn find(&mut self, flow: &Flow) -> Option<AnnouncementId> {
         for direction in [Direction::Forward, Direction::Reverse] {
             let end = flow.src(direction);
+            // By port first: an address may be translated on the way, the port is announced as it
+            // is.
             let ties = self.ports.get(&end.port()).map_or(&[][..], Vec::as_slice);
             for tie in ties.iter().rev() {
                 let place = self.controls.find(&tie.control);
@@ -687,6 +716,8 @@ impl Ftp {
     fn supposed(&self, flow: &Flow) -> bool {
         let [a, b] = [Direction::Forward, Direction::Reverse].map(|d| flow.src(d));
         let hosts = self.hosts.contains_key(&pair(a.ip(), b.ip()));
+        // Both ports high, between hosts that speak FTP: the only thing that a data connection
+        // without announcement has.
         from_data_port(flow) || (hosts && a.port() >= 1024 && b.port() >= 1024)
     }
 
@@ -721,6 +752,8 @@ impl Ftp {
                 continue;
             };
             order.describe(&mut file.about);
+            // Its octets are still in memory, so they can be put where they belong; those of a file
+            // that was made cannot.
             if order.restart > 0 && file.made.is_none() {
                 // What came before its command was known is moved to its place.
                 let mut moved = store.begin(cx, file.about.clone());
@@ -778,6 +811,8 @@ impl Ftp {
     fn resumed(&mut self, data: &DataConnection) -> Option<Transfer> {
         let hosts = self.between(data.tie)?;
         let order = self.order(data.tie).filter(|o| o.restart > 0)?.clone();
+        // Only where the part that is there reaches the restart: a gap between the parts would be
+        // invented otherwise.
         let found = self.broken.iter().position(|b| {
             b.hosts == hosts && b.order.same_file(&order) && b.file.have.end() >= order.restart
         });
@@ -819,6 +854,7 @@ impl Ftp {
             let outcome = self.order(ended.data.tie).map(|o| o.outcome);
             let known = matches!(outcome, Some(FtpOutcome::Done | FtpOutcome::Failed(_)));
             let late = waited.is_some_and(|w| cx.now.since(ended.since) >= w);
+            // The reply came, or will not come, or there is no room to wait.
             if known || late || self.ended.len() >= ENDED || cx.budget.over() {
                 self.conclude(cx, store, *ended.data);
             } else {

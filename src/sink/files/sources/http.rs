@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Requests that wait for their response; the oldest is forgotten. Clients that send requests ahead of their responses send tens.
+// Each keeps its URL, so the number bounds memory for each connection too.
 const REQUESTS: usize = 1024;
 /// Longest line with the size of a chunk, extensions included: what is longer is not such a line, and where the next chunk begins is
 /// lost. As much as servers take of a header line.
@@ -51,6 +52,7 @@ impl PendingRequest {
         let method = words.next().unwrap_or_default().to_str_lossy().into_owned();
         let target = words.next().unwrap_or_default();
         let mut url = Vec::new();
+        // An absolute target names its host itself (RFC 9112, 3.2.2).
         if target.starts_with(b"/")
             && let Some(host) = fields.get("host")
         {
@@ -158,6 +160,8 @@ impl OpenBody {
                     *line += 1;
                     if first == b'\n' {
                         *chunks = match (*digits, *size) {
+                            // No digit: this is no line of a chunk, and where the next begins is
+                            // not known.
                             (0, _) => ChunkedState::Lost,
                             (_, 0) => ChunkedState::Trailer,
                             (_, size) => ChunkedState::Data(size),
@@ -165,6 +169,7 @@ impl OpenBody {
                     } else if *line > CHUNK_LINE {
                         *chunks = ChunkedState::Lost;
                     } else if let Some(digit) = char::from(first).to_digit(16)
+                        // Only digits at the beginning of the line; 15 of them fit in 64 bits.
                         && usize::from(*digits) + 1 == *line
                         && *digits < 15
                     {
@@ -173,6 +178,7 @@ impl OpenBody {
                     }
                 }
                 ChunkedState::End => match first {
+                    // The CR of the line end; an LF alone also ends it.
                     b'\r' => {}
                     b'\n' => *chunks = ChunkedState::BEGIN,
                     // The line end is missing.
@@ -192,6 +198,7 @@ impl OpenBody {
         self.gaps = true;
         match &mut self.framing {
             BodyFraming::Chunked(chunks) => match chunks {
+                // Within one chunk the gap can be counted; anywhere else a size may be in it.
                 ChunkedState::Data(left) if len <= *left => {
                     *left -= len;
                     self.at += len;
@@ -200,6 +207,7 @@ impl OpenBody {
                     }
                 }
                 ChunkedState::Trailer => {}
+                // What is left cannot be placed: the file ends here, marked.
                 _ => *chunks = ChunkedState::Lost,
             },
             BodyFraming::Length(_) | BodyFraming::ToClose => self.at += len,
@@ -211,6 +219,7 @@ impl OpenBody {
         match self.framing {
             _ if end.whole => Some(self.at),
             BodyFraming::Length(len) => Some(len),
+            // A RST may have cut it, but what came before is in order.
             BodyFraming::ToClose => {
                 // Without a gap it is not known where octets are missing.
                 let closed = matches!(end.closes, Some(Close::Fin | Close::Reset));
@@ -252,6 +261,7 @@ impl FileSource for Http {
 
     fn start(&mut self, at: &mut At<'_, HttpConnection>, start: &MessageStart<'_>) {
         if start.kind == Kind::Other {
+            // Rather no file than one that begins with a header.
             // A header that is cut: what follows it is not known.
             return;
         }
@@ -287,6 +297,7 @@ impl FileSource for Http {
             let boundary = multipart::boundary(&about.media_type, "byteranges");
             key = EntityKey::new(&about.url, &fields, range.and_then(|r| r.len));
             brought = range.map(|range| ReceivedRange::new(range, &about));
+            // A range with a URL goes to its entity; one without cannot be joined to anything.
             match (range, boundary, &key) {
                 (Some(range), None, Some(key)) => {
                     offset = range.from;
@@ -303,6 +314,8 @@ impl FileSource for Http {
                 }
             }
         } else {
+            // A whole response is kept as an entity too, as its missing part may come by a later
+            // range.
             if response
                 && status == b"200"
                 && let BodyFraming::Length(len) = framing
@@ -315,6 +328,7 @@ impl FileSource for Http {
             key = None;
         }
         if let BodyFraming::Length(len) = &mut framing {
+            // Offsets of a range count from the entity's beginning.
             *len = len.saturating_add(offset);
         }
         let body = Box::new(OpenBody {
@@ -359,6 +373,8 @@ impl FileSource for Http {
     }
 
     fn jump(&mut self, at: &mut At<'_, HttpConnection>) {
+        // Later octets stand somewhere behind: they are kept where they fall, and the list says
+        // that their place is not known.
         let Some(mut body) = open(at) else { return };
         match &mut body.to {
             BodyTarget::File(file) | BodyTarget::Ranges(file, _) => file.lost(body.at),
@@ -387,6 +403,7 @@ impl FileSource for Http {
                 at.store.discard(at.cx, file);
             }
             BodyTarget::File(file) => match (key, entity_len) {
+                // The rest may come with a range request, as download managers do.
                 (Some(key), _) if !end.whole && file.unknown.is_empty() => {
                     self.entities.keep(at.cx, at.store, key, file);
                 }
@@ -405,6 +422,7 @@ impl FileSource for Http {
         }
     }
 
+    // The state stays until the connection goes, but its lists are given back.
     fn closed(&mut self, at: &mut At<'_, HttpConnection>, _: Close) {
         if let Some(connection) = at.kept {
             connection.requests = VecDeque::new();
@@ -450,6 +468,7 @@ impl Http {
                 fields.describe(&mut about);
                 about
             };
+            // Parts of one body may be of entities whose length differs.
             let key = key.with_len(range.len);
             let id = self.entities.begin(at.cx, at.store, &key, about);
             if let Some(file) = self.entities.file(id) {
@@ -492,6 +511,7 @@ impl HttpConnection {
     /// The request that begins at this offset. It stays: an interim response may come first (RFC 9110, 15.2).
     fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<PendingRequest> {
         let request = request?;
+        // Requests before it were answered, or their answers lost.
         while self.requests.front().is_some_and(|r| r.offset < request) {
             self.requests.pop_front();
         }

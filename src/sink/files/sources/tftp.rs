@@ -24,13 +24,16 @@ use std::time::Duration;
 
 /// Transfers at a time, those included that ended a short while ago; the oldest is given up. A room of machines that start over the
 /// network has hundreds.
+// Half would give up transfers of a large boot room; each costs a few hundred octets.
 const TRANSFERS: usize = 1024;
 /// A transfer of which nothing was heard for so long has ended. Clients ask again after seconds.
+// RFC 1350 names no time; a dozen repetitions fit in a minute.
 const IDLE: Duration = Duration::from_secs(60);
 /// A request that comes again within this time is the same one, captured twice or sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Datagrams that are kept because they may belong to a request that is captured behind them, as where a network card has several
 /// queues: the first answer of a few clients at once.
+// Each may be 64 KiB, so a megabyte at most.
 const EARLY: usize = 16;
 
 /// Size of a block where no other is agreed on (RFC 1350, 2).
@@ -118,6 +121,7 @@ impl FileSource for Tftp {
     ) {
         let (payload, payload_len) = (message.payload, message.payload_len);
         // What belongs to a transfer need not look like TFTP by itself; nearly all else is refused here.
+        // Four octets and a small number: nearly every other protocol fails here.
         let Some(said) = read(payload) else { return };
         let from = DatagramOrigin {
             flow: at.flow,
@@ -134,6 +138,7 @@ impl FileSource for Tftp {
         } = said
         {
             // An endpoint's own port may ask for anything; elsewhere the datagram has to look like a request.
+            // A datagram elsewhere with a 1 in front must not open transfers.
             if message.protocol == "tftp" && !name.is_empty() {
                 let request = TftpRequest {
                     write,
@@ -144,11 +149,14 @@ impl FileSource for Tftp {
                 self.request(at.cx, store, src, dst, request, from.time);
             }
         } else if !self.heard(at.cx, store, src, dst, &said, payload_len, &from)
+            // Nobody knows it yet: it may be ahead of its request.
             && matches!(said, TftpMessage::Data { .. } | TftpMessage::Options(_))
         {
             self.early(payload, payload_len, &from);
         }
         self.count(at.cx);
+        // Also where the budget is overdrawn: transfers are of no transport's tables, so they give
+        // way here.
         while self.transfers.len() > TRANSFERS || at.cx.budget.over() {
             if !self.give_up(at.cx, store) {
                 break;
@@ -192,11 +200,13 @@ impl Tftp {
             && let Some(session) = self.transfers.get_mut(place)
         {
             let same = session.request == request;
+            // With blocks behind it, it is a new transfer of the same file.
             if same && (session.blocks.none() || time.since(session.heard.1) < AGAIN) {
                 session.again = session.done;
                 return;
             }
             // The client begins again from the same port.
+            // What came of the old one is kept.
             if let Some((_, mut session)) = self.transfers.remove(place) {
                 session.finish(cx, store, None);
                 session.uncount(cx);
@@ -208,6 +218,7 @@ impl Tftp {
         let waiting: Vec<EarlyDatagram> = {
             let (mine, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
                 .into_iter()
+                // Older ones belonged to something else.
                 .filter(|e| time.since(e.time) < AGAIN)
                 .partition(|e| {
                     (e.src == client && e.dst.ip() == server.ip())
@@ -261,6 +272,7 @@ impl Tftp {
             old.uncount(cx);
         }
         // Another port of the server belongs to a request that was answered twice: the client refuses it.
+        // The first port that answers is the server's (RFC 1350, 4).
         if *session.port.get_or_insert(port) == port {
             session.heard = (cx.now, session.heard.1.max(from.time));
             session.take(cx, store, said, len, by_server.is_some(), from);
@@ -335,6 +347,7 @@ impl TftpTransfer {
             return;
         }
         match *said {
+            // Data goes one way only; the other way it belongs to another transfer.
             TftpMessage::Data { block, octets } if by_server != self.request.write => {
                 let mut file = self
                     .file
@@ -442,6 +455,7 @@ impl TftpOptions {
             let Some(number) = decimal(value) else {
                 continue;
             };
+            // Sizes outside of the allowed range are not agreed on by any server.
             if name.eq_ignore_ascii_case(b"blksize") && BLOCKS.contains(&number) {
                 options.blksize = Some(number);
             } else if name.eq_ignore_ascii_case(b"tsize") {
@@ -519,6 +533,7 @@ struct WaitingBlock {
 impl TftpBlocks {
     /// The blocks that follow a request.
     pub(super) fn new(asked: TftpOptions, write: bool, text: bool) -> Self {
+        // A size that was asked for holds only if the server agrees.
         Self {
             asked,
             size: asked.blksize.is_none().then_some(BLOCK),
@@ -534,6 +549,7 @@ impl TftpBlocks {
 
     /// The server agrees to these options.
     pub(super) fn agreed(&mut self, options: TftpOptions, write: &mut dyn FnMut(u64, &[u8])) {
+        // The blocks are placed already; another answer cannot change them.
         if self.had.octets() > 0 && self.size.is_some() {
             return; // repeated, or of another transfer
         }
@@ -561,6 +577,7 @@ impl TftpBlocks {
         if let Some(size) = self.size {
             self.place(number, octets, len, size, write);
         } else if let Some(first) = &self.waits {
+            // The larger of both lengths is the size of a full block.
             // The answer to the options was lost. Of two blocks one is not the last.
             if first.number != number {
                 let size = first.len.max(len);
@@ -578,6 +595,7 @@ impl TftpBlocks {
 
     /// A block was acknowledged: the next one follows it.
     pub(super) fn acknowledged(&mut self, block: u16) {
+        // 0 acknowledges the request of a writer; later it is a number that came round.
         if block != 0 || self.next > 1 {
             self.next = self.next.max(self.number(block).saturating_add(1));
         }
@@ -624,6 +642,8 @@ impl TftpBlocks {
 
     /// The number counted without end, of the round that is nearest.
     fn number(&self, block: u16) -> u64 {
+        // Numbers wrap after 65,535 (or are taken on by one): of all counts they can mean, the one
+        // nearest to what is due.
         let ahead = (u64::from(block) + self.round - self.next % self.round) % self.round;
         if ahead < self.round / 2 || self.next + ahead < self.round {
             self.next + ahead
@@ -647,6 +667,7 @@ impl TftpBlocks {
         size: u64,
         write: &mut dyn FnMut(u64, &[u8]),
     ) {
+        // Longer than a block can be, or behind the end, or there already.
         let beyond = self.last.is_some_and(|(last, _)| number > last);
         if len > size || beyond || !self.had.is_vacant(number, number + 1) {
             return;
@@ -654,12 +675,14 @@ impl TftpBlocks {
         let Some(offset) = (number - 1).checked_mul(size) else {
             return;
         };
+        // The first short block ends the file.
         if len < size {
             if self.had.end() > number + 1 {
                 return; // blocks behind it came before
             }
             self.last = Some((number, offset.saturating_add(len)));
         }
+        // A block that the snapshot length cut is not had: another copy may bring it.
         if octets.len() as u64 == len {
             self.had.add(number, number + 1);
         }

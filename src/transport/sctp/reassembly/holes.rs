@@ -10,14 +10,22 @@ use crate::base::time::Instant;
 use std::time::Duration;
 
 /// Acknowledgments past holes that are remembered one by one.
+// Each is a range and a time, 40 octets. A full list only delays a decision: SACKs repeat what they
+// say.
 const MAX_EVIDENCE: usize = 64;
 /// Ranges of TSNs that were given up and are remembered, to tell late chunks from duplicates.
+// Only counters depend on them: what is forgotten counts as a duplicate instead of late.
 const MAX_GIVEN_UP: usize = 64;
 /// The same under `--track-missing-chunks`.
+// Some 260 KB for a direction at worst, which a user who asks for it accepts.
 const MAX_GIVEN_UP_TRACKED: usize = 16_384;
 /// Chunks of damaged packets that are kept as second choice.
+// A burst of damage is a few packets; more than a window of it is a broken link, and no second
+// choice helps there.
 const MAX_DAMAGED: usize = 64;
 /// Stream resets that have been announced and not reached.
+// RFC 6525, 5.1.1 allows one outstanding request at a time; the rest of the room is for repeated
+// and overlapping ones.
 const MAX_RESETS: usize = 16;
 /// How long a hole may stay that nobody has acknowledged, where the acknowledgments are captured: the sender may still
 /// fill it. RTO.Max, the longest time between two attempts, is 60 seconds (RFC 9260, 16).
@@ -32,12 +40,14 @@ impl Inflow {
 
     /// A chunk of a packet with a wrong checksum: it is kept in case that nothing better comes.
     pub(in super::super) fn damaged(&mut self, c: &DataChunk<'_>, origin: ChunkOrigin) {
+        // Numbers of a damaged packet may be damaged too: only what fits closely is kept.
         let tsn = self.unwrap(c.tsn);
         let i = self.ranges.partition_point(|r| r.end <= tsn);
         let known = tsn < self.next
             || tsn.abs_diff(self.next) > u64::from(u16::MAX)
             || self.ranges.get(i).is_some_and(|r| r.start <= tsn)
             || self.damaged.contains_key(&tsn);
+        // The first damaged copy stays; a second one is no better.
         if self.started && !known && c.len > 0 && self.damaged.len() < MAX_DAMAGED {
             let f = StoredChunk::new(c, origin);
             self.octets += f.cost();
@@ -57,23 +67,31 @@ impl Inflow {
         }
         let cumulative = self.unwrap(cumulative);
         let end = cumulative.saturating_add(1);
+        // Damaged, or of another association on this path: believed, it would give up every hole.
         if end.abs_diff(self.next) > jump(&out.cx.limits) {
             return;
         }
         if end > self.acked {
             self.acked = end;
             self.acked_at = out.cx.packet.time;
+            // What was held for its acknowledgment goes now, even where look-behind is still on.
             self.release(out);
         }
+        // While the start is open there are no holes; `end_look` takes the cumulative number into
+        // account.
         if self.look.is_some() {
             return;
         }
         if end > self.next {
             self.push_evidence(out, self.next, end, false);
         }
+        // Nothing is missing below the acknowledgment and nothing is beyond it.
         if self.ranges.is_empty() && end >= self.top {
             return;
         }
+        // Blocks count from the cumulative TSN (RFC 9260, 3.3.4). A block inside of what is there
+        // says nothing new; one that is not shows chunks that the receiver has and the capture
+        // lacks.
         for (first, last) in gaps {
             let start = cumulative.saturating_add(first.into()).max(self.next);
             let end = cumulative.saturating_add(last.into()).saturating_add(1);
@@ -91,6 +109,7 @@ impl Inflow {
     /// The sender abandons every TSN up to this one (RFC 3758, 3.6).
     pub(in super::super) fn forward<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
         let end = self.unwrap(tsn).saturating_add(1);
+        // Backward it is repeated; too far forward it is forged, and would drop the whole stream.
         if self.started && end > self.next && end - self.next <= jump(&out.cx.limits) {
             self.push_evidence(out, self.next, end, true);
         }
@@ -102,6 +121,7 @@ impl Inflow {
         if !self.started || self.resets.len() >= MAX_RESETS {
             return;
         }
+        // Too many to keep: then only the fact is noted that some stream starts anew.
         let some = streams.len() / 2 > MAX_RESET_STREAMS;
         let streams: Vec<u16> = streams
             .chunks_exact(2)
@@ -109,6 +129,7 @@ impl Inflow {
             .map(|b| u16::from_be_bytes([b[0], b[1]]))
             .collect();
         let known = |r: &Reset| r.last == last && r.streams == streams;
+        // Requests are repeated until they are answered.
         if !self.resets.iter().any(known) && last.saturating_add(1) >= self.base {
             self.resets.push(Reset {
                 last,
@@ -125,6 +146,7 @@ impl Inflow {
         end: u64,
         forward: bool,
     ) {
+        // Repeated SACKs say the same. The first one has the time that counts.
         let known = |e: &Evidence| e.start <= start && end <= e.end && e.forward == forward;
         // When it is full, the next SACK will say the same again.
         if self.evidence.len() < MAX_EVIDENCE && !self.evidence.iter().any(known) {
@@ -142,6 +164,8 @@ impl Inflow {
     fn window_over<S: UserMessageSink>(out: &Out<'_, S>, at: Instant, packets: u64) -> bool {
         let limits = &out.cx.limits;
         let age = out.cx.now.since(at);
+        // By packets and time together, or by time alone, as in TCP: chunks on two paths overtake
+        // each other.
         age >= limits.reorder_alone
             || (age >= limits.reorder_time
                 && out.packets.saturating_sub(packets) >= u64::from(limits.reorder_packets))
@@ -164,12 +188,15 @@ impl Inflow {
         {
             self.end_jump(out);
         }
+        // In order of beginning. Messages that are complete or gone are dropped on the way.
         while let Some(&(at, losses, key)) = self.began.front() {
             let open = self.interleaved.get(&key).is_some_and(|m| !m.whole);
             if open && out.cx.now.since(at) < patience(out) {
                 break;
             }
             self.began.pop_front();
+            // Something was given up since it began, and it has not moved for the whole patience:
+            // its missing part is what was given up.
             if open && losses != self.losses {
                 self.break_parts(out, key);
             } else if open {
@@ -182,12 +209,16 @@ impl Inflow {
 
     /// Gives up the holes that nobody will fill.
     fn give_up_due<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        // After each hole everything is looked at anew: giving it up may join ranges and settle
+        // other evidence.
         loop {
             let first = self.ranges.front().copied();
             let due = self.evidence.iter().find(|e| {
+                // Only evidence about the next TSN helps: holes go in order.
                 (e.start..e.end).contains(&self.next) && Self::window_over(out, e.at, e.packets)
             });
             let (upto, cause) = if let Some(e) = due {
+                // Up to the first octet that is there, never over it.
                 let end = first.map_or(e.end, |r| r.start.min(e.end));
                 let cause = if e.forward {
                     None
@@ -196,9 +227,12 @@ impl Inflow {
                 };
                 (end, cause)
             } else if let Some(r) = first {
+                // The wait is counted from when something first stood behind the hole.
                 if out.cx.now.since(r.at) >= patience(out) {
                     (r.start, Some(GapCause::Timeout))
                 } else if self.octets > out.cx.limits.tcp_buffer {
+                    // By octets of this direction alone; the limit of the program is watched
+                    // elsewhere.
                     (r.start, Some(GapCause::Buffer))
                 } else {
                     return;
@@ -216,6 +250,7 @@ impl Inflow {
         out: &mut Out<'_, S>,
         cause: GapCause,
     ) -> bool {
+        // A start that is still looked for costs least to give up.
         if self.look.is_some() {
             self.end_look(out);
             return true;
@@ -234,6 +269,8 @@ impl Inflow {
         upto: u64,
         cause: Option<GapCause>,
     ) {
+        // Damaged copies are asked last, and only for this hole. One at a time: with it the hole
+        // may be a different one.
         let second = self.damaged.range(self.next..upto).next().map(|(t, _)| *t);
         if let Some(tsn) = second {
             if let Some(f) = self.damaged.remove(&tsn) {
@@ -253,6 +290,8 @@ impl Inflow {
         let lost = upto.saturating_sub(self.next);
         let c = &mut out.cx.counters.sctp;
         c.gaps += 1;
+        // Abandoned by the sender (RFC 3758) is no loss of the capture: the receiver never had it
+        // either.
         match cause {
             None => c.abandoned_tsns += lost,
             Some(_) => c.lost_tsns += lost,
@@ -272,10 +311,13 @@ impl Inflow {
         } else {
             MAX_GIVEN_UP
         };
+        // The oldest is forgotten: late chunks come soon or not at all.
         if self.given_up.len() >= keep {
             self.given_up.pop_front();
         }
         self.given_up.push_back((self.next, upto));
+        // Interleaved messages that have begun before it may never be whole; the number tells
+        // which.
         self.losses += 1;
         self.next = upto;
         self.top = self.top.max(upto);
@@ -286,6 +328,7 @@ impl Inflow {
     fn end_look<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         self.look = None;
         self.base = self.next;
+        // Emitted before the evidence is noted: most starts in the middle have none.
         self.advance(out);
         if self.acked > self.next {
             self.push_evidence(out, self.next, self.acked, false);
@@ -302,16 +345,20 @@ impl Inflow {
             self.end_look(out);
         }
         // A damaged chunk that is used may stand behind a hole of its own.
+        // Octets that were acknowledged and never captured are lost even where nothing stands
+        // behind them.
         let acked = |i: &Self| (i.started && i.acked > i.next).then_some(i.acked);
         while let Some(upto) = self.ranges.front().map(|r| r.start).or(acked(self)) {
             self.give_up(out, upto, Some(cause));
         }
+        // All TSNs are settled, so what is not whole will never be.
         self.drain(out, u64::MAX);
         let mut open: Vec<(Option<u64>, MessageKey)> = self
             .interleaved
             .iter()
             .map(|(key, m)| (m.parts.values().next().copied(), *key))
             .collect();
+        // By first TSN, so that messages come out in the order in which they were begun.
         open.sort_unstable();
         for (_, key) in open {
             self.break_parts(out, key);
@@ -334,6 +381,7 @@ impl Inflow {
         } else {
             limits.sctp_packet_timeout
         };
+        // By the front only: the others cannot go before it.
         let mut evidence = self.evidence.iter();
         let evidence = evidence.find(|e| (e.start..e.end).contains(&self.next));
         [

@@ -1,5 +1,5 @@
 //! Chunks become messages, and messages take their turn: what waits for the rest of its message, or for its place in its
-//! stream, and what is told when a chunk or a hole that was given up sets it free.
+//! stream, and what is emitted when a chunk or a hole that was given up sets it free.
 
 use super::{
     ChunkOrigin, DataChunk, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run, StoredChunk,
@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 impl Inflow {
     /// Nothing waits and nothing is open.
     pub(super) fn nothing_waits(&self) -> bool {
+        // Any of these can be set free by a chunk that comes in order.
         self.ready.is_empty()
             && self.runs.is_empty()
             && self.gapped.is_empty()
@@ -23,6 +24,8 @@ impl Inflow {
 
     /// A message whose first chunk has this TSN may go now.
     fn turn(&self, stream: u16, seq: u32, unordered: bool, first: u64) -> bool {
+        // Three ways to know the turn: no order is asked for, all before it is settled, or the
+        // number is the next one.
         unordered || (first <= self.next && self.look.is_none()) || self.is_next(stream, seq, first)
     }
 
@@ -48,6 +51,7 @@ impl Inflow {
         c: &DataChunk<'_>,
         origin: ChunkOrigin,
     ) {
+        // Stored before it is joined: its neighbours look it up by TSN.
         if !(c.begins && c.ends) {
             self.store(tsn, StoredChunk::new(c, origin));
             if c.interleaved {
@@ -56,6 +60,10 @@ impl Inflow {
                 self.receive_row(out, tsn, c);
             }
         } else if self.turn(c.stream, c.seq, c.unordered, tsn) {
+            // A message in one chunk whose turn it is, the common case by far, is emitted from the
+            // read buffer without a copy.
+            // All before it is settled, so broken ones before it in the stream can be closed;
+            // emitted later they would be out of order.
             if !c.unordered && tsn <= self.next && self.look.is_none() {
                 // What is before it in its stream and will never be whole goes first.
                 self.drain(out, tsn.saturating_add(1));
@@ -105,6 +113,7 @@ impl Inflow {
     /// A message is whole and waits for its turn.
     fn wait(&mut self, stream: u16, first: u64, message: Ready) {
         self.ready.insert(first, message);
+        // A stream that is met here for the first time begins where the handshake said.
         let next = self.first_seq;
         let s = self.streams.entry(stream).or_insert_with(|| StreamQueue {
             next,
@@ -113,7 +122,7 @@ impl Inflow {
         s.ready.insert(first);
     }
 
-    /// An ordered message of this stream has been told: those behind it may follow.
+    /// An ordered message of this stream was emitted: those behind it may follow.
     fn passed<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -122,19 +131,21 @@ impl Inflow {
         interleaved: bool,
     ) {
         let s = self.streams.entry(stream).or_default();
+        // The numbers move only on what was emitted, never on what waits.
         s.next = Some(behind(seq, interleaved));
         while let Some(&first) = self.streams.get(&stream).and_then(|s| s.ready.first()) {
             let seq = match self.ready.get(&first) {
                 Some(Ready::Parts(key)) => key.mid,
                 _ => self.fragments.get(&first).map_or(0, |f| f.seq),
             };
-            // Not by its TSN: what is before it may be about to be told.
+            // Not by its TSN: what is before it may be about to be emitted.
             if !self.is_next(stream, seq, first) {
                 return;
             }
             let told = self.emit_ready(out, first);
             let s = self.streams.entry(stream).or_default();
             s.ready.remove(&first);
+            // A message that could not be made leaves the number as it was.
             s.next = told.map_or(s.next, |h| Some(behind(h.seq, h.interleaved)));
         }
     }
@@ -158,6 +169,7 @@ impl Inflow {
     fn store(&mut self, tsn: u64, f: StoredChunk) {
         self.octets += f.cost();
         self.chunks += 1;
+        // A TSN that was used twice replaces its older chunk; the sums must not count both.
         if let Some(old) = self.fragments.insert(tsn, f) {
             self.octets -= old.cost();
             self.chunks -= 1;
@@ -176,6 +188,7 @@ impl Inflow {
         let (Some(a), Some(b)) = (self.fragments.get(&a), self.fragments.get(&b)) else {
             return false;
         };
+        // Unordered messages carry an SSN that means nothing (RFC 9260, 6.6).
         a.stream == b.stream
             && a.unordered == b.unordered
             && (a.unordered || a.seq == b.seq)
@@ -196,6 +209,8 @@ impl Inflow {
             begins: c.begins,
             ends: c.ends,
         };
+        // A chunk with the B bit begins a message, so nothing on its left can be part of it, and
+        // likewise on the right.
         if !c.begins {
             let left = self.runs.range(..tsn).next_back().map(|(s, r)| (*s, *r));
             if let Some((start, left)) = left
@@ -248,6 +263,8 @@ impl Inflow {
         // A chunk with the B bit has the PPID where the others have their FSN (RFC 8260, 2.1).
         let fsn = if c.begins { 0 } else { c.ppid };
         if !self.interleaved.contains_key(&key) {
+            // Finished ones stay in the queue until their time is over. Swept in proportion, the
+            // queue stays as long as what is open.
             if self.began.len() > 2 * self.interleaved.len() + 64 {
                 let open = &self.interleaved;
                 self.began.retain(|(_, _, key)| open.contains_key(key));
@@ -255,6 +272,8 @@ impl Inflow {
             self.began.push_back((out.cx.now, self.losses, key));
         }
         let m = self.interleaved.entry(key).or_default();
+        // An FSN that is there already, or a zero without the B bit, contradicts RFC 8260, 2.1: the
+        // first stays.
         if m.whole || m.parts.contains_key(&fsn) || (fsn == 0 && !c.begins) {
             let lost = self.unstore(tsn).map_or(0, |f| f.data.len());
             dropped(out.cx, 1, lost as u64);
@@ -265,6 +284,7 @@ impl Inflow {
         if c.ends {
             m.last = Some(fsn);
         }
+        // `have` only moves forward, so the work is linear in the parts.
         while m.parts.contains_key(&m.have) {
             m.have = m.have.saturating_add(1);
         }
@@ -278,12 +298,15 @@ impl Inflow {
                 self.gapped.insert(at, key);
             }
         }
+        // Behind the last FSN or in a hole: not whole.
         if m.last.is_none_or(|last| m.have <= last) || gap.is_some() {
             return;
         }
         m.whole = true;
         let first = m.parts.get(&0).copied().unwrap_or(tsn);
         if self.turn(c.stream, c.seq, c.unordered, first) {
+            // Its own turn by TSN means that broken ones before it must be closed first, as for
+            // DATA.
             if !c.unordered && first <= self.next {
                 self.end_before(out, c.stream, c.seq);
             }
@@ -318,6 +341,7 @@ impl Inflow {
             unordered: false,
             mid,
         };
+        // Message identifiers wrap, so "before" is the half of the numbers below it.
         let from = before.wrapping_sub(1 << 31);
         let parts = if from <= before {
             [Some((from, before)), None]
@@ -325,6 +349,7 @@ impl Inflow {
             [Some((from, u32::MAX)), Some((0, before))]
         };
         for (low, high) in parts.into_iter().flatten() {
+            // One at a time: emitting one may free others and change the map.
             loop {
                 let mut open = self.interleaved.range(key(low)..=key(high));
                 let found = open.find(|(k, m)| k.mid != before && !m.whole);
@@ -338,6 +363,7 @@ impl Inflow {
 
     /// Moves on over what has been received, and emits what this sets free.
     pub(super) fn advance<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        // While the start is looked for nothing may move: a lower chunk may still come.
         if self.look.is_some() {
             return;
         }
@@ -348,10 +374,14 @@ impl Inflow {
             self.next = self.next.max(r.end);
             self.ranges.pop_front();
         }
+        // A reset takes effect when its TSN is passed. All messages up to it still carry old
+        // numbers, so they are drained first.
         while let Some(i) = self.resets.iter().position(|r| r.last < self.next) {
             let reset = self.resets.remove(i);
             self.drain(out, reset.last.saturating_add(1));
             if reset.streams.is_empty() {
+                // With too many streams to name, which begin at 0 is not known: their order is
+                // taken from the TSNs until a number is seen.
                 let first = if reset.some { None } else { Some(0) };
                 self.streams.values_mut().for_each(|s| s.next = first);
                 self.first_seq = first;
@@ -361,6 +391,7 @@ impl Inflow {
             }
         }
         self.drain(out, self.next);
+        // Evidence about settled numbers can decide nothing any more.
         let next = self.next;
         self.evidence.retain(|e| e.end > next);
     }
@@ -369,8 +400,10 @@ impl Inflow {
     /// because every TSN before `upto` is settled.
     pub(super) fn drain<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, upto: u64) {
         loop {
+            // Three lists, one order: whichever begins lowest goes next.
             let ready = self.ready.first_key_value().map(|(t, _)| *t);
             let run = self.runs.first_key_value();
+            // A run with a beginning may still be completed as long as it reaches `upto`.
             let run = run.filter(|(_, r)| !r.begins || r.end < upto);
             let run = run.map(|(t, _)| *t);
             let gap = self.gapped.first_key_value().map(|(t, k)| (*t, *k));
@@ -386,6 +419,8 @@ impl Inflow {
                         f.filter(|f| f.interleaved).map(|f| (f.stream, f.seq))
                     }
                 };
+                // Ordered messages of one stream are not interleaved, so what began before it in
+                // its stream is broken.
                 if let Some((stream, mid)) = place {
                     self.end_before(out, stream, mid);
                 }
@@ -401,11 +436,13 @@ impl Inflow {
         }
     }
 
-    /// A row of DATA chunks that will not become a message: what is there of its beginning is told.
+    /// A row of DATA chunks that will not become a message: what is there of its beginning is emitted.
     fn break_run<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, first: u64) {
         let Some(run) = self.runs.remove(&first) else {
             return;
         };
+        // Without its beginning there is no PPID to be sure of, and nothing that a dissector could
+        // use.
         if !run.begins {
             for tsn in first..run.end {
                 let octets = self.unstore(tsn).map_or(0, |f| f.data.len());
@@ -414,6 +451,8 @@ impl Inflow {
             return;
         }
         let mut missing = Missing::default();
+        // How much is missing in the middle is known from TSNs, if the rest of the message has
+        // come.
         let tail = self.runs.range(run.end..).next().map(|(s, r)| (*s, *r));
         if let Some((start, tail)) = tail
             && !tail.begins
@@ -434,13 +473,14 @@ impl Inflow {
         }
     }
 
-    /// An I-DATA message that will not be whole: what is there of its beginning is told, behind what is before it in its
+    /// An I-DATA message that will not be whole: what is there of its beginning is emitted, behind what is before it in its
     /// stream.
     pub(super) fn break_parts<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         key: MessageKey,
     ) {
+        // Order within the stream holds for broken ones too.
         if !key.unordered {
             self.end_before(out, key.stream, key.mid);
         }
@@ -498,6 +538,8 @@ impl Inflow {
             let Some(f) = self.unstore(tsn) else {
                 continue;
             };
+            // Only what lies before the first hole is contiguous. Behind it octets are counted, not
+            // glued on.
             if fsn < m.have {
                 if parts.is_empty() {
                     first = tsn;
@@ -519,6 +561,8 @@ impl Inflow {
         }
         let places: Vec<_> = parts.iter().map(StoredChunk::place).collect();
         let data = join(&mut parts);
+        // TSNs in a row need no list: first and count say the same. With interleaving they are
+        // mostly not.
         if tsns.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1) {
             tsns.clear();
         }
@@ -526,7 +570,7 @@ impl Inflow {
         Some(head)
     }
 
-    /// Hands a message on, or holds it for its acknowledgment.
+    /// Delivers a message, or holds it for its acknowledgment.
     fn emit<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
@@ -535,6 +579,7 @@ impl Inflow {
         tsns: &[u32],
         places: &[RecordSpan],
     ) {
+        // Its last chunk decides: a message is acknowledged when all of it is.
         let acknowledged = (head.last < self.acked).then_some(self.acked_at);
         if !out.cx.limits.wait_ack || acknowledged.is_some() {
             return hand_on(out, &head, data, tsns, places, acknowledged);
@@ -548,6 +593,7 @@ impl Inflow {
         out.cx.counters.sctp.ack_held += 1;
         self.octets += held.cost();
         self.chunks += head.chunks as usize;
+        // Released ones stay in the queue by time; it is swept in proportion.
         if self.unacked_since.len() > 2 * self.unacked.len() + 64 {
             let held = &self.unacked;
             self.unacked_since
@@ -560,9 +606,9 @@ impl Inflow {
         }
     }
 
-    /// Hands on what was held for its acknowledgment, as far as that has come, or too much time went by.
+    /// Delivers what was held for its acknowledgment, as far as that has come, or too much time went by.
     ///
-    /// Acknowledgments come in the order of the TSNs, and time goes by in the order in which messages were told: both keep
+    /// Acknowledgments come in the order of the TSNs, and time goes by in the order in which messages were completed: both keep
     /// the order of a stream.
     pub(super) fn release<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         while let Some(first) = self.unacked.first_entry()
@@ -571,6 +617,7 @@ impl Inflow {
             let held = first.remove();
             self.let_go(out, &held, Some(self.acked_at));
         }
+        // Time is kept for each message, but they leave in the order in which they came.
         while let Some(&(since, last)) = self.unacked_since.front() {
             let there = self.unacked.contains_key(&last);
             if there && out.cx.now.since(since) < out.cx.limits.sctp_packet_timeout {
@@ -584,12 +631,13 @@ impl Inflow {
         }
     }
 
-    /// Hands on all that was held for its acknowledgment; false where there is nothing.
+    /// Delivers all that was held for its acknowledgment; false where there is nothing.
     pub(in super::super) fn release_all<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
     ) -> bool {
         let any = !self.unacked.is_empty();
+        // In the order of time, which is the order in which they would have been emitted.
         while let Some((_, last)) = self.unacked_since.pop_front() {
             if let Some(held) = self.unacked.remove(&last) {
                 out.cx.counters.sctp.ack_forced += 1;
@@ -620,6 +668,7 @@ impl Inflow {
 
 /// The number behind an SSN or MID.
 fn behind(seq: u32, interleaved: bool) -> u32 {
+    // SSNs have 16 bits, MIDs 32 (RFC 8260, 2.1).
     if interleaved {
         seq.wrapping_add(1)
     } else {
@@ -702,12 +751,14 @@ fn message_head(parts: &[StoredChunk], first: u64, last: u64, ends: bool) -> Opt
 
 /// The octets of chunks in a row, up to the first that was cut. Takes them out of the chunks.
 fn join(parts: &mut [StoredChunk]) -> Vec<u8> {
+    // The common case hands its only chunk over without a copy.
     if let [only] = parts {
         return std::mem::take(&mut only.data).into_vec();
     }
     let mut data = Vec::with_capacity(parts.iter().map(|p| p.data.len()).sum());
     for p in parts {
         data.extend_from_slice(&p.data);
+        // What follows a cut chunk is not contiguous with it.
         if p.is_cut() {
             break;
         }

@@ -28,14 +28,23 @@ use std::mem::size_of;
 use std::net::IpAddr;
 
 /// Ranges of received TSNs behind a hole, at most, in one direction: past that the first hole is given up.
+// Gap blocks let a receiver report 64 K of TSNs behind a hole, but windows hold a few hundred
+// chunks. Half would give up holes of a long fat link too early; 1024 ranges take 24 KB.
 const MAX_RANGES: usize = 1024;
 /// Streams that one of them names; of more, only their order by TSN is certain.
+// 64 numbers are 128 bytes for each reset. A sender that resets more of its 65,536 streams names
+// all of them, or its order is taken from the TSNs.
 const MAX_RESET_STREAMS: usize = 64;
 /// How far the second witness of a jump of the TSN may be from the first.
+// About one receive window of chunks. A second chunk by chance within it is one in two million.
 const JUMP_WITNESS: i32 = 1024;
 /// What an entry of a tree is taken to allocate besides its own size: nodes are half full at worst.
+// A tree node holds eleven entries and is at least half full; 32 octets cover its header and the
+// empty places for the sizes here.
 const ENTRY: usize = 32;
 /// The same for the indexes that a waiting chunk may stand in.
+// A waiting chunk stands in `runs` or `interleaved`, and its message in `ready` and the stream's
+// set: three entries.
 const INDEXED: usize = 96;
 
 /// Where a chunk came from.
@@ -86,7 +95,7 @@ pub(super) struct Out<'a, S: UserMessageSink> {
 /// What became of a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ChunkFate {
-    /// New: handed on, or it waits.
+    /// New: delivered, or it waits.
     Taken,
     /// New, behind one with a higher TSN.
     OutOfOrder,
@@ -263,7 +272,7 @@ impl Unacked {
     }
 }
 
-/// What is told of a message besides its octets.
+/// What is known of a message besides its octets.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct MessageHead {
     stream: u16,
@@ -318,12 +327,12 @@ pub(super) struct Inflow {
     jump: Option<(StoredChunk, u32, Instant)>,
     /// Messages held for their acknowledgment, by the TSN of their last chunk.
     unacked: BTreeMap<u64, Unacked>,
-    /// Since when, in the order in which they would have been told. Those that are gone are still in here.
+    /// Since when, in the order in which they would have been emitted. Those that are gone are still in here.
     unacked_since: VecDeque<(Instant, u64)>,
     /// Octets and chunks in `fragments`, `damaged`, `jump` and `unacked`.
     octets: usize,
     chunks: usize,
-    /// What the budget and the count of waiting chunks have been told.
+    /// What the budget and the count of waiting chunks know of.
     charged: usize,
     counted: usize,
 }
@@ -348,17 +357,22 @@ fn dropped(cx: &mut Context, chunks: u64, octets: u64) {
 impl Inflow {
     /// The 64-bit number of a TSN: the nearest to what is expected.
     fn unwrap(&self, tsn: u32) -> u64 {
+        // The nearest of all numbers that the 32 bits can mean, as with TCP: within 2^31 of what is
+        // expected.
         let ahead = Tsn(tsn).diff(Tsn(low(self.next)));
         self.next.saturating_add_signed(ahead.into())
     }
 
     /// Begins at a TSN, in a number above all that were used.
     fn rebase(&mut self, tsn: u32) {
+        // Two epochs on: even a chunk that lies before the new start by half the number space
+        // cannot fall into numbers that were used.
         let epoch = (self.next.max(self.top) >> 32).saturating_add(2);
         self.started = true;
         self.next = (epoch << 32) | u64::from(tsn);
         self.base = self.next;
         self.top = self.next;
+        // An acknowledgment of the old numbers says nothing about the new ones.
         self.acked = 0;
         self.look = None;
         self.evidence.clear();
@@ -379,14 +393,16 @@ impl Inflow {
             || !self.began.is_empty()
     }
 
-    /// INIT or INIT ACK told the first TSN.
+    /// INIT or INIT ACK named the first TSN.
     pub(super) fn begin<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
+        // The start is known already and nothing has come, so this is another handshake's number.
         let fresh = self.started && self.top == self.base && self.look.is_none();
         if !self.started || (fresh && low(self.base) != tsn) {
             self.rebase(tsn);
         } else if self.look.is_some() {
             // Data was captured ahead of the handshake.
             let first = self.unwrap(tsn);
+            // Behind what came, or too far before it: not the handshake of this stream.
             if first > self.next || self.next - first > jump(&out.cx.limits) {
                 return;
             }
@@ -394,8 +410,11 @@ impl Inflow {
             self.base = first;
             self.look = None;
         } else if !fresh {
+            // Data has been taken; a late INIT must not move its start.
             return;
         }
+        // RFC 9260, 6.5: every stream begins with SSN 0. With that known, the first messages need
+        // not wait for each other.
         self.first_seq = Some(0);
         self.advance(out);
     }
@@ -403,6 +422,7 @@ impl Inflow {
     /// An SSN/TSN reset moved the next TSN (RFC 6525, 5.2.4).
     pub(super) fn reset_tsn<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
         if self.started && low(self.next) != tsn {
+            // All that waits has old numbers.
             self.finish(out, GapCause::Jump);
             self.rebase(tsn);
             self.streams.clear();
@@ -424,6 +444,8 @@ impl Inflow {
         }
         if !self.started {
             self.rebase(c.tsn);
+            // Without a handshake the first chunk that is captured may not be the first that was
+            // sent.
             if out.cx.limits.look_behind_segments > 0 {
                 self.look = Some(LookBack {
                     since: out.cx.now,
@@ -433,6 +455,8 @@ impl Inflow {
         }
         let tsn = self.unwrap(c.tsn);
         let far = jump(&out.cx.limits);
+        // Both are asked: after a long hole `top` is far ahead of `next`, and a chunk near either
+        // is no jump.
         if tsn.abs_diff(self.next) > far && tsn.abs_diff(self.top) > far {
             return self.jumped(out, c, origin);
         }
@@ -447,6 +471,7 @@ impl Inflow {
         c: &DataChunk<'_>,
         origin: ChunkOrigin,
     ) -> ChunkFate {
+        // The common case: nothing is noted and nothing waits.
         let in_order = tsn == self.next && self.ranges.is_empty() && self.look.is_none();
         if in_order {
             self.next = tsn.saturating_add(1);
@@ -463,15 +488,21 @@ impl Inflow {
             ChunkFate::Taken
         };
         self.top = self.top.max(tsn.saturating_add(1));
+        // A good copy came, so the damaged one is not needed.
         if !self.damaged.is_empty() {
             self.forget_damaged(tsn);
         }
+        // The start moves down as long as it is looked for. Nothing has been emitted yet, so it
+        // may.
         if let Some(look) = &mut self.look {
             self.next = self.next.min(tsn);
             self.base = self.next;
             look.chunks += 1;
         }
+        // Numbered first, emitted second: what this chunk completes may need to know that its TSN
+        // is settled.
         self.receive(out, tsn, c, origin);
+        // After the chunk is in its place, so that it cannot be lost by the limit it broke.
         if self.ranges.len() > MAX_RANGES {
             self.first_hole(out, GapCause::Holes);
         }
@@ -484,10 +515,12 @@ impl Inflow {
     /// A chunk below what is settled.
     fn below<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u64) -> ChunkFate {
         let c = &mut out.cx.counters.sctp;
+        // Before the captured start: never expected, hence neither late nor a duplicate.
         if tsn < self.base {
             c.before_start += 1;
             return ChunkFate::Dropped;
         }
+        // Sorted, as holes are given up in order.
         let i = self.given_up.partition_point(|g| g.1 <= tsn);
         let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
             c.duplicates += 1;
@@ -504,7 +537,8 @@ impl Inflow {
         ChunkFate::Dropped
     }
 
-    /// Notes a TSN that cannot be handed on yet; false where it was there.
+    /// Notes a TSN that cannot be delivered yet; false where it was there.
+    // Touching counts as the same range, so that ranges never lie side by side.
     fn insert_range(&mut self, tsn: u64, at: Instant) -> bool {
         let end = tsn.saturating_add(1);
         let i = self.ranges.partition_point(|r| r.end < tsn);
@@ -528,6 +562,8 @@ impl Inflow {
             {
                 self.ranges.remove(i + 1);
                 if let Some(slot) = self.ranges.get_mut(i) {
+                    // The hole has waited since the earlier of both, or filling a part of it would
+                    // prolong the wait.
                     slot.end = next.end;
                     slot.at = r.at.min(next.at);
                 }
@@ -554,6 +590,8 @@ impl Inflow {
         c: &DataChunk<'_>,
         origin: ChunkOrigin,
     ) -> ChunkFate {
+        // Distances are taken modulo 2^32: the jump is far from all known numbers, so no 64-bit
+        // number fits it yet.
         let witness = match &self.jump {
             Some((_, tsn, _)) => Tsn(c.tsn).diff(Tsn(*tsn)),
             None => i32::MAX,
@@ -562,6 +600,7 @@ impl Inflow {
             out.cx.counters.sctp.duplicates += 1;
             return ChunkFate::Duplicate;
         }
+        // Far from the first one too: whichever is right, the older has had its chance.
         if witness.unsigned_abs() > JUMP_WITNESS.unsigned_abs() {
             self.end_jump(out);
             let f = StoredChunk::new(c, origin);
@@ -571,6 +610,7 @@ impl Inflow {
             return ChunkFate::Taken;
         }
         let held = self.jump.take();
+        // Confirmed. What waits by the old numbers cannot be continued.
         self.finish(out, GapCause::Jump);
         out.cx.counters.sctp.tsn_restarts += 1;
         self.streams.clear();
@@ -580,6 +620,7 @@ impl Inflow {
         };
         self.octets -= f.cost();
         self.chunks -= 1;
+        // The lower of the two begins the new numbers: the witness may have been captured first.
         self.rebase(if witness < 0 { c.tsn } else { tsn });
         let at = self.unwrap(tsn);
         self.accept(out, at, &f.as_data(at), f.origin);
@@ -594,8 +635,11 @@ impl Inflow {
         };
         self.octets -= f.cost();
         self.chunks -= 1;
+        // Its stream and number are not trusted, but its octets are all there: better shown than
+        // lost.
         if f.begins && f.ends {
             // Above all numbers that can be acknowledged.
+            // Under `--wait-ack` it must not be taken for acknowledged.
             let tsn = (u64::from(u32::MAX) << 32) | u64::from(tsn);
             self.emit_chunk(out, tsn, &f.as_data(tsn), f.origin);
         } else {
@@ -604,6 +648,8 @@ impl Inflow {
     }
 
     /// Charges the budget, and the count of waiting chunks, with what is allocated now.
+    // Counted when asked, from lengths: a running sum for nine lists would be one more thing to
+    // keep right.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
         let entries = self.runs.len() * (size_of::<(u64, Run)>() + ENTRY)
             + self.interleaved.len() * (size_of::<(MessageKey, Interleaved)>() + ENTRY)
@@ -652,6 +698,7 @@ impl Inflow {
             self.charged = octets;
         }
         if chunks != self.counted {
+            // Shared by all associations; the old share goes before the new one is added.
             *active = active.saturating_sub(self.counted) + chunks;
             self.counted = chunks;
             cx.counters.sctp.waiting_chunks = *active as u64;

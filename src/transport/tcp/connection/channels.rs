@@ -2,19 +2,16 @@
 
 use super::Connection;
 use super::stream_state::SEEN;
+use super::vlans::VLANS;
 use crate::base::flow::Direction;
 use crate::base::packet::VlanTag;
-
-/// VLANs that are remembered of a connection, beside those of its first packets: mirrors tag each direction, or each
-/// port of a switch, with one of their own.
-const VLANS: usize = 6;
-/// Outer and inner VLANs, in order of first sight; those behind the last one are the last one again.
-pub(super) type Vlans = [[u16; 2]; VLANS];
 
 impl<S> Connection<S> {
     /// The first packet of this direction, or of the other one where none has come yet, had these tags: the common case.
     pub(in crate::transport::tcp) fn is_on(&self, d: Direction, tags: &[VlanTag; 2]) -> bool {
         let seen = self.streams[d.index()].is(SEEN);
+        // Until the reverse direction has been seen, its packets are expected with the tags of the
+        // forward one, as on an ordinary link.
         let d = if seen { d } else { d.flip() };
         self.tags[d.index()] == *tags
     }
@@ -44,9 +41,11 @@ impl<S> Connection<S> {
             self.streams[i].set(SEEN);
             self.tags[i] = *tags;
         } else if self.tags[i] != *tags && !self.was_on(ids(tags)) {
+            // The common case leaves by the first comparison. Most connections never allocate the list.
             let vlans = ids(tags);
             let extras = self.extras.get_or_insert_default();
             match &mut extras.vlans {
+                // Filled with copies of the first, so that no length has to be kept beside it.
                 None => extras.vlans = Some([vlans; VLANS]),
                 Some(known) => {
                     let last = known[VLANS - 1];

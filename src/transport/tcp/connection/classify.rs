@@ -43,10 +43,13 @@ impl<S> Connection<S> {
         s: &Segment<'_>,
     ) -> bool {
         let stream = &self.streams[d.index()];
+        // A RST with SYN set is malformed; its numbers are judged like those of any segment.
         if !s.has(flags::SYN) || s.has(flags::RST) || !stream.numbered() {
             return self.fits(cx, d, s);
         }
         let offset = stream.offset(s.data_seq());
+        // With its SYN known, a stream has one initial number. Any other is another connection,
+        // however near.
         if stream.is(SYN) {
             return offset == stream.origin;
         }
@@ -64,6 +67,8 @@ impl<S> Connection<S> {
         if self.closed {
             return self.classify_late(cx, d, s);
         }
+        // The order of the tests below is the order of certainty: same SYN, late SYN, new SYN,
+        // fitting numbers, jump.
         let stream = &self.streams[d.index()];
         let other = &self.streams[d.flip().index()];
         // A SYN with another number than the stream began with.
@@ -72,11 +77,15 @@ impl<S> Connection<S> {
             if offset == stream.origin && stream.is(SYN) {
                 return Verdict::Fits;
             }
+            // A late SYN explains a start in the middle only while the connection is young. Later
+            // it is a new connection that happens to number just below the old one.
             let young = cx.now.since(self.first) <= LATE_SYN;
             let own = !stream.is(SYN)
                 && young
                 && offset <= stream.origin
                 && stream.origin - offset <= u64::from(cx.limits.max_gap);
+            // Known by an acknowledgment only, and the SYN fits it: the SYN-ACK was captured before
+            // the SYN.
             if own || (stream.is(HINT) && !stream.is(BASED) && offset == ORIGIN) {
                 return Verdict::Fits;
             }
@@ -89,6 +98,8 @@ impl<S> Connection<S> {
             if self.confirmed(cx, s) {
                 return Verdict::Replace;
             }
+            // A SYN is repeated each second while it is not answered. One copy is enough; more
+            // would push out what else is held.
             if !self
                 .held()
                 .iter()
@@ -99,11 +110,14 @@ impl<S> Connection<S> {
             self.fate(cx, d, s, Fate::HeldSyn);
             return Verdict::Held;
         }
+        // Before anything else is tried: while a new connection is in doubt its segments may fit
+        // the old numbers by chance.
         if !self.held().is_empty() && self.confirmed(cx, s) {
             return Verdict::Replace;
         }
         let max_gap = cx.limits.max_gap;
         let len = u64::from(s.payload_len);
+        // Until numbers are known, anything fits: there is nothing to contradict.
         let fits_seq =
             !stream.numbered() || stream.reaches(stream.offset(s.data_seq()), len, max_gap);
         let fits_ack = match s.ack {
@@ -112,12 +126,17 @@ impl<S> Connection<S> {
         };
         if fits_seq && (fits_ack || len == 0) {
             // An acknowledgment that does not fit is looked at again where it is used.
+            // An acknowledgment without data that does not fit changes nothing, so there is nothing
+            // to hold. A RST that refuses a SYN is the exception: it has no number of its own to
+            // fit.
             return if fits_ack || self.answers_syn(d, s) {
                 Verdict::Fits
             } else {
                 Verdict::Stray
             };
         }
+        // A RST that does not fit is the cheapest attack on a monitor (RFC 5961, 3). It is not held
+        // either: it confirms nothing.
         if s.has(flags::RST) || (len == 0 && self.held().is_empty()) {
             return if self.answers_syn(d, s) {
                 Verdict::Fits
@@ -140,6 +159,7 @@ impl<S> Connection<S> {
     /// A RST or an acknowledgment in answer to a SYN that nothing else of this side was seen of.
     pub(super) fn answers_syn(&self, d: Direction, s: &Segment<'_>) -> bool {
         let other = &self.streams[d.flip().index()];
+        // A stack that refuses a SYN acknowledges the SYN and nothing else (RFC 9293, 3.10.7.1).
         other.is(SYN) && s.ack.is_some_and(|ack| other.offset(ack) == ORIGIN)
     }
 
@@ -159,6 +179,8 @@ impl<S> Connection<S> {
             stream.reaches(offset, u64::from(s.payload_len), max_gap)
         };
         let answer = s
+            // Both numbers have to fit. By one of them alone, two connections on copied channels
+            // would mix once in a hundred.
             .ack
             .is_none_or(|ack| !other.numbered() || other.reaches(other.offset(ack), 0, max_gap));
         (!stream.numbered() || own) && answer
@@ -167,6 +189,8 @@ impl<S> Connection<S> {
     /// A segment behind the end of the connection.
     fn classify_late(&self, cx: &Context, d: Direction, s: &Segment<'_>) -> Verdict {
         let stream = &self.streams[d.index()];
+        // The end is known now, so what lies below the highest octet is a copy, and what lies above
+        // it has come too late.
         let ours = stream.numbered() && self.fits(cx, d, s);
         let end = stream.offset(s.data_seq()) + u64::from(s.payload_len);
         let over = if ours && (s.payload_len == 0 || end <= stream.snd_max) {
@@ -182,6 +206,8 @@ impl<S> Connection<S> {
         if s.has(flags::SYN) {
             let again = stream.is(SYN) && stream.offset(s.data_seq()) == stream.origin;
             // The SYN-ACK of the old connection comes again with the old SYN.
+            // A new SYN with a new number needs no confirmation here: there is nothing left that
+            // could be cut short.
             return if again { over } else { Verdict::Replace };
         }
         if s.payload_len == 0 {
@@ -190,6 +216,9 @@ impl<S> Connection<S> {
         if !stream.numbered()
             || stream
                 .offset(s.seq)
+                // Compared with the highest octet, where the ended connection was last heard of.
+                // Near it, data is a late segment; far from it, a new connection whose SYN was
+                // lost.
                 .abs_diff(stream.snd_max.max(stream.rcv_nxt))
                 > FAR
         {
@@ -201,6 +230,8 @@ impl<S> Connection<S> {
 
     /// A jump that cannot be a hole: held until a second segment continues it.
     fn jump(&mut self, cx: &mut Context, s: &Segment<'_>, fits_ack: bool) -> Verdict {
+        // One stray number proves nothing. A second segment that follows the first one proves a
+        // stream there; 64 KiB ahead of it allows for one lost offloaded segment.
         let continues = self.held().iter().any(|h| {
             let ahead = s.seq.diff(h.end());
             h.flags & flags::SYN == 0
@@ -209,6 +240,8 @@ impl<S> Connection<S> {
                 && (0..=1 << 16).contains(&ahead)
         });
         if continues && s.payload_len > 0 {
+            // With a fitting acknowledgment the other direction goes on, so this is the same
+            // connection after a long loss. Otherwise both numbers changed: a new connection.
             let syn_held = self.held().iter().any(|h| h.flags & flags::SYN != 0);
             if !fits_ack || syn_held {
                 return Verdict::Replace;
@@ -230,6 +263,8 @@ impl<S> Connection<S> {
                     // Followed: behind the new number, and not what the old stream would send next.
                     let ahead = s.seq.diff(first);
                     let old = &self.streams[self.toward(s).index()];
+                    // A number behind the new SYN may also be what the old stream sends next, when
+                    // the two initial numbers are close. Only the exact next number settles that.
                     let also_old = old.numbered() && old.offset(s.seq).abs_diff(old.snd_max) <= FAR;
                     !s.has(flags::SYN)
                         && ahead >= 0
@@ -238,6 +273,8 @@ impl<S> Connection<S> {
                 } else {
                     let Some(ack) = s.ack else { return false };
                     let ahead = ack.diff(first);
+                    // The same question for the other side: it acknowledges the new SYN, or simply
+                    // the old data.
                     let old = &self.streams[self.toward(s).flip().index()];
                     let also_old = old.numbered()
                         && old.offset(ack) <= old.snd_max
@@ -251,6 +288,7 @@ impl<S> Connection<S> {
 
     /// Direction of a segment, by what is held of it.
     fn toward(&self, s: &Segment<'_>) -> Direction {
+        // The stored segment has only addresses; the order of endpoints is the same as in the key.
         let low = s.src <= s.dst;
         self.direction(low)
     }

@@ -51,6 +51,7 @@ struct CompactStream {
     fin: i16,
 }
 
+// 72 bytes: with a million idle connections each further word is 8 MB.
 const _: () = assert!(size_of::<CompactConnection>() <= 72);
 
 impl CompactConnection {
@@ -61,12 +62,18 @@ impl CompactConnection {
         if c.buffers.is_some() || extras.is_some_and(|r| !r.held.is_empty() || r.vlans.is_some()) {
             return None;
         }
+        // Held segments and channels have no place in this form. Such connections are rare and stay
+        // whole.
         // An ended connection does nothing any more.
         let reset = c.reset.filter(|_| !c.closed);
+        // Only the deadline of a RST can be derived again from the compact form. Any other would be
+        // forgotten, and then nothing would wake the connection.
         if !c.closed && c.armed != reset.map(|mark| mark.at.after(LINGER)) {
             return None;
         }
         let number = c.number.to_le_bytes();
+        // 48 bits count connections for longer than any capture lasts: at a million a second, nine
+        // years.
         let [n @ .., 0, 0] = number else { return None };
         let is = |set, flag| if set { flag } else { 0 };
         let flags = is(c.forward_is_low, LOW)
@@ -79,7 +86,11 @@ impl CompactConnection {
             number: [[n[0], n[1]], [n[2], n[3]], [n[4], n[5]]].map(u16::from_le_bytes),
             flags,
             closed: c.closed,
+            // An old first packet may be cut short here: it only decides whether a SYN is late, and
+            // that is a matter of one second.
             first: nanos(c.last.since(c.first)).unwrap_or(u32::MAX),
+            // Four seconds fit 32 bits of nanoseconds. A connection that does not fit just stays
+            // whole.
             listed: nanos(c.last.since(c.listed.0))?,
             reset: reset.map_or(Some(0), |mark| nanos(c.last.since(mark.at)))?,
             tag: one_tag(c)?,
@@ -103,6 +114,8 @@ impl CompactConnection {
         connection.closed = self.closed;
         if is(RESET) {
             let at = ago(self.reset);
+            // Its packets count from zero again, and so does the mark: the difference is what the
+            // window looks at, and a compact connection has nothing that waits.
             connection.reset = Some(Mark { packets: 0, at });
             connection.armed = Some(at.after(LINGER));
         }
@@ -115,7 +128,7 @@ impl CompactConnection {
         connection
     }
 
-    /// It has ended: nothing waits in it and nobody is told. False where it had ended before.
+    /// It has ended: nothing waits in it, so there is no event. False where it had ended before.
     pub(in crate::transport::tcp) const fn end(&mut self) -> bool {
         !std::mem::replace(&mut self.closed, true)
     }
@@ -148,6 +161,8 @@ fn nanos(d: Duration) -> Option<u32> {
 
 impl CompactStream {
     fn of(mut stream: StreamState, closed: bool) -> Option<Self> {
+        // An ended one only has to recognise its late copies, so everything can be moved to the
+        // usual origin.
         if closed {
             // Offsets mean nothing to anybody else any more, and what was acknowledged only by how far it reaches ahead.
             let by = stream.origin.wrapping_sub(ORIGIN);
@@ -158,9 +173,13 @@ impl CompactStream {
             stream.snd_una = stream.snd_una.wrapping_sub(by).max(stream.rcv_nxt);
             stream.fin = stream.rcv_nxt;
         }
+        // Only a stream that was looked behind, or that restarted, begins elsewhere. It is rarely
+        // without data.
         if stream.origin != ORIGIN {
             return None;
         }
+        // Acknowledgments and FINs lie close to what is delivered once nothing waits, so 16 bits
+        // do; else it stays whole.
         let from_next = |bit, offset: u64| {
             if stream.is(bit) {
                 i16::try_from(offset.wrapping_sub(stream.rcv_nxt).cast_signed()).ok()

@@ -22,6 +22,8 @@ impl<S: FlowState> Connection<S> {
         let (i, len) = (d.index(), s.payload.len() as u64);
         let stream = &self.streams[i];
         let start = stream.offset(s.data_seq());
+        // Octets that are delivered have no second choice. A RST or a jump with a wrong checksum
+        // may be one flipped bit away from anything, so it does nothing.
         let known = stream.is(STARTED) && start + len <= stream.rcv_nxt;
         let past = stream.is(FIN) && start + len > stream.fin;
         let fits = stream.numbered() && stream.reaches(start, len, cx.limits.max_gap);
@@ -30,6 +32,7 @@ impl<S: FlowState> Connection<S> {
             self.fate(cx, d, s, Fate::Damaged(false));
             return false;
         }
+        // Its front may be delivered already. Only what could fill a hole is kept.
         let skip = if stream.is(STARTED) {
             stream.rcv_nxt.saturating_sub(start)
         } else {
@@ -39,6 +42,7 @@ impl<S: FlowState> Connection<S> {
             frame: cx.packet.frame,
             time: cx.packet.time,
             arrived: cx.now,
+            // Its acknowledgment may be the damaged part: it must not order the streams.
             ack: None,
             push: s.has(flags::PSH),
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
@@ -46,11 +50,15 @@ impl<S: FlowState> Connection<S> {
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();
         let a = self.activate(cx, key, d);
+        // Taken out and put back, so that a connection without damaged copies has no box for them.
         let mut damaged = a.damaged.take().unwrap_or_default();
         let offset = start + skip;
+        // Of two damaged copies neither is better, and the first is there already.
         let rule = crate::base::limits::Overlap::First;
         let r = damaged[i].insert(&mut cx.budget, offset, data, 0, origin, rule);
         cx.counters.tcp.refused_octets += len - r.new;
+        // Kept only where something waits: an empty pair of lists would keep the connection from
+        // its fast path.
         if !damaged[0].is_empty() || !damaged[1].is_empty() {
             a.damaged = Some(damaged);
         }
@@ -67,6 +75,7 @@ impl<S: FlowState> Connection<S> {
             return;
         };
         for (waiting, stream) in damaged.iter_mut().zip(&self.streams) {
+            // While the start is unknown there is no delivered offset to compare with.
             if !stream.is(STARTED) {
                 continue;
             }
@@ -78,6 +87,7 @@ impl<S: FlowState> Connection<S> {
                     break;
                 };
                 let len = item.data().len();
+                // It may reach over the delivered offset. The part behind it may still serve.
                 let old = usize::try_from(stream.rcv_nxt - item.offset).unwrap_or(len);
                 cx.counters.tcp.refused_octets += old.min(len) as u64;
                 if old < len {
@@ -85,6 +95,7 @@ impl<S: FlowState> Connection<S> {
                     break;
                 }
             }
+            // Past the end of the stream nothing can be filled.
             if stream.is(FIN) && stream.rcv_nxt >= stream.fin {
                 cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, stream.fin);
             }
@@ -103,6 +114,8 @@ impl<S: FlowState> Connection<S> {
             return false;
         };
         let first = a.first_damaged(i).map(|item| item.offset);
+        // Its copy must begin where the hole does. One further on waits until the octets before it
+        // are given up.
         if first.is_none_or(|at| at >= upto || (stream.is(STARTED) && at != stream.rcv_nxt)) {
             return false;
         }
@@ -112,7 +125,9 @@ impl<S: FlowState> Connection<S> {
         let Some(item) = damaged[i].pop(&mut cx.budget) else {
             return false;
         };
+        // Never past the hole: behind it stand good octets, or nothing yet.
         let room = usize::try_from(upto.saturating_sub(item.offset)).unwrap_or(usize::MAX);
+        // The rest stays a second choice for the next hole.
         let (now, rest) = item.data().split_at(room.min(item.data().len()));
         let r = a.waiting[i].insert(
             &mut cx.budget,
@@ -120,6 +135,8 @@ impl<S: FlowState> Connection<S> {
             now,
             0,
             item.origin,
+            // Put in like a segment and delivered like one. First wins: a good octet that came in
+            // the meantime stays.
             crate::base::limits::Overlap::First,
         );
         let counters = &mut cx.counters.tcp;
@@ -127,6 +144,7 @@ impl<S: FlowState> Connection<S> {
         counters.refused_octets += r.known;
         counters.damaged_used += 1;
         let (at, taken) = (item.offset, now.len());
+        // A stream of which only damaged copies came begins with them: better than nothing at all.
         if rest.is_empty() {
             let stream = &mut self.streams[i];
             stream.set(BASED);

@@ -1,4 +1,4 @@
-//! What is handed on: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
+//! What is delivered: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
 
 use super::Connection;
 use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, SEEN, STARTED, SYN};
@@ -11,6 +11,8 @@ use crate::transport::stream::{StreamSink, Taken};
 
 /// Gaps that are remembered, so that late segments are known as such. A segment that is late for an older one
 /// counts as a retransmission.
+// A late segment comes soon after its hole was given up, so the last eight are enough; each takes
+// 16 octets. With fewer, late segments would be miscounted, never misplaced.
 const GAPS: usize = 8;
 
 impl<S> Connection<S> {
@@ -22,6 +24,8 @@ impl<S> Connection<S> {
                 .buffers
                 .as_ref()
                 .is_some_and(|a| a.looking[i].1.is_some());
+        // While a start is looked behind, nothing is certain: a sink that waits for this stream
+        // must not go on.
         if looking { 0 } else { stream.rcv_nxt }
     }
 
@@ -38,11 +42,12 @@ impl<S> Connection<S> {
             .flatten()
     }
 
-    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are handed on without an
+    /// `--wait-ack`: when the octets that are next in a stream, and wait for nothing else, are delivered without an
     /// acknowledgment. None where there are none, or they need not wait for one.
     pub(super) fn unacked(&self, cx: &Context, i: usize) -> Option<Instant> {
         let (stream, a) = (&self.streams[i], self.buffers.as_ref()?);
         let front = a.waiting[i].front()?;
+        // Octets that have their acknowledgment, or were released before, wait for nothing more.
         let waits = cx.limits.wait_ack
             && stream.is(STARTED)
             && front.offset <= stream.rcv_nxt
@@ -80,6 +85,8 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) -> usize {
         let i = d.index();
+        // Taken before the buffers are borrowed: the sink reads both sides while it has its own
+        // state in hand.
         let sides = self.sides();
         let Some(a) = self.buffers.as_deref_mut() else {
             return 0;
@@ -90,11 +97,15 @@ impl<S: FlowState> Connection<S> {
             Taken::Wait { taken, until } => {
                 let other = &sides[d.flip().index()];
                 // A sink that waits for what has come already would wait for ever.
+                // A waiting sink must not stop the stream forever. In a release build its octets
+                // are dropped, not repeated in an endless loop.
                 if other.delivered >= until || other.ended || other.absent {
                     debug_assert!(false, "the sink waits for what it has");
                     chunk.data.len()
                 } else {
                     a.blocked[i] = Some(until);
+                    // A sink may claim more than it was given; trusted, that would move the stream
+                    // past octets nobody has seen.
                     let taken = taken.min(chunk.data.len());
                     let offset = self.streams[i].relative(chunk.offset + taken as u64);
                     cx.emit(&a.flow, d, EventKind::Blocked { offset });
@@ -102,6 +113,8 @@ impl<S: FlowState> Connection<S> {
                 }
             }
         };
+        // Moved behind the call: during it, the offset of the chunk is still what is delivered
+        // next.
         self.streams[i].rcv_nxt += taken as u64;
         cx.counters.tcp.delivered_octets += taken as u64;
         chunk.data.len() - taken
@@ -116,6 +129,8 @@ impl<S: FlowState> Connection<S> {
                 .front()
                 .is_some_and(|item| item.offset <= stream.rcv_nxt);
         front
+            // Three locks, each opened by something else: the hole, the acknowledgment (or its
+            // timeout), and the other direction's progress.
             && self
                 .unacked(cx, d.index())
                 .is_none_or(|until| cx.now >= until)
@@ -143,6 +158,8 @@ impl<S: FlowState> Connection<S> {
                     let (Some(ff), Some(rf)) = (a.waiting[0].front(), a.waiting[1].front()) else {
                         return;
                     };
+                    // The segment acknowledges octets that the other stream has not delivered yet,
+                    // so those were there before it was sent.
                     let forward_needs = ff
                         .origin
                         .ack
@@ -154,6 +171,9 @@ impl<S: FlowState> Connection<S> {
                     match (forward_needs, reverse_needs) {
                         (true, false) => Direction::Reverse,
                         (false, true) => Direction::Forward,
+                        // Both or neither acknowledge more than is delivered, as where the hosts
+                        // sent at the same time. The capture's order decides, so that every run
+                        // gives the same output.
                         _ if ff.origin.frame <= rf.origin.frame => Direction::Forward,
                         _ => Direction::Reverse,
                     }
@@ -163,17 +183,23 @@ impl<S: FlowState> Connection<S> {
             let Some(a) = self.buffers.as_deref_mut() else {
                 return;
             };
+            // A wait ends once it was answered. If the sink still lacks something it says so again,
+            // with a new offset.
             a.blocked[i] = None;
             let released = a.released[i];
             let Some(item) = a.waiting[i].pop(&mut cx.budget) else {
                 return;
             };
             let acknowledged = self.acked_to(i, item.end());
+            // Octets without acknowledgment come out either because room was needed or because
+            // their time was over. The two are counted apart: the first is a matter of limits.
             if cx.limits.wait_ack && acknowledged.is_none() {
                 let forced = item.end() <= released;
                 cx.counters.tcp.ack_forced += u64::from(forced);
                 cx.counters.tcp.ack_timeout += u64::from(!forced);
             }
+            // What the snapshot length cut off is given up as soon as it is next. A copy fills it
+            // only as long as something before it is missing.
             if item.lost() > 0 {
                 self.emit_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
                 continue;
@@ -185,11 +211,17 @@ impl<S: FlowState> Connection<S> {
                 frame: item.origin.frame,
                 at: item.origin.at(item.offset).into(),
                 ack: item.origin.ack,
+                // PSH belongs to the last octet of a segment; a split part before it must not end a
+                // message.
                 push: item.origin.push && item.ends_segment,
                 ends_segment: item.ends_segment,
+                // A sum is over a whole payload, and parts may have been cut; the writer computes
+                // it anew.
                 sum: None,
                 acknowledged,
             };
+            // Only octets that waited are traced as freed. Those of the packet in hand have a fate
+            // of their own.
             if item.origin.frame != cx.packet.frame {
                 self.trace(cx, d, |stream| EventKind::Freed {
                     offset: stream.relative(item.offset),
@@ -197,6 +229,8 @@ impl<S: FlowState> Connection<S> {
                     from: item.origin.frame,
                 });
             }
+            // The rest goes back to the front. It keeps its origin, so that a later look at the
+            // trace still names the right packet.
             let left = self.deliver(cx, d, chunk, sink);
             if left > 0
                 && let Some(a) = self.buffers.as_deref_mut()
@@ -220,6 +254,7 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
+        // A restart has no length: nobody knows how much lies between the numbers.
         let known = len.unwrap_or(0);
         let c = &mut cx.counters.tcp;
         c.gaps += 1;
@@ -242,6 +277,7 @@ impl<S: FlowState> Connection<S> {
             cause,
         };
         cx.emit(&a.flow, d, what);
+        // A gap without a length names no octets, so nothing can come late for it.
         if known > 0 {
             let gaps = &mut a.gaps[i];
             if gaps.len() >= GAPS {
@@ -251,11 +287,14 @@ impl<S: FlowState> Connection<S> {
         }
         let mut at = a.at(cx, &sides, d);
         sink.gap(&mut at, Gap { offset, len, cause });
+        // Moved after the sink has seen it: the gap begins where delivery stood.
         self.streams[i].rcv_nxt += known;
+        // A given-up end may lie past the highest octet seen, where only an acknowledgment or a FIN
+        // showed it.
         self.streams[i].snd_max = self.streams[i].snd_max.max(self.streams[i].rcv_nxt);
     }
 
-    /// Notifies the sink that `len` octets of a segment at `offset` were there before; of none it does not.
+    /// Notifies the sink that `len` octets of a segment at `offset` were there before; nothing where `len` is 0.
     pub(super) fn emit_duplicate<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
@@ -265,6 +304,7 @@ impl<S: FlowState> Connection<S> {
         conflict: bool,
         sink: &mut K,
     ) {
+        // Called for every segment; in order, there is nothing to report.
         if len == 0 {
             return;
         }
@@ -291,10 +331,13 @@ impl<S: FlowState> Connection<S> {
         if self.buffers.is_none() {
             return;
         }
+        // A RST only ends the streams when its window has gone by, as data captured after it is
+        // still taken.
         let close = close.or(self.is_reset(cx).then_some(Close::Reset));
         for d in [Direction::Forward, Direction::Reverse] {
             let i = d.index();
             let stream = &self.streams[i];
+            // A FIN counts when all before it is delivered or given up, never earlier.
             let at_fin = stream.is(FIN) && stream.is(STARTED) && stream.rcv_nxt >= stream.fin;
             if stream.is(ENDED) || !(at_fin || close.is_some()) {
                 continue;
@@ -305,6 +348,8 @@ impl<S: FlowState> Connection<S> {
                 close.unwrap_or(Close::Fin)
             };
             let sides = self.sides();
+            // Set before the sink hears of it: what it asks about this stream during the call must
+            // be the end.
             self.streams[i].set(ENDED);
             let Some(a) = self.buffers.as_deref_mut() else {
                 continue;

@@ -25,17 +25,27 @@ impl<S: FlowState> Connection<S> {
         cx: &mut Context,
         sink: &mut K,
     ) {
+        // Each turn delivers, starts or gives up something, and what waits is finite, so the loop
+        // ends. After each hole the whole is looked at anew: a filled hole may free the other
+        // direction, and that may end another wait.
         loop {
+            // Start, then deliver, then drop copies of what has just been delivered, and only then
+            // look for holes: a hole must not be given up that the first three steps would have
+            // closed.
             self.start_due(cx);
             self.pump(cx, sink);
             self.drop_damaged(cx);
             let mut due = None;
             for d in [Direction::Forward, Direction::Reverse] {
+                // One hole per turn, the first that is due. What it frees may make the second
+                // needless.
                 due = due.or_else(|| self.due(cx, d).map(|(upto, cause)| (d, upto, cause)));
             }
             if let Some((d, upto, cause)) = due {
                 self.give_up(cx, d, upto, cause, sink);
             } else if !self.waits_too_much(cx) || !self.give_up_one(cx, GapCause::Buffer, sink) {
+                // Nothing is due. What waits for the other direction without a hole of its own was
+                // let go, one by one, until it fits or nothing is left.
                 break;
             }
         }
@@ -74,6 +84,8 @@ impl<S: FlowState> Connection<S> {
         };
         for i in 0..2 {
             let (count, since) = a.looking[i];
+            // By count or by time, whichever comes first: on a busy stream 16 segments pass in no
+            // time, on a slow one nobody wants to wait for them.
             let long = since.is_some_and(|since| cx.now.since(since) >= cx.limits.look_behind_time);
             if !self.streams[i].is(STARTED)
                 && since.is_some()
@@ -87,6 +99,8 @@ impl<S: FlowState> Connection<S> {
     }
 
     pub(super) fn start(stream: &mut StreamState, waiting: &ReorderBuffer) {
+        // The lowest octet that came is the beginning. With none at all a FIN is, or the place that
+        // an acknowledgment hinted at.
         let first = waiting.front().map_or(
             if stream.is(FIN) {
                 stream.fin
@@ -97,6 +111,8 @@ impl<S: FlowState> Connection<S> {
         );
         stream.origin = first;
         stream.rcv_nxt = first;
+        // A sink's demand or a FIN may lie past the highest octet; `snd_max` never lies behind what
+        // is delivered.
         stream.snd_max = stream.snd_max.max(first);
         stream.set(STARTED);
     }
@@ -106,6 +122,7 @@ impl<S: FlowState> Connection<S> {
         let a = self.buffers.as_deref()?;
         let stream = &self.streams[d.index()];
         let unstarted = !stream.is(STARTED) && a.looking[d.index()].1.is_some();
+        // While it is looked behind there is no hole: what is in front may be the start.
         if unstarted {
             return None;
         }
@@ -122,6 +139,8 @@ impl<S: FlowState> Connection<S> {
         let fin = stream.is(FIN).then_some(stream.fin);
         // Octets of which only a damaged copy is there are a hole of their own.
         let damaged = a.first_damaged(d.index()).map(|item| {
+            // The copy fills the hole when it stands at its front. Else the hole ends where the
+            // copy begins, so that real loss and damage are given up apart.
             let (from, to) = (item.offset, item.offset + item.data().len() as u64);
             if from > stream.rcv_nxt && stream.is(STARTED) {
                 from
@@ -129,6 +148,7 @@ impl<S: FlowState> Connection<S> {
                 to
             }
         });
+        // The nearest of the four: giving up more than needed would lose what could still arrive.
         let end = [front, demand, fin, damaged].into_iter().flatten().min()?;
         (end > stream.rcv_nxt && !stream.is(ENDED)).then_some(end)
     }
@@ -140,6 +160,7 @@ impl<S: FlowState> Connection<S> {
         let a = self.buffers.as_deref_mut()?;
         let stream = &self.streams[i];
         let (oldest, finished) = (a.oldest(i), a.finished[i]);
+        // Room before time: the limits hold whatever the clock says.
         if a.size(i) > cx.limits.tcp_buffer {
             return Some((end, GapCause::Buffer));
         }
@@ -148,6 +169,8 @@ impl<S: FlowState> Connection<S> {
         }
         // The other side has these octets, so the capture lost them. Not at once: on mirrored traffic an acknowledgment is
         // often captured before the data that it acknowledges.
+        // The first mark that covers the hole. Its time is kept even where later acknowledgments
+        // reach further, so that a busy receiver cannot prolong a wait.
         let acked = a.marks[i]
             .iter()
             .find(|(upto, _)| *upto >= end)
@@ -164,6 +187,9 @@ impl<S: FlowState> Connection<S> {
         {
             return Some((end, GapCause::Closed));
         }
+        // With acknowledgments captured, silence about the hole means that the receiver lacks it
+        // too, and the sender will send it again. Without them nothing is known, and a short
+        // wait has to do.
         let patience = if stream.is(ACKED) {
             PATIENCE.max(cx.limits.tcp_packet_timeout)
         } else {
@@ -187,6 +213,9 @@ impl<S: FlowState> Connection<S> {
         let gone = cx.now.since(since.at);
         let packets = self.packets - since.packets;
         gone >= cx.limits.reorder_alone
+            // Packets alone are no measure: 32 of them pass in a fraction of a millisecond on a
+            // fast link, less than the skew of two capture points. Time alone is none on a slow
+            // one, hence the longer limit.
             || (gone >= cx.limits.reorder_time && packets >= u64::from(cx.limits.reorder_packets))
     }
 
@@ -200,6 +229,7 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) {
+        // With a copy in place the hole is gone or smaller; the next turn of the loop looks again.
         if self.use_damaged(cx, d, upto) {
             return;
         }
@@ -207,6 +237,7 @@ impl<S: FlowState> Connection<S> {
         if !stream.is(STARTED) {
             // Nothing of this direction was ever captured: there is no stream to have a gap.
             stream.set(ABSENT);
+            // The sink's wait for this direction ends: as much as it asked for counts as passed.
             stream.rcv_nxt = upto;
             stream.snd_max = stream.snd_max.max(upto);
             return;
@@ -238,6 +269,7 @@ impl<S: FlowState> Connection<S> {
             return false;
         };
         for i in 0..2 {
+            // A start that is still looked behind costs least: nothing is lost by it.
             if !self.streams[i].is(STARTED) && a.looking[i].1.is_some() {
                 Self::start(&mut self.streams[i], &a.waiting[i]);
                 return true;
@@ -247,6 +279,7 @@ impl<S: FlowState> Connection<S> {
         let waits = |i: &usize| self.unacked(cx, *i).is_some();
         let front = |i: usize| self.buffers.as_ref().and_then(|a| a.waiting[i].front());
         let frame_of = |i: &usize| front(*i).map(|item| item.origin.frame);
+        // The one captured first: it waited longest for its acknowledgment.
         if let Some(i) = (0..2).filter(waits).min_by_key(frame_of)
             && let Some(end) = front(i).map(BufferedPart::end)
             && let Some(a) = self.buffers.as_deref_mut()
@@ -266,9 +299,12 @@ impl<S: FlowState> Connection<S> {
         };
         let first = holes.into_iter().flatten().min_by_key(|(d, _)| frame(*d));
         if let Some((d, end)) = first {
+            // Captured first means waited longest, so the order of output stays that of the capture
+            // as far as it can.
             self.give_up(cx, d, end, cause, sink);
             return true;
         }
+        // Both streams wait for each other, as lost packets can bring about. One has to go first.
         // Nothing is missing, and still something waits: what it waits for will not come.
         let Some(a) = self.buffers.as_deref_mut() else {
             return false;
@@ -292,6 +328,8 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) {
         let i = d.index();
+        // All that waits by the old numbers goes out before, or it would stand behind octets of the
+        // new ones.
         while self
             .buffers
             .as_ref()
@@ -301,6 +339,8 @@ impl<S: FlowState> Connection<S> {
             self.pump(cx, sink);
         }
         if let Some(a) = self.buffers.as_deref_mut() {
+            // FIN, acknowledgments and gaps speak of the old numbers, and would end or shorten the
+            // new stream.
             a.finished[i] = None;
             a.marks[i].clear();
             a.gaps[i].clear();
@@ -316,6 +356,8 @@ impl<S: FlowState> Connection<S> {
         stream.snd_max = next;
         stream.snd_una = stream.snd_una.min(next);
         self.emit_gap(cx, d, None, GapCause::Jump, sink);
+        // After the gap, not before: the gap stands at the old end, the new number at the same
+        // offset.
         self.streams[i].place(seq, next);
     }
 
@@ -326,12 +368,13 @@ impl<S: FlowState> Connection<S> {
         close: Close,
         sink: &mut K,
     ) {
-        // What waits is handed on before the end: it was captured, and the sink is to see all of it.
+        // What waits is delivered before the end: it was captured, and the sink is to see all of it.
         let cause = match close {
             Close::Evicted => GapCause::Memory,
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
         };
+        // Set first: what the sink does during the drain must not open the connection again.
         self.closed = true;
         if self.buffers.is_none() {
             return;
@@ -340,10 +383,13 @@ impl<S: FlowState> Connection<S> {
         self.end_streams(cx, Some(close), sink);
         let sides = self.sides();
         if let Some(mut a) = self.buffers.take() {
+            // A drain uses every copy that fits a hole. What is left here was worse than what came.
             for waiting in a.damaged.iter_mut().flat_map(|d| d.iter_mut()) {
                 cx.counters.tcp.refused_octets += waiting.truncate(&mut cx.budget, 0);
             }
             for waiting in &mut a.waiting {
+                // Nothing should be left. If something is, it is counted, so that the counters
+                // still balance.
                 while let Some(item) = waiting.pop(&mut cx.budget) {
                     cx.counters.tcp.abandoned_octets += item.data().len() as u64;
                 }
@@ -352,6 +398,7 @@ impl<S: FlowState> Connection<S> {
             at.cx
                 .emit(at.flow, Direction::Forward, EventKind::Ends(close));
             sink.closed(&mut at, close);
+            // Given back behind `closed`: the sink's state lives in the same box until then.
             cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }
     }
@@ -363,6 +410,8 @@ impl<S: FlowState> Connection<S> {
         }
         let mut at: Option<Instant> = None;
         let mut by = |t: Instant| at = Some(at.map_or(t, |a| a.min(t)));
+        // With data, only the reorder window holds the end back. Without, the key stays known for a
+        // while, so that data captured behind the RST finds its connection.
         if let Some(reset) = self.reset {
             by(reset.at.after(if self.buffers.is_some() {
                 cx.limits.reorder_alone
@@ -388,6 +437,8 @@ impl<S: FlowState> Connection<S> {
                     by(since.after(cx.limits.look_behind_time));
                 }
                 if let Some(end) = holes[i] {
+                    // The window by packets cannot be known ahead of time. Its part by time alone
+                    // is the latest moment; a packet that fulfils it earlier looks for itself.
                     if let Some((_, mark)) = a.marks[i].iter().find(|(upto, _)| *upto >= end) {
                         by(mark.at.after(cx.limits.reorder_alone));
                     }

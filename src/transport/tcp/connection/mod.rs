@@ -17,12 +17,14 @@ mod damaged;
 mod deliver;
 mod give_up;
 mod held;
+mod held_segment;
 mod receive;
 mod stream_state;
+mod vlans;
 
 pub(super) use classify::Verdict;
 pub(super) use compact::CompactConnection;
-pub(super) use held::HeldSegment;
+pub(super) use held_segment::HeldSegment;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -35,10 +37,10 @@ use crate::transport::stream::StreamContext;
 use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
-use channels::Vlans;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
+use vlans::Vlans;
 
 /// Connections that were used within so long of each other count as used at the same time: far below any idle limit, and
 /// a busy connection is moved in the list ten times a second instead of with each packet.
@@ -101,7 +103,7 @@ struct Buffers<S> {
     acked_at: [Timestamp; 2],
     /// The first FIN, and when.
     finished: [Option<Mark>; 2],
-    /// `--wait-ack`: octets before this offset are handed on without an acknowledgment.
+    /// `--wait-ack`: octets before this offset are delivered without an acknowledgment.
     released: [u64; 2],
     /// Octets of damaged copies, which fill a hole only when it would be given up.
     damaged: Option<Box<[ReorderBuffer; 2]>>,
@@ -121,6 +123,8 @@ impl<S> Connection<S> {
     pub(super) fn new(number: u64, low: bool, reused: bool, now: Instant) -> Self {
         Self {
             number,
+            // The clock is the capture's. A connection is as old as its first packet, wherever a
+            // long run has come to.
             first: now,
             last: now,
             listed: (now, 0),
@@ -173,6 +177,8 @@ impl<S> Connection<S> {
 
     /// Power of two of the octets that wait.
     fn class(&self) -> u8 {
+        // Powers of two, so that a connection that grows segment by segment is queued anew only
+        // each time it has doubled.
         let octets = self.buffers.as_ref().map_or(0, |a| a.size(0) + a.size(1));
         u8::try_from(octets.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX)
     }
@@ -185,6 +191,8 @@ impl<S> Connection<S> {
 
     /// Its weight, where it has become more than was queued before.
     pub(super) fn heavier(&mut self) -> Option<u8> {
+        // Only growth is queued at once. A lighter one is found out when its turn comes, which
+        // saves a queue operation for each segment that leaves.
         (self.class() > self.weight).then(|| self.weigh())
     }
 
@@ -273,6 +281,7 @@ impl<S: FlowState> Connection<S> {
     /// Both streams have ended.
     pub(super) fn has_ended(&self, cx: &Context) -> bool {
         if self.closed {
+            // Its end was emitted when it closed; saying so again would end it twice.
             return false;
         }
         if self.buffers.is_some() {
@@ -301,10 +310,13 @@ impl<S: FlowState> Connection<S> {
 
     /// What the connection has once there is payload, made where it is not there yet.
     fn activate(&mut self, cx: &mut Context, key: &FlowKey, d: Direction) -> &mut Buffers<S> {
+        // Copied out first: the closure below runs while `buffers` is borrowed.
         let (number, forward_is_low, reused) = (self.number, self.forward_is_low, self.reused);
         let (streams, tags) = (self.streams, &self.tags);
         let (packets, now) = (self.packets, cx.now);
         self.buffers.get_or_insert_with(|| {
+            // Charged before it is made, by what the allocator takes, and given back when the
+            // connection closes.
             cx.budget.take(allocated(size_of::<Buffers<S>>()));
             let mut a = Box::new(Buffers {
                 flow: Flow {
@@ -322,6 +334,8 @@ impl<S: FlowState> Connection<S> {
                 blocked: [None; 2],
                 looking: [(0, None); 2],
                 acked_at: [cx.packet.time; 2],
+                // A FIN that came before any data has been noted only as a bit. Its reorder window
+                // begins now, since nothing could wait for it before.
                 finished: streams.map(|stream| stream.is(FIN).then_some(Mark { packets, at: now })),
                 released: [0; 2],
                 damaged: None,
@@ -336,11 +350,15 @@ impl<S: FlowState> Connection<S> {
                 tags: tags[own],
                 ..link
             };
+            // Until a packet of the other direction comes, its addresses are this packet's, turned round;
+            // its tags are those it was seen with.
             a.flow.links[back] = LinkHeader {
                 src: link.dst,
                 dst: link.src,
                 tags: tags[if streams[back].is(SEEN) { back } else { own }],
             };
+            // Acknowledgments that came before the data (two taps, clocks apart) count as evidence
+            // from now on.
             for (marks, stream) in a.marks.iter_mut().zip(&streams) {
                 if stream.is(ACKED) && stream.snd_una > stream.rcv_nxt {
                     marks.push((stream.snd_una, Mark { packets, at: now }));
@@ -381,6 +399,7 @@ impl<S> Buffers<S> {
 
     /// Segments, or parts of them, that wait.
     fn len(&self) -> usize {
+        // Damaged copies count too: they take the same memory and are bounded by the same limits.
         let damaged = self.damaged.iter().flat_map(|d| d.iter());
         self.waiting
             .iter()
@@ -395,6 +414,8 @@ impl<S> Buffers<S> {
     }
 
     /// When the segment that has waited longest on a stream arrived.
+    // A damaged copy waits for a better one. It grows old like any other, so that a stream of
+    // damaged copies alone does not wait forever.
     fn oldest(&mut self, i: usize) -> Option<Instant> {
         let damaged = self.damaged.as_mut().and_then(|d| d[i].oldest());
         let waiting = self.waiting[i].oldest();
@@ -410,6 +431,7 @@ pub(super) fn trace_fate(
     offset: Option<i64>,
     fate: Fate,
 ) {
+    // Tracing is off in almost every run. Nothing is formatted or copied before that is known.
     if cx.trace.is_on() {
         cx.trace.emit(&Event {
             frame: cx.packet.frame,

@@ -28,13 +28,19 @@ impl<S: FlowState> Connection<S> {
         s: &Segment<'_>,
         sink: &mut K,
     ) -> bool {
+        // Counted before anything else: the reorder window is measured in packets of the
+        // connection, and each of them counts, also those without data.
         self.packets += 1;
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
         self.note(d, &cx.packet.link.tags);
+        // The SYN-ACK already showed where this stream begins, so its first packet need not be looked
+        // behind.
         if self.streams[i].is(ANSWERED) {
             self.streams[i].begin();
         }
+        // It was given up as never seen. Here it is after all, so the other direction may wait for
+        // it again.
         self.streams[i].bits &= !ABSENT;
         self.streams[i].window = s.window;
         if s.has(flags::SYN) {
@@ -42,6 +48,8 @@ impl<S: FlowState> Connection<S> {
                 // An attempt that was refused is made again with the same number.
                 self.reset = None;
             }
+            // SYN before ACK before data: each step may fix the numbers that the next one is
+            // measured with.
             self.receive_syn(d, s);
         }
         if let Some(a) = &mut self.buffers
@@ -53,10 +61,14 @@ impl<S: FlowState> Connection<S> {
                 ..cx.packet.link
             };
         }
+        // Acknowledgments before data: what a response acknowledges is evidence for the request
+        // that it answers, and the request must come out first.
         self.receive_ack(cx, d, s);
         if s.has(flags::RST) {
             let counts = self.receive_rst(cx, d, s);
             self.fate(cx, d, s, Fate::Reset(counts));
+            // Octets in a RST are a diagnostic text of some stacks (RFC 9293, 3.5.3 allows it),
+            // never stream data.
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
         } else {
             if s.payload_len > 0 {
@@ -67,6 +79,7 @@ impl<S: FlowState> Connection<S> {
                 let ack = ack.map(|ack| other.relative(other.offset(ack)));
                 self.fate(cx, d, s, Fate::Used { ack });
             }
+            // FIN after data: the FIN stands behind the octets of its own segment.
             if s.has(flags::FIN) {
                 self.receive_fin(cx, key, d, s);
             }
@@ -86,6 +99,8 @@ impl<S: FlowState> Connection<S> {
                     && self.held().is_empty()
             }
         };
+        // Held segments and ends need the clock. Blocked or waiting octets may have become free
+        // by this packet. Only where none of that is so can the rest be skipped.
         if !quiet {
             self.advance(cx, sink);
         }
@@ -97,14 +112,19 @@ impl<S: FlowState> Connection<S> {
         if let Some(shift) = s.window_scale {
             stream.set_scale(shift);
         }
+        // Only the first SYN sets the origin. A repeated one must not move what has been delivered
+        // since.
         if stream.is(SYN) {
             return;
         }
         let first = s.data_seq();
         if !stream.numbered() {
+            // Nothing was known of this direction: the SYN gives the numbers.
             stream.place(first, ORIGIN);
         } else if !stream.is(STARTED) || (stream.is(ANSWERED) && stream.rcv_nxt == stream.origin) {
             // Data, or an acknowledgment, came before its SYN. What that acknowledged may have been on the SYN.
+            // Octets that wait stay where they are: their offsets were counted from an earlier guess,
+            // and `origin` moves before them.
             let offset = stream.offset(first);
             stream.origin = offset;
             stream.rcv_nxt = offset;
@@ -119,16 +139,24 @@ impl<S: FlowState> Connection<S> {
         let o = d.flip().index();
         let stream = &mut self.streams[o];
         if !stream.numbered() {
+            // The acknowledgment number of a RST is only right where it answers a SYN (RFC 9293,
+            // 3.10.7.1). As a first number it would place a whole stream wrongly.
             if s.has(flags::RST) {
                 return;
             }
+            // The first number known of the other side. It is a hint: data or its SYN, captured
+            // later, may begin before it.
             stream.place(ack, ORIGIN);
             stream.set(HINT);
         }
         let offset = stream.offset(ack);
+        // An acknowledgment far outside of what was seen is forged, or of another connection on
+        // these ports. Believing it would give up every hole.
         if !stream.reaches(offset, 0, cx.limits.max_gap) {
             return;
         }
+        // A SYN-ACK acknowledges exactly the other side's SYN, and so names the first octet. Not
+        // where data waits before it: then the SYN-ACK is of a later connection, or repeated late.
         let before = self.buffers.as_ref().and_then(|a| a.waiting[o].front());
         let first = before.is_none_or(|item| offset <= item.offset);
         if s.has(flags::SYN) && !stream.is(STARTED) && first {
@@ -140,15 +168,19 @@ impl<S: FlowState> Connection<S> {
             }
         }
         stream.set(ACKED);
+        // Acknowledgments are cumulative; older ones come late and say nothing new.
         if offset > stream.snd_una {
             stream.snd_una = offset;
             if let Some(a) = &mut self.buffers {
                 a.acked_at[o] = cx.packet.time;
             }
+            // Past what was delivered: here the capture may lack octets that the receiver had. The
+            // mark says since when that is known.
             if offset > stream.rcv_nxt
                 && let Some(a) = &mut self.buffers
             {
                 let marks = &mut a.marks[o];
+                // Marks below the delivered offset can end no hole any more.
                 marks.retain(|(upto, _)| *upto > stream.rcv_nxt);
                 if marks.len() >= MARKS {
                     // What it told falls to the next later one: a hole is then waited for longer, never shorter.
@@ -168,6 +200,8 @@ impl<S: FlowState> Connection<S> {
     /// Takes a RST; true where it counts.
     fn receive_rst(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) -> bool {
         let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
+        // A blind attacker, or a RST of an earlier connection, must not cut a stream that goes on.
+        // With a number known only by hint nothing can be checked against the window.
         let in_window = if stream.numbered()
             && stream.is(SEEN)
             && (stream.is(BASED) || stream.snd_max > ORIGIN)
@@ -179,11 +213,15 @@ impl<S: FlowState> Connection<S> {
             let window = (u64::from(other.window) << shift)
                 .min(u64::from(cx.limits.max_gap))
                 .max(1 << 16);
+            // The receiver's window begins at what it acknowledged. The capture may have seen more
+            // (data in flight) or less (loss), so the lower of the two is taken.
             let low = if stream.is(ACKED) {
                 stream.snd_una.min(stream.rcv_nxt)
             } else {
                 stream.rcv_nxt
             };
+            // The window begins at what the receiver has, but the sender may reset at its highest
+            // number too.
             let top = stream.snd_max.max(stream.snd_una).max(stream.rcv_nxt);
             // A FIN takes a number too, and an acknowledgment may cover it. What lies outside is a blind reset (RFC 5961,
             // 3), which the receiver does not believe either.
@@ -191,6 +229,7 @@ impl<S: FlowState> Connection<S> {
         } else {
             self.answers_syn(d, s) || (stream.numbered() && stream.offset(s.seq) == ORIGIN)
         };
+        // The first RST counts. Repeated ones must not push back the time at which the streams end.
         if in_window && self.reset.is_none() {
             self.reset = Some(Mark {
                 packets: self.packets,
@@ -202,17 +241,22 @@ impl<S: FlowState> Connection<S> {
 
     fn receive_fin(&mut self, cx: &mut Context, key: &FlowKey, d: Direction, s: &Segment<'_>) {
         let i = d.index();
+        // A FIN alone still tells where the stream ends, and so where it is to be looked behind.
         if !self.streams[i].numbered() {
             self.streams[i].place(s.seq, ORIGIN);
             self.streams[i].set(HINT);
         }
         let offset = self.streams[i].offset(s.data_seq()) + u64::from(s.payload_len);
         let stream = &mut self.streams[i];
+        // Only the first FIN counts, and one below the delivered offset is late or forged: it would
+        // take back octets.
         if stream.is(FIN) || (stream.is(STARTED) && offset < stream.rcv_nxt) {
             return;
         }
         stream.set(FIN);
         stream.fin = offset;
+        // What came before the FIN may be captured a little late; the wait has to end even if no
+        // data comes.
         if !stream.is(STARTED) {
             let now = cx.now;
             let a = self.activate(cx, key, d);
@@ -226,6 +270,7 @@ impl<S: FlowState> Connection<S> {
                 packets: self.packets,
                 at: cx.now,
             });
+            // What already waits past the FIN cannot be data of this stream.
             cx.counters.tcp.abandoned_octets += a.waiting[i].truncate(&mut cx.budget, offset);
         }
     }
@@ -240,16 +285,21 @@ impl<S: FlowState> Connection<S> {
         sink: &mut K,
     ) {
         let i = d.index();
+        // Memory for a connection is taken with its first octet, not with its SYN: a flood of SYNs
+        // allocates nothing here.
         self.activate(cx, key, d);
         let stream = &mut self.streams[i];
         if !stream.numbered() {
             stream.place(s.data_seq(), ORIGIN);
         }
+        // Data fixes the numbers for good; an acknowledgment had only hinted at them.
         stream.set(BASED);
         let start = stream.offset(s.data_seq());
         let mut data = s.payload;
         let mut lost = u64::from(s.payload_len) - data.len() as u64;
         let counters = &mut cx.counters.tcp;
+        // The first FIN is believed. Data behind it belongs to another connection, or tries to get
+        // past a monitor that ended the stream there.
         if stream.is(FIN) && start + data.len() as u64 + lost > stream.fin {
             // Data past the FIN.
             let keep = usize::try_from(stream.fin.saturating_sub(start))
@@ -257,6 +307,8 @@ impl<S: FlowState> Connection<S> {
                 .min(data.len());
             counters.refused_octets += (data.len() - keep) as u64;
             data = &data[..keep];
+            // The missing tail ends at the FIN too, else a gap would be emitted past the end of the
+            // stream.
             lost = lost.min(stream.fin.saturating_sub(start + keep as u64));
             if keep == 0 && lost == 0 {
                 self.fate(cx, d, s, Fate::BehindFin);
@@ -266,12 +318,16 @@ impl<S: FlowState> Connection<S> {
         let end = start + data.len() as u64 + lost;
         // A keep-alive repeats the last octet, or makes one up (RFC 9293, 3.8.4): it must not count as a retransmission, and
         // never as a conflict.
+        // `snd_max` is the highest octet seen; a single octet that ends there repeats it. A
+        // zero-window probe ends one past it and is data (RFC 9293, 3.8.6.1).
         if s.payload_len == 1 && end == stream.snd_max && stream.is(STARTED) {
             counters.keep_alives += 1;
             counters.duplicate_octets += data.len() as u64;
             self.fate(cx, d, s, Fate::KeepAlive);
             return;
         }
+        // An acknowledgment out of reach is not of this connection's numbers. Used as an offset it
+        // could make a message wait for octets that never come.
         let ack = s.ack.and_then(|ack| {
             let other = &self.streams[d.flip().index()];
             let offset = other.offset(ack);
@@ -283,6 +339,8 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             ack,
             push: s.has(flags::PSH),
+            // The place in the record is kept as a difference. It stays true when the part is split
+            // or its front is used up.
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
         let stream = &mut self.streams[i];
@@ -291,6 +349,8 @@ impl<S: FlowState> Connection<S> {
         };
         let mut offset = start;
         if stream.is(STARTED) {
+            // Nothing new. Only a segment of a given-up hole is late; all else is a copy or lies
+            // before the start.
             if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
                 let fate = self.count_old(cx, d, start, len);
@@ -302,6 +362,8 @@ impl<S: FlowState> Connection<S> {
             }
             if start < stream.rcv_nxt {
                 // A retransmission that goes past what was delivered brings its new octets.
+                // A cut segment may know fewer octets than it claims; the missing part is not
+                // counted as duplicate.
                 let known = usize::try_from(stream.rcv_nxt - start)
                     .unwrap_or(usize::MAX)
                     .min(data.len());
@@ -311,6 +373,8 @@ impl<S: FlowState> Connection<S> {
                 offset = stream.rcv_nxt.max(start + known as u64);
                 lost = end - offset - data.len() as u64;
             }
+            // Raised before delivery: a sink that asks for the state must see the octets it is
+            // being given.
             stream.snd_max = stream.snd_max.max(end);
             let first_waiting = a.waiting[i].front().map(|item| item.offset);
             // The common case goes to the sink from the read buffer: nothing is copied and nothing allocated. Everything
@@ -334,6 +398,7 @@ impl<S: FlowState> Connection<S> {
                     ack,
                     push: origin.push,
                     ends_segment: true,
+                    // The sum stands for the whole payload. A part of it needs a sum of its own.
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
                     acknowledged: (stream.is(ACKED) && stream.snd_una >= end)
                         .then_some(a.acked_at[i]),
@@ -345,8 +410,12 @@ impl<S: FlowState> Connection<S> {
                     },
                 };
                 self.fate(cx, d, s, fate);
+                // The duplicate is reported before the new octets, which is their order in the
+                // segment.
                 self.emit_duplicate(cx, d, start, offset - start, false, sink);
                 let left = self.deliver(cx, d, chunk, sink);
+                // The sink waits for the other direction. What it left was in the read buffer and
+                // has to be copied now.
                 if left > 0
                     && let Some(a) = self.buffers.as_deref_mut()
                 {
@@ -366,14 +435,19 @@ impl<S: FlowState> Connection<S> {
             // Start in the middle: earlier ones may come a little late. Nothing is delivered before that is certain, as
             // what has been delivered cannot be preceded by anything.
             stream.snd_max = stream.snd_max.max(end);
+            // Each segment counts, duplicates included: what matters is how long the capture has
+            // gone on, not how much of it was new.
             let looking = &mut a.looking[i];
             looking.0 += 1;
             looking.1.get_or_insert(cx.now);
         }
+        // With `--wait-ack` every octet passes through the buffer. In order, it waits for no hole
+        // and must not count as out of order.
         let in_order = cx.limits.wait_ack
             && stream.is(STARTED)
             && (offset == stream.rcv_nxt
                 || a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset));
+        // Asked before the insertion, which changes both.
         let was_empty = a.waiting[i].is_empty();
         let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
         let r = a.waiting[i].insert(
@@ -388,12 +462,15 @@ impl<S: FlowState> Connection<S> {
         counters.accepted_octets += r.new;
         counters.duplicate_octets += r.known;
         counters.conflicts += u64::from(r.conflict);
+        // A plain retransmission brings nothing new; an overlap brings something of both. Users
+        // look at the two for different reasons: loss, and attacks or odd stacks.
         if r.new == 0 && r.known > 0 {
             counters.retransmissions += 1;
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
         let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order;
+        // A cut tail in order also lands here; it counts only where something really had to wait.
         counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && stream.snd_una < end);
         if cx.trace.is_on() {
@@ -435,6 +512,8 @@ impl<S: FlowState> Connection<S> {
     fn count_old(&self, cx: &mut Context, d: Direction, start: u64, len: u64) -> Fate {
         let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
+        // A segment that touches a given-up hole would have filled it had the wait been longer. The
+        // counter shows whether the timeouts are too short.
         let late = self.buffers.as_ref().is_some_and(|a| {
             a.gaps[d.index()]
                 .iter()
@@ -445,6 +524,8 @@ impl<S: FlowState> Connection<S> {
             counters.refused_octets += len;
             Fate::Late
         } else if start < stream.origin && !stream.is(SYN) {
+            // Without a SYN the origin is a guess. What lies below it was never delivered, so it is
+            // lost, not repeated.
             counters.before_start += 1;
             counters.refused_octets += len;
             Fate::BeforeStart

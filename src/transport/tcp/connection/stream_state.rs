@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct StreamState {
     /// Number of offset 0; means something with `BASED` or `HINT`.
     pub(super) base: SeqNumber,
-    /// What is known; the shift count for `window` stands in the uppermost four.
+    // Twelve bits are flags, four the shift count (14 at most): there may be a million of these.
     pub(super) bits: u16,
     /// Window that this direction's sender last offered, as in the segment.
     pub(super) window: u16,
@@ -57,6 +57,8 @@ impl Default for StreamState {
             base: SeqNumber(0),
             bits: 0,
             window: 0,
+            // Offsets begin far above zero, so that octets before the first one that was captured
+            // still have an offset.
             origin: ORIGIN,
             rcv_nxt: ORIGIN,
             snd_max: ORIGIN,
@@ -92,6 +94,9 @@ impl StreamState {
 
     /// Offset of a number, the one nearest to what is delivered next.
     pub(super) fn offset(&self, seq: SeqNumber) -> u64 {
+        // Compared with what is delivered next, not with the first number: a stream may be longer
+        // than 4 GiB, and of all offsets that a number can mean the nearest one is right (RFC 9293,
+        // 3.4).
         let here = self.base.add(low32(self.rcv_nxt));
         self.rcv_nxt.wrapping_add_signed(i64::from(seq.diff(here)))
     }
@@ -100,6 +105,7 @@ impl StreamState {
     pub(super) fn begin(&mut self) {
         if !self.is(STARTED) {
             self.set(STARTED);
+            // Data may have been placed before the origin that an acknowledgment hinted at.
             self.rcv_nxt = self.origin.min(self.rcv_nxt);
             self.snd_max = self.snd_max.max(self.rcv_nxt);
         }
@@ -117,8 +123,10 @@ impl StreamState {
 
     /// What data at `offset` would be: within reach, or a jump.
     pub(super) fn reaches(&self, offset: u64, len: u64, max_gap: u32) -> bool {
+        // An acknowledged octet counts as seen: the capture may lack everything in between.
         let top = self.snd_max.max(self.rcv_nxt).max(self.snd_una);
         offset <= top.saturating_add(u64::from(max_gap))
+            // The same distance backward: a retransmission of old data must still be known as one.
             && offset + len + u64::from(max_gap) >= self.rcv_nxt
     }
 }
