@@ -637,7 +637,7 @@ impl<M: MessageSink> Extractor<M> {
             (stream.searching, stream.behind_loss) = (true, true);
             self.presume(at);
         }
-        let certain = at.state.trust.proven || at.state.trust.decided;
+        let decided = at.state.trust.decided;
         let stream = &mut at.state.streams[i];
         if let Some(framer) = &mut at.state.framer {
             if !from_start {
@@ -645,7 +645,8 @@ impl<M: MessageSink> Extractor<M> {
             }
             stream.mode = match from_start {
                 true => Mode::Begin,
-                false if certain => Mode::Search,
+                // The other direction may speak a protocol that this one does not.
+                false if decided => Mode::Search,
                 false => Mode::Unknown,
             };
         }
@@ -1650,7 +1651,8 @@ impl<M: MessageSink> Extractor<M> {
                     if ends.is_none() && (keep == 0 || behind) {
                         return Loose::More;
                     }
-                    if rest_of && (certain || view.next == Following::Gap) {
+                    let last = view.next == Following::End && rest.len() as u64 <= OPAQUE;
+                    if rest_of && (view.next == Following::Gap || (certain && !last)) {
                         // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
                         self.skip(at, rest.len() as u64);
                         at.state.streams[i].turns = 0;
