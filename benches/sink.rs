@@ -53,6 +53,7 @@ fn main() {
                 flow: &flow,
                 sides: &[side; 2],
                 direction: Direction::Forward,
+                wake: &mut None,
                 state: &mut state,
             };
             let start = MessageStart {

@@ -4,16 +4,21 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::custom::{CustomDetector, CustomFramer, Verdict};
+use super::doubt::{
+    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, part_at, run_end,
+};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use super::framing::{Begin, BodyPart, Following, Found, Framer, MessageBody, Position, Probe};
+use super::framing::{
+    Begin, BodyPart, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
+};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
 use super::rules::Rules;
 use crate::base::checksum::Sum;
 use crate::base::counters::ProtocolCounters;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
+use crate::base::packet::PacketInfo;
 use crate::base::protocol::{NO_PROTOCOL, Name};
-use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
 use crate::base::trace::EventKind;
@@ -52,27 +57,16 @@ const FAILURES: u8 = 16;
 /// Octets skipped before the first whole message, after which the protocol is thought to be another: a message that was begun
 /// before the capture may be long, but is rarely longer.
 const UNPROVEN: u64 = 256 << 10;
+/// Changes of direction behind a loss, after the first of which what is not recognised is no rest of a message that was lost: the
+/// next message should stand behind the first. Twice as many where the protocol is certain: of two taps the clocks may
+/// differ.
+const TURNS: u8 = 1;
+/// Octets that may be the rest of a message whose beginning is lost, which wait for the next one, at most: as many as wait for
+/// a chain of headers.
+const REST: usize = 256 << 10;
 /// How often a connection's protocol is looked for anew: octets made for it could have it searched without end.
 // Each time costs another search through every detector.
 const RENEWALS: u8 = 4;
-
-/// Where octets that are held came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ChunkOrigin {
-    time: Timestamp,
-    frame: u64,
-    ack: Option<u64>,
-}
-
-impl From<&Chunk<'_>> for ChunkOrigin {
-    fn from(c: &Chunk<'_>) -> Self {
-        Self {
-            time: c.time,
-            frame: c.frame,
-            ack: c.ack,
-        }
-    }
-}
 
 /// What the next octets of a stream are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,31 +97,10 @@ struct OpenMessage {
     hand_over: bool,
     /// The user wants it: the sink sees it.
     wanted: bool,
-}
-
-/// Octets that were taken but not pushed to the sink yet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct HeldOctets {
-    octets: Vec<u8>,
-    /// Where the first of them came from.
-    source: Option<ChunkOrigin>,
-    /// Offsets at which segments begin in them.
-    segments: Vec<u64>,
-}
-
-impl HeldOctets {
-    /// Octets allocated.
-    const fn size(&self) -> usize {
-        let segments = self.segments.capacity() * size_of::<u64>();
-        allocated(size_of::<Self>()) + allocated(self.octets.capacity()) + allocated(segments)
-    }
-
-    /// The first `n` octets are done with: the others begin at `offset`, and `source` is where they came from.
-    fn used(&mut self, n: usize, offset: u64, source: ChunkOrigin) {
-        self.octets.drain(..n);
-        self.segments.retain(|at| *at >= offset);
-        self.source = Some(source);
-    }
+    /// It is of no known protocol.
+    opaque: bool,
+    /// The packet that brought the last of its octets: the one that was captured last, where they waited for each other.
+    last: (u64, Timestamp),
 }
 
 /// What is kept of one stream.
@@ -147,6 +120,21 @@ struct MessageStream {
     searched: u32,
     /// The last octet that was taken ended a segment with PSH.
     pushed: bool,
+    /// Octets are missing right before what comes next, and nothing behind them was told yet: what stands ahead of the next
+    /// message may be the rest of one whose beginning is lost.
+    behind_loss: bool,
+    /// The other side has sent something so many times since this one has been searched behind a loss.
+    turns: u8,
+    /// Where a framer found something that is not its own, and how many of them did at that place.
+    refused: Option<(u64, u8)>,
+    /// The last run was whole messages of this row of the table, each of which could be chance: another such run is none.
+    filled: Option<u8>,
+    /// Somebody needs more octets to tell what the stream begins with.
+    undecided: bool,
+    /// How far the search for a beginning has looked.
+    outlook: Option<Box<Outlook>>,
+    /// Frames this direction alone: it speaks another protocol than the other one.
+    own: Option<Box<AnyFramer>>,
 }
 
 impl MessageStream {
@@ -158,9 +146,14 @@ impl MessageStream {
         }
     }
 
+    /// What comes next may be the rest of a message whose beginning is lost.
+    const fn rest_may_come(&self) -> bool {
+        self.behind_loss && self.open.is_none()
+    }
+
     /// Octets that were taken but not pushed to the sink yet.
     fn held(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.octets.len())
+        self.held.as_ref().map_or(0, |held| held.octets().len())
     }
 }
 
@@ -175,6 +168,13 @@ impl Default for MessageStream {
             tries: 0,
             searched: 0,
             pushed: false,
+            behind_loss: false,
+            turns: 0,
+            refused: None,
+            filled: None,
+            undecided: false,
+            outlook: None,
+            own: None,
         }
     }
 }
@@ -186,10 +186,24 @@ pub struct Conversation<T> {
     streams: [MessageStream; 2],
     begun: [bool; 2],
     framer: Option<AnyFramer>,
-    /// Octets of the framer that the budget knows of.
+    /// Octets of the framers that the budget knows of.
     charged: usize,
     trust: Trust,
     state: T,
+}
+
+impl<T> Conversation<T> {
+    /// What frames a direction.
+    fn framer(&self, d: Direction) -> Option<&AnyFramer> {
+        let own = self.streams[d.index()].own.as_deref();
+        own.or(self.framer.as_ref())
+    }
+
+    /// What frames a direction.
+    fn framer_mut(&mut self, d: Direction) -> Option<&mut AnyFramer> {
+        let own = self.streams[d.index()].own.as_deref_mut();
+        own.or(self.framer.as_mut())
+    }
 }
 
 /// How sure it is that a connection speaks the protocol that its framer is for.
@@ -228,6 +242,8 @@ pub struct Extractor<M> {
     pub rules: Rules,
     /// The user's own detectors, asked before all others.
     custom: Vec<CustomDetector>,
+    /// Octets that the row has looked at which was shown most.
+    pub(super) looked: Vec<u64>,
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -237,16 +253,44 @@ struct OctetView<'a> {
     octets: &'a [u8],
     /// Offset of the first.
     offset: u64,
-    source: ChunkOrigin,
-    /// Origin of the octets from `later` on.
-    now: ChunkOrigin,
-    later: usize,
+    /// Where they came from, and where runs end in them.
+    parts: &'a [HeldPart],
     /// Sum of `octets`, where it is known.
     sum: Option<Sum>,
     push: bool,
     /// Offsets at which segments begin.
     segments: &'a [u64],
     next: Following,
+    /// They are not held any longer though nobody can tell what they are.
+    doubt_ends: Option<DoubtEnds>,
+}
+
+/// What became of octets of no known protocol.
+enum Loose {
+    /// So many were used, or the stream has another mode now.
+    Used(usize),
+    /// More are needed.
+    More,
+    /// The other stream has to come to this offset first.
+    Wait(u64),
+}
+
+/// Who begins at a place.
+enum Settled {
+    /// A message of the direction's framer.
+    Home,
+    /// Of a row of the table.
+    Row(&'static StreamRow),
+    /// Of a detector of the user's.
+    Custom(CustomFramer),
+}
+
+/// What a search has found.
+enum Sought {
+    /// A message begins with the first octet.
+    Here(Settled),
+    /// None does before `keep`. `rest_of`: what stands before it is the rest of one whose beginning is lost.
+    Before { keep: usize, rest_of: bool },
 }
 
 /// How far a walk came.
@@ -270,7 +314,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         // Before the octets: a message of the other direction ends where this one begins to speak.
         let stream = &mut at.state.streams[i];
-        let now = ChunkOrigin::from(&chunk);
+        let now = HeldPart::of(&chunk);
         let before = stream.held();
         let mut used = 0;
         let mut wait = None;
@@ -279,21 +323,18 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             // two pieces.
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
             let mut held = stream.held.take().unwrap_or_default();
-            let source = held.source.unwrap_or(now);
             let size = held.size();
-            held.octets.extend_from_slice(chunk.data);
-            held.segments.push(chunk.offset);
+            held.push(&chunk, now, at.cx.now);
             let offset = chunk.offset - before as u64;
             let view = OctetView {
-                octets: &held.octets,
+                octets: held.octets(),
                 offset,
-                source,
-                now,
-                later: before,
+                parts: held.parts(),
                 push: chunk.push,
-                segments: &held.segments,
+                segments: held.segments(),
                 sum: None,
                 next: Following::Octets,
+                doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
             };
             // Only until nothing of it is held: the rest of the chunk is then walked in the read
             // buffer.
@@ -302,23 +343,18 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             // Something held is still needed. If the walk waits for the other stream, the chunk is
             // refused, as it will come again.
             if walked.used < before {
-                let stop = if walked.wait.is_some() {
-                    before
-                } else {
-                    held.octets.len()
-                };
-                held.octets.truncate(stop);
                 if walked.wait.is_some() {
-                    // Its segment will be noted when it comes again.
-                    held.segments.pop();
+                    held.pull(before, now);
                 }
-                held.used(walked.used, offset + walked.used as u64, source);
+                held.used(walked.used, offset + walked.used as u64);
                 self.hold(at, held);
                 if let Some(until) = walked.wait {
+                    self.watch(at);
                     return Taken::Wait { taken: 0, until };
                 }
                 self.took(at, &chunk, chunk.data.len());
                 self.other_may_go_on(at);
+                self.watch(at);
                 return Taken::All;
             }
             // More than what was held was used: the rest is in the chunk itself.
@@ -331,37 +367,41 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 // then.
                 octets: &chunk.data[used..],
                 offset: chunk.offset + used as u64,
-                source: now,
-                now,
-                later: 0,
+                parts: &[now],
                 push: chunk.push,
                 segments: if used == 0 { &[chunk.offset] } else { &[] },
                 sum: chunk.sum.filter(|_| used == 0),
                 next: Following::Octets,
+                doubt_ends: None,
             };
             let walked = self.walk(at, &view, usize::MAX);
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                // Copied only now, and only what is left: a header cut by the end of the segment.
-                let mut held = Box::new(HeldOctets {
-                    octets: chunk.data[used..].to_vec(),
-                    source: Some(now),
-                    segments: Vec::new(),
-                });
-                if used == 0 {
-                    held.segments.push(chunk.offset);
-                }
-                self.hold(at, held);
+                let held = HeldOctets::rest_of(&chunk, used, now, at.cx.now);
+                self.hold(at, Box::new(held));
                 used = chunk.data.len();
             }
         }
         self.took(at, &chunk, used);
         self.other_may_go_on(at);
+        self.watch(at);
         match wait {
             Some(until) => Taken::Wait { taken: used, until },
             None => Taken::All,
         }
+    }
+
+    fn wake(&mut self, at: &mut ConversationContext<'_, M>) {
+        for _ in 0..2 {
+            let stream = &at.state.streams[at.direction.index()];
+            let until = stream.held.as_ref().map(|held| held.until(&at.cx.limits));
+            if stream.mode == Mode::Unknown && until.is_some_and(|t| at.cx.now >= t) {
+                self.walk_held(at, Following::Octets, Some(DoubtEnds::Pause));
+            }
+            at.direction = at.direction.flip();
+        }
+        self.watch(at);
     }
 
     fn gap(&mut self, at: &mut ConversationContext<'_, M>, gap: Gap) {
@@ -371,11 +411,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.change_direction(at);
         self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
-        let Conversation {
-            streams, framer, ..
-        } = &mut *at.state;
-        let stream = &mut streams[i];
-        // A message of known extent swallows the gap up to its end.
+        let stream = &mut at.state.streams[i];
         let mut left = gap.len.unwrap_or(u64::MAX);
         if let Mode::Inside {
             left: inside, last, ..
@@ -423,10 +459,12 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 }
             }
             left = 0;
-        } else if let (Mode::Ask, Some(len), Some(framer)) = (stream.mode, gap.len, &mut *framer)
-            && stream.open.is_some()
-            && framer.goes_on_behind_gap(at.direction)
+        } else if let (Mode::Ask, Some(len), true) = (stream.mode, gap.len, stream.open.is_some())
+            && let d = at.direction
+            && let framer = at.state.framer_mut(d)
+            && framer.is_some_and(|framer| framer.goes_on_behind_gap(d))
         {
+            let stream = &mut at.state.streams[i];
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
@@ -439,21 +477,27 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
             }
             left = 0;
-        } else if let Some(framer) = framer {
+        } else if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
         }
         // What is left lies outside of any message whose extent is known.
         if left > 0 {
             let end = gap.offset + gap.len.unwrap_or(0);
             self.end_message(at, end, true, None);
-            let stream = &mut at.state.streams[i];
-            if let Some(framer) = &mut at.state.framer {
+            self.forget(at);
+            if let Some(framer) = at.state.framer_mut(at.direction) {
                 framer.gap(at.direction);
+            }
+            let certain = at.state.trust.proven || at.state.trust.decided;
+            let framed = at.state.framer(at.direction).is_some();
+            let stream = &mut at.state.streams[i];
+            let first = !framed && stream.tries == 0;
+            (stream.behind_loss, stream.turns) = (true, 0);
+            if framed && certain && stream.mode != Mode::Unknown {
                 stream.mode = Mode::Search;
             } else {
-                // No framer: detectors may find a message anywhere from here on.
-                stream.searching = true;
-                if stream.tries == 0 {
+                self.look_anew(at);
+                if first {
                     // Its beginning is missing.
                     self.presume(at);
                 }
@@ -463,6 +507,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let mut to = at.with(|s| &mut s.state);
         self.sink.stream_gap(&mut to, &gap);
         self.other_may_go_on(at);
+        self.watch(at);
     }
 
     fn duplicate(&mut self, at: &mut ConversationContext<'_, M>, duplicate: &Duplicate) {
@@ -479,6 +524,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let mut to = at.with(|s| &mut s.state);
         self.sink.stream_end(&mut to, close);
         self.other_may_go_on(at);
+        self.watch(at);
     }
 
     fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
@@ -487,6 +533,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(held) = stream.held.take() {
                 at.cx.budget.give(held.size());
             }
+            if let Some(outlook) = stream.outlook.take() {
+                at.cx.budget.give(outlook.size());
+            }
+            stream.own = None;
         }
         Self::put_framer(at, None);
         let mut to = at.with(|s| &mut s.state);
@@ -567,6 +617,7 @@ impl<M: MessageSink> Extractor<M> {
             sink,
             rules: Rules::default(),
             custom: Vec::new(),
+            looked: vec![0; STREAMS.len() + 1],
         }
     }
 
@@ -619,19 +670,21 @@ impl<M: MessageSink> Extractor<M> {
         stream.at = offset;
         // Without its SYN the first octet may stand anywhere in a message.
         if !from_start {
-            stream.searching = true;
+            (stream.searching, stream.behind_loss) = (true, true);
             self.presume(at);
         }
+        let decided = at.state.trust.decided;
         let stream = &mut at.state.streams[i];
         if let Some(framer) = &mut at.state.framer {
-            stream.mode = if from_start {
-                Mode::Begin
-            } else {
-                Mode::Search
-            };
             if !from_start {
                 framer.gap(at.direction);
             }
+            stream.mode = match from_start {
+                true => Mode::Begin,
+                // The other direction may speak a protocol that this one does not.
+                false if decided => Mode::Search,
+                false => Mode::Unknown,
+            };
         }
     }
 
@@ -646,7 +699,7 @@ impl<M: MessageSink> Extractor<M> {
             // What is left for another protocol is left for the one that is switched to, but where a tunnel may hold any.
             if let Some(row) = interrupter().filter(|_| !tunnels(left.text())) {
                 self.adopt(at, row.framer(), false);
-                at.state.streams[at.direction.index()].mode = Mode::Search;
+                self.look_anew(at);
             }
             return;
         }
@@ -659,18 +712,87 @@ impl<M: MessageSink> Extractor<M> {
         // gives up after a while and detection begins.
         if let Some(row) = STREAMS.iter().find(|row| row.protocol.hinted(ports)) {
             self.adopt(at, row.framer(), false);
-            at.state.streams[at.direction.index()].mode = Mode::Search;
+            self.look_anew(at);
         }
     }
 
-    /// Octets of one direction end a message of no known protocol in the other.
+    /// The octets that follow may be of any protocol: detectors are asked to find a message anywhere.
+    fn look_anew(&self, at: &mut ConversationContext<'_, M>) {
+        let stream = &mut at.state.streams[at.direction.index()];
+        stream.mode = Mode::Unknown;
+        (stream.searching, stream.searched) = (true, 0);
+    }
+
+    /// The framer of this direction met octets that it does not know, where nothing is missing: they are of no known
+    /// protocol, and the other direction goes on as it was.
+    fn leave(&mut self, at: &mut ConversationContext<'_, M>, offset: u64) {
+        self.forget(at);
+        let d = at.direction;
+        if let Some(framer) = at.state.framer_mut(d) {
+            framer.gap(d);
+        }
+        let stream = &mut at.state.streams[d.index()];
+        let before = stream.refused.filter(|(at, _)| *at == offset);
+        stream.refused = Some((offset, before.map_or(1, |(_, n)| n.saturating_add(1))));
+        stream.own = None;
+        Self::charge_framers(at);
+        self.look_anew(at);
+        at.state.trust.failures = at.state.trust.failures.saturating_add(1);
+        self.renew(at);
+    }
+
+    /// How far the search has looked is of no use any more.
+    fn forget(&self, at: &mut ConversationContext<'_, M>) {
+        let stream = &mut at.state.streams[at.direction.index()];
+        if let Some(outlook) = stream.outlook.take() {
+            at.cx.budget.give(outlook.size());
+        }
+    }
+
+    /// Tells when what is held in doubt has to be let go though nothing comes.
+    fn watch(&self, at: &mut ConversationContext<'_, M>) {
+        let streams = at.state.streams.iter();
+        *at.wake = streams
+            .filter(|stream| stream.mode == Mode::Unknown)
+            .filter_map(|stream| stream.held.as_ref())
+            .map(|held| held.until(&at.cx.limits))
+            .min();
+    }
+
+    /// Octets of one direction end a message of no known protocol in the other, and let go what is in doubt there: nobody
+    /// answers half a message.
     fn change_direction(&mut self, at: &mut ConversationContext<'_, M>) {
         let o = at.direction.flip();
-        let stream = &at.state.streams[o.index()];
-        // A run of unknown octets has no other end than PSH and this.
-        if stream.mode == Mode::Unknown && stream.open.is_some() {
-            let end = stream.at - stream.held() as u64;
-            self.end_message(&mut at.flipped(), end, false, None);
+        let hinted = at.state.framer.is_some();
+        let stream = &mut at.state.streams[o.index()];
+        match stream.mode {
+            Mode::Unknown if stream.rest_may_come() && stream.turns < TURNS && hinted => {
+                // It may be the rest of a message that was lost: then the next one begins behind this turn.
+                stream.turns += 1;
+                if let Some(held) = &mut stream.held {
+                    held.end_run();
+                }
+            }
+            Mode::Unknown => {
+                if let Some(held) = &mut stream.held {
+                    held.end_run();
+                    self.walk_held(&mut at.flipped(), Following::Octets, Some(DoubtEnds::Turn));
+                }
+                let stream = &at.state.streams[o.index()];
+                if stream.open.is_some_and(|open| open.opaque) {
+                    let end = stream.at - stream.held() as u64;
+                    self.end_message(&mut at.flipped(), end, false, None);
+                }
+            }
+            Mode::Search if stream.behind_loss => {
+                // What follows a second answer is not the rest of a message that was begun before the loss.
+                stream.turns = stream.turns.saturating_add(1);
+                if stream.turns > 2 * TURNS && stream.held.is_none() {
+                    self.look_anew(&mut at.flipped());
+                    at.state.streams[o.index()].behind_loss = false;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -702,20 +824,22 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// Gives the connection another framer, or none, and gives back the old one. No other place changes which framer a connection
-    /// has, so that none can forget what the budget was told of the old one.
+    /// Gives the connection another framer, or none, and gives back the old one. Where the framer of one direction changes,
+    /// [`charge_framers`](Self::charge_framers) follows: the budget is charged with what is there, never with a difference.
     fn put_framer(
         at: &mut ConversationContext<'_, M>,
         framer: Option<AnyFramer>,
     ) -> Option<AnyFramer> {
         let old = std::mem::replace(&mut at.state.framer, framer);
-        Self::charge_framer(at);
+        Self::charge_framers(at);
         old
     }
 
-    /// Charges the budget with what the framer allocates now.
-    fn charge_framer(at: &mut ConversationContext<'_, M>) {
-        let now = at.state.framer.as_ref().map_or(0, AnyFramer::size);
+    /// Charges the budget with what the framers of the connection and of its directions allocate now.
+    fn charge_framers(at: &mut ConversationContext<'_, M>) {
+        let own = at.state.streams.iter().filter_map(|s| s.own.as_deref());
+        let all = own.chain(&at.state.framer);
+        let now = all.map(AnyFramer::size).sum();
         if now != at.state.charged {
             at.cx.budget.resize(at.state.charged, now);
             at.state.charged = now;
@@ -731,11 +855,16 @@ impl<M: MessageSink> Extractor<M> {
         if stream.held() == 0 || stream.mode != Mode::Begin {
             return;
         }
-        self.walk_held(&mut at.flipped(), Following::Octets);
+        self.walk_held(&mut at.flipped(), Following::Octets, None);
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
-    fn walk_held(&mut self, at: &mut ConversationContext<'_, M>, next: Following) {
+    fn walk_held(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        next: Following,
+        doubt_ends: Option<DoubtEnds>,
+    ) {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         let Some(mut held) = stream.held.take() else {
@@ -743,24 +872,20 @@ impl<M: MessageSink> Extractor<M> {
         };
         // Given back first and taken again if something is left: the budget never counts it twice.
         at.cx.budget.give(held.size());
-        let Some(source) = held.source else {
-            return;
-        };
-        let offset = stream.at - held.octets.len() as u64;
+        let offset = stream.at - held.octets().len() as u64;
         let view = OctetView {
-            octets: &held.octets,
+            octets: held.octets(),
             offset,
-            source,
-            now: source,
-            later: 0,
+            parts: held.parts(),
             push: false,
-            segments: &held.segments,
+            segments: held.segments(),
             sum: None,
             next,
+            doubt_ends: doubt_ends.or((next != Following::Octets).then_some(DoubtEnds::NoMore)),
         };
         let walked = self.walk(at, &view, usize::MAX);
-        if walked.used < held.octets.len() {
-            held.used(walked.used, offset + walked.used as u64, source);
+        if walked.used < held.octets().len() {
+            held.used(walked.used, offset + walked.used as u64);
             self.hold(at, held);
         }
     }
@@ -769,58 +894,62 @@ impl<M: MessageSink> Extractor<M> {
     fn stop(&mut self, at: &mut ConversationContext<'_, M>, next: Following, offset: u64) {
         let i = at.direction.index();
         if at.state.streams[i].held() > 0 {
-            self.walk_held(at, next);
+            self.walk_held(at, next, None);
         }
+        self.forget(at);
         let stream = &mut at.state.streams[i];
         stream.at = stream.at.max(offset);
         let Some(held) = stream.held.take() else {
             return;
         };
         at.cx.budget.give(held.size());
-        let (held, source) = (held.octets, held.source);
-        if let Some(source) = source
-            && !held.is_empty()
-        {
-            let start = at.state.streams[i].at - held.len() as u64;
-            if at.state.streams[i].open.is_some() {
-                // It belongs to the open message, whose end is missing.
-                self.emit(at, &held, start, source, None, false);
-            } else if at.state.streams[i].mode == Mode::Begin
-                // One line at least is whole, so the protocol is not in doubt; less than that could
-                // be anything.
-                && memchr::memchr(b'\n', &held).is_some()
-            {
-                // A header that is cut: its start is known, its end is not.
-                let start = MessageStart {
-                    protocol: at
-                        .state
-                        .framer
-                        .as_ref()
-                        .map_or(NO_PROTOCOL, AnyFramer::name),
-                    kind: Kind::Other,
-                    offset: start,
-                    extent: Extent::Open,
-                    head: &held,
-                    time: source.time,
-                    frame: source.frame,
-                    ack: source.ack,
-                    answers: None,
-                };
-                self.start_message(at, &start, false);
-                self.emit(at, &held, start.offset, source, None, false);
-                if let Some(open) = &mut at.state.streams[i].open {
-                    open.whole = false;
-                }
-            } else {
-                self.skip(at, held.len() as u64);
+        let octets = held.octets();
+        let Some(source) = held.parts().first().map(|part| part.origin) else {
+            return;
+        };
+        if octets.is_empty() {
+            return;
+        }
+        let start = at.state.streams[i].at - octets.len() as u64;
+        if at.state.streams[i].open.is_some() {
+            self.emit(at, octets, start, source, None, false);
+        } else if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Unknown) {
+            // A header that is cut: its start is known, its end is not.
+            let start = MessageStart {
+                protocol: Self::protocol(at).text(),
+                kind: Kind::Other,
+                offset: start,
+                extent: Extent::Open,
+                head: octets,
+                time: source.time,
+                frame: source.frame,
+                ack: source.ack,
+                answers: None,
+            };
+            self.start_message(at, &start, false);
+            self.emit(
+                at,
+                octets,
+                start.offset,
+                held.last_origin(source),
+                None,
+                false,
+            );
+            if let Some(open) = &mut at.state.streams[i].open {
+                open.whole = false;
             }
+        } else {
+            self.skip(at, octets.len() as u64);
         }
     }
 
     /// The protocol of the direction's octets.
     fn protocol(at: &ConversationContext<'_, M>) -> Name {
-        let unknown = at.state.streams[at.direction.index()].mode == Mode::Unknown;
-        Name::of(match &at.state.framer {
+        let stream = &at.state.streams[at.direction.index()];
+        let unknown = stream
+            .open
+            .map_or(stream.mode == Mode::Unknown, |open| open.opaque);
+        Name::of(match at.state.framer(at.direction) {
             Some(framer) if !unknown => framer.name(),
             _ => NO_PROTOCOL,
         })
@@ -852,6 +981,8 @@ impl<M: MessageSink> Extractor<M> {
             whole: true,
             hand_over,
             wanted,
+            opaque: start.protocol == NO_PROTOCOL,
+            last: (start.frame, start.time),
         });
         let what = EventKind::MessageBegins {
             protocol: start.protocol,
@@ -861,7 +992,9 @@ impl<M: MessageSink> Extractor<M> {
         };
         at.cx.emit(at.flow, at.direction, what);
         if wanted {
+            let now = come(at, (start.frame, start.time));
             self.sink.start(&mut at.with(|s| &mut s.state), start);
+            at.cx.packet = now;
         }
     }
 
@@ -880,6 +1013,11 @@ impl<M: MessageSink> Extractor<M> {
         at.cx.counters.message.octets += octets.len() as u64;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).octets += octets.len() as u64;
+        if let Some(open) = &mut at.state.streams[at.direction.index()].open
+            && source.frame > open.last.0
+        {
+            open.last = (source.frame, source.time);
+        }
         if at.state.streams[at.direction.index()].wanted() {
             let piece = Piece {
                 offset,
@@ -889,7 +1027,9 @@ impl<M: MessageSink> Extractor<M> {
                 sum,
                 last,
             };
+            let now = come(at, (source.frame, source.time));
             self.sink.data(&mut at.with(|s| &mut s.state), &piece);
+            at.cx.packet = now;
         }
     }
 
@@ -915,7 +1055,7 @@ impl<M: MessageSink> Extractor<M> {
             return;
         };
         let to_close = stream.mode == Mode::ToClose;
-        let opaque = stream.mode == Mode::Unknown;
+        let opaque = open.opaque;
         // Only its end tells that a body up to the end of the stream is whole: a FIN or a RST, or that the other side
         // acknowledged what stands behind the last octet, which is a FIN.
         // In `Unknown` the end of the stream is as good an end as any. At eviction or the end of
@@ -938,17 +1078,17 @@ impl<M: MessageSink> Extractor<M> {
             );
         if whole {
             at.cx.counters.message.whole += 1;
-            // From now on failures are taken for losses.
-            if !opaque {
+            if !opaque && at.state.streams[i].own.is_none() {
                 (at.state.trust.proven, at.state.trust.failures) = (true, 0);
             }
         } else {
             at.cx.counters.message.incomplete += 1;
             at.cx.counters.protocol(name).incomplete += 1;
         }
-        // Left for last, as the questions above depend on it. An unknown stream stays unknown.
+        let stream = &mut at.state.streams[i];
         if !opaque {
             stream.mode = Mode::Begin;
+            (stream.behind_loss, stream.filled) = (false, None);
         }
         let what = EventKind::MessageEnds {
             offset: at.side().relative(offset),
@@ -963,21 +1103,30 @@ impl<M: MessageSink> Extractor<M> {
                 closes,
                 acknowledged,
             };
+            let now = come(at, open.last);
             self.sink.end(&mut at.with(|s| &mut s.state), &end);
+            at.cx.packet = now;
         }
         // Only behind its end: the octets of the message itself belong to the old protocol.
         if open.hand_over {
             // Another protocol follows, in both directions.
+            let framer = at.state.framer(at.direction);
             // Behind a prefix the port stands for what it stood for.
-            let left = at.state.framer.as_ref().map(|f| Name::of(f.name()));
+            let left = framer.map(|f| Name::of(f.name()));
             let left = left.filter(|name| !protocols::is_prefix(name.text()));
-            let opens = at.state.framer.as_ref().and_then(Framer::next_protocol);
-            Self::put_framer(at, None);
+            let opens = framer.and_then(Framer::next_protocol);
+            // The other direction changes at the same moment. What it holds was sent for the new
+            // protocol.
             for stream in &mut at.state.streams {
+                stream.own = None;
+                if let Some(outlook) = stream.outlook.take() {
+                    at.cx.budget.give(outlook.size());
+                }
                 stream.mode = Mode::Unknown;
                 stream.tries = 0;
                 stream.searching = false;
             }
+            Self::put_framer(at, None);
             // The user's rules were for the old protocol and are not asked again; ports say nothing
             // either.
             at.state.trust = Trust {
@@ -1005,7 +1154,7 @@ impl<M: MessageSink> Extractor<M> {
         view: &OctetView<'_>,
         enough: usize,
     ) -> Walked {
-        if let Some(AnyFramer::Custom(framer)) = &mut at.state.framer {
+        if let Some(AnyFramer::Custom(framer)) = at.state.framer_mut(at.direction) {
             framer.attach(&self.custom);
         }
         let i = at.direction.index();
@@ -1094,8 +1243,7 @@ impl<M: MessageSink> Extractor<M> {
                     let place = self.place(at, view, pos);
                     let part = at
                         .state
-                        .framer
-                        .as_mut()
+                        .framer_mut(at.direction)
                         .map_or(BodyPart::Refuse, |f| f.part(&place, rest));
                     match part {
                         BodyPart::NeedMore => break None,
@@ -1126,9 +1274,7 @@ impl<M: MessageSink> Extractor<M> {
                             self.emit_range(at, view, emitted, pos, false);
                             emitted = pos;
                             self.end_message(at, offset, true, None);
-                            // The framer and the octets disagree: nothing behind is where it should
-                            // be.
-                            self.lost(at);
+                            self.leave(at, offset);
                         }
                     }
                 }
@@ -1138,12 +1284,12 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     emitted = pos;
                     let place = self.place(at, view, pos);
+                    let d = at.direction;
                     let begin = at
                         .state
-                        .framer
-                        .as_mut()
+                        .framer_mut(d)
                         .map_or(Begin::Refuse, |f| f.begin(&place, rest));
-                    Self::charge_framer(at);
+                    Self::charge_framers(at);
                     match begin {
                         Begin::NeedMore => break None,
                         Begin::Wait(until) => break Some(until),
@@ -1151,7 +1297,7 @@ impl<M: MessageSink> Extractor<M> {
                             // One at least, or the loop would stand still; never more than there
                             // is.
                             let n = n.clamp(1, rest.len());
-                            self.skip(at, n as u64);
+                            self.loose(at, view, (pos, pos + n), true, true);
                             pos += n;
                             emitted = pos;
                         }
@@ -1165,11 +1311,7 @@ impl<M: MessageSink> Extractor<M> {
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
                             let start = MessageStart {
-                                protocol: at
-                                    .state
-                                    .framer
-                                    .as_ref()
-                                    .map_or(NO_PROTOCOL, AnyFramer::name),
+                                protocol: at.state.framer(d).map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
                                 offset,
                                 extent: body.extent(head),
@@ -1179,7 +1321,7 @@ impl<M: MessageSink> Extractor<M> {
                                 ack: source.ack,
                                 answers: match kind {
                                     Kind::Response => {
-                                        at.state.framer.as_ref().and_then(AnyFramer::answers)
+                                        at.state.framer(d).and_then(AnyFramer::answers)
                                     }
                                     Kind::Request | Kind::Other => None,
                                 },
@@ -1201,14 +1343,13 @@ impl<M: MessageSink> Extractor<M> {
                                 MessageBody::ToClose => Mode::ToClose,
                             };
                         }
-                        Begin::Refuse => {
-                            // One octet is given up, so that the search begins behind the place
-                            // that failed.
+                        Begin::Refuse if at.state.streams[i].behind_loss => {
                             self.skip(at, 1);
                             pos += 1;
                             emitted = pos;
                             self.lost(at);
                         }
+                        Begin::Refuse => self.leave(at, offset),
                     }
                 }
                 Mode::Search => {
@@ -1218,15 +1359,19 @@ impl<M: MessageSink> Extractor<M> {
                     let place = self.place(at, view, pos);
                     let wait = at
                         .state
-                        .framer
-                        .as_mut()
+                        .framer_mut(at.direction)
                         .and_then(|f| f.search_waits(&place));
                     // A search that runs ahead of the other stream could mistake a mail body for
                     // commands.
                     if wait.is_some() {
                         break wait;
                     }
-                    let (n, found) = match self.search(at, view, pos, rest.len()) {
+                    let mut outlook = Self::outlook(at);
+                    outlook.show(rest, offset, false);
+                    let last = view.next != Following::Octets;
+                    let found = self.search_home(at, view, pos, &mut outlook, last);
+                    at.state.streams[i].outlook = Some(outlook);
+                    let (n, found) = match found {
                         Found::At(n) => (n, true),
                         Found::Nowhere { keep } => (keep.min(rest.len()), false),
                     };
@@ -1245,20 +1390,16 @@ impl<M: MessageSink> Extractor<M> {
                     at.state.streams[i].mode = Mode::Begin;
                 }
                 Mode::Unknown => {
-                    // The other direction made the protocol known.
-                    if at.state.framer.is_some() && at.state.streams[i].open.is_none() {
-                        at.state.streams[i].mode = Mode::Search;
-                        continue;
-                    }
                     if rest.is_empty() {
                         break None;
                     }
                     match self.unknown(at, view, pos) {
-                        Some(n) => {
+                        Loose::Used(n) => {
                             pos += n;
                             emitted = pos;
                         }
-                        None => break None,
+                        Loose::More => break None,
+                        Loose::Wait(until) => break Some(until),
                     }
                 }
             }
@@ -1267,6 +1408,9 @@ impl<M: MessageSink> Extractor<M> {
         // for each chunk header.
         if at.state.streams[i].open.is_some() && at.state.streams[i].mode != Mode::Unknown {
             self.emit_range(at, view, emitted, pos, false);
+        }
+        if pos == len || !matches!(at.state.streams[i].mode, Mode::Unknown | Mode::Search) {
+            self.forget(at);
         }
         Walked { used: pos, wait }
     }
@@ -1280,24 +1424,65 @@ impl<M: MessageSink> Extractor<M> {
         to: usize,
         last: bool,
     ) {
-        if from < to {
+        let mut from = from;
+        while from < to {
+            // Each piece has the time of its own segment.
+            let part = part_at(view.parts, view.offset + from as u64);
+            let next = part.and_then(|part| view.parts.get(part + 1));
+            let end = next.map_or(to, |next| next.behind(view.offset).min(to));
+            let end = if end > from { end } else { to };
             self.emit(
                 at,
-                &view.octets[from..to],
+                &view.octets[from..end],
                 view.offset + from as u64,
                 view.source_at(from),
-                // A sum belongs to all of the octets or to none.
-                view.sum.filter(|_| to - from == view.octets.len()),
-                last,
+                view.sum.filter(|_| end - from == view.octets.len()),
+                last && end == to,
             );
+            from = end;
+        }
+    }
+
+    /// Pushes a range of the octets in hand as a message of no known protocol, or as more of it. `ends`: it ends with them;
+    /// `whole`: nothing of it may be missing.
+    fn loose(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        (from, to): (usize, usize),
+        ends: bool,
+        whole: bool,
+    ) {
+        let i = at.direction.index();
+        let offset = view.offset + from as u64;
+        if at.state.streams[i].open.is_none() {
+            let source = view.source_at(from);
+            let start = MessageStart {
+                protocol: NO_PROTOCOL,
+                kind: Kind::Other,
+                offset,
+                extent: Extent::Open,
+                head: &view.octets[from..to],
+                time: source.time,
+                frame: source.frame,
+                ack: source.ack,
+                answers: None,
+            };
+            self.start_message(at, &start, false);
+        }
+        if let Some(open) = &mut at.state.streams[i].open {
+            open.whole &= whole;
+        }
+        self.emit_range(at, view, from, to, ends && whole);
+        if ends {
+            self.end_message(at, view.offset + to as u64, !whole, None);
         }
     }
 
     /// The stream's messages are not where they should be: the next one is looked for.
     fn lost(&mut self, at: &mut ConversationContext<'_, M>) {
         let i = at.direction.index();
-        if let Some(framer) = &mut at.state.framer {
-            // What the framer remembers of this direction is void, as after a gap.
+        if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
         }
         at.state.streams[i].mode = Mode::Search;
@@ -1319,9 +1504,10 @@ impl<M: MessageSink> Extractor<M> {
         self.end_other(at);
         Self::put_framer(at, None);
         for stream in &mut at.state.streams {
-            stream.mode = Mode::Unknown;
-            // From here on anywhere counts, as after a gap.
-            (stream.searching, stream.tries, stream.searched) = (true, 0, 0);
+            if stream.own.is_none() {
+                stream.mode = Mode::Unknown;
+                (stream.searching, stream.tries, stream.searched) = (true, 0, 0);
+            }
         }
         at.state.trust = Trust {
             asked: true,
@@ -1347,8 +1533,7 @@ impl<M: MessageSink> Extractor<M> {
             && !at.state.trust.decided
             && at
                 .state
-                .framer
-                .as_ref()
+                .framer(at.direction)
                 .is_some_and(AnyFramer::may_be_interrupted);
         here.then_some(row)
     }
@@ -1357,6 +1542,9 @@ impl<M: MessageSink> Extractor<M> {
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         // As in `renew`: both directions leave together.
         self.end_other(at);
+        for stream in &mut at.state.streams {
+            stream.own = None;
+        }
         if let Some(framer) = Self::put_framer(at, None) {
             at.state.trust = Trust {
                 asked: true,
@@ -1394,11 +1582,46 @@ impl<M: MessageSink> Extractor<M> {
             place.next = Following::Octets;
         }
         at.state
-            .framer
-            .as_mut()
+            .framer_mut(at.direction)
             .map_or(Found::Nowhere { keep: rest.len() }, |f| {
                 f.search(&place, rest)
             })
+    }
+
+    /// What is remembered of the search in this direction; to be put back.
+    fn outlook(at: &mut ConversationContext<'_, M>) -> Box<Outlook> {
+        let kept = at.state.streams[at.direction.index()].outlook.take();
+        kept.unwrap_or_else(|| {
+            let outlook = Box::new(Outlook::new(STREAMS.len() + 1));
+            at.cx.budget.take(outlook.size());
+            outlook
+        })
+    }
+
+    /// Where the direction's framer finds a beginning, from where it has looked last.
+    fn search_home(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+        outlook: &mut Outlook,
+        last: bool,
+    ) -> Found {
+        let rest = &view.octets[pos..];
+        let mut looked = 0;
+        let offset = view.offset + pos as u64;
+        let found = outlook.look(0, rest, offset, last, &mut looked, |rest, from| {
+            let found = self.search(at, view, pos + from, rest.len());
+            let keep = match found {
+                Found::At(n) => n,
+                Found::Nowhere { keep } => keep,
+            };
+            let tail = rest.get(keep..).unwrap_or_default();
+            let framer = at.state.framer(at.direction);
+            (found, framer.map_or(1, |f| f.needs(tail)))
+        });
+        self.looked[0] += looked;
+        found
     }
 
     fn place<'a>(
@@ -1425,151 +1648,329 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// Octets of no known protocol: asks the detectors, and takes them as messages by PSH. Gives how many were used; None
-    /// where more are needed.
+    /// Octets of no known protocol: asks the detectors, and takes them as messages by their runs.
     fn unknown(
         &mut self,
         at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,
         pos: usize,
-    ) -> Option<usize> {
+    ) -> Loose {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
-        // Up to this many octets a detector may wait for more; then what is there must do.
-        let more = view.next == Following::Octets && rest.len() < PROBE;
+        let offset = view.offset + pos as u64;
+        if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
+            return Loose::Used(0);
+        }
+        let certain = at.state.trust.proven || at.state.trust.decided;
+        let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();
+        let most = if rest_of { REST } else { PROBE };
+        let ends = match view.next {
+            Following::Octets if rest.len() >= most => Some(DoubtEnds::Full),
+            Following::Octets => view.doubt_ends,
+            Following::Gap | Following::End => Some(DoubtEnds::NoMore),
+        };
         let mut take = rest.len();
+        let stream = &at.state.streams[i];
+        let detect = !at.state.trust.decided;
+        if stream.searching && (detect || at.state.framer.is_some()) {
+            let wait = self.place(at, view, pos);
+            let wait = at
+                .state
+                .framer_mut(at.direction)
+                .and_then(|f| f.search_waits(&wait));
+            if wait.is_some() && ends.is_none() {
+                return wait.map_or(Loose::More, Loose::Wait);
+            }
+            let mut outlook = Self::outlook(at);
+            outlook.show(rest, offset, false);
+            let sought = self.seek(at, view, pos, &mut outlook, ends);
+            at.state.streams[i].outlook = Some(outlook);
+            match sought {
+                Sought::Here(what) => {
+                    self.end_message(at, offset, false, None);
+                    self.settle(at, what);
+                    return Loose::Used(0);
+                }
+                Sought::Before {
+                    keep,
+                    rest_of: found,
+                } => {
+                    if found && keep > 0 {
+                        self.skip(at, keep as u64);
+                        return Loose::Used(keep);
+                    }
+                    let hinted = at.state.framer.is_some();
+                    let behind = at.state.streams[i].behind_loss && hinted;
+                    if ends.is_none() && (keep == 0 || behind) {
+                        return Loose::More;
+                    }
+                    let last = view.next == Following::End && rest.len() as u64 <= OPAQUE;
+                    if rest_of && (view.next == Following::Gap || (certain && !last)) {
+                        // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
+                        self.skip(at, rest.len() as u64);
+                        at.state.streams[i].turns = 0;
+                        if certain {
+                            at.state.streams[i].mode = Mode::Search;
+                        }
+                        return Loose::Used(rest.len());
+                    }
+                    take = if keep == 0 { rest.len() } else { keep };
+                }
+            }
+            let searched = &mut at.state.streams[i].searched;
+            *searched = searched.saturating_add(u32::try_from(take).unwrap_or(u32::MAX));
+        } else if stream.open.is_none() && stream.tries < TRIES && detect {
+            let mut outlook = Self::outlook(at);
+            outlook.show(rest, offset, true);
+            let sought = self.recognise(at, rest, view.next, &mut outlook, offset, ends);
+            at.state.streams[i].outlook = Some(outlook);
+            match sought {
+                Some(what) => {
+                    self.settle(at, what);
+                    return Loose::Used(0);
+                }
+                None if ends.is_none() && at.state.streams[i].undecided => return Loose::More,
+                None => {}
+            }
+            at.state.streams[i].tries += 1;
+        }
+        let room = at.state.streams[i]
+            .open
+            .map_or(OPAQUE, |o| OPAQUE - (offset - o.start).min(OPAQUE - 1));
+        let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let end = view.offset + view.octets.len() as u64;
+        let run = run_end(view.parts, offset, end).map(|end| end - offset);
+        // At the end of a stream of which nothing was recognised these may be the rest of one message, unless each segment was
+        // a run of its own.
+        let cut = rest_of && view.next == Following::End && !are_runs(view.parts);
+        let take = match run {
+            Some(n) if !cut => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
+            _ => take,
+        };
+        let take = take.max(1);
+        let full = take as u64 == room;
+        if cut {
+            self.loose(at, view, (pos, pos + take), full, false);
+            return Loose::Used(take);
+        }
+        let ends = full || run == Some(take as u64);
+        self.loose(at, view, (pos, pos + take), ends, true);
+        at.state.streams[i].behind_loss = false;
+        Loose::Used(take)
+    }
+
+    /// Asks all who may know a beginning anywhere in the octets from `pos` on.
+    fn seek(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+        outlook: &mut Outlook,
+        ends: Option<DoubtEnds>,
+    ) -> Sought {
+        let i = at.direction.index();
+        let rest = &view.octets[pos..];
+        let offset = view.offset + pos as u64;
+        let more = ends.is_none();
+        let stream = &at.state.streams[i];
+        let (fresh, behind_loss) = (stream.open.is_none(), stream.behind_loss);
+        let refused = match stream.refused {
+            Some((place, n)) if place == offset => n,
+            _ => 0,
+        };
         let ports = (
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
         );
-        // A user's rule that names a framer needs no detector.
-        if self.decide(at) && at.state.framer.is_some() {
-            return Some(0);
-        }
-        let detect = !at.state.trust.decided;
-        let stream = &at.state.streams[i];
-        if stream.searching && detect {
-            // The smallest of all answers: no octet may be passed that one of them still needs.
-            let mut keep = rest.len();
+        let trust = at.state.trust;
+        let mut keep = rest.len();
+        let mut rest_of = false;
+        let others = usize::from(refused > 1);
+        if !trust.decided {
             for (place, &detector) in self.custom.iter().enumerate() {
-                match detector.search(rest, view.next, CUSTOM_PROBE) {
-                    Found::At(0) => {
-                        // What came before it was a message of its own.
-                        self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(
-                            at,
-                            AnyFramer::Custom(CustomFramer::new(place, detector)),
-                            true,
-                        );
-                        return Some(0);
+                let next = if more { view.next } else { Following::End };
+                match detector.search(&rest[others..], next, CUSTOM_PROBE) {
+                    Found::At(0) if others == 0 => {
+                        let framer = CustomFramer::new(place, detector);
+                        return Sought::Here(Settled::Custom(framer));
                     }
-                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
+                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(others + n),
                 }
             }
-            // A detector of the user's waits for more; the built-in ones get their turn when it has
-            // decided.
-            if keep == 0 && view.next == Following::Octets {
-                return None;
-            }
-            for row in STREAMS {
-                let hinted = row.protocol.hinted(ports);
-                // Cheap searches go on for good; the others stop once nothing was found in a fair
-                // stretch.
-                let tired = !hinted
-                    && !row.protocol.cheap_search
-                    && at.state.streams[i].searched >= SEARCHED;
-                if tired || !at.state.trust.allows(row) {
-                    continue;
-                }
-                match row.detector.search(rest, hinted, more) {
-                    Found::At(0) => {
-                        self.end_message(at, view.offset + pos as u64, false, None);
-                        self.adopt(at, row.framer(), true);
-                        return Some(0);
-                    }
-                    Found::At(n) | Found::Nowhere { keep: n } => keep = keep.min(n),
-                }
-            }
-            if keep == 0 {
-                return None;
-            }
-            // Up to the first place that may be a beginning: the next turn begins there.
-            take = keep;
-            let searched = &mut at.state.streams[i].searched;
-            *searched = searched.saturating_add(u32::try_from(keep).unwrap_or(u32::MAX));
         }
-        let stream = &mut at.state.streams[i];
-        // Only where a message begins. In the middle of a run a match would be chance.
-        if stream.open.is_none() && !stream.searching && stream.tries < TRIES && detect {
-            let mut undecided = false;
-            for (place, &detector) in self.custom.iter().enumerate() {
-                match (detector.look)(rest, view.next) {
-                    Verdict::Message { len, .. } if len > 0 => {
-                        self.adopt(
-                            at,
-                            AnyFramer::Custom(CustomFramer::new(place, detector)),
-                            true,
-                        );
-                        return Some(0);
-                    }
-                    Verdict::More => undecided = true,
-                    Verdict::Message { .. } | Verdict::Refuse => {}
+        let home = at.state.framer.as_ref().map(AnyFramer::name);
+        if home.is_some() {
+            // What it has refused is not asked of it again.
+            let skip = usize::from(refused > 0);
+            match self.search_home(at, view, pos + skip, outlook, !more) {
+                Found::At(0) if skip == 0 => return Sought::Here(Settled::Home),
+                Found::At(n) => {
+                    rest_of = behind_loss && skip + n <= keep;
+                    keep = keep.min(skip + n);
+                }
+                Found::Nowhere { keep: n } => keep = keep.min(skip + n),
+            }
+        }
+        if trust.decided {
+            return Sought::Before { keep, rest_of };
+        }
+        let mut filled = None;
+        for (index, row) in STREAMS.iter().enumerate() {
+            let hinted = row.protocol.hinted(ports);
+            let tired =
+                !hinted && !row.protocol.cheap_search && at.state.streams[i].searched >= SEARCHED;
+            if tired || !trust.allows(row) || home == Some(row.protocol.name) {
+                continue;
+            }
+            let begins = row.protocol.interrupts.is_some_and(|begins| begins(rest));
+            if begins && others == 0 && view.segments.binary_search(&offset).is_ok() {
+                return Sought::Here(Settled::Row(row));
+            }
+            let looked = &mut self.looked[index + 1];
+            let detector = row.detector;
+            let found = outlook.look(
+                index + 1,
+                &rest[others..],
+                offset + others as u64,
+                !more,
+                looked,
+                |rest, _| {
+                    let found = detector.search(rest, hinted, more);
+                    let keep = match found {
+                        Found::At(n) => n,
+                        Found::Nowhere { keep } => keep,
+                    };
+                    let tail = rest.get(keep..).unwrap_or_default();
+                    (found, detector.needs(tail, hinted))
+                },
+            );
+            match found {
+                Found::At(0) if others == 0 => return Sought::Here(Settled::Row(row)),
+                Found::At(n) => {
+                    rest_of |= behind_loss && hinted && others + n <= keep;
+                    keep = keep.min(others + n);
+                }
+                Found::Nowhere { keep: n } => keep = keep.min(others + n),
+            }
+            if ends.is_some() && fresh && others == 0 && filled.is_none() && detector.fills(rest) {
+                filled = u8::try_from(index).ok();
+                if filled == at.state.streams[i].filled {
+                    return Sought::Here(Settled::Row(row));
                 }
             }
-            let trust = at.state.trust;
-            // In the order of the table: what is more certain stands before what is less.
-            for row in STREAMS.iter().filter(|row| trust.allows(row)) {
-                match row.detector.probe(rest, row.protocol.hinted(ports)) {
-                    Probe::Yes => {
-                        self.adopt(at, row.framer(), true);
-                        return Some(0);
-                    }
-                    Probe::More => undecided = true,
-                    Probe::No => {}
-                }
-            }
-            // Waiting is bounded by `PROBE`, so that a silent prefix cannot hold a stream.
-            if undecided && more {
-                return None;
-            }
-            stream.tries += 1;
         }
-        // A run ends at 64 KiB even without PSH, so nothing grows without bound.
-        let room = at.state.streams[i]
-            .open
-            .map_or(OPAQUE, |o| OPAQUE - (view.offset + pos as u64 - o.start));
-        let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
-        let source = view.source_at(pos);
-        let offset = view.offset + pos as u64;
-        if at.state.streams[i].open.is_none() {
-            let start = MessageStart {
-                protocol: NO_PROTOCOL,
-                kind: Kind::Other,
-                offset,
-                extent: Extent::Open,
-                head: &rest[..take],
-                time: source.time,
-                frame: source.frame,
-                ack: source.ack,
-                answers: None,
-            };
-            self.start_message(at, &start, false);
+        if ends.is_some() && fresh {
+            at.state.streams[i].filled = filled;
         }
-        let full = take as u64 == room;
-        // PSH ends the run where the segment does; in the middle of the octets it is not known.
-        let ends = full || (view.push && pos + take == view.octets.len());
-        self.emit(
-            at,
-            &rest[..take],
-            offset,
-            source,
-            view.sum.filter(|_| take == view.octets.len()),
-            ends,
+        Sought::Before { keep, rest_of }
+    }
+
+    /// Asks all who may know octets that begin a stream, or a run in one that is known from its start.
+    fn recognise(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        rest: &[u8],
+        next: Following,
+        outlook: &mut Outlook,
+        offset: u64,
+        ends: Option<DoubtEnds>,
+    ) -> Option<Settled> {
+        let i = at.direction.index();
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
         );
-        if ends {
-            self.end_message(at, offset + take as u64, false, None);
+        let mut undecided = false;
+        for (place, &detector) in self.custom.iter().enumerate() {
+            match (detector.look)(rest, next) {
+                Verdict::Message { len, .. } if len > 0 => {
+                    return Some(Settled::Custom(CustomFramer::new(place, detector)));
+                }
+                Verdict::More => undecided = true,
+                Verdict::Message { .. } | Verdict::Refuse => {}
+            }
         }
-        Some(take)
+        let end = offset + rest.len() as u64;
+        let trust = at.state.trust;
+        let mut filled = None;
+        for (index, row) in STREAMS.iter().enumerate() {
+            if !trust.allows(row) {
+                continue;
+            }
+            let hinted = row.protocol.hinted(ports);
+            let worth = ends.is_some() || outlook.is_worth(index + 1, end);
+            if !worth {
+                undecided |= outlook.waits(index + 1);
+                continue;
+            }
+            self.looked[index + 1] += rest.len() as u64;
+            match row.detector.probe(rest, hinted) {
+                Probe::Yes => return Some(Settled::Row(row)),
+                Probe::More => {
+                    undecided = true;
+                    let needs = row.detector.needs(rest, hinted);
+                    outlook.note(index + 1, offset, Some(needs));
+                    if ends.is_some_and(|ends| row.detector.settles(rest, hinted, ends)) {
+                        return Some(Settled::Row(row));
+                    }
+                }
+                Probe::No => outlook.note(index + 1, offset, None),
+            }
+            if ends.is_some() && filled.is_none() && row.detector.fills(rest) {
+                filled = u8::try_from(index).ok();
+                if filled == at.state.streams[i].filled {
+                    return Some(Settled::Row(row));
+                }
+            }
+        }
+        if ends.is_some() {
+            at.state.streams[i].filled = filled;
+        }
+        at.state.streams[i].undecided = undecided;
+        None
+    }
+
+    /// A message begins here of what was found: of the protocol of the connection, or, where the other direction goes on
+    /// with that, of this direction alone.
+    fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
+        self.forget(at);
+        let (i, o) = (at.direction.index(), at.direction.flip().index());
+        let framer = match what {
+            Settled::Home => None,
+            Settled::Row(row) => {
+                let same = at.state.framer.as_ref();
+                let same = same.is_some_and(|f| f.name() == row.protocol.name);
+                (!same).then(|| row.framer())
+            }
+            Settled::Custom(framer) => Some(AnyFramer::Custom(framer)),
+        };
+        at.state.streams[i].behind_loss = false;
+        let Some(framer) = framer else {
+            at.state.streams[i].mode = Mode::Begin;
+            return;
+        };
+        let other = &at.state.streams[o];
+        let at_home = at.state.begun[o] && other.mode != Mode::Unknown && other.own.is_none();
+        if at.state.framer.is_some() && at.state.trust.proven && at_home {
+            let stream = &mut at.state.streams[i];
+            stream.own = Some(Box::new(framer));
+            stream.mode = Mode::Begin;
+            Self::charge_framers(at);
+            return;
+        }
+        if Self::put_framer(at, None).is_some() {
+            at.state.trust.proven = false;
+        }
+        let same = at.state.streams[o].own.as_ref();
+        if same.is_some_and(|own| own.name() == framer.name())
+            && let Some(mut own) = at.state.streams[o].own.take()
+        {
+            own.gap(at.direction);
+            Self::put_framer(at, Some(*own));
+            at.state.streams[i].mode = Mode::Begin;
+            return;
+        }
+        self.adopt(at, framer, true);
     }
 
     /// Asks the user's rules, once for each connection: whether they decide.
@@ -1612,11 +2013,11 @@ impl<M: MessageSink> Extractor<M> {
             {
                 // What came before was not recognised: the next message may begin anywhere.
                 framer.gap(d);
-                // An open unknown run ends first; then `Unknown` itself changes to the search.
-                if stream.open.is_none() {
-                    stream.mode = Mode::Search;
+                if stream.own.is_none() && !stream.open.is_some_and(|open| !open.opaque) {
+                    stream.mode = Mode::Unknown;
+                    (stream.searching, stream.searched) = (true, 0);
                 }
-            } else {
+            } else if stream.own.is_none() {
                 stream.mode = Mode::Begin;
             }
         }
@@ -1626,11 +2027,21 @@ impl<M: MessageSink> Extractor<M> {
 
 impl OctetView<'_> {
     /// Where the octet at a place came from.
-    const fn source_at(&self, pos: usize) -> ChunkOrigin {
-        if pos < self.later {
-            self.source
-        } else {
-            self.now
-        }
+    fn source_at(&self, pos: usize) -> ChunkOrigin {
+        let part = part_at(self.parts, self.offset + pos as u64);
+        part.and_then(|part| self.parts.get(part))
+            .or(self.parts.first())
+            .map_or_else(ChunkOrigin::default, |part| part.origin)
     }
+}
+
+/// The packet in hand is, for what follows, the one with this number that was captured then; gives the one that it was.
+///
+/// A message has the time of the packet that brought it, whatever held it.
+fn come<S>(at: &mut StreamContext<'_, S>, (frame, time): (u64, Timestamp)) -> PacketInfo {
+    let now = at.cx.packet;
+    if frame != now.frame {
+        (at.cx.packet.frame, at.cx.packet.time) = (frame, time);
+    }
+    now
 }

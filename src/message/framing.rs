@@ -27,6 +27,44 @@ pub trait Detector: Sync {
         let _ = (hinted, more);
         Found::Nowhere { keep: octets.len() }
     }
+
+    /// Whether octets of which [`probe`](Self::probe) wants more are believed where no more come, or none in time.
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        let _ = (octets, hinted, ends);
+        false
+    }
+
+    /// The octets are whole messages and nothing else, each of which could be chance.
+    fn fills(&self, octets: &[u8]) -> bool {
+        let _ = octets;
+        false
+    }
+
+    /// How many octets there must be before it is worth asking again about these, which it could not tell: a line feed among
+    /// those that come always is.
+    fn needs(&self, octets: &[u8], hinted: bool) -> usize {
+        let _ = hinted;
+        grown(octets.len())
+    }
+}
+
+/// Octets behind which a look at a growing piece of text is worth it again: a quarter more. All looks together then see each
+/// octet five times at most.
+pub(super) const fn grown(len: usize) -> usize {
+    len + 1 + if len < 64 { 0 } else { len / 4 }
+}
+
+/// Why octets are not held any longer of which nobody can tell what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoubtEnds {
+    /// The other side has sent something: nobody answers half a message.
+    Turn,
+    /// Nothing came for some time.
+    Pause,
+    /// They are as many as may be held.
+    Full,
+    /// Octets are missing behind them, or the stream ends there.
+    NoMore,
 }
 
 /// The answer of a search.
@@ -59,7 +97,7 @@ pub struct Position<'a> {
     pub direction: Direction,
     /// Ports of its source and its destination.
     pub ports: (u16, u16),
-    /// Offsets at which segments begin, as far as that is known.
+    /// Offsets at which segments begin, as far as that is known, in order.
     pub segments: &'a [u64],
     /// What was taken before the last of these segments ended with PSH.
     pub pushed: bool,
@@ -97,7 +135,8 @@ impl Position<'_> {
 
     /// Whether a segment is known to begin so many octets behind the first.
     pub fn segment(&self, behind: usize) -> bool {
-        self.segments.contains(&(self.offset + behind as u64))
+        let offset = self.offset + behind as u64;
+        self.segments.binary_search(&offset).is_ok()
     }
 
     /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.
@@ -199,6 +238,12 @@ pub trait Framer {
     /// Where the next message begins, after a gap or at a start in the middle.
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found;
 
+    /// How many octets there must be before it is worth searching again from these on, which the search could not tell; a
+    /// line feed among those that come always is.
+    fn needs(&self, octets: &[u8]) -> usize {
+        grown(octets.len())
+    }
+
     /// Where in the other stream the request begins that the response which began last answers, if that is known.
     fn answers(&self) -> Option<u64> {
         None
@@ -247,6 +292,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         (**self).search(at, octets)
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        (**self).needs(octets)
     }
 
     fn answers(&self) -> Option<u64> {

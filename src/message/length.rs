@@ -5,7 +5,9 @@
 //! a gap or the stream ends. The search looks at each octet a bounded number of times, and waits for more octets behind
 //! a header only up to [`HOLD`].
 
-use super::framing::{Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe};
+use super::framing::{
+    Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
+};
 use crate::base::message::Kind;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -336,14 +338,10 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
                 match octets.get(begin..).and_then(|o| memmem::find(o, magic)) {
                     Some(hit) => from + hit,
                     None => {
-                        // A magic that the end cuts.
-                        // One octet less than the magic may stand at the end and go on in the next
-                        // segment.
-                        let tail = (at + magic.len()).saturating_sub(1);
-                        let keep = octets.len().saturating_sub(tail).max(from);
+                        let keep = cut_magic(format, octets, at + magic.len(), from);
                         return Found::Nowhere {
                             keep: if next == Following::Octets {
-                                keep.min(octets.len())
+                                keep
                             } else {
                                 octets.len()
                             },
@@ -365,6 +363,38 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
             None => return Found::Nowhere { keep: i },
         }
     }
+}
+
+/// Where a message may begin whose magic the end cuts, in the last octets and not before `from`: only what can be the first
+/// octets of a header is held back, or the last octets of every segment would come late.
+fn cut_magic<F: LengthFormat + ?Sized>(
+    format: &F,
+    octets: &[u8],
+    magic: usize,
+    from: usize,
+) -> usize {
+    let tail = octets.len().saturating_sub(magic.saturating_sub(1));
+    (tail.max(from)..octets.len())
+        .find(|i| format.classify(&octets[*i..]) != Classified::No)
+        .unwrap_or(octets.len())
+}
+
+/// How many octets there must be before a chain that begins at `octets` can be told, as far as the headers that are there
+/// say: so that a message that comes octet by octet is not looked at for each of them.
+pub(super) fn needs<F: LengthFormat + ?Sized>(format: &F, octets: &[u8], hold: usize) -> usize {
+    let mut at = 0;
+    let least = octets.len() + 1;
+    for _ in 0..format.chain() {
+        let Classified::Message(len) = format.classify(octets.get(at..).unwrap_or_default()) else {
+            return least;
+        };
+        let end = usize::try_from(len).map_or(hold, |len| at.saturating_add(len));
+        if end >= octets.len() {
+            return end.min(hold).max(least);
+        }
+        at = end;
+    }
+    least
 }
 
 /// A chain of headers that can be believed begins at `octets`: None while it cannot be told.
@@ -400,7 +430,12 @@ fn chains<F: LengthFormat + ?Sized>(
         };
         match len.and_then(|len| rest.split_at_checked(len)) {
             // It ends exactly where a segment, the stream, or what is there before a gap ends.
-            Some((message, [])) => return Some(n + 1 >= min_chain || format.distinctive(message)),
+            Some((message, [])) if n + 1 >= min_chain || format.distinctive(message) => {
+                return Some(true);
+            }
+            // The chain may go on with the next segment.
+            Some((_, [])) if next == Following::Octets && octets.len() < hold => return None,
+            Some((_, [])) => return Some(false),
             Some((message, tail)) => (before, rest) = (Some(message), tail),
             // The rest of it is not there. Where nothing more comes, one message must have been whole.
             None if next != Following::Octets => return Some(n >= min_chain),
@@ -417,7 +452,8 @@ impl Detector for LengthRow {
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         match self.classify(octets) {
             Classified::Message(_) if (self.self_evident)(octets) => {
-                chain_begins(&SelfEvident(self), octets, HOLD_UNASKED)
+                let hold = if hinted { HOLD } else { HOLD_UNASKED };
+                chain_begins(&SelfEvident(self), octets, hold)
             }
             Classified::Message(_) if hinted && (self.first)(octets) => {
                 chain_begins(self, octets, HOLD_UNASKED)
@@ -444,6 +480,31 @@ impl Detector for LengthRow {
         } else {
             search(&SelfEvident(self), octets, next, HOLD_UNASKED, |_| false)
         }
+    }
+
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        let Classified::Message(len) = self.classify(octets) else {
+            return false;
+        };
+        let evident = (self.self_evident)(octets);
+        let whole = usize::try_from(len).is_ok_and(|len| len <= octets.len());
+        match ends {
+            // Half a message that was answered is none of this protocol.
+            DoubtEnds::Turn => false,
+            DoubtEnds::Pause | DoubtEnds::NoMore => {
+                whole && (evident || (self.first)(octets)) && hinted
+            }
+            // A first message that is longer than what may be held.
+            DoubtEnds::Full => evident && hinted,
+        }
+    }
+
+    fn fills(&self, octets: &[u8]) -> bool {
+        (self.self_evident)(octets) && fills(self, octets)
+    }
+
+    fn needs(&self, octets: &[u8], hinted: bool) -> usize {
+        needs(self, octets, if hinted { HOLD } else { HOLD_UNASKED })
     }
 }
 
@@ -510,6 +571,10 @@ impl<P: LengthProtocol> Framer for LengthFramer<P> {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         search(P::FORMAT, octets, at.next, HOLD, |i| at.segment(i))
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        needs(P::FORMAT, octets, HOLD)
     }
 }
 

@@ -24,6 +24,7 @@ mod adaptation;
 pub mod bundled;
 mod chunked;
 pub mod custom;
+mod doubt;
 pub mod events;
 pub mod extract;
 pub mod framing;

@@ -742,3 +742,71 @@ fn interim_answers_and_answers_to_head() {
         ],
     );
 }
+
+/// Octets that the row of the table looked at which looked at most, of a stream on a port, from the middle, with so many
+/// octets a segment.
+fn looked(octets: &[u8], port: u16, size: usize, pushed: bool) -> u64 {
+    let mut cx = Context::new(Limits::default());
+    let mut tcp: Tcp<Conversation<()>> = Tcp::new();
+    let mut extractor = Extractor::new(Quiet);
+    for (n, data) in octets.chunks(size).enumerate() {
+        let time = n as u64 * 1000;
+        cx.now = Instant::from_nanos(time);
+        cx.packet = PacketInfo {
+            frame: n as u64 + 1,
+            time: Timestamp::from_nanos(time),
+            ..PacketInfo::default()
+        };
+        let at = u32::try_from(n * size).unwrap();
+        let segment = Segment {
+            src: (IpAddr::from([10, 0, 0, 1]), 50_000),
+            dst: (IpAddr::from([10, 0, 0, 2]), port),
+            seq: SeqNumber(1000).add(at),
+            ack: Some(SeqNumber(1)),
+            flags: flags::ACK | if pushed { flags::PSH } else { 0 },
+            window: u16::MAX,
+            window_scale: None,
+            payload: data,
+            payload_len: u32::try_from(data.len()).unwrap(),
+            payload_sum: None,
+            offset: OctetOffset::Unknown,
+        };
+        tcp.segment(&mut cx, &segment, Channel::default(), &mut extractor);
+        tcp.tick(&mut cx, &mut extractor);
+    }
+    tcp.flush(&mut cx, &mut extractor);
+    extractor.looked.iter().copied().max().unwrap_or(0)
+}
+
+struct Quiet;
+
+impl MessageSink for Quiet {
+    type State = ();
+}
+
+#[test]
+fn a_search_looks_at_each_octet_a_few_times() {
+    let weak = |head: &[u8]| [head, &vec![0xff; 20_000]].concat();
+    let text = |head: &[u8]| [head, &vec![b'x'; 20_000]].concat();
+    for (octets, port) in [
+        (weak(b"\xff\xff\xff\x01"), 3306),
+        (weak(b"\x3e\xff\xff\xff\x7f\0\x05topic"), 1883),
+        (weak(b"\x01\0\0\x0f\xff\xff\xff"), 5672),
+        (weak(b"\x02\xfd\x80\x01\0\x0f\xff\xff"), 9999),
+        (weak(b"\x16\x03\x01\x40\0"), 9999),
+        (text(b"INVITE sip:"), 5060),
+        (text(b"GET /"), 80),
+        (text(b"DESCRIBE rtsp://"), 9999),
+    ] {
+        for (size, pushed) in [(1, false), (100, false), (1400, true)] {
+            let most = looked(&octets, port, size, pushed);
+            // Up to 64 octets at the end are shown anew with each that comes; without a bound there it would be thousands.
+            let bound = 66 * octets.len() as u64;
+            assert!(
+                most <= bound,
+                "{port}, {size}, {pushed}: {most} of {}",
+                octets.len()
+            );
+        }
+    }
+}

@@ -339,6 +339,13 @@ impl Framer for UserFramer {
         }
     }
 
+    fn needs(&self, octets: &[u8]) -> usize {
+        match self.row.framing {
+            UserFraming::Length { .. } => length::needs(&self.row, octets, HOLD),
+            UserFraming::Until(_) | UserFraming::Datagram => octets.len() + 1,
+        }
+    }
+
     fn gap(&mut self, direction: Direction) {
         // The next octets that are searched begin a segment.
         self.looked[direction.index()] = usize::MAX;

@@ -11,7 +11,7 @@ use crate::base::packet::{Channel, LinkHeader, LinkType, VlanTag};
 use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::{Chunk, Close, Side};
-use crate::base::time::Timestamp;
+use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
@@ -53,6 +53,7 @@ pub(super) struct Rig {
     pub(super) cx: Context,
     pub(super) flow: Flow,
     pub(super) sides: [Side; 2],
+    wake: Option<Instant>,
     pub(super) state: OutputState,
     pub(super) protocol: &'static str,
 }
@@ -95,6 +96,7 @@ impl Rig {
             cx: Context::new(Limits::default()),
             flow: flow(false, 0),
             sides: [side(1001), side(5001)],
+            wake: None,
             state: OutputState::default(),
             protocol: "http",
         }
@@ -117,6 +119,7 @@ impl Rig {
             flow: &self.flow,
             sides: &self.sides,
             direction,
+            wake: &mut self.wake,
             state: &mut self.state,
         };
         (&mut self.outputs, at)

@@ -3,6 +3,7 @@
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, Side};
+use crate::base::time::Instant;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
@@ -32,6 +33,8 @@ pub struct StreamContext<'a, S> {
     pub sides: &'a [Side; 2],
     /// The stream of the event.
     pub direction: Direction,
+    /// When the sink wants to be woken though nothing comes on this flow ([`StreamSink::wake`]): what it says last counts.
+    pub wake: &'a mut Option<Instant>,
     /// What the sink keeps with this flow.
     pub state: &'a mut S,
 }
@@ -54,6 +57,7 @@ impl<S> StreamContext<'_, S> {
             flow: self.flow,
             sides: self.sides,
             direction: self.direction.flip(),
+            wake: self.wake,
             state: self.state,
         }
     }
@@ -68,6 +72,7 @@ impl<S> StreamContext<'_, S> {
             flow: self.flow,
             sides: self.sides,
             direction: self.direction,
+            wake: self.wake,
             state: f(self.state),
         }
     }
@@ -90,6 +95,11 @@ pub trait StreamSink {
     /// A segment brought octets that were there before; it may bring new ones too, which come as data.
     fn duplicate(&mut self, at: &mut StreamContext<'_, Self::State>, duplicate: &Duplicate) {
         let _ = (at, duplicate);
+    }
+
+    /// The time has come that [`StreamContext::wake`] was set to.
+    fn wake(&mut self, at: &mut StreamContext<'_, Self::State>) {
+        *at.wake = None;
     }
 
     /// The stream has ended; the other direction may go on.

@@ -177,6 +177,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.search(at, octets))
             }
 
+            fn needs(&self, octets: &[u8]) -> usize {
+                each_framer!(self, f => f.needs(octets))
+            }
+
             fn answers(&self) -> Option<u64> {
                 each_framer!(self, f => f.answers())
             }

@@ -195,6 +195,10 @@ impl Detector for PgsqlDetector {
         };
         length::search(&Typed, octets, next, HOLD, |_| false)
     }
+
+    fn needs(&self, octets: &[u8], _: bool) -> usize {
+        length::needs(&Typed, octets, HOLD)
+    }
 }
 
 /// Frames one connection.
@@ -303,6 +307,10 @@ impl Framer for Pgsql {
             return Found::At(0);
         }
         length::search(&Either, octets, at.next, HOLD, |i| at.segment(i))
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        length::needs(&Either, octets, HOLD)
     }
 }
 

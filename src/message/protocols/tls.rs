@@ -128,6 +128,14 @@ impl Detector for TlsDetector {
         };
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
     }
+
+    fn fills(&self, octets: &[u8]) -> bool {
+        length::fills(&Strict, octets)
+    }
+
+    fn needs(&self, octets: &[u8], _: bool) -> usize {
+        length::needs(&Strict, octets, 4 * HOLD)
+    }
 }
 
 /// A record where nothing says yet that the connection speaks TLS.
@@ -283,6 +291,10 @@ impl Framer for Tls {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         length::search(&Record, octets, at.next, HOLD, |i| at.segment(i))
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        length::needs(&Record, octets, HOLD)
     }
 
     fn gap(&mut self, direction: Direction) {

@@ -76,8 +76,12 @@ impl<S: FlowState> Connection<S> {
                 break;
             }
         }
-        // Behind the loop: a RST ends both streams, and everything that still waits has had its
-        // reorder window.
+        let sides = self.sides();
+        if let Some(a) = self.buffers.as_deref_mut()
+            && a.wake.is_some_and(|at| cx.now >= at)
+        {
+            sink.wake(&mut a.at(cx, &sides, Direction::Forward));
+        }
         if self.is_reset(cx) {
             self.drain(cx, GapCause::Closed, sink);
         }
@@ -546,6 +550,7 @@ impl<S: FlowState> Connection<S> {
         let holes = [self.hole(Direction::Forward), self.hole(Direction::Reverse)];
         let starts = [self.may_start(0), self.may_start(1)];
         if let Some(a) = self.buffers.as_deref_mut() {
+            a.wake.into_iter().for_each(&mut by);
             for d in [Direction::Forward, Direction::Reverse] {
                 let i = d.index();
                 let stream = &self.streams[i];

@@ -132,6 +132,8 @@ struct Buffers<S> {
     damaged: Option<Box<[ReorderBuffer; 2]>>,
     /// What was delivered last.
     recent: [RecentSums; 2],
+    /// When the sink wants to be woken.
+    wake: Option<Instant>,
     state: S,
 }
 
@@ -375,6 +377,7 @@ impl<S: FlowState> Connection<S> {
                 released: [0; 2],
                 damaged: None,
                 recent: Default::default(),
+                wake: None,
                 state: S::default(),
             });
             let link = cx.packet.link;
@@ -417,6 +420,7 @@ impl<S> Buffers<S> {
             flow: &self.flow,
             sides,
             direction,
+            wake: &mut self.wake,
             state: &mut self.state,
         }
     }

@@ -103,6 +103,7 @@ impl<S: FlowState> Connection<S> {
                 a.waiting[0].is_empty()
                     && a.waiting[1].is_empty()
                     && a.damaged.is_none()
+                    && a.wake.is_none()
                     && a.blocked[i].is_none()
                     && a.blocked[o].is_none()
                     && !ends

@@ -1,0 +1,399 @@
+//! Octets that are held while nobody can tell what they are: where each of them came from, where runs end in them, and how far
+//! each row of the table has looked. Plain data.
+//!
+//! A run is what ends with PSH or where the other side goes on. Its end is known when it comes, whatever is held, so that a
+//! message of no known protocol is the same run whether or not something was looked for in it.
+
+use super::framing::Found;
+use crate::base::limits::Limits;
+use crate::base::storage::allocated;
+use crate::base::stream::Chunk;
+use crate::base::time::{Instant, Timestamp};
+use memchr::memchr;
+use serde::{Deserialize, Serialize};
+
+/// Pieces of segments that are held apart, at most. Behind that the octets of a run are one piece, and where each ends a run
+/// they are let go.
+pub(super) const MOST_PARTS: usize = 4096;
+
+/// Where octets that are held came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ChunkOrigin {
+    pub(super) time: Timestamp,
+    pub(super) frame: u64,
+    pub(super) ack: Option<u64>,
+}
+
+/// Octets of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HeldPart {
+    /// Offset of the first of them.
+    offset: u64,
+    pub(super) origin: ChunkOrigin,
+    /// The last of them ends a run.
+    ends: bool,
+}
+
+impl HeldPart {
+    /// All octets of a chunk.
+    pub(super) const fn of(chunk: &Chunk<'_>) -> Self {
+        Self {
+            offset: chunk.offset,
+            origin: ChunkOrigin {
+                time: chunk.time,
+                frame: chunk.frame,
+                ack: chunk.ack,
+            },
+            ends: chunk.push,
+        }
+    }
+
+    /// How far its first octet stands behind an offset.
+    pub(super) fn behind(&self, offset: u64) -> usize {
+        usize::try_from(self.offset.saturating_sub(offset)).unwrap_or(usize::MAX)
+    }
+}
+
+/// The part that the octet at an offset belongs to.
+pub(super) fn part_at(parts: &[HeldPart], offset: u64) -> Option<usize> {
+    parts
+        .partition_point(|part| part.offset <= offset)
+        .checked_sub(1)
+}
+
+/// The offset at which the run ends that the octet at `offset` belongs to; None where its end is not among these parts, which
+/// end at `end`.
+pub(super) fn run_end(parts: &[HeldPart], offset: u64, end: u64) -> Option<u64> {
+    let from = part_at(parts, offset)?;
+    let rest = parts.get(from..)?;
+    let last = from + rest.iter().position(|part| part.ends)?;
+    Some(parts.get(last + 1).map_or(end, |next| next.offset))
+}
+
+/// Each of the segments, of which there are some, was a run of its own.
+pub(super) fn are_runs(parts: &[HeldPart]) -> bool {
+    parts.len() > 2 && parts.iter().all(|part| part.ends)
+}
+
+/// Octets that were taken but not pushed to the sink yet.
+///
+/// What is used up stays in front until it is half of all, so that octets which go one by one cost no more than others.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct HeldOctets {
+    octets: Vec<u8>,
+    parts: Vec<HeldPart>,
+    /// Offsets at which segments begin in them.
+    segments: Vec<u64>,
+    /// How many are used up, of each.
+    gone: [usize; 3],
+    /// When the last of them came.
+    since: Instant,
+}
+
+impl HeldOctets {
+    /// The octets of a chunk from `used` on.
+    pub(super) fn rest_of(chunk: &Chunk<'_>, used: usize, part: HeldPart, now: Instant) -> Self {
+        let offset = chunk.offset + used as u64;
+        Self {
+            octets: chunk.data[used..].to_vec(),
+            parts: vec![HeldPart { offset, ..part }],
+            segments: if used == 0 { vec![offset] } else { Vec::new() },
+            gone: [0; 3],
+            since: now,
+        }
+    }
+
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        let segments = self.segments.capacity() * size_of::<u64>();
+        let parts = self.parts.capacity() * size_of::<HeldPart>();
+        allocated(size_of::<Self>())
+            + allocated(self.octets.capacity())
+            + allocated(segments)
+            + allocated(parts)
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
+        self.octets.get(self.gone[0]..).unwrap_or_default()
+    }
+
+    pub(super) fn parts(&self) -> &[HeldPart] {
+        self.parts.get(self.gone[1]..).unwrap_or_default()
+    }
+
+    pub(super) fn segments(&self) -> &[u64] {
+        self.segments.get(self.gone[2]..).unwrap_or_default()
+    }
+
+    /// When they are let go though nothing more comes. Behind PSH nothing has to come, but where the last segment has none,
+    /// the rest of what was sent with it may be on its way, sent again.
+    pub(super) fn until(&self, limits: &Limits) -> Instant {
+        let pushed = self.parts.last().is_some_and(|part| part.ends);
+        let patience = match pushed {
+            true => limits.look_behind_time,
+            false => limits.look_behind_time.max(limits.tcp_packet_timeout),
+        };
+        self.since.after(patience)
+    }
+
+    /// Where the last of them came from.
+    pub(super) fn last_origin(&self, or: ChunkOrigin) -> ChunkOrigin {
+        self.parts.last().map_or(or, |part| part.origin)
+    }
+
+    /// A chunk follows them.
+    pub(super) fn push(&mut self, chunk: &Chunk<'_>, part: HeldPart, now: Instant) {
+        self.octets.extend_from_slice(chunk.data);
+        self.since = now;
+        let many = self.parts().len() >= MOST_PARTS;
+        match self.parts.last_mut() {
+            Some(last) if many && !last.ends => last.ends = part.ends,
+            _ => {
+                self.parts.push(part);
+                self.segments.push(chunk.offset);
+            }
+        }
+    }
+
+    /// The chunk that was pushed last, behind the first `before` octets, is not taken yet.
+    pub(super) fn pull(&mut self, before: usize, part: HeldPart) {
+        self.octets.truncate(self.gone[0] + before);
+        if self.parts.last().is_some_and(|p| p.offset == part.offset) {
+            self.parts.pop();
+            self.segments.pop();
+        }
+    }
+
+    /// The run ends with the last of them.
+    pub(super) fn end_run(&mut self) {
+        if let Some(last) = self.parts.last_mut() {
+            last.ends = true;
+        }
+    }
+
+    /// The first `n` octets are done with: the others begin at `offset`.
+    pub(super) fn used(&mut self, n: usize, offset: u64) {
+        let part = part_at(self.parts(), offset).unwrap_or(0);
+        let segments = self.segments().partition_point(|at| *at < offset);
+        self.gone[0] += n;
+        self.gone[1] += part;
+        self.gone[2] += segments;
+        if let Some(first) = self.parts.get_mut(self.gone[1]) {
+            first.offset = first.offset.max(offset);
+        }
+        let [octets, parts, segments] = self.gone;
+        if octets > self.octets.len() / 2 {
+            self.octets.drain(..octets);
+            self.gone[0] = 0;
+        }
+        if parts > self.parts.len() / 2 {
+            self.parts.drain(..parts);
+            self.gone[1] = 0;
+        }
+        if segments > self.segments.len() / 2 {
+            self.segments.drain(..segments);
+            self.gone[2] = 0;
+        }
+    }
+}
+
+/// How far one row has looked.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct RowOutlook {
+    /// Nothing begins before this offset.
+    keep: u64,
+    /// It is of no use to ask again before the octets reach this offset.
+    again: u64,
+}
+
+/// How far each row has looked for a beginning in one stream; in front the framer that the stream has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outlook {
+    rows: Vec<RowOutlook>,
+    /// Offset up to which line feeds have been looked for.
+    upto: u64,
+    /// There is one in what came last.
+    line: bool,
+    /// Offset at which the message was to begin that is asked for, where it begins with the first octet.
+    start: u64,
+}
+
+impl Outlook {
+    /// Of so many rows that have looked at nothing.
+    pub(super) fn new(rows: usize) -> Self {
+        Self {
+            rows: vec![RowOutlook::default(); rows],
+            upto: 0,
+            line: false,
+            start: 0,
+        }
+    }
+
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        allocated(size_of::<Self>()) + allocated(self.rows.capacity() * size_of::<RowOutlook>())
+    }
+
+    /// The octets are shown, which begin at `offset`; `start`: a message has to begin with the first of them.
+    pub(super) fn show(&mut self, octets: &[u8], offset: u64, start: bool) {
+        let end = offset + octets.len() as u64;
+        if start && self.start != offset {
+            (self.start, self.upto) = (offset, 0);
+            self.rows.fill(RowOutlook::default());
+        }
+        let from = usize::try_from(self.upto.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let fresh = octets.get(from..).unwrap_or_default();
+        self.line = memchr(b'\n', fresh).is_some();
+        self.upto = end;
+    }
+
+    /// A row is worth asking about the octets that end at `end`.
+    pub(super) fn is_worth(&self, row: usize, end: u64) -> bool {
+        self.rows
+            .get(row)
+            .is_none_or(|row| self.line && row.again < u64::MAX || end >= row.again)
+    }
+
+    /// The row has not said no.
+    pub(super) fn waits(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|row| row.again < u64::MAX)
+    }
+
+    /// The row has said no, or that so many octets are needed, to the octets that begin at `offset`.
+    pub(super) fn note(&mut self, row: usize, offset: u64, needs: Option<usize>) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.again = needs.map_or(u64::MAX, |n| offset + n as u64);
+        }
+    }
+
+    /// Asks a row where in the octets that begin at `offset` something of its own begins. `last`: they will not be more.
+    /// `looked` counts the octets that it is shown.
+    pub(super) fn look(
+        &mut self,
+        row: usize,
+        octets: &[u8],
+        offset: u64,
+        last: bool,
+        looked: &mut u64,
+        search: impl FnOnce(&[u8], usize) -> (Found, usize),
+    ) -> Found {
+        let end = offset + octets.len() as u64;
+        let worth = last || self.is_worth(row, end);
+        let Some(memory) = self.rows.get_mut(row) else {
+            return Found::Nowhere { keep: octets.len() };
+        };
+        let from = usize::try_from(memory.keep.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let from = from.min(octets.len());
+        let rest = octets.get(from..).unwrap_or_default();
+        if !worth || rest.is_empty() {
+            return Found::Nowhere { keep: from };
+        }
+        *looked += rest.len() as u64;
+        match search(rest, from) {
+            (Found::At(n), _) => Found::At(from + n),
+            (Found::Nowhere { keep }, needs) => {
+                let keep = from + keep.min(rest.len());
+                memory.keep = offset + keep as u64;
+                memory.again = memory.keep + needs as u64;
+                Found::Nowhere { keep }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::place::OctetOffset;
+
+    fn chunk(offset: u64, data: &[u8], frame: u64, push: bool) -> Chunk<'_> {
+        Chunk {
+            offset,
+            data,
+            time: Timestamp::from_nanos(frame),
+            frame,
+            at: OctetOffset::Unknown,
+            ack: None,
+            push,
+            ends_segment: true,
+            sum: None,
+            acknowledged: None,
+        }
+    }
+
+    #[test]
+    fn runs_end_where_they_were_sent_to_end() {
+        let now = Instant::default();
+        let first = chunk(100, b"abcd", 1, false);
+        let mut held = HeldOctets::rest_of(&first, 1, HeldPart::of(&first), now);
+        for (offset, data, frame, push) in [
+            (104, &b"ef"[..], 2, true),
+            (106, b"g", 3, false),
+            (107, b"hi", 4, true),
+            (109, b"j", 5, false),
+        ] {
+            let next = chunk(offset, data, frame, push);
+            held.push(&next, HeldPart::of(&next), now);
+        }
+        assert_eq!(held.octets(), b"bcdefghij");
+        let ends = |held: &HeldOctets, offset| run_end(held.parts(), offset, 110);
+        assert_eq!(ends(&held, 101), Some(106));
+        assert_eq!(ends(&held, 105), Some(106));
+        assert_eq!(ends(&held, 106), Some(109));
+        assert_eq!(ends(&held, 109), None);
+        let frame = |held: &HeldOctets, offset| {
+            let part = part_at(held.parts(), offset).unwrap();
+            held.parts()[part].origin.frame
+        };
+        assert_eq!((frame(&held, 103), frame(&held, 104)), (1, 2));
+        held.used(4, 105);
+        assert_eq!(held.octets(), b"fghij");
+        assert_eq!((ends(&held, 105), frame(&held, 105)), (Some(106), 2));
+        assert_eq!(held.segments(), [106, 107, 109]);
+        held.end_run();
+        assert_eq!(ends(&held, 109), Some(110));
+        // Octets that go one by one leave nothing behind.
+        for n in 0..5 {
+            held.used(1, 106 + n);
+        }
+        assert!(held.octets().is_empty());
+    }
+
+    #[test]
+    fn a_chunk_that_waits_is_taken_back() {
+        let now = Instant::default();
+        let first = chunk(10, b"ab", 1, false);
+        let mut held = HeldOctets::rest_of(&first, 0, HeldPart::of(&first), now);
+        let next = chunk(12, b"cd", 2, true);
+        held.push(&next, HeldPart::of(&next), now);
+        held.pull(2, HeldPart::of(&next));
+        assert_eq!((held.octets(), held.segments()), (&b"ab"[..], &[10][..]));
+        assert_eq!(run_end(held.parts(), 10, 12), None);
+    }
+
+    #[test]
+    fn a_row_is_asked_again_when_there_is_what_it_needs() {
+        let octets = [b'x'; 1000];
+        let mut outlook = Outlook::new(1);
+        let (mut looked, mut asked) = (0, 0);
+        for n in 1..=octets.len() {
+            outlook.show(&octets[..n], 0, false);
+            outlook.look(0, &octets[..n], 0, false, &mut looked, |_, _| {
+                asked += 1;
+                (Found::Nowhere { keep: 0 }, 900)
+            });
+        }
+        assert_eq!((asked, looked), (102, 1 + (900..=1000).sum::<u64>()));
+        // A line feed is always worth a look.
+        let mut outlook = Outlook::new(1);
+        for octets in [&b"ab"[..], b"abc", b"abc\n", b"abc\nd"] {
+            outlook.show(octets, 0, false);
+            asked = 0;
+            outlook.look(0, octets, 0, false, &mut looked, |_, _| {
+                asked += 1;
+                (Found::Nowhere { keep: 0 }, 900)
+            });
+            assert_eq!(asked, usize::from(octets == b"ab" || octets == b"abc\n"));
+        }
+    }
+}
