@@ -2013,7 +2013,7 @@ impl<M: MessageSink> Extractor<M> {
             {
                 // What came before was not recognised: the next message may begin anywhere.
                 framer.gap(d);
-                if stream.own.is_none() && !stream.open.is_some_and(|open| !open.opaque) {
+                if stream.own.is_none() && stream.open.is_none_or(|open| open.opaque) {
                     stream.mode = Mode::Unknown;
                     (stream.searching, stream.searched) = (true, 0);
                 }

@@ -43,6 +43,9 @@ pub(super) struct Connections<S> {
 }
 
 /// A connection that is only read.
+// Made anew for one look and dropped: a box would be allocated for each packet of a compact
+// connection.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum ConnectionView<'a, S> {
     Whole(&'a Connection<S>),
     Made(Connection<S>),
