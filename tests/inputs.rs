@@ -359,7 +359,7 @@ fn interfaces_past_those_that_have_a_number_are_read() {
     run(["--bypass", "/dev/null", "-n"], &capture).ok();
     // An interface that is none is damage still.
     let mut blocks = vec![interface(1); 70_000];
-    blocks.push(packet(70_000, 1, &frames[0], &[]));
+    blocks.push(packet(70_000, 1, frames[0], &[]));
     run(["-n"], &pcapng(&blocks)).code(2);
 }
 
@@ -572,7 +572,7 @@ fn secrets_and_names_pass_only_when_they_are_asked_for() {
     let mut blocks = vec![interface(1), (10, secrets.clone()), (4, names.clone())];
     for record in &records {
         let comment = b"\x01\0\x04\0note\0\0\0\0";
-        blocks.push(packet(0, 1_700_000_000, &record.data, comment));
+        blocks.push(packet(0, 1_700_000_000, record.data, comment));
     }
     let capture = pcapng(&blocks);
     let place = |all: &[u8], part: &[u8]| all.windows(part.len()).position(|w| w == part);
