@@ -268,7 +268,7 @@ def bomb(n):
 def fragment_keys(n):
     "n datagrams of which the first fragment came"
     for k in range(n):
-        record(ip(17, udp(1, 2, bytes(92)), src=address(k >> 16), ident=k, more=True))
+        record(ip(17, udp(1, 2, bytes(88)), src=address(k >> 16), ident=k, more=True))
 
 
 @attack

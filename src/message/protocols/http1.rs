@@ -279,14 +279,19 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     // Everything before this place has been found to belong to no start line that ends behind it.
     let mut floor = 0;
     let mut keep = None;
+    // Where the line of the last hit ends: looked for once, however many versions a line holds.
+    let mut line_end = 0;
     // The version is the rarest part of a start line: it is searched for, and what stands around it
     // is checked.
     while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
         let at = from + hit;
         from = at + 7;
+        if at >= line_end {
+            line_end = memchr(b'\n', &octets[at..]).map_or(octets.len(), |end| at + end);
+        }
         // A status line begins with the version, a request line ends with it: both are tried.
         let response = if responses {
-            response_at(&octets[at..]).map(|judged| (at, judged))
+            response_at(&octets[at..], line_end - at).map(|judged| (at, judged))
         } else {
             None
         };
@@ -324,9 +329,9 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     Found::Nowhere { keep }
 }
 
-/// A status line and what follows it at `octets`, which begin with `HTTP/1.`: None where it is no status line, else
-/// whether the message is sound, as far as that can be told.
-fn response_at(octets: &[u8]) -> Option<Option<bool>> {
+/// A status line and what follows it at `octets`, which begin with `HTTP/1.`, and whose line has `line` octets without its
+/// line feed: None where it is no status line, else whether the message is sound, as far as that can be told.
+fn response_at(octets: &[u8], line: usize) -> Option<Option<bool>> {
     const FORM: &[u8] = b"HTTP/1.d ddd";
     let sound = octets.iter().zip(FORM).all(|(o, f)| {
         if *f == b'd' {
@@ -339,26 +344,24 @@ fn response_at(octets: &[u8]) -> Option<Option<bool>> {
         return (sound && octets.len() <= 8).then_some(None);
     }
     // A status line without an end must not make the search read on without bound.
-    let window = &octets[..octets.len().min(STATUS_LINE)];
-    match memchr(b'\n', window) {
-        Some(end) => {
-            let sound = start_line(&octets[..end]) == Some(Kind::Response);
-            // A start line alone may stand in a body; with a header line behind it hardly.
-            Some(if sound {
-                header_follows(&octets[end + 1..])
-            } else {
-                Some(false)
-            })
-        }
-        None if window
-            .iter()
-            .all(|&o| o >= b' ' || o == b'\t' || o == b'\r')
-            && window.len() < STATUS_LINE =>
-        {
-            Some(None)
-        }
-        None => Some(Some(false)),
+    if line >= STATUS_LINE {
+        return Some(Some(false));
     }
+    if line < octets.len() {
+        let sound = start_line(&octets[..line]) == Some(Kind::Response);
+        // A start line alone may stand in a body; with a header line behind it hardly.
+        return Some(if sound {
+            header_follows(&octets[line + 1..])
+        } else {
+            Some(false)
+        });
+    }
+    let text = |&o: &u8| o >= b' ' || o == b'\t' || o == b'\r';
+    Some(if octets.iter().all(text) {
+        None
+    } else {
+        Some(false)
+    })
 }
 
 /// Where the request line begins whose version stands at `version`, behind `floor`.
