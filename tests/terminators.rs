@@ -376,7 +376,8 @@ fn a_replica_gets_its_snapshot_and_the_commands_behind_it() {
                 .filter(|m| m["src_port"] == 6379)
                 .map(|m| m["length"].as_u64().expect("a length"))
                 .collect();
-            assert_eq!(messages, [20, snapshot.len() as u64, 27, 14], "{lost:?}");
+            // The line feed that keeps the connection alive is no message of Redis, and comes out all the same.
+            assert_eq!(messages, [20, 1, snapshot.len() as u64, 27, 14], "{lost:?}");
             assert_eq!(find(&all, "SET a 1").len(), 1);
             assert_eq!(find(&all, "PING").len(), 1);
         }

@@ -143,6 +143,8 @@ struct Announcement {
     order: Option<FtpTransfer>,
     /// It is there.
     connected: bool,
+    /// It was answered, and its command has not been seen.
+    unasked: bool,
 }
 
 /// A command that moves octets.
@@ -456,7 +458,15 @@ impl Ftp {
                 let addresses = [to.ip(), control.client.ip()];
                 self.announce(number, Some((addresses, to.port())), true);
             }
-            FtpCommand::Passive => self.announce(number, None, false),
+            FtpCommand::Passive => {
+                // Captured behind its answer: that was announced already, and nothing has used it.
+                match control.announced.back_mut() {
+                    Some(last) if last.unasked && last.order.is_none() && !last.connected => {
+                        last.unasked = false;
+                    }
+                    _ => self.announce(number, None, false),
+                }
+            }
             FtpCommand::Restart(at) => {
                 // REST tells the offset itself, so an earlier loss matters no more.
                 control.restart = at;
@@ -558,6 +568,10 @@ impl Ftp {
                     self.ports.entry(*port).or_default().push(tie);
                 } else {
                     self.announce(number, Some(to), false);
+                    let last = self.known(number).and_then(|c| c.announced.back_mut());
+                    if let Some(last) = last {
+                        last.unasked = true;
+                    }
                 }
             }
             (FtpReply::Begins(size), Some(order)) => {
@@ -662,6 +676,7 @@ impl Ftp {
             active,
             order: None,
             connected: false,
+            unasked: false,
         });
         // The oldest has most likely been used, or its connection was never captured.
         let old = (control.announced.len() > ANNOUNCED)
