@@ -24,6 +24,7 @@ fn is_zstd(first: &[u8; 4]) -> bool {
 }
 
 /// A file could begin with this octet, behind the end of a compressed one (`cat a.pcap.gz b.pcap`).
+#[cfg(feature = "decompress")]
 pub(super) const fn begins_another(first: u8) -> bool {
     matches!(
         first,
