@@ -17,7 +17,7 @@ pub enum Verdict {
         len: u64,
     },
     /// More octets are needed to tell. Where none will come ([`Following`]), or there are as many as
-    /// [`Limits::header`](crate::cli::config::Limits::header), it counts as a refusal.
+    /// [`Limits::header`](crate::base::limits::Limits::header), it counts as a refusal.
     More,
     /// No message of this protocol begins here. Behind a gap, and where a message did not end as it should, one octet
     /// is passed over and the next are looked at.

@@ -101,6 +101,8 @@ impl MessageSink for PacketOutput {
         open.header_end = NONE;
         if start.protocol == "http"
             && start.kind == Kind::Response
+            // Most have a body, and their header need not be read for that.
+            && matches!(start.extent, Extent::Known(n) if n <= start.head.len() as u64)
             && let Some(len) = header_len(start.head)
             && promises_body(&start.head[..len])
         {

@@ -10,7 +10,7 @@
 //! holds every reason to give one up. Offsets are 64 bits wide (see [`stream::ORIGIN`]); sequence numbers only appear
 //! where a segment comes in.
 //!
-//! [`stream::ORIGIN`]: super::stream::ORIGIN
+//! [`stream::ORIGIN`]: crate::base::stream::ORIGIN
 
 mod checksum;
 mod choose;
