@@ -21,7 +21,8 @@
 //! use inet_asm::base::serial::SeqNumber;
 //! use inet_asm::base::time::Timestamp;
 //! use inet_asm::transport::StreamContext;
-//! use inet_asm::transport::tcp::{Segment, flags};
+//! use inet_asm::base::flags;
+//! use inet_asm::transport::tcp::Segment;
 //!
 //! /// Keeps the first line of each message.
 //! #[derive(Default)]

@@ -31,7 +31,7 @@ pub enum Verdict {
 ///
 /// ```
 /// use inet_asm::message::custom::{Verdict, CustomDetector};
-/// use inet_asm::message::Kind;
+/// use inet_asm::base::message::Kind;
 ///
 /// /// `#` and two digits of length, then so many octets.
 /// const NOTES: CustomDetector = CustomDetector {
