@@ -553,17 +553,18 @@ mod tests {
     }
 
     fn run(limits: Limits, ip: &[u8], missing: usize) -> (Vec<(u8, Vec<u8>, Channel)>, Context) {
-        run_in(&mut Ip::new(), limits, ip, missing)
+        let mut cx = Context::new(limits);
+        let seen = run_in(&mut Ip::new(), &mut cx, ip, missing);
+        (seen, cx)
     }
 
     /// The same in a stage that has seen other tunnels.
     fn run_in(
         stage: &mut Ip,
-        limits: Limits,
+        cx: &mut Context,
         ip: &[u8],
         missing: usize,
-    ) -> (Vec<(u8, Vec<u8>, Channel)>, Context) {
-        let mut cx = Context::new(limits);
+    ) -> Vec<(u8, Vec<u8>, Channel)> {
         let frame = Frame {
             header: LinkHeader::default(),
             channel: Channel::default(),
@@ -578,7 +579,7 @@ mod tests {
         let mut out = |_: &mut Context, d: &Datagram<'_>, _: &[Fragment]| {
             seen.push((d.protocol, d.payload.to_vec(), d.channel));
         };
-        stage.each(&mut cx, &frame, &mut out);
+        stage.each(cx, &frame, &mut out);
         let c = &cx.counters;
         assert_eq!(c.tunnel.packets, c.tunnel.passed + c.dropped_in("tunnel"));
         assert_eq!(
@@ -586,7 +587,7 @@ mod tests {
             c.ipv4.passed + c.dropped_in("ipv4"),
             "{ip:x?}"
         );
-        (seen, cx)
+        seen
     }
 
     fn with(tunnels: Tunnels) -> Limits {
@@ -784,11 +785,8 @@ mod tests {
             let packet = udp(2152, 2152, &[header.concat(), inner.clone()].concat());
             v4(17, from, &packet)
         };
-        let mut stage = Ip::new();
-        let mut channel = |packet: Vec<u8>| {
-            let (seen, _) = run_in(&mut stage, with(Tunnels::ALL), &packet, 0);
-            seen[0].2.tunnel
-        };
+        let (mut stage, mut cx) = (Ip::new(), Context::new(with(Tunnels::ALL)));
+        let mut channel = |packet: Vec<u8>| run_in(&mut stage, &mut cx, &packet, 0)[0].2.tunnel;
         assert_ne!(channel(gre(1, 3)), channel(gre(2, 3)));
         assert_eq!(channel(gre(1, 3)), channel(gre(1, 5)));
         // GTP's identifiers are those of one receiver.
