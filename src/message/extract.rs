@@ -310,7 +310,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.sink
             .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
         self.begin_stream(at, chunk.offset);
-        self.change_direction(at);
+        self.change_direction(at, chunk.ack);
         let i = at.direction.index();
         // Before the octets: a message of the other direction ends where this one begins to speak.
         let stream = &mut at.state.streams[i];
@@ -408,7 +408,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.begin_stream(at, gap.offset);
         // Order: the other direction's run ends, then what is held here, and only then the gap is
         // put into the message.
-        self.change_direction(at);
+        self.change_direction(at, None);
         self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
@@ -761,7 +761,7 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Octets of one direction end a message of no known protocol in the other, and let go what is in doubt there: nobody
     /// answers half a message.
-    fn change_direction(&mut self, at: &mut ConversationContext<'_, M>) {
+    fn change_direction(&mut self, at: &mut ConversationContext<'_, M>, ack: Option<u64>) {
         let o = at.direction.flip();
         let hinted = at.state.framer.is_some();
         let stream = &mut at.state.streams[o.index()];
@@ -774,6 +774,14 @@ impl<M: MessageSink> Extractor<M> {
                 }
             }
             Mode::Unknown => {
+                // What was sent before anything of the run was heard is no answer to it: it was only captured late.
+                let from = match stream.open {
+                    Some(open) => open.start,
+                    None => stream.at - stream.held() as u64,
+                };
+                if ack.is_some_and(|ack| ack <= from) {
+                    return;
+                }
                 if let Some(held) = &mut stream.held {
                     held.end_run();
                     self.walk_held(&mut at.flipped(), Following::Octets, Some(DoubtEnds::Turn));
