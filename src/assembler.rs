@@ -5,11 +5,12 @@ use crate::base::context::Context;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
 use crate::base::packet::{Channel, LinkType, Packet, PacketInfo};
+use crate::base::place::Fragment;
 use crate::base::storage::Budget;
 use crate::base::stream::FlowState;
 use crate::base::time::{CaptureClock, Timestamp};
 use crate::base::trace::{Event, Trace};
-use crate::ip::Ip;
+use crate::ip::{self, Datagram, Ip};
 use crate::link;
 use crate::message::custom::CustomDetector;
 use crate::message::extract::Conversation;
@@ -33,6 +34,58 @@ pub struct State<S: FlowState> {
     udp: Udp,
     sctp: Sctp<S>,
     transfers: Transfers,
+}
+
+/// The stages behind IP.
+struct Transports<'a, M: MessageSink> {
+    tcp: &'a mut Tcp<Conversation<M::State>>,
+    udp: &'a mut Udp,
+    sctp: &'a mut Sctp<M::State>,
+    transfers: &'a mut Transfers,
+    extractor: &'a mut Extractor<M>,
+}
+
+impl<M: MessageSink> Transports<'_, M> {
+    /// Takes a datagram that these fragments were put together to, if it was fragmented.
+    fn receive_fragments(&mut self, cx: &mut Context, datagram: &Datagram<'_>, of: &[Fragment]) {
+        if !of.is_empty() {
+            cx.fragments.clear();
+            cx.fragments.extend_from_slice(of);
+        }
+        self.receive(cx, datagram);
+    }
+
+    #[inline(always)] // on every packet's way
+    fn receive(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        match IpNumber(datagram.protocol) {
+            IpNumber::TCP if !cx.limits.disable_tcp => {
+                self.tcp.datagram(cx, datagram, self.extractor);
+            }
+            IpNumber::UDP if !cx.limits.disable_udp => {
+                let mut named = Named {
+                    extractor: self.extractor,
+                    transfers: self.transfers,
+                };
+                self.udp.receive(cx, datagram, &mut named);
+            }
+            IpNumber::SCTP if !cx.limits.disable_sctp => {
+                self.sctp.packet(cx, datagram, self.extractor);
+            }
+            _ => self.pass_by(cx, datagram),
+        }
+    }
+
+    /// A datagram of a transport that is switched off, or of none.
+    #[cold]
+    fn pass_by(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
+        match IpNumber(datagram.protocol) {
+            IpNumber::TCP => cx.counters.tcp.disabled += 1,
+            IpNumber::UDP => cx.counters.udp.disabled += 1,
+            IpNumber::SCTP => cx.counters.sctp.disabled += 1,
+            _ => return,
+        }
+        self.extractor.sink.unprocessed(cx, datagram);
+    }
 }
 
 /// All stages from the link layer to messages.
@@ -149,39 +202,32 @@ impl<M: MessageSink> Assembler<M> {
         // comes last, in `age`.
         cx.now = clock.observe(packet.time);
         cx.discarded = None;
+        let mut transports = Transports {
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            extractor: &mut self.extractor,
+        };
+        // The common packet, IPv4 in an Ethernet frame, goes straight to its transport: each stage that it does not need
+        // would cost it another call with everything that is known of it.
+        match link::plain(packet) {
+            Some(frame) => {
+                link::receive_plain(packet, cx, &frame);
+                match ip::plain(cx, &frame) {
+                    Some(datagram) => transports.receive(cx, &datagram),
+                    None => ip.each(cx, &frame, &mut |cx, datagram, fragments| {
+                        transports.receive_fragments(cx, datagram, fragments);
+                    }),
+                }
+            }
+            None => link::receive(packet, cx, |cx, frame| {
+                ip.each(cx, frame, &mut |cx, datagram, fragments| {
+                    transports.receive_fragments(cx, datagram, fragments);
+                });
+            }),
+        }
         let extractor = &mut self.extractor;
-        link::receive(packet, cx, |cx, frame| {
-            ip.each(cx, frame, &mut |cx, datagram, fragments| {
-                if !fragments.is_empty() {
-                    cx.fragments.clear();
-                    cx.fragments.extend_from_slice(fragments);
-                }
-                match IpNumber(datagram.protocol) {
-                    IpNumber::TCP if cx.limits.disable_tcp => {
-                        cx.counters.tcp.disabled += 1;
-                        extractor.sink.unprocessed(cx, datagram);
-                    }
-                    IpNumber::UDP if cx.limits.disable_udp => {
-                        cx.counters.udp.disabled += 1;
-                        extractor.sink.unprocessed(cx, datagram);
-                    }
-                    IpNumber::TCP => tcp.datagram(cx, datagram, extractor),
-                    IpNumber::UDP => {
-                        let mut named = Named {
-                            extractor,
-                            transfers,
-                        };
-                        udp.receive(cx, datagram, &mut named);
-                    }
-                    IpNumber::SCTP if cx.limits.disable_sctp => {
-                        cx.counters.sctp.disabled += 1;
-                        extractor.sink.unprocessed(cx, datagram);
-                    }
-                    IpNumber::SCTP => sctp.packet(cx, datagram, extractor),
-                    _ => {}
-                }
-            });
-        });
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
         self.age();

@@ -13,9 +13,9 @@ use inet_asm::base::packet::{Channel, LinkHeader};
 use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::{Chunk, Close, Gap, GapCause, ORIGIN, Side};
-use inet_asm::base::time::Timestamp;
+use inet_asm::base::time::{Instant, Timestamp};
+use inet_asm::message::events::DatagramMessage;
 use inet_asm::message::extract::Conversation;
-use inet_asm::message::sink::DatagramMessage;
 use inet_asm::message::{Extractor, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use inet_asm::transport::datagram::DatagramContext;
 use inet_asm::transport::{StreamContext, StreamSink, Taken};
@@ -147,6 +147,7 @@ struct Transmit {
     flow: Flow,
     sides: [Side; 2],
     state: Conversation<Both>,
+    wake: Option<Instant>,
     extractor: Extractor<Check>,
     /// What waits for the other direction, and up to where that must come.
     queues: [VecDeque<Event>; 2],
@@ -164,6 +165,7 @@ impl Transmit {
             flow: &self.flow,
             sides: &sides,
             direction: d,
+            wake: &mut self.wake,
             state: &mut self.state,
         };
         match event {
@@ -267,6 +269,7 @@ fuzz_target!(|input: &[u8]| {
         },
         sides: [side(choice & 1 == 0), side(choice & 2 == 0)],
         state: Conversation::default(),
+        wake: None,
         extractor: Extractor::new(Check::default()),
         queues: Default::default(),
         blocked: [None; 2],
@@ -339,6 +342,7 @@ fuzz_target!(|input: &[u8]| {
         flow: &t.flow,
         sides: &sides,
         direction: Direction::Forward,
+        wake: &mut t.wake,
         state: &mut t.state,
     };
     t.extractor.closed(&mut at, Close::EndOfInput);

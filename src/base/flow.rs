@@ -171,18 +171,20 @@ fn bits(addr: IpAddr) -> (u128, bool) {
 }
 
 impl Hash for FlowKey {
+    #[inline(always)] // once for each packet: with constant widths it is a multiplication
     fn hash<H: Hasher>(&self, h: &mut H) {
         let [low, high] = self.addrs;
+        let ports = u128::from(self.ports[0]) << 16 | u128::from(self.ports[1]);
+        let vlans = u128::from(self.channel.vlans[0]) << 12 | u128::from(self.channel.vlans[1]);
+        let rest = ports << 32 | vlans;
         if self.v6 {
             h.write_u128(low);
             h.write_u128(high);
+            h.write_u128(rest);
         } else {
-            #[allow(clippy::cast_possible_truncation)] // An IPv4 address has 32 bits.
-            h.write_u64((low as u64) << 32 | high as u64);
+            // An IPv4 address has 32 bits.
+            h.write_u128((low << 32 | high) << 64 | rest);
         }
-        let ports = u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]);
-        let vlans = u64::from(self.channel.vlans[0]) << 12 | u64::from(self.channel.vlans[1]);
-        h.write_u64(ports << 32 | vlans);
         if self.channel.tunnel != 0 {
             h.write_u32(self.channel.tunnel);
         }

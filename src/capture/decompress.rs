@@ -1,6 +1,6 @@
 //! gzip and zstd captures, known by their magic numbers and read as they come.
 
-use super::magic::{GZIP, ZSTD, ZSTD_SKIPPABLE, begins_another};
+use super::magic::{GZIP, ZSTD, ZSTD_SKIPPABLE, may_begin};
 use super::stop::is_woken;
 use crate::base::zstd::Zstd;
 use flate2::{FlushDecompress, Status};
@@ -189,7 +189,7 @@ impl<R: Read> Read for Decompress<R> {
                     self.state = match magic {
                         Magic::Gzip => InputState::Gzip(Box::new(Gzip::new(input))),
                         _ => {
-                            let zstd = Zstd::new(input, WINDOW).until(begins_another);
+                            let zstd = Zstd::new(input, WINDOW).until(may_begin);
                             InputState::Zstd(Box::new(zstd))
                         }
                     };
@@ -253,7 +253,7 @@ impl<R: Read> Read for Gzip<R> {
                 self.between = zeros == octets.len();
                 self.input.consume(zeros);
                 let next = self.input.buffer().first();
-                if next.is_some_and(|o| *o != GZIP[0] && begins_another(*o)) {
+                if next.is_some_and(|o| *o != GZIP[0] && may_begin(*o)) {
                     return Ok(0);
                 }
             }

@@ -23,14 +23,28 @@ fn is_zstd(first: &[u8; 4]) -> bool {
     *first == ZSTD || [digit & 0xf0, rest[0], rest[1], rest[2]] == ZSTD_SKIPPABLE
 }
 
-/// A file could begin with this octet, behind the end of a compressed one (`cat a.pcap.gz b.pcap`).
-#[cfg(feature = "decompress")]
-pub(super) const fn begins_another(first: u8) -> bool {
-    matches!(
-        first,
-        0xd4 | 0xa1 | 0x4d | 0x34 | 0x0a | 0x1f | 0x28 | 0x50..=0x5f
-    )
+/// A file could begin with this octet.
+#[inline(always)] // asked of each record
+pub(super) fn may_begin(first: u8) -> bool {
+    FIRST[first as usize]
 }
+
+/// Whether a file could begin with an octet.
+// A table: asked of each record, and each of these would be a comparison.
+static FIRST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut first = 0;
+    while first < table.len() {
+        #[allow(clippy::cast_possible_truncation)] // an octet
+        let octet = first as u8;
+        table[first] = matches!(
+            octet,
+            0xd4 | 0xa1 | 0x4d | 0x34 | 0x0a | 0x1f | 0x28 | 0x50..=0x5f
+        );
+        first += 1;
+    }
+    table
+};
 
 /// Compressed data could begin here, where a packet record or block is due.
 #[inline]

@@ -130,7 +130,7 @@ impl Pcap {
     }
 
     /// Reads one packet record.
-    #[inline]
+    #[inline(always)] // on every packet's way
     pub(super) fn record(&self, octets: &[u8]) -> RecordLook<Raw> {
         let parsed = match self.layout {
             Layout::Le => parse_pcap_frame(octets),

@@ -93,33 +93,10 @@ impl Ip {
     where
         F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
     {
-        // The common packet: IPv4 without options or fragments, of a transport. It takes one look
-        // at the header and no allocation. UDP is left out where tunnels are opened, as most of
-        // them go over it.
-        if frame.pseudo.is_none()
-            && let Some(plain) = header::plain_v4(frame.ip, cx.limits.ip_checksums)
-            && is_transport(plain.protocol)
-            && (plain.protocol != IpNumber::UDP.0 || cx.limits.decapsulate.is_empty())
-        {
-            cx.counters.ipv4.packets += 1;
-            cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
-            cx.counters.ipv4.passed += 1;
-            cx.packet.tunnel = frame.channel.tunnel;
-            let datagram = Datagram {
-                src: plain.src.into(),
-                dst: plain.dst.into(),
-                protocol: plain.protocol,
-                payload: plain.payload,
-                offset: frame.offset.after(20),
-                payload_len: plain.payload_len,
-                identification: u32::from(plain.identification),
-                channel: frame.channel,
-                checksum_known_good: frame.checksum_known_good,
-                doubtful: plain.payload.len() + frame.missing < plain.payload_len,
-            };
-            return out(cx, &datagram, &[]);
+        match plain(cx, frame) {
+            Some(datagram) => out(cx, &datagram, &[]),
+            None => self.each_at(cx, frame, out, 0),
         }
-        self.each_at(cx, frame, out, 0);
     }
 
     fn each_at<F>(&mut self, cx: &mut Context, frame: &Frame<'_>, out: &mut F, depth: usize)
@@ -357,6 +334,37 @@ impl Refused {
 /// What is not dropped for its protocol.
 const fn is_wanted(limits: &Limits, protocol: u8) -> bool {
     is_transport(protocol) || tunnel::carries(limits, protocol)
+}
+
+/// The datagram of the common packet: IPv4 without options or fragments, of a transport. It takes one look at the header, and is
+/// counted. None where [`Ip::each`] has to look closer.
+#[inline(always)] // on every packet's way
+pub fn plain<'a>(cx: &mut Context, frame: &Frame<'a>) -> Option<Datagram<'a>> {
+    if frame.pseudo.is_some() {
+        return None;
+    }
+    let plain = header::plain_v4(frame.ip, cx.limits.ip_checksums)?;
+    // UDP is left out where tunnels are opened, as most of them go over it.
+    let opened = plain.protocol == IpNumber::UDP.0 && !cx.limits.decapsulate.is_empty();
+    if opened || !is_transport(plain.protocol) {
+        return None;
+    }
+    cx.counters.ipv4.packets += 1;
+    cx.counters.ipv4.octets += plain.payload_len as u64 + 20;
+    cx.counters.ipv4.passed += 1;
+    cx.packet.tunnel = frame.channel.tunnel;
+    Some(Datagram {
+        src: plain.src.into(),
+        dst: plain.dst.into(),
+        protocol: plain.protocol,
+        payload: plain.payload,
+        offset: frame.offset.after(20),
+        payload_len: plain.payload_len,
+        identification: u32::from(plain.identification),
+        channel: frame.channel,
+        checksum_known_good: frame.checksum_known_good,
+        doubtful: plain.payload.len() + frame.missing < plain.payload_len,
+    })
 }
 
 const fn is_transport(protocol: u8) -> bool {

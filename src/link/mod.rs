@@ -68,6 +68,15 @@ mod ether {
 /// it is; [`receive`] takes it apart.
 #[inline]
 pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
+    match plain(packet) {
+        Some(frame) => Ok(frame),
+        None => parse_any(packet),
+    }
+}
+
+/// The captured octets without a known frame check sequence, and how many are missing behind them.
+#[inline(always)] // on every packet's way
+fn octets<'a>(packet: &Packet<'a>) -> (&'a [u8], usize) {
     let wire = usize::try_from(packet.orig_len)
         .unwrap_or(usize::MAX)
         .max(packet.data.len());
@@ -75,57 +84,62 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
     // of it, already.
     let wire = wire.saturating_sub(usize::from(packet.fcs_len.unwrap_or(0)));
     let data = packet.data.get(..wire).unwrap_or(packet.data);
-    let mut frame = Frame {
-        header: LinkHeader::default(),
+    (data, wire - data.len())
+}
+
+/// A plain Ethernet frame with IP in it, as most packets are. It is put together in one go: a header that is written in
+/// pieces and then copied stalls the processor.
+#[inline(always)] // on every packet's way
+pub fn plain<'a>(packet: &Packet<'a>) -> Option<Frame<'a>> {
+    let (data, missing) = octets(packet);
+    if packet.link_type != LinkType::ETHERNET {
+        return None;
+    }
+    let (header, ip) = data.split_first_chunk::<14>()?;
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header;
+    let next = EtherType(u16::from_be_bytes([t0, t1]));
+    matches!(next, EtherType::IPV4 | EtherType::IPV6).then(|| Frame {
+        header: LinkHeader {
+            dst: [d0, d1, d2, d3, d4, d5],
+            src: [s0, s1, s2, s3, s4, s5],
+            tags: Default::default(),
+        },
         channel: Channel::default(),
-        ip: data,
-        offset: OctetOffset::Record(0),
-        missing: wire - data.len(),
+        ip,
+        offset: OctetOffset::Record(14),
+        missing,
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
         aggregate: false,
-    };
-    // Plain Ethernet, as most packets are, is put together in one go: a header that is written in pieces and then
-    // copied stalls the processor.
-    if packet.link_type == LinkType::ETHERNET
-        && let Some((header, ip)) = data.split_first_chunk::<14>()
-        && let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header
-        && matches!(
-            EtherType(u16::from_be_bytes([t0, t1])),
-            EtherType::IPV4 | EtherType::IPV6
-        )
-    {
-        return Ok(Frame {
-            header: LinkHeader {
-                dst: [d0, d1, d2, d3, d4, d5],
-                src: [s0, s1, s2, s3, s4, s5],
-                tags: Default::default(),
-            },
-            ip,
-            offset: OctetOffset::Record(14),
-            ..frame
-        });
-    }
-    parse_any(packet.link_type, &mut frame)?;
-    Ok(frame)
+    })
 }
 
 /// Everything that is not plain Ethernet.
 #[inline(never)]
-fn parse_any(link_type: LinkType, frame: &mut Frame<'_>) -> Result<(), Discard> {
-    let next = match wrapped(link_type, frame)? {
-        Some(inner) => parse_other(inner, frame)?,
-        None => parse_other(link_type, frame)?,
+fn parse_any<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
+    let (ip, missing) = octets(packet);
+    let mut frame = Frame {
+        header: LinkHeader::default(),
+        channel: Channel::default(),
+        ip,
+        offset: OctetOffset::Record(0),
+        missing,
+        pseudo: None,
+        checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
+        aggregate: false,
     };
-    if frame.aggregate {
-        return Ok(());
+    let next = match wrapped(packet.link_type, &mut frame)? {
+        Some(inner) => parse_other(inner, &mut frame)?,
+        None => parse_other(packet.link_type, &mut frame)?,
+    };
+    if !frame.aggregate {
+        walk(&mut frame, next)?;
     }
-    walk(frame, next)
+    Ok(frame)
 }
 
 /// Reads the link header of a packet record, counts it, makes the packet the one that `cx` is about, and hands it on. The
 /// packets of an A-MSDU are handed on one by one.
-#[inline]
 pub fn receive<'a, F>(packet: &Packet<'a>, cx: &mut Context, mut each: F)
 where
     F: FnMut(&mut Context, &Frame<'a>),
@@ -138,7 +152,7 @@ where
         interface: packet.interface,
         ..PacketInfo::default()
     };
-    match parse(packet) {
+    match parse_any(packet) {
         Ok(frame) if frame.aggregate => subframes(cx, frame, &mut each),
         Ok(frame) => {
             cx.packet.link = frame.header;
@@ -152,6 +166,20 @@ where
             cx.discard(why);
         }
     }
+}
+
+/// What [`receive`] does of a frame that [`plain`] has given.
+#[inline(always)] // on every packet's way
+pub fn receive_plain(packet: &Packet<'_>, cx: &mut Context, frame: &Frame<'_>) {
+    cx.counters.link.packets += 1;
+    cx.counters.link.passed += 1;
+    cx.packet = PacketInfo {
+        frame: packet.frame,
+        time: packet.time,
+        interface: packet.interface,
+        link: frame.header,
+        ..PacketInfo::default()
+    };
 }
 
 /// Hands on the packets of an A-MSDU (IEEE 802.11, 9.3.2.2.2). The record is passed where one of them is.

@@ -17,7 +17,6 @@ use crate::base::checksum::Sum;
 use crate::base::counters::ProtocolCounters;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::PacketInfo;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
@@ -808,15 +807,18 @@ impl<M: MessageSink> Extractor<M> {
     fn took(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>, used: usize) {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.at = chunk.offset + used as u64;
-        if used > 0 {
+        if used == chunk.data.len() {
+            stream.pushed = chunk.push;
+            let mut to = at.with(|s| &mut s.state);
+            self.sink.stream_data(&mut to, chunk);
+        } else if used > 0 {
             // A part of a chunk has neither its end nor its PSH.
-            let whole = used == chunk.data.len();
-            stream.pushed = chunk.push && whole;
+            stream.pushed = false;
             let chunk = Chunk {
-                sum: chunk.sum.filter(|_| whole),
+                sum: None,
                 data: &chunk.data[..used],
-                push: chunk.push && whole,
-                ends_segment: chunk.ends_segment && whole,
+                push: false,
+                ends_segment: false,
                 ..*chunk
             };
             let mut to = at.with(|s| &mut s.state);
@@ -1002,7 +1004,7 @@ impl<M: MessageSink> Extractor<M> {
         if wanted {
             let now = come(at, (start.frame, start.time));
             self.sink.start(&mut at.with(|s| &mut s.state), start);
-            at.cx.packet = now;
+            come(at, now);
         }
     }
 
@@ -1037,7 +1039,7 @@ impl<M: MessageSink> Extractor<M> {
             };
             let now = come(at, (source.frame, source.time));
             self.sink.data(&mut at.with(|s| &mut s.state), &piece);
-            at.cx.packet = now;
+            come(at, now);
         }
     }
 
@@ -1113,7 +1115,7 @@ impl<M: MessageSink> Extractor<M> {
             };
             let now = come(at, open.last);
             self.sink.end(&mut at.with(|s| &mut s.state), &end);
-            at.cx.packet = now;
+            come(at, now);
         }
         // Only behind its end: the octets of the message itself belong to the old protocol.
         if open.hand_over {
@@ -2046,10 +2048,9 @@ impl OctetView<'_> {
 /// The packet in hand is, for what follows, the one with this number that was captured then; gives the one that it was.
 ///
 /// A message has the time of the packet that brought it, whatever held it.
-fn come<S>(at: &mut StreamContext<'_, S>, (frame, time): (u64, Timestamp)) -> PacketInfo {
-    let now = at.cx.packet;
-    if frame != now.frame {
-        (at.cx.packet.frame, at.cx.packet.time) = (frame, time);
-    }
-    now
+fn come<S>(at: &mut StreamContext<'_, S>, packet: (u64, Timestamp)) -> (u64, Timestamp) {
+    let now = &mut at.cx.packet;
+    let before = (now.frame, now.time);
+    (now.frame, now.time) = packet;
+    before
 }

@@ -121,50 +121,74 @@ pub fn read_head<'a>(
     octets: &'a [u8],
     mut each: impl FnMut(Cow<'a, [u8]>, Cow<'a, [u8]>),
 ) -> HttpHead<'a> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
-    let mut pass = |fields: &[httparse::Header<'a>]| {
-        for field in fields {
-            each(field.name.as_bytes().into(), unfolded(field.value));
-        }
-    };
-    let version = |minor| match minor {
-        Some(1) => HttpVersion::Current,
-        _ => HttpVersion::Other,
-    };
-    let read = if octets.starts_with(b"HTTP/") {
-        let mut response = httparse::Response::new(&mut []);
-        let read = config().parse_response_with_uninit_headers(&mut response, octets, &mut room);
-        if let Ok(httparse::Status::Complete(len)) = read
-            && let Some(status) = response.code
-        {
-            pass(response.headers);
-            let version = version(response.version);
-            return HttpHead::Whole(HttpStart::Response { status, version }, len);
-        }
-        read
-    } else {
-        let mut request = httparse::Request::new(&mut []);
-        let read = config().parse_request_with_uninit_headers(&mut request, octets, &mut room);
-        if let Ok(httparse::Status::Complete(len)) = read
-            && let (Some(method), Some(target)) = (request.method, request.path)
-        {
-            pass(request.headers);
-            let start = HttpStart::Request {
-                method: method.as_bytes(),
-                target: target.as_bytes(),
-                version: version(request.version),
-            };
-            return HttpHead::Whole(start, len);
-        }
-        read
-    };
+    if let Some((start, len)) = read_strictly(octets, |name, value| each(name.into(), value.into()))
+    {
+        return HttpHead::Whole(start, len);
+    }
+    let read = parse(&lenient(), octets, |name, value| {
+        each(name.into(), unfolded(value));
+    });
     match read {
-        Ok(_) => HttpHead::Cut,
+        Ok(httparse::Status::Complete((start, len))) => HttpHead::Whole(start, len),
+        Ok(httparse::Status::Partial) => HttpHead::Cut,
         Err(_) => read_leniently(octets, each),
     }
 }
 
-fn config() -> httparse::ParserConfig {
+/// Reads a whole header section that is as RFC 9112 has it: its start line, and how many octets it has. None is folded, so that
+/// nothing has to be put together.
+#[inline]
+pub(super) fn read_strictly<'a>(
+    octets: &'a [u8],
+    each: impl FnMut(&'a [u8], &'a [u8]),
+) -> Option<(HttpStart<'a>, usize)> {
+    match parse(&httparse::ParserConfig::default(), octets, each) {
+        Ok(httparse::Status::Complete(read)) => Some(read),
+        Ok(httparse::Status::Partial) | Err(_) => None,
+    }
+}
+
+/// What `httparse` reads.
+#[inline]
+fn parse<'a>(
+    config: &httparse::ParserConfig,
+    octets: &'a [u8],
+    mut each: impl FnMut(&'a [u8], &'a [u8]),
+) -> httparse::Result<(HttpStart<'a>, usize)> {
+    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+    let version = |minor| match minor {
+        Some(1) => HttpVersion::Current,
+        _ => HttpVersion::Other,
+    };
+    let (len, start, fields) = if octets.starts_with(b"HTTP/") {
+        let mut response = httparse::Response::new(&mut []);
+        let read = config.parse_response_with_uninit_headers(&mut response, octets, &mut room)?;
+        let start = HttpStart::Response {
+            status: response.code.unwrap_or_default(),
+            version: version(response.version),
+        };
+        (read, start, response.headers)
+    } else {
+        let mut request = httparse::Request::new(&mut []);
+        let read = config.parse_request_with_uninit_headers(&mut request, octets, &mut room)?;
+        let start = HttpStart::Request {
+            method: request.method.unwrap_or_default().as_bytes(),
+            target: request.path.unwrap_or_default().as_bytes(),
+            version: version(request.version),
+        };
+        (read, start, request.headers)
+    };
+    let httparse::Status::Complete(len) = len else {
+        return Ok(httparse::Status::Partial);
+    };
+    for field in fields {
+        each(field.name.as_bytes(), field.value);
+    }
+    Ok(httparse::Status::Complete((start, len)))
+}
+
+/// What of its refusals `httparse` can be told to leave.
+fn lenient() -> httparse::ParserConfig {
     let mut config = httparse::ParserConfig::default();
     config
         .allow_obsolete_multiline_headers_in_responses(true)
@@ -319,12 +343,12 @@ mod tests {
         let mut room = [const { MaybeUninit::uninit() }; FIELDS];
         if head.starts_with(b"HTTP/") {
             let mut response = httparse::Response::new(&mut []);
-            config()
+            lenient()
                 .parse_response_with_uninit_headers(&mut response, head, &mut room)
                 .is_ok()
         } else {
             let mut request = httparse::Request::new(&mut []);
-            config()
+            lenient()
                 .parse_request_with_uninit_headers(&mut request, head, &mut room)
                 .is_ok()
         }

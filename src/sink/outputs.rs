@@ -135,51 +135,58 @@ pub struct Outputs {
     pub(super) table: OutputTable,
     /// `--connection`: the connections that all outputs get; all where there is none.
     choice: Option<ConnectionRule>,
+    /// Messages are written as packets, and nothing else is: asked once for the run, not by each event of each output.
+    packets_alone: bool,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
 macro_rules! to_chosen {
     // Written messages are counted.
-    ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(count $self $at end $args) };
-    ([] $kind:ident $self:ident $at:ident datagram $args:tt) => { to_chosen!(count $self $at datagram $args) };
+    ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(count $kind $self $at end $args) };
+    ([] $kind:ident $self:ident $at:ident datagram $args:tt) => { to_chosen!(count $kind $self $at datagram $args) };
     ([] $kind:ident $self:ident $at:ident user_message $args:tt) => {
-        to_chosen!(count $self $at user_message $args)
+        to_chosen!(count $kind $self $at user_message $args)
     };
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
     // the connection is chosen.
-    ([] $kind:ident $self:ident $at:ident stream_end $args:tt) => { to_chosen!(all $self $at stream_end $args) };
-    ([] $kind:ident $self:ident $at:ident closed $args:tt) => { to_chosen!(all $self $at closed $args) };
+    ([] $kind:ident $self:ident $at:ident stream_end $args:tt) => { to_chosen!(all $kind $self $at stream_end $args) };
+    ([] $kind:ident $self:ident $at:ident closed $args:tt) => { to_chosen!(all $kind $self $at closed $args) };
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
-        to_chosen!(all $self $at association_end $args)
+        to_chosen!(all $kind $self $at association_end $args)
     };
     ([] $kind:ident $self:ident $at:ident flow_end ($ended:ident)) => {
         if $self.takes($ended.flow) {
-            to_chosen!(all $self $at flow_end ($ended));
+            to_chosen!(all $kind $self $at flow_end ($ended));
         }
     };
     // These belong to no connection.
-    ([] $kind:ident $self:ident $at:ident unprocessed $args:tt) => { to_chosen!(all $self $at unprocessed $args) };
+    ([] $kind:ident $self:ident $at:ident unprocessed $args:tt) => { to_chosen!(all $kind $self $at unprocessed $args) };
     ([] $kind:ident $self:ident $at:ident packet $args:tt) => {
-        to_chosen!(all $self $at packet $args);
+        to_chosen!(all $kind $self $at packet $args);
         $self.list_files();
     };
     ([] $kind:ident $self:ident $at:ident input_end $args:tt) => {
-        to_chosen!(all $self $at input_end $args);
+        to_chosen!(all $kind $self $at input_end $args);
         $self.list_files();
     };
     ([] $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.takes($at.flow) {
-            to_chosen!(all $self $at $event $args);
+            to_chosen!(all $kind $self $at $event $args);
         }
     };
-    (count $self:ident $at:ident $event:ident $args:tt) => {
+    (count $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.takes($at.flow) {
-            to_chosen!(all $self $at $event $args);
+            to_chosen!(all $kind $self $at $event $args);
             $self.count($at.cx);
         }
     };
-    (all $self:ident $at:ident $event:ident($($arg:ident),*)) => {
-        $self.table.$event($at $(, $arg)*)
+    (all $kind:ident $self:ident $at:ident $event:ident($($arg:ident),*)) => {
+        if $self.packets_alone {
+            let table = &mut $self.table;
+            to_rows!([packets] $kind table $at $event($($arg),*));
+        } else {
+            $self.table.$event($at $(, $arg)*);
+        }
     };
 }
 
@@ -189,10 +196,36 @@ impl MessageSink for Outputs {
     forward_events!(to_chosen []);
 }
 
+impl OutputTable {
+    /// No output is open but those of messages as packets.
+    fn has_packets_alone(&self) -> bool {
+        // All fields are named, so that a new row is not forgotten here.
+        let Self {
+            packets: _,
+            originals,
+            print,
+            raw,
+            dump,
+            json,
+            files,
+            watch,
+            failed: _,
+        } = self;
+        originals.is_empty()
+            && print.is_none()
+            && raw.is_none()
+            && dump.is_none()
+            && json.is_none()
+            && files.is_none()
+            && watch.is_none()
+    }
+}
+
 impl Outputs {
     /// The first input's header is known: file headers are written. Later calls change nothing.
     pub fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
         self.table.begin(link_type, nanoseconds);
+        self.packets_alone = self.table.has_packets_alone();
     }
 
     /// These are all interfaces of the input until now. pcapng outputs describe them before the first packet of each.
@@ -339,6 +372,7 @@ impl Outputs {
     ///
     /// The folder cannot be made.
     pub fn dump(&mut self, dir: &Path, template: Template) -> Result<(), OutputError> {
+        self.packets_alone = false;
         self.table.dump = Some(Dump::new(dir, template)?);
         Ok(())
     }
@@ -349,6 +383,7 @@ impl Outputs {
     ///
     /// The folder cannot be made, or its list not be opened.
     pub fn extract(&mut self, dir: &Path, max_file: u64) -> Result<(), OutputError> {
+        self.packets_alone = false;
         self.table.files = Some(Files::new(dir, max_file)?);
         self.join();
         Ok(())
@@ -376,6 +411,7 @@ impl Outputs {
 
     /// Adds an output of the input's own packets: all of them, or those that could not be used, with the reason.
     pub fn originals(&mut self, name: &str, to: Writer, form: PacketOptions, dropped: bool) {
+        self.packets_alone = false;
         let (format, each) = (form.format, form.packet_buffered);
         self.table
             .originals
@@ -392,11 +428,13 @@ impl Outputs {
         color: bool,
         packet_buffered: bool,
     ) {
+        self.packets_alone = false;
         self.table.print = Some(Print::new(name, to, style, color, packet_buffered));
     }
 
     /// Adds the output of JSON lines.
     pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
+        self.packets_alone = false;
         self.table.json = Some(Json::new(name, to, show, packet_buffered));
         self.join();
     }

@@ -12,7 +12,7 @@ use super::super::chunked::{ChunkLine, ChunkSize};
 use super::super::framing::{
     Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::super::head::{HttpHead, HttpStart, HttpVersion, head_end, read_head};
+use super::super::head::{HttpHead, HttpStart, HttpVersion, head_end, read_head, read_strictly};
 use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -218,6 +218,14 @@ fn start_line(line: &[u8]) -> Option<Kind> {
         && target.len() <= TARGET
         && target.iter().all(|&o| o > b' ' && o != 0x7f);
     (sound && clean).then_some(Kind::Request)
+}
+
+/// A start line that `httparse` takes is one that [`start_line`] does.
+fn is_sound(start: &HttpStart<'_>) -> bool {
+    match start {
+        HttpStart::Request { method, target, .. } => method.len() <= 32 && target.len() <= TARGET,
+        HttpStart::Response { status, .. } => *status >= 100,
+    }
 }
 
 /// Octets without a line feed that a start line may begin with.
@@ -491,8 +499,16 @@ enum Coding {
 }
 
 impl HeadFields {
-    /// Takes note of a field. Those that matter are told apart by their first letter.
+    /// Takes note of a field.
+    #[inline(always)] // most do not matter, and are left here
     fn add(&mut self, name: &[u8], value: &[u8]) {
+        if let Some(b'c' | b't' | b'u' | b'e') = name.first().map(|o| o | 0x20) {
+            self.note(name, value);
+        }
+    }
+
+    /// Those that matter are told apart by their first letter.
+    fn note(&mut self, name: &[u8], value: &[u8]) {
         match name.first().map(|o| o | 0x20) {
             Some(b'c') if self.length.is_none() && name.eq_ignore_ascii_case(b"content-length") => {
                 // Of a list of equal values the first counts.
@@ -870,55 +886,21 @@ impl Framer for Http1 {
             self.blank[d].get_or_insert(at.offset);
             return Begin::Skip(octets.len() - skip_empty_lines(octets).len());
         }
-        // A header longer than the limit is refused, or an endless one would be held.
-        let more = octets.len() < at.limit;
-        let client = self.client.is_none_or(|c| c == at.direction);
-        let server = self.client.is_none_or(|c| c != at.direction);
-        let Some(line) = memchr(b'\n', octets) else {
-            let may = may_start(octets) || HttpStart::may_begin(octets, client, server);
-            return if more && may {
-                Begin::NeedMore
-            } else {
-                self.begin_simple(at)
-            };
+        // Most heads are whole and as they should be: these are read once, and nothing else is asked.
+        let mut fields = HeadFields::default();
+        let sound = match self.looked[d] {
+            0 => read_strictly(octets, |name, value| fields.add(name, value)),
+            _ => None,
         };
-        let strict = start_line(&octets[..line]).is_some();
-        if !strict {
-            match self.lenient(at, &octets[..line], &octets[line + 1..]) {
-                Some(true) => {}
-                Some(false) => {
-                    self.looked[d] = 0;
-                    return self.begin_simple(at);
+        let (start, head) = match sound.filter(|(start, _)| is_sound(start)) {
+            Some(read) => read,
+            None => match self.read_unsound(at, octets) {
+                Ok((start, head, read)) => {
+                    fields = read;
+                    (start, head)
                 }
-                None => return Begin::NeedMore,
-            }
-        }
-        let mut fields = HeadFields {
-            simple: !strict && self.is_simple(&octets[..line], &octets[line + 1..]),
-            ..HeadFields::default()
-        };
-        let read = if fields.simple {
-            // A request of HTTP/0.9 is its line.
-            HttpStart::of_line(&octets[..line])
-                .map_or(HttpHead::None, |start| HttpHead::Whole(start, line + 1))
-        } else if self.looked[d] == 0
-            || head_end(octets, self.looked[d].saturating_sub(4)).is_some()
-        {
-            // The fields are read once the whole section is there: what is cut is only looked through for its end.
-            read_head(octets, |name, value| fields.add(&name, &value))
-        } else {
-            HttpHead::Cut
-        };
-        let (start, head) = match read {
-            HttpHead::Whole(start, head) => (start, head),
-            HttpHead::Cut if more => {
-                self.looked[d] = octets.len();
-                return Begin::NeedMore;
-            }
-            HttpHead::Cut | HttpHead::None => {
-                self.looked[d] = 0;
-                return Begin::Refuse;
-            }
+                Err(begin) => return begin,
+            },
         };
         let behind = &octets[head..];
         let (HttpStart::Request { version, .. } | HttpStart::Response { version, .. }) = start;
@@ -1051,6 +1033,67 @@ impl Http1 {
             None => false,
         };
         Some(known)
+    }
+
+    /// A head that is cut, or that only a lenient reader takes: its start line, its octets and its fields, or what there is to do
+    /// instead.
+    #[cold]
+    fn read_unsound<'a>(
+        &mut self,
+        at: &Position,
+        octets: &'a [u8],
+    ) -> Result<(HttpStart<'a>, usize, HeadFields), Begin> {
+        let d = at.direction.index();
+        // A header longer than the limit is refused, or an endless one would be held.
+        let more = octets.len() < at.limit;
+        let client = self.client.is_none_or(|c| c == at.direction);
+        let server = self.client.is_none_or(|c| c != at.direction);
+        let Some(line) = memchr(b'\n', octets) else {
+            let may = may_start(octets) || HttpStart::may_begin(octets, client, server);
+            return Err(if more && may {
+                Begin::NeedMore
+            } else {
+                self.begin_simple(at)
+            });
+        };
+        let strict = start_line(&octets[..line]).is_some();
+        if !strict {
+            match self.lenient(at, &octets[..line], &octets[line + 1..]) {
+                Some(true) => {}
+                Some(false) => {
+                    self.looked[d] = 0;
+                    return Err(self.begin_simple(at));
+                }
+                None => return Err(Begin::NeedMore),
+            }
+        }
+        let mut fields = HeadFields {
+            simple: !strict && self.is_simple(&octets[..line], &octets[line + 1..]),
+            ..HeadFields::default()
+        };
+        let read = if fields.simple {
+            // A request of HTTP/0.9 is its line.
+            HttpStart::of_line(&octets[..line])
+                .map_or(HttpHead::None, |start| HttpHead::Whole(start, line + 1))
+        } else if self.looked[d] == 0
+            || head_end(octets, self.looked[d].saturating_sub(4)).is_some()
+        {
+            // The fields are read once the whole section is there: what is cut is only looked through for its end.
+            read_head(octets, |name, value| fields.add(&name, &value))
+        } else {
+            HttpHead::Cut
+        };
+        match read {
+            HttpHead::Whole(start, head) => Ok((start, head, fields)),
+            HttpHead::Cut if more => {
+                self.looked[d] = octets.len();
+                Err(Begin::NeedMore)
+            }
+            HttpHead::Cut | HttpHead::None => {
+                self.looked[d] = 0;
+                Err(Begin::Refuse)
+            }
+        }
     }
 
     /// What answers a request of HTTP/0.9 where no start line stands: a body, up to the end of the stream.

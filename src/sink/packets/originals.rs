@@ -88,6 +88,13 @@ struct PacketComments {
     octets: usize,
 }
 
+impl OriginalOutputs {
+    /// None is open.
+    pub(in crate::sink) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl PacketComments {
     /// Octets of comments on their way, at most; more are left out, whatever a capture is full of.
     const MOST: usize = 16 << 20;

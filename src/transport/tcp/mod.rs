@@ -37,19 +37,18 @@ use super::stream::StreamSink;
 use super::table::FlowPlace;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
+use crate::base::flags;
 use crate::base::flow::{Direction, FlowKey};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState};
 use crate::base::trace::Fate;
-use crate::base::{checksum as sums, flags};
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
 use connection::{Connection, HeldSegment, Verdict, trace_fate};
 use connections::Connections;
 use early::EarlyDamaged;
-use etherparse::IpNumber;
 use order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, OPEN};
 use queues::Queues;
 use segment::low_of;
@@ -110,13 +109,16 @@ impl<S: FlowState> Tcp<S> {
         ip: &Datagram<'_>,
         sink: &mut K,
     ) {
-        let (mut segment, mut sum) = match Segment::parse(ip) {
-            Ok(segment) => (segment, sum_of(cx, ip)),
+        let mut segment = match Segment::parse(ip) {
+            Ok(segment) => segment,
             Err(why) => {
                 cx.counters.tcp.segments += 1;
                 return cx.discard(why);
             }
         };
+        let header = ip.payload.len() - segment.payload.len();
+        let (mut sum, payload_sum) = sum_of(cx, ip, header);
+        segment.payload_sum = payload_sum.filter(|_| !segment.payload.is_empty());
         let mut claimed = 0;
         if ip.doubtful && sum != SegmentSum::Right {
             if ip.is_cut() {
@@ -139,13 +141,6 @@ impl<S: FlowState> Tcp<S> {
                 cx.counters.tcp.refused_octets += segment.payload.len() as u64;
                 return cx.discard(Discard::TcpBadChecksum);
             }
-        }
-        // The sum that was just verified is reused for the synthetic packet: the payload is read
-        // once instead of twice.
-        if sum == SegmentSum::Right && !segment.payload.is_empty() {
-            let header = &ip.payload[..ip.payload.len() - segment.payload.len()];
-            let before = sums::pseudo_header(ip.src, ip.dst, IpNumber::TCP.0, ip.payload.len());
-            segment.payload_sum = Some(before.add(header).of_rest(segment.payload.len()));
         }
         self.route(cx, &segment, sum, ip.channel, sink);
         if claimed > 0 && !segment.payload.is_empty() {
@@ -183,8 +178,46 @@ impl<S: FlowState> Tcp<S> {
         // counters balance.
         count_segment(cx, segment);
         let channel = channel.keyed(cx.limits.channels);
-        let (mut key, low) = FlowKey::new(segment.src, segment.dst, channel);
-        let mut found = self.table.find(&key);
+        let (key, low) = FlowKey::new(segment.src, segment.dst, channel);
+        let found = self.table.find(&key);
+        // The common segment: its connection is known, on one channel, and nothing speaks against its checksum.
+        if let Some(place) = found
+            && self.split.is_empty()
+            && let Some(connection) = self.table.get_mut(place, &mut cx.budget)
+            && let direction = connection.direction(low)
+            && connection.is_on(direction, &cx.packet)
+            && (sum == SegmentSum::Unknown
+                || sum == SegmentSum::Right && connection.checksums_valid(direction))
+            && connection.is_next_in_order(cx, direction, segment)
+        {
+            let Some(quiet) = connection.receive_next(cx, direction, segment, sink) else {
+                return self.pass(cx, &key, place, direction, segment, sink);
+            };
+            let list = list_of(connection);
+            if connection.is_listed_at(cx.now, list) {
+                self.table.touch(place, list);
+            }
+            if !quiet {
+                self.after(cx, place, 0, sink);
+            }
+            return;
+        }
+        self.route_unusual(cx, segment, sum, key, low, found, sink);
+    }
+
+    /// Takes a segment to the connection that it is of, or makes one.
+    #[allow(clippy::too_many_arguments)] // what was found out before the way parted
+    #[inline(never)] // off the common segment's way
+    fn route_unusual<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        segment: &Segment<'_>,
+        sum: SegmentSum,
+        mut key: FlowKey,
+        low: bool,
+        mut found: Option<FlowPlace>,
+        sink: &mut K,
+    ) {
         // Without a known connection nothing speaks against this channel.
         let (mut on, mut valid_before) = (true, false);
         if let Some(place) = found
@@ -194,9 +227,7 @@ impl<S: FlowState> Tcp<S> {
             on = connection.is_on(direction, &cx.packet);
             valid_before = connection.checksums_valid(direction);
         }
-        // The common case, one channel and no split, costs one look-up. Only segments on another
-        // channel, or any segment while several connections share ports somewhere, pay for the
-        // choice.
+        // Only segments on another channel, or any segment while several connections share ports somewhere, pay for the choice.
         if cx.limits.channels != Channels::Separate && !(on && self.split.is_empty()) {
             let Some(chosen) = self.choose(cx, key, low, segment) else {
                 trace_fate(cx, None, segment, None, Fate::OtherChannel);
@@ -387,12 +418,7 @@ impl<S: FlowState> Tcp<S> {
         };
         let waited = connection.waiting();
         let quiet = connection.receive(cx, key, direction, segment, sink);
-        // Bare ones are listed apart: for lack of room they go before those that have data.
-        let list = match connection.is_bare() && !connection.is_kept_whole() {
-            false => OPEN,
-            true if connection.half_open() => HALF_OPEN,
-            true => BARE,
-        };
+        let list = list_of(connection);
         // Put at the young end at most ten times a second; see `is_listed_at`.
         if connection.is_listed_at(cx.now, list) {
             self.table.touch(place, list);
@@ -591,6 +617,16 @@ fn count_close(cx: &mut Context, close: Close) {
         Close::Evicted => counters.closed_evicted += 1,
         Close::Replaced => counters.closed_replaced += 1,
         Close::EndOfInput => counters.closed_end += 1,
+    }
+}
+
+/// The order of use that a connection stands in. Bare ones are listed apart: for lack of room they go before those that have
+/// data.
+fn list_of<S>(connection: &Connection<S>) -> u8 {
+    match connection.is_bare() && !connection.is_kept_whole() {
+        false => OPEN,
+        true if connection.half_open() => HALF_OPEN,
+        true => BARE,
     }
 }
 

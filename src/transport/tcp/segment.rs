@@ -45,6 +45,7 @@ impl<'a> Segment<'a> {
     /// # Errors
     /// [`Discard::TcpTruncated`] where the header is not all there, [`Discard::TcpBadHeader`] where its data offset is
     /// impossible.
+    #[inline(always)] // on the way of every segment
     pub fn parse(ip: &Datagram<'a>) -> Result<Self, Discard> {
         let octets = ip.payload;
         let Some((h, _)) = octets.split_first_chunk::<20>() else {

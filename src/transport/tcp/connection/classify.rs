@@ -61,6 +61,28 @@ impl<S> Connection<S> {
         offset <= stream.origin && stream.origin - offset <= u64::from(cx.limits.max_gap)
     }
 
+    /// The common segment: of a connection that goes on, without SYN, FIN or RST, with the number that is due and an
+    /// acknowledgment of what was seen, and nothing that waits to be judged. What [`classify`](Self::classify) would find
+    /// out too.
+    #[inline(always)] // on every segment's way
+    pub(in crate::transport::tcp) fn is_next_in_order(
+        &self,
+        cx: &Context,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
+        let plain = s.flags & (flags::SYN | flags::FIN | flags::RST) == 0;
+        let quiet = !self.closed && self.held().is_empty() && !(stream.is(FIN) || other.is(FIN));
+        plain
+            && quiet
+            && stream.is(BASED)
+            && other.is(BASED)
+            && stream.is_at(s.seq)
+            && s.ack
+                .is_some_and(|ack| other.has_delivered(ack, cx.limits.max_gap))
+    }
+
     /// Where a segment on this connection's ports belongs.
     pub(in crate::transport::tcp) fn classify(
         &mut self,

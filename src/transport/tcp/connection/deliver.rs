@@ -62,26 +62,28 @@ impl<S> Connection<S> {
         waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
     }
 
+    #[inline] // built where it is needed: it is made for each segment with data
     pub(super) fn sides(&self) -> [Side; 2] {
-        let mut sides = self.streams.map(|h| Side {
-            seen: h.is(SEEN),
-            from_start: h.is(SYN | ANSWERED),
-            absent: h.is(ABSENT),
-            base: h.numbered().then_some(h.base),
-            origin: h.origin,
-            delivered: 0,
-            conceded: 0,
-            acknowledged: h.is(ACKED).then_some(h.snd_una),
-            acknowledged_at: None,
-            ended: h.is(ENDED),
-            reset: h.is(RESET),
-        });
-        for (i, side) in sides.iter_mut().enumerate() {
-            side.delivered = self.delivered(i);
-            side.conceded = self.conceded(i);
-            side.acknowledged_at = self.acked_at(i).filter(|_| side.acknowledged.is_some());
+        [self.side(0), self.side(1)]
+    }
+
+    #[inline(always)]
+    fn side(&self, i: usize) -> Side {
+        let stream = &self.streams[i];
+        let acknowledged = stream.is(ACKED).then_some(stream.snd_una);
+        Side {
+            seen: stream.is(SEEN),
+            from_start: stream.is(SYN | ANSWERED),
+            absent: stream.is(ABSENT),
+            base: stream.numbered().then_some(stream.base),
+            origin: stream.origin,
+            delivered: self.delivered(i),
+            conceded: self.conceded(i),
+            acknowledged,
+            acknowledged_at: self.acked_at(i).filter(|_| acknowledged.is_some()),
+            ended: stream.is(ENDED),
+            reset: stream.is(RESET),
         }
-        sides
     }
 }
 

@@ -196,6 +196,10 @@ impl<S: FlowState> Connection<S> {
             damaged: false,
         };
         let front = a.waiting[i].front().map(|item| hole(item, item.offset));
+        // Nearly always it is the only one; asked several times for each packet while something waits.
+        if a.damaged.is_none() && !stream.is(FIN) {
+            return front.filter(|hole| hole.end > stream.rcv_nxt);
+        }
         // What lacks before a FIN is a hole too: the end of the stream waits behind it.
         let fin = a.finished[i].filter(|_| stream.is(FIN)).map(|since| Hole {
             end: stream.fin,

@@ -21,6 +21,126 @@ use crate::transport::tcp::waiting::{ReorderBuffer, SegmentOrigin};
 const MARKS: usize = 16;
 
 impl<S: FlowState> Connection<S> {
+    /// Takes a segment that [`is_next_in_order`](Self::is_next_in_order), as most are, where nothing is open in the connection that
+    /// it could change but the numbers: true where that is so behind it too, as [`receive`](Self::receive) says. None where
+    /// `receive` has to take it: nothing has been done then.
+    // What `receive` does for it, and nothing that it does for others: on the way of nearly every segment.
+    #[inline(always)]
+    pub(in crate::transport::tcp) fn receive_next<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        s: &Segment<'_>,
+        sink: &mut K,
+    ) -> Option<bool> {
+        let (i, o) = (d.index(), d.flip().index());
+        if self.streams[i].bits & (SEEN | STARTED | ABSENT) != SEEN | STARTED
+            || cx.trace.is_on()
+            || !self.is_quiet()
+        {
+            return None;
+        }
+        let data = s.payload;
+        // A cut tail is a hole.
+        if data.len() != s.payload_len as usize {
+            return None;
+        }
+        let stream = &self.streams[i];
+        let start = stream.rcv_nxt;
+        // What ends where the highest octet does could be a keep-alive.
+        let plain = !cx.limits.wait_ack && stream.snd_max <= start;
+        let mut buffers = self.buffers.as_deref_mut();
+        if !data.is_empty() && !(plain && buffers.as_ref().is_some_and(|a| a.linked[i])) {
+            return None;
+        }
+        self.packets += 1;
+        self.last = cx.now;
+        self.streams[i].window = s.window;
+        let other = &mut self.streams[o];
+        let ack = s.ack.map(|ack| other.offset(ack));
+        if let Some(ack) = ack {
+            other.set(ACKED);
+            if ack > other.snd_una {
+                other.snd_una = ack;
+                if let Some(a) = &mut buffers {
+                    a.acked_at[o] = cx.packet.time;
+                }
+            }
+        }
+        let Some(a) = buffers.filter(|_| !data.is_empty()) else {
+            return Some(true);
+        };
+        let stream = &mut self.streams[i];
+        let end = start + data.len() as u64;
+        stream.snd_max = end;
+        cx.counters.tcp.accepted_octets += data.len() as u64;
+        if let Some(sum) = s.payload_sum {
+            a.recent[i].push(start, data.len() as u64, sum);
+        }
+        let chunk = Chunk {
+            offset: start,
+            data,
+            time: cx.packet.time,
+            frame: cx.packet.frame,
+            at: s.offset,
+            ack,
+            push: s.has(flags::PSH),
+            ends_segment: true,
+            sum: s.payload_sum,
+            acknowledged: (stream.is(ACKED) && stream.snd_una >= end).then_some(a.acked_at[i]),
+        };
+        let (packets, arrived) = (self.packets, cx.now);
+        let left = self.deliver(cx, d, chunk, sink);
+        if left > 0 {
+            let origin = SegmentOrigin {
+                frame: chunk.frame,
+                time: chunk.time,
+                arrived,
+                packets,
+                ack,
+                push: chunk.push,
+                damaged: false,
+                shift: SegmentOrigin::shift(s.offset.in_record(), start),
+            };
+            self.keep_rest(cx, i, &data[data.len() - left..], end, origin);
+        }
+        let quiet = self.is_quiet();
+        if !quiet {
+            self.advance(cx, sink);
+        }
+        Some(quiet)
+    }
+
+    /// Keeps the octets up to `end` that the sink has left, as it waits for the other direction: they were in the read buffer.
+    fn keep_rest(
+        &mut self,
+        cx: &mut Context,
+        i: usize,
+        rest: &[u8],
+        end: u64,
+        origin: SegmentOrigin,
+    ) {
+        if let Some(a) = self.buffers.as_deref_mut() {
+            let overlap = cx.limits.overlap;
+            let from = end - rest.len() as u64;
+            a.waiting[i].insert(&mut cx.budget, from, rest, 0, origin, overlap);
+        }
+    }
+
+    /// Nothing waits in the connection and nothing ends, so that there is nothing to look after.
+    #[inline(always)]
+    fn is_quiet(&self) -> bool {
+        let ends = self.reset.is_some() || self.streams.iter().any(|stream| stream.is(FIN));
+        let waits = self.buffers.as_ref().is_some_and(|a| {
+            !a.waiting[0].is_empty()
+                || !a.waiting[1].is_empty()
+                || a.damaged.is_some()
+                || a.wake.is_some()
+                || a.blocked != [None; 2]
+        });
+        !ends && !waits && self.held().is_empty()
+    }
+
     /// Takes a segment that fits. True where nothing waits in the connection and nothing ends, so that there is nothing to
     /// look after.
     pub(in crate::transport::tcp) fn receive<K: StreamSink<State = S>>(
@@ -95,21 +215,7 @@ impl<S: FlowState> Connection<S> {
                 self.receive_fin(cx, key, d, s);
             }
         }
-        let ends = self.reset.is_some() || self.streams.iter().any(|stream| stream.is(FIN));
-        let quiet = match &self.buffers {
-            None => !ends && self.held().is_empty(),
-            // The common case: nothing waits, nothing ends.
-            Some(a) => {
-                a.waiting[0].is_empty()
-                    && a.waiting[1].is_empty()
-                    && a.damaged.is_none()
-                    && a.wake.is_none()
-                    && a.blocked[i].is_none()
-                    && a.blocked[o].is_none()
-                    && !ends
-                    && self.held().is_empty()
-            }
-        };
+        let quiet = self.is_quiet();
         // Held segments and ends need the clock. Blocked or waiting octets may have become free
         // by this packet. Only where none of that is so can the rest be skipped.
         if !quiet {
@@ -475,20 +581,8 @@ impl<S: FlowState> Connection<S> {
                 // segment.
                 self.emit_duplicate(cx, d, start, offset - start, false, sink);
                 let left = self.deliver(cx, d, chunk, sink);
-                // The sink waits for the other direction. What it left was in the read buffer and
-                // has to be copied now.
-                if left > 0
-                    && let Some(a) = self.buffers.as_deref_mut()
-                {
-                    let rest = &data[data.len() - left..];
-                    a.waiting[i].insert(
-                        &mut cx.budget,
-                        end - left as u64,
-                        rest,
-                        0,
-                        origin,
-                        cx.limits.overlap,
-                    );
+                if left > 0 {
+                    self.keep_rest(cx, i, &data[data.len() - left..], end, origin);
                 }
                 return;
             }

@@ -103,6 +103,17 @@ impl StreamState {
         self.rcv_nxt.wrapping_add_signed(i64::from(seq.diff(here)))
     }
 
+    /// This is the number that is due next.
+    pub(super) fn is_at(&self, seq: SeqNumber) -> bool {
+        self.base.add(low32(self.rcv_nxt)) == seq
+    }
+
+    /// This number acknowledges octets that were delivered, not more than `max_gap` octets ago.
+    pub(super) fn has_delivered(&self, ack: SeqNumber, max_gap: u32) -> bool {
+        let here = self.base.add(low32(self.rcv_nxt));
+        u32::try_from(here.diff(ack)).is_ok_and(|before| before <= max_gap)
+    }
+
     /// Where the stream begins is known: nothing is looked for before it.
     pub(super) fn begin(&mut self) {
         if !self.is(STARTED) {
