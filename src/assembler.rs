@@ -4,7 +4,7 @@ use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
-use crate::base::packet::{Channel, LinkType, Packet, PacketInfo};
+use crate::base::packet::{LinkType, Packet, PacketInfo};
 use crate::base::place::Fragment;
 use crate::base::storage::Budget;
 use crate::base::stream::FlowState;
@@ -228,6 +228,7 @@ impl<M: MessageSink> Assembler<M> {
             }),
         }
         let extractor = &mut self.extractor;
+        tell_of_fragments(cx, extractor);
         let dropped = cx.discarded.take();
         extractor.sink.packet(cx, packet, dropped);
         self.age();
@@ -236,14 +237,37 @@ impl<M: MessageSink> Assembler<M> {
     /// Takes a TCP segment that was parsed elsewhere, from packet number `frame` (any number that does not fall), captured
     /// at `time`.
     pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
-        let State { cx, clock, tcp, .. } = &mut self.state;
-        cx.now = clock.observe(time);
-        cx.packet = PacketInfo {
+        let packet = PacketInfo {
             frame,
             time,
             ..PacketInfo::default()
         };
-        tcp.segment(cx, segment, Channel::default(), &mut self.extractor);
+        self.segment_of(packet, segment);
+    }
+
+    /// Takes a TCP segment that was parsed elsewhere, with what is known of its packet: number, time, VLAN tags and
+    /// addresses of its link header, the tunnel that it came through. Segments on channels that differ in tags or tunnel are
+    /// treated as [`Limits::channels`](crate::base::limits::Limits::channels) says.
+    ///
+    /// ```
+    /// use inet_asm::base::packet::{LinkHeader, PacketInfo, VlanTag};
+    /// use inet_asm::base::time::Timestamp;
+    ///
+    /// let tags = [VlanTag { tpid: 0x8100, tci: 42 }, VlanTag::default()];
+    /// let packet = PacketInfo {
+    ///     frame: 1,
+    ///     time: Timestamp::from_nanos(1_700_000_000_000_000_000),
+    ///     link: LinkHeader { tags, ..LinkHeader::default() },
+    ///     ..PacketInfo::default()
+    /// };
+    /// assert_eq!(packet.channel().vlans, [42, 0]);
+    /// ```
+    pub fn segment_of(&mut self, packet: PacketInfo, segment: &Segment<'_>) {
+        let State { cx, clock, tcp, .. } = &mut self.state;
+        cx.now = clock.observe(packet.time);
+        cx.packet = packet;
+        cx.discarded = None;
+        tcp.segment(cx, segment, packet.channel(), &mut self.extractor);
         self.age();
     }
 
@@ -287,6 +311,7 @@ impl<M: MessageSink> Assembler<M> {
                 break;
             }
         }
+        tell_of_fragments(cx, extractor);
     }
 
     /// The input has ended: everything that waits is delivered or given up.
@@ -304,6 +329,7 @@ impl<M: MessageSink> Assembler<M> {
         // come out, and the sinks last.
         let extractor = &mut self.extractor;
         ip.flush(cx);
+        tell_of_fragments(cx, extractor);
         tcp.flush(cx, extractor);
         sctp.flush(cx, extractor);
         udp.flush(
@@ -321,5 +347,14 @@ impl<M: MessageSink> Assembler<M> {
     pub fn finish(mut self) -> M {
         self.flush();
         self.extractor.sink
+    }
+}
+
+/// Tells the sink what became of fragments since the last call.
+fn tell_of_fragments<M: MessageSink>(cx: &mut Context, extractor: &mut Extractor<M>) {
+    if !cx.fragment_events.is_empty() {
+        for event in std::mem::take(&mut cx.fragment_events) {
+            extractor.sink.fragments(cx, &event);
+        }
     }
 }

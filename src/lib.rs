@@ -66,7 +66,8 @@
 //! assert_eq!(assembler.finish().0, ["http GET / HTTP/1.1"]);
 //! ```
 //!
-//! A protocol of one's own is an [`CustomDetector`](message::custom::CustomDetector), [`Assembler::trace`] shows what becomes of
+//! [`WholeMessages`](message::WholeMessages) calls a function with each whole message instead, [`Assembler::segment_of`] takes
+//! VLAN tags with a segment, a protocol of one's own is a [`CustomDetector`](message::custom::CustomDetector), [`Assembler::trace`] shows what becomes of
 //! chosen connections, and `examples/extract_http.rs` reads a capture.
 //!
 //! # The layout

@@ -149,12 +149,19 @@ fn own_captures() -> Vec<PathBuf> {
 }
 
 #[test]
-fn nothing_is_booked_at_the_end_of_any_capture() {
-    let mut captures = own_captures();
+fn nothing_is_booked_at_the_end_of_our_captures() {
+    let captures = own_captures();
     assert!(captures.len() > 40);
-    captures.extend(shared_captures(
-        "nothing_is_booked_at_the_end_of_any_capture",
-    ));
+    nothing_is_booked_at_the_end_of(captures);
+}
+
+#[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
+fn nothing_is_booked_at_the_end_of_shared_captures() {
+    nothing_is_booked_at_the_end_of(shared_captures());
+}
+
+fn nothing_is_booked_at_the_end_of(captures: Vec<PathBuf>) {
     for path in captures {
         let name = path.display().to_string();
         let octets = fs::read(&path).expect("read");
@@ -257,13 +264,22 @@ fn every_setting_holds_at_its_ends() {
         .into();
     // A reset ends a connection of which the last octets are not acknowledged.
     inputs.push(("tcp_comb".to_owned(), attack("tcp_comb", 200)));
-    for path in shared_captures("every_setting_holds_at_its_ends") {
+    every_setting_holds_over(&inputs);
+}
+
+#[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
+fn every_setting_holds_at_its_ends_over_shared_captures() {
+    let small = |path: PathBuf| {
         let octets = fs::read(&path).expect("read");
-        if octets.len() < 20_000 {
-            inputs.push((path.display().to_string(), octets));
-        }
-    }
-    for (name, octets) in &inputs {
+        (octets.len() < 20_000).then(|| (path.display().to_string(), octets))
+    };
+    let inputs: Vec<_> = shared_captures().into_iter().filter_map(small).collect();
+    every_setting_holds_over(&inputs);
+}
+
+fn every_setting_holds_over(inputs: &[(String, Vec<u8>)]) {
+    for (name, octets) in inputs {
         let mut smallest = vec!["-n"];
         let mut largest = vec!["-n"];
         for (setting, small, large) in ENDS {

@@ -5,7 +5,6 @@ mod common;
 use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get, response};
 use common::{counter, export_objects, messages, run, segments};
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
 
 /// The whole messages from port `from`.
 fn whole(capture: &Pcap, from: u16) -> Vec<Vec<u8>> {
@@ -255,30 +254,34 @@ fn a_search_after_a_loss_is_linear() {
         b"\r\n",
         b"PUT HTTP/1.1\r\n",
     ] {
-        let junk: Vec<u8> = decoy.iter().copied().cycle().take(4_000_000).collect();
-        let (mut pcap, asked) = answered(5000, head, &[(0, head.len())]);
-        let mut at = behind(5000, head) + 1000;
-        for part in junk.chunks(1400) {
-            pcap.server(at, asked, ACK, part);
-            at = behind(at, part);
-        }
         let next = response(b"next");
-        let request = get("/n");
-        pcap.client(asked, at, ACK | PSH, &request).server(
-            at,
-            behind(asked, &request),
-            ACK | PSH,
-            &next,
-        );
-        let begin = Instant::now();
-        let found = whole(&pcap, SERVER.1);
-        let took = begin.elapsed();
+        let with = |octets: usize| {
+            let junk: Vec<u8> = decoy.iter().copied().cycle().take(octets).collect();
+            let (mut pcap, asked) = answered(5000, head, &[(0, head.len())]);
+            let mut at = behind(5000, head) + 1000;
+            for part in junk.chunks(1400) {
+                pcap.server(at, asked, ACK, part);
+                at = behind(at, part);
+            }
+            let request = get("/n");
+            pcap.client(asked, at, ACK | PSH, &request).server(
+                at,
+                behind(asked, &request),
+                ACK | PSH,
+                &next,
+            );
+            pcap
+        };
+        // Four times the octets, four times the work: what is quadratic takes sixteen times as much.
+        let (small, large) = (with(1_000_000), with(4_000_000));
+        let found = whole(&large, SERVER.1);
         // A status line may have anything for its reason: what is found may begin a little earlier.
         let last = found.last().is_some_and(|m| m.ends_with(&next));
         assert!(last, "{}", decoy.escape_ascii());
+        let took = [&small, &large].map(|pcap| common::processor_time(&["-n"], &pcap.file));
         assert!(
-            took < Duration::from_secs(20),
-            "{}: {took:?}",
+            took[1] < 8.0 * took[0] + 0.2,
+            "{}: {took:?} seconds",
             decoy.escape_ascii()
         );
     }

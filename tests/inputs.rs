@@ -524,6 +524,51 @@ fn signals_say_and_reopen_and_end_nothing() {
     assert_eq!(json.matches("\"type\":\"message\"").count(), 2);
 }
 
+#[test]
+fn tables_and_lists_are_reopened_too() {
+    let (_dir, at) = folder();
+    let mut pcap = Pcap::new();
+    let (one, two) = (get("/one"), get("/two"));
+    let answers = [
+        common::build::response(b"body 1"),
+        common::build::response(b"body 2"),
+    ];
+    let behind = common::build::behind;
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &one)
+        .server(501, behind(101, &one), ACK | PSH, &answers[0]);
+    let (seq, ack) = (behind(101, &one), behind(501, &answers[0]));
+    pcap.client(seq, ack, ACK | PSH, &two);
+    let before = pcap.file.len();
+    pcap.server(ack, behind(seq, &two), ACK | PSH, &answers[1]);
+    let (out, stats, files) = (at("out.pcap"), at("stats"), at("files"));
+    let args = ["-p", "-w", &out, "--sctp-stats", &stats, "-x", &files];
+    let mut running = Running::new(&mut inet_asm(args));
+    running.write(&pcap.file[..before]);
+    running.writes("/two");
+    let list = format!("{files}/files.jsonl");
+    fs::rename(&stats, at("old.csv")).expect("rename");
+    fs::rename(&list, at("old.jsonl")).expect("rename");
+    running.signal("HUP");
+    running.says("out.pcap: has not been moved away");
+    running.write(&pcap.file[before..]);
+    running.writes("HTTP/1.1 200 OK");
+    assert_eq!(running.end().0, Some(0));
+    let text = |name: &str| String::from_utf8(read(Path::new(name))).expect("UTF-8");
+    // Each is a whole table.
+    let (old, new) = (text(&at("old.csv")), text(&stats));
+    assert!(!new.is_empty() && old == new, "{old} {new}");
+    let (old, new) = (text(&at("old.jsonl")), text(&list));
+    assert!(
+        old.contains("\"file\":\"one\"") && !old.contains("\"file\":\"two\""),
+        "{old}"
+    );
+    assert!(
+        new.contains("\"file\":\"two\"") && !new.contains("\"file\":\"one\""),
+        "{new}"
+    );
+}
+
 /// A file whose reading takes long is left at once: it is fed to the program as a regular file that is larger than what is
 /// read before the signal is seen.
 #[test]
@@ -608,13 +653,10 @@ fn secrets_and_names_pass_only_when_they_are_asked_for() {
 }
 
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn tls_is_decrypted_behind_the_secrets() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/cases/bugreports/k8-decryption-secrets.pcapng");
-    if !case.exists() {
-        println!("tls_is_decrypted_behind_the_secrets: skipped, no ../shared");
-        return;
-    }
     let name = case.display().to_string();
     let (_dir, at) = folder();
     let args = [
@@ -688,8 +730,29 @@ fn verbose_names_files_interfaces_and_connections() {
     }
     assert!(!done.stderr.contains("a hole of"), "{}", done.stderr);
     let done = run(["-vv", "-n", &path("http-lost.pcap")], b"");
+    // The reason is in words, not in those of the source.
     assert!(
-        done.stderr.contains("a hole of 1448 octets is given up"),
+        done.stderr.contains(
+            "a hole of 1448 octets is given up: the session or the input has ended (end)\n"
+        ),
+        "{}",
+        done.stderr
+    );
+    // Flows of datagrams are listed too, connections without payload, and the holes of SCTP.
+    let done = run(["-v", "-n", &path("dns-udp.pcap")], b"");
+    let flows = done.stderr.matches("open at the end of the input").count();
+    let stats = run(["-n", "-s", &path("dns-udp.pcap")], b"").stderr;
+    assert_eq!(flows as u64, common::counter(&stats, "udp.flows"));
+    let mut pcap = Pcap::new();
+    pcap.client(100, 0, common::build::SYN, b"");
+    let done = run(["-v", "-n"], &pcap.file);
+    assert!(
+        done.stderr
+            .contains("tcp 0 198.51.100.7:50000 > 203.0.113.80:80: open")
+    );
+    let done = run(["-vv", "-n", &path("sctp-lost.pcap")], b"");
+    assert!(
+        done.stderr.contains(" TSNs is given up: "),
         "{}",
         done.stderr
     );

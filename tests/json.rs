@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, PSH, Pcap, SERVER, SYN, behind, body, get};
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get};
 use common::{inet_asm, read, run, testdata, unbase64};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -224,6 +224,151 @@ fn flows_of_datagrams_are_connections() {
     assert!(!told.is_empty() && told.iter().all(|c| c["protocol"] == "dns"));
 }
 
+/// A scan, a refused attempt, a handshake that is closed again, and a request with its answer: each is a connection, with all
+/// its packets.
+#[test]
+fn connections_without_payload_are_told_too() {
+    let mut pcap = Pcap::new();
+    let a = |port| (CLIENT.0, port);
+    let mut send = |client: u16, back: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]| {
+        let (from, to) = if back {
+            (SERVER, a(client))
+        } else {
+            (a(client), SERVER)
+        };
+        let packet = pcap.segment(from, to, seq, ack, flags, payload);
+        pcap.packet(&packet);
+    };
+    send(1000, false, 100, 0, SYN, b"");
+    send(1001, false, 100, 0, SYN, b"");
+    send(1001, true, 0, 101, RST | ACK, b"");
+    send(1002, false, 100, 0, SYN, b"");
+    send(1002, true, 500, 101, SYN | ACK, b"");
+    send(1002, false, 101, 501, ACK, b"");
+    send(1002, false, 101, 501, FIN | ACK, b"");
+    send(1002, true, 501, 102, FIN | ACK, b"");
+    send(1002, false, 102, 502, ACK, b"");
+    send(1003, false, 100, 0, SYN, b"");
+    send(1003, true, 500, 101, SYN | ACK, b"");
+    send(1003, false, 101, 501, ACK, b"");
+    send(1003, false, 101, 501, PSH | ACK, b"ask");
+    send(1003, true, 501, 104, ACK, b"");
+    send(1003, true, 501, 104, PSH | ACK, b"answer");
+    send(1003, false, 104, 507, ACK, b"");
+    for options in [&["-j", "-n"][..], &["-j", "-n", "--handshake"]] {
+        let mut told = objects(options, &pcap.file, "connection");
+        told.sort_by_key(|c| c["connection"].as_u64());
+        let rows: Vec<_> = told
+            .iter()
+            .map(|c| {
+                let seen = |i: usize, name: &str| c["streams"][i][name].as_u64().expect(name);
+                assert_eq!(c["transport"], "tcp");
+                (
+                    c["src_port"].as_u64().expect("a port"),
+                    [seen(0, "packets"), seen(1, "packets")],
+                    [seen(0, "octets"), seen(1, "octets")],
+                    c["end"].as_str().expect("a word").to_owned(),
+                    c["protocol"].as_str().map(str::to_owned),
+                )
+            })
+            .collect();
+        let row = |port, packets, octets, end: &str, protocol: Option<&str>| {
+            (
+                port,
+                packets,
+                octets,
+                end.to_owned(),
+                protocol.map(str::to_owned),
+            )
+        };
+        assert_eq!(
+            rows,
+            [
+                row(1000, [1, 0], [0, 0], "end_of_input", None),
+                row(1001, [1, 1], [0, 0], "reset", None),
+                row(1002, [3, 2], [0, 0], "fin", None),
+                row(1003, [4, 3], [3, 6], "end_of_input", Some("data")),
+            ],
+            "{options:?}"
+        );
+        // What had no octet begins with its first packet.
+        let first = told[0]["first_time"].as_str().expect("a time");
+        assert!(first.starts_with("2023-11-14T22:13:20.00"), "{first}");
+    }
+}
+
+#[test]
+fn fragments_that_come_again_or_never_are_told() {
+    let capture = read(&testdata("fragments-udp.pcap"));
+    let (_, records) = common::pcap(&capture);
+    // Each record so many times.
+    let made = |copies: &dyn Fn(usize) -> usize| {
+        let mut out = capture[..24].to_vec();
+        for (n, record) in records.iter().enumerate() {
+            let begin = record.end - record.data.len() - 16;
+            for _ in 0..copies(n) {
+                out.extend(&capture[begin..record.end]);
+            }
+        }
+        out
+    };
+    let field =
+        |record: &common::Record<'_>| u16::from_be_bytes([record.data[20], record.data[21]]);
+    let is_fragment = |n: usize| field(&records[n]) & 0x3fff != 0;
+    let fragments = (0..records.len()).filter(|n| is_fragment(*n)).count();
+    assert!(fragments > 10);
+    // One that completed its datagram is known by --store-fragments.
+    let firsts = (0..records.len())
+        .filter(|n| field(&records[*n]) & 0x3fff == 0x2000)
+        .count();
+    let twice = made(&|n| {
+        if field(&records[n]) & 0x3fff == 0x2000 {
+            2
+        } else {
+            1
+        }
+    });
+    let told = objects(&["-j", "-n", "--store-fragments"], &twice, "duplicate");
+    // Some of the capture come again by themselves.
+    let before = objects(&["-j", "-n", "--store-fragments"], &capture, "duplicate").len();
+    assert_eq!(told.len(), before + firsts);
+    for duplicate in &told {
+        assert_eq!(duplicate["transport"], "ipv4");
+        assert_eq!(duplicate["conflict"], false);
+        assert!(duplicate["connection"].is_null() && duplicate["src_port"].is_null());
+        assert!(duplicate["length"].as_u64() > Some(0));
+        assert_eq!(duplicate["ip"]["protocol"], 17);
+    }
+    let stats = run(["-n", "-s", "--store-fragments"], &twice).stderr;
+    assert_eq!(
+        common::counter(&stats, "ipv4.duplicate_fragments"),
+        (before + firsts) as u64
+    );
+    // The last fragment of one datagram is lost, and the first one of another.
+    let last = (0..records.len()).find(|n| is_fragment(*n) && field(&records[*n]) & 0x2000 == 0);
+    let first = (0..records.len())
+        .rev()
+        .find(|n| field(&records[*n]) & 0x3fff == 0x2000);
+    let lost = made(&|n| usize::from(Some(n) != last && Some(n) != first));
+    let told = objects(&["-j", "-n"], &lost, "gap");
+    assert_eq!(told.len(), 2);
+    assert!(
+        told[0]["length"].is_null() && told[0]["offset"].as_u64() > Some(0),
+        "{}",
+        told[0]
+    );
+    assert!(told[1]["length"].as_u64() > Some(0), "{}", told[1]);
+    assert_eq!(told[1]["offset"], 0);
+    for gap in &told {
+        assert!(gap["cause"] == "end" || gap["cause"] == "timeout", "{gap}");
+    }
+    // Nobody asked: nothing is kept for it.
+    assert_eq!(
+        run(["-p"], &lost).text().lines().count(),
+        run(["-p"], &capture).text().lines().count() - 2
+    );
+}
+
 #[test]
 fn copies_of_datagrams_are_duplicates() {
     let capture = datagrams(5_000, &[(true, b"once"), (false, b"again")], 0);
@@ -400,6 +545,7 @@ fn the_man_page_lists_every_field() {
         "sctp-m3ua.pcap",
         "sctp-lost.pcap",
         "mixed.pcapng",
+        "fragments-udp.pcap",
     ] {
         let capture = read(&testdata(name));
         let args = ["-j", "--hash", "--json-body", "text"];

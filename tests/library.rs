@@ -8,8 +8,9 @@ use inet_asm::Assembler;
 use inet_asm::base::connection_rule::ConnectionRule;
 use inet_asm::base::counters::Counters;
 use inet_asm::base::flags;
-use inet_asm::base::limits::Limits;
+use inet_asm::base::limits::{Channels, Limits};
 use inet_asm::base::message::Kind;
+use inet_asm::base::packet::{LinkHeader, PacketInfo, VlanTag};
 use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::Gap;
@@ -18,7 +19,9 @@ use inet_asm::capture::Reader;
 use inet_asm::message::custom::{CustomDetector, Verdict};
 use inet_asm::message::events::DatagramMessage;
 use inet_asm::message::framing::Following;
-use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use inet_asm::message::{
+    MessageEnd, MessageGap, MessageSink, MessageStart, Piece, WholeMessage, WholeMessages,
+};
 use inet_asm::transport::StreamContext;
 use inet_asm::transport::datagram::DatagramContext;
 use inet_asm::transport::tcp::Segment;
@@ -58,21 +61,18 @@ impl MessageSink for Told {
 }
 
 /// `#`, two digits of length, so many octets; at the end of a stream what is left behind `#` is a message too.
-const NOTES: CustomDetector = CustomDetector {
-    name: "notes",
-    look: |octets, next| match octets {
-        [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Verdict::Message {
-            kind: Kind::Other,
-            len: 3 + u64::from(a - b'0') * 10 + u64::from(b - b'0'),
-        },
-        [b'#', ..] if next == Following::End => Verdict::Message {
-            kind: Kind::Other,
-            len: octets.len() as u64,
-        },
-        [b'#'] | [b'#', b'0'..=b'9'] => Verdict::More,
-        _ => Verdict::Refuse,
+const NOTES: CustomDetector = CustomDetector::new("notes", |look| match look.octets {
+    [b'#', a @ b'0'..=b'9', b @ b'0'..=b'9', ..] => Verdict::Message {
+        kind: Kind::Other,
+        len: 3 + u64::from(a - b'0') * 10 + u64::from(b - b'0'),
     },
-};
+    [b'#', ..] if look.next == Following::End => Verdict::Message {
+        kind: Kind::Other,
+        len: look.octets.len() as u64,
+    },
+    [b'#'] | [b'#', b'0'..=b'9'] => Verdict::More,
+    _ => Verdict::Refuse,
+});
 
 /// A segment of one stream.
 fn segment(seq: u32, flags: u8, payload: &[u8]) -> Segment<'_> {
@@ -169,10 +169,7 @@ fn a_detector_of_ones_own_hears_of_gaps_and_drains() {
 
 #[test]
 fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
-    const NEVER: CustomDetector = CustomDetector {
-        name: "never",
-        look: |_, _| Verdict::More,
-    };
+    const NEVER: CustomDetector = CustomDetector::new("never", |_| Verdict::More);
     let mut assembler =
         Assembler::new(Limits::default(), Told::default()).with_detectors(vec![NEVER]);
     for frame in 0..200u32 {
@@ -196,6 +193,158 @@ fn a_detector_that_never_decides_holds_no_more_than_the_limit() {
     assert!(counters.buffer.peak < 1 << 20, "{}", counters.buffer.peak);
     let octets = counters.message.octets;
     assert!(octets >= 100_000, "{octets}");
+}
+
+/// A request is `?` and a digit; its answer has so many octets, and says so nowhere.
+const READS: CustomDetector =
+    CustomDetector::new("reads", |look| match (look.ports, look.octets) {
+        ((_, 7), [b'?', n @ b'1'..=b'9', ..]) => {
+            look.state[0] = u64::from(n - b'0');
+            Verdict::Message {
+                kind: Kind::Request,
+                len: 2,
+            }
+        }
+        ((_, 7), [b'?']) => Verdict::More,
+        ((7, _), _) if !look.settled => Verdict::Wait,
+        ((7, _), _) if look.state[0] > 0 => Verdict::Message {
+            kind: Kind::Response,
+            len: std::mem::take(&mut look.state[0]),
+        },
+        _ => Verdict::Refuse,
+    })
+    .with_gap(|state, _| *state = [0; 4]);
+
+/// What is made of these segments, from the client or the server: seq, ack, octets.
+fn reads(segments: &[(bool, u32, u32, &'static [u8])]) -> Vec<String> {
+    let mut assembler =
+        Assembler::new(Limits::default(), Told::default()).with_detectors(vec![READS]);
+    for (frame, (client, seq, ack, payload)) in (1..).zip(segments) {
+        let mut segment = segment(*seq, flags::PSH, payload);
+        if payload.is_empty() {
+            segment.flags = flags::SYN;
+        } else {
+            segment.ack = Some(SeqNumber(*ack));
+        }
+        if !client {
+            std::mem::swap(&mut segment.src, &mut segment.dst);
+        }
+        assembler.segment(frame, Timestamp::from_nanos(frame * 1_000_000), &segment);
+    }
+    assembler.finish().0
+}
+
+#[test]
+fn a_detector_waits_for_the_other_direction_and_remembers() {
+    let expected = [
+        "reads Request",
+        "?3 whole",
+        "reads Response",
+        "abc whole",
+        "reads Request",
+        "?2 whole",
+        "reads Response",
+        "de whole",
+    ];
+    let opened = [(true, 99, 0, &b""[..]), (false, 499, 0, b"")];
+    let turns: [(bool, u32, u32, &[u8]); 4] = [
+        (true, 100, 500, b"?3"),
+        (false, 500, 102, b"abc"),
+        (true, 102, 503, b"?2"),
+        (false, 503, 104, b"de"),
+    ];
+    let [a, b, c, d] = turns;
+    let with = |order: [_; 4]| reads(&[&opened[..], &order].concat());
+    assert_eq!(with([a, b, c, d]), expected);
+    // Each answer is captured before its request.
+    assert_eq!(with([b, a, d, c]), expected);
+    // The first request is lost: of what answers it nobody can tell how long it is. What follows is not touched by that.
+    let told = reads(&[&opened[..], &[b, c, d]].concat());
+    assert!(
+        told.ends_with(
+            &expected[4..]
+                .iter()
+                .map(|s| (*s).to_owned())
+                .collect::<Vec<_>>()
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn segments_have_the_tags_of_their_packets() {
+    let run = |channels| {
+        let limits = Limits {
+            channels,
+            ..Limits::default()
+        };
+        let mut assembler = Assembler::new(limits, Told::default()).with_detectors(vec![NOTES]);
+        let mut frame = 0;
+        for (seq, flags, payload) in [
+            (99, flags::SYN, &b""[..]),
+            (100, flags::PSH, b"#05hello"),
+            (108, flags::PSH, b"#02hi"),
+        ] {
+            for tci in [10, 20] {
+                frame += 1;
+                let tags = [VlanTag { tpid: 0x8100, tci }, VlanTag::default()];
+                let packet = PacketInfo {
+                    frame,
+                    time: Timestamp::from_nanos(frame * 1_000_000),
+                    link: LinkHeader {
+                        tags,
+                        ..LinkHeader::default()
+                    },
+                    ..PacketInfo::default()
+                };
+                assembler.segment_of(packet, &segment(seq, flags, payload));
+            }
+        }
+        let connections = assembler.counters().tcp.connections;
+        let told = assembler.finish().0;
+        let whole = told.iter().filter(|t| t.ends_with(" whole")).count();
+        (connections, whole)
+    };
+    assert_eq!(run(Channels::Merge), (1, 2));
+    assert_eq!(run(Channels::Separate), (2, 4));
+}
+
+#[test]
+fn whole_messages_come_with_their_octets_up_to_a_bound() {
+    for most in [5, 1000] {
+        let mut told = Vec::new();
+        let sink = WholeMessages::new(most, |m: &WholeMessage<'_>| {
+            let octets = m.octets.escape_ascii().to_string();
+            told.push((octets, m.len, m.gaps.to_vec(), m.whole, m.is_cut(), m.frame));
+        });
+        let mut assembler = Assembler::new(Limits::default(), sink).with_detectors(vec![NOTES]);
+        for (frame, (seq, flags, payload)) in (1..).zip([
+            (99, flags::SYN, &b""[..]),
+            (100, flags::PSH, b"#05hel"),
+            (106, flags::PSH, b"lo#10ab"),
+            // Five octets are missing.
+            (118, flags::PSH, b"def#01x"),
+        ]) {
+            let time = Timestamp::from_nanos(frame * 1_000_000);
+            assembler.segment(frame, time, &segment(seq, flags, payload));
+        }
+        assembler.flush();
+        assert_eq!(
+            assembler.counters().buffer.waiting.min(1 << 16),
+            assembler.counters().buffer.waiting
+        );
+        drop(assembler);
+        let cut = |text: &str| text[..text.len().min(most)].to_owned();
+        let small = most == 5;
+        assert_eq!(
+            told,
+            [
+                (cut("#05hello"), 8, vec![], true, small, 3),
+                (cut("#10abdef"), 8, vec![(5, 5)], false, small, 4),
+                (cut("#01x"), 4, vec![], true, false, 4),
+            ]
+        );
+    }
 }
 
 #[test]

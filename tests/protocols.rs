@@ -191,6 +191,81 @@ fn messages_of_lines_and_values() {
     }
 }
 
+/// The octets of each stream of a capture, as tests/dump.rs holds them against tcpflow.
+fn streams(capture: &str) -> Vec<(String, Vec<u8>)> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let mut command = inet_asm(["--dump"]);
+    let path = testdata(&format!("protocols/{capture}.pcap"));
+    common::feed(command.arg(dir.path()).arg(path), &[]).code(0);
+    common::files(dir.path())
+}
+
+/// Octets of the line at the beginning, its end included.
+fn line(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().position(|&b| b == b'\n');
+    &octets[..end.map_or(octets.len(), |at| at + 1)]
+}
+
+/// Octets of a line of IMAP, with the literals in it.
+fn imap(octets: &[u8]) -> usize {
+    let first = line(octets);
+    let text = String::from_utf8_lossy(first).trim_end().to_owned();
+    let literal = text.strip_suffix('}').and_then(|t| t.rsplit_once('{'));
+    match literal.and_then(|(_, n)| n.parse::<usize>().ok()) {
+        Some(n) => first.len() + n + imap(&octets[first.len() + n..]),
+        None => first.len(),
+    }
+}
+
+/// Octets of a value of RESP.
+fn resp(octets: &[u8]) -> usize {
+    let first = line(octets);
+    let number = || {
+        let text = String::from_utf8_lossy(&first[1..]).trim_end().to_owned();
+        text.parse::<i64>().unwrap_or(-1)
+    };
+    match octets[0] {
+        b'$' if number() >= 0 => first.len() + usize::try_from(number()).expect("fits") + 2,
+        b'*' if number() > 0 => (0..number()).fold(first.len(), |at, _| at + resp(&octets[at..])),
+        _ => first.len(),
+    }
+}
+
+/// What is counted is what the grammar of the protocol says, read here without any of the program's own code.
+#[test]
+fn lines_and_values_are_as_many_as_the_grammar_says() {
+    let each =
+        |capture: &str, len: &dyn Fn(&[u8]) -> usize, counts: &dyn Fn(bool, &[u8]) -> bool| {
+            let mut found = 0;
+            for (name, octets) in streams(capture) {
+                let to_server = name.split('-').next().is_some_and(|from| {
+                    let port = from.rsplit('.').next().and_then(|p| p.parse::<u32>().ok());
+                    port.is_some_and(|port| port > 10_000)
+                });
+                let mut rest = &octets[..];
+                while !rest.is_empty() {
+                    let (message, behind) = rest.split_at(len(rest));
+                    found += u64::from(counts(to_server, message));
+                    rest = behind;
+                }
+            }
+            found
+        };
+    let of = |capture: &str, name: &str| count(&stats(capture, &[]), &format!("{name}.messages"));
+    assert_eq!(of("imap", "imap"), each("imap", &imap, &|_, _| true));
+    // An empty line in front of a command is of no protocol.
+    let value = |_: bool, octets: &[u8]| octets != b"\r\n";
+    assert_eq!(of("resp", "resp"), each("resp", &resp, &value));
+    // Every line of the client; of the server, those that begin a reply: mails and lists have none of these words.
+    let begins = |to_server: bool, octets: &[u8]| {
+        to_server
+            || [&b"+OK"[..], b"-ERR", b"+ "]
+                .iter()
+                .any(|w| octets.starts_with(w))
+    };
+    assert_eq!(of("pop", "pop"), each("pop", &|o| line(o).len(), &begins));
+}
+
 /// tshark counts the packets of these: one of what is written is one message to it.
 #[test]
 fn each_message_of_lines_and_values_is_one_to_tshark() {

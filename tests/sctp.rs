@@ -932,24 +932,23 @@ fn statistics_by_period() {
 }
 
 #[test]
-fn what_was_removed_costs_nothing_else() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut captures = testdata_captures();
-    captures.push(testdata("sctp-usrsctp.pcap"));
-    let made = captures.clone();
-    let shared = root.join("../shared/captures");
-    for name in [
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
+fn what_was_removed_from_shared_captures_costs_nothing_else() {
+    let names = [
         "arkime--sctp-www.pcap",
         "mrp--megaco.pcap",
         "tcpdump--forces2.pcap",
         "uecapabilityparser--sctpS1apNgap.pcap",
-    ] {
-        if shared.join(name).exists() {
-            captures.push(shared.join(name));
-        } else {
-            println!("skipped: {name} is not there");
-        }
-    }
+    ];
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    let captures: Vec<_> = names.iter().map(|name| shared.join(name)).collect();
+    what_was_removed_costs_nothing("5", "", &captures);
+}
+
+#[test]
+fn what_was_removed_costs_nothing_else() {
+    let mut captures = testdata_captures();
+    captures.push(testdata("sctp-usrsctp.pcap"));
     // Fragments, many streams, unordered messages, I-DATA, two paths, restarts, numbers that wrap, stream resets, abandoned
     // messages; each also displaced and doubled, from the middle on, of one side, and with sums that are wrong or zero.
     for (seeds, how) in [
@@ -960,19 +959,24 @@ fn what_was_removed_costs_nothing_else() {
         ("1", "--sums wrong"),
         ("1", "--sums zero --reorder 20"),
     ] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut script = Command::new("python3");
-        script
-            .arg(root.join("scripts/sctp-recovery.py"))
-            .args(["--bin", env!("CARGO_BIN_EXE_inet-asm"), "--keep"])
-            .arg(dir.path())
-            .args(["--seeds", seeds])
-            .args(how.split_whitespace())
-            .args(if how.is_empty() { &captures } else { &made });
-        let text = common::feed(&mut script, &[]).text();
-        let sound = "rate 1.0000, 0 twice, 0 out of order, 0 that are not in the capture";
-        assert_eq!(text.matches(sound).count(), 3, "{how}: {text}");
+        what_was_removed_costs_nothing(seeds, how, &captures);
     }
+}
+
+#[track_caller]
+fn what_was_removed_costs_nothing(seeds: &str, how: &str, captures: &[PathBuf]) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut script = Command::new("python3");
+    script
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/sctp-recovery.py"))
+        .args(["--bin", env!("CARGO_BIN_EXE_inet-asm"), "--keep"])
+        .arg(dir.path())
+        .args(["--seeds", seeds])
+        .args(how.split_whitespace())
+        .args(captures);
+    let text = common::feed(&mut script, &[]).text();
+    let sound = "rate 1.0000, 0 twice, 0 out of order, 0 that are not in the capture";
+    assert_eq!(text.matches(sound).count(), 3, "{how}: {text}");
 }
 
 #[test]
@@ -1048,6 +1052,41 @@ fn options_reach_the_stage() {
         &[&capture.file],
     );
     done.code(0);
+}
+
+#[test]
+fn late_chunks_are_among_the_dropped() {
+    let mut capture = Pcap::new();
+    // The hole is given up while the third waits; then its chunk comes, twice: the second copy is a duplicate.
+    for (tsn, seq) in [(1, 0), (3, 2), (4, 3), (2, 1), (2, 1)] {
+        let data = Data {
+            tsn,
+            seq,
+            ppid: 3,
+            flags: 3,
+            octets: vec![1; 8],
+            ..Data::default()
+        };
+        put(&mut capture, false, 2905, &[data.chunk()]);
+        capture.wait(100);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let dropped = dir.path().join("dropped");
+    let name = dropped.to_str().expect("UTF-8");
+    let options = ["--sctp-packet-timeout", "50ms", "--look-behind", "off"];
+    let args = ["-n", "-s", "--dropped", name];
+    let done = run(args.iter().chain(&options), &capture.file);
+    let rows = fields(
+        "sctp",
+        &["frame.comment", "sctp.data_tsn_raw"],
+        &[],
+        &read(&dropped),
+    );
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(rows[0][0].starts_with("sctp.late"), "{rows:?}");
+    assert_eq!(rows[0][1], "2");
+    assert_eq!(counter(&done.stderr, "sctp.late"), 1);
+    assert_eq!(counter(&done.stderr, "sctp.duplicates"), 1);
 }
 
 /// Collects what the engine hands on.

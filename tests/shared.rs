@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn every_capture_is_processed_and_the_counters_balance() {
-    for path in shared_captures("every_capture_is_processed_and_the_counters_balance") {
+    for path in shared_captures() {
         let done = run(["-n".as_ref(), "-s".as_ref(), path.as_os_str()], b"");
         let at = format!("{}:\n{}", path.display(), done.stderr);
         // A damaged one ends with 2 and says where.
@@ -49,6 +50,7 @@ fn every_capture_is_processed_and_the_counters_balance() {
 }
 
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn the_output_of_every_capture_has_right_lengths_and_checksums() {
     let names = [
         "frame.len",
@@ -59,7 +61,7 @@ fn the_output_of_every_capture_has_right_lengths_and_checksums() {
         "ip.len",
         "ip.flags.mf",
     ];
-    for path in shared_captures("the_output_of_every_capture_has_right_lengths_and_checksums") {
+    for path in shared_captures() {
         let output = run(["--encap".as_ref(), "raw".as_ref(), path.as_os_str()], b"").stdout;
         for (number, row) in fields("ip", &names, &TAKE_SUMS, &output).iter().enumerate() {
             if row[0] != row[1] {
@@ -80,8 +82,9 @@ fn the_output_of_every_capture_has_right_lengths_and_checksums() {
 }
 
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn every_capture_gives_the_same_in_small_pieces() {
-    for path in shared_captures("every_capture_gives_the_same_in_small_pieces") {
+    for path in shared_captures() {
         let octets = common::read(&path);
         if octets.len() > 300_000 {
             continue;
@@ -94,8 +97,9 @@ fn every_capture_gives_the_same_in_small_pieces() {
 }
 
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn every_capture_cut_anywhere_ends_well() {
-    for path in shared_captures("every_capture_cut_anywhere_ends_well") {
+    for path in shared_captures() {
         let octets = common::read(&path);
         for n in (0..octets.len()).step_by(octets.len() / 8 + 1).skip(1) {
             let done = run::<&str>([], &octets[..n]);
@@ -113,6 +117,7 @@ fn every_capture_cut_anywhere_ends_well() {
 
 /// Captures taken on a sending host, or rewritten: no sum in them is right, and none of them may cost an octet.
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn captures_without_a_right_sum_lose_nothing() {
     let names = [
         "arkime--bt-tcp",
@@ -120,7 +125,7 @@ fn captures_without_a_right_sum_lose_nothing() {
         "arkime--socks5-smtp-503",
         "arkime--tds5",
     ];
-    for path in shared_captures("captures_without_a_right_sum_lose_nothing") {
+    for path in shared_captures() {
         let name = path
             .file_stem()
             .expect("a name")
@@ -214,13 +219,10 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 
 /// Every datagram and every direction of a connection is that of the reference, but for those that are named above.
 #[test]
+#[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn datagrams_and_streams_are_those_of_the_reference() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let compare = shared.join("tools/compare.py");
-    if !compare.is_file() {
-        println!("skipped, {} is not there", compare.display());
-        return;
-    }
     let mut command = Command::new("python3");
     command.arg(compare).args(["-v", "--only", "udp,tcp"]);
     command.args(["--bin", env!("CARGO_BIN_EXE_inet-asm")]);

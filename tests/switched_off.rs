@@ -41,6 +41,27 @@ fn another_run_goes_on() {
     }
 }
 
+/// One transport among several: what the first run has put together itself is the same to the second one.
+#[test]
+fn another_run_finds_the_messages_of_the_others() {
+    for name in [
+        "mixed.pcapng",
+        "http-keepalive.pcap",
+        "http-ipv6.pcap",
+        "http-reordered.pcap",
+    ] {
+        let path = testdata(name).display().to_string();
+        for transports in ["udp", "sctp", "udp,sctp"] {
+            let first = run(["--disable", transports, &path], b"");
+            first.code(0);
+            let whole = run(["-p", &path], b"").text();
+            let second = run(["-p"], &first.stdout).text();
+            assert!(whole.lines().count() > 3, "{name}: {whole}");
+            assert_eq!(second, whole, "{name} without {transports}");
+        }
+    }
+}
+
 #[test]
 fn another_run_goes_on_behind_exported_pdus() {
     for name in [

@@ -68,6 +68,9 @@ fn holds(input: &[u8], options: &[&str]) -> usize {
     for (data, comments) in packets {
         let comment = comments.iter().find(|c| c.starts_with("track: "));
         let (octets, lost) = named(comment.expect("a comment"), &records);
+        // All packets end with no octets: only what is lost from its first octet on has none.
+        let begins_lost = comment.is_some_and(|c| c.starts_with("track: lost"));
+        assert_eq!(octets.is_empty(), begins_lost, "{comment:?}");
         // An SCTP chunk is padded.
         let padded = (0..4).any(|pad| {
             let end = data.len().saturating_sub(pad);

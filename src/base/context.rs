@@ -2,6 +2,7 @@
 
 use crate::base::counters::{Counters, Discard};
 use crate::base::flow::{Direction, Flow};
+use crate::base::fragment::FragmentEvent;
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
 use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
@@ -32,6 +33,9 @@ pub struct Context {
     /// is: only an [`OctetOffset::Reassembled`] looks into it.
     #[serde(skip)]
     pub(crate) fragments: Vec<Fragment>,
+    /// What became of fragments since that was told last, where it is to be told.
+    #[serde(skip)]
+    pub(crate) fragment_events: Vec<FragmentEvent>,
     /// What becomes of chosen connections goes here.
     #[serde(skip)]
     pub(crate) trace: Trace,
@@ -50,6 +54,7 @@ impl Context {
             discarded: None,
             unknown_link_types: Vec::new(),
             fragments: Vec::new(),
+            fragment_events: Vec::new(),
             trace: Trace::default(),
         }
     }

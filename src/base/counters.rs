@@ -123,7 +123,7 @@ impl Counters {
             ])),
             ("tcp_holes", "gaps of TCP streams, of unknown length too", tcp.gaps.saturating_sub(tcp.gaps_snapped)),
             ("before_start", "TCP segments and SCTP chunks before a start in the middle that came too late",
-                sum(&[D::TcpBeforeStart]) + sctp.before_start),
+                sum(&[D::TcpBeforeStart, D::SctpBeforeStart])),
             ("abandoned", "octets of TCP that waited and were given up", tcp.abandoned_octets),
             ("sctp_holes", "TSNs of SCTP that the capture lacks, and jumps of them", sctp.lost_tsns + sctp.tsn_restarts),
             ("sctp_chunks", "data chunks of SCTP that were dropped", sctp.dropped_chunks),
@@ -190,6 +190,11 @@ macro_rules! discards {
             pub const fn text(self) -> &'static str {
                 match self { $( $( Self::$Variant => $text, )* )* }
             }
+
+            /// It is said of a part of a packet (a chunk) that could not be used, while the packet was.
+            pub const fn is_of_a_part(self) -> bool {
+                matches!(self, Self::SctpLate | Self::SctpBeforeStart)
+            }
         }
     };
 }
@@ -230,11 +235,11 @@ impl Counters {
         self.dropped.0.get(why as usize).copied().unwrap_or(0)
     }
 
-    /// How many were dropped in this section, for any reason.
+    /// How many packets were dropped in this section, for any reason.
     pub fn dropped_in(&self, section: &str) -> u64 {
         Discard::ALL
             .iter()
-            .filter(|d| d.section() == section)
+            .filter(|d| d.section() == section && !d.is_of_a_part())
             .map(|d| self.dropped(*d))
             .sum()
     }
@@ -358,7 +363,7 @@ counters! {
         gaps_memory: "gaps because of a limit of the whole program",
         gaps_end: "gaps at the end of the session or the input",
         gaps_snapped: "gaps where the snapshot length cut a segment",
-        restarts: "jumps of the sequence number that were confirmed: gaps of unknown length",
+        gaps_jump: "gaps of unknown length where the sequence number jumped and a second segment confirmed it",
         disabled: "segments handed on unprocessed",
     }
     /// SCTP: packets in, user messages out.
@@ -407,8 +412,6 @@ counters! {
         reported_duplicates: "duplicate TSNs that SACKs report",
         delivered_chunks: "data chunks handed on in messages",
         duplicates: "data chunks whose TSN was there already",
-        late: "data chunks for a hole that had been given up",
-        before_start: "data chunks before the first TSN of an association captured from the middle",
         dropped_chunks: "data chunks that were dropped: no user data, or a message whose beginning is lost",
         dropped_octets: "octets of user data in them",
         waiting_chunks: "data chunks that wait now",
@@ -434,6 +437,7 @@ counters! {
         gaps_holes: "holes given up because there were too many",
         gaps_memory: "holes given up because of a limit of the whole program",
         gaps_end: "holes given up at the end of the session or the input",
+        gaps_jump: "holes given up because the TSN jumped and a second chunk confirmed it",
         tsn_restarts: "jumps of the TSN that were confirmed",
     }
     /// Messages.
@@ -547,6 +551,8 @@ discards! {
         SctpBadTag = "bad_tag": "packets with a wrong verification tag",
         SctpStray = "stray": "packets that fit no association",
         SctpOtherChannel = "other_channel": "copies on another channel than the association's",
+        SctpLate = "late": "data chunks for a hole that had been given up",
+        SctpBeforeStart = "before_start": "data chunks before the first TSN of an association captured from the middle",
     }
 }
 

@@ -196,6 +196,8 @@ pub struct Limits {
     pub header: usize,
     /// The ends of TCP connections without payload are told too.
     pub empty_connections: bool,
+    /// What becomes of fragments is told too.
+    pub fragment_events: bool,
 }
 
 impl Default for Limits {
@@ -260,6 +262,7 @@ impl Default for Limits {
             // fits.
             header: 256 << 10,
             empty_connections: false,
+            fragment_events: false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod counters;
 pub mod flags;
 pub mod flow;
+pub mod fragment;
 pub mod limits;
 pub mod message;
 pub mod packet;

@@ -50,6 +50,34 @@ pub struct Packet<'a> {
     pub flags: u32,
 }
 
+impl<'a> Packet<'a> {
+    /// A packet that was captured whole, on the first interface.
+    ///
+    /// ```
+    /// use inet_asm::base::packet::{LinkType, Packet};
+    /// use inet_asm::base::time::Timestamp;
+    ///
+    /// let octets = [0; 60];
+    /// let packet = Packet::new(1, Timestamp::from_nanos(0), LinkType::ETHERNET, &octets);
+    /// assert_eq!((packet.orig_len, packet.interface), (60, 0));
+    /// // The snapshot length cut another one.
+    /// let cut = Packet { orig_len: 1514, ..packet };
+    /// assert!(cut.data.len() < 1514);
+    /// ```
+    pub fn new(frame: u64, time: Timestamp, link_type: LinkType, data: &'a [u8]) -> Self {
+        Self {
+            frame,
+            time,
+            interface: 0,
+            link_type,
+            data,
+            orig_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
+            fcs_len: None,
+            flags: 0,
+        }
+    }
+}
+
 /// A block of pcapng that explains the packets behind it: decryption secrets, or names of addresses.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CaptureBlock {

@@ -83,6 +83,23 @@ pub enum GapCause {
     Jump,
 }
 
+impl GapCause {
+    /// The reason in words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Acked => "the other side has acknowledged past it (acked)",
+            Self::Closed => "the stream has ended (closed)",
+            Self::Timeout => "what is behind it waited too long (timeout)",
+            Self::Buffer => "too much waited behind it (buffer)",
+            Self::Holes => "there were too many holes (holes)",
+            Self::Memory => "a limit of the whole program was met (memory)",
+            Self::End => "the session or the input has ended (end)",
+            Self::Snapped => "the snapshot length cut them off (snapped)",
+            Self::Jump => "the stream goes on at other numbers (jump)",
+        }
+    }
+}
+
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Close {

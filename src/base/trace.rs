@@ -246,17 +246,7 @@ impl fmt::Display for EventKind {
                     }
                     None => write!(f, " {offset}: gap of unknown length: ")?,
                 }
-                f.write_str(match cause {
-                    GapCause::Acked => "the other side has acknowledged past it (acked)",
-                    GapCause::Closed => "the stream has ended (closed)",
-                    GapCause::Timeout => "what is behind it waited too long (timeout)",
-                    GapCause::Buffer => "too much waited behind it (buffer)",
-                    GapCause::Holes => "there were too many holes (holes)",
-                    GapCause::Memory => "a limit of the whole program was met (memory)",
-                    GapCause::End => "the session or the input has ended (end)",
-                    GapCause::Snapped => "the snapshot length cut them off (snapped)",
-                    GapCause::Jump => "the stream goes on at other numbers (jump)",
-                })
+                f.write_str(cause.text())
             }
             Self::Starts => f.write_str(": was looked behind, delivery begins"),
             Self::Blocked { offset } => {

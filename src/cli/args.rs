@@ -33,8 +33,8 @@ const AFTER: &str = "\
 Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.
 
 Signals: SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a \
-second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass and \
---json anew where they were moved away (rotation). SIGUSR2 is ignored.
+second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, \
+--json, --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.
 
 Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
 
@@ -296,7 +296,8 @@ pub(super) struct Args {
 
     /// Transports whose IP datagrams are written unprocessed, but whole
     ///
-    /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`.
+    /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`. Where tcp is not
+    /// among them, its connections are written as with --handshake.
     #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
     pub(super) disable: Option<Disabled>,
 

@@ -300,7 +300,7 @@ fn form(args: &Args) -> PacketOptions {
         info: args.info,
         track: args.track,
         original_times: args.timestamps == Times::Original,
-        handshake: args.handshake,
+        handshake: writes_handshakes(args),
         packet_buffered: args.packet_buffered,
     }
 }
@@ -326,6 +326,13 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
         ));
     }
     Ok(())
+}
+
+/// SYN, FIN and RST are written: where they are asked for, and where another run is to go on with what this one leaves out,
+/// which is to see how the connections begin and end that this one has put in order.
+fn writes_handshakes(args: &Args) -> bool {
+    let disabled = args.disable.unwrap_or_default();
+    args.handshake || (disabled.udp || disabled.sctp) && !disabled.tcp
 }
 
 fn limits(args: &Args) -> Limits {
@@ -359,7 +366,8 @@ fn limits(args: &Args) -> Limits {
         tcp_checksums: args.checksums.tcp,
         udp_checksums: args.checksums.udp,
         sctp_checksums: args.checksums.sctp,
-        empty_connections: args.handshake,
+        empty_connections: writes_handshakes(args),
+        fragment_events: args.json.is_some(),
         ..Limits::default()
     }
 }

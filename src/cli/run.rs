@@ -251,7 +251,10 @@ impl<'a> Run<'a> {
         }
         if self.signals.reopen() {
             let all = &self.inputs.totals().interfaces;
-            let done = self.assembler.sink().reopen(all);
+            let mut done = self.assembler.sink().reopen(all);
+            if let Some(stats) = &mut self.sctp_stats {
+                stats.reopen(&mut done);
+            }
             for name in &done.unmoved {
                 complain_to(
                     self.messages,

@@ -14,10 +14,12 @@
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
+use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::limits::Channels;
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::Fragment;
 use crate::base::storage::{AgedTable, DigestKey};
+use crate::base::stream::GapCause;
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::hash::Hasher;
@@ -307,6 +309,13 @@ impl Defrag {
                         .is_ok()
                     {
                         cx.discard(why.duplicate);
+                        let fate = FragmentFate::Duplicate {
+                            offset: arrival.offset,
+                            len: end - arrival.offset,
+                            conflict: false,
+                        };
+                        let link = cx.packet.link;
+                        tell(cx, key, arrival.protocol, link, fate);
                         return None;
                     }
                     // The identification is in use again.
@@ -328,7 +337,7 @@ impl Defrag {
                 }
             };
             if stale {
-                self.remove(cx, key, why.expired);
+                self.remove(cx, key, GapCause::Timeout);
                 place = None;
             }
         }
@@ -376,6 +385,13 @@ impl Defrag {
             Placement::Duplicate { conflicts } => {
                 overlapping = (conflicts, conflicts);
                 cx.discard(why.duplicate);
+                let fate = FragmentFate::Duplicate {
+                    offset: arrival.offset,
+                    len: end - arrival.offset,
+                    conflict: conflicts,
+                };
+                let link = cx.packet.link;
+                tell(cx, key, arrival.protocol, link, fate);
             }
             Placement::BadEnd => cx.discard(why.bad_end),
             Placement::Overlap => {
@@ -529,7 +545,7 @@ impl Defrag {
                 return;
             }
             let key = *key;
-            self.remove(cx, key, reasons(key.is_v6()).expired);
+            self.remove(cx, key, GapCause::Timeout);
             self.charge(cx);
         }
     }
@@ -540,7 +556,7 @@ impl Defrag {
             return false;
         };
         let key = *key;
-        self.remove(cx, key, reasons(key.is_v6()).evicted);
+        self.remove(cx, key, GapCause::Memory);
         self.charge(cx);
         true
     }
@@ -550,7 +566,7 @@ impl Defrag {
         // In the order of arrival, so that counters and traces are the same in every run.
         while let Some((_, key, _)) = self.sets.oldest() {
             let key = *key;
-            self.remove(cx, key, reasons(key.is_v6()).unfinished);
+            self.remove(cx, key, GapCause::End);
         }
         // The tables keep some room where they are emptied entry by entry.
         self.sets = AgedTable::new();
@@ -559,19 +575,30 @@ impl Defrag {
     }
 
     /// Drops a set, its fragments for this reason.
-    fn remove(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
+    fn remove(&mut self, cx: &mut Context, key: DatagramKey, cause: GapCause) {
+        let reasons_of = reasons(key.is_v6());
+        let why = match cause {
+            GapCause::Timeout => reasons_of.expired,
+            GapCause::Memory => reasons_of.evicted,
+            _ => reasons_of.unfinished,
+        };
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
             return;
         };
         match set.state {
             SetState::Filling => {
                 let own = set.fragments.len();
-                let why = if set.lent {
-                    reasons(key.is_v6()).duplicate
-                } else {
-                    why
-                };
+                let why = if set.lent { reasons_of.duplicate } else { why };
                 cx.counters.discard_many(why, own as u64);
+                if !set.lent {
+                    let (offset, missing) = set.missing();
+                    let fate = FragmentFate::Lost {
+                        offset,
+                        missing,
+                        cause,
+                    };
+                    tell(cx, key, set.protocol, set.link, fate);
+                }
                 self.held.less(key.is_v6(), own);
                 self.active = self.active.saturating_sub(own);
             }
@@ -676,6 +703,19 @@ impl Set {
     fn is_complete(&self) -> bool {
         // Pieces do not overlap, so their sum is the length only when there is no hole.
         self.total == Some(self.covered)
+    }
+
+    /// Offset of the first octet that is missing, and how many are, if that is known.
+    fn missing(&self) -> (u32, Option<u32>) {
+        let mut offset = 0;
+        for piece in &self.pieces {
+            if piece.start > offset {
+                break;
+            }
+            offset = piece.end;
+        }
+        let missing = self.total.map(|total| total.saturating_sub(self.covered));
+        (offset, missing)
     }
 
     /// Number of the packet that brought its first fragment.
@@ -1017,6 +1057,20 @@ impl Set {
         let now = self.allocated();
         cx.budget.resize(self.charged, now);
         self.charged = now;
+    }
+}
+
+/// Notes what became of a fragment, or of a datagram, where somebody wants to know.
+fn tell(cx: &mut Context, key: DatagramKey, protocol: u8, link: LinkHeader, what: FragmentFate) {
+    if cx.limits.fragment_events {
+        cx.fragment_events.push(FragmentEvent {
+            src: key.src,
+            dst: key.dst,
+            identification: key.identification,
+            protocol,
+            link,
+            what,
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
+use crate::base::fragment::FragmentEvent;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
@@ -113,9 +114,15 @@ pub trait MessageSink {
     fn datagram_duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
         let _ = (at, payload_len);
     }
-    /// A flow of UDP is not followed any longer.
+    /// A flow of UDP is not followed any longer, or a connection or association has ended: behind [`Self::closed`] and
+    /// [`Self::association_end`], and also for a connection without payload, of which nothing else is told.
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let _ = (cx, ended);
+    }
+
+    /// A fragment came again, or a datagram that came in fragments was given up.
+    fn fragments(&mut self, cx: &mut Context, event: &FragmentEvent) {
+        let _ = (cx, event);
     }
 
     /// A datagram of a transport that is switched off (`--disable`): whole, and as it was.

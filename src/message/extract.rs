@@ -3,7 +3,7 @@
 //! Octets pass through uncopied: what is held back is only what needs more octets (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
-use super::custom::{CustomDetector, CustomFramer, Verdict};
+use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
 use super::doubt::{
     ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, part_at, run_end,
 };
@@ -14,6 +14,7 @@ use super::framing::{
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
 use super::rules::Rules;
 use crate::base::checksum::Sum;
+use crate::base::context::Context;
 use crate::base::counters::ProtocolCounters;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
@@ -21,7 +22,7 @@ use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::Timestamp;
 use crate::base::trace::EventKind;
-use crate::transport::datagram::DatagramContext;
+use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{
     AssociationContext, ChunkGap, DuplicateChunk, UserMessage, UserMessageSink,
 };
@@ -541,6 +542,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
     }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        self.sink.flow_end(cx, ended);
+    }
 }
 
 /// A user message is a message: SCTP keeps them apart.
@@ -592,6 +597,10 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             .emit(at.flow, Direction::Forward, EventKind::Ends(close));
         self.sink.association_end(at, close);
     }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        self.sink.flow_end(cx, ended);
+    }
 }
 
 /// Counts the messages of a protocol that a datagram or a user message bundles; where nothing keeps them apart it is one.
@@ -605,8 +614,8 @@ fn count(counters: &mut ProtocolCounters, protocol: &str, data: &[u8], whole: bo
     }
     // A message that bundles nothing is one.
     counters.messages += found.max(1);
-    // Where a user message breaks off behind one that is whole, nobody knows whether another one followed.
-    counters.incomplete += u64::from(cut || (found == 0 && !whole));
+    // What breaks off behind a message that is whole lacks something too: the rest of it, or another message.
+    counters.incomplete += u64::from(cut || !whole);
 }
 
 impl<M: MessageSink> Extractor<M> {
@@ -1798,8 +1807,15 @@ impl<M: MessageSink> Extractor<M> {
         let others = usize::from(refused > 1);
         if !trust.decided {
             for (place, &detector) in self.custom.iter().enumerate() {
-                let next = if more { view.next } else { Following::End };
-                match detector.search(&rest[others..], next, CUSTOM_PROBE) {
+                let around = Around {
+                    next: if more { view.next } else { Following::End },
+                    direction: at.direction,
+                    ports,
+                    offset: offset + others as u64,
+                    // Which other octets it has to wait for is known where it is asked again.
+                    settled: false,
+                };
+                match detector.search(&rest[others..], around, CUSTOM_PROBE, [0; 4]) {
                     Found::At(0) if others == 0 => {
                         let framer = CustomFramer::new(place, detector);
                         return Sought::Here(Settled::Custom(framer));
@@ -1892,12 +1908,20 @@ impl<M: MessageSink> Extractor<M> {
         );
         let mut undecided = false;
         for (place, &detector) in self.custom.iter().enumerate() {
-            match (detector.look)(rest, next) {
-                Verdict::Message { len, .. } if len > 0 => {
+            let around = Around {
+                next,
+                direction: at.direction,
+                ports,
+                offset,
+                settled: false,
+            };
+            match detector.ask(rest, around, [0; 4]).0 {
+                Verdict::Message { len: 0, .. } | Verdict::Refuse => {}
+                // Which other octets it has to wait for is known where it is asked again.
+                Verdict::Message { .. } | Verdict::Wait => {
                     return Some(Settled::Custom(CustomFramer::new(place, detector)));
                 }
                 Verdict::More => undecided = true,
-                Verdict::Message { .. } | Verdict::Refuse => {}
             }
         }
         let end = offset + rest.len() as u64;
@@ -1952,7 +1976,12 @@ impl<M: MessageSink> Extractor<M> {
                 let same = same.is_some_and(|f| f.name() == row.protocol.name);
                 (!same).then(|| row.framer())
             }
-            Settled::Custom(framer) => Some(AnyFramer::Custom(framer)),
+            Settled::Custom(framer) => {
+                // Both directions have one: what it keeps is the connection's.
+                let same = at.state.framer.as_ref();
+                let same = same.is_some_and(|f| f.name() == framer.name());
+                (!same).then_some(AnyFramer::Custom(framer))
+            }
         };
         at.state.streams[i].behind_loss = false;
         let Some(framer) = framer else {

@@ -16,7 +16,7 @@
 //! protocols/               the table, above all of these
 //! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
 //! rules.rs                 what the user says of ports and protocols
-//! events.rs                what a sink of messages gets
+//! events.rs whole.rs       what a sink of messages gets; a sink that calls a function with whole messages
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
 
@@ -42,6 +42,7 @@ pub mod rules;
 mod tests;
 mod text;
 pub mod user_framer;
+pub mod whole;
 
 pub use crate::base::protocol::NO_PROTOCOL;
 pub use bundled::Bundled;
@@ -53,3 +54,4 @@ pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolde
 pub use named::Named;
 pub use protocols::{Protocol, Transfers, bundle, datagram_protocol, protocols, summary};
 pub use text::escape;
+pub use whole::{WholeMessage, WholeMessages};

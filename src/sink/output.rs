@@ -68,6 +68,7 @@ macro_rules! forward_events {
                 $crate::base::context::Context,
                 ended: &$crate::transport::datagram::EndedFlow<'_>
             );
+            plain fragments($crate::base::context::Context, event: &$crate::base::fragment::FragmentEvent);
             plain unprocessed($crate::base::context::Context, datagram: &$crate::ip::Datagram<'_>);
             state user_message(
                 $crate::transport::sctp::AssociationContext<'_, Self::State>,

@@ -160,6 +160,7 @@ macro_rules! to_chosen {
         }
     };
     // These belong to no connection.
+    ([] $kind:ident $self:ident $at:ident fragments $args:tt) => { to_chosen!(all $kind $self $at fragments $args) };
     ([] $kind:ident $self:ident $at:ident unprocessed $args:tt) => { to_chosen!(all $kind $self $at unprocessed $args) };
     ([] $kind:ident $self:ident $at:ident packet $args:tt) => {
         to_chosen!(all $kind $self $at packet $args);

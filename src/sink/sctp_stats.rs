@@ -4,7 +4,7 @@
 //! last one ended; those in which nothing was captured are left out.
 
 use crate::base::time::{CaptureClock, Timestamp};
-use crate::sink::writer::{self, OutputError, Target, Writer};
+use crate::sink::writer::{self, BufferedWriter, OutputError, Reopened, Target};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ const PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Where rows go.
 enum StatsTarget {
-    File(Writer),
+    File(Box<BufferedWriter>),
     /// And the number of its last file.
     Folder(PathBuf, u32),
 }
@@ -48,19 +48,29 @@ impl SctpStats {
             StatsTarget::Folder(path.to_owned(), 0)
         } else {
             writer::refuse_input(&name, inputs)?;
-            StatsTarget::File(writer::open(&Target::file(&name))?)
+            let target = Target::file(&name);
+            let to = writer::open(&target)?;
+            let mut to = BufferedWriter::new(writer::shown(&name), to, true);
+            to.reopens(&target);
+            to.write([CSV_HEADER.as_bytes()]);
+            StatsTarget::File(Box::new(to))
         };
-        let mut stats = Self {
+        Ok(Self {
             name: PathBuf::from(writer::shown(&name)),
             to,
             clock: CaptureClock::default(),
             start: None,
             failed: None,
-        };
-        if let StatsTarget::File(to) = &mut stats.to {
-            stats.failed = to.write_all(CSV_HEADER.as_bytes()).err();
+        })
+    }
+
+    /// Goes on in a new file where something has moved the old one away.
+    pub fn reopen(&mut self, done: &mut Reopened) {
+        if let StatsTarget::File(to) = &mut self.to
+            && to.reopen(done)
+        {
+            to.write([CSV_HEADER.as_bytes()]);
         }
-        Ok(stats)
     }
 
     /// A packet of this time comes next: true where it belongs to another period, so that the rows of the one that ends are
@@ -99,16 +109,15 @@ impl SctpStats {
         let start = self.start.unwrap_or(latest);
         self.rows(links, start, latest.max(start));
         if let StatsTarget::File(to) = &mut self.to {
-            let done = to.flush();
-            self.failed = self.failed.take().or(done.err());
+            return to.flush().map(|_| ());
         }
         match self.failed {
-            Some(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(OutputError {
+            Some(source) => Err(OutputError {
                 name: self.name.display().to_string(),
                 doing: "write",
-                source: e,
+                source,
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -118,7 +127,10 @@ impl SctpStats {
         }
         let rows = csv_rows(links, start, end);
         let done = match &mut self.to {
-            StatsTarget::File(to) => to.write_all(rows.as_bytes()),
+            StatsTarget::File(to) => {
+                to.write([rows.as_bytes()]);
+                return;
+            }
             StatsTarget::Folder(folder, number) => new_file(folder, number).and_then(|mut to| {
                 to.write_all(CSV_HEADER.as_bytes())?;
                 to.write_all(rows.as_bytes())

@@ -1,7 +1,7 @@
 //! Words and times as several outputs write them.
 
 use crate::base::stream::GapCause;
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, date_and_time};
 use crate::sink::json_line::{Micros, Seconds};
 use serde::{Serialize, Serializer};
 
@@ -75,45 +75,6 @@ impl Serialize for UnixSeconds {
             Micros(since).serialize(to)
         }
     }
-}
-
-/// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three, and
-/// with `write!` they cost more than all the rest of it. Years have four digits, as a timestamp ends in 2554.
-fn date_and_time(time: Timestamp, between: u8) -> [u8; 30] {
-    let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let mut text = *b"0000-00-00 00:00:00.000000000Z";
-    text[10] = between;
-    for (value, end, digits) in [
-        (year, 4, 4),
-        (month, 7, 2),
-        (day, 10, 2),
-        (secs / 3600, 13, 2),
-        (secs / 60 % 60, 16, 2),
-        (secs % 60, 19, 2),
-        (u64::from(time.subsec_nanos()), 29, 9),
-    ] {
-        let mut rest = value;
-        for place in text[end - digits..end].iter_mut().rev() {
-            *place = b"0123456789"[(rest % 10) as usize];
-            rest /= 10;
-        }
-    }
-    text
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from 1 March, so that the leap day is the
-/// last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // from 0000-03-01
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::Flow;
 use crate::base::packet::Packet;
-use crate::base::stream::{Close, Gap};
+use crate::base::stream::{Close, Gap, GapCause};
 use crate::message::MessageSink;
-use crate::transport::sctp::AssociationContext;
+use crate::transport::datagram::EndedFlow;
+use crate::transport::sctp::{AssociationContext, ChunkGap};
 use crate::transport::stream::StreamContext;
 use std::ops::ControlFlow;
 
@@ -48,8 +49,8 @@ impl Watch {
 impl MessageSink for Watch {
     type State = ();
 
-    fn association_end(&mut self, at: &mut AssociationContext<'_, ()>, close: Close) {
-        self.ended(at.flow, close);
+    fn flow_end(&mut self, _: &mut Context, ended: &EndedFlow<'_>) {
+        self.ended(ended.flow, ended.close);
     }
 
     fn packet(&mut self, _: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {
@@ -64,6 +65,18 @@ impl MessageSink for Watch {
         }
     }
 
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, ()>, gap: &ChunkGap) {
+        if self.decisions {
+            let (src, dst) = (at.flow.src(gap.direction), at.flow.dst(gap.direction));
+            let (name, number) = (at.flow.transport.name(), at.flow.number);
+            let why = gap.cause.map_or("its sender abandoned it", GapCause::text);
+            self.lines.push(format!(
+                "{name} {number} {src} > {dst}: a hole of {} TSNs is given up: {why}",
+                gap.tsns
+            ));
+        }
+    }
+
     fn stream_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &Gap) {
         if self.decisions {
             let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
@@ -72,14 +85,10 @@ impl MessageSink for Watch {
                 .len
                 .map_or("an unknown number of".to_owned(), |n| n.to_string());
             self.lines.push(format!(
-                "{name} {number} {src} > {dst}: a hole of {len} octets is given up: {:?}",
-                gap.cause
+                "{name} {number} {src} > {dst}: a hole of {len} octets is given up: {}",
+                gap.cause.text()
             ));
         }
-    }
-
-    fn closed(&mut self, at: &mut StreamContext<'_, ()>, close: Close) {
-        self.ended(at.flow, close);
     }
 }
 

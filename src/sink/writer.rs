@@ -279,9 +279,7 @@ impl BufferedWriter {
         let path = path.clone();
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => {
-                self.push();
-                self.to = Box::new(file);
-                self.closed = false;
+                self.go_on_in(Box::new(file));
                 self.reopens(&Target::file(&path));
                 done.files += 1;
                 true
@@ -295,6 +293,13 @@ impl BufferedWriter {
                 false
             }
         }
+    }
+
+    /// Writes what is left and goes on elsewhere.
+    pub(crate) fn go_on_in(&mut self, to: Writer) {
+        self.push();
+        self.to = to;
+        self.closed = false;
     }
 
     /// What it is given still goes somewhere.

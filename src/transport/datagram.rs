@@ -1,4 +1,4 @@
-//! What UDP pushes to: datagrams, each with its flow.
+//! What UDP pushes to: datagrams, each with its flow; and what every transport tells of a flow that has ended.
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
@@ -33,27 +33,28 @@ impl DatagramContext<'_> {
     }
 }
 
-/// What is known of a flow of datagrams at its end.
+/// What is known of a flow at its end: datagrams between two endpoints, a connection, an association.
 #[derive(Clone, Copy, Debug)]
 pub struct EndedFlow<'a> {
     /// The flow.
     pub flow: &'a Flow,
-    /// When its first datagram was captured.
+    /// When its first packet was captured.
     pub first: Timestamp,
-    /// When its last datagram was captured.
+    /// When its last packet was captured.
     pub last: Timestamp,
     /// What was seen of each direction, by [`Direction::index`].
     pub totals: [FlowTotals; 2],
-    /// What it carried, as [`DatagramContext::protocol`] was set last.
+    /// What it carried, as [`DatagramContext::protocol`] was set last; None of TCP and SCTP.
     pub protocol: Option<Name>,
-    /// Why it is not followed any longer: UDP has no end.
+    /// How it ended; of UDP, which has no end, why it is not followed any longer.
     pub close: Close,
 }
 
-/// What was seen of one direction of a flow.
+/// What was seen of one direction of a flow. Of TCP and SCTP only the packets are counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowTotals {
-    /// Datagrams, copies on other channels included.
+    /// Packets: datagrams, copies on other channels included; segments and SCTP packets that belong to it, with payload or
+    /// without.
     pub packets: u64,
     /// Datagrams that were handed on.
     pub messages: u64,

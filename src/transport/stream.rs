@@ -4,6 +4,7 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, Side};
 use crate::base::time::Instant;
+use crate::transport::datagram::EndedFlow;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
@@ -107,4 +108,9 @@ pub trait StreamSink {
 
     /// Both directions have ended: the state is dropped behind this.
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
+
+    /// A connection has ended: behind [`StreamSink::closed`], and also where there were no octets and so no other event.
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let _ = (cx, ended);
+    }
 }

@@ -5,13 +5,13 @@ use super::sources::{Kept, Sources};
 use super::store::Store;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
-use crate::base::packet::Packet;
+use crate::base::packet::{Interface, Packet};
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Instant;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
 use crate::sink::output::Output;
-use crate::sink::writer::OutputError;
+use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
@@ -237,6 +237,10 @@ impl MessageSink for Files {
 }
 
 impl Output for Files {
+    fn reopen(&mut self, _: &[Interface], done: &mut Reopened) {
+        self.store.reopen(done);
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.store.flush().map(ControlFlow::Continue)
     }

@@ -10,7 +10,7 @@ use super::list::{self, ListedFile, RangeOf};
 use super::names;
 use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
-use crate::sink::writer::{BufferedWriter, OutputError};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
@@ -103,6 +103,34 @@ impl OpenFile {
     }
 }
 
+/// Opens the list in a folder, at its end.
+fn open_list(dir: &OwnedFd) -> io::Result<File> {
+    // Neither a link nor a pipe: an attacker who can write to the folder must not choose where
+    // the list goes, nor stop the program at its opening.
+    let flags = OFlags::WRONLY
+        | OFlags::CREATE
+        | OFlags::APPEND
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC;
+    let file = match fs::openat(dir, LIST, flags, Mode::from_raw_mode(0o666)) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::LOOP) => {
+            return Err(io::Error::other(
+                "it is a symbolic link: choose another folder",
+            ));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other(
+            "it is no regular file: choose another folder",
+        ))
+    }
+}
+
 /// The folder that files are written to. Errors stay inside until [`Store::flush`] returns the first one.
 pub(super) struct Store {
     dir: OwnedFd,
@@ -138,36 +166,8 @@ impl Store {
             fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
         });
         let dir = made.map_err(|e| fail(shown.clone(), "make the folder", e))?;
-        // Neither a link nor a pipe: an attacker who can write to the folder must not choose where
-        // the list goes, nor stop the program at its opening.
-        let flags = OFlags::WRONLY
-            | OFlags::CREATE
-            | OFlags::APPEND
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
         let name = path.join(LIST).display().to_string();
-        let list = fs::openat(&dir, LIST, flags, Mode::from_raw_mode(0o666))
-            .map_err(io::Error::from)
-            .and_then(|fd| {
-                let file = File::from(fd);
-                if file.metadata()?.is_file() {
-                    Ok(file)
-                } else {
-                    Err(io::Error::other(
-                        "it is no regular file: choose another folder",
-                    ))
-                }
-            })
-            .map_err(|e| {
-                let link = e.raw_os_error() == Some(Errno::LOOP.raw_os_error());
-                let e = if link {
-                    io::Error::other("it is a symbolic link: choose another folder")
-                } else {
-                    e
-                };
-                fail(name.clone(), "open", e)
-            })?;
+        let list = open_list(&dir).map_err(|e| fail(name.clone(), "open", e))?;
         Ok(Self {
             dir,
             path: shown,
@@ -180,6 +180,25 @@ impl Store {
             lines: None,
             failed: None,
         })
+    }
+
+    /// Goes on in a new list where something has moved the old one away. One that still stands there is only ever added to.
+    pub(super) fn reopen(&mut self, done: &mut Reopened) {
+        let there = fs::statat(&self.dir, LIST, AtFlags::SYMLINK_NOFOLLOW);
+        if there.err() != Some(Errno::NOENT) {
+            return;
+        }
+        match open_list(&self.dir) {
+            Ok(list) => {
+                self.list.go_on_in(Box::new(list));
+                done.files += 1;
+            }
+            Err(source) => done.errors.push(OutputError {
+                name: format!("{}/{LIST}", self.path),
+                doing: "open anew",
+                source,
+            }),
+        }
     }
 
     /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.

@@ -10,12 +10,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap duplicate exchange connection",
         "transport",
-        "tcp, udp or sctp",
+        "tcp, udp or sctp; of fragments ipv4 or ipv6",
     ),
     (
         "message gap duplicate exchange connection",
         "connection",
-        "number of the connection, as --print shows it",
+        "number of the connection, as --print shows it; null of fragments, which have no ports either",
     ),
     (
         "message gap duplicate exchange connection",
@@ -60,7 +60,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message exchange connection",
         "first_time",
-        "when its first octet was captured",
+        "when its first octet was captured; of a connection without payload, and of UDP, its first packet",
     ),
     (
         "message exchange",
@@ -97,7 +97,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message gap duplicate",
         "offset",
-        "offset of its first octet in the stream, from 0; null where there is no stream: in UDP and SCTP; of a duplicate, of its segment's first octet, negative before a start in the middle",
+        "offset of its first octet in the stream, from 0; null where there is no stream: in UDP and SCTP; of fragments, in the payload of their datagram; of a duplicate, of its segment's first octet, negative before a start in the middle",
     ),
     ("message dropped", "octets", "octets that are there"),
     (
@@ -161,6 +161,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "of an SCTP user message: stream, ssn (mid where it came in I-DATA), ppid, tsn of its first chunk, chunks and unordered; of a gap or a duplicate of SCTP: tsn, the first, and tsns, how many",
     ),
     (
+        "gap duplicate",
+        "ip",
+        "of fragments: identification and protocol number of their datagram; a gap is a datagram that was given up, its offset the first octet that is missing, its length all of them, null where the last fragment has not come",
+    ),
+    (
         "message",
         "messages",
         "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA): offset in it, length and summary of each; 1,000 at most",
@@ -168,7 +173,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "streams",
-        "for both directions, the first packet's first: octets, segments, messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps; of UDP, datagrams and those that were cut",
+        "for both directions, the first packet's first: packets (of TCP also those without payload), octets, segments (that brought octets), messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps; of UDP, datagrams and those that were cut",
     ),
     (
         "exchange",
@@ -178,7 +183,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange connection",
         "duration",
-        "seconds from its first octet to its end",
+        "seconds from its first octet to its end; of a connection without payload, and of UDP, from its first packet to its last",
     ),
     (
         "connection",

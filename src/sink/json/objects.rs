@@ -133,6 +133,39 @@ pub(super) struct DuplicateObject<'a> {
     pub(super) sctp: Option<TsnsObject>,
 }
 
+/// What became of a fragment, or of a datagram that came in fragments. They have no ports, and are of no connection.
+#[derive(Serialize)]
+pub(super) struct FragmentObject<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) transport: &'static str,
+    pub(super) connection: Option<u64>,
+    pub(super) src: IpAddr,
+    pub(super) src_port: Option<u16>,
+    pub(super) dst: IpAddr,
+    pub(super) dst_port: Option<u16>,
+    pub(super) vlans: VlanIds<'a>,
+    pub(super) time: Rfc3339,
+    pub(super) ts: UnixSeconds,
+    pub(super) frame: u64,
+    pub(super) offset: u32,
+    pub(super) length: Option<u32>,
+    /// Of a gap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<&'static str>,
+    /// Of a duplicate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) conflict: Option<bool>,
+    pub(super) ip: IpObject,
+}
+
+/// Which datagram.
+#[derive(Serialize)]
+pub(super) struct IpObject {
+    pub(super) identification: u32,
+    pub(super) protocol: u8,
+}
+
 /// The end of a connection.
 #[derive(Serialize)]
 pub(super) struct ConnectionObject<'a> {
@@ -148,6 +181,7 @@ pub(super) struct ConnectionObject<'a> {
 /// One direction of a connection.
 #[derive(Serialize)]
 pub(super) struct StreamObject {
+    packets: u64,
     octets: u64,
     segments: u64,
     messages: u64,
@@ -155,9 +189,11 @@ pub(super) struct StreamObject {
     lost_octets: u64,
 }
 
-impl From<&JsonStream> for StreamObject {
-    fn from(stream: &JsonStream) -> Self {
+impl StreamObject {
+    /// That of a stream of TCP or SCTP, with so many packets.
+    pub(super) fn of(stream: &JsonStream, packets: u64) -> Self {
         Self {
+            packets,
             octets: stream.octets,
             segments: stream.segments,
             messages: stream.messages,
@@ -170,8 +206,9 @@ impl From<&JsonStream> for StreamObject {
 impl From<&FlowTotals> for StreamObject {
     fn from(seen: &FlowTotals) -> Self {
         Self {
+            packets: seen.packets,
             octets: seen.octets,
-            segments: seen.packets,
+            segments: seen.messages,
             messages: seen.messages,
             gaps: seen.cut,
             lost_octets: seen.lost,

@@ -3,12 +3,14 @@
 use super::exchange::WaitingRequest;
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
-    GapObject, MessageObject, ObjectHead, SctpObject, ShownBody, StreamObject, TsnsObject, VlanIds,
+    FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, SctpObject, ShownBody,
+    StreamObject, TsnsObject, VlanIds,
 };
 use super::state::{JsonBody, JsonConnection, JsonStream, Show, UnfinishedMessage};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::{Interface, Packet};
 use crate::base::protocol::Name;
@@ -42,6 +44,8 @@ pub(crate) struct Json {
     show: Show,
     /// Of each interface of the input: it counts nanoseconds.
     nanos: Vec<bool>,
+    /// What was kept of the connection or association that has just ended, for its [`MessageSink::flow_end`].
+    ended: Option<Box<JsonConnection>>,
 }
 
 /// A message that has ended.
@@ -63,6 +67,7 @@ impl Json {
             out: BufferedWriter::new(name, to, each),
             show,
             nanos: Vec::new(),
+            ended: None,
         }
     }
 
@@ -208,14 +213,8 @@ impl Json {
         message
     }
 
-    /// The connection or association has ended.
-    fn ended(
-        &mut self,
-        cx: &mut Context,
-        flow: &Flow,
-        state: &mut Option<Box<JsonConnection>>,
-        close: Close,
-    ) {
+    /// The connection or association has ended; what was seen of it comes next.
+    fn ended(&mut self, cx: &mut Context, state: &mut Option<Box<JsonConnection>>) {
         let Some(mut conn) = state.take() else {
             return;
         };
@@ -226,14 +225,7 @@ impl Json {
                 cx.budget.give(open.counted);
             }
         }
-        self.object(&ConnectionObject {
-            head: self.head("connection", cx, flow, Direction::Forward),
-            first_time: self.time(cx, conn.first),
-            protocol: conn.protocol.map(Name::text),
-            streams: conn.streams.each_ref().map(StreamObject::from),
-            duration: Seconds(cx.packet.time.since(conn.first)),
-            end: ended_by(flow.transport, close),
-        });
+        self.ended = Some(conn);
     }
 
     /// What an object of a direction begins with.
@@ -588,15 +580,73 @@ impl MessageSink for Json {
         });
     }
 
-    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
-        self.object(&ConnectionObject {
-            head: self.head("connection", cx, ended.flow, Direction::Forward),
-            first_time: self.time(cx, ended.first),
-            protocol: ended.protocol.map(Name::text),
-            streams: ended.totals.each_ref().map(StreamObject::from),
-            duration: Seconds(ended.last.since(ended.first)),
-            end: ended_by(Transport::Udp, ended.close),
+    fn fragments(&mut self, cx: &mut Context, event: &FragmentEvent) {
+        let time = self.time(cx, cx.packet.time);
+        let transport = if event.src.is_ipv4() { "ipv4" } else { "ipv6" };
+        let (kind, offset, length, cause, conflict) = match event.what {
+            FragmentFate::Duplicate {
+                offset,
+                len,
+                conflict,
+            } => ("duplicate", offset, Some(len), None, Some(conflict)),
+            FragmentFate::Lost {
+                offset,
+                missing,
+                cause,
+            } => ("gap", offset, missing, Some(gap_cause(cause)), None),
+        };
+        self.object(&FragmentObject {
+            kind,
+            transport,
+            connection: None,
+            src: event.src,
+            src_port: None,
+            dst: event.dst,
+            dst_port: None,
+            vlans: VlanIds(&event.link.tags),
+            time,
+            ts: UnixSeconds(time),
+            frame: cx.packet.frame,
+            offset,
+            length,
+            cause,
+            conflict,
+            ip: IpObject {
+                identification: event.identification,
+                protocol: event.protocol,
+            },
         });
+    }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let head = self.head("connection", cx, ended.flow, Direction::Forward);
+        let end = ended_by(ended.flow.transport, ended.close);
+        let object = match self.ended.take().filter(|conn| conn.begun) {
+            Some(conn) => {
+                let [forward, reverse] = &conn.streams;
+                let [seen, seen_back] = &ended.totals;
+                ConnectionObject {
+                    head,
+                    first_time: self.time(cx, conn.first),
+                    protocol: conn.protocol.map(Name::text),
+                    streams: [
+                        StreamObject::of(forward, seen.packets),
+                        StreamObject::of(reverse, seen_back.packets),
+                    ],
+                    duration: Seconds(cx.packet.time.since(conn.first)),
+                    end,
+                }
+            }
+            None => ConnectionObject {
+                head,
+                first_time: self.time(cx, ended.first),
+                protocol: ended.protocol.map(Name::text),
+                streams: ended.totals.each_ref().map(StreamObject::from),
+                duration: Seconds(ended.last.since(ended.first)),
+                end,
+            },
+        };
+        self.object(&object);
     }
 
     fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
@@ -629,12 +679,12 @@ impl MessageSink for Json {
         });
     }
 
-    fn closed(&mut self, at: &mut JsonEvent<'_>, close: Close) {
-        self.ended(at.cx, at.flow, at.state, close);
+    fn closed(&mut self, at: &mut JsonEvent<'_>, _: Close) {
+        self.ended(at.cx, at.state);
     }
 
-    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close) {
-        self.ended(at.cx, at.flow, at.state, close);
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        self.ended(at.cx, at.state);
     }
 
     fn packet(&mut self, _: &mut Context, packet: &Packet<'_>, dropped: Option<Discard>) {

@@ -11,6 +11,7 @@ use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::sink::Outputs;
 use crate::sink::tests::{Rig, Shared};
+use crate::transport::datagram::{EndedFlow, FlowTotals};
 
 const D: [Direction; 2] = [Direction::Forward, Direction::Reverse];
 
@@ -61,6 +62,20 @@ fn run(show: Show) -> Vec<String> {
     let (outputs, mut at) = rig.at(D[0]);
     at.cx.packet.time = Timestamp::from_nanos(1_795_255_202_123_456_789);
     outputs.closed(&mut at, Close::Reset);
+    let flow = *at.flow;
+    let seen = |packets| FlowTotals {
+        packets,
+        ..FlowTotals::default()
+    };
+    let ended = EndedFlow {
+        flow: &flow,
+        first: at.cx.packet.time,
+        last: at.cx.packet.time,
+        totals: [seen(4), seen(3)],
+        protocol: None,
+        close: Close::Reset,
+    };
+    outputs.flow_end(at.cx, &ended);
     assert_eq!(rig.cx.budget.used(), 0);
     String::from_utf8(rig.take())
         .unwrap()
@@ -114,7 +129,7 @@ fn an_object_a_line() {
             ),
             head("connection", true, "2026-11-21T10:00:02.123456789Z")
                 + &first
-                + r#""protocol":"http","streams":[{"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,
+                + r#""protocol":"http","streams":[{"packets":4,"octets":0,"segments":0,"messages":1,"gaps":0,"lost_octets":0},{"packets":3,"octets":0,"segments":0,"messages":1,"gaps":1,"lost_octets":11}],"duration":2.000000000,"end":"reset"}"#,
         ]
     );
     let text = Show {
@@ -149,8 +164,8 @@ fn fields_are_listed() {
             .iter()
             .filter(|(kinds, _, _)| kinds.split(' ').any(|k| k == kind))
             .map(|(_, name, _)| *name)
-            // Only of SCTP.
-            .filter(|name| !matches!(*name, "sctp" | "messages"))
+            // Only of SCTP, and of fragments.
+            .filter(|name| !matches!(*name, "sctp" | "messages" | "ip"))
             .collect();
         // Names at the outer level; the objects inside stand in brackets.
         let mut written = Vec::new();

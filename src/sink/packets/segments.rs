@@ -253,7 +253,13 @@ impl PacketOutput {
             let more = if end.whole {
                 no_body(self.wire, conn, open, target)
             } else {
-                0
+                // It ends where the next one begins, short of what its header says (a body that was declined): nothing is
+                // known to be missing, and yet a reader must not go on as if it were whole.
+                let short = match open.known_end {
+                    NONE => !self.form.fill_gaps,
+                    end => end > have,
+                };
+                usize::from(short && target <= have)
             };
             let whole = clamp(target - open.at) + more;
             self.write_pending(cx, place, conn, open, whole, flags);

@@ -34,7 +34,7 @@ use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::OctetOffset;
 use crate::base::storage::Deadlines;
 use crate::base::stream::{Close, FlowState, GapCause};
-use crate::base::time::Instant;
+use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use chunk::{Chunk, ChunkIter, HEADER_LEN, Header, kind};
 use foldhash::fast::RandomState;
@@ -107,6 +107,8 @@ struct AssociationSide {
     zero_allowed: bool,
     /// SACKs are among these packets.
     sacks: bool,
+    /// Packets that were used, or held.
+    packets: u64,
     addresses: Vec<IpAddr>,
     inflow: Inflow,
 }
@@ -146,8 +148,12 @@ struct Association<T: FlowState> {
     phase: Phase,
     packets: u64,
     last: Instant,
+    /// When its first packet was captured, and the last.
+    times: [Timestamp; 2],
     /// Where each direction's first packet was captured.
     channels: [Option<Channel>; 2],
+    /// Other channels that packets of it came on, a few of them.
+    other_channels: Vec<Channel>,
     /// Pairs of addresses by which it is found, and whether the lower one is the forward side.
     paths: Vec<(FlowKey, bool)>,
     candidate: Option<Box<Candidate>>,
@@ -244,6 +250,12 @@ impl<T: FlowState> Association<T> {
 
     const fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// Packets of it came on this channel.
+    fn is_on(&self, channel: Channel) -> bool {
+        let all = self.channels.iter().flatten().chain(&self.other_channels);
+        all.into_iter().any(|known| *known == channel)
     }
 
     const fn standing(&self) -> Standing {
@@ -380,11 +392,16 @@ impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
 /// The key of the packets of one direction; None where their tag is not known or names nothing.
 fn tag_key<T: FlowState>(a: &Association<T>, direction: Direction) -> Option<TagKey> {
     // A zero tag is an INIT's and belongs to no association; as a key it would collect every scan.
+    // Several between the same addresses and ports have numbers, which their packets do not carry.
+    let channel = match a.flow.key.number() {
+        0 => a.flow.channel(),
+        _ => Channel::default(),
+    };
     Some(TagKey {
         tag: a.side(direction).tag.filter(|t| *t != 0)?,
         src_port: a.flow.src(direction).port(),
         dst_port: a.flow.dst(direction).port(),
-        channel: a.flow.channel(),
+        channel,
     })
 }
 

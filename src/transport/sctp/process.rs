@@ -10,8 +10,10 @@ use super::{
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::FlowKey;
+use crate::base::packet::Channel;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
+use crate::transport::datagram::{EndedFlow, FlowTotals};
 use std::mem::size_of;
 use std::net::IpAddr;
 
@@ -33,6 +35,10 @@ impl<T: FlowState> Sctp<T> {
         cx.counters.sctp.passed += 1;
         a.packets += 1;
         a.last = cx.now;
+        let [first, last] = &mut a.times;
+        *first = (*first).min(packet.origin.time);
+        *last = (*last).max(packet.origin.time);
+        a.side_mut(d).packets += 1;
         a.count(d, place::PACKETS, 1);
         a.count(d, place::OCTETS, (packet.chunks.len() + HEADER_LEN) as u64);
         // The first packet of each direction shows its link header. The guess until then was the
@@ -308,6 +314,7 @@ impl<T: FlowState> Sctp<T> {
             side.inflow.charge(cx, &mut self.active);
         }
         let lists = allocated(a.paths.capacity() * size_of::<(FlowKey, bool)>())
+            + allocated(a.other_channels.capacity() * size_of::<Channel>())
             + a.sides
                 .iter()
                 .map(|s| allocated(s.addresses.capacity() * size_of::<IpAddr>()))
@@ -406,6 +413,19 @@ impl<T: FlowState> Sctp<T> {
         };
         // After the end. The state is made anew, so that late packets find nothing of the old one.
         sink.end(&mut at, close);
+        let [first, last] = a.times;
+        let ended = EndedFlow {
+            flow: &a.flow,
+            first,
+            last,
+            totals: [FORWARD, REVERSE].map(|d| FlowTotals {
+                packets: a.side(d).packets,
+                ..FlowTotals::default()
+            }),
+            protocol: None,
+            close,
+        };
+        sink.flow_end(cx, &ended);
         a.state = T::default();
         a.phase = Phase::Closed { at: cx.now };
         self.update(cx, index);

@@ -35,6 +35,21 @@ const MAX_ADDRESSES: usize = 16;
 // tags fill memory.
 const MAX_HELD: usize = 4;
 
+/// Channels of one association that are remembered beside the first of each direction: mirrors tag by port and direction.
+const MAX_CHANNELS: usize = 6;
+/// Associations between the same addresses and ports, on channels of their own, beside the first one.
+// As for TCP. What does not fit is weighed as a restart, which a wrong packet cannot make by itself.
+const MAX_BESIDE: u8 = 7;
+
+/// Whether a packet is of an association beside the one on its path.
+enum Beside {
+    No,
+    /// This one, known under this key.
+    Known(AssociationPlace, FlowKey),
+    /// One that is not known yet, and the key for it.
+    New(FlowKey),
+}
+
 impl<T: FlowState> Sctp<T> {
     /// Finds the association of a packet, or makes it.
     pub(super) fn route<S: UserMessageSink<State = T>>(
@@ -92,10 +107,63 @@ impl<T: FlowState> Sctp<T> {
                 self.process(cx, sink, p, &arrival.packet);
             }
         } else if let Some(p) = on_path {
-            self.other_tag(cx, sink, p, arrival);
+            match self.beside(cx, p, arrival) {
+                Beside::No => self.other_tag(cx, sink, p, arrival),
+                Beside::Known(p, key) => {
+                    self.other_tag(cx, sink, p, &ArrivedPacket { key, ..*arrival });
+                }
+                Beside::New(key) => self.open(cx, sink, &ArrivedPacket { key, ..*arrival }),
+            }
         } else {
             self.open(cx, sink, arrival);
         }
+    }
+
+    /// Whether a packet with a strange tag is of an association between the same addresses and ports on another channel, as
+    /// two tenants have them whose networks use the same addresses: one that was never seen on this packet's channel is not
+    /// what it is about.
+    fn beside(&self, cx: &Context, p: AssociationPlace, arrival: &ArrivedPacket<'_>) -> Beside {
+        let merges = cx.limits.channels == Channels::Merge && arrival.key.number() == 0;
+        let Some(a) = self.table.get(p.index).filter(|a| merges && !a.is_closed()) else {
+            return Beside::No;
+        };
+        let (own, other) = (a.side(p.direction).tag, a.side(p.direction.flip()).tag);
+        // What may be its own is: each direction can have a channel of its own.
+        let strange = match arrival.first.kind {
+            kind::INIT => {
+                let init = arrival.first.init().filter(|_| arrival.header.tag == 0);
+                init.is_some_and(|init| other.is_some_and(|tag| tag != init.tag))
+                    && a.phase != Phase::HalfOpen
+            }
+            kind => opens(kind) && own.is_some_and(|tag| tag != arrival.header.tag),
+        };
+        if !strange || a.is_on(arrival.channel) {
+            return Beside::No;
+        }
+        let mut free = None;
+        for number in 1..=MAX_BESIDE {
+            let key = arrival.key.numbered(number);
+            let Some(known) = self.paths.get(&key) else {
+                free = free.or(Some(key));
+                continue;
+            };
+            let place = AssociationPlace {
+                index: known.index,
+                direction: if arrival.src_is_low {
+                    known.direction
+                } else {
+                    known.direction.flip()
+                },
+            };
+            let Some(b) = self.table.get(place.index).filter(|b| !b.is_closed()) else {
+                free = free.or(Some(key));
+                continue;
+            };
+            if b.is_on(arrival.channel) || b.side(place.direction).tag.is_none() {
+                return Beside::Known(place, key);
+            }
+        }
+        free.map_or(Beside::No, Beside::New)
     }
 
     /// INIT to, or INIT ACK from, another address than those that the association is known by: packets to its sender carry the
@@ -169,9 +237,14 @@ impl<T: FlowState> Sctp<T> {
         };
         let channel = a.channels.get_mut(p.direction.index());
         let first = channel.map_or(arrival.channel, |c| *c.get_or_insert(arrival.channel));
-        if cx.limits.channels == Channels::First && first != arrival.channel {
-            cx.discard(Discard::SctpOtherChannel);
-            return false;
+        if first != arrival.channel {
+            if cx.limits.channels == Channels::First {
+                cx.discard(Discard::SctpOtherChannel);
+                return false;
+            }
+            if !a.is_on(arrival.channel) && a.other_channels.len() < MAX_CHANNELS {
+                a.other_channels.push(arrival.channel);
+            }
         }
         // The sum is judged by direction: one host may let its card fill sums in while the other
         // does not.
@@ -567,7 +640,12 @@ impl<T: FlowState> Sctp<T> {
             phase: Phase::HalfOpen,
             packets: 0,
             last: cx.now,
-            channels: [None; 2],
+            times: [cx.packet.time; 2],
+            channels: match direction {
+                Direction::Forward => [Some(arrival.channel), None],
+                Direction::Reverse => [None, Some(arrival.channel)],
+            },
+            other_channels: Vec::new(),
             paths: vec![(arrival.key, forward_is_low)],
             candidate: None,
             armed: None,

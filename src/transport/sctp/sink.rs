@@ -5,6 +5,7 @@ use crate::base::flow::{Direction, Flow};
 use crate::base::place::RecordSpan;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Timestamp;
+use crate::transport::datagram::EndedFlow;
 use std::net::SocketAddr;
 
 /// What an incomplete user message lacks.
@@ -152,4 +153,9 @@ pub trait UserMessageSink {
 
     /// The association has ended.
     fn end(&mut self, at: &mut AssociationContext<'_, Self::State>, close: Close);
+
+    /// What was seen of the association; comes behind its end.
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let _ = (cx, ended);
+    }
 }

@@ -122,6 +122,8 @@ struct Net {
     sctp: Sctp<u64>,
     sink: SinkLines,
     sums: bool,
+    /// Where packets are captured.
+    channel: Channel,
     /// What takes long to check is not checked.
     quick: bool,
 }
@@ -139,6 +141,7 @@ impl Net {
             sctp: Sctp::default(),
             sink: SinkLines::default(),
             sums: false,
+            channel: Channel::default(),
             quick: false,
         }
     }
@@ -191,7 +194,7 @@ impl Net {
             offset: OctetOffset::Unknown,
             payload_len: len,
             identification: 0,
-            channel: Channel::default(),
+            channel: self.channel,
             checksum_known_good: false,
             doubtful: false,
         };
@@ -210,8 +213,8 @@ impl Net {
             c.data_chunks + c.i_data_chunks,
             c.delivered_chunks
                 + c.duplicates
-                + c.late
-                + c.before_start
+                + self.cx.counters.dropped(Discard::SctpLate)
+                + self.cx.counters.dropped(Discard::SctpBeforeStart)
                 + c.dropped_chunks
                 + c.waiting_chunks,
             "chunks: {c:?}"
@@ -228,7 +231,8 @@ impl Net {
             + c.gaps_buffer
             + c.gaps_holes
             + c.gaps_memory
-            + c.gaps_end;
+            + c.gaps_end
+            + c.gaps_jump;
         assert_eq!(c.gaps, gaps);
     }
 
@@ -477,7 +481,8 @@ fn acknowledgments_give_up_holes_after_the_reorder_window() {
         n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
         n.a(TAG_Z, &[data(100, 0, 0, BE, b"a")]);
         let c = &n.cx.counters.sctp;
-        assert_eq!((c.late, c.duplicates), (u64::from(given_up), 1));
+        let late = n.cx.counters.dropped(Discard::SctpLate);
+        assert_eq!((late, c.duplicates), (u64::from(given_up), 1));
     }
 }
 
@@ -768,7 +773,7 @@ fn start_in_the_middle_looks_behind() {
     n.wait(200);
     assert_eq!(n.out(), ["f0.6 b", "f0.7 c"]);
     n.a(TAG_Z, &[data(100, 0, 5, BE, b"a")]);
-    assert_eq!(n.cx.counters.sctp.before_start, 1);
+    assert_eq!(n.cx.counters.dropped(Discard::SctpBeforeStart), 1);
     assert_eq!(n.cx.counters.sctp.midstream, 1);
     // By number of chunks.
     let mut n = Net::new(Limits::default());
@@ -805,6 +810,65 @@ fn multihoming() {
     assert_eq!(n.out(), ["f0.0 a", "f0.1 b", "r0.0 z"]);
     let c = &n.cx.counters.sctp;
     assert_eq!((c.associations, c.multihomed), (1, 1));
+}
+
+/// Two tenants whose networks use the same addresses and ports, each in a tunnel: two associations, from their handshakes
+/// on or from the middle, and copies of one on a third channel are its own.
+#[test]
+fn associations_stand_beside_each_other_on_channels_of_their_own() {
+    let on = |tunnel| Channel {
+        tunnel,
+        ..Channel::default()
+    };
+    for handshakes in [true, false] {
+        let mut n = Net::new(Limits::default());
+        let tenants = [(on(1), TAG_A, TAG_Z, b"f"), (on(2), 0xcccc, 0xdddd, b"g")];
+        if handshakes {
+            for (channel, tag_a, tag_z, _) in tenants {
+                n.channel = channel;
+                n.handshake(tag_a, tag_z, 100, 500);
+            }
+        }
+        for (seq, tsn) in (0_u16..5).zip(0..) {
+            for (channel, tag_a, tag_z, text) in tenants {
+                n.channel = channel;
+                n.a(tag_z, &[data(100 + tsn, 0, seq, BE, text)]);
+                n.z(tag_a, &[data(500 + tsn, 0, seq, BE, b"z")]);
+                // Each packet of the second one also where a mirror port has put another tag on it.
+                if tag_z == 0xdddd {
+                    n.channel = on(3);
+                    n.a(tag_z, &[data(100 + tsn, 0, seq, BE, text)]);
+                }
+            }
+        }
+        n.wait(3000);
+        let out = n.out();
+        for line in ["f0.4 f", "1:f0.4 g"] {
+            assert!(
+                out.iter().any(|l| l == line),
+                "{handshakes} {line}: {out:?}"
+            );
+        }
+        assert_eq!(out.len(), 20, "{handshakes}: {out:?}");
+        let c = &n.cx.counters.sctp;
+        assert_eq!(
+            (c.associations, c.restarts, c.duplicates),
+            (2, 0, 5),
+            "{handshakes}"
+        );
+        // One of them is restarted: on its own channel that replaces it.
+        n.channel = on(2);
+        n.handshake(0xeeee, 0xffff, 900, 950);
+        n.a(0xffff, &[data(900, 0, 0, BE, b"new")]);
+        n.channel = on(1);
+        n.a(TAG_Z, &[data(105, 0, 5, BE, b"still")]);
+        assert_eq!(n.cx.counters.sctp.restarts, 1);
+        n.wait(3000);
+        let out = n.out();
+        assert!(out.iter().any(|l| l.ends_with("f0.0 new")), "{out:?}");
+        assert!(out.iter().any(|l| l.ends_with("f0.5 still")), "{out:?}");
+        n.end();
+    }
 }
 
 #[test]
@@ -1289,7 +1353,7 @@ fn look_behind_switched_off() {
     n.a(TAG_Z, &[data(102, 0, 7, BE, b"c")]);
     n.a(TAG_Z, &[data(101, 0, 6, BE, b"b")]);
     assert_eq!(n.out(), ["f0.7 c"]);
-    assert_eq!(n.cx.counters.sctp.before_start, 1);
+    assert_eq!(n.cx.counters.dropped(Discard::SctpBeforeStart), 1);
     n.end();
 }
 
@@ -1537,8 +1601,9 @@ fn play(plan: &Plan) {
             assert!(once.contains(&s.first), "lost: {} {plan:?}", s.first);
         }
     }
-    let c = &n.cx.counters.sctp;
-    assert_eq!((c.late, c.before_start), (0, 0));
+    for why in [Discard::SctpLate, Discard::SctpBeforeStart] {
+        assert_eq!(n.cx.counters.dropped(why), 0);
+    }
 }
 
 proptest! {

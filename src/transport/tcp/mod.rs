@@ -571,7 +571,12 @@ impl<S: FlowState> Tcp<S> {
             && !cx.limits.empty_connections
         {
             if compact.end() {
-                count_close(cx, as_seen(compact.was_reset()));
+                let close = as_seen(compact.was_reset());
+                count_close(cx, close);
+                let known = self.table.key(place).zip(self.table.get(place));
+                if let Some((key, connection)) = known {
+                    connection.tell_end(cx, &key, close, sink);
+                }
             }
             return;
         }

@@ -366,7 +366,7 @@ impl TestTcp {
             c.gaps_memory,
             c.gaps_end,
             c.gaps_snapped,
-            c.restarts,
+            c.gaps_jump,
         ];
         assert_eq!(c.gaps, causes.iter().sum::<u64>());
         assert!(self.cx.budget.used() >= self.tcp.table_size());

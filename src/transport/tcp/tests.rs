@@ -1226,7 +1226,7 @@ fn a_far_off_octet_allocates_nothing() {
         3 > 1500000000 "xyz"
         3 > 1500000003 "end"
         4 > 1500000006 "!"
-        restarts 1
+        gaps_jump 1
         gaps 1
         connections 1"#,
     );
@@ -1819,7 +1819,7 @@ fn an_acknowledgment_confirms_a_jump() {
         3 > 104 jump
         3 > 100000000 "far"
         4 > 100000003 "on"
-        restarts 1"#,
+        gaps_jump 1"#,
     );
     after_open(
         "nothing does: no gap over --max-gap, and no octet twice",

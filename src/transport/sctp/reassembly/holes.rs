@@ -341,7 +341,8 @@ impl Inflow {
             Some(GapCause::Buffer) => &mut c.gaps_buffer,
             Some(GapCause::Holes) => &mut c.gaps_holes,
             Some(GapCause::Memory) => &mut c.gaps_memory,
-            Some(GapCause::End | GapCause::Snapped | GapCause::Jump) => &mut c.gaps_end,
+            Some(GapCause::Jump) => &mut c.gaps_jump,
+            Some(GapCause::End | GapCause::Snapped) => &mut c.gaps_end,
         } += 1;
         let keep = if out.cx.limits.track_missing_chunks {
             MAX_GIVEN_UP_TRACKED

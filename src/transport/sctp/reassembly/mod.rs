@@ -16,6 +16,7 @@ mod messages;
 use super::chunk::DataChunk;
 use super::sink::{AssociationContext, ChunkGap, DuplicateChunk, Missing, UserMessageSink};
 use crate::base::context::Context;
+use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow};
 use crate::base::limits::Limits;
 use crate::base::place::{OctetOffset, RecordSpan};
@@ -555,10 +556,9 @@ impl Inflow {
         tsn: u64,
         chunk: &DataChunk<'_>,
     ) -> ChunkFate {
-        let c = &mut out.cx.counters.sctp;
         // Before the captured start: never expected, hence neither late nor a duplicate.
         if tsn < self.base {
-            c.before_start += 1;
+            out.cx.discard(Discard::SctpBeforeStart);
             return ChunkFate::Dropped;
         }
         // Sorted, as holes are given up in order.
@@ -566,7 +566,7 @@ impl Inflow {
         let Some(&(start, end)) = self.given_up.get(i).filter(|g| g.0 <= tsn) else {
             return out.duplicate(chunk);
         };
-        c.late += 1;
+        out.cx.discard(Discard::SctpLate);
         // A second copy of it will be a duplicate.
         self.given_up.remove(i);
         for part in [(tsn.saturating_add(1), end), (start, tsn)] {

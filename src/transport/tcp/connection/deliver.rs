@@ -299,7 +299,7 @@ impl<S: FlowState> Connection<S> {
             GapCause::Memory => c.gaps_memory += 1,
             GapCause::End => c.gaps_end += 1,
             GapCause::Snapped => c.gaps_snapped += 1,
-            GapCause::Jump => c.restarts += 1,
+            GapCause::Jump => c.gaps_jump += 1,
         }
         let offset = self.streams[i].rcv_nxt;
         let what = EventKind::Gap {

@@ -485,7 +485,7 @@ impl<S: FlowState> Connection<S> {
         self.closed = true;
         if self.buffers.is_none() {
             if !cx.limits.empty_connections {
-                return;
+                return self.tell_end(cx, key, close, sink);
             }
             // Of its link headers only the tags were kept: the packet at hand is another connection's.
             let link = std::mem::take(&mut cx.packet.link);
@@ -514,6 +514,7 @@ impl<S: FlowState> Connection<S> {
             // Given back behind `closed`: the sink's state lives in the same box until then.
             cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }
+        self.tell_end(cx, key, close, sink);
     }
 
     /// When this connection has to be looked at though no packet comes.

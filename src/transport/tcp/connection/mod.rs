@@ -35,7 +35,8 @@ use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::{Event, EventKind, Fate};
-use crate::transport::stream::StreamContext;
+use crate::transport::datagram::{EndedFlow, FlowTotals};
+use crate::transport::stream::{StreamContext, StreamSink};
 use crate::transport::tcp::order::LINGER;
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
@@ -64,6 +65,8 @@ pub(super) struct Connection<S> {
     /// When it was last put in its place in the order of use, and in which order.
     listed: (Instant, u8),
     packets: u64,
+    /// Those of them that came in the forward direction.
+    forward_packets: u64,
     /// Power of two of the octets that wait, as it was last queued.
     weight: u8,
     /// What it is armed for in the queue of deadlines.
@@ -164,6 +167,7 @@ impl<S> Connection<S> {
             last: now,
             listed: (now, 0),
             packets: 0,
+            forward_packets: 0,
             weight: 0,
             armed: None,
             streams: [StreamState::default(); 2],
@@ -333,6 +337,48 @@ impl<S: FlowState> Connection<S> {
     /// A RST has ended it, or is about to.
     pub(super) const fn was_reset(&self) -> bool {
         self.reset.is_some()
+    }
+
+    /// Tells the sink what was seen of it, at its end.
+    pub(super) fn tell_end<K: StreamSink<State = S>>(
+        &self,
+        cx: &mut Context,
+        key: &FlowKey,
+        close: Close,
+        sink: &mut K,
+    ) {
+        // The age clock is the capture's time but for jumps of more than an hour, which it leaves out.
+        let now = cx.packet.time.as_nanos();
+        let time = |at: Instant| {
+            let ago = u64::try_from(cx.now.since(at).as_nanos()).unwrap_or(u64::MAX);
+            Timestamp::from_nanos(now.saturating_sub(ago))
+        };
+        let (first, last) = (time(self.first), time(self.last));
+        let flow = Flow {
+            transport: Transport::Tcp,
+            number: self.number,
+            key: *key,
+            forward_is_low: self.forward_is_low,
+            reused: self.reused,
+            // Of its link headers only the tags are kept where there were no octets.
+            links: self.tags.map(|tags| LinkHeader {
+                tags,
+                ..LinkHeader::default()
+            }),
+        };
+        let packets = [self.forward_packets, self.packets - self.forward_packets];
+        let ended = EndedFlow {
+            flow: &flow,
+            first,
+            last,
+            totals: packets.map(|packets| FlowTotals {
+                packets,
+                ..FlowTotals::default()
+            }),
+            protocol: None,
+            close,
+        };
+        sink.flow_end(cx, &ended);
     }
 
     /// How a connection ended by itself.

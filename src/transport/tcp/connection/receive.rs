@@ -54,6 +54,7 @@ impl<S: FlowState> Connection<S> {
             return None;
         }
         self.packets += 1;
+        self.forward_packets += u64::from(d == Direction::Forward);
         self.last = cx.now;
         self.streams[i].window = s.window;
         let other = &mut self.streams[o];
@@ -154,6 +155,7 @@ impl<S: FlowState> Connection<S> {
         // Counted before anything else: the reorder window is measured in packets of the
         // connection, and each of them counts, also those without data.
         self.packets += 1;
+        self.forward_packets += u64::from(d == Direction::Forward);
         self.last = cx.now;
         let (i, o) = (d.index(), d.flip().index());
         self.note(d, &cx.packet);
@@ -165,10 +167,12 @@ impl<S: FlowState> Connection<S> {
         self.streams[i].bits &= !ABSENT;
         self.streams[i].window = s.window;
         if s.has(flags::SYN) {
-            let unused = self.buffers.is_none()
-                || cx.limits.empty_connections
-                    && self.waiting() == 0
-                    && !self.streams.iter().any(|stream| stream.is(STARTED));
+            // Asked of the streams: something may be allocated for a connection that has had no octet.
+            let unused = self.waiting() == 0
+                && self
+                    .streams
+                    .iter()
+                    .all(|stream| !stream.is(STARTED) || stream.rcv_nxt == stream.origin);
             if unused {
                 // An attempt that was refused is made again with the same number.
                 self.reset = None;
