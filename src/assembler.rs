@@ -358,3 +358,92 @@ fn tell_of_fragments<M: MessageSink>(cx: &mut Context, extractor: &mut Extractor
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    struct Quiet;
+
+    impl MessageSink for Quiet {
+        type State = ();
+    }
+
+    /// A SYN over IPv4 in Ethernet.
+    fn is_syn(packet: &[u8]) -> bool {
+        let header = packet.get(14).map_or(0, |o| usize::from(o & 15) * 4);
+        packet.get(12..14) == Some(&[8, 0])
+            && packet.get(23) == Some(&6)
+            && packet
+                .get(14 + header + 13)
+                .is_some_and(|flags| flags & 2 != 0)
+    }
+
+    /// Octets that the row of the table looked at which looked at most, those that were delivered, and connections: of a
+    /// pcap file in little-endian order, with its SYNs or without.
+    fn looked(file: &[u8], syns: bool) -> Option<(u64, u64, u64)> {
+        let word = |at: usize| -> Option<u32> {
+            let field = file.get(at..at + 4)?;
+            Some(u32::from_le_bytes(field.try_into().ok()?))
+        };
+        let unit = match word(0)? {
+            0xa1b2_c3d4 => 1000,
+            0xa1b2_3c4d => 1,
+            _ => return None,
+        };
+        let link_type = LinkType(u16::try_from(word(20)? & 0xffff).ok()?);
+        let mut assembler = Assembler::new(Limits::default(), Quiet);
+        let (mut at, mut frame) = (24, 0);
+        while let Some(captured) = word(at + 8)
+            && let Some(data) = file.get(at + 16..at + 16 + captured as usize)
+        {
+            frame += 1;
+            let nanos = u64::from(word(at)?) * 1_000_000_000 + u64::from(word(at + 4)?) * unit;
+            if syns || !is_syn(data) {
+                assembler.packet(&Packet {
+                    frame,
+                    time: Timestamp::from_nanos(nanos),
+                    interface: 0,
+                    link_type,
+                    data,
+                    orig_len: word(at + 12)?,
+                    fcs_len: None,
+                    flags: 0,
+                });
+            }
+            at += 16 + captured as usize;
+        }
+        assembler.flush();
+        let most = assembler.extractor.looked.iter().copied().max();
+        let tcp = &assembler.counters().tcp;
+        Some((most?, tcp.delivered_octets, tcp.connections))
+    }
+
+    #[test]
+    fn captures_are_looked_at_a_few_times() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut tried = 0;
+        let folders = ["testdata", "../shared/captures", "../shared/cases/cost"];
+        for folder in folders.map(|folder| root.join(folder)) {
+            let Ok(entries) = fs::read_dir(&folder) else {
+                println!("{} is not there", folder.display());
+                continue;
+            };
+            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+                let file = fs::read(&path).unwrap_or_default();
+                for syns in [true, false] {
+                    let Some((most, delivered, connections)) = looked(&file, syns) else {
+                        continue;
+                    };
+                    // Of what may be a beginning, the first octets are looked at up to sixteen times.
+                    let bound = 4 * delivered + (16 << 10) * connections;
+                    assert!(most <= bound, "{}: {most} of {delivered}", path.display());
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 20, "{tried}");
+    }
+}

@@ -75,10 +75,14 @@ impl Talk {
     }
 
     fn end(mut self) -> Vec<Value> {
+        self.close();
+        objects(&self.pcap)
+    }
+
+    fn close(&mut self) {
         self.segment(true, FIN | ACK, b"", true);
         self.segment(false, FIN | ACK, b"", true);
         self.segment(true, ACK, b"", true);
-        objects(&self.pcap)
     }
 }
 
@@ -112,6 +116,12 @@ fn mail(n: usize) -> Vec<u8> {
 
 /// Two mails by SMTP, of the first of which some segments are lost.
 fn smtp(lost: &[usize], dot_alone: bool) -> (Vec<Value>, u64) {
+    let talk = mails(lost, dot_alone);
+    (objects(&talk), mail(0).len() as u64)
+}
+
+/// The capture of them.
+fn mails(lost: &[usize], dot_alone: bool) -> Pcap {
     let mut talk = Talk::to(25);
     talk.down(b"220 mx.example ESMTP\r\n");
     talk.up(b"EHLO c.example\r\n");
@@ -133,7 +143,32 @@ fn smtp(lost: &[usize], dot_alone: bool) -> (Vec<Value>, u64) {
     }
     talk.up(b"QUIT\r\n");
     talk.down(b"221 bye\r\n");
-    (talk.end(), mail(0).len() as u64)
+    talk.close();
+    talk.pcap
+}
+
+#[test]
+fn tshark_finds_the_mail_behind_one_with_a_hole() {
+    let written = run::<&str>([], &mails(&[3], false).file).ok();
+    let dir = tempfile::tempdir().expect("tempdir");
+    let into = format!("imf,{}", dir.path().display());
+    common::tshark(["-q", "--export-objects", &into], &written);
+    let exported = common::files(dir.path());
+    let second = exported
+        .iter()
+        .find(|(_, mail)| mail.starts_with(b"Subject: 1\r\n"));
+    let lines = |mail: &[u8]| mail.split(|o| *o == b'\n').count();
+    // The mail alone, without a command of the next one.
+    let len = second.map(|(_, mail)| lines(mail));
+    assert!(
+        exported.len() == 2 && len.is_some_and(|n| n >= 203),
+        "{exported:?}"
+    );
+    assert!(
+        !exported
+            .iter()
+            .any(|(_, mail)| common::contains(mail, b"MAIL FROM"))
+    );
 }
 
 #[test]
@@ -228,6 +263,107 @@ fn a_reply_of_many_lines_goes_on_behind_a_hole() {
             (&true.into(), &len.into())
         );
         assert_eq!(find(&all, "+OK bye").len(), 1);
+    }
+}
+
+/// The sizes of the messages of one side, with what is known of them.
+fn sizes(all: &[Value], port: u16) -> Vec<(u64, &str, bool)> {
+    let from = |m: &&Value| m["src_port"] == port;
+    let messages = of_type(all, "message").into_iter().filter(from);
+    let known = messages.map(|m| {
+        let octets = m["octets"].as_u64().expect("a number");
+        let whole = m["whole"] == true;
+        (octets, m["protocol"].as_str().expect("a name"), whole)
+    });
+    known.collect()
+}
+
+#[test]
+fn mail_is_known_by_what_was_sent_where_only_its_client_is_captured() {
+    let mut talk = Talk::to(25);
+    let reply = |talk: &mut Talk, text: &[u8]| talk.segment(false, ACK | PSH, text, false);
+    reply(&mut talk, b"220 mx.example ESMTP\r\n");
+    let sent: [&[u8]; 4] = [
+        b"EHLO c.example\r\n",
+        b"MAIL FROM:<a@example>\r\n",
+        b"DATA\r\n",
+        &mail(0),
+    ];
+    for octets in sent {
+        for part in octets.chunks(1448) {
+            talk.segment(true, ACK | PSH, part, true);
+        }
+        reply(&mut talk, b"250 go on\r\n");
+    }
+    talk.segment(true, ACK | PSH, b"QUIT\r\n", true);
+    let all = objects(&talk.pcap);
+    let mut expected: Vec<_> = sent
+        .map(|octets| (octets.len() as u64, "smtp", true))
+        .into();
+    expected.push((6, "smtp", true));
+    assert_eq!(sizes(&all, CLIENT.1), expected);
+}
+
+#[test]
+fn commands_that_are_sent_at_once_are_found_behind_a_mail_whose_end_is_lost() {
+    let last = mail(0).len().div_ceil(1448) - 1;
+    for lost in [&[last][..], &[1, last]] {
+        let mut talk = Talk::to(25);
+        talk.down(b"220 mx.example ESMTP\r\n");
+        talk.up(b"EHLO c.example\r\n");
+        talk.down(b"250 mx.example\r\n");
+        for n in 0..2 {
+            talk.up(b"MAIL FROM:<a@example>\r\nRCPT TO:<b@example>\r\nDATA\r\n");
+            talk.down(b"250 ok\r\n250 ok\r\n354 go on\r\n");
+            talk.send(true, &mail(n), if n == 0 { lost } else { &[] });
+            talk.down(b"250 taken\r\n");
+        }
+        talk.up(b"QUIT\r\n");
+        talk.down(b"221 bye\r\n");
+        let all = talk.end();
+        for command in ["MAIL FROM", "RCPT TO", "DATA"] {
+            let found = find(&all, command);
+            let whole = found
+                .iter()
+                .filter(|m| m["protocol"] == "smtp" && m["whole"] == true);
+            assert_eq!(whole.count(), 2, "{lost:?}: {command}");
+        }
+        assert!(sizes(&all, CLIENT.1).contains(&(mail(1).len() as u64, "smtp", true)));
+    }
+}
+
+/// The acknowledgment of a FIN counts one octet more than the body has; what covers more covers octets that are missing.
+#[test]
+fn a_body_to_the_close_is_whole_where_its_fin_is_acknowledged() {
+    for (more, whole) in [(0, false), (1, true), (2, false), (3660, false)] {
+        let mut talk = Talk::to(8000);
+        talk.up(&get("/a.txt"));
+        talk.down(b"HTTP/1.1 200 OK\r\n\r\na body");
+        talk.server += more;
+        talk.segment(true, ACK, b"", true);
+        let all = objects(&talk.pcap);
+        assert_eq!(sizes(&all, 8000), [(25, "http", whole)], "{more}");
+    }
+}
+
+/// The 101 is lost, or its whole direction is not captured.
+#[test]
+fn frames_behind_an_upgrade_whose_answer_is_lost_are_websocket() {
+    let upgrade =
+        b"GET /chat HTTP/1.1\r\nHost: s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let masked = b"\x81\x85\x01\x02\x03\x04\x69\x67\x6f\x68\x6e";
+    for both in [true, false] {
+        let mut talk = Talk::without_handshake(8080);
+        talk.segment(true, ACK | PSH, upgrade, true);
+        talk.segment(false, ACK | PSH, &[b'x'; 140], false);
+        for _ in 0..40 {
+            talk.segment(true, ACK | PSH, masked, true);
+            talk.segment(false, ACK | PSH, b"\x81\x05hello", both);
+        }
+        let all = objects(&talk.pcap);
+        let frames = sizes(&all, CLIENT.1);
+        let websocket = frames.iter().filter(|m| **m == (11, "websocket", true));
+        assert_eq!(websocket.count(), 40, "{frames:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::stream::{Chunk, Close, Gap};
 use inet_asm::base::time::Timestamp;
-use inet_asm::message::sink::DatagramMessage;
+use inet_asm::message::events::DatagramMessage;
 use inet_asm::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use inet_asm::transport::StreamContext;
 use inet_asm::transport::datagram::DatagramContext;

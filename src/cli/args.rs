@@ -281,7 +281,7 @@ pub(super) struct Args {
     /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message;
     /// `NAME,sctp.port==7001`: so is a user message.
     /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
-    /// found again after a loss.
+    /// found again after a loss. `max:64K` behind it: no message is longer, so that a larger number is no length.
     #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
     pub(super) framer: Vec<UserRow>,
 

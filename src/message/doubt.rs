@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 /// they are let go.
 pub(super) const MOST_PARTS: usize = 4096;
 
+/// How many times the time that reordering takes a chain of headers waits for its next one.
+// A second for the hole and this together are the longest that a message waits behind a loss.
+const LATE: u32 = 5;
+
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChunkOrigin {
@@ -32,6 +36,8 @@ pub(super) struct HeldPart {
     pub(super) origin: ChunkOrigin,
     /// The last of them ends a run.
     ends: bool,
+    /// The segment acknowledges what the one before it did not: the other side has spoken in between.
+    pub(super) answers: bool,
 }
 
 impl HeldPart {
@@ -45,7 +51,13 @@ impl HeldPart {
                 ack: chunk.ack,
             },
             ends: chunk.push,
+            answers: false,
         }
+    }
+
+    /// The octet at an offset is the first of them, and the other side has spoken before.
+    pub(super) fn begins_run(&self, offset: u64) -> bool {
+        self.answers && self.offset == offset
     }
 
     /// How far its first octet stands behind an offset.
@@ -61,18 +73,26 @@ pub(super) fn part_at(parts: &[HeldPart], offset: u64) -> Option<usize> {
         .checked_sub(1)
 }
 
-/// The offset at which the run ends that the octet at `offset` belongs to; None where its end is not among these parts, which
-/// end at `end`.
-pub(super) fn run_end(parts: &[HeldPart], offset: u64, end: u64) -> Option<u64> {
+/// The offset at which the run ends that the octet at `offset` belongs to; None where its end is not among those of these parts,
+/// which end at `end`, that begin before `within`: more of them are not looked at.
+pub(super) fn run_end(parts: &[HeldPart], offset: u64, within: u64, end: u64) -> Option<u64> {
     let from = part_at(parts, offset)?;
-    let rest = parts.get(from..)?;
-    let last = from + rest.iter().position(|part| part.ends)?;
+    let mut rest = parts.get(from..)?.iter();
+    let last = from + rest.position(|part| part.ends || part.offset >= within)?;
+    parts.get(last).filter(|part| part.ends)?;
     Some(parts.get(last + 1).map_or(end, |next| next.offset))
+}
+
+/// The first offset behind this one at which the other side is known to have spoken.
+pub(super) fn next_answer(parts: &[HeldPart], offset: u64) -> Option<u64> {
+    let mut parts = parts.iter();
+    let next = parts.find(|part| part.answers && part.offset > offset);
+    next.map(|part| part.offset)
 }
 
 /// Each of the segments, of which there are some, was a run of its own.
 pub(super) fn are_runs(parts: &[HeldPart]) -> bool {
-    parts.len() > 2 && parts.iter().all(|part| part.ends)
+    parts.len() > 1 && parts.iter().all(|part| part.ends)
 }
 
 /// Octets that were taken but not pushed to the sink yet.
@@ -88,6 +108,10 @@ pub(super) struct HeldOctets {
     gone: [usize; 3],
     /// When the last of them came.
     since: Instant,
+    /// Since when the first of them waits.
+    begun: Instant,
+    /// They have been let go as far as that was possible, and nothing came since.
+    paused: bool,
 }
 
 impl HeldOctets {
@@ -96,10 +120,16 @@ impl HeldOctets {
         let offset = chunk.offset + used as u64;
         Self {
             octets: chunk.data[used..].to_vec(),
-            parts: vec![HeldPart { offset, ..part }],
+            parts: vec![HeldPart {
+                offset,
+                answers: part.answers && used == 0,
+                ..part
+            }],
             segments: if used == 0 { vec![offset] } else { Vec::new() },
             gone: [0; 3],
             since: now,
+            begun: now,
+            paused: false,
         }
     }
 
@@ -136,6 +166,22 @@ impl HeldOctets {
         self.since.after(patience)
     }
 
+    /// Since when what is looked for in them has waited for more long enough: the hole before it may have taken its second
+    /// already.
+    pub(super) fn late(&self, limits: &Limits) -> Instant {
+        self.begun.after(limits.reorder_time * LATE)
+    }
+
+    /// When they are looked through though nothing more comes, if they were not yet.
+    pub(super) fn look(&self, limits: &Limits) -> Option<Instant> {
+        (!self.paused).then(|| self.late(limits))
+    }
+
+    /// They were looked through though nothing more came.
+    pub(super) const fn pause(&mut self) {
+        self.paused = true;
+    }
+
     /// Where the last of them came from.
     pub(super) fn last_origin(&self, or: ChunkOrigin) -> ChunkOrigin {
         self.parts.last().map_or(or, |part| part.origin)
@@ -144,7 +190,7 @@ impl HeldOctets {
     /// A chunk follows them.
     pub(super) fn push(&mut self, chunk: &Chunk<'_>, part: HeldPart, now: Instant) {
         self.octets.extend_from_slice(chunk.data);
-        self.since = now;
+        (self.since, self.paused) = (now, false);
         let many = self.parts().len() >= MOST_PARTS;
         match self.parts.last_mut() {
             Some(last) if many && !last.ends => last.ends = part.ends,
@@ -171,15 +217,35 @@ impl HeldOctets {
         }
     }
 
+    /// A run ends in front of the octet at an offset, if a segment begins with it.
+    pub(super) fn end_run_at(&mut self, offset: u64) {
+        let next = self.parts.partition_point(|part| part.offset < offset);
+        let begins = self
+            .parts
+            .get(next)
+            .is_some_and(|part| part.offset == offset);
+        if begins
+            && next > self.gone[1]
+            && let Some(part) = self.parts.get_mut(next - 1)
+        {
+            part.ends = true;
+        }
+    }
+
     /// The first `n` octets are done with: the others begin at `offset`.
     pub(super) fn used(&mut self, n: usize, offset: u64) {
         let part = part_at(self.parts(), offset).unwrap_or(0);
         let segments = self.segments().partition_point(|at| *at < offset);
+        if n > 0 {
+            self.begun = self.since;
+        }
         self.gone[0] += n;
         self.gone[1] += part;
         self.gone[2] += segments;
-        if let Some(first) = self.parts.get_mut(self.gone[1]) {
-            first.offset = first.offset.max(offset);
+        if let Some(first) = self.parts.get_mut(self.gone[1])
+            && first.offset < offset
+        {
+            (first.offset, first.answers) = (offset, false);
         }
         let [octets, parts, segments] = self.gone;
         if octets > self.octets.len() / 2 {
@@ -204,64 +270,185 @@ pub(super) struct RowOutlook {
     keep: u64,
     /// It is of no use to ask again before the octets reach this offset.
     again: u64,
+    /// Where it has found a beginning, while another row still wants to see what stands before that.
+    found: Option<u64>,
+    /// It is asked, and whether a port hints at it.
+    hinted: Option<bool>,
+}
+
+impl RowOutlook {
+    /// It is not asked again at all.
+    const NO: Self = Self {
+        keep: u64::MAX,
+        again: u64::MAX,
+        found: None,
+        hinted: None,
+    };
+}
+
+/// What all rows together have said.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Verdict {
+    /// The octets began here.
+    offset: u64,
+    /// No more octets were to come: what was cut by their end is no beginning.
+    last: bool,
+    /// Nothing begins before this offset.
+    keep: u64,
+    /// None of them needs to be asked again before the octets reach this offset.
+    again: u64,
 }
 
 /// How far each row has looked for a beginning in one stream; in front the framer that the stream has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Outlook {
+    /// In a search for a beginning anywhere. Made when it is needed, as the other.
     rows: Vec<RowOutlook>,
+    /// Of a beginning with the first octet.
+    firsts: Vec<RowOutlook>,
+    /// How many rows there are.
+    count: usize,
     /// Offset up to which line feeds have been looked for.
     upto: u64,
     /// There is one in what came last.
     line: bool,
     /// Offset at which the message was to begin that is asked for, where it begins with the first octet.
     start: u64,
+    /// What the last search of all rows came to, where it found nothing.
+    verdict: Option<Verdict>,
 }
 
 impl Outlook {
     /// Of so many rows that have looked at nothing.
-    pub(super) fn new(rows: usize) -> Self {
+    pub(super) fn new(count: usize) -> Self {
         Self {
-            rows: vec![RowOutlook::default(); rows],
+            rows: Vec::new(),
+            firsts: Vec::new(),
+            count,
             upto: 0,
             line: false,
             start: 0,
+            verdict: None,
         }
+    }
+
+    /// A search among the octets that were shown last would come to what it came to before: nothing begins before the place
+    /// given. So octets that come one by one do not cost a question to each row.
+    pub(super) fn known(&self, octets: &[u8], offset: u64, last: bool) -> Option<usize> {
+        let verdict = self.verdict?;
+        let end = offset + octets.len() as u64;
+        let within = (verdict.offset..=verdict.keep).contains(&offset);
+        let known = match last {
+            true => verdict.last && verdict.keep >= end,
+            false => end < verdict.again && !self.line,
+        };
+        let keep = usize::try_from(verdict.keep.checked_sub(offset)?).unwrap_or(usize::MAX);
+        (within && known).then(|| keep.min(octets.len()))
+    }
+
+    /// All rows have been asked, and found nothing before `keep` in the octets that begin at `offset`.
+    pub(super) fn conclude(&mut self, offset: u64, keep: usize, last: bool) {
+        let again = self.rows.iter().map(|row| row.again);
+        self.verdict = Some(Verdict {
+            offset,
+            last,
+            keep: offset + keep as u64,
+            again: again.min().unwrap_or(0),
+        });
+    }
+
+    /// Whether a port hints at a row, where that is known: ports do not change, and the question costs more than most looks.
+    pub(super) fn hinted(&self, row: usize) -> Option<bool> {
+        self.rows.get(row)?.hinted
+    }
+
+    /// A row is asked in this search.
+    pub(super) fn take_in(&mut self, row: usize, hinted: bool) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.hinted = Some(hinted);
+        }
+    }
+
+    /// A row is not asked in this search.
+    pub(super) fn leave_out(&mut self, row: usize) {
+        if let Some(row) = self.rows.get_mut(row) {
+            *row = RowOutlook::NO;
+        }
+    }
+
+    /// A row is not asked in this search.
+    pub(super) fn leaves_out(&self, row: usize) -> bool {
+        self.rows.get(row).is_none_or(|row| row.keep == u64::MAX)
+    }
+
+    /// Where in the octets that begin at `offset` a row has to look on, which is not worth asking about those that are there.
+    pub(super) fn waits_at(&self, row: usize, octets: &[u8], offset: u64) -> Option<usize> {
+        let end = offset + octets.len() as u64;
+        if self.is_worth(row, end) {
+            return None;
+        }
+        let keep = self.rows.get(row)?.keep.saturating_sub(offset);
+        Some(usize::try_from(keep).map_or(octets.len(), |keep| keep.min(octets.len())))
     }
 
     /// Octets allocated.
     pub(super) const fn size(&self) -> usize {
-        allocated(size_of::<Self>()) + allocated(self.rows.capacity() * size_of::<RowOutlook>())
+        let rows = self.rows.capacity() * size_of::<RowOutlook>();
+        let firsts = self.firsts.capacity() * size_of::<RowOutlook>();
+        allocated(size_of::<Self>()) + allocated(rows) + allocated(firsts)
     }
 
-    /// The octets are shown, which begin at `offset`; `start`: a message has to begin with the first of them.
-    pub(super) fn show(&mut self, octets: &[u8], offset: u64, start: bool) {
+    /// The octets are shown, which begin at `offset`.
+    pub(super) fn show(&mut self, octets: &[u8], offset: u64) {
         let end = offset + octets.len() as u64;
-        if start && self.start != offset {
-            (self.start, self.upto) = (offset, 0);
-            self.rows.fill(RowOutlook::default());
-        }
         let from = usize::try_from(self.upto.saturating_sub(offset)).unwrap_or(usize::MAX);
         let fresh = octets.get(from..).unwrap_or_default();
         self.line = memchr(b'\n', fresh).is_some();
         self.upto = end;
+        if self.rows.is_empty() {
+            self.rows.resize(self.count, RowOutlook::default());
+        }
+    }
+
+    /// The same, where a message has to begin with the first of them.
+    pub(super) fn show_first(&mut self, octets: &[u8], offset: u64) {
+        if self.start != offset || self.firsts.is_empty() {
+            self.start = offset;
+            self.firsts.clear();
+            self.firsts.resize(self.count, RowOutlook::default());
+        }
+        // A search of the same octets has looked for line feeds already.
+        let end = offset + octets.len() as u64;
+        if self.upto < end {
+            let from = usize::try_from(self.upto.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let fresh = octets.get(from..).unwrap_or_default();
+            self.line = memchr(b'\n', fresh).is_some();
+            self.upto = end;
+        }
     }
 
     /// A row is worth asking about the octets that end at `end`.
-    pub(super) fn is_worth(&self, row: usize, end: u64) -> bool {
-        self.rows
-            .get(row)
-            .is_none_or(|row| self.line && row.again < u64::MAX || end >= row.again)
+    fn is_worth(&self, row: usize, end: u64) -> bool {
+        let row = self.rows.get(row);
+        row.is_none_or(|row| self.line && row.again < u64::MAX || end >= row.again)
     }
 
-    /// The row has not said no.
-    pub(super) fn waits(&self, row: usize) -> bool {
-        self.rows.get(row).is_some_and(|row| row.again < u64::MAX)
+    /// A row is worth asking whether its message begins with the first of the octets that end at `end`: else whether it has
+    /// not said no.
+    pub(super) fn may_be_first(&self, row: usize, end: u64) -> Result<(), bool> {
+        let Some(row) = self.firsts.get(row) else {
+            return Ok(());
+        };
+        match row.again {
+            u64::MAX => Err(false),
+            again if self.line || end >= again => Ok(()),
+            _ => Err(true),
+        }
     }
 
     /// The row has said no, or that so many octets are needed, to the octets that begin at `offset`.
-    pub(super) fn note(&mut self, row: usize, offset: u64, needs: Option<usize>) {
-        if let Some(row) = self.rows.get_mut(row) {
+    pub(super) fn note_first(&mut self, row: usize, offset: u64, needs: Option<usize>) {
+        if let Some(row) = self.firsts.get_mut(row) {
             row.again = needs.map_or(u64::MAX, |n| offset + n as u64);
         }
     }
@@ -282,6 +469,13 @@ impl Outlook {
         let Some(memory) = self.rows.get_mut(row) else {
             return Found::Nowhere { keep: octets.len() };
         };
+        // Asked again, a framer may not find it again: it remembers what it has passed.
+        if let Some(found) = memory.found.and_then(|found| found.checked_sub(offset))
+            && let Ok(found) = usize::try_from(found)
+            && found < octets.len()
+        {
+            return Found::At(found);
+        }
         let from = usize::try_from(memory.keep.saturating_sub(offset)).unwrap_or(usize::MAX);
         let from = from.min(octets.len());
         let rest = octets.get(from..).unwrap_or_default();
@@ -290,7 +484,11 @@ impl Outlook {
         }
         *looked += rest.len() as u64;
         match search(rest, from) {
-            (Found::At(n), _) => Found::At(from + n),
+            (Found::At(n), _) => {
+                memory.found = Some(offset + (from + n) as u64);
+                memory.again = 0;
+                Found::At(from + n)
+            }
             (Found::Nowhere { keep }, needs) => {
                 let keep = from + keep.min(rest.len());
                 memory.keep = offset + keep as u64;
@@ -336,7 +534,7 @@ mod tests {
             held.push(&next, HeldPart::of(&next), now);
         }
         assert_eq!(held.octets(), b"bcdefghij");
-        let ends = |held: &HeldOctets, offset| run_end(held.parts(), offset, 110);
+        let ends = |held: &HeldOctets, offset| run_end(held.parts(), offset, 110, 110);
         assert_eq!(ends(&held, 101), Some(106));
         assert_eq!(ends(&held, 105), Some(106));
         assert_eq!(ends(&held, 106), Some(109));
@@ -350,6 +548,9 @@ mod tests {
         assert_eq!(held.octets(), b"fghij");
         assert_eq!((ends(&held, 105), frame(&held, 105)), (Some(106), 2));
         assert_eq!(held.segments(), [106, 107, 109]);
+        held.end_run_at(108);
+        held.end_run_at(107);
+        assert_eq!(ends(&held, 106), Some(107));
         held.end_run();
         assert_eq!(ends(&held, 109), Some(110));
         // Octets that go one by one leave nothing behind.
@@ -368,7 +569,7 @@ mod tests {
         held.push(&next, HeldPart::of(&next), now);
         held.pull(2, HeldPart::of(&next));
         assert_eq!((held.octets(), held.segments()), (&b"ab"[..], &[10][..]));
-        assert_eq!(run_end(held.parts(), 10, 12), None);
+        assert_eq!(run_end(held.parts(), 10, 12, 12), None);
     }
 
     #[test]
@@ -377,7 +578,7 @@ mod tests {
         let mut outlook = Outlook::new(1);
         let (mut looked, mut asked) = (0, 0);
         for n in 1..=octets.len() {
-            outlook.show(&octets[..n], 0, false);
+            outlook.show(&octets[..n], 0);
             outlook.look(0, &octets[..n], 0, false, &mut looked, |_, _| {
                 asked += 1;
                 (Found::Nowhere { keep: 0 }, 900)
@@ -387,13 +588,45 @@ mod tests {
         // A line feed is always worth a look.
         let mut outlook = Outlook::new(1);
         for octets in [&b"ab"[..], b"abc", b"abc\n", b"abc\nd"] {
-            outlook.show(octets, 0, false);
+            outlook.show(octets, 0);
             asked = 0;
             outlook.look(0, octets, 0, false, &mut looked, |_, _| {
                 asked += 1;
                 (Found::Nowhere { keep: 0 }, 900)
             });
             assert_eq!(asked, usize::from(octets == b"ab" || octets == b"abc\n"));
+        }
+    }
+
+    #[test]
+    fn what_was_found_or_was_not_is_not_looked_for_again() {
+        let mut looked = 0;
+        let text = b"abcdefghijklmn";
+        let mut outlook = Outlook::new(1);
+        outlook.show(&text[..6], 0);
+        outlook.look(0, &text[..6], 0, false, &mut looked, |_, _| {
+            (Found::Nowhere { keep: 2 }, 10)
+        });
+        outlook.conclude(0, 2, false);
+        assert_eq!(outlook.known(&text[..7], 0, false), Some(2));
+        assert_eq!(outlook.known(&text[1..7], 1, false), Some(1));
+        assert_eq!(outlook.known(&text[3..7], 3, false), None, "behind it");
+        assert_eq!(outlook.known(&text[..12], 0, false), None, "enough to ask");
+        assert_eq!(outlook.known(&text[..7], 0, true), None, "no more to come");
+        outlook.conclude(0, 7, true);
+        assert_eq!(outlook.known(&text[4..7], 4, true), Some(3));
+        outlook.show(b"abcdefgh\n", 0);
+        assert_eq!(outlook.known(b"abcdefgh\n", 0, false), None, "a line");
+
+        let mut outlook = Outlook::new(1);
+        outlook.show(text, 0);
+        for offset in [0, 3, 9] {
+            let rest = &text[offset..];
+            let found = outlook.look(0, rest, offset as u64, false, &mut looked, |_, _| {
+                assert_eq!(offset, 0, "asked once");
+                (Found::At(9), 1)
+            });
+            assert_eq!(found, Found::At(9 - offset));
         }
     }
 }

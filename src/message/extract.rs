@@ -5,7 +5,7 @@
 
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
 use super::doubt::{
-    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, part_at, run_end,
+    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, next_answer, part_at, run_end,
 };
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
@@ -17,10 +17,11 @@ use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::ProtocolCounters;
 use crate::base::flow::{Direction, Transport};
+use crate::base::limits::Limits;
 use crate::base::message::{Extent, Kind};
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
-use crate::base::time::Timestamp;
+use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::EventKind;
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{
@@ -49,6 +50,10 @@ const TRIES: u8 = 16;
 /// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
 // With no bound, an hour of unknown bulk data would pass through every detector.
 const SEARCHED: u32 = 256 << 10;
+/// Octets that are taken to be looked at where a row is asked whether a message of its own begins with the first of them, at most.
+const FIRST_LINE: u64 = 1024;
+/// Octets of a message of no known protocol that come out at once, so that its summary does not depend on what was held of it.
+const BEGINNING: usize = 256;
 /// Failures without a whole message between them, after which the protocol is thought to be another. A burst of losses makes
 /// a few in a row; sixteen are no accident.
 // With four, one burst of losses would throw a right guess away; with a hundred, a wrong one would
@@ -131,6 +136,12 @@ struct MessageStream {
     filled: Option<u8>,
     /// Somebody needs more octets to tell what the stream begins with.
     undecided: bool,
+    /// Offset at which a run begins because the other side has spoken, or, where nothing is missing, because one has ended.
+    run: Option<u64>,
+    /// What its last segment acknowledged.
+    heard: Option<u64>,
+    /// It lacks octets: where a run ends with PSH, the body of a message may go on whose header was lost.
+    lossy: bool,
     /// How far the search for a beginning has looked.
     outlook: Option<Box<Outlook>>,
     /// Frames this direction alone: it speaks another protocol than the other one.
@@ -149,6 +160,16 @@ impl MessageStream {
     /// What comes next may be the rest of a message whose beginning is lost.
     const fn rest_may_come(&self) -> bool {
         self.behind_loss && self.open.is_none()
+    }
+
+    /// When what is held in doubt has to be let go though nothing comes.
+    fn until(&self, limits: &Limits) -> Option<Instant> {
+        let held = self.held.as_ref()?;
+        match self.mode {
+            Mode::Unknown => Some(held.until(limits)),
+            Mode::Search => held.look(limits),
+            _ => None,
+        }
     }
 
     /// Octets that were taken but not pushed to the sink yet.
@@ -173,6 +194,9 @@ impl Default for MessageStream {
             refused: None,
             filled: None,
             undecided: false,
+            run: None,
+            heard: None,
+            lossy: false,
             outlook: None,
             own: None,
         }
@@ -243,7 +267,7 @@ pub struct Extractor<M> {
     /// The user's own detectors, asked before all others.
     custom: Vec<CustomDetector>,
     /// Octets that the row has looked at which was shown most.
-    pub(super) looked: Vec<u64>,
+    pub(crate) looked: Vec<u64>,
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -263,6 +287,8 @@ struct OctetView<'a> {
     next: Following,
     /// They are not held any longer though nobody can tell what they are.
     doubt_ends: Option<DoubtEnds>,
+    /// What is looked for in them has waited for more long enough.
+    late: bool,
 }
 
 /// What became of octets of no known protocol.
@@ -289,8 +315,13 @@ enum Settled {
 enum Sought {
     /// A message begins with the first octet.
     Here(Settled),
-    /// None does before `keep`. `rest_of`: what stands before it is the rest of one whose beginning is lost.
-    Before { keep: usize, rest_of: bool },
+    /// None does before `keep`. `rest_of`: what stands before it is the rest of one whose beginning is lost; `home`: the
+    /// direction's framer has found a message there.
+    Before {
+        keep: usize,
+        rest_of: bool,
+        home: bool,
+    },
 }
 
 /// How far a walk came.
@@ -314,7 +345,9 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         // Before the octets: a message of the other direction ends where this one begins to speak.
         let stream = &mut at.state.streams[i];
-        let now = HeldPart::of(&chunk);
+        let mut now = HeldPart::of(&chunk);
+        now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
+        stream.heard = chunk.ack.or(stream.heard);
         let before = stream.held();
         let mut used = 0;
         let mut wait = None;
@@ -322,6 +355,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             // The two are joined by a copy once. Without it every framer would have to read across
             // two pieces.
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
+            let searching = stream.mode == Mode::Search;
             let mut held = stream.held.take().unwrap_or_default();
             let size = held.size();
             held.push(&chunk, now, at.cx.now);
@@ -335,6 +369,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 sum: None,
                 next: Following::Octets,
                 doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
+                late: searching && at.cx.now >= held.late(&at.cx.limits),
             };
             // Only until nothing of it is held: the rest of the chunk is then walked in the read
             // buffer.
@@ -373,6 +408,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 sum: chunk.sum.filter(|_| used == 0),
                 next: Following::Octets,
                 doubt_ends: None,
+                late: false,
             };
             let walked = self.walk(at, &view, usize::MAX);
             used += walked.used;
@@ -395,8 +431,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     fn wake(&mut self, at: &mut ConversationContext<'_, M>) {
         for _ in 0..2 {
             let stream = &at.state.streams[at.direction.index()];
-            let until = stream.held.as_ref().map(|held| held.until(&at.cx.limits));
-            if stream.mode == Mode::Unknown && until.is_some_and(|t| at.cx.now >= t) {
+            if stream.until(&at.cx.limits).is_some_and(|t| at.cx.now >= t) {
                 self.walk_held(at, Following::Octets, Some(DoubtEnds::Pause));
             }
             at.direction = at.direction.flip();
@@ -412,6 +447,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.stop(at, Following::Gap, gap.offset);
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
+        stream.lossy = true;
         let mut left = gap.len.unwrap_or(u64::MAX);
         if let Mode::Inside {
             left: inside, last, ..
@@ -487,6 +523,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             self.forget(at);
             if let Some(framer) = at.state.framer_mut(at.direction) {
                 framer.gap(at.direction);
+                framer.hole(at.direction, gap.len);
             }
             let certain = at.state.trust.proven || at.state.trust.decided;
             let framed = at.state.framer(at.direction).is_some();
@@ -726,6 +763,7 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The octets that follow may be of any protocol: detectors are asked to find a message anywhere.
     fn look_anew(&self, at: &mut ConversationContext<'_, M>) {
+        self.forget(at);
         let stream = &mut at.state.streams[at.direction.index()];
         stream.mode = Mode::Unknown;
         (stream.searching, stream.searched) = (true, 0);
@@ -759,11 +797,14 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Tells when what is held in doubt has to be let go though nothing comes.
     fn watch(&self, at: &mut ConversationContext<'_, M>) {
+        // Most streams hold nothing most of the time.
+        if at.state.streams.iter().all(|stream| stream.held.is_none()) {
+            *at.wake = None;
+            return;
+        }
         let streams = at.state.streams.iter();
         *at.wake = streams
-            .filter(|stream| stream.mode == Mode::Unknown)
-            .filter_map(|stream| stream.held.as_ref())
-            .map(|held| held.until(&at.cx.limits))
+            .filter_map(|stream| stream.until(&at.cx.limits))
             .min();
     }
 
@@ -774,9 +815,25 @@ impl<M: MessageSink> Extractor<M> {
         let hinted = at.state.framer.is_some();
         let stream = &mut at.state.streams[o.index()];
         match stream.mode {
+            // A turn ahead of all that comes behind the loss ends nothing: a server asks for the body of a request, for one.
+            Mode::Unknown | Mode::Search if stream.behind_loss && hinted && stream.held() == 0 => {}
             Mode::Unknown if stream.rest_may_come() && stream.turns < TURNS && hinted => {
+                let held = stream.at - stream.held() as u64;
+                // As below.
+                if let (Some(waiting), Some(ack)) = (&mut stream.held, ack)
+                    && ack < stream.at
+                {
+                    if ack > held {
+                        waiting.end_run_at(ack);
+                    }
+                    return;
+                }
                 // It may be the rest of a message that was lost: then the next one begins behind this turn.
                 stream.turns += 1;
+                // The first turn counts: what follows it waits as well.
+                if stream.run.is_none_or(|run| run < held) {
+                    stream.run = Some(stream.at);
+                }
                 if let Some(held) = &mut stream.held {
                     held.end_run();
                 }
@@ -787,25 +844,35 @@ impl<M: MessageSink> Extractor<M> {
                     Some(open) => open.start,
                     None => stream.at - stream.held() as u64,
                 };
-                if ack.is_some_and(|ack| ack <= from) {
+                // And what was sent when only a part of it was heard ends the run with that part.
+                if let Some(ack) = ack.filter(|ack| *ack < stream.at || *ack <= from) {
+                    if let Some(held) = &mut stream.held {
+                        held.end_run_at(ack);
+                    }
                     return;
                 }
                 if let Some(held) = &mut stream.held {
                     held.end_run();
                     self.walk_held(&mut at.flipped(), Following::Octets, Some(DoubtEnds::Turn));
                 }
-                let stream = &at.state.streams[o.index()];
+                let stream = &mut at.state.streams[o.index()];
+                let end = stream.at - stream.held() as u64;
+                // Where it has spoken already, it goes on with a run.
+                if end > 0 {
+                    stream.run = Some(end);
+                }
                 if stream.open.is_some_and(|open| open.opaque) {
-                    let end = stream.at - stream.held() as u64;
                     self.end_message(&mut at.flipped(), end, false, None);
                 }
             }
-            Mode::Search if stream.behind_loss => {
-                // What follows a second answer is not the rest of a message that was begun before the loss.
-                stream.turns = stream.turns.saturating_add(1);
-                if stream.turns > 2 * TURNS && stream.held.is_none() {
-                    self.look_anew(&mut at.flipped());
-                    at.state.streams[o.index()].behind_loss = false;
+            Mode::Search if stream.behind_loss && ack.is_none_or(|ack| ack >= stream.at) => {
+                // What follows is not the rest of a message that was begun before the loss, but for two taps whose clocks
+                // differ: it waits, and nothing of it is passed over.
+                self.look_anew(&mut at.flipped());
+                let stream = &mut at.state.streams[o.index()];
+                (stream.turns, stream.run) = (0, Some(stream.at));
+                if let Some(held) = &mut stream.held {
+                    held.end_run();
                 }
             }
             _ => {}
@@ -850,6 +917,12 @@ impl<M: MessageSink> Extractor<M> {
         framer: Option<AnyFramer>,
     ) -> Option<AnyFramer> {
         let old = std::mem::replace(&mut at.state.framer, framer);
+        // Other rows are asked now.
+        for stream in &mut at.state.streams {
+            if let Some(outlook) = stream.outlook.take() {
+                at.cx.budget.give(outlook.size());
+            }
+        }
         Self::charge_framers(at);
         old
     }
@@ -901,10 +974,14 @@ impl<M: MessageSink> Extractor<M> {
             sum: None,
             next,
             doubt_ends: doubt_ends.or((next != Following::Octets).then_some(DoubtEnds::NoMore)),
+            late: doubt_ends.is_some(),
         };
         let walked = self.walk(at, &view, usize::MAX);
         if walked.used < held.octets().len() {
             held.used(walked.used, offset + walked.used as u64);
+            if doubt_ends == Some(DoubtEnds::Pause) {
+                held.pause();
+            }
             self.hold(at, held);
         }
     }
@@ -1046,7 +1123,10 @@ impl<M: MessageSink> Extractor<M> {
                 sum,
                 last,
             };
-            let now = come(at, (source.frame, source.time));
+            // A message that ends here was completed by the packet that came last, which need not have brought its last octets.
+            let moment = at.state.streams[at.direction.index()].open;
+            let moment = moment.filter(|_| last).map(|open| open.last);
+            let now = come(at, moment.unwrap_or((source.frame, source.time)));
             self.sink.data(&mut at.with(|s| &mut s.state), &piece);
             come(at, now);
         }
@@ -1067,7 +1147,7 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
-        let past = at.side().acknowledged.is_some_and(|a| a > offset);
+        let past = at.side().acknowledged == Some(offset + 1);
         let stream = &mut at.state.streams[i];
         // Nothing is open: a gap or an end between two messages.
         let Some(open) = stream.open.take() else {
@@ -1076,7 +1156,7 @@ impl<M: MessageSink> Extractor<M> {
         let to_close = stream.mode == Mode::ToClose;
         let opaque = open.opaque;
         // Only its end tells that a body up to the end of the stream is whole: a FIN or a RST, or that the other side
-        // acknowledged what stands behind the last octet, which is a FIN.
+        // acknowledged exactly what a FIN right behind the last octet would count. More than that is octets that are missing.
         // In `Unknown` the end of the stream is as good an end as any. At eviction or the end of
         // the input it is not known that the body was over, unless its FIN was acknowledged.
         let closed = match closes {
@@ -1132,7 +1212,8 @@ impl<M: MessageSink> Extractor<M> {
             let framer = at.state.framer(at.direction);
             // Behind a prefix the port stands for what it stood for.
             let left = framer.map(|f| Name::of(f.name()));
-            let left = left.filter(|name| !protocols::is_prefix(name.text()));
+            let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
+            let left = left.filter(|_| !prefix);
             let opens = framer.and_then(Framer::next_protocol);
             // The other direction changes at the same moment. What it holds was sent for the new
             // protocol.
@@ -1146,10 +1227,10 @@ impl<M: MessageSink> Extractor<M> {
                 stream.searching = false;
             }
             Self::put_framer(at, None);
-            // The user's rules were for the old protocol and are not asked again; ports say nothing
+            // The user's rules were for the old protocol and are not asked again, but behind a prefix; ports say nothing
             // either.
             at.state.trust = Trust {
-                asked: true,
+                asked: !prefix,
                 left,
                 ..Trust::default()
             };
@@ -1292,8 +1373,17 @@ impl<M: MessageSink> Extractor<M> {
                         BodyPart::Octets(_) | BodyPart::Refuse => {
                             self.emit_range(at, view, emitted, pos, false);
                             emitted = pos;
+                            let stream = &at.state.streams[i];
+                            let gapped = stream.open.is_some_and(|open| !open.whole);
                             self.end_message(at, offset, true, None);
-                            self.leave(at, offset);
+                            if gapped {
+                                // It was hoped that it goes on behind octets that are missing. What is there is the
+                                // same protocol's.
+                                at.state.streams[i].behind_loss = true;
+                                self.lost(at);
+                            } else {
+                                self.leave(at, offset);
+                            }
                         }
                     }
                 }
@@ -1362,6 +1452,15 @@ impl<M: MessageSink> Extractor<M> {
                                 MessageBody::ToClose => Mode::ToClose,
                             };
                         }
+                        Begin::Refuse
+                            if let Some(row) = at
+                                .state
+                                .framer(d)
+                                .and_then(|f| f.goes_on_as(&place, rest))
+                                .and_then(protocols::stream) =>
+                        {
+                            self.switch(at, row);
+                        }
                         Begin::Refuse if at.state.streams[i].behind_loss => {
                             self.skip(at, 1);
                             pos += 1;
@@ -1386,14 +1485,26 @@ impl<M: MessageSink> Extractor<M> {
                         break wait;
                     }
                     let mut outlook = Self::outlook(at);
-                    outlook.show(rest, offset, false);
-                    let last = view.next != Following::Octets;
+                    outlook.show(rest, offset);
+                    let last = view.next != Following::Octets || view.doubt_ends.is_some();
                     let found = self.search_home(at, view, pos, &mut outlook, last);
-                    at.state.streams[i].outlook = Some(outlook);
+                    Self::keep_outlook(at, outlook);
                     let (n, found) = match found {
                         Found::At(n) => (n, true),
                         Found::Nowhere { keep } => (keep.min(rest.len()), false),
                     };
+                    if !found && at.state.streams[i].behind_loss {
+                        // They are passed over only ahead of a beginning. Until one comes, or too many wait for it, they may yet
+                        // be something else.
+                        let few = rest.len() < REST && view.parts.len() < MOST_PARTS;
+                        if view.next == Following::Octets && few {
+                            break None;
+                        }
+                        if view.next == Following::End && rest.len() as u64 <= OPAQUE {
+                            self.look_anew(at);
+                            continue;
+                        }
+                    }
                     self.skip(at, n as u64);
                     pos += n;
                     emitted = pos;
@@ -1444,6 +1555,13 @@ impl<M: MessageSink> Extractor<M> {
         last: bool,
     ) {
         let mut from = from;
+        if let [part] = view.parts
+            && from < to
+        {
+            let sum = view.sum.filter(|_| to - from == view.octets.len());
+            let offset = view.offset + from as u64;
+            return self.emit(at, &view.octets[from..to], offset, part.origin, sum, last);
+        }
         while from < to {
             // Each piece has the time of its own segment.
             let part = part_at(view.parts, view.offset + from as u64);
@@ -1548,7 +1666,10 @@ impl<M: MessageSink> Extractor<M> {
         // At the start of a segment only: inside of one it would be content. The test of octets
         // first, as it nearly always fails.
         let here = begins(&view.octets[pos..])
-            && view.segments.contains(&(view.offset + pos as u64))
+            && view
+                .segments
+                .binary_search(&(view.offset + pos as u64))
+                .is_ok()
             && !at.state.trust.decided
             && at
                 .state
@@ -1609,12 +1730,19 @@ impl<M: MessageSink> Extractor<M> {
 
     /// What is remembered of the search in this direction; to be put back.
     fn outlook(at: &mut ConversationContext<'_, M>) -> Box<Outlook> {
-        let kept = at.state.streams[at.direction.index()].outlook.take();
-        kept.unwrap_or_else(|| {
-            let outlook = Box::new(Outlook::new(STREAMS.len() + 1));
-            at.cx.budget.take(outlook.size());
-            outlook
-        })
+        match at.state.streams[at.direction.index()].outlook.take() {
+            Some(kept) => {
+                at.cx.budget.give(kept.size());
+                kept
+            }
+            None => Box::new(Outlook::new(STREAMS.len() + 1)),
+        }
+    }
+
+    /// Puts back what is remembered of the search in this direction.
+    fn keep_outlook(at: &mut ConversationContext<'_, M>, outlook: Box<Outlook>) {
+        at.cx.budget.take(outlook.size());
+        at.state.streams[at.direction.index()].outlook = Some(outlook);
     }
 
     /// Where the direction's framer finds a beginning, from where it has looked last.
@@ -1664,6 +1792,7 @@ impl<M: MessageSink> Extractor<M> {
             other,
             next: view.next,
             limit: at.cx.limits.header,
+            late: view.late,
         }
     }
 
@@ -1677,8 +1806,23 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
         let offset = view.offset + pos as u64;
-        if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
-            return Loose::Used(0);
+        if !at.state.trust.asked {
+            // What stands before any connection stands also before one that the user has decided.
+            match protocols::prefix_at(rest) {
+                Some((row, Probe::Yes)) => {
+                    self.settle(at, Settled::Row(row));
+                    return Loose::Used(0);
+                }
+                Some((_, Probe::More))
+                    if view.next == Following::Octets && view.doubt_ends.is_none() =>
+                {
+                    return Loose::More;
+                }
+                _ => {}
+            }
+            if self.decide(at) && at.state.framer.is_some() {
+                return Loose::Used(0);
+            }
         }
         let certain = at.state.trust.proven || at.state.trust.decided;
         let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();
@@ -1689,6 +1833,7 @@ impl<M: MessageSink> Extractor<M> {
             Following::Gap | Following::End => Some(DoubtEnds::NoMore),
         };
         let mut take = rest.len();
+        let mut tried = false;
         let stream = &at.state.streams[i];
         let detect = !at.state.trust.decided;
         if stream.searching && (detect || at.state.framer.is_some()) {
@@ -1701,9 +1846,27 @@ impl<M: MessageSink> Extractor<M> {
                 return wait.map_or(Loose::More, Loose::Wait);
             }
             let mut outlook = Self::outlook(at);
-            outlook.show(rest, offset, false);
-            let sought = self.seek(at, view, pos, &mut outlook, ends);
-            at.state.streams[i].outlook = Some(outlook);
+            outlook.show(rest, offset);
+            let mut sought = self.seek(at, view, pos, &mut outlook, ends);
+            if let Sought::Before { rest_of: false, .. } = sought
+                && detect
+                // So many octets are no one message of which the beginning could tell more.
+                && ends != Some(DoubtEnds::Full)
+                && self.is_run(at, view, pos)
+            {
+                // A run begins, as in a stream that is known from its start.
+                let place = (offset, true);
+                let known = self.recognise(at, rest, view.next, &mut outlook, place, ends);
+                match known {
+                    Some(what) => sought = Sought::Here(what),
+                    None if ends.is_none() && at.state.streams[i].undecided => {
+                        Self::keep_outlook(at, outlook);
+                        return Loose::More;
+                    }
+                    None => tried = true,
+                }
+            }
+            Self::keep_outlook(at, outlook);
             match sought {
                 Sought::Here(what) => {
                     self.end_message(at, offset, false, None);
@@ -1713,9 +1876,14 @@ impl<M: MessageSink> Extractor<M> {
                 Sought::Before {
                     keep,
                     rest_of: found,
+                    home,
                 } => {
                     if found && keep > 0 {
                         self.skip(at, keep as u64);
+                        if home {
+                            // It is not asked again: what it knows of the octets before is used up.
+                            self.settle(at, Settled::Home);
+                        }
                         return Loose::Used(keep);
                     }
                     let hinted = at.state.framer.is_some();
@@ -1724,13 +1892,37 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::More;
                     }
                     let last = view.next == Following::End && rest.len() as u64 <= OPAQUE;
-                    if rest_of && (view.next == Following::Gap || (certain && !last)) {
+                    // What comes late tells by its acknowledgments where the other side went on.
+                    let turned = at.state.streams[i].run.filter(|run| *run >= offset);
+                    let told = match view.next {
+                        Following::Gap => None,
+                        Following::Octets | Following::End => next_answer(view.parts, offset),
+                    };
+                    let turned = told.into_iter().chain(turned).min();
+                    let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
+                    if let Some(n) = turned.filter(|n| *n <= rest.len())
+                        && rest_of
+                        && certain
+                        && ends != Some(DoubtEnds::Full)
+                    {
+                        // Nothing that the framer knows begins before the other side went on, nor behind that. What stands before
+                        // is the rest of a message that was lost, and what stands behind is none.
+                        let most = n.min(usize::try_from(OPAQUE).unwrap_or(usize::MAX));
+                        if at.state.streams[i].lossy {
+                            self.skip(at, n as u64);
+                        } else if most > 0 {
+                            // Where only the start of the stream is missing, it comes out, as no beginning follows it.
+                            self.loose(at, view, (pos, pos + most), true, false);
+                        }
+                        let all = most == n || at.state.streams[i].lossy;
+                        at.state.streams[i].behind_loss = !all;
+                        return Loose::Used(if all { n } else { most });
+                    }
+                    if rest_of && certain && !last {
                         // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
                         self.skip(at, rest.len() as u64);
                         at.state.streams[i].turns = 0;
-                        if certain {
-                            at.state.streams[i].mode = Mode::Search;
-                        }
+                        at.state.streams[i].mode = Mode::Search;
                         return Loose::Used(rest.len());
                     }
                     take = if keep == 0 { rest.len() } else { keep };
@@ -1740,9 +1932,9 @@ impl<M: MessageSink> Extractor<M> {
             *searched = searched.saturating_add(u32::try_from(take).unwrap_or(u32::MAX));
         } else if stream.open.is_none() && stream.tries < TRIES && detect {
             let mut outlook = Self::outlook(at);
-            outlook.show(rest, offset, true);
-            let sought = self.recognise(at, rest, view.next, &mut outlook, offset, ends);
-            at.state.streams[i].outlook = Some(outlook);
+            let place = (offset, false);
+            let sought = self.recognise(at, rest, view.next, &mut outlook, place, ends);
+            Self::keep_outlook(at, outlook);
             match sought {
                 Some(what) => {
                     self.settle(at, what);
@@ -1758,24 +1950,57 @@ impl<M: MessageSink> Extractor<M> {
             .map_or(OPAQUE, |o| OPAQUE - (offset - o.start).min(OPAQUE - 1));
         let take = take.min(usize::try_from(room).unwrap_or(usize::MAX));
         let end = view.offset + view.octets.len() as u64;
-        let run = run_end(view.parts, offset, end).map(|end| end - offset);
-        // At the end of a stream of which nothing was recognised these may be the rest of one message, unless each segment was
-        // a run of its own.
-        let cut = rest_of && view.next == Following::End && !are_runs(view.parts);
+        let within = offset + take as u64;
+        let run = run_end(view.parts, offset, within, end).map(|end| end - offset);
+        // At the end of a stream of which nothing was recognised, or between two holes, these may be the rest of one message,
+        // unless each segment was a run of its own in a connection of no known protocol.
+        let cut = rest_of && view.next != Following::Octets && (certain || !are_runs(view.parts));
         let take = match run {
             Some(n) if !cut => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
             _ => take,
         };
         let take = take.max(1);
         let full = take as u64 == room;
+        // What it begins with stands in its summary: no message begins with a piece of a segment whose rest is at hand.
+        let part = part_at(view.parts, offset).and_then(|part| view.parts.get(part + 1));
+        let part = part.map_or(rest.len(), |next| next.behind(offset));
+        if ends.is_none()
+            && at.state.streams[i].open.is_none()
+            && run != Some(take as u64)
+            && take < part.min(BEGINNING)
+        {
+            return Loose::More;
+        }
+        at.state.streams[i].tries += u8::from(tried);
         if cut {
             self.loose(at, view, (pos, pos + take), full, false);
             return Loose::Used(take);
         }
         let ends = full || run == Some(take as u64);
         self.loose(at, view, (pos, pos + take), ends, true);
-        at.state.streams[i].behind_loss = false;
+        let stream = &mut at.state.streams[i];
+        stream.behind_loss = false;
+        if run == Some(take as u64) && !stream.lossy {
+            stream.run = Some(offset + take as u64);
+        }
         Loose::Used(take)
+    }
+
+    /// A run begins at a place, and detectors are asked whether they know it: its predecessor was seen to end, or a framer found at
+    /// the start of a segment what is not its own.
+    fn is_run(&self, at: &ConversationContext<'_, M>, view: &OctetView<'_>, pos: usize) -> bool {
+        let stream = &at.state.streams[at.direction.index()];
+        let offset = view.offset + pos as u64;
+        let refused = stream.refused.filter(|(place, _)| *place == offset);
+        let segment = || view.segments.binary_search(&offset).is_ok();
+        let part = part_at(view.parts, offset).and_then(|part| view.parts.get(part));
+        let run = stream.run == Some(offset) || part.is_some_and(|part| part.begins_run(offset));
+        // Asked again at the same place, they would say the same again.
+        let begins = match refused {
+            Some((_, n)) => n < 2 && (run || segment()),
+            None => run,
+        };
+        begins && stream.open.is_none() && !stream.rest_may_come() && stream.tries < TRIES
     }
 
     /// Asks all who may know a beginning anywhere in the octets from `pos` on.
@@ -1802,9 +2027,33 @@ impl<M: MessageSink> Extractor<M> {
             at.flow.dst(at.direction).port(),
         );
         let trust = at.state.trust;
+        let others = usize::from(refused > 1);
+        let home = at.state.framer.as_ref().map(AnyFramer::name);
+        if let Some(row) = interrupter()
+            && row.protocol.interrupts.is_some_and(|begins| begins(rest))
+            && others == 0
+            && !trust.decided
+            && trust.allows(row)
+            && home != Some(row.protocol.name)
+            && view.segments.binary_search(&offset).is_ok()
+        {
+            return Sought::Here(Settled::Row(row));
+        }
+        // A run that was filled by messages of one row counts for the next one.
+        let judged = more || at.state.streams[i].filled.is_none();
+        if let Some(keep) = outlook.known(rest, offset, !more)
+            && judged
+            && self.custom.is_empty()
+        {
+            return Sought::Before {
+                keep,
+                rest_of: false,
+                home: false,
+            };
+        }
         let mut keep = rest.len();
         let mut rest_of = false;
-        let others = usize::from(refused > 1);
+        let mut found_home = None;
         if !trust.decided {
             for (place, &detector) in self.custom.iter().enumerate() {
                 let around = Around {
@@ -1824,8 +2073,9 @@ impl<M: MessageSink> Extractor<M> {
                 }
             }
         }
-        let home = at.state.framer.as_ref().map(AnyFramer::name);
-        if home.is_some() {
+        if home.is_none() {
+            outlook.leave_out(0);
+        } else {
             // What it has refused is not asked of it again.
             let skip = usize::from(refused > 0);
             match self.search_home(at, view, pos + skip, outlook, !more) {
@@ -1833,24 +2083,45 @@ impl<M: MessageSink> Extractor<M> {
                 Found::At(n) => {
                     rest_of = behind_loss && skip + n <= keep;
                     keep = keep.min(skip + n);
+                    found_home = Some(skip + n);
                 }
+                // What waits for more that is not waited for is no beginning.
+                Found::Nowhere { .. } if !more => {}
                 Found::Nowhere { keep: n } => keep = keep.min(skip + n),
             }
         }
         if trust.decided {
-            return Sought::Before { keep, rest_of };
+            let home = found_home == Some(keep);
+            return Sought::Before {
+                keep,
+                rest_of,
+                home,
+            };
         }
         let mut filled = None;
         for (index, row) in STREAMS.iter().enumerate() {
-            let hinted = row.protocol.hinted(ports);
-            let tired =
-                !hinted && !row.protocol.cheap_search && at.state.streams[i].searched >= SEARCHED;
-            if tired || !trust.allows(row) || home == Some(row.protocol.name) {
+            if outlook.leaves_out(index + 1) {
                 continue;
             }
-            let begins = row.protocol.interrupts.is_some_and(|begins| begins(rest));
-            if begins && others == 0 && view.segments.binary_search(&offset).is_ok() {
-                return Sought::Here(Settled::Row(row));
+            if more && let Some(n) = outlook.waits_at(index + 1, rest, offset) {
+                keep = keep.min(n.max(others));
+                continue;
+            }
+            let hinted = match outlook.hinted(index + 1) {
+                Some(hinted) => hinted,
+                None if !trust.allows(row) || home == Some(row.protocol.name) => {
+                    outlook.leave_out(index + 1);
+                    continue;
+                }
+                None => {
+                    let hinted = row.protocol.hinted(ports);
+                    outlook.take_in(index + 1, hinted);
+                    hinted
+                }
+            };
+            if !hinted && !row.protocol.cheap_search && at.state.streams[i].searched >= SEARCHED {
+                outlook.leave_out(index + 1);
+                continue;
             }
             let looked = &mut self.looked[index + 1];
             let detector = row.detector;
@@ -1888,7 +2159,15 @@ impl<M: MessageSink> Extractor<M> {
         if ends.is_some() && fresh {
             at.state.streams[i].filled = filled;
         }
-        Sought::Before { keep, rest_of }
+        if !rest_of {
+            outlook.conclude(offset, keep, !more);
+        }
+        let home = found_home == Some(keep);
+        Sought::Before {
+            keep,
+            rest_of,
+            home,
+        }
     }
 
     /// Asks all who may know octets that begin a stream, or a run in one that is known from its start.
@@ -1898,7 +2177,7 @@ impl<M: MessageSink> Extractor<M> {
         rest: &[u8],
         next: Following,
         outlook: &mut Outlook,
-        offset: u64,
+        (offset, in_the_middle): (u64, bool),
         ends: Option<DoubtEnds>,
     ) -> Option<Settled> {
         let i = at.direction.index();
@@ -1924,31 +2203,39 @@ impl<M: MessageSink> Extractor<M> {
                 Verdict::More => undecided = true,
             }
         }
+        outlook.show_first(rest, offset);
         let end = offset + rest.len() as u64;
         let trust = at.state.trust;
         let mut filled = None;
         for (index, row) in STREAMS.iter().enumerate() {
+            if ends.is_none()
+                && let Err(waits) = outlook.may_be_first(index + 1, end)
+            {
+                undecided |= waits;
+                continue;
+            }
             if !trust.allows(row) {
+                outlook.note_first(index + 1, offset, None);
                 continue;
             }
             let hinted = row.protocol.hinted(ports);
-            let worth = ends.is_some() || outlook.is_worth(index + 1, end);
-            if !worth {
-                undecided |= outlook.waits(index + 1);
-                continue;
-            }
-            self.looked[index + 1] += rest.len() as u64;
-            match row.detector.probe(rest, hinted) {
+            // Of what begins with the first octet headers are read, or a line.
+            self.looked[index + 1] += (rest.len() as u64).min(FIRST_LINE);
+            let probe = match in_the_middle {
+                true => row.detector.probe_run(rest, hinted),
+                false => row.detector.probe(rest, hinted),
+            };
+            match probe {
                 Probe::Yes => return Some(Settled::Row(row)),
                 Probe::More => {
                     undecided = true;
                     let needs = row.detector.needs(rest, hinted);
-                    outlook.note(index + 1, offset, Some(needs));
+                    outlook.note_first(index + 1, offset, Some(needs));
                     if ends.is_some_and(|ends| row.detector.settles(rest, hinted, ends)) {
                         return Some(Settled::Row(row));
                     }
                 }
-                Probe::No => outlook.note(index + 1, offset, None),
+                Probe::No => outlook.note_first(index + 1, offset, None),
             }
             if ends.is_some() && filled.is_none() && row.detector.fills(rest) {
                 filled = u8::try_from(index).ok();

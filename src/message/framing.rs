@@ -21,6 +21,12 @@ pub trait Detector: Sync {
     /// protocol is known to use.
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe;
 
+    /// The same of octets that begin a run in the middle of a stream of which nothing was recognised: what only a lenient reader
+    /// takes for a beginning may be the content of a message.
+    fn probe_run(&self, octets: &[u8], hinted: bool) -> Probe {
+        self.probe(octets, hinted)
+    }
+
     /// Where in `octets` a message of a stream begins whose protocol is not known, if the protocol can be recognised
     /// anywhere. `more`: octets may follow.
     fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
@@ -48,10 +54,10 @@ pub trait Detector: Sync {
     }
 }
 
-/// Octets behind which a look at a growing piece of text is worth it again: a quarter more. All looks together then see each
-/// octet five times at most.
+/// Octets behind which a look at a growing piece is worth it again: half as many more. All looks together then see each octet
+/// three times at most.
 pub(super) const fn grown(len: usize) -> usize {
-    len + 1 + if len < 64 { 0 } else { len / 4 }
+    len + 1 + len / 2
 }
 
 /// Why octets are not held any longer of which nobody can tell what they are.
@@ -113,6 +119,8 @@ pub struct Position<'a> {
     pub next: Following,
     /// Octets a header section may have.
     pub limit: usize,
+    /// What is in doubt has waited long enough for more.
+    pub late: bool,
 }
 
 impl Position<'_> {
@@ -130,6 +138,7 @@ impl Position<'_> {
             other: Side::default(),
             next: Following::Octets,
             limit: 1 << 16,
+            late: false,
         }
     }
 
@@ -229,6 +238,12 @@ pub trait Framer {
         None
     }
 
+    /// The protocol that octets are of which were refused: one that was asked for, where the answer is not known.
+    fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
+        let _ = (at, octets);
+        None
+    }
+
     /// A search here has to wait until the other stream has come to this offset.
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
         let _ = at;
@@ -252,6 +267,11 @@ pub trait Framer {
     /// Octets are missing in a direction; what was remembered of the octets before is void.
     fn gap(&mut self, direction: Direction) {
         let _ = direction;
+    }
+
+    /// So many octets are missing in a direction, where that is known; [`Self::gap`] is called before.
+    fn hole(&mut self, direction: Direction, len: Option<u64>) {
+        let _ = (direction, len);
     }
 
     /// The body that was supposed ([`MessageBody::Supposed`]) has proved to be one: it is searched no more.
@@ -286,6 +306,10 @@ impl<F: Framer> Framer for Box<F> {
         (**self).next_protocol()
     }
 
+    fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
+        (**self).goes_on_as(at, octets)
+    }
+
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
         (**self).search_waits(at)
     }
@@ -304,6 +328,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn gap(&mut self, direction: Direction) {
         (**self).gap(direction);
+    }
+
+    fn hole(&mut self, direction: Direction, len: Option<u64>) {
+        (**self).hole(direction, len);
     }
 
     fn is_sure(&self, direction: Direction) -> bool {

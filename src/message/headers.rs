@@ -1,10 +1,14 @@
 //! Protocols whose messages are built as those of HTTP: a start line, header fields, an empty line, and a body of
 //! `Content-Length` octets, with interleaved frames of binary data (RFC 7826, 14) where the protocol has them.
 
-use super::framing::{Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe};
+use super::chains::{self, BothHabits};
+use super::framing::{
+    Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe, grown,
+};
+use super::length::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
-use memchr::{memchr, memchr2, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
@@ -12,8 +16,8 @@ use std::marker::PhantomData;
 const LINE: usize = 8 << 10;
 /// A method longer than this is none: twice the longest that is registered.
 const METHOD: usize = 32;
-/// Interleaved frames that must follow each other before one is believed in the middle: `$` alone is one octet in 256.
-const FRAMES: usize = 2;
+/// Octets of frames that wait until it is known where they begin: four of the longest.
+const HOLD: usize = 256 << 10;
 
 /// What distinguishes one such protocol from another.
 #[derive(Debug)]
@@ -97,6 +101,21 @@ impl HeaderSyntax {
         match memchr(b' ', octets) {
             Some(space) => known(&octets[..space]) && octets.len() < LINE,
             None => self.methods.iter().any(|m| m.starts_with(octets)),
+        }
+    }
+
+    /// What the snapshot length has left of a first line: it begins a segment whose rest is missing.
+    fn is_cut_line(&self, octets: &[u8]) -> bool {
+        match memchr(b'\n', octets) {
+            // The line is whole, and what follows it is cut.
+            Some(end) => {
+                let line = self.start_line(&octets[..end]);
+                line.is_some() && field_follows(&octets[end + 1..]).is_none()
+            }
+            None => {
+                let word = octets.starts_with(self.version) || memchr(b' ', octets).is_some();
+                word && self.may_start(octets)
+            }
         }
     }
 
@@ -209,19 +228,34 @@ impl HeaderSyntax {
             .rev()
             .find(|n| tail.ends_with(&self.version[..*n]))
             .map_or(octets.len(), |n| octets.len() - n);
-        let method = self.methods.iter().filter_map(|m| {
-            let part = (1..=m.len().min(tail.len()))
-                .rev()
-                .find(|n| tail.ends_with(&m[..*n]))
-                .map(|n| octets.len() - n);
-            let mut with_space = m.to_vec();
-            with_space.push(b' ');
-            part.into_iter()
-                .chain(memmem::find(tail, &with_space).map(|hit| line + hit))
-                .min()
+        let cut = |m: &&[u8]| {
+            let mut lens = (1..=m.len().min(tail.len())).rev();
+            lens.find(|n| tail.ends_with(&m[..*n]))
+        };
+        let part = match ends_method(tail) {
+            true => self.methods.iter().filter_map(cut).max(),
+            false => None,
+        };
+        let part = octets.len() - part.unwrap_or(0);
+        // The first space that stands behind a method.
+        let method = memchr_iter(b' ', tail).find_map(|space| {
+            let before = &tail[..space];
+            if !ends_method(before) {
+                return None;
+            }
+            let ends = self.methods.iter().filter(|m| before.ends_with(m));
+            let longest = ends.map(|m| m.len()).max()?;
+            Some(line + space - longest)
         });
-        method.min().unwrap_or(octets.len()).min(version)
+        method.unwrap_or(octets.len()).min(part).min(version)
     }
+}
+
+/// The last octet may be one of a method: so most octets are not compared with each of them.
+pub(super) fn ends_method(octets: &[u8]) -> bool {
+    octets
+        .last()
+        .is_some_and(|o| o.is_ascii_uppercase() || matches!(o, b'-' | b'_'))
 }
 
 /// A header field stands at `octets`, or the empty line: None while it cannot be told.
@@ -257,6 +291,10 @@ impl Detector for HeaderSyntax {
     fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
         self.find(octets, more)
     }
+
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        hinted && ends == DoubtEnds::NoMore && self.is_cut_line(octets)
+    }
 }
 
 /// Frames one connection.
@@ -266,6 +304,8 @@ pub(super) struct HeaderFramer<P> {
     protocol: PhantomData<P>,
     /// How far each direction's header section has been looked through.
     looked: [usize; 2],
+    /// What the frames of each direction have been.
+    habits: BothHabits,
 }
 
 impl<P: HeaderProtocol> HeaderFramer<P> {
@@ -283,52 +323,33 @@ impl<P: HeaderProtocol> HeaderFramer<P> {
             hand_over: false,
         }
     }
+}
 
-    /// Where interleaved frames follow each other, or a message follows one.
-    fn frames(&self, octets: &[u8], upto: usize, next: Following) -> Found {
-        let mut from = 0;
-        while let Some(hit) = memchr(b'$', &octets[from..upto.max(from)]) {
-            let start = from + hit;
-            from = start + 1;
-            let mut at = start;
-            let mut good = 0;
-            let sound = loop {
-                let rest = octets.get(at..).unwrap_or_default();
-                match rest {
-                    [] if good > 0 => break Some(at == octets.len()),
-                    // Channels are given out in pairs from 0; 32 is more than sessions use, and
-                    // rules out seven of eight octets.
-                    [b'$', channel, hi, lo, ..] if *channel < 32 => {
-                        // As many frames as asked for, and a further one begins.
-                        if good == FRAMES {
-                            break Some(true);
-                        }
-                        let len = usize::from(u16::from_be_bytes([*hi, *lo]));
-                        // RTP and RTCP have at least eight octets.
-                        if len < 8 {
-                            break Some(false);
-                        }
-                        (at, good) = (at + len + 4, good + 1);
-                        if at > octets.len() {
-                            // Nothing more is to come: two that fit were enough.
-                            break (next != Following::Octets).then_some(good > 1);
-                        }
-                    }
-                    [b'$', channel, ..] if *channel >= 32 => break Some(false),
-                    [b'$', ..] => break (next != Following::Octets).then_some(good > 0),
-                    _ => {
-                        // A message behind a frame is as good as another frame.
-                        break Some(good > 0 && P::SYNTAX.may_start(&rest[..rest.len().min(6)]));
-                    }
-                }
-            };
-            match sound {
-                Some(true) => return Found::At(start),
-                Some(false) => {}
-                None => return Found::Nowhere { keep: start },
+/// Interleaved frames, where they are looked for.
+struct Frames;
+
+impl LengthFormat for Frames {
+    fn scan(&self) -> Scan<'_> {
+        Scan::Octets(0, b"$")
+    }
+
+    fn classify(&self, octets: &[u8]) -> Classified {
+        // Channels are given out in pairs from 0; 32 is more than sessions use, and rules out seven of eight octets. RTP
+        // and RTCP have at least eight octets, of which the first has their version, 2 (RFC 3550, 5.1 and 6.4.1).
+        match octets {
+            [] | [b'$'] => Classified::More,
+            [b'$', 32..=255, ..] => Classified::No,
+            [b'$', _, hi, lo, first, ..] => {
+                let len = u64::from(u16::from_be_bytes([*hi, *lo]));
+                Classified::sized(len + 4, len >= 8 && first >> 6 == 2)
             }
+            [b'$', ..] => Classified::More,
+            _ => Classified::No,
         }
-        Found::Nowhere { keep: octets.len() }
+    }
+
+    fn chain(&self) -> usize {
+        length::CHAIN
     }
 }
 
@@ -338,7 +359,10 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
         let syntax = P::SYNTAX;
         let more = at.next == Following::Octets;
         if syntax.interleaved && octets.first() == Some(&b'$') {
-            return Self::frame(octets, more);
+            let begin = Self::frame(octets, more);
+            let habits = self.habits.of(at.direction);
+            habits.note_begun(&begin, at.segment(0), 0);
+            return begin;
         }
         // Empty lines between messages keep connections open (RFC 5626, 3.5.1).
         let blank = octets
@@ -375,27 +399,49 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let syntax = P::SYNTAX;
+        if at.next == Following::Gap && at.segment(0) && syntax.is_cut_line(octets) {
+            return Found::At(0);
+        }
         let message = syntax.find(octets, at.next == Following::Octets);
         if !syntax.interleaved {
             return message;
         }
-        // A frame is only looked for before the message that was found.
+        let habits = self.habits.of(at.direction);
         let upto = match message {
             Found::At(n) => n,
             Found::Nowhere { .. } => octets.len(),
         };
-        match (self.frames(octets, upto, at.next), message) {
-            (Found::At(n), _) => Found::At(n),
-            (_, Found::At(n)) => Found::At(n),
+        // The frames before a message end where it begins: what reaches past that is none.
+        let before = Position {
+            next: match message {
+                Found::At(_) => Following::End,
+                Found::Nowhere { .. } => at.next,
+            },
+            ..*at
+        };
+        let frames = chains::search(&Frames, &before, &octets[..upto], HOLD, habits);
+        match (frames, message) {
+            (Found::At(n), _) | (_, Found::At(n)) => Found::At(n),
+            // The earlier of both: neither may lose its beginning.
             (Found::Nowhere { keep: a }, Found::Nowhere { keep: b }) => {
-                // The earlier of both: neither may lose its beginning.
                 Found::Nowhere { keep: a.min(b) }
             }
         }
     }
 
+    fn needs(&self, octets: &[u8]) -> usize {
+        match P::SYNTAX.interleaved && octets.first() == Some(&b'$') {
+            true => length::needs(&Frames, octets, HOLD),
+            false => grown(octets.len()),
+        }
+    }
+
     fn gap(&mut self, direction: Direction) {
         self.looked[direction.index()] = 0;
+    }
+
+    fn size(&self) -> usize {
+        self.habits.size()
     }
 }
 

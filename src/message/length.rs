@@ -5,11 +5,12 @@
 //! a gap or the stream ends. The search looks at each octet a bounded number of times, and waits for more octets behind
 //! a header only up to [`HOLD`].
 
+use super::chains::{self, BothHabits};
 use super::framing::{
-    Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
+    Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
 use crate::base::message::Kind;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
@@ -52,8 +53,8 @@ impl Classified {
 
 /// How messages with a length are distinguished from other octets.
 pub(super) trait LengthFormat {
-    /// Octets that every message has, and where they stand.
-    fn magic(&self) -> Option<(usize, &[u8])>;
+    /// How a header is looked for.
+    fn scan(&self) -> Scan<'_>;
     /// What `octets` are. Looks at a bounded number of them.
     fn classify(&self, octets: &[u8]) -> Classified;
     /// Whether the second of two messages may follow the first.
@@ -82,6 +83,68 @@ pub(super) trait LengthFormat {
     fn min_chain(&self) -> usize {
         1
     }
+    /// How often the second of two headers that are chance may follow the first.
+    fn link(&self) -> f64 {
+        1.0
+    }
+    /// What is there of a message does not speak against it, where it is looked for.
+    fn is_sound(&self, octets: &[u8]) -> bool {
+        let _ = octets;
+        true
+    }
+    /// What the length of a message is at least whose header is cut.
+    fn least(&self, octets: &[u8]) -> u64 {
+        let _ = octets;
+        0
+    }
+    /// Which sort a message is of: one that is not what most of the connection are proves little.
+    fn sort(&self, octets: &[u8]) -> u8 {
+        let _ = octets;
+        0
+    }
+    /// The header is believed where a segment begins with it whose rest is missing.
+    fn is_sure(&self, header: &[u8]) -> bool {
+        let _ = header;
+        false
+    }
+    /// Octets that there must be before it is worth judging these again, which were too few.
+    fn wants(&self, octets: &[u8]) -> usize {
+        octets.len() + 1
+    }
+}
+
+/// How the headers of a format are looked for among other octets. Judging each place costs a hundred times what a search for a
+/// few fixed octets does, and in a stream of no known protocol all formats are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scan<'a> {
+    /// No header is believed where one is looked for.
+    Never,
+    /// Every place is judged.
+    Everywhere,
+    /// Every header has these octets at this place.
+    Octets(usize, &'a [u8]),
+    /// The first place where a header may begin, by a function that reads so many octets from it.
+    By(usize, fn(&[u8]) -> Option<usize>),
+}
+
+impl Scan<'_> {
+    /// Octets of a header by which it is found.
+    pub(super) const fn reach(self) -> usize {
+        match self {
+            Self::Never | Self::Everywhere => 0,
+            Self::Octets(at, octets) => at + octets.len(),
+            Self::By(reach, _) => reach,
+        }
+    }
+}
+
+/// The first place where `octets`, in windows of `N`, may begin a header.
+pub(super) fn window<const N: usize>(
+    octets: &[u8],
+    may: impl Fn(&[u8; N]) -> bool,
+) -> Option<usize> {
+    let mut windows = octets.windows(N);
+    windows.position(|o| o.first_chunk().is_some_and(&may))
 }
 
 /// A number in a header.
@@ -111,6 +174,25 @@ pub(super) enum LengthField {
 }
 
 impl LengthField {
+    /// What the number is at least of which only the first octets are there.
+    pub(super) fn least(self, octets: &[u8]) -> u64 {
+        match self {
+            Self::Field {
+                at,
+                width: width @ 2..=8,
+                little: false,
+            } => {
+                let there = octets.get(at..).unwrap_or_default();
+                let there = &there[..there.len().min(width)];
+                let high = there.iter().fold(0u64, |n, o| n << 8 | u64::from(*o));
+                let missing = 8 * (width - there.len());
+                high.checked_shl(u32::try_from(missing).unwrap_or(64))
+                    .unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
     /// The number, and where the field ends. None in the outer option: octets are lacking; in the inner: no number.
     pub(super) fn read(self, octets: &[u8]) -> Option<Option<(u64, usize)>> {
         match self {
@@ -118,10 +200,15 @@ impl LengthField {
                 let end = at.saturating_add(width);
                 let field = octets.get(at..end)?;
                 let add = |n: u64, o: &u8| n << 8 | u64::from(*o);
-                let number = if little {
-                    field.iter().rev().fold(0, add)
-                } else {
-                    field.iter().fold(0, add)
+                // Asked at each place of a search, so the usual widths are read at once.
+                let number = match (field, little) {
+                    (&[a, b], false) => u16::from_be_bytes([a, b]).into(),
+                    (&[a, b, c], false) => u32::from_be_bytes([0, a, b, c]).into(),
+                    (&[a, b, c], true) => u32::from_le_bytes([a, b, c, 0]).into(),
+                    (&[a, b, c, d], false) => u32::from_be_bytes([a, b, c, d]).into(),
+                    (&[a, b, c, d], true) => u32::from_le_bytes([a, b, c, d]).into(),
+                    (field, true) => field.iter().rev().fold(0, add),
+                    (field, false) => field.iter().fold(0, add),
                 };
                 Some(Some((number, end)))
             }
@@ -191,6 +278,8 @@ pub(super) struct LengthRow {
     pub(super) is_plausible: fn(&[u8], u64) -> bool,
     /// Whether it can be believed without a hint, where a connection or a search begins.
     pub(super) self_evident: fn(&[u8]) -> bool,
+    /// How such a header is looked for.
+    pub(super) scan: Scan<'static>,
     /// Headers that must follow each other in the middle.
     pub(super) chain: usize,
     /// Messages that must stand before the end of a segment where they do not begin one.
@@ -201,6 +290,12 @@ pub(super) struct LengthRow {
     pub(super) first: fn(&[u8]) -> bool,
     /// Whether the second of two messages may follow the first.
     pub(super) follows: fn(&[u8], &[u8]) -> bool,
+    /// How often that is so where both are chance.
+    pub(super) link: f64,
+    /// Which sort a message is of.
+    pub(super) sort: fn(&[u8]) -> u8,
+    /// What is there of a message does not speak against it: asked where one is looked for.
+    pub(super) sound: fn(&[u8]) -> bool,
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
     /// Behind this message the connection speaks another protocol.
@@ -216,11 +311,15 @@ impl LengthRow {
         header: 1,
         is_plausible: |_, _| true,
         self_evident: |_| false,
+        scan: Scan::Never,
         chain: CHAIN,
         min_chain: 1,
         distinctive: |_| false,
         first: |_| true,
         follows: |_, _| true,
+        link: 1.0,
+        sort: |_| 0,
+        sound: |_| true,
         kind: |_| Kind::Other,
         switches_protocol: |_| false,
     };
@@ -237,8 +336,20 @@ pub(super) fn whole(length: LengthField, add: i64, number: u64, end: usize) -> O
 }
 
 impl LengthFormat for LengthRow {
-    fn magic(&self) -> Option<(usize, &[u8])> {
+    fn scan(&self) -> Scan<'_> {
         self.magic
+            .map_or(Scan::Everywhere, |(at, magic)| Scan::Octets(at, magic))
+    }
+
+    fn wants(&self, octets: &[u8]) -> usize {
+        let least = octets.len() + 1;
+        match self.length.read(octets).flatten() {
+            Some((n, end)) => whole(self.length, self.add, n, end)
+                .and_then(|len| usize::try_from(len).ok())
+                .map_or(self.header, |len| len.min(self.header))
+                .max(least),
+            None => least,
+        }
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
@@ -297,6 +408,26 @@ impl LengthFormat for LengthRow {
     fn distinctive(&self, message: &[u8]) -> bool {
         (self.distinctive)(message)
     }
+
+    fn is_sure(&self, header: &[u8]) -> bool {
+        (self.self_evident)(header)
+    }
+
+    fn link(&self) -> f64 {
+        self.link
+    }
+
+    fn is_sound(&self, octets: &[u8]) -> bool {
+        (self.sound)(octets)
+    }
+
+    fn least(&self, octets: &[u8]) -> u64 {
+        self.length.least(octets)
+    }
+
+    fn sort(&self, octets: &[u8]) -> u8 {
+        (self.sort)(octets)
+    }
 }
 
 /// What stands at `octets`, where a message should begin.
@@ -312,10 +443,27 @@ pub(super) fn begin<F: LengthFormat + ?Sized>(format: &F, at: &Position, octets:
                 hand_over: format.switches_protocol(own),
             }
         }
-        // At a gap or the end no more will come, and a header that is cut will never be whole.
-        Classified::More if at.next == Following::Octets => Begin::NeedMore,
+        // A header that a gap cuts is the beginning of a message all the same; at the end nobody knows what it was.
+        Classified::More if at.next != Following::End => Begin::NeedMore,
         Classified::More | Classified::No => Begin::Refuse,
     }
+}
+
+/// The same, and takes note of the message.
+pub(super) fn begin_noted<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position,
+    octets: &[u8],
+    habits: &mut BothHabits,
+) -> Begin {
+    let begin = begin(format, at, octets);
+    if matches!(begin, Begin::Message { .. }) {
+        let sort = format.sort(octets);
+        habits
+            .of(at.direction)
+            .note_begun(&begin, at.segment(0), sort);
+    }
+    begin
 }
 
 /// The first place from where on headers that can be believed follow each other. At most `hold` octets wait for more.
@@ -327,33 +475,38 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     hold: usize,
     aligned: impl Fn(usize) -> bool,
 ) -> Found {
+    let scan = format.scan();
+    let reach = scan.reach();
+    // Made once: where hits are dense, making it anew for each would cost more than all else.
+    let finder = match scan {
+        Scan::Octets(_, needle) if octets.len() >= reach => Some(Finder::new(needle)),
+        _ => None,
+    };
     let mut from = 0;
     loop {
-        let i = match format.magic() {
-            None => from,
-            // The magic is searched for with vector instructions: octets between two hits cost next
-            // to nothing.
-            Some((at, magic)) => {
-                let begin = from + at;
-                match octets.get(begin..).and_then(|o| memmem::find(o, magic)) {
-                    Some(hit) => from + hit,
-                    None => {
-                        let keep = cut_magic(format, octets, at + magic.len(), from);
-                        return Found::Nowhere {
-                            keep: if next == Following::Octets {
-                                keep
-                            } else {
-                                octets.len()
-                            },
-                        };
-                    }
+        let place = match scan {
+            Scan::Never => return Found::Nowhere { keep: octets.len() },
+            Scan::Everywhere => Some(from),
+            Scan::Octets(at, needle) => octets.get(from + at..).and_then(|rest| {
+                // Octets that are all the same hit at each place.
+                match rest.starts_with(needle) {
+                    true => Some(from),
+                    false => Some(from + finder.as_ref()?.find(rest)?),
                 }
-            }
+            }),
+            Scan::By(_, find) => octets.get(from..).and_then(find).map(|hit| from + hit),
+        };
+        let Some(i) = place else {
+            let keep = match next {
+                Following::Octets => cut_header(format, octets, reach, from),
+                Following::Gap | Following::End => octets.len(),
+            };
+            return Found::Nowhere { keep };
         };
         let Some(rest) = octets.get(i..).filter(|rest| !rest.is_empty()) else {
             return Found::Nowhere { keep: octets.len() };
         };
-        match chains(format, rest, next, hold, aligned(i)) {
+        match chains(format, rest, next, hold, || aligned(i)) {
             Some(true) => return Found::At(i),
             // One octet on, not a message on: the header was not believed, so its length is not
             // either.
@@ -365,15 +518,15 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     }
 }
 
-/// Where a message may begin whose magic the end cuts, in the last octets and not before `from`: only what can be the first
-/// octets of a header is held back, or the last octets of every segment would come late.
-fn cut_magic<F: LengthFormat + ?Sized>(
+/// Where a message may begin of whose header the end cuts the `reach` octets by which it is found, not before `from`: only what
+/// can be the first octets of a header is held back, or the last octets of every segment would come late.
+fn cut_header<F: LengthFormat + ?Sized>(
     format: &F,
     octets: &[u8],
-    magic: usize,
+    reach: usize,
     from: usize,
 ) -> usize {
-    let tail = octets.len().saturating_sub(magic.saturating_sub(1));
+    let tail = octets.len().saturating_sub(reach.saturating_sub(1));
     (tail.max(from)..octets.len())
         .find(|i| format.classify(&octets[*i..]) != Classified::No)
         .unwrap_or(octets.len())
@@ -385,12 +538,17 @@ pub(super) fn needs<F: LengthFormat + ?Sized>(format: &F, octets: &[u8], hold: u
     let mut at = 0;
     let least = octets.len() + 1;
     for _ in 0..format.chain() {
-        let Classified::Message(len) = format.classify(octets.get(at..).unwrap_or_default()) else {
-            return least;
+        let rest = octets.get(at..).unwrap_or_default();
+        let len = match format.classify(rest) {
+            Classified::Message(len) => len,
+            Classified::More if !rest.is_empty() => {
+                return format.wants(rest).max(grown(rest.len())).saturating_add(at);
+            }
+            Classified::More | Classified::No => return least,
         };
         let end = usize::try_from(len).map_or(hold, |len| at.saturating_add(len));
         if end >= octets.len() {
-            return end.min(hold).max(least);
+            return chains::again(octets.len(), end.min(hold));
         }
         at = end;
     }
@@ -404,11 +562,12 @@ fn chains<F: LengthFormat + ?Sized>(
     octets: &[u8],
     next: Following,
     hold: usize,
-    aligned: bool,
+    aligned: impl Fn() -> bool,
 ) -> Option<bool> {
     // A message that begins a segment starts where its sender wrote it: one is as good as two
-    // elsewhere.
-    let min_chain = if aligned { 1 } else { format.min_chain() };
+    // elsewhere. That is looked up where it matters, which is at few places.
+    let least = format.min_chain();
+    let min_chain = || if least > 1 && aligned() { 1 } else { least };
     let mut rest = octets;
     let mut before: Option<&[u8]> = None;
     let chain = format.chain();
@@ -430,15 +589,19 @@ fn chains<F: LengthFormat + ?Sized>(
         };
         match len.and_then(|len| rest.split_at_checked(len)) {
             // It ends exactly where a segment, the stream, or what is there before a gap ends.
-            Some((message, [])) if n + 1 >= min_chain || format.distinctive(message) => {
+            Some((message, [])) if n + 1 >= min_chain() || format.distinctive(message) => {
                 return Some(true);
             }
             // The chain may go on with the next segment.
             Some((_, [])) if next == Following::Octets && octets.len() < hold => return None,
             Some((_, [])) => return Some(false),
             Some((message, tail)) => (before, rest) = (Some(message), tail),
-            // The rest of it is not there. Where nothing more comes, one message must have been whole.
-            None if next != Following::Octets => return Some(n >= min_chain),
+            // The rest of it is not there. Where nothing more comes, one message must have been whole, but for a head that the
+            // snapshot length has left of one.
+            None if next != Following::Octets => {
+                let head = n == 0 && judged != Classified::More;
+                return Some(n >= min_chain() || (head && format.is_sure(rest) && aligned()));
+            }
             // An endless message may be a false length: past this the candidate is dropped, not the
             // stream held.
             None if octets.len() >= hold => return Some(false),
@@ -491,6 +654,8 @@ impl Detector for LengthRow {
         match ends {
             // Half a message that was answered is none of this protocol.
             DoubtEnds::Turn => false,
+            // Nothing but the head is there where the snapshot length has cut the segment.
+            DoubtEnds::NoMore if evident => true,
             DoubtEnds::Pause | DoubtEnds::NoMore => {
                 whole && (evident || (self.first)(octets)) && hinted
             }
@@ -510,7 +675,16 @@ impl Detector for LengthRow {
 
 /// Whether the first octets of a stream are a chain of messages that can be believed.
 pub(super) fn chain_begins<F: LengthFormat>(format: &F, octets: &[u8], hold: usize) -> Probe {
-    match chains(format, octets, Following::Octets, hold, true) {
+    match chains(format, octets, Following::Octets, hold, || true) {
+        Some(true) => Probe::Yes,
+        Some(false) => Probe::No,
+        None => Probe::More,
+    }
+}
+
+/// The same where nothing hints at the format: one message alone that fills what is there may be chance.
+pub(super) fn chain_anywhere<F: LengthFormat>(format: &F, octets: &[u8], hold: usize) -> Probe {
+    match chains(format, octets, Following::Octets, hold, || false) {
         Some(true) => Probe::Yes,
         Some(false) => Probe::No,
         None => Probe::More,
@@ -528,8 +702,12 @@ fn may_be_self_evident(row: &LengthRow, octets: &[u8]) -> bool {
 struct SelfEvident<'a>(&'a LengthRow);
 
 impl LengthFormat for SelfEvident<'_> {
-    fn magic(&self) -> Option<(usize, &[u8])> {
-        self.0.magic
+    fn scan(&self) -> Scan<'_> {
+        self.0.scan
+    }
+
+    fn wants(&self, octets: &[u8]) -> usize {
+        self.0.wants(octets)
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
@@ -559,22 +737,40 @@ pub(super) trait LengthProtocol {
     const FORMAT: &'static LengthRow;
 }
 
-/// Frames a connection of such a protocol. Nothing is remembered: each header speaks for itself.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Frames a connection of such a protocol. Each header speaks for itself; what the messages have been tells only where others
+/// may begin behind a loss.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub(super) struct LengthFramer<P>(PhantomData<P>);
+pub(super) struct LengthFramer<P> {
+    protocol: PhantomData<P>,
+    habits: BothHabits,
+}
+
+impl<P> Default for LengthFramer<P> {
+    fn default() -> Self {
+        Self {
+            protocol: PhantomData,
+            habits: BothHabits::default(),
+        }
+    }
+}
 
 impl<P: LengthProtocol> Framer for LengthFramer<P> {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
-        begin(P::FORMAT, at, octets)
+        begin_noted(P::FORMAT, at, octets, &mut self.habits)
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        search(P::FORMAT, octets, at.next, HOLD, |i| at.segment(i))
+        let habits = self.habits.of(at.direction);
+        chains::search(P::FORMAT, at, octets, HOLD, habits)
     }
 
     fn needs(&self, octets: &[u8]) -> usize {
         needs(P::FORMAT, octets, HOLD)
+    }
+
+    fn size(&self) -> usize {
+        self.habits.size()
     }
 }
 
@@ -650,6 +846,7 @@ pub(super) mod testing {
         for (m, kind) in samples {
             headers_are_believed(format, &m, kind);
             first_octets_are_recognised(protocol, format, &m);
+            evident_headers_are_scanned_for(format, &m);
             messages_are_found_behind_the_rest_of_a_lost_one(format, &m);
         }
     }
@@ -679,6 +876,40 @@ pub(super) mod testing {
         );
         let alone = format.probe(m, false);
         assert_eq!(alone == Probe::Yes, evident, "{m:02x?}");
+    }
+
+    /// Whatever octets a header is made of that is believed without a hint: the scan does not pass it.
+    fn evident_headers_are_scanned_for(format: &LengthRow, m: &[u8]) {
+        let mut state = 1_u32;
+        let mut random = |n: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % n
+        };
+        for n in 0..2000 {
+            let mut header = m[..m.len().min(format.header.max(1))].to_vec();
+            if n > 0 {
+                let at = random(header.len());
+                header[at] =
+                    [0, 1, 3, 7, 0x10, 0x80, 0xff, random(256)][random(8)].to_le_bytes()[0];
+            }
+            header.resize(64, 0x55);
+            let evident = matches!(format.classify(&header), Classified::Message(_))
+                && (format.self_evident)(&header);
+            for before in [0, 1, 9] {
+                let octets = [&vec![0x55; before][..], &header].concat();
+                let found = match format.scan {
+                    Scan::Never => None,
+                    Scan::Everywhere => Some(0),
+                    Scan::Octets(at, needle) => {
+                        let mut windows = octets[at..].windows(needle.len());
+                        windows.position(|o| o == needle)
+                    }
+                    Scan::By(_, find) => find(&octets),
+                };
+                let passed = found.is_none_or(|found| found > before);
+                assert!(!(evident && passed), "{header:02x?}");
+            }
+        }
     }
 
     fn messages_are_found_behind_the_rest_of_a_lost_one(format: &LengthRow, m: &[u8]) {

@@ -2,7 +2,7 @@
 //! mail that a client sends behind a command of its own is one too.
 
 use super::framing::{
-    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+    Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -19,6 +19,10 @@ const LINE: usize = 64 << 10;
 /// Commands that wait for their reply: more than clients send ahead. Behind that the count is lost, not the connection.
 // Each takes 32 octets: eight kilobytes for a connection that pipelines without end.
 const COMMANDS: usize = 256;
+
+/// Mails that a server can have asked for which its client has not sent yet, by clocks that differ: half a second has room for
+/// some.
+const MAILS: usize = 8;
 
 /// How the replies of a server are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,6 +259,12 @@ impl Detector for LineDialect {
         }
     }
 
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        // What the snapshot length has left of a greeting.
+        let begins = octets.len() > 3 && (self.may_greet)(&octets[..4]);
+        hinted && ends == DoubtEnds::NoMore && begins
+    }
+
     fn search(&self, octets: &[u8], hinted: bool, more: bool) -> Found {
         // A line such as "200 OK" stands in too many protocols to be looked for everywhere.
         if !hinted {
@@ -323,6 +333,8 @@ pub(super) struct LineFramer<P> {
     replies_lost: bool,
     /// Where that mail begins: what the server acknowledged when it asked for it.
     mail: Option<u64>,
+    /// Where the latest mails begin that it has asked for: its clock may be ahead of the client's by several of them.
+    mails: [u64; MAILS],
     /// Commands that are not answered yet, where the reply does not say which it answers.
     commands: VecDeque<PendingCommand>,
     /// Nothing was lost since a reply was matched.
@@ -331,6 +343,8 @@ pub(super) struct LineFramer<P> {
     bridged: [Option<Bridge>; 2],
     /// What the first octets of each direction's open message acknowledged.
     acknowledged: [Option<u64>; 2],
+    /// What the first octets of the client's mail acknowledged, where no command was met since.
+    mail_acknowledged: Option<u64>,
 }
 
 /// Where lines that a dot ends go on behind a hole.
@@ -363,10 +377,12 @@ impl<P> Default for LineFramer<P> {
             go: false,
             replies_lost: false,
             mail: None,
+            mails: [0; MAILS],
             commands: VecDeque::new(),
             counting: true,
             bridged: [None; 2],
             acknowledged: [None; 2],
+            mail_acknowledged: None,
         }
     }
 }
@@ -416,7 +432,8 @@ impl<P: LineProtocol> LineFramer<P> {
             .commands
             .front()
             .is_some_and(|next| at.ack.is_some_and(|ack| next.offset < ack));
-        asked && at.segment(0) && P::DIALECT.is_reply(line)
+        // Where no command was captured, a reply that begins a segment is more likely than such a line of mail.
+        (asked || !at.other.seen) && at.segment(0) && P::DIALECT.is_reply(line)
     }
 
     fn begin_reply(&mut self, at: &Position, octets: &[u8]) -> Begin {
@@ -475,6 +492,10 @@ impl<P: LineProtocol> LineFramer<P> {
                 // command before it was lost.
                 self.go = code == 354;
                 self.mail = at.ack.filter(|_| self.go);
+                if let Some(mail) = self.mail {
+                    self.mails.rotate_right(1);
+                    self.mails[0] = mail;
+                }
                 // Another answer than 354 means that no mail comes: then lines with dots are none
                 // either.
                 self.lost[d ^ 1].dots &= self.go;
@@ -550,7 +571,7 @@ impl<P: LineProtocol> LineFramer<P> {
         if let Some(i) = exact {
             self.commands.drain(..i);
             self.counting = true;
-        } else if !self.counting {
+        } else if !self.counting || is_unheard(at) {
             // Counting goes on only while no command was missed.
             return None;
         }
@@ -569,7 +590,8 @@ impl<P: LineProtocol> LineFramer<P> {
 
     fn begin_command(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        if self.after != After::Nothing {
+        let told = self.mails.contains(&at.offset);
+        if self.after != After::Nothing || told {
             // Mail or command: the server's answer to DATA or STARTTLS says which.
             if let Some(until) = at.wait_for_other() {
                 return Begin::Wait(until);
@@ -577,13 +599,15 @@ impl<P: LineProtocol> LineFramer<P> {
             // Where the reply was lost, mail is what is no command.
             // With the reply lost, a known verb is taken for a command: one that follows a refused
             // DATA is likelier than mail that begins with a verb.
-            let mail = self.go
-                || self.replies_lost
+            let mail = told
+                || self.go
+                || (self.replies_lost || is_unheard(at))
                     && memchr(b'\n', octets)
                         .is_some_and(|lf| P::DIALECT.verb(&octets[..lf]).is_none());
-            if self.after == After::Data && mail {
+            if (self.after == After::Data || told) && mail {
                 self.after = After::Nothing;
                 (self.go, self.mail) = (false, None);
+                self.mail_acknowledged = at.ack;
                 let mut matched = 2;
                 let end = dot_end(octets, &mut matched);
                 self.inner[d] = Inner::Dot(matched);
@@ -610,6 +634,7 @@ impl<P: LineProtocol> LineFramer<P> {
         }
         // Whatever was expected, the client has sent a command.
         self.after = After::Nothing;
+        self.mail_acknowledged = None;
         let mut body = MessageBody::Octets(0);
         let verb = P::DIALECT.verb(line).unwrap_or_default();
         match (P::DIALECT.effect)(verb, line) {
@@ -643,6 +668,11 @@ impl<P: LineProtocol> LineFramer<P> {
     }
 }
 
+/// The other side has sent something that this one has received and the capture lacks, or nothing of it was captured.
+fn is_unheard(at: &Position) -> bool {
+    !at.other.seen || at.ack.is_some_and(|ack| at.other.delivered < ack)
+}
+
 impl Lost {
     /// The next line that begins a message.
     fn find(
@@ -660,12 +690,20 @@ impl Lost {
         let mut starts = boundary || segment(0);
         if self.dots {
             let first = memchr(b'\n', octets).map(|lf| &octets[..lf]);
-            // A command in the middle of lost mail counts only if it fills its segment alone: mail
+            // Commands in the middle of lost mail count only if they fill what is there alone: mail
             // text may well begin with a verb.
             let alone = starts
                 && first.is_some_and(|line| match role {
                     Role::Server => dialect.is_reply(line),
-                    _ => dialect.verb(line).is_some() && line.len() + 1 == octets.len(),
+                    // Several commands may be sent at once, to begin another mail.
+                    _ => {
+                        let alone = line.len() + 1 == octets.len();
+                        (alone || memmem::find(line, b":<").is_some())
+                            && octets.split_inclusive(|o| *o == b'\n').all(|line| {
+                                let line = line.strip_suffix(b"\n");
+                                line.is_some_and(|line| dialect.verb(line).is_some())
+                            })
+                    }
                 });
             if !alone {
                 let Some(hit) = memmem::find(octets, b"\r\n.\r\n") else {
@@ -701,6 +739,11 @@ impl Lost {
                 // Behind the last line of a reply the next one begins.
                 // A line in the middle of a reply begins nothing.
                 boundary = starts && matches!(code(line), Some((_, false)));
+                // What stands behind the tail of a lost line, in a segment of its own, was written for itself; lines of a
+                // long reply are indented, or have its code.
+                let tail = at == 0 && !line.starts_with(b" ") && code(line).is_none();
+                let next = at + lf + 1;
+                boundary |= tail && (segment(next) || next == octets.len());
             } else {
                 boundary = true;
             }
@@ -840,6 +883,14 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
             Some(_) => Role::Server,
         };
         let d = at.direction.index();
+        if role == Role::Client
+            && self.lost[d].dots
+            && let Some(begun) = self.mail_acknowledged
+            && at.ack.is_some_and(|ack| ack > begun)
+        {
+            // The server has answered since the mail began, which it does when it has all of it.
+            self.lost[d].dots = false;
+        }
         if role == Role::Client
             && let Some(mail) = self.mail
         {

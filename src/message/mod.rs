@@ -22,6 +22,7 @@
 
 mod adaptation;
 pub mod bundled;
+mod chains;
 mod chunked;
 pub mod custom;
 mod doubt;

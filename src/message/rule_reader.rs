@@ -99,6 +99,19 @@ impl<'a> RuleReader<'a> {
         Ok(number)
     }
 
+    /// `65536` or `64K`: a size, in powers of 1024.
+    pub(super) fn size(&mut self) -> Result<u64, Mistake> {
+        let number = self.number(1 << 32)?;
+        let shift = match self.rest().bytes().next() {
+            Some(b'K') => 10,
+            Some(b'M') => 20,
+            Some(b'G') => 30,
+            _ => return Ok(number),
+        };
+        self.at += 1;
+        Ok(number << shift)
+    }
+
     /// `0xCAFE`: octets.
     pub(super) fn octets(&mut self) -> Result<Vec<u8>, Mistake> {
         self.expect("0x")?;

@@ -1,7 +1,8 @@
 //! Protocols that the user adds in one line (`--framer`): a length in the header, octets that end a message, or a datagram.
 
+use super::chains::{self, BothHabits};
 use super::framing::{Begin, Following, Found, Framer, MessageBody, Position};
-use super::length::{self, Classified, LengthField, LengthFormat};
+use super::length::{self, Classified, LengthField, LengthFormat, Scan};
 use super::rule_reader::{Mistake, PortRange, RuleReader};
 use crate::base::counters::SECTIONS;
 use crate::base::flow::{Direction, Transport};
@@ -23,6 +24,8 @@ pub struct UserRow {
     framing: UserFraming,
     /// Octets that every message has, and where they stand.
     magic: Vec<(usize, Vec<u8>)>,
+    /// Octets of the longest message, whole; None: the user has not said it.
+    max: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +65,7 @@ impl From<UserField> for LengthField {
 
 impl UserRow {
     /// Reads `NAME,tcp.port==9000,len@4:u32be+8`, `NAME,tcp.port==7000,until:0x0a` or `NAME,udp.port==7001`, each with
-    /// `magic@0:0xCAFE` behind it where there is one.
+    /// `magic@0:0xCAFE` behind it where there is one, and `max:64K` where the longest message is known.
     ///
     /// # Errors
     ///
@@ -81,6 +84,7 @@ impl UserRow {
             ports,
             framing: UserFraming::Datagram,
             magic: Vec::new(),
+            max: None,
         };
         while reader.eat(",") {
             let at = reader.at;
@@ -92,13 +96,17 @@ impl UserRow {
                     .push((usize::try_from(place).unwrap_or(FAR), magic));
                 continue;
             }
+            if row.max.is_none() && reader.eat("max:") {
+                row.max = Some(reader.size()?);
+                continue;
+            }
             let framing = if reader.eat("len@") {
                 Self::length(&mut reader)?
             } else if reader.eat("until:") {
                 UserFraming::Until(reader.octets()?)
             } else {
                 return reader.mistake(format!(
-                    "expected len@OFFSET:TYPE, until:0xOCTETS or magic@OFFSET:0xOCTETS{}",
+                    "expected len@OFFSET:TYPE, until:0xOCTETS, magic@OFFSET:0xOCTETS or max:SIZE{}",
                     reader.found()
                 ));
             };
@@ -167,19 +175,34 @@ impl UserRow {
         Ok(UserFraming::Length { field, add })
     }
 
+    /// As much of the magic as can be there is there.
+    fn has_magic(&self, octets: &[u8]) -> bool {
+        self.magic.iter().all(|(at, magic)| {
+            let there = octets.get(*at..).unwrap_or_default();
+            let n = there.len().min(magic.len());
+            there[..n] == magic[..n]
+        })
+    }
+
     /// What frames a connection by this row.
     pub(super) fn framer(&self) -> Box<UserFramer> {
         Box::new(UserFramer {
             row: self.clone(),
             looked: [0; 2],
-            aligned: [Aligned::default(); 2],
+            behind_gap: [false; 2],
+            known: [None; 2],
+            segments: [Segments::default(); 2],
+            hole: [None; 2],
+            turns: [Turns::default(); 2],
+            habits: BothHabits::default(),
         })
     }
 }
 
 impl LengthFormat for UserRow {
-    fn magic(&self) -> Option<(usize, &[u8])> {
-        self.magic.first().map(|(at, m)| (*at, m.as_slice()))
+    fn scan(&self) -> Scan<'_> {
+        let magic = self.magic.first();
+        magic.map_or(Scan::Everywhere, |(at, m)| Scan::Octets(*at, m))
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
@@ -204,10 +227,17 @@ impl LengthFormat for UserRow {
                 match length::whole(field.into(), add, n, end) {
                     Some(len) if len < least => Classified::No,
                     Some(_) if cut => Classified::More,
-                    Some(len) => Classified::sized(len, true),
+                    Some(len) => Classified::sized(len, self.max.is_none_or(|max| len <= max)),
                     None => Classified::No,
                 }
             }
+        }
+    }
+
+    fn least(&self, octets: &[u8]) -> u64 {
+        match self.framing {
+            UserFraming::Length { field, .. } => LengthField::from(field).least(octets),
+            UserFraming::Until(_) | UserFraming::Datagram => 0,
         }
     }
 
@@ -222,17 +252,20 @@ impl LengthFormat for UserRow {
     }
 }
 
-/// Whether messages begin where segments do: then the first segment behind a gap begins one.
+/// What has been so far, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Aligned {
+struct Always {
     yes: u16,
     no: u16,
 }
 
-impl Aligned {
-    /// A message has ended with the octets at hand, or not.
-    pub(super) const fn note(&mut self, ends: bool) {
-        if ends {
+impl Always {
+    /// Times that it must have been so: one may be chance.
+    const ENOUGH: u16 = 8;
+
+    /// It was so, or not.
+    const fn note(&mut self, is: bool) {
+        if is {
             self.yes = self.yes.saturating_add(1);
         } else {
             self.no = self.no.saturating_add(1);
@@ -240,8 +273,85 @@ impl Aligned {
     }
 
     /// It has always been so.
-    pub(super) const fn always(self) -> bool {
-        self.yes > 0 && self.no == 0
+    const fn is_sure(self) -> bool {
+        self.yes >= Self::ENOUGH && self.no == 0
+    }
+}
+
+/// The segments that messages stand in: all that are shorter than the longest end with a message.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Segments {
+    /// Octets of the longest, and of those that end inside of a message.
+    longest: u64,
+    inner: u64,
+    regular: Always,
+}
+
+impl Segments {
+    /// A message of so many octets stands here, in octets that end at `end`.
+    fn note(&mut self, at: &Position, len: u64, end: u64) {
+        let behind = at.offset + len;
+        let from = at
+            .segments
+            .partition_point(|s| *s <= at.offset)
+            .saturating_sub(1);
+        let starts = at.segments.get(from..).unwrap_or_default();
+        for (i, start) in starts.iter().enumerate().take_while(|(_, s)| **s < behind) {
+            let next = starts.get(i + 1).copied().unwrap_or(end);
+            let size = next.saturating_sub(*start);
+            self.longest = self.longest.max(size);
+            if next < behind {
+                self.regular.note(self.inner == 0 || self.inner == size);
+                self.inner = self.inner.max(size);
+            } else if next == behind {
+                self.regular.note(true);
+            }
+        }
+    }
+
+    /// Behind a hole of so many octets a message begins: all segments in it were shorter than those that a message goes on
+    /// behind.
+    fn ends_with(&self, hole: u64) -> bool {
+        let full = if self.inner > 0 {
+            self.inner
+        } else {
+            self.longest
+        };
+        self.regular.is_sure() && hole < full
+    }
+}
+
+/// What the other side had received when it sent its latest messages. Where two sides take turns, each answers what is whole,
+/// so a message begins there.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Turns {
+    /// The latest acknowledgments of the other direction's messages, as offsets in this one.
+    acks: [u64; Self::KEPT],
+    next: u8,
+    /// Where the message ends that was met last.
+    end: u64,
+    whole: Always,
+}
+
+impl Turns {
+    /// A hole is given up 32 packets behind it: a few messages for each of them.
+    const KEPT: usize = 16;
+
+    /// A message of the other direction was sent when so much of this one had been received.
+    fn answered(&mut self, ack: u64) {
+        if self.acks.contains(&ack) {
+            return;
+        }
+        if ack <= self.end {
+            self.whole.note(ack == self.end);
+        }
+        self.acks[usize::from(self.next) % Self::KEPT] = ack;
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// A message begins at this offset, where nothing else is known.
+    fn begins(&self, offset: u64) -> bool {
+        self.whole.is_sure() && self.acks.contains(&offset)
     }
 }
 
@@ -251,7 +361,15 @@ pub(super) struct UserFramer {
     row: UserRow,
     /// How far each direction has been looked through for the end of its message.
     looked: [usize; 2],
-    aligned: [Aligned; 2],
+    /// The octets that are searched next begin a segment, behind a gap.
+    behind_gap: [bool; 2],
+    /// Where a message is known to begin.
+    known: [Option<u64>; 2],
+    segments: [Segments; 2],
+    /// Octets of the last hole.
+    hole: [Option<u64>; 2],
+    turns: [Turns; 2],
+    habits: BothHabits,
 }
 
 impl UserFramer {
@@ -259,83 +377,78 @@ impl UserFramer {
     pub(super) fn name(&self) -> &'static str {
         self.row.name.text()
     }
-
-    fn has_magic(&self, octets: &[u8]) -> bool {
-        self.row.magic.iter().all(|(at, magic)| {
-            let there = octets.get(*at..).unwrap_or_default();
-            let n = there.len().min(magic.len());
-            there[..n] == magic[..n]
-        })
-    }
 }
 
 impl Framer for UserFramer {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
-        let UserFraming::Until(end) = &self.row.framing else {
-            return length::begin(&self.row, at, octets);
-        };
-        let d = at.direction.index();
-        if self.looked[d] == 0 && !self.has_magic(octets) {
-            return Begin::Refuse;
-        }
-        // The end may begin in what has been looked through.
-        let from = self.looked[d]
-            .saturating_sub(end.len() - 1)
-            .min(octets.len());
-        match memmem::find(&octets[from..], end) {
-            Some(hit) => {
-                let head = from + hit + end.len();
-                self.aligned[d].note(head == octets.len());
-                self.looked[d] = 0;
-                Begin::Message {
-                    kind: Kind::Other,
-                    head,
-                    body: MessageBody::Octets(0),
-                    hand_over: false,
+        let begin = match &self.row.framing {
+            UserFraming::Until(end) => {
+                let looked = &mut self.looked[at.direction.index()];
+                if *looked == 0 && !self.row.has_magic(octets) {
+                    return Begin::Refuse;
                 }
+                until(end, at, octets, looked)
             }
-            None if octets.len() < at.limit && at.next == Following::Octets => {
-                self.looked[d] = octets.len();
-                Begin::NeedMore
+            UserFraming::Length { .. } | UserFraming::Datagram => {
+                length::begin_noted(&self.row, at, octets, &mut self.habits)
             }
-            None => {
-                self.looked[d] = 0;
-                Begin::Refuse
+        };
+        if let Begin::Message {
+            head,
+            body: MessageBody::Octets(body),
+            ..
+        } = begin
+        {
+            let d = at.direction.index();
+            (self.behind_gap[d], self.known[d]) = (false, None);
+            self.turns[d].end = at.offset + head as u64 + body;
+            if body == 0 {
+                let end = at.offset + octets.len() as u64;
+                self.segments[d].note(at, head as u64, end);
+            }
+            if let Some(ack) = at.ack {
+                self.turns[d ^ 1].answered(ack);
             }
         }
+        begin
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        let UserFraming::Until(end) = &self.row.framing else {
-            return length::search(&self.row, octets, at.next, HOLD, |i| at.segment(i));
-        };
         let d = at.direction.index();
-        if std::mem::take(&mut self.looked[d]) == usize::MAX
-            && self.aligned[d].always()
-            && self.has_magic(octets)
-        {
+        let behind_gap = std::mem::take(&mut self.behind_gap[d]);
+        let UserFraming::Until(end) = &self.row.framing else {
+            let turns = &self.turns[d];
+            let begins = |offset| turns.begins(offset);
+            let habits = self.habits.of(at.direction);
+            return chains::search_with(&self.row, at, octets, HOLD, habits, begins);
+        };
+        self.looked[d] = 0;
+        let short = || self.hole[d].is_some_and(|hole| self.segments[d].ends_with(hole));
+        let begins = self.known[d] == Some(at.offset)
+            || behind_gap && (short() || self.turns[d].begins(at.offset));
+        if begins && self.row.has_magic(octets) {
+            self.known[d] = Some(at.offset);
             return Found::At(0);
         }
         let mut from = 0;
         while let Some(hit) = memmem::find(&octets[from..], end) {
             from += hit + end.len();
-            if from < octets.len() && self.has_magic(&octets[from..]) {
+            if from < octets.len() && self.row.has_magic(&octets[from..]) {
+                self.known[d] = Some(at.offset + from as u64);
                 return Found::At(from);
             }
         }
         if from > 0 && from == octets.len() {
             // It ends here: what follows begins a message.
-            self.looked[d] = usize::MAX;
-            self.aligned[d].yes = self.aligned[d].yes.max(1);
+            self.known[d] = Some(at.offset + from as u64);
             return Found::Nowhere { keep: from };
         }
-        let keep = if at.next == Following::Octets {
-            octets.len() - (end.len() - 1).min(octets.len())
-        } else {
-            octets.len()
-        };
+        // An end that is cut.
+        let cut = (1..end.len())
+            .rev()
+            .find(|n| at.next == Following::Octets && octets.ends_with(&end[..*n]));
         Found::Nowhere {
-            keep: keep.max(from),
+            keep: (octets.len() - cut.unwrap_or(0)).max(from),
         }
     }
 
@@ -347,12 +460,42 @@ impl Framer for UserFramer {
     }
 
     fn gap(&mut self, direction: Direction) {
-        // The next octets that are searched begin a segment.
-        self.looked[direction.index()] = usize::MAX;
+        let d = direction.index();
+        self.looked[d] = 0;
+        (self.behind_gap[d], self.known[d]) = (true, None);
+    }
+
+    fn hole(&mut self, direction: Direction, len: Option<u64>) {
+        self.hole[direction.index()] = len;
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>()
+        size_of::<Self>() + self.habits.size()
+    }
+}
+
+/// The message that these octets end, from where its end was looked for last.
+fn until(end: &[u8], at: &Position, octets: &[u8], looked: &mut usize) -> Begin {
+    // The end may begin in what has been looked through.
+    let from = looked.saturating_sub(end.len() - 1).min(octets.len());
+    match memmem::find(&octets[from..], end) {
+        Some(hit) => {
+            *looked = 0;
+            Begin::Message {
+                kind: Kind::Other,
+                head: from + hit + end.len(),
+                body: MessageBody::Octets(0),
+                hand_over: false,
+            }
+        }
+        None if octets.len() < at.limit && at.next != Following::End => {
+            *looked = octets.len();
+            Begin::NeedMore
+        }
+        None => {
+            *looked = 0;
+            Begin::Refuse
+        }
     }
 }
 
@@ -378,6 +521,77 @@ mod tests {
         ] {
             let row = UserRow::parse(spec).unwrap();
             assert_eq!(row.classify(octets), Classified::Message(len), "{spec}");
+        }
+    }
+
+    #[test]
+    fn no_message_is_longer_than_the_user_says() {
+        let row = UserRow::parse("a,tcp.port==1,len@0:u32be+4,max:64K").unwrap();
+        assert_eq!(
+            row.classify(&[0, 0, 0xff, 0xfc]),
+            Classified::Message(65_536)
+        );
+        assert_eq!(row.classify(&[0, 0, 0xff, 0xfd]), Classified::No);
+        assert_eq!(row.least(&[0, 1]), 65_536);
+        assert!(UserRow::parse("a,tcp.port==1,len@0:u32be+4,max:x").is_err());
+    }
+
+    /// Searches octets that stand at an offset.
+    fn sought(framer: &mut UserFramer, offset: u64, octets: &[u8]) -> Found {
+        let at = Position {
+            offset,
+            ..Position::behind_a_gap(Direction::Forward)
+        };
+        framer.search(&at, octets)
+    }
+
+    #[test]
+    fn a_line_is_taken_right_behind_a_line_end() {
+        let mut framer = UserRow::parse("a,tcp.port==1,until:0x0d0a")
+            .unwrap()
+            .framer();
+        framer.gap(Direction::Forward);
+        // Where the segment begins nobody knows whether a line does.
+        let found = sought(&mut framer, 100, b"of a line\r\nnext\r\n");
+        assert_eq!(found, Found::At(11));
+        assert_eq!(sought(&mut framer, 111, b"next\r\n"), Found::At(0));
+        framer.gap(Direction::Forward);
+        let found = sought(&mut framer, 200, b"of a line\r\n");
+        assert_eq!(found, Found::Nowhere { keep: 11 });
+        assert_eq!(sought(&mut framer, 211, b"next\r\n"), Found::At(0));
+        // An end that is cut.
+        framer.gap(Direction::Forward);
+        assert_eq!(
+            sought(&mut framer, 300, b"line\r"),
+            Found::Nowhere { keep: 4 }
+        );
+    }
+
+    #[test]
+    fn a_line_begins_where_the_other_side_has_answered() {
+        let mut framer = UserRow::parse("a,tcp.port==1,until:0x0a").unwrap().framer();
+        let place = Position::behind_a_gap(Direction::Forward);
+        let line = |framer: &mut UserFramer, direction, offset, ack| {
+            let ack = Some(ack);
+            let at = Position {
+                direction,
+                offset,
+                ack,
+                ..place
+            };
+            let begin = framer.begin(&at, b"line\n");
+            assert!(matches!(begin, Begin::Message { head: 5, .. }));
+        };
+        let (client, server) = (Direction::Forward, Direction::Reverse);
+        for n in 0..10 {
+            line(&mut framer, client, 100 + 5 * n, 900 + 5 * n);
+            line(&mut framer, server, 900 + 5 * n, 105 + 5 * n);
+        }
+        // Of the client's lines to 170 some are lost; the server has answered one that ended at 165.
+        line(&mut framer, server, 950, 165);
+        for (offset, found) in [(165, Found::At(0)), (170, Found::Nowhere { keep: 5 })] {
+            framer.gap(client);
+            assert_eq!(sought(&mut framer, offset, b"line\n"), found, "{offset}");
         }
     }
 

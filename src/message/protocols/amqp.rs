@@ -1,6 +1,6 @@
 //! AMQP 0-9-1 and 1.0.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -29,6 +29,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 12,
     is_plausible,
     self_evident: |m| m.starts_with(b"AMQP"),
+    scan: Scan::Octets(0, b"AMQP"),
     ..LengthRow::USUAL
 };
 

@@ -1,6 +1,6 @@
 //! BGP-4 (RFC 4271).
 
-use super::super::length::{LengthProtocol, LengthRow, field, octet};
+use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -24,6 +24,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 19,
     is_plausible,
     self_evident: |_| true,
+    scan: Scan::Octets(0, &[0xff; 16]),
     chain: 1,
     kind: |_| Kind::Other,
     ..LengthRow::USUAL

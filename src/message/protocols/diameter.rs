@@ -1,7 +1,9 @@
 //! Diameter (RFC 6733).
 
 use super::super::bundled;
-use super::super::length::{LengthProtocol, LengthRow, field, number, octet, response_if, u32_at};
+use super::super::length::{
+    LengthProtocol, LengthRow, Scan, field, number, octet, response_if, u32_at, window,
+};
 use super::super::row::{Ppid, ProtocolRow, UserMessageRow};
 use crate::base::flow::Transport;
 #[cfg(test)]
@@ -36,6 +38,11 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 28,
     is_plausible,
     self_evident: |_| true,
+    scan: Scan::By(5, |octets| {
+        window(octets, |o: &[u8; 5]| {
+            o[0] == 1 && o[3] & 3 == 0 && o[4] & 0xf == 0
+        })
+    }),
     chain: 2,
     kind: |m| response_if(octet(m, 4) & 0x80 == 0),
     ..LengthRow::USUAL

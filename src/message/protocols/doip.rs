@@ -1,6 +1,6 @@
 //! Diagnostics over IP (ISO 13400-2).
 
-use super::super::length::{LengthProtocol, LengthRow, field, fills, number, octet};
+use super::super::length::{LengthProtocol, LengthRow, Scan, field, fills, number, octet, window};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -24,6 +24,11 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 8,
     is_plausible,
     self_evident: |_| true,
+    scan: Scan::By(2, |octets| {
+        window(octets, |o: &[u8; 2]| {
+            o[0] ^ o[1] == 0xff && (o[0] < 5 || o[0] == 0xff)
+        })
+    }),
     chain: 2,
     kind,
     ..LengthRow::USUAL

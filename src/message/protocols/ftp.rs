@@ -55,4 +55,38 @@ mod tests {
         framer.gap(at.direction);
         assert_eq!(framer.search(&at, b"RETR a\r\n"), Found::At(0));
     }
+
+    #[test]
+    fn a_reply_of_its_own_segment_is_found_behind_the_tail_of_one_that_is_lost() {
+        for (tail, reply, found) in [
+            (
+                &b". 7fe-d5d\r\n"[..],
+                &b"150 Opening.\r\n"[..],
+                Found::At(0),
+            ),
+            // Of a reply of many lines this is the last.
+            (b" UTF8\r\n", b"211 End\r\n", Found::Nowhere { keep: 9 }),
+        ] {
+            let at = Position::behind_a_gap(Direction::Forward);
+            let mut framer = LineFramer::<Ftp>::with_client(Direction::Reverse);
+            framer.gap(at.direction);
+            assert_eq!(
+                framer.search(&at, tail),
+                Found::Nowhere { keep: tail.len() }
+            );
+            let offset = at.offset + tail.len() as u64;
+            let segments = [offset];
+            let next = Position {
+                offset,
+                segments: &segments,
+                ..at
+            };
+            assert_eq!(
+                framer.search(&next, reply),
+                found,
+                "{}",
+                tail.escape_ascii()
+            );
+        }
+    }
 }

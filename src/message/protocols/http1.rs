@@ -10,9 +10,10 @@
 
 use super::super::chunked::{ChunkLine, ChunkSize};
 use super::super::framing::{
-    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+    Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
 use super::super::head::{HttpHead, HttpStart, HttpVersion, head_end, read_head, read_strictly};
+use super::super::headers::ends_method;
 use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -125,9 +126,39 @@ impl Detector for HttpDetector {
         }
     }
 
+    fn probe_run(&self, octets: &[u8], hinted: bool) -> Probe {
+        let first = skip_empty_lines(octets);
+        match memchr(b'\n', first) {
+            Some(end) if start_line(&first[..end]).is_none() => Probe::No,
+            _ => self.probe(octets, hinted),
+        }
+    }
+
     fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
         search(octets, more, true, true)
     }
+
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        hinted && ends == DoubtEnds::NoMore && is_cut_line(octets)
+    }
+}
+
+/// What the snapshot length has left of a first line: it begins a segment whose rest is missing.
+fn is_cut_line(octets: &[u8]) -> bool {
+    if let Some(end) = memchr(b'\n', octets) {
+        // The line is whole, and what follows it is cut.
+        return start_line(&octets[..end]).is_some()
+            && header_follows(&octets[end + 1..]).is_none();
+    }
+    if !may_start(octets) {
+        return false;
+    }
+    let Some(space) = memchr(b' ', octets) else {
+        return octets.starts_with(b"HTTP/1.");
+    };
+    let target = octets.get(space + 1);
+    octets.starts_with(b"HTTP/1.")
+        || METHODS.contains(&&octets[..space]) && target.is_some_and(|o| b"/*h".contains(o))
 }
 
 /// The octets behind empty lines, which may stand before a request line (RFC 9112, 2.2).
@@ -387,6 +418,9 @@ fn request_before(octets: &[u8], floor: usize, version: usize) -> Option<usize> 
 
 /// Length of the known method that `octets` end with; the longest of several.
 fn method_before(octets: &[u8]) -> Option<usize> {
+    if !ends_method(octets) {
+        return None;
+    }
     // The longest: `UNLOCK` ends with `LOCK`.
     METHODS
         .iter()
@@ -424,15 +458,15 @@ fn cut_start(octets: &[u8], floor: usize, requests: bool, responses: bool) -> us
         return keep;
     }
     // A method that is cut.
-    let part = METHODS
-        .iter()
+    let cut = |m: &&[u8]| {
         // Longest part first, as `P` may begin `POST` or `PUT`.
-        .filter_map(|m| {
-            (1..=m.len().min(octets.len()))
-                .rev()
-                .find(|&n| tail(n) == &m[..n])
-        })
-        .max();
+        let mut lens = (1..=m.len().min(octets.len())).rev();
+        lens.find(|&n| tail(n) == &m[..n])
+    };
+    let part = match ends_method(octets) {
+        true => METHODS.iter().filter_map(cut).max(),
+        false => None,
+    };
     keep = keep.min(octets.len() - part.unwrap_or(0));
     // A method and a target that is cut, or whole, with a version that is cut.
     // A target may be long; no further back than the longest one.
@@ -613,6 +647,8 @@ pub(crate) struct Http1 {
     leaving: bool,
     /// A response has switched to WebSocket.
     websocket: bool,
+    /// The last request asks for that.
+    asks_websocket: bool,
     /// Offset of the request that the last response answers, where it is known.
     answered: Option<u64>,
     /// The line with a chunk's size that each direction is in, as far as [`Self::looked`].
@@ -650,6 +686,8 @@ impl Http1 {
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         // A request that the server had not received cannot be what it answers.
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
+        // What the server has received and the capture lacks may be requests.
+        let heard = at.ack.is_none_or(|ack| at.other.delivered >= ack);
         // Empty lines before a response are none of it: the request acknowledged what stands before them.
         let from = self.blank[at.direction.index()].unwrap_or(at.offset);
         let exact = self
@@ -662,10 +700,11 @@ impl Http1 {
             _ if self.interim && self.counting => (0, true),
             // Octets lost right before it may have held another request with this acknowledgment,
             // answered first.
-            Some(i) => (i, !self.requests[i].after_gap),
+            // Where requests stand before it, their answers were lost, or this is the answer to one of them.
+            Some(i) => (i, i == 0 && !self.requests[i].after_gap),
             // Neither stream lacked anything since the last match, so order is proof enough (RFC
             // 9112, 9.3.2).
-            None if self.counting => (0, true),
+            None if self.counting && heard => (0, true),
             None => return Match::Unknown,
         };
         // Nothing is taken: a response too many must not use up a request that comes later.
@@ -710,6 +749,7 @@ impl Http1 {
         // Until it is answered, what follows in this direction may be another protocol, and waits
         // for the answer.
         self.leaving |= matches!(method, Method::Connect | Method::Upgrade);
+        self.asks_websocket = fields.upgrade && fields.websocket;
         if self.requests.len() >= REQUESTS {
             // Counting would be wrong by the forgotten one.
             self.requests.pop_front();
@@ -878,6 +918,12 @@ impl Framer for Http1 {
         self.websocket.then_some(super::websocket::PROTOCOL.name)
     }
 
+    fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
+        // The answer to the upgrade is lost, and the client, whose frames are masked, sends one.
+        let asked = self.asks_websocket && self.leaving && self.client == Some(at.direction);
+        (asked && super::websocket::is_masked(octets)).then_some(super::websocket::PROTOCOL.name)
+    }
+
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
         self.chunk[d] = ChunkLine::default();
@@ -885,6 +931,19 @@ impl Framer for Http1 {
             self.looked[d] = 0;
             self.blank[d].get_or_insert(at.offset);
             return Begin::Skip(octets.len() - skip_empty_lines(octets).len());
+        }
+        // What comes next may be of the protocol that the server agrees to; and behind HEAD, a reader of packets wants the
+        // answer before the next request, or it takes that for the request of an answer without the body it promises.
+        let awaits = self.leaving
+            || self
+                .requests
+                .back()
+                .is_some_and(|r| r.method == Method::Head);
+        if awaits
+            && self.client == Some(at.direction)
+            && let Some(until) = at.wait_for_other()
+        {
+            return Begin::Wait(until);
         }
         // Most heads are whole and as they should be: these are read once, and nothing else is asked.
         let mut fields = HeadFields::default();
@@ -909,11 +968,6 @@ impl Framer for Http1 {
         };
         let begun = match start {
             HttpStart::Request { method, .. } => {
-                if self.leaving
-                    && let Some(until) = at.wait_for_other()
-                {
-                    return Begin::Wait(until);
-                }
                 // The first one decides the direction, and a search then looks for one kind only:
                 // half of the false hits.
                 self.client.get_or_insert(at.direction);
@@ -966,6 +1020,12 @@ impl Framer for Http1 {
         let client = self.client.is_none_or(|c| c == d);
         let server = self.client.is_none_or(|c| c != d);
         let more = at.next == Following::Octets;
+        if at.next == Following::Gap && at.segment(0) && is_cut_line(octets) {
+            let response = octets.starts_with(b"HTTP");
+            if (response && server) || (!response && client) {
+                return Found::At(0);
+            }
+        }
         if let Some(body) = &mut self.expected[d.index()] {
             // The server has declined the body, and where it would begin a request stands.
             let declined = body.declined && at.offset == body.from;
@@ -1098,6 +1158,14 @@ impl Http1 {
 
     /// What answers a request of HTTP/0.9 where no start line stands: a body, up to the end of the stream.
     fn begin_simple(&mut self, at: &Position) -> Begin {
+        // Behind a request that may lead to another protocol, the answer to it tells what this is.
+        if self.leaving
+            && self.client == Some(at.direction)
+            && at.next == Following::Octets
+            && let Some(until) = at.wait_for_other()
+        {
+            return Begin::Wait(until);
+        }
         let server = self.client == Some(at.direction.flip());
         if !server || !self.requests.iter().any(|r| r.method == Method::Simple) {
             return Begin::Refuse;
@@ -1385,6 +1453,7 @@ mod tests {
             },
             next,
             limit: 1 << 16,
+            late: false,
         }
     }
 
@@ -1520,7 +1589,7 @@ mod tests {
                 "HEAD before it",
                 &[("HEAD", 400), ("GET", 500)],
                 (500, 99),
-                "",
+                "body",
                 Following::Octets,
                 nine,
             ),

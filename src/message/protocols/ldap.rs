@@ -1,6 +1,6 @@
 //! LDAP (RFC 4511).
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -29,6 +29,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 14,
     is_plausible: |m, len| operation(m, len).is_some(),
     self_evident: |m| matches!(operation(m, ANY_LEN), Some(0x60 | 0x63 | 0x77)),
+    scan: Scan::Octets(0, &[0x30]),
     kind,
     switches_protocol,
     ..LengthRow::USUAL

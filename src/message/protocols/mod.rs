@@ -7,7 +7,7 @@
 
 use super::bundled::Bundle;
 use super::custom::CustomFramer;
-use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position};
+use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position, Probe};
 use super::headers::HeaderFramer;
 use super::length::LengthFramer;
 use super::lines::LineFramer;
@@ -169,6 +169,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.next_protocol())
             }
 
+            fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
+                each_framer!(self, f => f.goes_on_as(at, octets))
+            }
+
             fn search_waits(&mut self, at: &Position) -> Option<u64> {
                 each_framer!(self, f => f.search_waits(at))
             }
@@ -187,6 +191,10 @@ macro_rules! protocols {
 
             fn gap(&mut self, direction: Direction) {
                 each_framer!(self, f => f.gap(direction));
+            }
+
+            fn hole(&mut self, direction: Direction, len: Option<u64>) {
+                each_framer!(self, f => f.hole(direction, len));
             }
 
             fn is_sure(&self, direction: Direction) -> bool {
@@ -348,6 +356,15 @@ pub(super) fn tunnels(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.tunnels)
 }
 
+/// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.
+pub(super) fn prefix_at(octets: &[u8]) -> Option<(&'static StreamRow, Probe)> {
+    let mut rows = STREAMS.iter().filter(|row| row.protocol.prefix);
+    rows.find_map(|row| match row.detector.probe(octets, false) {
+        Probe::No => None,
+        probe => Some((row, probe)),
+    })
+}
+
 /// What stands behind a message of this protocol is the connection that it was put before: see [`ProtocolRow::prefix`].
 pub(super) fn is_prefix(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.prefix)
@@ -471,7 +488,6 @@ pub(super) fn known_name(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::framing::Probe;
     use super::super::length::testing::samples;
     use super::*;
 

@@ -1,6 +1,8 @@
 //! MongoDB.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet, response_if};
+use super::super::length::{
+    LengthField, LengthProtocol, LengthRow, Scan, number, octet, response_if, window,
+};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -31,6 +33,12 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 16,
     is_plausible,
     self_evident: |m| number(m, 8, 4) == 0,
+    // Numbers of operations have one octet or two.
+    scan: Scan::By(16, |octets| {
+        window(octets, |o: &[u8; 16]| {
+            o[14] == 0 && o[15] == 0 && o[8] == 0 && matches!(o[13], 0 | 7)
+        })
+    }),
     chain: 2,
     kind: |m| response_if(number(m, 8, 4) != 0),
     ..LengthRow::USUAL

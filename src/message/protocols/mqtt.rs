@@ -1,6 +1,6 @@
 //! MQTT 3.1, 3.1.1 and 5.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::escape;
 use crate::base::flow::Transport;
@@ -27,6 +27,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 9,
     is_plausible,
     self_evident: |m| octet(m, 0) == 0x10,
+    scan: Scan::Octets(0, &[0x10]),
     min_chain: 2,
     // A PUBLISH with a topic of some length.
     distinctive: |m| octet(m, 0) >> 4 == 3 && number(m, body(m), 2) >= 4,

@@ -1,12 +1,17 @@
 //! MySQL and MariaDB.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use memchr::memchr;
 use std::fmt::Write as _;
+
+/// Values of a row that are looked at where one is searched for: each place that looks like a row is walked along.
+const FIELDS: u32 = 256;
+/// A packet of a file that a client sends has so many octets and more, but for the last.
+const FILE: usize = 4096;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -31,14 +36,12 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     },
     add: 4,
     header: 16,
-    is_plausible: |m, len| len > 4 || octet(m, 3) > 0,
+    is_plausible,
     self_evident: is_greeting,
+    scan: Scan::Octets(2, &[0, 0, 10]),
     min_chain: 2,
-    follows: |a, b| {
-        octet(b, 3) == octet(a, 3).wrapping_add(1)
-            || octet(b, 3) == 0
-            || (octet(b, 3) == 1 && octet(a, 3) > 1)
-    },
+    follows,
+    link: 1.0 / 64.0,
     kind: |m| {
         if octet(m, 3) == 0 && !is_greeting(m) {
             Kind::Request
@@ -56,6 +59,116 @@ pub(crate) struct Mysql;
 
 impl LengthProtocol for Mysql {
     const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// A packet with the number 0 is a command, whose numbers end below 32, or the greeting of a server; only a packet that goes on
+/// from one of 16 MiB is empty, and then its number is another.
+fn is_plausible(m: &[u8], len: u64) -> bool {
+    match octet(m, 3) {
+        0 => len > 4 && (1..0x20).contains(&octet(m, 4)),
+        _ => true,
+    }
+}
+
+/// The numbers of packets count up; an answer begins with 1, and a command with 0, behind what can end an answer. Rows have the
+/// columns of the row before.
+fn follows(a: &[u8], b: &[u8]) -> bool {
+    let (before, number) = (octet(a, 3), octet(b, 3));
+    match number {
+        0 => true,
+        1 if before > 0 && ends_answer(a) => true,
+        _ if number != before.wrapping_add(1) => false,
+        // Logins, and what begins an answer.
+        1 | 2 => true,
+        _ => is_next_row(a, b),
+    }
+}
+
+/// The second packet may stand behind the first among the definitions and rows of an answer.
+fn is_next_row(a: &[u8], b: &[u8]) -> bool {
+    const DEFINITION: &[u8] = b"\x03def";
+    let (first, second) = (
+        a.get(4..).unwrap_or_default(),
+        b.get(4..).unwrap_or_default(),
+    );
+    let len = usize::try_from(number_of(b)).unwrap_or(usize::MAX);
+    if second.len() < DEFINITION.len() {
+        return true;
+    }
+    if second.starts_with(DEFINITION) {
+        return first.starts_with(DEFINITION)
+            || matches!(first.first(), Some(0 | 0xfe))
+            || first.len() < 3;
+    }
+    // The end of definitions and rows, an error, or all that a client sends of a file.
+    let ends = matches!(second.first(), Some(0xfe)) && len < 512 || second.first() == Some(&0xff);
+    if ends || a.len() >= FILE {
+        return true;
+    }
+    // A row of the binary protocol begins with a zero.
+    if first.first() == Some(&0) && second.first() == Some(&0) {
+        return true;
+    }
+    let first = if first.starts_with(DEFINITION) || first.first() == Some(&0xfe) {
+        None
+    } else {
+        let Some(fields) = fields(first) else {
+            return false;
+        };
+        Some(fields)
+    };
+    match second.get(..len) {
+        Some(row) => fields(row).is_some_and(|n| first.is_none_or(|first| first == n)),
+        None => true,
+    }
+}
+
+/// How many values of the text protocol fill a row, if they do.
+fn fields(row: &[u8]) -> Option<u32> {
+    let (mut at, mut n) = (0usize, 0);
+    while at < row.len() {
+        let (field, len) = match *row.get(at)? {
+            0xfb => (1, 0),
+            0xfc => (3, little(row, at + 1, 2)?),
+            0xfd => (4, little(row, at + 1, 3)?),
+            0xfe => (9, little(row, at + 1, 8)?),
+            0xff => return None,
+            len => (1, u64::from(len)),
+        };
+        at = at
+            .checked_add(field)?
+            .checked_add(usize::try_from(len).ok()?)?;
+        n += 1;
+        if n > FIELDS {
+            return Some(n);
+        }
+    }
+    (at == row.len()).then_some(n)
+}
+
+fn little(octets: &[u8], at: usize, width: usize) -> Option<u64> {
+    let field = LengthField::Field {
+        at,
+        width,
+        little: true,
+    };
+    Some(field.read(octets)??.0)
+}
+
+/// What the length of a packet says, which does not count its header.
+fn number_of(m: &[u8]) -> u64 {
+    little(m, 0, 3).unwrap_or(0)
+}
+
+/// OK, an error, the end of rows, or the text of statistics.
+fn ends_answer(m: &[u8]) -> bool {
+    let len = m.len();
+    match octet(m, 4) {
+        0 => (11..512).contains(&len),
+        0xfe => (5..512).contains(&len),
+        0xff => (7..1024).contains(&len),
+        _ => m.get(4..).is_some_and(|text| text.starts_with(b"Uptime: ")),
+    }
 }
 
 /// The first packet of a server, of protocol 10: its version in text.
@@ -136,6 +249,44 @@ mod tests {
             said(summary, Transport::Tcp, b"\x01\0\0\x01\x03"),
             "3 columns"
         );
+    }
+
+    fn packet(number: u8, payload: &[u8]) -> Vec<u8> {
+        [
+            &[u8::try_from(payload.len()).unwrap(), 0, 0, number],
+            payload,
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn packets_follow_each_other_by_their_numbers_and_what_they_hold() {
+        const OK: &[u8] = b"\0\0\0\x02\0\0\0";
+        const EOF: &[u8] = b"\xfe\0\0\x02\0";
+        const ROW: &[u8] = b"\x011\x03one";
+        for (a, b, follow) in [
+            // An answer begins behind what ends one.
+            ((1, OK), (1, OK), true),
+            ((7, EOF), (1, b"\x03"), true),
+            ((7, ROW), (1, b"\x03"), false),
+            // Rows have as many values as those before.
+            ((5, EOF), (6, ROW), true),
+            ((6, ROW), (7, b"\x012\x03two"), true),
+            ((6, ROW), (7, b"\x012\x03two\0"), false),
+            ((6, ROW), (7, b"\x012\x04two"), false),
+            ((6, ROW), (8, ROW), false),
+            ((6, ROW), (7, EOF), true),
+            ((2, b"\x03def\x01a"), (3, b"\x03def\x01b"), true),
+            ((9, ROW), (0, b"\x03select 1"), true),
+        ] {
+            let (first, second) = (packet(a.0, a.1), packet(b.0, b.1));
+            assert_eq!(
+                follows(&first, &second),
+                follow,
+                "{first:02x?} {second:02x?}"
+            );
+        }
+        assert!(!is_plausible(&packet(0, b"\0"), 5), "no such command");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2).
 
-use super::super::length::{LengthProtocol, LengthRow, field, octet, response_if};
+use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet, response_if};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -28,6 +28,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 8,
     is_plausible,
     self_evident: is_smb,
+    scan: Scan::Octets(5, b"SMB"),
     chain: 2,
     kind,
     ..LengthRow::USUAL

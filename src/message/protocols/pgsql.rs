@@ -1,9 +1,10 @@
 //! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
 
+use super::super::chains::{self, BothHabits};
 use super::super::framing::{
     Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
+use super::super::length::{self, CHAIN, Classified, LengthFormat, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::{Direction, Transport};
@@ -16,6 +17,9 @@ const PORT: u16 = 5432;
 // Rows and COPY data are large; three messages of 64 KiB fit. Half would give chains of wide rows
 // up.
 const HOLD: usize = 256 << 10;
+/// Columns of a row that are looked at where one is searched for.
+// A server has 1,664 at most; each place that looks like a row is walked along.
+const FIELDS: u64 = 64;
 // Codes with 1234 in the upper half, which no version of the protocol will be (PostgreSQL, 55.7).
 const SSL_REQUEST: u64 = 80_877_103;
 const GSS_REQUEST: u64 = 80_877_104;
@@ -40,27 +44,64 @@ fn start_up(octets: &[u8]) -> Option<u64> {
     let sound = match code {
         SSL_REQUEST | GSS_REQUEST => len == 8,
         CANCEL_REQUEST => (16..=268).contains(&len),
-        // Servers refuse start-up packets over 10,000 octets.
-        // Protocol 3.0 to 3.9999.
-        _ => code >> 16 == 3 && (9..10_000).contains(&len),
+        // Servers refuse start-up packets over 10,000 octets. Protocol 3.0, 3.2, and 3.9999, which clients ask for to try what
+        // a server makes of it; a DataRow of three columns would look like others.
+        _ => {
+            let minor = code & 0xffff;
+            code >> 16 == 3 && (minor < 16 || minor == 9999) && (9..10_000).contains(&len)
+        }
     };
     (octets.len() >= 8 && sound).then_some(code)
 }
 
 struct Typed;
 
-/// A message with a type or without one.
-struct Either;
+/// A message with a type or without one, where one is looked for: all that is there of it is checked.
+struct Sought {
+    /// The client sends it, or the server; None: that is not known.
+    by_client: Option<bool>,
+}
 
-impl LengthFormat for Either {
-    fn magic(&self) -> Option<(usize, &[u8])> {
-        None
+impl LengthFormat for Sought {
+    fn scan(&self) -> Scan<'_> {
+        Scan::Everywhere
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
         // No type is zero, and the lengths of the start-up begin with a zero octet.
-        if octet(octets, 0) != 0 {
-            return Typed.classify(octets);
+        let Some(kind) = octets.first().filter(|o| **o != 0) else {
+            return self.start(octets);
+        };
+        let by: &[u8] = match self.by_client {
+            Some(true) => b"QPBEDCSHXFfdcp",
+            Some(false) => b"RSKZTtDCENAIGHWdcns123Vv",
+            None => b"QPBEDCHSXFfpdcRKZTI123nNtsGWAVv",
+        };
+        if !by.contains(kind) {
+            return Classified::No;
+        }
+        match Typed.classify(octets) {
+            Classified::Message(len) => {
+                let message = usize::try_from(len).ok().and_then(|len| octets.get(..len));
+                let sound = message.is_none_or(|m| self.is_sound(m));
+                Classified::sized(len, sound)
+            }
+            // The lengths of messages in a chain are below 16 MiB.
+            Classified::More if octets.get(1).is_some_and(|o| *o != 0) => Classified::No,
+            judged => judged,
+        }
+    }
+
+    fn chain(&self) -> usize {
+        CHAIN
+    }
+}
+
+impl Sought {
+    /// A message of the start-up.
+    fn start(&self, octets: &[u8]) -> Classified {
+        if self.by_client == Some(false) {
+            return Classified::No;
         }
         if octets.len() < 8 {
             let short = octets.iter().take(2).all(|o| *o == 0);
@@ -70,11 +111,64 @@ impl LengthFormat for Either {
                 Classified::No
             };
         }
-        Classified::sized(number(octets, 0, 4), start_up(octets).is_some())
+        let Some(code) = start_up(octets) else {
+            return Classified::No;
+        };
+        // The names of parameters are in lower case, and an empty one ends them.
+        let len = number(octets, 0, 4);
+        let message = usize::try_from(len).ok().and_then(|len| octets.get(..len));
+        let named = octets.get(8).is_none_or(|o| o.is_ascii_lowercase());
+        let ended = message.is_none_or(|m| m.ends_with(&[0, 0]));
+        Classified::sized(len, code >> 16 != 3 || (named && ended))
     }
 
-    fn chain(&self) -> usize {
-        CHAIN
+    /// What a whole message holds fills it (PostgreSQL, 55.7).
+    fn is_sound(&self, m: &[u8]) -> bool {
+        let server = self.by_client != Some(true);
+        let count = number(m, 5, 2);
+        match octet(m, 0) {
+            // A DataRow; a Describe has a letter there.
+            b'D' if self.by_client == Some(false) || !matches!(octet(m, 5), b'S' | b'P') => {
+                let mut at = 7;
+                for _ in 0..count.min(FIELDS) {
+                    let Some(len) = length::u32_at(m, at) else {
+                        return false;
+                    };
+                    at += 4;
+                    // The highest number stands for NULL.
+                    if len != u32::MAX {
+                        at = at.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+                    }
+                }
+                at == m.len() || count > FIELDS && at < m.len()
+            }
+            b'T' => {
+                let mut at = 7;
+                for _ in 0..count.min(FIELDS) {
+                    let name = m.get(at..).unwrap_or_default();
+                    let Some(end) = memchr::memchr(0, &name[..name.len().min(256)]) else {
+                        return false;
+                    };
+                    at += end + 19;
+                }
+                at == m.len() || count > FIELDS && at < m.len()
+            }
+            // An error or a notice: fields of a letter and text; an Execute ends with a number.
+            b'E' if server && octet(m, 5).is_ascii_uppercase() => m.ends_with(&[0, 0]),
+            b'N' => octet(m, 5).is_ascii_uppercase() && m.ends_with(&[0, 0]),
+            // A command is done; a Close names something.
+            b'C' => m[5..].split_last().is_some_and(|(_, text)| {
+                let close =
+                    self.by_client != Some(false) && matches!(text.first(), Some(b'S' | b'P'));
+                close || !text.is_empty() && text.iter().all(|o| (b' '..0x7f).contains(o))
+            }),
+            b'S' if m.len() > 5 => {
+                let mut parts = m[5..].split(|o| *o == 0);
+                let name = parts.next().unwrap_or_default();
+                !name.is_empty() && name.iter().all(u8::is_ascii_graphic) && parts.count() == 2
+            }
+            _ => true,
+        }
     }
 }
 
@@ -93,8 +187,8 @@ fn is_answer(octets: &[u8]) -> bool {
 }
 
 impl LengthFormat for Typed {
-    fn magic(&self) -> Option<(usize, &[u8])> {
-        None
+    fn scan(&self) -> Scan<'_> {
+        Scan::Everywhere
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
@@ -206,6 +300,7 @@ impl Detector for PgsqlDetector {
 pub(crate) struct Pgsql {
     /// A request for TLS or GSSAPI whose answer, which is one octet, was not met yet.
     asked: Option<EncryptionRequest>,
+    habits: BothHabits,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -288,7 +383,7 @@ impl Framer for Pgsql {
         if first || is_answer(octets) {
             return answer(octet(octets, 0));
         }
-        length::begin(&Typed, at, octets)
+        length::begin_noted(&Typed, at, octets, &mut self.habits)
     }
 
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
@@ -306,11 +401,22 @@ impl Framer for Pgsql {
         {
             return Found::At(0);
         }
-        length::search(&Either, octets, at.next, HOLD, |i| at.segment(i))
+        let habits = self.habits.of(at.direction);
+        let by_client = match at.ports {
+            (PORT, PORT) => None,
+            (PORT, _) => Some(false),
+            (_, PORT) => Some(true),
+            _ => None,
+        };
+        chains::search(&Sought { by_client }, at, octets, HOLD, habits)
     }
 
     fn needs(&self, octets: &[u8]) -> usize {
-        length::needs(&Either, octets, HOLD)
+        length::needs(&Sought { by_client: None }, octets, HOLD)
+    }
+
+    fn size(&self) -> usize {
+        self.habits.size()
     }
 }
 
@@ -442,6 +548,7 @@ mod tests {
             other,
             next: Following::Octets,
             limit: 1 << 16,
+            late: false,
         }
     }
 
@@ -472,6 +579,31 @@ mod tests {
         };
         assert!(answers(&mut Pgsql::default(), begun, 500, 108));
         assert!(!answers(&mut Pgsql::default(), begun, 500, 171));
+    }
+
+    #[test]
+    fn what_a_message_holds_fills_it() {
+        let server = Sought {
+            by_client: Some(false),
+        };
+        let classify = |octets: &[u8]| server.classify(octets) != Classified::No;
+        let row = b"D\0\0\0\x10\0\x02\0\0\0\x02ab\xff\xff\xff\xff";
+        assert!(classify(row));
+        let mut longer = row.to_vec();
+        longer[10] = 3;
+        assert!(!classify(&longer), "its values pass its end");
+        assert!(classify(b"C\0\0\0\x0dSELECT 1\0") && !classify(b"C\0\0\0\x07a\x01\0"));
+        // Each side has messages of its own, and no row is a start-up.
+        assert!(!classify(b"Q\0\0\0\x06a\0"));
+        let client = Sought {
+            by_client: Some(true),
+        };
+        assert_ne!(client.classify(b"Q\0\0\0\x06a\0"), Classified::No);
+        assert_eq!(
+            client.classify(b"\0\0\0\x14\0\x03\0\0\0\0\0\x01x"),
+            Classified::No
+        );
+        assert_eq!(start_up(b"\0\0\0\x54\0\x03col"), None);
     }
 
     #[test]

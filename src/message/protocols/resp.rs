@@ -488,7 +488,9 @@ impl Resp {
             };
             // Three signs together: a request was lost, the server now acknowledges more than
             // before, and the segment stands alone between two writes.
-            self.lost.is_some() && self.acknowledged != at.ack && parted && sound
+            // Where the server alone is captured all requests are lost.
+            let lost = self.lost.is_some() || !at.other.seen;
+            lost && self.acknowledged != at.ack && parted && sound
         };
         let answers_ahead = || whole.is_some_and(|values| values <= ahead);
         // Each by itself is enough; a value inside of another shows none of them.
@@ -803,11 +805,13 @@ mod tests {
             offset: segments[0],
             ack: Some(ack),
             other: Side {
+                seen: true,
                 delivered: u64::MAX,
                 ..Side::default()
             },
             next: Following::Octets,
             limit: 1 << 16,
+            late: false,
         }
     }
 

@@ -90,11 +90,13 @@ mod tests {
             offset: segments[0],
             ack: Some(ack),
             other: crate::base::stream::Side {
+                seen: true,
                 delivered: u64::MAX,
                 ..Default::default()
             },
             next: Following::Octets,
             limit: 1 << 16,
+            late: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! SOME/IP (AUTOSAR).
 
 use super::super::bundled;
-use super::super::length::{LengthProtocol, LengthRow, field, fills, number, octet};
+use super::super::length::{LengthProtocol, LengthRow, Scan, field, fills, number, octet, window};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -27,6 +27,12 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 16,
     is_plausible,
     self_evident: |_| true,
+    // The version of the protocol, the type of the message, the return code.
+    scan: Scan::By(16, |octets| {
+        window(octets, |o: &[u8; 16]| {
+            o[12] == 1 && o[14] & 0x1c == 0 && (o[15] == 0 || o[14] & 0x80 != 0)
+        })
+    }),
     chain: 2,
     kind: |m| match octet(m, 14) & !0x20 {
         0 => Kind::Request,

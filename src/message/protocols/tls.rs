@@ -1,9 +1,9 @@
 //! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
 
 use super::super::framing::{
-    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+    Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::super::length::{self, CHAIN, Classified, LengthFormat, number, octet};
+use super::super::length::{self, CHAIN, Classified, LengthFormat, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{escape, named_number};
 use crate::base::flow::{Direction, Transport};
@@ -46,9 +46,17 @@ pub(crate) struct TlsDetector;
 struct Record;
 
 impl LengthFormat for Record {
-    fn magic(&self) -> Option<(usize, &[u8])> {
+    fn scan(&self) -> Scan<'_> {
         // The major version is 3 in every version of TLS.
-        Some((1, &[3]))
+        Scan::Octets(1, &[3])
+    }
+
+    fn is_sure(&self, header: &[u8]) -> bool {
+        Strict.classify(header) != Classified::No
+    }
+
+    fn wants(&self, _: &[u8]) -> usize {
+        HEADER
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
@@ -116,8 +124,13 @@ fn begins(octets: &[u8]) -> Probe {
 }
 
 impl Detector for TlsDetector {
-    fn probe(&self, octets: &[u8], _: bool) -> Probe {
-        begins(octets)
+    fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
+        match begins(octets) {
+            // Behind a handshake that was not captured, or that somebody has written anew, records follow.
+            Probe::No if hinted => length::chain_begins(&Strict, octets, HOLD),
+            Probe::No => length::chain_anywhere(&Strict, octets, HOLD),
+            probe => probe,
+        }
     }
 
     fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
@@ -133,6 +146,11 @@ impl Detector for TlsDetector {
         length::fills(&Strict, octets)
     }
 
+    fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
+        let record = matches!(Strict.classify(octets), Classified::Message(_));
+        hinted && ends == DoubtEnds::NoMore && record
+    }
+
     fn needs(&self, octets: &[u8], _: bool) -> usize {
         length::needs(&Strict, octets, 4 * HOLD)
     }
@@ -142,8 +160,12 @@ impl Detector for TlsDetector {
 struct Strict;
 
 impl LengthFormat for Strict {
-    fn magic(&self) -> Option<(usize, &[u8])> {
-        Record.magic()
+    fn scan(&self) -> Scan<'_> {
+        Record.scan()
+    }
+
+    fn wants(&self, octets: &[u8]) -> usize {
+        Record.wants(octets)
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {

@@ -1,6 +1,6 @@
 //! TPKT with COTP: S7, RDP, H.323 (RFC 1006).
 
-use super::super::length::{LengthProtocol, LengthRow, field, number, octet};
+use super::super::length::{LengthProtocol, LengthRow, Scan, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -28,6 +28,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 7,
     is_plausible,
     self_evident: |m| matches!(octet(m, 5), 0xe0 | 0xd0) && number(m, 6, 2) == 0,
+    scan: Scan::Octets(0, &[3, 0]),
     ..LengthRow::USUAL
 };
 

@@ -1,6 +1,8 @@
 //! WebSocket (RFC 6455), behind an upgrade of HTTP.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, number, octet};
+use super::super::length::{
+    Classified, LengthField, LengthFormat as _, LengthProtocol, LengthRow, number, octet,
+};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -32,6 +34,9 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     chain: 4,
     min_chain: 3,
     follows,
+    link: 0.5,
+    sort,
+    sound: is_sound,
     ..LengthRow::USUAL
 };
 
@@ -58,6 +63,16 @@ fn whole_len(m: &[u8]) -> Option<Option<u64>> {
     Some(sound.then(|| 2 + width as u64 + key + len))
 }
 
+/// A frame of a client, whose payload is masked (RFC 6455, 5.3).
+pub(super) fn is_masked(octets: &[u8]) -> bool {
+    let frame = matches!(
+        FORMAT.classify(octets),
+        Classified::Message(_) | Classified::More
+    );
+    // A client begins with a message, not with a fragment that continues one.
+    frame && octet(octets, 1) & 0x80 != 0 && octet(octets, 0) & 0xf != 0
+}
+
 /// RFC 6455, 5.2 and 5.5; the first reserved bit marks what is compressed (RFC 7692, 6).
 fn is_plausible(m: &[u8], _: u64) -> bool {
     let (first, len) = (octet(m, 0), octet(m, 1) & 0x7f);
@@ -66,6 +81,43 @@ fn is_plausible(m: &[u8], _: u64) -> bool {
         8 => first & 0x80 != 0 && len <= 125 && len != 1,
         9 | 10 => first & 0x80 != 0 && len <= 125,
         _ => false,
+    }
+}
+
+/// Frames are told apart by their first octet, in which bits are reserved, and the mask.
+fn sort(m: &[u8]) -> u8 {
+    octet(m, 0) & 0xcf | (octet(m, 1) >> 7) << 4
+}
+
+/// The text of a whole message of text, which is not compressed, is UTF-8 (RFC 6455, 5.6), as far as it is looked at; close
+/// frames begin with a code (7.4).
+fn is_sound(m: &[u8]) -> bool {
+    let masked = octet(m, 1) & 0x80 != 0;
+    let length = match octet(m, 1) & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let payload = 2 + length + if masked { 4 } else { 0 };
+    let key = |at: usize| match masked {
+        true => octet(m, payload - 4 + at % 4),
+        false => 0,
+    };
+    let octets = m.get(payload..).unwrap_or_default().iter();
+    let mut text = [0; 64];
+    let mut n = 0;
+    for (at, (to, from)) in text.iter_mut().zip(octets).enumerate() {
+        (*to, n) = (from ^ key(at), at + 1);
+    }
+    let text = &text[..n];
+    match octet(m, 0) {
+        0x81 => match std::str::from_utf8(text) {
+            Ok(text) => !text.contains('\0'),
+            // A character is cut.
+            Err(error) => error.error_len().is_none(),
+        },
+        0x88 => n < 2 || matches!(number(text, 0, 2), 1000..=4999),
+        _ => true,
     }
 }
 
@@ -102,6 +154,16 @@ mod tests {
     #[test]
     fn messages_are_believed_and_found() {
         testing::check(&PROTOCOL, &FORMAT);
+    }
+
+    #[test]
+    fn text_is_text_behind_its_mask_too() {
+        assert!(is_sound(b"\x81\x03abc"));
+        assert!(!is_sound(b"\x81\x03a\xffc"));
+        assert!(is_sound(b"\x81\x83\x01\x02\x03\x04\x60\x60\x60"));
+        assert!(!is_sound(b"\x81\x83\x01\x02\x03\x04\xff\x60\x60"));
+        assert!(is_sound(b"\x82\x02\xff\xff") && !is_sound(b"\x88\x02\0\x01"));
+        assert!(is_masked(b"\x81\x83\x01\x02\x03\x04") && !is_masked(b"\x81\x03abc"));
     }
 
     #[test]

@@ -110,6 +110,9 @@ impl MessageSink for PacketOutput {
         }
         open.hole_end = 0;
         open.cut = false;
+        // Mail that lacks octets goes on to the line that ends it. Without that line tshark takes all commands behind for mail.
+        open.ends_with_line =
+            start.extent == Extent::Open && matches!(start.protocol, "smtp" | "pop");
         open.split = false;
         open.done = false;
         conn.open[d] = Some(open);

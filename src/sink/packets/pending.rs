@@ -33,6 +33,8 @@ pub(super) struct PendingMessage {
     pub(super) hole_end: u64,
     /// A message of one packet met a hole: what follows is left out.
     pub(super) cut: bool,
+    /// Its end is a line that is looked for behind a hole.
+    pub(super) ends_with_line: bool,
     /// A segment of it was written, so that others follow.
     pub(super) split: bool,
     /// One packet of it was written.

@@ -57,8 +57,8 @@ pub struct UserMessage<'a> {
     pub whole: bool,
     /// What is missing; meaningless for a whole message.
     pub missing: Missing,
-    /// Number of the packet that brought its first chunk. [`Context::packet`] is the one that completed it, or made it
-    /// certain that it will not be completed.
+    /// Number of the packet that brought its first chunk. [`Context::packet`] is the one that brought the last of its
+    /// chunks that are there.
     pub frame: u64,
     /// When that packet was captured.
     pub time: Timestamp,

@@ -105,6 +105,7 @@ impl Inflow {
                 ..Missing::default()
             },
             origin,
+            brought: (origin.frame, origin.time),
         };
         let place = origin.place(c.payload.len());
         self.emit(out, head, c.payload, &[], &[place]);
@@ -717,6 +718,9 @@ fn hand_on<S: UserMessageSink>(
         time: head.origin.time,
         acknowledged,
     };
+    // What stands behind a hole, or waited for an acknowledgment or for what came before it, was there all the time.
+    let now = out.cx.packet;
+    (out.cx.packet.frame, out.cx.packet.time) = head.brought;
     let mut at = AssociationContext {
         cx: out.cx,
         flow: out.flow,
@@ -724,6 +728,7 @@ fn hand_on<S: UserMessageSink>(
         state: out.state,
     };
     out.sink.user_message(&mut at, &message);
+    out.cx.packet = now;
 }
 
 /// What the first chunk says of its message. None where there is no chunk.
@@ -746,6 +751,10 @@ fn message_head(parts: &[StoredChunk], first: u64, last: u64, ends: bool) -> Opt
             ..Missing::default()
         },
         origin: f.origin,
+        brought: parts
+            .iter()
+            .map(|p| (p.origin.frame, p.origin.time))
+            .max_by_key(|(frame, _)| *frame)?,
     })
 }
 

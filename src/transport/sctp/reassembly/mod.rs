@@ -326,6 +326,8 @@ struct MessageHead {
     whole: bool,
     missing: Missing,
     origin: ChunkOrigin,
+    /// The packet that brought the last of its chunks, and when: whatever holds the message, it has the time of this one.
+    brought: (u64, Timestamp),
 }
 
 /// One direction of an association. Plain data.

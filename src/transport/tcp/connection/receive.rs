@@ -504,7 +504,8 @@ impl<S: FlowState> Connection<S> {
             arrived: cx.now,
             packets: self.packets,
             ack,
-            push: s.has(flags::PSH),
+            // Of a segment that the snapshot length has cut, the end is missing.
+            push: s.has(flags::PSH) && s.payload.len() == s.payload_len as usize,
             damaged: false,
             // The place in the record is kept as a difference. It stays true when the part is split
             // or its front is used up.

@@ -1,0 +1,709 @@
+//! Where messages with a length go on behind a loss.
+//!
+//! A header that is only a length looks like many other octets, so one header proves nothing. Every place that could be a header
+//! is followed from header to header, as far as there are octets. Most false ones come to a place where no header stands. Of
+//! those that are left, each is weighed by how likely it would be by chance:
+//!
+//! ```text
+//!   places where it could have begun  x  (share of all places that look like a header) ^ headers in its chain
+//! ```
+//!
+//! That share is measured, in this connection: in text it is next to nothing, in zeros and small numbers it is large, and then
+//! the chain has to be longer. Messages of zeros, and copies of the one before, prove nothing, as their content could have been
+//! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
+//! whole messages.
+
+use super::framing::{Begin, Following, Found, MessageBody, Position};
+use super::length::{Classified, LengthFormat, Scan};
+use crate::base::flow::Direction;
+use crate::base::storage::allocated;
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+
+/// A chain that chance makes more often than this is not believed. Losses come by the thousand, and a false message that
+/// claims to be whole is worse than a true one that is not found.
+const CHANCE: f64 = 1e-3;
+/// Where more places than this look like a header by chance, chains are alike, and are believed with more headers only.
+const USUAL: f64 = 1e-2;
+/// A chain beats others that begin before it where it is so much less likely.
+const CLEARLY: f64 = 1e-3;
+/// How often an end that is chance falls on the end of a segment.
+const AT_A_SEGMENT: f64 = 1.0 / 128.0;
+/// How often a length that is chance leads to one certain place.
+const AT_A_PLACE: f64 = 1.0 / 512.0;
+/// Places that count as looked at before any were: no share is known from a few octets.
+const BEFORE: f64 = 1000.0;
+/// Octets by which messages are compared, or found to be zeros.
+const COMPARED: usize = 32;
+/// A length is not believed without its end where it is so many times that of the longest message so far ...
+const LONGER: u64 = 8;
+/// ... and longer than this.
+const SHORT: u64 = 16 << 10;
+/// Places so near to a header look like one because of its octets: a length that is read too early or too late.
+const SHADOW: usize = 8;
+
+/// What the messages of one direction have been, and what was met where they were looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Habits {
+    /// Where a search has found a message last: it may be asked again.
+    found: u64,
+    /// Octets of the longest message.
+    longest: u32,
+    /// Octets that have been looked through ...
+    looked: u32,
+    /// ... and places in them that looked like a header and were none.
+    mistaken: u32,
+    /// The sort that most messages have been of, and by how many more than others, about (Boyer and Moore's majority vote).
+    sort: u8,
+    votes: u8,
+    /// Messages, and those that began inside of a segment; halved where they would be too many.
+    messages: u8,
+    inside: u8,
+}
+
+impl Habits {
+    /// A message of so many octets stands where it had to. `aligned`: it begins a segment.
+    pub(super) fn note(&mut self, len: u64, aligned: bool) {
+        self.longest = self
+            .longest
+            .max(u32::try_from(len.min(1 << 30)).unwrap_or(0));
+        if self.messages == u8::MAX {
+            (self.messages, self.inside) = (self.messages / 2, self.inside.div_ceil(2));
+        }
+        self.messages += 1;
+        self.inside += u8::from(!aligned);
+    }
+
+    /// A message is of this sort.
+    const fn note_sort(&mut self, sort: u8) {
+        if self.votes == 0 {
+            (self.sort, self.votes) = (sort, 1);
+        } else if self.sort == sort {
+            self.votes = self.votes.saturating_add(1);
+        } else {
+            self.votes -= 1;
+        }
+    }
+
+    /// A message of this sort is not what most have been.
+    fn is_odd(&self, sort: u8) -> bool {
+        self.messages >= 3 && self.votes >= 2 && self.sort != sort
+    }
+
+    /// The same of what a framer has said.
+    pub(super) fn note_begun(&mut self, begin: &Begin, aligned: bool, sort: u8) {
+        if let Begin::Message {
+            head,
+            body: MessageBody::Octets(body),
+            ..
+        } = begin
+        {
+            self.note(*head as u64 + body, aligned);
+            self.note_sort(sort);
+        }
+    }
+
+    /// So many octets were looked through, with so many places that were no header though they looked like one.
+    fn learn(&mut self, looked: usize, mistaken: usize) {
+        let add = |to: u32, n: usize| to.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        self.looked = add(self.looked, looked);
+        self.mistaken = add(self.mistaken, mistaken);
+        if self.looked > 1 << 24 {
+            (self.looked, self.mistaken) = (self.looked / 2, self.mistaken / 2);
+        }
+    }
+
+    /// Octets of a message that may be believed before its end is there.
+    fn bound(&self, hold: usize) -> u64 {
+        let longest = u64::from(self.longest);
+        match self.messages {
+            0..4 => hold as u64,
+            _ => longest.saturating_mul(LONGER).max(SHORT).min(hold as u64),
+        }
+    }
+
+    /// The share of places that look like a header by chance, where `mistaken` of `looked` more did.
+    fn share(&self, looked: usize, mistaken: usize) -> f64 {
+        // What is at hand tells more than what was before; two mistakes may be an accident.
+        let here = as_number(mistaken.saturating_sub(2)) / as_number(looked.max(1));
+        let looked = BEFORE + f64::from(self.looked) + as_number(looked);
+        let mistaken = f64::from(self.mistaken) + as_number(mistaken);
+        // The more places none was met at, the less likely one is at the next.
+        ((mistaken + BEFORE / 2.0 / looked) / looked)
+            .max(here)
+            .min(0.9)
+    }
+
+    /// Each message has begun a segment.
+    const fn is_always_aligned(&self) -> bool {
+        self.messages >= 8 && self.inside == 0
+    }
+
+    /// How usual it is that a message begins inside of a segment.
+    fn usual_inside(&self) -> f64 {
+        (f64::from(self.inside) + 1.0) / (f64::from(self.messages) + 1.0)
+    }
+}
+
+/// The habits of both directions; allocated with the first message, as most connections are of other protocols.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct BothHabits(Option<Box<[Habits; 2]>>);
+
+impl BothHabits {
+    /// Those of one direction.
+    pub(super) fn of(&mut self, direction: Direction) -> &mut Habits {
+        let both = self.0.get_or_insert_default();
+        &mut both[direction.index()]
+    }
+
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        match self.0 {
+            Some(_) => allocated(size_of::<[Habits; 2]>()),
+            None => 0,
+        }
+    }
+}
+
+/// Counts are small enough to be exact.
+fn as_number(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+/// A place that looks like a header.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    at: usize,
+    /// Where its message ends; None: the header is cut.
+    end: Option<u64>,
+    /// The header there, and the last of the chain.
+    next: Option<usize>,
+    last: usize,
+    /// No header stands where one should.
+    dead: bool,
+    /// Places that prove something in its chain from here on, and those that are their shadows.
+    length: u32,
+    /// Links between whole headers.
+    links: u32,
+    /// Headers from here on that prove something, and ends that stand where a segment ends.
+    headers: u32,
+    ends: u32,
+    /// Of the chains that lead here, the headers of the longest, where it comes from, and the headers of the second.
+    longest: u32,
+    from: Option<usize>,
+    second: u32,
+}
+
+/// What is looked at.
+struct Chains<'a, F: LengthFormat + ?Sized> {
+    format: &'a F,
+    octets: &'a [u8],
+    at: &'a Position<'a>,
+    habits: &'a Habits,
+    nodes: Vec<Node>,
+    /// How many of them are not cut.
+    headers: usize,
+    /// The longest message that is believed without its end.
+    bound: u64,
+    segments: usize,
+    /// Headers at whose end another one stands, and those which that one can follow.
+    meetings: usize,
+    fitting: usize,
+    begins: &'a dyn Fn(u64) -> bool,
+}
+
+/// Where messages go on in octets that begin somewhere in one. At most `hold` octets wait for more.
+pub(super) fn search<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    hold: usize,
+    habits: &mut Habits,
+) -> Found {
+    search_with(format, at, octets, hold, habits, |_| false)
+}
+
+/// The same where more is known: `begins` says of an offset whether a message begins there if it can be one.
+pub(super) fn search_with<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    hold: usize,
+    habits: &mut Habits,
+    begins: impl Fn(u64) -> bool,
+) -> Found {
+    let known = habits.found == at.offset && at.offset > 0;
+    if known && matches!(format.classify(octets), Classified::Message(_)) {
+        return Found::At(0);
+    }
+    let bound = habits.bound(hold);
+    let nodes = nodes(format, octets, at.next, bound);
+    let end = at.offset + octets.len() as u64;
+    let segments = at.segments.iter().filter(|s| (at.offset..end).contains(s));
+    // Those that prove nothing are not counted among the mistakes either.
+    let odd = |node: &Node| habits.is_odd(format.sort(&octets[node.at..]));
+    let headers = nodes
+        .iter()
+        .filter(|node| node.end.is_some() && !odd(node))
+        .count();
+    let mut chains = Chains {
+        headers,
+        bound,
+        format,
+        octets,
+        at,
+        habits,
+        nodes,
+        segments: segments.count().max(1),
+        meetings: 0,
+        fitting: 0,
+        begins: &begins,
+    };
+    chains.follow();
+    let more = at.next == Following::Octets;
+    let full = octets.len() >= hold;
+    let chosen = chains.choose(!more || at.late || full);
+    if let Some((leaf, start)) = chosen {
+        let (place, mistaken) = (chains.nodes[start].at, chains.mistaken(leaf));
+        habits.learn(octets.len(), mistaken);
+        habits.found = at.offset + place as u64;
+        return Found::At(place);
+    }
+    let keep = if more {
+        let first = chains.nodes.iter().find(|node| !node.dead);
+        let first = first.map_or(octets.len(), |node| node.at);
+        // The search goes on with the last quarter, so that no octet is looked at without end.
+        let least = if full {
+            octets.len() - octets.len() / 4
+        } else {
+            0
+        };
+        first.max(least)
+    } else {
+        octets.len()
+    };
+    // Of a chain that was not believed nobody knows what it was.
+    let mistaken = chains.dead(keep);
+    habits.learn(keep, mistaken);
+    Found::Nowhere { keep }
+}
+
+/// Octets behind which a look at octets that end in doubt is worth it again, where the message in doubt ends at `end`.
+pub(super) fn again(len: usize, end: usize) -> usize {
+    // A sixteenth more: all looks together see each octet seventeen times at most.
+    let more = if len < 64 { 0 } else { len / 16 };
+    end.clamp(len + 1, len + 1 + more)
+}
+
+/// The places that look like a header, in order.
+fn nodes<F: LengthFormat + ?Sized>(
+    format: &F,
+    octets: &[u8],
+    next: Following,
+    bound: u64,
+) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let mut look = |at: usize| {
+        let end = match format.classify(&octets[at..]) {
+            Classified::No => return,
+            Classified::More if format.least(&octets[at..]) > bound => return,
+            Classified::More => None,
+            Classified::Message(len) => {
+                let end = at as u64 + len;
+                if end > octets.len() as u64 && len > bound {
+                    return;
+                }
+                let there = usize::try_from(end).map_or(octets.len(), |end| end.min(octets.len()));
+                if !format.is_sound(&octets[at..there]) {
+                    return;
+                }
+                Some(end)
+            }
+        };
+        nodes.push(Node {
+            at,
+            end,
+            next: None,
+            last: nodes.len(),
+            dead: false,
+            length: 0,
+            links: 0,
+            headers: 0,
+            ends: 0,
+            longest: 0,
+            from: None,
+            second: 0,
+        });
+    };
+    let scan = format.scan();
+    match scan {
+        Scan::Never => {}
+        Scan::Everywhere => (0..octets.len()).for_each(&mut look),
+        Scan::Octets(place, magic) => {
+            let from = octets.get(place..).unwrap_or_default();
+            memmem::find_iter(from, magic).for_each(&mut look);
+        }
+        Scan::By(_, find) => {
+            let mut from = 0;
+            while let Some(hit) = octets.get(from..).and_then(find) {
+                look(from + hit);
+                from += hit + 1;
+            }
+        }
+    }
+    if next == Following::Octets {
+        // A header that the end cuts before what it is found by.
+        let cut = scan.reach().saturating_sub(1);
+        (octets.len().saturating_sub(cut)..octets.len()).for_each(look);
+    }
+    nodes
+}
+
+fn power(base: f64, n: u32) -> f64 {
+    (0..n.min(32)).fold(1.0, |product, _| product * base)
+}
+
+impl<F: LengthFormat + ?Sized> Chains<'_, F> {
+    /// What stands at the end of each message, from the last place to the first; then what leads to each, from the first to the
+    /// last.
+    fn follow(&mut self) {
+        let octets = self.octets;
+        let mut near = self.nodes.len();
+        for i in (0..self.nodes.len()).rev() {
+            let mut node = self.nodes[i];
+            // How many other headers stand in the octets before and behind it.
+            while near > 0 && self.nodes[near - 1].at >= node.at + SHADOW {
+                near -= 1;
+            }
+            let behind = near - i;
+            let before = self.nodes[..i].iter().rev();
+            let before = before.take_while(|n| n.at + SHADOW > node.at).count();
+            let length = u32::try_from(behind + before).unwrap_or(u32::MAX);
+            match node.end.and_then(|end| usize::try_from(end).ok()) {
+                Some(end) if end < octets.len() => {
+                    let next = self.nodes.binary_search_by_key(&end, |n| n.at).ok();
+                    let message = &octets[node.at..end];
+                    let whole = next.filter(|next| self.nodes[*next].end.is_some());
+                    let fits = whole.is_none() || self.format.follows(message, &octets[end..]);
+                    self.meetings += usize::from(whole.is_some());
+                    self.fitting += usize::from(whole.is_some() && fits);
+                    let next = next.filter(|next| fits && !self.nodes[*next].dead);
+                    node.dead = next.is_none();
+                    if let Some(next) = next {
+                        let there = self.nodes[next];
+                        (node.next, node.last) = (Some(next), there.last);
+                        node.length = there.length;
+                        node.links = there.links + u32::from(there.end.is_some());
+                        node.headers = there.headers + u32::from(self.proves(message, end));
+                        node.ends = there.ends + u32::from(self.at.segment(end));
+                    }
+                }
+                Some(end) => {
+                    let message = &octets[node.at..];
+                    node.headers = u32::from(self.proves(message, end));
+                    node.ends = u32::from(end == octets.len());
+                }
+                // The header is cut.
+                None => {}
+            }
+            let before = node.next.map_or(0, |next| self.nodes[next].headers);
+            if node.headers > before {
+                node.length = node.length.saturating_add(length);
+            }
+            self.nodes[i] = node;
+        }
+        for i in 0..self.nodes.len() {
+            let Some(next) = self.nodes[i].next else {
+                continue;
+            };
+            let longest = self.nodes[i].longest + 1;
+            let there = &mut self.nodes[next];
+            if there.from.is_none() || longest > there.longest {
+                there.second = there.longest;
+                (there.longest, there.from) = (longest, Some(i));
+            } else {
+                there.second = there.second.max(longest);
+            }
+        }
+    }
+
+    /// A message tells more than zeros, or a copy of it that follows, would.
+    fn proves(&self, message: &[u8], end: usize) -> bool {
+        if self.habits.is_odd(self.format.sort(message)) {
+            return false;
+        }
+        let start = &message[..message.len().min(COMPARED)];
+        let next = self.octets.get(end..).unwrap_or_default();
+        start.iter().any(|o| *o != 0) && !next.starts_with(start)
+    }
+
+    fn is_aligned(&self, node: usize) -> bool {
+        self.at.segment(self.nodes[node].at)
+    }
+
+    /// The share of places that look like a header by chance, if the chain from this place on is true.
+    fn share(&self, start: usize) -> f64 {
+        let looked = self.octets.len();
+        self.habits.share(looked, self.mistaken(start))
+    }
+
+    /// A chain that chance makes more often than this is not believed.
+    fn limit(&self, leaf: usize) -> f64 {
+        let usual = (USUAL / self.share(leaf)).min(1.0);
+        CHANCE * usual * usual * usual
+    }
+
+    /// Places where the chain could have begun that begins here.
+    fn places(&self, start: usize, upto: usize) -> f64 {
+        let offset = self.at.offset + self.nodes[start].at as u64;
+        match self.is_aligned(start) {
+            true if (self.begins)(offset) || self.habits.is_always_aligned() => AT_A_SEGMENT / 4.0,
+            true => as_number(self.segments),
+            false => as_number(upto) / self.habits.usual_inside(),
+        }
+    }
+
+    /// How likely a chain from this place on would be by chance, of which more leads from `leaf` to here.
+    fn chance(&self, leaf: usize, start: usize) -> f64 {
+        let node = self.nodes[start];
+        let share = self.share(leaf);
+        let chance = self.places(start, self.octets.len())
+            * power(share, node.headers)
+            * power(self.link(leaf), node.headers.saturating_sub(1))
+            * power(AT_A_SEGMENT.max(share), node.ends)
+            * self.cut(node.last);
+        // Where so few headers are enough, each is a strong one.
+        let strong = self.format.chain() < super::length::CHAIN;
+        match strong && node.headers as usize >= self.format.chain() {
+            true => chance.min(CHANCE * CHANCE * CLEARLY),
+            false => chance,
+        }
+    }
+
+    /// How often a header can follow another by chance, by those that are not of the chain from this place on.
+    fn link(&self, leaf: usize) -> f64 {
+        let chain = usize::try_from(self.nodes[leaf].links).unwrap_or(usize::MAX);
+        let others = as_number(self.meetings.saturating_sub(chain));
+        let fitting = as_number(self.fitting.saturating_sub(chain));
+        // What the protocol says counts as four meetings.
+        (fitting + 4.0 * self.format.link()) / (others + 4.0)
+    }
+
+    /// How often octets look like what is there of a header that is cut; 1 for other places.
+    fn cut(&self, last: usize) -> f64 {
+        let node = self.nodes[last];
+        let there = self.octets.len() - node.at;
+        if node.end.is_some() || node.from.is_none() || there == 0 {
+            return 1.0;
+        }
+        let parts = self.octets[..node.at].windows(there);
+        let all = parts.len();
+        let like = parts
+            .filter(|part| could_be(self.format, part, self.bound))
+            .count();
+        (as_number(like) + 1.0) / (as_number(all) + 2.0)
+    }
+
+    /// The farthest place that leads to this last one, as far back as one way is clearly better than the others; and the
+    /// place where the chain begins that is believed.
+    fn begin(&self, last: usize) -> (usize, usize) {
+        let mut start = last;
+        while let Some(from) = self.nodes[start].from {
+            let node = self.nodes[start];
+            let better = node.longest - node.second;
+            if node.second > 0 && power(self.share(start), better) > CLEARLY {
+                break;
+            }
+            start = from;
+        }
+        let leaf = start;
+        // What leads to a true chain may be a false one, the less likely the more headers it has.
+        let Some(next) = self.nodes[leaf].next else {
+            return (leaf, start);
+        };
+        let (share, link) = (self.share(leaf), self.link(leaf));
+        // Chains that come together do so more often than by chance where headers are many.
+        let limit = self.limit(leaf) * (USUAL / share).min(1.0);
+        let upto = as_number(self.nodes[next].at);
+        let places = self.places(leaf, self.octets.len()).min(upto);
+        let mut chance = places * AT_A_PLACE.max(share);
+        while let Some(next) = self.nodes[start].next {
+            let sort = self.format.sort(&self.octets[self.nodes[start].at..]);
+            if !self.habits.is_odd(sort) || self.is_aligned(start) {
+                chance *= share * link;
+            }
+            if chance <= limit {
+                break;
+            }
+            start = next;
+        }
+        (leaf, start)
+    }
+
+    /// How many places look like a header and are none, if the chain from this place on is true.
+    fn mistaken(&self, leaf: usize) -> usize {
+        let chain = usize::try_from(self.nodes[leaf].length).unwrap_or(usize::MAX);
+        self.headers.saturating_sub(chain)
+    }
+
+    /// How many places before this one look like a header and are none, whatever is true.
+    fn dead(&self, upto: usize) -> usize {
+        let mut alive = 0;
+        let mut dead = 0;
+        let mut nodes = self.nodes.iter().take_while(|n| n.at < upto).peekable();
+        while let Some(node) = nodes.next() {
+            if !node.dead {
+                alive = node.at + SHADOW;
+            } else if node.at >= alive
+                && nodes
+                    .peek()
+                    .is_none_or(|n| n.dead || n.at >= node.at + SHADOW)
+            {
+                dead += 1;
+            }
+        }
+        dead
+    }
+
+    /// The farthest place and the first message of the chain that is believed, if one is. `last`: nothing more is waited for.
+    fn choose(&self, last: bool) -> Option<(usize, usize)> {
+        let mut best: Option<(f64, (usize, usize))> = None;
+        let mut rival = f64::INFINITY;
+        for (place, node) in self.nodes.iter().enumerate() {
+            if node.dead || node.next.is_some() {
+                continue;
+            }
+            let (leaf, start) = self.begin(place);
+            let chance = self.chance(leaf, start);
+            // One header whose message is not all there says nothing that other octets could not say.
+            let cut = node.end.is_none_or(|end| end > self.octets.len() as u64);
+            let alone = start == place && cut && self.format.chain() > 1;
+            let better = best.is_none_or(|(least, _)| chance < least);
+            if alone || !better {
+                rival = rival.min(chance);
+                continue;
+            }
+            if let Some((least, _)) = best.replace((chance, (leaf, start))) {
+                rival = rival.min(least);
+            }
+        }
+        let (chance, start) = best?;
+        let limit = self.limit(start.0);
+        let clear = if last {
+            chance <= rival
+        } else {
+            chance <= rival * CLEARLY
+        };
+        (chance <= limit && (clear || rival > 1.0)).then_some(start)
+    }
+}
+
+/// Octets at the end may be the first of a header.
+fn could_be<F: LengthFormat + ?Sized>(format: &F, octets: &[u8], bound: u64) -> bool {
+    match format.classify(octets) {
+        Classified::No => false,
+        Classified::More => format.least(octets) <= bound,
+        Classified::Message(len) => len <= bound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::user_framer::UserRow;
+    use super::*;
+
+    const TEXT: &[u8] = b"a text that is no header and no length anywhere, over and over. ";
+
+    fn row() -> UserRow {
+        UserRow::parse("k,tcp.port==1,len@0:u32be+4").unwrap()
+    }
+
+    fn message(n: usize) -> Vec<u8> {
+        let text = TEXT.iter().cycle().skip(n % 60).take(n).copied();
+        let len = u32::try_from(n).unwrap().to_be_bytes();
+        len.into_iter().chain(text).collect()
+    }
+
+    fn find(octets: &[u8], segments: &[usize], next: Following, late: bool) -> Found {
+        let base = Position::behind_a_gap(Direction::Forward);
+        let segments: Vec<u64> = segments.iter().map(|s| base.offset + *s as u64).collect();
+        let at = Position {
+            segments: &segments,
+            next,
+            late,
+            ..base
+        };
+        search(&row(), &at, octets, 256 << 10, &mut Habits::default())
+    }
+
+    #[test]
+    fn the_longer_chain_wins_against_a_length_whose_end_is_not_there() {
+        // Behind a tail of text stands a false length of 20,000, then rows.
+        let mut octets = TEXT.to_vec();
+        octets.extend([0, 0, 0x4e, 0x20, b'x']);
+        let begin = octets.len();
+        for n in [50, 30, 70, 20, 45] {
+            octets.extend(message(n));
+        }
+        assert_eq!(
+            find(&octets, &[0], Following::Octets, false),
+            Found::At(begin)
+        );
+        assert_eq!(find(&octets, &[0], Following::Gap, false), Found::At(begin));
+    }
+
+    #[test]
+    fn zeros_and_copies_prove_nothing() {
+        for octets in [vec![0; 400], [1, 1].repeat(200), [0, 0, 0, 4].repeat(100)] {
+            for next in [Following::Octets, Following::Gap, Following::End] {
+                let found = find(&octets, &[0], next, true);
+                assert!(
+                    matches!(found, Found::Nowhere { .. }),
+                    "{next:?}: {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_that_ends_with_the_segment_waits_for_the_next() {
+        // A length that leads nowhere: such octets are met here.
+        let tail = [&TEXT.repeat(5)[..], b"\0\0\0\x09", &TEXT.repeat(5)].concat();
+        let first = [&tail[..], &message(40)].concat();
+        // It is neither believed nor refused, however long it waits ...
+        for late in [false, true] {
+            let found = find(&first, &[0], Following::Octets, late);
+            assert!(matches!(found, Found::Nowhere { keep } if keep <= tail.len()));
+        }
+        // ... and believed when the next segment begins with another one.
+        let octets = [&first[..], &message(50)].concat();
+        let found = find(&octets, &[0, first.len()], Following::Octets, false);
+        assert_eq!(found, Found::At(tail.len()));
+    }
+
+    #[test]
+    fn one_that_begins_and_ends_with_a_segment_is_believed_at_once() {
+        assert_eq!(
+            find(&message(40), &[0], Following::Octets, false),
+            Found::At(0)
+        );
+        // The length alone says nothing.
+        let cut = &message(40)[..30];
+        let found = find(cut, &[0], Following::Octets, true);
+        assert_eq!(found, Found::Nowhere { keep: 0 });
+        assert_eq!(
+            find(cut, &[0], Following::Gap, true),
+            Found::Nowhere { keep: 30 }
+        );
+    }
+
+    #[test]
+    fn a_length_is_bounded_by_those_before() {
+        let mut habits = Habits::default();
+        assert_eq!(habits.bound(256 << 10), 256 << 10);
+        for _ in 0..4 {
+            habits.note(3000, true);
+        }
+        assert_eq!(habits.bound(256 << 10), 24_000);
+    }
+}
