@@ -57,6 +57,12 @@ fn own_captures() -> Vec<PathBuf> {
     CAPTURES.iter().map(common::Capture::path).collect()
 }
 
+/// Those of others, but for the longest, which are much of the same.
+fn short_shared_captures() -> Vec<PathBuf> {
+    let short = |path: &PathBuf| path.metadata().is_ok_and(|data| data.len() < 1_000_000);
+    shared_captures().into_iter().filter(short).collect()
+}
+
 fn name(path: &Path) -> String {
     let name = path.file_stem().unwrap_or_default();
     name.to_string_lossy().into_owned()
@@ -86,7 +92,7 @@ fn without_their_syns_streams_give_the_same_messages_but_the_first() {
 #[test]
 #[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn without_their_syns_streams_give_the_same_messages_but_the_first_in_shared_captures() {
-    without_their_syns_streams_give_the_same_messages_but_the_first_of(&shared_captures());
+    without_their_syns_streams_give_the_same_messages_but_the_first_of(&short_shared_captures());
 }
 
 fn without_their_syns_streams_give_the_same_messages_but_the_first_of(captures: &[PathBuf]) {
@@ -126,7 +132,7 @@ fn what_was_written_gives_the_same_messages_again() {
 #[test]
 #[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn what_was_written_gives_the_same_messages_again_in_shared_captures() {
-    what_was_written_gives_the_same_messages_again_of(&shared_captures());
+    what_was_written_gives_the_same_messages_again_of(&short_shared_captures());
 }
 
 fn what_was_written_gives_the_same_messages_again_of(captures: &[PathBuf]) {
@@ -166,7 +172,7 @@ fn no_message_is_later_than_its_last_packet() {
 #[test]
 #[cfg_attr(not(shared_captures), ignore = "../shared is not there")]
 fn no_message_is_later_than_its_last_packet_in_shared_captures() {
-    no_message_is_later_than_its_last_packet_of(&shared_captures());
+    no_message_is_later_than_its_last_packet_of(&short_shared_captures());
 }
 
 fn no_message_is_later_than_its_last_packet_of(captures: &[PathBuf]) {
@@ -203,16 +209,14 @@ fn no_message_is_later_than_its_last_packet_of(captures: &[PathBuf]) {
                 .split([' ', '\\'])
                 .map_while(|run| run.split_once('+'));
             let frames = places.filter_map(|(place, _)| place.split(':').next()?.parse().ok());
-            let Some(last) = frames.max() else {
-                continue;
-            };
-            let last: usize = last;
+            let frames: Vec<usize> = frames.collect();
             // A frame that tshark does not read, or whose time it cannot show.
-            let expected = times.get(last - 1).and_then(|row| row.first());
-            let Some(expected) = expected.filter(|time| !time.is_empty()) else {
+            let number = |text: &String| text.parse::<f64>().ok();
+            let shown = |frame: &usize| number(times.get(frame - 1)?.first()?);
+            let Some(expected) = frames.iter().filter_map(shown).reduce(f64::max) else {
                 continue;
             };
-            assert_eq!(time, expected, "{}: {comment}", name(path));
+            assert_eq!(number(time), Some(expected), "{}: {comment}", name(path));
             compared += 1;
         }
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Settings for each capture of a folder, beside none: as many as a debug build runs in a few minutes.
-const OWN: &str = "12";
-const SHARED: &str = "3";
+const OWN: &str = "8";
+const SHARED: &str = "2";
 
 #[track_caller]
 fn hold(folder: &str, sample: &str) {

@@ -609,12 +609,13 @@ fn held_for_the_acknowledgment() {
             "4 25.000 never"
         ]
     );
+    // Whatever holds a message, it has the time of its own last packet.
     assert_eq!(
         told(&["--wait-ack"]),
         [
-            "1 20.300 20.300",
-            "2 20.400 20.400",
-            "3 25.000 never",
+            "1 20.000 20.300",
+            "2 20.100 20.400",
+            "3 20.500 never",
             "4 25.000 never"
         ]
     );

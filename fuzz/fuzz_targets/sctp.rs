@@ -3,6 +3,7 @@
 #![no_main]
 
 use inet_asm::base::context::Context;
+use inet_asm::base::counters::Discard;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::Channel;
 use inet_asm::base::place::OctetOffset;
@@ -73,7 +74,9 @@ fuzz_target!(|input: &[u8]| {
         sctp.tick(&mut cx, &mut Check);
         while cx.budget.over() && sctp.free_memory(&mut cx, &mut Check) {}
         let c = &cx.counters.sctp;
-        let out = c.delivered_chunks + c.duplicates + c.late + c.before_start + c.dropped_chunks;
+        let late =
+            cx.counters.dropped(Discard::SctpLate) + cx.counters.dropped(Discard::SctpBeforeStart);
+        let out = c.delivered_chunks + c.duplicates + late + c.dropped_chunks;
         assert_eq!(c.data_chunks + c.i_data_chunks, out + c.waiting_chunks);
         let dropped = cx.counters.dropped_in("sctp");
         assert_eq!(c.packets, c.passed + c.held_packets + dropped);

@@ -199,7 +199,7 @@ fn adds_up(assembler: &mut Assembler<Streams>, finished: bool) {
     let gaps = c.gaps_acked + c.gaps_closed + c.gaps_timeout + c.gaps_buffer + c.gaps_holes;
     assert_eq!(
         c.gaps,
-        gaps + c.gaps_memory + c.gaps_end + c.gaps_snapped + c.restarts
+        gaps + c.gaps_memory + c.gaps_end + c.gaps_snapped + c.gaps_jump
     );
     assert_eq!(c.delivered_octets, delivered);
     if finished {

@@ -14,7 +14,7 @@
 //! whole messages.
 
 use super::framing::{Begin, Following, Found, MessageBody, Position};
-use super::length::{Classified, LengthFormat, Scan};
+use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::storage::allocated;
 use memchr::memmem;
@@ -290,8 +290,8 @@ pub(super) fn search_with<F: LengthFormat + ?Sized>(
 
 /// Octets behind which a look at octets that end in doubt is worth it again, where the message in doubt ends at `end`.
 pub(super) fn again(len: usize, end: usize) -> usize {
-    // A sixteenth more: all looks together see each octet seventeen times at most.
-    let more = if len < 64 { 0 } else { len / 16 };
+    // A quarter more: all looks together see each octet five times at most.
+    let more = if len < 64 { 0 } else { len / 4 };
     end.clamp(len + 1, len + 1 + more)
 }
 
@@ -473,7 +473,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             * power(AT_A_SEGMENT.max(share), node.ends)
             * self.cut(node.last);
         // Where so few headers are enough, each is a strong one.
-        let strong = self.format.chain() < super::length::CHAIN;
+        let strong = self.format.chain() < length_format::CHAIN;
         match strong && node.headers as usize >= self.format.chain() {
             true => chance.min(CHANCE * CHANCE * CLEARLY),
             false => chance,
@@ -675,10 +675,13 @@ mod tests {
             let found = find(&first, &[0], Following::Octets, late);
             assert!(matches!(found, Found::Nowhere { keep } if keep <= tail.len()));
         }
-        // ... and believed when the next segment begins with another one.
+        // ... and believed when the next segment begins with another one; the first of them may be chance here.
         let octets = [&first[..], &message(50)].concat();
         let found = find(&octets, &[0, first.len()], Following::Octets, false);
-        assert_eq!(found, Found::At(tail.len()));
+        assert!(
+            matches!(found, Found::At(at) if at >= tail.len()),
+            "{found:?}"
+        );
     }
 
     #[test]

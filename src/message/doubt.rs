@@ -288,7 +288,7 @@ impl RowOutlook {
 
 /// What all rows together have said.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Verdict {
+struct SearchOutcome {
     /// The octets began here.
     offset: u64,
     /// No more octets were to come: what was cut by their end is no beginning.
@@ -315,7 +315,7 @@ pub(super) struct Outlook {
     /// Offset at which the message was to begin that is asked for, where it begins with the first octet.
     start: u64,
     /// What the last search of all rows came to, where it found nothing.
-    verdict: Option<Verdict>,
+    outcome: Option<SearchOutcome>,
 }
 
 impl Outlook {
@@ -328,28 +328,28 @@ impl Outlook {
             upto: 0,
             line: false,
             start: 0,
-            verdict: None,
+            outcome: None,
         }
     }
 
     /// A search among the octets that were shown last would come to what it came to before: nothing begins before the place
     /// given. So octets that come one by one do not cost a question to each row.
     pub(super) fn known(&self, octets: &[u8], offset: u64, last: bool) -> Option<usize> {
-        let verdict = self.verdict?;
+        let outcome = self.outcome?;
         let end = offset + octets.len() as u64;
-        let within = (verdict.offset..=verdict.keep).contains(&offset);
+        let within = (outcome.offset..=outcome.keep).contains(&offset);
         let known = match last {
-            true => verdict.last && verdict.keep >= end,
-            false => end < verdict.again && !self.line,
+            true => outcome.last && outcome.keep >= end,
+            false => end < outcome.again && !self.line,
         };
-        let keep = usize::try_from(verdict.keep.checked_sub(offset)?).unwrap_or(usize::MAX);
+        let keep = usize::try_from(outcome.keep.checked_sub(offset)?).unwrap_or(usize::MAX);
         (within && known).then(|| keep.min(octets.len()))
     }
 
     /// All rows have been asked, and found nothing before `keep` in the octets that begin at `offset`.
     pub(super) fn conclude(&mut self, offset: u64, keep: usize, last: bool) {
         let again = self.rows.iter().map(|row| row.again);
-        self.verdict = Some(Verdict {
+        self.outcome = Some(SearchOutcome {
             offset,
             last,
             keep: offset + keep as u64,

@@ -114,6 +114,10 @@ pub trait MessageSink {
     fn datagram_duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
         let _ = (at, payload_len);
     }
+    /// It has a use for [`flow_end`](Self::flow_end) of connections.
+    fn hears_flow_ends(&self) -> bool {
+        true
+    }
     /// A flow of UDP is not followed any longer, or a connection or association has ended: behind [`Self::closed`] and
     /// [`Self::association_end`], and also for a connection without payload, of which nothing else is told.
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {

@@ -580,6 +580,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.sink.closed(&mut to, close);
     }
 
+    fn hears_flow_ends(&self) -> bool {
+        self.sink.hears_flow_ends()
+    }
+
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         self.sink.flow_end(cx, ended);
     }
@@ -1110,7 +1114,7 @@ impl<M: MessageSink> Extractor<M> {
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).octets += octets.len() as u64;
         if let Some(open) = &mut at.state.streams[at.direction.index()].open
-            && source.frame > open.last.0
+            && (source.time, source.frame) > (open.last.1, open.last.0)
         {
             open.last = (source.frame, source.time);
         }

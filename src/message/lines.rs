@@ -22,7 +22,7 @@ const COMMANDS: usize = 256;
 
 /// Mails that a server can have asked for which its client has not sent yet, by clocks that differ: half a second has room for
 /// some.
-const MAILS: usize = 8;
+const MAILS: usize = 32;
 
 /// How the replies of a server are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

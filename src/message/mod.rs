@@ -32,6 +32,7 @@ pub mod framing;
 mod head;
 mod headers;
 mod length;
+mod length_format;
 mod lines;
 mod named;
 mod protocols;

@@ -800,7 +800,8 @@ fn a_search_looks_at_each_octet_a_few_times() {
     ] {
         for (size, pushed) in [(1, false), (1, true), (100, false), (1400, true)] {
             let most = looked(&octets, port, size, pushed);
-            let bound = 4 * octets.len() as u64;
+            // Each octet when it comes, and a chain in doubt again where it has grown by a quarter.
+            let bound = 6 * octets.len() as u64;
             assert!(
                 most <= bound,
                 "{port}, {size}, {pushed}: {most} of {}",

@@ -194,6 +194,10 @@ macro_rules! to_chosen {
 impl MessageSink for Outputs {
     type State = OutputState;
 
+    fn hears_flow_ends(&self) -> bool {
+        !self.packets_alone
+    }
+
     forward_events!(to_chosen []);
 }
 

@@ -109,6 +109,11 @@ pub trait StreamSink {
     /// Both directions have ended: the state is dropped behind this.
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
 
+    /// It has a use for [`flow_end`](Self::flow_end): a capture may have more connections without an octet than with some.
+    fn hears_flow_ends(&self) -> bool {
+        true
+    }
+
     /// A connection has ended: behind [`StreamSink::closed`], and also where there were no octets and so no other event.
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let _ = (cx, ended);

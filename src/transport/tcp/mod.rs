@@ -573,8 +573,10 @@ impl<S: FlowState> Tcp<S> {
             if compact.end() {
                 let close = as_seen(compact.was_reset());
                 count_close(cx, close);
-                let known = self.table.key(place).zip(self.table.get(place));
-                if let Some((key, connection)) = known {
+                if sink.hears_flow_ends()
+                    && let Some(key) = self.table.key(place)
+                    && let Some(connection) = self.table.get(place)
+                {
                     connection.tell_end(cx, &key, close, sink);
                 }
             }

@@ -754,7 +754,7 @@ fn message_head(parts: &[StoredChunk], first: u64, last: u64, ends: bool) -> Opt
         brought: parts
             .iter()
             .map(|p| (p.origin.frame, p.origin.time))
-            .max_by_key(|(frame, _)| *frame)?,
+            .max_by_key(|(frame, time)| (*time, *frame))?,
     })
 }
 

@@ -50,7 +50,8 @@ impl<S: FlowState> Connection<S> {
         // What ends where the highest octet does could be a keep-alive.
         let plain = !cx.limits.wait_ack && stream.snd_max <= start;
         let mut buffers = self.buffers.as_deref_mut();
-        if !data.is_empty() && !(plain && buffers.as_ref().is_some_and(|a| a.linked[i])) {
+        let linked = buffers.as_ref().is_some_and(|a| a.linked[i]);
+        if !(data.is_empty() || plain && linked) {
             return None;
         }
         self.packets += 1;
