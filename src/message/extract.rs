@@ -1596,6 +1596,13 @@ impl<M: MessageSink> Extractor<M> {
     ) {
         let i = at.direction.index();
         let offset = view.offset + from as u64;
+        // The protocol was left while a message of it was open: what follows is no part of that one, which stays incomplete.
+        let stream = &at.state.streams[i];
+        let mode = stream.mode;
+        if stream.open.is_some_and(|open| !open.opaque) {
+            self.end_message(at, offset, true, None);
+            at.state.streams[i].mode = mode;
+        }
         if at.state.streams[i].open.is_none() {
             let source = view.source_at(from);
             let start = MessageStart {
