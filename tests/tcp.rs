@@ -746,3 +746,24 @@ fn a_damaged_copy_that_is_acknowledged_comes_at_its_own_time() {
     let stats = run(["-n", "--stats"], &pcap.file).stderr;
     assert_eq!(counter(&stats, "tcp.damaged_used"), 1);
 }
+
+/// Also where it has no octets: an answer is written with the addresses that its acknowledgment had.
+#[test]
+fn the_first_packet_of_a_direction_names_its_link_addresses() {
+    let mut capture = Pcap::new();
+    capture.open(100, 500);
+    let (request, answer) = (get("/a"), response(b"abc"));
+    capture.client(101, 501, ACK | PSH, &request);
+    let first = capture.file.len() + 16;
+    capture.server(501, behind(101, &request), ACK, b"");
+    let second = capture.file.len() + 16;
+    capture.server(501, behind(101, &request), ACK | PSH, &answer);
+    // The source addresses of the two.
+    for (at, last) in [(first, 1), (second, 2)] {
+        capture.file[at + 6..at + 12].copy_from_slice(&[2, 0, 0, 0, 9, last]);
+    }
+    let out = messages(&capture.file);
+    let (_, records) = common::pcap(&out);
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[1].data[6..12], [2, 0, 0, 0, 9, 1]);
+}

@@ -50,8 +50,9 @@ impl<S: FlowState> Connection<S> {
         // What ends where the highest octet does could be a keep-alive.
         let plain = !cx.limits.wait_ack && stream.snd_max <= start;
         let mut buffers = self.buffers.as_deref_mut();
-        let linked = buffers.as_ref().is_some_and(|a| a.linked[i]);
-        if !(data.is_empty() || plain && linked) {
+        // The first packet of a direction is looked at for its link header, also where it has no octets.
+        let linked = buffers.as_ref().map(|a| a.linked[i]);
+        if linked == Some(false) || !(data.is_empty() || plain && linked.is_some()) {
             return None;
         }
         self.packets += 1;
