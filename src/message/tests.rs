@@ -743,6 +743,29 @@ fn interim_answers_and_answers_to_head() {
     );
 }
 
+/// HTTP is left while the client still sends a body: what follows is not taken for the rest of it.
+#[test]
+fn a_message_is_not_whole_whose_protocol_is_left_while_it_is_open() {
+    let begun = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n0123456789";
+    let left = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    expect(
+        "another protocol begins in both directions",
+        &said(
+            &[
+                (true, begun.as_bytes()),
+                (false, left.as_bytes()),
+                (true, b"abc"),
+            ],
+            true,
+        ),
+        &[
+            ("http", true, left),
+            ("http", false, begun),
+            ("data", true, "abc"),
+        ],
+    );
+}
+
 /// Octets that the row of the table looked at which looked at most, of a stream on a port, from the middle, with so many
 /// octets a segment.
 fn looked(octets: &[u8], port: u16, size: usize, pushed: bool) -> u64 {
