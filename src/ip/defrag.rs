@@ -308,14 +308,7 @@ impl Defrag {
                         .binary_search(&copy_of(self.key, arrival, end))
                         .is_ok()
                     {
-                        cx.discard(why.duplicate);
-                        let fate = FragmentFate::Duplicate {
-                            offset: arrival.offset,
-                            len: end - arrival.offset,
-                            conflict: false,
-                        };
-                        let link = cx.packet.link;
-                        tell(cx, key, arrival.protocol, link, fate);
+                        duplicate(cx, key, arrival, end, false);
                         return None;
                     }
                     // The identification is in use again.
@@ -384,14 +377,7 @@ impl Defrag {
             }
             Placement::Duplicate { conflicts } => {
                 overlapping = (conflicts, conflicts);
-                cx.discard(why.duplicate);
-                let fate = FragmentFate::Duplicate {
-                    offset: arrival.offset,
-                    len: end - arrival.offset,
-                    conflict: conflicts,
-                };
-                let link = cx.packet.link;
-                tell(cx, key, arrival.protocol, link, fate);
+                duplicate(cx, key, arrival, end, conflicts);
             }
             Placement::BadEnd => cx.discard(why.bad_end),
             Placement::Overlap => {
@@ -1072,6 +1058,24 @@ fn tell(cx: &mut Context, key: DatagramKey, protocol: u8, link: LinkHeader, what
             what,
         });
     }
+}
+
+/// Drops a fragment that ends at `end` and was there before; `conflict`: with other octets.
+fn duplicate(
+    cx: &mut Context,
+    key: DatagramKey,
+    arrival: &ArrivedFragment<'_>,
+    end: u32,
+    conflict: bool,
+) {
+    cx.discard(reasons(key.is_v6()).duplicate);
+    let fate = FragmentFate::Duplicate {
+        offset: arrival.offset,
+        len: end - arrival.offset,
+        conflict,
+    };
+    let link = cx.packet.link;
+    tell(cx, key, arrival.protocol, link, fate);
 }
 
 fn copy_of(key: DigestKey, arrival: &ArrivedFragment<'_>, end: u32) -> Copy {

@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 /// Fields that `httparse` reads. A head of a browser has 10 to 30.
 const FIELDS: usize = 64;
 /// A method longer than this is none: the longest that IANA lists has 17 octets.
-const METHOD: usize = 32;
+pub(super) const METHOD: usize = 32;
 
 /// What the start line of a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ fn read_leniently<'a>(
     HttpHead::Whole(start, end)
 }
 
-/// End of the header section: the offset behind the empty line, looked for from `from` on.
+/// End of the header section: the offset behind the empty line, looked for from the line feed at or behind `from` on.
 pub(super) fn head_end(octets: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
@@ -242,7 +242,8 @@ pub(super) fn head_end(octets: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-fn is_token(octet: u8) -> bool {
+/// It may stand in a token (RFC 9110, 5.6.2).
+pub(super) fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }
 

@@ -5,6 +5,7 @@ use super::chains::{self, BothHabits};
 use super::framing::{
     Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
+use super::head::head_end;
 use super::length::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -380,7 +381,7 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
         let Some(kind) = syntax.start_line(&octets[..line]) else {
             return Begin::Refuse;
         };
-        let Some(head) = header_end(octets, self.looked[d].saturating_sub(3).max(line)) else {
+        let Some(head) = head_end(octets, self.looked[d].saturating_sub(3).max(line)) else {
             self.looked[d] = octets.len();
             return if octets.len() < at.limit {
                 Begin::NeedMore
@@ -449,18 +450,4 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
 fn may_be_method(octets: &[u8]) -> bool {
     let method = memchr2(b' ', b'\r', octets).unwrap_or(octets.len());
     method <= METHOD && octets[..method].iter().all(|o| is_token(*o) || *o == b'/')
-}
-
-/// The offset behind the empty line, looked for from the line feed at or behind `from` on.
-fn header_end(octets: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(lf) = memchr(b'\n', octets.get(at..)?) {
-        let next = at + lf + 1;
-        match octets.get(next..)? {
-            [b'\n', ..] => return Some(next + 1),
-            [b'\r', b'\n', ..] => return Some(next + 2),
-            _ => at = next,
-        }
-    }
-    None
 }

@@ -12,7 +12,9 @@ use super::super::chunked::{ChunkLine, ChunkSize};
 use super::super::framing::{
     Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::super::head::{HttpHead, HttpStart, HttpVersion, head_end, read_head, read_strictly};
+use super::super::head::{
+    HttpHead, HttpStart, HttpVersion, METHOD, head_end, is_token, read_head, read_strictly,
+};
 use super::super::headers::ends_method;
 use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
@@ -214,10 +216,6 @@ fn may_be_simple(octets: &[u8]) -> bool {
     octets[..n] == b"GET /"[..n] && line.iter().skip(4).all(|o| *o > b' ' && *o != 0x7f)
 }
 
-fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
-}
-
 /// What a line is without its line feed, if it is a start line (RFC 9112, 3 and 4) and hardly anything else.
 fn start_line(line: &[u8]) -> Option<Kind> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -243,7 +241,7 @@ fn start_line(line: &[u8]) -> Option<Kind> {
         .strip_suffix(b" HTTP/1.1")
         .or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
     // A bound on the method keeps a line of base64 from being one.
-    let sound = !method.is_empty() && method.len() <= 32 && method.iter().all(|&o| is_token(o));
+    let sound = !method.is_empty() && method.len() <= METHOD && method.iter().all(|&o| is_token(o));
     let target = target.get(1..)?;
     let clean = !target.is_empty()
         && target.len() <= TARGET
@@ -254,7 +252,9 @@ fn start_line(line: &[u8]) -> Option<Kind> {
 /// A start line that `httparse` takes is one that [`start_line`] does.
 fn is_sound(start: &HttpStart<'_>) -> bool {
     match start {
-        HttpStart::Request { method, target, .. } => method.len() <= 32 && target.len() <= TARGET,
+        HttpStart::Request { method, target, .. } => {
+            method.len() <= METHOD && target.len() <= TARGET
+        }
         HttpStart::Response { status, .. } => *status >= 100,
     }
 }
@@ -278,14 +278,14 @@ fn may_start(octets: &[u8]) -> bool {
             };
             let n = version.len().min(8);
             !method.is_empty()
-                && method.len() <= 32
+                && method.len() <= METHOD
                 && method.iter().all(|&o| is_token(o))
                 && target.iter().all(|&o| o > b' ' && o != 0x7f)
                 && version[..n] == b" HTTP/1."[..n]
                 && version.len() <= 10
         }
         // No space yet: a method may be begun.
-        None => octets.len() <= 32 && octets.iter().all(|&o| is_token(o)),
+        None => octets.len() <= METHOD && octets.iter().all(|&o| is_token(o)),
     }
 }
 

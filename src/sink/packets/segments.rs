@@ -189,12 +189,12 @@ impl PacketOutput {
             }
             return;
         }
-        let one_packet = (open.single || !open.ends_with_line)
-            && (open.single
-            // One packet, if it was to be one, or if it is known to fit one. All else is a train,
-            // or may become one.
-            || (!open.split
-                && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64)));
+        // One packet, if it was to be one, or if it is known to fit one. All else is a train,
+        // or may become one; mail goes on as one to its last line.
+        let one_packet = open.single
+            || (!open.ends_with_line
+                && !open.split
+                && (open.known_end == NONE || open.known_end - open.start <= open.unit as u64));
         open.cut = one_packet;
         // Two holes in a row are covered by one segment.
         open.hole_end = open.hole_end.max(end);
