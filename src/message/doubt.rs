@@ -16,6 +16,11 @@ use serde::{Deserialize, Serialize};
 /// they are let go.
 pub(super) const MOST_PARTS: usize = 4096;
 
+/// Octets behind which a row is asked again that has found nothing. Those of a run that is shorter wait for the next one, an
+/// answer or a pause.
+// With one, a stream that comes octet by octet costs a question to each row for each of them.
+const STEP: usize = 8;
+
 /// How many times the time that reordering takes a chain of headers waits for its next one.
 // A second for the hole and this together are the longest that a message waits behind a loss.
 const LATE: u32 = 5;
@@ -491,6 +496,11 @@ impl Outlook {
             }
             (Found::Nowhere { keep }, needs) => {
                 let keep = from + keep.min(rest.len());
+                let needs = if keep < octets.len() {
+                    needs
+                } else {
+                    needs.max(STEP)
+                };
                 memory.keep = offset + keep as u64;
                 memory.again = memory.keep + needs as u64;
                 Found::Nowhere { keep }

@@ -50,6 +50,9 @@ const TRIES: u8 = 16;
 /// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
 // With no bound, an hour of unknown bulk data would pass through every detector.
 const SEARCHED: u32 = 256 << 10;
+/// A look at a short piece counts as one at so many octets, as the question costs more than they do.
+// Sixty-four runs of a protocol that nobody knows: what follows an unknown beginning has shown itself long before.
+const LOOK: u32 = 4 << 10;
 /// Octets that are taken to be looked at where a row is asked whether a message of its own begins with the first of them, at most.
 const FIRST_LINE: u64 = 1024;
 /// Octets of a message of no known protocol that come out at once, so that its summary does not depend on what was held of it.
@@ -1940,7 +1943,8 @@ impl<M: MessageSink> Extractor<M> {
                 }
             }
             let searched = &mut at.state.streams[i].searched;
-            *searched = searched.saturating_add(u32::try_from(take).unwrap_or(u32::MAX));
+            let cost = u32::try_from(take).unwrap_or(u32::MAX).max(LOOK);
+            *searched = searched.saturating_add(cost);
         } else if stream.open.is_none() && stream.tries < TRIES && detect {
             let mut outlook = Self::outlook(at);
             let place = (offset, false);
@@ -2126,6 +2130,10 @@ impl<M: MessageSink> Extractor<M> {
                 }
                 None => {
                     let hinted = row.protocol.hinted(ports);
+                    if !row.detector.searches(hinted) {
+                        outlook.leave_out(index + 1);
+                        continue;
+                    }
                     outlook.take_in(index + 1, hinted);
                     hinted
                 }

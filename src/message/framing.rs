@@ -34,6 +34,12 @@ pub trait Detector: Sync {
         Found::Nowhere { keep: octets.len() }
     }
 
+    /// It finds beginnings anywhere: else it is not worth asking, for each piece of each stream that nobody knows.
+    fn searches(&self, hinted: bool) -> bool {
+        let _ = hinted;
+        true
+    }
+
     /// Whether octets of which [`probe`](Self::probe) wants more are believed where no more come, or none in time.
     fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {
         let _ = (octets, hinted, ends);

@@ -11,7 +11,7 @@ use super::framing::{
 };
 pub(super) use super::length_format::{CHAIN, Classified, LengthFormat, Scan, window};
 use crate::base::message::Kind;
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
@@ -23,6 +23,9 @@ const HOLD: usize = 256 << 10;
 /// The same where no port hints at the protocol: all detectors are asked, and each false header would hold the stream.
 // A sixteenth: dozens of rows each find false headers in any octets.
 const HOLD_UNASKED: usize = 16 << 10;
+
+/// Octets in which a needle is found faster than a searcher for it is made.
+const SHORT: usize = 64;
 
 /// A number in a header.
 #[derive(Clone, Copy, Debug)]
@@ -356,7 +359,7 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     let reach = scan.reach();
     // Made once: where hits are dense, making it anew for each would cost more than all else.
     let finder = match scan {
-        Scan::Octets(_, needle) if octets.len() >= reach => Some(Finder::new(needle)),
+        Scan::Octets(_, needle) if octets.len() >= reach.max(SHORT) => Some(Finder::new(needle)),
         _ => None,
     };
     let mut from = 0;
@@ -368,7 +371,12 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
                 // Octets that are all the same hit at each place.
                 match rest.starts_with(needle) {
                     true => Some(from),
-                    false => Some(from + finder.as_ref()?.find(rest)?),
+                    false => Some(
+                        from + finder.as_ref().map_or_else(
+                            || memmem::find(rest, needle),
+                            |finder| finder.find(rest),
+                        )?,
+                    ),
                 }
             }),
             Scan::By(_, find) => octets.get(from..).and_then(find).map(|hit| from + hit),
@@ -520,6 +528,10 @@ impl Detector for LengthRow {
         } else {
             search(&SelfEvident(self), octets, next, HOLD_UNASKED, |_| false)
         }
+    }
+
+    fn searches(&self, hinted: bool) -> bool {
+        hinted || !matches!(self.scan, Scan::Never)
     }
 
     fn settles(&self, octets: &[u8], hinted: bool, ends: DoubtEnds) -> bool {

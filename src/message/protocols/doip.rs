@@ -24,9 +24,10 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 8,
     is_plausible,
     self_evident: |_| true,
-    scan: Scan::By(2, |octets| {
-        window(octets, |o: &[u8; 2]| {
-            o[0] ^ o[1] == 0xff && (o[0] < 5 || o[0] == 0xff)
+    // The version and its complement, the type of the payload.
+    scan: Scan::By(3, |octets| {
+        window(octets, |o: &[u8; 3]| {
+            o[0] ^ o[1] == 0xff && (o[0] < 5 || o[0] == 0xff) && matches!(o[2], 0 | 0x40 | 0x80)
         })
     }),
     chain: 2,

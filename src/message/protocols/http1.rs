@@ -651,6 +651,8 @@ pub(crate) struct Http1 {
     asks_websocket: bool,
     /// Offset of the request that the last response answers, where it is known.
     answered: Option<u64>,
+    /// Where the start line ends in what has been looked through of each direction's header section, while that is cut; 0: nowhere.
+    line: [u32; 2],
     /// The line with a chunk's size that each direction is in, as far as [`Self::looked`].
     chunk: [ChunkLine; 2],
     /// Where empty lines began that stand right before what comes next, in each direction.
@@ -1108,13 +1110,28 @@ impl Http1 {
         let more = octets.len() < at.limit;
         let client = self.client.is_none_or(|c| c == at.direction);
         let server = self.client.is_none_or(|c| c != at.direction);
-        let Some(line) = memchr(b'\n', octets) else {
+        // What comes octet by octet is looked through once.
+        let from = self.looked[d].min(octets.len());
+        let known = usize::try_from(self.line[d]).unwrap_or(0);
+        let line = match known {
+            line if (1..from).contains(&line) => {
+                if more && head_end(octets, from.saturating_sub(4)).is_none() {
+                    self.looked[d] = octets.len();
+                    return Err(Begin::NeedMore);
+                }
+                Some(line)
+            }
+            _ => memchr(b'\n', &octets[from..]).map(|n| from + n),
+        };
+        self.line[d] = line.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let Some(line) = line else {
             let may = may_start(octets) || HttpStart::may_begin(octets, client, server);
-            return Err(if more && may {
-                Begin::NeedMore
-            } else {
-                self.begin_simple(at)
-            });
+            if more && may {
+                self.looked[d] = octets.len();
+                return Err(Begin::NeedMore);
+            }
+            self.looked[d] = 0;
+            return Err(self.begin_simple(at));
         };
         let strict = start_line(&octets[..line]).is_some();
         if !strict {
@@ -1347,6 +1364,45 @@ mod tests {
             };
             assert_eq!(head, text.len());
             assert_eq!(begin(Direction::Forward, text), Begin::Refuse, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_comes_octet_by_octet_is_looked_through_once() {
+        let line = "x".repeat(3000);
+        for (text, direction) in [
+            (
+                format!("HTTP/1.1 200 {line}\r\nA: b\r\n\r\n"),
+                Direction::Reverse,
+            ),
+            (
+                format!("HTTP/1.1 404\r\nA: {line}\r\n\r\n"),
+                Direction::Reverse,
+            ),
+            (
+                format!("GET /{line} HTTP/1.1\r\nA: {line}\r\n\r\n"),
+                Direction::Forward,
+            ),
+        ] {
+            let mut framer = Http1 {
+                client: Some(Direction::Forward),
+                ..Http1::default()
+            };
+            let at = place(direction, 0, 0, Following::Octets);
+            for n in 20..text.len() {
+                let begun = framer.begin(&at, &text.as_bytes()[..n]);
+                assert_eq!(begun, Begin::NeedMore, "{n} of {text:?}");
+                // The next look begins here.
+                assert_eq!(framer.looked[direction.index()], n);
+            }
+            let begun = framer.begin(&at, text.as_bytes());
+            let whole = Http1 {
+                client: Some(Direction::Forward),
+                ..Http1::default()
+            }
+            .begin(&at, text.as_bytes());
+            assert_eq!(begun, whole);
+            assert!(matches!(begun, Begin::Message { head, .. } if head == text.len()));
         }
     }
 

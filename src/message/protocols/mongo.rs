@@ -33,10 +33,13 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 16,
     is_plausible,
     self_evident: |m| number(m, 8, 4) == 0,
-    // Numbers of operations have one octet or two.
+    // A length under 48 MiB, an answer to nothing, the operation: among zeros and small numbers less than all of it is met
+    // at every other place.
     scan: Scan::By(16, |octets| {
         window(octets, |o: &[u8; 16]| {
-            o[14] == 0 && o[15] == 0 && o[8] == 0 && matches!(o[13], 0 | 7)
+            matches!(o[12..], [1, 0, 0, 0] | [0xd1..=0xdd, 7, 0, 0])
+                && o[8..12] == [0; 4]
+                && o[3] <= 2
         })
     }),
     chain: 2,

@@ -27,10 +27,10 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     header: 16,
     is_plausible,
     self_evident: |_| true,
-    // The version of the protocol, the type of the message, the return code.
+    // The version of the protocol, the length, the type of the message, the return code.
     scan: Scan::By(16, |octets| {
         window(octets, |o: &[u8; 16]| {
-            o[12] == 1 && o[14] & 0x1c == 0 && (o[15] == 0 || o[14] & 0x80 != 0)
+            o[12] == 1 && o[4] < 0x10 && o[14] & 0x1c == 0 && (o[15] == 0 || o[14] & 0x80 != 0)
         })
     }),
     chain: 2,
