@@ -964,14 +964,17 @@ fn every_other_reason_gives_up_a_hole() {
         1 > . 101 501 "abc"+5
         2 > . 109 501 "xyz"
         3 > . 112 501 ""+4
-        4 > . 116 501 "end""#,
+        4 > . 116 501 "end"
+        9 < . 501 119
+        1009 tick"#,
         r#"
         1 > 101 "abc"
-        1 > 104 gap 5 snapped
-        2 > 109 "xyz"
-        3 > 112 gap 4 snapped
-        4 > 116 "end"
+        1009 > 104 gap 5 snapped
+        1009 > 109 "xyz"
+        1009 > 112 gap 4 snapped
+        1009 > 116 "end"
         gaps_snapped 2
+        out_of_order 0
         lost_octets 9"#,
     );
     after_open(
@@ -979,12 +982,14 @@ fn every_other_reason_gives_up_a_hole() {
         r#"
         1 > . 104 501 "d"+2
         2 > . 107 501 "ghi"
-        3 > . 101 501 "abc""#,
+        3 > . 101 501 "abc"
+        4 < . 501 110
+        1004 tick"#,
         r#"
         3 > 101 "abc"
         3 > 104 "d"
-        3 > 105 gap 2 snapped
-        3 > 107 "ghi""#,
+        1004 > 105 gap 2 snapped
+        1004 > 107 "ghi""#,
     );
 }
 
@@ -1009,13 +1014,83 @@ fn what_the_snapshot_length_cut_is_filled_while_it_waits() {
         r#"
         1 > .  104 501 "def"+3
         2 > .  107 501 "g"
-        3 > .  101 501 "abc""#,
+        3 > .  101 501 "abc"
+        9 flush"#,
         r#"
         3 > 101 "abc"
         3 > 104 "def"
         3 > 107 "g"
-        3 > 108 gap 2 snapped
+        9 > 108 gap 2 snapped
+        9 > end endofinput
+        9 < end endofinput
+        9 closed endofinput
         lost_octets 2"#,
+    );
+    after_open(
+        "with nothing missing before it: nobody has acknowledged it, so it is sent again",
+        r#"
+        1 >  .  101 501 "abc"+6
+        2 >  .  110 501 "jkl"
+        9 <  .  501 104
+        900 > . 104 501 "def"
+        950 > . 107 501 "ghi"
+        990 < . 501 113"#,
+        r#"
+        1 > 101 "abc"
+        900 > 104 "def"
+        950 > 107 "ghi"
+        950 > 110 "jkl"
+        gaps 0
+        lost_octets 0"#,
+    );
+    after_open(
+        "by another copy behind its acknowledgment",
+        r#"
+        1 > .  101 501 "abc"+6
+        2 < .  501 110
+        3 > P. 101 501 "abcdefghi""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "defghi"
+        gaps 0"#,
+    );
+    after_open(
+        "given up where it was acknowledged, with nothing behind it; what comes then is late",
+        r#"
+        1 > P. 101 501 "abc"+6
+        2 < .  501 110
+        1002 tick
+        1003 > P. 101 501 "abcdefghi""#,
+        r#"
+        1 > 101 "abc"
+        1002 > 104 gap 6 snapped
+        gaps_snapped 1"#,
+    );
+    after_open(
+        "the end of the stream waits for it too",
+        r#"
+        1 > F. 101 501 "abc"+6
+        2 < .  501 111
+        3 > .  104 501 "defghi""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "defghi"
+        3 > end fin
+        gaps 0"#,
+    );
+    after_open(
+        "both ends",
+        r#"
+        1 > F. 101 501 "abc"+6
+        2 < F. 501 111
+        1002 tick"#,
+        r#"
+        1 > 101 "abc"
+        2 < end fin
+        1002 > 104 gap 6 snapped
+        1002 > end fin
+        1002 closed fin
+        gaps_snapped 1"#,
     );
 }
 

@@ -4,6 +4,7 @@ use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
 use super::{Buffers, Connection, HeldSegment, Mark};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, FlowKey};
+use crate::base::packet::PacketInfo;
 use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
@@ -195,7 +196,11 @@ impl<S: FlowState> Connection<S> {
             },
             damaged: false,
         };
-        let front = a.waiting[i].front().map(|item| hole(item, item.offset));
+        // Octets that the snapshot length cut off are missing up to their end: what knows of them waits behind them.
+        let front = a.waiting[i].front().map(|item| {
+            let cut = item.lost() > 0 && (item.offset <= stream.rcv_nxt || !stream.is(STARTED));
+            hole(item, if cut { item.end() } else { item.offset })
+        });
         // Nearly always it is the only one; asked several times for each packet while something waits.
         if a.damaged.is_none() && !stream.is(FIN) {
             return front.filter(|hole| hole.end > stream.rcv_nxt);
@@ -348,10 +353,28 @@ impl<S: FlowState> Connection<S> {
         let stream = &mut self.streams[d.index()];
         // Where only damaged copies of a direction were captured it begins behind the hole before them.
         stream.begin();
-        let Some(len) = upto.checked_sub(stream.rcv_nxt).filter(|len| *len > 0) else {
+        let next = stream.rcv_nxt;
+        let Some(len) = upto.checked_sub(next).filter(|len| *len > 0) else {
             return;
         };
-        self.emit_gap(cx, d, Some(len), cause, sink);
+        let Some(a) = self.buffers.as_deref_mut() else {
+            return;
+        };
+        let waiting = &mut a.waiting[d.index()];
+        let cut = waiting.front().is_some_and(|item| item.offset <= next);
+        let cut = cut.then(|| waiting.take_lost(&mut cx.budget, upto));
+        let Some((len, origin)) = cut.flatten() else {
+            return self.emit_gap(cx, d, Some(len), cause, sink);
+        };
+        // What ends with octets that were cut off was complete, as far as the capture goes, when their segment came.
+        let own = PacketInfo {
+            frame: origin.frame,
+            time: origin.time,
+            ..cx.packet
+        };
+        cx.for_packet(own, |cx| {
+            self.emit_gap(cx, d, Some(len), GapCause::Snapped, sink);
+        });
     }
 
     /// Gives up the first hole, or ends a wait, for want of room; false where there is none.

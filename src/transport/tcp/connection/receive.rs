@@ -612,6 +612,9 @@ impl<S: FlowState> Connection<S> {
         // Asked before the insertion, which changes both.
         let was_empty = a.waiting[i].is_empty();
         let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
+        // What comes next behind octets that the snapshot length cut off is in order.
+        let behind_cut = a.waiting[i].front().is_some_and(|item| item.lost() > 0)
+            && a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset);
         let r = a.waiting[i].insert(
             &mut cx.budget,
             offset,
@@ -631,7 +634,7 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order;
+        let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order && !behind_cut;
         // A cut tail in order also lands here; it counts only where something really had to wait.
         counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && stream.snd_una < end);
@@ -640,9 +643,13 @@ impl<S: FlowState> Connection<S> {
                 known: offset - start + r.known,
                 conflict: r.conflict,
             };
-            let front = a.waiting[i]
-                .front()
-                .map_or(stream.rcv_nxt, |item| item.offset);
+            let front = a.waiting[i].front().map_or(stream.rcv_nxt, |item| {
+                if item.lost() > 0 {
+                    item.end()
+                } else {
+                    item.offset
+                }
+            });
             let fate = if !stream.is(STARTED) {
                 Fate::LookedBehind(overlaps)
             } else if r.new == 0 && lost == 0 {
