@@ -257,7 +257,7 @@ impl<S: FlowState> Connection<S> {
                 && let Some(a) = self.buffers.as_deref_mut()
             {
                 let sum = Sum::of(item.data());
-                a.recent[i].push(item.offset, item.data().len() as u64, sum);
+                a.recent[i].push(&cx.sample, item.offset, item.data(), sum);
             }
             if left > 0
                 && let Some(a) = self.buffers.as_deref_mut()

@@ -78,7 +78,7 @@ impl<S: FlowState> Connection<S> {
         stream.snd_max = end;
         cx.counters.tcp.accepted_octets += data.len() as u64;
         if let Some(sum) = s.payload_sum {
-            a.recent[i].push(start, data.len() as u64, sum);
+            a.recent[i].push(&cx.sample, start, data, sum);
         }
         let chunk = Chunk {
             offset: start,
@@ -524,7 +524,7 @@ impl<S: FlowState> Connection<S> {
             if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
                 let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
-                let fate = self.count_old(cx, d, start, len, sum);
+                let fate = self.count_old(cx, d, start, data, sum);
                 self.fate(cx, d, s, fate);
                 if let Fate::Duplicate(overlaps) = fate {
                     self.emit_duplicate(cx, d, start, len, overlaps.conflict, sink);
@@ -575,7 +575,7 @@ impl<S: FlowState> Connection<S> {
                         .then_some(a.acked_at[i]),
                 };
                 if let Some(sum) = chunk.sum {
-                    a.recent[i].push(offset, data.len() as u64, sum);
+                    a.recent[i].push(&cx.sample, offset, data, sum);
                 }
                 let fate = match first_waiting {
                     Some(_) => Fate::Fills(Overlaps::default()),
@@ -709,9 +709,10 @@ impl<S: FlowState> Connection<S> {
         cx: &mut Context,
         d: Direction,
         start: u64,
-        len: u64,
+        data: &[u8],
         sum: Option<Sum>,
     ) -> Fate {
+        let len = data.len() as u64;
         let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
         // A segment that touches a given-up hole would have filled it had the wait been longer. The
@@ -737,7 +738,7 @@ impl<S: FlowState> Connection<S> {
             let recent = self.buffers.as_ref().map(|a| &a.recent[d.index()]);
             let conflict = recent
                 .zip(sum)
-                .is_some_and(|(recent, sum)| recent.differs(start, len, sum));
+                .is_some_and(|(recent, sum)| recent.differs(&cx.sample, start, data, sum));
             counters.conflicts += u64::from(conflict);
             Fate::Duplicate(Overlaps {
                 conflict,
