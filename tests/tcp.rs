@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, checksum, get, response};
+use common::build::{
+    ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, checksum, get, response,
+};
 use common::{Segment, contains, counter, http_messages, inet_asm, messages, run, segments};
 
 /// The messages from port `from`, as they were written: (sequence number, octets). All of them are whole.

@@ -128,7 +128,11 @@ mod tests {
             }
         }
         for len in [33, 97, 104, 1448, 65_483] {
-            assert_ne!(key.digest(&vec![1; len]), key.digest(&vec![2; len]), "{len}");
+            assert_ne!(
+                key.digest(&vec![1; len]),
+                key.digest(&vec![2; len]),
+                "{len}"
+            );
         }
     }
 
