@@ -139,8 +139,7 @@ fn a_damaged_copy_fills_a_hole_that_would_be_given_up() {
         1 > P. 101 501 "abc"+3
         2 > P. 101 501 ! "abcdeX"
         3 > .  107 501 = "ghi"
-        4 < .  501 110 =
-        1004 tick"#,
+        4 < .  501 110 ="#,
         r#"
         1 > 101 "abc"
         4 > 104 "deX"
@@ -154,14 +153,13 @@ fn a_damaged_copy_fills_a_hole_that_would_be_given_up() {
         1 > P. 101 501 "abc"+4
         2 > P. 105 501 ! "eX"
         3 > .  108 501 = "hij"
-        4 < .  501 111 =
-        1004 tick"#,
+        4 < .  501 111 ="#,
         r#"
         1 > 101 "abc"
-        1004 > 104 gap 1 snapped
-        1004 > 105 "eX"
-        1004 > 107 gap 1 snapped
-        1004 > 108 "hij"
+        4 > 104 gap 1 snapped
+        4 > 105 "eX"
+        4 > 107 gap 1 snapped
+        4 > 108 "hij"
         damaged_used 1
         gaps_snapped 2
         lost_octets 2"#,

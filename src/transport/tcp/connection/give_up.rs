@@ -28,6 +28,8 @@ struct Hole {
     since: Mark,
     /// A damaged copy would fill it, or its beginning.
     damaged: bool,
+    /// The snapshot length cut it off a segment.
+    cut: bool,
 }
 
 /// How long octets wait for a hole in front of them that nobody has acknowledged.
@@ -195,11 +197,19 @@ impl<S: FlowState> Connection<S> {
                 at: item.origin.arrived,
             },
             damaged: false,
+            cut: false,
         };
-        // Octets that the snapshot length cut off are missing up to their end: what knows of them waits behind them.
-        let front = a.waiting[i].front().map(|item| {
-            let cut = item.lost() > 0 && (item.offset <= stream.rcv_nxt || !stream.is(STARTED));
-            hole(item, if cut { item.end() } else { item.offset })
+        let front = a.waiting[i].front().map(|item| Hole {
+            cut: self.is_cut(i),
+            // What knows of octets that were cut off waits behind them.
+            ..hole(
+                item,
+                if self.is_cut(i) {
+                    item.end()
+                } else {
+                    item.offset
+                },
+            )
         });
         // Nearly always it is the only one; asked several times for each packet while something waits.
         if a.damaged.is_none() && !stream.is(FIN) {
@@ -210,6 +220,7 @@ impl<S: FlowState> Connection<S> {
             end: stream.fin,
             since,
             damaged: false,
+            cut: false,
         });
         // Octets of which only a damaged copy is there are a hole of their own.
         // The copy fills the hole when it stands at its front. Else the hole ends where the
@@ -232,7 +243,17 @@ impl<S: FlowState> Connection<S> {
             first.damaged = true;
             first.since = damaged.since;
         }
+        first.cut = self.is_cut(i);
         (first.end > stream.rcv_nxt).then_some(first)
+    }
+
+    /// What comes next in this stream is known, and the snapshot length cut it off.
+    pub(super) fn is_cut(&self, i: usize) -> bool {
+        let stream = &self.streams[i];
+        let front = self.buffers.as_deref().and_then(|a| a.waiting[i].front());
+        front.is_some_and(|item| {
+            item.lost() > 0 && (item.offset <= stream.rcv_nxt || !stream.is(STARTED))
+        })
     }
 
     /// Up to where the other stream waits for this one, whose octets are not there.
@@ -258,6 +279,7 @@ impl<S: FlowState> Connection<S> {
             end,
             since,
             damaged,
+            cut,
         } = self.hole(d)?;
         let acked = self.marked(i, end);
         let over = [self.buffers.as_deref()?.finished[i], self.reset];
@@ -270,6 +292,11 @@ impl<S: FlowState> Connection<S> {
         }
         if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
+        }
+        // The other side has what the snapshot length cut off: nobody sends that again, and what is known of the message should not
+        // wait for it. Where nobody acknowledges, nothing tells whether it is sent again.
+        if cut && (!stream.is(ACKED) || stream.snd_una >= end) {
+            return Some((end, GapCause::Snapped));
         }
         // The other side took the copy that was captured with a wrong sum: there was no better one before.
         if damaged && acked.is_some_and(|mark| mark.packets > since.packets) {

@@ -198,6 +198,11 @@ impl<S: FlowState> Connection<S> {
         // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
         self.receive_ack(cx, d, s);
+        let cut = self.is_cut(o);
+        if cut {
+            // The gap before what this segment brings: in answer to it, as like as not.
+            self.advance(cx, sink);
+        }
         if s.has(flags::RST) {
             let counts = self.receive_rst(cx, d, s);
             if counts && cx.limits.empty_connections {
@@ -227,7 +232,8 @@ impl<S: FlowState> Connection<S> {
         if !quiet {
             self.advance(cx, sink);
         }
-        quiet
+        // What waited behind the cut may be gone.
+        quiet && !cut
     }
 
     /// What a segment acknowledges, as an offset in the other stream; None where that does not fit.
