@@ -140,35 +140,15 @@ fn as_many_messages_as_tshark_finds() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where tshark counts packets or lines, what the program counts is held against what is known of the capture.
+/// Where tshark counts packets or lines: nothing is missing, and nothing is left over. How many there are is held against the
+/// grammar below.
 #[test]
 fn messages_of_lines_and_values() {
-    for (protocol, capture, messages) in [
-        // 8 replies, one of them of several lines, EHLO, three pipelined, mail, and so on, as made-protocols.py has them.
-        ("smtp", "smtp-made", 23),
-        ("rtsp", "rtsp", 19),
-    ] {
-        let stats = stats(capture, &[]);
-        assert_eq!(
-            count(&stats, &format!("{protocol}.messages")),
-            messages,
-            "{capture}"
-        );
-        assert_eq!(
-            count(&stats, &format!("{protocol}.incomplete")),
-            0,
-            "{capture}"
-        );
-        assert_eq!(
-            count(&stats, &format!("{protocol}.skipped")),
-            0,
-            "{capture}"
-        );
-    }
-    // Commands and replies are as many as each other, but for the greeting.
     for (protocol, capture) in [
         ("resp", "resp"),
+        ("rtsp", "rtsp"),
         ("smtp", "smtp"),
+        ("smtp", "smtp-made"),
         ("pop", "pop"),
         ("imap", "imap"),
     ] {
@@ -231,6 +211,38 @@ fn resp(octets: &[u8]) -> usize {
     }
 }
 
+/// Octets of a frame or a message of RTSP.
+fn rtsp(octets: &[u8]) -> usize {
+    if octets[0] == b'$' {
+        return 4 + usize::from(u16::from_be_bytes([octets[2], octets[3]]));
+    }
+    let end = octets.windows(4).position(|four| four == b"\r\n\r\n");
+    let head = end.expect("an empty line") + 4;
+    let text = String::from_utf8_lossy(&octets[..head]).to_lowercase();
+    let len = text.split("content-length:").nth(1);
+    let len = len.and_then(|len| len.lines().next()?.trim().parse::<usize>().ok());
+    head + len.unwrap_or(0)
+}
+
+/// Octets of a command of SMTP with its chunk, or of a line of a reply. The mail behind DATA is a message of its own.
+fn smtp(octets: &[u8]) -> usize {
+    let first = line(octets);
+    let text = String::from_utf8_lossy(first);
+    let mut words = text.split_whitespace();
+    match words.next() {
+        Some("BDAT") => {
+            let size = words.next().and_then(|size| size.parse::<usize>().ok());
+            first.len() + size.expect("a size")
+        }
+        // The mail begins so.
+        Some("From:") => {
+            let end = octets.windows(5).position(|five| five == b"\r\n.\r\n");
+            end.expect("its end") + 5
+        }
+        _ => first.len(),
+    }
+}
+
 /// What is counted is what the grammar of the protocol says, read here without any of the program's own code.
 #[test]
 fn lines_and_values_are_as_many_as_the_grammar_says() {
@@ -264,6 +276,10 @@ fn lines_and_values_are_as_many_as_the_grammar_says() {
                 .any(|w| octets.starts_with(w))
     };
     assert_eq!(of("pop", "pop"), each("pop", &|o| line(o).len(), &begins));
+    assert_eq!(of("rtsp", "rtsp"), each("rtsp", &rtsp, &|_, _| true));
+    // The last line of a reply has a space behind its code.
+    let ends = |to_server: bool, octets: &[u8]| to_server || octets[3] == b' ';
+    assert_eq!(of("smtp-made", "smtp"), each("smtp-made", &smtp, &ends));
 }
 
 /// tshark counts the packets of these: one of what is written is one message to it.
@@ -563,7 +579,9 @@ fn the_table_lists_every_protocol() {
     }
 }
 
-/// Streams of random octets on ports that hint at protocols, some with their start, some with losses.
+/// Streams of random octets on ports that hint at protocols, some with their start, some with losses. What is claimed is claimed
+/// at the beginning of a stream or behind a loss, so there are many short ones: 5 MB in all (`scripts/random-streams.py` makes
+/// as much as one likes).
 #[test]
 fn random_octets_are_no_protocol() {
     let mut state = 7u64;
@@ -599,7 +617,7 @@ fn random_octets_are_no_protocol() {
         file.extend([0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         file.extend(data);
     };
-    for (n, port) in (0u16..).zip(ports.iter().cycle().take(100)) {
+    for (n, port) in (0u16..).zip(ports.iter().cycle().take(1000)) {
         let ends = if n % 4 < 2 {
             [20_000 + n, *port]
         } else {
@@ -610,11 +628,11 @@ fn random_octets_are_no_protocol() {
             packet(ends, base - 1, 2, &[]);
         }
         let mut seq = base;
-        for _ in 0..30 {
+        for _ in 0..if n < 100 { 30 } else { 4 } {
             let words: Vec<u8> = (0..1 + random() % 180)
                 .flat_map(|_| random().to_le_bytes())
                 .collect();
-            if random() % 50 > 0 {
+            if random() % 20 > 0 {
                 packet(ends, seq, 0x18, &words);
             }
             seq += u32::try_from(words.len()).expect("small");
@@ -633,6 +651,11 @@ fn random_octets_are_no_protocol() {
                 && !["message.messages", "data.messages"].contains(name)
         })
         .collect();
-    assert!(claimed.is_empty(), "{claimed:?}");
+    // A line of two octets, or a length that fits by chance, is met once in a thousand short streams on a port that hints at it.
+    let few: usize = claimed
+        .iter()
+        .map(|(_, value)| value.parse::<usize>().expect("a number"))
+        .sum();
+    assert!(few <= 1, "{claimed:?}");
     assert!(stats.contains("data.messages"));
 }

@@ -147,10 +147,13 @@ fn check(name: &str, how: Damage) -> (usize, usize) {
 }
 
 fn check_with(name: &str, args: &[&str], how: Damage) -> (usize, usize) {
-    let clean = common::read(&common::testdata(name));
+    check_capture(name, &common::read(&common::testdata(name)), args, how)
+}
+
+fn check_capture(name: &str, clean: &[u8], args: &[&str], how: Damage) -> (usize, usize) {
     let messages = |capture: &[u8]| run(args, capture).ok();
-    let truth = payloads(&messages(&clean));
-    let damaged = damage(&clean, how);
+    let truth = payloads(&messages(clean));
+    let damaged = damage(clean, how);
     let present = Present::of(&damaged);
     let found = payloads(&messages(&damaged));
 
@@ -170,13 +173,14 @@ fn check_with(name: &str, args: &[&str], how: Damage) -> (usize, usize) {
     );
 
     let mut recoverable = 0;
+    let there: BTreeSet<_> = whole.iter().collect();
     for (stream, message) in &truth {
         let expected = (*stream, message.seq, &message.payload);
-        let there = present.has(*stream, message);
-        recoverable += usize::from(there);
+        let recovers = present.has(*stream, message);
+        recoverable += usize::from(recovers);
         assert_eq!(
-            whole.contains(&expected),
-            there,
+            there.contains(&expected),
+            recovers,
             "{name}, {how:?}: {stream:?} {}: {}",
             message.seq,
             message.payload[..message.payload.len().min(60)].escape_ascii()
@@ -283,6 +287,58 @@ fn a_late_start() {
         0 < recoverable && recoverable < all,
         "{recoverable} of {all}"
     );
+}
+
+/// 500 connections at once, 20 exchanges in each: bodies that are small, large and chunked.
+#[test]
+fn twenty_thousand_messages() {
+    use common::build::{ACK, CLIENT, PSH, Pcap, SERVER, SYN, behind, body, get, response};
+    let mut pcap = Pcap::new();
+    let mut sent = 0;
+    let mut next = vec![(100, 500); 500];
+    for round in 0..=20 {
+        for (n, (mine, its)) in (0_u16..).zip(&mut next) {
+            let client = (CLIENT.0, 20_000 + n);
+            let mut segment = |from, to, seq, ack, flags, octets: &[u8]| {
+                pcap.now -= 990; // 10 microseconds behind the one before
+                let packet = pcap.segment(from, to, seq, ack, flags, octets);
+                pcap.packet(&packet);
+            };
+            if round == 0 {
+                segment(client, SERVER, *mine, 0, SYN, b"");
+                segment(SERVER, client, *its, *mine + 1, SYN | ACK, b"");
+                (*mine, *its) = (*mine + 1, *its + 1);
+                continue;
+            }
+            let ask = get(&format!("/{n}/{round}"));
+            segment(client, SERVER, *mine, *its, ACK | PSH, &ask);
+            *mine = behind(*mine, &ask);
+            let answer = match round % 10 {
+                3 => response(&body(5000)),
+                7 => {
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                        .to_vec()
+                }
+                _ => response(&body(usize::from(n) % 300)),
+            };
+            for part in answer.chunks(1400) {
+                segment(SERVER, client, *its, *mine, ACK | PSH, part);
+                *its = behind(*its, part);
+            }
+            sent += 2;
+        }
+    }
+    assert_eq!(sent, 20_000);
+    let how = Damage {
+        seed: 1,
+        loss: 10,
+        reorder: 50,
+        duplicate: 20,
+        cut_start: 0,
+    };
+    let (recoverable, all) = check_capture("20,000 messages", &pcap.file, &[], how);
+    assert_eq!(all, sent);
+    assert!((19_000..sent).contains(&recoverable), "{recoverable}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response};
+use common::build::{
+    ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, checksum, get, response,
+};
 use common::{Segment, contains, counter, http_messages, inet_asm, messages, run, segments};
 
 /// The messages from port `from`, as they were written: (sequence number, octets). All of them are whole.
@@ -305,7 +307,7 @@ fn a_total_length_of_zero_means_the_rest_of_the_packet() {
     let mut packet = pcap.segment(SERVER, CLIENT, 5000, 1100, ACK | PSH, &answer);
     packet[16..18].fill(0);
     packet[24..26].fill(0);
-    let sum = common::build::checksum(&packet[14..34]);
+    let sum = checksum(&packet[14..34]);
     packet[24..26].copy_from_slice(&sum);
     pcap.packet(&packet);
     assert!(responses(&pcap) == [(5000, answer)]);
@@ -627,7 +629,7 @@ fn claims_more(mut packet: Vec<u8>, more: u16) -> Vec<u8> {
     let length = u16::from_be_bytes([packet[16], packet[17]]) + more;
     packet[16..18].copy_from_slice(&length.to_be_bytes());
     packet[24..26].fill(0);
-    let sum = common::build::checksum(&packet[14..34]);
+    let sum = checksum(&packet[14..34]);
     packet[24..26].copy_from_slice(&sum);
     packet
 }
@@ -697,6 +699,32 @@ fn a_copy_of_delivered_octets_that_differs_is_a_conflict() {
     pcap.client(1001, 5001, ACK | PSH, b"GET /b HTTP/1.1\r\n");
     assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 1);
     assert_eq!(counter(&stats(&pcap), "tcp.retransmissions"), 2);
+    // Words that change places leave the checksum as it is, so a forged copy can have any sum it likes.
+    let mut forged = b"GET /a HTTP/1.1\r\n".to_vec();
+    forged.swap(4, 6);
+    forged.swap(5, 7);
+    assert_eq!(checksum(&forged), checksum(b"GET /a HTTP/1.1\r\n"));
+    pcap.client(1001, 5001, ACK | PSH, &forged);
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 2);
+    // The same in a large one, its words backward.
+    let words: Vec<[u8; 2]> = (0..700_u16).map(u16::to_be_bytes).collect();
+    let (right, mut false_words) = (words.concat(), words);
+    false_words.reverse();
+    assert_eq!(checksum(&right), checksum(&false_words.concat()));
+    pcap.server(5001, 1018, ACK | PSH, &right)
+        .server(5001, 1018, ACK | PSH, &right);
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 2);
+    pcap.server(5001, 1018, ACK | PSH, &false_words.concat());
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 3);
+    // A card fills the checksum in behind the capture.
+    let mut card = Pcap::new();
+    card.open(1000, 5000);
+    for octets in [b"GET /a", b"GET /b"] {
+        let mut packet = card.segment(CLIENT, SERVER, 1001, 5001, ACK | PSH, octets);
+        packet[50..52].fill(0);
+        card.packet(&packet);
+    }
+    assert_eq!(counter(&stats(&card), "tcp.conflicts"), 1);
 }
 
 #[test]

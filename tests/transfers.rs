@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind};
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind};
 use common::{Done, files, read, run, sha256, testdata, tshark};
 use std::collections::BTreeMap;
 use std::fs;
@@ -373,6 +373,62 @@ fn where_rest_may_have_been_lost_a_file_is_not_called_whole() {
     // The gap is given up when the octets have long come: too late to place them.
     assert_eq!(without(&["REST "]), [false, false]);
     assert_eq!(without(&["REST ", "350 "]), [false, false]);
+}
+
+#[test]
+fn of_several_broken_transfers_the_first_is_resumed() {
+    const CONTROL: (Ipv4Addr, u16) = (SERVER.0, 21);
+    let mut pcap = Pcap::new();
+    let (mut asked, mut told) = (101, 501);
+    let shake = |pcap: &mut Pcap, from, to| {
+        for (from, to, seq, ack, flags) in [
+            (from, to, 100, 0, SYN),
+            (to, from, 500, 101, SYN | ACK),
+            (from, to, 101, 501, ACK),
+        ] {
+            let packet = pcap.segment(from, to, seq, ack, flags, b"");
+            pcap.packet(&packet);
+        }
+    };
+    shake(&mut pcap, CLIENT, CONTROL);
+    let mut say = |pcap: &mut Pcap, line: &str| {
+        let reply = line.as_bytes()[0].is_ascii_digit();
+        let line = format!("{line}\r\n");
+        let packet = if reply {
+            pcap.segment(CONTROL, CLIENT, told, asked, ACK | PSH, line.as_bytes())
+        } else {
+            pcap.segment(CLIENT, CONTROL, asked, told, ACK | PSH, line.as_bytes())
+        };
+        pcap.packet(&packet);
+        let next = if reply { &mut told } else { &mut asked };
+        *next = behind(*next, line.as_bytes());
+    };
+    say(&mut pcap, "TYPE I");
+    say(&mut pcap, "200 ok");
+    for (n, octet) in (0..).zip(b"abcdefgh") {
+        let last = *octet == b'h';
+        let (mine, its) = ((CLIENT.0, 51_000 + n), (SERVER.0, 1024 + n));
+        say(&mut pcap, "PASV");
+        say(&mut pcap, &format!("227 ok (203,0,113,80,4,{n})"));
+        if last {
+            say(&mut pcap, "REST 1000");
+            say(&mut pcap, "350 ok");
+        }
+        say(&mut pcap, "RETR f.bin");
+        say(&mut pcap, "150 ok");
+        shake(&mut pcap, mine, its);
+        let end = if last { FIN | ACK } else { RST | ACK };
+        for (seq, flags, octets) in [(501, ACK | PSH, vec![*octet; 1000]), (1501, end, vec![])] {
+            let packet = pcap.segment(its, mine, seq, 101, flags, &octets);
+            pcap.packet(&packet);
+        }
+        say(&mut pcap, if last { "226 ok" } else { "426 broken" });
+    }
+    let expected = [vec![b'a'; 1000], vec![b'h'; 1000]].concat();
+    for _ in 0..4 {
+        let found = extract(&pcap.file);
+        assert!(found.iter().any(|f| f.octets == expected), "{found:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::base::fragment::FragmentEvent;
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
 use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
-use crate::base::storage::Budget;
+use crate::base::storage::{Budget, SampleKey};
 use crate::base::time::Instant;
 use crate::base::trace::{Event, EventKind, Trace};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct Context {
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
     #[serde(default)]
     pub unknown_link_types: Vec<LinkType>,
+    /// Tells payloads apart whose octets are not kept.
+    pub(crate) sample: SampleKey,
     /// What the datagram was made of that the packet being processed completed. What came in one packet leaves it as it
     /// is: only an [`OctetOffset::Reassembled`] looks into it.
     #[serde(skip)]
@@ -53,6 +55,7 @@ impl Context {
             packet: PacketInfo::default(),
             discarded: None,
             unknown_link_types: Vec::new(),
+            sample: SampleKey::default(),
             fragments: Vec::new(),
             fragment_events: Vec::new(),
             trace: Trace::default(),

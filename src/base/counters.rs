@@ -344,7 +344,8 @@ counters! {
         pure_acks: "segments that only acknowledge",
         retransmissions: "segments whose octets were all there already",
         overlaps: "segments of which some octets were there already",
-        conflicts: "overlaps with different octets, also with one of the last 8 delivered segments",
+        conflicts: "overlaps with different octets; the last 8 segments that were delivered are known by their checksum and by a keyed \
+             sum of 32 octets of each, at places that nobody knows",
         keep_alives: "keep-alive segments",
         out_of_order: "segments that had to wait",
         ack_held: "segments held for their acknowledgment (--wait-ack)",

@@ -1155,6 +1155,8 @@ impl<M: MessageSink> Extractor<M> {
         let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
         let past = at.side().acknowledged == Some(offset + 1);
+        let framer = at.state.framer(at.direction).filter(|_| cut);
+        let over = framer.is_some_and(|framer| framer.is_over(at.direction, offset));
         let stream = &mut at.state.streams[i];
         // Nothing is open: a gap or an end between two messages.
         let Some(open) = stream.open.take() else {
@@ -1171,7 +1173,7 @@ impl<M: MessageSink> Extractor<M> {
             Some(_) => opaque || past,
             None => false,
         };
-        let whole = open.whole && (!cut || ((to_close || opaque) && closed));
+        let whole = open.whole && (!cut || ((to_close || opaque) && closed) || over);
         // What was supposed is not known: the sink must not fill up to it.
         let extent_unknown = cut
             && !matches!(

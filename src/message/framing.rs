@@ -286,6 +286,12 @@ pub trait Framer {
         false
     }
 
+    /// The body that was supposed is none where the message ends at `offset`: it was declined, and has not been sent.
+    fn is_over(&self, direction: Direction, offset: u64) -> bool {
+        let _ = (direction, offset);
+        false
+    }
+
     /// Octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can be
     /// recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
     fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
@@ -342,6 +348,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn is_sure(&self, direction: Direction) -> bool {
         (**self).is_sure(direction)
+    }
+
+    fn is_over(&self, direction: Direction, offset: u64) -> bool {
+        (**self).is_over(direction, offset)
     }
 
     fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {

@@ -699,6 +699,32 @@ fn interim_answers_and_answers_to_head() {
             ("http", true, ok),
         ],
     );
+    let no = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    // The body was never sent, so that nothing of the request is missing; also where the client says no more.
+    for next in [&[(true, GET.as_bytes()), (false, ok.as_bytes())][..], &[]] {
+        let mut all = vec![(true, post.as_bytes()), (false, no.as_bytes())];
+        all.extend(next);
+        let expected = [
+            ("http", true, no),
+            ("http", true, post),
+            ("http", true, GET),
+            ("http", true, ok),
+        ];
+        expect("417", &said(&all, true), &expected[..2 + next.len()]);
+    }
+    // It began to come.
+    expect(
+        "417, and a part of the body",
+        &said(
+            &[
+                (true, post.as_bytes()),
+                (false, no.as_bytes()),
+                (true, b"bo"),
+            ],
+            true,
+        ),
+        &[("http", true, no), ("http", false, &format!("{post}bo"))],
+    );
     expect(
         "HEAD",
         &said(

@@ -9,5 +9,6 @@ mod index;
 pub use aged::AgedTable;
 pub use budget::{Budget, allocated, tree};
 pub use digest::DigestKey;
+pub(crate) use digest::SampleKey;
 pub use expiry::Deadlines;
 pub(crate) use index::SlotIndex;

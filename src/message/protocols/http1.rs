@@ -1017,6 +1017,11 @@ impl Framer for Http1 {
         self.expected[direction.index()].is_some_and(|body| body.begun)
     }
 
+    fn is_over(&self, direction: Direction, offset: u64) -> bool {
+        let none = |body: ExpectedBody| body.declined && !body.begun && body.from == offset;
+        self.expected[direction.index()].is_some_and(none)
+    }
+
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let d = at.direction;
         let client = self.client.is_none_or(|c| c == d);
@@ -1761,6 +1766,11 @@ mod tests {
                 framer.search(&at, next.as_bytes()),
                 found,
                 "{answer:?} {next:?}"
+            );
+            let over = framer.is_over(Direction::Forward, from);
+            assert_eq!(
+                over,
+                found == Found::At(0) || found == Found::Nowhere { keep: 0 }
             );
             let body = found == Found::Nowhere { keep: next.len() };
             assert_eq!(

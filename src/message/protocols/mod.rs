@@ -201,6 +201,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.is_sure(direction))
             }
 
+            fn is_over(&self, direction: Direction, offset: u64) -> bool {
+                each_framer!(self, f => f.is_over(direction, offset))
+            }
+
             fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
                 each_framer!(self, f => f.goes_on_behind_gap(direction))
             }

@@ -410,9 +410,11 @@ impl Resp {
 
     /// A request begins.
     fn asked(&mut self, at: &Position) {
-        // The oldest has had its reply, most likely, in what the capture lost.
+        // The oldest has had its reply, most likely, in what the capture lost. If not, its reply is that of a request which is
+        // not known.
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
+            self.lost = self.requests.front().map(|first| Some(first.offset));
         }
         let (offset, ack) = (at.offset, at.ack);
         self.requests.push_back(UnansweredRequest { offset, ack });
@@ -844,6 +846,25 @@ mod tests {
         };
         assert_eq!(resp.clone().search(&on, answer), NONE(answer));
         assert_eq!(resp.search(&place(S, &[610], 140), answer), Found::At(0));
+    }
+
+    /// Nobody knows that its request was there, so its answer is that of a lost one.
+    #[test]
+    fn the_answer_to_a_forgotten_request_is_found() {
+        for (requests, found) in [(REQUESTS, NONE(b":6\r\n")), (REQUESTS + 1, Found::At(0))] {
+            let mut resp = Resp::default();
+            // None of them tells by its acknowledgment where an answer begins.
+            for i in 0..requests as u64 {
+                ask(&mut resp, 100 + 20 * i, 400 + i);
+            }
+            resp.gap(S);
+            assert_eq!(
+                resp.search(&place(S, &[9000], 120), b"rest\r\n"),
+                NONE(b"rest\r\n")
+            );
+            let answer = b":6\r\n";
+            assert_eq!(resp.search(&place(S, &[9006], 90_000), answer), found);
+        }
     }
 
     /// A value in an answer and an answer are the same octets: what was asked tells them apart.

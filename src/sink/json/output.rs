@@ -405,7 +405,8 @@ impl MessageSink for Json {
             return;
         };
         cx.budget.give(open.counted);
-        if !end.extent_unknown && open.length.is_none() {
+        // A body that was declined is none, whatever its header says.
+        if !end.extent_unknown && (end.whole || open.length.is_none()) {
             open.length = Some(offset.saturating_sub(open.offset));
         }
         let ended = EndedMessage {

@@ -251,11 +251,11 @@ impl PacketOutput {
             // octets.
             self.cover_hole(cx, place, conn, open, target, flags);
         } else {
-            let more = if end.whole {
+            let more = if end.whole && (open.known_end == NONE || open.known_end <= have) {
                 no_body(self.wire, conn, open, target)
             } else {
                 // It ends where the next one begins, short of what its header says (a body that was declined): nothing is
-                // known to be missing, and yet a reader must not go on as if it were whole.
+                // known to be missing, and yet a reader must not go on as if that came.
                 let short = match open.known_end {
                     NONE => !self.form.fill_gaps,
                     end => end > have,

@@ -18,7 +18,7 @@ pub(super) enum SegmentSum {
 }
 
 /// Looks at the checksum of the segment in a datagram whose header has `header` octets; gives the sum of its payload too where it
-/// is right, so that the packet that is written for it need not read the payload again.
+/// is not wrong, so that the packet that is written for it need not read the payload again.
 #[inline(always)] // on the way of every segment
 pub(super) fn sum_of(cx: &Context, ip: &Datagram<'_>, header: usize) -> (SegmentSum, Option<Sum>) {
     let how = cx.limits.tcp_checksums;
@@ -39,7 +39,8 @@ pub(super) fn sum_of(cx: &Context, ip: &Datagram<'_>, header: usize) -> (Segment
     {
         return (SegmentSum::Right, Some(payload));
     }
-    (unusual(how, ip), None)
+    let sum = unusual(how, ip);
+    (sum, (sum == SegmentSum::Unknown).then_some(payload))
 }
 
 /// A sum that is not right.

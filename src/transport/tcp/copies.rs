@@ -134,6 +134,37 @@ fn a_damaged_copy_fills_a_hole_that_would_be_given_up() {
         damaged_used 1"#,
     );
     after_right(
+        "which is what the snapshot length cut off a right one",
+        r#"
+        1 > P. 101 501 "abc"+3
+        2 > P. 101 501 ! "abcdeX"
+        3 > .  107 501 = "ghi"
+        4 < .  501 110 ="#,
+        r#"
+        1 > 101 "abc"
+        4 > 104 "deX"
+        4 > 107 "ghi"
+        damaged_used 1
+        gaps 0"#,
+    );
+    after_right(
+        "a part of it from its middle",
+        r#"
+        1 > P. 101 501 "abc"+4
+        2 > P. 105 501 ! "eX"
+        3 > .  108 501 = "hij"
+        4 < .  501 111 ="#,
+        r#"
+        1 > 101 "abc"
+        4 > 104 gap 1 snapped
+        4 > 105 "eX"
+        4 > 107 gap 1 snapped
+        4 > 108 "hij"
+        damaged_used 1
+        gaps_snapped 2
+        lost_octets 2"#,
+    );
+    after_right(
         "past the FIN",
         r#"
         1 > F. 101 501 = "a"

@@ -26,7 +26,7 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Shift count of the window scale option (RFC 7323, 2.2), where there is one.
     pub window_scale: Option<u8>,
-    /// Sum of `payload`, where it is known because the checksum was found right.
+    /// Sum of `payload`, where it is known because the checksum was looked at and is not wrong.
     pub payload_sum: Option<Sum>,
     /// The captured octets of data.
     pub payload: &'a [u8],

@@ -964,14 +964,16 @@ fn every_other_reason_gives_up_a_hole() {
         1 > . 101 501 "abc"+5
         2 > . 109 501 "xyz"
         3 > . 112 501 ""+4
-        4 > . 116 501 "end""#,
+        4 > . 116 501 "end"
+        9 < . 501 119"#,
         r#"
         1 > 101 "abc"
-        1 > 104 gap 5 snapped
-        2 > 109 "xyz"
-        3 > 112 gap 4 snapped
-        4 > 116 "end"
+        9 > 104 gap 5 snapped
+        9 > 109 "xyz"
+        9 > 112 gap 4 snapped
+        9 > 116 "end"
         gaps_snapped 2
+        out_of_order 0
         lost_octets 9"#,
     );
     after_open(
@@ -979,12 +981,13 @@ fn every_other_reason_gives_up_a_hole() {
         r#"
         1 > . 104 501 "d"+2
         2 > . 107 501 "ghi"
-        3 > . 101 501 "abc""#,
+        3 > . 101 501 "abc"
+        4 < . 501 107"#,
         r#"
         3 > 101 "abc"
         3 > 104 "d"
-        3 > 105 gap 2 snapped
-        3 > 107 "ghi""#,
+        4 > 105 gap 2 snapped
+        4 > 107 "ghi""#,
     );
 }
 
@@ -1009,13 +1012,90 @@ fn what_the_snapshot_length_cut_is_filled_while_it_waits() {
         r#"
         1 > .  104 501 "def"+3
         2 > .  107 501 "g"
-        3 > .  101 501 "abc""#,
+        3 > .  101 501 "abc"
+        9 flush"#,
         r#"
         3 > 101 "abc"
         3 > 104 "def"
         3 > 107 "g"
-        3 > 108 gap 2 snapped
+        9 > 108 gap 2 snapped
+        9 > end endofinput
+        9 < end endofinput
+        9 closed endofinput
         lost_octets 2"#,
+    );
+    after_open(
+        "with nothing missing before it: nobody has acknowledged it, so it is sent again",
+        r#"
+        1 >  .  101 501 "abc"+6
+        2 >  .  110 501 "jkl"
+        9 <  .  501 104
+        900 > . 104 501 "def"
+        950 > . 107 501 "ghi"
+        990 < . 501 113"#,
+        r#"
+        1 > 101 "abc"
+        900 > 104 "def"
+        950 > 107 "ghi"
+        950 > 110 "jkl"
+        gaps 0
+        lost_octets 0"#,
+    );
+    after_open(
+        "but not where the other side has it: before what answers it",
+        r#"
+        1 > P. 101 501 "abc"+6
+        2 < .  501 104
+        3 < .  501 110 "xy"
+        4 > P. 101 501 "abcdefghi""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 gap 6 snapped
+        3 < 501 "xy"
+        gaps_snapped 1"#,
+    );
+    after_open(
+        "nor where that was captured first",
+        r#"
+        1 < .  501 110
+        2 > P. 101 501 "abc"+6"#,
+        r#"
+        2 > 101 "abc"
+        2 > 104 gap 6 snapped"#,
+    );
+    check(
+        "nor where nobody acknowledges anything",
+        r#"
+        0 > S  100
+        1 > P. 101 501 "abc"+6"#,
+        r#"
+        1 > 101 "abc"
+        1 > 104 gap 6 snapped"#,
+    );
+    after_open(
+        "the end of the stream waits for it too",
+        r#"
+        1 > F. 101 501 "abc"+6
+        2 < .  501 104
+        3 > .  104 501 "defghi""#,
+        r#"
+        1 > 101 "abc"
+        3 > 104 "defghi"
+        3 > end fin
+        gaps 0"#,
+    );
+    after_open(
+        "both ends",
+        r#"
+        1 > F. 101 501 "abc"+6
+        2 < F. 501 111"#,
+        r#"
+        1 > 101 "abc"
+        2 > 104 gap 6 snapped
+        2 > end fin
+        2 < end fin
+        2 closed fin
+        gaps_snapped 1"#,
     );
 }
 

@@ -178,6 +178,18 @@ impl ReorderBuffer {
         self.change(budget, Runs::pop)
     }
 
+    /// Takes octets that are known to be missing out, from the front and up to `upto`: how many, and where that is known
+    /// from. None where the first item is data.
+    pub(super) fn take_lost(
+        &mut self,
+        budget: &mut Budget,
+        upto: u64,
+    ) -> Option<(u64, SegmentOrigin)> {
+        self.front()
+            .filter(|item| item.lost > 0 && item.offset < upto)?;
+        self.change(budget, |r| r.take_lost(upto))
+    }
+
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
     pub(super) fn put_back(&mut self, budget: &mut Budget, item: BufferedPart, taken: usize) {
         self.change(budget, |r| r.put_back(item, taken));
@@ -451,6 +463,18 @@ impl Runs {
             self.oldest = None;
         }
         Some(item)
+    }
+
+    /// Takes octets that are known to be missing out, from the front and up to `upto`.
+    fn take_lost(&mut self, upto: u64) -> Option<(u64, SegmentOrigin)> {
+        let mut item = self.pop()?;
+        let (len, origin) = (upto.min(item.end()) - item.offset, item.origin);
+        if len < item.lost {
+            item.offset += len;
+            item.lost -= len;
+            self.put(0, item);
+        }
+        Some((len, origin))
     }
 
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.

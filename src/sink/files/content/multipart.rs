@@ -9,6 +9,9 @@ use std::io::{self, Read};
 const PARTS: usize = 4096;
 /// Octets of a part's header section: as much as servers take.
 const HEAD: usize = 16 << 10;
+/// Octets of the header sections of all parts of a body. They are kept until its parts are written, beside what is counted
+/// against the memory limit; browsers send some 200 for each.
+const HEADS: usize = 1 << 20;
 /// Places in one body that look like a delimiter and are not. Behind each up to [`HEAD`] octets are searched for the end of a header
 /// section, so without a limit a hostile body would cost the square of its size.
 const DOUBTS: usize = 1000;
@@ -51,7 +54,7 @@ fn boundary(media_type: &str, fits: impl FnOnce(&str) -> bool) -> Option<Vec<u8>
     (1..=BOUNDARY).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The parts of a body, in order; those behind the 4,096th are left out. `whole`: nothing of the body is missing.
+/// The parts of a body, in order; those behind the 4,096th, or behind a megabyte of header sections, are left out. `whole`: nothing of the body is missing.
 ///
 /// Lines end with CR LF, or with a bare line feed, as some senders write them. A line that is the delimiter and ends the body closes
 /// it, also without the two dashes that should stand there.
@@ -72,7 +75,7 @@ pub(in super::super) fn parts(
     // Offset of what is held, and 1 more.
     let mut base = 0_u64;
     let mut open: Option<LineEnd> = None;
-    let mut doubts = 0;
+    let (mut doubts, mut heads) = (0, 0);
     let mut buffer = vec![0; READ];
     loop {
         let n = loop {
@@ -114,9 +117,12 @@ pub(in super::super) fn parts(
                 part.to = end.max(part.from);
                 part.ended = true;
             }
-            let Some((line, len, line_end)) = begins.filter(|_| parts.len() < PARTS) else {
+            let fits =
+                |(_, len, _): &(usize, usize, LineEnd)| parts.len() < PARTS && heads + len <= HEADS;
+            let Some((line, len, line_end)) = begins.filter(fits) else {
                 return Ok(parts);
             };
+            heads += len;
             let from = (base + (behind + line + len) as u64).saturating_sub(1);
             // The line end before a delimiter belongs to it, also where the part is empty.
             at = behind + line + len - 1;
@@ -286,6 +292,17 @@ mod tests {
         let mut left = &*body;
         assert_eq!(parts(&mut left, b"b", true).unwrap(), []);
         assert!(body.len() - left.len() <= 2 * READ, "{}", left.len());
+    }
+
+    #[test]
+    fn header_sections_are_bounded() {
+        for (head, expected) in [(1, PARTS), (HEAD - 4, HEADS / HEAD)] {
+            let part = [b"--b\r\n", &*vec![b'a'; head], b"\r\n\r\nx\r\n"].concat();
+            let body = part.repeat(PARTS + 1);
+            let found = parts(&*body, b"b", true).unwrap();
+            assert_eq!(found.len(), expected);
+            assert!(found.iter().all(|p| p.ended && p.to == p.from + 1));
+        }
     }
 
     #[test]

@@ -836,19 +836,23 @@ impl Ftp {
             file.about.error = None;
             return Some(file);
         }
-        // A connection that was reset stays open for a while: segments may be captured behind the RST.
+        // A connection that was reset stays open for a while: segments may be captured behind the RST. Of several the first,
+        // whatever the order of the map, so that a capture always gives the same files.
         let mut live = std::mem::take(&mut self.live);
-        let found = live.values_mut().find_map(|other| {
-            let same = self.between(other.tie)? == hosts
-                && self.order(other.tie)?.same_file(&order)
-                && matches!(
-                    self.order(other.tie)?.outcome,
-                    FtpOutcome::Done | FtpOutcome::Failed(_)
-                );
-            let file = other.files.iter_mut().find(|f| {
-                f.as_ref()
-                    .is_some_and(|f| same && f.have.end() >= order.restart)
-            })?;
+        let reaches = |f: &Transfer| f.have.end() >= order.restart;
+        let candidates = live.iter().filter(|(_, other)| {
+            self.between(other.tie) == Some(hosts)
+                && self.order(other.tie).is_some_and(|o| {
+                    o.same_file(&order)
+                        && matches!(o.outcome, FtpOutcome::Done | FtpOutcome::Failed(_))
+                })
+                && other.files.iter().flatten().any(reaches)
+        });
+        let first = candidates.map(|(number, _)| *number).min();
+        let other = first.and_then(|first| live.get_mut(&first));
+        let found = other.and_then(|other| {
+            let mut files = other.files.iter_mut();
+            let file = files.find(|f| f.as_ref().is_some_and(reaches))?;
             other.given = true;
             file.take()
         });

@@ -145,7 +145,7 @@ impl Inflow {
             }
             let told = self.emit_ready(out, first);
             let s = self.streams.entry(stream).or_default();
-            s.ready.remove(&first);
+            s.left(first);
             // A message that could not be made leaves the number as it was.
             s.next = told.map_or(s.next, |h| Some(behind(h.seq, h.interleaved)));
         }
@@ -162,7 +162,7 @@ impl Inflow {
             Ready::Parts(key) => self.emit_parts(out, key),
         }?;
         if let Some(s) = self.streams.get_mut(&head.stream) {
-            s.ready.remove(&first);
+            s.left(first);
         }
         Some(head)
     }

@@ -262,6 +262,17 @@ struct StreamQueue {
     ready: BTreeSet<u64>,
 }
 
+impl StreamQueue {
+    /// A message waits no longer.
+    fn left(&mut self, first: u64) {
+        self.ready.remove(&first);
+        // An empty tree keeps its node, and there may be 65,536 of these.
+        if self.ready.is_empty() {
+            self.ready = BTreeSet::new();
+        }
+    }
+}
+
 /// TSNs that nobody will send again: the receiver has them, or the sender has abandoned them.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Evidence {
@@ -695,6 +706,7 @@ impl Inflow {
     // Counted when asked, from lengths: a running sum for nine lists would be one more thing to
     // keep right.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
+        self.shed();
         // Trees are counted by their nodes: most associations have one entry in each, which takes the room of eleven.
         let trees = tree::<u64, StoredChunk>(self.fragments.len())
             + tree::<u64, StoredChunk>(self.damaged.len())
@@ -715,6 +727,25 @@ impl Inflow {
             + allocated(self.unacked_since.capacity() * size_of::<(Instant, u64)>());
         let entries = trees + lists;
         self.set_charged(cx, active, self.octets + entries, self.chunks);
+    }
+
+    /// Gives back what trees keep that are empty now.
+    // A tree keeps the node of its last entry, which has room for eleven: with 100,000 associations that is half of all
+    // memory.
+    fn shed(&mut self) {
+        fn shed<K, V>(tree: &mut BTreeMap<K, V>) {
+            if tree.is_empty() {
+                *tree = BTreeMap::new();
+            }
+        }
+        shed(&mut self.fragments);
+        shed(&mut self.damaged);
+        shed(&mut self.runs);
+        shed(&mut self.unacked);
+        shed(&mut self.ready);
+        shed(&mut self.gapped);
+        shed(&mut self.interleaved);
+        shed(&mut self.streams);
     }
 
     /// Gives all of the budget back; the direction is dropped behind this.

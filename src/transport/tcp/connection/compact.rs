@@ -28,6 +28,10 @@ const CLOSED: u8 = 1;
 const MICROS: u8 = 2;
 /// Shifts for the packets of each direction, three bits each.
 const PACKETS: [u8; 2] = [2, 5];
+/// Beginnings that lie so far back do not fit: nanoseconds, or microseconds.
+const FIRST: u128 = 1 << 44;
+/// Nor do places in the order of use that are so old: a quarter of a second.
+const LISTED: u32 = 1 << 28;
 /// As many packets of a direction are counted here. A handshake has fewer, and so has a scan.
 const MOST: u64 = 7;
 
@@ -35,12 +39,14 @@ const MOST: u64 = 7;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(in crate::transport::tcp) struct CompactConnection {
     last: Instant,
+    /// Its number, and in the last octet bits 32 to 39 of `first`.
     number: [u16; 3],
     flags: u8,
     /// [`CLOSED`], [`MICROS`], and how many packets there were.
     more: u8,
-    /// Before `last`, in nanoseconds: its first packet (in microseconds with [`MICROS`]), when it was put in its place in the
-    /// order of use, and its RST.
+    /// Before `last`, in nanoseconds: its first packet (in microseconds with [`MICROS`]; 44 bits, five hours), when it was put in
+    /// its place in the order of use (28 bits, as it is put there ten times a second; above them bits 40 to 43 of `first`), and
+    /// its RST.
     first: u32,
     listed: u32,
     reset: u32,
@@ -84,9 +90,10 @@ impl CompactConnection {
             return None;
         }
         let number = c.number.to_le_bytes();
-        // 48 bits count connections for longer than any capture lasts: at a million a second, nine
-        // years.
-        let [n @ .., 0, 0] = number else { return None };
+        // 40 bits count a million connections a second for twelve days. What comes then stays whole.
+        let [n @ .., 0, 0, 0] = number else {
+            return None;
+        };
         let (tag, tunnel) = one_channel(c)?;
         let is = |set, flag| if set { flag } else { 0 };
         let flags = is(c.forward_is_low, LOW)
@@ -100,7 +107,7 @@ impl CompactConnection {
         let first = if c.closed {
             // What it was has been told. An old first packet may be cut short: it only decides whether a SYN is late, and
             // that is a matter of one second.
-            nanos(age).unwrap_or(u32::MAX)
+            u64::from(nanos(age).unwrap_or(u32::MAX))
         } else {
             let packets = [c.forward_packets, c.packets - c.forward_packets];
             for (packets, shift) in packets.into_iter().zip(PACKETS) {
@@ -109,25 +116,29 @@ impl CompactConnection {
                     .filter(|n| u64::from(*n) <= MOST)?;
                 more |= packets << shift;
             }
-            match nanos(age) {
-                Some(nanos) => nanos,
-                // An hour and more; most captures count microseconds. One that does not stays whole.
-                None if age.subsec_nanos().is_multiple_of(1000) => {
+            match age.as_nanos() {
+                nanos if nanos < FIRST => u64::try_from(nanos).ok()?,
+                // Most captures count microseconds. What does not, and lasts longer, stays whole.
+                _ if age.subsec_nanos().is_multiple_of(1000) => {
                     more |= MICROS;
-                    u32::try_from(age.as_micros()).ok()?
+                    u64::try_from(age.as_micros())
+                        .ok()
+                        .filter(|micros| u128::from(*micros) < FIRST)?
                 }
-                None => return None,
+                _ => return None,
             }
         };
+        let [f0, f1, f2, f3, above, top, ..] = first.to_le_bytes();
+        let listed = nanos(c.last.since(c.listed.0)).filter(|nanos| *nanos < LISTED)?;
         Some(Self {
             last: c.last,
-            number: [[n[0], n[1]], [n[2], n[3]], [n[4], n[5]]].map(u16::from_le_bytes),
+            number: [[n[0], n[1]], [n[2], n[3]], [n[4], above]].map(u16::from_le_bytes),
             flags,
             more,
-            first,
+            first: u32::from_le_bytes([f0, f1, f2, f3]),
+            listed: listed | u32::from(top) << LISTED.trailing_zeros(),
             // Four seconds fit 32 bits of nanoseconds. A connection that does not fit just stays
             // whole.
-            listed: nanos(c.last.since(c.listed.0))?,
             reset: reset.map_or(Some(0), |mark| nanos(c.last.since(mark.at)))?,
             tag,
             streams: [
@@ -142,11 +153,13 @@ impl CompactConnection {
         let is = |flag| self.flags & flag != 0;
         let ago = |nanos: u64| Instant::from_nanos(self.last.as_nanos().saturating_sub(nanos));
         let [a, b, c] = self.number.map(u64::from);
-        let number = a | b << 16 | c << 32;
+        let number = a | b << 16 | (c & 0xff) << 32;
+        let top = u64::from(self.listed / LISTED);
+        let first = u64::from(self.first) | (c >> 8) << 32 | top << 40;
         let mut connection = Connection::new(number, is(LOW), is(REUSED), self.last);
         let unit = if self.more & MICROS == 0 { 1 } else { 1000 };
-        connection.first = ago(u64::from(self.first) * unit);
-        connection.listed = (ago(self.listed.into()), self.flags >> LIST);
+        connection.first = ago(first * unit);
+        connection.listed = (ago((self.listed % LISTED).into()), self.flags >> LIST);
         connection.closed = self.is_closed();
         let [forward, reverse] = PACKETS.map(|shift| u64::from(self.more >> shift) & MOST);
         (connection.packets, connection.forward_packets) = (forward + reverse, forward);
@@ -319,20 +332,21 @@ mod tests {
         fn nothing_is_lost(
             streams in [stream(), stream()],
             (number, low, reused) in any::<(u64, bool, bool)>(),
-            [first, listed, last] in [0_u64..10_000_000_000, 0..10_000_000_000, 0..10_000_000_000],
+            (first, listed) in (prop_oneof![0_u64..10_000_000_000, 0_u64..1 << 46], 0_u64..500_000_000),
             reset in prop::option::of(0_u64..10_000_000_000),
             tag in 0_u16..2,
             tunnel in prop::option::of(any::<u32>()),
             [forward, reverse] in [0_u64..10, 0_u64..10],
             micros in any::<bool>(),
         ) {
-            let number = number >> 16;
+            let number = number >> 24;
             let unit = if micros { 1000 } else { 1 };
-            let [first, listed, last] = [first, listed, last].map(|at| at / unit * unit);
-            let last = Instant::from_nanos(first.max(listed).max(last));
+            let [first, listed] = [first, listed].map(|ago| ago / unit * unit);
+            let now = 1 << 47;
+            let last = Instant::from_nanos(now);
             let mut c: Connection<()> = Connection::new(number, low, reused, last);
-            c.first = Instant::from_nanos(first);
-            c.listed = (Instant::from_nanos(listed), 1);
+            c.first = Instant::from_nanos(now - first);
+            c.listed = (Instant::from_nanos(now - listed), 1);
             c.streams = streams;
             c.reset = reset.map(|ago| Mark {
                 packets: forward + reverse,
@@ -357,9 +371,10 @@ mod tests {
                     && (!h.is(FIN) || near(h.fin))
             });
             let long = |at: Instant| last.as_nanos() - at.as_nanos() > u64::from(u32::MAX);
-            let whole = |at: Instant| (last.as_nanos() - at.as_nanos()).is_multiple_of(1000);
-            let fits = fits && forward <= MOST && reverse <= MOST && (!long(c.first) || whole(c.first));
-            let fits = fits && !long(c.listed.0) && !c.reset.is_some_and(|mark| long(mark.at));
+            // Five hours.
+            let old = first >= 1 << 44 && !first.is_multiple_of(1000);
+            let fits = fits && forward <= MOST && reverse <= MOST && !old;
+            let fits = fits && listed < 1 << 28 && !c.reset.is_some_and(|mark| long(mark.at));
             let compact = CompactConnection::of(&c);
             prop_assert_eq!(compact.is_some(), fits);
             if let Some(compact) = compact {

@@ -58,6 +58,7 @@ impl<S> Connection<S> {
         let waits = cx.limits.wait_ack
             && stream.is(STARTED)
             && front.offset <= stream.rcv_nxt
+            && front.lost() == 0
             && front.end() > stream.snd_una.max(a.released[i]);
         waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
     }
@@ -138,7 +139,8 @@ impl<S: FlowState> Connection<S> {
         let front = stream.is(STARTED)
             && a.waiting[d.index()]
                 .front()
-                .is_some_and(|item| item.offset <= stream.rcv_nxt);
+                // What the snapshot length cut off is a hole like any other, until it is given up.
+                .is_some_and(|item| item.offset <= stream.rcv_nxt && item.lost() == 0);
         front
             // Three locks, each opened by something else: the hole, the acknowledgment (or its
             // timeout), and the other direction's progress.
@@ -213,12 +215,6 @@ impl<S: FlowState> Connection<S> {
                 cx.counters.tcp.ack_forced += u64::from(forced);
                 cx.counters.tcp.ack_timeout += u64::from(!forced);
             }
-            // What the snapshot length cut off is given up as soon as it is next. A copy fills it
-            // only as long as something before it is missing.
-            if item.lost() > 0 {
-                self.emit_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
-                continue;
-            }
             let chunk = Chunk {
                 offset: item.offset,
                 data: item.data(),
@@ -261,7 +257,7 @@ impl<S: FlowState> Connection<S> {
                 && let Some(a) = self.buffers.as_deref_mut()
             {
                 let sum = Sum::of(item.data());
-                a.recent[i].push(item.offset, item.data().len() as u64, sum);
+                a.recent[i].push(&cx.sample, item.offset, item.data(), sum);
             }
             if left > 0
                 && let Some(a) = self.buffers.as_deref_mut()

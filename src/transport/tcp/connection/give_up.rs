@@ -4,6 +4,7 @@ use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
 use super::{Buffers, Connection, HeldSegment, Mark};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, FlowKey};
+use crate::base::packet::PacketInfo;
 use crate::base::serial::SeqNumber;
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, GapCause};
@@ -27,6 +28,8 @@ struct Hole {
     since: Mark,
     /// A damaged copy would fill it, or its beginning.
     damaged: bool,
+    /// The snapshot length cut it off a segment.
+    cut: bool,
 }
 
 /// How long octets wait for a hole in front of them that nobody has acknowledged.
@@ -194,8 +197,20 @@ impl<S: FlowState> Connection<S> {
                 at: item.origin.arrived,
             },
             damaged: false,
+            cut: false,
         };
-        let front = a.waiting[i].front().map(|item| hole(item, item.offset));
+        let front = a.waiting[i].front().map(|item| Hole {
+            cut: self.is_cut(i),
+            // What knows of octets that were cut off waits behind them.
+            ..hole(
+                item,
+                if self.is_cut(i) {
+                    item.end()
+                } else {
+                    item.offset
+                },
+            )
+        });
         // Nearly always it is the only one; asked several times for each packet while something waits.
         if a.damaged.is_none() && !stream.is(FIN) {
             return front.filter(|hole| hole.end > stream.rcv_nxt);
@@ -205,6 +220,7 @@ impl<S: FlowState> Connection<S> {
             end: stream.fin,
             since,
             damaged: false,
+            cut: false,
         });
         // Octets of which only a damaged copy is there are a hole of their own.
         // The copy fills the hole when it stands at its front. Else the hole ends where the
@@ -227,7 +243,17 @@ impl<S: FlowState> Connection<S> {
             first.damaged = true;
             first.since = damaged.since;
         }
+        first.cut = self.is_cut(i);
         (first.end > stream.rcv_nxt).then_some(first)
+    }
+
+    /// What comes next in this stream is known, and the snapshot length cut it off.
+    pub(super) fn is_cut(&self, i: usize) -> bool {
+        let stream = &self.streams[i];
+        let front = self.buffers.as_deref().and_then(|a| a.waiting[i].front());
+        front.is_some_and(|item| {
+            item.lost() > 0 && (item.offset <= stream.rcv_nxt || !stream.is(STARTED))
+        })
     }
 
     /// Up to where the other stream waits for this one, whose octets are not there.
@@ -253,6 +279,7 @@ impl<S: FlowState> Connection<S> {
             end,
             since,
             damaged,
+            cut,
         } = self.hole(d)?;
         let acked = self.marked(i, end);
         let over = [self.buffers.as_deref()?.finished[i], self.reset];
@@ -265,6 +292,11 @@ impl<S: FlowState> Connection<S> {
         }
         if a.waiting[i].runs() > cx.limits.tcp_holes {
             return Some((end, GapCause::Holes));
+        }
+        // The other side has what the snapshot length cut off: nobody sends that again, and what is known of the message should not
+        // wait for it. Where nobody acknowledges, nothing tells whether it is sent again.
+        if cut && (!stream.is(ACKED) || stream.snd_una >= end) {
+            return Some((end, GapCause::Snapped));
         }
         // The other side took the copy that was captured with a wrong sum: there was no better one before.
         if damaged && acked.is_some_and(|mark| mark.packets > since.packets) {
@@ -348,10 +380,28 @@ impl<S: FlowState> Connection<S> {
         let stream = &mut self.streams[d.index()];
         // Where only damaged copies of a direction were captured it begins behind the hole before them.
         stream.begin();
-        let Some(len) = upto.checked_sub(stream.rcv_nxt).filter(|len| *len > 0) else {
+        let next = stream.rcv_nxt;
+        let Some(len) = upto.checked_sub(next).filter(|len| *len > 0) else {
             return;
         };
-        self.emit_gap(cx, d, Some(len), cause, sink);
+        let Some(a) = self.buffers.as_deref_mut() else {
+            return;
+        };
+        let waiting = &mut a.waiting[d.index()];
+        let cut = waiting.front().is_some_and(|item| item.offset <= next);
+        let cut = cut.then(|| waiting.take_lost(&mut cx.budget, upto));
+        let Some((len, origin)) = cut.flatten() else {
+            return self.emit_gap(cx, d, Some(len), cause, sink);
+        };
+        // What ends with octets that were cut off was complete, as far as the capture goes, when their segment came.
+        let own = PacketInfo {
+            frame: origin.frame,
+            time: origin.time,
+            ..cx.packet
+        };
+        cx.for_packet(own, |cx| {
+            self.emit_gap(cx, d, Some(len), GapCause::Snapped, sink);
+        });
     }
 
     /// Gives up the first hole, or ends a wait, for want of room; false where there is none.

@@ -78,7 +78,7 @@ impl<S: FlowState> Connection<S> {
         stream.snd_max = end;
         cx.counters.tcp.accepted_octets += data.len() as u64;
         if let Some(sum) = s.payload_sum {
-            a.recent[i].push(start, data.len() as u64, sum);
+            a.recent[i].push(&cx.sample, start, data, sum);
         }
         let chunk = Chunk {
             offset: start,
@@ -198,6 +198,11 @@ impl<S: FlowState> Connection<S> {
         // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
         self.receive_ack(cx, d, s);
+        let cut = self.is_cut(o);
+        if cut {
+            // The gap before what this segment brings: in answer to it, as like as not.
+            self.advance(cx, sink);
+        }
         if s.has(flags::RST) {
             let counts = self.receive_rst(cx, d, s);
             if counts && cx.limits.empty_connections {
@@ -227,7 +232,8 @@ impl<S: FlowState> Connection<S> {
         if !quiet {
             self.advance(cx, sink);
         }
-        quiet
+        // What waited behind the cut may be gone.
+        quiet && !cut
     }
 
     /// What a segment acknowledges, as an offset in the other stream; None where that does not fit.
@@ -524,7 +530,7 @@ impl<S: FlowState> Connection<S> {
             if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
                 let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
-                let fate = self.count_old(cx, d, start, len, sum);
+                let fate = self.count_old(cx, d, start, data, sum);
                 self.fate(cx, d, s, fate);
                 if let Fate::Duplicate(overlaps) = fate {
                     self.emit_duplicate(cx, d, start, len, overlaps.conflict, sink);
@@ -575,7 +581,7 @@ impl<S: FlowState> Connection<S> {
                         .then_some(a.acked_at[i]),
                 };
                 if let Some(sum) = chunk.sum {
-                    a.recent[i].push(offset, data.len() as u64, sum);
+                    a.recent[i].push(&cx.sample, offset, data, sum);
                 }
                 let fate = match first_waiting {
                     Some(_) => Fate::Fills(Overlaps::default()),
@@ -612,6 +618,9 @@ impl<S: FlowState> Connection<S> {
         // Asked before the insertion, which changes both.
         let was_empty = a.waiting[i].is_empty();
         let behind_all = a.waiting[i].end().is_none_or(|last| offset >= last);
+        // What comes next behind octets that the snapshot length cut off is in order.
+        let behind_cut = a.waiting[i].front().is_some_and(|item| item.lost() > 0)
+            && a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset);
         let r = a.waiting[i].insert(
             &mut cx.budget,
             offset,
@@ -631,7 +640,7 @@ impl<S: FlowState> Connection<S> {
         } else if r.known > 0 {
             counters.overlaps += 1;
         }
-        let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order;
+        let waits = (offset > stream.rcv_nxt || !was_empty) && !in_order && !behind_cut;
         // A cut tail in order also lands here; it counts only where something really had to wait.
         counters.out_of_order += u64::from(waits && (r.new > 0 || lost > 0));
         counters.ack_held += u64::from(cx.limits.wait_ack && r.new > 0 && stream.snd_una < end);
@@ -640,9 +649,13 @@ impl<S: FlowState> Connection<S> {
                 known: offset - start + r.known,
                 conflict: r.conflict,
             };
-            let front = a.waiting[i]
-                .front()
-                .map_or(stream.rcv_nxt, |item| item.offset);
+            let front = a.waiting[i].front().map_or(stream.rcv_nxt, |item| {
+                if item.lost() > 0 {
+                    item.end()
+                } else {
+                    item.offset
+                }
+            });
             let fate = if !stream.is(STARTED) {
                 Fate::LookedBehind(overlaps)
             } else if r.new == 0 && lost == 0 {
@@ -702,9 +715,10 @@ impl<S: FlowState> Connection<S> {
         cx: &mut Context,
         d: Direction,
         start: u64,
-        len: u64,
+        data: &[u8],
         sum: Option<Sum>,
     ) -> Fate {
+        let len = data.len() as u64;
         let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
         // A segment that touches a given-up hole would have filled it had the wait been longer. The
@@ -730,7 +744,7 @@ impl<S: FlowState> Connection<S> {
             let recent = self.buffers.as_ref().map(|a| &a.recent[d.index()]);
             let conflict = recent
                 .zip(sum)
-                .is_some_and(|(recent, sum)| recent.differs(start, len, sum));
+                .is_some_and(|(recent, sum)| recent.differs(&cx.sample, start, data, sum));
             counters.conflicts += u64::from(conflict);
             Fate::Duplicate(Overlaps {
                 conflict,

@@ -1,6 +1,7 @@
-//! The checksums of the segments that were delivered last: their octets are gone, and a copy that differs shows by its sum.
+//! The sums of the segments that were delivered last: their octets are gone, and a copy that differs shows by its sums.
 
 use crate::base::checksum::Sum;
+use crate::base::storage::SampleKey;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};
 
@@ -15,22 +16,27 @@ pub(super) struct RecentSums {
     next: u8,
 }
 
-/// Offset modulo 2^32, length (none where it is 0) and sum of a segment's octets.
+/// Offset modulo 2^32, length (none where it is 0) and sums of a segment's octets.
+///
+/// The checksum's own sum finds all that differs by chance. It is no proof against a sender who means to deceive: a segment is
+/// easily made that has the same. The sample is keyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct RecentSum {
     offset: u32,
     len: u16,
     sum: u16,
+    sample: u32,
 }
 
 impl RecentSum {
     #[inline]
-    fn new(offset: u64, len: u64, sum: Sum) -> Option<Self> {
+    fn new(key: &SampleKey, offset: u64, octets: &[u8], sum: Sum) -> Option<Self> {
         Some(Self {
             offset: low32(offset),
-            len: u16::try_from(len).ok()?,
+            len: u16::try_from(octets.len()).ok()?,
             // Zero has two forms.
             sum: sum.folded() % u16::MAX,
+            sample: key.digest(octets),
         })
     }
 }
@@ -38,8 +44,8 @@ impl RecentSum {
 impl RecentSums {
     /// A segment is delivered.
     #[inline]
-    pub(super) fn push(&mut self, offset: u64, len: u64, sum: Sum) {
-        if let Some(new) = RecentSum::new(offset, len, sum) {
+    pub(super) fn push(&mut self, key: &SampleKey, offset: u64, octets: &[u8], sum: Sum) {
+        if let Some(new) = RecentSum::new(key, offset, octets, sum) {
             let at = usize::from(self.next) % RECENT;
             self.segments[at] = new;
             self.next = self.next.wrapping_add(1);
@@ -47,11 +53,11 @@ impl RecentSums {
     }
 
     /// A copy of a segment that is remembered has other octets.
-    pub(super) fn differs(&self, offset: u64, len: u64, sum: Sum) -> bool {
-        let Some(copy) = RecentSum::new(offset, len, sum).filter(|copy| copy.len > 0) else {
-            return false;
-        };
-        let mut same = self.segments.iter();
-        same.any(|s| (s.offset, s.len) == (copy.offset, copy.len) && s.sum != copy.sum)
+    pub(super) fn differs(&self, key: &SampleKey, offset: u64, octets: &[u8], sum: Sum) -> bool {
+        let copy = RecentSum::new(key, offset, octets, sum).filter(|copy| copy.len > 0);
+        copy.is_some_and(|copy| {
+            let mut same = self.segments.iter();
+            same.any(|s| (s.offset, s.len) == (copy.offset, copy.len) && *s != copy)
+        })
     }
 }
