@@ -47,6 +47,8 @@ pub struct Gap {
     pub len: Option<u64>,
     /// Why the hole was given up.
     pub cause: GapCause,
+    /// What is missing is the end of a segment with PSH, which the snapshot length has cut.
+    pub push: bool,
 }
 
 /// Octets of a segment that were there before it came.

@@ -13,6 +13,7 @@
 //! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
 //! whole messages.
 
+use super::doubt::HeldPart;
 use super::framing::{Begin, Following, Found, MessageBody, Position};
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
@@ -39,6 +40,13 @@ const COMPARED: usize = 32;
 const LONGER: u64 = 8;
 /// ... and longer than this.
 const SHORT: u64 = 16 << 10;
+/// A write of the sender, or what the other side had received when it spoke, has been a beginning so many times, and all but
+/// never the middle of a message.
+const ENOUGH: u32 = 8;
+/// ... or once among so many.
+const SELDOM: u32 = 64;
+/// A write that is filled by messages says as much as so many that a message began.
+const FILLED: u16 = 3;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 
@@ -59,6 +67,79 @@ pub(super) struct Habits {
     /// Messages, and those that began inside of a segment; halved where they would be too many.
     messages: u8,
     inside: u8,
+    /// Messages that stood where the sender began to write.
+    writes: u16,
+    /// How often it began to write inside of one, beyond those that are known elsewhere.
+    split: u8,
+    turns: Turns,
+}
+
+/// What the other side had received when it sent its latest messages. Where two sides take turns, each answers what is whole,
+/// so a message begins there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Turns {
+    /// The latest acknowledgments of the other direction's messages, as offsets in this one.
+    acks: [u64; Self::KEPT],
+    /// Where the latest messages end, and how many octets they have; longer ones are cut in front.
+    ends: [u64; Self::KEPT],
+    lens: [u32; Self::KEPT],
+    /// How many of each there were.
+    acked: u8,
+    ended: u8,
+    /// How often such an acknowledgment has fallen between two messages, and inside of one.
+    between: u16,
+    within: u16,
+}
+
+impl Turns {
+    /// A hole is given up 32 packets behind it: a few messages for each of them.
+    const KEPT: usize = 16;
+
+    /// A message of the other direction was sent when so much of this one had been received.
+    fn answered(&mut self, ack: u64) {
+        let last = usize::from(self.acked.wrapping_sub(1)) % Self::KEPT;
+        // Most messages of one write say the same.
+        if self.acks[last] == ack || self.acks.contains(&ack) {
+            return;
+        }
+        self.acks[usize::from(self.acked) % Self::KEPT] = ack;
+        self.acked = self.acked.wrapping_add(1);
+        if self.ends.contains(&ack) {
+            self.between = self.between.saturating_add(1);
+        } else if self
+            .ends
+            .iter()
+            .zip(self.lens)
+            .any(|(end, len)| is_within(ack, *end, len))
+        {
+            self.within = self.within.saturating_add(1);
+        }
+    }
+
+    /// A message of this direction ends here, and has so many octets. What the other side has said of it may be known already: it
+    /// waited behind a hole.
+    fn ended(&mut self, end: u64, len: u64) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let place = usize::from(self.ended) % Self::KEPT;
+        (self.ends[place], self.lens[place]) = (end, len);
+        self.ended = self.ended.wrapping_add(1);
+        for ack in self.acks {
+            self.between = self.between.saturating_add(u16::from(ack == end));
+            self.within = self
+                .within
+                .saturating_add(u16::from(is_within(ack, end, len)));
+        }
+    }
+}
+
+/// The offset is one inside of a message.
+const fn is_within(offset: u64, end: u64, len: u32) -> bool {
+    offset < end && offset + (len as u64) > end
+}
+
+/// It has been so often enough, and so seldom otherwise, that it is so.
+fn always(yes: u16, no: u32) -> bool {
+    u32::from(yes) >= ENOUGH + SELDOM.saturating_mul(no)
 }
 
 impl Habits {
@@ -88,19 +169,6 @@ impl Habits {
     /// A message of this sort is not what most have been.
     fn is_odd(&self, sort: u8) -> bool {
         self.messages >= 3 && self.votes >= 2 && self.sort != sort
-    }
-
-    /// The same of what a framer has said.
-    pub(super) fn note_begun(&mut self, begin: &Begin, aligned: bool, sort: u8) {
-        if let Begin::Message {
-            head,
-            body: MessageBody::Octets(body),
-            ..
-        } = begin
-        {
-            self.note(*head as u64 + body, aligned);
-            self.note_sort(sort);
-        }
     }
 
     /// So many octets were looked through, with so many places that were no header though they looked like one.
@@ -156,6 +224,59 @@ impl BothHabits {
         &mut both[direction.index()]
     }
 
+    /// The sender is known to have begun to write so many octets behind the first, or the other side to have answered what stands
+    /// before, and in this connection a message begins there. Where one direction has shown that, it holds for the other, as
+    /// long as that has not shown that it does not.
+    pub(super) fn is_certain(&self, at: &Position, behind: usize) -> bool {
+        let Some(both) = &self.0 else {
+            return false;
+        };
+        let habits = &both[at.direction.index()];
+        let split = u32::from(at.split) + u32::from(habits.split);
+        let within = habits.turns.within;
+        (at.write(behind) && both.iter().any(|habits| always(habits.writes, split)))
+            || (habits.turns.acks.contains(&(at.offset + behind as u64))
+                && both
+                    .iter()
+                    .any(|habits| always(habits.turns.between, u32::from(within))))
+    }
+
+    /// The same of all writes, where so many in a row are messages and nothing else, which chance makes of few.
+    fn is_shown(&self, at: &Position, filled: u16) -> bool {
+        let known = self.0.as_ref().map_or(0, |both| {
+            let [a, b] = &**both;
+            a.writes.max(b.writes)
+        });
+        let split = self
+            .0
+            .as_ref()
+            .map_or(0, |both| both[at.direction.index()].split);
+        let split = u32::from(at.split) + u32::from(split);
+        filled > 0 && always(known.saturating_add(filled.saturating_mul(FILLED)), split)
+    }
+
+    /// Takes note of what a framer has said of octets of some sort.
+    pub(super) fn note_begun(&mut self, at: &Position, begin: &Begin, sort: u8) {
+        if let Begin::Message {
+            head,
+            body: MessageBody::Octets(body),
+            ..
+        } = begin
+        {
+            let len = *head as u64 + body;
+            let habits = self.of(at.direction);
+            habits.note(len, at.segment(0));
+            habits.note_sort(sort);
+            habits.writes = habits.writes.saturating_add(u16::from(at.write(0)));
+            let split = u8::try_from(at.writes_within(len)).unwrap_or(u8::MAX);
+            habits.split = habits.split.saturating_add(split);
+            habits.turns.ended(at.offset + len, len);
+            if let Some(ack) = at.ack {
+                self.of(at.direction.flip()).turns.answered(ack);
+            }
+        }
+    }
+
     /// Octets allocated.
     pub(super) const fn size(&self) -> usize {
         match self.0 {
@@ -181,6 +302,15 @@ struct Node {
     last: usize,
     /// No header stands where one should.
     dead: bool,
+    /// It is not what most messages have been; and how many of these are in the chain from here on.
+    odd: bool,
+    odds: u32,
+    /// A message is known to begin here, if one can; and such a place is in the chain from here on, or leads here.
+    mark: bool,
+    certain: bool,
+    reached: bool,
+    /// How often what is chance has such content as the messages of the chain from here on.
+    doubt: f64,
     /// Places that prove something in its chain from here on, and those that are their shadows.
     length: u32,
     /// Links between whole headers.
@@ -201,15 +331,15 @@ struct Chains<'a, F: LengthFormat + ?Sized> {
     at: &'a Position<'a>,
     habits: &'a Habits,
     nodes: Vec<Node>,
-    /// How many of them are not cut.
+    /// How many of them are not cut and of the usual sort, and of others.
     headers: usize,
+    odds: usize,
     /// The longest message that is believed without its end.
     bound: u64,
     segments: usize,
     /// Headers at whose end another one stands, and those which that one can follow.
     meetings: usize,
     fitting: usize,
-    begins: &'a dyn Fn(u64) -> bool,
 }
 
 /// Where messages go on in octets that begin somewhere in one. At most `hold` octets wait for more.
@@ -218,36 +348,26 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     at: &Position<'_>,
     octets: &[u8],
     hold: usize,
-    habits: &mut Habits,
+    habits: &mut BothHabits,
 ) -> Found {
-    search_with(format, at, octets, hold, habits, |_| false)
-}
-
-/// The same where more is known: `begins` says of an offset whether a message begins there if it can be one.
-pub(super) fn search_with<F: LengthFormat + ?Sized>(
-    format: &F,
-    at: &Position<'_>,
-    octets: &[u8],
-    hold: usize,
-    habits: &mut Habits,
-    begins: impl Fn(u64) -> bool,
-) -> Found {
+    let marks = marks(format, at, octets, habits);
+    let habits = habits.of(at.direction);
     let known = habits.found == at.offset && at.offset > 0;
     if known && matches!(format.classify(octets), Classified::Message(_)) {
         return Found::At(0);
     }
     let bound = habits.bound(hold);
-    let nodes = nodes(format, octets, at.next, bound);
+    let odd = |octets: &[u8]| habits.is_odd(format.sort(octets));
+    let nodes = nodes(format, octets, at.next, bound, &marks, &odd);
     let end = at.offset + octets.len() as u64;
     let segments = at.segments.iter().filter(|s| (at.offset..end).contains(s));
     // Those that prove nothing are not counted among the mistakes either.
-    let odd = |node: &Node| habits.is_odd(format.sort(&octets[node.at..]));
-    let headers = nodes
-        .iter()
-        .filter(|node| node.end.is_some() && !odd(node))
-        .count();
+    let whole = nodes.iter().filter(|node| node.end.is_some());
+    let odds = whole.clone().filter(|node| node.odd).count();
+    let headers = whole.count() - odds;
     let mut chains = Chains {
         headers,
+        odds,
         bound,
         format,
         octets,
@@ -257,7 +377,6 @@ pub(super) fn search_with<F: LengthFormat + ?Sized>(
         segments: segments.count().max(1),
         meetings: 0,
         fitting: 0,
-        begins: &begins,
     };
     chains.follow();
     let more = at.next == Following::Octets;
@@ -295,22 +414,88 @@ pub(super) fn again(len: usize, end: usize) -> usize {
     end.clamp(len + 1, len + 1 + more)
 }
 
-/// The places that look like a header, in order.
+/// The places where a message begins, if one can.
+fn marks<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    habits: &BothHabits,
+) -> Vec<usize> {
+    let behind = |segment: &u64| usize::try_from(segment.checked_sub(at.offset)?).ok();
+    let segments = at.segments.iter().filter_map(behind);
+    let segments = segments.filter(|behind| *behind < octets.len());
+    let (mut marks, mut writes) = (Vec::new(), Vec::new());
+    for behind in segments {
+        if habits.is_certain(at, behind) {
+            marks.push(behind);
+        }
+        if at.write(behind) {
+            writes.push(behind);
+        }
+    }
+    if marks.is_empty() && habits.is_shown(at, filled(format, at, octets, &writes)) {
+        return writes;
+    }
+    marks
+}
+
+/// How many of the writes are messages and nothing else; none where one is not.
+fn filled<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    writes: &[usize],
+) -> u16 {
+    let mut found = 0;
+    for (i, from) in writes.iter().enumerate() {
+        let to = match writes.get(i + 1) {
+            Some(next) => *next,
+            None if at.parts.last().is_some_and(HeldPart::ends) => octets.len(),
+            None => break,
+        };
+        let mut rest = &octets[*from..to];
+        let mut says = false;
+        while !rest.is_empty() {
+            let len = match format.classify(rest) {
+                Classified::Message(len) => usize::try_from(len).ok(),
+                Classified::More | Classified::No => None,
+            };
+            let Some((message, behind)) = len.and_then(|len| rest.split_at_checked(len)) else {
+                return 0;
+            };
+            says |= message.iter().take(COMPARED).any(|o| *o != 0) && !behind.starts_with(message);
+            rest = behind;
+        }
+        found += u16::from(says);
+    }
+    found
+}
+
+/// The places that look like a header, in order. No message reaches past one of the `marks`.
 fn nodes<F: LengthFormat + ?Sized>(
     format: &F,
     octets: &[u8],
     next: Following,
     bound: u64,
+    marks: &[usize],
+    odd: &dyn Fn(&[u8]) -> bool,
 ) -> Vec<Node> {
     let mut nodes = Vec::new();
+    let mut passed = 0;
     let mut look = |at: usize| {
+        while marks.get(passed).is_some_and(|mark| *mark < at) {
+            passed += 1;
+        }
+        let mark = marks.get(passed) == Some(&at);
+        let upto = marks.get(passed + usize::from(mark));
         let end = match format.classify(&octets[at..]) {
             Classified::No => return,
-            Classified::More if format.least(&octets[at..]) > bound => return,
+            Classified::More if format.least(&octets[at..]) > bound || upto.is_some() => return,
             Classified::More => None,
             Classified::Message(len) => {
                 let end = at as u64 + len;
-                if end > octets.len() as u64 && len > bound {
+                let past = upto.is_some_and(|mark| end > *mark as u64);
+                if past || (end > octets.len() as u64 && len > bound) {
                     return;
                 }
                 let there = usize::try_from(end).map_or(octets.len(), |end| end.min(octets.len()));
@@ -326,6 +511,12 @@ fn nodes<F: LengthFormat + ?Sized>(
             next: None,
             last: nodes.len(),
             dead: false,
+            mark,
+            odd: odd(&octets[at..]),
+            odds: 0,
+            certain: mark,
+            reached: false,
+            doubt: 1.0,
             length: 0,
             links: 0,
             headers: 0,
@@ -394,18 +585,24 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                         (node.next, node.last) = (Some(next), there.last);
                         node.length = there.length;
                         node.links = there.links + u32::from(there.end.is_some());
-                        node.headers = there.headers + u32::from(self.proves(message, end));
+                        let proves = !node.odd && self.proves(message, end);
+                        node.headers = there.headers + u32::from(proves);
                         node.ends = there.ends + u32::from(self.at.segment(end));
+                        node.certain |= there.certain;
+                        node.doubt = there.doubt * self.format.doubt(message);
+                        node.odds = there.odds;
                     }
                 }
                 Some(end) => {
                     let message = &octets[node.at..];
-                    node.headers = u32::from(self.proves(message, end));
+                    node.headers = u32::from(!node.odd && self.proves(message, end));
                     node.ends = u32::from(end == octets.len());
+                    node.doubt = self.format.doubt(message);
                 }
                 // The header is cut.
                 None => {}
             }
+            node.odds += u32::from(node.odd);
             let before = node.next.map_or(0, |next| self.nodes[next].headers);
             if node.headers > before {
                 node.length = node.length.saturating_add(length);
@@ -413,12 +610,19 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             self.nodes[i] = node;
         }
         for i in 0..self.nodes.len() {
+            self.nodes[i].reached |= self.nodes[i].mark;
             let Some(next) = self.nodes[i].next else {
                 continue;
             };
-            let longest = self.nodes[i].longest + 1;
+            let (longest, reached) = (self.nodes[i].longest + 1, self.nodes[i].reached);
             let there = &mut self.nodes[next];
-            if there.from.is_none() || longest > there.longest {
+            if reached != there.reached {
+                // The way from a place that is known is the right one.
+                if reached {
+                    (there.longest, there.second, there.from) = (longest, 0, Some(i));
+                    there.reached = true;
+                }
+            } else if there.from.is_none() || longest > there.longest {
                 there.second = there.longest;
                 (there.longest, there.from) = (longest, Some(i));
             } else {
@@ -429,9 +633,6 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// A message tells more than zeros, or a copy of it that follows, would.
     fn proves(&self, message: &[u8], end: usize) -> bool {
-        if self.habits.is_odd(self.format.sort(message)) {
-            return false;
-        }
         let start = &message[..message.len().min(COMPARED)];
         let next = self.octets.get(end..).unwrap_or_default();
         start.iter().any(|o| *o != 0) && !next.starts_with(start)
@@ -455,9 +656,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// Places where the chain could have begun that begins here.
     fn places(&self, start: usize, upto: usize) -> f64 {
-        let offset = self.at.offset + self.nodes[start].at as u64;
         match self.is_aligned(start) {
-            true if (self.begins)(offset) || self.habits.is_always_aligned() => AT_A_SEGMENT / 4.0,
+            true if self.habits.is_always_aligned() => AT_A_SEGMENT / 4.0,
             true => as_number(self.segments),
             false => as_number(upto) / self.habits.usual_inside(),
         }
@@ -466,8 +666,12 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// How likely a chain from this place on would be by chance, of which more leads from `leaf` to here.
     fn chance(&self, leaf: usize, start: usize) -> f64 {
         let node = self.nodes[start];
+        if node.certain {
+            return 0.0;
+        }
         let share = self.share(leaf);
-        let chance = self.places(start, self.octets.len())
+        let chance = node.doubt
+            * self.places(start, self.octets.len())
             * power(share, node.headers)
             * power(self.link(leaf), node.headers.saturating_sub(1))
             * power(AT_A_SEGMENT.max(share), node.ends)
@@ -525,19 +729,33 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         // Chains that come together do so more often than by chance where headers are many.
         let limit = self.limit(leaf) * (USUAL / share).min(1.0);
         let upto = as_number(self.nodes[next].at);
-        let places = self.places(leaf, self.octets.len()).min(upto);
-        let mut chance = places * AT_A_PLACE.max(share);
+        let places =
+            |start| self.places(start, self.octets.len()).min(upto) * AT_A_PLACE.max(share);
+        let mut chance = places(leaf);
         while let Some(next) = self.nodes[start].next {
-            let sort = self.format.sort(&self.octets[self.nodes[start].at..]);
-            if !self.habits.is_odd(sort) || self.is_aligned(start) {
-                chance *= share * link;
-            }
-            if chance <= limit {
+            let node = self.nodes[start];
+            // What is odd says as much as it is seldom met here.
+            let share = match node.odd && !self.is_aligned(start) {
+                true => self.share_of_odd(leaf).max(share),
+                false => share,
+            };
+            let own = node.doubt / self.nodes[next].doubt * share * link;
+            chance *= own;
+            // One at the start of a segment needs no others before it.
+            let aligned = self.is_aligned(start) && places(start) * own <= limit;
+            if chance <= limit || aligned || node.mark {
                 break;
             }
             start = next;
         }
         (leaf, start)
+    }
+
+    /// The share of places that look like a message of an unusual sort, if the chain from this place on is true.
+    fn share_of_odd(&self, leaf: usize) -> f64 {
+        let chain = usize::try_from(self.nodes[leaf].odds).unwrap_or(usize::MAX);
+        let others = as_number(self.odds.saturating_sub(chain));
+        ((others + 0.5) / as_number(self.octets.len().max(1))).min(1.0)
     }
 
     /// How many places look like a header and are none, if the chain from this place on is true.
@@ -577,7 +795,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let chance = self.chance(leaf, start);
             // One header whose message is not all there says nothing that other octets could not say.
             let cut = node.end.is_none_or(|end| end > self.octets.len() as u64);
-            let alone = start == place && cut && self.format.chain() > 1;
+            let alone = start == place && cut && self.format.chain() > 1 && !node.mark;
             let better = best.is_none_or(|(least, _)| chance < least);
             if alone || !better {
                 rival = rival.min(chance);
@@ -633,7 +851,7 @@ mod tests {
             late,
             ..base
         };
-        search(&row(), &at, octets, 256 << 10, &mut Habits::default())
+        search(&row(), &at, octets, 256 << 10, &mut BothHabits::default())
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub(super) struct HeldPart {
     ends: bool,
     /// The segment acknowledges what the one before it did not: the other side has spoken in between.
     pub(super) answers: bool,
+    /// What stands before it ended with PSH: its sender began to write here.
+    pub(super) begins: bool,
 }
 
 impl HeldPart {
@@ -52,12 +54,28 @@ impl HeldPart {
             },
             ends: chunk.push,
             answers: false,
+            begins: false,
         }
     }
 
     /// The octet at an offset is the first of them, and the other side has spoken before.
     pub(super) fn begins_run(&self, offset: u64) -> bool {
         self.answers && self.offset == offset
+    }
+
+    /// The last of them ends a run.
+    pub(super) const fn ends(&self) -> bool {
+        self.ends
+    }
+
+    /// The octet at an offset is the first of them, and of what its sender wrote at once.
+    pub(super) const fn begins_write(&self, offset: u64) -> bool {
+        self.begins && self.offset == offset
+    }
+
+    /// Its sender began to write with its first octet, which stands between two offsets.
+    pub(super) const fn begins_between(&self, from: u64, to: u64) -> bool {
+        self.begins && self.offset > from && self.offset < to
     }
 
     /// How far its first octet stands behind an offset.
@@ -123,6 +141,7 @@ impl HeldOctets {
             parts: vec![HeldPart {
                 offset,
                 answers: part.answers && used == 0,
+                begins: part.begins && used == 0,
                 ..part
             }],
             segments: if used == 0 { vec![offset] } else { Vec::new() },
@@ -245,7 +264,7 @@ impl HeldOctets {
         if let Some(first) = self.parts.get_mut(self.gone[1])
             && first.offset < offset
         {
-            (first.offset, first.answers) = (offset, false);
+            (first.offset, first.answers, first.begins) = (offset, false, false);
         }
         let [octets, parts, segments] = self.gone;
         if octets > self.octets.len() / 2 {

@@ -125,6 +125,8 @@ struct MessageStream {
     searched: u32,
     /// The last octet that was taken ended a segment with PSH.
     pushed: bool,
+    /// How often one with PSH has ended inside of a message whose length is known.
+    split: u8,
     /// Octets are missing right before what comes next, and nothing behind them was told yet: what stands ahead of the next
     /// message may be the rest of one whose beginning is lost.
     behind_loss: bool,
@@ -189,6 +191,7 @@ impl Default for MessageStream {
             tries: 0,
             searched: 0,
             pushed: false,
+            split: 0,
             behind_loss: false,
             turns: 0,
             refused: None,
@@ -347,6 +350,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let stream = &mut at.state.streams[i];
         let mut now = HeldPart::of(&chunk);
         now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
+        now.begins = stream.pushed;
         stream.heard = chunk.ack.or(stream.heard);
         let before = stream.held();
         let mut used = 0;
@@ -448,6 +452,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         stream.lossy = true;
+        stream.pushed = gap.push;
         let mut left = gap.len.unwrap_or(u64::MAX);
         if let Mode::Inside {
             left: inside, last, ..
@@ -472,6 +477,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
             // Counted as lost in the message; the part past it belongs to no message that is known.
             at.cx.counters.message.lost_octets += n;
+            if gap.push && rest > 0 {
+                let stream = &mut at.state.streams[i];
+                stream.split = stream.split.saturating_add(1);
+            }
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
             } else if rest == 0 && left == 0 {
@@ -889,6 +898,9 @@ impl<M: MessageSink> Extractor<M> {
         stream.at = chunk.offset + used as u64;
         if used == chunk.data.len() {
             stream.pushed = chunk.push;
+            if chunk.push && matches!(stream.mode, Mode::Inside { left: 1.., .. }) {
+                stream.split = stream.split.saturating_add(1);
+            }
             let mut to = at.with(|s| &mut s.state);
             self.sink.stream_data(&mut to, chunk);
         } else if used > 0 {
@@ -1219,6 +1231,13 @@ impl<M: MessageSink> Extractor<M> {
             let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
             let left = left.filter(|_| !prefix);
             let opens = framer.and_then(Framer::next_protocol);
+            // The other direction was already known to have gone on so, before this message was delivered.
+            let home = at.state.framer.as_ref().map(AnyFramer::name);
+            if opens.is_some() && opens == home && at.state.streams[i].own.is_some() {
+                at.state.streams[i].own = None;
+                Self::charge_framers(at);
+                return;
+            }
             // The other direction changes at the same moment. What it holds was sent for the new
             // protocol.
             for stream in &mut at.state.streams {
@@ -1804,6 +1823,8 @@ impl<M: MessageSink> Extractor<M> {
             next: view.next,
             limit: at.cx.limits.header,
             late: view.late,
+            parts: view.parts,
+            split: at.state.streams[at.direction.index()].split,
         }
     }
 

@@ -599,9 +599,11 @@ impl<P: LineProtocol> LineFramer<P> {
             // Where the reply was lost, mail is what is no command.
             // With the reply lost, a known verb is taken for a command: one that follows a refused
             // DATA is likelier than mail that begins with a verb.
+            // Where the server's clock is far ahead, what it said is forgotten.
+            let forgotten = self.mails.iter().all(|mail| *mail > at.offset);
             let mail = told
                 || self.go
-                || (self.replies_lost || is_unheard(at))
+                || (self.replies_lost || forgotten || is_unheard(at))
                     && memchr(b'\n', octets)
                         .is_some_and(|lf| P::DIALECT.verb(&octets[..lf]).is_none());
             if (self.after == After::Data || told) && mail {

@@ -1454,6 +1454,8 @@ mod tests {
             next,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 

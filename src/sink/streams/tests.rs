@@ -42,7 +42,15 @@ fn data(rig: &mut Rig, d: Direction, offset: u64, octets: &[u8]) {
 fn gap(rig: &mut Rig, d: Direction, offset: u64, len: Option<u64>) {
     let (outputs, mut at) = rig.at(d);
     let cause = GapCause::Timeout;
-    outputs.stream_gap(&mut at, &Gap { offset, len, cause });
+    outputs.stream_gap(
+        &mut at,
+        &Gap {
+            offset,
+            len,
+            cause,
+            push: false,
+        },
+    );
 }
 
 fn end(rig: &mut Rig) {

@@ -26,8 +26,10 @@ pub(super) struct SegmentOrigin {
     pub(super) packets: u64,
     /// What it acknowledged, as an offset in the other stream.
     pub(super) ack: Option<u64>,
-    /// It carried PSH.
+    /// It carried PSH, and its last octet is there.
     pub(super) push: bool,
+    /// It carried PSH, and the snapshot length has cut its end.
+    pub(super) cut_push: bool,
     /// Its checksum was wrong: a second choice.
     pub(super) damaged: bool,
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
@@ -292,6 +294,7 @@ impl Runs {
                     let parts = missing.map(|(from, to)| BufferedPart {
                         offset: from,
                         lost: to - from,
+                        ends_segment: cut.ends_segment && to == missing[1].1,
                         ..cut.clone()
                     });
                     let [before, behind] = parts;
@@ -541,6 +544,7 @@ mod tests {
         packets: 0,
         ack: None,
         push: false,
+        cut_push: false,
         damaged: false,
         shift: None,
     };

@@ -216,7 +216,9 @@ impl<S: FlowState> Connection<S> {
             // What the snapshot length cut off is given up as soon as it is next. A copy fills it
             // only as long as something before it is missing.
             if item.lost() > 0 {
-                self.emit_gap(cx, d, Some(item.lost()), GapCause::Snapped, sink);
+                let push = item.origin.cut_push && item.ends_segment;
+                let gap = (Some(item.lost()), GapCause::Snapped);
+                self.emit_gap_of(cx, d, gap, push, sink);
                 continue;
             }
             let chunk = Chunk {
@@ -280,6 +282,18 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) {
+        self.emit_gap_of(cx, d, (len, cause), false, sink);
+    }
+
+    /// The same, where it is known whether the octets that are missing end with PSH.
+    fn emit_gap_of<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        (len, cause): (Option<u64>, GapCause),
+        push: bool,
+        sink: &mut K,
+    ) {
         let i = d.index();
         let sides = self.sides();
         let Some(a) = self.buffers.as_deref_mut() else {
@@ -317,7 +331,13 @@ impl<S: FlowState> Connection<S> {
             gaps.push((offset, offset + known));
         }
         let mut at = a.at(cx, &sides, d);
-        sink.gap(&mut at, Gap { offset, len, cause });
+        let gap = Gap {
+            offset,
+            len,
+            cause,
+            push,
+        };
+        sink.gap(&mut at, gap);
         // Moved after the sink has seen it: the gap begins where delivery stood.
         self.streams[i].rcv_nxt += known;
         // A given-up end may lie past the highest octet seen, where only an acknowledgment or a FIN

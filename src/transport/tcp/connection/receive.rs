@@ -102,6 +102,7 @@ impl<S: FlowState> Connection<S> {
                 packets,
                 ack,
                 push: chunk.push,
+                cut_push: false,
                 damaged: false,
                 shift: SegmentOrigin::shift(s.offset.in_record(), start),
             };
@@ -508,6 +509,7 @@ impl<S: FlowState> Connection<S> {
             ack,
             // Of a segment that the snapshot length has cut, the end is missing.
             push: s.has(flags::PSH) && s.payload.len() == s.payload_len as usize,
+            cut_push: s.has(flags::PSH) && s.payload.len() < s.payload_len as usize,
             damaged: false,
             // The place in the record is kept as a difference. It stays true when the part is split
             // or its front is used up.
