@@ -42,11 +42,13 @@ const LONGER: u64 = 8;
 const SHORT: u64 = 16 << 10;
 /// A write of the sender, or what the other side had received when it spoke, has been a beginning so many times, and all but
 /// never the middle of a message.
-const ENOUGH: u32 = 8;
+const ENOUGH: u32 = 4;
 /// ... or once among so many.
 const SELDOM: u32 = 64;
-/// A write that is filled by messages says as much as so many that a message began.
+/// A write that is filled by messages says as much as so many that a message began ...
 const FILLED: u16 = 3;
+/// ... and so many of these are enough where nothing else is known.
+const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 
@@ -252,7 +254,7 @@ impl BothHabits {
             .as_ref()
             .map_or(0, |both| both[at.direction.index()].split);
         let split = u32::from(at.split) + u32::from(split);
-        filled > 0 && always(known.saturating_add(filled.saturating_mul(FILLED)), split)
+        filled > 0 && split == 0 && known.saturating_add(filled.saturating_mul(FILLED)) >= SHOWN
     }
 
     /// Takes note of what a framer has said of octets of some sort.

@@ -1295,6 +1295,14 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
+            if matches!(at.state.streams[i].mode, Mode::Search | Mode::Unknown)
+                && let Some(row) = self.upgraded(at, view, pos)
+            {
+                emitted = pos;
+                self.switch(at, row);
+                at.state.streams[i].mode = Mode::Begin;
+                continue;
+            }
             // Asked only where a message can begin: TLS after a lost STARTTLS looks like anything
             // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
@@ -1706,6 +1714,26 @@ impl<M: MessageSink> Extractor<M> {
                 .framer(at.direction)
                 .is_some_and(AnyFramer::may_be_interrupted);
         here.then_some(row)
+    }
+
+    /// What the framer's connection was asked to go on as begins here, at a segment behind octets that are missing: the answer to
+    /// the request is among these.
+    fn upgraded(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<&'static StreamRow> {
+        let framer = at.state.framer(at.direction)?;
+        let stream = &at.state.streams[at.direction.index()];
+        if !stream.behind_loss || stream.open.is_some() || at.state.trust.decided {
+            return None;
+        }
+        let place = self.place(at, view, pos);
+        let name = place
+            .segment(0)
+            .then(|| framer.goes_on_as(&place, &view.octets[pos..]))??;
+        protocols::stream(name)
     }
 
     /// The connection goes on with the protocol that was switched to.
@@ -2288,6 +2316,10 @@ impl<M: MessageSink> Extractor<M> {
     fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
         self.forget(at);
         let (i, o) = (at.direction.index(), at.direction.flip().index());
+        let upgrade = match &what {
+            Settled::Row(row) => Some(*row).filter(|row| row.protocol.upgrades),
+            Settled::Home | Settled::Custom(_) => None,
+        };
         let framer = match what {
             Settled::Home => None,
             Settled::Row(row) => {
@@ -2303,6 +2335,11 @@ impl<M: MessageSink> Extractor<M> {
             }
         };
         at.state.streams[i].behind_loss = false;
+        if let Some(row) = upgrade.filter(|_| framer.is_some()) {
+            self.switch(at, row);
+            at.state.streams[i].mode = Mode::Begin;
+            return;
+        }
         let Some(framer) = framer else {
             at.state.streams[i].mode = Mode::Begin;
             return;

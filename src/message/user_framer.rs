@@ -260,7 +260,7 @@ struct Always {
 
 impl Always {
     /// Times that it must have been so: one may be chance.
-    const ENOUGH: u16 = 8;
+    const ENOUGH: u16 = 4;
 
     /// It was so, or not.
     const fn note(&mut self, is: bool) {

@@ -919,9 +919,15 @@ impl Framer for Http1 {
     }
 
     fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
-        // The answer to the upgrade is lost, and the client, whose frames are masked, sends one.
-        let asked = self.asks_websocket && self.leaving && self.client == Some(at.direction);
-        (asked && super::websocket::is_masked(octets)).then_some(super::websocket::PROTOCOL.name)
+        if !self.asks_websocket || !self.leaving {
+            return None;
+        }
+        // The answer to the upgrade is lost, and the client, whose frames are masked, sends one, or the server, whose are not.
+        let goes_on = match self.client == Some(at.direction) {
+            true => super::websocket::is_masked(octets),
+            false => at.segment(0) && super::websocket::are_frames(octets),
+        };
+        goes_on.then_some(super::websocket::PROTOCOL.name)
     }
 
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {

@@ -19,6 +19,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "websocket",
     about: "WebSocket (RFC 6455), behind an upgrade of HTTP",
     summary: Some(summary),
+    upgrades: true,
+    cheap_search: true,
     #[cfg(test)]
     samples: &[
         ("81 03 616263", Kind::Other),
@@ -143,6 +145,31 @@ pub(super) fn is_masked(octets: &[u8]) -> bool {
     );
     // A client begins with a message, not with a fragment that continues one.
     frame && octet(octets, 1) & 0x80 != 0 && octet(octets, 0) & 0xf != 0
+}
+
+/// Frames of a server that fill the octets, or follow each other in them.
+pub(super) fn are_frames(octets: &[u8]) -> bool {
+    let mut rest = octets;
+    for n in 0.. {
+        let len = match FORMAT.classify(rest) {
+            Classified::Message(len) if octet(rest, 1) & 0x80 == 0 => len,
+            _ => return rest.is_empty() && n > 0,
+        };
+        let there = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
+        let (message, behind) = rest.split_at(there);
+        let begins = n > 0 || octet(rest, 0) & 0xf != 0;
+        if !begins || !is_sound(message) {
+            return false;
+        }
+        if (there as u64) < len {
+            return n > 1;
+        }
+        if n > 1 {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// RFC 6455, 5.2 and 5.5; the first reserved bit marks what is compressed (RFC 7692, 6).
