@@ -304,6 +304,8 @@ struct Node {
     last: usize,
     /// No header stands where one should.
     dead: bool,
+    /// Which sort its message is of.
+    sort: u8,
     /// It is not what most messages have been; and how many of these are in the chain from here on.
     odd: bool,
     odds: u32,
@@ -359,8 +361,7 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
         return Found::At(0);
     }
     let bound = habits.bound(hold);
-    let odd = |octets: &[u8]| habits.is_odd(format.sort(octets));
-    let nodes = nodes(format, octets, at.next, bound, &marks, &odd);
+    let nodes = nodes(format, octets, at.next, bound, &marks, habits);
     let end = at.offset + octets.len() as u64;
     let segments = at.segments.iter().filter(|s| (at.offset..end).contains(s));
     // Those that prove nothing are not counted among the mistakes either.
@@ -480,7 +481,7 @@ fn nodes<F: LengthFormat + ?Sized>(
     next: Following,
     bound: u64,
     marks: &[usize],
-    odd: &dyn Fn(&[u8]) -> bool,
+    habits: &Habits,
 ) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut passed = 0;
@@ -507,6 +508,7 @@ fn nodes<F: LengthFormat + ?Sized>(
                 Some(end)
             }
         };
+        let sort = format.sort(&octets[at..]);
         nodes.push(Node {
             at,
             end,
@@ -514,7 +516,8 @@ fn nodes<F: LengthFormat + ?Sized>(
             last: nodes.len(),
             dead: false,
             mark,
-            odd: odd(&octets[at..]),
+            sort,
+            odd: habits.is_odd(sort),
             odds: 0,
             certain: mark,
             reached: false,
@@ -724,24 +727,29 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let leaf = start;
         // What leads to a true chain may be a false one, the less likely the more headers it has.
-        let Some(next) = self.nodes[leaf].next else {
+        if self.nodes[leaf].next.is_none() {
             return (leaf, start);
-        };
+        }
         let (share, link) = (self.share(leaf), self.link(leaf));
         // Chains that come together do so more often than by chance where headers are many.
+        let many = share > USUAL;
         let limit = self.limit(leaf) * (USUAL / share).min(1.0);
-        let upto = as_number(self.nodes[next].at);
+        let upto = self.nodes[leaf]
+            .next
+            .map_or(0.0, |next| as_number(self.nodes[next].at));
         let places =
             |start| self.places(start, self.octets.len()).min(upto) * AT_A_PLACE.max(share);
-        let mut chance = places(leaf);
+        let mut chance = if many { places(leaf) } else { 1.0 };
         while let Some(next) = self.nodes[start].next {
             let node = self.nodes[start];
+            // As many false ones lead to each place as there are at each place.
+            let alike = if many { 1.0 } else { self.alike(leaf, start) };
             // What is odd says as much as it is seldom met here.
             let share = match node.odd && !self.is_aligned(start) {
-                true => self.share_of_odd(leaf).max(share),
-                false => share,
+                true if many => self.share_of_odd(leaf).max(share),
+                _ => share,
             };
-            let own = node.doubt / self.nodes[next].doubt * share * link;
+            let own = node.doubt / self.nodes[next].doubt * share * alike * link;
             chance *= own;
             // One at the start of a segment needs no others before it.
             let aligned = self.is_aligned(start) && places(start) * own <= limit;
@@ -751,6 +759,29 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             start = next;
         }
         (leaf, start)
+    }
+
+    /// How many of the places that look like a header and are none, if the chain from `leaf` on is true, are of the sort of this
+    /// one, and about as long.
+    fn alike(&self, leaf: usize, node: usize) -> f64 {
+        let len = |node: &Node| node.end.map_or(0, |end| end - node.at as u64);
+        let (like, long) = (self.nodes[node], len(&self.nodes[node]));
+        let is_like = |node: &Node| {
+            let len = len(node);
+            node.sort == like.sort && len / 2 <= long && long / 2 <= len
+        };
+        let (mut all, mut alike) = (0, 0);
+        for node in self.nodes.iter().filter(|node| node.end.is_some()) {
+            all += 1;
+            alike += usize::from(is_like(node));
+        }
+        let mut at = Some(leaf);
+        while let Some(node) = at.map(|at| self.nodes[at]) {
+            all -= usize::from(node.end.is_some());
+            alike -= usize::from(node.end.is_some() && is_like(&node));
+            at = node.next;
+        }
+        (as_number(alike) + 0.5) / (as_number(all) + 1.0)
     }
 
     /// The share of places that look like a message of an unusual sort, if the chain from this place on is true.
