@@ -51,6 +51,8 @@ const FILLED: u16 = 3;
 const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
+/// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
+const SHADOWS: usize = 4;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -574,7 +576,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let behind = near - i;
             let before = self.nodes[..i].iter().rev();
             let before = before.take_while(|n| n.at + SHADOW > node.at).count();
-            let length = u32::try_from(behind + before).unwrap_or(u32::MAX);
+            let length = u32::try_from((behind + before).min(1 + SHADOWS)).unwrap_or(u32::MAX);
             match node.end.and_then(|end| usize::try_from(end).ok()) {
                 Some(end) if end < octets.len() => {
                     let next = self.nodes.binary_search_by_key(&end, |n| n.at).ok();

@@ -1978,6 +1978,17 @@ impl<M: MessageSink> Extractor<M> {
                         at.state.streams[i].behind_loss = !all;
                         return Loose::Used(if all { n } else { most });
                     }
+                    // What the port stands for was never seen, and the other side says nothing: so many octets are the content of
+                    // something that began before the capture.
+                    let silent = !at.state.begun[at.direction.flip().index()];
+                    if rest_of
+                        && !certain
+                        && silent
+                        && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
+                    {
+                        self.skip(at, rest.len() as u64);
+                        return Loose::Used(rest.len());
+                    }
                     if rest_of && certain && !last {
                         // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
                         self.skip(at, rest.len() as u64);
@@ -2174,7 +2185,9 @@ impl<M: MessageSink> Extractor<M> {
                     continue;
                 }
                 None => {
-                    let hinted = row.protocol.hinted(ports);
+                    // What others switch to is likely behind a protocol that was left.
+                    let switched = row.protocol.interrupts.is_some() && trust.left.is_some();
+                    let hinted = switched || row.protocol.hinted(ports);
                     outlook.take_in(index + 1, hinted);
                     hinted
                 }
