@@ -953,6 +953,102 @@ mod tests {
         );
     }
 
+    /// A tail of small numbers, and a message of them at which the sender began to write, in a connection with these habits.
+    fn behind_a_tail(habits: &mut BothHabits, split: u8) -> (usize, Found) {
+        let tail = [0, 0, 0, 3, 0, 1].repeat(20);
+        let octets = [&tail[..], &[0, 0, 0, 5, 0, 0, 0, 2, 0]].concat();
+        let base = Position::behind_a_gap(Direction::Forward);
+        let begins = base.offset + tail.len() as u64;
+        let at = Position {
+            segments: &[base.offset, begins],
+            parts: &[HeldPart::begun(base.offset - 1), HeldPart::begun(begins)],
+            split,
+            ..base
+        };
+        let found = search(&row(), &at, &octets, 256 << 10, habits);
+        (tail.len(), found)
+    }
+
+    /// Messages that each begin where the sender began to write, and that the other side answers where they end.
+    fn taking_turns(n: u64) -> BothHabits {
+        let mut habits = BothHabits::default();
+        let begin = Begin::Message {
+            kind: crate::base::message::Kind::Other,
+            head: 4,
+            body: MessageBody::Octets(6),
+            hand_over: false,
+        };
+        for n in 0..n {
+            for (direction, ack) in [
+                (Direction::Forward, n * 10),
+                (Direction::Reverse, n * 10 + 10),
+            ] {
+                let at = Position {
+                    direction,
+                    offset: n * 10,
+                    segments: &[n * 10],
+                    parts: &[HeldPart::begun(n * 10)],
+                    ack: Some(ack),
+                    ..Position::behind_a_gap(direction)
+                };
+                habits.note_begun(&at, &begin, 0);
+            }
+        }
+        habits
+    }
+
+    #[test]
+    fn a_write_begins_a_message_where_it_always_has() {
+        let (_, unknown) = behind_a_tail(&mut BothHabits::default(), 0);
+        assert!(matches!(unknown, Found::Nowhere { .. }), "{unknown:?}");
+        let (begins, known) = behind_a_tail(&mut taking_turns(5), 0);
+        assert_eq!(known, Found::At(begins));
+        // But not where writes end inside of messages.
+        let (_, split) = behind_a_tail(&mut taking_turns(5), 1);
+        assert!(matches!(split, Found::Nowhere { .. }), "{split:?}");
+    }
+
+    #[test]
+    fn a_message_begins_where_the_other_side_has_spoken() {
+        let mut habits = taking_turns(5);
+        let at = |offset| Position {
+            offset,
+            ..Position::behind_a_gap(Direction::Forward)
+        };
+        // The other side had 990 octets when it spoke: what was sent before that is lost.
+        habits.of(Direction::Forward).turns.answered(990);
+        assert!(habits.is_certain(&at(990), 0) && !habits.is_certain(&at(989), 0));
+        // It speaks in the middle of messages, too.
+        habits.of(Direction::Forward).turns.answered(45);
+        assert!(!habits.is_certain(&at(990), 0));
+        // What was said of a message that came late counts when it comes.
+        let mut turns = Turns::default();
+        turns.answered(100);
+        turns.ended(100, 40);
+        turns.answered(150);
+        turns.ended(170, 40);
+        assert_eq!((turns.between, turns.within), (1, 1));
+    }
+
+    #[test]
+    fn writes_that_are_messages_and_nothing_else_tell_as_much() {
+        let base = Position::behind_a_gap(Direction::Forward);
+        let mut octets = vec![0, 0, 3, 0, 0, 0, 1];
+        let (mut segments, mut parts) = (Vec::new(), vec![HeldPart::begun(0)]);
+        for n in 0..4 {
+            segments.push(base.offset + octets.len() as u64);
+            parts.push(HeldPart::begun(base.offset + octets.len() as u64));
+            octets.extend([0, 0, 0, 4, 0, 1, 0, n, 0, 0, 0, 2, n, 0]);
+        }
+        let at = Position {
+            segments: &segments,
+            parts: &parts,
+            ..base
+        };
+        let found = search(&row(), &at, &octets, 256 << 10, &mut BothHabits::default());
+        assert_eq!(found, Found::At(7));
+    }
+
     #[test]
     fn a_length_is_bounded_by_those_before() {
         let mut habits = Habits::default();

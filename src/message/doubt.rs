@@ -58,6 +58,18 @@ impl HeldPart {
         }
     }
 
+    /// What a sender began to write at an offset.
+    #[cfg(test)]
+    pub(super) fn begun(offset: u64) -> Self {
+        Self {
+            offset,
+            origin: ChunkOrigin::default(),
+            ends: true,
+            answers: false,
+            begins: true,
+        }
+    }
+
     /// The octet at an offset is the first of them, and the other side has spoken before.
     pub(super) fn begins_run(&self, offset: u64) -> bool {
         self.answers && self.offset == offset

@@ -343,6 +343,8 @@ pub(super) struct LineFramer<P> {
     bridged: [Option<Bridge>; 2],
     /// What the first octets of each direction's open message acknowledged.
     acknowledged: [Option<u64>; 2],
+    /// Octets of the last hole in what the client sent.
+    hole: Option<u64>,
     /// What the first octets of the client's mail acknowledged, where no command was met since.
     mail_acknowledged: Option<u64>,
 }
@@ -382,6 +384,7 @@ impl<P> Default for LineFramer<P> {
             counting: true,
             bridged: [None; 2],
             acknowledged: [None; 2],
+            hole: None,
             mail_acknowledged: None,
         }
     }
@@ -670,6 +673,37 @@ impl<P: LineProtocol> LineFramer<P> {
     }
 }
 
+/// Octets of the commands ahead of a mail, together, at most: it may have some receivers. Segments of mail are longer, but for its
+/// last.
+const COMMANDS_LOST: u64 = 512;
+
+/// A mail begins with a field of its header (RFC 5322, 3.6).
+fn is_mail(octets: &[u8]) -> bool {
+    const FIELDS: &[&[u8]] = &[
+        b"received",
+        b"return-path",
+        b"from",
+        b"to",
+        b"subject",
+        b"date",
+        b"message-id",
+        b"mime-version",
+        b"dkim-signature",
+    ];
+    let Some(lf) = memchr(b'\n', octets) else {
+        return false;
+    };
+    let colon = memchr(b':', &octets[..lf]).unwrap_or(0);
+    let name = &octets[..colon];
+    let known = FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name));
+    // Another field, or a line that goes on with this one.
+    let next = octets.get(lf + 1..).unwrap_or_default();
+    let line = &next[..memchr(b'\n', next).unwrap_or(next.len())];
+    let token = |name: &[u8]| !name.is_empty() && name.iter().all(|o| o.is_ascii_graphic());
+    let goes_on = matches!(next.first(), Some(b' ' | b'\t'));
+    known && (goes_on || memchr(b':', line).is_some_and(|colon| token(&line[..colon])))
+}
+
 /// The other side has sent something that this one has received and the capture lacks, or nothing of it was captured.
 fn is_unheard(at: &Position) -> bool {
     !at.other.seen || at.ack.is_some_and(|ack| at.other.delivered < ack)
@@ -912,8 +946,29 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                 _ => {}
             }
         }
+        if role == Role::Client
+            && P::DIALECT.mail
+            && self.lost[d].fresh
+            && !self.lost[d].dots
+            && at.segment(0)
+            // The server has said something since, and too little is missing for a piece of mail.
+            && at.ack > self.acknowledged[d]
+            && self.hole.is_some_and(|hole| hole <= COMMANDS_LOST)
+            && is_mail(octets)
+        {
+            // The command and what the server said to it were lost.
+            (self.after, self.go) = (After::Data, true);
+            self.lost[d] = Lost::default();
+            return Found::At(0);
+        }
         let more = at.next == Following::Octets;
         self.lost[d].find(P::DIALECT, octets, more, role, |i| at.segment(i))
+    }
+
+    fn hole(&mut self, direction: Direction, len: Option<u64>) {
+        if self.client == Some(direction) {
+            self.hole = len;
+        }
     }
 
     fn gap(&mut self, direction: Direction) {
