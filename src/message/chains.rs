@@ -28,6 +28,8 @@ const CHANCE: f64 = 1e-3;
 const USUAL: f64 = 1e-2;
 /// A chain beats others that begin before it where it is so much less likely.
 const CLEARLY: f64 = 1e-3;
+/// ... or at least so much where nothing more is waited for.
+const BETTER: f64 = 0.3;
 /// How often an end that is chance falls on the end of a segment.
 const AT_A_SEGMENT: f64 = 1.0 / 128.0;
 /// How often a length that is chance leads to one certain place.
@@ -566,6 +568,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// last.
     fn follow(&mut self) {
         let octets = self.octets;
+        let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
         let mut near = self.nodes.len();
         for i in (0..self.nodes.len()).rev() {
             let mut node = self.nodes[i];
@@ -603,7 +606,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                 Some(end) => {
                     let message = &octets[node.at..];
                     node.headers = u32::from(!node.odd && self.proves(message, end));
-                    node.ends = u32::from(end == octets.len());
+                    // Where the snapshot length has cut is no end of anything.
+                    node.ends = u32::from(end == octets.len() && !cut);
                     node.doubt = self.format.doubt(message);
                 }
                 // The header is cut.
@@ -842,8 +846,9 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let (chance, start) = best?;
         let limit = self.limit(start.0);
+        // Of two that are as good, each may be the false one: a header, and its length read too early.
         let clear = if last {
-            chance <= rival
+            chance == 0.0 || chance <= rival * BETTER
         } else {
             chance <= rival * CLEARLY
         };

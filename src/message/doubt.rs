@@ -38,6 +38,8 @@ pub(super) struct HeldPart {
     ends: bool,
     /// The segment acknowledges what the one before it did not: the other side has spoken in between.
     pub(super) answers: bool,
+    /// The snapshot length has cut the segment behind them.
+    cut: bool,
     /// What stands before it ended with PSH: its sender began to write here.
     pub(super) begins: bool,
 }
@@ -54,6 +56,7 @@ impl HeldPart {
             },
             ends: chunk.push,
             answers: false,
+            cut: chunk.cut,
             begins: false,
         }
     }
@@ -66,6 +69,7 @@ impl HeldPart {
             origin: ChunkOrigin::default(),
             ends: true,
             answers: false,
+            cut: false,
             begins: true,
         }
     }
@@ -73,6 +77,11 @@ impl HeldPart {
     /// The octet at an offset is the first of them, and the other side has spoken before.
     pub(super) fn begins_run(&self, offset: u64) -> bool {
         self.answers && self.offset == offset
+    }
+
+    /// The snapshot length has cut the segment behind them.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The last of them ends a run.
@@ -545,6 +554,7 @@ mod tests {
             ack: None,
             push,
             ends_segment: true,
+            cut: false,
             sum: None,
             acknowledged: None,
         }

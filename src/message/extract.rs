@@ -392,7 +392,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                     return Taken::Wait { taken: 0, until };
                 }
                 self.took(at, &chunk, chunk.data.len());
-                self.other_may_go_on(at);
+                self.both_may_go_on(at);
                 self.watch(at);
                 return Taken::All;
             }
@@ -424,7 +424,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
         }
         self.took(at, &chunk, used);
-        self.other_may_go_on(at);
+        self.both_may_go_on(at);
         self.watch(at);
         match wait {
             Some(until) => Taken::Wait { taken: used, until },
@@ -911,6 +911,7 @@ impl<M: MessageSink> Extractor<M> {
                 data: &chunk.data[..used],
                 push: false,
                 ends_segment: false,
+                cut: false,
                 ..*chunk
             };
             let mut to = at.with(|s| &mut s.state);
@@ -954,16 +955,24 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// What is held in the other stream may be walked now that this one has moved.
-    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
+    /// The same, and then what is held in this one: a request that waits for the answer before it, which it has told more of.
+    fn both_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
+        if self.other_may_go_on(at) {
+            self.other_may_go_on(&mut at.flipped());
+        }
+    }
+
+    /// What is held in the other stream may be walked now that this one has moved. Whether it was.
+    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) -> bool {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         // Only a beginning that asked for more octets can be decided by the other stream: by a
         // request that acknowledges the end of a header, for one.
         if stream.held() == 0 || stream.mode != Mode::Begin {
-            return;
+            return false;
         }
         self.walk_held(&mut at.flipped(), Following::Octets, None);
+        true
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.

@@ -33,6 +33,7 @@ fn data(rig: &mut Rig, d: Direction, offset: u64, octets: &[u8]) {
         ack: None,
         push: false,
         ends_segment: true,
+        cut: false,
         sum: None,
         acknowledged: Some(time),
     };

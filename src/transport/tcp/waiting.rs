@@ -26,10 +26,10 @@ pub(super) struct SegmentOrigin {
     pub(super) packets: u64,
     /// What it acknowledged, as an offset in the other stream.
     pub(super) ack: Option<u64>,
-    /// It carried PSH, and its last octet is there.
+    /// It carried PSH.
     pub(super) push: bool,
-    /// It carried PSH, and the snapshot length has cut its end.
-    pub(super) cut_push: bool,
+    /// The snapshot length has cut its end.
+    pub(super) cut: bool,
     /// Its checksum was wrong: a second choice.
     pub(super) damaged: bool,
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
@@ -544,7 +544,7 @@ mod tests {
         packets: 0,
         ack: None,
         push: false,
-        cut_push: false,
+        cut: false,
         damaged: false,
         shift: None,
     };

@@ -216,7 +216,7 @@ impl<S: FlowState> Connection<S> {
             // What the snapshot length cut off is given up as soon as it is next. A copy fills it
             // only as long as something before it is missing.
             if item.lost() > 0 {
-                let push = item.origin.cut_push && item.ends_segment;
+                let push = item.origin.push && item.ends_segment;
                 let gap = (Some(item.lost()), GapCause::Snapped);
                 self.emit_gap_of(cx, d, gap, push, sink);
                 continue;
@@ -230,7 +230,8 @@ impl<S: FlowState> Connection<S> {
                 ack: item.origin.ack,
                 // PSH belongs to the last octet of a segment; a split part before it must not end a
                 // message.
-                push: item.origin.push && item.ends_segment,
+                push: item.origin.push && item.ends_segment && !item.origin.cut,
+                cut: item.origin.cut && item.ends_segment,
                 ends_segment: item.ends_segment,
                 // A sum is over a whole payload, and parts may have been cut; the writer computes
                 // it anew.
