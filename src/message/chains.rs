@@ -54,7 +54,7 @@ const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 /// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
-const SHADOWS: usize = 4;
+const SHADOWS: usize = 2;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
