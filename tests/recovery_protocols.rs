@@ -34,6 +34,94 @@ fn messages_of_text_are_found_again() {
     ]);
 }
 
+/// The other protocols, whose headers tell more.
+#[test]
+fn messages_of_all_framers_are_found_again() {
+    recovers(&[
+        "--only",
+        "websocket,sip,bgp,doip,ldap,amqp,imap,nbss,tpkt,someip",
+        "--values",
+        "text",
+        "--damage",
+        "clean,loss-1,late-0,skew-s50",
+        "--least",
+        "1",
+    ]);
+}
+
+/// Zeros and small numbers look like headers at each place: where the sender began to write, and what the other side had received
+/// when it spoke, tells where messages begin all the same, also where the snapshot length has cut each segment.
+#[test]
+fn writes_and_turns_tell_where_messages_begin() {
+    let rows = [
+        "--only",
+        "len0,len4,dns",
+        "--values",
+        "small",
+        "--exchanges",
+        "40",
+    ];
+    for (damage, least) in [("loss-1", "0.99"), ("loss-5", "0.93")] {
+        recovers(&[&rows[..], &["--damage", damage, "--least", least]].concat());
+    }
+    recovers(&[
+        "--only",
+        "websocket",
+        "--damage",
+        "loss-5,snap-256",
+        "--least",
+        "0.94",
+        "--exchanges",
+        "40",
+    ]);
+    recovers(&[
+        "--only",
+        "until",
+        "--values",
+        "text",
+        "--damage",
+        "loss-1",
+        "--least",
+        "1",
+        "--exchanges",
+        "40",
+    ]);
+}
+
+/// Of two taps one is half a second ahead, in which the server asks for more mails than are remembered.
+#[test]
+fn mails_behind_a_server_that_is_far_ahead() {
+    recovers(&[
+        "--only",
+        "smtp",
+        "--damage",
+        "skew-c500,skew-s500",
+        "--least",
+        "1",
+        "--connections",
+        "1",
+        "--exchanges",
+        "40",
+    ]);
+}
+
+/// A hole is given up a second behind its acknowledgment, and what is found behind it waits no longer for more.
+#[test]
+fn nothing_waits_longer_than_a_second() {
+    recovers(&[
+        "--only",
+        "http,mysql,websocket,rtsp,len0",
+        "--values",
+        "text",
+        "--damage",
+        "clean,loss-5,burst-5,loss-20",
+        "--slow",
+        "100",
+        "--wait",
+        "1.1",
+    ]);
+}
+
 /// What cannot be told is not claimed, whatever is lost. Of rows without a magic and of MySQL, messages of zeros and small numbers
 /// are left out: in them a header is like anything else. So is a row without a magic whose header is in the middle of a message
 /// of random octets that the snapshot length cuts.

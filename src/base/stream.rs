@@ -29,8 +29,10 @@ pub struct Chunk<'a> {
     pub ack: Option<u64>,
     /// The last of these octets ends a segment with PSH.
     pub push: bool,
-    /// The last of these octets is the last of its segment.
+    /// The last of these octets is the last of its segment, or the last that the snapshot length has left of it.
     pub ends_segment: bool,
+    /// The snapshot length has cut the segment behind the last of these octets.
+    pub cut: bool,
     /// Sum of `data`, where it is known: it need not be taken again for a packet that carries these octets.
     pub sum: Option<Sum>,
     /// The other side had acknowledged all of these octets when they were delivered: when that acknowledgment, or a later
@@ -47,6 +49,8 @@ pub struct Gap {
     pub len: Option<u64>,
     /// Why the hole was given up.
     pub cause: GapCause,
+    /// What is missing is the end of a segment with PSH, which the snapshot length has cut.
+    pub push: bool,
 }
 
 /// Octets of a segment that were there before it came.

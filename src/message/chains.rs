@@ -13,6 +13,7 @@
 //! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
 //! whole messages.
 
+use super::doubt::HeldPart;
 use super::framing::{Begin, Following, Found, MessageBody, Position};
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
@@ -27,6 +28,8 @@ const CHANCE: f64 = 1e-3;
 const USUAL: f64 = 1e-2;
 /// A chain beats others that begin before it where it is so much less likely.
 const CLEARLY: f64 = 1e-3;
+/// ... or at least so much where nothing more is waited for.
+const BETTER: f64 = 0.3;
 /// How often an end that is chance falls on the end of a segment.
 const AT_A_SEGMENT: f64 = 1.0 / 128.0;
 /// How often a length that is chance leads to one certain place.
@@ -39,8 +42,19 @@ const COMPARED: usize = 32;
 const LONGER: u64 = 8;
 /// ... and longer than this.
 const SHORT: u64 = 16 << 10;
+/// A write of the sender, or what the other side had received when it spoke, has been a beginning so many times, and all but
+/// never the middle of a message.
+const ENOUGH: u32 = 4;
+/// ... or once among so many.
+const SELDOM: u32 = 64;
+/// A write that is filled by messages says as much as so many that a message began ...
+const FILLED: u16 = 3;
+/// ... and so many of these are enough where nothing else is known.
+const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
+/// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
+const SHADOWS: usize = 2;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +73,79 @@ pub(super) struct Habits {
     /// Messages, and those that began inside of a segment; halved where they would be too many.
     messages: u8,
     inside: u8,
+    /// Messages that stood where the sender began to write.
+    writes: u16,
+    /// How often it began to write inside of one, beyond those that are known elsewhere.
+    split: u8,
+    turns: Turns,
+}
+
+/// What the other side had received when it sent its latest messages. Where two sides take turns, each answers what is whole,
+/// so a message begins there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Turns {
+    /// The latest acknowledgments of the other direction's messages, as offsets in this one.
+    acks: [u64; Self::KEPT],
+    /// Where the latest messages end, and how many octets they have; longer ones are cut in front.
+    ends: [u64; Self::KEPT],
+    lens: [u32; Self::KEPT],
+    /// How many of each there were.
+    acked: u8,
+    ended: u8,
+    /// How often such an acknowledgment has fallen between two messages, and inside of one.
+    between: u16,
+    within: u16,
+}
+
+impl Turns {
+    /// A hole is given up 32 packets behind it: a few messages for each of them.
+    const KEPT: usize = 16;
+
+    /// A message of the other direction was sent when so much of this one had been received.
+    fn answered(&mut self, ack: u64) {
+        let last = usize::from(self.acked.wrapping_sub(1)) % Self::KEPT;
+        // Most messages of one write say the same.
+        if self.acks[last] == ack || self.acks.contains(&ack) {
+            return;
+        }
+        self.acks[usize::from(self.acked) % Self::KEPT] = ack;
+        self.acked = self.acked.wrapping_add(1);
+        if self.ends.contains(&ack) {
+            self.between = self.between.saturating_add(1);
+        } else if self
+            .ends
+            .iter()
+            .zip(self.lens)
+            .any(|(end, len)| is_within(ack, *end, len))
+        {
+            self.within = self.within.saturating_add(1);
+        }
+    }
+
+    /// A message of this direction ends here, and has so many octets. What the other side has said of it may be known already: it
+    /// waited behind a hole.
+    fn ended(&mut self, end: u64, len: u64) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let place = usize::from(self.ended) % Self::KEPT;
+        (self.ends[place], self.lens[place]) = (end, len);
+        self.ended = self.ended.wrapping_add(1);
+        for ack in self.acks {
+            self.between = self.between.saturating_add(u16::from(ack == end));
+            self.within = self
+                .within
+                .saturating_add(u16::from(is_within(ack, end, len)));
+        }
+    }
+}
+
+/// The offset is one inside of a message.
+const fn is_within(offset: u64, end: u64, len: u32) -> bool {
+    offset < end && offset + (len as u64) > end
+}
+
+/// It has been so often enough, and so seldom otherwise, that it is so.
+fn always(yes: u16, no: u32) -> bool {
+    u32::from(yes) >= ENOUGH + SELDOM.saturating_mul(no)
 }
 
 impl Habits {
@@ -88,19 +175,6 @@ impl Habits {
     /// A message of this sort is not what most have been.
     fn is_odd(&self, sort: u8) -> bool {
         self.messages >= 3 && self.votes >= 2 && self.sort != sort
-    }
-
-    /// The same of what a framer has said.
-    pub(super) fn note_begun(&mut self, begin: &Begin, aligned: bool, sort: u8) {
-        if let Begin::Message {
-            head,
-            body: MessageBody::Octets(body),
-            ..
-        } = begin
-        {
-            self.note(*head as u64 + body, aligned);
-            self.note_sort(sort);
-        }
     }
 
     /// So many octets were looked through, with so many places that were no header though they looked like one.
@@ -156,6 +230,59 @@ impl BothHabits {
         &mut both[direction.index()]
     }
 
+    /// The sender is known to have begun to write so many octets behind the first, or the other side to have answered what stands
+    /// before, and in this connection a message begins there. Where one direction has shown that, it holds for the other, as
+    /// long as that has not shown that it does not.
+    pub(super) fn is_certain(&self, at: &Position, behind: usize) -> bool {
+        let Some(both) = &self.0 else {
+            return false;
+        };
+        let habits = &both[at.direction.index()];
+        let split = u32::from(at.split) + u32::from(habits.split);
+        let within = habits.turns.within;
+        (at.write(behind) && both.iter().any(|habits| always(habits.writes, split)))
+            || (habits.turns.acks.contains(&(at.offset + behind as u64))
+                && both
+                    .iter()
+                    .any(|habits| always(habits.turns.between, u32::from(within))))
+    }
+
+    /// The same of all writes, where so many in a row are messages and nothing else, which chance makes of few.
+    fn is_shown(&self, at: &Position, filled: u16) -> bool {
+        let known = self.0.as_ref().map_or(0, |both| {
+            let [a, b] = &**both;
+            a.writes.max(b.writes)
+        });
+        let split = self
+            .0
+            .as_ref()
+            .map_or(0, |both| both[at.direction.index()].split);
+        let split = u32::from(at.split) + u32::from(split);
+        filled > 0 && split == 0 && known.saturating_add(filled.saturating_mul(FILLED)) >= SHOWN
+    }
+
+    /// Takes note of what a framer has said of octets of some sort.
+    pub(super) fn note_begun(&mut self, at: &Position, begin: &Begin, sort: u8) {
+        if let Begin::Message {
+            head,
+            body: MessageBody::Octets(body),
+            ..
+        } = begin
+        {
+            let len = *head as u64 + body;
+            let habits = self.of(at.direction);
+            habits.note(len, at.segment(0));
+            habits.note_sort(sort);
+            habits.writes = habits.writes.saturating_add(u16::from(at.write(0)));
+            let split = u8::try_from(at.writes_within(len)).unwrap_or(u8::MAX);
+            habits.split = habits.split.saturating_add(split);
+            habits.turns.ended(at.offset + len, len);
+            if let Some(ack) = at.ack {
+                self.of(at.direction.flip()).turns.answered(ack);
+            }
+        }
+    }
+
     /// Octets allocated.
     pub(super) const fn size(&self) -> usize {
         match self.0 {
@@ -181,6 +308,17 @@ struct Node {
     last: usize,
     /// No header stands where one should.
     dead: bool,
+    /// Which sort its message is of.
+    sort: u8,
+    /// It is not what most messages have been; and how many of these are in the chain from here on.
+    odd: bool,
+    odds: u32,
+    /// A message is known to begin here, if one can; and such a place is in the chain from here on, or leads here.
+    mark: bool,
+    certain: bool,
+    reached: bool,
+    /// How often what is chance has such content as the messages of the chain from here on.
+    doubt: f64,
     /// Places that prove something in its chain from here on, and those that are their shadows.
     length: u32,
     /// Links between whole headers.
@@ -201,15 +339,15 @@ struct Chains<'a, F: LengthFormat + ?Sized> {
     at: &'a Position<'a>,
     habits: &'a Habits,
     nodes: Vec<Node>,
-    /// How many of them are not cut.
+    /// How many of them are not cut and of the usual sort, and of others.
     headers: usize,
+    odds: usize,
     /// The longest message that is believed without its end.
     bound: u64,
     segments: usize,
     /// Headers at whose end another one stands, and those which that one can follow.
     meetings: usize,
     fitting: usize,
-    begins: &'a dyn Fn(u64) -> bool,
 }
 
 /// Where messages go on in octets that begin somewhere in one. At most `hold` octets wait for more.
@@ -218,36 +356,25 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     at: &Position<'_>,
     octets: &[u8],
     hold: usize,
-    habits: &mut Habits,
+    habits: &mut BothHabits,
 ) -> Found {
-    search_with(format, at, octets, hold, habits, |_| false)
-}
-
-/// The same where more is known: `begins` says of an offset whether a message begins there if it can be one.
-pub(super) fn search_with<F: LengthFormat + ?Sized>(
-    format: &F,
-    at: &Position<'_>,
-    octets: &[u8],
-    hold: usize,
-    habits: &mut Habits,
-    begins: impl Fn(u64) -> bool,
-) -> Found {
+    let marks = marks(format, at, octets, habits);
+    let habits = habits.of(at.direction);
     let known = habits.found == at.offset && at.offset > 0;
     if known && matches!(format.classify(octets), Classified::Message(_)) {
         return Found::At(0);
     }
     let bound = habits.bound(hold);
-    let nodes = nodes(format, octets, at.next, bound);
+    let nodes = nodes(format, octets, at.next, bound, &marks, habits);
     let end = at.offset + octets.len() as u64;
     let segments = at.segments.iter().filter(|s| (at.offset..end).contains(s));
     // Those that prove nothing are not counted among the mistakes either.
-    let odd = |node: &Node| habits.is_odd(format.sort(&octets[node.at..]));
-    let headers = nodes
-        .iter()
-        .filter(|node| node.end.is_some() && !odd(node))
-        .count();
+    let whole = nodes.iter().filter(|node| node.end.is_some());
+    let odds = whole.clone().filter(|node| node.odd).count();
+    let headers = whole.count() - odds;
     let mut chains = Chains {
         headers,
+        odds,
         bound,
         format,
         octets,
@@ -257,7 +384,6 @@ pub(super) fn search_with<F: LengthFormat + ?Sized>(
         segments: segments.count().max(1),
         meetings: 0,
         fitting: 0,
-        begins: &begins,
     };
     chains.follow();
     let more = at.next == Following::Octets;
@@ -295,22 +421,88 @@ pub(super) fn again(len: usize, end: usize) -> usize {
     end.clamp(len + 1, len + 1 + more)
 }
 
-/// The places that look like a header, in order.
+/// The places where a message begins, if one can.
+fn marks<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    habits: &BothHabits,
+) -> Vec<usize> {
+    let behind = |segment: &u64| usize::try_from(segment.checked_sub(at.offset)?).ok();
+    let segments = at.segments.iter().filter_map(behind);
+    let segments = segments.filter(|behind| *behind < octets.len());
+    let (mut marks, mut writes) = (Vec::new(), Vec::new());
+    for behind in segments {
+        if habits.is_certain(at, behind) {
+            marks.push(behind);
+        }
+        if at.write(behind) {
+            writes.push(behind);
+        }
+    }
+    if marks.is_empty() && habits.is_shown(at, filled(format, at, octets, &writes)) {
+        return writes;
+    }
+    marks
+}
+
+/// How many of the writes are messages and nothing else; none where one is not.
+fn filled<F: LengthFormat + ?Sized>(
+    format: &F,
+    at: &Position<'_>,
+    octets: &[u8],
+    writes: &[usize],
+) -> u16 {
+    let mut found = 0;
+    for (i, from) in writes.iter().enumerate() {
+        let to = match writes.get(i + 1) {
+            Some(next) => *next,
+            None if at.parts.last().is_some_and(HeldPart::ends) => octets.len(),
+            None => break,
+        };
+        let mut rest = &octets[*from..to];
+        let mut says = false;
+        while !rest.is_empty() {
+            let len = match format.classify(rest) {
+                Classified::Message(len) => usize::try_from(len).ok(),
+                Classified::More | Classified::No => None,
+            };
+            let Some((message, behind)) = len.and_then(|len| rest.split_at_checked(len)) else {
+                return 0;
+            };
+            says |= message.iter().take(COMPARED).any(|o| *o != 0) && !behind.starts_with(message);
+            rest = behind;
+        }
+        found += u16::from(says);
+    }
+    found
+}
+
+/// The places that look like a header, in order. No message reaches past one of the `marks`.
 fn nodes<F: LengthFormat + ?Sized>(
     format: &F,
     octets: &[u8],
     next: Following,
     bound: u64,
+    marks: &[usize],
+    habits: &Habits,
 ) -> Vec<Node> {
     let mut nodes = Vec::new();
+    let mut passed = 0;
     let mut look = |at: usize| {
+        while marks.get(passed).is_some_and(|mark| *mark < at) {
+            passed += 1;
+        }
+        let mark = marks.get(passed) == Some(&at);
+        let upto = marks.get(passed + usize::from(mark));
         let end = match format.classify(&octets[at..]) {
             Classified::No => return,
-            Classified::More if format.least(&octets[at..]) > bound => return,
+            Classified::More if format.least(&octets[at..]) > bound || upto.is_some() => return,
             Classified::More => None,
             Classified::Message(len) => {
                 let end = at as u64 + len;
-                if end > octets.len() as u64 && len > bound {
+                let past = upto.is_some_and(|mark| end > *mark as u64);
+                if past || (end > octets.len() as u64 && len > bound) {
                     return;
                 }
                 let there = usize::try_from(end).map_or(octets.len(), |end| end.min(octets.len()));
@@ -320,12 +512,20 @@ fn nodes<F: LengthFormat + ?Sized>(
                 Some(end)
             }
         };
+        let sort = format.sort(&octets[at..]);
         nodes.push(Node {
             at,
             end,
             next: None,
             last: nodes.len(),
             dead: false,
+            mark,
+            sort,
+            odd: habits.is_odd(sort),
+            odds: 0,
+            certain: mark,
+            reached: false,
+            doubt: 1.0,
             length: 0,
             links: 0,
             headers: 0,
@@ -368,6 +568,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// last.
     fn follow(&mut self) {
         let octets = self.octets;
+        let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
         let mut near = self.nodes.len();
         for i in (0..self.nodes.len()).rev() {
             let mut node = self.nodes[i];
@@ -378,7 +579,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let behind = near - i;
             let before = self.nodes[..i].iter().rev();
             let before = before.take_while(|n| n.at + SHADOW > node.at).count();
-            let length = u32::try_from(behind + before).unwrap_or(u32::MAX);
+            let length = u32::try_from((behind + before).min(1 + SHADOWS)).unwrap_or(u32::MAX);
             match node.end.and_then(|end| usize::try_from(end).ok()) {
                 Some(end) if end < octets.len() => {
                     let next = self.nodes.binary_search_by_key(&end, |n| n.at).ok();
@@ -394,18 +595,25 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                         (node.next, node.last) = (Some(next), there.last);
                         node.length = there.length;
                         node.links = there.links + u32::from(there.end.is_some());
-                        node.headers = there.headers + u32::from(self.proves(message, end));
+                        let proves = !node.odd && self.proves(message, end);
+                        node.headers = there.headers + u32::from(proves);
                         node.ends = there.ends + u32::from(self.at.segment(end));
+                        node.certain |= there.certain;
+                        node.doubt = there.doubt * self.format.doubt(message);
+                        node.odds = there.odds;
                     }
                 }
                 Some(end) => {
                     let message = &octets[node.at..];
-                    node.headers = u32::from(self.proves(message, end));
-                    node.ends = u32::from(end == octets.len());
+                    node.headers = u32::from(!node.odd && self.proves(message, end));
+                    // Where the snapshot length has cut is no end of anything.
+                    node.ends = u32::from(end == octets.len() && !cut);
+                    node.doubt = self.format.doubt(message);
                 }
                 // The header is cut.
                 None => {}
             }
+            node.odds += u32::from(node.odd);
             let before = node.next.map_or(0, |next| self.nodes[next].headers);
             if node.headers > before {
                 node.length = node.length.saturating_add(length);
@@ -413,12 +621,19 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             self.nodes[i] = node;
         }
         for i in 0..self.nodes.len() {
+            self.nodes[i].reached |= self.nodes[i].mark;
             let Some(next) = self.nodes[i].next else {
                 continue;
             };
-            let longest = self.nodes[i].longest + 1;
+            let (longest, reached) = (self.nodes[i].longest + 1, self.nodes[i].reached);
             let there = &mut self.nodes[next];
-            if there.from.is_none() || longest > there.longest {
+            if reached != there.reached {
+                // The way from a place that is known is the right one.
+                if reached {
+                    (there.longest, there.second, there.from) = (longest, 0, Some(i));
+                    there.reached = true;
+                }
+            } else if there.from.is_none() || longest > there.longest {
                 there.second = there.longest;
                 (there.longest, there.from) = (longest, Some(i));
             } else {
@@ -429,9 +644,6 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// A message tells more than zeros, or a copy of it that follows, would.
     fn proves(&self, message: &[u8], end: usize) -> bool {
-        if self.habits.is_odd(self.format.sort(message)) {
-            return false;
-        }
         let start = &message[..message.len().min(COMPARED)];
         let next = self.octets.get(end..).unwrap_or_default();
         start.iter().any(|o| *o != 0) && !next.starts_with(start)
@@ -455,9 +667,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// Places where the chain could have begun that begins here.
     fn places(&self, start: usize, upto: usize) -> f64 {
-        let offset = self.at.offset + self.nodes[start].at as u64;
         match self.is_aligned(start) {
-            true if (self.begins)(offset) || self.habits.is_always_aligned() => AT_A_SEGMENT / 4.0,
+            true if self.habits.is_always_aligned() => AT_A_SEGMENT / 4.0,
             true => as_number(self.segments),
             false => as_number(upto) / self.habits.usual_inside(),
         }
@@ -466,8 +677,12 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// How likely a chain from this place on would be by chance, of which more leads from `leaf` to here.
     fn chance(&self, leaf: usize, start: usize) -> f64 {
         let node = self.nodes[start];
+        if node.certain {
+            return 0.0;
+        }
         let share = self.share(leaf);
-        let chance = self.places(start, self.octets.len())
+        let chance = node.doubt
+            * self.places(start, self.octets.len())
             * power(share, node.headers)
             * power(self.link(leaf), node.headers.saturating_sub(1))
             * power(AT_A_SEGMENT.max(share), node.ends)
@@ -518,26 +733,68 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let leaf = start;
         // What leads to a true chain may be a false one, the less likely the more headers it has.
-        let Some(next) = self.nodes[leaf].next else {
+        if self.nodes[leaf].next.is_none() {
             return (leaf, start);
-        };
+        }
         let (share, link) = (self.share(leaf), self.link(leaf));
         // Chains that come together do so more often than by chance where headers are many.
+        let many = share > USUAL;
         let limit = self.limit(leaf) * (USUAL / share).min(1.0);
-        let upto = as_number(self.nodes[next].at);
-        let places = self.places(leaf, self.octets.len()).min(upto);
-        let mut chance = places * AT_A_PLACE.max(share);
+        let upto = self.nodes[leaf]
+            .next
+            .map_or(0.0, |next| as_number(self.nodes[next].at));
+        let places =
+            |start| self.places(start, self.octets.len()).min(upto) * AT_A_PLACE.max(share);
+        let mut chance = if many { places(leaf) } else { 1.0 };
         while let Some(next) = self.nodes[start].next {
-            let sort = self.format.sort(&self.octets[self.nodes[start].at..]);
-            if !self.habits.is_odd(sort) || self.is_aligned(start) {
-                chance *= share * link;
-            }
-            if chance <= limit {
+            let node = self.nodes[start];
+            // As many false ones lead to each place as there are at each place.
+            let alike = if many { 1.0 } else { self.alike(leaf, start) };
+            // What is odd says as much as it is seldom met here.
+            let share = match node.odd && !self.is_aligned(start) {
+                true if many => self.share_of_odd(leaf).max(share),
+                _ => share,
+            };
+            let own = node.doubt / self.nodes[next].doubt * share * alike * link;
+            chance *= own;
+            // One at the start of a segment needs no others before it.
+            let aligned = self.is_aligned(start) && places(start) * own <= limit;
+            if chance <= limit || aligned || node.mark {
                 break;
             }
             start = next;
         }
         (leaf, start)
+    }
+
+    /// How many of the places that look like a header and are none, if the chain from `leaf` on is true, are of the sort of this
+    /// one, and about as long.
+    fn alike(&self, leaf: usize, node: usize) -> f64 {
+        let len = |node: &Node| node.end.map_or(0, |end| end - node.at as u64);
+        let (like, long) = (self.nodes[node], len(&self.nodes[node]));
+        let is_like = |node: &Node| {
+            let len = len(node);
+            node.sort == like.sort && len / 2 <= long && long / 2 <= len
+        };
+        let (mut all, mut alike) = (0, 0);
+        for node in self.nodes.iter().filter(|node| node.end.is_some()) {
+            all += 1;
+            alike += usize::from(is_like(node));
+        }
+        let mut at = Some(leaf);
+        while let Some(node) = at.map(|at| self.nodes[at]) {
+            all -= usize::from(node.end.is_some());
+            alike -= usize::from(node.end.is_some() && is_like(&node));
+            at = node.next;
+        }
+        (as_number(alike) + 0.5) / (as_number(all) + 1.0)
+    }
+
+    /// The share of places that look like a message of an unusual sort, if the chain from this place on is true.
+    fn share_of_odd(&self, leaf: usize) -> f64 {
+        let chain = usize::try_from(self.nodes[leaf].odds).unwrap_or(usize::MAX);
+        let others = as_number(self.odds.saturating_sub(chain));
+        ((others + 0.5) / as_number(self.octets.len().max(1))).min(1.0)
     }
 
     /// How many places look like a header and are none, if the chain from this place on is true.
@@ -577,7 +834,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let chance = self.chance(leaf, start);
             // One header whose message is not all there says nothing that other octets could not say.
             let cut = node.end.is_none_or(|end| end > self.octets.len() as u64);
-            let alone = start == place && cut && self.format.chain() > 1;
+            let alone = start == place && cut && self.format.chain() > 1 && !node.mark;
             let better = best.is_none_or(|(least, _)| chance < least);
             if alone || !better {
                 rival = rival.min(chance);
@@ -589,8 +846,9 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let (chance, start) = best?;
         let limit = self.limit(start.0);
+        // Of two that are as good, each may be the false one: a header, and its length read too early.
         let clear = if last {
-            chance <= rival
+            chance == 0.0 || chance <= rival * BETTER
         } else {
             chance <= rival * CLEARLY
         };
@@ -633,7 +891,7 @@ mod tests {
             late,
             ..base
         };
-        search(&row(), &at, octets, 256 << 10, &mut Habits::default())
+        search(&row(), &at, octets, 256 << 10, &mut BothHabits::default())
     }
 
     #[test]
@@ -698,6 +956,102 @@ mod tests {
             find(cut, &[0], Following::Gap, true),
             Found::Nowhere { keep: 30 }
         );
+    }
+
+    /// A tail of small numbers, and a message of them at which the sender began to write, in a connection with these habits.
+    fn behind_a_tail(habits: &mut BothHabits, split: u8) -> (usize, Found) {
+        let tail = [0, 0, 0, 3, 0, 1].repeat(20);
+        let octets = [&tail[..], &[0, 0, 0, 5, 0, 0, 0, 2, 0]].concat();
+        let base = Position::behind_a_gap(Direction::Forward);
+        let begins = base.offset + tail.len() as u64;
+        let at = Position {
+            segments: &[base.offset, begins],
+            parts: &[HeldPart::begun(base.offset - 1), HeldPart::begun(begins)],
+            split,
+            ..base
+        };
+        let found = search(&row(), &at, &octets, 256 << 10, habits);
+        (tail.len(), found)
+    }
+
+    /// Messages that each begin where the sender began to write, and that the other side answers where they end.
+    fn taking_turns(n: u64) -> BothHabits {
+        let mut habits = BothHabits::default();
+        let begin = Begin::Message {
+            kind: crate::base::message::Kind::Other,
+            head: 4,
+            body: MessageBody::Octets(6),
+            hand_over: false,
+        };
+        for n in 0..n {
+            for (direction, ack) in [
+                (Direction::Forward, n * 10),
+                (Direction::Reverse, n * 10 + 10),
+            ] {
+                let at = Position {
+                    direction,
+                    offset: n * 10,
+                    segments: &[n * 10],
+                    parts: &[HeldPart::begun(n * 10)],
+                    ack: Some(ack),
+                    ..Position::behind_a_gap(direction)
+                };
+                habits.note_begun(&at, &begin, 0);
+            }
+        }
+        habits
+    }
+
+    #[test]
+    fn a_write_begins_a_message_where_it_always_has() {
+        let (_, unknown) = behind_a_tail(&mut BothHabits::default(), 0);
+        assert!(matches!(unknown, Found::Nowhere { .. }), "{unknown:?}");
+        let (begins, known) = behind_a_tail(&mut taking_turns(5), 0);
+        assert_eq!(known, Found::At(begins));
+        // But not where writes end inside of messages.
+        let (_, split) = behind_a_tail(&mut taking_turns(5), 1);
+        assert!(matches!(split, Found::Nowhere { .. }), "{split:?}");
+    }
+
+    #[test]
+    fn a_message_begins_where_the_other_side_has_spoken() {
+        let mut habits = taking_turns(5);
+        let at = |offset| Position {
+            offset,
+            ..Position::behind_a_gap(Direction::Forward)
+        };
+        // The other side had 990 octets when it spoke: what was sent before that is lost.
+        habits.of(Direction::Forward).turns.answered(990);
+        assert!(habits.is_certain(&at(990), 0) && !habits.is_certain(&at(989), 0));
+        // It speaks in the middle of messages, too.
+        habits.of(Direction::Forward).turns.answered(45);
+        assert!(!habits.is_certain(&at(990), 0));
+        // What was said of a message that came late counts when it comes.
+        let mut turns = Turns::default();
+        turns.answered(100);
+        turns.ended(100, 40);
+        turns.answered(150);
+        turns.ended(170, 40);
+        assert_eq!((turns.between, turns.within), (1, 1));
+    }
+
+    #[test]
+    fn writes_that_are_messages_and_nothing_else_tell_as_much() {
+        let base = Position::behind_a_gap(Direction::Forward);
+        let mut octets = vec![0, 0, 3, 0, 0, 0, 1];
+        let (mut segments, mut parts) = (Vec::new(), vec![HeldPart::begun(0)]);
+        for n in 0..4 {
+            segments.push(base.offset + octets.len() as u64);
+            parts.push(HeldPart::begun(base.offset + octets.len() as u64));
+            octets.extend([0, 0, 0, 4, 0, 1, 0, n, 0, 0, 0, 2, n, 0]);
+        }
+        let at = Position {
+            segments: &segments,
+            parts: &parts,
+            ..base
+        };
+        let found = search(&row(), &at, &octets, 256 << 10, &mut BothHabits::default());
+        assert_eq!(found, Found::At(7));
     }
 
     #[test]

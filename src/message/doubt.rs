@@ -43,6 +43,10 @@ pub(super) struct HeldPart {
     ends: bool,
     /// The segment acknowledges what the one before it did not: the other side has spoken in between.
     pub(super) answers: bool,
+    /// The snapshot length has cut the segment behind them.
+    cut: bool,
+    /// What stands before it ended with PSH: its sender began to write here.
+    pub(super) begins: bool,
 }
 
 impl HeldPart {
@@ -57,12 +61,47 @@ impl HeldPart {
             },
             ends: chunk.push,
             answers: false,
+            cut: chunk.cut,
+            begins: false,
+        }
+    }
+
+    /// What a sender began to write at an offset.
+    #[cfg(test)]
+    pub(super) fn begun(offset: u64) -> Self {
+        Self {
+            offset,
+            origin: ChunkOrigin::default(),
+            ends: true,
+            answers: false,
+            cut: false,
+            begins: true,
         }
     }
 
     /// The octet at an offset is the first of them, and the other side has spoken before.
     pub(super) fn begins_run(&self, offset: u64) -> bool {
         self.answers && self.offset == offset
+    }
+
+    /// The snapshot length has cut the segment behind them.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// The last of them ends a run.
+    pub(super) const fn ends(&self) -> bool {
+        self.ends
+    }
+
+    /// The octet at an offset is the first of them, and of what its sender wrote at once.
+    pub(super) const fn begins_write(&self, offset: u64) -> bool {
+        self.begins && self.offset == offset
+    }
+
+    /// Its sender began to write with its first octet, which stands between two offsets.
+    pub(super) const fn begins_between(&self, from: u64, to: u64) -> bool {
+        self.begins && self.offset > from && self.offset < to
     }
 
     /// How far its first octet stands behind an offset.
@@ -128,6 +167,7 @@ impl HeldOctets {
             parts: vec![HeldPart {
                 offset,
                 answers: part.answers && used == 0,
+                begins: part.begins && used == 0,
                 ..part
             }],
             segments: if used == 0 { vec![offset] } else { Vec::new() },
@@ -250,7 +290,7 @@ impl HeldOctets {
         if let Some(first) = self.parts.get_mut(self.gone[1])
             && first.offset < offset
         {
-            (first.offset, first.answers) = (offset, false);
+            (first.offset, first.answers, first.begins) = (offset, false, false);
         }
         let [octets, parts, segments] = self.gone;
         if octets > self.octets.len() / 2 {
@@ -524,6 +564,7 @@ mod tests {
             ack: None,
             push,
             ends_segment: true,
+            cut: false,
             sum: None,
             acknowledged: None,
         }

@@ -128,6 +128,8 @@ struct MessageStream {
     searched: u32,
     /// The last octet that was taken ended a segment with PSH.
     pushed: bool,
+    /// How often one with PSH has ended inside of a message whose length is known.
+    split: u8,
     /// Octets are missing right before what comes next, and nothing behind them was told yet: what stands ahead of the next
     /// message may be the rest of one whose beginning is lost.
     behind_loss: bool,
@@ -192,6 +194,7 @@ impl Default for MessageStream {
             tries: 0,
             searched: 0,
             pushed: false,
+            split: 0,
             behind_loss: false,
             turns: 0,
             refused: None,
@@ -350,6 +353,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let stream = &mut at.state.streams[i];
         let mut now = HeldPart::of(&chunk);
         now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
+        now.begins = stream.pushed;
         stream.heard = chunk.ack.or(stream.heard);
         let before = stream.held();
         let mut used = 0;
@@ -391,7 +395,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                     return Taken::Wait { taken: 0, until };
                 }
                 self.took(at, &chunk, chunk.data.len());
-                self.other_may_go_on(at);
+                self.both_may_go_on(at);
                 self.watch(at);
                 return Taken::All;
             }
@@ -423,7 +427,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
         }
         self.took(at, &chunk, used);
-        self.other_may_go_on(at);
+        self.both_may_go_on(at);
         self.watch(at);
         match wait {
             Some(until) => Taken::Wait { taken: used, until },
@@ -451,6 +455,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let i = at.direction.index();
         let stream = &mut at.state.streams[i];
         stream.lossy = true;
+        stream.pushed = gap.push;
         let mut left = gap.len.unwrap_or(u64::MAX);
         if let Mode::Inside {
             left: inside, last, ..
@@ -475,6 +480,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
             // Counted as lost in the message; the part past it belongs to no message that is known.
             at.cx.counters.message.lost_octets += n;
+            if gap.push && rest > 0 {
+                let stream = &mut at.state.streams[i];
+                stream.split = stream.split.saturating_add(1);
+            }
             if rest == 0 && last {
                 self.end_message(at, gap.offset + n, false, None);
             } else if rest == 0 && left == 0 {
@@ -892,6 +901,9 @@ impl<M: MessageSink> Extractor<M> {
         stream.at = chunk.offset + used as u64;
         if used == chunk.data.len() {
             stream.pushed = chunk.push;
+            if chunk.push && matches!(stream.mode, Mode::Inside { left: 1.., .. }) {
+                stream.split = stream.split.saturating_add(1);
+            }
             let mut to = at.with(|s| &mut s.state);
             self.sink.stream_data(&mut to, chunk);
         } else if used > 0 {
@@ -902,6 +914,7 @@ impl<M: MessageSink> Extractor<M> {
                 data: &chunk.data[..used],
                 push: false,
                 ends_segment: false,
+                cut: false,
                 ..*chunk
             };
             let mut to = at.with(|s| &mut s.state);
@@ -945,16 +958,24 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    /// What is held in the other stream may be walked now that this one has moved.
-    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
+    /// The same, and then what is held in this one: a request that waits for the answer before it, which it has told more of.
+    fn both_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
+        if self.other_may_go_on(at) {
+            self.other_may_go_on(&mut at.flipped());
+        }
+    }
+
+    /// What is held in the other stream may be walked now that this one has moved. Whether it was.
+    fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) -> bool {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
         // Only a beginning that asked for more octets can be decided by the other stream: by a
         // request that acknowledges the end of a header, for one.
         if stream.held() == 0 || stream.mode != Mode::Begin {
-            return;
+            return false;
         }
         self.walk_held(&mut at.flipped(), Following::Octets, None);
+        true
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
@@ -1224,6 +1245,13 @@ impl<M: MessageSink> Extractor<M> {
             let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
             let left = left.filter(|_| !prefix);
             let opens = framer.and_then(Framer::next_protocol);
+            // The other direction was already known to have gone on so, before this message was delivered.
+            let home = at.state.framer.as_ref().map(AnyFramer::name);
+            if opens.is_some() && opens == home && at.state.streams[i].own.is_some() {
+                at.state.streams[i].own = None;
+                Self::charge_framers(at);
+                return;
+            }
             // The other direction changes at the same moment. What it holds was sent for the new
             // protocol.
             for stream in &mut at.state.streams {
@@ -1281,6 +1309,14 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
+            if matches!(at.state.streams[i].mode, Mode::Search | Mode::Unknown)
+                && let Some(row) = self.upgraded(at, view, pos)
+            {
+                emitted = pos;
+                self.switch(at, row);
+                at.state.streams[i].mode = Mode::Begin;
+                continue;
+            }
             // Asked only where a message can begin: TLS after a lost STARTTLS looks like anything
             // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
@@ -1694,6 +1730,26 @@ impl<M: MessageSink> Extractor<M> {
         here.then_some(row)
     }
 
+    /// What the framer's connection was asked to go on as begins here, at a segment behind octets that are missing: the answer to
+    /// the request is among these.
+    fn upgraded(
+        &self,
+        at: &ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<&'static StreamRow> {
+        let framer = at.state.framer(at.direction)?;
+        let stream = &at.state.streams[at.direction.index()];
+        if !stream.behind_loss || stream.open.is_some() || at.state.trust.decided {
+            return None;
+        }
+        let place = self.place(at, view, pos);
+        let name = place
+            .segment(0)
+            .then(|| framer.goes_on_as(&place, &view.octets[pos..]))??;
+        protocols::stream(name)
+    }
+
     /// The connection goes on with the protocol that was switched to.
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         // As in `renew`: both directions leave together.
@@ -1809,6 +1865,8 @@ impl<M: MessageSink> Extractor<M> {
             next: view.next,
             limit: at.cx.limits.header,
             late: view.late,
+            parts: view.parts,
+            split: at.state.streams[at.direction.index()].split,
         }
     }
 
@@ -1933,6 +1991,17 @@ impl<M: MessageSink> Extractor<M> {
                         let all = most == n || at.state.streams[i].lossy;
                         at.state.streams[i].behind_loss = !all;
                         return Loose::Used(if all { n } else { most });
+                    }
+                    // What the port stands for was never seen, and the other side says nothing: so many octets are the content of
+                    // something that began before the capture.
+                    let silent = !at.state.begun[at.direction.flip().index()];
+                    if rest_of
+                        && !certain
+                        && silent
+                        && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
+                    {
+                        self.skip(at, rest.len() as u64);
+                        return Loose::Used(rest.len());
                     }
                     if rest_of && certain && !last {
                         // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
@@ -2131,7 +2200,9 @@ impl<M: MessageSink> Extractor<M> {
                     continue;
                 }
                 None => {
-                    let hinted = row.protocol.hinted(ports);
+                    // What others switch to is likely behind a protocol that was left.
+                    let switched = row.protocol.interrupts.is_some() && trust.left.is_some();
+                    let hinted = switched || row.protocol.hinted(ports);
                     if !row.detector.searches(hinted) {
                         outlook.leave_out(index + 1);
                         continue;
@@ -2277,6 +2348,10 @@ impl<M: MessageSink> Extractor<M> {
     fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
         self.forget(at);
         let (i, o) = (at.direction.index(), at.direction.flip().index());
+        let upgrade = match &what {
+            Settled::Row(row) => Some(*row).filter(|row| row.protocol.upgrades),
+            Settled::Home | Settled::Custom(_) => None,
+        };
         let framer = match what {
             Settled::Home => None,
             Settled::Row(row) => {
@@ -2292,6 +2367,11 @@ impl<M: MessageSink> Extractor<M> {
             }
         };
         at.state.streams[i].behind_loss = false;
+        if let Some(row) = upgrade.filter(|_| framer.is_some()) {
+            self.switch(at, row);
+            at.state.streams[i].mode = Mode::Begin;
+            return;
+        }
         let Some(framer) = framer else {
             at.state.streams[i].mode = Mode::Begin;
             return;

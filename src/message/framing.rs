@@ -1,5 +1,6 @@
 //! What a protocol answers: whether a stream is its own, and where its messages begin and end.
 
+use super::doubt::{HeldPart, part_at};
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Side;
@@ -127,6 +128,10 @@ pub struct Position<'a> {
     pub limit: usize,
     /// What is in doubt has waited long enough for more.
     pub late: bool,
+    /// The segments that the octets came in.
+    pub(super) parts: &'a [HeldPart],
+    /// How often a write of the sender has ended inside of a message of this stream.
+    pub(super) split: u8,
 }
 
 impl Position<'_> {
@@ -145,6 +150,8 @@ impl Position<'_> {
             next: Following::Octets,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 
@@ -152,6 +159,25 @@ impl Position<'_> {
     pub fn segment(&self, behind: usize) -> bool {
         let offset = self.offset + behind as u64;
         self.segments.binary_search(&offset).is_ok()
+    }
+
+    /// Whether the sender is known to have begun to write so many octets behind the first: a segment begins there, behind one
+    /// that ended with PSH.
+    pub fn write(&self, behind: usize) -> bool {
+        let offset = self.offset + behind as u64;
+        let part = part_at(self.parts, offset).and_then(|part| self.parts.get(part));
+        part.is_some_and(|part| part.begins_write(offset))
+    }
+
+    /// How often the sender began to write inside of the first `len` octets, as far as they are there.
+    pub(super) fn writes_within(&self, len: u64) -> usize {
+        match self.parts {
+            [] | [_] => 0,
+            parts => {
+                let inside = |part: &&HeldPart| part.begins_between(self.offset, self.offset + len);
+                parts.iter().filter(inside).count()
+            }
+        }
     }
 
     /// The other stream has been delivered, or given up, to what was acknowledged here; else how far it has to come.

@@ -361,8 +361,7 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
         let more = at.next == Following::Octets;
         if syntax.interleaved && octets.first() == Some(&b'$') {
             let begin = Self::frame(octets, more);
-            let habits = self.habits.of(at.direction);
-            habits.note_begun(&begin, at.segment(0), 0);
+            self.habits.note_begun(at, &begin, 0);
             return begin;
         }
         // Empty lines between messages keep connections open (RFC 5626, 3.5.1).
@@ -407,7 +406,6 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
         if !syntax.interleaved {
             return message;
         }
-        let habits = self.habits.of(at.direction);
         let upto = match message {
             Found::At(n) => n,
             Found::Nowhere { .. } => octets.len(),
@@ -420,7 +418,7 @@ impl<P: HeaderProtocol> Framer for HeaderFramer<P> {
             },
             ..*at
         };
-        let frames = chains::search(&Frames, &before, &octets[..upto], HOLD, habits);
+        let frames = chains::search(&Frames, &before, &octets[..upto], HOLD, &mut self.habits);
         match (frames, message) {
             (Found::At(n), _) | (_, Found::At(n)) => Found::At(n),
             // The earlier of both: neither may lose its beginning.

@@ -176,6 +176,8 @@ pub(super) struct LengthRow {
     pub(super) sort: fn(&[u8]) -> u8,
     /// What is there of a message does not speak against it: asked where one is looked for.
     pub(super) sound: fn(&[u8]) -> bool,
+    /// How often what is no message has such content.
+    pub(super) doubt: fn(&[u8]) -> f64,
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
     /// Behind this message the connection speaks another protocol.
@@ -200,6 +202,7 @@ impl LengthRow {
         link: 1.0,
         sort: |_| 0,
         sound: |_| true,
+        doubt: |_| 1.0,
         kind: |_| Kind::Other,
         switches_protocol: |_| false,
     };
@@ -301,6 +304,10 @@ impl LengthFormat for LengthRow {
         (self.sound)(octets)
     }
 
+    fn doubt(&self, message: &[u8]) -> f64 {
+        (self.doubt)(message)
+    }
+
     fn least(&self, octets: &[u8]) -> u64 {
         self.length.least(octets)
     }
@@ -338,10 +345,7 @@ pub(super) fn begin_noted<F: LengthFormat + ?Sized>(
 ) -> Begin {
     let begin = begin(format, at, octets);
     if matches!(begin, Begin::Message { .. }) {
-        let sort = format.sort(octets);
-        habits
-            .of(at.direction)
-            .note_begun(&begin, at.segment(0), sort);
+        habits.note_begun(at, &begin, format.sort(octets));
     }
     begin
 }
@@ -650,8 +654,7 @@ impl<P: LengthProtocol> Framer for LengthFramer<P> {
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        let habits = self.habits.of(at.direction);
-        chains::search(P::FORMAT, at, octets, HOLD, habits)
+        chains::search(P::FORMAT, at, octets, HOLD, &mut self.habits)
     }
 
     fn needs(&self, octets: &[u8]) -> usize {

@@ -67,6 +67,11 @@ pub(super) trait LengthFormat {
     fn link(&self) -> f64 {
         1.0
     }
+    /// How often octets that look like a message by chance have such content as this one.
+    fn doubt(&self, message: &[u8]) -> f64 {
+        let _ = message;
+        1.0
+    }
     /// What is there of a message does not speak against it, where it is looked for.
     fn is_sound(&self, octets: &[u8]) -> bool {
         let _ = octets;

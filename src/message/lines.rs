@@ -343,6 +343,8 @@ pub(super) struct LineFramer<P> {
     bridged: [Option<Bridge>; 2],
     /// What the first octets of each direction's open message acknowledged.
     acknowledged: [Option<u64>; 2],
+    /// Octets of the last hole in what the client sent.
+    hole: Option<u64>,
     /// What the first octets of the client's mail acknowledged, where no command was met since.
     mail_acknowledged: Option<u64>,
 }
@@ -382,6 +384,7 @@ impl<P> Default for LineFramer<P> {
             counting: true,
             bridged: [None; 2],
             acknowledged: [None; 2],
+            hole: None,
             mail_acknowledged: None,
         }
     }
@@ -599,9 +602,11 @@ impl<P: LineProtocol> LineFramer<P> {
             // Where the reply was lost, mail is what is no command.
             // With the reply lost, a known verb is taken for a command: one that follows a refused
             // DATA is likelier than mail that begins with a verb.
+            // Where the server's clock is far ahead, what it said is forgotten.
+            let forgotten = self.mails.iter().all(|mail| *mail > at.offset);
             let mail = told
                 || self.go
-                || (self.replies_lost || is_unheard(at))
+                || (self.replies_lost || forgotten || is_unheard(at))
                     && memchr(b'\n', octets)
                         .is_some_and(|lf| P::DIALECT.verb(&octets[..lf]).is_none());
             if (self.after == After::Data || told) && mail {
@@ -666,6 +671,37 @@ impl<P: LineProtocol> LineFramer<P> {
             hand_over: false,
         }
     }
+}
+
+/// Octets of the commands ahead of a mail, together, at most: it may have some receivers. Segments of mail are longer, but for its
+/// last.
+const COMMANDS_LOST: u64 = 512;
+
+/// A mail begins with a field of its header (RFC 5322, 3.6).
+fn is_mail(octets: &[u8]) -> bool {
+    const FIELDS: &[&[u8]] = &[
+        b"received",
+        b"return-path",
+        b"from",
+        b"to",
+        b"subject",
+        b"date",
+        b"message-id",
+        b"mime-version",
+        b"dkim-signature",
+    ];
+    let Some(lf) = memchr(b'\n', octets) else {
+        return false;
+    };
+    let colon = memchr(b':', &octets[..lf]).unwrap_or(0);
+    let name = &octets[..colon];
+    let known = FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name));
+    // Another field, or a line that goes on with this one.
+    let next = octets.get(lf + 1..).unwrap_or_default();
+    let line = &next[..memchr(b'\n', next).unwrap_or(next.len())];
+    let token = |name: &[u8]| !name.is_empty() && name.iter().all(|o| o.is_ascii_graphic());
+    let goes_on = matches!(next.first(), Some(b' ' | b'\t'));
+    known && (goes_on || memchr(b':', line).is_some_and(|colon| token(&line[..colon])))
 }
 
 /// The other side has sent something that this one has received and the capture lacks, or nothing of it was captured.
@@ -910,8 +946,29 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                 _ => {}
             }
         }
+        if role == Role::Client
+            && P::DIALECT.mail
+            && self.lost[d].fresh
+            && !self.lost[d].dots
+            && at.segment(0)
+            // The server has said something since, and too little is missing for a piece of mail.
+            && at.ack > self.acknowledged[d]
+            && self.hole.is_some_and(|hole| hole <= COMMANDS_LOST)
+            && is_mail(octets)
+        {
+            // The command and what the server said to it were lost.
+            (self.after, self.go) = (After::Data, true);
+            self.lost[d] = Lost::default();
+            return Found::At(0);
+        }
         let more = at.next == Following::Octets;
         self.lost[d].find(P::DIALECT, octets, more, role, |i| at.segment(i))
+    }
+
+    fn hole(&mut self, direction: Direction, len: Option<u64>) {
+        if self.client == Some(direction) {
+            self.hole = len;
+        }
     }
 
     fn gap(&mut self, direction: Direction) {

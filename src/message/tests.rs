@@ -653,6 +653,148 @@ fn conversations_that_leave_http() {
     );
 }
 
+/// A frame of a client.
+fn masked(text: &str) -> Vec<u8> {
+    let key = [0x9d, 0x02, 0xf1, 0x77];
+    let len = u8::try_from(text.len()).unwrap();
+    let payload = text.bytes().zip(key.iter().cycle()).map(|(o, k)| o ^ k);
+    let head = [0x81, len | 0x80].into_iter().chain(key);
+    head.chain(payload).collect()
+}
+
+/// The messages that come out, with protocol and octets; all of them are whole.
+fn whole(sent: &[Sent]) -> Vec<(&'static str, Vec<u8>)> {
+    let found = messages(sent, 0);
+    assert!(found.iter().all(|m| m.whole), "{found:?}");
+    found.into_iter().map(|m| (m.protocol, m.data)).collect()
+}
+
+const UPGRADE: &str =
+    "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+
+/// The request asked for it: what each side sends behind the hole is known by the masks that it has or lacks.
+#[test]
+fn a_websocket_goes_on_where_its_101_is_lost() {
+    let frames = b"\x81\x05hello\x82\x03abc";
+    let client = masked("a line");
+    for first in [false, true] {
+        let mut parts = vec![(true, UPGRADE.as_bytes()), (false, SWITCH.as_bytes())];
+        parts.insert(2, (false, frames));
+        parts.insert(if first { 2 } else { 3 }, (true, &client));
+        let mut sent = said(&parts, true);
+        sent.retain(|s| !s.data.starts_with(b"HTTP/1.1 101"));
+        let found = whole(&sent);
+        let has = |frame: &[u8]| found.contains(&("websocket", frame.to_vec()));
+        assert!(
+            has(&frames[..7]) && has(&frames[7..]) && has(&client),
+            "{first}: {found:?}"
+        );
+    }
+}
+
+/// Of two taps, the client's is ahead: its frames are known before the 101 comes, in the middle of one of them.
+#[test]
+fn a_frame_goes_on_when_the_101_comes_late() {
+    let (one, two) = (masked("a line"), masked("another line of some octets"));
+    let parts = [
+        (true, UPGRADE.as_bytes()),
+        (false, SWITCH.as_bytes()),
+        (true, &one),
+        (true, &two[..10]),
+        (true, b""),
+        (true, &two[10..]),
+        (false, b"\x81\x05hello"),
+    ];
+    let mut sent = said(&parts, true);
+    let late = sent.remove(3);
+    // Behind what acknowledges it, and longer than anybody waits for it.
+    sent.insert(6, late);
+    for (place, s) in sent.iter_mut().enumerate() {
+        s.ms = place as u64 + if place >= 5 { 1500 } else { 0 };
+    }
+    let found = whole(&sent);
+    let expected = [
+        ("http", UPGRADE.as_bytes().to_vec()),
+        ("websocket", one),
+        ("http", SWITCH.as_bytes().to_vec()),
+        ("websocket", two),
+        ("websocket", b"\x81\x05hello".to_vec()),
+    ];
+    assert_eq!(found, expected);
+}
+
+/// Behind CONNECT, with its first octets lost: three records in a row are TLS, though the hello is not there.
+#[test]
+fn tls_in_a_tunnel_is_known_behind_a_gap() {
+    let record = |kind: u8, body: &[u8]| {
+        let head = [kind, 3, 3, 0, u8::try_from(body.len()).unwrap()];
+        [&head, body].concat()
+    };
+    let exchange = record(22, b"\x10\0\0\x04keys");
+    let (change, finished) = (
+        record(20, b"\x01"),
+        record(22, b"not to be read by anybody"),
+    );
+    let second = [&exchange[..], &change, &finished].concat();
+    let connect = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
+    let parts = [
+        (true, connect.as_bytes()),
+        (false, b"HTTP/1.1 200 OK\r\n\r\n"),
+        (true, b"the hello"),
+        (false, b"its answer"),
+        (true, &second),
+    ];
+    let mut sent = said(&parts, true);
+    sent.drain(4..6);
+    let found = whole(&sent);
+    let tls: Vec<_> = found.iter().filter(|(name, _)| *name == "tls").collect();
+    assert_eq!(tls.len(), 3, "{found:?}");
+}
+
+/// A reader of packets wants the answer to HEAD ahead of the next request, also where nothing is known of what came before.
+#[test]
+fn an_answer_to_head_comes_first_in_a_stream_from_the_middle() {
+    let head = "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    let empty = "HTTP/1.1 200 OK\r\nContent-Length: 700\r\n\r\n";
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let sent = said(
+        &[
+            (true, head.as_bytes()),
+            (false, empty.as_bytes()),
+            (true, GET.as_bytes()),
+            (false, ok.as_bytes()),
+        ],
+        true,
+    );
+    expect(
+        "without SYN and SYN-ACK",
+        &sent[2..],
+        &[
+            ("http", true, head),
+            ("http", true, empty),
+            ("http", true, GET),
+            ("http", true, ok),
+        ],
+    );
+}
+
+/// A long body that the capture begins in: it is passed over, and what follows is found.
+#[test]
+fn a_body_from_its_middle_is_no_message() {
+    let piece = body(60_000, false);
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for answered in [false, true] {
+        let mut parts = vec![(false, &piece[..]); 10];
+        if answered {
+            parts.extend([(true, GET.as_bytes()), (false, ok.as_bytes())]);
+        }
+        let sent = said(&parts, true);
+        let expected: &[_] = &[("http", true, GET), ("http", true, ok)];
+        expect("a body", &sent[2..], if answered { expected } else { &[] });
+    }
+}
+
 #[test]
 fn bodies_that_end_with_the_connection() {
     let answer = "HTTP/1.0 200 OK\r\nContent-Type: a\r\n\r\nbody";

@@ -193,7 +193,6 @@ impl UserRow {
             known: [None; 2],
             segments: [Segments::default(); 2],
             hole: [None; 2],
-            turns: [Turns::default(); 2],
             habits: BothHabits::default(),
         })
     }
@@ -261,7 +260,7 @@ struct Always {
 
 impl Always {
     /// Times that it must have been so: one may be chance.
-    const ENOUGH: u16 = 8;
+    const ENOUGH: u16 = 4;
 
     /// It was so, or not.
     const fn note(&mut self, is: bool) {
@@ -321,40 +320,6 @@ impl Segments {
     }
 }
 
-/// What the other side had received when it sent its latest messages. Where two sides take turns, each answers what is whole,
-/// so a message begins there.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Turns {
-    /// The latest acknowledgments of the other direction's messages, as offsets in this one.
-    acks: [u64; Self::KEPT],
-    next: u8,
-    /// Where the message ends that was met last.
-    end: u64,
-    whole: Always,
-}
-
-impl Turns {
-    /// A hole is given up 32 packets behind it: a few messages for each of them.
-    const KEPT: usize = 16;
-
-    /// A message of the other direction was sent when so much of this one had been received.
-    fn answered(&mut self, ack: u64) {
-        if self.acks.contains(&ack) {
-            return;
-        }
-        if ack <= self.end {
-            self.whole.note(ack == self.end);
-        }
-        self.acks[usize::from(self.next) % Self::KEPT] = ack;
-        self.next = self.next.wrapping_add(1);
-    }
-
-    /// A message begins at this offset, where nothing else is known.
-    fn begins(&self, offset: u64) -> bool {
-        self.whole.is_sure() && self.acks.contains(&offset)
-    }
-}
-
 /// Frames a connection by a row of the user's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct UserFramer {
@@ -368,7 +333,6 @@ pub(super) struct UserFramer {
     segments: [Segments; 2],
     /// Octets of the last hole.
     hole: [Option<u64>; 2],
-    turns: [Turns; 2],
     habits: BothHabits,
 }
 
@@ -387,7 +351,9 @@ impl Framer for UserFramer {
                 if *looked == 0 && !self.row.has_magic(octets) {
                     return Begin::Refuse;
                 }
-                until(end, at, octets, looked)
+                let begin = until(end, at, octets, looked);
+                self.habits.note_begun(at, &begin, 0);
+                begin
             }
             UserFraming::Length { .. } | UserFraming::Datagram => {
                 length::begin_noted(&self.row, at, octets, &mut self.habits)
@@ -401,13 +367,9 @@ impl Framer for UserFramer {
         {
             let d = at.direction.index();
             (self.behind_gap[d], self.known[d]) = (false, None);
-            self.turns[d].end = at.offset + head as u64 + body;
             if body == 0 {
                 let end = at.offset + octets.len() as u64;
                 self.segments[d].note(at, head as u64, end);
-            }
-            if let Some(ack) = at.ack {
-                self.turns[d ^ 1].answered(ack);
             }
         }
         begin
@@ -417,15 +379,12 @@ impl Framer for UserFramer {
         let d = at.direction.index();
         let behind_gap = std::mem::take(&mut self.behind_gap[d]);
         let UserFraming::Until(end) = &self.row.framing else {
-            let turns = &self.turns[d];
-            let begins = |offset| turns.begins(offset);
-            let habits = self.habits.of(at.direction);
-            return chains::search_with(&self.row, at, octets, HOLD, habits, begins);
+            return chains::search(&self.row, at, octets, HOLD, &mut self.habits);
         };
         self.looked[d] = 0;
         let short = || self.hole[d].is_some_and(|hole| self.segments[d].ends_with(hole));
         let begins = self.known[d] == Some(at.offset)
-            || behind_gap && (short() || self.turns[d].begins(at.offset));
+            || behind_gap && (short() || self.habits.is_certain(at, 0));
         if begins && self.row.has_magic(octets) {
             self.known[d] = Some(at.offset);
             return Found::At(0);

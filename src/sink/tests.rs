@@ -440,6 +440,7 @@ fn streams_begin_at_their_origin() {
         ack: None,
         push: true,
         ends_segment: true,
+        cut: false,
         sum: None,
         acknowledged: None,
     };

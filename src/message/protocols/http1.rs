@@ -649,6 +649,9 @@ pub(crate) struct Http1 {
     websocket: bool,
     /// The last request asks for that.
     asks_websocket: bool,
+    /// Where the header of an answer ends that may have a body or not, and what the next request has heard.
+    doubtful: Option<u64>,
+    heard: Option<u64>,
     /// Offset of the request that the last response answers, where it is known.
     answered: Option<u64>,
     /// Where the start line ends in what has been looked through of each direction's header section, while that is cut; 0: nowhere.
@@ -856,7 +859,10 @@ impl Http1 {
                 // line means that there is no body.
                 Match::Likely(_) | Match::Unknown => match self.behind_header(at, head, behind) {
                     Some(true) => none,
-                    None if at.next == Following::Octets => return Begin::NeedMore,
+                    None if at.next == Following::Octets => {
+                        self.doubtful = Some(at.offset + head as u64);
+                        return Begin::NeedMore;
+                    }
                     // Nothing behind contradicts the likely one.
                     None if matches!(matched, Match::Likely(Method::Head)) => none,
                     // The gap may hold the body or not. The length is only supposed, so that a
@@ -881,6 +887,7 @@ impl Http1 {
             }
         };
         // Now it is decided: its request is done with.
+        self.doubtful = None;
         self.answer(at, true, false);
         if let Some(body) = &mut self.expected[at.direction.flip().index()]
             && self.answered == Some(body.request)
@@ -908,7 +915,8 @@ impl Http1 {
             return Some(false);
         }
         // A client acknowledges the end of a whole response when it sends its next request.
-        if n == 0 && self.requests.iter().any(|r| r.ack == Some(end)) {
+        let asked = || self.requests.iter().any(|r| r.ack == Some(end));
+        if n == 0 && (self.heard == Some(end) || asked()) {
             return Some(true);
         }
         None
@@ -921,9 +929,15 @@ impl Framer for Http1 {
     }
 
     fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
-        // The answer to the upgrade is lost, and the client, whose frames are masked, sends one.
-        let asked = self.asks_websocket && self.leaving && self.client == Some(at.direction);
-        (asked && super::websocket::is_masked(octets)).then_some(super::websocket::PROTOCOL.name)
+        if !self.asks_websocket || !self.leaving {
+            return None;
+        }
+        // The answer to the upgrade is lost, and the client, whose frames are masked, sends one, or the server, whose are not.
+        let goes_on = match self.client == Some(at.direction) {
+            true => super::websocket::is_masked(octets),
+            false => at.segment(0) && super::websocket::are_frames(octets),
+        };
+        goes_on.then_some(super::websocket::PROTOCOL.name)
     }
 
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
@@ -946,6 +960,17 @@ impl Framer for Http1 {
             && let Some(until) = at.wait_for_other()
         {
             return Begin::Wait(until);
+        }
+        // The answer is there, but not yet known to have no body: this request tells, and comes behind it.
+        if awaits
+            && self.client == Some(at.direction)
+            && self.doubtful.is_some()
+            && at.ack == self.doubtful
+            && self.heard != at.ack
+            && at.next == Following::Octets
+        {
+            self.heard = at.ack;
+            return Begin::NeedMore;
         }
         // Most heads are whole and as they should be: these are read once, and nothing else is asked.
         let mut fields = HeadFields::default();
@@ -1515,6 +1540,8 @@ mod tests {
             next,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 

@@ -260,7 +260,7 @@ protocols! {
         Iec104(LengthFramer<iec104::Iec104>): iec104, &iec104::FORMAT;
         Mongo(LengthFramer<mongo::Mongo>): mongo, &mongo::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
-        Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::FORMAT;
+        Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::WebsocketDetector;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
         Ftp(Box<LineFramer<ftp::Ftp>>): ftp, &ftp::DIALECT;
         Pop(Box<LineFramer<pop::Pop>>): pop, &pop::DIALECT;

@@ -401,13 +401,13 @@ impl Framer for Pgsql {
         {
             return Found::At(0);
         }
-        let habits = self.habits.of(at.direction);
         let by_client = match at.ports {
             (PORT, PORT) => None,
             (PORT, _) => Some(false),
             (_, PORT) => Some(true),
             _ => None,
         };
+        let habits = &mut self.habits;
         chains::search(&Sought { by_client }, at, octets, HOLD, habits)
     }
 
@@ -549,6 +549,8 @@ mod tests {
             next: Following::Octets,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 

@@ -814,6 +814,8 @@ mod tests {
             next: Following::Octets,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 

@@ -97,6 +97,8 @@ mod tests {
             next: Following::Octets,
             limit: 1 << 16,
             late: false,
+            parts: &[],
+            split: 0,
         }
     }
 

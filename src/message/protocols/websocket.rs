@@ -1,5 +1,6 @@
 //! WebSocket (RFC 6455), behind an upgrade of HTTP.
 
+use super::super::framing::{Detector, Found, Probe};
 use super::super::length::{
     Classified, LengthField, LengthFormat as _, LengthProtocol, LengthRow, number, octet,
 };
@@ -8,6 +9,7 @@ use super::super::text::named_number;
 use crate::base::flow::Transport;
 #[cfg(test)]
 use crate::base::message::Kind;
+use memchr::memchr;
 
 /// What the Upgrade field of HTTP calls it, in any case (RFC 6455, 4.2.1).
 pub(super) const UPGRADE: &[u8] = b"websocket";
@@ -17,6 +19,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "websocket",
     about: "WebSocket (RFC 6455), behind an upgrade of HTTP",
     summary: Some(summary),
+    upgrades: true,
+    cheap_search: true,
     #[cfg(test)]
     samples: &[
         ("81 03 616263", Kind::Other),
@@ -37,6 +41,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     link: 0.5,
     sort,
     sound: is_sound,
+    doubt,
     ..LengthRow::USUAL
 };
 
@@ -46,6 +51,75 @@ pub(crate) struct Websocket;
 
 impl LengthProtocol for Websocket {
     const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// Recognises frames whose upgrade is not there, by the text that stands behind the masks of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WebsocketDetector;
+
+/// Octets that are masked text by chance more often than this are none. A stream is searched for a few hundred thousand
+/// octets, and there may be a million of them.
+const CHANCE: f64 = 1e-12;
+/// How often any octets look like the header of such a frame: one of 256, and the bit for the mask.
+const HEADER: f64 = 1.0 / 512.0;
+/// How often an octet is one of plain text.
+const PLAIN: f64 = 97.0 / 256.0;
+
+impl Detector for WebsocketDetector {
+    fn probe(&self, _: &[u8], _: bool) -> Probe {
+        // What begins a connection is the upgrade.
+        Probe::No
+    }
+
+    fn search(&self, octets: &[u8], _: bool, more: bool) -> Found {
+        let mut from = 0;
+        while let Some(hit) = memchr(TEXT, octets.get(from..).unwrap_or_default()) {
+            let at = from + hit;
+            match is_masked_text(&octets[at..]) {
+                Probe::Yes => return Found::At(at),
+                Probe::More if more => return Found::Nowhere { keep: at },
+                Probe::More | Probe::No => from = at + 1,
+            }
+        }
+        Found::Nowhere { keep: octets.len() }
+    }
+}
+
+/// The first octet of a message of text in one frame, not compressed.
+const TEXT: u8 = 0x81;
+
+/// Frames of plain text in a row, behind masks, so much of it that it is no chance.
+fn is_masked_text(octets: &[u8]) -> Probe {
+    let (mut rest, mut chance) = (octets, 1.0);
+    loop {
+        let len = match FORMAT.classify(rest) {
+            Classified::Message(len) if octet(rest, 1) & 0x80 != 0 => len,
+            Classified::More if rest.get(1).is_none_or(|o| o & 0x80 != 0) => return Probe::More,
+            _ => return Probe::No,
+        };
+        let there = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
+        let (text, n) = beginning(&rest[..there]);
+        let text = &text[..n];
+        chance *= HEADER;
+        match octet(rest, 0) {
+            TEXT if text.iter().all(is_plain) => {
+                chance *= PLAIN.powi(i32::try_from(n).unwrap_or(0))
+            }
+            0x89 | 0x8a => {}
+            _ => return Probe::No,
+        }
+        if chance <= CHANCE {
+            return Probe::Yes;
+        }
+        match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
+            Some(behind) => rest = behind,
+            None => return Probe::More,
+        }
+    }
+}
+
+fn is_plain(octet: &u8) -> bool {
+    matches!(octet, b'\t' | b'\r' | b'\n' | b' '..=b'~')
 }
 
 /// RFC 6455, 5.2: seven bits, or 16 or 64 behind them, in the shortest form; then the key of a client's mask.
@@ -73,6 +147,31 @@ pub(super) fn is_masked(octets: &[u8]) -> bool {
     frame && octet(octets, 1) & 0x80 != 0 && octet(octets, 0) & 0xf != 0
 }
 
+/// Frames of a server that fill the octets, or follow each other in them.
+pub(super) fn are_frames(octets: &[u8]) -> bool {
+    let mut rest = octets;
+    for n in 0.. {
+        let len = match FORMAT.classify(rest) {
+            Classified::Message(len) if octet(rest, 1) & 0x80 == 0 => len,
+            _ => return rest.is_empty() && n > 0,
+        };
+        let there = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
+        let (message, behind) = rest.split_at(there);
+        let begins = n > 0 || octet(rest, 0) & 0xf != 0;
+        if !begins || !is_sound(message) {
+            return false;
+        }
+        if (there as u64) < len {
+            return n > 1;
+        }
+        if n > 1 {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
 /// RFC 6455, 5.2 and 5.5; the first reserved bit marks what is compressed (RFC 7692, 6).
 fn is_plausible(m: &[u8], _: u64) -> bool {
     let (first, len) = (octet(m, 0), octet(m, 1) & 0x7f);
@@ -92,6 +191,32 @@ fn sort(m: &[u8]) -> u8 {
 /// The text of a whole message of text, which is not compressed, is UTF-8 (RFC 6455, 5.6), as far as it is looked at; close
 /// frames begin with a code (7.4).
 fn is_sound(m: &[u8]) -> bool {
+    let (text, n) = beginning(m);
+    let text = &text[..n];
+    match octet(m, 0) {
+        0x81 => match std::str::from_utf8(text) {
+            Ok(text) => !text.contains('\0'),
+            // A character is cut.
+            Err(error) => error.error_len().is_none(),
+        },
+        0x88 => n < 2 || matches!(number(text, 0, 2), 1000..=4999),
+        _ => true,
+    }
+}
+
+/// Behind a mask hardly any octets are a text that is no text.
+fn doubt(m: &[u8]) -> f64 {
+    let (text, n) = beginning(m);
+    let masked = octet(m, 1) & 0x80 != 0;
+    let is_text = octet(m, 0) & 0x7f == 1;
+    match masked && is_text && text[..n].iter().all(is_plain) {
+        true => PLAIN.powi(i32::try_from(n).unwrap_or(0)).max(1e-9),
+        false => 1.0,
+    }
+}
+
+/// The first octets of the payload, without their mask, and how many there are.
+fn beginning(m: &[u8]) -> ([u8; 64], usize) {
     let masked = octet(m, 1) & 0x80 != 0;
     let length = match octet(m, 1) & 0x7f {
         126 => 2,
@@ -109,16 +234,7 @@ fn is_sound(m: &[u8]) -> bool {
     for (at, (to, from)) in text.iter_mut().zip(octets).enumerate() {
         (*to, n) = (from ^ key(at), at + 1);
     }
-    let text = &text[..n];
-    match octet(m, 0) {
-        0x81 => match std::str::from_utf8(text) {
-            Ok(text) => !text.contains('\0'),
-            // A character is cut.
-            Err(error) => error.error_len().is_none(),
-        },
-        0x88 => n < 2 || matches!(number(text, 0, 2), 1000..=4999),
-        _ => true,
-    }
+    (text, n)
 }
 
 /// One side masks all of its frames, or none; fragments stand next to each other, but for control frames (RFC 6455, 5.4).
@@ -164,6 +280,40 @@ mod tests {
         assert!(!is_sound(b"\x81\x83\x01\x02\x03\x04\xff\x60\x60"));
         assert!(is_sound(b"\x82\x02\xff\xff") && !is_sound(b"\x88\x02\0\x01"));
         assert!(is_masked(b"\x81\x83\x01\x02\x03\x04") && !is_masked(b"\x81\x03abc"));
+    }
+
+    /// A frame of a client with this text.
+    fn masked(text: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(text.len()).unwrap();
+        let key = [0x9d, 0x02, 0xf1, 0x77];
+        let payload = text.iter().zip(key.iter().cycle()).map(|(o, k)| o ^ k);
+        [TEXT, len | 0x80]
+            .into_iter()
+            .chain(key)
+            .chain(payload)
+            .collect()
+    }
+
+    #[test]
+    fn frames_are_known_without_their_upgrade_by_masked_text() {
+        let search = |octets: &[u8], more| WebsocketDetector.search(octets, false, more);
+        let long = masked(b"{\"id\": 17, \"method\": \"subscribe\"}");
+        let before = b"\x81\x05hello\x81\xfe the tail of another one ";
+        let octets = [&before[..], &long].concat();
+        assert_eq!(search(&octets, true), Found::At(before.len()));
+        // Several short ones are as good; one alone is waited behind, and proves nothing.
+        let short = masked(b"ping 1");
+        assert_eq!(search(&short.repeat(3), true), Found::At(0));
+        assert_eq!(search(&short, true), Found::Nowhere { keep: 0 });
+        let n = short.len();
+        assert_eq!(search(&short, false), Found::Nowhere { keep: n });
+        // What is not masked, or no text, is not taken for it.
+        let mut other = long;
+        other[10] ^= 0x80;
+        let n = other.len();
+        assert_eq!(search(&other, true), Found::Nowhere { keep: n });
+        let plain = b"\x81\x1eplain text of a server in a row";
+        assert_eq!(search(plain, true), Found::Nowhere { keep: plain.len() });
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn run(show: Show) -> Vec<String> {
         offset: 19,
         len: Some(11),
         cause: GapCause::Closed,
+        push: false,
     };
     let (outputs, mut at) = rig.at(D[1]);
     outputs.stream_gap(&mut at, &gap);

@@ -33,6 +33,7 @@ fn data(rig: &mut Rig, d: Direction, offset: u64, octets: &[u8]) {
         ack: None,
         push: false,
         ends_segment: true,
+        cut: false,
         sum: None,
         acknowledged: Some(time),
     };
@@ -42,7 +43,15 @@ fn data(rig: &mut Rig, d: Direction, offset: u64, octets: &[u8]) {
 fn gap(rig: &mut Rig, d: Direction, offset: u64, len: Option<u64>) {
     let (outputs, mut at) = rig.at(d);
     let cause = GapCause::Timeout;
-    outputs.stream_gap(&mut at, &Gap { offset, len, cause });
+    outputs.stream_gap(
+        &mut at,
+        &Gap {
+            offset,
+            len,
+            cause,
+            push: false,
+        },
+    );
 }
 
 fn end(rig: &mut Rig) {

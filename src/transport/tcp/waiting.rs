@@ -28,6 +28,8 @@ pub(super) struct SegmentOrigin {
     pub(super) ack: Option<u64>,
     /// It carried PSH.
     pub(super) push: bool,
+    /// The snapshot length has cut its end.
+    pub(super) cut: bool,
     /// Its checksum was wrong: a second choice.
     pub(super) damaged: bool,
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
@@ -178,13 +180,13 @@ impl ReorderBuffer {
         self.change(budget, Runs::pop)
     }
 
-    /// Takes octets that are known to be missing out, from the front and up to `upto`: how many, and where that is known
-    /// from. None where the first item is data.
+    /// Takes octets that are known to be missing out, from the front and up to `upto`: how many, where that is known from,
+    /// and whether they end with PSH. None where the first item is data.
     pub(super) fn take_lost(
         &mut self,
         budget: &mut Budget,
         upto: u64,
-    ) -> Option<(u64, SegmentOrigin)> {
+    ) -> Option<(u64, SegmentOrigin, bool)> {
         self.front()
             .filter(|item| item.lost > 0 && item.offset < upto)?;
         self.change(budget, |r| r.take_lost(upto))
@@ -304,6 +306,7 @@ impl Runs {
                     let parts = missing.map(|(from, to)| BufferedPart {
                         offset: from,
                         lost: to - from,
+                        ends_segment: cut.ends_segment && to == missing[1].1,
                         ..cut.clone()
                     });
                     let [before, behind] = parts;
@@ -466,15 +469,16 @@ impl Runs {
     }
 
     /// Takes octets that are known to be missing out, from the front and up to `upto`.
-    fn take_lost(&mut self, upto: u64) -> Option<(u64, SegmentOrigin)> {
+    fn take_lost(&mut self, upto: u64) -> Option<(u64, SegmentOrigin, bool)> {
         let mut item = self.pop()?;
         let (len, origin) = (upto.min(item.end()) - item.offset, item.origin);
+        let push = origin.push && item.ends_segment && len == item.lost;
         if len < item.lost {
             item.offset += len;
             item.lost -= len;
             self.put(0, item);
         }
-        Some((len, origin))
+        Some((len, origin, push))
     }
 
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
@@ -565,6 +569,7 @@ mod tests {
         packets: 0,
         ack: None,
         push: false,
+        cut: false,
         damaged: false,
         shift: None,
     };

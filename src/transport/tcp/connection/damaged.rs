@@ -46,6 +46,7 @@ impl<S: FlowState> Connection<S> {
             packets: self.packets,
             ack,
             push: s.has(flags::PSH),
+            cut: false,
             damaged: true,
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };

@@ -224,7 +224,8 @@ impl<S: FlowState> Connection<S> {
                 ack: item.origin.ack,
                 // PSH belongs to the last octet of a segment; a split part before it must not end a
                 // message.
-                push: item.origin.push && item.ends_segment,
+                push: item.origin.push && item.ends_segment && !item.origin.cut,
+                cut: item.origin.cut && item.ends_segment,
                 ends_segment: item.ends_segment,
                 // A sum is over a whole payload, and parts may have been cut; the writer computes
                 // it anew.
@@ -276,6 +277,18 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) {
+        self.emit_gap_of(cx, d, (len, cause), false, sink);
+    }
+
+    /// The same, where it is known whether the octets that are missing end with PSH.
+    pub(super) fn emit_gap_of<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        d: Direction,
+        (len, cause): (Option<u64>, GapCause),
+        push: bool,
+        sink: &mut K,
+    ) {
         let i = d.index();
         let sides = self.sides();
         let Some(a) = self.buffers.as_deref_mut() else {
@@ -313,7 +326,13 @@ impl<S: FlowState> Connection<S> {
             gaps.push((offset, offset + known));
         }
         let mut at = a.at(cx, &sides, d);
-        sink.gap(&mut at, Gap { offset, len, cause });
+        let gap = Gap {
+            offset,
+            len,
+            cause,
+            push,
+        };
+        sink.gap(&mut at, gap);
         // Moved after the sink has seen it: the gap begins where delivery stood.
         self.streams[i].rcv_nxt += known;
         // A given-up end may lie past the highest octet seen, where only an acknowledgment or a FIN

@@ -390,7 +390,7 @@ impl<S: FlowState> Connection<S> {
         let waiting = &mut a.waiting[d.index()];
         let cut = waiting.front().is_some_and(|item| item.offset <= next);
         let cut = cut.then(|| waiting.take_lost(&mut cx.budget, upto));
-        let Some((len, origin)) = cut.flatten() else {
+        let Some((len, origin, push)) = cut.flatten() else {
             return self.emit_gap(cx, d, Some(len), cause, sink);
         };
         // What ends with octets that were cut off was complete, as far as the capture goes, when their segment came.
@@ -400,7 +400,7 @@ impl<S: FlowState> Connection<S> {
             ..cx.packet
         };
         cx.for_packet(own, |cx| {
-            self.emit_gap(cx, d, Some(len), GapCause::Snapped, sink);
+            self.emit_gap_of(cx, d, (Some(len), GapCause::Snapped), push, sink);
         });
     }
 

@@ -88,6 +88,7 @@ impl<S: FlowState> Connection<S> {
             at: s.offset,
             ack,
             push: s.has(flags::PSH),
+            cut: false,
             ends_segment: true,
             sum: s.payload_sum,
             acknowledged: (stream.is(ACKED) && stream.snd_una >= end).then_some(a.acked_at[i]),
@@ -102,6 +103,7 @@ impl<S: FlowState> Connection<S> {
                 packets,
                 ack,
                 push: chunk.push,
+                cut: false,
                 damaged: false,
                 shift: SegmentOrigin::shift(s.offset.in_record(), start),
             };
@@ -249,8 +251,12 @@ impl<S: FlowState> Connection<S> {
             // Octets on a SYN were sent before anything of the other side came.
             return s.has(flags::SYN).then_some(other.origin);
         };
+        if !other.numbered() {
+            // The first number that is known of the other side, as `receive_ack` takes it.
+            return (!s.has(flags::RST)).then_some(ORIGIN);
+        }
         let offset = other.offset(ack);
-        (other.numbered() && other.may_acknowledge(offset, max_gap)).then_some(offset)
+        other.may_acknowledge(offset, max_gap).then_some(offset)
     }
 
     fn receive_syn(&mut self, d: Direction, s: &Segment<'_>) {
@@ -513,7 +519,8 @@ impl<S: FlowState> Connection<S> {
             packets: self.packets,
             ack,
             // Of a segment that the snapshot length has cut, the end is missing.
-            push: s.has(flags::PSH) && s.payload.len() == s.payload_len as usize,
+            push: s.has(flags::PSH),
+            cut: s.payload.len() < s.payload_len as usize,
             damaged: false,
             // The place in the record is kept as a difference. It stays true when the part is split
             // or its front is used up.
@@ -573,7 +580,8 @@ impl<S: FlowState> Connection<S> {
                         .offset
                         .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
                     ack,
-                    push: origin.push,
+                    push: origin.push && !origin.cut,
+                    cut: false,
                     ends_segment: true,
                     // The sum stands for the whole payload. A part of it needs a sum of its own.
                     sum: s.payload_sum.filter(|_| data.len() == s.payload.len()),
