@@ -54,7 +54,7 @@ const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 /// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
-const SHADOWS: usize = 2;
+const SHADOWS: usize = 4;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -570,6 +570,9 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         let octets = self.octets;
         let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
         let mut near = self.nodes.len();
+        // Where every third place looks like a header, those around one would do so without it.
+        let dense = self.nodes.len() * 3 > octets.len();
+        let shadows = if dense { 1 } else { SHADOWS };
         for i in (0..self.nodes.len()).rev() {
             let mut node = self.nodes[i];
             // How many other headers stand in the octets before and behind it.
@@ -579,7 +582,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let behind = near - i;
             let before = self.nodes[..i].iter().rev();
             let before = before.take_while(|n| n.at + SHADOW > node.at).count();
-            let length = u32::try_from((behind + before).min(1 + SHADOWS)).unwrap_or(u32::MAX);
+            let length = u32::try_from((behind + before).min(1 + shadows)).unwrap_or(u32::MAX);
             match node.end.and_then(|end| usize::try_from(end).ok()) {
                 Some(end) if end < octets.len() => {
                     let next = self.nodes.binary_search_by_key(&end, |n| n.at).ok();
@@ -625,7 +628,9 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let Some(next) = self.nodes[i].next else {
                 continue;
             };
-            let (longest, reached) = (self.nodes[i].longest + 1, self.nodes[i].reached);
+            // A segment that begins with it counts as a header before it.
+            let before = self.nodes[i].longest.max(u32::from(self.is_aligned(i)));
+            let (longest, reached) = (before + 1, self.nodes[i].reached);
             let there = &mut self.nodes[next];
             if reached != there.reached {
                 // The way from a place that is known is the right one.
