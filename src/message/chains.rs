@@ -197,9 +197,10 @@ impl Habits {
     }
 
     /// The share of places that look like a header by chance, where `mistaken` of `looked` more did.
-    fn share(&self, looked: usize, mistaken: usize) -> f64 {
+    fn share(&self, looked: usize, mistaken: usize, dense: bool) -> f64 {
         // What is at hand tells more than what was before; two mistakes may be an accident.
-        let here = as_number(mistaken.saturating_sub(2)) / as_number(looked.max(1));
+        let accident = if dense { 0 } else { 2 };
+        let here = as_number(mistaken.saturating_sub(accident)) / as_number(looked.max(1));
         let looked = BEFORE + f64::from(self.looked) + as_number(looked);
         let mistaken = f64::from(self.mistaken) + as_number(mistaken);
         // The more places none was met at, the less likely one is at the next.
@@ -570,9 +571,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         let octets = self.octets;
         let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
         let mut near = self.nodes.len();
-        // Where every third place looks like a header, those around one would do so without it.
-        let dense = self.nodes.len() * 3 > octets.len();
-        let shadows = if dense { 1 } else { SHADOWS };
+        let shadows = if self.is_dense() { 1 } else { SHADOWS };
         for i in (0..self.nodes.len()).rev() {
             let mut node = self.nodes[i];
             // How many other headers stand in the octets before and behind it.
@@ -647,6 +646,11 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
     }
 
+    /// Every third place looks like a header: those around one would do so without it.
+    const fn is_dense(&self) -> bool {
+        self.nodes.len() * 3 > self.octets.len()
+    }
+
     /// A message tells more than zeros, or a copy of it that follows, would.
     fn proves(&self, message: &[u8], end: usize) -> bool {
         let start = &message[..message.len().min(COMPARED)];
@@ -661,7 +665,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// The share of places that look like a header by chance, if the chain from this place on is true.
     fn share(&self, start: usize) -> f64 {
         let looked = self.octets.len();
-        self.habits.share(looked, self.mistaken(start))
+        self.habits
+            .share(looked, self.mistaken(start), self.is_dense())
     }
 
     /// A chain that chance makes more often than this is not believed.
