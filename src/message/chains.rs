@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 const CHANCE: f64 = 1e-3;
 /// Where more places than this look like a header by chance, chains are alike, and are believed with more headers only.
 const USUAL: f64 = 1e-2;
+/// Where more than these do, so many chains come together that only their number of headers counts.
+const MANY: f64 = 0.1;
 /// A chain beats others that begin before it where it is so much less likely.
 const CLEARLY: f64 = 1e-3;
 /// ... or at least so much where nothing more is waited for.
@@ -748,7 +750,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let (share, link) = (self.share(leaf), self.link(leaf));
         // Chains that come together do so more often than by chance where headers are many.
-        let many = share > USUAL;
+        let many = share > MANY;
         let limit = self.limit(leaf) * (USUAL / share).min(1.0);
         let upto = self.nodes[leaf]
             .next
