@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 const CHANCE: f64 = 1e-3;
 /// Where more places than this look like a header by chance, chains are alike, and are believed with more headers only.
 const USUAL: f64 = 1e-2;
+/// Where more than these do, so many chains come together that only their number of headers counts.
+const MANY: f64 = 0.1;
 /// A chain beats others that begin before it where it is so much less likely.
 const CLEARLY: f64 = 1e-3;
 /// ... or at least so much where nothing more is waited for.
@@ -54,7 +56,7 @@ const SHOWN: u16 = 8;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 /// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
-const SHADOWS: usize = 2;
+const SHADOWS: usize = 4;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,9 +199,10 @@ impl Habits {
     }
 
     /// The share of places that look like a header by chance, where `mistaken` of `looked` more did.
-    fn share(&self, looked: usize, mistaken: usize) -> f64 {
+    fn share(&self, looked: usize, mistaken: usize, dense: bool) -> f64 {
         // What is at hand tells more than what was before; two mistakes may be an accident.
-        let here = as_number(mistaken.saturating_sub(2)) / as_number(looked.max(1));
+        let accident = if dense { 0 } else { 2 };
+        let here = as_number(mistaken.saturating_sub(accident)) / as_number(looked.max(1));
         let looked = BEFORE + f64::from(self.looked) + as_number(looked);
         let mistaken = f64::from(self.mistaken) + as_number(mistaken);
         // The more places none was met at, the less likely one is at the next.
@@ -570,6 +573,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         let octets = self.octets;
         let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
         let mut near = self.nodes.len();
+        let shadows = if self.is_dense() { 1 } else { SHADOWS };
         for i in (0..self.nodes.len()).rev() {
             let mut node = self.nodes[i];
             // How many other headers stand in the octets before and behind it.
@@ -579,7 +583,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let behind = near - i;
             let before = self.nodes[..i].iter().rev();
             let before = before.take_while(|n| n.at + SHADOW > node.at).count();
-            let length = u32::try_from((behind + before).min(1 + SHADOWS)).unwrap_or(u32::MAX);
+            let length = u32::try_from((behind + before).min(1 + shadows)).unwrap_or(u32::MAX);
             match node.end.and_then(|end| usize::try_from(end).ok()) {
                 Some(end) if end < octets.len() => {
                     let next = self.nodes.binary_search_by_key(&end, |n| n.at).ok();
@@ -625,7 +629,9 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             let Some(next) = self.nodes[i].next else {
                 continue;
             };
-            let (longest, reached) = (self.nodes[i].longest + 1, self.nodes[i].reached);
+            // A segment that begins with it counts as a header before it.
+            let before = self.nodes[i].longest.max(u32::from(self.is_aligned(i)));
+            let (longest, reached) = (before + 1, self.nodes[i].reached);
             let there = &mut self.nodes[next];
             if reached != there.reached {
                 // The way from a place that is known is the right one.
@@ -642,6 +648,11 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
     }
 
+    /// Every third place looks like a header: those around one would do so without it.
+    const fn is_dense(&self) -> bool {
+        self.nodes.len() * 3 > self.octets.len()
+    }
+
     /// A message tells more than zeros, or a copy of it that follows, would.
     fn proves(&self, message: &[u8], end: usize) -> bool {
         let start = &message[..message.len().min(COMPARED)];
@@ -656,7 +667,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// The share of places that look like a header by chance, if the chain from this place on is true.
     fn share(&self, start: usize) -> f64 {
         let looked = self.octets.len();
-        self.habits.share(looked, self.mistaken(start))
+        self.habits
+            .share(looked, self.mistaken(start), self.is_dense())
     }
 
     /// A chain that chance makes more often than this is not believed.
@@ -738,7 +750,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
         let (share, link) = (self.share(leaf), self.link(leaf));
         // Chains that come together do so more often than by chance where headers are many.
-        let many = share > USUAL;
+        let many = share > MANY;
         let limit = self.limit(leaf) * (USUAL / share).min(1.0);
         let upto = self.nodes[leaf]
             .next
