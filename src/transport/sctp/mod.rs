@@ -562,7 +562,10 @@ impl<T: FlowState> Sctp<T> {
         if self.evict_idle(cx, sink) {
             return true;
         }
-        if !self.drop_buffered(cx, sink) {
+        let before = cx.budget.used();
+        let dropped = self.drop_buffered(cx, sink);
+        // What was let go may take more room than it did while it waited.
+        if !dropped || cx.budget.used() >= before {
             let Some(index) = self.table.oldest(Standing::Open) else {
                 return false;
             };

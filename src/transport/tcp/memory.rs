@@ -216,9 +216,14 @@ impl<S: FlowState> Tcp<S> {
             self.remove(cx, place);
             return true;
         }
-        if self.drop_heaviest_buffered(cx, sink) || self.drop_oldest_buffered(cx, sink) {
+        let before = cx.budget.used();
+        if (self.drop_heaviest_buffered(cx, sink) || self.drop_oldest_buffered(cx, sink))
+            && cx.budget.used() < before
+        {
             return true;
         }
+        // Nothing waits, or what was let go takes more room than it did while it waited, as a message that has begun does:
+        // with 20,000 holes that would be half the limit once more.
         let Some(place) = self.table.oldest(OPEN) else {
             return false;
         };
