@@ -53,6 +53,8 @@ const SELDOM: u32 = 64;
 const FILLED: u16 = 3;
 /// ... and so many of these are enough where nothing else is known.
 const SHOWN: u16 = 8;
+/// Octets that tell how often others look like the first of a header.
+const SAMPLE: usize = 8 << 10;
 /// Places so near to a header look like one because of its octets: a length that is read too early or too late.
 const SHADOW: usize = 8;
 /// ... and there are so many of them, at most: where more stand around it, they are what octets look like here.
@@ -335,6 +337,34 @@ struct Node {
     second: u32,
 }
 
+impl Node {
+    /// The sort and the length of its message, if its header is whole.
+    fn size(&self) -> Option<(u8, u64)> {
+        Some((self.sort, self.end? - self.at as u64))
+    }
+}
+
+/// Sorts and lengths of messages, in order: so that those that are like one are counted without a look at all of them.
+struct Sizes(Vec<(u8, u64)>);
+
+impl Sizes {
+    /// Those whose headers are whole.
+    fn of<'a>(nodes: impl Iterator<Item = &'a Node>) -> Self {
+        let mut sizes: Vec<_> = nodes.filter_map(Node::size).collect();
+        sizes.sort_unstable();
+        Self(sizes)
+    }
+
+    /// How many are of the same sort, and about as long: half as long to twice.
+    fn alike(&self, node: &Node) -> usize {
+        let Some((sort, len)) = node.size() else {
+            return 0;
+        };
+        let [from, to] = [(sort, len / 2), (sort, 2 * len + 2)];
+        self.0.partition_point(|size| *size < to) - self.0.partition_point(|size| *size < from)
+    }
+}
+
 /// What is looked at.
 struct Chains<'a, F: LengthFormat + ?Sized> {
     format: &'a F,
@@ -342,6 +372,7 @@ struct Chains<'a, F: LengthFormat + ?Sized> {
     at: &'a Position<'a>,
     habits: &'a Habits,
     nodes: Vec<Node>,
+    sizes: Sizes,
     /// How many of them are not cut and of the usual sort, and of others.
     headers: usize,
     odds: usize,
@@ -383,6 +414,7 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
         octets,
         at,
         habits,
+        sizes: Sizes::of(nodes.iter()),
         nodes,
         segments: segments.count().max(1),
         meetings: 0,
@@ -648,6 +680,13 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         }
     }
 
+    /// What the chain from this place on is made of.
+    fn chain(&self, leaf: usize) -> Sizes {
+        let first = self.nodes.get(leaf);
+        let nodes = std::iter::successors(first, |node| self.nodes.get(node.next?));
+        Sizes::of(nodes)
+    }
+
     /// Every third place looks like a header: those around one would do so without it.
     const fn is_dense(&self) -> bool {
         self.nodes.len() * 3 > self.octets.len()
@@ -723,7 +762,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         if node.end.is_some() || node.from.is_none() || there == 0 {
             return 1.0;
         }
-        let parts = self.octets[..node.at].windows(there);
+        let parts = self.octets[node.at.saturating_sub(SAMPLE)..node.at].windows(there);
         let all = parts.len();
         let like = parts
             .filter(|part| could_be(self.format, part, self.bound))
@@ -758,10 +797,14 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         let places =
             |start| self.places(start, self.octets.len()).min(upto) * AT_A_PLACE.max(share);
         let mut chance = if many { places(leaf) } else { 1.0 };
+        let mut chain = None;
         while let Some(next) = self.nodes[start].next {
             let node = self.nodes[start];
             // As many false ones lead to each place as there are at each place.
-            let alike = if many { 1.0 } else { self.alike(leaf, start) };
+            let alike = match many {
+                true => 1.0,
+                false => self.alike(chain.get_or_insert_with(|| self.chain(leaf)), start),
+            };
             // What is odd says as much as it is seldom met here.
             let share = match node.odd && !self.is_aligned(start) {
                 true if many => self.share_of_odd(leaf).max(share),
@@ -779,26 +822,12 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         (leaf, start)
     }
 
-    /// How many of the places that look like a header and are none, if the chain from `leaf` on is true, are of the sort of this
-    /// one, and about as long.
-    fn alike(&self, leaf: usize, node: usize) -> f64 {
-        let len = |node: &Node| node.end.map_or(0, |end| end - node.at as u64);
-        let (like, long) = (self.nodes[node], len(&self.nodes[node]));
-        let is_like = |node: &Node| {
-            let len = len(node);
-            node.sort == like.sort && len / 2 <= long && long / 2 <= len
-        };
-        let (mut all, mut alike) = (0, 0);
-        for node in self.nodes.iter().filter(|node| node.end.is_some()) {
-            all += 1;
-            alike += usize::from(is_like(node));
-        }
-        let mut at = Some(leaf);
-        while let Some(node) = at.map(|at| self.nodes[at]) {
-            all -= usize::from(node.end.is_some());
-            alike -= usize::from(node.end.is_some() && is_like(&node));
-            at = node.next;
-        }
+    /// How many of the places that look like a header and are none, if this chain is true, are of the sort of this one, and about
+    /// as long.
+    fn alike(&self, chain: &Sizes, node: usize) -> f64 {
+        let like = self.nodes[node];
+        let all = self.sizes.0.len() - chain.0.len();
+        let alike = self.sizes.alike(&like) - chain.alike(&like);
         (as_number(alike) + 0.5) / (as_number(all) + 1.0)
     }
 

@@ -421,6 +421,15 @@ impl Outlook {
         }
     }
 
+    /// The framer that the stream has goes on elsewhere, and may find what it has not found.
+    pub(super) fn forget_home(&mut self) {
+        if let Some(home) = self.rows.first_mut() {
+            *home = RowOutlook::default();
+        }
+        self.outcome = None;
+        self.firsts.clear();
+    }
+
     /// A row is not asked in this search.
     pub(super) fn leaves_out(&self, row: usize) -> bool {
         self.rows.get(row).is_none_or(|row| row.keep == u64::MAX)

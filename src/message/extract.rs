@@ -355,7 +355,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
         now.begins = stream.pushed;
         stream.heard = chunk.ack.or(stream.heard);
-        let before = stream.held();
+        let turned = now.answers && stream.mode == Mode::Unknown && !stream.rest_may_come();
+        if let Some(held) = stream.held.as_mut().filter(|_| turned) {
+            // The other side has spoken in between, though that was not captured or waits: nobody answers half a message.
+            held.end_run();
+            self.walk_held(at, Following::Octets, Some(DoubtEnds::Turn));
+        }
+        let before = at.state.streams[i].held();
+        let stream = &mut at.state.streams[i];
         let mut used = 0;
         let mut wait = None;
         if before > 0 {
@@ -780,6 +787,11 @@ impl<M: MessageSink> Extractor<M> {
     /// The octets that follow may be of any protocol: detectors are asked to find a message anywhere.
     fn look_anew(&self, at: &mut ConversationContext<'_, M>) {
         self.forget(at);
+        Self::look_on(at);
+    }
+
+    /// The same, where what rows have looked through stays so.
+    fn look_on(at: &mut ConversationContext<'_, M>) {
         let stream = &mut at.state.streams[at.direction.index()];
         stream.mode = Mode::Unknown;
         (stream.searching, stream.searched) = (true, 0);
@@ -788,7 +800,7 @@ impl<M: MessageSink> Extractor<M> {
     /// The framer of this direction met octets that it does not know, where nothing is missing: they are of no known
     /// protocol, and the other direction goes on as it was.
     fn leave(&mut self, at: &mut ConversationContext<'_, M>, offset: u64) {
-        self.forget(at);
+        Self::forget_home(at);
         let d = at.direction;
         if let Some(framer) = at.state.framer_mut(d) {
             framer.gap(d);
@@ -798,7 +810,7 @@ impl<M: MessageSink> Extractor<M> {
         stream.refused = Some((offset, before.map_or(1, |(_, n)| n.saturating_add(1))));
         stream.own = None;
         Self::charge_framers(at);
-        self.look_anew(at);
+        Self::look_on(at);
         at.state.trust.failures = at.state.trust.failures.saturating_add(1);
         self.renew(at);
     }
@@ -808,6 +820,13 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &mut at.state.streams[at.direction.index()];
         if let Some(outlook) = stream.outlook.take() {
             at.cx.budget.give(outlook.size());
+        }
+    }
+
+    /// The direction's framer is asked anew; what the rows have looked through they have looked through.
+    fn forget_home(at: &mut ConversationContext<'_, M>) {
+        if let Some(outlook) = &mut at.state.streams[at.direction.index()].outlook {
+            outlook.forget_home();
         }
     }
 
@@ -2346,7 +2365,10 @@ impl<M: MessageSink> Extractor<M> {
     /// A message begins here of what was found: of the protocol of the connection, or, where the other direction goes on
     /// with that, of this direction alone.
     fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
-        self.forget(at);
+        match &what {
+            Settled::Home => Self::forget_home(at),
+            Settled::Row(_) | Settled::Custom(_) => self.forget(at),
+        }
         let (i, o) = (at.direction.index(), at.direction.flip().index());
         let upgrade = match &what {
             Settled::Row(row) => Some(*row).filter(|row| row.protocol.upgrades),

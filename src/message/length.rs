@@ -425,15 +425,17 @@ fn cut_header<F: LengthFormat + ?Sized>(
 /// say: so that a message that comes octet by octet is not looked at for each of them.
 pub(super) fn needs<F: LengthFormat + ?Sized>(format: &F, octets: &[u8], hold: usize) -> usize {
     let mut at = 0;
-    let least = octets.len() + 1;
+    // A chain that is there and not believed, or none: more of them tell more.
+    let more = chains::again(octets.len(), usize::MAX);
     for _ in 0..format.chain() {
         let rest = octets.get(at..).unwrap_or_default();
         let len = match format.classify(rest) {
             Classified::Message(len) => len,
             Classified::More if !rest.is_empty() => {
-                return format.wants(rest).max(grown(rest.len())).saturating_add(at);
+                let wants = format.wants(rest).max(grown(rest.len()));
+                return wants.saturating_add(at).max(more);
             }
-            Classified::More | Classified::No => return least,
+            Classified::More | Classified::No => return more,
         };
         let end = usize::try_from(len).map_or(hold, |len| at.saturating_add(len));
         if end >= octets.len() {
@@ -441,7 +443,7 @@ pub(super) fn needs<F: LengthFormat + ?Sized>(format: &F, octets: &[u8], hold: u
         }
         at = end;
     }
-    least
+    more
 }
 
 /// A chain of headers that can be believed begins at `octets`: None while it cannot be told.

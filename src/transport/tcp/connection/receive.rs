@@ -699,8 +699,14 @@ impl<S: FlowState> Connection<S> {
         if s.payload_len != 1 || stream.is(BASED | STARTED) {
             return false;
         }
-        let acked = stream.is(HINT) && stream.offset(s.data_seq()) < stream.snd_una;
-        !s.has(flags::PSH | flags::SYN | flags::FIN) && (acked || s.payload == [0])
+        let repeats = if stream.is(HINT) {
+            let offset = stream.offset(s.data_seq());
+            // What stands behind the one that was taken for a keep-alive is new.
+            offset < stream.snd_una || offset < ORIGIN
+        } else {
+            s.payload == [0]
+        };
+        repeats && !s.has(flags::PSH | flags::SYN | flags::FIN)
     }
 
     /// A segment claims octets up to a number, and its record ends before: they count as missing where the stream ends
