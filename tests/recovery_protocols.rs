@@ -43,7 +43,7 @@ fn messages_of_all_framers_are_found_again() {
         "--values",
         "text",
         "--damage",
-        "clean,loss-1,late-0,skew-s50",
+        "clean,loss-1,skew-s50",
         "--least",
         "1",
     ]);
@@ -61,7 +61,7 @@ fn writes_and_turns_tell_where_messages_begin() {
         "--exchanges",
         "40",
     ];
-    for (damage, least) in [("loss-1", "0.99"), ("loss-5", "0.93")] {
+    for (damage, least) in [("loss-1", "0.98"), ("loss-5", "0.93")] {
         recovers(&[&rows[..], &["--damage", damage, "--least", least]].concat());
     }
     recovers(&[
@@ -85,6 +85,21 @@ fn writes_and_turns_tell_where_messages_begin() {
         "1",
         "--exchanges",
         "40",
+    ]);
+}
+
+/// A capture that begins behind the upgrade: frames are known by the text behind a client's masks.
+#[test]
+fn a_websocket_from_its_middle() {
+    recovers(&[
+        "--only",
+        "websocket",
+        "--values",
+        "text",
+        "--damage",
+        "late-0",
+        "--least",
+        "0.7",
     ]);
 }
 

@@ -49,6 +49,8 @@ const SHORT: u64 = 16 << 10;
 const ENOUGH: u32 = 4;
 /// ... or once among so many.
 const SELDOM: u32 = 64;
+/// One message may have so many octets, mostly zeros.
+const FEW: usize = 16;
 /// A write that is filled by messages says as much as so many that a message began ...
 const FILLED: u16 = 3;
 /// ... and so many of these are enough where nothing else is known.
@@ -650,7 +652,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// Every third place looks like a header: those around one would do so without it.
     const fn is_dense(&self) -> bool {
-        self.nodes.len() * 3 > self.octets.len()
+        self.octets.len() > FEW && self.nodes.len() * 3 > self.octets.len()
     }
 
     /// A message tells more than zeros, or a copy of it that follows, would.

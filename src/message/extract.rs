@@ -956,6 +956,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The same, and then what is held in this one: a request that waits for the answer before it, which it has told more of.
+    #[inline]
     fn both_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         if self.other_may_go_on(at) {
             self.other_may_go_on(&mut at.flipped());
@@ -963,6 +964,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// What is held in the other stream may be walked now that this one has moved. Whether it was.
+    #[inline]
     fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) -> bool {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
@@ -1304,14 +1306,6 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
-            if matches!(at.state.streams[i].mode, Mode::Search | Mode::Unknown)
-                && let Some(row) = self.upgraded(at, view, pos)
-            {
-                emitted = pos;
-                self.switch(at, row);
-                at.state.streams[i].mode = Mode::Begin;
-                continue;
-            }
             // Asked only where a message can begin: TLS after a lost STARTTLS looks like anything
             // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
@@ -1514,6 +1508,10 @@ impl<M: MessageSink> Extractor<M> {
                     if rest.is_empty() {
                         break None;
                     }
+                    if self.go_on_upgraded(at, view, pos) {
+                        emitted = pos;
+                        continue;
+                    }
                     let place = self.place(at, view, pos);
                     let wait = at
                         .state
@@ -1562,6 +1560,10 @@ impl<M: MessageSink> Extractor<M> {
                 Mode::Unknown => {
                     if rest.is_empty() {
                         break None;
+                    }
+                    if self.go_on_upgraded(at, view, pos) {
+                        emitted = pos;
+                        continue;
                     }
                     match self.unknown(at, view, pos) {
                         Loose::Used(n) => {
@@ -1726,23 +1728,33 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// What the framer's connection was asked to go on as begins here, at a segment behind octets that are missing: the answer to
-    /// the request is among these.
-    fn upgraded(
-        &self,
-        at: &ConversationContext<'_, M>,
+    /// the request is among these. Then it does.
+    fn go_on_upgraded(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,
         pos: usize,
-    ) -> Option<&'static StreamRow> {
-        let framer = at.state.framer(at.direction)?;
-        let stream = &at.state.streams[at.direction.index()];
+    ) -> bool {
+        let i = at.direction.index();
+        let stream = &at.state.streams[i];
         if !stream.behind_loss || stream.open.is_some() || at.state.trust.decided {
-            return None;
+            return false;
+        }
+        let offset = view.offset + pos as u64;
+        let Some(framer) = at.state.framer(at.direction) else {
+            return false;
+        };
+        if view.segments.binary_search(&offset).is_err() {
+            return false;
         }
         let place = self.place(at, view, pos);
-        let name = place
-            .segment(0)
-            .then(|| framer.goes_on_as(&place, &view.octets[pos..]))??;
-        protocols::stream(name)
+        let name = framer.goes_on_as(&place, &view.octets[pos..]);
+        let Some(row) = name.and_then(protocols::stream) else {
+            return false;
+        };
+        self.switch(at, row);
+        at.state.streams[i].mode = Mode::Begin;
+        true
     }
 
     /// The connection goes on with the protocol that was switched to.
@@ -1987,12 +1999,15 @@ impl<M: MessageSink> Extractor<M> {
                         at.state.streams[i].behind_loss = !all;
                         return Loose::Used(if all { n } else { most });
                     }
-                    // What the port stands for was never seen, and the other side says nothing: so many octets are the content of
-                    // something that began before the capture.
+                    // What a web server sends of which the capture has no beginning, while the client says nothing: so many octets
+                    // are a body that began before the capture.
                     let silent = !at.state.begun[at.direction.flip().index()];
+                    let web = matches!(at.state.framer, Some(AnyFramer::Http1(_)))
+                        && protocols::is_web(at.flow.src(at.direction).port());
                     if rest_of
                         && !certain
                         && silent
+                        && web
                         && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
                     {
                         self.skip(at, rest.len() as u64);
