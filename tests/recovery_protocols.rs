@@ -43,7 +43,7 @@ fn messages_of_all_framers_are_found_again() {
         "--values",
         "text",
         "--damage",
-        "clean,loss-1,skew-s50",
+        "loss-1,skew-s50",
         "--least",
         "1",
     ]);
@@ -125,11 +125,11 @@ fn mails_behind_a_server_that_is_far_ahead() {
 fn nothing_waits_longer_than_a_second() {
     recovers(&[
         "--only",
-        "http,mysql,websocket,rtsp,len0",
+        "http,mysql,rtsp",
         "--values",
         "text",
         "--damage",
-        "clean,loss-5,burst-5,loss-20",
+        "loss-5,loss-20",
         "--slow",
         "100",
         "--wait",
