@@ -13,8 +13,8 @@
 //! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
 //! whole messages.
 
-use super::doubt::HeldPart;
 use super::framing::{Begin, Following, Found, MessageBody, Position};
+use super::held_part::HeldPart;
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::storage::allocated;

@@ -4,13 +4,12 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
-use super::doubt::{
-    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, next_answer, part_at, run_end,
-};
+use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
     Begin, BodyPart, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
+use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
 use super::rules::Rules;
 use crate::base::checksum::Sum;
@@ -1999,15 +1998,18 @@ impl<M: MessageSink> Extractor<M> {
                         at.state.streams[i].behind_loss = !all;
                         return Loose::Used(if all { n } else { most });
                     }
-                    // What a web server sends of which the capture has no beginning, while the client says nothing: so many octets
+                    // What a web server, for one, sends of which the capture has no beginning, while the client says nothing: so many octets
                     // are a body that began before the capture.
                     let silent = !at.state.begun[at.direction.flip().index()];
-                    let web = matches!(at.state.framer, Some(AnyFramer::Http1(_)))
-                        && protocols::is_web(at.flow.src(at.direction).port());
+                    let server = at.flow.src(at.direction).port();
+                    let row = at.state.framer.as_ref().map(AnyFramer::name);
+                    let row = row.and_then(protocols::stream).map(|row| row.protocol);
+                    let long =
+                        row.is_some_and(|row| row.long_answers && row.ports.contains(&server));
                     if rest_of
                         && !certain
                         && silent
-                        && web
+                        && long
                         && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
                     {
                         self.skip(at, rest.len() as u64);

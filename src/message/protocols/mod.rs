@@ -351,11 +351,6 @@ pub(super) fn interrupter() -> Option<&'static StreamRow> {
     PLACE.and_then(|place| STREAMS.get(place))
 }
 
-/// Web servers use this port.
-pub(super) fn is_web(port: u16) -> bool {
-    http1::PROTOCOL.ports.contains(&port)
-}
-
 /// What follows a switch from this protocol may be the same protocol again: see [`ProtocolRow::tunnels`].
 pub(super) fn tunnels(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.tunnels)
