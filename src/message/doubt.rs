@@ -430,6 +430,8 @@ impl Outlook {
 mod tests {
     use super::*;
     use crate::base::place::OctetOffset;
+    use crate::base::time::Timestamp;
+    use crate::message::held_part::run_end;
 
     fn chunk(offset: u64, data: &[u8], frame: u64, push: bool) -> Chunk<'_> {
         Chunk {
