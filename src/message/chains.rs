@@ -13,8 +13,8 @@
 //! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
 //! whole messages.
 
-use super::doubt::HeldPart;
 use super::framing::{Begin, Following, Found, MessageBody, Position};
+use super::held_part::HeldPart;
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::storage::allocated;
@@ -49,6 +49,8 @@ const SHORT: u64 = 16 << 10;
 const ENOUGH: u32 = 4;
 /// ... or once among so many.
 const SELDOM: u32 = 64;
+/// One message may have so many octets, mostly zeros.
+const FEW: usize = 16;
 /// A write that is filled by messages says as much as so many that a message began ...
 const FILLED: u16 = 3;
 /// ... and so many of these are enough where nothing else is known.
@@ -689,7 +691,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// Every third place looks like a header: those around one would do so without it.
     const fn is_dense(&self) -> bool {
-        self.nodes.len() * 3 > self.octets.len()
+        self.octets.len() > FEW && self.nodes.len() * 3 > self.octets.len()
     }
 
     /// A message tells more than zeros, or a copy of it that follows, would.

@@ -4,13 +4,12 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
-use super::doubt::{
-    ChunkOrigin, HeldOctets, HeldPart, MOST_PARTS, Outlook, are_runs, next_answer, part_at, run_end,
-};
+use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
     Begin, BodyPart, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
+use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
 use super::rules::Rules;
 use crate::base::checksum::Sum;
@@ -978,6 +977,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The same, and then what is held in this one: a request that waits for the answer before it, which it has told more of.
+    #[inline]
     fn both_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) {
         if self.other_may_go_on(at) {
             self.other_may_go_on(&mut at.flipped());
@@ -985,6 +985,7 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// What is held in the other stream may be walked now that this one has moved. Whether it was.
+    #[inline]
     fn other_may_go_on(&mut self, at: &mut ConversationContext<'_, M>) -> bool {
         let o = at.direction.flip();
         let stream = &at.state.streams[o.index()];
@@ -1328,14 +1329,6 @@ impl<M: MessageSink> Extractor<M> {
             }
             let rest = &view.octets[pos..];
             let offset = view.offset + pos as u64;
-            if matches!(at.state.streams[i].mode, Mode::Search | Mode::Unknown)
-                && let Some(row) = self.upgraded(at, view, pos)
-            {
-                emitted = pos;
-                self.switch(at, row);
-                at.state.streams[i].mode = Mode::Begin;
-                continue;
-            }
             // Asked only where a message can begin: TLS after a lost STARTTLS looks like anything
             // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
@@ -1538,6 +1531,10 @@ impl<M: MessageSink> Extractor<M> {
                     if rest.is_empty() {
                         break None;
                     }
+                    if self.go_on_upgraded(at, view, pos) {
+                        emitted = pos;
+                        continue;
+                    }
                     let place = self.place(at, view, pos);
                     let wait = at
                         .state
@@ -1586,6 +1583,10 @@ impl<M: MessageSink> Extractor<M> {
                 Mode::Unknown => {
                     if rest.is_empty() {
                         break None;
+                    }
+                    if self.go_on_upgraded(at, view, pos) {
+                        emitted = pos;
+                        continue;
                     }
                     match self.unknown(at, view, pos) {
                         Loose::Used(n) => {
@@ -1750,23 +1751,33 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// What the framer's connection was asked to go on as begins here, at a segment behind octets that are missing: the answer to
-    /// the request is among these.
-    fn upgraded(
-        &self,
-        at: &ConversationContext<'_, M>,
+    /// the request is among these. Then it does.
+    fn go_on_upgraded(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,
         pos: usize,
-    ) -> Option<&'static StreamRow> {
-        let framer = at.state.framer(at.direction)?;
-        let stream = &at.state.streams[at.direction.index()];
+    ) -> bool {
+        let i = at.direction.index();
+        let stream = &at.state.streams[i];
         if !stream.behind_loss || stream.open.is_some() || at.state.trust.decided {
-            return None;
+            return false;
+        }
+        let offset = view.offset + pos as u64;
+        let Some(framer) = at.state.framer(at.direction) else {
+            return false;
+        };
+        if view.segments.binary_search(&offset).is_err() {
+            return false;
         }
         let place = self.place(at, view, pos);
-        let name = place
-            .segment(0)
-            .then(|| framer.goes_on_as(&place, &view.octets[pos..]))??;
-        protocols::stream(name)
+        let name = framer.goes_on_as(&place, &view.octets[pos..]);
+        let Some(row) = name.and_then(protocols::stream) else {
+            return false;
+        };
+        self.switch(at, row);
+        at.state.streams[i].mode = Mode::Begin;
+        true
     }
 
     /// The connection goes on with the protocol that was switched to.
@@ -2011,12 +2022,18 @@ impl<M: MessageSink> Extractor<M> {
                         at.state.streams[i].behind_loss = !all;
                         return Loose::Used(if all { n } else { most });
                     }
-                    // What the port stands for was never seen, and the other side says nothing: so many octets are the content of
-                    // something that began before the capture.
+                    // What a web server, for one, sends of which the capture has no beginning, while the client says nothing: so many octets
+                    // are a body that began before the capture.
                     let silent = !at.state.begun[at.direction.flip().index()];
+                    let server = at.flow.src(at.direction).port();
+                    let row = at.state.framer.as_ref().map(AnyFramer::name);
+                    let row = row.and_then(protocols::stream).map(|row| row.protocol);
+                    let long =
+                        row.is_some_and(|row| row.long_answers && row.ports.contains(&server));
                     if rest_of
                         && !certain
                         && silent
+                        && long
                         && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
                     {
                         self.skip(at, rest.len() as u64);

@@ -1,6 +1,6 @@
 //! What a protocol answers: whether a stream is its own, and where its messages begin and end.
 
-use super::doubt::{HeldPart, part_at};
+use super::held_part::{HeldPart, part_at};
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Side;

@@ -17,6 +17,7 @@
 //! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
 //! rules.rs                 what the user says of ports and protocols
 //! events.rs whole.rs       what a sink of messages gets; a sink that calls a function with whole messages
+//! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
 
@@ -31,6 +32,7 @@ pub mod extract;
 pub mod framing;
 mod head;
 mod headers;
+mod held_part;
 mod length;
 mod length_format;
 mod lines;

@@ -34,6 +34,8 @@ pub(super) struct ProtocolRow {
     pub(super) cheap_search: bool,
     /// What follows a message that switches the protocol may be this one again, as HTTP in a tunnel that HTTP opened.
     pub(super) tunnels: bool,
+    /// What a server of it sends may go on for millions of octets without a word of the client.
+    pub(super) long_answers: bool,
     /// Both sides speak it at once, behind an upgrade: what one of them sends tells of both.
     pub(super) upgrades: bool,
     /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
@@ -59,6 +61,7 @@ impl ProtocolRow {
         user_message_summary: None,
         cheap_search: false,
         tunnels: false,
+        long_answers: false,
         upgrades: false,
         prefix: false,
         interrupts: None,

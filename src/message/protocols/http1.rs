@@ -100,6 +100,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     // The search is one for "HTTP/1.".
     cheap_search: true,
     tunnels: true,
+    long_answers: true,
     ..ProtocolRow::NONE
 };
 

@@ -251,12 +251,8 @@ impl<S: FlowState> Connection<S> {
             // Octets on a SYN were sent before anything of the other side came.
             return s.has(flags::SYN).then_some(other.origin);
         };
-        if !other.numbered() {
-            // The first number that is known of the other side, as `receive_ack` takes it.
-            return (!s.has(flags::RST)).then_some(ORIGIN);
-        }
         let offset = other.offset(ack);
-        other.may_acknowledge(offset, max_gap).then_some(offset)
+        (other.numbered() && other.may_acknowledge(offset, max_gap)).then_some(offset)
     }
 
     fn receive_syn(&mut self, d: Direction, s: &Segment<'_>) {
