@@ -84,6 +84,8 @@ const FIELD_NAME: usize = 256;
 // Browsers keep a handful in flight; 1,024 entries take 32 KiB. A client that sends more without
 // reading answers loses only the exact match.
 const REQUESTS: usize = 1024;
+/// Octets of a start line that is read although its end is not there: of a longer one the end is looked for first.
+const SHORT_LINE: usize = 256;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -214,6 +216,12 @@ fn may_be_simple(octets: &[u8]) -> bool {
     let n = octets.len().min(5);
     let line = octets.strip_suffix(b"\r").unwrap_or(octets);
     octets[..n] == b"GET /"[..n] && line.iter().skip(4).all(|o| *o > b' ' && *o != 0x7f)
+}
+
+/// These octets have a whole line, or not enough to be read again and again: a status line of 64 KiB that comes octet by octet
+/// would else be read 64,000 times.
+fn may_have_line(octets: &[u8]) -> bool {
+    octets.len() <= SHORT_LINE || memchr(b'\n', octets).is_some()
 }
 
 /// What a line is without its line feed, if it is a start line (RFC 9112, 3 and 4) and hardly anything else.
@@ -948,7 +956,9 @@ impl Framer for Http1 {
         // Most heads are whole and as they should be: these are read once, and nothing else is asked.
         let mut fields = HeadFields::default();
         let sound = match self.looked[d] {
-            0 => read_strictly(octets, |name, value| fields.add(name, value)),
+            0 if may_have_line(octets) => {
+                read_strictly(octets, |name, value| fields.add(name, value))
+            }
             _ => None,
         };
         let (start, head) = match sound.filter(|(start, _)| is_sound(start)) {
@@ -1243,6 +1253,17 @@ impl Http1 {
 mod tests {
     use super::*;
     use crate::base::stream::Side;
+
+    #[test]
+    fn a_long_line_is_read_when_its_end_is_there() {
+        for (line, read) in [
+            (&[b'a'; SHORT_LINE][..], true),
+            (&[b'a'; SHORT_LINE + 1], false),
+        ] {
+            assert_eq!(may_have_line(line), read);
+            assert!(may_have_line(&[line, b"\n"].concat()));
+        }
+    }
 
     #[test]
     fn start_lines_are_told_from_others() {
