@@ -61,12 +61,12 @@ impl<V> Table<V> {
 
     /// Octets allocated.
     // An association and what waits in it are of different sizes, so that what goes leaves room that what comes does not
-    // fill: 10% of all memory with 200,000 associations of which half were evicted. A sixth of the entry is that.
+    // fill: 10% of all memory with 200,000 associations of which half were evicted. A quarter of the entry is that.
     pub(super) fn allocated(&self) -> usize {
         let entry = allocated(size_of::<V>());
         self.slots.capacity() * size_of::<AssociationSlot<V>>()
             + self.free.capacity() * size_of::<u32>()
-            + self.len * (entry + entry / 6)
+            + self.len * (entry + entry / 4)
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&V> {
