@@ -203,10 +203,9 @@ impl Habits {
     }
 
     /// The share of places that look like a header by chance, where `mistaken` of `looked` more did.
-    fn share(&self, looked: usize, mistaken: usize, dense: bool) -> f64 {
+    fn share(&self, looked: usize, mistaken: usize) -> f64 {
         // What is at hand tells more than what was before; two mistakes may be an accident.
-        let accident = if dense { 0 } else { 2 };
-        let here = as_number(mistaken.saturating_sub(accident)) / as_number(looked.max(1));
+        let here = as_number(mistaken.saturating_sub(2)) / as_number(looked.max(1));
         let looked = BEFORE + f64::from(self.looked) + as_number(looked);
         let mistaken = f64::from(self.mistaken) + as_number(mistaken);
         // The more places none was met at, the less likely one is at the next.
@@ -708,8 +707,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     /// The share of places that look like a header by chance, if the chain from this place on is true.
     fn share(&self, start: usize) -> f64 {
         let looked = self.octets.len();
-        self.habits
-            .share(looked, self.mistaken(start), self.is_dense())
+        self.habits.share(looked, self.mistaken(start))
     }
 
     /// A chain that chance makes more often than this is not believed.
