@@ -6,7 +6,7 @@ use common::build::{self, ACK, PSH, Pcap, SYN, body, get, response};
 use common::{CAPTURES, Live, contains, find_counter, inet_asm, messages, run, wait};
 use std::io::{Read, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the record ends whose packet is the first to contain this.
 fn end_of(capture: &[u8], part: &[u8]) -> usize {

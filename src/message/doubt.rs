@@ -206,6 +206,8 @@ pub(super) struct RowOutlook {
     found: Option<u64>,
     /// It is asked, and whether a port hints at it.
     hinted: Option<bool>,
+    /// A line feed among those that come is worth a look.
+    lines: bool,
 }
 
 impl RowOutlook {
@@ -215,6 +217,7 @@ impl RowOutlook {
         again: u64::MAX,
         found: None,
         hinted: None,
+        lines: false,
     };
 }
 
@@ -371,7 +374,7 @@ impl Outlook {
     /// A row is worth asking about the octets that end at `end`.
     fn is_worth(&self, row: usize, end: u64) -> bool {
         let row = self.rows.get(row);
-        row.is_none_or(|row| self.line && row.again < u64::MAX || end >= row.again)
+        row.is_none_or(|row| self.line && row.lines || end >= row.again)
     }
 
     /// A row is worth asking whether its message begins with the first of the octets that end at `end`: else whether it has
@@ -403,7 +406,7 @@ impl Outlook {
         offset: u64,
         last: bool,
         looked: &mut u64,
-        search: impl FnOnce(&[u8], usize) -> (Found, usize),
+        search: impl FnOnce(&[u8], usize) -> (Found, usize, bool),
     ) -> Found {
         let end = offset + octets.len() as u64;
         let worth = last || self.is_worth(row, end);
@@ -425,12 +428,12 @@ impl Outlook {
         }
         *looked += rest.len() as u64;
         match search(rest, from) {
-            (Found::At(n), _) => {
+            (Found::At(n), ..) => {
                 memory.found = Some(offset + (from + n) as u64);
                 memory.again = 0;
                 Found::At(from + n)
             }
-            (Found::Nowhere { keep }, needs) => {
+            (Found::Nowhere { keep }, needs, lines) => {
                 let keep = from + keep.min(rest.len());
                 let needs = if keep < octets.len() {
                     needs
@@ -439,6 +442,7 @@ impl Outlook {
                 };
                 memory.keep = offset + keep as u64;
                 memory.again = memory.keep + needs as u64;
+                memory.lines = lines;
                 Found::Nowhere { keep }
             }
         }
@@ -530,7 +534,7 @@ mod tests {
             outlook.show(&octets[..n], 0);
             outlook.look(0, &octets[..n], 0, false, &mut looked, |_, _| {
                 asked += 1;
-                (Found::Nowhere { keep: 0 }, 900)
+                (Found::Nowhere { keep: 0 }, 900, true)
             });
         }
         assert_eq!((asked, looked), (102, 1 + (900..=1000).sum::<u64>()));
@@ -541,7 +545,7 @@ mod tests {
             asked = 0;
             outlook.look(0, octets, 0, false, &mut looked, |_, _| {
                 asked += 1;
-                (Found::Nowhere { keep: 0 }, 900)
+                (Found::Nowhere { keep: 0 }, 900, true)
             });
             assert_eq!(asked, usize::from(octets == b"ab" || octets == b"abc\n"));
         }
@@ -554,7 +558,7 @@ mod tests {
         let mut outlook = Outlook::new(1);
         outlook.show(&text[..6], 0);
         outlook.look(0, &text[..6], 0, false, &mut looked, |_, _| {
-            (Found::Nowhere { keep: 2 }, 10)
+            (Found::Nowhere { keep: 2 }, 10, true)
         });
         outlook.conclude(0, 2, false);
         assert_eq!(outlook.known(&text[..7], 0, false), Some(2));
@@ -573,7 +577,7 @@ mod tests {
             let rest = &text[offset..];
             let found = outlook.look(0, rest, offset as u64, false, &mut looked, |_, _| {
                 assert_eq!(offset, 0, "asked once");
-                (Found::At(9), 1)
+                (Found::At(9), 1, true)
             });
             assert_eq!(found, Found::At(9 - offset));
         }

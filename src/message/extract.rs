@@ -1867,7 +1867,9 @@ impl<M: MessageSink> Extractor<M> {
             };
             let tail = rest.get(keep..).unwrap_or_default();
             let framer = at.state.framer(at.direction);
-            (found, framer.map_or(1, |f| f.needs(tail)))
+            framer.map_or((found, 1, false), |f| {
+                (found, f.needs(tail), f.reads_lines())
+            })
         });
         self.looked[0] += looked;
         found
@@ -2266,7 +2268,7 @@ impl<M: MessageSink> Extractor<M> {
                         Found::Nowhere { keep } => keep,
                     };
                     let tail = rest.get(keep..).unwrap_or_default();
-                    (found, detector.needs(tail, hinted))
+                    (found, detector.needs(tail, hinted), detector.reads_lines())
                 },
             );
             match found {

@@ -53,11 +53,16 @@ pub trait Detector: Sync {
         false
     }
 
-    /// How many octets there must be before it is worth asking again about these, which it could not tell: a line feed among
-    /// those that come always is.
+    /// How many octets there must be before it is worth asking again about these, which it could not tell; a line feed among
+    /// those that come is, too, where it [reads lines](Self::reads_lines).
     fn needs(&self, octets: &[u8], hinted: bool) -> usize {
         let _ = hinted;
         grown(octets.len())
+    }
+
+    /// It looks at lines: a line feed among the octets that come is worth a look, however few they are.
+    fn reads_lines(&self) -> bool {
+        true
     }
 }
 
@@ -286,9 +291,14 @@ pub trait Framer {
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found;
 
     /// How many octets there must be before it is worth searching again from these on, which the search could not tell; a
-    /// line feed among those that come always is.
+    /// line feed among those that come is, too, where it [reads lines](Self::reads_lines).
     fn needs(&self, octets: &[u8]) -> usize {
         grown(octets.len())
+    }
+
+    /// It looks at lines.
+    fn reads_lines(&self) -> bool {
+        true
     }
 
     /// Where in the other stream the request begins that the response which began last answers, if that is known.
@@ -358,6 +368,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn needs(&self, octets: &[u8]) -> usize {
         (**self).needs(octets)
+    }
+
+    fn reads_lines(&self) -> bool {
+        (**self).reads_lines()
     }
 
     fn answers(&self) -> Option<u64> {

@@ -566,6 +566,10 @@ impl Detector for LengthRow {
     fn needs(&self, octets: &[u8], hinted: bool) -> usize {
         needs(self, octets, if hinted { HOLD } else { HOLD_UNASKED })
     }
+
+    fn reads_lines(&self) -> bool {
+        false
+    }
 }
 
 /// Whether the first octets of a stream are a chain of messages that can be believed.
@@ -661,6 +665,10 @@ impl<P: LengthProtocol> Framer for LengthFramer<P> {
 
     fn needs(&self, octets: &[u8]) -> usize {
         needs(P::FORMAT, octets, HOLD)
+    }
+
+    fn reads_lines(&self) -> bool {
+        false
     }
 
     fn size(&self) -> usize {

@@ -418,6 +418,10 @@ impl Framer for UserFramer {
         }
     }
 
+    fn reads_lines(&self) -> bool {
+        !matches!(self.row.framing, UserFraming::Length { .. })
+    }
+
     fn gap(&mut self, direction: Direction) {
         let d = direction.index();
         self.looked[d] = 0;

@@ -185,6 +185,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.needs(octets))
             }
 
+            fn reads_lines(&self) -> bool {
+                each_framer!(self, f => f.reads_lines())
+            }
+
             fn answers(&self) -> Option<u64> {
                 each_framer!(self, f => f.answers())
             }
