@@ -635,7 +635,8 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                         let proves = !node.odd && self.proves(message, end);
                         node.headers = there.headers + u32::from(proves);
                         node.ends = there.ends + u32::from(self.at.segment(end));
-                        node.certain |= there.certain;
+                        node.certain |=
+                            there.certain || (self.at.segment(end) && self.is_sure(i, message));
                         node.doubt = there.doubt * self.format.doubt(message);
                         node.odds = there.odds;
                     }
@@ -645,6 +646,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                     node.headers = u32::from(!node.odd && self.proves(message, end));
                     // Where the snapshot length has cut is no end of anything.
                     node.ends = u32::from(end == octets.len() && !cut);
+                    node.certain |= node.ends > 0 && self.is_sure(i, message);
                     node.doubt = self.format.doubt(message);
                 }
                 // The header is cut.
@@ -698,6 +700,11 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
         let start = &message[..message.len().min(COMPARED)];
         let next = self.octets.get(end..).unwrap_or_default();
         start.iter().any(|o| *o != 0) && !next.starts_with(start)
+    }
+
+    /// A message that ends with a segment begins with one, and its header needs no other to be believed.
+    fn is_sure(&self, node: usize, message: &[u8]) -> bool {
+        self.is_aligned(node) && self.format.is_sure(message)
     }
 
     fn is_aligned(&self, node: usize) -> bool {

@@ -740,13 +740,19 @@ impl<M: MessageSink> Extractor<M> {
             (stream.searching, stream.behind_loss) = (true, true);
             self.presume(at);
         }
-        let decided = at.state.trust.decided;
+        let Trust {
+            decided, proven, ..
+        } = at.state.trust;
+        let other = at.state.streams[1 - i].mode;
         let stream = &mut at.state.streams[i];
         if let Some(framer) = &mut at.state.framer {
             if !from_start {
                 framer.gap(at.direction);
             }
+            // A port alone has said what the other direction may be.
+            let presumed = !decided && !proven && matches!(other, Mode::Unknown | Mode::Search);
             stream.mode = match from_start {
+                true if presumed => Mode::Unknown,
                 true => Mode::Begin,
                 // The other direction may speak a protocol that this one does not.
                 false if decided => Mode::Search,
@@ -2485,7 +2491,9 @@ impl<M: MessageSink> Extractor<M> {
                     stream.mode = Mode::Unknown;
                     (stream.searching, stream.searched) = (true, 0);
                 }
-            } else if stream.own.is_none() {
+            } else if stream.own.is_none()
+                && (here || at.state.trust.decided || !at.state.begun[d.index()])
+            {
                 stream.mode = Mode::Begin;
             }
         }

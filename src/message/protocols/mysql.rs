@@ -42,6 +42,8 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     min_chain: 2,
     follows,
     link: 1.0 / 64.0,
+    // Empty packets are seldom, and three zeros are not.
+    sound: |m| number_of(m) > 0,
     kind: |m| {
         if octet(m, 3) == 0 && !is_greeting(m) {
             Kind::Request
