@@ -740,6 +740,19 @@ fn a_keep_alive_before_any_data_is_none() {
 }
 
 #[test]
+fn zeros_behind_what_may_be_a_keep_alive_are_data() {
+    let mut pcap = Pcap::new();
+    pcap.client(1000, 5001, ACK, b"\0")
+        .client(1000, 5001, ACK, b"\0")
+        .client(1001, 5001, ACK, b"\0")
+        .client(1002, 5001, ACK, b"\0")
+        .client(1003, 5001, ACK | PSH, b"x");
+    let stats = run(["-n", "--stats"], &pcap.file).stderr;
+    assert_eq!(counter(&stats, "tcp.keep_alives"), 2);
+    assert_eq!(counter(&stats, "tcp.accepted_octets"), 3);
+}
+
+#[test]
 fn extreme_limits_end_nothing() {
     let mut pcap = Pcap::new();
     pcap.open(1000, 5000)

@@ -1403,11 +1403,11 @@ mod tests {
         let line = "x".repeat(3000);
         for (text, direction) in [
             (
-                format!("HTTP/1.1 200 {line}\r\nA: b\r\n\r\n"),
+                format!("HTTP/1.1 204 {line}\r\nA: b\r\n\r\n"),
                 Direction::Reverse,
             ),
             (
-                format!("HTTP/1.1 404\r\nA: {line}\r\n\r\n"),
+                format!("HTTP/1.1 204\r\nA: {line}\r\n\r\n"),
                 Direction::Reverse,
             ),
             (

@@ -367,23 +367,6 @@ fn both_sides_may_open_at_once() {
 }
 
 #[test]
-fn zeros_behind_what_may_be_a_keep_alive_are_data() {
-    check(
-        "from the middle, octet by octet",
-        r#"
-        1 > .  200 600 "\0"
-        2 > .  201 600 "\0"
-        3 > .  202 600 "\0"
-        4 > P. 203 600 "x""#,
-        r#"
-        2 > 1 "\0"
-        3 > 2 "\0"
-        4 > 3 "x"
-        keep_alives 1"#,
-    );
-}
-
-#[test]
 fn probes_are_no_new_data() {
     after_open(
         "keep-alives",
