@@ -451,7 +451,7 @@ mod tests {
         for (name, pack) in FORMATS {
             let packed = pack(&c.octets);
             let mut damaged = 0;
-            for at in (4..packed.len()).step_by(packed.len() / 50) {
+            for at in (4..packed.len()).step_by(packed.len() / 20) {
                 let mut octets = packed.clone();
                 octets[at] ^= 0x10;
                 let (packets, result) = read(&octets[..]);
@@ -459,7 +459,7 @@ mod tests {
                 // All that comes before the damage is read, in whatever pieces it comes.
                 assert!(packets == read(ByteByByte(&octets)).0, "{name} {at}");
             }
-            assert!(damaged > 35, "{name}: {damaged}");
+            assert!(damaged > 13, "{name}: {damaged}");
             // The checksum alone.
             let mut octets = packed.clone();
             let at = octets.len() - if name == "gzip" { 8 } else { 1 };

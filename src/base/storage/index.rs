@@ -168,6 +168,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     proptest! {
+        // Each case is hundreds of steps.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Against a plain map, with hashes that collide often.
         #[test]
         fn agrees_with_a_plain_map(
