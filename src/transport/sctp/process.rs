@@ -17,6 +17,10 @@ use crate::transport::datagram::{EndedFlow, FlowTotals};
 use std::mem::size_of;
 use std::net::IpAddr;
 
+/// Associations that may keep the empty nodes of their trees, which they need again with the next message.
+// A megabyte or two; each of 100,000 would keep half of all memory.
+const MANY: usize = 256;
+
 impl<T: FlowState> Sctp<T> {
     /// Takes a packet that belongs to an association, chunk by chunk.
     pub(super) fn process<S: UserMessageSink<State = T>>(
@@ -307,10 +311,14 @@ impl<T: FlowState> Sctp<T> {
             // up.
             return;
         };
+        let many = self.table.len() > MANY;
         let Some(a) = self.table.get_mut(index) else {
             return;
         };
         for side in &mut a.sides {
+            if many {
+                side.inflow.shed();
+            }
             side.inflow.charge(cx, &mut self.active);
         }
         let lists = allocated(a.paths.capacity() * size_of::<(FlowKey, bool)>())

@@ -706,7 +706,6 @@ impl Inflow {
     // Counted when asked, from lengths: a running sum for nine lists would be one more thing to
     // keep right.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
-        self.shed();
         // Trees are counted by their nodes: most associations have one entry in each, which takes the room of eleven.
         let trees = tree::<u64, StoredChunk>(self.fragments.len())
             + tree::<u64, StoredChunk>(self.damaged.len())
@@ -732,7 +731,7 @@ impl Inflow {
     /// Gives back what trees keep that are empty now.
     // A tree keeps the node of its last entry, which has room for eleven: with 100,000 associations that is half of all
     // memory.
-    fn shed(&mut self) {
+    pub(super) fn shed(&mut self) {
         fn shed<K, V>(tree: &mut BTreeMap<K, V>) {
             if tree.is_empty() {
                 *tree = BTreeMap::new();
