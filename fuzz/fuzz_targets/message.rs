@@ -177,7 +177,8 @@ impl Transmit {
                     frame: at.cx.packet.frame,
                     at: OctetOffset::Unknown,
                     ack,
-                    push,
+                    push: push && data.len() % 7 != 0,
+                    cut: data.len() % 7 == 0,
                     ends_segment: push,
                     sum: None,
                     acknowledged: None,
@@ -201,6 +202,7 @@ impl Transmit {
                     offset,
                     len: Some(len),
                     cause: GapCause::Acked,
+                    push: len % 2 == 0,
                 };
                 self.extractor.gap(&mut at, gap);
                 self.sides[i].delivered += len;
