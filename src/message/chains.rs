@@ -255,15 +255,11 @@ impl BothHabits {
 
     /// The same of all writes, where so many in a row are messages and nothing else, which chance makes of few.
     fn is_shown(&self, at: &Position, filled: u16) -> bool {
-        let known = self.0.as_ref().map_or(0, |both| {
-            let [a, b] = &**both;
-            a.writes.max(b.writes)
+        let (known, own) = self.0.as_deref().map_or((0, 0), |both| {
+            let [a, b] = both;
+            (a.writes.max(b.writes), both[at.direction.index()].split)
         });
-        let split = self
-            .0
-            .as_ref()
-            .map_or(0, |both| both[at.direction.index()].split);
-        let split = u32::from(at.split) + u32::from(split);
+        let split = u32::from(at.split) + u32::from(own);
         filled > 0 && split == 0 && known.saturating_add(filled.saturating_mul(FILLED)) >= SHOWN
     }
 

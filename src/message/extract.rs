@@ -19,6 +19,7 @@ use crate::base::flow::{Direction, Transport};
 use crate::base::limits::Limits;
 use crate::base::message::{Extent, Kind};
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::Budget;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::EventKind;
@@ -173,6 +174,13 @@ impl MessageStream {
             Mode::Unknown => Some(held.until(limits)),
             Mode::Search => held.look(limits),
             _ => None,
+        }
+    }
+
+    /// How far the search has looked is of no use any more.
+    fn forget(&mut self, budget: &mut Budget) {
+        if let Some(outlook) = self.outlook.take() {
+            budget.give(outlook.size());
         }
     }
 
@@ -355,10 +363,9 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         now.begins = stream.pushed;
         stream.heard = chunk.ack.or(stream.heard);
         let turned = now.answers && stream.mode == Mode::Unknown && !stream.rest_may_come();
-        if let Some(held) = stream.held.as_mut().filter(|_| turned) {
-            // The other side has spoken in between, though that was not captured or waits: nobody answers half a message.
-            held.end_run();
-            self.walk_held(at, Following::Octets, Some(DoubtEnds::Turn));
+        if turned {
+            // The other side has spoken in between, though that was not captured or waits.
+            self.turn(at);
         }
         let before = at.state.streams[i].held();
         let stream = &mut at.state.streams[i];
@@ -587,9 +594,6 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         for stream in &mut at.state.streams {
             if let Some(held) = stream.held.take() {
                 at.cx.budget.give(held.size());
-            }
-            if let Some(outlook) = stream.outlook.take() {
-                at.cx.budget.give(outlook.size());
             }
             stream.own = None;
         }
@@ -820,12 +824,9 @@ impl<M: MessageSink> Extractor<M> {
         self.renew(at);
     }
 
-    /// How far the search has looked is of no use any more.
+    /// How far the search has looked in this direction is of no use any more.
     fn forget(&self, at: &mut ConversationContext<'_, M>) {
-        let stream = &mut at.state.streams[at.direction.index()];
-        if let Some(outlook) = stream.outlook.take() {
-            at.cx.budget.give(outlook.size());
-        }
+        at.state.streams[at.direction.index()].forget(&mut at.cx.budget);
     }
 
     /// The direction's framer is asked anew; what the rows have looked through they have looked through.
@@ -891,10 +892,7 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     return;
                 }
-                if let Some(held) = &mut stream.held {
-                    held.end_run();
-                    self.walk_held(&mut at.flipped(), Following::Octets, Some(DoubtEnds::Turn));
-                }
+                self.turn(&mut at.flipped());
                 let stream = &mut at.state.streams[o.index()];
                 let end = stream.at - stream.held() as u64;
                 // Where it has spoken already, it goes on with a run.
@@ -963,9 +961,7 @@ impl<M: MessageSink> Extractor<M> {
         let old = std::mem::replace(&mut at.state.framer, framer);
         // Other rows are asked now.
         for stream in &mut at.state.streams {
-            if let Some(outlook) = stream.outlook.take() {
-                at.cx.budget.give(outlook.size());
-            }
+            stream.forget(&mut at.cx.budget);
         }
         Self::charge_framers(at);
         old
@@ -1002,6 +998,14 @@ impl<M: MessageSink> Extractor<M> {
         }
         self.walk_held(&mut at.flipped(), Following::Octets, None);
         true
+    }
+
+    /// The other side has answered what is held: nobody answers half a message.
+    fn turn(&mut self, at: &mut ConversationContext<'_, M>) {
+        if let Some(held) = &mut at.state.streams[at.direction.index()].held {
+            held.end_run();
+            self.walk_held(at, Following::Octets, Some(DoubtEnds::Turn));
+        }
     }
 
     /// Walks what is held, with nothing behind it but what `next` says.
@@ -1282,9 +1286,6 @@ impl<M: MessageSink> Extractor<M> {
             // protocol.
             for stream in &mut at.state.streams {
                 stream.own = None;
-                if let Some(outlook) = stream.outlook.take() {
-                    at.cx.budget.give(outlook.size());
-                }
                 stream.mode = Mode::Unknown;
                 stream.tries = 0;
                 stream.searching = false;
