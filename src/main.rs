@@ -22,12 +22,20 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         // All that goes to stderr has one form. Help is no error, and goes to stdout.
         Err(e) if e.use_stderr() => {
-            let text = e.to_string();
-            complain(&text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            complain(&cli::one_line(&e));
             return ExitCode::from(FAILED);
         }
         Err(e) => e.exit(),
     };
+    if let Invocation::Run(config) = &invocation
+        && !config.named_input
+        && io::stdin().is_terminal()
+    {
+        complain(
+            &"stdin: is a terminal, and no capture is named: name one, or pipe one in, as sudo tcpdump -U -w - | inet-asm (-h says more)",
+        );
+        return ExitCode::from(FAILED);
+    }
     let writes = match &invocation {
         Invocation::Run(config) => config.writes_stdout(),
         _ => true,

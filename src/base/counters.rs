@@ -216,6 +216,13 @@ impl Counters {
         &mut self.protocols[at].1
     }
 
+    /// The protocols of which something was seen, with their counters, in the order of first sight.
+    pub fn protocols(&self) -> impl Iterator<Item = (&'static str, &ProtocolCounters)> {
+        self.protocols
+            .iter()
+            .map(|(name, counters)| (name.text(), counters))
+    }
+
     /// Counts one packet that cannot be used.
     pub fn discard(&mut self, why: Discard) {
         self.discard_many(why, 1);
@@ -279,6 +286,8 @@ counters! {
         packets: "packets taken in",
         passed: "IP packets handed on",
         subframes: "packets of 802.11's A-MSDUs handed on, beyond the first of each",
+        closed_gre: "IP packets dropped because they carry GRE, which --decapsulate gre opens",
+        closed_ipip: "IP packets dropped because they carry IP, which --decapsulate ipip opens",
         subframes_skipped: "packets of A-MSDUs that carry no IP, where another one does",
     }
     /// IPv4: packets in, datagrams out.

@@ -409,7 +409,9 @@ impl Trace {
     /// Emits an event, if its connection is chosen.
     pub(crate) fn emit(&mut self, event: &Event) {
         if let Some(trace) = &mut self.0
-            && trace.0.takes_ends(event.number, event.src, event.dst)
+            && trace
+                .0
+                .takes_ends(event.transport, event.number, event.src, event.dst)
         {
             (trace.1)(event);
         }

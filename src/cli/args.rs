@@ -2,20 +2,25 @@
 
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, StatsFormat, Times, Unframed,
-    checksums, count_or_off, decode_as, framer, gap_size, look_behind, reorder_window, size, time,
-    time_or_off, transports, tunnels,
+    checksums, count_or_off, decode_as, framer, gap_size, kind, look_behind, pattern,
+    reorder_window, size, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
+use crate::base::message::Kind;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
 use crate::sink::Target;
+use crate::sink::choice::When;
+use crate::sink::follow::FollowForm;
 use crate::sink::json::JsonBody;
 use crate::sink::packets::{Encap, Large};
-use crate::sink::print::Style;
+use crate::sink::print::{Style, TimeForm};
 use crate::sink::streams::{DEFAULT_TEMPLATE, Template};
+use crate::sink::table::TableName;
 use clap::{ArgAction, CommandFactory, Parser};
+use regex::bytes::Regex;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,9 +120,51 @@ pub(super) struct Args {
 
     /// Print a line for each message
     ///
-    /// `full` adds header fields and the first 100 octets of the body.
+    /// Time, connection, client and server with an arrow from the sender, protocol, bytes, summary; then the time from request to
+    /// answer, and what is missing. On a terminal, time of day (the date stands once above), colours, and lines that fit; a
+    /// narrow one shows neither connection nor bytes. `full` adds header fields and the body: content codings are undone, JSON is
+    /// indented, what is no text is a hex dump of its beginning, and a gap is shown where it is.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     pub(super) print: Option<Style>,
+
+    /// Show connections as conversations: --follow RULE, --follow=hex RULE, --follow=raw RULE
+    ///
+    /// What each side sent, in the order in which it came, with a line where the other one takes its turn, and gaps with their
+    /// length. RULE is that of --connection: tcp:3, :6379, 10.0.0.1:80. Text is shown as text, other bytes as a hex dump; `hex`
+    /// dumps all of it; `raw` writes the bytes alone.
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Output")]
+    pub(super) follow: Option<ConnectionRule>,
+
+    /// What --follow=FORM RULE stands for.
+    #[arg(
+        long,
+        value_name = "FORM",
+        hide = true,
+        requires = "follow",
+        default_value = "text"
+    )]
+    pub(super) follow_form: FollowForm,
+
+    /// Print a table for scripts: a row for each message, or what NAME says; columns are separated by tabs
+    ///
+    /// A header line names the columns; --fields chooses them. The man page lists them (TABLES). Times have no space in them:
+    /// 2026-11-21T10:00:00.123456 in UTC, or as --time says.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "messages", help_heading = "Output")]
+    pub(super) table: Option<TableName>,
+
+    /// Columns of --table, in order
+    ///
+    /// A list of its columns, as time,uri,status. The table of messages also takes what --json lists by the protocol's name, as
+    /// http.host, tls.sni, and that of files any field of files.jsonl.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        requires = "table",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(super) fields: Vec<String>,
 
     /// Write one JSON object a line: messages, gaps, connections
     ///
@@ -172,10 +219,42 @@ pub(super) struct Args {
 
     /// Connections to write, for all outputs
     ///
-    /// A list, parted by commas: numbers as --print shows them, `all`, an address, `address:port`, or `A:p-B:p`, with
-    /// which `--dump -` writes the stream from A to B.
+    /// A list, separated by commas: numbers as --print shows them (`3`, `tcp:3`), a transport (`udp`), a port (`:80`), an
+    /// address, a network (`10.0.0.0/8`), `address:port`, `all`, or `A:p-B:p`, with which `--dump -` writes the stream from
+    /// A to B.
     #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Choice", hide_short_help = true)]
     pub(super) connection: Option<ConnectionRule>,
+
+    /// Write these messages only: requests, responses, others
+    ///
+    /// A list of request, response, other. Other is what neither asks nor answers, and what has no known protocol.
+    #[arg(long, value_name = "LIST", value_parser = kind, value_delimiter = ',', help_heading = "Choice", hide_short_help = true)]
+    pub(super) kind: Vec<Kind>,
+
+    /// Write the messages whose summary or head matches a regular expression
+    ///
+    /// The summary is what --print shows; the head is the header section of HTTP, SIP and the like, and the first bytes of
+    /// other messages. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
+    /// look-around and back references, so that time is linear.
+    #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Choice", hide_short_help = true)]
+    pub(super) pattern: Option<Regex>,
+
+    /// Write the messages that begin at this time or later
+    ///
+    /// A date and time (2026-11-21T10:00:00Z, "2026-11-21 10:00", 2026-11-21; UTC unless an offset stands behind it), seconds since
+    /// 1970 (1795255200.5), or a time behind the first packet (+90s).
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    pub(super) from: Option<When>,
+
+    /// Write the messages that begin before this time
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    pub(super) to: Option<When>,
+
+    /// Stop after so many messages
+    ///
+    /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Choice")]
+    pub(super) count: Option<u64>,
 
     /// Link layer of the packets written
     #[arg(
@@ -244,9 +323,10 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
-    /// Hand on the messages of these protocols only
+    /// Write the messages of these protocols only
     ///
-    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. `data` is what has no known protocol.
+    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them, and names that people use instead, as redis,
+    /// modbus, smb, postgres. `!dns`: all but these. `data` is what has no known protocol.
     #[arg(
         long,
         value_name = "LIST",
@@ -472,7 +552,21 @@ pub(super) struct Args {
     #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
     pub(super) trace: Option<ConnectionRule>,
 
-    /// Colour of --print
+    /// Times as --print, --follow and --table show them
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "utc",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(super) time: TimeForm,
+
+    /// Print lines as long as they are, where a terminal would cut them
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(super) wide: bool,
+
+    /// Colours of --print and --follow
     #[arg(
         long,
         value_name = "WHEN",

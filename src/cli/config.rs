@@ -1,25 +1,31 @@
 //! What a run does: checked, and made once from the options.
 
 use super::args::{Args, command};
+use super::usage::{did_you_mean, nearest};
 use super::values::{Color, StatsFormat, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::Limits;
 use crate::base::protocol::Name;
-use crate::message::protocols;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
+use crate::message::{known_name, protocols};
 use crate::sink::FileFormat;
 use crate::sink::Target;
+use crate::sink::choice::MessageChoice;
+use crate::sink::follow::FollowForm;
 use crate::sink::json::Show;
 use crate::sink::options::{
-    DumpTo, ExtractTo, JsonTo, OutputKind, OutputOptions, OutputSpec, PrintTo,
+    DumpTo, ExtractTo, FollowTo, JsonTo, OutputKind, OutputOptions, OutputSpec, PrintTo, TableTo,
 };
-use crate::sink::packets::PacketOptions;
-use crate::sink::print::Style;
+use crate::sink::packets::{Large, PacketOptions};
+use crate::sink::print::{Look, Style};
+use crate::sink::table::{TableForm, TableName};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +40,10 @@ pub struct Config {
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
+    /// Stderr shows colours.
+    pub stderr_color: bool,
+    /// What the options ask for that does nothing, in words for stderr.
+    pub notes: Vec<String>,
     /// `--sctp-stats`: a file or a folder.
     pub sctp_stats: Option<PathBuf>,
     /// `-v`, how often.
@@ -78,6 +88,7 @@ pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     stdout_is_terminal: bool,
 ) -> Result<Invocation, clap::Error> {
+    let args = args.into_iter().flat_map(follow_forms);
     let matches = command().try_get_matches_from(args)?;
     let args = Args::from_arg_matches(&matches)?;
     if args.man {
@@ -91,8 +102,142 @@ pub fn parse(
     }
     let inputs = inputs(&matches, &args);
     check_limits(&args)?;
-    let config = config(args, inputs, stdout_is_terminal)?;
+    check_inputs(&args, &inputs)?;
+    let notes = idle_options(&matches, &args);
+    let mut config = config(args, inputs, stdout_is_terminal)?;
+    config.notes = notes;
     Ok(Invocation::Run(Box::new(config)))
+}
+
+/// A value that stands behind a space where an equals sign belongs is taken for an input.
+fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
+    let rows: [(bool, &str, &[&str]); 3] = [
+        (args.stats.is_some(), "-s", &["text", "all", "json", "csv"]),
+        (args.print.is_some(), "-p", &["brief", "full"]),
+        (
+            args.table.is_some(),
+            "--table",
+            &[
+                "messages",
+                "http",
+                "dns",
+                "connections",
+                "protocols",
+                "files",
+            ],
+        ),
+    ];
+    for (given, option, values) in rows {
+        let value = inputs.iter().find(|name| values.contains(&name.as_str()));
+        if let Some(value) = value.filter(|name| given && !Path::new(name).exists()) {
+            return Err(error(
+                ErrorKind::ValueValidation,
+                format_args!("{value}: there is no such input: did you mean {option}={value}?"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What was asked for and does nothing, because what it is about was not asked for.
+fn idle_options(matches: &ArgMatches, args: &Args) -> Vec<String> {
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let lines = args.print.is_some() || args.follow.is_some() || args.table.is_some();
+    let others = lines || args.json.is_some() || args.dump.is_some() || args.extract.is_some();
+    let packets = !args.write.is_empty() || !(others || args.no_output);
+    let pcap = args.format == Some(FileFormat::Pcap);
+    let resized = !matches!(args.large, Large::Split);
+    let rows = [
+        (
+            "json_body",
+            "--json-body",
+            args.json.is_some(),
+            "shows bodies in the JSON: add -j",
+        ),
+        (
+            "hash",
+            "--hash",
+            args.json.is_some(),
+            "shows sums in the JSON: add -j",
+        ),
+        (
+            "max_file",
+            "--max-file",
+            args.extract.is_some(),
+            "bounds extracted files: add -x DIR",
+        ),
+        (
+            "info",
+            "--info",
+            packets && !pcap,
+            "writes comments, which pcapng has: write one with -w",
+        ),
+        (
+            "track",
+            "--track",
+            packets && !pcap,
+            "writes comments, which pcapng has: write one with -w",
+        ),
+        (
+            "max_message",
+            "--max-message",
+            packets && resized,
+            "goes with --large jumbo or snap: add one",
+        ),
+        (
+            "encap",
+            "--encap",
+            packets,
+            "is the form of packets: write some with -w",
+        ),
+        (
+            "large",
+            "--large",
+            packets,
+            "is the form of packets: write some with -w",
+        ),
+        (
+            "handshake",
+            "--handshake",
+            packets,
+            "writes packets: write some with -w",
+        ),
+        (
+            "wide",
+            "--wide",
+            lines,
+            "is the form of printed lines: add -p",
+        ),
+        (
+            "time",
+            "--time",
+            lines,
+            "is the form of printed times: add -p",
+        ),
+    ];
+    let mut notes: Vec<String> = rows
+        .into_iter()
+        .filter(|(id, _, used, _)| !used && given(id))
+        .map(|(_, option, _, why)| format!("{option}: does nothing here: it {why}"))
+        .collect();
+    // As tcpdump's -n, by fingers used to it.
+    let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
+    let files = args.sctp_stats.is_some() || args.dropped.is_some() || args.bypass.is_some();
+    if args.no_output && !(others || said || files) {
+        notes.push(
+            "-n: writes no messages, and nothing else was asked for: leave it out (addresses are never looked up), or add -s for counters".to_owned(),
+        );
+    }
+    notes
+}
+
+/// `--follow=hex RULE` has a value behind its equals sign and one behind it, which are two options.
+fn follow_forms(arg: OsString) -> Vec<OsString> {
+    let form = arg.to_str().and_then(|arg| arg.strip_prefix("--follow="));
+    match form.filter(|form| FollowForm::from_str(form, true).is_ok()) {
+        Some(form) => vec![format!("--follow-form={form}").into(), "--follow".into()],
+        None => vec![arg],
+    }
 }
 
 /// INPUT and --read are one list, in the order in which they stand on the command line; stdin where it is empty.
@@ -119,11 +264,17 @@ fn config(
     let color = match args.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => stdout_is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => stdout_is_terminal && !colors_are_unwanted(),
+    };
+    let width = (stdout_is_terminal && !args.wide).then(terminal_width);
+    let look = Look {
+        color,
+        width: width.flatten(),
+        time: args.time,
     };
     let print = |style| PrintTo {
         style,
-        color,
+        look,
         packet_buffered: args.packet_buffered,
     };
     let mut sink = OutputOptions::default();
@@ -136,6 +287,24 @@ fn config(
         sink.outputs.push(spec);
     }
     sink.print = args.print.map(print);
+    sink.follow = args.follow.map(|rule| FollowTo {
+        rule,
+        form: args.follow_form,
+        look,
+        packet_buffered: args.packet_buffered,
+    });
+    if let Some(name) = args.table {
+        let fields: Vec<_> = args.fields.iter().map(|f| f.trim().to_owned()).collect();
+        check_table(name, &fields, args.extract.is_some())?;
+        sink.table = Some(TableTo {
+            form: TableForm {
+                name,
+                fields,
+                time: args.time,
+            },
+            packet_buffered: args.packet_buffered,
+        });
+    }
     sink.dump = args.dump.map(|dir| DumpTo {
         dir,
         template: args.dump_name,
@@ -147,6 +316,13 @@ fn config(
     });
     sink.verbose = args.verbose;
     sink.connection = args.connection;
+    sink.messages = MessageChoice {
+        kinds: args.kind,
+        pattern: args.pattern,
+        from: args.from,
+        to: args.to,
+        count: args.count,
+    };
     sink.json = args.json.map(|target| JsonTo {
         target,
         show: Show {
@@ -157,7 +333,12 @@ fn config(
         packet_buffered: args.packet_buffered,
     });
     let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
-    let any = messages || sink.print.is_some() || sink.dump.is_some() || sink.json.is_some();
+    let any = messages
+        || sink.print.is_some()
+        || sink.follow.is_some()
+        || sink.table.is_some()
+        || sink.dump.is_some()
+        || sink.json.is_some();
     if !(any || sink.extract.is_some() || args.no_output) {
         if stdout_is_terminal {
             sink.print = Some(print(Style::Brief));
@@ -176,6 +357,12 @@ fn config(
         sink,
         trace: args.trace,
         stats: args.stats,
+        stderr_color: match args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::io::stderr().is_terminal() && !colors_are_unwanted(),
+        },
+        notes: Vec::new(),
         sctp_stats: args.sctp_stats,
         verbose: args.verbose,
         quiet: args.quiet,
@@ -187,6 +374,40 @@ fn config(
         limits,
         rules: rules(args.protocols, args.unframed, args.decode_as, args.framer)?,
     })
+}
+
+/// As https://no-color.org has it; and a terminal that says it is dumb shows escape sequences as they are.
+fn colors_are_unwanted() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Columns of the terminal that stdout is.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
+/// A table has the columns that are asked for.
+fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(), clap::Error> {
+    if let Some(wrong) = fields.iter().find(|field| !name.takes(field)) {
+        let columns: Vec<_> = name.columns().iter().map(|(column, _)| *column).collect();
+        let meant = did_you_mean(nearest(wrong, columns.iter().copied()));
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "--fields: {wrong}: the table has no such column{meant}: expected some of {}",
+                columns.join(", ")
+            ),
+        ));
+    }
+    if name == TableName::Files && !extracts {
+        return Err(error(
+            ErrorKind::MissingRequiredArgument,
+            "--table=files: lists what --extract writes: add -x DIR",
+        ));
+    }
+    Ok(())
 }
 
 /// Memory with which nothing works: the tables and buffers of one busy connection need about a third of it.
@@ -310,7 +531,14 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");
     let stats = sctp_stats.is_some_and(|p| p.as_os_str() == "-");
-    let others = [sink.print.is_some(), json, streams, stats];
+    let others = [
+        sink.print.is_some(),
+        sink.follow.is_some(),
+        sink.table.is_some(),
+        json,
+        streams,
+        stats,
+    ];
     let packets = sink.outputs.iter().filter(|o| o.target.name == "-");
     let users = packets.count() + others.into_iter().filter(|is| *is).count();
     if streams && sink.connection.is_none() {
@@ -322,7 +550,7 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
     if users > 1 {
         return Err(error(
             ErrorKind::ArgumentConflict,
-            "--print, --write -, --json, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
+            "--print, --follow, --table, --write -, --json, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
     Ok(())
@@ -395,14 +623,12 @@ fn output(
     for (key, value) in &spec.target.options {
         match key.as_str() {
             "protocol" => {
-                for name in value.split(',') {
-                    let known = name == "data" || protocols().iter().any(|p| p.name == name);
-                    if !known && !own_protocols {
-                        return Err(format!(
-                            "{name}: no such protocol: --list-protocols shows them"
-                        ));
+                for name in value.split(',').map(str::trim) {
+                    match known_name(name) {
+                        Some(known) => spec.protocols.push(known.to_owned()),
+                        None if own_protocols => spec.protocols.push(name.to_owned()),
+                        None => return Err(no_protocol(name)),
                     }
-                    spec.protocols.push(name.to_owned());
                 }
             }
             "kind" => spec.what = choice(key, value)?,
@@ -415,12 +641,32 @@ fn output(
             }
         }
     }
+    let named_pcapng = spec.target.name.ends_with(".pcapng");
     spec.form.format = match (format, spec.what) {
         (Some(format), _) => format,
+        // The name says what is wanted.
+        (None, _) if named_pcapng => FileFormat::Pcapng,
         (None, OutputKind::Messages) => spec.form.format,
         (None, _) => FileFormat::Pcapng,
     };
     Ok(spec)
+}
+
+/// What to say of a protocol that is not known.
+fn no_protocol(name: &str) -> String {
+    let advice = match name.to_ascii_lowercase().as_str() {
+        "kafka" => "--framer 'kafka,tcp.port==9092,len@0:u32be+4' adds it".to_owned(),
+        "h2" | "http2" | "grpc" | "quic" | "rtp" | "mail" | "email" => {
+            "it is not taken apart yet; --list-protocols shows those that are".to_owned()
+        }
+        _ => "--list-protocols shows them, --framer adds one".to_owned(),
+    };
+    let known = protocols();
+    let meant = nearest(name, known.iter().map(|p| p.name));
+    format!(
+        "{name}: no protocol of this name{}: {advice}",
+        did_you_mean(meant)
+    )
 }
 
 /// The rules about protocols. Every name in them must be known.
@@ -430,27 +676,25 @@ fn rules(
     decode_as: Vec<DecodeAs>,
     framers: Vec<UserRow>,
 ) -> Result<Rules, clap::Error> {
-    let wrong = |name: &str| {
-        error(
-            ErrorKind::ValueValidation,
-            format_args!(
-                "{name}: no protocol of this name: --list-protocols shows them, --framer adds one"
-            ),
-        )
-    };
+    let wrong = |name: &str| error(ErrorKind::ValueValidation, no_protocol(name));
     let mut rules = Rules {
         decode_as,
         framers,
         filter: ProtocolFilter {
-            protocols: Vec::new(),
             drop_unframed: unframed == Unframed::Drop,
+            ..ProtocolFilter::default()
         },
     };
-    for name in protocols {
-        rules
-            .filter
-            .protocols
-            .push(Name::new(&name).ok_or_else(|| wrong(&name))?);
+    for name in protocols.iter().map(|name| name.trim()) {
+        let (list, name) = match name.strip_prefix('!') {
+            Some(name) => (&mut rules.filter.except, name.trim()),
+            None => (&mut rules.filter.protocols, name),
+        };
+        // A protocol of the user's goes by the name that was given to it.
+        let own = rules.framers.iter().map(|row| row.name);
+        let own = own.into_iter().find(|own| own.text() == name);
+        let known = own.or_else(|| known_name(name).map(Name::of));
+        list.push(known.ok_or_else(|| wrong(name))?);
     }
     match rules.unknown_name() {
         Some(name) => Err(wrong(name)),
@@ -480,7 +724,7 @@ mod tests {
             (vec!["-".to_owned()], 1, None)
         );
         let c = config(&["a"], true).unwrap();
-        assert!(c.sink.outputs.is_empty() && c.sink.print.is_some_and(|p| p.color));
+        assert!(c.sink.outputs.is_empty() && c.sink.print.is_some());
         let c = config(&["-w", "-"], true).unwrap();
         assert!(c.sink.outputs.len() == 1 && c.sink.print.is_none());
         let c = config(&["-n"], false).unwrap();
@@ -492,7 +736,7 @@ mod tests {
             c.sink.outputs.len() == 1
                 && c.sink
                     .print
-                    .is_some_and(|p| p.style == Style::Full && !p.color)
+                    .is_some_and(|p| p.style == Style::Full && !p.look.color)
         );
         assert!(
             config(&["-p", "-w", "-"], false)

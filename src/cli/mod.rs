@@ -12,10 +12,12 @@ mod places;
 pub mod report;
 pub mod run;
 mod signals;
+mod usage;
 mod values;
 
 pub use args::command;
 pub use config::{Config, Invocation, parse};
 pub use docs::{completions, list_protocols, man};
 pub use run::{FAILED, complain, run};
+pub use usage::one_line;
 pub use values::StatsFormat;

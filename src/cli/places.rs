@@ -70,7 +70,10 @@ fn files(config: &Config) -> Vec<String> {
     let raw = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let mut files: Vec<String> = sink.outputs.iter().map(|o| o.target.name.clone()).collect();
     files.extend(sink.json.as_ref().map(|j| j.target.name.clone()));
-    files.extend((sink.print.is_some() || raw).then(|| "-".to_owned()));
+    files.extend(
+        (sink.print.is_some() || sink.follow.is_some() || sink.table.is_some() || raw)
+            .then(|| "-".to_owned()),
+    );
     if let Some(path) = config.sctp_stats.as_ref().filter(|p| !is_folder(p)) {
         files.push(path.to_string_lossy().into_owned());
     }

@@ -13,40 +13,144 @@ use std::io::{self, Write};
 pub fn write(
     counters: &Counters,
     format: StatsFormat,
+    form: TextForm,
     protocols: &[&'static str],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
-        StatsFormat::Text => text(counters, out),
+        StatsFormat::Text => text(counters, form, out),
+        StatsFormat::All => text(counters, TextForm { all: true, ..form }, out),
         StatsFormat::Json => json(counters, out),
         StatsFormat::Csv => csv(counters, protocols, out),
     }
 }
 
-/// One line each: name, value, what it counts. A section of which nothing was seen is left out.
-fn text(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
+/// How the text is written.
+#[derive(Clone, Copy, Default)]
+pub struct TextForm {
+    /// Counters of zero too.
+    pub all: bool,
+    /// With colours.
+    pub color: bool,
+}
+
+/// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out, but for
+/// `message.lost`, which says that nothing is missing.
+fn text(counters: &Counters, form: TextForm, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = Vec::new();
-    counters.each(|section, name, text, value| rows.push((section, name, text, value)));
-    let name_width = rows
-        .iter()
-        .map(|(s, n, _, _)| s.len() + 1 + n.len())
-        .max()
-        .unwrap_or(0);
-    let value_width = rows
-        .iter()
-        .map(|(_, _, _, v)| v.to_string().len())
-        .max()
-        .unwrap_or(0);
-    for part in rows.chunk_by(|a, b| a.0 == b.0) {
-        if part.iter().all(|(_, _, _, value)| *value == 0) {
-            continue;
+    counters.each(|section, name, text, value| {
+        if form.all || value > 0 || (section, name) == ("message", "lost") {
+            rows.push((section, format!("{section}.{name}"), text, value));
         }
+    });
+    let name_width = rows.iter().map(|(_, name, ..)| name.len()).max();
+    let name_width = name_width.unwrap_or(0);
+    let value_width = rows.iter().map(|row| row.3.to_string().len()).max();
+    let value_width = value_width.unwrap_or(0);
+    let (bold, bad, off) = if form.color {
+        ("\x1b[1m", "\x1b[31m", "\x1b[0m")
+    } else {
+        ("", "", "")
+    };
+    for (i, part) in rows.chunk_by(|a, b| a.0 == b.0).enumerate() {
+        if i > 0 {
+            writeln!(out)?;
+        }
+        let section = part.first().map_or("", |row| row.0).to_uppercase();
+        writeln!(out, "{bold}{section}{off}")?;
         for (section, name, text, value) in part {
-            let full = format!("{section}.{name}");
-            writeln!(out, "{full:name_width$}  {value:value_width$}  {text}")?;
+            let (on, off) = if *section == "lost" {
+                (bad, off)
+            } else {
+                ("", "")
+            };
+            writeln!(
+                out,
+                "{on}{name:name_width$}  {value:value_width$}{off}  {text}"
+            )?;
         }
     }
     Ok(())
+}
+
+/// A number with a comma for each thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many of something: `1 gap`, `1,234 gaps`.
+fn some(number: u64, one: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {one}{s}", grouped(number))
+}
+
+/// What a run found and what is missing, in one line. `folder`: where files were written, if any were asked for.
+pub(super) fn closing_line(c: &Counters, folder: Option<&str>) -> String {
+    let connections = c.tcp.connections + c.udp.flows + c.sctp.associations;
+    let mut line = format!(
+        "{}, {}, {}",
+        some(c.input.packets, "packet"),
+        some(connections, "connection"),
+        some(c.message.messages, "message")
+    );
+    let mut missing = Vec::new();
+    if c.tcp.gaps > 0 {
+        let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(c.tcp.gaps, "gap"));
+        missing.push(format!("{bytes} missing in {gaps}"));
+    }
+    if c.sctp.lost_tsns > 0 {
+        missing.push(format!("{} missing", some(c.sctp.lost_tsns, "SCTP chunk")));
+    }
+    if c.udp.snapped > 0 {
+        missing.push(format!(
+            "{} cut by the snapshot length",
+            some(c.udp.snapped, "datagram")
+        ));
+    }
+    if c.message.unframed_octets > 0 {
+        missing.push(format!(
+            "{} skipped",
+            some(c.message.unframed_octets, "byte")
+        ));
+    }
+    if missing.is_empty() && c.lost() > 0 {
+        missing.push("something is missing".to_owned());
+    }
+    if !missing.is_empty() {
+        line += &format!("; {} (inet-asm -s tells which)", missing.join(", "));
+    }
+    if let Some(folder) = folder {
+        line += &format!("; {} in {folder}", some(c.files.whole, "whole file"));
+        if c.files.incomplete > 0 {
+            line += &format!(", {} incomplete", grouped(c.files.incomplete));
+        }
+    }
+    line
+}
+
+/// What could be tried, where much of the input could not be used.
+pub(super) fn hint(c: &Counters) -> Option<String> {
+    let packets = c.ipv4.packets + c.ipv6.packets;
+    // Nine of ten.
+    let most = |some: u64| some > 0 && some >= packets - packets / 10;
+    let (name, option) = if most(c.link.closed_gre) {
+        ("GRE", "gre")
+    } else if most(c.link.closed_ipip) {
+        ("IP in IP", "ipip")
+    } else {
+        return None;
+    };
+    Some(format!(
+        "nearly all packets are {name} tunnels, which were not opened: --decapsulate {option} opens them"
+    ))
 }
 
 /// One object: sections, each an object of its counters.
@@ -99,7 +203,7 @@ mod tests {
         c.input.packets = 1234;
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
-        write(&c, format, &["a", "b"], &mut out).unwrap();
+        write(&c, format, TextForm::default(), &["a", "b"], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -124,6 +228,55 @@ mod tests {
     }
 
     #[test]
+    fn text_leaves_out_what_is_zero_unless_all_is_asked_for() {
+        let text = shown(StatsFormat::Text);
+        assert!(!text.contains("tcp.segments") && text.contains("message.lost "));
+        assert!(text.starts_with("INPUT\ninput.packets"), "{text}");
+        assert!(text.contains("\n\nTCP\ntcp.lost_octets"), "{text}");
+        let mut all = 0;
+        Counters::default().each(|_, _, _, _| all += 1);
+        let lines = shown(StatsFormat::All);
+        assert_eq!(
+            lines
+                .lines()
+                .filter(|l| l.contains('.') && l.contains("  "))
+                .count(),
+            all
+        );
+    }
+
+    #[test]
+    fn a_run_is_summed_up_in_a_line() {
+        let mut c = Counters::default();
+        c.input.packets = 1234;
+        (c.tcp.connections, c.udp.flows) = (11, 1);
+        c.message.messages = 1;
+        assert_eq!(
+            closing_line(&c, None),
+            "1,234 packets, 12 connections, 1 message"
+        );
+        (c.tcp.gaps, c.tcp.lost_octets) = (3, 2902);
+        (c.files.whole, c.files.incomplete) = (2, 1);
+        assert_eq!(
+            closing_line(&c, Some("found")),
+            "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (inet-asm -s tells which); 2 whole files in found, 1 incomplete"
+        );
+        let mut c = Counters::default();
+        c.message.incomplete = 1;
+        assert!(closing_line(&c, None).contains("something is missing"));
+    }
+
+    #[test]
+    fn closed_tunnels_are_told() {
+        let mut c = Counters::default();
+        assert_eq!(hint(&c), None);
+        (c.ipv4.packets, c.link.closed_gre) = (10, 8);
+        assert_eq!(hint(&c), None);
+        c.link.closed_gre = 9;
+        assert!(hint(&c).is_some_and(|h| h.contains("--decapsulate gre")));
+    }
+
+    #[test]
     fn json_and_csv_hold_every_counter() {
         let mut all = 0;
         Counters::default().each(|_, _, _, _| all += 1);
@@ -144,7 +297,14 @@ mod tests {
         let mut c = Counters::default();
         let columns = |c: &Counters| {
             let mut out = Vec::new();
-            write(c, StatsFormat::Csv, &["a", "b"], &mut out).unwrap();
+            write(
+                c,
+                StatsFormat::Csv,
+                TextForm::default(),
+                &["a", "b"],
+                &mut out,
+            )
+            .unwrap();
             String::from_utf8(out)
                 .unwrap()
                 .lines()

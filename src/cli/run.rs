@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use super::places;
-use super::report;
+use super::report::{self, TextForm};
 use super::signals::Signals;
 use super::values::StatsFormat;
 use crate::assembler::Assembler;
@@ -20,7 +20,7 @@ use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
@@ -134,6 +134,11 @@ impl<'a> Run<'a> {
     }
 
     fn execute(mut self) -> u8 {
+        if !self.config.quiet {
+            for note in &self.config.notes {
+                complain_to(self.messages, note);
+            }
+        }
         // Counters after everything else: the flush at the end still counts.
         self.read_all();
         self.warn();
@@ -147,17 +152,50 @@ impl<'a> Run<'a> {
         {
             self.fail(&e);
         }
-        if let Some(format) = self.config.stats {
-            self.report(format);
+        match self.config.stats {
+            Some(format) => self.report(format),
+            None => self.sum_up(),
         }
         if self.failed { FAILED } else { 0 }
+    }
+
+    /// One line on what was found: for somebody who looks on, and wherever something is missing.
+    fn sum_up(&mut self) {
+        self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+        let counters = self.assembler.counters();
+        let looks_on = io::stderr().is_terminal();
+        if self.config.quiet || !(looks_on || counters.lost() > 0) {
+            return;
+        }
+        let folder = self
+            .config
+            .sink
+            .extract
+            .as_ref()
+            .map(|e| e.dir.display().to_string());
+        let line = report::closing_line(counters, folder.as_deref());
+        let hint = report::hint(counters);
+        complain_to(self.messages, &line);
+        if let Some(hint) = hint {
+            complain_to(self.messages, &hint);
+        }
     }
 
     fn report(&mut self, format: StatsFormat) {
         self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
         // As for all messages on stderr.
         let names = self.config.rules.names();
-        let _ = report::write(self.assembler.counters(), format, &names, self.messages);
+        let form = TextForm {
+            all: false,
+            color: self.config.stderr_color,
+        };
+        let _ = report::write(
+            self.assembler.counters(),
+            format,
+            form,
+            &names,
+            self.messages,
+        );
     }
 
     /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may
@@ -177,6 +215,7 @@ impl<'a> Run<'a> {
             self.warn_of_link_types(&mut link_types);
             self.answer_signals();
             let more = match read {
+                Ok(()) if self.assembler.sink().is_full() => break,
                 Ok(()) if self.flush() => self.inputs.fill(),
                 // Nobody reads the output any more.
                 Ok(()) => {
@@ -282,6 +321,9 @@ impl<'a> Run<'a> {
                     for (number, interface) in known.iter().enumerate().skip(*interfaces) {
                         say_interface(self.messages, number, interface);
                     }
+                }
+                if *interfaces == 0 {
+                    self.assembler.sink().begins_at(packet.time);
                 }
                 *interfaces = known.len();
                 self.assembler.sink().interfaces(known);

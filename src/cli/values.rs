@@ -1,16 +1,22 @@
 //! The values of options: sizes, times, lists of names, choices.
 
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
+use crate::base::message::Kind;
+use crate::base::time::Timestamp;
 use crate::message::rule_reader::Mistake;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
+use crate::sink::choice::When;
+use crate::sink::follow::FollowForm;
 use crate::sink::json::JsonBody;
 use crate::sink::options::OutputKind;
 use crate::sink::packets::{Encap, Large};
-use crate::sink::print::Style;
+use crate::sink::print::{Style, TimeForm};
+use crate::sink::table::TableName;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use regex::bytes::Regex;
 use std::time::Duration;
 
 /// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
@@ -97,6 +103,57 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
     }
     text.parse()
         .map_err(|_| "expected a number, or off".to_owned())
+}
+
+/// `--kind`: one of the kinds, in the singular or the plural.
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "request" | "requests" => Ok(Kind::Request),
+        "response" | "responses" => Ok(Kind::Response),
+        "other" | "others" => Ok(Kind::Other),
+        _ => Err("expected some of request, response, other".to_owned()),
+    }
+}
+
+/// `--match`. What is wrong with it is said in one line.
+pub(super) fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|e| {
+        let text = e.to_string();
+        let what = text.lines().next_back().unwrap_or_default();
+        let what = what.strip_prefix("error: ").unwrap_or(what);
+        format!("is no regular expression: {what}: a backslash in front takes a character as it is")
+    })
+}
+
+/// `--from`, `--to`: a date and time, seconds since 1970, or a time behind the first packet.
+pub(super) fn when(text: &str) -> Result<When, String> {
+    if let Some(behind) = text.strip_prefix('+') {
+        return time(behind).map(When::After);
+    }
+    let at = |time: jiff::Timestamp| u64::try_from(time.as_nanosecond()).ok();
+    let civil = || {
+        let time: jiff::civil::DateTime = text.parse().ok()?;
+        time.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()
+    };
+    let nanos = if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        at(time)
+    } else if let Some(time) = civil() {
+        at(time.timestamp())
+    } else {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |t: &str| !t.is_empty() && t.bytes().all(|c| c.is_ascii_digit());
+        let part = part.get(..9).unwrap_or(part);
+        let seconds: Option<u64> = whole.parse().ok().filter(|_| digits(whole) && digits(part));
+        let part: Option<u64> = format!("{part:0<9}").parse().ok();
+        seconds
+            .and_then(|s| s.checked_mul(1_000_000_000))
+            .and_then(|s| s.checked_add(part?))
+    };
+    nanos
+        .map(|nanos| When::At(Timestamp::from_nanos(nanos)))
+        .ok_or_else(|| {
+            "expected a date and time as 2026-11-21T10:00:00Z (UTC without Z too), seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
+        })
 }
 
 /// A rule of `--decode-as`.
@@ -267,8 +324,10 @@ pub(super) enum Color {
 /// `--stats`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StatsFormat {
-    /// Aligned, with descriptions.
+    /// Aligned, with descriptions; what is 0 is left out.
     Text,
+    /// The same, with what is 0.
+    All,
     /// One object.
     Json,
     /// A header line and a row.
@@ -317,7 +376,27 @@ choice!(JsonBody {
 });
 choice!(Style {
     Brief = "brief": "one line",
-    Full = "full": "and header fields and the first 100 octets of the body",
+    Full = "full": "and header fields and the body",
+});
+choice!(FollowForm {
+    Text = "text": "text, and hex dumps of what is none",
+    Hex = "hex": "hex dumps",
+    Raw = "raw": "the bytes alone",
+});
+choice!(TableName {
+    Messages = "messages": "a row for each message",
+    Http = "http": "a row for each request of HTTP, with its response",
+    Dns = "dns": "a row for each query of DNS, with its answer",
+    Connections = "connections": "a row for each connection",
+    Protocols = "protocols": "a row for each protocol",
+    Files = "files": "a row for each file that --extract writes",
+});
+choice!(TimeForm {
+    Utc = "utc": "date and time in UTC",
+    Local = "local": "date and time where the program runs",
+    Relative = "relative": "seconds since the first packet",
+    Delta = "delta": "seconds since the line before",
+    Epoch = "epoch": "seconds since 1970-01-01 00:00:00 UTC",
 });
 choice!(Overlap {
     First = "first": "the octets that came first",
@@ -329,7 +408,8 @@ choice!(Channels {
     Separate = "separate": "connections of their own",
 });
 choice!(StatsFormat {
-    Text = "text": "aligned, with descriptions",
+    Text = "text": "aligned, with descriptions; what is 0 is left out",
+    All = "all": "the same, with what is 0",
     Json = "json": "one object",
     Csv = "csv": "a header line and a row",
 });

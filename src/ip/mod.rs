@@ -204,6 +204,7 @@ impl Ip {
                     IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
                 )
             {
+                count_closed_tunnel(cx, headers.protocol);
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
             }
@@ -211,6 +212,7 @@ impl Ip {
         }
         // After the fragment: the protocol of a fragment says what the whole carries.
         if !is_wanted(&cx.limits, headers.protocol) {
+            count_closed_tunnel(cx, headers.protocol);
             cx.discard(Discard::Ipv4NotTransport);
             return None;
         }
@@ -239,6 +241,7 @@ impl Ip {
             cx.counters.ipv6.atomic_fragments += 1;
         }
         if !is_wanted(&cx.limits, headers.protocol) {
+            count_closed_tunnel(cx, headers.protocol);
             cx.discard(Discard::Ipv6NotTransport);
             return None;
         }
@@ -328,6 +331,16 @@ impl Refused {
             (Self::Encrypted, false) => Discard::Ipv4EspEncrypted,
             (Self::Encrypted, true) => Discard::Ipv6EspEncrypted,
         }
+    }
+}
+
+/// Counts a packet that is dropped because what it carries is a tunnel which nobody asked to open.
+fn count_closed_tunnel(cx: &mut Context, protocol: u8) {
+    let counters = &mut cx.counters.link;
+    match IpNumber(protocol) {
+        IpNumber::GRE => counters.closed_gre += 1,
+        IpNumber::IPV4 | IpNumber::IPV6 => counters.closed_ipip += 1,
+        _ => {}
     }
 }
 

@@ -88,6 +88,16 @@ pub trait MessageSink {
     /// What it keeps with each connection.
     type State: FlowState;
 
+    /// It takes this message: asked before it begins. Of one that it does not take nothing else is told.
+    fn takes_message(
+        &mut self,
+        at: &StreamContext<'_, Self::State>,
+        start: &MessageStart<'_>,
+    ) -> bool {
+        let _ = (at, start);
+        true
+    }
+
     /// A message begins.
     fn start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>) {
         let _ = (at, start);

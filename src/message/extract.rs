@@ -1129,7 +1129,8 @@ impl<M: MessageSink> Extractor<M> {
     ) {
         at.cx.counters.message.messages += 1;
         at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
-        let wanted = self.rules.filter.wants(start.protocol);
+        let wanted = self.rules.filter.wants(start.protocol)
+            && self.sink.takes_message(&at.with(|s| &mut s.state), start);
         at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,

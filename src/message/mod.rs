@@ -11,7 +11,7 @@
 //! row.rs                   what the table says of a protocol
 //! length.rs headers.rs lines.rs   engines that frame many of them: by a length, as HTTP does, line by line
 //! bundled.rs adaptation.rs ran_procedures.rs   what user messages of SCTP have in common
-//! text.rs                  what one-line summaries are made of
+//! text.rs fields.rs        what one-line summaries are made of, and what is listed by name
 //! rule_reader.rs user_framer.rs custom.rs   rows of the user's (--framer), and detectors of a user of the library
 //! protocols/               the table, above all of these
 //! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
@@ -29,6 +29,7 @@ pub mod custom;
 mod doubt;
 pub mod events;
 pub mod extract;
+pub mod fields;
 pub mod framing;
 mod head;
 mod headers;
@@ -53,9 +54,13 @@ pub use bundled::Bundled;
 pub use chunked::{ChunkLine, ChunkSize};
 pub use events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 pub use extract::Extractor;
+pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
 pub use named::Named;
-pub use protocols::{Protocol, Transfers, bundle, datagram_protocol, protocols, summary};
+pub use protocols::{
+    Protocol, Transfers, bundle, datagram_protocol, fields, kind, known_name, protocols, summary,
+    transaction,
+};
 pub use text::escape;
 pub use whole::{WholeMessage, WholeMessages};

@@ -1,12 +1,15 @@
 //! What the table of protocols says of each of them. The table itself is `protocols/mod.rs`.
 
+use super::fields::MessageFields;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 
 /// Appends one line on a message to the text; false, and nothing appended, where nothing is known of it. The octets are
 /// those of [`MessageStart::head`](super::MessageStart::head).
 pub(super) type Summary = fn(Transport, &[u8], &mut String) -> bool;
+
+/// Lists what of a message has a name. The octets are those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type ReadFields = fn(Transport, &[u8], &mut MessageFields);
 
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
@@ -26,6 +29,12 @@ pub(super) struct ProtocolRow {
     pub(super) user_message: Option<UserMessageRow>,
     /// The length of a message, where several stand in one user message.
     pub(super) bundled: Option<BundledLength>,
+    /// What a datagram, or a user message of SCTP, is to the protocol. Over TCP its framer says that.
+    pub(super) kind: Option<fn(&[u8]) -> Kind>,
+    /// What a response in a datagram has in common with its request, and with no other one of the two endpoints for a while.
+    pub(super) transaction: Option<fn(&[u8]) -> u64>,
+    /// What of a message is listed by name.
+    pub(super) fields: Option<ReadFields>,
     /// One line on a message over TCP or UDP; None: its first line.
     pub(super) summary: Option<Summary>,
     /// One line on a user message of SCTP; None: its first line.
@@ -57,6 +66,9 @@ impl ProtocolRow {
         ppids: &[],
         user_message: None,
         bundled: None,
+        kind: None,
+        transaction: None,
+        fields: None,
         summary: None,
         user_message_summary: None,
         cheap_search: false,

@@ -25,6 +25,9 @@ pub struct Rules {
 pub struct ProtocolFilter {
     /// Messages of these protocols only; empty: of all.
     pub protocols: Vec<Name>,
+    /// None of these.
+    #[serde(default)]
+    pub except: Vec<Name>,
     /// No messages of no known protocol.
     pub drop_unframed: bool,
 }
@@ -32,13 +35,14 @@ pub struct ProtocolFilter {
 impl ProtocolFilter {
     /// Whether messages of this protocol are wanted.
     pub fn wants(&self, protocol: &str) -> bool {
-        if self.protocols.is_empty() && !self.drop_unframed {
+        if self.protocols.is_empty() && self.except.is_empty() && !self.drop_unframed {
             return true;
         }
         if protocol == NO_PROTOCOL && self.drop_unframed {
             return false;
         }
-        self.protocols.is_empty() || self.protocols.iter().any(|name| name.text() == protocol)
+        let among = |names: &[Name]| names.iter().any(|name| name.text() == protocol);
+        (self.protocols.is_empty() || among(&self.protocols)) && !among(&self.except)
     }
 }
 
@@ -127,6 +131,7 @@ impl Rules {
         self.filter
             .protocols
             .iter()
+            .chain(&self.filter.except)
             .chain(self.decode_as.iter().map(|d| &d.protocol))
             .find(|name| {
                 known_name(name.text()).is_none()
@@ -148,6 +153,7 @@ impl DecodeAs {
         reader.expect(",")?;
         let at = reader.at;
         let protocol = reader.name()?;
+        let protocol = known_name(protocol.text()).map_or(protocol, Name::of);
         reader.end()?;
         if ports.transport == Transport::Tcp
             && known_name(protocol.text()).is_some()

@@ -7,14 +7,50 @@ use std::fmt::Write as _;
 /// The most octets of a message that a summary shows: what fits on a line or two of a terminal.
 pub(super) const SHOWN: usize = 200;
 
-/// The first line where the message begins with text, else its first octets.
+/// Octets of a message that is no text which a summary shows: a line of a hex dump.
+const BINARY: usize = 16;
+
+/// The first line where the message begins with text, else its first octets in hexadecimal digits and as characters.
 pub(super) fn first_line(head: &[u8], out: &mut String) {
     let line = head.split(|&c| c == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let shown = line.get(..SHOWN).unwrap_or(line);
+    if !is_text(shown) {
+        return dump(head.get(..BINARY).unwrap_or(head), head.len() > BINARY, out);
+    }
     escape(shown, out);
     if shown.len() < line.len() {
         out.push_str("...");
+    }
+}
+
+/// Most of it are characters.
+fn is_text(octets: &[u8]) -> bool {
+    let odd: usize = octets
+        .utf8_chunks()
+        .map(|chunk| {
+            let controls = chunk
+                .valid()
+                .chars()
+                .filter(|c| c.is_control() && *c != '\t');
+            controls.count() + chunk.invalid().len()
+        })
+        .sum();
+    odd * 4 <= octets.len()
+}
+
+fn dump(octets: &[u8], more: bool, out: &mut String) {
+    for octet in octets {
+        let _ = write!(out, "{octet:02x} ");
+    }
+    out.push_str(if more { "... " } else { " " });
+    for octet in octets {
+        let c = char::from(*octet);
+        out.push(if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '.'
+        });
     }
 }
 
@@ -109,6 +145,12 @@ mod tests {
                 "sch\u{f6}n\\u{202e}\\x85",
             ),
             (b"", ""),
+            (b"ok \x00\r\n", "ok \\x00"),
+            (b"\x05\x64\x0a\x44", "05 64 0a 44  .d.D"),
+            (
+                b"\x05d\x0aabcdefghijklmnopqr",
+                "05 64 0a 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d ... .d.abcdefghijklm",
+            ),
         ] {
             let mut out = String::new();
             first_line(octets, &mut out);

@@ -19,7 +19,8 @@ const FAR: usize = 1024;
 /// A row that the user adds (`--framer`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRow {
-    pub(super) name: Name,
+    /// Its name.
+    pub name: Name,
     pub(super) ports: PortRange,
     framing: UserFraming,
     /// Octets that every message has, and where they stand.

@@ -6,13 +6,18 @@
 //!
 //! ```text
 //!            ┌─> packets/   a packet for each message; packets of the input as they were
-//!            ├─> print      a line for each message
+//!            ├─> print/     a line for each message
+//!            ├─> follow     connections as conversations
+//!            ├─> table/     columns for scripts
 //!  Outputs ──┼─> streams/   the octets of each stream (--dump)
 //!            ├─> json/      an object for each message and more
 //!            └─> files/     files that were transferred (--extract)
 //! ```
 
+pub mod choice;
+mod exchange;
 pub mod files;
+pub mod follow;
 pub mod json;
 mod json_line;
 pub mod options;
@@ -22,6 +27,7 @@ pub mod packets;
 pub mod print;
 pub mod sctp_stats;
 pub mod streams;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod text;

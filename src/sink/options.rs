@@ -1,9 +1,12 @@
 //! Which outputs there are, and what is written there.
 
+use super::choice::MessageChoice;
+use super::follow::FollowForm;
 use super::json::Show;
 use super::packets::PacketOptions;
-use super::print::Style;
+use super::print::{Look, Style};
 use super::streams::Template;
+use super::table::TableForm;
 use crate::base::connection_rule::ConnectionRule;
 use crate::sink::writer::Target;
 use std::path::PathBuf;
@@ -38,8 +41,30 @@ pub struct OutputSpec {
 pub struct PrintTo {
     /// How much.
     pub style: Style,
-    /// With colour.
-    pub color: bool,
+    /// What its lines look like.
+    pub look: Look,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
+/// `--follow`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FollowTo {
+    /// Which connections.
+    pub rule: ConnectionRule,
+    /// How their octets are shown.
+    pub form: FollowForm,
+    /// What lines look like.
+    pub look: Look,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
+/// `--table`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableTo {
+    /// What it looks like.
+    pub form: TableForm,
     /// `-U`.
     pub packet_buffered: bool,
 }
@@ -82,6 +107,10 @@ pub struct OutputOptions {
     pub outputs: Vec<OutputSpec>,
     /// Lines on stdout.
     pub print: Option<PrintTo>,
+    /// A table on stdout.
+    pub table: Option<TableTo>,
+    /// Connections as conversations on stdout.
+    pub follow: Option<FollowTo>,
     /// JSON lines.
     pub json: Option<JsonTo>,
     /// Stream files.
@@ -92,4 +121,6 @@ pub struct OutputOptions {
     pub verbose: u8,
     /// Connections that are written; all where there is none.
     pub connection: Option<ConnectionRule>,
+    /// `--kind`, `--match`, `--from`, `--to`, `--count`: which messages are written.
+    pub messages: MessageChoice,
 }

@@ -1,19 +1,27 @@
 //! All outputs together, and the table of them.
 
+use super::choice::{Asked, MessageChoice};
 use super::files::Files;
+use super::follow::Follow;
 use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
 use super::output::{Output, forward_events};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
 use super::print::{self, Print};
 use super::streams::{Dump, DumpToStdout, Template};
+use super::table::Table;
 use super::watch::Watch;
 use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
-use crate::base::flow::Flow;
+use crate::base::flow::{Flow, Transport};
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
-use crate::message::MessageSink;
+use crate::base::time::Timestamp;
+use crate::message::events::DatagramMessage;
+use crate::message::{MessageSink, MessageStart, kind};
+use crate::transport::datagram::DatagramContext;
+use crate::transport::sctp::UserMessage;
+use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -117,6 +125,10 @@ outputs! {
     originals: OriginalOutputs;
     /// A line for each message.
     print: Option<Print>;
+    /// Connections as conversations.
+    follow: Option<Follow>;
+    /// Columns for scripts.
+    rows: Option<Table>;
     /// `--dump -`: the chosen streams, as they come.
     raw: Option<DumpToStdout>;
     /// A file for each stream.
@@ -135,6 +147,12 @@ pub struct Outputs {
     pub(super) table: OutputTable,
     /// `--connection`: the connections that all outputs get; all where there is none.
     choice: Option<ConnectionRule>,
+    /// Which of their messages all outputs get.
+    messages: MessageChoice,
+    /// Messages that may still be written, where `--count` says how many.
+    left: Option<u64>,
+    /// When the capture begins.
+    began: Timestamp,
     /// Messages are written as packets, and nothing else is: asked once for the run, not by each event of each output.
     packets_alone: bool,
 }
@@ -143,9 +161,15 @@ pub struct Outputs {
 macro_rules! to_chosen {
     // Written messages are counted.
     ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(count $kind $self $at end $args) };
-    ([] $kind:ident $self:ident $at:ident datagram $args:tt) => { to_chosen!(count $kind $self $at datagram $args) };
-    ([] $kind:ident $self:ident $at:ident user_message $args:tt) => {
-        to_chosen!(count $kind $self $at user_message $args)
+    ([] $kind:ident $self:ident $at:ident datagram ($message:ident)) => {
+        if $self.takes_datagram($at, $message) {
+            to_chosen!(count $kind $self $at datagram ($message))
+        }
+    };
+    ([] $kind:ident $self:ident $at:ident user_message ($message:ident, $protocol:ident)) => {
+        if $self.takes_user_message($message, $protocol) {
+            to_chosen!(count $kind $self $at user_message ($message, $protocol))
+        }
     };
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
     // the connection is chosen.
@@ -198,6 +222,23 @@ impl MessageSink for Outputs {
         !self.packets_alone
     }
 
+    #[inline]
+    fn takes_message(
+        &mut self,
+        at: &StreamContext<'_, OutputState>,
+        start: &MessageStart<'_>,
+    ) -> bool {
+        self.messages.is_all()
+            || self.messages.takes(&Asked {
+                protocol: start.protocol,
+                transport: at.flow.transport,
+                kind: start.kind,
+                head: start.head,
+                time: start.time,
+                began: self.began,
+            })
+    }
+
     forward_events!(to_chosen []);
 }
 
@@ -209,6 +250,8 @@ impl OutputTable {
             packets: _,
             originals,
             print,
+            follow,
+            rows,
             raw,
             dump,
             json,
@@ -218,6 +261,8 @@ impl OutputTable {
         } = self;
         originals.is_empty()
             && print.is_none()
+            && follow.is_none()
+            && rows.is_none()
             && raw.is_none()
             && dump.is_none()
             && json.is_none()
@@ -294,8 +339,55 @@ impl Outputs {
     }
 
     /// A message was written.
-    fn count(&self, cx: &mut Context) {
+    fn count(&mut self, cx: &mut Context) {
         cx.counters.output.messages += u64::from(self.table.counts());
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// As many messages were written as are wanted.
+    pub fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// When the first packet of the input was captured.
+    pub fn begins_at(&mut self, time: Timestamp) {
+        self.began = time;
+        if let Some(print) = &mut self.table.print {
+            print.begins_at(time);
+        }
+        if let Some(follow) = &mut self.table.follow {
+            follow.begins_at(time);
+        }
+        if let Some(rows) = &mut self.table.rows {
+            rows.begins_at(time);
+        }
+    }
+
+    #[inline]
+    fn takes_datagram(&self, at: &DatagramContext<'_>, message: &DatagramMessage<'_>) -> bool {
+        self.messages.is_all()
+            || self.messages.takes(&Asked {
+                protocol: message.protocol,
+                transport: Transport::Udp,
+                kind: kind(message.protocol, message.payload),
+                head: message.payload,
+                time: at.cx.packet.time,
+                began: self.began,
+            })
+    }
+
+    fn takes_user_message(&self, message: &UserMessage<'_>, protocol: &str) -> bool {
+        self.messages.is_all()
+            || self.messages.takes(&Asked {
+                protocol,
+                transport: Transport::Sctp,
+                kind: kind(protocol, message.data),
+                head: message.data,
+                time: message.time,
+                began: self.began,
+            })
     }
 }
 
@@ -316,6 +408,8 @@ impl Outputs {
         let names = config.outputs.iter().map(|o| o.target.name.as_str());
         for name in names
             .chain(config.print.map(|_| "-"))
+            .chain(config.follow.as_ref().map(|_| "-"))
+            .chain(config.table.as_ref().map(|_| "-"))
             .chain(raw.map(|_| "-"))
             .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
         {
@@ -340,7 +434,18 @@ impl Outputs {
         }
         if let Some(p) = config.print {
             let to = writer::open(&Target::stdout())?;
-            outputs.print(writer::shown("-"), to, p.style, p.color, p.packet_buffered);
+            outputs.print(writer::shown("-"), to, p.style, p.look, p.packet_buffered);
+        }
+        if let Some(f) = &config.follow {
+            let to = writer::open(&Target::stdout())?;
+            let (name, rule) = (writer::shown("-"), f.rule.clone());
+            let follow = Follow::new(name, to, rule, f.form, f.look, f.packet_buffered);
+            outputs.table.follow = Some(follow);
+        }
+        if let Some(t) = &config.table {
+            let to = writer::open(&Target::stdout())?;
+            let name = writer::shown("-");
+            outputs.table.rows = Some(Table::new(name, to, t.form.clone(), t.packet_buffered));
         }
         match &config.dump {
             Some(d) if d.dir.as_os_str() == "-" => {
@@ -368,6 +473,8 @@ impl Outputs {
         }
         outputs.table.watch = (config.verbose > 0).then(|| Watch::new(config.verbose > 1));
         outputs.choice.clone_from(&config.connection);
+        outputs.messages = config.messages.clone();
+        outputs.left = config.messages.count;
         Ok(outputs)
     }
 
@@ -430,11 +537,11 @@ impl Outputs {
         name: &str,
         to: Writer,
         style: print::Style,
-        color: bool,
+        look: print::Look,
         packet_buffered: bool,
     ) {
         self.packets_alone = false;
-        self.table.print = Some(Print::new(name, to, style, color, packet_buffered));
+        self.table.print = Some(Print::new(name, to, style, look, packet_buffered));
     }
 
     /// Adds the output of JSON lines.
@@ -444,22 +551,34 @@ impl Outputs {
         self.join();
     }
 
-    /// `--json` lists the files of `--extract`, if there are both.
+    /// `--json` and `--table=files` list the files of `--extract`, if there are both.
     fn join(&mut self) {
-        if let (Some(_), Some(files)) = (&self.table.json, &mut self.table.files) {
+        let listed = self.table.rows.as_ref().is_some_and(Table::lists_files);
+        if let (true, Some(files)) = (listed || self.table.json.is_some(), &mut self.table.files) {
             files.keep_lines();
         }
     }
 
     #[inline] // asked for every packet, and nothing to do for nearly all
     fn list_files(&mut self) {
-        if let (Some(json), Some(files)) = (&mut self.table.json, &mut self.table.files) {
-            json.files(&files.take_lines());
+        let Some(files) = &mut self.table.files else {
+            return;
+        };
+        let rows = self.table.rows.as_mut().filter(|rows| rows.lists_files());
+        if self.table.json.is_none() && rows.is_none() {
+            return;
+        }
+        let lines = files.take_lines();
+        if let Some(rows) = rows {
+            rows.files(&lines);
+        }
+        if let Some(json) = &mut self.table.json {
+            json.files(&lines);
         }
     }
 
     /// The outputs take this connection.
     fn takes(&self, flow: &Flow) -> bool {
-        self.choice.as_ref().is_none_or(|c| c.takes(flow))
+        !self.is_full() && self.choice.as_ref().is_none_or(|c| c.takes(flow))
     }
 }

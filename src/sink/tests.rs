@@ -1,7 +1,7 @@
 //! Outputs driven by hand-made events; what they write is read by etherparse and by tshark.
 
 use super::packets::{Encap, PacketOptions};
-use super::print::Style;
+use super::print::{Look, Style};
 use super::{OutputState, Outputs};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -1097,21 +1097,28 @@ fn errors_wait_for_the_flush() {
 fn print_shows_a_line_for_each_message() {
     for (style, color, expected) in [
         (Style::Brief, false, "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 > 10.0.0.2:80 http 28 GET /x HTTP/1.1
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.2:80 > 10.0.0.1:40000 http 83 HTTP/1.1 200 OK [incomplete: 7 octets lost]
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 → 10.0.0.2:80     http   28 GET /x HTTP/1.1 (a)
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 ← 10.0.0.2:80     http   83 HTTP/1.1 200 OK (text/plain) (0 us) [incomplete: 7 bytes lost]
 "),
         (Style::Full, true, "\
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 > 10.0.0.2:80 \x1b[36mhttp\x1b[0m 28 GET /x HTTP/1.1
-    Host: a
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.2:80 > 10.0.0.1:40000 \x1b[36mhttp\x1b[0m 83 HTTP/1.1 200 OK \x1b[33m[incomplete: 7 octets lost]\x1b[0m
-    Content-Type: text/plain
-    Content-Length: 25
-    | \\x1b[31mbody\\nbody....
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 \x1b[32m→\x1b[0m 10.0.0.2:80     \x1b[36mhttp\x1b[0m   28 \x1b[1mGET\x1b[0m /x HTTP/1.1 (a)
+    \x1b[36mHost\x1b[0m: a
+
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 \x1b[35m←\x1b[0m 10.0.0.2:80     \x1b[36mhttp\x1b[0m   83 HTTP/1.1 200 OK (text/plain) \x1b[2m (0 us)\x1b[0m\x1b[31m [incomplete: 7 bytes lost]\x1b[0m
+    \x1b[36mContent-Type\x1b[0m: text/plain
+    \x1b[36mContent-Length\x1b[0m: 25
+    \\x1b[31mbody
+    body....
+    \x1b[31m~~~ 7 bytes are missing here ~~~\x1b[0m
 "),
     ] {
         let written = Shared::default();
         let mut outputs = Outputs::new();
-        outputs.print("test", Box::new(written.clone()), style, color, false);
+        let look = Look {
+            color,
+            ..Look::default()
+        };
+        outputs.print("test", Box::new(written.clone()), style, look, false);
         let mut rig = Rig::with(outputs, written);
         rig.cx.packet.time = Timestamp::from_nanos(1_795_255_200_123_456_789);
         let a = rig.whole(TO_SERVER, 0, Some(0), GET);

@@ -1,6 +1,7 @@
 //! Words and times as several outputs write them.
 
-use crate::base::stream::GapCause;
+use crate::base::flow::Transport;
+use crate::base::stream::{Close, GapCause};
 use crate::base::time::{Timestamp, date_and_time};
 use crate::sink::json_line::{Micros, Seconds};
 use serde::{Serialize, Serializer};
@@ -17,6 +18,20 @@ pub(crate) fn gap_cause(cause: GapCause) -> &'static str {
         GapCause::End => "end",
         GapCause::Snapped => "snapped",
         GapCause::Jump => "jump",
+    }
+}
+
+/// The word for what ended a connection.
+pub(crate) const fn ended_by(transport: Transport, close: Close) -> &'static str {
+    match close {
+        Close::Fin if matches!(transport, Transport::Sctp) => "shutdown",
+        Close::Reset if matches!(transport, Transport::Sctp) => "abort",
+        Close::Fin => "fin",
+        Close::Reset => "reset",
+        Close::Idle => "idle",
+        Close::Evicted => "evicted",
+        Close::Replaced => "replaced",
+        Close::EndOfInput => "end_of_input",
     }
 }
 

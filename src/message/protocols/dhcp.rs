@@ -1,6 +1,6 @@
 //! DHCP (RFC 2131).
 
-use super::super::length::{number, octet};
+use super::super::length::{number, octet, response_if};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{named_number, option};
 use crate::base::flow::Transport;
@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dhcp",
+    kind: Some(|m| response_if(octet(m, 0) == 2)),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -1,16 +1,20 @@
 //! DNS (RFC 1035, 4.2.2).
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, field, number, octet, response_if};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::escape;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
+    kind: Some(kind),
+    transaction: Some(|m| number(m, 0, 2)),
+    fields: Some(fields),
     about: "DNS (RFC 1035, 4.2.2)",
     ports: &[53],
     user_message_summary: Some(summary),
@@ -68,16 +72,103 @@ pub(super) fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool 
     m.get(skip..).is_some_and(|m| say(m, out))
 }
 
-/// Query name and type, and what the answer brings (RFC 1035, 4.1).
-fn say(m: &[u8], out: &mut String) -> bool {
+/// The QR bit of a datagram (RFC 1035, 4.1.1).
+pub(super) fn kind(m: &[u8]) -> Kind {
+    response_if(octet(m, 2) & 0x80 != 0)
+}
+
+/// What a header and its first question say (RFC 1035, 4.1).
+struct Question {
+    id: u16,
+    flags: u16,
+    answers: u16,
+    /// Name, escaped, with as many labels as are there, and type.
+    asked: Option<(String, Option<u16>)>,
+}
+
+/// Reads them from a message without a length in front.
+fn read(m: &[u8]) -> Option<Question> {
     let word =
         |at: usize| -> Option<u16> { Some(u16::from_be_bytes([*m.get(at)?, *m.get(at + 1)?])) };
-    let (Some(id), Some(flags), Some(questions), Some(answers)) =
-        (word(0), word(2), word(4), word(6))
-    else {
+    let (id, flags, questions, answers) = (word(0)?, word(2)?, word(4)?, word(6)?);
+    let mut question = Question {
+        id,
+        flags,
+        answers,
+        asked: None,
+    };
+    if questions > 0 {
+        let (mut at, mut name) = (12, String::new());
+        // Labels, each with its length; a question is the first name, so nothing can be compressed in it.
+        while let Some(&len) = m.get(at) {
+            let len = usize::from(len);
+            at += 1;
+            if len == 0 || len > 63 {
+                break;
+            }
+            let end = (at + len).min(m.len());
+            if !name.is_empty() {
+                name.push('.');
+            }
+            escape(m.get(at..end).unwrap_or_default(), &mut name);
+            at = end;
+        }
+        if name.is_empty() {
+            name.push('.');
+        }
+        question.asked = Some((name, word(at)));
+    }
+    Some(question)
+}
+
+impl Question {
+    const fn is_response(&self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+}
+
+/// The type of a record by its name, or by its number (RFC 3597, 5).
+fn type_name(kind: u16) -> Cow<'static, str> {
+    record_type(kind).map_or_else(|| format!("TYPE{kind}").into(), Cow::Borrowed)
+}
+
+/// Response codes (IANA).
+fn response_code(code: u16) -> Option<&'static str> {
+    let names = [
+        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+    ];
+    names.get(usize::from(code)).copied()
+}
+
+/// What of a message has a name.
+pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
+    let skip = if transport == Transport::Tcp { 2 } else { 0 };
+    let Some(question) = m.get(skip..).and_then(read) else {
+        return;
+    };
+    to.number("id", question.id.into());
+    if let Some((name, kind)) = &question.asked {
+        to.text("question", name.as_bytes());
+        if let Some(kind) = kind {
+            to.text("type", type_name(*kind).as_bytes());
+        }
+    }
+    if question.is_response() {
+        let code = question.flags & 15;
+        match response_code(code) {
+            Some(name) => to.text("rcode", name.as_bytes()),
+            None => to.text("rcode", code.to_string().as_bytes()),
+        }
+        to.number("answers", question.answers.into());
+    }
+}
+
+/// Query name and type, and what the answer brings (RFC 1035, 4.1).
+fn say(m: &[u8], out: &mut String) -> bool {
+    let Some(question) = read(m) else {
         return false;
     };
-    let response = flags & 0x8000 != 0;
+    let (flags, response) = (question.flags, question.is_response());
     let opcode = flags >> 11 & 15;
     out.push_str(match (opcode, response) {
         (0, false) => "query",
@@ -89,47 +180,26 @@ fn say(m: &[u8], out: &mut String) -> bool {
         (_, false) => "request",
         (_, true) => "response",
     });
-    let _ = write!(out, " 0x{id:04x}");
-    if questions > 0 {
-        let mut at = 12;
-        out.push(' ');
-        let begin = out.len();
-        // Labels, each with its length; a question is the first name, so nothing can be compressed in it.
-        while let Some(&len) = m.get(at) {
-            let len = usize::from(len);
-            at += 1;
-            if len == 0 || len > 63 {
-                break;
-            }
-            let end = (at + len).min(m.len());
-            if out.len() > begin {
-                out.push('.');
-            }
-            escape(m.get(at..end).unwrap_or_default(), out);
-            at = end;
-        }
-        if out.len() == begin {
-            out.push('.');
-        }
-        if let Some(kind) = word(at) {
-            out.push(' ');
-            match record_type(kind) {
-                Some(name) => out.push_str(name),
-                None => {
-                    let _ = write!(out, "TYPE{kind}");
-                }
-            }
+    let _ = write!(out, " 0x{:04x}", question.id);
+    if let Some((name, kind)) = &question.asked {
+        let _ = write!(out, " {name}");
+        if let Some(kind) = kind {
+            let _ = write!(out, " {}", type_name(*kind));
         }
     }
     if response {
         match flags & 15 {
             0 => {
+                let answers = question.answers;
                 let s = if answers == 1 { "" } else { "s" };
                 let _ = write!(out, ", {answers} record{s}");
             }
             3 => out.push_str(", no such name"),
             code => {
-                let _ = write!(out, ", error {code}");
+                let _ = match response_code(code) {
+                    Some(name) => write!(out, ", {name}"),
+                    None => write!(out, ", error {code}"),
+                };
             }
         }
     }

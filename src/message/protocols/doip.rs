@@ -9,6 +9,7 @@ use crate::base::message::Kind;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "doip",
+    kind: Some(kind),
     about: "Diagnostics over IP (ISO 13400-2)",
     ports: &[13400],
     summary: Some(summary),

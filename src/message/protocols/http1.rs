@@ -89,6 +89,9 @@ const REQUESTS: usize = 1024;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http",
     about: "HTTP/1.x (RFC 9112)",
+    fields: Some(super::http1_words::fields),
+    summary: Some(super::http1_words::summary),
+    user_message_summary: Some(super::http1_words::summary),
     ports: PORTS,
     user_message: Some(UserMessageRow {
         ports: &[80, 8080],

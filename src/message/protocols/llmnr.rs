@@ -1,10 +1,14 @@
 //! Link-local name resolution (RFC 4795): the messages of DNS on a port of its own.
 
+use super::super::length::number;
 use super::super::row::{DatagramRow, ProtocolRow};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "llmnr",
+    kind: Some(super::dns::kind),
+    transaction: Some(|m| number(m, 0, 2)),
+    fields: Some(super::dns::fields),
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

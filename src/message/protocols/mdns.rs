@@ -5,6 +5,8 @@ use super::super::row::{DatagramRow, ProtocolRow};
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mdns",
+    kind: Some(super::dns::kind),
+    fields: Some(super::dns::fields),
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

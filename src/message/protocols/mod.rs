@@ -7,6 +7,7 @@
 
 use super::bundled::Bundle;
 use super::custom::CustomFramer;
+use super::fields::MessageFields;
 use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position, Probe};
 use super::headers::HeaderFramer;
 use super::length::LengthFramer;
@@ -34,6 +35,7 @@ mod f1ap;
 mod ftp;
 mod hnbap;
 mod http1;
+mod http1_words;
 mod iec104;
 mod imap;
 mod iua;
@@ -442,6 +444,31 @@ pub fn summary(protocol: &str, transport: Transport, _: Kind, head: &[u8], out: 
     }
 }
 
+/// What a datagram, or a user message of SCTP, is to its protocol. Of a message of a stream its framer says that
+/// ([`MessageStart::kind`](super::MessageStart::kind)).
+pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
+    BY_NAME
+        .get(protocol)
+        .and_then(|row| row.kind)
+        .map_or(Kind::Other, |kind| kind(payload))
+}
+
+/// What a response in a datagram has in common with its request, and no other of the same two endpoints has; None where the
+/// protocol has no such thing.
+pub fn transaction(protocol: &str, payload: &[u8]) -> Option<u64> {
+    let transaction = BY_NAME.get(protocol)?.transaction?;
+    Some(transaction(payload))
+}
+
+/// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).
+pub fn fields(protocol: &str, transport: Transport, head: &[u8]) -> MessageFields {
+    let mut fields = MessageFields::default();
+    if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
+        read(transport, head, &mut fields);
+    }
+    fields
+}
+
 /// A protocol that is part of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocol {
@@ -485,13 +512,37 @@ pub fn protocols() -> Vec<Protocol> {
     all
 }
 
-/// This name, if a protocol has it that is part of the program, or if it stands for none.
-pub(super) fn known_name(text: &str) -> Option<&'static str> {
-    if text == NO_PROTOCOL {
+/// Names that people use for protocols which Wireshark calls otherwise.
+const ALIASES: &[(&str, &str)] = &[
+    ("bootp", "dhcp"),
+    ("cifs", "nbss"),
+    ("h248", "megaco"),
+    ("https", "tls"),
+    ("iec104", "104apci"),
+    ("mariadb", "mysql"),
+    ("modbus", "mbtcp"),
+    ("mongodb", "mongo"),
+    ("pop3", "pop"),
+    ("postgres", "pgsql"),
+    ("postgresql", "pgsql"),
+    ("redis", "resp"),
+    ("smb", "nbss"),
+    ("smb2", "nbss"),
+    ("ssl", "tls"),
+    ("valkey", "resp"),
+];
+
+/// The protocol of this name, in any case, that is part of the program: Wireshark's name, or another that people use. The name
+/// that stands for no protocol too.
+pub fn known_name(text: &str) -> Option<&'static str> {
+    let is = |name: &str| name.eq_ignore_ascii_case(text);
+    if is(NO_PROTOCOL) {
         return Some(NO_PROTOCOL);
     }
+    let alias = ALIASES.iter().find(|(alias, _)| is(alias));
+    let alias = alias.map(|(_, name)| *name);
     let named = protocols();
-    named.iter().map(|p| p.name).find(|name| *name == text)
+    alias.or_else(|| named.iter().map(|p| p.name).find(|name| is(name)))
 }
 
 #[cfg(test)]
@@ -540,12 +591,12 @@ mod tests {
         let get = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
         assert_eq!(
             said(http1::PROTOCOL.name, Transport::Tcp, get),
-            "GET /x HTTP/1.1"
+            "GET /x HTTP/1.1 (a)"
         );
         let name = ngap::PROTOCOL.name;
         let setup = "initiatingMessage NGSetup";
         assert_eq!(said(name, Transport::Sctp, &[0, 21, 0]), setup);
-        assert_eq!(said(name, Transport::Tcp, &[0, 21, 0]), "\\x00\\x15\\x00");
+        assert_eq!(said(name, Transport::Tcp, &[0, 21, 0]), "00 15 00  ...");
         assert_eq!(said(dns::PROTOCOL.name, Transport::Udp, b"abc"), "abc");
         assert_eq!(said(NO_PROTOCOL, Transport::Tcp, b""), "");
     }

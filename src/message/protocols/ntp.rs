@@ -1,13 +1,16 @@
 //! NTP (RFC 5905).
 
-use super::super::length::octet;
+use super::super::length::{number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "ntp",
+    kind: Some(kind),
+    transaction: Some(transaction),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };
@@ -18,6 +21,23 @@ pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     ports: &[123],
     is_plausible: |m| m.len() >= 12 && (1..=4).contains(&(octet(m, 0) >> 3 & 7)),
 };
+
+/// The mode (RFC 5905, 7.3): a client's, a server's or another.
+fn kind(m: &[u8]) -> Kind {
+    match octet(m, 0) & 7 {
+        3 => Kind::Request,
+        4 => Kind::Response,
+        _ => Kind::Other,
+    }
+}
+
+/// A server gives back when the client says that it sent (RFC 5905, 8).
+fn transaction(m: &[u8]) -> u64 {
+    match kind(m) {
+        Kind::Response => number(m, 24, 8),
+        _ => number(m, 40, 8),
+    }
+}
 
 /// The mode (RFC 5905, 7.3).
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

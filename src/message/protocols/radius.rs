@@ -1,6 +1,6 @@
 //! RADIUS (RFC 2865, RFC 2866, RFC 5176).
 
-use super::super::length::{number, octet};
+use super::super::length::{number, octet, response_if};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{escape, named_number, option};
 use crate::base::flow::Transport;
@@ -8,6 +8,8 @@ use crate::base::flow::Transport;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "radius",
+    kind: Some(|m| response_if(!matches!(octet(m, 0), 1 | 4 | 12 | 40 | 43))),
+    transaction: Some(|m| number(m, 1, 1)),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -1,11 +1,20 @@
 //! SIP (RFC 3261, 7 and 18.3).
 
+use super::super::fields::MessageFields;
+use super::super::head::unfolded_lines;
 use super::super::headers::{HeaderProtocol, HeaderSyntax};
+use super::super::length::response_if;
 use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::text::{escape, first_line};
+use crate::base::flow::Transport;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "sip",
+    kind: Some(|m| response_if(m.starts_with(SYNTAX.version))),
+    fields: Some(fields),
+    summary: Some(summary),
+    user_message_summary: Some(summary),
     about: "SIP (RFC 3261), over TCP and UDP",
     ports: &[5060],
     ..ProtocolRow::NONE
@@ -41,6 +50,64 @@ pub(crate) struct Sip;
 
 impl HeaderProtocol for Sip {
     const SYNTAX: &'static HeaderSyntax = &SYNTAX;
+}
+
+/// The value of the first field with one of these names: in full, or compact (RFC 3261, 7.3.3).
+fn value(m: &[u8], names: [&[u8]; 2]) -> Option<Vec<u8>> {
+    unfolded_lines(m).skip(1).find_map(|line| {
+        let (name, value) = line.split_at_checked(memchr::memchr(b':', &line)?)?;
+        let named = |n: &&[u8]| name.trim_ascii().eq_ignore_ascii_case(n);
+        let value = value.get(1..)?.trim_ascii();
+        names.iter().any(named).then(|| value.to_vec())
+    })
+}
+
+/// The address in a From or To: what stands in angle brackets, else what stands before the parameters (RFC 3261, 20.10).
+fn address(field: &[u8]) -> &[u8] {
+    let inner = field
+        .iter()
+        .position(|c| *c == b'<')
+        .and_then(|at| field.get(at + 1..))
+        .and_then(|rest| rest.split(|c| *c == b'>').next());
+    inner.unwrap_or_else(|| field.split(|c| *c == b';').next().unwrap_or_default())
+}
+
+/// What of a message has a name.
+fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+    let line = unfolded_lines(m).next().unwrap_or_default();
+    let mut words = line.splitn(3, |c| *c == b' ');
+    let (first, second, third) = (words.next(), words.next(), words.next());
+    if line.starts_with(SYNTAX.version) {
+        let code = second.and_then(|w| std::str::from_utf8(w).ok()?.parse().ok());
+        if let Some(code) = code {
+            to.number("status", code);
+        }
+        to.text_if("reason", third);
+    } else {
+        to.text_if("method", first);
+        to.text_if("uri", second);
+    }
+    let (from, called) = (value(m, [b"from", b"f"]), value(m, [b"to", b"t"]));
+    to.text_if("from", from.as_deref().map(address));
+    to.text_if("to", called.as_deref().map(address));
+    to.text_if("call_id", value(m, [b"call-id", b"i"]).as_deref());
+}
+
+/// The start line, and who talks to whom.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    if !SYNTAX.begins(m) {
+        return false;
+    }
+    first_line(m, out);
+    let ends = [[&b"from"[..], b"f"], [b"to", b"t"]].map(|names| value(m, names));
+    if let [Some(from), Some(to)] = ends {
+        out.push_str(" (");
+        escape(address(&from), out);
+        out.push_str(" to ");
+        escape(address(&to), out);
+        out.push(')');
+    }
+    true
 }
 
 /// A datagram that begins with a start line.

@@ -4,10 +4,12 @@ use super::super::length::{LengthField, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "snmp",
+    kind: Some(kind),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };
@@ -27,6 +29,22 @@ fn is_plausible(m: &[u8]) -> bool {
     octet(m, 0) == 0x30
         && number(m, at, 2) == 0x0201
         && matches!((octet(m, at + 2), octet(m, at + 3)), (0 | 1, 4) | (3, 0x30))
+}
+
+/// The tag of the PDU of versions 1 and 2c; that of version 3 may be encrypted, and stands deeper.
+fn pdu(m: &[u8]) -> Option<u8> {
+    let (_, at) = (LengthField::Ber { at: 1 }).read(m)??;
+    let community = usize::from(octet(m, at + 4) & 0x7f);
+    (octet(m, at + 2) != 3).then(|| octet(m, at + 5 + community))
+}
+
+/// What its PDU is (RFC 3416, 3).
+fn kind(m: &[u8]) -> Kind {
+    match pdu(m) {
+        Some(0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6) => Kind::Request,
+        Some(0xa2) => Kind::Response,
+        _ => Kind::Other,
+    }
 }
 
 /// The version and, but in version 3, the operation.

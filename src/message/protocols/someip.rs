@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "someip",
+    kind: Some(FORMAT.kind),
     about: "SOME/IP (AUTOSAR)",
     ports: &[30490],
     summary: Some(summary),

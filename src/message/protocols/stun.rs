@@ -4,10 +4,13 @@ use super::super::length::{number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "stun",
+    kind: Some(kind),
+    transaction: Some(|m| number(m, 8, 8)),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };
@@ -35,4 +38,13 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         out,
     );
     true
+}
+
+/// The class (RFC 8489, 5).
+fn kind(m: &[u8]) -> Kind {
+    match number(m, 0, 2) & 0x110 {
+        0 => Kind::Request,
+        0x010 => Kind::Other,
+        _ => Kind::Response,
+    }
 }

@@ -4,6 +4,7 @@ use super::super::length::{number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use crate::base::protocol::NO_PROTOCOL;
 use crate::base::storage::budget::Budget;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "tftp",
+    kind: Some(kind),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };
@@ -47,6 +49,14 @@ fn is_request(m: &[u8]) -> bool {
             .iter()
             .any(|known| known.eq_ignore_ascii_case(mode))
         && words.next().is_some()
+}
+
+/// Requests to read and to write ask (RFC 1350, 5); what follows them is neither.
+fn kind(m: &[u8]) -> Kind {
+    match octet(m, 1) {
+        1 | 2 => Kind::Request,
+        _ => Kind::Other,
+    }
 }
 
 /// The operation, with the name of the file or the number of the block.

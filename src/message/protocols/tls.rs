@@ -1,5 +1,6 @@
 //! TLS (RFC 8446, 5.1; RFC 5246, 6.2): a message is a record, or as many records as a handshake message in clear needs.
 
+use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
@@ -9,6 +10,7 @@ use super::super::text::{escape, named_number};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
@@ -35,6 +37,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
     ],
     summary: Some(summary),
+    fields: Some(fields),
     interrupts: Some(|octets| octets.starts_with(&[HANDSHAKE, 3]) && begins(octets) == Probe::Yes),
     ..ProtocolRow::NONE
 };
@@ -332,63 +335,129 @@ impl Framer for Tls {
     }
 }
 
-/// The record, and in clear the handshake message in it (RFC 8446, 4 and 5.1); of a ClientHello the server's name.
+/// Names of handshake messages (RFC 8446, 4; RFC 5246, 7.4).
+const HANDSHAKES: &[(u64, &str)] = &[
+    (0, "HelloRequest"),
+    (1, "ClientHello"),
+    (2, "ServerHello"),
+    (4, "NewSessionTicket"),
+    (8, "EncryptedExtensions"),
+    (11, "Certificate"),
+    (12, "ServerKeyExchange"),
+    (13, "CertificateRequest"),
+    (14, "ServerHelloDone"),
+    (15, "CertificateVerify"),
+    (16, "ClientKeyExchange"),
+    (20, "Finished"),
+];
+
+/// Names of records.
+const RECORDS: &[(u64, &str)] = &[
+    (20, "change cipher spec"),
+    (21, "alert"),
+    (22, "handshake"),
+    (23, "application data"),
+    (24, "heartbeat"),
+];
+
+/// The handshake message in clear that a record begins with.
+fn handshake(m: &[u8]) -> Option<(u64, &'static str)> {
+    let message = u64::from(octet(m, 5));
+    let known = octet(m, 0) == HANDSHAKE && number(m, 6, 3) < LONGEST;
+    let found = HANDSHAKES.iter().find(|(n, _)| *n == message);
+    found.copied().filter(|_| known)
+}
+
+fn is_record(m: &[u8]) -> bool {
+    m.len() >= 5 && (CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&octet(m, 0))
+}
+
+/// The record, or its handshake message, with the names and versions of hellos.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
-    let names = [
-        (20, "change cipher spec"),
-        (21, "alert"),
-        (22, "handshake"),
-        (23, "application data"),
-        (24, "heartbeat"),
-    ];
-    let kind = octet(m, 0);
-    if m.len() < 5 || !(20..=24).contains(&kind) {
+    if !is_record(m) {
         return false;
     }
-    let handshake = [
-        (0, "HelloRequest"),
-        (1, "ClientHello"),
-        (2, "ServerHello"),
-        (4, "NewSessionTicket"),
-        (8, "EncryptedExtensions"),
-        (11, "Certificate"),
-        (12, "ServerKeyExchange"),
-        (13, "CertificateRequest"),
-        (14, "ServerHelloDone"),
-        (15, "CertificateVerify"),
-        (16, "ClientKeyExchange"),
-        (20, "Finished"),
-    ];
-    let message = u64::from(octet(m, 5));
-    match handshake.iter().find(|(n, _)| *n == message) {
-        Some((_, name)) if kind == 22 && number(m, 6, 3) < 1 << 18 => out.push_str(name),
-        _ => named_number(&names, u64::from(kind), out),
+    match handshake(m) {
+        Some((_, name)) => out.push_str(name),
+        None => named_number(RECORDS, u64::from(octet(m, 0)), out),
     }
-    if kind == 22
-        && message == 1
-        && let Some(name) = server_name(m)
-    {
-        out.push(' ');
+    if let Some(version) = hello_version(m) {
+        let _ = write!(out, ", {version}");
+    }
+    if let Some(name) = server_name(m) {
+        out.push_str(", ");
         escape(name, out);
     }
     true
 }
 
+/// What of a record has a name.
+fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+    if !is_record(m) {
+        return;
+    }
+    let record = RECORDS.iter().find(|(n, _)| *n == u64::from(octet(m, 0)));
+    to.text_if("record", record.map(|(_, name)| name.as_bytes()));
+    to.text_if("handshake", handshake(m).map(|(_, name)| name.as_bytes()));
+    to.text_if("version", hello_version(m).map(str::as_bytes));
+    to.text_if("sni", server_name(m));
+}
+
+/// The highest version that a ClientHello offers, or the one that a ServerHello has chosen (RFC 8446, 4.2.1).
+fn hello_version(m: &[u8]) -> Option<&'static str> {
+    let (hello, _) = handshake(m).filter(|(n, _)| matches!(n, 1 | 2))?;
+    let name = |version: u64| {
+        Some(match version {
+            0x0300 => "SSL 3.0",
+            0x0301 => "TLS 1.0",
+            0x0302 => "TLS 1.1",
+            0x0303 => "TLS 1.2",
+            0x0304 => "TLS 1.3",
+            _ => return None,
+        })
+    };
+    let listed = extension(m, 43).and_then(|versions| match (hello, versions) {
+        (2, [hi, lo]) => Some(u64::from(u16::from_be_bytes([*hi, *lo]))),
+        // Values that are reserved for trying servers (RFC 8701) have no name.
+        (1, [_, list @ ..]) => list
+            .as_chunks()
+            .0
+            .iter()
+            .map(|pair| u64::from(u16::from_be_bytes(*pair)))
+            .filter(|version| name(*version).is_some())
+            .max(),
+        _ => None,
+    });
+    name(listed.unwrap_or_else(|| number(m, 9, 2)))
+}
+
 /// The server's name that a ClientHello asks for (RFC 6066, 3).
 fn server_name(m: &[u8]) -> Option<&[u8]> {
+    handshake(m).filter(|(n, _)| *n == 1)?;
+    let list = extension(m, 0)?;
+    let len = usize::try_from(number(list, 3, 2)).ok()?;
+    list.get(5..5 + len)
+}
+
+/// The octets of an extension of a hello (RFC 8446, 4.1.2, 4.1.3).
+fn extension(m: &[u8], wanted: u64) -> Option<&[u8]> {
     let length = |at: usize, width: usize| usize::try_from(number(m, at, width)).ok();
     // Behind record header, message header, version and random.
     let mut at = 5 + 4 + 2 + 32;
     at += 1 + length(at, 1)?;
-    at += 2 + length(at, 2)?;
-    at += 1 + length(at, 1)?;
+    if octet(m, 5) == 1 {
+        at += 2 + length(at, 2)?;
+        at += 1 + length(at, 1)?;
+    } else {
+        // The cipher suite and the compression that were chosen.
+        at += 2 + 1;
+    }
     let end = at + 2 + length(at, 2)?;
     at += 2;
     while at < end.min(m.len()) {
         let len = length(at + 2, 2)?;
-        if number(m, at, 2) == 0 && at + 4 <= m.len() {
-            let name = length(at + 7, 2)?;
-            return m.get(at + 9..at + 9 + name);
+        if number(m, at, 2) == wanted && at + 4 <= m.len() {
+            return m.get(at + 4..at + 4 + len);
         }
         at += 4 + len;
     }

@@ -35,5 +35,6 @@ mod sources;
 mod store;
 mod transfer;
 
+pub(in crate::sink) use content::decode::{known as codings_are_known, undo as undo_codings};
 pub use list::FIELDS;
 pub(crate) use output::Files;

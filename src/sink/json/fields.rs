@@ -76,7 +76,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "summary",
-        "start line, query, or first octets, escaped",
+        "start line with host or type, query, or first octets, escaped",
     ),
     ("exchange", "request", "summary of the request"),
     (
@@ -169,6 +169,26 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "message",
         "messages",
         "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA): offset in it, length and summary of each; 1,000 at most",
+    ),
+    (
+        "message",
+        "dns",
+        "of DNS: id, question, type, and of an answer rcode and answers",
+    ),
+    (
+        "message",
+        "http",
+        "of HTTP: method, uri, host, user_agent; of a response status, reason, server, location; content_type, content_length",
+    ),
+    (
+        "message",
+        "sip",
+        "of SIP: method, uri, or status, reason; from, to, call_id",
+    ),
+    (
+        "message",
+        "tls",
+        "of TLS: record, handshake; of a hello version and sni",
     ),
     (
         "connection",

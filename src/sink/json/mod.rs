@@ -3,7 +3,6 @@
 //! [`FIELDS`] is the list of what they hold; the man page is made from it, and a test holds the output to it.
 
 mod digest;
-mod exchange;
 mod fields;
 mod objects;
 mod output;

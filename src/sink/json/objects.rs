@@ -3,6 +3,7 @@
 use super::state::{JsonBody, JsonStream};
 use crate::base::counters::Discard;
 use crate::base::packet::VlanTag;
+use crate::message::{FieldValue, MessageFields};
 use crate::sink::json_line::Seconds;
 use crate::sink::text::{Rfc3339, UnixSeconds};
 use crate::transport::datagram::FlowTotals;
@@ -59,6 +60,41 @@ pub(super) struct MessageObject<'a> {
     pub(super) sctp: Option<SctpObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) messages: Option<Vec<BundledObject>>,
+    #[serde(flatten)]
+    pub(super) fields: ProtocolFields<'a>,
+}
+
+/// What the message's protocol lists by name: an object that is called by the protocol; nothing where it lists nothing.
+pub(super) struct ProtocolFields<'a> {
+    pub(super) protocol: &'a str,
+    pub(super) fields: &'a MessageFields,
+}
+
+impl Serialize for ProtocolFields<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let object = (!self.fields.is_empty()).then_some((self.protocol, NamedFields(self.fields)));
+        to.collect_map(object)
+    }
+}
+
+/// The object.
+struct NamedFields<'a>(&'a MessageFields);
+
+impl Serialize for NamedFields<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, NamedValue(value))))
+    }
+}
+
+struct NamedValue<'a>(&'a FieldValue);
+
+impl Serialize for NamedValue<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FieldValue::Text(text) => to.serialize_str(text),
+            FieldValue::Number(number) => to.serialize_u64(*number),
+        }
+    }
 }
 
 /// What an SCTP user message says of itself.

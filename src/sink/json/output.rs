@@ -1,12 +1,11 @@
 //! The output of JSON lines.
 
-use super::exchange::WaitingRequest;
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
-    FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, SctpObject, ShownBody,
-    StreamObject, TsnsObject, VlanIds,
+    FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, ProtocolFields, SctpObject,
+    ShownBody, StreamObject, TsnsObject, VlanIds,
 };
-use super::state::{JsonBody, JsonConnection, JsonStream, Show, UnfinishedMessage};
+use super::state::{JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
@@ -17,11 +16,12 @@ use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::summary;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
+use crate::message::{fields, kind, summary};
+use crate::sink::exchange::WaitingRequest;
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::Output;
-use crate::sink::text::{Rfc3339, UnixSeconds, gap_cause};
+use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
@@ -102,17 +102,17 @@ impl Json {
     fn exchange(
         &mut self,
         at: &JsonEvent<'_>,
-        request: &WaitingRequest,
+        request: &WaitingRequest<ShownRequest>,
         response: &UnfinishedMessage,
         whole: bool,
     ) {
         self.object(&ExchangeObject {
             head: self.head("exchange", at.cx, at.flow, at.direction.flip()),
             first_time: self.time(at.cx, request.time),
-            first_frame: request.frame,
+            first_frame: request.kept.frame,
             protocol: &response.protocol,
-            request: &request.summary,
-            request_offset: request.shown,
+            request: &request.kept.summary,
+            request_offset: request.kept.offset,
             response: &response.summary,
             response_offset: response.offset,
             whole: request.whole && whole,
@@ -209,6 +209,10 @@ impl Json {
             body_cut: shows_body.then_some(message.body_cut),
             sctp: ended.sctp,
             messages: ended.bundled,
+            fields: ProtocolFields {
+                protocol: &message.protocol,
+                fields: &message.fields,
+            },
         });
         message
     }
@@ -274,20 +278,6 @@ impl Json {
     }
 }
 
-/// What ended a connection.
-const fn ended_by(transport: Transport, close: Close) -> &'static str {
-    match close {
-        Close::Fin if matches!(transport, Transport::Sctp) => "shutdown",
-        Close::Reset if matches!(transport, Transport::Sctp) => "abort",
-        Close::Fin => "fin",
-        Close::Reset => "reset",
-        Close::Idle => "idle",
-        Close::Evicted => "evicted",
-        Close::Replaced => "replaced",
-        Close::EndOfInput => "end_of_input",
-    }
-}
-
 /// Octets that a body may still take: it is cut where memory is short, so that what is shown never costs a connection. An eighth
 /// of the limit, and three quarters of what is free beside it, are left to all that waits.
 fn body_room(cx: &Context, body: &Vec<u8>) -> usize {
@@ -327,6 +317,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
+            fields: fields(start.protocol, at.flow.transport, start.head),
             ..UnfinishedMessage::default()
         });
         summary(
@@ -340,11 +331,13 @@ impl MessageSink for Json {
         open.count(cx);
         let request = (start.kind == Kind::Request).then(|| WaitingRequest {
             offset: start.offset,
-            shown: open.offset,
-            summary: open.summary.clone(),
             time: start.time,
-            frame: start.frame,
             whole: false,
+            kept: ShownRequest {
+                offset: open.offset,
+                summary: open.summary.clone(),
+                frame: start.frame,
+            },
         });
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
@@ -426,7 +419,7 @@ impl MessageSink for Json {
         if open.kind == Kind::Request {
             conn.requests.ended(end.whole);
         } else if let Some(answers) = open.answers
-            && let Some(request) = conn.requests.answered(at.cx, answers)
+            && let Some(request) = conn.requests.answered(at.cx, answers, drop)
         {
             self.exchange(at, &request, &open, end.whole);
         }
@@ -436,6 +429,8 @@ impl MessageSink for Json {
         let (payload, len) = (message.payload, message.payload_len);
         let mut open = UnfinishedMessage {
             protocol: message.protocol.to_owned(),
+            kind: kind(message.protocol, payload),
+            fields: fields(message.protocol, Transport::Udp, payload),
             length: Some(len as u64),
             first_time: at.cx.packet.time,
             first_frame: at.cx.packet.frame,
@@ -490,6 +485,8 @@ impl MessageSink for Json {
         }
         let mut open = UnfinishedMessage {
             protocol: protocol.to_owned(),
+            kind: kind(protocol, message.data),
+            fields: fields(protocol, Transport::Sctp, message.data),
             length: if message.whole {
                 Some(have)
             } else {

@@ -1,11 +1,12 @@
 //! What `--json` shows, and what it keeps until it can show it.
 
 use super::digest::Digest;
-use super::exchange::WaitingRequests;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::time::Timestamp;
+use crate::message::MessageFields;
+use crate::sink::exchange::{KeptRequest, WaitingRequests};
 use serde::{Deserialize, Serialize};
 
 /// `--json-body`.
@@ -39,7 +40,22 @@ pub(crate) struct JsonConnection {
     /// That of its first message whose protocol is known, else of its first message.
     pub(super) protocol: Option<Name>,
     pub(super) streams: [JsonStream; 2],
-    pub(super) requests: WaitingRequests,
+    pub(super) requests: WaitingRequests<ShownRequest>,
+}
+
+/// What an exchange shows of its request.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct ShownRequest {
+    /// Offset of its first octet, counted from the stream's first octet.
+    pub(super) offset: u64,
+    pub(super) summary: String,
+    pub(super) frame: u64,
+}
+
+impl KeptRequest for ShownRequest {
+    fn allocated(&self) -> usize {
+        self.summary.capacity()
+    }
 }
 
 impl JsonConnection {
@@ -70,6 +86,8 @@ pub(super) struct UnfinishedMessage {
     pub(super) protocol: String,
     pub(super) kind: Kind,
     pub(super) summary: String,
+    /// What its protocol lists by name.
+    pub(super) fields: MessageFields,
     pub(super) offset: u64,
     pub(super) length: Option<u64>,
     pub(super) first_time: Timestamp,
@@ -92,6 +110,7 @@ impl UnfinishedMessage {
         let now = size_of::<Self>()
             + self.protocol.capacity()
             + self.summary.capacity()
+            + self.fields.allocated()
             + self.gaps.capacity() * size_of::<(u64, u64)>()
             + self.body.capacity()
             + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));

@@ -116,11 +116,11 @@ fn an_object_a_line() {
         [
             head("message", true, T)
                 + &first
-                + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false}"#,
+                + r#""first_frame":1,"protocol":"http","kind":"request","summary":"GET /\"\\x1b HTTP/1.1","offset":0,"octets":20,"length":20,"whole":true,"gaps":[],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"R0VUIC8iGyBIVFRQLzEuMQ0KDQo=","body_cut":false,"http":{"method":"GET","uri":"/\"\u001b"}}"#,
             head("gap", false, T) + r#","offset":19,"length":11,"cause":"closed"}"#,
             head("message", false, T)
                 + &first
-                + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false}"#,
+                + r#""first_frame":1,"protocol":"http","kind":"response","summary":"HTTP/1.1 200 OK","offset":0,"octets":19,"length":30,"whole":false,"gaps":[[19,11]],"acknowledged":true,"acknowledged_at":"1970-01-01T00:00:00.000000Z","body":"SFRUUC8xLjEgMjAwIE9LDQoNCg==","body_cut":false,"http":{"status":200,"reason":"OK"}}"#,
             head("exchange", true, T)
                 + &first
                 + r#""first_frame":1,"protocol":"http","request":"GET /\"\\x1b HTTP/1.1","request_offset":0,"response":"HTTP/1.1 200 OK","response_offset":0,"whole":false,"delay":0.000000000,"duration":0.000000000}"#,
@@ -165,8 +165,8 @@ fn fields_are_listed() {
             .iter()
             .filter(|(kinds, _, _)| kinds.split(' ').any(|k| k == kind))
             .map(|(_, name, _)| *name)
-            // Only of SCTP, and of fragments.
-            .filter(|name| !matches!(*name, "sctp" | "messages" | "ip"))
+            // Only of SCTP, of fragments, and of other protocols.
+            .filter(|name| !matches!(*name, "sctp" | "messages" | "ip" | "dns" | "sip" | "tls"))
             .collect();
         // Names at the outer level; the objects inside stand in brackets.
         let mut written = Vec::new();

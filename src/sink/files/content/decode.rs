@@ -22,10 +22,10 @@ const WINDOW: u64 = 8 << 20;
 const READ: usize = 64 << 10;
 
 /// A reader of what a coding was applied to.
-pub(in super::super) type ContentReader<'a> = Box<dyn BufRead + 'a>;
+pub(in crate::sink) type ContentReader<'a> = Box<dyn BufRead + 'a>;
 
 /// All of these codings can be undone together.
-pub(in super::super) fn known(codings: &[String]) -> bool {
+pub(in crate::sink) fn known(codings: &[String]) -> bool {
     let all = codings
         .iter()
         .all(|c| extension(c).is_some_and(|e| e != "Z"));
@@ -50,7 +50,7 @@ pub(in super::super) fn extension(coding: &str) -> Option<&'static str> {
 }
 
 /// What `codings`, the one applied first first, were applied to.
-pub(in super::super) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> ContentReader<'a> {
+pub(in crate::sink) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> ContentReader<'a> {
     let mut reader: ContentReader<'a> = Box::new(BufReader::with_capacity(READ, coded));
     // The coding that was applied last is undone first.
     for coding in codings.iter().rev() {

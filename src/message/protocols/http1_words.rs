@@ -1,0 +1,128 @@
+//! HTTP/1.x for people and tables: the summary of a message, and what of its head is listed by name.
+
+use super::super::fields::MessageFields;
+use super::super::head::{HttpStart, read_fields};
+use super::super::text::{escape, first_line};
+use crate::base::flow::Transport;
+use memchr::memchr;
+use std::borrow::Cow;
+
+/// Octets of a host name or media type that a summary shows: longer ones are no use in a line.
+const SHOWN: usize = 80;
+
+/// The start line and what stands behind it.
+fn split(m: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(b'\n', m).map_or(m.len(), |end| end + 1);
+    let (line, fields) = m.split_at(end);
+    (line.trim_ascii_end(), fields)
+}
+
+/// The first value of each of these fields, by their names in lower case.
+fn values<'a, const N: usize>(fields: &'a [u8], names: [&str; N]) -> [Option<Cow<'a, [u8]>>; N] {
+    let mut found = [const { None }; N];
+    read_fields(fields, |name, value| {
+        for (wanted, found) in names.iter().zip(&mut found) {
+            if found.is_none() && name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                *found = Some(value.clone());
+            }
+        }
+    });
+    found
+}
+
+/// What of a message has a name.
+pub(super) fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+    let (line, rest) = split(m);
+    let Some(start) = HttpStart::of_line(line) else {
+        return;
+    };
+    match start {
+        HttpStart::Request { method, target, .. } => {
+            to.text("method", method);
+            to.text("uri", target);
+            let [host, agent] = values(rest, ["host", "user-agent"]);
+            to.text_if("host", host.as_deref());
+            to.text_if("user_agent", agent.as_deref());
+        }
+        HttpStart::Response { status, .. } => {
+            to.number("status", status.into());
+            let reason = line.splitn(3, |c| *c == b' ').nth(2);
+            to.text_if("reason", reason.map(<[u8]>::trim_ascii));
+            let [server, location] = values(rest, ["server", "location"]);
+            to.text_if("server", server.as_deref());
+            to.text_if("location", location.as_deref());
+        }
+    }
+    let [kind, length] = values(rest, ["content-type", "content-length"]);
+    to.text_if("content_type", kind.as_deref());
+    let length = length.and_then(|l| std::str::from_utf8(&l).ok()?.parse().ok());
+    if let Some(length) = length {
+        to.number("content_length", length);
+    }
+}
+
+/// The start line, and in parentheses the host that a request asks, or the media type of a response.
+pub(super) fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let (line, rest) = split(m);
+    let wanted = match HttpStart::of_line(line) {
+        Some(HttpStart::Request { .. }) => "host",
+        Some(HttpStart::Response { .. }) => "content-type",
+        None => return false,
+    };
+    first_line(m, out);
+    let [value] = values(rest, [wanted]);
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        out.push_str(" (");
+        escape(value.get(..SHOWN).unwrap_or(&value), out);
+        out.push(')');
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fields::FieldValue;
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn start_lines_with_host_or_type() {
+        for (octets, expected) in [
+            (
+                &b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"[..],
+                "GET /x HTTP/1.1 (a.example)",
+            ),
+            (
+                b"HTTP/1.1 200 OK\nA: b\nCONTENT-TYPE:  text/html;\n charset=x\n\n",
+                "HTTP/1.1 200 OK (text/html; charset=x)",
+            ),
+            (
+                b"GET / HTTP/1.1\r\nHost:\x1b[31m\r\n\r\n",
+                "GET / HTTP/1.1 (\\x1b[31m)",
+            ),
+            (b"HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 404 Not Found"),
+            (b"GET / HTTP/1.1", "GET / HTTP/1.1"),
+            (b"\x00\x01", ""),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
+
+    #[test]
+    fn fields_by_name() {
+        let mut read = MessageFields::default();
+        let head =
+            b"POST /a HTTP/1.1\r\nHost: b\r\nContent-Length: 7\r\nContent-Type: text/x\r\n\r\n";
+        fields(Transport::Tcp, head, &mut read);
+        let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
+        let all = ["method", "uri", "host", "content_type", "content_length"];
+        assert_eq!(names, all);
+        assert_eq!(read.get("content_length"), Some(&FieldValue::Number(7)));
+        assert_eq!(read.get("host"), Some(&FieldValue::Text("b".to_owned())));
+        let mut read = MessageFields::default();
+        fields(Transport::Tcp, b"HTTP/1.1 404 Not Found\r\n\r\n", &mut read);
+        assert_eq!(read.get("status"), Some(&FieldValue::Number(404)));
+        let reason = FieldValue::Text("Not Found".to_owned());
+        assert_eq!(read.get("reason"), Some(&reason));
+    }
+}

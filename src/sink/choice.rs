@@ -1,0 +1,133 @@
+//! `--kind`, `--match`, `--from`, `--to`, `--count`: which messages are written.
+
+use crate::base::flow::Transport;
+use crate::base::message::Kind;
+use crate::base::time::Timestamp;
+use crate::message::summary;
+use regex::bytes::Regex;
+use std::time::Duration;
+
+/// A point in time of the capture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// As a clock shows it.
+    At(Timestamp),
+    /// So long behind the first packet.
+    After(Duration),
+}
+
+/// Which messages are written, for all outputs.
+#[derive(Clone, Debug, Default)]
+pub struct MessageChoice {
+    /// `--kind`: these; empty: all.
+    pub kinds: Vec<Kind>,
+    /// `--match`: those whose summary or head matches.
+    pub pattern: Option<Regex>,
+    /// `--from`: those that begin then or later.
+    pub from: Option<When>,
+    /// `--to`: those that begin before.
+    pub to: Option<When>,
+    /// `--count`: the first so many.
+    pub count: Option<u64>,
+}
+
+/// What is asked of a message.
+pub(super) struct Asked<'a> {
+    pub(super) protocol: &'a str,
+    pub(super) transport: Transport,
+    pub(super) kind: Kind,
+    /// As in [`MessageStart`](crate::message::MessageStart).
+    pub(super) head: &'a [u8],
+    /// When its first octet was captured.
+    pub(super) time: Timestamp,
+    /// When the capture begins.
+    pub(super) began: Timestamp,
+}
+
+impl MessageChoice {
+    /// All messages are chosen, but for their number.
+    pub(super) const fn is_all(&self) -> bool {
+        self.kinds.is_empty() && self.pattern.is_none() && self.from.is_none() && self.to.is_none()
+    }
+
+    /// The message is chosen. Its number is not asked for.
+    pub(super) fn takes(&self, asked: &Asked<'_>) -> bool {
+        let at = |when: When| match when {
+            When::At(time) => time,
+            When::After(time) => {
+                let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                Timestamp::from_nanos(asked.began.as_nanos().saturating_add(nanos))
+            }
+        };
+        let early = self.from.is_some_and(|from| asked.time < at(from));
+        let late = self.to.is_some_and(|to| asked.time >= at(to));
+        let kind = self.kinds.is_empty() || self.kinds.contains(&asked.kind);
+        kind && !early && !late && self.matches(asked)
+    }
+
+    fn matches(&self, asked: &Asked<'_>) -> bool {
+        let Some(pattern) = &self.pattern else {
+            return true;
+        };
+        // The head first: it is there, and the summary mostly says the same.
+        if pattern.is_match(asked.head) {
+            return true;
+        }
+        let mut words = String::new();
+        let Asked {
+            protocol,
+            transport,
+            kind,
+            head,
+            ..
+        } = *asked;
+        summary(protocol, transport, kind, head, &mut words);
+        pattern.is_match(words.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_chosen_by_kind_words_and_time() {
+        let seconds = |n: u64| Timestamp::from_nanos(n * 1_000_000_000);
+        let asked = |kind, head, time| Asked {
+            protocol: "http",
+            transport: Transport::Tcp,
+            kind,
+            head,
+            time: seconds(time),
+            began: seconds(10),
+        };
+        let request = b"GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
+        let message = asked(Kind::Request, request, 12);
+        let mut choice = MessageChoice::default();
+        assert!(choice.is_all() && choice.takes(&message));
+        choice.kinds = vec![Kind::Response];
+        assert!(!choice.is_all() && !choice.takes(&message));
+        choice.kinds.push(Kind::Request);
+        assert!(choice.takes(&message));
+        for (pattern, takes) in [("Host: b", true), (r"1\.1 \(b\)", true), ("POST", false)] {
+            choice.pattern = Some(Regex::new(pattern).unwrap());
+            assert_eq!(choice.takes(&message), takes, "{pattern}");
+        }
+        choice.pattern = None;
+        let after = |n| Some(When::After(Duration::from_secs(n)));
+        for (from, to, takes) in [
+            (after(2), after(3), true),
+            (after(3), None, false),
+            (None, after(2), false),
+            (
+                Some(When::At(seconds(12))),
+                Some(When::At(seconds(13))),
+                true,
+            ),
+            (Some(When::At(seconds(13))), None, false),
+        ] {
+            (choice.from, choice.to) = (from, to);
+            assert_eq!(choice.takes(&message), takes, "{from:?} {to:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Times as `--time` asks for them.
+
+use crate::base::time::{Timestamp, date_and_time};
+use jiff::tz::TimeZone;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// `--time`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimeForm {
+    /// Date and time in UTC.
+    #[default]
+    Utc,
+    /// Date and time where the program runs.
+    Local,
+    /// Seconds since the first packet.
+    Relative,
+    /// Seconds since the line before.
+    Delta,
+    /// Seconds since 1970-01-01 00:00:00 UTC.
+    Epoch,
+}
+
+/// Shows times.
+#[derive(Debug)]
+pub(in crate::sink) struct Clock {
+    form: TimeForm,
+    zone: Option<TimeZone>,
+    /// When the first packet was captured.
+    pub(in crate::sink) first: Timestamp,
+    last: Option<Timestamp>,
+    /// The date that was shown last.
+    date: String,
+}
+
+/// Where a whole date and time, in the form of RFC 3339, has its parts.
+const DATE: usize = 10;
+const MICROSECONDS: usize = 26;
+const MILLISECONDS: usize = 23;
+
+impl Clock {
+    pub(in crate::sink) fn new(form: TimeForm) -> Self {
+        Self {
+            form,
+            zone: (form == TimeForm::Local).then(TimeZone::system),
+            first: Timestamp::default(),
+            last: None,
+            date: String::new(),
+        }
+    }
+
+    /// The date and the time of day, with microseconds, and what stands behind the date once: UTC, or the offset from it.
+    fn civil(&self, time: Timestamp) -> (String, String) {
+        let nanos = i128::from(time.as_nanos());
+        let at = jiff::Timestamp::from_nanosecond(nanos).ok();
+        let local = self.zone.as_ref().zip(at).map(|(zone, at)| {
+            let offset = zone.to_offset(at);
+            // A time that is as far from 1970 as the clock there is shown.
+            let shifted = nanos + i128::from(offset.seconds()) * 1_000_000_000;
+            let shifted = u64::try_from(shifted).unwrap_or(0);
+            (Timestamp::from_nanos(shifted), offset.seconds())
+        });
+        let (time, zone) = match local {
+            Some((time, offset)) => {
+                let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
+                let zone = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+                (time, zone)
+            }
+            None => (time, "UTC".to_owned()),
+        };
+        let text = date_and_time(time, b' ');
+        let text = text.get(..MICROSECONDS).unwrap_or_default();
+        let text = std::str::from_utf8(text).unwrap_or_default().to_owned();
+        (text, zone)
+    }
+
+    /// A line with the date, where times of day follow and it is another one than before.
+    pub(in crate::sink) fn new_date(&mut self, time: Timestamp) -> Option<String> {
+        if !matches!(self.form, TimeForm::Utc | TimeForm::Local) {
+            return None;
+        }
+        let (text, zone) = self.civil(time);
+        let date = text.get(..DATE).unwrap_or_default();
+        if date == self.date {
+            return None;
+        }
+        date.clone_into(&mut self.date);
+        Some(format!("{date} {zone}"))
+    }
+
+    /// Appends a time; `of_day`: without the date, and with milliseconds alone where that is `short`.
+    pub(in crate::sink) fn show(
+        &mut self,
+        time: Timestamp,
+        of_day: bool,
+        short: bool,
+        out: &mut String,
+    ) {
+        let end = if short { MILLISECONDS } else { MICROSECONDS };
+        let decimals = if short { 3 } else { 6 };
+        match self.form {
+            TimeForm::Utc | TimeForm::Local => {
+                let (text, _) = self.civil(time);
+                let begin = if of_day { DATE + 1 } else { 0 };
+                out.push_str(text.get(begin..end).unwrap_or_default());
+            }
+            TimeForm::Relative => seconds(time.since(self.first), decimals, out),
+            TimeForm::Delta => {
+                let since = time.since(self.last.unwrap_or(time));
+                seconds(since, decimals, out);
+            }
+            TimeForm::Epoch => seconds(time.since(Timestamp::default()), 6, out),
+        }
+        self.last = Some(time);
+    }
+}
+
+fn seconds(time: Duration, decimals: usize, out: &mut String) {
+    let micros = time.subsec_micros();
+    let part = if decimals == 3 { micros / 1000 } else { micros };
+    let width = if decimals == 3 { 4 } else { 5 };
+    let _ = write!(out, "{:width$}.{part:0decimals$}", time.as_secs());
+}
+
+/// A time span as people say it: `93 us`, `1.25 ms`, `3.2 s`, `2 m 5 s`.
+pub(in crate::sink) fn span(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..1_000 => format!("{micros} us"),
+        1_000..10_000 => format!("{:.2} ms", time.as_secs_f64() * 1e3),
+        10_000..1_000_000 => format!("{:.0} ms", time.as_secs_f64() * 1e3),
+        1_000_000..60_000_000 => format!("{:.2} s", time.as_secs_f64()),
+        _ => format!("{} m {} s", time.as_secs() / 60, time.as_secs() % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: u64 = 1_795_255_200_123_456_789;
+
+    fn shown(form: TimeForm, of_day: bool, short: bool) -> String {
+        let mut clock = Clock::new(form);
+        clock.first = Timestamp::from_nanos(AT - 61_500_000_000);
+        let mut out = String::new();
+        clock.show(
+            Timestamp::from_nanos(AT - 1_000_000),
+            of_day,
+            short,
+            &mut out,
+        );
+        out.push('|');
+        clock.show(Timestamp::from_nanos(AT), of_day, short, &mut out);
+        out
+    }
+
+    #[test]
+    fn times_are_shown_in_all_forms() {
+        for (form, of_day, short, expected) in [
+            (
+                TimeForm::Utc,
+                false,
+                false,
+                "2026-11-21 10:00:00.122456|2026-11-21 10:00:00.123456",
+            ),
+            (TimeForm::Utc, true, true, "10:00:00.122|10:00:00.123"),
+            (TimeForm::Relative, true, false, "   61.499000|   61.500000"),
+            (TimeForm::Delta, true, true, "   0.000|   0.001"),
+            (
+                TimeForm::Epoch,
+                true,
+                false,
+                "1795255200.122456|1795255200.123456",
+            ),
+        ] {
+            assert_eq!(shown(form, of_day, short), expected, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_shown_once() {
+        let mut clock = Clock::new(TimeForm::Utc);
+        let time = Timestamp::from_nanos(AT);
+        assert_eq!(clock.new_date(time), Some("2026-11-21 UTC".to_owned()));
+        assert_eq!(clock.new_date(time), None);
+        let next = Timestamp::from_nanos(AT + 86_400_000_000_000);
+        assert_eq!(clock.new_date(next), Some("2026-11-22 UTC".to_owned()));
+        assert_eq!(Clock::new(TimeForm::Epoch).new_date(time), None);
+    }
+
+    #[test]
+    fn a_zone_moves_the_clock() {
+        let mut clock = Clock::new(TimeForm::Local);
+        clock.zone = Some(TimeZone::fixed(jiff::tz::offset(-5)));
+        let mut out = String::new();
+        clock.show(Timestamp::from_nanos(AT), true, true, &mut out);
+        assert_eq!(out, "05:00:00.123");
+        let date = clock.new_date(Timestamp::from_nanos(AT)).unwrap();
+        assert_eq!(date, "2026-11-21 UTC-05:00");
+    }
+
+    #[test]
+    fn spans_in_words() {
+        for (micros, expected) in [
+            (93, "93 us"),
+            (1_254, "1.25 ms"),
+            (45_700, "46 ms"),
+            (3_210_000, "3.21 s"),
+            (125_000_000, "2 m 5 s"),
+        ] {
+            assert_eq!(span(Duration::from_micros(micros)), expected);
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! What `--print=full` shows below a line: header fields, and the body as a reader wants it.
+
+use super::Paint;
+use crate::message::{ChunkLine, ChunkSize, escape, read_head, unfolded_lines};
+use crate::sink::files::{codings_are_known, undo_codings};
+use encoding_rs::Encoding;
+use memchr::memchr;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::Read;
+
+/// Octets of text that are shown of a body: some screens of it.
+const TEXT: usize = 16 << 10;
+/// Octets that are shown of a body that is no text: eight lines.
+const HEX: usize = 128;
+/// Octets in a line of a dump.
+const ROW: usize = 16;
+/// Everything below a line stands so far to the right.
+const INDENT: &str = "    ";
+
+/// What is kept of a body.
+pub(super) struct Body<'a> {
+    /// Its octets, without those that are missing.
+    pub(super) octets: &'a [u8],
+    /// Where in these something is missing, and how much; 0 where nobody knows how much.
+    pub(super) gaps: &'a [(usize, u64)],
+    /// Octets behind them that were not kept.
+    pub(super) more: u64,
+}
+
+/// Appends the fields of a header section, but not its start line, which is in the summary.
+pub(super) fn head(head: &[u8], p: &Paint, out: &mut String) {
+    for field in unfolded_lines(head).skip(1) {
+        out.push_str(INDENT);
+        match memchr(b':', &field) {
+            Some(colon) => {
+                let (name, value) = field.split_at(colon);
+                out.push_str(p.protocol);
+                escape(name, out);
+                out.push_str(p.off);
+                escape(value, out);
+            }
+            None => escape(&field, out),
+        }
+        out.push('\n');
+    }
+}
+
+/// What the head says of the body.
+#[derive(Default)]
+struct About {
+    chunked: bool,
+    /// In the order in which they were applied.
+    codings: Vec<String>,
+    media_type: String,
+}
+
+impl About {
+    fn read(head: &[u8]) -> Self {
+        let mut about = Self::default();
+        let words = |value: &[u8]| -> Vec<String> {
+            let text = String::from_utf8_lossy(value).to_ascii_lowercase();
+            let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
+            words.map(str::to_owned).collect()
+        };
+        read_head(head, |name, value| {
+            if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                about.chunked = words(&value).iter().any(|w| w == "chunked");
+            } else if name.eq_ignore_ascii_case(b"content-encoding") {
+                let all = words(&value);
+                about.codings = all.into_iter().filter(|w| w != "identity").collect();
+            } else if name.eq_ignore_ascii_case(b"content-type") {
+                about.media_type = String::from_utf8_lossy(&value).into_owned();
+            }
+        });
+        about
+    }
+
+    /// The character set of the text, if the type names one that is known.
+    fn charset(&self) -> Option<&'static Encoding> {
+        let lower = self.media_type.to_ascii_lowercase();
+        let (_, rest) = lower.split_once("charset=")?;
+        let name = rest.split(';').next().unwrap_or_default();
+        Encoding::for_label(name.trim().trim_matches(['"', '\'']).as_bytes())
+    }
+}
+
+/// Appends the body: decoded and indented where nothing of it is missing, else as it was sent.
+pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
+    if body.octets.is_empty() && body.gaps.is_empty() {
+        return;
+    }
+    let about = About::read(head);
+    let first_gap = body.gaps.first().map_or(body.octets.len(), |gap| gap.0);
+    let up_to_gap = body.octets.get(..first_gap).unwrap_or(body.octets);
+    let mut shown: Cow<'_, [u8]> = up_to_gap.into();
+    if about.chunked {
+        shown = without_chunks(&shown).into();
+    }
+    // What cannot be undone is shown as it is.
+    let mut cut = false;
+    if !about.codings.is_empty() && codings_are_known(&about.codings) {
+        let mut decoded = Vec::new();
+        // The octets that could be decoded stand before an error.
+        let _ = undo_codings(&about.codings, &*shown)
+            .take(TEXT as u64 + 1)
+            .read_to_end(&mut decoded);
+        if !decoded.is_empty() {
+            cut = decoded.len() > TEXT;
+            shown = decoded.into();
+        }
+    }
+    let as_sent = !about.chunked && about.codings.is_empty();
+    let whole = body.gaps.is_empty() && body.more == 0 && !cut;
+    text_or_hex(&shown, &about, whole, p, out);
+    if as_sent {
+        // Behind a gap more octets stand where they stood.
+        let mut at = first_gap;
+        for (i, (_, lost)) in body.gaps.iter().enumerate() {
+            missing(*lost, p, out);
+            let next = body.gaps.get(i + 1).map_or(body.octets.len(), |gap| gap.0);
+            text_or_hex(
+                body.octets.get(at..next).unwrap_or_default(),
+                &about,
+                false,
+                p,
+                out,
+            );
+            at = next;
+        }
+    } else {
+        for (_, lost) in body.gaps {
+            missing(*lost, p, out);
+        }
+    }
+    if body.more > 0 {
+        let _ = writeln!(
+            out,
+            "{INDENT}{}... {} more bytes{}",
+            p.dim, body.more, p.off
+        );
+    } else if cut {
+        let _ = writeln!(out, "{INDENT}{}... more, as decoded{}", p.dim, p.off);
+    }
+}
+
+/// Appends a gap.
+fn missing(lost: u64, p: &Paint, out: &mut String) {
+    let _ = match lost {
+        0 => writeln!(
+            out,
+            "{INDENT}{}~~~ bytes are missing here ~~~{}",
+            p.bad, p.off
+        ),
+        n => writeln!(
+            out,
+            "{INDENT}{}~~~ {n} bytes are missing here ~~~{}",
+            p.bad, p.off
+        ),
+    };
+}
+
+fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut String) {
+    if octets.is_empty() {
+        return;
+    }
+    let charset = about.charset();
+    let shown = octets.get(..TEXT).unwrap_or(octets);
+    let text = match charset.filter(|c| *c != encoding_rs::UTF_8) {
+        Some(charset) => charset
+            .decode_without_bom_handling(shown)
+            .0
+            .into_owned()
+            .into_bytes()
+            .into(),
+        None => Cow::Borrowed(shown),
+    };
+    if !is_text(&text) {
+        let some = octets.get(..HEX).unwrap_or(octets);
+        hex(some, 0, INDENT, p, out);
+        if some.len() < octets.len() {
+            let more = octets.len() - some.len();
+            let _ = writeln!(out, "{INDENT}{}... {more} more bytes{}", p.dim, p.off);
+        }
+        return;
+    }
+    let json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    let indented = (json && whole && octets.len() <= TEXT)
+        .then(|| indented_json(&text))
+        .flatten();
+    for line in indented.as_deref().unwrap_or(&text).split(|c| *c == b'\n') {
+        out.push_str(INDENT);
+        visible(line.strip_suffix(b"\r").unwrap_or(line), out);
+        out.push('\n');
+    }
+    // A line end at the end begins no other line.
+    if text.ends_with(b"\n") && indented.is_none() {
+        out.truncate(out.len() - INDENT.len() - 1);
+    }
+    if shown.len() < octets.len() {
+        let more = octets.len() - shown.len();
+        let _ = writeln!(out, "{INDENT}{}... {more} more bytes{}", p.dim, p.off);
+    }
+}
+
+/// A line of text: tabs are what they are, and all else that is no character is escaped.
+pub(in crate::sink) fn visible(line: &[u8], out: &mut String) {
+    for (i, part) in line.split(|c| *c == b'\t').enumerate() {
+        if i > 0 {
+            out.push('\t');
+        }
+        // A backslash of the text is one: nothing is read back from here.
+        for (i, part) in part.split(|c| *c == b'\\').enumerate() {
+            if i > 0 {
+                out.push('\\');
+            }
+            escape(part, out);
+        }
+    }
+}
+
+/// Nearly all of it are characters.
+pub(in crate::sink) fn is_text(octets: &[u8]) -> bool {
+    let some = octets.get(..4096).unwrap_or(octets);
+    let odd: usize = some
+        .utf8_chunks()
+        .map(|chunk| {
+            let controls = chunk.valid().chars().filter(|c| c.is_control());
+            controls
+                .filter(|c| !matches!(c, '\t' | '\r' | '\n'))
+                .count()
+                + chunk.invalid().len()
+        })
+        .sum();
+    odd * 20 <= some.len()
+}
+
+/// Rows of offset, octets in hexadecimal digits, and characters.
+pub(in crate::sink) fn hex(octets: &[u8], from: u64, indent: &str, p: &Paint, out: &mut String) {
+    for (i, row) in octets.chunks(ROW).enumerate() {
+        let at = from + (i * ROW) as u64;
+        let _ = write!(out, "{indent}{}{at:08x}{} ", p.dim, p.off);
+        for place in 0..ROW {
+            if place == ROW / 2 {
+                out.push(' ');
+            }
+            let _ = match row.get(place) {
+                Some(octet) => write!(out, " {octet:02x}"),
+                None => write!(out, "   "),
+            };
+        }
+        out.push_str("  ");
+        for octet in row {
+            let c = char::from(*octet);
+            out.push(if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '.'
+            });
+        }
+        out.push('\n');
+    }
+}
+
+/// The content of chunks (RFC 9112, 7.1), as far as it is there.
+fn without_chunks(mut octets: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    loop {
+        let (read, size) = ChunkLine::default().read(octets);
+        let (ChunkSize::Octets(size @ 1..), Some(rest)) = (size, octets.get(read..)) else {
+            return content;
+        };
+        let size = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
+        let (data, rest) = rest.split_at(size);
+        content.extend_from_slice(data);
+        octets = rest;
+    }
+}
+
+/// JSON with a line for each value. Every value stays as it was written: numbers are not read.
+fn indented_json(text: &[u8]) -> Option<Vec<u8>> {
+    serde_json::from_slice::<IgnoredAny>(text).ok()?;
+    let mut out = Vec::with_capacity(2 * text.len());
+    let (mut depth, mut string, mut escaped) = (0_usize, false, false);
+    let new_line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', 2 * depth));
+    };
+    let mut octets = text.iter().copied().peekable();
+    while let Some(c) = octets.next() {
+        if string {
+            string = escaped || c != b'"';
+            escaped = !escaped && c == b'\\';
+            out.push(c);
+            continue;
+        }
+        match c {
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            b'{' | b'[' => {
+                out.push(c);
+                while octets.next_if(u8::is_ascii_whitespace).is_some() {}
+                // Nothing in it is one line.
+                if let Some(end) = octets.next_if(|c| matches!(c, b'}' | b']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    // What serde_json reads is 128 deep at most.
+                    new_line(&mut out, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(c);
+            }
+            b',' => {
+                out.push(c);
+                new_line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            c => {
+                string = c == b'"';
+                out.push(c);
+            }
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write as _;
+
+    fn shown(fields: &str, octets: &[u8], gaps: &[(usize, u64)], more: u64) -> String {
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+        let mut out = String::new();
+        let what = Body { octets, gaps, more };
+        body(head.as_bytes(), &what, &Paint::new(false), &mut out);
+        out
+    }
+
+    #[test]
+    fn json_is_indented_and_stays_what_it_is() {
+        let json = br#"{"a": [1.50, 12345678901234567890123],"b":{},"c" : "x,{\"" }"#;
+        let expected = "    {\n      \"a\": [\n        1.50,\n        12345678901234567890123\n      ],\n      \"b\": {},\n      \"c\": \"x,{\\\"\"\n    }\n";
+        assert_eq!(shown("", json, &[], 0), expected);
+        // What is not whole is left as it is.
+        assert_eq!(
+            shown("", b"{\"a\":", &[], 7),
+            "    {\"a\":\n    ... 7 more bytes\n"
+        );
+        assert_eq!(shown("", b"{a}\n", &[], 0), "    {a}\n");
+    }
+
+    #[test]
+    fn text_is_shown_in_its_character_set_and_never_acts_on_a_terminal() {
+        let fields = "Content-Type: text/plain; charset=\"iso-8859-1\"\r\n";
+        assert_eq!(
+            shown(fields, b"caf\xe9\r\n\tC:\\x", &[], 0),
+            "    caf\u{e9}\n    \tC:\\x\n"
+        );
+        let text = [&b"\x1b[31m"[..], &[b'a'; 40]].concat();
+        assert!(shown("", &text, &[], 0).starts_with("    \\x1b[31maaa"));
+    }
+
+    #[test]
+    fn other_octets_are_a_dump_of_their_beginning() {
+        let octets: Vec<u8> = (0..200).collect();
+        let text = shown("", &octets, &[], 0);
+        assert_eq!(text.lines().count(), 9, "{text}");
+        assert!(text.starts_with(
+            "    00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ................\n"
+        ));
+        assert!(text.ends_with("    ... 72 more bytes\n"), "{text}");
+    }
+
+    #[test]
+    fn gaps_stand_where_they_are() {
+        let text = shown("", b"beforebehind", &[(6, 1448)], 0);
+        assert_eq!(
+            text,
+            "    before\n    ~~~ 1448 bytes are missing here ~~~\n    behind\n"
+        );
+    }
+
+    #[test]
+    fn codings_are_undone() {
+        let chunked = b"4\r\nabcd\r\n3;x=y\r\nefg\r\n0\r\n\r\n";
+        assert_eq!(
+            shown("Transfer-Encoding: chunked\r\n", chunked, &[], 0),
+            "    abcdefg\n"
+        );
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(b"packed text").unwrap();
+        let gzip = packer.finish().unwrap();
+        assert_eq!(
+            shown("Content-Encoding: gzip\r\n", &gzip, &[], 0),
+            "    packed text\n"
+        );
+        let cut = gzip.get(..gzip.len() - 9).unwrap_or_default();
+        assert!(
+            shown("Content-Encoding: gzip\r\n", cut, &[(cut.len(), 9)], 0)
+                .starts_with("    packed")
+        );
+        assert!(shown("Content-Encoding: odd\r\n", b"text", &[], 0).contains("text"));
+    }
+}

@@ -1,0 +1,302 @@
+//! The line of a message: columns that line up, and fit a terminal.
+
+use super::clock::{Clock, span};
+use super::{Look, Paint, Tone};
+use crate::base::flow::Flow;
+use crate::base::message::Kind;
+use crate::base::time::Timestamp;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// A terminal with fewer columns shows neither connection nor octets, and times with milliseconds: something must be left for
+/// what a message says.
+const NARROW: usize = 100;
+/// Columns of a summary, at least, where an answer time stands behind it.
+const SUMMARY: usize = 16;
+/// Columns of both endpoints at first: two short IPv4 addresses with their ports.
+const ENDS: usize = 31;
+
+/// What a line shows.
+pub(super) struct Shown<'a> {
+    pub(super) time: Timestamp,
+    pub(super) flow: &'a Flow,
+    pub(super) client: SocketAddr,
+    pub(super) server: SocketAddr,
+    /// The client sent it.
+    pub(super) from_client: bool,
+    pub(super) protocol: &'a str,
+    pub(super) kind: Kind,
+    pub(super) octets: u64,
+    pub(super) summary: &'a str,
+    pub(super) tone: Tone,
+    /// From the request to this answer.
+    pub(super) delay: Option<Duration>,
+    /// It is not whole, and lacks so many octets; 0 where nobody knows how many.
+    pub(super) lost: Option<u64>,
+}
+
+/// Widths of columns: they grow with what they have held, and never shrink.
+#[derive(Debug)]
+pub(super) struct Columns {
+    connection: usize,
+    ends: usize,
+    protocol: usize,
+    octets: usize,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self {
+            connection: "tcp 0".len(),
+            ends: ENDS,
+            protocol: "http".len(),
+            octets: "1000".len(),
+        }
+    }
+}
+
+/// Pads to a width, which grows where the text is wider.
+fn padded(text: &str, width: &mut usize, right: bool, out: &mut String) {
+    let columns = text.width();
+    *width = (*width).max(columns);
+    let pad = *width - columns;
+    if right {
+        let _ = write!(out, "{:pad$}{text}", "");
+    } else {
+        let _ = write!(out, "{text}{:pad$}", "");
+    }
+}
+
+/// An endpoint in so many columns: where it is longer, something in its middle is left out. Its end has the port.
+fn squeezed(text: String, columns: usize) -> String {
+    const END: usize = 12;
+    if text.len() <= columns {
+        return text;
+    }
+    let begin = text
+        .get(..columns.saturating_sub(END + 1))
+        .unwrap_or_default();
+    let end = text.get(text.len() - END..).unwrap_or_default();
+    format!("{begin}\u{2026}{end}")
+}
+
+/// What of a text fits into so many columns, with an ellipsis where it is cut.
+pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
+    if text.width() <= columns {
+        return (text, "");
+    }
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += c.width().unwrap_or(0);
+        if used > columns.saturating_sub(1) {
+            return (text.get(..at).unwrap_or_default(), "\u{2026}");
+        }
+    }
+    (text, "")
+}
+
+/// Appends the line of a message, with its line feed.
+pub(super) fn line(
+    shown: &Shown<'_>,
+    look: &Look,
+    columns: &mut Columns,
+    clock: &mut Clock,
+    out: &mut String,
+) {
+    let p = Paint::new(look.color);
+    let narrow = look.width.is_some_and(|width| width < NARROW);
+    if look.width.is_some()
+        && let Some(date) = clock.new_date(shown.time)
+    {
+        let _ = writeln!(out, "{}{date}{}", p.dim, p.off);
+    }
+    // The words without colours, whose columns are counted.
+    let mut used = 0;
+    let mut word = String::new();
+    clock.show(shown.time, look.width.is_some(), narrow, &mut word);
+    used += word.width() + 1;
+    let _ = write!(out, "{}{word}{} ", p.dim, p.off);
+    if !narrow {
+        let connection = format!("{} {}", shown.flow.transport.name(), shown.flow.number);
+        padded(&connection, &mut columns.connection, false, out);
+        out.push(' ');
+        used += columns.connection + 1;
+    }
+    let (arrow, way) = if shown.from_client {
+        ("\u{2192}", p.client)
+    } else {
+        ("\u{2190}", p.server)
+    };
+    let (mut client, mut server) = (shown.client.to_string(), shown.server.to_string());
+    if let Some(width) = look.width {
+        let most = (width / 5).max((ENDS - 3) / 2 + 1);
+        (client, server) = (squeezed(client, most), squeezed(server, most));
+    }
+    let ends = client.width() + server.width() + 3;
+    columns.ends = columns.ends.max(ends);
+    let pad = columns.ends - ends;
+    let _ = write!(out, "{client} {way}{arrow}{} {server}{:pad$} ", p.off, "");
+    used += columns.ends + 1;
+    out.push_str(p.protocol);
+    padded(shown.protocol, &mut columns.protocol, false, out);
+    out.push_str(p.off);
+    out.push(' ');
+    used += columns.protocol + 1;
+    if !narrow {
+        padded(&shown.octets.to_string(), &mut columns.octets, true, out);
+        out.push(' ');
+        used += columns.octets + 1;
+    }
+    let incomplete = match shown.lost {
+        None => String::new(),
+        Some(n) if n > 0 && !narrow => format!(" [incomplete: {n} bytes lost]"),
+        Some(_) => " [incomplete]".to_owned(),
+    };
+    used += incomplete.len();
+    let delay = shown.delay.map(|delay| format!(" ({})", span(delay)));
+    let mut delay = delay.unwrap_or_default();
+    let mut room = look
+        .width
+        .map_or(usize::MAX, |width| width.saturating_sub(used));
+    if room < SUMMARY + delay.len() {
+        delay.clear();
+    }
+    room = room.saturating_sub(delay.len()).max(1);
+    let (summary, ellipsis) = cut(shown.summary, room);
+    match shown.tone {
+        Tone::Warn => {
+            let _ = write!(out, "{}{summary}{ellipsis}{}", p.warn, p.off);
+        }
+        Tone::Bad => {
+            let _ = write!(out, "{}{summary}{ellipsis}{}", p.bad, p.off);
+        }
+        // What is asked for stands first: a method, a command.
+        Tone::Plain if shown.kind == Kind::Request => {
+            let (first, rest) = summary.split_at(summary.find(' ').unwrap_or(summary.len()));
+            let _ = write!(out, "{}{first}{}{rest}{ellipsis}", p.bold, p.off);
+        }
+        Tone::Plain => {
+            let _ = write!(out, "{summary}{ellipsis}");
+        }
+    }
+    if !delay.is_empty() {
+        let _ = write!(out, "{}{delay}{}", p.dim, p.off);
+    }
+    if !incomplete.is_empty() {
+        let _ = write!(out, "{}{incomplete}{}", p.bad, p.off);
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TimeForm;
+    use super::*;
+    use crate::base::flow::{Direction, FlowKey, Transport};
+    use crate::base::packet::Channel;
+
+    fn lines(width: Option<usize>, color: bool) -> String {
+        let (client, server) = (([10, 0, 0, 1].into(), 40000), ([10, 0, 0, 2].into(), 80));
+        let (key, forward_is_low) = FlowKey::new(client, server, Channel::default());
+        let flow = Flow {
+            transport: Transport::Tcp,
+            number: 0,
+            key,
+            forward_is_low,
+            reused: false,
+            links: Default::default(),
+        };
+        let look = Look {
+            color,
+            width,
+            time: TimeForm::Utc,
+        };
+        let (mut columns, mut clock) = (Columns::default(), Clock::new(TimeForm::Utc));
+        let mut out = String::new();
+        for (from_client, kind, octets, summary, tone, delay, lost) in [
+            (
+                true,
+                Kind::Request,
+                78,
+                "GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)",
+                Tone::Plain,
+                None,
+                None,
+            ),
+            (
+                false,
+                Kind::Response,
+                1234,
+                "HTTP/1.1 404 Not Found",
+                Tone::Warn,
+                Some(Duration::from_micros(93)),
+                Some(1448),
+            ),
+        ] {
+            let shown = Shown {
+                time: Timestamp::from_nanos(1_795_255_200_123_456_789),
+                flow: &flow,
+                client: flow.src(Direction::Forward),
+                server: flow.dst(Direction::Forward),
+                from_client,
+                protocol: "http",
+                kind,
+                octets,
+                summary,
+                tone,
+                delay,
+                lost,
+            };
+            line(&shown, &look, &mut columns, &mut clock, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn lines_fit_the_terminal() {
+        for width in [72, 80, 100, 120, 160] {
+            let text = lines(Some(width), false);
+            assert_eq!(text.lines().count(), 3, "{text}");
+            let mut widths = text.lines().map(UnicodeWidthStr::width);
+            assert!(widths.all(|w| w <= width), "{width}:\n{text}");
+        }
+        // Colours take no columns.
+        let colored = lines(Some(80), true);
+        let mut plain = String::new();
+        let mut escape = false;
+        for c in colored.chars() {
+            escape |= c == '\x1b';
+            if !escape {
+                plain.push(c);
+            }
+            escape &= c != 'm';
+        }
+        assert_eq!(plain, lines(Some(80), false));
+    }
+
+    #[test]
+    fn nothing_is_cut_in_a_pipe() {
+        let expected = "\
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2192} 10.0.0.2:80     http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2190} 10.0.0.2:80     http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
+";
+        assert_eq!(lines(None, false), expected);
+    }
+
+    #[test]
+    fn long_endpoints_keep_their_ports() {
+        let end = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40000".to_owned();
+        assert_eq!(squeezed(end.clone(), 24), "[2001:db8:8\u{2026}:7348]:40000");
+        assert_eq!(squeezed(end.clone(), 50), end);
+    }
+
+    #[test]
+    fn wide_characters_are_not_halved() {
+        assert_eq!(cut("\u{4e16}\u{754c}", 4), ("\u{4e16}\u{754c}", ""));
+        assert_eq!(cut("\u{4e16}\u{754c}", 3), ("\u{4e16}", "\u{2026}"));
+        assert_eq!(cut("\u{4e16}\u{754c}", 2), ("", "\u{2026}"));
+        assert_eq!(cut("abc", 0), ("", "\u{2026}"));
+    }
+}

@@ -1,0 +1,492 @@
+//! `--print`: a line for each message.
+//!
+//! ```text
+//! 2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 → 10.0.0.2:80  http   78 GET /x HTTP/1.1 (example)
+//! ```
+//!
+//! Time of the packet that completed it, connection, client and server with an arrow from the sender, protocol, octets, summary;
+//! then the time from request to answer and, where octets are missing, `[incomplete]` with their number where that is known.
+//! The client is the side that asks, as far as that is known.
+
+mod clock;
+mod content;
+mod line;
+mod paint;
+
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::Kind;
+use crate::base::storage::allocated;
+use crate::base::stream::Close;
+use crate::base::time::Timestamp;
+use crate::message::events::DatagramMessage;
+use crate::message::{FieldValue, MessageFields, fields, kind, summary, transaction};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::sink::exchange::{DatagramRequests, WaitingRequest, WaitingRequests};
+use crate::sink::output::Output;
+use crate::sink::writer::{BufferedWriter, OutputError, Writer};
+use crate::transport::datagram::DatagramContext;
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::StreamContext;
+pub(in crate::sink) use clock::Clock;
+pub use clock::TimeForm;
+pub(in crate::sink) use content::{hex, is_text, visible};
+use line::{Columns, Shown};
+pub(in crate::sink) use paint::Paint;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// Octets of a body that are kept for `full`: it is decoded from its beginning on, and a text of some screens may be packed.
+const BODY: usize = 64 << 10;
+/// Gaps in these that are drawn.
+const GAPS: usize = 100;
+/// Octets of a header section that `full` shows: more than servers take.
+const HEAD: usize = 16 << 10;
+
+/// How much of a message is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Style {
+    /// One line.
+    #[default]
+    Brief,
+    /// And its header fields and its body.
+    Full,
+}
+
+/// What lines look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Look {
+    /// With colours.
+    pub color: bool,
+    /// Columns of the terminal; None: there is none, or lines are to be as long as they are.
+    pub width: Option<usize>,
+    /// How times are shown.
+    pub time: TimeForm,
+}
+
+/// What a message says of how things went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) enum Tone {
+    /// Nothing special.
+    #[default]
+    Plain,
+    /// Something that was asked for was refused, or is not there.
+    Warn,
+    /// Something has failed.
+    Bad,
+}
+
+impl Tone {
+    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS.
+    fn of(fields: &MessageFields) -> Self {
+        match (fields.get("status"), fields.get("rcode")) {
+            (Some(FieldValue::Number(500..)), _) => Self::Bad,
+            (Some(FieldValue::Number(400..)), _) => Self::Warn,
+            (_, Some(FieldValue::Text(code))) if code == "NXDOMAIN" => Self::Warn,
+            (_, Some(FieldValue::Text(code))) if code != "NOERROR" => Self::Bad,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PrintedConnection {
+    /// Open messages, by direction.
+    messages: [Option<Box<PrintedMessage>>; 2],
+    /// Which direction is the client's, where a message has said it.
+    client: Option<Direction>,
+    requests: WaitingRequests<()>,
+}
+
+/// What is kept of an open message.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct PrintedMessage {
+    /// By Wireshark's name.
+    protocol: String,
+    kind: Kind,
+    summary: String,
+    tone: Tone,
+    octets: u64,
+    lost: u64,
+    /// From the request to this answer.
+    delay: Option<Duration>,
+    /// Header section, where it is shown.
+    head: Vec<u8>,
+    /// The beginning of the body, where it is shown, the offset that it begins at, and gaps in it.
+    body: Vec<u8>,
+    body_at: u64,
+    gaps: Vec<(usize, u64)>,
+    /// Octets of the body that were not kept.
+    more: u64,
+    /// Octets that were counted for it.
+    counted: usize,
+}
+
+impl PrintedMessage {
+    fn count(&mut self, cx: &mut Context) {
+        let now = size_of::<Self>()
+            + self.protocol.capacity()
+            + self.summary.capacity()
+            + self.head.capacity()
+            + self.body.capacity()
+            + self.gaps.capacity() * size_of::<(usize, u64)>();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
+    }
+
+    /// Keeps octets of the body that begin at this offset of the message's stream.
+    fn keep(&mut self, cx: &mut Context, offset: u64, octets: &[u8]) {
+        let skip = self.body_at.saturating_sub(offset);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let data = octets.get(skip..).unwrap_or_default();
+        // A body is shown, and may not cost what waits its place.
+        let free = cx.budget.limit().saturating_sub(cx.budget.used()) / 4;
+        let room = (BODY - self.body.len().min(BODY)).min(free);
+        let kept = if self.more > 0 {
+            &[]
+        } else {
+            data.get(..room).unwrap_or(data)
+        };
+        self.more += (data.len() - kept.len()) as u64;
+        if !kept.is_empty() {
+            self.body.extend_from_slice(kept);
+            self.count(cx);
+        }
+    }
+
+    fn gap(&mut self, cx: &mut Context, len: u64) {
+        self.lost = self.lost.saturating_add(len);
+        if self.more == 0 && self.gaps.len() < GAPS {
+            self.gaps.push((self.body.len(), len));
+            self.count(cx);
+        }
+    }
+}
+
+/// The output that prints.
+pub(crate) struct Print {
+    out: BufferedWriter,
+    style: Style,
+    look: Look,
+    clock: Clock,
+    columns: Columns,
+    asked: DatagramRequests<Timestamp>,
+    text: String,
+    /// Something was printed.
+    begun: bool,
+}
+
+/// Who sends a message to whom.
+struct Sent {
+    src: SocketAddr,
+    dst: SocketAddr,
+    from_client: bool,
+}
+
+impl Print {
+    pub(crate) fn new(name: &str, to: Writer, style: Style, look: Look, each: bool) -> Self {
+        Self {
+            out: BufferedWriter::new(name, to, each),
+            style,
+            look,
+            clock: Clock::new(look.time),
+            columns: Columns::default(),
+            asked: DatagramRequests::default(),
+            text: String::new(),
+            begun: false,
+        }
+    }
+
+    /// When the first packet was captured.
+    pub(super) fn begins_at(&mut self, time: Timestamp) {
+        self.clock.first = time;
+    }
+
+    /// Keeps header fields where the protocol has them; the body begins behind them.
+    fn keep_head(line: &mut PrintedMessage, protocol: &str, head: &[u8], offset: u64) {
+        line.body_at = offset;
+        if has_fields(protocol) {
+            line.head
+                .extend_from_slice(head.get(..HEAD).unwrap_or(head));
+            line.body_at = offset.saturating_add(head.len() as u64);
+        }
+    }
+
+    fn print(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        sent: &Sent,
+        line: &PrintedMessage,
+        incomplete: bool,
+    ) {
+        let t = &mut self.text;
+        t.clear();
+        if self.style == Style::Full && self.begun {
+            t.push('\n');
+        }
+        self.begun = true;
+        let (client, server) = if sent.from_client {
+            (sent.src, sent.dst)
+        } else {
+            (sent.dst, sent.src)
+        };
+        let shown = Shown {
+            time: cx.packet.time,
+            flow,
+            client,
+            server,
+            from_client: sent.from_client,
+            protocol: &line.protocol,
+            kind: line.kind,
+            octets: line.octets,
+            summary: &line.summary,
+            tone: line.tone,
+            delay: line.delay,
+            lost: incomplete.then_some(line.lost),
+        };
+        line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
+        if self.style == Style::Full {
+            let paint = Paint::new(self.look.color);
+            content::head(&line.head, &paint, t);
+            let body = content::Body {
+                octets: &line.body,
+                gaps: &line.gaps,
+                more: line.more,
+            };
+            content::body(&line.head, &body, &paint, t);
+        }
+        self.out.write([t.as_bytes(), &[], &[], &[]]);
+    }
+
+    /// A message that is at hand as a whole.
+    fn at_hand(
+        &self,
+        cx: &mut Context,
+        transport: Transport,
+        protocol: &str,
+        octets: &[u8],
+    ) -> PrintedMessage {
+        let mut line = PrintedMessage {
+            protocol: protocol.to_owned(),
+            kind: kind(protocol, octets),
+            octets: octets.len() as u64,
+            ..PrintedMessage::default()
+        };
+        summary(protocol, transport, line.kind, octets, &mut line.summary);
+        line.tone = self.tone(protocol, transport, octets);
+        if self.style == Style::Full {
+            if has_fields(protocol) {
+                let fields =
+                    memchr::memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 4);
+                Self::keep_head(
+                    &mut line,
+                    protocol,
+                    octets.get(..fields).unwrap_or(octets),
+                    0,
+                );
+            }
+            line.keep(cx, 0, octets);
+        }
+        line
+    }
+
+    fn tone(&self, protocol: &str, transport: Transport, head: &[u8]) -> Tone {
+        if self.look.color {
+            Tone::of(&fields(protocol, transport, head))
+        } else {
+            Tone::Plain
+        }
+    }
+}
+
+/// The server's port is mostly the lower one, and the one that a connection goes to.
+fn client_of(flow: &Flow, from_start: bool) -> Direction {
+    let (src, dst) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
+    if from_start || src.port() >= dst.port() {
+        Direction::Forward
+    } else {
+        Direction::Reverse
+    }
+}
+
+/// The direction of the client, as a message of this kind says it.
+fn client_by(kind: Kind, direction: Direction) -> Option<Direction> {
+    match kind {
+        Kind::Request => Some(direction),
+        Kind::Response => Some(direction.flip()),
+        Kind::Other => None,
+    }
+}
+
+/// An event of a message, with what is kept for its connection.
+type PrintEvent<'a> = StreamContext<'a, Option<Box<PrintedConnection>>>;
+
+impl MessageSink for Print {
+    type State = Option<Box<PrintedConnection>>;
+
+    fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
+        let mut new = Box::new(PrintedMessage {
+            protocol: start.protocol.to_owned(),
+            kind: start.kind,
+            tone: self.tone(start.protocol, at.flow.transport, start.head),
+            ..PrintedMessage::default()
+        });
+        summary(
+            start.protocol,
+            at.flow.transport,
+            start.kind,
+            start.head,
+            &mut new.summary,
+        );
+        if self.style == Style::Full {
+            Self::keep_head(&mut new, start.protocol, start.head, start.offset);
+        }
+        let cx = &mut *at.cx;
+        new.count(cx);
+        let connection = at.state.get_or_insert_with(|| {
+            cx.budget.take(allocated(size_of::<PrintedConnection>()));
+            Box::default()
+        });
+        if connection.client.is_none() {
+            connection.client = client_by(start.kind, at.direction);
+        }
+        if let Some(answers) = start.answers
+            && let Some(request) = connection.requests.answered(cx, answers, drop)
+        {
+            new.delay = Some(start.time.since(request.time));
+        }
+        if start.kind == Kind::Request {
+            let request = WaitingRequest {
+                offset: start.offset,
+                time: start.time,
+                ..WaitingRequest::default()
+            };
+            connection.requests.push(cx, request);
+        }
+        if let Some(old) = connection.messages[at.direction.index()].replace(new) {
+            cx.budget.give(old.counted);
+        }
+    }
+
+    fn data(&mut self, at: &mut PrintEvent<'_>, piece: &Piece<'_>) {
+        let connection = at.state.as_deref_mut();
+        let Some(line) = connection.and_then(|c| c.messages[at.direction.index()].as_deref_mut())
+        else {
+            return;
+        };
+        line.octets += piece.data.len() as u64;
+        if self.style == Style::Full {
+            line.keep(at.cx, piece.offset, piece.data);
+        }
+    }
+
+    fn gap(&mut self, at: &mut PrintEvent<'_>, gap: &MessageGap) {
+        let connection = at.state.as_deref_mut();
+        if let Some(line) = connection.and_then(|c| c.messages[at.direction.index()].as_deref_mut())
+        {
+            line.gap(at.cx, gap.len);
+        }
+    }
+
+    fn end(&mut self, at: &mut PrintEvent<'_>, end: &MessageEnd) {
+        let from_start = at.side().from_start;
+        let Some(connection) = at.state.as_deref_mut() else {
+            return;
+        };
+        let Some(line) = connection.messages[at.direction.index()].take() else {
+            return;
+        };
+        at.cx.budget.give(line.counted);
+        let client = connection.client;
+        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let sent = Sent {
+            src: at.flow.src(at.direction),
+            dst: at.flow.dst(at.direction),
+            from_client: at.direction == client,
+        };
+        self.print(at.cx, at.flow, &sent, &line, !end.whole);
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (payload, payload_len) = (message.payload, message.payload_len);
+        let mut line = self.at_hand(at.cx, Transport::Udp, message.protocol, payload);
+        let lost = payload_len.saturating_sub(payload.len()) as u64;
+        if lost > 0 {
+            line.gap(at.cx, lost);
+        }
+        if let Some(id) = transaction(message.protocol, payload) {
+            let id = (at.flow.number, id);
+            match line.kind {
+                Kind::Request => {
+                    self.asked.push(id, at.cx.packet.time);
+                }
+                Kind::Response => {
+                    let asked = self.asked.answered(id);
+                    line.delay = asked.map(|asked| at.cx.packet.time.since(asked));
+                }
+                Kind::Other => {}
+            }
+        }
+        let client = client_by(line.kind, at.direction).unwrap_or(Direction::Forward);
+        let sent = Sent {
+            src: at.flow.src(at.direction),
+            dst: at.flow.dst(at.direction),
+            from_client: at.direction == client,
+        };
+        at.cx.budget.give(line.counted);
+        self.print(at.cx, at.flow, &sent, &line, lost > 0);
+    }
+
+    /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        let mut line = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
+        if !message.whole {
+            line.gap(at.cx, message.lost());
+        }
+        let sent = Sent {
+            src: message.src,
+            dst: message.dst,
+            from_client: message.direction == client_of(at.flow, true),
+        };
+        at.cx.budget.give(line.counted);
+        self.print(at.cx, at.flow, &sent, &line, !message.whole);
+    }
+
+    fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
+        if let Some(mut connection) = at.state.take() {
+            at.cx.budget.give(allocated(size_of::<PrintedConnection>()));
+            connection.requests.clear(at.cx);
+            for line in connection.messages.into_iter().flatten() {
+                at.cx.budget.give(line.counted);
+            }
+        }
+    }
+}
+
+impl Output for Print {
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
+    }
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.out.flush()
+    }
+
+    fn counts(&self) -> bool {
+        true
+    }
+}
+
+/// Protocols whose head is a start line and header fields.
+fn has_fields(protocol: &str) -> bool {
+    matches!(protocol, "http" | "sip" | "rtsp")
+}

@@ -1,0 +1,150 @@
+//! The tables and their columns: the one list of them, for the output and the man page.
+
+/// `--table`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TableName {
+    /// A row for each message.
+    #[default]
+    Messages,
+    /// A row for each request of HTTP with its response.
+    Http,
+    /// A row for each query of DNS with its answer.
+    Dns,
+    /// A row for each connection, association and pair of UDP endpoints.
+    Connections,
+    /// A row for each protocol.
+    Protocols,
+    /// A row for each file that `--extract` writes.
+    Files,
+}
+
+/// Each table: its name, what a row is, and its columns with what they hold.
+pub const TABLES: &[(TableName, &str, &[(&str, &str)])] = &[
+    (
+        TableName::Messages,
+        "a row for each message",
+        &[
+            ("time", "when the packet was captured that completed it"),
+            ("transport", "tcp, udp or sctp"),
+            ("connection", "number of the connection"),
+            ("src", "address and port of the sender"),
+            ("dst", "address and port of the receiver"),
+            ("protocol", "by Wireshark's name; data where none is known"),
+            ("kind", "request, response or other"),
+            ("bytes", "bytes that are there"),
+            (
+                "lost",
+                "bytes that are missing; empty where nobody knows how many",
+            ),
+            ("whole", "yes or no"),
+            ("summary", "as --print shows it"),
+        ],
+    ),
+    (
+        TableName::Http,
+        "a row for each request with its response; what was not captured is empty",
+        &[
+            ("time", "when the request began"),
+            ("client", "address and port"),
+            ("server", "address and port"),
+            ("method", "of the request"),
+            ("host", "that the request asks"),
+            ("uri", "target of the request"),
+            ("status", "code of the response"),
+            ("type", "media type of the response"),
+            ("request_bytes", "of the request"),
+            ("response_bytes", "of the response"),
+            (
+                "delay",
+                "seconds from the beginning of the request to that of the response",
+            ),
+            ("whole", "nothing of the two is missing: yes or no"),
+        ],
+    ),
+    (
+        TableName::Dns,
+        "a row for each query with its answer; what was not captured is empty",
+        &[
+            ("time", "when the query was captured"),
+            ("client", "address and port"),
+            ("server", "address and port"),
+            ("type", "of the record that is asked for"),
+            ("question", "name that is asked for"),
+            ("rcode", "response code: NOERROR, NXDOMAIN, ..."),
+            ("answers", "records in the answer"),
+            ("delay", "seconds from query to answer"),
+        ],
+    ),
+    (
+        TableName::Connections,
+        "a row for each connection, association, and pair of UDP endpoints",
+        &[
+            ("time", "when its first packet was captured"),
+            ("transport", "tcp, udp or sctp"),
+            ("connection", "its number"),
+            (
+                "client",
+                "address and port of the sender of its first packet",
+            ),
+            ("server", "address and port of the other side"),
+            ("protocol", "that its messages have"),
+            ("client_packets", "packets of the client"),
+            ("server_packets", "packets of the server"),
+            ("client_bytes", "bytes of payload of the client"),
+            ("server_bytes", "bytes of payload of the server"),
+            ("client_messages", "messages of the client"),
+            ("server_messages", "messages of the server"),
+            ("client_lost", "bytes of the client that are missing"),
+            ("server_lost", "bytes of the server that are missing"),
+            ("duration", "seconds from its first to its last packet"),
+            ("end", "what ended it"),
+        ],
+    ),
+    (
+        TableName::Protocols,
+        "a row for each protocol, at the end",
+        &[
+            ("protocol", "by Wireshark's name"),
+            ("messages", "messages found"),
+            ("bytes", "bytes of these"),
+            ("incomplete", "messages of which bytes are missing"),
+            ("skipped", "bytes between messages that belong to none"),
+        ],
+    ),
+    (
+        TableName::Files,
+        "a row for each file that --extract writes; --fields takes any field of files.jsonl",
+        &[
+            ("file", "its name in the folder"),
+            ("size", "bytes that are there"),
+            ("complete", "nothing of it is missing"),
+            ("found_type", "media type by its content"),
+            ("protocol", "that carried it"),
+            ("src", "address of the sender"),
+            ("url", "where it was asked for"),
+        ],
+    ),
+];
+
+impl TableName {
+    /// Its columns, in order.
+    pub fn columns(self) -> &'static [(&'static str, &'static str)] {
+        TABLES
+            .iter()
+            .find(|(name, ..)| *name == self)
+            .map_or(&[], |(_, _, columns)| columns)
+    }
+
+    /// `--fields` may name it: a column, or what a protocol or a list of files names.
+    pub fn takes(self, field: &str) -> bool {
+        let column = self.columns().iter().any(|(name, _)| *name == field);
+        let listed = crate::sink::files::FIELDS
+            .iter()
+            .any(|(name, _)| *name == field);
+        match self {
+            Self::Messages => column || field.contains('.'),
+            Self::Files => listed,
+            _ => column,
+        }
+    }
+}

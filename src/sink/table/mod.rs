@@ -1,0 +1,660 @@
+//! `--table`: columns for scripts, separated by tabs, below a header line.
+
+mod columns;
+
+use super::exchange::{DatagramRequests, KeptRequest, WaitingRequest, WaitingRequests};
+use super::output::Output;
+use super::print::{Clock, TimeForm};
+use super::text::ended_by;
+use super::writer::{BufferedWriter, OutputError, Writer};
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::Kind;
+use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::allocated;
+use crate::base::stream::{Chunk, Close, Gap};
+use crate::base::time::Timestamp;
+use crate::message::events::DatagramMessage;
+use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary, transaction};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::transport::datagram::{DatagramContext, EndedFlow};
+use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::stream::StreamContext;
+pub use columns::{TABLES, TableName};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// What a table looks like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableForm {
+    /// Which table.
+    pub name: TableName,
+    /// Its columns, in order; empty: all that it has.
+    pub fields: Vec<String>,
+    /// How times are written.
+    pub time: TimeForm,
+}
+
+/// The output of a table.
+pub(super) struct Table {
+    out: BufferedWriter,
+    form: TableForm,
+    clock: Clock,
+    asked: DatagramRequests<Asked>,
+    /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
+    ended: Option<Box<TableConnection>>,
+    header: bool,
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TableConnection {
+    open: [Option<Box<OpenRow>>; 2],
+    requests: WaitingRequests<Asked>,
+    protocol: Option<Name>,
+    seen: [Seen; 2],
+}
+
+/// What was seen of a direction.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+struct Seen {
+    bytes: u64,
+    messages: u64,
+    lost: u64,
+}
+
+/// A message that is open.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct OpenRow {
+    protocol: String,
+    kind: Kind,
+    summary: String,
+    fields: MessageFields,
+    time: Timestamp,
+    answers: Option<u64>,
+    bytes: u64,
+    lost: u64,
+    /// Octets that were counted for it.
+    counted: usize,
+}
+
+impl OpenRow {
+    fn count(&mut self, cx: &mut Context) {
+        self.counted = size_of::<Self>()
+            + self.protocol.capacity()
+            + self.summary.capacity()
+            + self.fields.allocated();
+        cx.budget.take(self.counted);
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Asked {
+    time: Timestamp,
+    client: SocketAddr,
+    server: SocketAddr,
+    fields: MessageFields,
+    bytes: u64,
+    whole: bool,
+}
+
+impl KeptRequest for Asked {
+    fn allocated(&self) -> usize {
+        self.fields.allocated()
+    }
+}
+
+/// An answer.
+struct Answer<'a> {
+    time: Timestamp,
+    fields: &'a MessageFields,
+    bytes: u64,
+    whole: bool,
+}
+
+/// Names and values of a row.
+type Row = Vec<(&'static str, String)>;
+
+/// Messages of these are in this table.
+fn is_of(table: TableName, protocol: &str) -> bool {
+    match table {
+        TableName::Http => protocol == "http",
+        TableName::Dns => matches!(protocol, "dns" | "mdns" | "llmnr"),
+        _ => false,
+    }
+}
+
+impl Table {
+    pub(super) fn new(name: &str, to: Writer, form: TableForm, each: bool) -> Self {
+        Self {
+            out: BufferedWriter::new(name, to, each),
+            clock: Clock::new(form.time),
+            form,
+            asked: DatagramRequests::default(),
+            ended: None,
+            header: false,
+        }
+    }
+
+    /// When the first packet was captured.
+    pub(super) fn begins_at(&mut self, time: Timestamp) {
+        self.clock.first = time;
+    }
+
+    /// Its rows are files, which others find.
+    pub(super) fn lists_files(&self) -> bool {
+        self.form.name == TableName::Files
+    }
+
+    /// Files that were transferred: the lines of their list.
+    pub(super) fn files(&mut self, lines: &str) {
+        for line in lines.lines() {
+            let file: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+            self.write(|name| match file.get(name)? {
+                serde_json::Value::String(text) => Some(text.clone()),
+                serde_json::Value::Null => None,
+                serde_json::Value::Bool(is) => Some(yes(*is).to_owned()),
+                other => Some(other.to_string()),
+            });
+        }
+    }
+
+    /// Writes a row; `value` knows what stands in each column, if anything does.
+    fn write(&mut self, value: impl Fn(&str) -> Option<String>) {
+        self.begin_table();
+        let mut line = String::new();
+        let columns = self.form.name.columns().iter().map(|(name, _)| *name);
+        let chosen = self.form.fields.iter().map(String::as_str);
+        let all = self.form.fields.is_empty();
+        for (i, name) in chosen.chain(columns.filter(|_| all)).enumerate() {
+            if i > 0 {
+                line.push('\t');
+            }
+            if let Some(value) = value(name) {
+                // No tab and no line end of a value parts columns or rows.
+                escape(value.as_bytes(), &mut line);
+            }
+        }
+        line.push('\n');
+        self.out.write([line.as_bytes(), &[], &[], &[]]);
+    }
+
+    fn begin_table(&mut self) {
+        if std::mem::replace(&mut self.header, true) {
+            return;
+        }
+        let mut line = if self.form.fields.is_empty() {
+            let columns = self.form.name.columns().iter().map(|(name, _)| *name);
+            columns.collect::<Vec<_>>().join("\t")
+        } else {
+            self.form.fields.join("\t")
+        };
+        line.push('\n');
+        self.out.write([line.as_bytes(), &[], &[], &[]]);
+    }
+
+    fn row(&mut self, row: &Row) {
+        self.write(|name| {
+            let found = row.iter().find(|(column, _)| *column == name);
+            found.map(|(_, value)| value.clone())
+        });
+    }
+
+    fn time(&mut self, time: Timestamp) -> String {
+        let mut text = String::new();
+        self.clock.show(time, false, false, &mut text);
+        // A column for `column -t` and `awk` has no space in it.
+        text.trim().replace(' ', "T")
+    }
+
+    /// A row of the table of messages.
+    fn message(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        ends: (SocketAddr, SocketAddr),
+        open: &OpenRow,
+        whole: bool,
+    ) {
+        if self.form.name != TableName::Messages {
+            return;
+        }
+        let mut row: Row = vec![
+            ("time", self.time(cx.packet.time)),
+            ("transport", flow.transport.name().to_owned()),
+            ("connection", flow.number.to_string()),
+            ("src", ends.0.to_string()),
+            ("dst", ends.1.to_string()),
+            ("protocol", open.protocol.clone()),
+            ("kind", word(open.kind).to_owned()),
+            ("bytes", open.bytes.to_string()),
+            ("whole", yes(whole).to_owned()),
+            ("summary", open.summary.clone()),
+        ];
+        if whole || open.lost > 0 {
+            row.push(("lost", open.lost.to_string()));
+        }
+        let protocol = format!("{}.", open.protocol);
+        self.write(|name| {
+            if let Some((_, value)) = row.iter().find(|(column, _)| *column == name) {
+                return Some(value.clone());
+            }
+            open.fields.get(name.strip_prefix(&protocol)?).map(shown)
+        });
+    }
+
+    /// A row of the tables of exchanges.
+    fn exchange(
+        &mut self,
+        asked: Option<&Asked>,
+        answer: Option<&Answer<'_>>,
+        ends: (SocketAddr, SocketAddr),
+    ) {
+        let field = |fields: Option<&MessageFields>, name| {
+            fields
+                .and_then(|f| f.get(name))
+                .map(shown)
+                .unwrap_or_default()
+        };
+        let (request, response) = (asked.map(|a| &a.fields), answer.map(|a| a.fields));
+        let time = asked
+            .map(|a| a.time)
+            .or(answer.map(|a| a.time))
+            .unwrap_or_default();
+        let (client, server) = asked.map_or(ends, |a| (a.client, a.server));
+        let mut row: Row = vec![
+            ("time", self.time(time)),
+            ("client", client.to_string()),
+            ("server", server.to_string()),
+        ];
+        if let (Some(asked), Some(answer)) = (asked, answer) {
+            row.push(("delay", seconds(answer.time.since(asked.time))));
+        }
+        if self.form.name == TableName::Dns {
+            // Both have the question, and the answer may be all that was captured.
+            let either = request.or(response);
+            row.push(("question", field(either, "question")));
+            row.push(("type", field(either, "type")));
+            row.push(("rcode", field(response, "rcode")));
+            row.push(("answers", field(response, "answers")));
+        } else {
+            row.push(("method", field(request, "method")));
+            row.push(("host", field(request, "host")));
+            row.push(("uri", field(request, "uri")));
+            row.push(("status", field(response, "status")));
+            row.push(("type", field(response, "content_type")));
+            row.extend(asked.map(|a| ("request_bytes", a.bytes.to_string())));
+            row.extend(answer.map(|a| ("response_bytes", a.bytes.to_string())));
+            let whole = asked.is_some_and(|a| a.whole) && answer.is_some_and(|a| a.whole);
+            row.push(("whole", yes(whole).to_owned()));
+        }
+        self.row(&row);
+    }
+
+    fn unanswered(&mut self, asked: &Asked) {
+        self.exchange(Some(asked), None, (asked.client, asked.server));
+    }
+
+    /// A message that is at hand as a whole.
+    fn at_hand(
+        &self,
+        cx: &mut Context,
+        transport: Transport,
+        protocol: &str,
+        octets: &[u8],
+    ) -> OpenRow {
+        let mut open = OpenRow {
+            protocol: protocol.to_owned(),
+            kind: kind(protocol, octets),
+            fields: fields(protocol, transport, octets),
+            time: cx.packet.time,
+            bytes: octets.len() as u64,
+            ..OpenRow::default()
+        };
+        if self.form.name == TableName::Messages {
+            summary(protocol, transport, open.kind, octets, &mut open.summary);
+        }
+        open
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Request => "request",
+        Kind::Response => "response",
+        Kind::Other => "other",
+    }
+}
+
+const fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+fn shown(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Text(text) => text.clone(),
+        FieldValue::Number(number) => number.to_string(),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    let mut text = String::new();
+    let _ = write!(text, "{}.{:06}", time.as_secs(), time.subsec_micros());
+    text
+}
+
+/// An event of a message, with what is kept for its connection.
+type TableEvent<'a> = StreamContext<'a, Option<Box<TableConnection>>>;
+
+/// What is kept of a connection; made at its first event.
+fn kept<'a>(
+    cx: &mut Context,
+    state: &'a mut Option<Box<TableConnection>>,
+) -> &'a mut TableConnection {
+    state.get_or_insert_with(|| {
+        cx.budget.take(allocated(size_of::<TableConnection>()));
+        Box::default()
+    })
+}
+
+impl TableConnection {
+    fn carries(&mut self, protocol: &'static str) {
+        if self
+            .protocol
+            .is_none_or(|known| known.text() == NO_PROTOCOL)
+        {
+            self.protocol = Some(Name::of(protocol));
+        }
+    }
+}
+
+impl MessageSink for Table {
+    type State = Option<Box<TableConnection>>;
+
+    fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
+        let name = self.form.name;
+        let connection = kept(at.cx, at.state);
+        connection.carries(start.protocol);
+        if !(name == TableName::Messages || is_of(name, start.protocol)) {
+            return;
+        }
+        let mut open = Box::new(OpenRow {
+            protocol: start.protocol.to_owned(),
+            kind: start.kind,
+            fields: fields(start.protocol, at.flow.transport, start.head),
+            time: start.time,
+            answers: start.answers,
+            ..OpenRow::default()
+        });
+        if name == TableName::Messages {
+            summary(
+                start.protocol,
+                at.flow.transport,
+                start.kind,
+                start.head,
+                &mut open.summary,
+            );
+        } else if start.kind == Kind::Request {
+            let request = WaitingRequest {
+                offset: start.offset,
+                time: start.time,
+                whole: false,
+                kept: Asked {
+                    time: start.time,
+                    client: at.flow.src(at.direction),
+                    server: at.flow.dst(at.direction),
+                    fields: open.fields.clone(),
+                    bytes: 0,
+                    whole: false,
+                },
+            };
+            if let Some(forgotten) = connection.requests.push(at.cx, request) {
+                self.unanswered(&forgotten.kept);
+            }
+        }
+        open.count(at.cx);
+        if let Some(old) = connection.open[at.direction.index()].replace(open) {
+            at.cx.budget.give(old.counted);
+        }
+    }
+
+    fn data(&mut self, at: &mut TableEvent<'_>, piece: &Piece<'_>) {
+        let connection = at.state.as_deref_mut();
+        if let Some(open) = connection.and_then(|c| c.open[at.direction.index()].as_deref_mut()) {
+            open.bytes += piece.data.len() as u64;
+        }
+    }
+
+    fn gap(&mut self, at: &mut TableEvent<'_>, gap: &MessageGap) {
+        let connection = at.state.as_deref_mut();
+        if let Some(open) = connection.and_then(|c| c.open[at.direction.index()].as_deref_mut()) {
+            open.lost = open.lost.saturating_add(gap.len);
+        }
+    }
+
+    fn end(&mut self, at: &mut TableEvent<'_>, end: &MessageEnd) {
+        let Some(connection) = at.state.as_deref_mut() else {
+            return;
+        };
+        let i = at.direction.index();
+        connection.seen[i].messages += 1;
+        let Some(open) = connection.open[i].take() else {
+            return;
+        };
+        at.cx.budget.give(open.counted);
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        if self.form.name == TableName::Messages {
+            self.message(at.cx, at.flow, ends, &open, end.whole);
+            return;
+        }
+        if open.kind == Kind::Request {
+            if let Some(request) = connection.requests.last() {
+                (request.kept.bytes, request.kept.whole) = (open.bytes, end.whole);
+            }
+            return;
+        }
+        let asked = open.answers.and_then(|offset| {
+            connection
+                .requests
+                .answered(at.cx, offset, |left| self.unanswered(&left.kept))
+        });
+        let answer = Answer {
+            time: open.time,
+            fields: &open.fields,
+            bytes: open.bytes,
+            whole: end.whole,
+        };
+        let asked = asked.map(|request| request.kept);
+        // An interim answer (1xx) is none: the request waits on.
+        let interim = matches!(
+            open.fields.get("status"),
+            Some(FieldValue::Number(100..200))
+        );
+        if !interim || asked.is_some() {
+            self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
+        }
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let name = self.form.name;
+        if !(name == TableName::Messages || is_of(name, message.protocol)) {
+            return;
+        }
+        let (payload, len) = (message.payload, message.payload_len);
+        let mut open = self.at_hand(at.cx, Transport::Udp, message.protocol, payload);
+        open.lost = len.saturating_sub(payload.len()) as u64;
+        let whole = open.lost == 0;
+        let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        if name == TableName::Messages {
+            self.message(at.cx, at.flow, ends, &open, whole);
+            return;
+        }
+        let id = transaction(message.protocol, payload).map(|id| (at.flow.number, id));
+        if open.kind == Kind::Request {
+            let asked = Asked {
+                time: open.time,
+                client: ends.0,
+                server: ends.1,
+                fields: open.fields,
+                bytes: open.bytes,
+                whole,
+            };
+            let forgotten = match id {
+                Some(id) => self.asked.push(id, asked),
+                // Nothing answers it that could be told from others.
+                None => Some(asked),
+            };
+            if let Some(forgotten) = forgotten {
+                self.unanswered(&forgotten);
+            }
+            return;
+        }
+        let asked = id.and_then(|id| self.asked.answered(id));
+        let answer = Answer {
+            time: open.time,
+            fields: &open.fields,
+            bytes: open.bytes,
+            whole,
+        };
+        self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, Self::State>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        let connection = kept(at.cx, at.state);
+        connection.carries(protocol);
+        let seen = &mut connection.seen[message.direction.index()];
+        seen.bytes += message.data.len() as u64;
+        seen.messages += 1;
+        seen.lost = seen.lost.saturating_add(message.lost());
+        if self.form.name == TableName::Messages {
+            let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
+            open.lost = message.lost();
+            let ends = (message.src, message.dst);
+            self.message(at.cx, at.flow, ends, &open, message.whole);
+        }
+    }
+
+    fn stream_data(&mut self, at: &mut TableEvent<'_>, chunk: &Chunk<'_>) {
+        let connection = kept(at.cx, at.state);
+        connection.seen[at.direction.index()].bytes += chunk.data.len() as u64;
+    }
+
+    fn stream_gap(&mut self, at: &mut TableEvent<'_>, gap: &Gap) {
+        let connection = kept(at.cx, at.state);
+        let seen = &mut connection.seen[at.direction.index()];
+        seen.lost = seen.lost.saturating_add(gap.len.unwrap_or(0));
+    }
+
+    fn closed(&mut self, at: &mut TableEvent<'_>, _: Close) {
+        self.connection_ended(at.cx, at.state);
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        self.connection_ended(at.cx, at.state);
+    }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        let _ = &cx;
+        let kept = self.ended.take();
+        if self.form.name != TableName::Connections {
+            return;
+        }
+        let flow = ended.flow;
+        let udp = flow.transport == Transport::Udp;
+        let seen = |i: usize| {
+            let total = &ended.totals[i];
+            match &kept {
+                Some(kept) if !udp => kept.seen[i],
+                _ => Seen {
+                    bytes: total.octets,
+                    messages: total.messages,
+                    lost: total.lost,
+                },
+            }
+        };
+        let protocol = kept
+            .as_ref()
+            .and_then(|kept| kept.protocol)
+            .or(ended.protocol);
+        let time = self.time(ended.first);
+        let [client, server] = [seen(0), seen(1)];
+        self.row(&vec![
+            ("time", time),
+            ("transport", flow.transport.name().to_owned()),
+            ("connection", flow.number.to_string()),
+            ("client", flow.src(Direction::Forward).to_string()),
+            ("server", flow.dst(Direction::Forward).to_string()),
+            ("protocol", protocol.map_or("", Name::text).to_owned()),
+            ("client_packets", ended.totals[0].packets.to_string()),
+            ("server_packets", ended.totals[1].packets.to_string()),
+            ("client_bytes", client.bytes.to_string()),
+            ("server_bytes", server.bytes.to_string()),
+            ("client_messages", client.messages.to_string()),
+            ("server_messages", server.messages.to_string()),
+            ("client_lost", client.lost.to_string()),
+            ("server_lost", server.lost.to_string()),
+            ("duration", seconds(ended.last.since(ended.first))),
+            ("end", ended_by(flow.transport, ended.close).to_owned()),
+        ]);
+    }
+
+    fn input_end(&mut self, cx: &mut Context) {
+        while let Some(asked) = self.asked.pop() {
+            self.unanswered(&asked);
+        }
+        if self.form.name == TableName::Protocols {
+            let mut all: Vec<_> = cx.counters.protocols().collect();
+            all.sort_by_key(|(name, _)| *name);
+            for (name, seen) in all {
+                self.row(&vec![
+                    ("protocol", name.to_owned()),
+                    ("messages", seen.messages.to_string()),
+                    ("bytes", seen.octets.to_string()),
+                    ("incomplete", seen.incomplete.to_string()),
+                    ("skipped", seen.skipped.to_string()),
+                ]);
+            }
+        }
+        // A table without rows has its header still.
+        self.begin_table();
+    }
+}
+
+impl Table {
+    fn connection_ended(&mut self, cx: &mut Context, state: &mut Option<Box<TableConnection>>) {
+        let Some(mut connection) = state.take() else {
+            return;
+        };
+        cx.budget.give(allocated(size_of::<TableConnection>()));
+        while let Some(request) = connection.requests.pop(cx) {
+            self.unanswered(&request.kept);
+        }
+        for open in connection.open.iter().flatten() {
+            cx.budget.give(open.counted);
+        }
+        self.ended = Some(connection);
+    }
+}
+
+impl Output for Table {
+    fn is_open(&self) -> Option<bool> {
+        Some(self.out.is_open())
+    }
+
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        self.out.flush()
+    }
+
+    fn counts(&self) -> bool {
+        self.form.name == TableName::Messages
+    }
+}
