@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     let written = match invocation {
         Invocation::Run(config) => return ExitCode::from(run(&config)),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),
+        Invocation::FirstScreen => cli::first_screen(&mut io::stdout().lock()),
         Invocation::Man => cli::man(&mut io::stdout().lock()),
         Invocation::Completions(shell) => {
             let mut text = Vec::new();

@@ -100,7 +100,7 @@ impl Counters {
         [
             ("capture_drops", "packets that the capture says it lost", self.input.capture_drops),
             ("cut_short", "captures that end inside a record", self.input.cut_short),
-            ("snapped", "gaps and datagrams where the snapshot length cut octets of payload off", tcp.gaps_snapped + self.udp.snapped),
+            ("snapped", "gaps and datagrams where the snapshot length cut bytes of payload off", tcp.gaps_snapped + self.udp.snapped),
             ("link", "packets whose link layer could not be read", sum(&[
                 D::LinkUnknownType, D::LinkTruncated, D::LinkBadHeader, D::LinkEncrypted, D::LinkCompressed, D::LinkFragment,
                 D::LinkUnknownPdu,
@@ -124,13 +124,13 @@ impl Counters {
             ("tcp_holes", "gaps of TCP streams, of unknown length too", tcp.gaps.saturating_sub(tcp.gaps_snapped)),
             ("before_start", "TCP segments and SCTP chunks before a start in the middle that came too late",
                 sum(&[D::TcpBeforeStart, D::SctpBeforeStart])),
-            ("abandoned", "octets of TCP that waited and were given up", tcp.abandoned_octets),
+            ("abandoned", "bytes of TCP that waited and were given up", tcp.abandoned_octets),
             ("sctp_holes", "TSNs of SCTP that the capture lacks, and jumps of them", sctp.lost_tsns + sctp.tsn_restarts),
             ("sctp_chunks", "data chunks of SCTP that were dropped", sctp.dropped_chunks),
-            ("incomplete", "messages of which octets are missing", message.incomplete),
-            ("unframed", "octets between messages that belong to none", message.unframed_octets),
+            ("incomplete", "messages of which bytes are missing", message.incomplete),
+            ("unframed", "bytes between messages that belong to none", message.unframed_octets),
             ("evicted", "connections and associations ended by a limit on number or memory", tcp.closed_evicted + sctp.closed_evicted),
-            ("files", "extracted files of which octets were left out because of a limit", self.files.limited),
+            ("files", "extracted files of which bytes were left out because of a limit", self.files.limited),
             ("other_link_type", "original packets left out of a pcap file because of their link type", self.output.other_link_type),
         ]
     }
@@ -152,15 +152,15 @@ pub struct ProtocolCounters {
 impl ProtocolCounters {
     fn each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
         f("messages", "messages found", self.messages);
-        f("octets", "octets of these messages", self.octets);
+        f("octets", "bytes of these messages", self.octets);
         f(
             "incomplete",
-            "messages of which octets are missing",
+            "messages of which bytes are missing",
             self.incomplete,
         );
         f(
             "skipped",
-            "octets between messages that belong to none",
+            "bytes between messages that belong to none",
             self.skipped,
         );
     }
@@ -272,7 +272,7 @@ counters! {
     input: InputCounters {
         files: "captures read",
         packets: "packet records read",
-        octets: "captured octets in them",
+        octets: "captured bytes in them",
         snapped: "packets that the snapshot length cut",
         cut_short: "captures that end inside a record",
         capture_drops: "packets that the capture says it lost",
@@ -293,19 +293,19 @@ counters! {
     /// IPv4: packets in, datagrams out.
     ipv4: Ipv4Counters {
         packets: "packets taken in",
-        octets: "octets of these packets, headers included",
+        octets: "bytes of these packets, headers included",
         passed: "datagrams handed on that came in one packet",
         bad_checksum: "packets with a wrong header checksum, dropped or not",
         fragments: "fragments taken in",
         reassembled: "datagrams put together from fragments",
         reassembled_fragments: "fragments that these datagrams were made of",
         overlaps: "fragments that overlap others",
-        conflicts: "overlaps with different octets",
+        conflicts: "overlaps with different bytes",
     }
     /// IPv6: packets in, datagrams out.
     ipv6: Ipv6Counters {
         packets: "packets taken in",
-        octets: "octets of these packets, headers included",
+        octets: "bytes of these packets, headers included",
         passed: "datagrams handed on that came in one packet",
         fragments: "fragments taken in",
         atomic_fragments: "fragments that are whole datagrams (RFC 6946)",
@@ -321,23 +321,23 @@ counters! {
     /// UDP: datagrams in, messages out.
     udp: UdpCounters {
         datagrams: "datagrams taken in",
-        octets: "octets of payload",
+        octets: "bytes of payload",
         flows: "pairs of endpoints seen",
         bad_checksum: "datagrams with a wrong checksum, dropped or not",
         messages: "datagrams handed on as messages",
-        message_octets: "octets of payload of these, as far as they were captured",
+        message_octets: "bytes of payload of these, as far as they were captured",
         snapped: "of these, datagrams that the snapshot length cut",
         disabled: "datagrams handed on unprocessed",
     }
     /// TCP: segments in, octets in order out.
     tcp: TcpCounters {
         segments: "segments taken in",
-        octets: "octets of payload in them",
-        accepted_octets: "octets accepted, delivered or waiting",
-        delivered_octets: "octets delivered in order",
-        duplicate_octets: "octets that were there already",
-        refused_octets: "octets of segments that were dropped",
-        abandoned_octets: "octets that waited and were given up",
+        octets: "bytes of payload in them",
+        accepted_octets: "bytes accepted, delivered or waiting",
+        delivered_octets: "bytes delivered in order",
+        duplicate_octets: "bytes that were there already",
+        refused_octets: "bytes of segments that were dropped",
+        abandoned_octets: "bytes that waited and were given up",
         connections: "connections seen",
         midstream: "connections that were captured from the middle",
         reused_ports: "connections on ports that another one had before",
@@ -351,8 +351,8 @@ counters! {
         fin: "segments with FIN",
         rst: "segments with RST",
         pure_acks: "segments that only acknowledge",
-        retransmissions: "segments whose octets were all there already",
-        overlaps: "segments of which some octets were there already",
+        retransmissions: "segments whose bytes were all there already",
+        overlaps: "segments of which some bytes were there already",
         conflicts: "overlaps with different octets; the last 8 segments that were delivered are known by their checksum and by a keyed \
              sum of 32 octets of each, at places that nobody knows",
         keep_alives: "keep-alive segments",
@@ -364,7 +364,7 @@ counters! {
         damaged: "segments with a wrong checksum from a sender whose checksums are right: second choice",
         damaged_used: "damaged copies that filled a hole which would have been given up",
         gaps: "gaps: holes given up",
-        lost_octets: "octets that the capture lacks",
+        lost_octets: "bytes that the capture lacks",
         gaps_acked: "gaps because the other side acknowledged past them",
         gaps_closed: "gaps because the stream ended",
         gaps_timeout: "gaps because of --tcp-packet-timeout",
@@ -379,7 +379,7 @@ counters! {
     /// SCTP: packets in, user messages out.
     sctp: SctpCounters {
         packets: "packets taken in",
-        octets: "octets of these packets, without IP headers",
+        octets: "bytes of these packets, without IP headers",
         disabled: "packets handed on unprocessed",
         passed: "packets whose chunks were used",
         held_packets: "packets that wait until it is certain which association they belong to",
@@ -396,7 +396,7 @@ counters! {
         closed_end: "associations open at the end of the input",
         data_chunks: "DATA chunks",
         i_data_chunks: "I-DATA chunks",
-        data_octets: "octets of user data in both",
+        data_octets: "bytes of user data in both",
         init: "INIT chunks",
         init_ack: "INIT ACK chunks",
         sack: "SACK chunks",
@@ -423,7 +423,7 @@ counters! {
         delivered_chunks: "data chunks handed on in messages",
         duplicates: "data chunks whose TSN was there already",
         dropped_chunks: "data chunks that were dropped: no user data, or a message whose beginning is lost",
-        dropped_octets: "octets of user data in them",
+        dropped_octets: "bytes of user data in them",
         waiting_chunks: "data chunks that wait now",
         out_of_order: "data chunks captured behind one with a higher TSN",
         ack_held: "user messages held for their acknowledgment (--wait-ack)",
@@ -433,8 +433,8 @@ counters! {
         damaged_used: "of these, used because nothing better came",
         messages: "user messages handed on",
         whole: "user messages handed on whole",
-        incomplete: "user messages handed on of which octets are missing",
-        message_octets: "octets of user messages handed on",
+        incomplete: "user messages handed on of which bytes are missing",
+        message_octets: "bytes of user messages handed on",
         fragmented: "whole user messages of more than one chunk",
         gaps: "holes given up",
         lost_tsns: "TSNs that the capture lacks",
@@ -454,16 +454,16 @@ counters! {
     message: MessageCounters {
         messages: "messages found",
         whole: "messages delivered whole",
-        incomplete: "messages of which octets are missing",
-        octets: "octets of messages",
-        lost_octets: "octets that messages lack",
-        unframed_octets: "octets between messages that belong to none",
+        incomplete: "messages of which bytes are missing",
+        octets: "bytes of messages",
+        lost_octets: "bytes that messages lack",
+        unframed_octets: "bytes between messages that belong to none",
     }
     /// What was written.
     output: OutputCounters {
         messages: "messages written",
         packets: "packets written",
-        octets: "octets of packets written, without record headers",
+        octets: "bytes of packets written, without record headers",
         streams: "stream files written",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
@@ -471,9 +471,9 @@ counters! {
     files: FilesCounters {
         written: "files written, whole or not",
         whole: "of these, whole files",
-        incomplete: "of these, files of which octets are missing: NAME.part",
-        octets: "octets of these files",
-        limited: "files of which octets were left out: --max-file, too many holes, or decoded to far more than was sent",
+        incomplete: "of these, files of which bytes are missing: NAME.part",
+        octets: "bytes of these files",
+        limited: "files of which bytes were left out: --max-file, too many holes, or decoded to far more than was sent",
         decoded: "files whose codings were undone",
         undecoded: "files with a coding that is not known or damaged; kept as they were sent",
         parts: "parts of forms",
@@ -484,8 +484,8 @@ counters! {
     }
     /// What waits.
     buffer: BufferCounters {
-        waiting: "octets of memory in use",
-        peak: "most octets of memory in use",
+        waiting: "bytes of memory in use",
+        peak: "most bytes of memory in use",
     }
 }
 
@@ -506,9 +506,9 @@ discards! {
         Ipv4BadHeader = "bad_header": "packets with an impossible version, header length or total length",
         Ipv4BadChecksum = "dropped_checksum": "packets dropped for a wrong header checksum",
         Ipv4EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
-        Ipv4EmptyFragment = "empty_fragments": "fragments without an octet",
+        Ipv4EmptyFragment = "empty_fragments": "fragments without an byte",
         Ipv4MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
-        Ipv4OversizedFragment = "oversized_fragments": "fragments past 65,535 octets",
+        Ipv4OversizedFragment = "oversized_fragments": "fragments past 65,535 bytes",
         Ipv4DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",
         Ipv4BadEndFragment = "bad_end_fragments": "fragments that contradict the end of their datagram",
         Ipv4ExpiredFragment = "expired_fragments": "fragments whose others did not come within --ip-packet-timeout",
@@ -519,9 +519,9 @@ discards! {
     ipv6 {
         Ipv6Truncated = "truncated": "packets cut inside the headers",
         Ipv6BadHeader = "bad_header": "packets with an impossible header",
-        Ipv6EmptyFragment = "empty_fragments": "fragments without an octet",
+        Ipv6EmptyFragment = "empty_fragments": "fragments without an byte",
         Ipv6MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
-        Ipv6OversizedFragment = "oversized_fragments": "fragments past 65,535 octets",
+        Ipv6OversizedFragment = "oversized_fragments": "fragments past 65,535 bytes",
         Ipv6DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",
         Ipv6BadEndFragment = "bad_end_fragments": "fragments that contradict the end of their datagram",
         Ipv6OverlappingFragment = "overlapping_fragments": "fragments of datagrams whose fragments overlap (RFC 5722)",
@@ -550,8 +550,8 @@ discards! {
         TcpOtherChannel = "other_channel": "copies on another channel than the connection's",
         TcpStray = "stray": "segments that fit no connection",
         TcpLate = "late": "segments for a hole that had been given up",
-        TcpBeforeStart = "before_start": "segments before the first octet of a stream captured from the middle",
-        TcpAfterEnd = "after_end": "segments with octets behind the end of their stream",
+        TcpBeforeStart = "before_start": "segments before the first byte of a stream captured from the middle",
+        TcpAfterEnd = "after_end": "segments with bytes behind the end of their stream",
     }
     sctp {
         SctpTruncated = "truncated": "packets cut inside the header",

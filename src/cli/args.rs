@@ -1,8 +1,8 @@
 //! The options as clap reads them: the one source of `-h`, `--help`, the man page and the completions.
 
 use super::values::{
-    ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, StatsFormat, Times, Unframed,
-    checksums, count_or_off, decode_as, framer, gap_size, kind, look_behind, pattern,
+    ChecksumRule, Color, Disabled, LookBehind, ProtocolNames, ReorderWindow, StatsFormat, Times,
+    Unframed, checksums, count_or_off, decode_as, framer, gap_size, kind, look_behind, pattern,
     reorder_window, size, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
@@ -19,7 +19,7 @@ use crate::sink::packets::{Encap, Large};
 use crate::sink::print::{Style, TimeForm};
 use crate::sink::streams::{DEFAULT_TEMPLATE, Template};
 use crate::sink::table::TableName;
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::{ArgAction, CommandFactory, Parser, ValueHint};
 use regex::bytes::Regex;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,8 +31,9 @@ const LONG_ABOUT: &str = "\
 Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
 bounded memory, finds where each application message begins and ends, and writes one packet for each message.
 
-    tcpdump -w - | inet-asm | tshark -r -     one line per HTTP request, DNS answer, ...
-    inet-asm -p big.pcap                      one readable line per message";
+    sudo tcpdump -U -w - | inet-asm           messages as they come, a line each
+    inet-asm big.pcap | tshark -r -           a packet for each message
+    inet-asm -x files big.pcap                the files that were transferred";
 
 const AFTER: &str = "\
 Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.
@@ -43,28 +44,47 @@ second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens
 
 Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
 
+/// The same for the man page, each part under a heading of its own.
+pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
+    (
+        "UNITS",
+        "Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.",
+    ),
+    (
+        "SIGNALS",
+        "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
+         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, \
+         --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
+    ),
+    (
+        "EXIT STATUS",
+        "0: done, also when the capture was cut short, or when the reader of the output left. 2: usage, input, output or format \
+         error.",
+    ),
+];
+
 /// The options, as clap reads them.
 #[derive(Parser, Debug)]
 #[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Args {
-    /// Captures to read, in order, as one [default: stdin]
+    /// Capture files to read one after the other [default: stdin]
     ///
     /// `-` is stdin.
-    #[arg(value_name = "INPUT", help_heading = "Input")]
+    #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub(super) inputs: Vec<String>,
 
-    /// Capture to read; the same list as INPUT
-    #[arg(short, long = "read", value_name = "INPUT", action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
+    /// The same as INPUT
+    #[arg(short, long = "read", value_name = "INPUT", value_hint = ValueHint::FilePath, action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
     pub(super) read: Vec<String>,
 
-    /// Put packets in timestamp order; each is held until another one is so much later [default: off]
+    /// Sort packets by timestamp, holding each until one this much later arrives [default: off]
     ///
     /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
     #[arg(long, value_name = "TIME", default_value = "off", value_parser = time_or_off, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
     pub(super) sort_delay: Duration,
 
-    /// Put packets in timestamp order, and hold so many of them at most [default: off; 100,000 with --sort-delay]
+    /// Sort packets by timestamp, holding at most N of them [default: off; 100,000 with --sort-delay]
     #[arg(
         long,
         value_name = "N",
@@ -76,14 +96,14 @@ pub(super) struct Args {
     )]
     pub(super) sort_queue: usize,
 
-    /// Read files in the order of their first packets, whatever order they are named in
+    /// Read files in the order of their first packets, not in the order they are named
     ///
     /// For rotated captures: a shell puts trace.pcap10 ahead of trace.pcap2. Files without packets are read last. Pipes
     /// cannot be sorted.
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(super) sort_files: bool,
 
-    /// Keep decryption secrets and names of addresses that a pcapng input holds; means --format pcapng
+    /// Pass decryption secrets and name resolution blocks of pcapng inputs through; implies --format pcapng
     ///
     /// Each such block is written ahead of the packets that follow it, so that Wireshark decrypts the output as it does the
     /// input. Without this option they are left out, which is said once: secrets should not travel unasked.
@@ -101,14 +121,14 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 
-    /// Write each packet that could not be used, as it was, with the reason as comment
+    /// Write each packet that could not be used, as it was, with the reason as a comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
     #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
 
-    /// Write each input packet as it was, also the dropped ones
+    /// Write every input packet as it was, the dropped ones included
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
     #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
@@ -172,7 +192,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
-    /// What the JSON shows of the octets of a message
+    /// How message bodies appear in the JSON
     #[arg(
         long,
         value_name = "FORM",
@@ -182,24 +202,24 @@ pub(super) struct Args {
     )]
     pub(super) json_body: JsonBody,
 
-    /// Show the SHA-256 of each whole message in the JSON
+    /// Add the SHA-256 of each whole message to the JSON
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) hash: bool,
 
-    /// Write a file for each stream, with its octets, into this folder
+    /// Write a file for each stream, with its bytes, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
     /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
-    /// next file is called ...c1. A file's modification time is that of the packet which brought its last octet.
+    /// next file is called ...c1. A file's modification time is that of the packet which brought its last byte.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
     /// `A:p-B:p` one direction.
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(super) dump: Option<PathBuf>,
 
     /// Names of the stream files
     ///
     /// %A %a %B %b source and destination address and port; %E %e their link addresses; %V%v --VLAN; %T %t time of the
-    /// first octet; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
+    /// first byte; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
     /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
     /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
     #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
@@ -208,16 +228,16 @@ pub(super) struct Args {
     /// Write the files that were transferred into this folder
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
-    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which octets are
+    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which bytes are
     /// missing is called NAME.part. What is in DIR already is not touched.
-    #[arg(short = 'x', long, value_name = "DIR", help_heading = "Output")]
+    #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(super) extract: Option<PathBuf>,
 
-    /// Flush the output after each packet
+    /// Flush the output after each message
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
     pub(super) packet_buffered: bool,
 
-    /// Connections to write, for all outputs
+    /// Write only these connections, to all outputs
     ///
     /// A list, separated by commas: numbers as --print shows them (`3`, `tcp:3`), a transport (`udp`), a port (`:80`), an
     /// address, a network (`10.0.0.0/8`), `address:port`, `all`, or `A:p-B:p`, with which `--dump -` writes the stream from
@@ -276,7 +296,7 @@ pub(super) struct Args {
     )]
     pub(super) format: Option<FileFormat>,
 
-    /// What becomes of a message that is larger than an IP packet
+    /// How to write a message larger than an IP packet
     #[arg(
         long,
         value_name = "HOW",
@@ -286,27 +306,27 @@ pub(super) struct Args {
     )]
     pub(super) large: Large,
 
-    /// Octets of a message in one packet, at most, with --large jumbo and snap [default: 262,144 less headers]
+    /// Largest part of a message in one packet, with --large jumbo and snap [default: 262,144 less headers]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) max_message: Option<usize>,
 
-    /// Write zeros where octets are missing inside a message
+    /// Write zeros where bytes are missing inside a message
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) fill_gaps: bool,
 
-    /// Write a comment to each message: protocol, summary, frames, gaps; means --format pcapng
+    /// Add a comment to each message: protocol, summary, frames, gaps; implies --format pcapng
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) info: bool,
 
-    /// Write a comment to each packet that tells where its octets stood in the input; means --format pcapng
+    /// Add a comment to each packet with the input frames its bytes came from; implies --format pcapng
     ///
-    /// As "track: 12:66+1448 14:66+952 lost+100": octets in the order of the message, of each run the number of the input's
+    /// As "track: 12:66+1448 14:66+952 lost+100": bytes in the order of the message, of each run the number of the input's
     /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
-    /// octets that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    /// bytes that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) track: bool,
 
-    /// Timestamps: never going back, or as they were
+    /// Timestamps of the packets written: never going back, or as captured
     #[arg(
         long,
         value_name = "HOW",
@@ -331,13 +351,15 @@ pub(super) struct Args {
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        value_parser = ProtocolNames,
+        hide_possible_values = true,
         help_heading = "Choice"
     )]
     pub(super) protocols: Vec<String>,
 
-    /// What to do about octets of no known protocol
+    /// What to do with data of no known protocol
     ///
-    /// Of such a TCP stream a message is a run of octets up to a PSH or a change of direction, 64 KiB at most.
+    /// Of such a TCP stream a message is a run of bytes up to a PSH or a change of direction, 64 KiB at most.
     #[arg(
         long,
         value_name = "WHAT",
@@ -347,20 +369,20 @@ pub(super) struct Args {
     )]
     pub(super) unframed: Unframed,
 
-    /// Take connections or datagrams on these ports for this protocol, as tshark's option
+    /// Treat traffic on these ports as this protocol, like tshark's option
     ///
     /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`, `sctp.port==3868,diameter` (of
     /// user messages, whatever their PPID says). Of several rules that match the last one counts. Nothing else is tried then; `data`: no protocol at all.
     #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
     pub(super) decode_as: Vec<DecodeAs>,
 
-    /// Add a protocol: where its length stands, or what ends its messages
+    /// Add a protocol of your own: where its length is, or what ends its messages
     ///
-    /// `NAME,tcp.port==9000,len@4:u32be+8`: the octets from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
+    /// `NAME,tcp.port==9000,len@4:u32be+8`: the bytes from 4 on are a length, of u8, u16be, u16le, u24be, ... u64le, to
     /// which 8 is added for the whole message; mqtt and ber are lengths of variable width, counted from their own end.
-    /// `NAME,tcp.port==7000,until:0x0a`: the octet 0a ends a message. `NAME,udp.port==7001`: a datagram is a message;
+    /// `NAME,tcp.port==7000,until:0x0a`: the byte 0a ends a message. `NAME,udp.port==7001`: a datagram is a message;
     /// `NAME,sctp.port==7001`: so is a user message.
-    /// `magic@0:0xCAFE` behind it, also several times: octets that every message has at that place, by which they are
+    /// `magic@0:0xCAFE` behind it, also several times: bytes that every message has at that place, by which they are
     /// found again after a loss. `max:64K` behind it: no message is longer, so that a larger number is no length.
     #[arg(long, value_name = "SPEC", value_parser = framer, action = ArgAction::Append, help_heading = "Protocols", hide_short_help = true)]
     pub(super) framer: Vec<UserRow>,
@@ -374,7 +396,7 @@ pub(super) struct Args {
     )]
     pub(super) list_protocols: bool,
 
-    /// Transports whose IP datagrams are written unprocessed, but whole
+    /// Do not reassemble these transports: pass their IP datagrams through, defragmented
     ///
     /// A list of tcp, udp, sctp. Another inet-asm can go on with them: `inet-asm --disable tcp | inet-asm`. Where tcp is not
     /// among them, its connections are written as with --handshake.
@@ -394,7 +416,7 @@ pub(super) struct Args {
     )]
     pub(super) vlan: Channels,
 
-    /// Tunnels to open: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]
+    /// Tunnels to decapsulate: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]
     ///
     /// At most 8 inside of each other. VXLAN is known by the ports 4789, 8472 and 4790 (GPE), GENEVE by 6081, GTP-U by
     /// 2152, L2TP by 1701, Teredo by 3544 or its addresses, SCTP in UDP (RFC 6951) by 9899; what does not open there is a
@@ -403,18 +425,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_parser = tunnels, help_heading = "Processing", hide_short_help = true)]
     pub(super) decapsulate: Option<Tunnels>,
 
-    /// Keep the keys of whole datagrams until --ip-packet-timeout, to know late copies of their fragments
+    /// Remember reassembled datagrams until --ip-packet-timeout, to recognise late copies of fragments
     #[arg(long, help_heading = "Processing", hide_short_help = true)]
     pub(super) store_fragments: bool,
 
-    /// What to do about checksums, for all layers or one
+    /// How to treat checksums, for all layers or one
     ///
     /// `auto` takes what offloading hardware explains; `verify` drops every wrong one; `ignore` computes none. For one
     /// layer: `ip=verify,tcp=auto`.
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = checksums, help_heading = "Processing", hide_short_help = true)]
     pub(super) checksums: ChecksumRule,
 
-    /// Which of two differing copies of an octet stays while it waits
+    /// Which copy wins when two segments disagree, until one is delivered
     #[arg(
         long,
         value_name = "WHICH",
@@ -424,55 +446,55 @@ pub(super) struct Args {
     )]
     pub(super) overlap: Overlap,
 
-    /// Remember each missing SCTP data chunk that was given up, so that late ones are told from duplicates
+    /// Remember every SCTP chunk that was given up, to tell late ones from duplicates
     ///
     /// Without it the latest 64 holes of each direction are remembered, with it 16,384.
     #[arg(long, help_heading = "Processing", hide_short_help = true)]
     pub(super) track_missing_chunks: bool,
 
-    /// How long a fragment waits for the others
+    /// How long an IP fragment waits for the others
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) ip_packet_timeout: Duration,
 
-    /// How long a segment waits behind a hole where no acknowledgments are captured
+    /// How long segments wait behind a hole when no acknowledgments are captured
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) tcp_packet_timeout: Duration,
 
-    /// How long a data chunk waits behind a hole where no acknowledgments are captured
+    /// How long SCTP data chunks wait behind a hole when no acknowledgments are captured
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) sctp_packet_timeout: Duration,
 
-    /// A connection or association that is idle for so long is closed
+    /// Close connections and associations that have been idle for this long
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) session_timeout: Duration,
 
-    /// Packets and time, or time alone, that go by before an acknowledged hole is given up
+    /// How many packets, and how much time, before a hole that was acknowledged is given up
     ///
     /// N,TIME,TIME: N packets of the connection and the first time, or the second time alone.
     #[arg(long, value_name = "N,TIME,TIME", default_value = "32,20ms,1s", value_parser = reorder_window, help_heading = "Waiting", hide_short_help = true)]
     pub(super) reorder_window: ReorderWindow,
 
-    /// How long the beginning of a stream captured from the middle is held for earlier segments
+    /// How long the start of a stream captured from the middle waits for earlier segments
     ///
     /// N,TIME: N segments or this time; `off`: not at all.
     #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
     pub(super) look_behind: LookBehind,
 
-    /// Hold messages until the other side has acknowledged their octets, or the packet timeout
+    /// Hold messages until the other side has acknowledged them, or the packet timeout
     ///
     /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
-    /// octets, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
+    /// bytes, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
     /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
     /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
     /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
     #[arg(long, help_heading = "Waiting", hide_short_help = true)]
     pub(super) wait_ack: bool,
 
-    /// Octets that wait on one stream; then its first hole is given up
+    /// Most bytes held for one stream before its first hole is given up
     #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) tcp_buffer: usize,
 
-    /// Holes in one stream; then the first is given up
+    /// Most holes in one stream before the first is given up
     #[arg(
         long,
         value_name = "N",
@@ -482,19 +504,19 @@ pub(super) struct Args {
     )]
     pub(super) tcp_holes: usize,
 
-    /// A jump of the sequence number over this is no hole
+    /// Largest jump of the sequence number that is treated as a loss
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
 
-    /// Octets of an extracted file, holes not counted; what is more is left out, and the list says so
+    /// Largest extracted file, not counting holes; the rest is left out, and the list says so
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]
     pub(super) max_file: usize,
 
-    /// Memory for all that waits
+    /// Memory limit for everything that is held
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size, help_heading = "Limits")]
     pub(super) memory_limit: usize,
 
-    /// Connections known at once, for each transport
+    /// Most connections followed at once, for each transport
     #[arg(
         long,
         value_name = "N",
@@ -504,7 +526,7 @@ pub(super) struct Args {
     )]
     pub(super) max_connections: usize,
 
-    /// Fragments and segments that wait, each of IP, TCP, SCTP
+    /// Most fragments and segments held, for each of IP, TCP and SCTP
     #[arg(
         long,
         value_name = "N",
@@ -531,7 +553,7 @@ pub(super) struct Args {
     )]
     pub(super) sctp_stats: Option<PathBuf>,
 
-    /// Say on stderr which files and interfaces are read, and how connections end; twice: also what is given up or dropped
+    /// Report files, interfaces and ends of connections on stderr; twice: also what is given up or dropped
     ///
     /// A line for each input (format, compression), each interface (name, link type, unit of time), and each connection at its
     /// end. Twice: also a line for each hole that is given up, with the reason, and for each packet that could not be used.
@@ -539,16 +561,16 @@ pub(super) struct Args {
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     pub(super) verbose: u8,
 
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Say on stderr what becomes of each segment of the connections that RULE chooses
+    /// Trace on stderr what happens to each segment of the connections that RULE chooses
     ///
     /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
     /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
     /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
-    /// sender and receiver, flags, place in the stream, counted from its first octet, and what happened.
+    /// sender and receiver, flags, place in the stream, counted from its first byte, and what happened.
     #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
     pub(super) trace: Option<ConnectionRule>,
 
@@ -577,8 +599,8 @@ pub(super) struct Args {
     pub(super) color: Color,
 
     /// Show the options that people need most; --help shows all
-    #[arg(short = 'h', action = ArgAction::HelpShort, help_heading = "Help")]
-    pub(super) short_help: Option<bool>,
+    #[arg(short = 'h', action = ArgAction::SetTrue, help_heading = "Help")]
+    pub(super) short_help: bool,
 
     /// Show all options
     #[arg(long, action = ArgAction::HelpLong, help_heading = "Help")]

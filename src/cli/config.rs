@@ -71,6 +71,8 @@ pub struct Config {
 pub enum Invocation {
     /// A run.
     Run(Box<Config>),
+    /// What people need most, on stdout.
+    FirstScreen,
     /// The man page on stdout.
     Man,
     /// Completions on stdout.
@@ -91,6 +93,9 @@ pub fn parse(
     let args = args.into_iter().flat_map(follow_forms);
     let matches = command().try_get_matches_from(args)?;
     let args = Args::from_arg_matches(&matches)?;
+    if args.short_help {
+        return Ok(Invocation::FirstScreen);
+    }
     if args.man {
         return Ok(Invocation::Man);
     }

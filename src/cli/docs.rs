@@ -1,10 +1,12 @@
 //! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
-use super::args::command;
+use super::args::{SECTIONS_BEHIND, command};
 use crate::base::counters::{Counters, SECTIONS};
 use crate::message::protocols;
 use crate::sink::files;
 use crate::sink::json::FIELDS;
+use crate::sink::table::TABLES;
+use clap::ValueEnum;
 use std::io::{self, Write};
 
 /// The section of the man page about `--extract`.
@@ -44,15 +46,211 @@ seen; CSV has the same columns for the same options whatever was seen. Messages 
 section of their protocol. message.lost is 0 exactly where the output lacks nothing that was on the wire; the section lost says what it is made \
 of.";
 
+/// What `-h` says: what people need most, on one screen of 80 columns and 24 lines.
+const SCREEN: &str = "\
+inet-asm: the messages and files of a packet capture, put back together
+Usage: inet-asm [OPTIONS] [CAPTURE]...             (pcap, pcapng; default: stdin)
+
+  sudo tcpdump -U -w - | inet-asm                  watch messages as they come
+  inet-asm big.pcap | tshark -r -                  one packet for each message
+  inet-asm -x files big.pcap                       the files that were transferred
+
+  -p, --print[=full]    a line for each message (the default on a terminal)
+  -w, --write OUTPUT    messages as packets, to a capture file
+  -j, --json[=OUTPUT]   a JSON object for each message
+      --table[=NAME]    columns for scripts: messages, http, dns, connections
+      --follow RULE     connections as conversations
+  -x, --extract DIR     transferred files        --dump DIR   stream files
+  -n, --no-output       no messages: with -s, counters only
+
+      --connection RULE only these: tcp:3, :80, 10.0.0.0/8, 10.0.0.1:80
+      --protocols LIST  only http,dns or all but !dns (--list-protocols)
+      --match REGEX     only messages that match       -c N   the first N
+  -d, --decode-as RULE  tcp.port==9000,http
+  -s, --stats           what was found, and what is missing
+  -q, --quiet           errors only
+
+--help shows all options, --man the manual page.
+";
+
+/// The tasks of the man page, and what does them.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Watch messages as they come",
+        "sudo tcpdump -U -w - | inet-asm",
+    ),
+    (
+        "The same through tshark, which shows each at once",
+        "sudo tcpdump -U --immediate-mode -w - | inet-asm | tshark -l -r -",
+    ),
+    (
+        "One packet for each message",
+        "inet-asm -w messages.pcap big.pcap",
+    ),
+    ("One line for each message", "inet-asm -p big.pcap"),
+    (
+        "With header fields and bodies",
+        "inet-asm -p=full --connection tcp:3 big.pcap",
+    ),
+    (
+        "The files that were transferred",
+        "inet-asm -x files big.pcap",
+    ),
+    (
+        "All images among them",
+        "inet-asm -x files --table=files --fields file,found_type big.pcap | grep image/",
+    ),
+    (
+        "HTTP requests with status and times",
+        "inet-asm --table=http big.pcap | column -t",
+    ),
+    (
+        "The slowest answers",
+        "inet-asm --table=http --fields delay,uri big.pcap | sort -rn | head",
+    ),
+    (
+        "Requests without an answer",
+        "inet-asm --table=http --fields status,method,uri big.pcap | grep '^\t'",
+    ),
+    (
+        "Errors of servers",
+        "inet-asm --table=http --fields status,uri big.pcap | grep ^5",
+    ),
+    (
+        "Names that were asked for in vain",
+        "inet-asm --table=dns big.pcap | grep NXDOMAIN",
+    ),
+    (
+        "One connection as a conversation",
+        "inet-asm --follow tcp:3 big.pcap",
+    ),
+    (
+        "Redis commands, live",
+        "sudo tcpdump -U -w - port 6379 | inet-asm -p --kind request",
+    ),
+    (
+        "SIP only, as a capture",
+        "inet-asm --protocols sip -w sip.pcap big.pcap",
+    ),
+    (
+        "A capture for each protocol",
+        "inet-asm -w 'file:http.pcap?protocol=http' -w 'file:dns.pcap?protocol=dns' -w rest.pcap big.pcap",
+    ),
+    (
+        "A protocol of your own with a length in front",
+        "inet-asm --framer 'mine,tcp.port==9000,len@0:u32be+4' -p big.pcap",
+    ),
+    ("What was lost, and where", "inet-asm -n -vv big.pcap"),
+    (
+        "What was found and what is missing",
+        "inet-asm -n -s big.pcap",
+    ),
+    (
+        "One field of the JSON",
+        "inet-asm -j --protocols tls big.pcap | jq -r 'select(.tls.sni).tls.sni'",
+    ),
+    (
+        "Rotated files as one",
+        "inet-asm --sort-files -p trace.pcap*",
+    ),
+    (
+        "The bytes of one direction",
+        "inet-asm --dump - --connection 10.0.0.1:40000-10.0.0.2:80 big.pcap",
+    ),
+];
+
+/// Sections that stand behind the options.
+const ENVIRONMENT: &str = "\
+.TP
+\\fBNO_COLOR\\fR
+Where it is set and not empty, nothing is coloured unless \\fB--color always\\fR says so. So it is where \\fBTERM\\fR is dumb.
+.TP
+\\fBTZ\\fR
+The time zone of \\fB--time local\\fR.";
+
+const SEE_ALSO: &str = "\
+.BR tcpdump (8),
+.BR dumpcap (1),
+.BR tshark (1),
+.BR tcpflow (1),
+.BR pcap-filter (7)";
+
+/// Writes what `-h` says.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn first_screen(out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(SCREEN.as_bytes())
+}
+
 /// Writes the man page.
 ///
 /// # Errors
 ///
 /// Those of the writer.
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Vec::new();
+    page_of(&mut page)?;
+    out.write_all(without_quotes(&page).as_bytes())
+}
+
+/// What stands between back quotes in bold, as a man page has it.
+fn without_quotes(page: &[u8]) -> String {
+    let text = String::from_utf8_lossy(page);
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        // A quote without another one in its line is one.
+        let pairs = line.matches('`').count() / 2 * 2;
+        for (i, part) in line.splitn(pairs + 1, '`').enumerate() {
+            if i > 0 {
+                out.push_str(if i % 2 == 1 { "\\fB" } else { "\\fR" });
+            }
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+fn page_of(out: &mut dyn Write) -> io::Result<()> {
     // The man page has no first screen: all options stand in it.
     let command = command().mut_args(|a| a.hide_short_help(false));
-    clap_mangen::Man::new(command).render(out)?;
+    // What stands behind the options has its own sections here.
+    let command = command.after_long_help("").after_help("");
+    let man = clap_mangen::Man::new(command);
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    writeln!(
+        out,
+        ".SH SYNOPSIS\n\\fBinet\\-asm\\fR [\\fIOPTIONS\\fR] [\\fIINPUT\\fR]..."
+    )?;
+    man.render_description_section(out)?;
+    writeln!(out, ".SH EXAMPLES")?;
+    for (task, command) in EXAMPLES {
+        let command = command.replace('\\', "\\\\").replace('-', "\\-");
+        writeln!(
+            out,
+            "{}:\n.PP\n.RS 4\n.nf\n{command}\n.fi\n.RE\n.PP",
+            task.replace('-', "\\-")
+        )?;
+    }
+    man.render_options_section(out)?;
+    for (name, text) in SECTIONS_BEHIND {
+        writeln!(out, ".SH \"{name}\"\n{}", text.replace('-', "\\-"))?;
+    }
+    writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
+    writeln!(
+        out,
+        ".SH TABLES\nThe tables of \\fB\\-\\-table\\fR, and their columns:"
+    )?;
+    for (name, about, columns) in TABLES {
+        let name = name.to_possible_value();
+        let name = name.as_ref().map_or("", |value| value.get_name());
+        writeln!(out, ".SS \"{name}\"\n{}", about.replace('-', "\\-"))?;
+        for (column, text) in *columns {
+            writeln!(out, ".TP\n\\fB{column}\\fR\n{}", text.replace('-', "\\-"))?;
+        }
+    }
     writeln!(out, ".SH \"JSON OUTPUT\"")?;
     writeln!(
         out,
@@ -70,7 +268,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     for (name, text) in files::FIELDS {
         writeln!(out, ".TP\n\\fB{name}\\fR\n{}", text.replace('-', "\\-"))?;
     }
-    counters(out)
+    counters(out)?;
+    writeln!(out, ".SH \"SEE ALSO\"\n{SEE_ALSO}")
 }
 
 /// The section of the man page about counters: all of them, by section, and those that every protocol has.
@@ -129,6 +328,30 @@ pub fn list_protocols(out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// One screen of the smallest terminal that is common, of options that there are.
+    #[test]
+    fn the_first_screen_fits() {
+        assert!(SCREEN.lines().count() <= 24);
+        assert!(SCREEN.lines().all(|line| line.len() < 80), "{SCREEN}");
+        let known: Vec<_> = command()
+            .get_arguments()
+            .filter_map(|arg| arg.get_long().map(str::to_owned))
+            .collect();
+        let mut named = 0;
+        for (at, _) in SCREEN.match_indices("--") {
+            let rest = SCREEN.get(at + 2..).unwrap();
+            let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+            let name = rest.get(..end.unwrap_or(rest.len())).unwrap();
+            assert!(known.iter().any(|k| k == name), "{name}");
+            named += 1;
+        }
+        assert!(named >= 12);
+        let examples = SCREEN
+            .lines()
+            .filter(|line| line.contains("inet-asm") && line.starts_with("  "));
+        assert_eq!(examples.count(), 3);
+    }
+
     #[test]
     fn the_command_is_sound() {
         command().debug_assert();
@@ -136,7 +359,6 @@ mod tests {
         man(&mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
         let help = command().render_long_help().to_string();
-        let short = command().render_help().to_string();
         for arg in command().get_arguments() {
             if let Some(long) = arg.get_long().filter(|_| !arg.is_hide_set()) {
                 assert!(help.contains(&format!("--{long}")), "{long}");
@@ -144,6 +366,5 @@ mod tests {
                 assert!(page.contains(&format!("\\-\\-{escaped}")), "{long}");
             }
         }
-        assert!(short.lines().count() <= 40, "{short}");
     }
 }

@@ -17,7 +17,7 @@ mod values;
 
 pub use args::command;
 pub use config::{Config, Invocation, parse};
-pub use docs::{completions, list_protocols, man};
+pub use docs::{completions, first_screen, list_protocols, man};
 pub use run::{FAILED, complain, run};
 pub use usage::one_line;
 pub use values::StatsFormat;

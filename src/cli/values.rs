@@ -3,6 +3,7 @@
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
+use crate::message::protocols;
 use crate::message::rule_reader::Mistake;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
@@ -15,8 +16,11 @@ use crate::sink::packets::{Encap, Large};
 use crate::sink::print::{Style, TimeForm};
 use crate::sink::table::TableName;
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use regex::bytes::Regex;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 /// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
@@ -103,6 +107,31 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
     }
     text.parse()
         .map_err(|_| "expected a number, or off".to_owned())
+}
+
+/// A name in `--protocols`, whatever it is: what it may be is known to completions, and checked where names of the user's own are
+/// known too.
+#[derive(Clone)]
+pub(super) struct ProtocolNames;
+
+impl TypedValueParser for ProtocolNames {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        _: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let text = value.to_str().map(str::to_owned);
+        text.ok_or_else(|| clap::Error::new(ErrorKind::InvalidUtf8))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let mut names: Vec<_> = protocols().iter().map(|p| p.name).collect();
+        names.dedup();
+        Some(Box::new(names.into_iter().map(PossibleValue::new)))
+    }
 }
 
 /// `--kind`: one of the kinds, in the singular or the plural.
