@@ -41,20 +41,30 @@ fn the_completions_are_those_of_the_program() {
 #[test]
 fn the_first_screen_of_help_fits() {
     let help = run(["-h"], b"").text();
-    assert!(help.lines().count() <= 40, "{help}");
+    assert!(help.lines().count() <= 24, "{help}");
     assert!(file("README.md").contains(&format!("$ inet-asm -h\n{help}```\n")));
 }
 
 #[test]
 fn the_commands_in_the_readme_print_what_stands_there() {
+    assert!(commands_print_what_stands_in("README.md") >= 5);
+}
+
+#[test]
+fn the_tasks_of_the_cookbook_print_what_stands_there() {
+    assert!(commands_print_what_stands_in("docs/cookbook.md") >= 22);
+}
+
+/// Runs the commands in the console blocks of a page, and says how many there are.
+fn commands_print_what_stands_in(page: &str) -> usize {
     let work = tempfile::tempdir().expect("tempdir");
     symlink(common::testdata(""), work.path().join("testdata")).expect("symlink");
     let bin = Path::new(env!("CARGO_BIN_EXE_inet-asm")).parent();
     let bin = bin.expect("a folder").to_str().expect("UTF-8");
     let path = format!("{bin}:{}", std::env::var("PATH").expect("PATH"));
-    let readme = file("README.md");
+    let text = file(page);
     let mut commands = 0;
-    for block in readme.split("```console\n").skip(1) {
+    for block in text.split("```console\n").skip(1) {
         let block = block.split("```").next().expect("an end");
         let mut examples: Vec<(&str, String)> = Vec::new();
         for line in block.lines() {
@@ -74,11 +84,14 @@ fn the_commands_in_the_readme_print_what_stands_there() {
                 .env("WIRESHARK_CONFIG_DIR", work.path().join("none"))
                 .env_remove("COLUMNS");
             let printed = String::from_utf8(common::feed(&mut shell, &[]).stdout).expect("UTF-8");
-            assert_eq!(printed, expected, "$ {command}: run scripts/make-docs");
+            assert_eq!(
+                printed, expected,
+                "{page}: $ {command}: run scripts/make-docs"
+            );
             commands += 1;
         }
     }
-    assert!(commands >= 5);
+    commands
 }
 
 #[test]

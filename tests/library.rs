@@ -518,7 +518,7 @@ fn the_example_prints_the_conversation() {
         String::from_utf8_lossy(&done.stderr)
     );
     let text = String::from_utf8(done.stdout).expect("UTF-8");
-    let printed = run(["-p"], &read(&file)).text();
+    let printed = run(["-p"], &read(&file)).printed();
     let expected: Vec<_> = printed
         .lines()
         .filter_map(|line| Some(line.split_once(" http ")?.1.split_once(' ')?.1))

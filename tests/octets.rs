@@ -460,7 +460,7 @@ fn what_a_framer_does_not_know_comes_out_and_the_other_side_goes_on() {
         &[client(&hello), server(refusal)],
         1400,
     );
-    let lines = run(["-p"], &capture.file).text();
+    let lines = run(["-p"], &capture.file).printed();
     assert!(
         lines.contains(" tls ") && lines.contains(" http 50 HTTP/1.1 400"),
         "{lines}"
@@ -513,7 +513,7 @@ fn first_messages_are_recognised_on_their_port() {
         &both,
     );
     capture.record(&packet, packet.len() - 3);
-    let lines = run(["-p"], &capture.file).text();
+    let lines = run(["-p"], &capture.file).printed();
     assert!(lines.contains(" mbtcp 11 "), "{lines}");
     talk.close(&mut capture);
 
@@ -522,7 +522,7 @@ fn first_messages_are_recognised_on_their_port() {
     let head = [&(len - 4).to_be_bytes()[..], b"\xfeSMB\x40\0"].concat();
     let long = [head, noise(3, len as usize - 10)].concat();
     let capture = talk_of_two(445, &long);
-    let lines = run(["-p"], &capture.file).text();
+    let lines = run(["-p"], &capture.file).printed();
     assert_eq!(lines.matches(" nbss 20000 ").count(), 1, "{lines}");
 }
 
@@ -563,7 +563,7 @@ fn a_prefix_stands_before_what_the_user_has_decided() {
     let runs = [client(&first), server(&response(&body(5)))];
     let capture = talk(8099, Handshake::Whole, &runs, 1400);
     for rule in [&["-d", "tcp.port==8099,http"][..], &[]] {
-        let lines = run([rule, &["-p"]].concat(), &capture.file).text();
+        let lines = run([rule, &["-p"]].concat(), &capture.file).printed();
         assert!(
             lines.contains(" proxy 40 ") && lines.contains(" http 34 GET /a"),
             "{lines}"
@@ -577,7 +577,7 @@ fn records_of_tls_are_recognised_behind_a_syn() {
     let record = |seed| [&b"\x17\x03\x03\0\x50"[..], &noise(seed, 80)].concat();
     let runs: Vec<Run> = (0..4).map(|n| (n % 2 == 0, record(n))).collect();
     for handshake in HANDSHAKES {
-        let lines = run(["-p"], &talk(443, handshake, &runs, 1400).file).text();
+        let lines = run(["-p"], &talk(443, handshake, &runs, 1400).file).printed();
         assert_eq!(
             lines.matches(" tls 85 ").count(),
             4,
@@ -590,7 +590,7 @@ fn records_of_tls_are_recognised_behind_a_syn() {
         ["-p"],
         &talk(9999, Handshake::Whole, &[client(&two)], 1400).file,
     )
-    .text();
+    .printed();
     assert_eq!(lines.matches(" tls 85 ").count(), 2, "{lines}");
 }
 
@@ -606,13 +606,13 @@ fn a_run_from_the_middle_is_asked_about_as_one_from_the_start() {
         server(b"250 ok\r\n"),
     ];
     for handshake in HANDSHAKES {
-        let lines = run(["-p"], &talk(1080, handshake, &runs, 1400).file).text();
+        let lines = run(["-p"], &talk(1080, handshake, &runs, 1400).file).printed();
         assert_eq!(lines.matches(" smtp ").count(), 3, "{handshake:?}: {lines}");
     }
     // What a message of no known protocol begins with does not depend on what was held of it.
     let text = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     for handshake in HANDSHAKES {
-        let lines = run(["-p"], &talk(7777, handshake, &[client(text)], 1400).file).text();
+        let lines = run(["-p"], &talk(7777, handshake, &[client(text)], 1400).file).printed();
         assert!(
             lines.contains(" data 24 PRI * HTTP/2.0"),
             "{handshake:?}: {lines}"

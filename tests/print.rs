@@ -7,7 +7,7 @@ use common::{inet_asm, testdata};
 /// The lines of a capture, each from the protocol on.
 fn lines(name: &str) -> Vec<String> {
     let mut program = inet_asm(["-p"]);
-    let text = common::feed(program.arg(testdata(name)), &[]).text();
+    let text = common::feed(program.arg(testdata(name)), &[]).printed();
     let behind_ends = |line: &str| line.splitn(8, ' ').nth(7).map(str::to_owned);
     text.lines()
         .map(|line| behind_ends(line).unwrap_or_else(|| panic!("{name}: {line}")))

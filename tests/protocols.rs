@@ -387,7 +387,7 @@ fn a_handshake_message_over_records_in_several_segments_is_whole() {
             seq += u32::try_from(part.len()).unwrap();
         }
         let done = common::run(["-p", "-d", "tcp.port==80,tls"], &capture.file);
-        let lines = done.text();
+        let lines = done.printed();
         let shown: Vec<_> = lines
             .lines()
             .filter_map(|l| l.split(" tls ").nth(1))

@@ -414,10 +414,10 @@ fn tshark_dissects_each_protocol_of_a_real_capture() {
 #[test]
 fn what_a_user_message_carries_is_listed() {
     let capture = bundled(false);
-    let printed = run(["-p"], &capture).text();
+    let printed = run(["-p"], &capture).printed();
     let lines: Vec<_> = printed
         .lines()
-        .map(|l| l.split_once(" > ").unwrap().1)
+        .map(|l| l.split_once(" → ").unwrap().1)
         .collect();
     assert_eq!(
         lines,
@@ -776,7 +776,7 @@ fn an_incomplete_message_is_cut() {
             ] {
                 assert_eq!(counter(&done.stderr, name), n, "{name}");
             }
-            let printed = run(["-p"], &capture).text();
+            let printed = run(["-p"], &capture).printed();
             assert_eq!(printed.matches("[incomplete]").count(), 1);
         }
     }
@@ -813,7 +813,7 @@ fn a_snapped_message_keeps_its_length() {
     assert!(
         run(["-p"], &capture.file)
             .text()
-            .contains("[incomplete: 700 octets lost]")
+            .contains("[incomplete: 700 bytes lost]")
     );
 }
 
@@ -831,10 +831,17 @@ fn addresses_are_those_of_the_message() {
     let after = pairs(&output, "sctp");
     assert_eq!(after.len(), 2, "{after:?}");
     assert_eq!(before, after);
-    let printed = run(["-p".as_ref(), path.as_os_str()], b"").text();
+    let printed = run(["-p".as_ref(), path.as_os_str()], b"").printed();
     let shown: HashSet<_> = printed
         .lines()
-        .map(|l| l.split(' ').nth(4).unwrap().rsplit_once(':').unwrap().0)
+        .map(|l| {
+            l.split(' ')
+                .nth(if l.contains('→') { 4 } else { 6 })
+                .unwrap()
+                .rsplit_once(':')
+                .unwrap()
+                .0
+        })
         .collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
 }

@@ -23,18 +23,40 @@ _inet__asm() {
 
     case "${cmd}" in
         inet__asm)
-            opts="-r -w -n -p -j -x -U -d -s -v -q -h -V --read --sort-delay --sort-queue --sort-files --keep-secrets --write --dropped --bypass --no-output --print --json --json-body --hash --dump --dump-name --extract --packet-buffered --connection --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets --stats --sctp-stats --verbose --quiet --trace --color --help --version --man --completions"
+            opts="-r -w -n -p -j -x -U -c -d -s -v -q -h -V --read --sort-delay --sort-queue --sort-files --keep-secrets --write --dropped --bypass --no-output --print --follow --follow-form --table --fields --json --json-body --hash --dump --dump-name --extract --packet-buffered --connection --kind --match --from --to --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets --stats --sctp-stats --verbose --quiet --trace --time --wide --color --help --version --man --completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --read)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 -r)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --sort-delay)
@@ -69,6 +91,22 @@ _inet__asm() {
                     COMPREPLY=($(compgen -W "brief full" -- "${cur}"))
                     return 0
                     ;;
+                --follow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --follow-form)
+                    COMPREPLY=($(compgen -W "text hex raw" -- "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -W "messages http dns connections protocols files" -- "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --json)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -82,7 +120,10 @@ _inet__asm() {
                     return 0
                     ;;
                 --dump)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --dump-name)
@@ -90,14 +131,44 @@ _inet__asm() {
                     return 0
                     ;;
                 --extract)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 -x)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --connection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -122,7 +193,7 @@ _inet__asm() {
                     return 0
                     ;;
                 --protocols)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "104apci amqp asap bgp bicc calcappprotocol dhcp dhcpv6 diameter dns doip dtls dua e1ap enrp f1ap fractalgeneratorprotocol ftp gdt hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp pgsql pingpongprotocol pop proxy q931 radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap" -- "${cur}"))
                     return 0
                     ;;
                 --unframed)
@@ -214,11 +285,11 @@ _inet__asm() {
                     return 0
                     ;;
                 --stats)
-                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text all json csv" -- "${cur}"))
                     return 0
                     ;;
                 -s)
-                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text all json csv" -- "${cur}"))
                     return 0
                     ;;
                 --sctp-stats)
@@ -227,6 +298,10 @@ _inet__asm() {
                     ;;
                 --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "utc local relative delta epoch" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -279,8 +279,8 @@ mod tests {
     #[test]
     fn nothing_is_cut_in_a_pipe() {
         let expected = "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2192} 10.0.0.2:80     http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2190} 10.0.0.2:80     http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2192} 10.0.0.2:80    http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2190} 10.0.0.2:80    http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
 ";
         assert_eq!(lines(None, false), expected);
     }

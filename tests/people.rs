@@ -1,0 +1,581 @@
+//! What people see and choose: lines on a terminal, tables, conversations, choices of messages, words on stderr.
+
+mod common;
+
+use common::build::{ACK, PSH, Pcap, get, response};
+use common::{inet_asm, run, testdata};
+use std::process::{Command, Stdio};
+
+fn path(name: &str) -> String {
+    testdata(name).display().to_string()
+}
+
+/// The lines that --print gives, without columns.
+fn printed(options: &[&str], name: &str) -> Vec<String> {
+    let path = path(name);
+    let args = [&["-q", "-p"], options, &[&path]].concat();
+    let text = run(args, b"").printed();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Rows of a table, below its header line.
+fn table(options: &[&str], name: &str) -> Vec<Vec<String>> {
+    let path = path(name);
+    let args = [&["-q"], options, &[&path]].concat();
+    let text = run(args, b"").text();
+    let rows = text
+        .lines()
+        .map(|line| line.split('\t').map(str::to_owned).collect());
+    rows.collect()
+}
+
+#[test]
+fn messages_are_chosen_by_kind_words_time_and_number() {
+    let all = printed(&[], "http-keepalive.pcap");
+    assert_eq!(all.len(), 16);
+    let requests = printed(&["--kind", "requests"], "http-keepalive.pcap");
+    let responses = printed(&["--kind", "response"], "http-keepalive.pcap");
+    assert!(
+        requests
+            .iter()
+            .all(|l| l.contains(" → ") && l.contains(" GET "))
+    );
+    assert_eq!((requests.len(), responses.len()), (8, 8));
+    // Datagrams have a kind too.
+    let queries = printed(&["--kind", "request"], "dns-udp.pcap");
+    assert_eq!(queries.len(), 8);
+    assert!(queries.iter().all(|l| l.contains(" query ")));
+    let found = printed(&["--match", "(?i)not found$"], "http-keepalive.pcap");
+    assert!(found.is_empty(), "a head does not end there: {found:?}");
+    let found = printed(&["--match", "404 Not Found"], "http-keepalive.pcap");
+    assert_eq!(found.len(), 1);
+    // A field of the head that no summary shows.
+    let found = printed(&["--match", "User-Agent: curl"], "http-keepalive.pcap");
+    assert_eq!(found, requests);
+    let first = printed(&["-c", "3"], "http-keepalive.pcap");
+    assert_eq!(first, all[..3]);
+    let first = printed(&["-c", "2", "--kind", "response"], "http-keepalive.pcap");
+    assert_eq!(first, responses[..2]);
+    let late = printed(&["--from", "+10ms"], "http-keepalive.pcap");
+    let early = printed(&["--to", "+10ms"], "http-keepalive.pcap");
+    assert!(!late.is_empty() && !early.is_empty());
+    assert_eq!([early, late].concat(), all);
+    let at = all[6].split(' ').take(2).collect::<Vec<_>>().join("T");
+    let late = printed(&["--from", &at], "http-keepalive.pcap");
+    assert!(all.ends_with(&late) && late.len() >= 9, "{late:?}");
+    assert_eq!(
+        printed(&["--from", &format!("{at}Z")], "http-keepalive.pcap"),
+        late
+    );
+}
+
+#[test]
+fn a_count_ends_all_outputs_and_leaves_them_whole() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (packets, json) = (at("out.pcap"), at("json"));
+    let args = [
+        "-c",
+        "3",
+        "-w",
+        &packets,
+        &format!("-j={json}"),
+        &path("http-keepalive.pcap"),
+    ];
+    run(args, b"").code(0);
+    assert_eq!(run(["-p", &packets], b"").text().lines().count(), 3);
+    let json = std::fs::read_to_string(&json).expect("JSON");
+    assert_eq!(json.matches("\"type\":\"message\"").count(), 3);
+}
+
+#[test]
+fn connections_are_chosen_as_people_write_them() {
+    for (rule, lines) in [
+        ("tcp:0", 10),
+        ("0", 10),
+        ("udp", 0),
+        (":80", 16),
+        (":81", 0),
+        ("192.0.2.0/24", 16),
+        ("198.51.100.0/24, tcp:1", 6),
+    ] {
+        let found = printed(&["--connection", rule], "http-keepalive.pcap");
+        assert_eq!(found.len(), lines, "{rule}");
+    }
+}
+
+#[test]
+fn protocols_go_by_the_names_that_people_use() {
+    let all = printed(&[], "protocols/resp.pcap");
+    for names in ["redis", "RESP", "http, Redis", "!dns"] {
+        assert_eq!(
+            printed(&["--protocols", names], "protocols/resp.pcap"),
+            all,
+            "{names}"
+        );
+    }
+    assert!(printed(&["--protocols", "!redis"], "protocols/resp.pcap").is_empty());
+    let mixed = printed(&["--protocols", "!dns"], "mixed.pcapng");
+    assert!(!mixed.is_empty() && mixed.iter().all(|l| !l.contains(" dns ")));
+    let modbus = printed(&["-d", "tcp.port==502,modbus"], "protocols/mbtcp.pcap");
+    assert!(modbus.iter().all(|l| l.contains(" mbtcp ")), "{modbus:?}");
+    for (name, words) in [
+        ("htpt", "did you mean http?"),
+        ("kafka", "--framer 'kafka,"),
+        ("zzzz", "--list-protocols"),
+    ] {
+        let done = run(["--protocols", name, "-n"], b"");
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+        done.code(2);
+    }
+}
+
+#[test]
+fn answers_have_their_time() {
+    let lines = printed(&[], "http-tiny.pcap");
+    assert!(
+        lines[1].ends_with(" HTTP/1.1 200 OK (text/html) (90 us)"),
+        "{lines:?}"
+    );
+    // Answers of DNS are told by their identifier, over UDP and TCP.
+    for name in ["dns-udp.pcap", "dns-tcp.pcap"] {
+        let lines = printed(&["--kind", "response"], name);
+        let timed = |line: &&String| line.ends_with(" us)") || line.ends_with(" ms)");
+        assert_eq!(
+            lines.iter().filter(timed).count(),
+            lines.len(),
+            "{name}: {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn times_have_the_form_that_was_asked_for() {
+    for (form, first) in [
+        ("utc", "2026-11-21 23:45:51.309911"),
+        ("relative", "0.000160"),
+        ("delta", "0.000000"),
+        ("epoch", "1795304751.309911"),
+    ] {
+        let lines = printed(&["--time", form], "http-tiny.pcap");
+        assert!(lines[0].starts_with(first), "{form}: {lines:?}");
+    }
+    let mut local = inet_asm(["-p", "--time", "local", &path("http-tiny.pcap")]);
+    let text = common::feed(local.env("TZ", "Asia/Kolkata"), &[]).text();
+    // Where the machine knows no zones it says UTC.
+    assert!(
+        text.starts_with("2026-11-22 05:15:51.3") || text.starts_with("2026-11-21 23:45:51.3"),
+        "{text}"
+    );
+}
+
+#[test]
+fn tables_have_a_row_for_each_exchange() {
+    let rows = table(
+        &["--table=http", "--fields", "method,uri,status,whole"],
+        "http-keepalive.pcap",
+    );
+    assert_eq!(rows.len(), 9);
+    assert_eq!(rows[0], ["method", "uri", "status", "whole"]);
+    assert_eq!(rows[1], ["GET", "/index.html", "200", "yes"]);
+    assert!(
+        rows.contains(
+            &["GET", "/missing", "404", "yes"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+    // A response that was lost leaves its columns empty, and its request is told of.
+    let rows = table(
+        &["--table=http", "--fields", "uri,status"],
+        "http-lost-message.pcap",
+    );
+    assert!(
+        rows.contains(&["/style.css", ""].map(str::to_owned).to_vec())
+            || rows.iter().any(|r| r[1].is_empty()),
+        "{rows:?}"
+    );
+    let rows = table(
+        &["--table=dns", "--fields", "question,type,rcode"],
+        "dns-udp.pcap",
+    );
+    assert_eq!(rows.len(), 9);
+    assert!(
+        rows.contains(
+            &["nowhere.example", "A", "NXDOMAIN"]
+                .map(str::to_owned)
+                .to_vec()
+        ),
+        "{rows:?}"
+    );
+    let rows = table(
+        &[
+            "--table=connections",
+            "--fields",
+            "transport,protocol,client_messages,end",
+        ],
+        "mixed.pcapng",
+    );
+    assert_eq!(rows.len(), 12);
+    assert!(
+        rows.contains(&["tcp", "http", "2", "fin"].map(str::to_owned).to_vec()),
+        "{rows:?}"
+    );
+    let rows = table(
+        &["--table=protocols", "--fields", "protocol,messages"],
+        "mixed.pcapng",
+    );
+    assert_eq!(
+        rows,
+        [["protocol", "messages"], ["dns", "16"], ["http", "8"]]
+    );
+    let rows = table(
+        &["--table", "--fields", "protocol,http.host,dns.question"],
+        "mixed.pcapng",
+    );
+    assert_eq!(rows.len(), 25);
+    // Nothing is a table of its header alone.
+    assert_eq!(table(&["--table=dns"], "http-tiny.pcap").len(), 1);
+}
+
+#[test]
+fn a_table_lists_the_files() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let folder = dir.path().join("found").display().to_string();
+    let rows = table(
+        &["-x", &folder, "--table=files", "--fields", "file,complete"],
+        "http-lost.pcap",
+    );
+    assert_eq!(rows, [["file", "complete"], ["large.txt.part", "no"]]);
+    let done = run(["--table=files", &path("http-lost.pcap")], b"");
+    assert!(done.stderr.contains("-x DIR"), "{}", done.stderr);
+    done.code(2);
+    let done = run(
+        ["--table=http", "--fields", "urii", &path("http-lost.pcap")],
+        b"",
+    );
+    assert!(done.stderr.contains("did you mean uri?"), "{}", done.stderr);
+    done.code(2);
+}
+
+/// What comes from the network parts no columns and no rows.
+#[test]
+fn tables_are_safe_to_read() {
+    let mut pcap = Pcap::new();
+    let request = b"GET /a\tb HTTP/1.1\r\nHost: x\ty\x1b[31m\r\n\r\n";
+    pcap.open(100, 500).client(101, 501, ACK | PSH, request);
+    let text = run(["-q", "--table=http"], &pcap.file).text();
+    let widths: Vec<_> = text.lines().map(|line| line.split('\t').count()).collect();
+    assert_eq!(widths, [12, 12], "{text}");
+    assert!(!text.contains('\x1b'));
+}
+
+#[test]
+fn a_conversation_has_turns_and_gaps() {
+    let text = run(["--follow", "tcp:0", &path("http-tiny.pcap")], b"").text();
+    let turns = text.lines().filter(|line| line.contains(" → ")).count();
+    assert_eq!(turns, 2, "{text}");
+    assert!(text.starts_with("192.0.2.2:47322 → 192.0.2.1:80 2026-11-21 23:45:51.309911 tcp 0\nGET /index.html HTTP/1.1\n"));
+    let text = run(["-q", "--follow", ":80", &path("http-lost.pcap")], b"").text();
+    assert!(text.contains("\n~~~ 1448 bytes are missing here ~~~\n"));
+    let hex = run(["--follow=hex", "all", &path("http-tiny.pcap")], b"").text();
+    assert!(
+        hex.contains(
+            "\n00000000  47 45 54 20 2f 69 6e 64  65 78 2e 68 74 6d 6c 20  GET /index.html \n"
+        ),
+        "{hex}"
+    );
+    let raw = run(["--follow=raw", "tcp:0", &path("http-tiny.pcap")], b"").ok();
+    assert_eq!(raw.len(), 83 + 402);
+    assert!(
+        run(["--follow", "udp", &path("http-tiny.pcap")], b"")
+            .ok()
+            .is_empty()
+    );
+}
+
+/// What a message sends to a terminal acts on none.
+#[test]
+fn nothing_from_the_network_acts_on_a_terminal() {
+    let mut pcap = Pcap::new();
+    let body = b"text\x1b[2J\x1b]0;x\x07 and more text that is text\r\n\xc2\x9b31m";
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &get("/\x1b[31m"))
+        .server(501, 101 + 38, ACK | PSH, &response(body));
+    for options in [
+        &["-p=full"][..],
+        &["--follow", "all"],
+        &["-p"],
+        &["--table"],
+    ] {
+        let text = run([&["-q"], options].concat(), &pcap.file).text();
+        let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+        assert!(
+            !text.is_empty() && !text.contains(control),
+            "{options:?}: {text:?}"
+        );
+    }
+}
+
+#[test]
+fn one_line_sums_up_what_is_missing() {
+    let lost = run(["-p", &path("http-lost.pcap")], b"");
+    assert_eq!(
+        lost.stderr,
+        "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (inet-asm -s tells which)\n"
+    );
+    assert_eq!(run(["-q", "-p", &path("http-lost.pcap")], b"").stderr, "");
+    // Nothing is missing, and nobody looks on.
+    assert_eq!(run(["-p", &path("http-tiny.pcap")], b"").stderr, "");
+    let dir = tempfile::tempdir().expect("tempdir");
+    let folder = dir.path().display().to_string();
+    let done = run(["-x", &folder, &path("http-lost.pcap")], b"");
+    assert!(
+        done.stderr
+            .contains(&format!("0 whole files in {folder}, 1 incomplete")),
+        "{}",
+        done.stderr
+    );
+}
+
+/// A capture of nothing but GRE says what would open it.
+#[test]
+fn a_tunnel_that_was_not_opened_is_told_of() {
+    let inner = {
+        let mut pcap = Pcap::new();
+        let packet = pcap.segment(
+            common::build::CLIENT,
+            common::build::SERVER,
+            1,
+            1,
+            ACK,
+            b"x",
+        );
+        packet[14..].to_vec()
+    };
+    let mut pcap = Pcap::new();
+    let gre = [&[0, 0, 8, 0][..], &inner].concat();
+    let packet = pcap.ip([10, 9, 0, 1].into(), [10, 9, 0, 2].into(), 47, &gre);
+    pcap.packet(&packet);
+    let done = run(["-p"], &pcap.file);
+    assert!(
+        done.stderr.contains("--decapsulate gre opens them"),
+        "{}",
+        done.stderr
+    );
+    let opened = run(["-p", "--decapsulate", "gre"], &pcap.file);
+    assert!(!opened.stderr.contains("decapsulate"), "{}", opened.stderr);
+}
+
+#[test]
+fn options_that_do_nothing_are_told_of() {
+    let name = path("http-tiny.pcap");
+    for (options, words) in [
+        (
+            &["-p", "--json-body", "text"][..],
+            "--json-body: does nothing here",
+        ),
+        (&["-p", "--hash"], "add -j"),
+        (&["-p", "--max-file", "1M"], "add -x DIR"),
+        (&["--info", "--format", "pcap"], "--info: does nothing here"),
+        (&["-p", "--encap", "raw"], "--encap: does nothing here"),
+        (&["-j", "--wide"], "--wide: does nothing here"),
+        (
+            &["-n"],
+            "-n: writes no messages, and nothing else was asked for",
+        ),
+        (
+            &["-nr"],
+            "-n: writes no messages, and nothing else was asked for",
+        ),
+    ] {
+        let done = run([options, &[&name]].concat(), b"");
+        assert!(done.stderr.contains(words), "{options:?}: {}", done.stderr);
+        done.code(0);
+        let done = run([&["-q"], options, &[&name]].concat(), b"");
+        assert_eq!(done.stderr, "", "{options:?}");
+    }
+    for options in [
+        &["-n", "-s"][..],
+        &["-n", "--trace", "all"],
+        &["-j", "--hash"],
+    ] {
+        let done = run([options, &[&name]].concat(), b"");
+        assert!(
+            !done.stderr.contains("nothing"),
+            "{options:?}: {}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn a_value_behind_a_space_is_no_input() {
+    for (args, words) in [
+        (["-s", "json"], "did you mean -s=json?"),
+        (["-p", "full"], "did you mean -p=full?"),
+        (["--table", "http"], "did you mean --table=http?"),
+    ] {
+        let done = run(args, b"");
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+        done.code(2);
+    }
+}
+
+#[test]
+fn the_name_of_an_output_decides_its_format() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    for (name, options, magic) in [
+        ("a.pcapng", &[][..], [0x0a, 0x0d, 0x0d, 0x0a]),
+        ("a.pcap", &[], [0xd4, 0xc3, 0xb2, 0xa1]),
+        ("b.pcapng", &["--format", "pcap"], [0xd4, 0xc3, 0xb2, 0xa1]),
+    ] {
+        let out = dir.path().join(name).display().to_string();
+        run(
+            [options, &["-w", &out, &path("http-tiny.pcap")]].concat(),
+            b"",
+        )
+        .code(0);
+        assert_eq!(
+            common::read(std::path::Path::new(&out))[..4],
+            magic,
+            "{name}"
+        );
+    }
+}
+
+/// What a shell command writes to a terminal of so many columns, and its exit status.
+fn on_terminal(command: &str, columns: u32) -> (String, Option<i32>) {
+    let bin = env!("CARGO_BIN_EXE_inet-asm");
+    let command = format!("stty cols {columns} rows 24; {command}").replace("inet-asm", bin);
+    let done = Command::new("script")
+        .args(["-q", "-e", "-c", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .output()
+        .expect("script");
+    let text = String::from_utf8(done.stdout).expect("UTF-8");
+    (text.replace("\r\n", "\n"), done.status.code())
+}
+
+#[test]
+fn alone_on_a_terminal_it_says_what_it_waits_for() {
+    let (text, status) = on_terminal("inet-asm </dev/tty", 80);
+    assert!(
+        text.contains("no capture is named") && text.contains("tcpdump -U -w - | inet-asm"),
+        "{text}"
+    );
+    assert_eq!(status, Some(2));
+}
+
+#[test]
+fn lines_fit_a_terminal_and_have_colours() {
+    let name = path("http-keepalive.pcap");
+    for columns in [80, 120, 160] {
+        let (text, status) = on_terminal(&format!("inet-asm {name}"), columns);
+        assert_eq!(status, Some(0), "{text}");
+        assert!(text.contains("\x1b[36mhttp"), "{text}");
+        let mut plain = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find('\x1b') {
+            plain += &rest[..at];
+            rest = rest[at..].split_once('m').expect("an end").1;
+        }
+        plain += rest;
+        let widest = plain.lines().filter(|l| !l.starts_with("inet-asm:"));
+        let widest = widest.map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns as usize, "{columns}:\n{plain}");
+        // The date stands once, and the last line sums up.
+        assert_eq!(plain.matches("2026-11-21").count(), 1, "{plain}");
+        assert!(plain.ends_with("connections, 16 messages\n"), "{plain}");
+    }
+    let (text, _) = on_terminal(&format!("NO_COLOR=1 inet-asm {name}"), 120);
+    assert!(!text.contains('\x1b'), "{text}");
+    let (text, _) = on_terminal(&format!("TERM=dumb inet-asm {name}"), 120);
+    assert!(!text.contains('\x1b'), "{text}");
+    let (text, _) = on_terminal(&format!("inet-asm --wide {name}"), 40);
+    assert!(
+        text.contains("GET /index.html HTTP/1.1 (192.0.2.1)"),
+        "{text}"
+    );
+}
+
+/// The first line of the README that shows messages, with a capture for the card.
+#[test]
+fn the_headline_of_the_readme_shows_messages_at_once() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README");
+    let line = readme
+        .lines()
+        .find(|l| l.starts_with("sudo tcpdump -U -w - | inet-asm"))
+        .expect("a headline");
+    let line = line.split('#').next().expect("a command");
+    // tcpdump reads a pipe here, which stays open: what comes out comes at once.
+    let bin = env!("CARGO_BIN_EXE_inet-asm");
+    let line = line
+        .replace("sudo tcpdump", "tcpdump -r - 2>/dev/null")
+        .replace("| inet-asm", &format!("| {bin} -p"));
+    let mut child = Command::new("sh")
+        .args(["-c", &line])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh");
+    let mut stdin = child.stdin.take().expect("stdin");
+    std::io::Write::write_all(&mut stdin, &common::read(&testdata("http-tiny.pcap")))
+        .expect("write");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(
+        child.stdout.take().expect("stdout"),
+    ));
+    // The input is open still.
+    let first = lines.next().expect("a line").expect("UTF-8");
+    assert!(first.contains("GET /index.html"), "{first}");
+    drop(stdin);
+    assert!(lines.count() >= 1);
+    child.wait().expect("sh");
+}
+
+/// All that goes to stderr: who says it, about what, what is wrong, what to do.
+#[test]
+fn words_on_stderr_have_one_form() {
+    let name = path("http-tiny.pcap");
+    for args in [
+        &["--protocol", "http"][..],
+        &["--encap", "ring"],
+        &["--tcp-buffer", "64X"],
+        &["-p", "-n"],
+        &["-w"],
+        &["--framer", "x,y"],
+        &["-d", "tcp.port==9,htp"],
+        &["--hash=3"],
+        &["--protocols", "htpt"],
+        &["--connection", "foo"],
+        &["--match", "("],
+        &["--from", "noon"],
+        &["--kind", "all"],
+        &["-c", "0"],
+        &["-w", "file:x?foo=1"],
+        &["--memory-limit", "1"],
+        &["--dump", "-"],
+        &["--table=http", "--fields", "x"],
+        &["/nowhere/at.all"],
+        &["-p", "-w", "-"],
+        &["-w", "/nowhere/at.all"],
+    ] {
+        let done = run([args, &[&name]].concat(), b"");
+        assert_eq!(done.stderr.lines().count(), 1, "{args:?}: {}", done.stderr);
+        let line = done.stderr.trim_end();
+        let said = line
+            .strip_prefix("inet-asm: ")
+            .unwrap_or_else(|| panic!("{line}"));
+        let parts: Vec<_> = said.split(": ").collect();
+        assert!(parts.len() >= 2, "{args:?}: {line}");
+        assert!(
+            !parts[0].is_empty() && !line.ends_with('.'),
+            "{args:?}: {line}"
+        );
+        done.code(2);
+    }
+}
