@@ -133,7 +133,7 @@ fn a_header_without_packets_is_a_capture() {
 #[test]
 fn no_output_writes_nothing() {
     for capture in CAPTURES {
-        let done = run(["-n"], &capture.octets());
+        let done = run(["-n", "-q"], &capture.octets());
         assert_eq!(done.stderr, "", "{}", capture.name);
         assert_eq!(done.ok(), b"", "{}", capture.name);
     }

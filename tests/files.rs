@@ -3,7 +3,7 @@
 mod common;
 
 use common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get};
-use common::{find_counter, gzip, inet_asm, read, run, sha256, testdata, wait};
+use common::{counter, gzip, inet_asm, read, run, sha256, testdata, wait};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, ZlibEncoder};
 use serde_json::Value;
@@ -92,12 +92,12 @@ impl Extracted {
             self.files.len(),
             "every file is listed once"
         );
-        let count = |name| find_counter(&self.stats, name).expect("a counter");
+        let count = |name| counter(&self.stats, name);
         assert_eq!(count("files.written"), self.list.len() as u64);
         assert_eq!(count("files.whole"), whole);
         assert_eq!(count("files.incomplete"), self.list.len() as u64 - whole);
         assert_eq!(count("files.octets"), octets);
-        if find_counter(&self.stats, "udp.datagrams") == Some(0) {
+        if counter(&self.stats, "udp.datagrams") == 0 {
             assert_eq!(count("buffer.waiting"), 0, "all that waited was given back");
         }
     }
@@ -315,7 +315,7 @@ fn codings_are_undone() {
     assert_eq!(line["found_type"], "text/plain");
     assert_eq!(line["url"], "http://example/stacked");
     assert_eq!(line["command"], "GET");
-    assert_eq!(find_counter(&found.stats, "files.decoded"), Some(10));
+    assert_eq!(counter(&found.stats, "files.decoded"), 10);
 }
 
 #[test]
@@ -544,7 +544,7 @@ fn parts_of_forms_are_files() {
         (&line["command"], &line["src"]),
         (&"POST".into(), &"198.51.100.7".into())
     );
-    assert_eq!(find_counter(&found.stats, "files.parts"), Some(6));
+    assert_eq!(counter(&found.stats, "files.parts"), 6);
 }
 
 /// A body of parts, sent as a response of a multipart type: its files.
@@ -713,7 +713,7 @@ fn a_range_of_what_came_whole_is_no_other_file() {
         ["a.txt", "b.txt", "c-1.txt.part", "c.5-14.txt", "c.txt"]
     );
     assert!(found.files["c.5-14.txt"] == other[5..15]);
-    let count = |name: &str| find_counter(&found.stats, name);
+    let count = |name: &str| Some(counter(&found.stats, name));
     assert_eq!(count("files.ranges_repeated"), Some(2));
 }
 
@@ -812,8 +812,8 @@ fn ranges_of_one_entity_are_put_together() {
     assert!(found.files["b.bin.part"][10..] == whole[10..20]);
     assert!(found.files["b.10-19.bin"] == whole[10..20]);
     assert_eq!(found.list.len(), 6, "no range of what is whole");
-    assert_eq!(find_counter(&found.stats, "files.ranges"), Some(9));
-    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(1));
+    assert_eq!(counter(&found.stats, "files.ranges"), 9);
+    assert_eq!(counter(&found.stats, "files.range_files"), 1);
 }
 
 #[test]
@@ -898,8 +898,8 @@ fn whole_ranges_of_what_stays_incomplete_are_files() {
         found.names()
     );
     assert!(files.iter().all(|name| found.files.contains_key(*name)));
-    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(8));
-    assert_eq!(find_counter(&found.stats, "files.ranges_left_out"), Some(0));
+    assert_eq!(counter(&found.stats, "files.range_files"), 8);
+    assert_eq!(counter(&found.stats, "files.ranges_left_out"), 0);
 }
 
 #[test]
@@ -918,8 +918,8 @@ fn files_of_ranges_are_bounded() {
     let found = talk.close().extract(&[]);
     assert_eq!(found.list.len(), 1025);
     assert_eq!(found.line("a.part")["size"], 1030);
-    assert_eq!(find_counter(&found.stats, "files.range_files"), Some(1024));
-    assert_eq!(find_counter(&found.stats, "files.ranges_left_out"), Some(6));
+    assert_eq!(counter(&found.stats, "files.range_files"), 1024);
+    assert_eq!(counter(&found.stats, "files.ranges_left_out"), 6);
 }
 
 #[test]
@@ -1031,7 +1031,7 @@ fn what_cannot_be_decoded_is_kept_as_it_was_sent() {
             "{line}"
         );
     }
-    assert_eq!(find_counter(&found.stats, "files.undecoded"), Some(5));
+    assert_eq!(counter(&found.stats, "files.undecoded"), 5);
 }
 
 /// gzip of so many MiB of zeros, the sum at its end wrong.
@@ -1076,7 +1076,7 @@ fn bombs_are_stopped() {
     }
     assert!(found.files["ten.gz"] == ten);
     assert_eq!(found.files["after"], b"after");
-    assert_eq!(find_counter(&found.stats, "files.limited"), Some(3));
+    assert_eq!(counter(&found.stats, "files.limited"), 3);
 }
 
 /// A download of so many segments of 65,000 octets, of which the snapshot length left `kept` of each: raw IPv4.
@@ -1197,7 +1197,7 @@ fn a_file_over_the_limit_is_cut() {
     let line = found.line("large.part");
     assert_eq!(line["error"], "larger than --max-file");
     assert_eq!(line["missing"], serde_json::json!([[40_000, 10_000]]));
-    assert_eq!(find_counter(&found.stats, "files.limited"), Some(1));
+    assert_eq!(counter(&found.stats, "files.limited"), 1);
 }
 
 #[test]

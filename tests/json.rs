@@ -545,6 +545,8 @@ fn the_man_page_lists_every_field() {
         "sctp-m3ua.pcap",
         "sctp-lost.pcap",
         "mixed.pcapng",
+        "protocols/sip.pcap",
+        "protocols/tls.pcap",
         "fragments-udp.pcap",
     ] {
         let capture = read(&testdata(name));

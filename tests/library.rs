@@ -522,6 +522,11 @@ fn the_example_prints_the_conversation() {
     let expected: Vec<_> = printed
         .lines()
         .filter_map(|line| Some(line.split_once(" http ")?.1.split_once(' ')?.1))
+        // Behind an answer stands how long it took.
+        .map(|line| {
+            line.split_once(" us)")
+                .map_or(line, |(l, _)| l.rsplit_once(" (").expect("a time").0)
+        })
         .collect();
     let found: Vec<_> = text
         .split("--- ")

@@ -49,7 +49,7 @@ of.";
 /// What `-h` says: what people need most, on one screen of 80 columns and 24 lines.
 const SCREEN: &str = "\
 inet-asm: the messages and files of a packet capture, put back together
-Usage: inet-asm [OPTIONS] [CAPTURE]...            (pcap, pcapng; default: stdin)
+Usage: inet-asm [OPTIONS] [CAPTURE]...          (pcap, pcapng; default: stdin)
 
   sudo tcpdump -U -w - | inet-asm                  watch messages as they come
   inet-asm big.pcap | tshark -r -                  one packet for each message

@@ -152,6 +152,39 @@ fn say(m: &[u8], out: &mut String) -> Option<()> {
         out.push(' ');
         escape(m.get(at + 2..at + 2 + len).unwrap_or_default(), out);
     }
+    // The first topic filter behind the packet identifier, and in version 5 the properties, of which there are mostly none.
+    if matches!(kind, 8 | 10) {
+        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
+        let at = at
+            + if octet(m, at + 2) == 0 && octet(m, at + 3) == 0 {
+                3
+            } else {
+                2
+            };
+        let len = usize::try_from(number(m, at, 2)).ok()?;
+        if let Some(topic) = m.get(at + 2..at + 2 + len) {
+            out.push(' ');
+            escape(topic, out);
+        }
+    }
+    // The client identifier behind the protocol's name, its level, flags and keep-alive (MQTT 3.1.1, 3.1).
+    if kind == 1 {
+        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
+        let name = usize::try_from(number(m, at, 2)).ok()?;
+        let level = octet(m, at + 2 + name);
+        let at = at + 2 + name + 4;
+        // Version 5 has properties in between.
+        let at = if level >= 5 {
+            at + 1 + usize::from(octet(m, at))
+        } else {
+            at
+        };
+        let len = usize::try_from(number(m, at, 2)).ok()?;
+        if let Some(client) = m.get(at + 2..at + 2 + len).filter(|c| !c.is_empty()) {
+            out.push(' ');
+            escape(client, out);
+        }
+    }
     Some(())
 }
 
@@ -171,6 +204,14 @@ mod tests {
         for (octets, expected) in [
             (&b"\x30\x05\0\x03a/b"[..], "PUBLISH a/b"),
             (b"\xc0\0", "PINGREQ"),
+            (b"\x82\x08\0\x01\0\x03a/#\0", "SUBSCRIBE a/#"),
+            (b"\x82\x09\0\x01\0\0\x03a/#\0", "SUBSCRIBE a/#"),
+            (b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03dev", "CONNECT dev"),
+            (
+                b"\x10\x10\0\x04MQTT\x05\x02\0\x3c\0\0\x03dev",
+                "CONNECT dev",
+            ),
+            (b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", "CONNECT"),
             (b"\0\0", ""),
         ] {
             assert_eq!(said(summary, Transport::Tcp, octets), expected);

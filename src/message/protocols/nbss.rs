@@ -2,7 +2,7 @@
 
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet, response_if};
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
@@ -102,6 +102,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
                 "response"
             };
             let _ = write!(out, "SMB2 {name} {way}");
+            smb2_about(m, out);
         }
         0xfd => out.push_str("SMB2 encrypted"),
         _ => named_number(
@@ -118,10 +119,105 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     true
 }
 
+/// A little-endian number that stands so far behind the session header (MS-SMB2 counts from there).
+fn le(m: &[u8], at: usize, width: usize) -> usize {
+    let octets = m.get(4 + at..4 + at + width).unwrap_or_default();
+    octets.iter().rev().fold(0, |n, o| n << 8 | usize::from(*o))
+}
+
+/// What a request is about, or how a response ends (MS-SMB2, 2.2): the name of a file or share, a range, a status.
+fn smb2_about(m: &[u8], out: &mut String) {
+    const BODY: usize = 64;
+    let (command, response) = (octet(m, 16), octet(m, 20) & 1 != 0);
+    if response {
+        let status = le(m, 8, 4);
+        match status {
+            0 => {}
+            // MS-ERREF, 2.3.1.
+            0x8000_0006 => out.push_str(", no more files"),
+            0xc000_0016 => out.push_str(", more processing required"),
+            0xc000_000f | 0xc000_0034 => out.push_str(", no such file"),
+            0xc000_0022 => out.push_str(", access denied"),
+            0xc000_006d => out.push_str(", logon failure"),
+            _ => {
+                let _ = write!(out, ", status 0x{status:08x}");
+            }
+        }
+        return;
+    }
+    let mut named = |offset: usize| {
+        let (at, len) = (le(m, offset, 2), le(m, offset + 2, 2));
+        let units = m.get(4 + at..4 + at + len).unwrap_or_default();
+        let units = units
+            .as_chunks()
+            .0
+            .iter()
+            .map(|pair| u16::from_le_bytes(*pair));
+        let name = String::from_utf16_lossy(&units.take(SHOWN).collect::<Vec<_>>());
+        if !name.is_empty() {
+            out.push(' ');
+            escape(name.as_bytes(), out);
+        }
+    };
+    match command {
+        3 => named(BODY + 4),
+        5 => named(BODY + 44),
+        14 => named(BODY + 24),
+        8 | 9 => {
+            let (len, at) = (le(m, BODY + 4, 4), le(m, BODY + 8, 8));
+            let _ = write!(out, " {len} bytes at {at}");
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::length::testing;
+    use super::super::super::text::said;
     use super::*;
+
+    #[test]
+    fn files_ranges_and_statuses_are_told() {
+        let smb = |command: u8, response: bool, status: u32, body: &[u8]| {
+            let mut m = vec![0, 0, 0, 0];
+            m.extend([0xfe, b'S', b'M', b'B', 64, 0, 0, 0]);
+            m.extend(status.to_le_bytes());
+            m.extend([command, 0, 0, 0, u8::from(response), 0, 0, 0]);
+            m.resize(4 + 64, 0);
+            m.extend(body);
+            m
+        };
+        let mut create = [0; 56];
+        create[44] = 120;
+        create[46] = 10;
+        let name: Vec<u8> = "a\\\u{f6}.x"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let create = smb(5, false, 0, &[&create[..], &name].concat());
+        let mut read = [0; 48];
+        (read[5], read[9]) = (1, 2);
+        for (octets, expected) in [
+            (&create, "SMB2 create request a\\\\\u{f6}.x"),
+            (&create[..100].to_vec(), "SMB2 create request"),
+            (
+                &smb(8, false, 0, &read),
+                "SMB2 read request 256 bytes at 512",
+            ),
+            (
+                &smb(5, true, 0xc000_0034, &[]),
+                "SMB2 create response, no such file",
+            ),
+            (
+                &smb(5, true, 0xc000_0001, &[]),
+                "SMB2 create response, status 0xc0000001",
+            ),
+            (&smb(13, true, 0, &[]), "SMB2 echo response"),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
 
     #[test]
     fn messages_are_believed_and_found() {

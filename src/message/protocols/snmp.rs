@@ -5,6 +5,7 @@ use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use std::fmt::Write as _;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -31,11 +32,73 @@ fn is_plausible(m: &[u8]) -> bool {
         && matches!((octet(m, at + 2), octet(m, at + 3)), (0 | 1, 4) | (3, 0x30))
 }
 
-/// The tag of the PDU of versions 1 and 2c; that of version 3 may be encrypted, and stands deeper.
-fn pdu(m: &[u8]) -> Option<u8> {
+/// Where the PDU of versions 1 and 2c stands; that of version 3 may be encrypted, and stands deeper.
+fn pdu_at(m: &[u8]) -> Option<usize> {
     let (_, at) = (LengthField::Ber { at: 1 }).read(m)??;
     let community = usize::from(octet(m, at + 4) & 0x7f);
-    (octet(m, at + 2) != 3).then(|| octet(m, at + 5 + community))
+    (octet(m, at + 2) != 3).then_some(at + 5 + community)
+}
+
+/// Its tag.
+fn pdu(m: &[u8]) -> Option<u8> {
+    m.get(pdu_at(m)?).copied()
+}
+
+/// What a value of BER has in it, and what stands behind it.
+fn value(m: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, at) = (LengthField::Ber { at: 1 }).read(m)??;
+    let len = usize::try_from(len).ok()?;
+    let content = m.get(at..)?;
+    Some(content.split_at(len.min(content.len())))
+}
+
+/// The object identifiers of the variables (RFC 3416, 3), with dots; the first, and how many more there are.
+fn variables(m: &[u8]) -> Option<(String, usize)> {
+    let (mut pdu, _) = value(m.get(pdu_at(m)?..)?)?;
+    // Request identifier, error status and error index, or what a bulk request has in their place.
+    for _ in 0..3 {
+        (_, pdu) = value(pdu)?;
+    }
+    let (mut list, _) = value(pdu)?;
+    let (mut first, mut more) = (None, 0);
+    while let Some((variable, rest)) = value(list).filter(|_| !list.is_empty()) {
+        let (name, _) = value(variable)?;
+        match first {
+            None => first = Some(dotted(name)),
+            Some(_) => more += 1,
+        }
+        list = rest;
+    }
+    Some((first?, more))
+}
+
+/// An object identifier with dots (X.690, 8.19), by the name of its object in the system group (RFC 3418) if it is there.
+fn dotted(octets: &[u8]) -> String {
+    const SYSTEM: [&str; 7] = [
+        "sysDescr",
+        "sysObjectID",
+        "sysUpTime",
+        "sysContact",
+        "sysName",
+        "sysLocation",
+        "sysServices",
+    ];
+    if let [0x2b, 6, 1, 2, 1, 1, object @ 1..=7, instance @ 0..=127] = octets {
+        return format!("{}.{instance}", SYSTEM[usize::from(*object) - 1]);
+    }
+    let (mut text, mut number) = (String::new(), 0_u64);
+    for octet in octets {
+        number = number << 7 | u64::from(octet & 0x7f);
+        if octet & 0x80 == 0 {
+            let _ = match (text.is_empty(), number) {
+                (true, 0..80) => write!(text, "{}.{}", number / 40, number % 40),
+                (true, _) => write!(text, "2.{}", number - 80),
+                (false, _) => write!(text, ".{number}"),
+            };
+            number = 0;
+        }
+    }
+    text
 }
 
 /// What its PDU is (RFC 3416, 3).
@@ -56,7 +119,6 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     if version == 3 {
         out.push_str("v3");
     } else {
-        let community = usize::from(octet(m, at + 4) & 0x7f);
         out.push_str(if version == 0 { "v1 " } else { "v2c " });
         let names = [
             (0xa0, "get"),
@@ -68,7 +130,47 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             (0xa6, "inform"),
             (0xa7, "trap"),
         ];
-        named_number(&names, u64::from(octet(m, at + 5 + community)), out);
+        named_number(&names, u64::from(pdu(m).unwrap_or(0)), out);
+        // A trap of version 1 has another form.
+        if let Some((name, more)) = variables(m).filter(|_| pdu(m) != Some(0xa4)) {
+            let _ = match more {
+                0 => write!(out, " {name}"),
+                _ => write!(out, " {name} and {more} more"),
+            };
+        }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::said;
+    use super::*;
+
+    #[test]
+    fn variables_are_named() {
+        let get = b"\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x05\x02\x01\0\x02\x01\0\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\0\x05\0";
+        assert_eq!(said(summary, Transport::Udp, get), "v2c get sysName.0");
+        let mut other = get.to_vec();
+        other[39 - 4] = 0x83;
+        other[39 - 3] = 0x07;
+        assert!(said(summary, Transport::Udp, &other).starts_with("v2c get 1.3.6.1.2"));
+        for len in 0..get.len() {
+            // Whatever is cut, nothing is read that is not there.
+            let mut out = String::new();
+            summary(Transport::Udp, &get[..len], &mut out);
+        }
+    }
+
+    #[test]
+    fn identifiers_with_dots() {
+        for (octets, expected) in [
+            (&[0x2b, 6, 1, 4, 1, 0x82, 0x37][..], "1.3.6.1.4.1.311"),
+            (&[0x88, 0x37, 1], "2.999.1"),
+            (&[0x2b, 6, 1, 2, 1, 1, 3, 0], "sysUpTime.0"),
+            (&[], ""),
+        ] {
+            assert_eq!(dotted(octets), expected);
+        }
+    }
 }

@@ -61,13 +61,63 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         u64::from(octet(m, 5) & 0xf0),
         out,
     );
+    s7(m, out);
     true
+}
+
+/// Behind a data header of COTP, what S7 communication asks or answers: no public standard; as Wireshark's dissector s7comm has it.
+fn s7(m: &[u8], out: &mut String) {
+    const MAGIC: u8 = 0x32;
+    let at = 5 + usize::from(octet(m, 4));
+    if octet(m, 5) != 0xf0 || octet(m, at) != MAGIC || m.len() < at + 10 {
+        return;
+    }
+    let (kind, function) = match octet(m, at + 1) {
+        1 => (" job", octet(m, at + 10)),
+        2 => (" ack", octet(m, at + 12)),
+        3 => (" answer", octet(m, at + 12)),
+        7 => return out.push_str(", S7 user data"),
+        _ => return,
+    };
+    out.push_str(", S7");
+    out.push_str(kind);
+    let names = [
+        (0x00, "CPU services"),
+        (0x04, "read"),
+        (0x05, "write"),
+        (0x1a, "request download"),
+        (0x1b, "download block"),
+        (0x1c, "download ended"),
+        (0x1d, "start upload"),
+        (0x1e, "upload"),
+        (0x1f, "end upload"),
+        (0x28, "PLC control"),
+        (0x29, "PLC stop"),
+        (0xf0, "setup communication"),
+    ];
+    out.push(' ');
+    named_number(&names, function.into(), out);
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::length::testing;
+    use super::super::super::text::said;
     use super::*;
+
+    #[test]
+    fn functions_of_s7_are_named() {
+        let job = b"\x03\0\0\x19\x02\xf0\x80\x32\x01\0\0\0\0\0\x08\0\0\xf0\0\0\x01\0\x01\x01\xe0";
+        let answer = b"\x03\0\0\x1b\x02\xf0\x80\x32\x03\0\0\0\0\0\x08\0\0\0\0\x04\x01\0\0\0\0\0\0";
+        for (octets, expected) in [
+            (&job[..], "data, S7 job setup communication"),
+            (answer, "data, S7 answer read"),
+            (&job[..12], "data"),
+            (b"\x03\0\0\x0b\x06\xe0\0\0\0\x01\0", "connection request"),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
 
     #[test]
     fn messages_are_believed_and_found() {

@@ -1,6 +1,6 @@
 //! What `--print=full` shows below a line: header fields, and the body as a reader wants it.
 
-use super::Paint;
+use super::look::Paint;
 use crate::message::{ChunkLine, ChunkSize, escape, read_head, unfolded_lines};
 use crate::sink::files::{codings_are_known, undo_codings};
 use encoding_rs::Encoding;

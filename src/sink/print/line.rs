@@ -1,7 +1,7 @@
 //! The line of a message: columns that line up, and fit a terminal.
 
 use super::clock::{Clock, span};
-use super::{Look, Paint, Tone};
+use super::look::{Look, Paint, Tone};
 use crate::base::flow::Flow;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
@@ -192,7 +192,7 @@ pub(super) fn line(
 
 #[cfg(test)]
 mod tests {
-    use super::super::TimeForm;
+    use super::super::clock::TimeForm;
     use super::*;
     use crate::base::flow::{Direction, FlowKey, Transport};
     use crate::base::packet::Channel;

@@ -11,7 +11,7 @@
 mod clock;
 mod content;
 mod line;
-mod paint;
+mod look;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
@@ -20,8 +20,8 @@ use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{FieldValue, MessageFields, fields, kind, summary, transaction};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::message::{fields, kind, summary, transaction};
 use crate::sink::exchange::{DatagramRequests, WaitingRequest, WaitingRequests};
 use crate::sink::output::Output;
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
@@ -32,7 +32,9 @@ pub(in crate::sink) use clock::Clock;
 pub use clock::TimeForm;
 pub(in crate::sink) use content::{hex, is_text, visible};
 use line::{Columns, Shown};
-pub(in crate::sink) use paint::Paint;
+pub use look::Look;
+pub(in crate::sink) use look::Paint;
+use look::Tone;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -53,42 +55,6 @@ pub enum Style {
     Brief,
     /// And its header fields and its body.
     Full,
-}
-
-/// What lines look like.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Look {
-    /// With colours.
-    pub color: bool,
-    /// Columns of the terminal; None: there is none, or lines are to be as long as they are.
-    pub width: Option<usize>,
-    /// How times are shown.
-    pub time: TimeForm,
-}
-
-/// What a message says of how things went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub(super) enum Tone {
-    /// Nothing special.
-    #[default]
-    Plain,
-    /// Something that was asked for was refused, or is not there.
-    Warn,
-    /// Something has failed.
-    Bad,
-}
-
-impl Tone {
-    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS.
-    fn of(fields: &MessageFields) -> Self {
-        match (fields.get("status"), fields.get("rcode")) {
-            (Some(FieldValue::Number(500..)), _) => Self::Bad,
-            (Some(FieldValue::Number(400..)), _) => Self::Warn,
-            (_, Some(FieldValue::Text(code))) if code == "NXDOMAIN" => Self::Warn,
-            (_, Some(FieldValue::Text(code))) if code != "NOERROR" => Self::Bad,
-            _ => Self::Plain,
-        }
-    }
 }
 
 /// What is kept of a connection.
