@@ -145,6 +145,8 @@ struct MessageStream {
     run: Option<u64>,
     /// What its last segment acknowledged.
     heard: Option<u64>,
+    /// The message that comes next may have begun in octets that are missing.
+    may_have_begun: bool,
     /// It lacks octets: where a run ends with PSH, the body of a message may go on whose header was lost.
     lossy: bool,
     /// How far the search for a beginning has looked.
@@ -209,6 +211,7 @@ impl Default for MessageStream {
             undecided: false,
             run: None,
             heard: None,
+            may_have_begun: false,
             lossy: false,
             outlook: None,
             own: None,
@@ -523,7 +526,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         } else if let (Mode::Ask, Some(len), true) = (stream.mode, gap.len, stream.open.is_some())
             && let d = at.direction
             && let framer = at.state.framer_mut(d)
-            && framer.is_some_and(|framer| framer.goes_on_behind_gap(d))
+            && framer.is_some_and(|framer| framer.goes_on_behind_gap(d, len))
         {
             let stream = &mut at.state.streams[i];
             if let Some(open) = &mut stream.open {
@@ -537,6 +540,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 };
                 self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
             }
+            left = 0;
+        } else if self.begins_in_gap(at, gap) {
+            let stream = &mut at.state.streams[i];
+            (stream.may_have_begun, stream.behind_loss) = (true, true);
             left = 0;
         } else if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
@@ -1304,6 +1311,49 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// The message that is due may begin with the octets that are missing.
+    fn begins_in_gap(&self, at: &mut ConversationContext<'_, M>, gap: Gap) -> bool {
+        let d = at.direction;
+        let stream = &at.state.streams[d.index()];
+        let due = stream.mode == Mode::Begin && stream.open.is_none();
+        let framer = at.state.framer_mut(d).filter(|_| due);
+        framer.is_some_and(|framer| {
+            let len = gap.len;
+            len.is_some_and(|len| framer.begins_in_gap(d, gap.offset, len))
+        })
+    }
+
+    /// The framer may have found a message whose first octets are missing.
+    fn note_begun(at: &mut ConversationContext<'_, M>) {
+        let d = at.direction;
+        let begun = at.state.framer(d).and_then(|f| f.begun_in_gap(d));
+        at.state.streams[d.index()].may_have_begun = begun.is_some();
+    }
+
+    /// Octets of the message that begins at `offset` as far as it is there, which are missing before that.
+    #[inline]
+    fn missing_before(&self, at: &mut ConversationContext<'_, M>, offset: u64) -> u64 {
+        let d = at.direction;
+        if !std::mem::take(&mut at.state.streams[d.index()].may_have_begun) {
+            return 0;
+        }
+        let begun = at.state.framer(d).and_then(|f| f.begun_in_gap(d));
+        begun.map_or(0, |begun| offset.saturating_sub(begun))
+    }
+
+    /// The first octets of the message that has just been opened are missing.
+    fn lacks_beginning(&mut self, at: &mut ConversationContext<'_, M>, offset: u64, len: u64) {
+        at.cx.counters.message.lost_octets += len;
+        let stream = &mut at.state.streams[at.direction.index()];
+        if let Some(open) = &mut stream.open {
+            open.whole = false;
+        }
+        if stream.wanted() {
+            let missing = MessageGap { offset, len };
+            self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+        }
+    }
+
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
     ///
     /// Each turn of the loop either uses octets, changes the mode of the stream, or ends the walk, so the walk ends. A stream
@@ -1483,12 +1533,19 @@ impl<M: MessageSink> Extractor<M> {
                             // A framer may count a header that reaches past what is at hand.
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
+                            let missing = self.missing_before(at, offset);
                             let start = MessageStart {
                                 protocol: at.state.framer(d).map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
-                                offset,
-                                extent: body.extent(head),
-                                head: &rest[..head],
+                                offset: offset - missing,
+                                extent: match body.extent(head) {
+                                    Extent::Known(n) => Extent::Known(n.saturating_add(missing)),
+                                    extent => extent,
+                                },
+                                head: match missing {
+                                    0 => &rest[..head],
+                                    _ => rest,
+                                },
                                 time: source.time,
                                 frame: source.frame,
                                 ack: source.ack,
@@ -1500,6 +1557,9 @@ impl<M: MessageSink> Extractor<M> {
                                 },
                             };
                             self.start_message(at, &start, hand_over);
+                            if missing > 0 {
+                                self.lacks_beginning(at, start.offset, missing);
+                            }
                             pos += head;
                             at.state.streams[i].mode = match body {
                                 MessageBody::Octets(left) => Mode::Inside {
@@ -1524,6 +1584,11 @@ impl<M: MessageSink> Extractor<M> {
                                 .and_then(protocols::stream) =>
                         {
                             self.switch(at, row);
+                        }
+                        Begin::Refuse if at.state.streams[i].may_have_begun => {
+                            // Nothing that was begun goes on here, but a message may begin.
+                            at.state.streams[i].may_have_begun = false;
+                            self.lost(at);
                         }
                         Begin::Refuse if at.state.streams[i].behind_loss => {
                             self.skip(at, 1);
@@ -1586,6 +1651,7 @@ impl<M: MessageSink> Extractor<M> {
                         continue;
                     }
                     at.state.streams[i].mode = Mode::Begin;
+                    Self::note_begun(at);
                 }
                 Mode::Unknown => {
                     if rest.is_empty() {
@@ -2392,7 +2458,10 @@ impl<M: MessageSink> Extractor<M> {
     /// with that, of this direction alone.
     fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
         match &what {
-            Settled::Home => Self::forget_home(at),
+            Settled::Home => {
+                Self::forget_home(at);
+                Self::note_begun(at);
+            }
             Settled::Row(_) | Settled::Custom(_) => self.forget(at),
         }
         let (i, o) = (at.direction.index(), at.direction.flip().index());

@@ -328,11 +328,24 @@ pub trait Framer {
         false
     }
 
-    /// Octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can be
-    /// recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
-        let _ = direction;
+    /// `len` octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can
+    /// be recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
+    fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
+        let _ = (direction, len);
         false
+    }
+
+    /// `len` octets are missing from `offset` on, where a message should begin, and what stands behind them may be more of it:
+    /// [`Self::begin`] is asked there. Else the next message is looked for, and [`Self::gap`] is called.
+    fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
+        let _ = (direction, offset, len);
+        false
+    }
+
+    /// Where the message begins that was found last, if its first octets are missing.
+    fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+        let _ = direction;
+        None
     }
 
     /// Octets allocated beyond the framer itself.
@@ -394,8 +407,16 @@ impl<F: Framer> Framer for Box<F> {
         (**self).is_over(direction, offset)
     }
 
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
-        (**self).goes_on_behind_gap(direction)
+    fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
+        (**self).goes_on_behind_gap(direction, len)
+    }
+
+    fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
+        (**self).begins_in_gap(direction, offset, len)
+    }
+
+    fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+        (**self).begun_in_gap(direction)
     }
 
     fn size(&self) -> usize {
