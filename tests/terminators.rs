@@ -648,6 +648,53 @@ fn an_empty_line_before_an_answer_changes_nothing() {
     assert_eq!(exchanges[0]["request"], "HEAD /h.txt HTTP/1.1");
 }
 
+/// Octets that are no response stand before one: it answers the request that acknowledged what stands before them, and each
+/// of those behind it its own.
+#[test]
+fn octets_of_another_kind_before_an_answer_change_nothing() {
+    for junk in [
+        &b"x"[..],
+        b"\0",
+        b"junk and junk",
+        b"{\"json\":1}\r\n\r\nabc",
+    ] {
+        let mut talk = Talk::to(80);
+        for n in 0..4 {
+            talk.up(&get(&format!("/{n}.txt")));
+            let odd = if n % 2 == 1 { junk } else { b"" };
+            talk.down(&[odd, &response(b"two")].concat());
+        }
+        let all = talk.end();
+        let asked: Vec<_> = of_type(&all, "exchange")
+            .iter()
+            .map(|e| e["request"].as_str().unwrap_or_default())
+            .collect();
+        let each: Vec<_> = (0..4).map(|n| format!("GET /{n}.txt HTTP/1.1")).collect();
+        assert_eq!(asked, each, "{}", junk.escape_ascii());
+        let data = of_type(&all, "message").into_iter();
+        let data: Vec<_> = data.filter(|m| m["protocol"] == "data").collect();
+        assert_eq!(data.len(), 2);
+    }
+}
+
+/// An answer that is none of HTTP is not the next answer's request.
+#[test]
+fn an_answer_of_another_kind_leaves_the_next_one_its_request() {
+    let mut talk = Talk::to(80);
+    talk.up(&get("/a.txt"));
+    talk.down(&response(b"one"));
+    talk.up(&get("/radio"));
+    talk.down(b"<radio>\r\n\r\nmusic");
+    talk.up(&get("/b.txt"));
+    talk.down(&response(b"two"));
+    let all = talk.end();
+    let asked: Vec<_> = of_type(&all, "exchange")
+        .iter()
+        .map(|e| e["request"].clone())
+        .collect();
+    assert_eq!(asked, ["GET /a.txt HTTP/1.1", "GET /b.txt HTTP/1.1"]);
+}
+
 /// RFC 1945, 6: a request of HTTP/0.9 is answered by a body alone, which ends with the connection.
 #[test]
 fn a_request_without_a_version_is_answered_by_a_body_alone() {

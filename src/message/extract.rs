@@ -819,7 +819,7 @@ impl<M: MessageSink> Extractor<M> {
         Self::forget_home(at);
         let d = at.direction;
         if let Some(framer) = at.state.framer_mut(d) {
-            framer.gap(d);
+            framer.refused(d, offset);
         }
         let stream = &mut at.state.streams[d.index()];
         let before = stream.refused.filter(|(at, _)| *at == offset);

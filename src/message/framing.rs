@@ -311,6 +311,12 @@ pub trait Framer {
         let _ = direction;
     }
 
+    /// The octets from `offset` on are not of this protocol, and nothing is missing before them: the next message is looked for.
+    fn refused(&mut self, direction: Direction, offset: u64) {
+        let _ = offset;
+        self.gap(direction);
+    }
+
     /// So many octets are missing in a direction, where that is known; [`Self::gap`] is called before.
     fn hole(&mut self, direction: Direction, len: Option<u64>) {
         let _ = (direction, len);
@@ -393,6 +399,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn gap(&mut self, direction: Direction) {
         (**self).gap(direction);
+    }
+
+    fn refused(&mut self, direction: Direction, offset: u64) {
+        (**self).refused(direction, offset);
     }
 
     fn hole(&mut self, direction: Direction, len: Option<u64>) {

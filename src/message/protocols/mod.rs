@@ -197,6 +197,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.gap(direction));
             }
 
+            fn refused(&mut self, direction: Direction, offset: u64) {
+                each_framer!(self, f => f.refused(direction, offset));
+            }
+
             fn hole(&mut self, direction: Direction, len: Option<u64>) {
                 each_framer!(self, f => f.hole(direction, len));
             }
