@@ -50,6 +50,13 @@ const TRIES: u8 = 16;
 /// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
 // With no bound, an hour of unknown bulk data would pass through every detector.
 const SEARCHED: u32 = 256 << 10;
+/// Octets in which a beginning is looked for of a stream that is known from its start and began with something that nobody knows.
+// What precedes a protocol is a few lines or a header: with a quarter of it, a first run of some segments would hide what follows; with
+// no bound, bulk data that nobody knows would pass through every detector.
+const WITHIN: u32 = 64 << 10;
+/// Places at which a row is asked in one piece of it that may be beginnings and are not certain.
+// Each costs another look: with two, octets that look like a header by chance would hide it.
+const CANDIDATES: usize = 4;
 /// A look at a short piece counts as one at so many octets, as the question costs more than they do.
 // Sixty-four runs of a protocol that nobody knows: what follows an unknown beginning has shown itself long before.
 const LOOK: u32 = 4 << 10;
@@ -2013,6 +2020,7 @@ impl<M: MessageSink> Extractor<M> {
         };
         let mut take = rest.len();
         let mut tried = false;
+        let mut inside = None;
         let stream = &at.state.streams[i];
         let detect = !at.state.trust.decided;
         if stream.searching && (detect || at.state.framer.is_some()) {
@@ -2127,20 +2135,26 @@ impl<M: MessageSink> Extractor<M> {
             let searched = &mut at.state.streams[i].searched;
             let cost = u32::try_from(take).unwrap_or(u32::MAX).max(LOOK);
             *searched = searched.saturating_add(cost);
-        } else if stream.open.is_none() && stream.tries < TRIES && detect {
-            let mut outlook = Self::outlook(at);
-            let place = (offset, false);
-            let sought = self.recognise(at, rest, view.next, &mut outlook, place, ends);
-            Self::keep_outlook(at, outlook);
-            match sought {
-                Some(what) => {
-                    self.settle(at, what);
-                    return Loose::Used(0);
+        } else if detect {
+            if stream.open.is_none() && stream.tries < TRIES {
+                let mut outlook = Self::outlook(at);
+                let place = (offset, false);
+                let sought = self.recognise(at, rest, view.next, &mut outlook, place, ends);
+                Self::keep_outlook(at, outlook);
+                match sought {
+                    Some(what) => {
+                        self.settle(at, what);
+                        return Loose::Used(0);
+                    }
+                    None if ends.is_none() && at.state.streams[i].undecided => return Loose::More,
+                    None => {}
                 }
-                None if ends.is_none() && at.state.streams[i].undecided => return Loose::More,
-                None => {}
+                at.state.streams[i].tries += 1;
             }
-            at.state.streams[i].tries += 1;
+            if at.state.streams[i].searched < WITHIN {
+                inside = self.sure_within(at, rest);
+                take = inside.map_or(take, |(n, _)| n);
+            }
         }
         let room = at.state.streams[i]
             .open
@@ -2173,14 +2187,61 @@ impl<M: MessageSink> Extractor<M> {
             self.loose(at, view, (pos, pos + take), full, false);
             return Loose::Used(take);
         }
-        let ends = full || run == Some(take as u64);
+        let inside = inside.filter(|(n, _)| *n == take);
+        let ends = full || run == Some(take as u64) || inside.is_some();
         self.loose(at, view, (pos, pos + take), ends, true);
+        if let Some((_, row)) = inside {
+            self.settle(at, Settled::Row(row));
+            return Loose::Used(take);
+        }
         let stream = &mut at.state.streams[i];
         stream.behind_loss = false;
         if run == Some(take as u64) && !stream.lossy {
             stream.run = Some(offset + take as u64);
         }
         Loose::Used(take)
+    }
+
+    /// The first place behind the first octet where a message of a protocol certainly begins, in a stream that is known from its
+    /// start and began with something else. Nothing is waited for.
+    fn sure_within(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        rest: &[u8],
+    ) -> Option<(usize, &'static StreamRow)> {
+        let stream = &mut at.state.streams[at.direction.index()];
+        let cost = u32::try_from(rest.len()).unwrap_or(u32::MAX).max(LOOK);
+        stream.searched = stream.searched.saturating_add(cost);
+        let trust = at.state.trust;
+        let mut first: Option<(usize, &StreamRow)> = None;
+        for (index, row) in STREAMS.iter().enumerate() {
+            if !row.detector.searches(false) || !trust.allows(row) {
+                continue;
+            }
+            let mut from = 1;
+            for _ in 0..CANDIDATES {
+                // Behind what another row has found, nothing is of interest.
+                let within = first.map_or(rest.len(), |(n, _)| n);
+                let Some(tail) = rest.get(from..).filter(|_| from < within) else {
+                    break;
+                };
+                self.looked[index + 1] += tail.len() as u64;
+                let (n, sure) = match row.detector.search(tail, false, true) {
+                    Found::At(n) => (n, true),
+                    Found::Nowhere { keep } => (keep, false),
+                };
+                let place = from + n;
+                if place >= within {
+                    break;
+                }
+                if sure || row.detector.probe(&rest[place..], false) == Probe::Yes {
+                    first = Some((place, row));
+                    break;
+                }
+                from = place + 1;
+            }
+        }
+        first
     }
 
     /// A run begins at a place, and detectors are asked whether they know it: its predecessor was seen to end, or a framer found at
