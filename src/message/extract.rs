@@ -1614,6 +1614,11 @@ impl<M: MessageSink> Extractor<M> {
                         emitted = pos;
                         continue;
                     }
+                    match self.prefixed(at, view, pos) {
+                        Some(Probe::Yes) => continue,
+                        Some(Probe::More) => break None,
+                        Some(Probe::No) | None => {}
+                    }
                     let place = self.place(at, view, pos);
                     let wait = at
                         .state
@@ -1982,6 +1987,30 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// What is put before connections stands where the octets of a stream begin, also before one of which the user has decided,
+    /// and where nothing before it was captured: its framer is the stream's now, or more octets are needed to say.
+    fn prefixed(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<Probe> {
+        let stream = &at.state.streams[at.direction.index()];
+        let entered = stream.searching && stream.open.is_none() && !stream.lossy;
+        let first = entered && view.offset + pos as u64 == at.side().origin;
+        if at.state.trust.asked && !first {
+            return None;
+        }
+        let (row, probe) = protocols::prefix_at(&view.octets[pos..])?;
+        let waits = view.next == Following::Octets && view.doubt_ends.is_none();
+        match probe {
+            Probe::Yes => self.settle(at, Settled::Row(row)),
+            Probe::More if waits => {}
+            Probe::More | Probe::No => return None,
+        }
+        Some(probe)
+    }
+
     /// Octets of no known protocol: asks the detectors, and takes them as messages by their runs.
     fn unknown(
         &mut self,
@@ -1992,23 +2021,13 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
         let offset = view.offset + pos as u64;
-        if !at.state.trust.asked {
-            // What stands before any connection stands also before one that the user has decided.
-            match protocols::prefix_at(rest) {
-                Some((row, Probe::Yes)) => {
-                    self.settle(at, Settled::Row(row));
-                    return Loose::Used(0);
-                }
-                Some((_, Probe::More))
-                    if view.next == Following::Octets && view.doubt_ends.is_none() =>
-                {
-                    return Loose::More;
-                }
-                _ => {}
-            }
-            if self.decide(at) && at.state.framer.is_some() {
-                return Loose::Used(0);
-            }
+        match self.prefixed(at, view, pos) {
+            Some(Probe::Yes) => return Loose::Used(0),
+            Some(Probe::More) => return Loose::More,
+            Some(Probe::No) | None => {}
+        }
+        if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
+            return Loose::Used(0);
         }
         let certain = at.state.trust.proven || at.state.trust.decided;
         let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();
@@ -2018,6 +2037,10 @@ impl<M: MessageSink> Extractor<M> {
             Following::Octets => view.doubt_ends,
             Following::Gap | Following::End => Some(DoubtEnds::NoMore),
         };
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
         let mut take = rest.len();
         let mut tried = false;
         let mut inside = None;
@@ -2065,6 +2088,32 @@ impl<M: MessageSink> Extractor<M> {
                     rest_of: found,
                     home,
                 } => {
+                    let stream = &at.state.streams[i];
+                    // What comes late tells by its acknowledgments where the other side went on.
+                    let turned = stream.run.filter(|run| *run >= offset);
+                    let told = match view.next {
+                        Following::Gap => None,
+                        Following::Octets | Following::End => next_answer(view.parts, offset),
+                    };
+                    let turned = told.into_iter().chain(turned).min();
+                    let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
+                    // The rest of a message whose beginning is missing is of the protocol that the ports stand for, as what follows is.
+                    let row = at.state.framer.as_ref().map(AnyFramer::name);
+                    let row = row.and_then(protocols::stream).filter(|_| home);
+                    let tail = stream.lossy || row.is_none_or(|r| r.protocol.hinted(ports));
+                    if let Some(n) = turned.filter(|n| *n <= keep)
+                        && found
+                        && (n < keep || !tail)
+                    {
+                        // The other side has answered it: what stands behind is none.
+                        if tail {
+                            self.skip(at, n as u64);
+                        } else if n > 0 {
+                            self.loose(at, view, (pos, pos + n), true, false);
+                        }
+                        at.state.streams[i].behind_loss = false;
+                        return Loose::Used(n);
+                    }
                     if found && keep > 0 {
                         self.skip(at, keep as u64);
                         if home {
@@ -2079,14 +2128,6 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::More;
                     }
                     let last = view.next == Following::End && rest.len() as u64 <= OPAQUE;
-                    // What comes late tells by its acknowledgments where the other side went on.
-                    let turned = at.state.streams[i].run.filter(|run| *run >= offset);
-                    let told = match view.next {
-                        Following::Gap => None,
-                        Following::Octets | Following::End => next_answer(view.parts, offset),
-                    };
-                    let turned = told.into_iter().chain(turned).min();
-                    let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
                     if let Some(n) = turned.filter(|n| *n <= rest.len())
                         && rest_of
                         && certain
@@ -2095,10 +2136,16 @@ impl<M: MessageSink> Extractor<M> {
                         // Nothing that the framer knows begins before the other side went on, nor behind that. What stands before
                         // is the rest of a message that was lost, and what stands behind is none.
                         let most = n.min(usize::try_from(OPAQUE).unwrap_or(usize::MAX));
+                        let end = offset + rest.len() as u64;
+                        let run = run_end(view.parts, offset, offset + most as u64, end);
+                        let run = run.and_then(|end| usize::try_from(end - offset).ok());
+                        let mut most = most;
                         if at.state.streams[i].lossy {
                             self.skip(at, n as u64);
                         } else if most > 0 {
-                            // Where only the start of the stream is missing, it comes out, as no beginning follows it.
+                            // Where only the start of the stream is missing, it comes out, as the runs it was: no beginning
+                            // follows it, and each may belong to it.
+                            most = run.map_or(most, |run| run.min(most));
                             self.loose(at, view, (pos, pos + most), true, false);
                         }
                         let all = most == n || at.state.streams[i].lossy;

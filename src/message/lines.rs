@@ -697,7 +697,7 @@ impl<P: LineProtocol> LineFramer<P> {
             Effect::Tls => self.after = After::Tls,
             Effect::Octets(n) => body = MessageBody::Octets(n),
             Effect::None if P::DIALECT.replies == Replies::Tagged => {
-                self.fetching |= (P::DIALECT.fetches)(verb, line);
+                self.fetching = (P::DIALECT.fetches)(verb, line);
                 body = self.literal_body(d, line);
             }
             Effect::None => {}
@@ -784,7 +784,7 @@ impl<P: LineProtocol> LineFramer<P> {
     fn is_reply_behind(&mut self, at: &Position, octets: &[u8], from: u64) -> bool {
         let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
         if P::DIALECT.replies == Replies::Tagged {
-            return !(at.segment(0) && is_untagged(line));
+            return !(at.segment(0) && is_sure_reply(line));
         }
         let begun = Position {
             offset: from,
@@ -794,15 +794,33 @@ impl<P: LineProtocol> LineFramer<P> {
     }
 }
 
-/// A reply that no line of mail is taken for: one that completes a command, or is about a message by its number.
-fn is_untagged(line: &[u8]) -> bool {
-    let numbered = line.strip_prefix(b"* ").is_some_and(|rest| {
+/// A reply that hardly a line of mail is taken for: one that completes a command, is about a message by its number, or says what
+/// it is (RFC 9051, 7).
+fn is_sure_reply(line: &[u8]) -> bool {
+    const NUMBERED: &[&[u8]] = &[b"FETCH", b"EXISTS", b"EXPUNGE", b"RECENT"];
+    const NAMED: &[&[u8]] = &[
+        b"OK",
+        b"NO",
+        b"BAD",
+        b"BYE",
+        b"PREAUTH",
+        b"CAPABILITY",
+        b"ENABLED",
+        b"FLAGS",
+        b"LIST",
+        b"LSUB",
+        b"STATUS",
+        b"SEARCH",
+        b"ESEARCH",
+        b"NAMESPACE",
+    ];
+    let untagged = line.strip_prefix(b"* ").is_some_and(|rest| {
         let mut words = words(rest);
-        let number = words.next().unwrap_or_default();
-        let known: &[&[u8]] = &[b"FETCH", b"EXISTS", b"EXPUNGE", b"RECENT"];
-        number.iter().all(u8::is_ascii_digit) && words.next().is_some_and(|w| known.contains(&w))
+        let first = words.next().unwrap_or_default();
+        let number = first.iter().all(u8::is_ascii_digit);
+        NAMED.contains(&first) || (number && words.next().is_some_and(|w| NUMBERED.contains(&w)))
     });
-    numbered || completion(line).is_some()
+    untagged || completion(line).is_some()
 }
 
 /// Where the rest of a literal, and the line behind it, end: behind a parenthesis that ends a line ahead of a reply. `Err`: so many
@@ -813,7 +831,7 @@ fn rest_end(octets: &[u8], more: bool) -> Result<usize, usize> {
         let end = at + hit + 3;
         let next = &octets[end..];
         match memchr(b'\n', next) {
-            Some(lf) if is_untagged(&next[..lf]) => return Ok(end),
+            Some(lf) if is_sure_reply(&next[..lf]) => return Ok(end),
             None if more && next.len() < LINE => return Err(end - 3),
             _ => at = end,
         }
@@ -1061,8 +1079,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
             Inner::Rest => {
                 // Its length was in what is missing: it goes on to the reply behind it.
                 let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
-                let begins = self.bridged[d].take() == Some(Bridge::Begins);
-                if begins && at.segment(0) && is_untagged(line) {
+                if at.segment(0) && is_sure_reply(line) {
                     self.inner[d] = Inner::None;
                     return BodyPart::Refuse;
                 }
