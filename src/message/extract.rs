@@ -2177,6 +2177,11 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::Used(rest.len());
                     }
                     take = if keep == 0 { rest.len() } else { keep };
+                    if ends.is_some() && detect && at.state.streams[i].searched < WITHIN {
+                        // Where no port hints at it, one that is sure need not be followed by others.
+                        inside = self.sure_within(at, &rest[..take]);
+                        take = inside.map_or(take, |(n, _)| n);
+                    }
                 }
             }
             let searched = &mut at.state.streams[i].searched;
