@@ -2216,11 +2216,11 @@ impl<M: MessageSink> Extractor<M> {
         let within = offset + take as u64;
         let run = run_end(view.parts, offset, within, end).map(|end| end - offset);
         // At the end of a stream of which nothing was recognised, or between two holes, these may be the rest of one message,
-        // unless each segment was a run of its own in a connection of no known protocol.
+        // unless each segment was a run of its own in a connection of no known protocol. Their runs they keep.
         let cut = rest_of && view.next != Following::Octets && (certain || !are_runs(view.parts));
         let take = match run {
-            Some(n) if !cut => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
-            _ => take,
+            Some(n) => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
+            None => take,
         };
         let take = take.max(1);
         let full = take as u64 == room;
@@ -2236,7 +2236,8 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.state.streams[i].tries += u8::from(tried);
         if cut {
-            self.loose(at, view, (pos, pos + take), full, false);
+            let ends = full || run == Some(take as u64);
+            self.loose(at, view, (pos, pos + take), ends, false);
             return Loose::Used(take);
         }
         let inside = inside.filter(|(n, _)| *n == take);

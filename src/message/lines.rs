@@ -697,7 +697,8 @@ impl<P: LineProtocol> LineFramer<P> {
             Effect::Tls => self.after = After::Tls,
             Effect::Octets(n) => body = MessageBody::Octets(n),
             Effect::None if P::DIALECT.replies == Replies::Tagged => {
-                self.fetching = (P::DIALECT.fetches)(verb, line);
+                // What it sent since may have been captured ahead of the reply.
+                self.fetching |= (P::DIALECT.fetches)(verb, line);
                 body = self.literal_body(d, line);
             }
             Effect::None => {}

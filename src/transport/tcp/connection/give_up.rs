@@ -173,6 +173,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// It is not certain yet where the stream begins.
+    #[inline]
     fn is_looked_behind(&self, i: usize) -> bool {
         let looking = self
             .buffers
@@ -183,6 +184,7 @@ impl<S: FlowState> Connection<S> {
 
     /// The packet brings octets of a stream behind the first of the other one, which is still looked behind: those go first, as they
     /// were captured.
+    #[inline]
     pub(super) fn is_held_up(&self, i: usize, frame: u64) -> bool {
         let o = 1 - i;
         self.is_looked_behind(o)
