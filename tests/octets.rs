@@ -644,3 +644,199 @@ fn what_follows_a_turn_behind_a_hole_comes_out() {
         assert!(came.contains(&run), "{run:?} of {came:?}");
     }
 }
+
+/// A ClientHello in its record.
+fn hello() -> Vec<u8> {
+    let mut hello = b"\x16\x03\x01\0\xc2\x01\0\0\xbe\x03\x03".to_vec();
+    hello.extend(noise(70, 32));
+    hello.extend(b"\0\0\x04\x13\x01\x13\x02\x01\0\0\x91\0\x15\0\x8d");
+    hello.resize(5 + 0xc2, 0);
+    hello
+}
+
+/// A record of TLS 1.2 with so many octets of this kind.
+fn record(kind: u8, octets: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(octets.len()).expect("fits");
+    [&[kind, 3, 3], &len.to_be_bytes()[..], octets].concat()
+}
+
+/// What comes out of a capture: ports of the sender, octets, whether it is whole, and the packet that completed it.
+fn listed(capture: &Pcap) -> Vec<(u16, String, u64, bool, u64)> {
+    let lines = run(["-n", "-j"], &capture.file).text();
+    let all = lines.lines().map(|line| {
+        let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let number = |name: &str| object[name].as_u64().unwrap_or_default();
+        let message = (
+            u16::try_from(number("src_port")).expect("a port"),
+            object["protocol"].as_str().unwrap_or_default().to_owned(),
+            number("octets"),
+            object["whole"] == true,
+            number("frame"),
+        );
+        (object["type"] == "message").then_some(message)
+    });
+    all.flatten().collect()
+}
+
+/// Octets of another kind stand ahead of TLS, whose records go on over the ends of writes.
+#[test]
+fn tls_is_found_behind_octets_of_another_kind() {
+    let certificate = [&b"\x0b\0\x10\x12"[..], &noise(71, 0x1012)].concat();
+    let exchange = [&b"\x0c\0\x01\x24"[..], &noise(72, 0x124)].concat();
+    let flight = [
+        noise(73, 77),
+        record(22, &certificate),
+        record(22, &exchange),
+        record(22, b"\x0e\0\0\0"),
+    ]
+    .concat();
+    for handshake in HANDSHAKES {
+        let mut runs = vec![client(&[&[0; 33][..], &hello()].concat())];
+        runs.extend(flight.chunks(2048).map(server));
+        runs.push(client(&record(23, &noise(74, 60))));
+        runs.push(server(&record(23, &noise(75, 80))));
+        for port in [443, 9999] {
+            let all = listed(&talk(port, handshake, &runs, 1400));
+            let tls = all.iter().filter(|m| m.1 == "tls" && m.3);
+            let sizes: Vec<_> = tls.filter(|m| m.0 == port).map(|m| m.2).collect();
+            let expected = [0x1016 + 5, 0x128 + 5, 9, 85];
+            assert_eq!(sizes, expected, "{handshake:?}, {port}: {all:?}");
+        }
+    }
+}
+
+/// What the other side answered at a start in the middle comes out though a protocol is recognised behind it, on any port of
+/// another one.
+#[test]
+fn what_was_answered_ahead_of_a_switch_comes_out() {
+    let sealed = [
+        client(&hello()),
+        server(&record(
+            22,
+            &[&b"\x02\0\0\x46\x03\x03"[..], &noise(76, 68)].concat(),
+        )),
+        client(&record(23, &noise(77, 50))),
+        server(&record(23, &noise(78, 70))),
+    ];
+    let asked = [client(b"\0\0\0\x08\x04\xd2\x16\x2f"), server(b"S")];
+    let mail = [
+        server(b"220 x ESMTP\r\n"),
+        client(b"EHLO a\r\n"),
+        server(b"250-x\r\n250 STARTTLS\r\n"),
+        client(b"STARTTLS\r\n"),
+        server(b"220 ready\r\n"),
+    ];
+    for before in [&asked[..], &mail] {
+        let runs = [before, &sealed].concat();
+        for port in [25, 80, 110, 3306, 6379, 9999] {
+            for handshake in HANDSHAKES {
+                let came = runs_of(&talk(port, handshake, &runs, 1400));
+                let of = |from: bool, all: &[Run]| -> Vec<Vec<u8>> {
+                    let own = all.iter().filter(|run| run.0 == from);
+                    own.map(|run| run.1.clone()).collect()
+                };
+                for side in [true, false] {
+                    let (sent, came) = (of(side, &runs).concat(), of(side, &came).concat());
+                    assert_eq!(came, sent, "{port}, {handshake:?}, {side}");
+                }
+            }
+        }
+    }
+}
+
+/// Lines that a server has sent ahead of the client's next word are no one message, on the port of another protocol of lines.
+#[test]
+fn runs_ahead_of_a_turn_in_the_middle_keep_their_ends() {
+    let lines = [
+        client(b"NICK a\r\n"),
+        server(b":s 001 a :Welcome\r\n"),
+        server(b"PING :x\r\n"),
+        client(b"PONG :x\r\n"),
+        client(b"JOIN #a\r\n"),
+        server(b":a!a@b JOIN #a\r\n"),
+    ];
+    for port in [21, 110, 6379, 9999] {
+        let mut capture = Pcap::new();
+        let mut talk = Talk::open(&mut capture, CLIENT.1, port, Handshake::None);
+        for line in &lines {
+            talk.run(&mut capture, line, 1400);
+            capture.wait(1);
+        }
+        let sizes: Vec<_> = listed(&capture)
+            .iter()
+            .filter(|m| m.0 == port)
+            .map(|m| m.2)
+            .collect();
+        assert_eq!(sizes, [19, 9, 16], "{port}");
+    }
+}
+
+/// What is put before a connection is known where nothing before it was captured.
+#[test]
+fn a_prefix_that_is_captured_first_is_a_message() {
+    let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 5555 80\r\n";
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x15\xb3\0\x50";
+    for prefix in [&line[..], header] {
+        for alone in [true, false] {
+            let mut runs = match alone {
+                true => vec![client(prefix), client(&get("/a"))],
+                false => vec![client(&[prefix, &get("/a")].concat())],
+            };
+            runs.push(server(&response(&body(5))));
+            for port in [80, 443, 25, 21, 9999] {
+                let capture = talk(port, Handshake::None, &runs, 1400);
+                for rule in ["tcp.port==1,http", "tcp.port==9999,http"] {
+                    let lines = run(["-d", rule, "-p"], &capture.file).text();
+                    let proxy = format!(" proxy {} ", prefix.len());
+                    assert!(
+                        lines.contains(&proxy) && lines.matches(" http ").count() == 2,
+                        "{port}: {lines}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Frames of HTTP/2 end where the capture does: their first octets are no length of another protocol.
+#[test]
+fn frames_at_the_end_of_a_capture_are_no_message_of_a_car() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    for len in 0..64_u8 {
+        let answer = [
+            &b"\0\0\0\x04\x01\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\x88\0\0"[..],
+            &[len],
+        ]
+        .concat();
+        let answer = [&answer[..], b"\0\x01\0\0\0\x01", &noise(79, len.into())].concat();
+        let runs = [client(preface), server(&answer)];
+        let mut capture = Pcap::new();
+        let mut talk = Talk::open(&mut capture, CLIENT.1, 9999, Handshake::Whole);
+        for run in &runs {
+            talk.run(&mut capture, run, 1400);
+        }
+        let all = listed(&capture);
+        assert!(all.iter().all(|m| m.1 != "someip" && m.3), "{len}: {all:?}");
+    }
+}
+
+/// What was captured in turn comes out in turn, also where both directions begin in the middle.
+#[test]
+fn messages_from_the_middle_come_in_the_order_of_their_packets() {
+    for (name, runs) in conversations() {
+        // Its octets wait for what may be more of the one before.
+        if matches!(name, "unfinished http" | "pop" | "http2") {
+            continue;
+        }
+        for wait in [0, 30, 300] {
+            let mut capture = Pcap::new();
+            let mut talk = Talk::open(&mut capture, CLIENT.1, 9999, Handshake::None);
+            for run in &runs {
+                talk.run(&mut capture, run, 1400);
+                capture.wait(wait);
+            }
+            let frames: Vec<_> = listed(&capture).iter().map(|m| m.4).collect();
+            assert!(frames.is_sorted(), "{name}, {wait}: {frames:?}");
+        }
+    }
+}

@@ -233,6 +233,194 @@ fn a_dot_that_is_sent_alone_ends_mail_whose_last_line_end_is_lost() {
     assert_eq!(mails[1]["whole"], true);
 }
 
+/// The octets that lack their beginning are one message, whose end is known; what follows is as if nothing were lost.
+#[track_caller]
+fn lacks_its_first(all: &[Value], up: bool, len: u64, lost: u64) {
+    let messages = of_type(all, "message").into_iter();
+    let cut: Vec<_> = messages.filter(|m| m["whole"] == false).collect();
+    let [mail] = cut[..] else {
+        panic!("one message: {cut:?}");
+    };
+    assert_eq!((mail["src_port"] == CLIENT.1), up);
+    let at = mail["offset"].as_u64().expect("offset");
+    assert_eq!(mail["gaps"], serde_json::json!([[at, lost]]));
+    assert_eq!(mail["octets"], len - lost, "what is behind the hole");
+    assert_eq!(mail["length"], len, "its end is known");
+}
+
+/// The first segment of a mail is lost, or all of it but the last.
+#[test]
+fn mail_whose_beginning_is_lost_goes_on_to_its_dot() {
+    let last = mail(0).len().div_ceil(1448) as u64 - 1;
+    for lost in [1, 2, last] {
+        let numbers: Vec<_> = (0..usize::try_from(lost).expect("few")).collect();
+        let (all, len) = smtp(&numbers, false);
+        lacks_its_first(&all, true, len, lost * 1448);
+        assert_eq!(find(&all, "Subject: 1").len(), 1);
+        assert_eq!(find(&all, "MAIL").len(), 2);
+        assert_eq!(find(&all, "250 queued").len(), 2);
+        let stats = run(["-n", "-s"], &mails(&numbers, false).file).stderr;
+        assert_eq!(common::counter(&stats, "message.unframed_octets"), 0);
+    }
+}
+
+/// All of a mail is lost: it is no message, and the commands behind it are found.
+#[test]
+fn mail_of_which_nothing_is_there_is_no_message() {
+    let all: Vec<_> = (0..mail(0).len().div_ceil(1448)).collect();
+    let (all, _) = smtp(&all, false);
+    let messages = of_type(&all, "message");
+    let cut: Vec<_> = messages.iter().filter(|m| m["whole"] == false).collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+    assert_eq!(find(&all, "Subject: 1").len(), 1);
+    assert_eq!(find(&all, "MAIL").len(), 2);
+    assert_eq!(find(&all, "RCPT").len(), 2);
+}
+
+/// The command DATA is lost with the first segment of the mail: the server tells where that begins.
+#[test]
+fn mail_whose_command_is_lost_with_its_beginning_goes_on_to_its_dot() {
+    let mut talk = Talk::to(25);
+    talk.down(b"220 mx.example ESMTP\r\n");
+    talk.up(b"EHLO c.example\r\n");
+    talk.down(b"250 mx.example\r\n");
+    talk.send(true, b"DATA\r\n", &[0]);
+    talk.down(b"354 go\r\n");
+    talk.send(true, &mail(0), &[0]);
+    talk.down(b"250 queued\r\n");
+    talk.up(b"QUIT\r\n");
+    let all = talk.end();
+    lacks_its_first(&all, true, mail(0).len() as u64, 1448);
+    assert_eq!(find(&all, "QUIT").len(), 1);
+}
+
+/// tshark finds the second mail behind one whose beginning is lost.
+#[test]
+fn tshark_finds_the_mail_behind_one_without_beginning() {
+    let written = run::<&str>([], &mails(&[0], false).file).ok();
+    let dir = tempfile::tempdir().expect("tempdir");
+    let into = format!("imf,{}", dir.path().display());
+    common::tshark(["-q", "--export-objects", &into], &written);
+    let exported = common::files(dir.path());
+    let second = |(_, mail): &&(_, Vec<u8>)| mail.starts_with(b"Subject: 1\r\n");
+    assert!(exported.iter().any(|file| second(&file)), "{exported:?}");
+    assert!(
+        !exported
+            .iter()
+            .any(|(_, mail)| common::contains(mail, b"MAIL FROM"))
+    );
+}
+
+/// The first segment of a reply of many lines is lost: with POP3 its command tells that lines follow, with IMAP that a length
+/// was in it.
+#[test]
+fn a_reply_of_many_lines_whose_beginning_is_lost_goes_on_to_its_end() {
+    for pop in [true, false] {
+        let port = if pop { 110 } else { 143 };
+        let mut talk = Talk::to(port);
+        talk.down(if pop { b"+OK\r\n" } else { b"* OK\r\n" });
+        let mut len = 0;
+        for n in 0..2 {
+            let text = mail(n);
+            let (command, reply) = match pop {
+                true => (format!("RETR {n}\r\n"), [&b"+OK\r\n"[..], &text].concat()),
+                false => {
+                    let first = format!("* {n} FETCH (BODY[] {{{}}}\r\n", text.len());
+                    let reply = [first.as_bytes(), &text, b")\r\n"].concat();
+                    (format!("a{n} FETCH {n} BODY[]\r\n"), reply)
+                }
+            };
+            len = reply.len() as u64;
+            talk.up(command.as_bytes());
+            let done = format!("a{n} OK\r\n");
+            let done = if pop { &[] } else { done.as_bytes() };
+            talk.send(
+                false,
+                &[&reply, done].concat(),
+                if n == 0 { &[0] } else { &[] },
+            );
+        }
+        talk.up(if pop { b"QUIT\r\n" } else { b"a LOGOUT\r\n" });
+        talk.down(if pop {
+            b"+OK bye\r\n"
+        } else {
+            b"* BYE\r\na OK\r\n"
+        });
+        let all = talk.end();
+        lacks_its_first(&all, false, len, 1448);
+        assert_eq!(find(&all, if pop { "+OK bye" } else { "a OK" }).len(), 1);
+        if !pop {
+            assert_eq!(find(&all, "a0 OK").len(), 1);
+        }
+        assert_eq!(
+            find(&all, if pop { "+OK" } else { "* 1 FETCH" }).len(),
+            if pop { 3 } else { 1 }
+        );
+    }
+}
+
+/// A literal is counted off where its first octets are lost, behind a line that was sent alone.
+#[test]
+fn a_literal_is_counted_over_a_hole_at_its_beginning() {
+    let mut talk = Talk::to(143);
+    talk.down(b"* OK\r\n");
+    let text = mail(0);
+    talk.up(b"a1 FETCH 1 BODY[]\r\n");
+    let line = format!("* 1 FETCH (BODY[] {{{}}}\r\n", text.len());
+    talk.down(line.as_bytes());
+    talk.send(false, &[&text[..], b")\r\na1 OK\r\n"].concat(), &[0]);
+    talk.up(b"a2 LOGOUT\r\n");
+    talk.down(b"* BYE\r\na2 OK\r\n");
+    let all = talk.end();
+    let reply = find(&all, "* 1 FETCH");
+    let len = (line.len() + text.len() + 3) as u64;
+    assert_eq!(
+        (&reply[0]["whole"], &reply[0]["length"]),
+        (&false.into(), &len.into())
+    );
+    assert_eq!(reply[0]["octets"], len - 1448);
+    assert_eq!(
+        (find(&all, "a1 OK").len(), find(&all, "a2 OK").len()),
+        (1, 1)
+    );
+}
+
+/// A chunk of mail is counted off, also where its first octets are lost; where its command is lost with them, no line of it is
+/// a command.
+#[test]
+fn a_chunk_of_mail_whose_beginning_is_lost_brings_no_commands() {
+    let text = b"mail me, or help\r\nhelp me\r\nQUIT\r\nnothing\r\n".repeat(200);
+    for alone in [true, false] {
+        let mut talk = Talk::to(25);
+        talk.down(b"220 mx.example ESMTP\r\n");
+        talk.up(b"EHLO c.example\r\n");
+        talk.down(b"250 mx.example\r\n");
+        let command = format!("BDAT {} LAST\r\n", text.len()).into_bytes();
+        if alone {
+            talk.up(&command);
+            talk.send(true, &text, &[0, 2]);
+        } else {
+            talk.send(true, &[&command[..], &text].concat(), &[0, 2]);
+        }
+        talk.down(b"250 queued\r\n");
+        talk.up(b"MAIL FROM:<a@example>\r\n");
+        talk.down(b"250 ok\r\n");
+        talk.up(b"QUIT\r\n");
+        let all = talk.end();
+        let sent = of_type(&all, "message").into_iter();
+        let sent: Vec<_> = sent
+            .filter(|m| m["src_port"] == CLIENT.1)
+            .map(|m| m["summary"].as_str().unwrap_or_default())
+            .collect();
+        let chunk = std::str::from_utf8(&command).expect("text").trim_end();
+        let mut expected = vec!["EHLO c.example", chunk, "MAIL FROM:<a@example>", "QUIT"];
+        if !alone {
+            expected.remove(1);
+        }
+        assert_eq!(sent, expected);
+    }
+}
+
 #[test]
 fn a_reply_of_many_lines_goes_on_behind_a_hole() {
     let segments = mail(0).len().div_ceil(1448);
@@ -458,6 +646,53 @@ fn an_empty_line_before_an_answer_changes_nothing() {
     let exchanges = of_type(&all, "exchange");
     assert_eq!(exchanges.len(), 2);
     assert_eq!(exchanges[0]["request"], "HEAD /h.txt HTTP/1.1");
+}
+
+/// Octets that are no response stand before one: it answers the request that acknowledged what stands before them, and each
+/// of those behind it its own.
+#[test]
+fn octets_of_another_kind_before_an_answer_change_nothing() {
+    for junk in [
+        &b"x"[..],
+        b"\0",
+        b"junk and junk",
+        b"{\"json\":1}\r\n\r\nabc",
+    ] {
+        let mut talk = Talk::to(80);
+        for n in 0..4 {
+            talk.up(&get(&format!("/{n}.txt")));
+            let odd = if n % 2 == 1 { junk } else { b"" };
+            talk.down(&[odd, &response(b"two")].concat());
+        }
+        let all = talk.end();
+        let asked: Vec<_> = of_type(&all, "exchange")
+            .iter()
+            .map(|e| e["request"].as_str().unwrap_or_default())
+            .collect();
+        let each: Vec<_> = (0..4).map(|n| format!("GET /{n}.txt HTTP/1.1")).collect();
+        assert_eq!(asked, each, "{}", junk.escape_ascii());
+        let data = of_type(&all, "message").into_iter();
+        let data: Vec<_> = data.filter(|m| m["protocol"] == "data").collect();
+        assert_eq!(data.len(), 2);
+    }
+}
+
+/// An answer that is none of HTTP is not the next answer's request.
+#[test]
+fn an_answer_of_another_kind_leaves_the_next_one_its_request() {
+    let mut talk = Talk::to(80);
+    talk.up(&get("/a.txt"));
+    talk.down(&response(b"one"));
+    talk.up(&get("/radio"));
+    talk.down(b"<radio>\r\n\r\nmusic");
+    talk.up(&get("/b.txt"));
+    talk.down(&response(b"two"));
+    let all = talk.end();
+    let asked: Vec<_> = of_type(&all, "exchange")
+        .iter()
+        .map(|e| e["request"].clone())
+        .collect();
+    assert_eq!(asked, ["GET /a.txt HTTP/1.1", "GET /b.txt HTTP/1.1"]);
 }
 
 /// RFC 1945, 6: a request of HTTP/0.9 is answered by a body alone, which ends with the connection.

@@ -50,6 +50,13 @@ const TRIES: u8 = 16;
 /// enough for several messages of most protocols. Behind that a stream of no known protocol costs little.
 // With no bound, an hour of unknown bulk data would pass through every detector.
 const SEARCHED: u32 = 256 << 10;
+/// Octets in which a beginning is looked for of a stream that is known from its start and began with something that nobody knows.
+// What precedes a protocol is a few lines or a header: with a quarter of it, a first run of some segments would hide what follows; with
+// no bound, bulk data that nobody knows would pass through every detector.
+const WITHIN: u32 = 64 << 10;
+/// Places at which a row is asked in one piece of it that may be beginnings and are not certain.
+// Each costs another look: with two, octets that look like a header by chance would hide it.
+const CANDIDATES: usize = 4;
 /// A look at a short piece counts as one at so many octets, as the question costs more than they do.
 // Sixty-four runs of a protocol that nobody knows: what follows an unknown beginning has shown itself long before.
 const LOOK: u32 = 4 << 10;
@@ -145,6 +152,8 @@ struct MessageStream {
     run: Option<u64>,
     /// What its last segment acknowledged.
     heard: Option<u64>,
+    /// The message that comes next may have begun in octets that are missing.
+    may_have_begun: bool,
     /// It lacks octets: where a run ends with PSH, the body of a message may go on whose header was lost.
     lossy: bool,
     /// How far the search for a beginning has looked.
@@ -209,6 +218,7 @@ impl Default for MessageStream {
             undecided: false,
             run: None,
             heard: None,
+            may_have_begun: false,
             lossy: false,
             outlook: None,
             own: None,
@@ -523,7 +533,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         } else if let (Mode::Ask, Some(len), true) = (stream.mode, gap.len, stream.open.is_some())
             && let d = at.direction
             && let framer = at.state.framer_mut(d)
-            && framer.is_some_and(|framer| framer.goes_on_behind_gap(d))
+            && framer.is_some_and(|framer| framer.goes_on_behind_gap(d, len))
         {
             let stream = &mut at.state.streams[i];
             if let Some(open) = &mut stream.open {
@@ -537,6 +547,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 };
                 self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
             }
+            left = 0;
+        } else if self.begins_in_gap(at, gap) {
+            let stream = &mut at.state.streams[i];
+            (stream.may_have_begun, stream.behind_loss) = (true, true);
             left = 0;
         } else if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
@@ -812,7 +826,7 @@ impl<M: MessageSink> Extractor<M> {
         Self::forget_home(at);
         let d = at.direction;
         if let Some(framer) = at.state.framer_mut(d) {
-            framer.gap(d);
+            framer.refused(d, offset);
         }
         let stream = &mut at.state.streams[d.index()];
         let before = stream.refused.filter(|(at, _)| *at == offset);
@@ -1305,6 +1319,49 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// The message that is due may begin with the octets that are missing.
+    fn begins_in_gap(&self, at: &mut ConversationContext<'_, M>, gap: Gap) -> bool {
+        let d = at.direction;
+        let stream = &at.state.streams[d.index()];
+        let due = stream.mode == Mode::Begin && stream.open.is_none();
+        let framer = at.state.framer_mut(d).filter(|_| due);
+        framer.is_some_and(|framer| {
+            let len = gap.len;
+            len.is_some_and(|len| framer.begins_in_gap(d, gap.offset, len))
+        })
+    }
+
+    /// The framer may have found a message whose first octets are missing.
+    fn note_begun(at: &mut ConversationContext<'_, M>) {
+        let d = at.direction;
+        let begun = at.state.framer(d).and_then(|f| f.begun_in_gap(d));
+        at.state.streams[d.index()].may_have_begun = begun.is_some();
+    }
+
+    /// Octets of the message that begins at `offset` as far as it is there, which are missing before that.
+    #[inline]
+    fn missing_before(&self, at: &mut ConversationContext<'_, M>, offset: u64) -> u64 {
+        let d = at.direction;
+        if !std::mem::take(&mut at.state.streams[d.index()].may_have_begun) {
+            return 0;
+        }
+        let begun = at.state.framer(d).and_then(|f| f.begun_in_gap(d));
+        begun.map_or(0, |begun| offset.saturating_sub(begun))
+    }
+
+    /// The first octets of the message that has just been opened are missing.
+    fn lacks_beginning(&mut self, at: &mut ConversationContext<'_, M>, offset: u64, len: u64) {
+        at.cx.counters.message.lost_octets += len;
+        let stream = &mut at.state.streams[at.direction.index()];
+        if let Some(open) = &mut stream.open {
+            open.whole = false;
+        }
+        if stream.wanted() {
+            let missing = MessageGap { offset, len };
+            self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+        }
+    }
+
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
     ///
     /// Each turn of the loop either uses octets, changes the mode of the stream, or ends the walk, so the walk ends. A stream
@@ -1484,12 +1541,19 @@ impl<M: MessageSink> Extractor<M> {
                             // A framer may count a header that reaches past what is at hand.
                             let head = head.min(rest.len());
                             let source = view.source_at(pos);
+                            let missing = self.missing_before(at, offset);
                             let start = MessageStart {
                                 protocol: at.state.framer(d).map_or(NO_PROTOCOL, AnyFramer::name),
                                 kind,
-                                offset,
-                                extent: body.extent(head),
-                                head: &rest[..head],
+                                offset: offset - missing,
+                                extent: match body.extent(head) {
+                                    Extent::Known(n) => Extent::Known(n.saturating_add(missing)),
+                                    extent => extent,
+                                },
+                                head: match missing {
+                                    0 => &rest[..head],
+                                    _ => rest,
+                                },
                                 time: source.time,
                                 frame: source.frame,
                                 ack: source.ack,
@@ -1501,6 +1565,9 @@ impl<M: MessageSink> Extractor<M> {
                                 },
                             };
                             self.start_message(at, &start, hand_over);
+                            if missing > 0 {
+                                self.lacks_beginning(at, start.offset, missing);
+                            }
                             pos += head;
                             at.state.streams[i].mode = match body {
                                 MessageBody::Octets(left) => Mode::Inside {
@@ -1526,6 +1593,11 @@ impl<M: MessageSink> Extractor<M> {
                         {
                             self.switch(at, row);
                         }
+                        Begin::Refuse if at.state.streams[i].may_have_begun => {
+                            // Nothing that was begun goes on here, but a message may begin.
+                            at.state.streams[i].may_have_begun = false;
+                            self.lost(at);
+                        }
                         Begin::Refuse if at.state.streams[i].behind_loss => {
                             self.skip(at, 1);
                             pos += 1;
@@ -1542,6 +1614,11 @@ impl<M: MessageSink> Extractor<M> {
                     if self.go_on_upgraded(at, view, pos) {
                         emitted = pos;
                         continue;
+                    }
+                    match self.prefixed(at, view, pos) {
+                        Some(Probe::Yes) => continue,
+                        Some(Probe::More) => break None,
+                        Some(Probe::No) | None => {}
                     }
                     let place = self.place(at, view, pos);
                     let wait = at
@@ -1587,6 +1664,7 @@ impl<M: MessageSink> Extractor<M> {
                         continue;
                     }
                     at.state.streams[i].mode = Mode::Begin;
+                    Self::note_begun(at);
                 }
                 Mode::Unknown => {
                     if rest.is_empty() {
@@ -1910,6 +1988,30 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// What is put before connections stands where the octets of a stream begin, also before one of which the user has decided,
+    /// and where nothing before it was captured: its framer is the stream's now, or more octets are needed to say.
+    fn prefixed(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        view: &OctetView<'_>,
+        pos: usize,
+    ) -> Option<Probe> {
+        let stream = &at.state.streams[at.direction.index()];
+        let entered = stream.searching && stream.open.is_none() && !stream.lossy;
+        let first = entered && view.offset + pos as u64 == at.side().origin;
+        if at.state.trust.asked && !first {
+            return None;
+        }
+        let (row, probe) = protocols::prefix_at(&view.octets[pos..])?;
+        let waits = view.next == Following::Octets && view.doubt_ends.is_none();
+        match probe {
+            Probe::Yes => self.settle(at, Settled::Row(row)),
+            Probe::More if waits => {}
+            Probe::More | Probe::No => return None,
+        }
+        Some(probe)
+    }
+
     /// Octets of no known protocol: asks the detectors, and takes them as messages by their runs.
     fn unknown(
         &mut self,
@@ -1920,23 +2022,13 @@ impl<M: MessageSink> Extractor<M> {
         let i = at.direction.index();
         let rest = &view.octets[pos..];
         let offset = view.offset + pos as u64;
-        if !at.state.trust.asked {
-            // What stands before any connection stands also before one that the user has decided.
-            match protocols::prefix_at(rest) {
-                Some((row, Probe::Yes)) => {
-                    self.settle(at, Settled::Row(row));
-                    return Loose::Used(0);
-                }
-                Some((_, Probe::More))
-                    if view.next == Following::Octets && view.doubt_ends.is_none() =>
-                {
-                    return Loose::More;
-                }
-                _ => {}
-            }
-            if self.decide(at) && at.state.framer.is_some() {
-                return Loose::Used(0);
-            }
+        match self.prefixed(at, view, pos) {
+            Some(Probe::Yes) => return Loose::Used(0),
+            Some(Probe::More) => return Loose::More,
+            Some(Probe::No) | None => {}
+        }
+        if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
+            return Loose::Used(0);
         }
         let certain = at.state.trust.proven || at.state.trust.decided;
         let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();
@@ -1946,8 +2038,13 @@ impl<M: MessageSink> Extractor<M> {
             Following::Octets => view.doubt_ends,
             Following::Gap | Following::End => Some(DoubtEnds::NoMore),
         };
+        let ports = (
+            at.flow.src(at.direction).port(),
+            at.flow.dst(at.direction).port(),
+        );
         let mut take = rest.len();
         let mut tried = false;
+        let mut inside = None;
         let stream = &at.state.streams[i];
         let detect = !at.state.trust.decided;
         if stream.searching && (detect || at.state.framer.is_some()) {
@@ -1992,6 +2089,32 @@ impl<M: MessageSink> Extractor<M> {
                     rest_of: found,
                     home,
                 } => {
+                    let stream = &at.state.streams[i];
+                    // What comes late tells by its acknowledgments where the other side went on.
+                    let turned = stream.run.filter(|run| *run >= offset);
+                    let told = match view.next {
+                        Following::Gap => None,
+                        Following::Octets | Following::End => next_answer(view.parts, offset),
+                    };
+                    let turned = told.into_iter().chain(turned).min();
+                    let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
+                    // The rest of a message whose beginning is missing is of the protocol that the ports stand for, as what follows is.
+                    let row = at.state.framer.as_ref().map(AnyFramer::name);
+                    let row = row.and_then(protocols::stream).filter(|_| home);
+                    let tail = stream.lossy || row.is_none_or(|r| r.protocol.hinted(ports));
+                    if let Some(n) = turned.filter(|n| *n <= keep)
+                        && found
+                        && (n < keep || !tail)
+                    {
+                        // The other side has answered it: what stands behind is none.
+                        if tail {
+                            self.skip(at, n as u64);
+                        } else if n > 0 {
+                            self.loose(at, view, (pos, pos + n), true, false);
+                        }
+                        at.state.streams[i].behind_loss = false;
+                        return Loose::Used(n);
+                    }
                     if found && keep > 0 {
                         self.skip(at, keep as u64);
                         if home {
@@ -2006,14 +2129,6 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::More;
                     }
                     let last = view.next == Following::End && rest.len() as u64 <= OPAQUE;
-                    // What comes late tells by its acknowledgments where the other side went on.
-                    let turned = at.state.streams[i].run.filter(|run| *run >= offset);
-                    let told = match view.next {
-                        Following::Gap => None,
-                        Following::Octets | Following::End => next_answer(view.parts, offset),
-                    };
-                    let turned = told.into_iter().chain(turned).min();
-                    let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
                     if let Some(n) = turned.filter(|n| *n <= rest.len())
                         && rest_of
                         && certain
@@ -2022,10 +2137,16 @@ impl<M: MessageSink> Extractor<M> {
                         // Nothing that the framer knows begins before the other side went on, nor behind that. What stands before
                         // is the rest of a message that was lost, and what stands behind is none.
                         let most = n.min(usize::try_from(OPAQUE).unwrap_or(usize::MAX));
+                        let end = offset + rest.len() as u64;
+                        let run = run_end(view.parts, offset, offset + most as u64, end);
+                        let run = run.and_then(|end| usize::try_from(end - offset).ok());
+                        let mut most = most;
                         if at.state.streams[i].lossy {
                             self.skip(at, n as u64);
                         } else if most > 0 {
-                            // Where only the start of the stream is missing, it comes out, as no beginning follows it.
+                            // Where only the start of the stream is missing, it comes out, as the runs it was: no beginning
+                            // follows it, and each may belong to it.
+                            most = run.map_or(most, |run| run.min(most));
                             self.loose(at, view, (pos, pos + most), true, false);
                         }
                         let all = most == n || at.state.streams[i].lossy;
@@ -2057,25 +2178,36 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::Used(rest.len());
                     }
                     take = if keep == 0 { rest.len() } else { keep };
+                    if ends.is_some() && detect && at.state.streams[i].searched < WITHIN {
+                        // Where no port hints at it, one that is sure need not be followed by others.
+                        inside = self.sure_within(at, &rest[..take]);
+                        take = inside.map_or(take, |(n, _)| n);
+                    }
                 }
             }
             let searched = &mut at.state.streams[i].searched;
             let cost = u32::try_from(take).unwrap_or(u32::MAX).max(LOOK);
             *searched = searched.saturating_add(cost);
-        } else if stream.open.is_none() && stream.tries < TRIES && detect {
-            let mut outlook = Self::outlook(at);
-            let place = (offset, false);
-            let sought = self.recognise(at, rest, view.next, &mut outlook, place, ends);
-            Self::keep_outlook(at, outlook);
-            match sought {
-                Some(what) => {
-                    self.settle(at, what);
-                    return Loose::Used(0);
+        } else if detect {
+            if stream.open.is_none() && stream.tries < TRIES {
+                let mut outlook = Self::outlook(at);
+                let place = (offset, false);
+                let sought = self.recognise(at, rest, view.next, &mut outlook, place, ends);
+                Self::keep_outlook(at, outlook);
+                match sought {
+                    Some(what) => {
+                        self.settle(at, what);
+                        return Loose::Used(0);
+                    }
+                    None if ends.is_none() && at.state.streams[i].undecided => return Loose::More,
+                    None => {}
                 }
-                None if ends.is_none() && at.state.streams[i].undecided => return Loose::More,
-                None => {}
+                at.state.streams[i].tries += 1;
             }
-            at.state.streams[i].tries += 1;
+            if at.state.streams[i].searched < WITHIN {
+                inside = self.sure_within(at, rest);
+                take = inside.map_or(take, |(n, _)| n);
+            }
         }
         let room = at.state.streams[i]
             .open
@@ -2085,11 +2217,11 @@ impl<M: MessageSink> Extractor<M> {
         let within = offset + take as u64;
         let run = run_end(view.parts, offset, within, end).map(|end| end - offset);
         // At the end of a stream of which nothing was recognised, or between two holes, these may be the rest of one message,
-        // unless each segment was a run of its own in a connection of no known protocol.
+        // unless each segment was a run of its own in a connection of no known protocol. Their runs they keep.
         let cut = rest_of && view.next != Following::Octets && (certain || !are_runs(view.parts));
         let take = match run {
-            Some(n) if !cut => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
-            _ => take,
+            Some(n) => take.min(usize::try_from(n).unwrap_or(usize::MAX)),
+            None => take,
         };
         let take = take.max(1);
         let full = take as u64 == room;
@@ -2105,17 +2237,65 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.state.streams[i].tries += u8::from(tried);
         if cut {
-            self.loose(at, view, (pos, pos + take), full, false);
+            let ends = full || run == Some(take as u64);
+            self.loose(at, view, (pos, pos + take), ends, false);
             return Loose::Used(take);
         }
-        let ends = full || run == Some(take as u64);
+        let inside = inside.filter(|(n, _)| *n == take);
+        let ends = full || run == Some(take as u64) || inside.is_some();
         self.loose(at, view, (pos, pos + take), ends, true);
+        if let Some((_, row)) = inside {
+            self.settle(at, Settled::Row(row));
+            return Loose::Used(take);
+        }
         let stream = &mut at.state.streams[i];
         stream.behind_loss = false;
         if run == Some(take as u64) && !stream.lossy {
             stream.run = Some(offset + take as u64);
         }
         Loose::Used(take)
+    }
+
+    /// The first place behind the first octet where a message of a protocol certainly begins, in a stream that is known from its
+    /// start and began with something else. Nothing is waited for.
+    fn sure_within(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        rest: &[u8],
+    ) -> Option<(usize, &'static StreamRow)> {
+        let stream = &mut at.state.streams[at.direction.index()];
+        let cost = u32::try_from(rest.len()).unwrap_or(u32::MAX).max(LOOK);
+        stream.searched = stream.searched.saturating_add(cost);
+        let trust = at.state.trust;
+        let mut first: Option<(usize, &StreamRow)> = None;
+        for (index, row) in STREAMS.iter().enumerate() {
+            if !row.detector.searches(false) || !trust.allows(row) {
+                continue;
+            }
+            let mut from = 1;
+            for _ in 0..CANDIDATES {
+                // Behind what another row has found, nothing is of interest.
+                let within = first.map_or(rest.len(), |(n, _)| n);
+                let Some(tail) = rest.get(from..).filter(|_| from < within) else {
+                    break;
+                };
+                self.looked[index + 1] += tail.len() as u64;
+                let (n, sure) = match row.detector.search(tail, false, true) {
+                    Found::At(n) => (n, true),
+                    Found::Nowhere { keep } => (keep, false),
+                };
+                let place = from + n;
+                if place >= within {
+                    break;
+                }
+                if sure || row.detector.probe(&rest[place..], false) == Probe::Yes {
+                    first = Some((place, row));
+                    break;
+                }
+                from = place + 1;
+            }
+        }
+        first
     }
 
     /// A run begins at a place, and detectors are asked whether they know it: its predecessor was seen to end, or a framer found at
@@ -2393,7 +2573,10 @@ impl<M: MessageSink> Extractor<M> {
     /// with that, of this direction alone.
     fn settle(&mut self, at: &mut ConversationContext<'_, M>, what: Settled) {
         match &what {
-            Settled::Home => Self::forget_home(at),
+            Settled::Home => {
+                Self::forget_home(at);
+                Self::note_begun(at);
+            }
             Settled::Row(_) | Settled::Custom(_) => self.forget(at),
         }
         let (i, o) = (at.direction.index(), at.direction.flip().index());

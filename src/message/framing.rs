@@ -311,6 +311,12 @@ pub trait Framer {
         let _ = direction;
     }
 
+    /// The octets from `offset` on are not of this protocol, and nothing is missing before them: the next message is looked for.
+    fn refused(&mut self, direction: Direction, offset: u64) {
+        let _ = offset;
+        self.gap(direction);
+    }
+
     /// So many octets are missing in a direction, where that is known; [`Self::gap`] is called before.
     fn hole(&mut self, direction: Direction, len: Option<u64>) {
         let _ = (direction, len);
@@ -328,11 +334,24 @@ pub trait Framer {
         false
     }
 
-    /// Octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can be
-    /// recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
-        let _ = direction;
+    /// `len` octets are missing where [`Self::part`] would be asked next, and the open message goes on behind them: its end can
+    /// be recognised there. Else the message ends at the gap, and [`Self::gap`] is called.
+    fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
+        let _ = (direction, len);
         false
+    }
+
+    /// `len` octets are missing from `offset` on, where a message should begin, and what stands behind them may be more of it:
+    /// [`Self::begin`] is asked there. Else the next message is looked for, and [`Self::gap`] is called.
+    fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
+        let _ = (direction, offset, len);
+        false
+    }
+
+    /// Where the message begins that was found last, if its first octets are missing.
+    fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+        let _ = direction;
+        None
     }
 
     /// Octets allocated beyond the framer itself.
@@ -382,6 +401,10 @@ impl<F: Framer> Framer for Box<F> {
         (**self).gap(direction);
     }
 
+    fn refused(&mut self, direction: Direction, offset: u64) {
+        (**self).refused(direction, offset);
+    }
+
     fn hole(&mut self, direction: Direction, len: Option<u64>) {
         (**self).hole(direction, len);
     }
@@ -394,8 +417,16 @@ impl<F: Framer> Framer for Box<F> {
         (**self).is_over(direction, offset)
     }
 
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
-        (**self).goes_on_behind_gap(direction)
+    fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
+        (**self).goes_on_behind_gap(direction, len)
+    }
+
+    fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
+        (**self).begins_in_gap(direction, offset, len)
+    }
+
+    fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+        (**self).begun_in_gap(direction)
     }
 
     fn size(&self) -> usize {

@@ -72,6 +72,10 @@ pub(super) struct LineDialect {
     pub(super) effect: fn(&[u8], &[u8]) -> Effect,
     /// Where replies have a status: the reply to this command, which has no argument or some, has several lines.
     pub(super) has_many_lines: fn(&[u8], bool) -> bool,
+    /// The whole line has the form that its command demands: where commands are looked for among lines of text.
+    pub(super) is_well_formed: fn(&[u8], &[u8]) -> bool,
+    /// The reply to this command, with its whole line, may have mail in it, by its length.
+    pub(super) fetches: fn(&[u8], &[u8]) -> bool,
 }
 
 /// A protocol of lines.
@@ -92,6 +96,8 @@ impl LineDialect {
         is_opening: |_| false,
         effect: |_, _| Effect::None,
         has_many_lines: |_, _| false,
+        is_well_formed: |_, _| true,
+        fetches: |_, _| false,
     };
 
     /// The command of a line, if it is a known one.
@@ -129,6 +135,34 @@ impl LineDialect {
                 .is_some_and(|v| v.eq_ignore_ascii_case(word))
         };
         self.verbs.iter().any(verb) || octets.iter().take(3).all(u8::is_ascii_digit)
+    }
+
+    /// The command of a line that has the form which it demands.
+    fn well_formed(&self, line: &[u8]) -> Option<&'static [u8]> {
+        let verb = self.verb(line)?;
+        (self.is_well_formed)(verb, line.trim_ascii_end()).then_some(verb)
+    }
+
+    /// Octets in which lines of text may stand begin with a command: up to where its segment ends there is nothing else, but for
+    /// what is counted behind one. The last may be cut where the first begins its segment. `segment`: one begins so many octets
+    /// behind the first.
+    fn are_commands(&self, octets: &[u8], segment: impl Fn(usize) -> bool) -> bool {
+        let mut at = 0;
+        loop {
+            let rest = &octets[at..];
+            let Some(lf) = memchr(b'\n', rest) else {
+                return segment(0) && self.may_begin(rest);
+            };
+            let line = &rest[..lf];
+            let Some(verb) = self.well_formed(line) else {
+                return false;
+            };
+            at += lf + 1;
+            let counted = matches!((self.effect)(verb, line), Effect::Octets(_));
+            if counted || at == octets.len() || segment(at) {
+                return true;
+            }
+        }
     }
 
     /// A line that a server sends as the first of a reply.
@@ -296,6 +330,8 @@ enum Inner {
     Literal(u64),
     /// The rest of a line, behind a literal.
     Line,
+    /// The rest of a literal whose length is not known, and of the line behind it: up to a reply.
+    Rest,
 }
 
 /// What follows the last command, if the server agrees.
@@ -347,6 +383,12 @@ pub(super) struct LineFramer<P> {
     hole: Option<u64>,
     /// What the first octets of the client's mail acknowledged, where no command was met since.
     mail_acknowledged: Option<u64>,
+    /// Where the server's latest reply that asked for mail ends.
+    asked: Option<u64>,
+    /// Where each direction's message begins whose first octets are missing.
+    front: [Option<u64>; 2],
+    /// The client has asked for mail whose length stands ahead of it, and the reply is not complete.
+    fetching: bool,
 }
 
 /// Where lines that a dot ends go on behind a hole.
@@ -386,6 +428,9 @@ impl<P> Default for LineFramer<P> {
             acknowledged: [None; 2],
             hole: None,
             mail_acknowledged: None,
+            asked: None,
+            front: [None; 2],
+            fetching: false,
         }
     }
 }
@@ -495,6 +540,9 @@ impl<P: LineProtocol> LineFramer<P> {
                 // command before it was lost.
                 self.go = code == 354;
                 self.mail = at.ack.filter(|_| self.go);
+                if self.go {
+                    self.asked = Some(at.offset + head as u64);
+                }
                 if let Some(mail) = self.mail {
                     self.mails.rotate_right(1);
                     self.mails[0] = mail;
@@ -545,7 +593,9 @@ impl<P: LineProtocol> LineFramer<P> {
                 if !P::DIALECT.is_reply(line) {
                     return Begin::Refuse;
                 }
-                let switches = self.after == After::Tls && completion(line) == Some(true);
+                let completed = completion(line);
+                self.fetching &= completed.is_none();
+                let switches = self.after == After::Tls && completed == Some(true);
                 let body = self.literal_body(d, line);
                 message(head, body, switches)
             }
@@ -647,6 +697,8 @@ impl<P: LineProtocol> LineFramer<P> {
             Effect::Tls => self.after = After::Tls,
             Effect::Octets(n) => body = MessageBody::Octets(n),
             Effect::None if P::DIALECT.replies == Replies::Tagged => {
+                // What it sent since may have been captured ahead of the reply.
+                self.fetching |= (P::DIALECT.fetches)(verb, line);
                 body = self.literal_body(d, line);
             }
             Effect::None => {}
@@ -671,6 +723,125 @@ impl<P: LineProtocol> LineFramer<P> {
             hand_over: false,
         }
     }
+}
+
+impl<P: LineProtocol> LineFramer<P> {
+    /// What stands behind octets that are missing, of a message that begins with them: more of it, or what follows it.
+    fn begin_behind(&mut self, at: &Position, octets: &[u8], from: u64) -> Begin {
+        let d = at.direction.index();
+        if let Some(until) = at.wait_for_other() {
+            return Begin::Wait(until);
+        }
+        let client = self.client == Some(at.direction);
+        let goes_on = if client {
+            self.is_mail_behind(at, octets, from)
+        } else {
+            self.is_reply_behind(at, octets, from)
+        };
+        if !goes_on {
+            self.gap(at.direction);
+            return Begin::Refuse;
+        }
+        if client {
+            self.after = After::Nothing;
+            (self.go, self.mail) = (false, None);
+            let begun = self.asked.take().or(at.ack);
+            self.mail_acknowledged = begun;
+            self.acknowledged[d] = begun;
+        }
+        self.inner[d] = match P::DIALECT.replies {
+            Replies::Tagged => Inner::Rest,
+            Replies::Coded { .. } | Replies::Status => Inner::Dot(0),
+        };
+        self.bridged[d] = Some(Bridge::Begins);
+        Begin::Message {
+            kind: match client {
+                true => Kind::Request,
+                false => Kind::Response,
+            },
+            head: 0,
+            body: MessageBody::Parts,
+            hand_over: false,
+        }
+    }
+
+    /// The mail that a client was asked for begins with the octets that are missing, and goes on behind them.
+    fn is_mail_behind(&self, at: &Position, octets: &[u8], from: u64) -> bool {
+        let told = self.mails.contains(&from);
+        // Who sends mail hears nothing before its end.
+        if let Some((ack, asked)) = at.ack.zip(self.asked)
+            && (told || self.go)
+        {
+            return ack <= asked;
+        }
+        if told || self.go {
+            return true;
+        }
+        let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
+        (self.replies_lost || is_unheard(at)) && P::DIALECT.verb(line).is_none()
+    }
+
+    /// The reply that was due has several lines, begins with the octets that are missing, and goes on behind them.
+    fn is_reply_behind(&mut self, at: &Position, octets: &[u8], from: u64) -> bool {
+        let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
+        if P::DIALECT.replies == Replies::Tagged {
+            return !(at.segment(0) && is_sure_reply(line));
+        }
+        let begun = Position {
+            offset: from,
+            ..*at
+        };
+        self.answered(&begun, true) == Some(true) && !self.is_behind_dot(at, octets)
+    }
+}
+
+/// A reply that hardly a line of mail is taken for: one that completes a command, is about a message by its number, or says what
+/// it is (RFC 9051, 7).
+fn is_sure_reply(line: &[u8]) -> bool {
+    const NUMBERED: &[&[u8]] = &[b"FETCH", b"EXISTS", b"EXPUNGE", b"RECENT"];
+    const NAMED: &[&[u8]] = &[
+        b"OK",
+        b"NO",
+        b"BAD",
+        b"BYE",
+        b"PREAUTH",
+        b"CAPABILITY",
+        b"ENABLED",
+        b"FLAGS",
+        b"LIST",
+        b"LSUB",
+        b"STATUS",
+        b"SEARCH",
+        b"ESEARCH",
+        b"NAMESPACE",
+    ];
+    let untagged = line.strip_prefix(b"* ").is_some_and(|rest| {
+        let mut words = words(rest);
+        let first = words.next().unwrap_or_default();
+        let number = first.iter().all(u8::is_ascii_digit);
+        NAMED.contains(&first) || (number && words.next().is_some_and(|w| NUMBERED.contains(&w)))
+    });
+    untagged || completion(line).is_some()
+}
+
+/// Where the rest of a literal, and the line behind it, end: behind a parenthesis that ends a line ahead of a reply. `Err`: so many
+/// octets are no end, whatever follows.
+fn rest_end(octets: &[u8], more: bool) -> Result<usize, usize> {
+    let mut at = 0;
+    while let Some(hit) = memmem::find(&octets[at..], b")\r\n") {
+        let end = at + hit + 3;
+        let next = &octets[end..];
+        match memchr(b'\n', next) {
+            Some(lf) if is_sure_reply(&next[..lf]) => return Ok(end),
+            None if more && next.len() < LINE => return Err(end - 3),
+            _ => at = end,
+        }
+    }
+    // The three octets may be cut by the end.
+    let cut = [&b")\r"[..], b")"]
+        .into_iter()
+        .find(|cut| octets.ends_with(cut));
+    Err(octets.len() - cut.filter(|_| more).map_or(0, |cut| cut.len()))
 }
 
 /// Octets of the commands ahead of a mail, together, at most: it may have some receivers. Segments of mail are longer, but for its
@@ -737,7 +908,7 @@ impl Lost {
                         (alone || memmem::find(line, b":<").is_some())
                             && octets.split_inclusive(|o| *o == b'\n').all(|line| {
                                 let line = line.strip_suffix(b"\n");
-                                line.is_some_and(|line| dialect.verb(line).is_some())
+                                line.is_some_and(|line| dialect.well_formed(line).is_some())
                             })
                     }
                 });
@@ -766,7 +937,9 @@ impl Lost {
             };
             let line = &rest[..lf];
             let reply = role != Role::Client && dialect.is_reply(line);
-            let command = role != Role::Server && dialect.verb(line).is_some()
+            let command = role != Role::Server
+                && dialect.well_formed(line).is_some()
+                && (!dialect.mail || dialect.are_commands(rest, |i| segment(at + i)))
                 || role == Role::Client && dialect.only_lines && segment(at);
             if starts && is_text(line) && ((reply && boundary) || command) {
                 return Found::At(at);
@@ -822,6 +995,9 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         self.lost[at.direction.index()].fresh = false;
         self.bridged[at.direction.index()] = None;
         self.acknowledged[at.direction.index()] = at.ack;
+        if let Some(from) = self.front[at.direction.index()] {
+            return self.begin_behind(at, octets, from);
+        }
         if self.client.is_none() {
             // The first whole line shows who is the server.
             let Some(end) = memchr(b'\n', octets) else {
@@ -849,6 +1025,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
 
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
         let d = at.direction.index();
+        self.front[d] = None;
         match self.inner[d] {
             Inner::Literal(n) => {
                 self.inner[d] = Inner::Line;
@@ -900,6 +1077,23 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                     None => BodyPart::Octets(octets.len() as u64),
                 }
             }
+            Inner::Rest => {
+                // Its length was in what is missing: it goes on to the reply behind it.
+                let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
+                if at.segment(0) && is_sure_reply(line) {
+                    self.inner[d] = Inner::None;
+                    return BodyPart::Refuse;
+                }
+                match rest_end(octets, at.next == Following::Octets) {
+                    Ok(end) => {
+                        self.inner[d] = Inner::None;
+                        BodyPart::Last(end as u64)
+                    }
+                    Err(0) if at.next == Following::Octets => BodyPart::NeedMore,
+                    Err(0) => BodyPart::Refuse,
+                    Err(n) => BodyPart::Octets(n as u64),
+                }
+            }
             Inner::None => BodyPart::Refuse,
         }
     }
@@ -938,8 +1132,21 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
                     self.lost[d] = Lost::default();
                     return Found::At(begin);
                 }
-                // It began in the gap, so only its end can be found.
+                // It began in the gap.
                 None => {
+                    let missing = at.offset - mail;
+                    let behind = self.lost[d].fresh && self.hole.is_some_and(|n| missing <= n);
+                    let heard = at
+                        .ack
+                        .zip(self.asked)
+                        .is_some_and(|(ack, asked)| ack > asked);
+                    if behind && !heard {
+                        self.front[d] = Some(mail);
+                        (self.after, self.go) = (After::Data, true);
+                        self.lost[d] = Lost::default();
+                        return Found::At(0);
+                    }
+                    // Only its end can be found.
                     self.lost[d].dots = true;
                     self.mail = None;
                 }
@@ -979,6 +1186,7 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         self.lost[d].dots |= mail || matches!(self.inner[d], Inner::Dot(_));
         self.inner[d] = Inner::None;
         self.bridged[d] = None;
+        self.front[d] = None;
         self.looked[d] = 0;
         self.lost[d].fresh = true;
         // A lost command leaves the count wrong until a reply matches exactly.
@@ -990,14 +1198,53 @@ impl<P: LineProtocol> Framer for LineFramer<P> {
         }
     }
 
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+    fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
         let d = direction.index();
-        let Inner::Dot(_) = self.inner[d] else {
-            return false;
+        self.inner[d] = match self.inner[d] {
+            Inner::Dot(_) => Inner::Dot(0),
+            Inner::Rest => Inner::Rest,
+            // What was announced is counted off.
+            Inner::Literal(n) if len < n => {
+                self.inner[d] = Inner::Literal(n - len);
+                return true;
+            }
+            Inner::Literal(n) if len == n => {
+                self.inner[d] = Inner::Line;
+                return true;
+            }
+            Inner::Literal(_) | Inner::Line | Inner::None => return false,
         };
-        self.inner[d] = Inner::Dot(0);
         self.bridged[d] = Some(Bridge::Begins);
         true
+    }
+
+    fn begins_in_gap(&mut self, direction: Direction, offset: u64, _: u64) -> bool {
+        let d = direction.index();
+        let Some(client) = self.client else {
+            return false;
+        };
+        let due = if client == direction {
+            self.after == After::Data || self.mails.contains(&offset)
+        } else {
+            match P::DIALECT.replies {
+                Replies::Coded { .. } => false,
+                Replies::Tagged => self.fetching,
+                Replies::Status => {
+                    let exact = self.commands.iter().find(|c| c.ack == Some(offset));
+                    let counted = self.commands.front().filter(|_| self.counting);
+                    exact.or(counted).is_some_and(|command| command.many)
+                }
+            }
+        };
+        if due {
+            self.front[d].get_or_insert(offset);
+            self.looked[d] = 0;
+        }
+        due
+    }
+
+    fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+        self.front[direction.index()]
     }
 
     fn size(&self) -> usize {

@@ -662,7 +662,7 @@ pub(crate) struct Http1 {
     line: [u32; 2],
     /// The line with a chunk's size that each direction is in, as far as [`Self::looked`].
     chunk: [ChunkLine; 2],
-    /// Where empty lines began that stand right before what comes next, in each direction.
+    /// Where empty lines, or octets of another kind, began that stand right before what comes next, in each direction.
     blank: [Option<u64>; 2],
     /// The body that each direction's request has if the server agrees.
     expected: [Option<ExpectedBody>; 2],
@@ -697,12 +697,19 @@ impl Http1 {
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
         // What the server has received and the capture lacks may be requests.
         let heard = at.ack.is_none_or(|ack| at.other.delivered >= ack);
-        // Empty lines before a response are none of it: the request acknowledged what stands before them.
+        // Empty lines before a response are none of it: the request acknowledged what stands before them. So it is with octets
+        // that are no response at all, if they answer no other request.
         let from = self.blank[at.direction.index()].unwrap_or(at.offset);
-        let exact = self
-            .requests
-            .iter()
-            .position(|r| r.ack.is_some_and(|ack| (from..=at.offset).contains(&ack)) && seen(r));
+        let near = |r: &PendingRequest| r.ack.filter(|ack| (from..=at.offset).contains(ack));
+        let mut exact = None;
+        for (i, request) in self.requests.iter().enumerate() {
+            if let Some(ack) = near(request)
+                && exact.is_none_or(|(_, last)| ack > last)
+                && seen(request)
+            {
+                exact = Some((i, ack));
+            }
+        }
         let (index, sure) = match exact {
             // The first of those with this acknowledgment is answered first.
             // Behind an interim response the same request is still first.
@@ -710,7 +717,7 @@ impl Http1 {
             // Octets lost right before it may have held another request with this acknowledgment,
             // answered first.
             // Where requests stand before it, their answers were lost, or this is the answer to one of them.
-            Some(i) => (i, i == 0 && !self.requests[i].after_gap),
+            Some((i, _)) => (i, i == 0 && !self.requests[i].after_gap),
             // Neither stream lacked anything since the last match, so order is proof enough (RFC
             // 9112, 9.3.2).
             None if self.counting && heard => (0, true),
@@ -1093,6 +1100,12 @@ impl Framer for Http1 {
         // A lost request or response makes every later count one off. Acknowledgments still match.
         self.counting = false;
         self.interim = false;
+    }
+
+    fn refused(&mut self, direction: Direction, offset: u64) {
+        let from = self.blank[direction.index()].unwrap_or(offset);
+        self.gap(direction);
+        self.blank[direction.index()] = Some(from);
     }
 
     fn size(&self) -> usize {

@@ -1,6 +1,6 @@
 //! IMAP (RFC 9051, RFC 3501).
 
-use super::super::lines::{Effect, LineDialect, LineProtocol, Replies};
+use super::super::lines::{Effect, LineDialect, LineProtocol, Replies, contains_word};
 use super::super::row::ProtocolRow;
 
 /// Its row.
@@ -63,6 +63,10 @@ pub(super) static DIALECT: LineDialect = LineDialect {
             verb,
             b"CAPABILITY" | b"LOGIN" | b"AUTHENTICATE" | b"STARTTLS"
         )
+    },
+    fetches: |_, line| {
+        let whole: [&[u8]; 2] = [b"BODY", b"RFC822"];
+        whole.iter().any(|what| contains_word(line, what))
     },
     effect: |verb, _| match verb {
         b"STARTTLS" => Effect::Tls,

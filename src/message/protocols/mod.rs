@@ -199,6 +199,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.gap(direction));
             }
 
+            fn refused(&mut self, direction: Direction, offset: u64) {
+                each_framer!(self, f => f.refused(direction, offset));
+            }
+
             fn hole(&mut self, direction: Direction, len: Option<u64>) {
                 each_framer!(self, f => f.hole(direction, len));
             }
@@ -211,8 +215,16 @@ macro_rules! protocols {
                 each_framer!(self, f => f.is_over(direction, offset))
             }
 
-            fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
-                each_framer!(self, f => f.goes_on_behind_gap(direction))
+            fn goes_on_behind_gap(&mut self, direction: Direction, len: u64) -> bool {
+                each_framer!(self, f => f.goes_on_behind_gap(direction, len))
+            }
+
+            fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
+                each_framer!(self, f => f.begins_in_gap(direction, offset, len))
+            }
+
+            fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
+                each_framer!(self, f => f.begun_in_gap(direction))
             }
 
             fn size(&self) -> usize {

@@ -695,7 +695,7 @@ impl Framer for Resp {
     }
 
     /// The end of a snapshot is known by its mark.
-    fn goes_on_behind_gap(&mut self, direction: Direction) -> bool {
+    fn goes_on_behind_gap(&mut self, direction: Direction, _: u64) -> bool {
         let server = self.client == Some(direction.flip());
         server && matches!(self.replication, Replication::Mark(_))
     }
@@ -931,7 +931,7 @@ mod tests {
             }
             if body == MessageBody::Parts {
                 // A hole is none of its end; the mark is found however it is cut.
-                assert!(resp.goes_on_behind_gap(S));
+                assert!(resp.goes_on_behind_gap(S, 1));
                 let octets = format!("REDIS{}{mark}", &mark[..20]);
                 for cut in 1..octets.len() {
                     let mut resp = resp.clone();

@@ -39,6 +39,7 @@ pub(super) static DIALECT: LineDialect = LineDialect {
     is_greeting: |line| matches!(code(line), Some((220 | 554, _))) && contains_word(line, b"SMTP"),
     is_opening: |verb| matches!(verb, b"EHLO" | b"HELO" | b"LHLO"),
     effect,
+    is_well_formed,
     ..LineDialect::USUAL
 };
 
@@ -63,6 +64,32 @@ fn effect(verb: &[u8], line: &[u8]) -> Effect {
         }
         b"STARTTLS" => Effect::Tls,
         _ => Effect::None,
+    }
+}
+
+/// The line has the form that RFC 5321 (4.1.1) and RFC 3030 (2) give its command, which few lines of text have that begin with
+/// the same word.
+fn is_well_formed(verb: &[u8], line: &[u8]) -> bool {
+    let mut arguments = words(line).skip(1);
+    let first = arguments.next();
+    // Some clients put a space behind the colon.
+    let begins = |word: &[u8]| {
+        first.is_some_and(|first| {
+            let begun = first.get(..word.len());
+            begun.is_some_and(|begun| begun.eq_ignore_ascii_case(word))
+        })
+    };
+    match verb {
+        b"MAIL" => begins(b"FROM:"),
+        b"RCPT" => begins(b"TO:"),
+        b"DATA" | b"QUIT" | b"RSET" | b"STARTTLS" => first.is_none(),
+        b"BDAT" => first.is_some_and(|size| size.iter().all(u8::is_ascii_digit)),
+        b"EHLO" | b"HELO" | b"LHLO" => first.is_some() && arguments.next().is_none(),
+        // Its arguments are names of commands.
+        b"HELP" => first.is_none_or(|name| DIALECT.verb(name).is_some()),
+        b"AUTH" => first.is_some_and(|name| !name.iter().any(u8::is_ascii_lowercase)),
+        b"VRFY" | b"EXPN" | b"ETRN" => first.is_some() && arguments.next().is_none(),
+        _ => arguments.next().is_none(),
     }
 }
 

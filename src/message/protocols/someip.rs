@@ -27,7 +27,8 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     add: 8,
     header: 16,
     is_plausible,
-    self_evident: |_| true,
+    // Service 0 is reserved (PRS_SOMEIP, 4.1.2.3): frames of HTTP/2 that are shorter than 256 octets begin with that.
+    self_evident: |m| number(m, 0, 2) != 0 && number(m, 4, 4) < UNASKED,
     // The version of the protocol, the length, the type of the message, the return code.
     scan: Scan::By(16, |octets| {
         window(octets, |o: &[u8; 16]| {
@@ -42,6 +43,10 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     },
     ..LengthRow::USUAL
 };
+
+/// Octets of a message that is believed on a port that does not hint at the protocol, less than that: more do not stand in one
+/// message of a car's network, and a false length would take all that follows.
+const UNASKED: u64 = 1 << 20;
 
 /// Framed by its length.
 #[derive(Clone, Copy, Debug, Default)]

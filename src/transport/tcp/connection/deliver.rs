@@ -137,10 +137,12 @@ impl<S: FlowState> Connection<S> {
         let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
         let Some(a) = &self.buffers else { return false };
         let front = stream.is(STARTED)
-            && a.waiting[d.index()]
-                .front()
+            && a.waiting[d.index()].front().is_some_and(|item| {
                 // What the snapshot length cut off is a hole like any other, until it is given up.
-                .is_some_and(|item| item.offset <= stream.rcv_nxt && item.lost() == 0);
+                item.offset <= stream.rcv_nxt
+                    && item.lost() == 0
+                    && !self.is_held_up(d.index(), item.origin.frame)
+            });
         front
             // Three locks, each opened by something else: the hole, the acknowledgment (or its
             // timeout), and the other direction's progress.

@@ -173,12 +173,25 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// It is not certain yet where the stream begins.
+    #[inline]
     fn is_looked_behind(&self, i: usize) -> bool {
         let looking = self
             .buffers
             .as_ref()
             .is_some_and(|a| a.looking[i].1.is_some());
         looking && !self.streams[i].is(STARTED)
+    }
+
+    /// The packet brings octets of a stream behind the first of the other one, which is still looked behind: those go first, as they
+    /// were captured.
+    #[inline]
+    pub(super) fn is_held_up(&self, i: usize, frame: u64) -> bool {
+        let o = 1 - i;
+        self.is_looked_behind(o)
+            && self.buffers.as_ref().is_some_and(|a| {
+                let first = a.waiting[o].front();
+                first.is_some_and(|item| item.origin.frame < frame)
+            })
     }
 
     /// The hole that is next in this stream: octets are missing, and something waits behind them.

@@ -522,6 +522,7 @@ impl<S: FlowState> Connection<S> {
             // or its front is used up.
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
         };
+        let held_up = self.is_held_up(i, origin.frame);
         let stream = &mut self.streams[i];
         let Some(a) = self.buffers.as_deref_mut() else {
             return;
@@ -564,6 +565,7 @@ impl<S: FlowState> Connection<S> {
                 && a.blocked[i].is_none()
                 && lost == 0
                 && !cx.limits.wait_ack
+                && !held_up
                 && first_waiting.is_none_or(|front| front >= end)
             {
                 cx.counters.tcp.accepted_octets += data.len() as u64;
@@ -615,7 +617,7 @@ impl<S: FlowState> Connection<S> {
         }
         // With `--wait-ack` every octet passes through the buffer. In order, it waits for no hole
         // and must not count as out of order.
-        let in_order = cx.limits.wait_ack
+        let in_order = (cx.limits.wait_ack || held_up)
             && stream.is(STARTED)
             && (offset == stream.rcv_nxt
                 || a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset));
@@ -672,7 +674,7 @@ impl<S: FlowState> Connection<S> {
                     len: front - stream.rcv_nxt,
                     overlaps,
                 }
-            } else if a.blocked[i].is_some() {
+            } else if a.blocked[i].is_some() || held_up {
                 Fate::WaitsForOther(overlaps)
             } else if in_order {
                 Fate::WaitsForAck(overlaps)
