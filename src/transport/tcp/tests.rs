@@ -1311,6 +1311,25 @@ fn a_far_off_octet_allocates_nothing() {
         connections 1"#,
     );
     after_open(
+        "confirmed behind the end of its stream, which nothing may follow: another connection",
+        r#"
+        1 > F. 101 501 "abc"
+        2 > . 3500000000 501 "xyz"
+        3 > . 3500000003 501 "end"
+        4 < . 501 3500000006 "answer"
+        300 tick"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        3 < end replaced
+        3 closed replaced
+        300 1> 3500000000 "xyz"
+        300 1> 3500000003 "end"
+        300 1< 501 "answer"
+        gaps 0
+        connections 2"#,
+    );
+    after_open(
         "confirmed, with other numbers of the other side: another connection",
         r#"
         1 > . 101 501 "abc"
