@@ -1,5 +1,6 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
+use super::state::UnfinishedMessage;
 use crate::base::context::Context;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,13 +20,49 @@ pub(super) struct WaitingRequest {
     pub(super) summary: String,
     pub(super) time: Timestamp,
     pub(super) frame: u64,
-    /// It has ended, and nothing of it is missing.
+    /// It has ended: nothing of it is missing.
+    pub(super) whole: Option<bool>,
+    /// Its response, which ended first: the server refused the body, or answered before it had all of it.
+    pub(super) early: Option<Box<EndedResponse>>,
+}
+
+/// A response that has ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EndedResponse {
+    pub(super) protocol: String,
+    pub(super) summary: String,
+    /// Counted from the stream's first octet.
+    pub(super) offset: u64,
     pub(super) whole: bool,
+    pub(super) first_time: Timestamp,
+    /// Time and number of the packet that ended it.
+    pub(super) time: Timestamp,
+    pub(super) frame: u64,
+}
+
+impl EndedResponse {
+    /// Of a message that ended with the packet at hand.
+    pub(super) fn new(cx: &Context, message: UnfinishedMessage, whole: bool) -> Self {
+        Self {
+            protocol: message.protocol,
+            summary: message.summary,
+            offset: message.offset,
+            whole,
+            first_time: message.first_time,
+            time: cx.packet.time,
+            frame: cx.packet.frame,
+        }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.protocol.capacity() + self.summary.capacity()
+    }
 }
 
 impl WaitingRequest {
     fn size(&self) -> usize {
-        size_of::<Self>() + self.summary.capacity()
+        let early = self.early.as_ref().map_or(0, |early| early.size());
+        size_of::<Self>() + self.summary.capacity() + early
     }
 }
 
@@ -49,19 +86,38 @@ impl WaitingRequests {
         Some(request)
     }
 
-    /// The request that began last has ended.
-    pub(super) fn ended(&mut self, whole: bool) {
-        if let Some(request) = self.0.back_mut() {
-            request.whole = whole;
-        }
+    /// The request that began last has ended; gives it back where it was answered before.
+    pub(super) fn ended(
+        &mut self,
+        cx: &mut Context,
+        whole: bool,
+    ) -> Option<(WaitingRequest, EndedResponse)> {
+        let request = self.0.back_mut()?;
+        request.whole = Some(whole);
+        request.early.as_ref()?;
+        let mut request = self.0.pop_back()?;
+        cx.budget.give(request.size());
+        let response = *request.early.take()?;
+        Some((request, response))
     }
 
-    /// Takes the request at this offset out; those before it will not be answered any more.
-    pub(super) fn answered(&mut self, cx: &mut Context, offset: u64) -> Option<WaitingRequest> {
+    /// Takes the request at this offset out; those before it will not be answered any more. One that goes on is kept with its
+    /// response until it has ended.
+    pub(super) fn answered(
+        &mut self,
+        cx: &mut Context,
+        offset: u64,
+        response: EndedResponse,
+    ) -> Option<(WaitingRequest, EndedResponse)> {
         while self.0.front()?.offset <= offset {
-            let request = self.pop(cx)?;
-            if request.offset == offset {
-                return Some(request);
+            let mut request = self.pop(cx)?;
+            if request.offset == offset && request.whole.is_none() {
+                request.early = Some(Box::new(response));
+                cx.budget.take(request.size());
+                self.0.push_front(request);
+                return None;
+            } else if request.offset == offset {
+                return Some((request, response));
             }
         }
         None

@@ -1,6 +1,6 @@
 //! The output of JSON lines.
 
-use super::exchange::WaitingRequest;
+use super::exchange::{EndedResponse, WaitingRequest};
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
     FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, SctpObject, ShownBody,
@@ -12,7 +12,7 @@ use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::{Interface, Packet};
+use crate::base::packet::{Interface, Packet, PacketInfo};
 use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
@@ -98,26 +98,33 @@ impl Json {
         &mut conn.streams[direction.index()]
     }
 
-    /// A request has been answered.
+    /// A request, in this direction, has been answered, and both have ended.
     fn exchange(
         &mut self,
-        at: &JsonEvent<'_>,
-        request: &WaitingRequest,
-        response: &UnfinishedMessage,
-        whole: bool,
+        at: &mut JsonEvent<'_>,
+        direction: Direction,
+        (request, response): &(WaitingRequest, EndedResponse),
     ) {
-        self.object(&ExchangeObject {
-            head: self.head("exchange", at.cx, at.flow, at.direction.flip()),
-            first_time: self.time(at.cx, request.time),
-            first_frame: request.frame,
-            protocol: &response.protocol,
-            request: &request.summary,
-            request_offset: request.shown,
-            response: &response.summary,
-            response_offset: response.offset,
-            whole: request.whole && whole,
-            delay: Seconds(response.first_time.since(request.time)),
-            duration: Seconds(at.cx.packet.time.since(request.time)),
+        let flow = at.flow;
+        let ended = PacketInfo {
+            time: response.time,
+            frame: response.frame,
+            ..at.cx.packet
+        };
+        at.cx.for_packet(ended, |cx| {
+            self.object(&ExchangeObject {
+                head: self.head("exchange", cx, flow, direction),
+                first_time: self.time(cx, request.time),
+                first_frame: request.frame,
+                protocol: &response.protocol,
+                request: &request.summary,
+                request_offset: request.shown,
+                response: &response.summary,
+                response_offset: response.offset,
+                whole: request.whole == Some(true) && response.whole,
+                delay: Seconds(response.first_time.since(request.time)),
+                duration: Seconds(response.time.since(request.time)),
+            });
         });
     }
 
@@ -344,7 +351,8 @@ impl MessageSink for Json {
             summary: open.summary.clone(),
             time: start.time,
             frame: start.frame,
-            whole: false,
+            whole: None,
+            early: None,
         });
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
@@ -424,11 +432,14 @@ impl MessageSink for Json {
             return;
         };
         if open.kind == Kind::Request {
-            conn.requests.ended(end.whole);
-        } else if let Some(answers) = open.answers
-            && let Some(request) = conn.requests.answered(at.cx, answers)
-        {
-            self.exchange(at, &request, &open, end.whole);
+            if let Some(answered) = conn.requests.ended(at.cx, end.whole) {
+                self.exchange(at, at.direction, &answered);
+            }
+        } else if let Some(answers) = open.answers {
+            let response = EndedResponse::new(at.cx, open, end.whole);
+            if let Some(answered) = conn.requests.answered(at.cx, answers, response) {
+                self.exchange(at, at.direction.flip(), &answered);
+            }
         }
     }
 
