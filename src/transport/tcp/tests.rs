@@ -418,6 +418,21 @@ fn probes_are_no_new_data() {
 }
 
 #[test]
+fn an_octet_in_front_of_the_first_fin_is_no_keep_alive() {
+    check(
+        "captured from the middle, the FIN first",
+        r#"
+        1 > F. 102 501
+        2 > . 101 501 "m"
+        300 tick"#,
+        r#"
+        300 > 101 "m"
+        300 > end fin
+        keep_alives 0"#,
+    );
+}
+
+#[test]
 fn a_start_in_the_middle_is_looked_behind() {
     check(
         "lower segments come late",
@@ -988,6 +1003,28 @@ fn every_other_reason_gives_up_a_hole() {
         3 > 104 "d"
         4 > 105 gap 2 snapped
         4 > 107 "ghi""#,
+    );
+}
+
+/// The segment that gives up a cut tail may come when the window of a RST is over: its own octets stand before the end.
+#[test]
+fn nothing_follows_the_end_that_a_segment_brings_about() {
+    after_open(
+        "both directions are cut",
+        r#"
+        1 < . 501 101 "abc"+5
+        2 < R. 509 101
+        1500 > . 101 509 "x"+2"#,
+        r#"
+        1 < 501 "abc"
+        1500 < 504 gap 5 snapped
+        1500 > 101 "x"
+        1500 > 102 gap 2 snapped
+        1500 > end reset
+        1500 < end reset
+        1500 closed reset
+        gaps 2
+        refused_octets 0"#,
     );
 }
 
