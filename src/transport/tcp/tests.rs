@@ -1006,6 +1006,28 @@ fn every_other_reason_gives_up_a_hole() {
     );
 }
 
+/// Where the input ends while both streams are still looked behind, requests and answers come out in turn all the same.
+#[test]
+fn streams_from_the_middle_begin_together_at_the_end() {
+    check(
+        "flushed",
+        r#"
+        1 > P. 101 501 "a"
+        2 < P. 501 102 "b"
+        3 > P. 102 502 "c"
+        4 < P. 502 103 "d"
+        5 flush"#,
+        r#"
+        5 > 101 "a"
+        5 < 501 "b"
+        5 > 102 "c"
+        5 < 502 "d"
+        5 > end endofinput
+        5 < end endofinput
+        5 closed endofinput"#,
+    );
+}
+
 /// The segment that gives up a cut tail may come when the window of a RST is over: its own octets stand before the end.
 #[test]
 fn nothing_follows_the_end_that_a_segment_brings_about() {

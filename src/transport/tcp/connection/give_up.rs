@@ -432,9 +432,13 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) -> bool {
-        // A start that is still looked behind costs least: nothing is lost by it.
-        if let Some(i) = (0..2).find(|i| self.is_looked_behind(*i)) {
-            self.start(cx, i);
+        // A start that is still looked behind costs least: nothing is lost by it. Both at once, so that the two streams come
+        // out in turn, as one acknowledges the other.
+        let looked = [0, 1].map(|i| self.is_looked_behind(i));
+        if looked != [false; 2] {
+            for i in (0..2).filter(|i| looked[*i]) {
+                self.start(cx, i);
+            }
             return true;
         }
         // Octets that wait for their acknowledgment only are lost by nobody.
