@@ -590,11 +590,7 @@ fn tables_and_lists_are_reopened_too() {
     let (_dir, at) = folder();
     let mut pcap = Pcap::new();
     let (one, two) = (get("/one"), get("/two"));
-    let answers = [
-        common::build::response(b"body 1"),
-        common::build::response(b"body 2"),
-    ];
-    let behind = common::build::behind;
+    let answers = [response(b"body 1"), response(b"body 2")];
     pcap.open(100, 500)
         .client(101, 501, ACK | PSH, &one)
         .server(501, behind(101, &one), ACK | PSH, &answers[0]);
