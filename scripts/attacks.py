@@ -144,6 +144,21 @@ def tcp_gap_http(n):
 
 
 @attack
+def tcp_rounds(n):
+    "n connections at once: all SYNs, then all SYN-ACKs, then a request in each"
+    Clock.step = 5
+    each = [Connection(k, 80, syn=False) for k in range(n)]
+    for c in each:
+        c.send(b"", SYN)
+        c.seq += 1
+    for c in each:
+        c.answer(b"", SYN | ACK)
+        c.ack += 1
+    for c in each:
+        c.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", PSH | ACK)
+
+
+@attack
 def tcp_comb(n):
     "n segments of one octet, every other octet missing, 64 holes in each connection"
     for k in range(n):

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::build::{ACK, PSH, Pcap, get};
+use common::build::{ACK, PSH, Pcap, behind, body, get, response};
 use common::{inet_asm, read, run, testdata};
+use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -248,6 +249,66 @@ fn a_file_that_grows_too_large_is_an_error_of_its_output() {
         .trim()
         .parse::<usize>();
     assert!(lines.expect("a number") > 1000, "the JSON is whole");
+}
+
+/// One file that is too large for the system is not told as if it were whole, and the others are written all the same.
+#[test]
+fn a_transferred_file_that_grows_too_large_is_not_called_complete() {
+    let (_dir, at) = folder();
+    let mut pcap = Pcap::new();
+    pcap.open(0, 0);
+    let (mut asked, mut told) = (1, 1);
+    let mut exchange = |path: &str, body: &[u8]| {
+        let request = get(path);
+        pcap.client(asked, told, ACK | PSH, &request);
+        asked = behind(asked, &request);
+        for part in response(body).chunks(1400) {
+            pcap.server(told, asked, ACK | PSH, part);
+            told = behind(told, part);
+        }
+    };
+    exchange("/large.txt", &body(300_000));
+    exchange("/small.txt", b"fine");
+    exchange("/middle.txt", &body(20_000));
+    fs::write(at("in"), &pcap.file).expect("write");
+    for (blocks, most, left) in [(100, 102_400, "large.txt"), (10, 10_240, "middle.txt")] {
+        let files = at(&format!("x{blocks}"));
+        for (option, output) in [("--dump", at(&format!("d{blocks}"))), ("-x", files.clone())] {
+            let script = format!("ulimit -f {blocks}; \"$0\" -n {option} \"$1\" \"$2\"");
+            let done = Command::new("bash")
+                .args(["-c", &script, env!("CARGO_BIN_EXE_inet-asm")])
+                .args([&output, &at("in")])
+                .output()
+                .expect("bash");
+            let text = String::from_utf8_lossy(&done.stderr);
+            assert_eq!(done.status.code(), Some(2), "{text}");
+            let said = text.contains(&output) && text.contains("File too large");
+            assert!(said, "{text}");
+        }
+        let list = fs::read_to_string(Path::new(&files).join("files.jsonl")).expect("the list");
+        let all: Vec<Value> = list
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(all.len(), 3, "{list}");
+        for file in &all {
+            let cut = file["file"] == format!("{left}.part") || file["file"] == "large.txt.part";
+            assert_eq!(file["complete"], !cut, "{file}");
+            assert_eq!(file["sha256"].is_null(), cut, "{file}");
+            assert_eq!(file["error"].is_null(), !cut, "{file}");
+            let name = file["file"].as_str().expect("a name");
+            let there = fs::metadata(Path::new(&files).join(name)).expect("a file");
+            assert_eq!(file["size"], there.len(), "{file}");
+            if cut {
+                assert_eq!(there.len(), most);
+                assert_eq!(file["missing"][0][0], most, "{file}");
+            }
+        }
+        assert!(
+            all.iter()
+                .any(|file| file["file"] == format!("{left}.part"))
+        );
+    }
 }
 
 #[test]
@@ -529,11 +590,7 @@ fn tables_and_lists_are_reopened_too() {
     let (_dir, at) = folder();
     let mut pcap = Pcap::new();
     let (one, two) = (get("/one"), get("/two"));
-    let answers = [
-        common::build::response(b"body 1"),
-        common::build::response(b"body 2"),
-    ];
-    let behind = common::build::behind;
+    let answers = [response(b"body 1"), response(b"body 2")];
     pcap.open(100, 500)
         .client(101, 501, ACK | PSH, &one)
         .server(501, behind(101, &one), ACK | PSH, &answers[0]);

@@ -42,6 +42,43 @@ fn every_answer_tells_what_it_answers() {
     }
 }
 
+/// A server may answer before it has the whole request (RFC 9110, 7.5): whether both are whole is known only when both have ended.
+#[test]
+fn an_exchange_waits_for_the_end_of_its_request() {
+    let posted = |fields: &str| format!("POST /p HTTP/1.1\r\n{fields}Content-Length: 60\r\n\r\n");
+    let refused = b"HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n";
+    let body = body(60);
+    let next = get("/next");
+    let expects = "Expect: 100-continue\r\n";
+    for (fields, sent, follows, whole) in [
+        ("", &body[..], &next[..], true),
+        ("", &body[..20], b"", false),
+        // Declined: the body does not come.
+        (expects, b"", &next, true),
+    ] {
+        let post = posted(fields);
+        let (seq, ack) = (behind(1, post.as_bytes()), behind(1, refused));
+        let mut pcap = Pcap::new();
+        pcap.open(0, 0)
+            .client(1, 1, PSH | ACK, post.as_bytes())
+            .server(1, seq, PSH | ACK, refused)
+            .client(seq, ack, PSH | ACK, sent)
+            .client(behind(seq, sent), ack, PSH | ACK, follows);
+        let all = objects(&["-j"], &pcap.file, "exchange");
+        let [exchange] = &all[..] else {
+            panic!("{all:?}")
+        };
+        assert_eq!(exchange["whole"], whole, "{exchange}");
+        assert_eq!(exchange["response"], "HTTP/1.1 413 Large");
+        assert_eq!(exchange["src_port"], CLIENT.1);
+        assert_eq!(
+            [&exchange["first_frame"], &exchange["frame"]].map(Value::as_u64),
+            [Some(4), Some(5)]
+        );
+        assert_eq!(exchange["duration"], 0.001);
+    }
+}
+
 #[test]
 fn an_answer_to_a_lost_request_is_no_exchange() {
     let capture = read(&testdata("http-lost-message.pcap"));

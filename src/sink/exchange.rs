@@ -11,54 +11,57 @@ const REQUESTS: usize = 64;
 /// Requests in datagrams that are remembered, of all flows together. A busy resolver has a few hundred under way.
 const DATAGRAMS: usize = 4096;
 
-/// What an output keeps of a request until it is answered.
-pub(super) trait KeptRequest {
+/// What an output keeps of a request until it is answered, or of an answer until its request has ended.
+pub(super) trait Kept {
     /// Octets that are allocated for it, beyond its own size.
     fn allocated(&self) -> usize;
 }
 
-impl KeptRequest for () {
+impl Kept for () {
     fn allocated(&self) -> usize {
         0
     }
 }
 
-/// A request.
+/// A request, with what an output keeps of it, and of its answer.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct WaitingRequest<T> {
+pub(super) struct WaitingRequest<Q, A> {
     /// Offset of its first octet in its stream, as the stream stage counts.
     pub(super) offset: u64,
     /// When its first octet was captured.
     pub(super) time: Timestamp,
-    /// It has ended, and nothing of it is missing.
-    pub(super) whole: bool,
-    /// What the output keeps of it.
-    pub(super) kept: T,
+    /// It has ended: nothing of it is missing.
+    pub(super) whole: Option<bool>,
+    pub(super) kept: Q,
+    /// Its response, which ended first: the server refused the body, or answered before it had all of it.
+    pub(super) early: Option<Box<A>>,
 }
 
-impl<T: KeptRequest> WaitingRequest<T> {
+impl<Q: Kept, A: Kept> WaitingRequest<Q, A> {
     fn size(&self) -> usize {
-        size_of::<Self>() + self.kept.allocated()
+        let early = self.early.as_ref();
+        let early = early.map_or(0, |early| size_of::<A>() + early.allocated());
+        size_of::<Self>() + self.kept.allocated() + early
     }
 }
 
 /// The requests of a connection, in the order of their stream.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct WaitingRequests<T>(VecDeque<WaitingRequest<T>>);
+pub(super) struct WaitingRequests<Q, A>(VecDeque<WaitingRequest<Q, A>>);
 
-impl<T> Default for WaitingRequests<T> {
+impl<Q, A> Default for WaitingRequests<Q, A> {
     fn default() -> Self {
         Self(VecDeque::new())
     }
 }
 
-impl<T: KeptRequest> WaitingRequests<T> {
+impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
     /// A request begins. Gives back one that is forgotten for it.
     pub(super) fn push(
         &mut self,
         cx: &mut Context,
-        request: WaitingRequest<T>,
-    ) -> Option<WaitingRequest<T>> {
+        request: WaitingRequest<Q, A>,
+    ) -> Option<WaitingRequest<Q, A>> {
         let forgotten = if self.0.len() >= REQUESTS {
             self.pop(cx)
         } else {
@@ -70,46 +73,77 @@ impl<T: KeptRequest> WaitingRequests<T> {
     }
 
     /// The oldest.
-    pub(super) fn pop(&mut self, cx: &mut Context) -> Option<WaitingRequest<T>> {
+    pub(super) fn pop(&mut self, cx: &mut Context) -> Option<WaitingRequest<Q, A>> {
         let request = self.0.pop_front()?;
         cx.budget.give(request.size());
         Some(request)
     }
 
-    /// The request that began last.
-    pub(super) fn last(&mut self) -> Option<&mut WaitingRequest<T>> {
-        self.0.back_mut()
+    /// When the request at this offset began.
+    pub(super) fn time_of(&self, offset: u64) -> Option<Timestamp> {
+        let request = self.0.iter().find(|request| request.offset == offset);
+        request.map(|request| request.time)
     }
 
-    /// The request that began last has ended.
-    pub(super) fn ended(&mut self, whole: bool) {
-        if let Some(request) = self.0.back_mut() {
-            request.whole = whole;
-        }
+    /// The request that began last has ended: `finish` gets what is kept of it. Gives it back where it was answered before.
+    pub(super) fn ended(
+        &mut self,
+        cx: &mut Context,
+        whole: bool,
+        finish: impl FnOnce(&mut Q),
+    ) -> Option<(WaitingRequest<Q, A>, A)> {
+        let request = self.0.back_mut()?;
+        request.whole = Some(whole);
+        finish(&mut request.kept);
+        request.early.as_ref()?;
+        let mut request = self.0.pop_back()?;
+        cx.budget.give(request.size());
+        let response = *request.early.take()?;
+        Some((request, response))
     }
 
-    /// The request at this offset is answered, if it is there. Those before it will not be answered any more: `unanswered` gets
-    /// them.
+    /// Takes the request at this offset out; those before it will not be answered any more: `unanswered` gets them. One that goes
+    /// on is kept with its response until it has ended.
     pub(super) fn answered(
         &mut self,
         cx: &mut Context,
         offset: u64,
-        mut unanswered: impl FnMut(WaitingRequest<T>),
-    ) -> Option<WaitingRequest<T>> {
-        while self.0.front()?.offset <= offset {
-            let request = self.pop(cx)?;
-            if request.offset == offset {
-                return Some(request);
+        response: A,
+        mut unanswered: impl FnMut(WaitingRequest<Q, A>),
+    ) -> Result<(WaitingRequest<Q, A>, A), Unmatched<A>> {
+        while self
+            .0
+            .front()
+            .is_some_and(|request| request.offset <= offset)
+        {
+            let Some(mut request) = self.pop(cx) else {
+                break;
+            };
+            if request.offset == offset && request.whole.is_none() {
+                request.early = Some(Box::new(response));
+                cx.budget.take(request.size());
+                self.0.push_front(request);
+                return Err(Unmatched::Kept);
+            } else if request.offset == offset {
+                return Ok((request, response));
             }
             unanswered(request);
         }
-        None
+        Err(Unmatched::Unknown(response))
     }
 
     /// Gives all of it back.
     pub(super) fn clear(&mut self, cx: &mut Context) {
         while self.pop(cx).is_some() {}
     }
+}
+
+/// Why a response is not given back with its request.
+pub(super) enum Unmatched<A> {
+    /// The request goes on.
+    Kept,
+    /// It is not known.
+    Unknown(A),
 }
 
 /// Which request in a datagram: the number of its flow, and what its protocol tells answers by.

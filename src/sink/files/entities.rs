@@ -202,7 +202,7 @@ impl Entities {
         let entity = self.all.remove(at);
         cx.budget.give(entity.ranges.size());
         let whole = entity.key.len.is_some_and(|len| entity.file.is_whole(len));
-        if !whole && self.is_repeated(store, &entity) {
+        if self.is_repeated(store, &entity) {
             cx.counters.files.ranges_repeated += 1;
             store.discard(cx, entity.file);
             return;

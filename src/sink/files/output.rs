@@ -244,4 +244,8 @@ impl Output for Files {
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.store.flush().map(ControlFlow::Continue)
     }
+
+    fn finish(&mut self) -> Result<(), OutputError> {
+        self.store.end()
+    }
 }

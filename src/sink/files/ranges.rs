@@ -52,6 +52,15 @@ impl Ranges {
         true
     }
 
+    /// Nothing from `end` on is there after all.
+    pub(super) fn truncate(&mut self, end: u64) {
+        self.parts.retain_mut(|part| {
+            part.1 = part.1.min(end);
+            part.0 < part.1
+        });
+        self.octets = self.parts.iter().map(|part| part.1 - part.0).sum();
+    }
+
     /// What of `start..end` is not there, as start and end.
     pub(super) fn vacant(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
         // In order and without overlap, as parts are.
@@ -143,6 +152,10 @@ mod tests {
             prop_assert!(both.windows(2).all(|w| w[0].1 == w[1].0));
             prop_assert_eq!(ranges.leading(), model.iter().take_while(|m| **m).count() as u64);
             prop_assert_eq!(ranges.octets(), model.iter().filter(|m| **m).count() as u64);
+            ranges.truncate(start);
+            let left = model.iter().take(usize::try_from(start).unwrap());
+            prop_assert_eq!(ranges.octets(), left.filter(|m| **m).count() as u64);
+            prop_assert!(ranges.end() <= start);
         }
     }
 

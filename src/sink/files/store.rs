@@ -94,12 +94,7 @@ impl OpenFile {
         let done = self.file.write_all_at(&self.buffer, self.at);
         self.at += self.buffer.len() as u64;
         self.buffer.clear();
-        match done {
-            // A file may pass what the file system can hold; its other octets are written all the same.
-            // A range near 2^63 is a single header's claim; it must not end the run.
-            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
-            done => done,
-        }
+        done
     }
 }
 
@@ -145,6 +140,10 @@ pub(super) struct Store {
     /// The same lines for another output, until it takes them.
     lines: Option<String>,
     failed: Option<OutputError>,
+    /// What a file system or a limit of the process has no room for in one file: told at the end.
+    too_large: Option<OutputError>,
+    /// Files that are not settled yet, of which octets could not be written, and why.
+    broken: HashMap<String, String, RandomState>,
 }
 
 impl Store {
@@ -179,6 +178,8 @@ impl Store {
             list: BufferedWriter::new(&name, Box::new(list), false),
             lines: None,
             failed: None,
+            too_large: None,
+            broken: HashMap::default(),
         })
     }
 
@@ -232,9 +233,8 @@ impl Store {
 
     /// Octets that are not there yet. What is bounded is how many a file has, not where they stand: holes take no room.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
-        // Too many holes to remember: these octets are left out, and the list says so.
         if offset.saturating_add(octets.len() as u64) > FARTHEST {
-            to.limited.get_or_insert(LimitReached::Size);
+            to.limited.get_or_insert(LimitReached::Place);
             return;
         }
         let room = self.max_file.saturating_sub(to.have.octets());
@@ -248,6 +248,7 @@ impl Store {
         if octets.is_empty() {
             return;
         }
+        // Too many holes to remember: these octets are left out, and the list says so.
         if !to.have.add(offset, offset + octets.len() as u64) {
             to.limited.get_or_insert(LimitReached::Parts);
             return;
@@ -266,7 +267,7 @@ impl Store {
         if let Some(place) = self.place(name)
             && let Err(e) = self.open[place].put(offset, octets)
         {
-            self.fail(name, "write", e);
+            self.fail_write(name, e);
         }
     }
 
@@ -283,7 +284,7 @@ impl Store {
         let memory = std::mem::take(&mut to.memory);
         let place = self.opened(name.clone(), file, Some(Sha256::new()));
         if let Err(e) = self.open[place].put(0, &memory) {
-            self.fail(&name, "write", e);
+            self.fail_write(&name, e);
         }
         to.made = Some(name);
         true
@@ -306,9 +307,11 @@ impl Store {
             cx.counters.files.limited += 1;
             file.about.error.get_or_insert_with(|| match limited {
                 LimitReached::Size => "larger than --max-file".to_owned(),
+                LimitReached::Place => "farther on than a file can be".to_owned(),
                 LimitReached::Parts => "too many holes".to_owned(),
             });
         }
+        self.is_broken(&mut file);
         let missing = file.missing(len);
         // Decoded once it has ended: no decoder waits for packets, and a broken one costs nothing
         // of the original.
@@ -339,7 +342,7 @@ impl Store {
         let place = self.place(name)?;
         // What waits has to be on disk before it is read back.
         if let Err(e) = self.open[place].write() {
-            self.fail(name, "write", e);
+            self.fail_write(name, e);
         }
         self.read(name)
     }
@@ -395,6 +398,8 @@ impl Store {
         range: Option<RangeOf<'_>>,
     ) -> Option<String> {
         file.uncount(cx);
+        let rest = self.is_broken(&mut file).then(|| file.missing(len));
+        let missing = rest.as_deref().unwrap_or(missing);
         let whole = missing.is_empty();
         let size = file.have.octets();
         let mut found_type = None;
@@ -404,20 +409,23 @@ impl Store {
                 // The type is found by the first octets, whatever the sender called it.
                 found_type = types::by_content(&file.memory);
                 let suffix = if whole { "" } else { PART };
-                self.make(&wanted, suffix).map(|(name, to)| {
-                    if let Err(e) = to.write_all_at(&file.memory, 0) {
-                        self.fail(&name, "write", e);
-                    }
-                    self.stamp(&name, &to, &file.about);
-                    // A sum of an incomplete file would look like an answer.
-                    let sum = whole.then(|| Sha256::digest(&file.memory).into());
-                    (name, sum)
-                })
+                let (name, to) = self.make(&wanted, suffix)?;
+                if let Err(e) = to.write_all_at(&file.memory, 0) {
+                    // Now it is one that was begun, of which octets are missing.
+                    self.fail_write(&name, e);
+                    self.opened(name.clone(), to, None);
+                    file.made = Some(name);
+                    return self.settle_range(cx, file, len, missing, range);
+                }
+                self.stamp(&name, &to, &file.about);
+                // A sum of an incomplete file would look like an answer.
+                let sum = whole.then(|| Sha256::digest(&file.memory).into());
+                Some((name, sum))
             }
             Some(name) => self.place(&name).map(|place| {
                 let mut handle = self.open.swap_remove(place);
                 if let Err(e) = handle.write() {
-                    self.fail(&name, "write", e);
+                    self.fail_write(&name, e);
                 }
                 let mut head = vec![0; types::ENOUGH];
                 // Only octets that are known to be there: a hole at the beginning reads as zeros.
@@ -481,13 +489,61 @@ impl Store {
         for i in 0..self.open.len() {
             if let Err(e) = self.open[i].write() {
                 let name = self.open[i].name.clone();
-                self.fail(&name, "write", e);
+                self.fail_write(&name, e);
             }
         }
         if let Some(e) = self.failed.take() {
             return Err(e);
         }
         self.list.flush().map(|_| ())
+    }
+
+    /// What was kept for the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// The first file that is larger than the system takes.
+    pub(super) fn end(&mut self) -> Result<(), OutputError> {
+        self.too_large.take().map_or(Ok(()), Err)
+    }
+
+    /// Octets of a file could not be written.
+    fn fail_write(&mut self, name: &str, source: io::Error) {
+        self.broken.insert(name.to_owned(), source.to_string());
+        if source.kind() == io::ErrorKind::FileTooLarge {
+            // That is this file's alone: the others are written all the same, and the run fails at its end.
+            self.too_large.get_or_insert(OutputError {
+                name: format!("{}/{name}", self.path),
+                doing: "write",
+                source,
+            });
+        } else {
+            self.fail(name, "write", source);
+        }
+    }
+
+    /// Sends out what waits for a file. True where octets of it could not be written, then or before: they are missing.
+    fn is_broken(&mut self, file: &mut Transfer) -> bool {
+        let Some(name) = file.made.clone() else {
+            return false;
+        };
+        if let Some(place) = self.place(&name)
+            && let Err(e) = self.open[place].write()
+        {
+            self.fail_write(&name, e);
+        }
+        let Some(error) = self.broken.remove(&name) else {
+            return false;
+        };
+        let there = self
+            .place(&name)
+            .map(|place| self.open[place].file.metadata());
+        file.have.truncate(match there {
+            Some(Ok(there)) => there.len(),
+            _ => 0,
+        });
+        file.about.error = Some(format!("cannot write: {error}"));
+        true
     }
 
     pub(super) fn fail(&mut self, name: &str, doing: &'static str, source: io::Error) {
@@ -606,7 +662,7 @@ impl Store {
             let Some(oldest) = oldest else { return };
             let mut handle = self.open.swap_remove(oldest);
             if let Err(e) = handle.write() {
-                self.fail(&handle.name, "write", e);
+                self.fail_write(&handle.name, e);
             }
         }
     }

@@ -160,6 +160,8 @@ pub(super) struct Transfer {
 pub(super) enum LimitReached {
     /// `--max-file`.
     Size,
+    /// Where a file cannot have octets.
+    Place,
     /// Too many holes.
     Parts,
 }

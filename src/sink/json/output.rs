@@ -5,13 +5,15 @@ use super::objects::{
     FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, ProtocolFields, SctpObject,
     ShownBody, StreamObject, TsnsObject, VlanIds,
 };
-use super::state::{JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage};
+use super::state::{
+    EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage,
+};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::{Interface, Packet};
+use crate::base::packet::{Interface, Packet, PacketInfo};
 use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
@@ -98,26 +100,33 @@ impl Json {
         &mut conn.streams[direction.index()]
     }
 
-    /// A request has been answered.
+    /// A request, in this direction, has been answered, and both have ended.
     fn exchange(
         &mut self,
-        at: &JsonEvent<'_>,
-        request: &WaitingRequest<ShownRequest>,
-        response: &UnfinishedMessage,
-        whole: bool,
+        at: &mut JsonEvent<'_>,
+        direction: Direction,
+        (request, response): &(WaitingRequest<ShownRequest, EndedResponse>, EndedResponse),
     ) {
-        self.object(&ExchangeObject {
-            head: self.head("exchange", at.cx, at.flow, at.direction.flip()),
-            first_time: self.time(at.cx, request.time),
-            first_frame: request.kept.frame,
-            protocol: &response.protocol,
-            request: &request.kept.summary,
-            request_offset: request.kept.offset,
-            response: &response.summary,
-            response_offset: response.offset,
-            whole: request.whole && whole,
-            delay: Seconds(response.first_time.since(request.time)),
-            duration: Seconds(at.cx.packet.time.since(request.time)),
+        let flow = at.flow;
+        let ended = PacketInfo {
+            time: response.time,
+            frame: response.frame,
+            ..at.cx.packet
+        };
+        at.cx.for_packet(ended, |cx| {
+            self.object(&ExchangeObject {
+                head: self.head("exchange", cx, flow, direction),
+                first_time: self.time(cx, request.time),
+                first_frame: request.kept.frame,
+                protocol: &response.protocol,
+                request: &request.kept.summary,
+                request_offset: request.kept.offset,
+                response: &response.summary,
+                response_offset: response.offset,
+                whole: request.whole == Some(true) && response.whole,
+                delay: Seconds(response.first_time.since(request.time)),
+                duration: Seconds(response.time.since(request.time)),
+            });
         });
     }
 
@@ -332,12 +341,13 @@ impl MessageSink for Json {
         let request = (start.kind == Kind::Request).then(|| WaitingRequest {
             offset: start.offset,
             time: start.time,
-            whole: false,
+            whole: None,
             kept: ShownRequest {
                 offset: open.offset,
                 summary: open.summary.clone(),
                 frame: start.frame,
             },
+            early: None,
         });
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
@@ -417,11 +427,16 @@ impl MessageSink for Json {
             return;
         };
         if open.kind == Kind::Request {
-            conn.requests.ended(end.whole);
-        } else if let Some(answers) = open.answers
-            && let Some(request) = conn.requests.answered(at.cx, answers, drop)
-        {
-            self.exchange(at, &request, &open, end.whole);
+            let answered = conn.requests.ended(at.cx, end.whole, |_| {});
+            if let Some(answered) = answered {
+                self.exchange(at, at.direction, &answered);
+            }
+        } else if let Some(answers) = open.answers {
+            let response = EndedResponse::new(at.cx, open, end.whole);
+            let answered = conn.requests.answered(at.cx, answers, response, drop);
+            if let Ok(answered) = answered {
+                self.exchange(at, at.direction.flip(), &answered);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::time::Timestamp;
 use crate::message::MessageFields;
-use crate::sink::exchange::{KeptRequest, WaitingRequests};
+use crate::sink::exchange::{Kept, WaitingRequests};
 use serde::{Deserialize, Serialize};
 
 /// `--json-body`.
@@ -40,7 +40,7 @@ pub(crate) struct JsonConnection {
     /// That of its first message whose protocol is known, else of its first message.
     pub(super) protocol: Option<Name>,
     pub(super) streams: [JsonStream; 2],
-    pub(super) requests: WaitingRequests<ShownRequest>,
+    pub(super) requests: WaitingRequests<ShownRequest, EndedResponse>,
 }
 
 /// What an exchange shows of its request.
@@ -52,9 +52,44 @@ pub(super) struct ShownRequest {
     pub(super) frame: u64,
 }
 
-impl KeptRequest for ShownRequest {
+impl Kept for ShownRequest {
     fn allocated(&self) -> usize {
         self.summary.capacity()
+    }
+}
+
+/// A response that has ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EndedResponse {
+    pub(super) protocol: String,
+    pub(super) summary: String,
+    /// Counted from the stream's first octet.
+    pub(super) offset: u64,
+    pub(super) whole: bool,
+    pub(super) first_time: Timestamp,
+    /// Time and number of the packet that ended it.
+    pub(super) time: Timestamp,
+    pub(super) frame: u64,
+}
+
+impl EndedResponse {
+    /// Of a message that ended with the packet at hand.
+    pub(super) fn new(cx: &Context, message: UnfinishedMessage, whole: bool) -> Self {
+        Self {
+            protocol: message.protocol,
+            summary: message.summary,
+            offset: message.offset,
+            whole,
+            first_time: message.first_time,
+            time: cx.packet.time,
+            frame: cx.packet.frame,
+        }
+    }
+}
+
+impl Kept for EndedResponse {
+    fn allocated(&self) -> usize {
+        self.protocol.capacity() + self.summary.capacity()
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct PrintedConnection {
     messages: [Option<Box<PrintedMessage>>; 2],
     /// Which direction is the client's, where a message has said it.
     client: Option<Direction>,
-    requests: WaitingRequests<()>,
+    requests: WaitingRequests<(), ()>,
 }
 
 /// What is kept of an open message.
@@ -320,10 +320,11 @@ impl MessageSink for Print {
         if connection.client.is_none() {
             connection.client = client_by(start.kind, at.direction);
         }
-        if let Some(answers) = start.answers
-            && let Some(request) = connection.requests.answered(cx, answers, drop)
-        {
-            new.delay = Some(start.time.since(request.time));
+        if let Some(answers) = start.answers {
+            let asked = connection.requests.time_of(answers);
+            new.delay = asked.map(|asked| start.time.since(asked));
+            // It is forgotten when it has ended.
+            let _ = connection.requests.answered(cx, answers, (), drop);
         }
         if start.kind == Kind::Request {
             let request = WaitingRequest {
@@ -367,6 +368,9 @@ impl MessageSink for Print {
             return;
         };
         at.cx.budget.give(line.counted);
+        if line.kind == Kind::Request {
+            connection.requests.ended(at.cx, end.whole, |()| {});
+        }
         let client = connection.client;
         let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
         let sent = Sent {

@@ -62,6 +62,8 @@ pub(crate) struct Dump {
     /// Streams of UDP and SCTP.
     appended: HashMap<StreamKey, AppendedName, foldhash::fast::RandomState>,
     failed: Option<OutputError>,
+    /// What the system has no room for in one file: told at the end.
+    too_large: Option<OutputError>,
 }
 
 impl Dump {
@@ -82,20 +84,16 @@ impl Dump {
             counts: HashMap::default(),
             appended: HashMap::default(),
             failed: None,
+            too_large: None,
         })
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         // Every open file, before the program waits: somebody may be reading them.
-        for handle in &mut self.open {
-            if let Err(source) = handle.write() {
-                // The first error is reported, the others would follow from it; the rest is still
-                // written.
-                self.failed.get_or_insert_with(|| OutputError {
-                    name: handle.path.display().to_string(),
-                    doing: "write",
-                    source,
-                });
+        for place in 0..self.open.len() {
+            if let Err(source) = self.open[place].write() {
+                let path = self.open[place].path.clone();
+                self.fail(&path, "write", source);
             }
         }
         self.failed.take().map_or(Ok(()), Err)
@@ -107,7 +105,8 @@ impl Dump {
         for handle in std::mem::take(&mut self.open) {
             self.close(handle);
         }
-        self.failed.take().map_or(Ok(()), Err)
+        let failed = self.failed.take().or(self.too_large.take());
+        failed.map_or(Ok(()), Err)
     }
 
     fn close(&mut self, handle: StreamFile) {
@@ -117,7 +116,19 @@ impl Dump {
     }
 
     fn fail(&mut self, path: &Path, doing: &'static str, source: io::Error) {
-        self.failed.get_or_insert_with(|| OutputError {
+        // A stream of holes may pass what the file system can hold, or a file what the process may write. That is this file's
+        // alone: the others are written all the same, and the run fails at its end.
+        let alone = matches!(
+            source.kind(),
+            io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput
+        );
+        // The first error is reported, the others would follow from it.
+        let first = if alone {
+            &mut self.too_large
+        } else {
+            &mut self.failed
+        };
+        first.get_or_insert_with(|| OutputError {
             name: path.display().to_string(),
             doing,
             source,

@@ -46,12 +46,7 @@ impl StreamFile {
             *at = at.saturating_add(self.buffer.len() as u64);
         }
         self.buffer.clear();
-        match done {
-            // A stream of holes may pass what the file system can hold; its other octets are written all the same.
-            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            done => done,
-        }
+        done
     }
 
     /// Writes what waits and says when the last octet was captured.

@@ -2,7 +2,7 @@
 
 mod columns;
 
-use super::exchange::{DatagramRequests, KeptRequest, WaitingRequest, WaitingRequests};
+use super::exchange::{DatagramRequests, Kept, Unmatched, WaitingRequest, WaitingRequests};
 use super::output::Output;
 use super::print::{Clock, TimeForm};
 use super::text::ended_by;
@@ -53,7 +53,7 @@ pub(super) struct Table {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TableConnection {
     open: [Option<Box<OpenRow>>; 2],
-    requests: WaitingRequests<Asked>,
+    requests: WaitingRequests<Asked, Answer>,
     protocol: Option<Name>,
     seen: [Seen; 2],
 }
@@ -102,18 +102,25 @@ struct Asked {
     whole: bool,
 }
 
-impl KeptRequest for Asked {
+impl Kept for Asked {
     fn allocated(&self) -> usize {
         self.fields.allocated()
     }
 }
 
 /// An answer.
-struct Answer<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
     time: Timestamp,
-    fields: &'a MessageFields,
+    fields: MessageFields,
     bytes: u64,
     whole: bool,
+}
+
+impl Kept for Answer {
+    fn allocated(&self) -> usize {
+        self.fields.allocated()
+    }
 }
 
 /// Names and values of a row.
@@ -251,7 +258,7 @@ impl Table {
     fn exchange(
         &mut self,
         asked: Option<&Asked>,
-        answer: Option<&Answer<'_>>,
+        answer: Option<&Answer>,
         ends: (SocketAddr, SocketAddr),
     ) {
         let field = |fields: Option<&MessageFields>, name| {
@@ -260,7 +267,7 @@ impl Table {
                 .map(shown)
                 .unwrap_or_default()
         };
-        let (request, response) = (asked.map(|a| &a.fields), answer.map(|a| a.fields));
+        let (request, response) = (asked.map(|a| &a.fields), answer.map(|a| &a.fields));
         let time = asked
             .map(|a| a.time)
             .or(answer.map(|a| a.time))
@@ -402,7 +409,8 @@ impl MessageSink for Table {
             let request = WaitingRequest {
                 offset: start.offset,
                 time: start.time,
-                whole: false,
+                whole: None,
+                early: None,
                 kept: Asked {
                     time: start.time,
                     client: at.flow.src(at.direction),
@@ -452,30 +460,37 @@ impl MessageSink for Table {
             return;
         }
         if open.kind == Kind::Request {
-            if let Some(request) = connection.requests.last() {
-                (request.kept.bytes, request.kept.whole) = (open.bytes, end.whole);
+            let ended = connection.requests.ended(at.cx, end.whole, |asked| {
+                (asked.bytes, asked.whole) = (open.bytes, end.whole);
+            });
+            if let Some((request, answer)) = ended {
+                self.exchange(Some(&request.kept), Some(&answer), ends);
             }
             return;
         }
-        let asked = open.answers.and_then(|offset| {
-            connection
-                .requests
-                .answered(at.cx, offset, |left| self.unanswered(&left.kept))
-        });
-        let answer = Answer {
-            time: open.time,
-            fields: &open.fields,
-            bytes: open.bytes,
-            whole: end.whole,
-        };
-        let asked = asked.map(|request| request.kept);
         // An interim answer (1xx) is none: the request waits on.
         let interim = matches!(
             open.fields.get("status"),
             Some(FieldValue::Number(100..200))
         );
-        if !interim || asked.is_some() {
-            self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
+        let answer = Answer {
+            time: open.time,
+            fields: open.fields,
+            bytes: open.bytes,
+            whole: end.whole,
+        };
+        let found = match open.answers {
+            Some(offset) => connection
+                .requests
+                .answered(at.cx, offset, answer, |left| self.unanswered(&left.kept)),
+            None => Err(Unmatched::Unknown(answer)),
+        };
+        match found {
+            Ok((request, answer)) => self.exchange(Some(&request.kept), Some(&answer), ends),
+            Err(Unmatched::Unknown(answer)) if !interim => {
+                self.exchange(None, Some(&answer), (ends.1, ends.0));
+            }
+            Err(_) => {}
         }
     }
 
@@ -516,7 +531,7 @@ impl MessageSink for Table {
         let asked = id.and_then(|id| self.asked.answered(id));
         let answer = Answer {
             time: open.time,
-            fields: &open.fields,
+            fields: open.fields,
             bytes: open.bytes,
             whole,
         };
@@ -636,7 +651,8 @@ impl Table {
         };
         cx.budget.give(allocated(size_of::<TableConnection>()));
         while let Some(request) = connection.requests.pop(cx) {
-            self.unanswered(&request.kept);
+            let (kept, early) = (&request.kept, request.early.as_deref());
+            self.exchange(Some(kept), early, (kept.client, kept.server));
         }
         for open in connection.open.iter().flatten() {
             cx.budget.give(open.counted);

@@ -418,6 +418,21 @@ fn probes_are_no_new_data() {
 }
 
 #[test]
+fn an_octet_in_front_of_the_first_fin_is_no_keep_alive() {
+    check(
+        "captured from the middle, the FIN first",
+        r#"
+        1 > F. 102 501
+        2 > . 101 501 "m"
+        300 tick"#,
+        r#"
+        300 > 101 "m"
+        300 > end fin
+        keep_alives 0"#,
+    );
+}
+
+#[test]
 fn a_start_in_the_middle_is_looked_behind() {
     check(
         "lower segments come late",
@@ -991,6 +1006,50 @@ fn every_other_reason_gives_up_a_hole() {
     );
 }
 
+/// Where the input ends while both streams are still looked behind, requests and answers come out in turn all the same.
+#[test]
+fn streams_from_the_middle_begin_together_at_the_end() {
+    check(
+        "flushed",
+        r#"
+        1 > P. 101 501 "a"
+        2 < P. 501 102 "b"
+        3 > P. 102 502 "c"
+        4 < P. 502 103 "d"
+        5 flush"#,
+        r#"
+        5 > 101 "a"
+        5 < 501 "b"
+        5 > 102 "c"
+        5 < 502 "d"
+        5 > end endofinput
+        5 < end endofinput
+        5 closed endofinput"#,
+    );
+}
+
+/// The segment that gives up a cut tail may come when the window of a RST is over: its own octets stand before the end.
+#[test]
+fn nothing_follows_the_end_that_a_segment_brings_about() {
+    after_open(
+        "both directions are cut",
+        r#"
+        1 < . 501 101 "abc"+5
+        2 < R. 509 101
+        1500 > . 101 509 "x"+2"#,
+        r#"
+        1 < 501 "abc"
+        1500 < 504 gap 5 snapped
+        1500 > 101 "x"
+        1500 > 102 gap 2 snapped
+        1500 > end reset
+        1500 < end reset
+        1500 closed reset
+        gaps 2
+        refused_octets 0"#,
+    );
+}
+
 #[test]
 fn what_the_snapshot_length_cut_is_filled_while_it_waits() {
     after_open(
@@ -1309,6 +1368,25 @@ fn a_far_off_octet_allocates_nothing() {
         gaps_jump 1
         gaps 1
         connections 1"#,
+    );
+    after_open(
+        "confirmed behind the end of its stream, which nothing may follow: another connection",
+        r#"
+        1 > F. 101 501 "abc"
+        2 > . 3500000000 501 "xyz"
+        3 > . 3500000003 501 "end"
+        4 < . 501 3500000006 "answer"
+        300 tick"#,
+        r#"
+        1 > 101 "abc"
+        1 > end fin
+        3 < end replaced
+        3 closed replaced
+        300 1> 3500000000 "xyz"
+        300 1> 3500000003 "end"
+        300 1< 501 "answer"
+        gaps 0
+        connections 2"#,
     );
     after_open(
         "confirmed, with other numbers of the other side: another connection",

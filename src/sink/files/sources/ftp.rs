@@ -67,6 +67,8 @@ pub(in super::super) struct Ftp {
     hosts: HashMap<[IpAddr; 2], usize, RandomState>,
     /// By port: which announcements are waited for.
     ports: HashMap<u16, Vec<AnnouncementId>, RandomState>,
+    /// Room for announcements in all of those: it is asked for with each message, so it is not added up each time.
+    room: usize,
     /// Data connections, by the number of their flow.
     live: HashMap<u64, Box<DataConnection>, RandomState>,
     ended: VecDeque<EndedConnection>,
@@ -565,7 +567,7 @@ impl Ftp {
                         control: number,
                         number: asked.number,
                     };
-                    self.ports.entry(*port).or_default().push(tie);
+                    self.list(*port, tie);
                 } else {
                     self.announce(number, Some(to), false);
                     let last = self.known(number).and_then(|c| c.announced.back_mut());
@@ -690,8 +692,15 @@ impl Ftp {
             self.unlist(old.to, tie);
         }
         if let Some((_, port)) = to {
-            self.ports.entry(port).or_default().push(tie);
+            self.list(port, tie);
         }
+    }
+
+    fn list(&mut self, port: u16, tie: AnnouncementId) {
+        let ties = self.ports.entry(port).or_default();
+        self.room -= ties.capacity();
+        ties.push(tie);
+        self.room += ties.capacity();
     }
 
     fn unlist(&mut self, to: Option<([IpAddr; 2], u16)>, tie: AnnouncementId) {
@@ -699,6 +708,7 @@ impl Ftp {
         if let Some(ties) = self.ports.get_mut(&port) {
             ties.retain(|t| *t != tie);
             if ties.is_empty() {
+                self.room -= ties.capacity();
                 self.ports.remove(&port);
             }
         }
@@ -953,11 +963,10 @@ impl Ftp {
 
     /// Charges the budget with what is allocated now, apart from what controls and files count themselves.
     fn count(&mut self, cx: &mut Context) {
-        let ties: usize = self.ports.values().map(Vec::capacity).sum();
         let now = self.controls.allocated()
             + self.hosts.allocation_size()
             + self.ports.allocation_size()
-            + ties * size_of::<AnnouncementId>()
+            + self.room * size_of::<AnnouncementId>()
             + self.live.allocation_size()
             + self.live.len() * size_of::<DataConnection>()
             + self.ended.len() * size_of::<DataConnection>()

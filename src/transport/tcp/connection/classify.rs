@@ -308,7 +308,9 @@ impl<S> Connection<S> {
             // With a fitting acknowledgment the other direction goes on, so this is the same
             // connection after a long loss. Otherwise both numbers changed: a new connection.
             let syn_held = self.held().iter().any(|h| h.flags & flags::SYN != 0);
-            if !fits_ack || syn_held || self.closed {
+            // Nobody goes on in a stream that has ended, whatever is acknowledged there.
+            let ended = self.streams[d.index()].is(ENDED);
+            if !fits_ack || syn_held || ended || self.closed {
                 return Verdict::Replace;
             }
             return Verdict::Restart(d);

@@ -51,6 +51,25 @@ impl<S: FlowState> Connection<S> {
         cx: &mut Context,
         sink: &mut K,
     ) {
+        self.advance_open(cx, sink);
+        let sides = self.sides();
+        if let Some(a) = self.buffers.as_deref_mut()
+            && a.wake.is_some_and(|at| cx.now >= at)
+        {
+            sink.wake(&mut a.at(cx, &sides, Direction::Forward));
+        }
+        if self.is_reset(cx) {
+            self.drain(cx, GapCause::Closed, sink);
+        }
+        self.end_streams(cx, None, sink);
+    }
+
+    /// The same, but that no stream ends: for a segment of which the octets are still to be taken.
+    pub(super) fn advance_open<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut K,
+    ) {
         // Each turn delivers, starts or gives up something, and what waits is finite, so the loop
         // ends. After each hole the whole is looked at anew: a filled hole may free the other
         // direction, and that may end another wait.
@@ -79,16 +98,6 @@ impl<S: FlowState> Connection<S> {
                 break;
             }
         }
-        let sides = self.sides();
-        if let Some(a) = self.buffers.as_deref_mut()
-            && a.wake.is_some_and(|at| cx.now >= at)
-        {
-            sink.wake(&mut a.at(cx, &sides, Direction::Forward));
-        }
-        if self.is_reset(cx) {
-            self.drain(cx, GapCause::Closed, sink);
-        }
-        self.end_streams(cx, None, sink);
     }
 
     /// There was a RST, and the data that was captured after it has come too: packets do not count here, as the clocks of
@@ -436,9 +445,13 @@ impl<S: FlowState> Connection<S> {
         cause: GapCause,
         sink: &mut K,
     ) -> bool {
-        // A start that is still looked behind costs least: nothing is lost by it.
-        if let Some(i) = (0..2).find(|i| self.is_looked_behind(*i)) {
-            self.start(cx, i);
+        // A start that is still looked behind costs least: nothing is lost by it. Both at once, so that the two streams come
+        // out in turn, as one acknowledges the other.
+        let looked = [0, 1].map(|i| self.is_looked_behind(i));
+        if looked != [false; 2] {
+            for i in (0..2).filter(|i| looked[*i]) {
+                self.start(cx, i);
+            }
             return true;
         }
         // Octets that wait for their acknowledgment only are lost by nobody.

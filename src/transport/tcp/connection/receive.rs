@@ -202,8 +202,8 @@ impl<S: FlowState> Connection<S> {
         self.receive_ack(cx, d, s);
         let cut = self.is_cut(o);
         if cut {
-            // The gap before what this segment brings: in answer to it, as like as not.
-            self.advance(cx, sink);
+            // The gap before what this segment brings: in answer to it, as like as not. An end has to wait for its octets.
+            self.advance_open(cx, sink);
         }
         if s.has(flags::RST) {
             let counts = self.receive_rst(cx, d, s);
@@ -694,7 +694,8 @@ impl<S: FlowState> Connection<S> {
     #[inline]
     fn is_first_keep_alive(&self, d: Direction, s: &Segment<'_>) -> bool {
         let stream = &self.streams[d.index()];
-        if s.payload_len != 1 || stream.is(BASED | STARTED) {
+        // Behind a FIN a keep-alive has the FIN's number: the octet in front of that is data.
+        if s.payload_len != 1 || stream.is(BASED | STARTED | FIN) {
             return false;
         }
         let repeats = if stream.is(HINT) {
