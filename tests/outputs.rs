@@ -191,7 +191,7 @@ fn comments_tell_of_each_message() {
     assert_eq!(comments.len(), 5);
     assert_eq!(
         comments[0],
-        "http: GET /large HTTP/1.1; frames 4; 38 octets; not acknowledged"
+        "http: GET /large HTTP/1.1 (example); frames 4; 38 octets; not acknowledged"
     );
     assert!(
         comments[1].starts_with("http: HTTP/1.1 200 OK; frames 5-7; 30"),

@@ -395,8 +395,8 @@ fn a_handshake_message_over_records_in_several_segments_is_whole() {
         assert_eq!(
             shown,
             [
-                "52 ClientHello",
-                "49 ServerHello",
+                "52 ClientHello, TLS 1.2",
+                "49 ServerHello, TLS 1.2",
                 "6014 Certificate",
                 "9 ServerHelloDone"
             ],

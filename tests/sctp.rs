@@ -430,8 +430,9 @@ fn what_a_user_message_carries_is_listed() {
         ]
     );
     let full = run(["--print=full"], &capture).text();
-    assert_eq!(full.lines().count(), 10);
-    assert!(full.contains("\n    | \\x01\\x00\\x03\\x01"), "{full}");
+    // A line for each, a dump below it, and an empty line between them.
+    assert_eq!(full.lines().filter(|line| line.contains(" → ")).count(), 5);
+    assert!(full.contains("\n    00000000  01 00 03 01 "), "{full}");
     let json = run(["--json", "--json-body", "base64"], &capture).text();
     let rows: Vec<serde_json::Value> = json
         .lines()

@@ -108,7 +108,7 @@ pub fn parse(
     let inputs = inputs(&matches, &args);
     check_limits(&args)?;
     check_inputs(&args, &inputs)?;
-    let notes = idle_options(&matches, &args);
+    let notes = idle_options(&matches, &args, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal)?;
     config.notes = notes;
     Ok(Invocation::Run(Box::new(config)))
@@ -145,11 +145,14 @@ fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
 }
 
 /// What was asked for and does nothing, because what it is about was not asked for.
-fn idle_options(matches: &ArgMatches, args: &Args) -> Vec<String> {
+fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> Vec<String> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let lines = args.print.is_some() || args.follow.is_some() || args.table.is_some();
     let others = lines || args.json.is_some() || args.dump.is_some() || args.extract.is_some();
-    let packets = !args.write.is_empty() || !(others || args.no_output);
+    let none = !(others || args.no_output) && args.write.is_empty();
+    // Without any output stdout is one.
+    let packets = !args.write.is_empty() || none && !stdout_is_terminal;
+    let lines = lines || none && stdout_is_terminal;
     let pcap = args.format == Some(FileFormat::Pcap);
     let resized = !matches!(args.large, Large::Split);
     let rows = [

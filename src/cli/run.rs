@@ -159,25 +159,23 @@ impl<'a> Run<'a> {
         if self.failed { FAILED } else { 0 }
     }
 
-    /// One line on what was found: for somebody who looks on, and wherever something is missing.
+    /// One line on what was found: for somebody who looks on, and wherever something is missing. And what could be tried.
     fn sum_up(&mut self) {
-        self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
-        let counters = self.assembler.counters();
-        let looks_on = io::stderr().is_terminal();
-        if self.config.quiet || !(looks_on || counters.lost() > 0) {
+        if self.config.quiet {
             return;
         }
-        let folder = self
-            .config
-            .sink
-            .extract
-            .as_ref()
-            .map(|e| e.dir.display().to_string());
+        self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+        let counters = self.assembler.counters();
+        let folder = self.config.sink.extract.as_ref();
+        let folder = folder.map(|extract| extract.dir.display().to_string());
         let line = report::closing_line(counters, folder.as_deref());
-        let hint = report::hint(counters);
-        complain_to(self.messages, &line);
-        if let Some(hint) = hint {
-            complain_to(self.messages, &hint);
+        let said = io::stderr().is_terminal() || counters.lost() > 0;
+        for line in said
+            .then_some(line)
+            .into_iter()
+            .chain(report::hint(counters))
+        {
+            complain_to(self.messages, &line);
         }
     }
 
