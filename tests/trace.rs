@@ -9,25 +9,37 @@ use common::{counter, run};
 fn said(args: &[&str], capture: &Pcap) -> Vec<String> {
     let all = [&["-q", "-n", "--trace", "all"], args].concat();
     let text = run(all, &capture.file).stderr;
-    let lines = text.lines().map(|line| {
-        let mut words = line.splitn(5, ' ');
-        let (frame, _time) = (words.next(), words.next());
-        assert_eq!(words.next(), Some("tcp"), "{line}");
-        let _number = words.next();
-        let rest = words.next().expect(line);
-        let (client, server) = (
-            format!("{}:{}", CLIENT.0, CLIENT.1),
-            format!("{}:{}", SERVER.0, SERVER.1),
-        );
-        let rest = match rest.strip_prefix(&format!("{client} > {server}")) {
-            Some(rest) => format!(">{rest}"),
-            None => format!(
-                "<{}",
-                rest.strip_prefix(&format!("{server} > {client}"))
-                    .expect(line)
-            ),
+    // A line for each connection names its endpoints.
+    let (client, server) = (
+        format!("{}:{}", CLIENT.0, CLIENT.1),
+        format!("{}:{}", SERVER.0, SERVER.1),
+    );
+    let lines = text.lines().filter(|line| !line.starts_with("tcp "));
+    let lines = lines.map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [frame, _time, "tcp", number, rest @ ..] = &words[..] else {
+            panic!("{line}")
         };
-        format!("{} {rest}", frame.expect(line))
+        let rest = rest.join(" ");
+        if *number == "-" {
+            let to = format!("{client} → {server}");
+            let back = format!("{server} → {client}");
+            return match (rest.strip_prefix(&to), rest.strip_prefix(&back)) {
+                (Some(rest), _) => format!("{frame} >{rest}"),
+                (_, Some(rest)) => format!("{frame} <{rest}"),
+                _ => panic!("{line}"),
+            };
+        }
+        // The arrows point from the side that was seen first.
+        let head = text
+            .lines()
+            .find(|l| l.starts_with(&format!("tcp {number}: ")));
+        let server_first = head
+            .expect("its endpoints")
+            .contains(&format!(": {server} "));
+        let (to, back) = if server_first { ('<', '>') } else { ('>', '<') };
+        let rest = rest.replacen('→', &to.to_string(), 1);
+        format!("{frame} {}", rest.replacen('←', &back.to_string(), 1))
     });
     lines.collect()
 }

@@ -27,7 +27,7 @@ use std::time::Duration;
 const ABOUT: &str =
     "Put the messages of a packet capture back together: one packet per application message";
 
-const LONG_ABOUT: &str = "\
+pub(super) const LONG_ABOUT: &str = "\
 Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
 bounded memory, finds where each application message begins and ends, and writes one packet for each message.
 
@@ -567,10 +567,10 @@ pub(super) struct Args {
 
     /// Trace on stderr what happens to each segment of the connections that RULE chooses
     ///
-    /// A number as --print shows it, a list of them, `all`, an address, address:port, or A:p-B:p. A line for each segment
-    /// (in order, waits and for what, fills a hole, duplicate, late, keep-alive, damaged copy, before the start, held, ...),
-    /// for what that brings about (delivered, gap and why, ends) and for each message: packet number, time (UTC), connection,
-    /// sender and receiver, flags, place in the stream, counted from its first byte, and what happened.
+    /// RULE is that of --connection. A line for each segment (in order, waits and for what, fills a hole, duplicate, late,
+    /// keep-alive, damaged copy, before the start, held, ...), for what that brings about (delivered, gap and why, ends) and for
+    /// each message: packet number, seconds since the first line, connection, an arrow from the sender, flags, place in the
+    /// stream, counted from its first byte, and what happened. The endpoints of a connection stand once, above its first line.
     #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
     pub(super) trace: Option<ConnectionRule>,
 

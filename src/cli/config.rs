@@ -644,7 +644,7 @@ fn output(
             "format" => format = Some(choice(key, value)?),
             _ => {
                 return Err(format!(
-                    "{key}: no such option of an output: expected protocol, kind, encap or format"
+                    "{key}: no such option of an output: expected protocol, kind, encap or format, as file:out.pcap?protocol=http"
                 ));
             }
         }

@@ -1,6 +1,6 @@
 //! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
-use super::args::{SECTIONS_BEHIND, command};
+use super::args::{LONG_ABOUT, SECTIONS_BEHIND, command};
 use crate::base::counters::{Counters, SECTIONS};
 use crate::message::protocols;
 use crate::sink::files;
@@ -51,9 +51,9 @@ const SCREEN: &str = "\
 inet-asm: the messages and files of a packet capture, put back together
 Usage: inet-asm [OPTIONS] [CAPTURE]...          (pcap, pcapng; default: stdin)
 
-  sudo tcpdump -U -w - | inet-asm                  watch messages as they come
-  inet-asm big.pcap | tshark -r -                  one packet for each message
-  inet-asm -x files big.pcap                       the files that were transferred
+  sudo tcpdump -U -w - | inet-asm               watch messages as they come
+  inet-asm big.pcap | tshark -r -               one packet for each message
+  inet-asm -x files big.pcap                    the files that were transferred
 
   -p, --print[=full]    a line for each message (the default on a terminal)
   -w, --write OUTPUT    messages as packets, to a capture file
@@ -102,7 +102,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "HTTP requests with status and times",
-        "inet-asm --table=http big.pcap | column -t",
+        "inet-asm --table=http big.pcap | column -t -s $'\\t'",
     ),
     (
         "The slowest answers",
@@ -110,7 +110,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "Requests without an answer",
-        "inet-asm --table=http --fields status,method,uri big.pcap | grep '^\t'",
+        "inet-asm --table=http --fields status,method,uri big.pcap | awk -F'\\t' '$1 == \"\"'",
     ),
     (
         "Errors of servers",
@@ -217,6 +217,9 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     let command = command().mut_args(|a| a.hide_short_help(false));
     // What stands behind the options has its own sections here.
     let command = command.after_long_help("").after_help("");
+    // Its examples have a section, and are lines there.
+    let about = LONG_ABOUT.split("\n\n").next().unwrap_or_default();
+    let command = command.long_about(about);
     let man = clap_mangen::Man::new(command);
     man.render_title(out)?;
     man.render_name_section(out)?;
@@ -227,7 +230,7 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     man.render_description_section(out)?;
     writeln!(out, ".SH EXAMPLES")?;
     for (task, command) in EXAMPLES {
-        let command = command.replace('\\', "\\\\").replace('-', "\\-");
+        let command = command.replace('\\', "\\e").replace('-', "\\-");
         writeln!(
             out,
             "{}:\n.PP\n.RS 4\n.nf\n{command}\n.fi\n.RE\n.PP",

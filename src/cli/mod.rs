@@ -12,6 +12,7 @@ mod places;
 pub mod report;
 pub mod run;
 mod signals;
+mod trace;
 mod usage;
 mod values;
 

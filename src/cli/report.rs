@@ -2,6 +2,7 @@
 
 use super::values::StatsFormat;
 use crate::base::counters::Counters;
+use crate::base::protocol::NO_PROTOCOL;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
@@ -136,8 +137,14 @@ pub(super) fn closing_line(c: &Counters, folder: Option<&str>) -> String {
     line
 }
 
-/// What could be tried, where much of the input could not be used.
-pub(super) fn hint(c: &Counters) -> Option<String> {
+/// Bytes of messages of no known protocol.
+fn unknown(c: &Counters) -> u64 {
+    let data = c.protocols().find(|(name, _)| *name == NO_PROTOCOL);
+    data.map_or(0, |(_, counters)| counters.octets)
+}
+
+/// What could be tried, where much of the input could not be used. What is no more than a guess is for somebody who looks on.
+pub(super) fn hint(c: &Counters, looks_on: bool) -> Option<String> {
     let packets = c.ipv4.packets + c.ipv6.packets;
     // Nine of ten.
     let most = |some: u64| some > 0 && some >= packets - packets / 10;
@@ -145,6 +152,13 @@ pub(super) fn hint(c: &Counters) -> Option<String> {
         ("GRE", "gre")
     } else if most(c.link.closed_ipip) {
         ("IP in IP", "ipip")
+    } else if looks_on
+        && c.message.octets > 0
+        && unknown(c) >= c.message.octets - c.message.octets / 10
+    {
+        return Some(
+            "nearly all bytes belong to no protocol that is known here: -d tcp.port==N,NAME says what they are, --framer adds a protocol".to_owned(),
+        );
     } else {
         return None;
     };
@@ -269,11 +283,16 @@ mod tests {
     #[test]
     fn closed_tunnels_are_told() {
         let mut c = Counters::default();
-        assert_eq!(hint(&c), None);
+        assert_eq!(hint(&c, false), None);
         (c.ipv4.packets, c.link.closed_gre) = (10, 8);
-        assert_eq!(hint(&c), None);
+        assert_eq!(hint(&c, false), None);
         c.link.closed_gre = 9;
-        assert!(hint(&c).is_some_and(|h| h.contains("--decapsulate gre")));
+        assert!(hint(&c, false).is_some_and(|h| h.contains("--decapsulate gre")));
+        let mut c = Counters::default();
+        (c.message.octets, c.protocol(Name::of("http")).octets) = (1000, 90);
+        c.protocol(Name::of(NO_PROTOCOL)).octets = 910;
+        assert_eq!(hint(&c, false), None);
+        assert!(hint(&c, true).is_some_and(|h| h.contains("--framer")));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::places;
 use super::report::{self, TextForm};
 use super::signals::Signals;
+use super::trace::TraceView;
 use super::values::StatsFormat;
 use crate::assembler::Assembler;
 use crate::base::packet::{Interface, LinkType};
@@ -116,9 +117,10 @@ impl<'a> Run<'a> {
             assembler.collect_sctp_stats();
         }
         if let Some(rule) = &config.trace {
-            assembler.trace(rule.clone(), |event| {
+            let mut view = TraceView::new(config.stderr_color);
+            assembler.trace(rule.clone(), move |event| {
                 // As for all messages on stderr.
-                let _ = writeln!(io::stderr(), "{event}");
+                let _ = writeln!(io::stderr(), "{}", view.lines(event));
             });
         }
         Ok(Self {
@@ -169,12 +171,9 @@ impl<'a> Run<'a> {
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
         let line = report::closing_line(counters, folder.as_deref());
-        let said = io::stderr().is_terminal() || counters.lost() > 0;
-        for line in said
-            .then_some(line)
-            .into_iter()
-            .chain(report::hint(counters))
-        {
+        let looks_on = io::stderr().is_terminal();
+        let line = (looks_on || counters.lost() > 0).then_some(line);
+        for line in line.into_iter().chain(report::hint(counters, looks_on)) {
             complain_to(self.messages, &line);
         }
     }

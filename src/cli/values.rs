@@ -4,7 +4,6 @@ use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
 use crate::message::protocols;
-use crate::message::rule_reader::Mistake;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
@@ -186,13 +185,13 @@ pub(super) fn when(text: &str) -> Result<When, String> {
 }
 
 /// A rule of `--decode-as`.
-pub(super) fn decode_as(text: &str) -> Result<DecodeAs, Mistake> {
-    DecodeAs::parse(text)
+pub(super) fn decode_as(text: &str) -> Result<DecodeAs, String> {
+    DecodeAs::parse(text).map_err(|e| format!("{e}: for example tcp.port==9000,http"))
 }
 
 /// A protocol of `--framer`.
-pub(super) fn framer(text: &str) -> Result<UserRow, Mistake> {
-    UserRow::parse(text)
+pub(super) fn framer(text: &str) -> Result<UserRow, String> {
+    UserRow::parse(text).map_err(|e| format!("{e}: for example mine,tcp.port==9000,len@0:u32be+4"))
 }
 
 /// Names of tunnels.

@@ -1,0 +1,143 @@
+//! `--trace` for people: endpoints once for each connection, arrows, times since the first line, colours for trouble.
+
+use crate::base::flow::Transport;
+use crate::base::time::Timestamp;
+use crate::base::trace::{Event, EventKind, Fate};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// Connections whose endpoints are known to have been shown. Beyond them all are shown anew: nobody scrolls back so far.
+const SHOWN: usize = 10_000;
+
+/// Turns events into lines.
+#[derive(Default)]
+pub(super) struct TraceView {
+    color: bool,
+    first: Option<Timestamp>,
+    /// The side that was seen first of each connection.
+    clients: HashMap<(Transport, u64), SocketAddr>,
+}
+
+impl TraceView {
+    pub(super) fn new(color: bool) -> Self {
+        Self {
+            color,
+            ..Self::default()
+        }
+    }
+
+    /// The lines of an event: its own, and before it the endpoints of a connection that comes up.
+    pub(super) fn lines(&mut self, event: &Event) -> String {
+        let (bold, dim, off) = if self.color {
+            ("\x1b[1m", "\x1b[2m", "\x1b[0m")
+        } else {
+            ("", "", "")
+        };
+        let mut out = String::new();
+        let name = event.transport.name();
+        let first = *self.first.get_or_insert(event.time);
+        let since = event.time.since(first);
+        let at = |out: &mut String| {
+            let (s, us) = (since.as_secs(), since.subsec_micros());
+            let _ = write!(out, "{dim}{:>6} {s:>4}.{us:06}{off} {name} ", event.frame);
+        };
+        match event.number {
+            Some(number) => {
+                if self.clients.len() >= SHOWN {
+                    self.clients.clear();
+                }
+                let (src, dst) = (event.src, event.dst);
+                let client = *self
+                    .clients
+                    .entry((event.transport, number))
+                    .or_insert_with(|| {
+                        let _ = writeln!(out, "{bold}{name} {number}: {src} \u{2192} {dst}{off}");
+                        src
+                    });
+                at(&mut out);
+                let arrow = if src == client {
+                    '\u{2192}'
+                } else {
+                    '\u{2190}'
+                };
+                let _ = write!(out, "{number} {arrow}");
+            }
+            None => {
+                at(&mut out);
+                let _ = write!(out, "- {} \u{2192} {}", event.src, event.dst);
+            }
+        }
+        let _ = write!(out, "{}{}{off}", self.tone(&event.what), event.what);
+        out
+    }
+
+    /// What is lost is red, what waits for something yellow, and messages are cyan.
+    fn tone(&self, what: &EventKind) -> &'static str {
+        if !self.color {
+            return "";
+        }
+        match what {
+            EventKind::Gap { .. } => "\x1b[31m",
+            EventKind::Segment { fate, .. } => match fate {
+                Fate::Late | Fate::BeforeStart | Fate::BadChecksum | Fate::Stray => "\x1b[31m",
+                Fate::Waits { .. } | Fate::Damaged(_) | Fate::HeldJump => "\x1b[33m",
+                _ => "",
+            },
+            EventKind::MessageBegins { .. }
+            | EventKind::MessageEnds { .. }
+            | EventKind::Message { .. } => "\x1b[36m",
+            _ => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::stream::GapCause;
+
+    #[test]
+    fn endpoints_stand_once_and_trouble_has_a_colour() {
+        let event = |number, back: bool, micros: u64, what| {
+            let ends: [SocketAddr; 2] = [([10, 0, 0, 1], 40000).into(), ([10, 0, 0, 2], 80).into()];
+            Event {
+                frame: 7,
+                time: Timestamp::from_nanos(5_000_000_000 + micros * 1000),
+                transport: Transport::Tcp,
+                number,
+                src: ends[usize::from(back)],
+                dst: ends[1 - usize::from(back)],
+                what,
+            }
+        };
+        let gap = EventKind::Gap {
+            offset: 3,
+            len: Some(4),
+            cause: GapCause::Acked,
+        };
+        let mut view = TraceView::new(false);
+        let mut text = String::new();
+        for (number, back, micros) in [(Some(0), false, 0), (Some(0), true, 93), (None, false, 94)]
+        {
+            text += &view.lines(&event(number, back, micros, EventKind::Starts));
+            text.push('\n');
+        }
+        assert_eq!(
+            text,
+            "\
+tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
+     7    0.000000 tcp 0 \u{2192}: was looked behind, delivery begins
+     7    0.000093 tcp 0 \u{2190}: was looked behind, delivery begins
+     7    0.000094 tcp - 10.0.0.1:40000 \u{2192} 10.0.0.2:80: was looked behind, delivery begins
+"
+        );
+        assert!(!view.lines(&event(Some(0), false, 95, gap)).contains('\x1b'));
+        let mut view = TraceView::new(true);
+        let red = view.lines(&event(Some(0), false, 0, gap));
+        assert!(
+            red.contains("\u{2192}\x1b[31m 3:7: gap of 4 octets"),
+            "{red}"
+        );
+    }
+}
