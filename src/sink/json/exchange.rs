@@ -1,6 +1,5 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
-use super::state::UnfinishedMessage;
 use crate::base::context::Context;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,19 +40,6 @@ pub(super) struct EndedResponse {
 }
 
 impl EndedResponse {
-    /// Of a message that ended with the packet at hand.
-    pub(super) fn new(cx: &Context, message: UnfinishedMessage, whole: bool) -> Self {
-        Self {
-            protocol: message.protocol,
-            summary: message.summary,
-            offset: message.offset,
-            whole,
-            first_time: message.first_time,
-            time: cx.packet.time,
-            frame: cx.packet.frame,
-        }
-    }
-
     fn size(&self) -> usize {
         size_of::<Self>() + self.protocol.capacity() + self.summary.capacity()
     }

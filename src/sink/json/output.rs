@@ -436,7 +436,15 @@ impl MessageSink for Json {
                 self.exchange(at, at.direction, &answered);
             }
         } else if let Some(answers) = open.answers {
-            let response = EndedResponse::new(at.cx, open, end.whole);
+            let response = EndedResponse {
+                protocol: open.protocol,
+                summary: open.summary,
+                offset: open.offset,
+                whole: end.whole,
+                first_time: open.first_time,
+                time: at.cx.packet.time,
+                frame: at.cx.packet.frame,
+            };
             if let Some(answered) = conn.requests.answered(at.cx, answers, response) {
                 self.exchange(at, at.direction.flip(), &answered);
             }
