@@ -586,3 +586,94 @@ fn words_on_stderr_have_one_form() {
         done.code(2);
     }
 }
+
+/// Everything that a run can say on stderr, and how it is provoked: each line has the form `inet-asm: WHAT: what is wrong`, with what
+/// to do behind it where there is something to do. What sums up the run, and is about nothing else, stands below.
+#[test]
+fn words_of_a_run_have_one_form() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let tiny = common::read(&testdata("http-tiny.pcap"));
+    let write = |name: &str, octets: &[u8]| std::fs::write(at(name), octets).expect("write");
+    write("cut.pcap", &tiny[..1000]);
+    write("text", b"no capture, but some text");
+    write("empty", b"");
+    write("a.pcap", &tiny);
+    let mut link = tiny.clone();
+    link[20] = 222;
+    write("link.pcap", &link);
+    let mut bad = tiny.clone();
+    bad[32..36].fill(0xff);
+    write("bad.pcap", &bad);
+    std::fs::create_dir(at("folder")).expect("a folder");
+    let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
+    let (lost, mail) = (path("http-lost.pcap"), path("protocols/smtp.pcap"));
+    let [a, x, bad, cut, none, empty, link] = [
+        "a.pcap",
+        "x",
+        "bad.pcap",
+        "cut.pcap",
+        "text",
+        "empty",
+        "link.pcap",
+    ]
+    .map(at);
+    let (folder, inside) = (at("folder"), at("folder/inside"));
+    let rows: &[(&[&str], &str, i32)] = &[
+        (&["-p", &cut], "is cut short", 0),
+        (&["-p", &none], "give a capture file", 2),
+        (&["-p", &empty], "check what writes it", 2),
+        (&["-p", &bad], "is damaged at offset 24", 2),
+        (&["-p", &folder], "cannot be read", 2),
+        (&["-p", "/nowhere/at.all"], "cannot be opened", 2),
+        (&["-p", &second, &first], "use --sort-files", 0),
+        (
+            &["-p", "--sort-files", "-"],
+            "save it to one, or leave --sort-files out",
+            2,
+        ),
+        (&["-p", &link], "--dropped keeps them", 0),
+        (&["-w", &a], "name the input", 2),
+        (&["-w", &a, &a], "write to another file", 2),
+        (&["-w", &x, "-w", &x, &a], "give each a file of its own", 2),
+        (&["-w", "/dev/full", &first], "cannot write", 2),
+        (&["-w", "/nowhere/at.all", &first], "cannot", 2),
+        (&["-x", "/dev/null/x", &first], "cannot make the folder", 2),
+        (
+            &["--dump", &folder, "-x", &inside, &first],
+            "give each one of its own",
+            2,
+        ),
+        (&["--sctp-stats", "/nowhere/x", &first], "cannot open", 2),
+        (&["-x", &x, &mail], "--dump has its octets", 0),
+        (
+            &["--dump", "-", "--connection", "0", &lost],
+            "--dump DIR leaves a hole",
+            0,
+        ),
+        (&["-p", "--hash", &a], "add -j", 0),
+        (&["-n", "-v", &a], "link type 1", 0),
+        (&["-n", "-vv", &lost], "is given up", 0),
+    ];
+    for (args, words, status) in rows {
+        let done = run(*args, &tiny);
+        let mut found = false;
+        for line in done.stderr.lines() {
+            let said = line
+                .strip_prefix("inet-asm: ")
+                .unwrap_or_else(|| panic!("{line}"));
+            if said.contains(" packets, ") && said.contains(" message") {
+                continue;
+            }
+            found |= said.contains(words);
+            let (about, what) = said.split_once(": ").unwrap_or_else(|| panic!("{line}"));
+            assert!(!about.is_empty() && !what.is_empty(), "{args:?}: {line}");
+            assert!(
+                !said.ends_with('.') && !said.contains('\x1b'),
+                "{args:?}: {line}"
+            );
+        }
+        assert!(found, "{args:?}: {}", done.stderr);
+        done.code(*status);
+    }
+}

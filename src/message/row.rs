@@ -31,8 +31,8 @@ pub(super) struct ProtocolRow {
     pub(super) bundled: Option<BundledLength>,
     /// What a datagram, or a user message of SCTP, is to the protocol. Over TCP its framer says that.
     pub(super) kind: Option<fn(&[u8]) -> Kind>,
-    /// What a response in a datagram has in common with its request, and with no other one of the two endpoints for a while.
-    pub(super) transaction: Option<fn(&[u8]) -> u64>,
+    /// What a response has in common with its request, and with no other one of the two endpoints for a while.
+    pub(super) transaction: Option<fn(Transport, &[u8]) -> u64>,
     /// What of a message is listed by name.
     pub(super) fields: Option<ReadFields>,
     /// One line on a message over TCP or UDP; None: its first line.

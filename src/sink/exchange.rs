@@ -1,6 +1,7 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
 use crate::base::context::Context;
+use crate::base::flow::Transport;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
@@ -8,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 /// Requests of a connection that are remembered; the oldest is dropped for one more. Pipelines are rarely this deep, and each
 /// request keeps its words.
 const REQUESTS: usize = 64;
-/// Requests in datagrams that are remembered, of all flows together. A busy resolver has a few hundred under way.
-const DATAGRAMS: usize = 4096;
+/// Requests that are answered by their number and are remembered, of all flows together. A busy resolver has a few hundred under way.
+const NUMBERED: usize = 4096;
 
 /// What an output keeps of a request until it is answered, or of an answer until its request has ended.
 pub(super) trait Kept {
@@ -146,19 +147,19 @@ pub(super) enum Unmatched<A> {
     Unknown(A),
 }
 
-/// Which request in a datagram: the number of its flow, and what its protocol tells answers by.
-pub(super) type DatagramId = (u64, u64);
+/// Which request: transport and number of its flow, and what its protocol tells answers by.
+pub(super) type RequestId = (Transport, u64, u64);
 
-/// Requests in datagrams, which are answered by their identifier. Bounded: the oldest is forgotten for one more.
+/// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
-pub(super) struct DatagramRequests<T> {
-    requests: HashMap<DatagramId, (u64, T)>,
+pub(super) struct NumberedRequests<T> {
+    requests: HashMap<RequestId, (u64, T)>,
     /// In the order in which they came, each with its turn: one that came again has a later one.
-    order: VecDeque<(u64, DatagramId)>,
+    order: VecDeque<(u64, RequestId)>,
     turn: u64,
 }
 
-impl<T> Default for DatagramRequests<T> {
+impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
         Self {
             requests: HashMap::new(),
@@ -168,13 +169,13 @@ impl<T> Default for DatagramRequests<T> {
     }
 }
 
-impl<T> DatagramRequests<T> {
+impl<T> NumberedRequests<T> {
     /// A request. Gives back one that will not be answered any more: the same that came again, or the oldest of too many.
-    pub(super) fn push(&mut self, id: DatagramId, request: T) -> Option<T> {
+    pub(super) fn push(&mut self, id: RequestId, request: T) -> Option<T> {
         self.turn += 1;
         self.order.push_back((self.turn, id));
         let again = self.requests.insert(id, (self.turn, request));
-        if again.is_some() || self.order.len() <= DATAGRAMS {
+        if again.is_some() || self.order.len() <= NUMBERED {
             return again.map(|(_, request)| request);
         }
         self.pop()
@@ -191,7 +192,7 @@ impl<T> DatagramRequests<T> {
     }
 
     /// The request that a response answers.
-    pub(super) fn answered(&mut self, id: DatagramId) -> Option<T> {
+    pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
         self.requests.remove(&id).map(|(_, request)| request)
     }
 }
@@ -200,20 +201,25 @@ impl<T> DatagramRequests<T> {
 mod tests {
     use super::*;
 
+    const UDP: Transport = Transport::Udp;
+
     #[test]
     fn datagrams_are_answered_once_and_few_are_kept() {
-        let mut requests = DatagramRequests::default();
-        assert_eq!(requests.push((1, 7), 'a'), None);
-        assert_eq!(requests.push((2, 7), 'b'), None);
-        assert_eq!(requests.push((1, 7), 'c'), Some('a'));
-        assert_eq!(requests.answered((1, 7)), Some('c'));
-        assert_eq!(requests.answered((1, 7)), None);
-        for id in 0..2 * DATAGRAMS as u64 {
-            requests.push((3, id), 'd');
+        let mut requests = NumberedRequests::default();
+        assert_eq!(requests.push((UDP, 1, 7), 'a'), None);
+        assert_eq!(requests.push((UDP, 2, 7), 'b'), None);
+        assert_eq!(requests.push((UDP, 1, 7), 'c'), Some('a'));
+        assert_eq!(requests.answered((UDP, 1, 7)), Some('c'));
+        assert_eq!(requests.answered((UDP, 1, 7)), None);
+        for id in 0..2 * NUMBERED as u64 {
+            requests.push((UDP, 3, id), 'd');
         }
-        assert!(requests.requests.len() <= DATAGRAMS && requests.order.len() <= DATAGRAMS + 1);
-        assert_eq!(requests.answered((2, 7)), None);
-        assert_eq!(requests.answered((3, 2 * DATAGRAMS as u64 - 1)), Some('d'));
+        assert!(requests.requests.len() <= NUMBERED && requests.order.len() <= NUMBERED + 1);
+        assert_eq!(requests.answered((UDP, 2, 7)), None);
+        assert_eq!(
+            requests.answered((UDP, 3, 2 * NUMBERED as u64 - 1)),
+            Some('d')
+        );
         while requests.pop().is_some() {}
         assert!(requests.requests.is_empty() && requests.order.is_empty());
     }

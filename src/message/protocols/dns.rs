@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
     kind: Some(kind),
-    transaction: Some(|m| number(m, 0, 2)),
+    transaction: Some(|transport, m| number(m, length_len(transport), 2)),
     fields: Some(fields),
     about: "DNS (RFC 1035, 4.2.2)",
     ports: &[53],
@@ -68,8 +68,16 @@ pub(super) fn is_plausible(m: &[u8], len: u64) -> bool {
 
 /// Over TCP two octets of length stand in front (RFC 1035, 4.2.2).
 pub(super) fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
-    let skip = if transport == Transport::Tcp { 2 } else { 0 };
+    let skip = length_len(transport);
     m.get(skip..).is_some_and(|m| say(m, out))
+}
+
+/// Octets of the length in front of a message.
+const fn length_len(transport: Transport) -> usize {
+    match transport {
+        Transport::Tcp => 2,
+        Transport::Udp | Transport::Sctp => 0,
+    }
 }
 
 /// The QR bit of a datagram (RFC 1035, 4.1.1).
@@ -142,7 +150,7 @@ fn response_code(code: u16) -> Option<&'static str> {
 
 /// What of a message has a name.
 pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
-    let skip = if transport == Transport::Tcp { 2 } else { 0 };
+    let skip = length_len(transport);
     let Some(question) = m.get(skip..).and_then(read) else {
         return;
     };

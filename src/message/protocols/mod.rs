@@ -465,11 +465,11 @@ pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
         .map_or(Kind::Other, |kind| kind(payload))
 }
 
-/// What a response in a datagram has in common with its request, and no other of the same two endpoints has; None where the
-/// protocol has no such thing.
-pub fn transaction(protocol: &str, payload: &[u8]) -> Option<u64> {
+/// What a response has in common with its request, and no other of the same two endpoints has; None where the protocol has no such
+/// thing. `head` is as in [`MessageStart`](super::MessageStart).
+pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<u64> {
     let transaction = BY_NAME.get(protocol)?.transaction?;
-    Some(transaction(payload))
+    Some(transaction(transport, head))
 }
 
 /// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).

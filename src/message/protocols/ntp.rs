@@ -32,7 +32,7 @@ fn kind(m: &[u8]) -> Kind {
 }
 
 /// A server gives back when the client says that it sent (RFC 5905, 8).
-fn transaction(m: &[u8]) -> u64 {
+fn transaction(_: Transport, m: &[u8]) -> u64 {
     match kind(m) {
         Kind::Response => number(m, 24, 8),
         _ => number(m, 40, 8),

@@ -220,7 +220,7 @@ pub(in crate::sink) fn visible(line: &[u8], out: &mut String) {
     }
 }
 
-/// Nearly all of it are characters.
+/// Most of it are characters.
 pub(in crate::sink) fn is_text(octets: &[u8]) -> bool {
     let some = octets.get(..4096).unwrap_or(octets);
     let odd: usize = some
@@ -233,7 +233,7 @@ pub(in crate::sink) fn is_text(octets: &[u8]) -> bool {
                 + chunk.invalid().len()
         })
         .sum();
-    odd * 20 <= some.len()
+    odd * 8 <= some.len()
 }
 
 /// Rows of offset, octets in hexadecimal digits, and characters.

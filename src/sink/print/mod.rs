@@ -22,7 +22,7 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, summary, transaction};
-use crate::sink::exchange::{DatagramRequests, WaitingRequest, WaitingRequests};
+use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
 use crate::sink::output::Output;
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
@@ -139,7 +139,7 @@ pub(crate) struct Print {
     look: Look,
     clock: Clock,
     columns: Columns,
-    asked: DatagramRequests<Timestamp>,
+    asked: NumberedRequests<Timestamp>,
     text: String,
     /// Something was printed.
     begun: bool,
@@ -160,7 +160,7 @@ impl Print {
             look,
             clock: Clock::new(look.time),
             columns: Columns::default(),
-            asked: DatagramRequests::default(),
+            asked: NumberedRequests::default(),
             text: String::new(),
             begun: false,
         }
@@ -260,6 +260,27 @@ impl Print {
         line
     }
 
+    /// Of a protocol that numbers its requests: how long ago the one was sent that this message answers.
+    fn numbered(
+        &mut self,
+        flow: &Flow,
+        time: Timestamp,
+        protocol: &str,
+        kind: Kind,
+        head: &[u8],
+    ) -> Option<Duration> {
+        let id = transaction(protocol, flow.transport, head)?;
+        let id = (flow.transport, flow.number, id);
+        match kind {
+            Kind::Request => {
+                self.asked.push(id, time);
+                None
+            }
+            Kind::Response => Some(time.since(self.asked.answered(id)?)),
+            Kind::Other => None,
+        }
+    }
+
     fn tone(&self, protocol: &str, transport: Transport, head: &[u8]) -> Tone {
         if self.look.color {
             Tone::of(&fields(protocol, transport, head))
@@ -325,6 +346,9 @@ impl MessageSink for Print {
             new.delay = asked.map(|asked| start.time.since(asked));
             // It is forgotten when it has ended.
             let _ = connection.requests.answered(cx, answers, (), drop);
+        } else {
+            let (protocol, kind) = (start.protocol, start.kind);
+            new.delay = self.numbered(at.flow, start.time, protocol, kind, start.head);
         }
         if start.kind == Kind::Request {
             let request = WaitingRequest {
@@ -388,19 +412,8 @@ impl MessageSink for Print {
         if lost > 0 {
             line.gap(at.cx, lost);
         }
-        if let Some(id) = transaction(message.protocol, payload) {
-            let id = (at.flow.number, id);
-            match line.kind {
-                Kind::Request => {
-                    self.asked.push(id, at.cx.packet.time);
-                }
-                Kind::Response => {
-                    let asked = self.asked.answered(id);
-                    line.delay = asked.map(|asked| at.cx.packet.time.since(asked));
-                }
-                Kind::Other => {}
-            }
-        }
+        let time = at.cx.packet.time;
+        line.delay = self.numbered(at.flow, time, message.protocol, line.kind, payload);
         let client = client_by(line.kind, at.direction).unwrap_or(Direction::Forward);
         let sent = Sent {
             src: at.flow.src(at.direction),

@@ -2,7 +2,7 @@
 
 mod columns;
 
-use super::exchange::{DatagramRequests, Kept, Unmatched, WaitingRequest, WaitingRequests};
+use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
 use super::output::Output;
 use super::print::{Clock, TimeForm};
 use super::text::ended_by;
@@ -43,7 +43,7 @@ pub(super) struct Table {
     out: BufferedWriter,
     form: TableForm,
     clock: Clock,
-    asked: DatagramRequests<Asked>,
+    asked: NumberedRequests<Asked>,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
     header: bool,
@@ -75,6 +75,8 @@ struct OpenRow {
     fields: MessageFields,
     time: Timestamp,
     answers: Option<u64>,
+    /// What its protocol tells answers by.
+    id: Option<u64>,
     bytes: u64,
     lost: u64,
     /// Octets that were counted for it.
@@ -141,7 +143,7 @@ impl Table {
             out: BufferedWriter::new(name, to, each),
             clock: Clock::new(form.time),
             form,
-            asked: DatagramRequests::default(),
+            asked: NumberedRequests::default(),
             ended: None,
             header: false,
         }
@@ -395,6 +397,7 @@ impl MessageSink for Table {
             fields: fields(start.protocol, at.flow.transport, start.head),
             time: start.time,
             answers: start.answers,
+            id: transaction(start.protocol, at.flow.transport, start.head),
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -405,7 +408,7 @@ impl MessageSink for Table {
                 start.head,
                 &mut open.summary,
             );
-        } else if start.kind == Kind::Request {
+        } else if start.kind == Kind::Request && open.id.is_none() {
             let request = WaitingRequest {
                 offset: start.offset,
                 time: start.time,
@@ -460,6 +463,21 @@ impl MessageSink for Table {
             return;
         }
         if open.kind == Kind::Request {
+            if let Some(id) = open.id {
+                let id = (at.flow.transport, at.flow.number, id);
+                let asked = Asked {
+                    time: open.time,
+                    client: ends.0,
+                    server: ends.1,
+                    fields: open.fields,
+                    bytes: open.bytes,
+                    whole: end.whole,
+                };
+                if let Some(forgotten) = self.asked.push(id, asked) {
+                    self.unanswered(&forgotten);
+                }
+                return;
+            }
             let ended = connection.requests.ended(at.cx, end.whole, |asked| {
                 (asked.bytes, asked.whole) = (open.bytes, end.whole);
             });
@@ -479,6 +497,11 @@ impl MessageSink for Table {
             bytes: open.bytes,
             whole: end.whole,
         };
+        let id = open.id.map(|id| (at.flow.transport, at.flow.number, id));
+        if let Some(asked) = id.and_then(|id| self.asked.answered(id)) {
+            self.exchange(Some(&asked), Some(&answer), ends);
+            return;
+        }
         let found = match open.answers {
             Some(offset) => connection
                 .requests
@@ -508,7 +531,8 @@ impl MessageSink for Table {
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
-        let id = transaction(message.protocol, payload).map(|id| (at.flow.number, id));
+        let id = transaction(message.protocol, Transport::Udp, payload);
+        let id = id.map(|id| (Transport::Udp, at.flow.number, id));
         if open.kind == Kind::Request {
             let asked = Asked {
                 time: open.time,
