@@ -786,7 +786,7 @@ fn a_prefix_that_is_captured_first_is_a_message() {
             for port in [80, 443, 25, 21, 9999] {
                 let capture = talk(port, Handshake::None, &runs, 1400);
                 for rule in ["tcp.port==1,http", "tcp.port==9999,http"] {
-                    let lines = run(["-d", rule, "-p"], &capture.file).text();
+                    let lines = run(["-d", rule, "-p"], &capture.file).printed();
                     let proxy = format!(" proxy {} ", prefix.len());
                     assert!(
                         lines.contains(&proxy) && lines.matches(" http ").count() == 2,

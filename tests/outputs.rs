@@ -194,7 +194,7 @@ fn comments_tell_of_each_message() {
         "http: GET /large HTTP/1.1 (example); frames 4; 38 octets; not acknowledged"
     );
     assert!(
-        comments[1].starts_with("http: HTTP/1.1 200 OK; frames 5-7; 30"),
+        comments[1].starts_with("http: HTTP/1.1 200 OK (text/plain); frames 5-7; 30"),
         "{}",
         comments[1]
     );

@@ -38,7 +38,7 @@ fn messages_are_named_in_their_protocols_words() {
         ("ntp", "ntp 48 client"),
         ("pgsql", "pgsql 8 SSLRequest"),
         ("radius", "radius 27 Access-Request user0"),
-        ("snmp", "snmp 57 v2c get"),
+        ("snmp", "snmp 57 v2c get sysDescr.0 and 1 more"),
         ("someip", "someip 19 service 0x1234 method 0x0001 request"),
         ("tpkt", "tpkt 22 connection request"),
     ] {
