@@ -2179,8 +2179,8 @@ impl<M: MessageSink> Extractor<M> {
                     }
                     take = if keep == 0 { rest.len() } else { keep };
                     if ends.is_some() && detect && at.state.streams[i].searched < WITHIN {
-                        // Where no port hints at it, one that is sure need not be followed by others.
-                        inside = self.sure_within(at, &rest[..take]);
+                        // What others switch to is sure by its first message, which the search wants to be followed by others.
+                        inside = self.sure_within(at, view, (pos, pos + take), true);
                         take = inside.map_or(take, |(n, _)| n);
                     }
                 }
@@ -2205,7 +2205,7 @@ impl<M: MessageSink> Extractor<M> {
                 at.state.streams[i].tries += 1;
             }
             if at.state.streams[i].searched < WITHIN {
-                inside = self.sure_within(at, rest);
+                inside = self.sure_within(at, view, (pos, pos + take), false);
                 take = inside.map_or(take, |(n, _)| n);
             }
         }
@@ -2257,19 +2257,34 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The first place behind the first octet where a message of a protocol certainly begins, in a stream that is known from its
-    /// start and began with something else. Nothing is waited for.
+    /// start and began with something else. Nothing is waited for, and nothing behind the first run is looked at. `switched`: only
+    /// of the protocol that others switch to.
     fn sure_within(
         &mut self,
         at: &mut ConversationContext<'_, M>,
-        rest: &[u8],
+        view: &OctetView<'_>,
+        (from, to): (usize, usize),
+        switched: bool,
     ) -> Option<(usize, &'static StreamRow)> {
+        let offset = view.offset + from as u64;
+        let (within, end) = (
+            view.offset + to as u64,
+            view.offset + view.octets.len() as u64,
+        );
+        let run = run_end(view.parts, offset, within, end).unwrap_or(within);
+        let run = usize::try_from(run.min(within) - offset).ok()?;
+        let rest = view
+            .octets
+            .get(from..from + run)
+            .filter(|rest| rest.len() > 1)?;
         let stream = &mut at.state.streams[at.direction.index()];
         let cost = u32::try_from(rest.len()).unwrap_or(u32::MAX).max(LOOK);
         stream.searched = stream.searched.saturating_add(cost);
         let trust = at.state.trust;
         let mut first: Option<(usize, &StreamRow)> = None;
         for (index, row) in STREAMS.iter().enumerate() {
-            if !row.detector.searches(false) || !trust.allows(row) {
+            let asked = row.protocol.interrupts.is_some() || !switched;
+            if !asked || !row.detector.searches(false) || !trust.allows(row) {
                 continue;
             }
             let mut from = 1;
@@ -2279,11 +2294,11 @@ impl<M: MessageSink> Extractor<M> {
                 let Some(tail) = rest.get(from..).filter(|_| from < within) else {
                     break;
                 };
-                self.looked[index + 1] += tail.len() as u64;
                 let (n, sure) = match row.detector.search(tail, false, true) {
                     Found::At(n) => (n, true),
                     Found::Nowhere { keep } => (keep, false),
                 };
+                self.looked[index + 1] += n as u64 + 1;
                 let place = from + n;
                 if place >= within {
                     break;

@@ -784,8 +784,16 @@ impl<P: LineProtocol> LineFramer<P> {
     /// The reply that was due has several lines, begins with the octets that are missing, and goes on behind them.
     fn is_reply_behind(&mut self, at: &Position, octets: &[u8], from: u64) -> bool {
         let line = memchr(b'\n', octets).map_or(octets, |lf| &octets[..lf]);
+        let replies = match P::DIALECT.replies {
+            Replies::Tagged => is_sure_reply(line),
+            Replies::Coded { .. } | Replies::Status => P::DIALECT.is_reply(line),
+        };
+        // Its command may be among what was lost: a reply that begins a segment is likelier than such a line of mail.
+        if at.segment(0) && replies {
+            return false;
+        }
         if P::DIALECT.replies == Replies::Tagged {
-            return !(at.segment(0) && is_sure_reply(line));
+            return true;
         }
         let begun = Position {
             offset: from,
