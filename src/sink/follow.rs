@@ -121,17 +121,19 @@ impl Follow {
             p.server
         };
         if self.form == FollowForm::Text && is_text(octets) {
-            self.text.push_str(way);
-            let mut lines = octets.split(|c| *c == b'\n');
-            let mut first = true;
-            for line in &mut lines {
-                if !first {
+            // Each line has its own colour: what shows a part of them shows it right.
+            let ends = octets.strip_suffix(b"\n").unwrap_or(octets);
+            for (i, line) in ends.split(|c| *c == b'\n').enumerate() {
+                if i > 0 {
                     self.text.push('\n');
                 }
-                first = false;
+                self.text.push_str(way);
                 visible(line.strip_suffix(b"\r").unwrap_or(line), &mut self.text);
+                self.text.push_str(p.off);
             }
-            self.text.push_str(p.off);
+            if ends.len() < octets.len() {
+                self.text.push('\n');
+            }
             self.open_line = octets.last() != Some(&b'\n');
         } else {
             self.end_line();

@@ -18,8 +18,11 @@ pub enum TableName {
     Files,
 }
 
-/// Each table: its name, what a row is, and its columns with what they hold.
-pub const TABLES: &[(TableName, &str, &[(&str, &str)])] = &[
+/// The columns of a table: name, and what it holds.
+pub type TableColumns = &'static [(&'static str, &'static str)];
+
+/// Each table: its name, what a row is, and its columns.
+pub const TABLES: &[(TableName, &str, TableColumns)] = &[
     (
         TableName::Messages,
         "a row for each message",
@@ -128,7 +131,7 @@ pub const TABLES: &[(TableName, &str, &[(&str, &str)])] = &[
 
 impl TableName {
     /// Its columns, in order.
-    pub fn columns(self) -> &'static [(&'static str, &'static str)] {
+    pub fn columns(self) -> TableColumns {
         TABLES
             .iter()
             .find(|(name, ..)| *name == self)

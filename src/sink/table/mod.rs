@@ -20,7 +20,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
-pub use columns::{TABLES, TableName};
+pub use columns::{TABLES, TableColumns, TableName};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
