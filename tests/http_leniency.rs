@@ -467,4 +467,8 @@ fn what_browsers_still_read_comes_out() {
             wrong.join("\n")
         );
     }
+    // What is said of them is true.
+    let said = std::fs::read_to_string(common::testdata("README.md")).expect("text");
+    let figure = format!("{0} of {0} forms", cases.len());
+    assert!(said.contains(&figure), "testdata/README.md: {figure}");
 }

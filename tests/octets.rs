@@ -771,6 +771,22 @@ fn runs_ahead_of_a_turn_in_the_middle_keep_their_ends() {
     }
 }
 
+/// A download of 6 MB whose beginning was not captured is passed over, as octets that belong to no message, and what follows it is
+/// found.
+#[test]
+fn a_long_body_that_began_before_the_capture_is_no_message() {
+    let long = noise(80, 6_000_000);
+    let mut runs: Vec<Run> = long.chunks(64 << 10).map(server).collect();
+    runs.push(client(&get("/next")));
+    runs.push(server(&response(b"next")));
+    let capture = talk(80, Handshake::None, &runs, 1400);
+    let all = listed(&capture);
+    let protocols: Vec<_> = all.iter().map(|m| (m.1.as_str(), m.3)).collect();
+    assert_eq!(protocols, [("http", true), ("http", true)], "{all:?}");
+    let stats = run(["-n", "-s"], &capture.file).stderr;
+    assert_eq!(counter(&stats, "message.unframed_octets"), 6_000_000);
+}
+
 /// What is put before a connection is known where nothing before it was captured.
 #[test]
 fn a_prefix_that_is_captured_first_is_a_message() {

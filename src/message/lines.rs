@@ -480,8 +480,10 @@ impl<P: LineProtocol> LineFramer<P> {
             .commands
             .front()
             .is_some_and(|next| at.ack.is_some_and(|ack| next.offset < ack));
-        // Where no command was captured, a reply that begins a segment is more likely than such a line of mail.
-        (asked || !at.other.seen) && at.segment(0) && P::DIALECT.is_reply(line)
+        // Where no command was captured, or some are missing, a reply that begins a segment is more likely than such a line of mail;
+        // one with a space behind the plus may stand in a patch.
+        let missed = !self.counting && !line.starts_with(b"+ ");
+        (asked || !at.other.seen || missed) && at.segment(0) && P::DIALECT.is_reply(line)
     }
 
     fn begin_reply(&mut self, at: &Position, octets: &[u8]) -> Begin {

@@ -490,8 +490,9 @@ impl Resp {
             };
             // Three signs together: a request was lost, the server now acknowledges more than
             // before, and the segment stands alone between two writes.
-            // Where the server alone is captured all requests are lost.
-            let lost = self.lost.is_some() || !at.other.seen;
+            // Where the server alone is captured all requests are lost. One that is still waited for may be the one that was answered.
+            let unheard = || at.ack.is_some_and(|ack| at.other.delivered < ack);
+            let lost = self.lost.is_some() || !at.other.seen || unheard();
             lost && self.acknowledged != at.ack && parted && sound
         };
         let answers_ahead = || whole.is_some_and(|values| values <= ahead);
@@ -851,6 +852,30 @@ mod tests {
     }
 
     /// Nobody knows that its request was there, so its answer is that of a lost one.
+    /// Between two holes nothing is waited for: the request that was answered may still wait itself.
+    #[test]
+    fn the_answer_to_a_request_that_is_not_there_yet_is_found() {
+        let mut resp = Resp::default();
+        ask(&mut resp, 100, 500);
+        resp.gap(S);
+        let answer = b"$3\r\nabc\r\n";
+        let heard = |delivered| Position {
+            next: Following::Gap,
+            other: Side {
+                seen: true,
+                delivered,
+                ..Side::default()
+            },
+            ..place(S, &[600], 140)
+        };
+        assert_eq!(
+            resp.clone().search(&heard(140), answer),
+            NONE(answer),
+            "no request is missing"
+        );
+        assert_eq!(resp.search(&heard(120), answer), Found::At(0));
+    }
+
     #[test]
     fn the_answer_to_a_forgotten_request_is_found() {
         for (requests, found) in [(REQUESTS, NONE(b":6\r\n")), (REQUESTS + 1, Found::At(0))] {
