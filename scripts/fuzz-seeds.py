@@ -39,6 +39,7 @@ def captures():
         octets = open(name, "rb").read()
         short = os.path.relpath(name, "testdata").replace("/", "-")
         seed("capture", short, b"\7" + octets[:4096])
+        seed("program", short, bytes([len(short) % 8]) + octets[:4096])
         if octets[:4] != b"\xd4\xc3\xb2\xa1":
             continue
         link_type, = struct.unpack_from("<H", octets, 20)
