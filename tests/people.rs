@@ -45,8 +45,13 @@ fn messages_are_chosen_by_kind_words_time_and_number() {
     let queries = printed(&["--kind", "request"], "dns-udp.pcap");
     assert_eq!(queries.len(), 8);
     assert!(queries.iter().all(|l| l.contains(" query ")));
+    // Lines of a head end where they end.
     let found = printed(&["--match", "(?i)not found$"], "http-keepalive.pcap");
-    assert!(found.is_empty(), "a head does not end there: {found:?}");
+    assert!(
+        found.len() == 1 && found[0].ends_with("(88 us)"),
+        "{found:?}"
+    );
+    assert!(printed(&["--match", "^found"], "http-keepalive.pcap").is_empty());
     let found = printed(&["--match", "404 Not Found"], "http-keepalive.pcap");
     assert_eq!(found.len(), 1);
     // A field of the head that no summary shows.

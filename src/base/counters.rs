@@ -506,7 +506,7 @@ discards! {
         Ipv4BadHeader = "bad_header": "packets with an impossible version, header length or total length",
         Ipv4BadChecksum = "dropped_checksum": "packets dropped for a wrong header checksum",
         Ipv4EspEncrypted = "esp_encrypted": "packets that are encrypted (ESP)",
-        Ipv4EmptyFragment = "empty_fragments": "fragments without an byte",
+        Ipv4EmptyFragment = "empty_fragments": "fragments without a byte",
         Ipv4MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
         Ipv4OversizedFragment = "oversized_fragments": "fragments past 65,535 bytes",
         Ipv4DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",
@@ -519,7 +519,7 @@ discards! {
     ipv6 {
         Ipv6Truncated = "truncated": "packets cut inside the headers",
         Ipv6BadHeader = "bad_header": "packets with an impossible header",
-        Ipv6EmptyFragment = "empty_fragments": "fragments without an byte",
+        Ipv6EmptyFragment = "empty_fragments": "fragments without a byte",
         Ipv6MisalignedFragment = "misaligned_fragments": "fragments, not the last, whose length is no multiple of 8",
         Ipv6OversizedFragment = "oversized_fragments": "fragments past 65,535 bytes",
         Ipv6DuplicateFragment = "duplicate_fragments": "fragments that brought nothing new",

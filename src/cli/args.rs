@@ -2,8 +2,8 @@
 
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ProtocolNames, ReorderWindow, StatsFormat, Times,
-    Unframed, checksums, count_or_off, decode_as, framer, gap_size, kind, look_behind, pattern,
-    reorder_window, size, time, time_or_off, transports, tunnels, when,
+    Unframed, checksums, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
+    pattern, reorder_window, size, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -254,7 +254,7 @@ pub(super) struct Args {
     /// Write the messages whose summary or head matches a regular expression
     ///
     /// The summary is what --print shows; the head is the header section of HTTP, SIP and the like, and the first bytes of
-    /// other messages. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
+    /// other messages. ^ and $ match at the ends of their lines, too. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
     /// look-around and back references, so that time is linear.
     #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Choice", hide_short_help = true)]
     pub(super) pattern: Option<Regex>,
@@ -273,7 +273,7 @@ pub(super) struct Args {
     /// Stop after so many messages
     ///
     /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Choice")]
+    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Choice")]
     pub(super) count: Option<u64>,
 
     /// Link layer of the packets written

@@ -40,6 +40,8 @@ pub struct Config {
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
+    /// Some messages are chosen, and an output counts those that it gets.
+    pub chooses: bool,
     /// Stderr shows colours.
     pub stderr_color: bool,
     /// What the options ask for that does nothing, in words for stderr.
@@ -110,7 +112,7 @@ pub fn parse(
     check_inputs(&args, &inputs)?;
     let notes = idle_options(&matches, &args, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal)?;
-    config.notes = notes;
+    config.notes.extend(notes);
     Ok(Invocation::Run(Box::new(config)))
 }
 
@@ -155,7 +157,20 @@ fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> 
     let lines = lines || none && stdout_is_terminal;
     let pcap = args.format == Some(FileFormat::Pcap);
     let resized = !matches!(args.large, Large::Split);
+    // Streams are written whole.
+    let streams = args.follow.is_some() || args.dump.is_some();
+    let by_message = !streams
+        || lines && args.follow.is_none()
+        || args.json.is_some()
+        || args.extract.is_some()
+        || packets;
+    let whole = "chooses messages, and streams are written whole: use --connection";
     let rows = [
+        ("kind", "--kind", by_message, whole),
+        ("pattern", "--match", by_message, whole),
+        ("from", "--from", by_message, whole),
+        ("to", "--to", by_message, whole),
+        ("protocols", "--protocols", by_message, whole),
         (
             "json_body",
             "--json-body",
@@ -301,14 +316,31 @@ fn config(
         look,
         packet_buffered: args.packet_buffered,
     });
+    sink.messages = MessageChoice {
+        kinds: args.kind,
+        pattern: args.pattern,
+        from: args.from,
+        to: args.to,
+        count: args.count,
+    };
     if let Some(name) = args.table {
-        let fields: Vec<_> = args.fields.iter().map(|f| f.trim().to_owned()).collect();
+        let fields: Vec<_> = args
+            .fields
+            .iter()
+            .map(|f| f.trim().to_ascii_lowercase())
+            .collect();
         check_table(name, &fields, args.extract.is_some())?;
+        // Where rows are no messages, what chooses messages chooses rows: half of a pair is none.
+        let rows = match name {
+            TableName::Messages => MessageChoice::default(),
+            _ => std::mem::take(&mut sink.messages),
+        };
         sink.table = Some(TableTo {
             form: TableForm {
                 name,
                 fields,
                 time: args.time,
+                rows,
             },
             packet_buffered: args.packet_buffered,
         });
@@ -324,13 +356,6 @@ fn config(
     });
     sink.verbose = args.verbose;
     sink.connection = args.connection;
-    sink.messages = MessageChoice {
-        kinds: args.kind,
-        pattern: args.pattern,
-        from: args.from,
-        to: args.to,
-        count: args.count,
-    };
     sink.json = args.json.map(|target| JsonTo {
         target,
         show: Show {
@@ -360,6 +385,25 @@ fn config(
         }
     }
     check_stdout(&sink, args.sctp_stats.as_deref())?;
+    let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
+    let counted = messages || sink.print.is_some() || sink.json.is_some();
+    let choice = sink.connection.is_some() || !sink.messages.is_all();
+    let choice = choice || sink.messages.count.is_some() || !args.protocols.is_empty();
+    // Comments make a pcapng of what is called otherwise.
+    let named =
+        |o: &&OutputSpec| o.form.format == FileFormat::Pcapng && o.target.name.ends_with(".pcap");
+    let misnamed = sink
+        .outputs
+        .iter()
+        .filter(named)
+        .filter(|_| args.format.is_none());
+    let notes = misnamed.filter(|o| o.target.options.is_empty()).map(|o| {
+        format!(
+            "{}: is written as pcapng, as what was asked for needs: call it .pcapng",
+            o.target.name
+        )
+    });
+    let notes = notes.collect();
     Ok(Config {
         inputs,
         sink,
@@ -370,7 +414,8 @@ fn config(
             Color::Never => false,
             Color::Auto => std::io::stderr().is_terminal() && !colors_are_unwanted(),
         },
-        notes: Vec::new(),
+        notes,
+        chooses: choice && counted,
         sctp_stats: args.sctp_stats,
         verbose: args.verbose,
         quiet: args.quiet,
@@ -617,7 +662,14 @@ fn output(
     own_protocols: bool,
 ) -> Result<OutputSpec, String> {
     fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
-        T::from_str(value, false).map_err(|e| format!("{key}={value}: {e}"))
+        T::from_str(value, false).map_err(|_| {
+            let values = T::value_variants().iter().filter_map(T::to_possible_value);
+            let values: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+            format!(
+                "{key}={value}: is none of its values: expected one of {}",
+                values.join(", ")
+            )
+        })
     }
     let (mut format, mut spec) = (
         format,

@@ -93,8 +93,9 @@ fn some(number: u64, one: &str) -> String {
     format!("{} {one}{s}", grouped(number))
 }
 
-/// What a run found and what is missing, in one line. `folder`: where files were written, if any were asked for.
-pub(super) fn closing_line(c: &Counters, folder: Option<&str>) -> String {
+/// What a run found and what is missing, in one line. `chosen`: how many messages were written, where some were chosen; `folder`:
+/// where files were written, if any were asked for.
+pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&str>) -> String {
     let connections = c.tcp.connections + c.udp.flows + c.sctp.associations;
     let mut line = format!(
         "{}, {}, {}",
@@ -102,6 +103,20 @@ pub(super) fn closing_line(c: &Counters, folder: Option<&str>) -> String {
         some(connections, "connection"),
         some(c.message.messages, "message")
     );
+    match chosen {
+        Some(0) => line += ", of which none was chosen",
+        Some(n) => {
+            line += &format!(
+                ", of which {} chosen",
+                if n == 1 {
+                    "1 was".to_owned()
+                } else {
+                    format!("{} were", grouped(n))
+                }
+            )
+        }
+        None => {}
+    }
     let mut missing = Vec::new();
     if c.tcp.gaps > 0 {
         let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(c.tcp.gaps, "gap"));
@@ -266,18 +281,21 @@ mod tests {
         (c.tcp.connections, c.udp.flows) = (11, 1);
         c.message.messages = 1;
         assert_eq!(
-            closing_line(&c, None),
+            closing_line(&c, None, None),
             "1,234 packets, 12 connections, 1 message"
         );
         (c.tcp.gaps, c.tcp.lost_octets) = (3, 2902);
         (c.files.whole, c.files.incomplete) = (2, 1);
         assert_eq!(
-            closing_line(&c, Some("found")),
+            closing_line(&c, None, Some("found")),
             "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (inet-asm -s tells which); 2 whole files in found, 1 incomplete"
         );
         let mut c = Counters::default();
+        assert!(closing_line(&c, Some(0), None).ends_with("0 messages, of which none was chosen"));
+        c.message.messages = 2000;
+        assert!(closing_line(&c, Some(1000), None).ends_with(", of which 1,000 were chosen"));
         c.message.incomplete = 1;
-        assert!(closing_line(&c, None).contains("something is missing"));
+        assert!(closing_line(&c, None, None).contains("something is missing"));
     }
 
     #[test]

@@ -170,10 +170,18 @@ impl<'a> Run<'a> {
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
-        let line = report::closing_line(counters, folder.as_deref());
+        let chosen = self.config.chooses.then_some(counters.output.messages);
+        let line = report::closing_line(counters, chosen, folder.as_deref());
+        let rule = self.config.sink.connection.as_ref();
+        let number = rule.filter(|rule| rule.is_of_numbers() && chosen == Some(0));
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || counters.lost() > 0).then_some(line);
-        for line in line.into_iter().chain(report::hint(counters, looks_on)) {
+        let hint = number.map(|_| {
+            "--connection: a number is that of a connection, as --print shows it: a port is :80"
+                .to_owned()
+        });
+        let hint = hint.or_else(|| report::hint(counters, looks_on));
+        for line in line.into_iter().chain(hint) {
             complain_to(self.messages, &line);
         }
     }
@@ -343,6 +351,10 @@ impl<'a> Run<'a> {
                     queue.push(&packet, self.assembler.budget());
                     sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
                 }
+            }
+            // The packet that completed the last message that is wanted is used to its end, and no other one.
+            if self.assembler.sink().is_full() {
+                break;
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What is wrong with a command line, in the one form of all that goes to stderr: `WHAT: what is wrong: what to do`.
 
+use super::args::command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
 
@@ -50,8 +51,14 @@ pub fn one_line(e: &clap::Error) -> String {
         });
     match e.kind() {
         ErrorKind::UnknownArgument => {
-            let meant = text(ContextKind::SuggestedArg);
-            let meant = did_you_mean(meant.as_deref());
+            let command = command();
+            let known: Vec<_> = command
+                .get_arguments()
+                .filter_map(|a| a.get_long())
+                .collect();
+            let meant = nearest(argument.trim_start_matches('-'), known);
+            let meant = meant.map(|name| format!("--{name}"));
+            let meant = did_you_mean(meant.as_deref().filter(|_| argument.starts_with("--")));
             format!("{argument}: there is no such option{meant}: --help shows all")
         }
         ErrorKind::InvalidValue if value.is_empty() => {
@@ -79,7 +86,7 @@ pub fn one_line(e: &clap::Error) -> String {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
             let other = other.split(['=', ' ', '[']).next().unwrap_or_default();
             if other.is_empty() || other == option {
-                format!("{option}: stands alone or once: leave the rest out")
+                format!("{option}: is given twice, or stands alone: leave the rest out")
             } else {
                 format!("{option}: does not go with {other}: leave one of them out")
             }
@@ -137,7 +144,7 @@ mod tests {
             ),
             (
                 "--man --hash",
-                "--man: stands alone or once: leave the rest out",
+                "--man: is given twice, or stands alone: leave the rest out",
             ),
             (
                 "--connection foo",

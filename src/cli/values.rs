@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use std::ffi::OsStr;
 use std::time::Duration;
 
@@ -145,11 +145,12 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
 
 /// `--match`. What is wrong with it is said in one line.
 pub(super) fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|e| {
+    let mut regex = RegexBuilder::new(text);
+    regex.multi_line(true).crlf(true).build().map_err(|e| {
         let text = e.to_string();
         let what = text.lines().next_back().unwrap_or_default();
         let what = what.strip_prefix("error: ").unwrap_or(what);
-        format!("is no regular expression: {what}: a backslash in front takes a character as it is")
+        format!("is no regular expression: {what}: see --match in --help")
     })
 }
 
@@ -182,6 +183,12 @@ pub(super) fn when(text: &str) -> Result<When, String> {
         .ok_or_else(|| {
             "expected a date and time as 2026-11-21T10:00:00Z (UTC without Z too), seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
         })
+}
+
+/// A number of 1 or more.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| *n > 0);
+    number.ok_or_else(|| "expected a number of 1 or more".to_owned())
 }
 
 /// A rule of `--decode-as`.

@@ -91,7 +91,7 @@ pub trait MessageSink {
     /// It takes this message: asked before it begins. Of one that it does not take nothing else is told.
     fn takes_message(
         &mut self,
-        at: &StreamContext<'_, Self::State>,
+        at: &mut StreamContext<'_, Self::State>,
         start: &MessageStart<'_>,
     ) -> bool {
         let _ = (at, start);

@@ -1144,7 +1144,9 @@ impl<M: MessageSink> Extractor<M> {
         at.cx.counters.message.messages += 1;
         at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
         let wanted = self.rules.filter.wants(start.protocol)
-            && self.sink.takes_message(&at.with(|s| &mut s.state), start);
+            && self
+                .sink
+                .takes_message(&mut at.with(|s| &mut s.state), start);
         at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,

@@ -35,6 +35,8 @@ pub(super) struct ProtocolRow {
     pub(super) transaction: Option<fn(Transport, &[u8]) -> u64>,
     /// What of a message is listed by name.
     pub(super) fields: Option<ReadFields>,
+    /// The names, all that there are.
+    pub(super) field_names: &'static [&'static str],
     /// One line on a message over TCP or UDP; None: its first line.
     pub(super) summary: Option<Summary>,
     /// One line on a user message of SCTP; None: its first line.
@@ -69,6 +71,7 @@ impl ProtocolRow {
         kind: None,
         transaction: None,
         fields: None,
+        field_names: &[],
         summary: None,
         user_message_summary: None,
         cheap_search: false,

@@ -24,19 +24,17 @@ pub(super) fn first_line(head: &[u8], out: &mut String) {
     }
 }
 
-/// Most of it are characters.
-fn is_text(octets: &[u8]) -> bool {
+/// Nearly all of it are characters, and none is NUL, which no text has.
+pub fn is_text(octets: &[u8]) -> bool {
     let odd: usize = octets
         .utf8_chunks()
         .map(|chunk| {
-            let controls = chunk
-                .valid()
-                .chars()
-                .filter(|c| c.is_control() && *c != '\t');
-            controls.count() + chunk.invalid().len()
+            let controls = chunk.valid().chars().filter(|c| c.is_control());
+            let odd = controls.filter(|c| !matches!(c, '\t' | '\r' | '\n'));
+            odd.count() + chunk.invalid().len()
         })
         .sum();
-    odd * 4 <= octets.len()
+    odd * 12 <= octets.len() && memchr::memchr(0, octets).is_none()
 }
 
 fn dump(octets: &[u8], more: bool, out: &mut String) {
@@ -137,15 +135,15 @@ mod tests {
     fn lines_are_short_and_escaped() {
         for (octets, expected) in [
             (
-                &b"GET /\x1b[31m\\\xff HTTP/1.1\r\nHost: a"[..],
-                "GET /\\x1b[31m\\\\\\xff HTTP/1.1",
+                &b"GET /path\x1b[31m\\\xff HTTP/1.1\r\nHost: a"[..],
+                "GET /path\\x1b[31m\\\\\\xff HTTP/1.1",
             ),
             (
-                "sch\u{f6}n\u{202e}\u{85}".as_bytes(),
-                "sch\u{f6}n\\u{202e}\\x85",
+                "sch\u{f6}n gesagt\u{202e}\u{85}".as_bytes(),
+                "sch\u{f6}n gesagt\\u{202e}\\x85",
             ),
             (b"", ""),
-            (b"ok \x00\r\n", "ok \\x00"),
+            (b"ok \x00\r\n", "6f 6b 20 00 0d 0a  ok ..."),
             (b"\x05\x64\x0a\x44", "05 64 0a 44  .d.D"),
             (
                 b"\x05d\x0aabcdefghijklmnopqr",

@@ -46,23 +46,28 @@ pub(super) struct Asked<'a> {
 
 impl MessageChoice {
     /// All messages are chosen, but for their number.
-    pub(super) const fn is_all(&self) -> bool {
+    pub const fn is_all(&self) -> bool {
         self.kinds.is_empty() && self.pattern.is_none() && self.from.is_none() && self.to.is_none()
     }
 
     /// The message is chosen. Its number is not asked for.
     pub(super) fn takes(&self, asked: &Asked<'_>) -> bool {
+        let kind = self.kinds.is_empty() || self.kinds.contains(&asked.kind);
+        kind && self.takes_time(asked.time, asked.began) && self.matches(asked)
+    }
+
+    /// What begins then is chosen, in a capture that begins at `began`.
+    pub(super) fn takes_time(&self, time: Timestamp, began: Timestamp) -> bool {
         let at = |when: When| match when {
             When::At(time) => time,
             When::After(time) => {
                 let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                Timestamp::from_nanos(asked.began.as_nanos().saturating_add(nanos))
+                Timestamp::from_nanos(began.as_nanos().saturating_add(nanos))
             }
         };
-        let early = self.from.is_some_and(|from| asked.time < at(from));
-        let late = self.to.is_some_and(|to| asked.time >= at(to));
-        let kind = self.kinds.is_empty() || self.kinds.contains(&asked.kind);
-        kind && !early && !late && self.matches(asked)
+        let early = self.from.is_some_and(|from| time < at(from));
+        let late = self.to.is_some_and(|to| time >= at(to));
+        !early && !late
     }
 
     fn matches(&self, asked: &Asked<'_>) -> bool {

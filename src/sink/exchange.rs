@@ -191,6 +191,11 @@ impl<T> NumberedRequests<T> {
         None
     }
 
+    /// A request that waits.
+    pub(super) fn get(&self, id: RequestId) -> Option<&T> {
+        self.requests.get(&id).map(|(_, request)| request)
+    }
+
     /// The request that a response answers.
     pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
         self.requests.remove(&id).map(|(_, request)| request)

@@ -5,16 +5,23 @@ use super::print::{Clock, Look, Paint, hex, is_text, visible};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::flow::{Direction, Flow, Transport};
-use crate::base::stream::{Chunk, Gap};
+use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+
+/// Octets of a connection that wait for the other direction, at most; then all of it is told as it came.
+// A loss is given up after a second: a fast download brings some megabytes in that time, of which the beginning is in order.
+const HELD: usize = 1 << 20;
 
 /// `--follow=...`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -153,8 +160,160 @@ impl Follow {
     }
 }
 
+/// What is kept of a connection, so that nobody speaks before what they have heard: a loss holds one direction up, and not the
+/// other.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct FollowedConnection {
+    /// Offset behind what was told of each direction.
+    delivered: [u64; 2],
+    /// What acknowledges octets of the other direction that were not told yet.
+    waiting: [VecDeque<WaitingWords>; 2],
+    /// Octets that wait.
+    held: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WaitingWords {
+    offset: u64,
+    ack: Option<u64>,
+    time: Timestamp,
+    said: Said<'static>,
+}
+
+/// What a direction says.
+#[derive(Debug, Serialize, Deserialize)]
+enum Said<'a> {
+    Octets(Cow<'a, [u8]>),
+    /// So many octets are missing; None: nobody knows how many.
+    Gap(Option<u64>),
+}
+
+impl Said<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Octets(octets) => octets.len() as u64,
+            Self::Gap(len) => len.unwrap_or(0),
+        }
+    }
+
+    /// Octets of memory that it takes to keep it.
+    fn size(&self) -> usize {
+        let octets = match self {
+            Self::Octets(octets) => octets.len(),
+            Self::Gap(_) => 0,
+        };
+        size_of::<WaitingWords>() + octets
+    }
+}
+
+/// An event of a stream, with what is kept for its connection.
+type FollowEvent<'a> = StreamContext<'a, Option<Box<FollowedConnection>>>;
+
+impl Follow {
+    /// Tells what a direction says, or keeps it until the other one has said what it answers.
+    fn tell(
+        &mut self,
+        at: &mut FollowEvent<'_>,
+        offset: u64,
+        ack: Option<u64>,
+        time: Timestamp,
+        said: Said<'_>,
+    ) {
+        let cx = &mut *at.cx;
+        let connection = at.state.get_or_insert_with(|| {
+            cx.budget.take(size_of::<FollowedConnection>());
+            Box::default()
+        });
+        let (i, other) = (at.direction.index(), at.direction.flip().index());
+        let early = ack.is_some_and(|ack| ack > connection.delivered[other]);
+        let other_speaks = connection.delivered[other] > 0 || !connection.waiting[other].is_empty();
+        if !connection.waiting[i].is_empty() || early && other_speaks {
+            let size = said.size();
+            cx.budget.take(size);
+            connection.held += size;
+            let said = match said {
+                Said::Octets(octets) => Said::Octets(octets.into_owned().into()),
+                Said::Gap(len) => Said::Gap(len),
+            };
+            connection.waiting[i].push_back(WaitingWords {
+                offset,
+                ack,
+                time,
+                said,
+            });
+            if connection.held > HELD {
+                connection.delivered = [u64::MAX; 2];
+                self.release(at);
+            }
+            return;
+        }
+        connection.delivered[i] = connection.delivered[i].max(offset.saturating_add(said.len()));
+        self.say(at.flow, at.direction, at.side().origin, offset, time, &said);
+        self.release(at);
+    }
+
+    /// Tells what waits for no more than was told. Both in turn, the earlier first where nothing else orders them.
+    fn release(&mut self, at: &mut FollowEvent<'_>) {
+        while let Some(connection) = at.state.as_deref_mut() {
+            let ready = |direction: Direction| {
+                let front = connection.waiting[direction.index()].front()?;
+                let told = connection.delivered[direction.flip().index()];
+                let free = front.ack.is_none_or(|ack| ack <= told);
+                free.then_some((front.time, direction))
+            };
+            let both = [ready(Direction::Forward), ready(Direction::Reverse)];
+            let Some((_, direction)) = both.into_iter().flatten().min_by_key(|(time, _)| *time)
+            else {
+                return;
+            };
+            let i = direction.index();
+            let Some(next) = connection.waiting[i].pop_front() else {
+                return;
+            };
+            let size = next.said.size();
+            at.cx.budget.give(size);
+            connection.held -= size;
+            let end = next.offset.saturating_add(next.said.len());
+            connection.delivered[i] = connection.delivered[i].max(end);
+            let origin = at.sides[i].origin;
+            self.say(
+                at.flow,
+                direction,
+                origin,
+                next.offset,
+                next.time,
+                &next.said,
+            );
+        }
+    }
+
+    fn say(
+        &mut self,
+        flow: &Flow,
+        direction: Direction,
+        origin: u64,
+        offset: u64,
+        time: Timestamp,
+        said: &Said<'_>,
+    ) {
+        if self.form != FollowForm::Raw {
+            let ends = (flow.src(direction), flow.dst(direction));
+            self.turn(time, flow, direction, ends, false);
+        }
+        match said {
+            Said::Octets(octets) => self.octets(direction, offset.saturating_sub(origin), octets),
+            Said::Gap(_) if self.form == FollowForm::Raw => {}
+            Said::Gap(Some(len)) => self.missing(format_args!("{len} bytes are missing here")),
+            Said::Gap(None) => {
+                self.missing(format_args!("an unknown number of bytes is missing here"));
+            }
+        }
+        self.write();
+    }
+}
+
 impl MessageSink for Follow {
-    type State = ();
+    type State = Option<Box<FollowedConnection>>;
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         if !self.rule.takes(at.flow) {
@@ -174,7 +333,7 @@ impl MessageSink for Follow {
 
     fn user_message(
         &mut self,
-        at: &mut AssociationContext<'_, ()>,
+        at: &mut AssociationContext<'_, Self::State>,
         message: &UserMessage<'_>,
         _: &'static str,
     ) {
@@ -192,7 +351,7 @@ impl MessageSink for Follow {
         self.write();
     }
 
-    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, ()>, gap: &ChunkGap) {
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
         if self.rule.takes(at.flow) && self.form != FollowForm::Raw {
             let ends = (at.flow.src(gap.direction), at.flow.dst(gap.direction));
             self.turn(at.cx.packet.time, at.flow, gap.direction, ends, true);
@@ -201,28 +360,40 @@ impl MessageSink for Follow {
         }
     }
 
-    fn stream_data(&mut self, at: &mut StreamContext<'_, ()>, chunk: &Chunk<'_>) {
+    fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
         if !self.rule.takes(at.flow) {
             return;
         }
-        if self.form != FollowForm::Raw {
-            let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-            self.turn(chunk.time, at.flow, at.direction, ends, false);
-        }
-        let offset = chunk.offset.saturating_sub(at.side().origin);
-        self.octets(at.direction, offset, chunk.data);
-        self.write();
+        self.tell(
+            at,
+            chunk.offset,
+            chunk.ack,
+            chunk.time,
+            Said::Octets(chunk.data.into()),
+        );
     }
 
-    fn stream_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &Gap) {
-        if self.rule.takes(at.flow) && self.form != FollowForm::Raw {
-            let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
-            self.turn(at.cx.packet.time, at.flow, at.direction, ends, false);
-            match gap.len {
-                Some(len) => self.missing(format_args!("{len} bytes are missing here")),
-                None => self.missing(format_args!("an unknown number of bytes is missing here")),
-            }
-            self.write();
+    fn stream_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &Gap) {
+        if self.rule.takes(at.flow) {
+            let time = at.cx.packet.time;
+            self.tell(at, gap.offset, None, time, Said::Gap(gap.len));
+        }
+    }
+
+    fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        // Nothing more comes that the other side could have waited for.
+        if let Some(connection) = at.state.as_deref_mut() {
+            connection.delivered[at.direction.index()] = u64::MAX;
+            self.release(at);
+        }
+    }
+
+    fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
+        if let Some(connection) = at.state.as_deref_mut() {
+            connection.delivered = [u64::MAX; 2];
+            self.release(at);
+            at.state.take();
+            at.cx.budget.give(size_of::<FollowedConnection>());
         }
     }
 

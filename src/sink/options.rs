@@ -61,7 +61,7 @@ pub struct FollowTo {
 }
 
 /// `--table`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct TableTo {
     /// What it looks like.
     pub form: TableForm,

@@ -33,6 +33,8 @@ macro_rules! outputs {
         #[derive(Debug, Default, Serialize, Deserialize)]
         pub struct OutputState {
             $( $name: <$Output as MessageSink>::State, )*
+            /// By direction: the message that is open was not chosen, and only files get it, which need requests for their names.
+            passed_over: [bool; 2],
         }
 
         /// The outputs, whatever `--connection` says.
@@ -160,10 +162,32 @@ pub struct Outputs {
 /// For [`forward_events`]: to the table, if the connection is chosen.
 macro_rules! to_chosen {
     // Written messages are counted.
-    ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(count $kind $self $at end $args) };
+    ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(message count $kind $self $at end $args) };
+    ([] $kind:ident $self:ident $at:ident start $args:tt) => { to_chosen!(message chosen $kind $self $at start $args) };
+    ([] $kind:ident $self:ident $at:ident data $args:tt) => { to_chosen!(message chosen $kind $self $at data $args) };
+    ([] $kind:ident $self:ident $at:ident gap $args:tt) => { to_chosen!(message chosen $kind $self $at gap $args) };
+    (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
+        if $self.is_full() {
+            // As many as were wanted have ended.
+        } else if $at.state.passed_over[$at.direction.index()] {
+            if $self.takes($at.flow) {
+                let table = &mut $self.table;
+                to_rows!([files] $kind table $at $event $args);
+            }
+        } else {
+            to_chosen!($how $kind $self $at $event $args);
+        }
+    };
+    (chosen $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
+        if $self.takes($at.flow) {
+            to_chosen!(all $kind $self $at $event $args);
+        }
+    };
     ([] $kind:ident $self:ident $at:ident datagram ($message:ident)) => {
         if $self.takes_datagram($at, $message) {
             to_chosen!(count $kind $self $at datagram ($message))
+        } else if let Some(files) = &mut $self.table.files {
+            files.datagram($at, $message);
         }
     };
     ([] $kind:ident $self:ident $at:ident user_message ($message:ident, $protocol:ident)) => {
@@ -225,18 +249,10 @@ impl MessageSink for Outputs {
     #[inline]
     fn takes_message(
         &mut self,
-        at: &StreamContext<'_, OutputState>,
+        at: &mut StreamContext<'_, OutputState>,
         start: &MessageStart<'_>,
     ) -> bool {
-        self.messages.is_all()
-            || self.messages.takes(&Asked {
-                protocol: start.protocol,
-                transport: at.flow.transport,
-                kind: start.kind,
-                head: start.head,
-                time: start.time,
-                began: self.began,
-            })
+        self.messages.is_all() || self.chooses(at, start)
     }
 
     forward_events!(to_chosen []);
@@ -348,7 +364,28 @@ impl Outputs {
 
     /// As many messages were written as are wanted.
     pub fn is_full(&self) -> bool {
-        self.left == Some(0)
+        self.left == Some(0) || self.table.rows.as_ref().is_some_and(Table::is_full)
+    }
+
+    /// Whether any output gets this message. What is told of it later goes to all of them, or to the files alone.
+    fn chooses(
+        &mut self,
+        at: &mut StreamContext<'_, OutputState>,
+        start: &MessageStart<'_>,
+    ) -> bool {
+        let chosen = self.messages.takes(&Asked {
+            protocol: start.protocol,
+            transport: at.flow.transport,
+            kind: start.kind,
+            head: start.head,
+            time: start.time,
+            began: self.began,
+        });
+        at.state.passed_over[at.direction.index()] = !chosen;
+        if !chosen && let Some(print) = &mut self.table.print {
+            print.passed_over(&mut at.with(|s| &mut s.print), start);
+        }
+        chosen || self.table.files.is_some()
     }
 
     /// When the first packet of the input was captured.
@@ -366,28 +403,38 @@ impl Outputs {
     }
 
     #[inline]
-    fn takes_datagram(&self, at: &DatagramContext<'_>, message: &DatagramMessage<'_>) -> bool {
-        self.messages.is_all()
-            || self.messages.takes(&Asked {
-                protocol: message.protocol,
-                transport: Transport::Udp,
-                kind: kind(message.protocol, message.payload),
-                head: message.payload,
-                time: at.cx.packet.time,
-                began: self.began,
-            })
+    fn takes_datagram(&mut self, at: &DatagramContext<'_>, message: &DatagramMessage<'_>) -> bool {
+        if self.messages.is_all() || self.is_full() {
+            return !self.is_full();
+        }
+        let kind = kind(message.protocol, message.payload);
+        let chosen = self.messages.takes(&Asked {
+            protocol: message.protocol,
+            transport: Transport::Udp,
+            kind,
+            head: message.payload,
+            time: at.cx.packet.time,
+            began: self.began,
+        });
+        if !chosen && let Some(print) = &mut self.table.print {
+            let (time, protocol) = (at.cx.packet.time, message.protocol);
+            print.numbered(at.flow, time, protocol, kind, message.payload);
+        }
+        chosen
     }
 
     fn takes_user_message(&self, message: &UserMessage<'_>, protocol: &str) -> bool {
-        self.messages.is_all()
-            || self.messages.takes(&Asked {
-                protocol,
-                transport: Transport::Sctp,
-                kind: kind(protocol, message.data),
-                head: message.data,
-                time: message.time,
-                began: self.began,
-            })
+        if self.messages.is_all() || self.is_full() {
+            return !self.is_full();
+        }
+        self.messages.takes(&Asked {
+            protocol,
+            transport: Transport::Sctp,
+            kind: kind(protocol, message.data),
+            head: message.data,
+            time: message.time,
+            began: self.began,
+        })
     }
 }
 
@@ -579,6 +626,6 @@ impl Outputs {
 
     /// The outputs take this connection.
     fn takes(&self, flow: &Flow) -> bool {
-        !self.is_full() && self.choice.as_ref().is_none_or(|c| c.takes(flow))
+        self.choice.as_ref().is_none_or(|c| c.takes(flow))
     }
 }

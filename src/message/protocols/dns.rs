@@ -8,6 +8,7 @@ use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -15,6 +16,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     kind: Some(kind),
     transaction: Some(|transport, m| number(m, length_len(transport), 2)),
     fields: Some(fields),
+    field_names: FIELD_NAMES,
     about: "DNS (RFC 1035, 4.2.2)",
     ports: &[53],
     user_message_summary: Some(summary),
@@ -135,6 +137,80 @@ impl Question {
     }
 }
 
+/// What [`fields`] lists.
+pub(super) const FIELD_NAMES: &[&str] = &["id", "question", "type", "rcode", "answers", "answer"];
+
+/// Records of an answer that a summary names.
+const NAMED: usize = 3;
+
+/// A name (RFC 1035, 4.1.4), escaped, and where it ends. Names that are compressed point back; so often nobody does it honestly.
+fn name(m: &[u8], mut at: usize) -> Option<(String, usize)> {
+    let (mut text, mut end) = (String::new(), None);
+    for _ in 0..64 {
+        let len = usize::from(*m.get(at)?);
+        match len {
+            0 => return Some((text, end.unwrap_or(at + 1))),
+            1..=63 => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                escape(m.get(at + 1..at + 1 + len)?, &mut text);
+                at += 1 + len;
+            }
+            0xc0.. => {
+                end = end.or(Some(at + 2));
+                at = (len & 0x3f) << 8 | usize::from(*m.get(at + 1)?);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The first records of an answer: type and, of addresses and names, the value.
+fn records(m: &[u8]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut at = 12;
+    for _ in 0..number(m, 4, 2) {
+        let Some((_, end)) = name(m, at) else {
+            return found;
+        };
+        at = end + 4;
+    }
+    while found.len() < NAMED && (found.len() as u64) < number(m, 6, 2) {
+        let Some((_, begin)) = name(m, at) else {
+            break;
+        };
+        let Some(&[hi, lo, _, _, _, _, _, _, len_hi, len_lo]) =
+            m.get(begin..).and_then(|r| r.first_chunk())
+        else {
+            break;
+        };
+        let kind = u16::from_be_bytes([hi, lo]);
+        let (data, len) = (
+            begin + 10,
+            usize::from(u16::from_be_bytes([len_hi, len_lo])),
+        );
+        let Some(octets) = m.get(data..data + len) else {
+            break;
+        };
+        let value = match (kind, octets) {
+            (1, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
+            (28, octets) => match <[u8; 16]>::try_from(octets) {
+                Ok(octets) => Ipv6Addr::from(octets).to_string(),
+                Err(_) => String::new(),
+            },
+            (2 | 5 | 12, _) => name(m, data).map_or(String::new(), |(name, _)| name),
+            (15, _) => name(m, data + 2).map_or(String::new(), |(name, _)| name),
+            (33, _) => name(m, data + 6).map_or(String::new(), |(name, _)| name),
+            _ => String::new(),
+        };
+        found.push((type_name(kind).into_owned(), value));
+        at = data + len;
+    }
+    found
+}
+
 /// The type of a record by its name, or by its number (RFC 3597, 5).
 fn type_name(kind: u16) -> Cow<'static, str> {
     record_type(kind).map_or_else(|| format!("TYPE{kind}").into(), Cow::Borrowed)
@@ -168,6 +244,15 @@ pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
             None => to.text("rcode", code.to_string().as_bytes()),
         }
         to.number("answers", question.answers.into());
+        let values = records(m.get(skip..).unwrap_or_default());
+        let values: Vec<_> = values
+            .into_iter()
+            .map(|(_, value)| value)
+            .filter(|v| !v.is_empty())
+            .collect();
+        if !values.is_empty() {
+            to.text("answer", values.join(",").as_bytes());
+        }
     }
 }
 
@@ -198,11 +283,21 @@ fn say(m: &[u8], out: &mut String) -> bool {
     if response {
         match flags & 15 {
             0 => {
-                let answers = question.answers;
-                let s = if answers == 1 { "" } else { "s" };
-                let _ = write!(out, ", {answers} record{s}");
+                let answers = usize::from(question.answers);
+                let named = records(m);
+                for (kind, value) in &named {
+                    let _ = write!(out, ", {kind}");
+                    if !value.is_empty() {
+                        let _ = write!(out, " {value}");
+                    }
+                }
+                let _ = match answers.saturating_sub(named.len()) {
+                    0 if answers > 0 => Ok(()),
+                    more if !named.is_empty() => write!(out, " and {more} more"),
+                    1 => write!(out, ", 1 record"),
+                    n => write!(out, ", {n} records"),
+                };
             }
-            3 => out.push_str(", no such name"),
             code => {
                 let _ = match response_code(code) {
                     Some(name) => write!(out, ", {name}"),

@@ -90,6 +90,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http",
     about: "HTTP/1.x (RFC 9112)",
     fields: Some(super::http1_words::fields),
+    field_names: super::http1_words::FIELD_NAMES,
     summary: Some(super::http1_words::summary),
     user_message_summary: Some(super::http1_words::summary),
     ports: PORTS,

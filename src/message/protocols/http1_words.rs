@@ -10,6 +10,20 @@ use std::borrow::Cow;
 /// Octets of a host name or media type that a summary shows: longer ones are no use in a line.
 const SHOWN: usize = 80;
 
+/// What [`fields`] lists.
+pub(super) const FIELD_NAMES: &[&str] = &[
+    "method",
+    "uri",
+    "host",
+    "user_agent",
+    "status",
+    "reason",
+    "server",
+    "location",
+    "content_type",
+    "content_length",
+];
+
 /// The start line and what stands behind it.
 fn split(m: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr(b'\n', m).map_or(m.len(), |end| end + 1);

@@ -9,6 +9,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     kind: Some(super::dns::kind),
     transaction: Some(|_, m| number(m, 0, 2)),
     fields: Some(super::dns::fields),
+    field_names: super::dns::FIELD_NAMES,
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

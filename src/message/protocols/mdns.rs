@@ -7,6 +7,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mdns",
     kind: Some(super::dns::kind),
     fields: Some(super::dns::fields),
+    field_names: super::dns::FIELD_NAMES,
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

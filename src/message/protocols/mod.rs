@@ -481,6 +481,11 @@ pub fn fields(protocol: &str, transport: Transport, head: &[u8]) -> MessageField
     fields
 }
 
+/// The names of what a protocol lists.
+pub fn listed_fields(protocol: &str) -> &'static [&'static str] {
+    BY_NAME.get(protocol).map_or(&[], |row| row.field_names)
+}
+
 /// A protocol that is part of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocol {

@@ -13,6 +13,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "sip",
     kind: Some(|m| response_if(m.starts_with(SYNTAX.version))),
     fields: Some(fields),
+    field_names: &["status", "reason", "method", "uri", "from", "to", "call_id"],
     summary: Some(summary),
     user_message_summary: Some(summary),
     about: "SIP (RFC 3261), over TCP and UDP",

@@ -38,6 +38,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ],
     summary: Some(summary),
     fields: Some(fields),
+    field_names: &["record", "handshake", "version", "sni"],
     interrupts: Some(|octets| octets.starts_with(&[HANDSHAKE, 3]) && begins(octets) == Probe::Yes),
     ..ProtocolRow::NONE
 };

@@ -97,29 +97,25 @@ impl Clock {
         out: &mut String,
     ) {
         let end = if short { MILLISECONDS } else { MICROSECONDS };
-        let decimals = if short { 3 } else { 6 };
         match self.form {
             TimeForm::Utc | TimeForm::Local => {
                 let (text, _) = self.civil(time);
                 let begin = if of_day { DATE + 1 } else { 0 };
                 out.push_str(text.get(begin..end).unwrap_or_default());
             }
-            TimeForm::Relative => seconds(time.since(self.first), decimals, out),
+            TimeForm::Relative => seconds(time.since(self.first), out),
             TimeForm::Delta => {
                 let since = time.since(self.last.unwrap_or(time));
-                seconds(since, decimals, out);
+                seconds(since, out);
             }
-            TimeForm::Epoch => seconds(time.since(Timestamp::default()), 6, out),
+            TimeForm::Epoch => seconds(time.since(Timestamp::default()), out),
         }
         self.last = Some(time);
     }
 }
 
-fn seconds(time: Duration, decimals: usize, out: &mut String) {
-    let micros = time.subsec_micros();
-    let part = if decimals == 3 { micros / 1000 } else { micros };
-    let width = if decimals == 3 { 4 } else { 5 };
-    let _ = write!(out, "{:width$}.{part:0decimals$}", time.as_secs());
+fn seconds(time: Duration, out: &mut String) {
+    let _ = write!(out, "{:5}.{:06}", time.as_secs(), time.subsec_micros());
 }
 
 /// A time span as people say it: `93 us`, `1.25 ms`, `3.2 s`, `2 m 5 s`.
@@ -166,7 +162,7 @@ mod tests {
             ),
             (TimeForm::Utc, true, true, "10:00:00.122|10:00:00.123"),
             (TimeForm::Relative, true, false, "   61.499000|   61.500000"),
-            (TimeForm::Delta, true, true, "   0.000|   0.001"),
+            (TimeForm::Delta, true, true, "    0.000000|    0.001000"),
             (
                 TimeForm::Epoch,
                 true,

@@ -14,6 +14,8 @@ use std::io::Read;
 const TEXT: usize = 16 << 10;
 /// Octets that are shown of a body that is no text: eight lines.
 const HEX: usize = 128;
+/// JSON that is deeper than this is not indented.
+const DEPTH: usize = 32;
 /// Octets in a line of a dump.
 const ROW: usize = 16;
 /// Everything below a line stands so far to the right.
@@ -29,8 +31,8 @@ pub(super) struct Body<'a> {
     pub(super) more: u64,
 }
 
-/// Appends the fields of a header section, but not its start line, which is in the summary.
-pub(super) fn head(head: &[u8], p: &Paint, out: &mut String) {
+/// Appends the fields of a header section, but not its start line, which is in the summary. `more` octets of it were not kept.
+pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     for field in unfolded_lines(head).skip(1) {
         out.push_str(INDENT);
         match memchr(b':', &field) {
@@ -44,6 +46,13 @@ pub(super) fn head(head: &[u8], p: &Paint, out: &mut String) {
             None => escape(&field, out),
         }
         out.push('\n');
+    }
+    if more > 0 {
+        let _ = writeln!(
+            out,
+            "{INDENT}{}... {more} bytes more of the header section{}",
+            p.dim, p.off
+        );
     }
 }
 
@@ -99,21 +108,31 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
         shown = without_chunks(&shown).into();
     }
     // What cannot be undone is shown as it is.
-    let mut cut = false;
+    let (mut cut, mut failed) = (false, false);
     if !about.codings.is_empty() && codings_are_known(&about.codings) {
         let mut decoded = Vec::new();
         // The octets that could be decoded stand before an error.
-        let _ = undo_codings(&about.codings, &*shown)
+        failed = undo_codings(&about.codings, &*shown)
             .take(TEXT as u64 + 1)
-            .read_to_end(&mut decoded);
+            .read_to_end(&mut decoded)
+            .is_err();
         if !decoded.is_empty() {
             cut = decoded.len() > TEXT;
             shown = decoded.into();
         }
     }
     let as_sent = !about.chunked && about.codings.is_empty();
-    let whole = body.gaps.is_empty() && body.more == 0 && !cut;
-    text_or_hex(&shown, &about, whole, p, out);
+    let whole = body.gaps.is_empty() && body.more == 0 && !cut && !failed;
+    let shown = shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&shown);
+    text_or_hex(shown, &about, whole, p, out);
+    if failed {
+        let what = if about.codings.is_empty() {
+            ""
+        } else {
+            "cannot be decoded further"
+        };
+        let _ = writeln!(out, "{INDENT}{}... {what}{}", p.bad, p.off);
+    }
     if as_sent {
         // Behind a gap more octets stand where they stood.
         let mut at = first_gap;
@@ -137,11 +156,11 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     if body.more > 0 {
         let _ = writeln!(
             out,
-            "{INDENT}{}... {} more bytes{}",
+            "{INDENT}{}... {} bytes more{}",
             p.dim, body.more, p.off
         );
     } else if cut {
-        let _ = writeln!(out, "{INDENT}{}... more, as decoded{}", p.dim, p.off);
+        let _ = writeln!(out, "{INDENT}{}... and more{}", p.dim, p.off);
     }
 }
 
@@ -181,7 +200,7 @@ fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut S
         hex(some, 0, INDENT, p, out);
         if some.len() < octets.len() {
             let more = octets.len() - some.len();
-            let _ = writeln!(out, "{INDENT}{}... {more} more bytes{}", p.dim, p.off);
+            let _ = writeln!(out, "{INDENT}{}... {more} bytes more{}", p.dim, p.off);
         }
         return;
     }
@@ -200,7 +219,7 @@ fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut S
     }
     if shown.len() < octets.len() {
         let more = octets.len() - shown.len();
-        let _ = writeln!(out, "{INDENT}{}... {more} more bytes{}", p.dim, p.off);
+        let _ = writeln!(out, "{INDENT}{}... {more} bytes more{}", p.dim, p.off);
     }
 }
 
@@ -220,20 +239,9 @@ pub(in crate::sink) fn visible(line: &[u8], out: &mut String) {
     }
 }
 
-/// Most of it are characters.
+/// The beginning is text.
 pub(in crate::sink) fn is_text(octets: &[u8]) -> bool {
-    let some = octets.get(..4096).unwrap_or(octets);
-    let odd: usize = some
-        .utf8_chunks()
-        .map(|chunk| {
-            let controls = chunk.valid().chars().filter(|c| c.is_control());
-            controls
-                .filter(|c| !matches!(c, '\t' | '\r' | '\n'))
-                .count()
-                + chunk.invalid().len()
-        })
-        .sum();
-    odd * 8 <= some.len()
+    crate::message::is_text(octets.get(..4096).unwrap_or(octets))
 }
 
 /// Rows of offset, octets in hexadecimal digits, and characters.
@@ -289,6 +297,10 @@ fn indented_json(text: &[u8]) -> Option<Vec<u8>> {
     };
     let mut octets = text.iter().copied().peekable();
     while let Some(c) = octets.next() {
+        // So deep nobody reads it, and each line begins with as many spaces.
+        if depth > DEPTH {
+            return None;
+        }
         if string {
             string = escaped || c != b'"';
             escaped = !escaped && c == b'\\';
@@ -305,7 +317,6 @@ fn indented_json(text: &[u8]) -> Option<Vec<u8>> {
                     out.push(end);
                 } else {
                     depth += 1;
-                    // What serde_json reads is 128 deep at most.
                     new_line(&mut out, depth);
                 }
             }
@@ -351,7 +362,7 @@ mod tests {
         // What is not whole is left as it is.
         assert_eq!(
             shown("", b"{\"a\":", &[], 7),
-            "    {\"a\":\n    ... 7 more bytes\n"
+            "    {\"a\":\n    ... 7 bytes more\n"
         );
         assert_eq!(shown("", b"{a}\n", &[], 0), "    {a}\n");
     }
@@ -375,7 +386,7 @@ mod tests {
         assert!(text.starts_with(
             "    00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ................\n"
         ));
-        assert!(text.ends_with("    ... 72 more bytes\n"), "{text}");
+        assert!(text.ends_with("    ... 72 bytes more\n"), "{text}");
     }
 
     #[test]

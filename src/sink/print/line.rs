@@ -13,6 +13,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// A terminal with fewer columns shows neither connection nor octets, and times with milliseconds: something must be left for
 /// what a message says.
 const NARROW: usize = 100;
+/// One with fewer than these shows no time either.
+const TINY: usize = 66;
+/// The longest IPv4 address with a port.
+const IPV4: usize = "255.255.255.255:65535".len();
 /// Columns of a summary, at least, where an answer time stands behind it.
 const SUMMARY: usize = 16;
 /// Columns of both endpoints at first: two short IPv4 addresses with their ports.
@@ -71,15 +75,13 @@ fn padded(text: &str, width: &mut usize, right: bool, out: &mut String) {
 
 /// An endpoint in so many columns: where it is longer, something in its middle is left out. Its end has the port.
 fn squeezed(text: String, columns: usize) -> String {
-    const END: usize = 12;
     if text.len() <= columns {
         return text;
     }
-    let begin = text
-        .get(..columns.saturating_sub(END + 1))
-        .unwrap_or_default();
-    let end = text.get(text.len() - END..).unwrap_or_default();
-    format!("{begin}\u{2026}{end}")
+    let end = 12.min(columns * 2 / 3);
+    let begin = text.get(..columns.saturating_sub(end + 1));
+    let rest = text.get(text.len() - end..).unwrap_or_default();
+    format!("{}\u{2026}{rest}", begin.unwrap_or_default())
 }
 
 /// What of a text fits into so many columns, with an ellipsis where it is cut.
@@ -107,6 +109,7 @@ pub(super) fn line(
 ) {
     let p = Paint::new(look.color);
     let narrow = look.width.is_some_and(|width| width < NARROW);
+    let tiny = look.width.is_some_and(|width| width < TINY);
     if look.width.is_some()
         && let Some(date) = clock.new_date(shown.time)
     {
@@ -114,10 +117,12 @@ pub(super) fn line(
     }
     // The words without colours, whose columns are counted.
     let mut used = 0;
-    let mut word = String::new();
-    clock.show(shown.time, look.width.is_some(), narrow, &mut word);
-    used += word.width() + 1;
-    let _ = write!(out, "{}{word}{} ", p.dim, p.off);
+    if !tiny {
+        let mut word = String::new();
+        clock.show(shown.time, look.width.is_some(), narrow, &mut word);
+        used += word.width() + 1;
+        let _ = write!(out, "{}{word}{} ", p.dim, p.off);
+    }
     if !narrow {
         let connection = format!("{} {}", shown.flow.transport.name(), shown.flow.number);
         padded(&connection, &mut columns.connection, false, out);
@@ -131,19 +136,36 @@ pub(super) fn line(
     };
     let (mut client, mut server) = (shown.client.to_string(), shown.server.to_string());
     if let Some(width) = look.width {
-        let most = (width / 5).max((ENDS - 3) / 2 + 1);
+        // An IPv4 address with its port is shown in full where there is room for anything.
+        let most = if tiny {
+            width / 4
+        } else {
+            (width / 5).max(IPV4)
+        };
         (client, server) = (squeezed(client, most), squeezed(server, most));
     }
     let ends = client.width() + server.width() + 3;
     columns.ends = columns.ends.max(ends);
-    let pad = columns.ends - ends;
+    let wide = if tiny { ends } else { columns.ends };
+    let pad = wide - ends;
     let _ = write!(out, "{client} {way}{arrow}{} {server}{:pad$} ", p.off, "");
-    used += columns.ends + 1;
+    used += wide + 1;
+    let name = cut(shown.protocol, if tiny { 6 } else { usize::MAX }).0;
+    let mut none = 0;
     out.push_str(p.protocol);
-    padded(shown.protocol, &mut columns.protocol, false, out);
+    padded(
+        name,
+        if tiny {
+            &mut none
+        } else {
+            &mut columns.protocol
+        },
+        false,
+        out,
+    );
     out.push_str(p.off);
     out.push(' ');
-    used += columns.protocol + 1;
+    used += if tiny { name.width() } else { columns.protocol } + 1;
     if !narrow {
         padded(&shown.octets.to_string(), &mut columns.octets, true, out);
         out.push(' ');
@@ -152,6 +174,7 @@ pub(super) fn line(
     let incomplete = match shown.lost {
         None => String::new(),
         Some(n) if n > 0 && !narrow => format!(" [incomplete: {n} bytes lost]"),
+        Some(_) if tiny => " !".to_owned(),
         Some(_) => " [incomplete]".to_owned(),
     };
     used += incomplete.len();
@@ -256,7 +279,7 @@ mod tests {
 
     #[test]
     fn lines_fit_the_terminal() {
-        for width in [72, 80, 100, 120, 160] {
+        for width in [40, 50, 60, 72, 80, 100, 120, 160] {
             let text = lines(Some(width), false);
             assert_eq!(text.lines().count(), 3, "{text}");
             let mut widths = text.lines().map(UnicodeWidthStr::width);

@@ -68,8 +68,16 @@ pub(in crate::sink) enum Tone {
 }
 
 impl Tone {
-    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS.
-    pub(super) fn of(fields: &MessageFields) -> Self {
+    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS; by how errors of
+    /// Redis, and replies of SMTP, FTP and POP3 begin.
+    pub(super) fn of(protocol: &str, summary: &str, fields: &MessageFields) -> Self {
+        let first = summary.as_bytes().first();
+        match (protocol, first) {
+            ("resp", Some(b'-')) | ("pop", Some(b'-')) => return Self::Bad,
+            ("smtp" | "ftp", Some(b'4')) => return Self::Warn,
+            ("smtp" | "ftp", Some(b'5')) => return Self::Bad,
+            _ => {}
+        }
         match (fields.get("status"), fields.get("rcode")) {
             (Some(FieldValue::Number(500..)), _) => Self::Bad,
             (Some(FieldValue::Number(400..)), _) => Self::Warn,

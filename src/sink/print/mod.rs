@@ -81,6 +81,8 @@ struct PrintedMessage {
     delay: Option<Duration>,
     /// Header section, where it is shown.
     head: Vec<u8>,
+    /// Octets of it that were not kept.
+    head_more: u64,
     /// The beginning of the body, where it is shown, the offset that it begins at, and gaps in it.
     body: Vec<u8>,
     body_at: u64,
@@ -177,6 +179,7 @@ impl Print {
         if has_fields(protocol) {
             line.head
                 .extend_from_slice(head.get(..HEAD).unwrap_or(head));
+            line.head_more = head.len().saturating_sub(HEAD) as u64;
             line.body_at = offset.saturating_add(head.len() as u64);
         }
     }
@@ -217,7 +220,7 @@ impl Print {
         line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
         if self.style == Style::Full {
             let paint = Paint::new(self.look.color);
-            content::head(&line.head, &paint, t);
+            content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
                 octets: &line.body,
                 gaps: &line.gaps,
@@ -243,7 +246,7 @@ impl Print {
             ..PrintedMessage::default()
         };
         summary(protocol, transport, line.kind, octets, &mut line.summary);
-        line.tone = self.tone(protocol, transport, octets);
+        line.tone = self.tone(protocol, &line.summary, transport, octets);
         if self.style == Style::Full {
             if has_fields(protocol) {
                 let fields =
@@ -260,8 +263,31 @@ impl Print {
         line
     }
 
+    /// A message that is not to be printed: a request is remembered, so that its answer can say how long it took.
+    pub(in crate::sink) fn passed_over(
+        &mut self,
+        at: &mut PrintEvent<'_>,
+        start: &MessageStart<'_>,
+    ) {
+        let id = transaction(start.protocol, at.flow.transport, start.head);
+        let (protocol, kind) = (start.protocol, start.kind);
+        if id.is_some() {
+            self.numbered(at.flow, start.time, protocol, kind, start.head);
+        } else if kind == Kind::Request {
+            let connection = kept(at.cx, at.state);
+            // Its end will not be told.
+            let request = WaitingRequest {
+                offset: start.offset,
+                time: start.time,
+                whole: Some(true),
+                ..WaitingRequest::default()
+            };
+            connection.requests.push(at.cx, request);
+        }
+    }
+
     /// Of a protocol that numbers its requests: how long ago the one was sent that this message answers.
-    fn numbered(
+    pub(in crate::sink) fn numbered(
         &mut self,
         flow: &Flow,
         time: Timestamp,
@@ -281,13 +307,24 @@ impl Print {
         }
     }
 
-    fn tone(&self, protocol: &str, transport: Transport, head: &[u8]) -> Tone {
+    fn tone(&self, protocol: &str, summary: &str, transport: Transport, head: &[u8]) -> Tone {
         if self.look.color {
-            Tone::of(&fields(protocol, transport, head))
+            Tone::of(protocol, summary, &fields(protocol, transport, head))
         } else {
             Tone::Plain
         }
     }
+}
+
+/// What is kept of a connection; made at its first event.
+fn kept<'a>(
+    cx: &mut Context,
+    state: &'a mut Option<Box<PrintedConnection>>,
+) -> &'a mut PrintedConnection {
+    state.get_or_insert_with(|| {
+        cx.budget.take(allocated(size_of::<PrintedConnection>()));
+        Box::default()
+    })
 }
 
 /// The server's port is mostly the lower one, and the one that a connection goes to.
@@ -319,7 +356,6 @@ impl MessageSink for Print {
         let mut new = Box::new(PrintedMessage {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
-            tone: self.tone(start.protocol, at.flow.transport, start.head),
             ..PrintedMessage::default()
         });
         summary(
@@ -329,15 +365,13 @@ impl MessageSink for Print {
             start.head,
             &mut new.summary,
         );
+        new.tone = self.tone(start.protocol, &new.summary, at.flow.transport, start.head);
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
         let cx = &mut *at.cx;
         new.count(cx);
-        let connection = at.state.get_or_insert_with(|| {
-            cx.budget.take(allocated(size_of::<PrintedConnection>()));
-            Box::default()
-        });
+        let connection = kept(cx, at.state);
         if connection.client.is_none() {
             connection.client = client_by(start.kind, at.direction);
         }

@@ -1,5 +1,7 @@
 //! The tables and their columns: the one list of them, for the output and the man page.
 
+use crate::message::listed_fields;
+
 /// `--table`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TableName {
@@ -129,6 +131,14 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
     ),
 ];
 
+/// `PROTOCOL.FIELD`, of what a protocol lists by name.
+fn is_listed(field: &str) -> bool {
+    let listed = field
+        .split_once('.')
+        .map(|(protocol, name)| (listed_fields(protocol), name));
+    listed.is_some_and(|(names, name)| names.contains(&name))
+}
+
 impl TableName {
     /// Its columns, in order.
     pub fn columns(self) -> TableColumns {
@@ -145,7 +155,7 @@ impl TableName {
             .iter()
             .any(|(name, _)| *name == field);
         match self {
-            Self::Messages => column || field.contains('.'),
+            Self::Messages => column || is_listed(field),
             Self::Files => listed,
             _ => column,
         }

@@ -2,6 +2,7 @@
 
 mod columns;
 
+use super::choice::MessageChoice;
 use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
 use super::output::Output;
 use super::print::{Clock, TimeForm};
@@ -28,7 +29,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// What a table looks like.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct TableForm {
     /// Which table.
     pub name: TableName,
@@ -36,6 +37,8 @@ pub struct TableForm {
     pub fields: Vec<String>,
     /// How times are written.
     pub time: TimeForm,
+    /// `--match`, `--from`, `--to`, `--count` choose rows, where these are no messages.
+    pub rows: MessageChoice,
 }
 
 /// The output of a table.
@@ -47,6 +50,8 @@ pub(super) struct Table {
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
     header: bool,
+    /// Rows that may still be written, where `--count` says how many.
+    left: Option<u64>,
 }
 
 /// What is kept of a connection.
@@ -142,6 +147,7 @@ impl Table {
         Self {
             out: BufferedWriter::new(name, to, each),
             clock: Clock::new(form.time),
+            left: form.rows.count,
             form,
             asked: NumberedRequests::default(),
             ended: None,
@@ -172,9 +178,17 @@ impl Table {
         }
     }
 
+    /// As many rows were written as are wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
     /// Writes a row; `value` knows what stands in each column, if anything does.
     fn write(&mut self, value: impl Fn(&str) -> Option<String>) {
         self.begin_table();
+        if self.is_full() {
+            return;
+        }
         let mut line = String::new();
         let columns = self.form.name.columns().iter().map(|(name, _)| *name);
         let chosen = self.form.fields.iter().map(String::as_str);
@@ -188,8 +202,27 @@ impl Table {
                 escape(value.as_bytes(), &mut line);
             }
         }
+        // What is chosen may stand in a column that is not shown.
+        let pattern = self.form.rows.pattern.as_ref();
+        let columns = self
+            .form
+            .name
+            .columns()
+            .iter()
+            .filter_map(|(name, _)| value(name));
+        if pattern.is_some_and(|p| !p.is_match(columns.collect::<Vec<_>>().join("\t").as_bytes())) {
+            return;
+        }
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+        }
         line.push('\n');
         self.out.write([line.as_bytes(), &[], &[], &[]]);
+    }
+
+    /// A row of this time is chosen.
+    fn is_in_time(&self, time: Timestamp) -> bool {
+        self.form.rows.takes_time(time, self.clock.first)
     }
 
     fn begin_table(&mut self) {
@@ -274,6 +307,9 @@ impl Table {
             .map(|a| a.time)
             .or(answer.map(|a| a.time))
             .unwrap_or_default();
+        if !self.is_in_time(time) {
+            return;
+        }
         let (client, server) = asked.map_or(ends, |a| (a.client, a.server));
         let mut row: Row = vec![
             ("time", self.time(time)),
@@ -295,7 +331,9 @@ impl Table {
             row.push(("host", field(request, "host")));
             row.push(("uri", field(request, "uri")));
             row.push(("status", field(response, "status")));
-            row.push(("type", field(response, "content_type")));
+            let media_type = field(response, "content_type");
+            let media_type = media_type.split(';').next().unwrap_or_default();
+            row.push(("type", media_type.trim().to_ascii_lowercase()));
             row.extend(asked.map(|a| ("request_bytes", a.bytes.to_string())));
             row.extend(answer.map(|a| ("response_bytes", a.bytes.to_string())));
             let whole = asked.is_some_and(|a| a.whole) && answer.is_some_and(|a| a.whole);
@@ -543,6 +581,15 @@ impl MessageSink for Table {
                 whole,
             };
             let forgotten = match id {
+                // The same again is no other query: the answer is one to both.
+                Some(id)
+                    if self
+                        .asked
+                        .get(id)
+                        .is_some_and(|old| old.fields == asked.fields) =>
+                {
+                    None
+                }
                 Some(id) => self.asked.push(id, asked),
                 // Nothing answers it that could be told from others.
                 None => Some(asked),
@@ -624,6 +671,9 @@ impl MessageSink for Table {
             .as_ref()
             .and_then(|kept| kept.protocol)
             .or(ended.protocol);
+        if !self.is_in_time(ended.first) {
+            return;
+        }
         let time = self.time(ended.first);
         let [client, server] = [seen(0), seen(1)];
         self.row(&vec![
