@@ -19,6 +19,8 @@ pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
 pub(super) struct ProtocolRow {
     /// Wireshark's name.
     pub(super) name: &'static str,
+    /// Other names that people use for it.
+    pub(super) aliases: &'static [&'static str],
     /// What it is over TCP.
     pub(super) about: &'static str,
     /// TCP ports that hint at it.
@@ -63,6 +65,7 @@ impl ProtocolRow {
     /// A row that says nothing.
     pub(super) const NONE: Self = Self {
         name: "",
+        aliases: &[],
         about: "",
         ports: &[],
         ppids: &[],

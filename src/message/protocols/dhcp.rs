@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dhcp",
+    aliases: &["bootp"],
     kind: Some(|m| response_if(octet(m, 0) == 2)),
     summary: Some(summary),
     ..ProtocolRow::NONE

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "104apci",
+    aliases: &["iec104"],
     about: "IEC 60870-5-104",
     ports: &[2404],
     summary: Some(summary),

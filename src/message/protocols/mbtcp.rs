@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mbtcp",
+    aliases: &["modbus"],
     transaction: Some(|_, m| number(m, 0, 2)),
     about: "Modbus/TCP",
     ports: &[502],

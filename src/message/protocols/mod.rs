@@ -529,26 +529,6 @@ pub fn protocols() -> Vec<Protocol> {
     all
 }
 
-/// Names that people use for protocols which Wireshark calls otherwise.
-const ALIASES: &[(&str, &str)] = &[
-    ("bootp", "dhcp"),
-    ("cifs", "nbss"),
-    ("h248", "megaco"),
-    ("https", "tls"),
-    ("iec104", "104apci"),
-    ("mariadb", "mysql"),
-    ("modbus", "mbtcp"),
-    ("mongodb", "mongo"),
-    ("pop3", "pop"),
-    ("postgres", "pgsql"),
-    ("postgresql", "pgsql"),
-    ("redis", "resp"),
-    ("smb", "nbss"),
-    ("smb2", "nbss"),
-    ("ssl", "tls"),
-    ("valkey", "resp"),
-];
-
 /// The protocol of this name, in any case, that is part of the program: Wireshark's name, or another that people use. The name
 /// that stands for no protocol too.
 pub fn known_name(text: &str) -> Option<&'static str> {
@@ -556,10 +536,12 @@ pub fn known_name(text: &str) -> Option<&'static str> {
     if is(NO_PROTOCOL) {
         return Some(NO_PROTOCOL);
     }
-    let alias = ALIASES.iter().find(|(alias, _)| is(alias));
-    let alias = alias.map(|(_, name)| *name);
+    let alias = BY_NAME
+        .values()
+        .find(|row| row.aliases.iter().any(|alias| is(alias)));
     let named = protocols();
-    alias.or_else(|| named.iter().map(|p| p.name).find(|name| is(name)))
+    let named = named.iter().map(|p| p.name).find(|name| is(name));
+    named.or(alias.map(|row| row.name))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::base::message::Kind;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mongo",
+    aliases: &["mongodb"],
     about: "MongoDB",
     ports: &[27017, 27018, 27019],
     summary: Some(summary),

@@ -16,6 +16,7 @@ const FILE: usize = 4096;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mysql",
+    aliases: &["mariadb"],
     about: "MySQL and MariaDB",
     ports: &[3306],
     summary: Some(summary),

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "nbss",
+    aliases: &["smb", "smb2", "cifs"],
     about: "NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2)",
     ports: &[139, 445],
     summary: Some(summary),

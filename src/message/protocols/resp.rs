@@ -33,6 +33,7 @@ const REQUESTS: usize = 1024;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "resp",
+    aliases: &["redis", "valkey"],
     about: "RESP: Redis, Valkey",
     ports: &[PORT],
     summary: Some(summary),

@@ -32,6 +32,7 @@ const HOLD: usize = 256 << 10;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "tls",
+    aliases: &["ssl", "https"],
     about: "TLS records (RFC 8446, RFC 5246)",
     ports: &[
         443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 8443, 8883,
