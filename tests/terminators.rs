@@ -587,7 +587,10 @@ fn what_a_proxy_puts_before_a_connection_is_a_message_of_its_own() {
                 let asked: Vec<_> = exchanges.iter().map(|e| &e["request"]).collect();
                 assert_eq!(
                     asked,
-                    ["GET /a.txt HTTP/1.1", "GET /b.txt HTTP/1.1"],
+                    [
+                        "GET /a.txt HTTP/1.1 (example)",
+                        "GET /b.txt HTTP/1.1 (example)"
+                    ],
                     "{summary} on {port} by {mss}"
                 );
             }
@@ -629,7 +632,7 @@ fn requests_on_a_syn_are_answered() {
         let asked: Vec<_> = exchanges.iter().map(|e| &e["request"]).collect();
         assert_eq!(
             asked,
-            ["HEAD /h.txt HTTP/1.1", "GET /n.txt HTTP/1.1"],
+            ["HEAD /h.txt HTTP/1.1 (a)", "GET /n.txt HTTP/1.1 (example)"],
             "taken: {taken}"
         );
     }
@@ -645,7 +648,7 @@ fn an_empty_line_before_an_answer_changes_nothing() {
     let all = talk.end();
     let exchanges = of_type(&all, "exchange");
     assert_eq!(exchanges.len(), 2);
-    assert_eq!(exchanges[0]["request"], "HEAD /h.txt HTTP/1.1");
+    assert_eq!(exchanges[0]["request"], "HEAD /h.txt HTTP/1.1 (a)");
 }
 
 /// Octets that are no response stand before one: it answers the request that acknowledged what stands before them, and each
@@ -669,7 +672,9 @@ fn octets_of_another_kind_before_an_answer_change_nothing() {
             .iter()
             .map(|e| e["request"].as_str().unwrap_or_default())
             .collect();
-        let each: Vec<_> = (0..4).map(|n| format!("GET /{n}.txt HTTP/1.1")).collect();
+        let each: Vec<_> = (0..4)
+            .map(|n| format!("GET /{n}.txt HTTP/1.1 (example)"))
+            .collect();
         assert_eq!(asked, each, "{}", junk.escape_ascii());
         let data = of_type(&all, "message").into_iter();
         let data: Vec<_> = data.filter(|m| m["protocol"] == "data").collect();
@@ -692,7 +697,13 @@ fn an_answer_of_another_kind_leaves_the_next_one_its_request() {
         .iter()
         .map(|e| e["request"].clone())
         .collect();
-    assert_eq!(asked, ["GET /a.txt HTTP/1.1", "GET /b.txt HTTP/1.1"]);
+    assert_eq!(
+        asked,
+        [
+            "GET /a.txt HTTP/1.1 (example)",
+            "GET /b.txt HTTP/1.1 (example)"
+        ]
+    );
 }
 
 /// RFC 1945, 6: a request of HTTP/0.9 is answered by a body alone, which ends with the connection.
@@ -795,7 +806,7 @@ fn a_declined_body_is_not_awaited() {
             .collect();
         assert_eq!(
             asked,
-            ["POST /p HTTP/1.1", "GET /next HTTP/1.1"],
+            ["POST /p HTTP/1.1 (a)", "GET /next HTTP/1.1 (example)"],
             "{answer}, sent: {sends}"
         );
         let posted = find(&all, "POST");
