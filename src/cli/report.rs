@@ -35,12 +35,14 @@ pub struct TextForm {
     pub color: bool,
 }
 
-/// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out, but for
-/// `message.lost`, which says that nothing is missing.
+/// Counters that are shown although they are 0: that nothing is missing, and that nothing waits any more.
+const ALWAYS: [(&str, &str); 2] = [("message", "lost"), ("buffer", "waiting")];
+
+/// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out.
 fn text(counters: &Counters, form: TextForm, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = Vec::new();
     counters.each(|section, name, text, value| {
-        if form.all || value > 0 || (section, name) == ("message", "lost") {
+        if form.all || value > 0 || ALWAYS.contains(&(section, name)) {
             rows.push((section, format!("{section}.{name}"), text, value));
         }
     });
