@@ -2,9 +2,10 @@
 
 use crate::base::context::Context;
 use crate::base::flow::Transport;
+use crate::base::storage::AgedTable;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Requests of a connection that are remembered; the oldest is dropped for one more. Pipelines are rarely this deep, and each
 /// request keeps its words.
@@ -152,53 +153,43 @@ pub(super) type RequestId = (Transport, u64, u64);
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
-pub(super) struct NumberedRequests<T> {
-    requests: HashMap<RequestId, (u64, T)>,
-    /// In the order in which they came, each with its turn: one that came again has a later one.
-    order: VecDeque<(u64, RequestId)>,
-    turn: u64,
-}
+pub(super) struct NumberedRequests<T>(AgedTable<RequestId, T>);
 
 impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
-        Self {
-            requests: HashMap::new(),
-            order: VecDeque::new(),
-            turn: 0,
-        }
+        Self(AgedTable::default())
     }
 }
 
 impl<T> NumberedRequests<T> {
     /// A request. Gives back one that will not be answered any more: the same that came again, or the oldest of too many.
     pub(super) fn push(&mut self, id: RequestId, request: T) -> Option<T> {
-        self.turn += 1;
-        self.order.push_back((self.turn, id));
-        let again = self.requests.insert(id, (self.turn, request));
-        if again.is_some() || self.order.len() <= NUMBERED {
-            return again.map(|(_, request)| request);
-        }
-        self.pop()
+        let forgotten = self.answered(id);
+        let forgotten = forgotten.or_else(|| {
+            if self.0.len() < NUMBERED {
+                None
+            } else {
+                self.pop()
+            }
+        });
+        self.0.insert(id, request);
+        forgotten
     }
 
     /// The oldest.
     pub(super) fn pop(&mut self) -> Option<T> {
-        while let Some((turn, id)) = self.order.pop_front() {
-            if self.requests.get(&id).is_some_and(|(t, _)| *t == turn) {
-                return self.requests.remove(&id).map(|(_, request)| request);
-            }
-        }
-        None
+        self.0.remove_oldest().map(|(_, request)| request)
     }
 
     /// A request that waits.
     pub(super) fn get(&self, id: RequestId) -> Option<&T> {
-        self.requests.get(&id).map(|(_, request)| request)
+        self.0.get(self.0.find(&id)?)
     }
 
     /// The request that a response answers.
     pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
-        self.requests.remove(&id).map(|(_, request)| request)
+        let place = self.0.find(&id)?;
+        self.0.remove(place).map(|(_, request)| request)
     }
 }
 
@@ -219,13 +210,27 @@ mod tests {
         for id in 0..2 * NUMBERED as u64 {
             requests.push((UDP, 3, id), 'd');
         }
-        assert!(requests.requests.len() <= NUMBERED && requests.order.len() <= NUMBERED + 1);
+        assert!(requests.0.len() <= NUMBERED);
         assert_eq!(requests.answered((UDP, 2, 7)), None);
         assert_eq!(
             requests.answered((UDP, 3, 2 * NUMBERED as u64 - 1)),
             Some('d')
         );
         while requests.pop().is_some() {}
-        assert!(requests.requests.is_empty() && requests.order.is_empty());
+        assert!(requests.0.is_empty());
+    }
+
+    /// Those that were answered take nobody's place, and those that come again take no more.
+    #[test]
+    fn a_long_run_forgets_nothing_that_waits() {
+        let mut requests = NumberedRequests::default();
+        requests.push((UDP, 0, 0), 'w');
+        for id in 1..3 * NUMBERED as u64 {
+            requests.push((UDP, 1, id), 'a');
+            assert_eq!(requests.answered((UDP, 1, id)), Some('a'), "{id}");
+            requests.push((UDP, 2, 7), 'b');
+        }
+        assert_eq!(requests.answered((UDP, 0, 0)), Some('w'));
+        assert_eq!(requests.0.len(), 1);
     }
 }
