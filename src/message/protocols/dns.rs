@@ -87,6 +87,9 @@ pub(super) fn kind(m: &[u8]) -> Kind {
     response_if(octet(m, 2) & 0x80 != 0)
 }
 
+/// Octets of the header.
+const HEADER: usize = 12;
+
 /// What a header and its first question say (RFC 1035, 4.1).
 struct Question {
     id: u16,
@@ -108,25 +111,11 @@ fn read(m: &[u8]) -> Option<Question> {
         asked: None,
     };
     if questions > 0 {
-        let (mut at, mut name) = (12, String::new());
-        // Labels, each with its length; a question is the first name, so nothing can be compressed in it.
-        while let Some(&len) = m.get(at) {
-            let len = usize::from(len);
-            at += 1;
-            if len == 0 || len > 63 {
-                break;
-            }
-            let end = (at + len).min(m.len());
-            if !name.is_empty() {
-                name.push('.');
-            }
-            escape(m.get(at..end).unwrap_or_default(), &mut name);
-            at = end;
+        let mut text = name(m, HEADER);
+        if text.is_empty() {
+            text.push('.');
         }
-        if name.is_empty() {
-            name.push('.');
-        }
-        question.asked = Some((name, word(at)));
+        question.asked = Some((text, skip_name(m, HEADER).and_then(word)));
     }
     Some(question)
 }
@@ -143,42 +132,53 @@ pub(super) const FIELD_NAMES: &[&str] = &["id", "question", "type", "rcode", "an
 /// Records of an answer that a summary names.
 const NAMED: usize = 3;
 
-/// A name (RFC 1035, 4.1.4), escaped, and where it ends. Names that are compressed point back; so often nobody does it honestly.
-fn name(m: &[u8], mut at: usize) -> Option<(String, usize)> {
-    let (mut text, mut end) = (String::new(), None);
-    for _ in 0..64 {
-        let len = usize::from(*m.get(at)?);
-        match len {
-            0 => return Some((text, end.unwrap_or(at + 1))),
-            1..=63 => {
+/// A name (RFC 1035, 4.1.4), escaped, as far as it is there.
+fn name(m: &[u8], mut at: usize) -> String {
+    let mut text = String::new();
+    // A name has 255 octets at most (RFC 1035, 3.1), so half as many labels, and pointers that each stand for some.
+    for _ in 0..128 {
+        match m.get(at) {
+            Some(&len @ 1..=63) if text.len() < 255 => {
+                let label = m.get(at + 1..).unwrap_or_default();
                 if !text.is_empty() {
                     text.push('.');
                 }
-                escape(m.get(at + 1..at + 1 + len)?, &mut text);
-                at += 1 + len;
+                escape(label.get(..len.into()).unwrap_or(label), &mut text);
+                at += 1 + usize::from(len);
             }
-            0xc0.. => {
-                end = end.or(Some(at + 2));
-                at = (len & 0x3f) << 8 | usize::from(*m.get(at + 1)?);
+            Some(0xc0..) if at + 1 < m.len() => {
+                at = usize::try_from(number(m, at, 2) & 0x3fff).unwrap_or(usize::MAX);
             }
+            _ => break,
+        }
+    }
+    text
+}
+
+/// Where a name ends: behind its last label, or behind a pointer.
+fn skip_name(m: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *m.get(at)? {
+            0 => return Some(at + 1),
+            len @ 1..=63 => at += 1 + usize::from(len),
+            0xc0.. => return Some(at + 2),
             _ => return None,
         }
     }
-    None
 }
 
 /// The first records of an answer: type and, of addresses and names, the value.
 fn records(m: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut at = 12;
+    let mut at = HEADER;
     for _ in 0..number(m, 4, 2) {
-        let Some((_, end)) = name(m, at) else {
+        let Some(end) = skip_name(m, at) else {
             return found;
         };
         at = end + 4;
     }
     while found.len() < NAMED && (found.len() as u64) < number(m, 6, 2) {
-        let Some((_, begin)) = name(m, at) else {
+        let Some(begin) = skip_name(m, at) else {
             break;
         };
         let Some(&[hi, lo, _, _, _, _, _, _, len_hi, len_lo]) =
@@ -200,9 +200,9 @@ fn records(m: &[u8]) -> Vec<(String, String)> {
                 Ok(octets) => Ipv6Addr::from(octets).to_string(),
                 Err(_) => String::new(),
             },
-            (2 | 5 | 12, _) => name(m, data).map_or(String::new(), |(name, _)| name),
-            (15, _) => name(m, data + 2).map_or(String::new(), |(name, _)| name),
-            (33, _) => name(m, data + 6).map_or(String::new(), |(name, _)| name),
+            (2 | 5 | 12, _) => name(m, data),
+            (15, _) => name(m, data + 2),
+            (33, _) => name(m, data + 6),
             _ => String::new(),
         };
         found.push((type_name(kind).into_owned(), value));
@@ -377,6 +377,33 @@ mod tests {
             (Udp, b"abc", ""),
         ] {
             assert_eq!(said(summary, transport, octets), expected);
+        }
+    }
+
+    /// Names are followed through their pointers, and not without end.
+    #[test]
+    fn answers_are_named() {
+        let mut m =
+            b"\x12\x34\x81\x80\0\x01\0\x04\0\0\0\0\x03www\x07example\0\0\x01\0\x01".to_vec();
+        let record = |kind: u8, data: &[u8]| {
+            let len = u8::try_from(data.len()).unwrap();
+            [&[0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 9, 0, len][..], data].concat()
+        };
+        m.extend(record(5, b"\x01a\xc0\x10"));
+        m.extend(record(1, &[192, 0, 2, 1]));
+        m.extend(record(1, &[192, 0, 2, 2]));
+        m.extend(record(1, &[192, 0, 2, 3]));
+        let expected =
+            "answer 0x1234 www.example A, CNAME a.example, A 192.0.2.1, A 192.0.2.2 and 1 more";
+        assert_eq!(said(summary, Transport::Udp, &m), expected);
+        for len in 12..m.len() {
+            said(summary, Transport::Udp, &m[..len]);
+        }
+        // A pointer to itself, and one that goes back over a label for ever.
+        let header = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0";
+        for loops in [&b"\xc0\x0c\0\x01\0\x01"[..], b"\x3faaaaaaaaaaaaaaa\xc0\x0c"] {
+            let text = said(summary, Transport::Udp, &[&header[..], loops].concat());
+            assert!(text.len() < 1000, "{text}");
         }
     }
 }
