@@ -115,6 +115,22 @@ pub fn read_fields<'a>(octets: &'a [u8], mut each: impl FnMut(Cow<'a, [u8]>, Cow
     }
 }
 
+/// The first value of each of these fields, by their names in lower case, in a header section without its start line.
+pub(super) fn first_values<'a, const N: usize>(
+    octets: &'a [u8],
+    names: [&str; N],
+) -> [Option<Cow<'a, [u8]>>; N] {
+    let mut found = [const { None }; N];
+    read_fields(octets, |name, value| {
+        for (wanted, found) in names.iter().zip(&mut found) {
+            if found.is_none() && name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                *found = Some(value.clone());
+            }
+        }
+    });
+    found
+}
+
 /// Reads the header section that `octets` begin with, and calls `each` with name and value of each of its fields, in order.
 /// A field may be seen twice, or be seen although the section turns out to be cut: who collects them begins anew then.
 pub fn read_head<'a>(

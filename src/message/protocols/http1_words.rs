@@ -1,11 +1,10 @@
 //! HTTP/1.x for people and tables: the summary of a message, and what of its head is listed by name.
 
 use super::super::fields::MessageFields;
-use super::super::head::{HttpStart, read_fields};
+use super::super::head::{HttpStart, first_values};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
 use memchr::memchr;
-use std::borrow::Cow;
 
 /// Octets of a host name or media type that a summary shows: longer ones are no use in a line.
 const SHOWN: usize = 80;
@@ -31,43 +30,31 @@ fn split(m: &[u8]) -> (&[u8], &[u8]) {
     (line.trim_ascii_end(), fields)
 }
 
-/// The first value of each of these fields, by their names in lower case.
-fn values<'a, const N: usize>(fields: &'a [u8], names: [&str; N]) -> [Option<Cow<'a, [u8]>>; N] {
-    let mut found = [const { None }; N];
-    read_fields(fields, |name, value| {
-        for (wanted, found) in names.iter().zip(&mut found) {
-            if found.is_none() && name.eq_ignore_ascii_case(wanted.as_bytes()) {
-                *found = Some(value.clone());
-            }
-        }
-    });
-    found
-}
-
 /// What of a message has a name.
 pub(super) fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
     let (line, rest) = split(m);
     let Some(start) = HttpStart::of_line(line) else {
         return;
     };
-    match start {
+    // Names of fields, and what they are listed by.
+    let ([first, second], listed) = match start {
         HttpStart::Request { method, target, .. } => {
             to.text("method", method);
             to.text("uri", target);
-            let [host, agent] = values(rest, ["host", "user-agent"]);
-            to.text_if("host", host.as_deref());
-            to.text_if("user_agent", agent.as_deref());
+            (["host", "user-agent"], ["host", "user_agent"])
         }
         HttpStart::Response { status, .. } => {
             to.number("status", status.into());
             let reason = line.splitn(3, |c| *c == b' ').nth(2);
             to.text_if("reason", reason.map(<[u8]>::trim_ascii));
-            let [server, location] = values(rest, ["server", "location"]);
-            to.text_if("server", server.as_deref());
-            to.text_if("location", location.as_deref());
+            (["server", "location"], ["server", "location"])
         }
+    };
+    let [first, second, kind, length] =
+        first_values(rest, [first, second, "content-type", "content-length"]);
+    for (name, value) in listed.into_iter().zip([first, second]) {
+        to.text_if(name, value.as_deref());
     }
-    let [kind, length] = values(rest, ["content-type", "content-length"]);
     to.text_if("content_type", kind.as_deref());
     let length = length.and_then(|l| std::str::from_utf8(&l).ok()?.parse().ok());
     if let Some(length) = length {
@@ -84,7 +71,7 @@ pub(super) fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         None => return false,
     };
     first_line(m, out);
-    let [value] = values(rest, [wanted]);
+    let [value] = first_values(rest, [wanted]);
     if let Some(value) = value.filter(|value| !value.is_empty()) {
         out.push_str(" (");
         escape(value.get(..SHOWN).unwrap_or(&value), out);

@@ -1,12 +1,14 @@
 //! SIP (RFC 3261, 7 and 18.3).
 
 use super::super::fields::MessageFields;
-use super::super::head::unfolded_lines;
+use super::super::head::{first_values, unfolded_lines};
 use super::super::headers::{HeaderProtocol, HeaderSyntax};
 use super::super::length::response_if;
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
+use memchr::memchr;
+use std::borrow::Cow;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -53,14 +55,12 @@ impl HeaderProtocol for Sip {
     const SYNTAX: &'static HeaderSyntax = &SYNTAX;
 }
 
-/// The value of the first field with one of these names: in full, or compact (RFC 3261, 7.3.3).
-fn value(m: &[u8], names: [&[u8]; 2]) -> Option<Vec<u8>> {
-    unfolded_lines(m).skip(1).find_map(|line| {
-        let (name, value) = line.split_at_checked(memchr::memchr(b':', &line)?)?;
-        let named = |n: &&[u8]| name.trim_ascii().eq_ignore_ascii_case(n);
-        let value = value.get(1..)?.trim_ascii();
-        names.iter().any(named).then(|| value.to_vec())
-    })
+/// From, To and Call-ID, by their names in full or compact (RFC 3261, 7.3.3).
+fn parties(m: &[u8]) -> [Option<Cow<'_, [u8]>>; 3] {
+    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
+    let fields = fields.unwrap_or_default();
+    let [from, f, to, t, call, i] = first_values(fields, ["from", "f", "to", "t", "call-id", "i"]);
+    [from.or(f), to.or(t), call.or(i)]
 }
 
 /// The address in a From or To: what stands in angle brackets, else what stands before the parameters (RFC 3261, 20.10).
@@ -88,10 +88,10 @@ fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
         to.text_if("method", first);
         to.text_if("uri", second);
     }
-    let (from, called) = (value(m, [b"from", b"f"]), value(m, [b"to", b"t"]));
+    let [from, called, call] = parties(m);
     to.text_if("from", from.as_deref().map(address));
     to.text_if("to", called.as_deref().map(address));
-    to.text_if("call_id", value(m, [b"call-id", b"i"]).as_deref());
+    to.text_if("call_id", call.as_deref());
 }
 
 /// The start line, and who talks to whom.
@@ -100,8 +100,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         return false;
     }
     first_line(m, out);
-    let ends = [[&b"from"[..], b"f"], [b"to", b"t"]].map(|names| value(m, names));
-    if let [Some(from), Some(to)] = ends {
+    if let [Some(from), Some(to), _] = parties(m) {
         out.push_str(" (");
         escape(address(&from), out);
         out.push_str(" to ");
