@@ -35,37 +35,38 @@ bounded memory, finds where each application message begins and ends, and writes
     inet-asm big.pcap | tshark -r -           a packet for each message
     inet-asm -x files big.pcap                the files that were transferred";
 
-const AFTER: &str = "\
-Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.
-
-Signals: SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a \
-second one ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, \
---json, --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.
-
-Exit status: 0 done; 2 usage, input, output or format error. A closed stdout is a quiet, successful end.";
-
-/// The same for the man page, each part under a heading of its own.
+/// What stands behind the options: in the man page each part under its heading.
 pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     (
-        "UNITS",
+        "Units",
         "Sizes take K M G, KB MB GB, KiB MiB GiB (all powers of 1024); times take us ms s m h d; both take fractions.",
     ),
     (
-        "SIGNALS",
+        "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
          ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, \
          --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
     ),
     (
-        "EXIT STATUS",
+        "Exit status",
         "0: done, also when the capture was cut short, or when the reader of the output left. 2: usage, input, output or format \
          error.",
     ),
 ];
 
+/// The same for --help.
+fn behind_options() -> String {
+    let part = |(name, text): &(&str, &str)| format!("{name}: {text}");
+    SECTIONS_BEHIND
+        .iter()
+        .map(part)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
 /// The options, as clap reads them.
 #[derive(Parser, Debug)]
-#[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER, max_term_width = 100)]
+#[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = behind_options(), max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Args {
     /// Capture files to read one after the other [default: stdin]

@@ -239,6 +239,7 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     }
     man.render_options_section(out)?;
     for (name, text) in SECTIONS_BEHIND {
+        let name = name.to_uppercase();
         writeln!(out, ".SH \"{name}\"\n{}", text.replace('-', "\\-"))?;
     }
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;

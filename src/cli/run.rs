@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
         if self.config.quiet {
             return;
         }
-        self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+        self.count_inputs();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
@@ -186,8 +186,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn report(&mut self, format: StatsFormat) {
+    /// The inputs count by themselves.
+    fn count_inputs(&mut self) {
         self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+    }
+
+    fn report(&mut self, format: StatsFormat) {
+        self.count_inputs();
         // As for all messages on stderr.
         let names = self.config.rules.names();
         let form = TextForm {
