@@ -1,6 +1,6 @@
 //! `--follow`: chosen connections as conversations: the octets of both directions as they were delivered, gaps drawn in.
 
-use super::output::Output;
+use super::output::{Output, kept, take_kept};
 use super::print::{Clock, Look, Paint, hex, is_text, visible};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
@@ -68,11 +68,6 @@ impl Follow {
             text: String::new(),
             open_line: false,
         }
-    }
-
-    /// When the first packet was captured.
-    pub(super) fn begins_at(&mut self, time: Timestamp) {
-        self.clock.first = time;
     }
 
     /// Begins another turn of the conversation where somebody else speaks. `new`: a datagram or a user message is always a turn.
@@ -220,10 +215,7 @@ impl Follow {
         said: Said<'_>,
     ) {
         let cx = &mut *at.cx;
-        let connection = at.state.get_or_insert_with(|| {
-            cx.budget.take(size_of::<FollowedConnection>());
-            Box::default()
-        });
+        let connection = kept(cx, at.state);
         let (i, other) = (at.direction.index(), at.direction.flip().index());
         let early = ack.is_some_and(|ack| ack > connection.delivered[other]);
         let other_speaks = connection.delivered[other] > 0 || !connection.waiting[other].is_empty();
@@ -392,8 +384,7 @@ impl MessageSink for Follow {
         if let Some(connection) = at.state.as_deref_mut() {
             connection.delivered = [u64::MAX; 2];
             self.release(at);
-            at.state.take();
-            at.cx.budget.give(size_of::<FollowedConnection>());
+            take_kept(at.cx, at.state);
         }
     }
 
@@ -404,6 +395,10 @@ impl MessageSink for Follow {
 }
 
 impl Output for Follow {
+    fn begins_at(&mut self, time: Timestamp) {
+        self.clock.first = time;
+    }
+
     fn is_open(&self) -> Option<bool> {
         Some(self.out.is_open())
     }

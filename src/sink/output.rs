@@ -1,7 +1,10 @@
 //! What an output is: a [`MessageSink`] that is opened, flushed and finished.
 
 use super::writer::{OutputError, Reopened};
+use crate::base::context::Context;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
+use crate::base::storage::allocated;
+use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use std::ops::ControlFlow;
 
@@ -12,6 +15,8 @@ use std::ops::ControlFlow;
 pub(super) trait Output: MessageSink {
     /// The first input's header is known; later calls change nothing.
     fn begin(&mut self, _link_type: LinkType, _nanoseconds: bool) {}
+    /// When the first packet of the input was captured.
+    fn begins_at(&mut self, _time: Timestamp) {}
     /// These are all interfaces of the input until now.
     fn interfaces(&mut self, _all: &[Interface]) {}
     /// A block of the input that explains the packets behind it.
@@ -32,6 +37,21 @@ pub(super) trait Output: MessageSink {
     fn counts(&self) -> bool {
         false
     }
+}
+
+/// What an output keeps of a connection: made at its first event, and counted.
+pub(super) fn kept<'a, T: Default>(cx: &mut Context, state: &'a mut Option<Box<T>>) -> &'a mut T {
+    state.get_or_insert_with(|| {
+        cx.budget.take(allocated(size_of::<T>()));
+        Box::default()
+    })
+}
+
+/// Takes it out, at the end of the connection. What it has allocated itself is the caller's to give back.
+pub(super) fn take_kept<T>(cx: &mut Context, state: &mut Option<Box<T>>) -> Option<Box<T>> {
+    let kept = state.take()?;
+    cx.budget.give(allocated(size_of::<T>()));
+    Some(kept)
 }
 
 /// Flushes several outputs of a kind, up to the first error: the others are flushed by the next call.
@@ -130,6 +150,12 @@ impl<O: Output> Output for Option<O> {
     fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
         if let Some(output) = self {
             output.begin(link_type, nanoseconds);
+        }
+    }
+
+    fn begins_at(&mut self, time: Timestamp) {
+        if let Some(output) = self {
+            output.begins_at(time);
         }
     }
 

@@ -56,6 +56,10 @@ macro_rules! outputs {
                 $( self.$name.begin(link_type, nanoseconds); )*
             }
 
+            fn begins_at(&mut self, time: Timestamp) {
+                $( self.$name.begins_at(time); )*
+            }
+
             fn interfaces(&mut self, all: &[Interface]) {
                 $( self.$name.interfaces(all); )*
             }
@@ -391,15 +395,7 @@ impl Outputs {
     /// When the first packet of the input was captured.
     pub fn begins_at(&mut self, time: Timestamp) {
         self.began = time;
-        if let Some(print) = &mut self.table.print {
-            print.begins_at(time);
-        }
-        if let Some(follow) = &mut self.table.follow {
-            follow.begins_at(time);
-        }
-        if let Some(rows) = &mut self.table.rows {
-            rows.begins_at(time);
-        }
+        self.table.begins_at(time);
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Words and times as several outputs write them.
 
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use crate::base::stream::{Close, GapCause};
 use crate::base::time::{Timestamp, date_and_time};
 use crate::sink::json_line::{Micros, Seconds};
@@ -18,6 +19,15 @@ pub(crate) fn gap_cause(cause: GapCause) -> &'static str {
         GapCause::End => "end",
         GapCause::Snapped => "snapped",
         GapCause::Jump => "jump",
+    }
+}
+
+/// The word for what a message is to its protocol.
+pub(crate) const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Request => "request",
+        Kind::Response => "response",
+        Kind::Other => "other",
     }
 }
 

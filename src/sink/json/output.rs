@@ -22,8 +22,8 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, b
 use crate::message::{fields, kind, summary};
 use crate::sink::exchange::WaitingRequest;
 use crate::sink::json_line::{Seconds, write};
-use crate::sink::output::Output;
-use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause};
+use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
@@ -89,10 +89,7 @@ impl Json {
         direction: Direction,
         time: Timestamp,
     ) -> &'a mut JsonStream {
-        let conn = state.get_or_insert_with(|| {
-            cx.budget.take(size_of::<JsonConnection>());
-            Box::default()
-        });
+        let conn = kept(cx, state);
         if !conn.begun {
             conn.begun = true;
             conn.first = time;
@@ -196,11 +193,7 @@ impl Json {
             first_time: self.time(cx, message.first_time),
             first_frame: message.first_frame,
             protocol: &message.protocol,
-            kind: match message.kind {
-                Kind::Request => "request",
-                Kind::Response => "response",
-                Kind::Other => "other",
-            },
+            kind: kind_word(message.kind),
             summary: &message.summary,
             offset: ended.offset,
             octets: message.octets,
@@ -228,11 +221,10 @@ impl Json {
 
     /// The connection or association has ended; what was seen of it comes next.
     fn ended(&mut self, cx: &mut Context, state: &mut Option<Box<JsonConnection>>) {
-        let Some(mut conn) = state.take() else {
+        let Some(mut conn) = take_kept(cx, state) else {
             return;
         };
         conn.requests.clear(cx);
-        cx.budget.give(size_of::<JsonConnection>());
         for stream in &conn.streams {
             if let Some(open) = &stream.open {
                 cx.budget.give(open.counted);

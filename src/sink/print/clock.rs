@@ -49,29 +49,19 @@ impl Clock {
         }
     }
 
-    /// The date and the time of day, with microseconds, and what stands behind the date once: UTC, or the offset from it.
-    fn civil(&self, time: Timestamp) -> (String, String) {
-        let nanos = i128::from(time.as_nanos());
-        let at = jiff::Timestamp::from_nanosecond(nanos).ok();
-        let local = self.zone.as_ref().zip(at).map(|(zone, at)| {
-            let offset = zone.to_offset(at);
-            // A time that is as far from 1970 as the clock there is shown.
-            let shifted = nanos + i128::from(offset.seconds()) * 1_000_000_000;
-            let shifted = u64::try_from(shifted).unwrap_or(0);
-            (Timestamp::from_nanos(shifted), offset.seconds())
-        });
-        let (time, zone) = match local {
-            Some((time, offset)) => {
-                let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
-                let zone = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
-                (time, zone)
-            }
-            None => (time, "UTC".to_owned()),
-        };
-        let text = date_and_time(time, b' ');
-        let text = text.get(..MICROSECONDS).unwrap_or_default();
-        let text = std::str::from_utf8(text).unwrap_or_default().to_owned();
-        (text, zone)
+    /// How many seconds a clock is ahead of UTC where the program runs; None where UTC is shown.
+    fn ahead(&self, time: Timestamp) -> Option<i32> {
+        let zone = self.zone.as_ref()?;
+        let at = jiff::Timestamp::from_nanosecond(time.as_nanos().into()).ok()?;
+        Some(zone.to_offset(at).seconds())
+    }
+
+    /// Date and time of day, as a clock there shows them.
+    fn civil(&self, time: Timestamp) -> [u8; 30] {
+        let ahead = i64::from(self.ahead(time).unwrap_or(0)) * 1_000_000_000;
+        // A time that is as far from 1970 as the clock there is shown.
+        let shown = time.as_nanos().saturating_add_signed(ahead);
+        date_and_time(Timestamp::from_nanos(shown), b' ')
     }
 
     /// A line with the date, where times of day follow and it is another one than before.
@@ -79,13 +69,17 @@ impl Clock {
         if !matches!(self.form, TimeForm::Utc | TimeForm::Local) {
             return None;
         }
-        let (text, zone) = self.civil(time);
-        let date = text.get(..DATE).unwrap_or_default();
+        let text = self.civil(time);
+        let date = part(&text, 0, DATE);
         if date == self.date {
             return None;
         }
         date.clone_into(&mut self.date);
-        Some(format!("{date} {zone}"))
+        let zone = self.ahead(time).map(|ahead| {
+            let (sign, minutes) = (if ahead < 0 { '-' } else { '+' }, ahead.abs() / 60);
+            format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        });
+        Some(format!("{date} UTC{}", zone.unwrap_or_default()))
     }
 
     /// Appends a time; `of_day`: without the date, and with milliseconds alone where that is `short`.
@@ -99,9 +93,8 @@ impl Clock {
         let end = if short { MILLISECONDS } else { MICROSECONDS };
         match self.form {
             TimeForm::Utc | TimeForm::Local => {
-                let (text, _) = self.civil(time);
                 let begin = if of_day { DATE + 1 } else { 0 };
-                out.push_str(text.get(begin..end).unwrap_or_default());
+                out.push_str(part(&self.civil(time), begin, end));
             }
             TimeForm::Relative => seconds(time.since(self.first), out),
             TimeForm::Delta => {
@@ -112,6 +105,12 @@ impl Clock {
         }
         self.last = Some(time);
     }
+}
+
+/// A part of a date and time, which is ASCII.
+fn part(text: &[u8], begin: usize, end: usize) -> &str {
+    let part = text.get(begin..end).unwrap_or_default();
+    std::str::from_utf8(part).unwrap_or_default()
 }
 
 fn seconds(time: Duration, out: &mut String) {

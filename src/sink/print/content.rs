@@ -2,8 +2,7 @@
 
 use super::look::Paint;
 use crate::message::{ChunkLine, ChunkSize, escape, read_head, unfolded_lines};
-use crate::sink::files::{codings_are_known, undo_codings};
-use encoding_rs::Encoding;
+use crate::sink::files::{codings_are_known, parameter, undo_codings, utf8};
 use memchr::memchr;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
@@ -84,14 +83,6 @@ impl About {
             }
         });
         about
-    }
-
-    /// The character set of the text, if the type names one that is known.
-    fn charset(&self) -> Option<&'static Encoding> {
-        let lower = self.media_type.to_ascii_lowercase();
-        let (_, rest) = lower.split_once("charset=")?;
-        let name = rest.split(';').next().unwrap_or_default();
-        Encoding::for_label(name.trim().trim_matches(['"', '\'']).as_bytes())
     }
 }
 
@@ -184,16 +175,10 @@ fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut S
     if octets.is_empty() {
         return;
     }
-    let charset = about.charset();
     let shown = octets.get(..TEXT).unwrap_or(octets);
-    let text = match charset.filter(|c| *c != encoding_rs::UTF_8) {
-        Some(charset) => charset
-            .decode_without_bom_handling(shown)
-            .0
-            .into_owned()
-            .into_bytes()
-            .into(),
-        None => Cow::Borrowed(shown),
+    let text: Cow<'_, [u8]> = match parameter(about.media_type.as_bytes(), "charset") {
+        Some(charset) => utf8(&charset, shown.to_vec()).into(),
+        None => shown.into(),
     };
     if !is_text(&text) {
         let some = octets.get(..HEX).unwrap_or(octets);

@@ -16,14 +16,13 @@ mod look;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
-use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, summary, transaction};
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
-use crate::sink::output::Output;
+use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -168,11 +167,6 @@ impl Print {
         }
     }
 
-    /// When the first packet was captured.
-    pub(super) fn begins_at(&mut self, time: Timestamp) {
-        self.clock.first = time;
-    }
-
     /// Keeps header fields where the protocol has them; the body begins behind them.
     fn keep_head(line: &mut PrintedMessage, protocol: &str, head: &[u8], offset: u64) {
         line.body_at = offset;
@@ -314,17 +308,6 @@ impl Print {
             Tone::Plain
         }
     }
-}
-
-/// What is kept of a connection; made at its first event.
-fn kept<'a>(
-    cx: &mut Context,
-    state: &'a mut Option<Box<PrintedConnection>>,
-) -> &'a mut PrintedConnection {
-    state.get_or_insert_with(|| {
-        cx.budget.take(allocated(size_of::<PrintedConnection>()));
-        Box::default()
-    })
 }
 
 /// The server's port is mostly the lower one, and the one that a connection goes to.
@@ -479,8 +462,7 @@ impl MessageSink for Print {
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
-        if let Some(mut connection) = at.state.take() {
-            at.cx.budget.give(allocated(size_of::<PrintedConnection>()));
+        if let Some(mut connection) = take_kept(at.cx, at.state) {
             connection.requests.clear(at.cx);
             for line in connection.messages.into_iter().flatten() {
                 at.cx.budget.give(line.counted);
@@ -490,6 +472,10 @@ impl MessageSink for Print {
 }
 
 impl Output for Print {
+    fn begins_at(&mut self, time: Timestamp) {
+        self.clock.first = time;
+    }
+
     fn is_open(&self) -> Option<bool> {
         Some(self.out.is_open())
     }

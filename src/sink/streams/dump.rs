@@ -5,12 +5,11 @@ use super::stream::{DumpedStream, DumpedStreams};
 use super::template::{Template, below, index_of};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
-use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
-use crate::sink::output::Output;
+use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::text::gap_cause;
 use crate::sink::writer::OutputError;
 use crate::transport::datagram::DatagramContext;
@@ -502,9 +501,7 @@ impl Dump {
 fn streams<'a>(
     at: &'a mut StreamContext<'_, Option<Box<DumpedStreams>>>,
 ) -> StreamContext<'a, DumpedStreams> {
-    if at.state.is_none() {
-        at.cx.budget.take(allocated(size_of::<DumpedStreams>()));
-    }
+    kept(at.cx, at.state);
     at.with(|s| &mut **s.get_or_insert_default())
 }
 
@@ -548,9 +545,7 @@ impl MessageSink for Dump {
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
-        if at.state.take().is_some() {
-            at.cx.budget.give(allocated(size_of::<DumpedStreams>()));
-        }
+        take_kept(at.cx, at.state);
     }
 }
 

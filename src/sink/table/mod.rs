@@ -4,15 +4,14 @@ mod columns;
 
 use super::choice::MessageChoice;
 use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
-use super::output::Output;
+use super::output::{Output, kept, take_kept};
 use super::print::{Clock, TimeForm};
-use super::text::ended_by;
+use super::text::{ended_by, kind_word};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
-use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -155,11 +154,6 @@ impl Table {
         }
     }
 
-    /// When the first packet was captured.
-    pub(super) fn begins_at(&mut self, time: Timestamp) {
-        self.clock.first = time;
-    }
-
     /// Its rows are files, which others find.
     pub(super) fn lists_files(&self) -> bool {
         self.form.name == TableName::Files
@@ -272,7 +266,7 @@ impl Table {
             ("src", ends.0.to_string()),
             ("dst", ends.1.to_string()),
             ("protocol", open.protocol.clone()),
-            ("kind", word(open.kind).to_owned()),
+            ("kind", kind_word(open.kind).to_owned()),
             ("bytes", open.bytes.to_string()),
             ("whole", yes(whole).to_owned()),
             ("summary", open.summary.clone()),
@@ -369,14 +363,6 @@ impl Table {
     }
 }
 
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Request => "request",
-        Kind::Response => "response",
-        Kind::Other => "other",
-    }
-}
-
 const fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
@@ -396,17 +382,6 @@ fn seconds(time: Duration) -> String {
 
 /// An event of a message, with what is kept for its connection.
 type TableEvent<'a> = StreamContext<'a, Option<Box<TableConnection>>>;
-
-/// What is kept of a connection; made at its first event.
-fn kept<'a>(
-    cx: &mut Context,
-    state: &'a mut Option<Box<TableConnection>>,
-) -> &'a mut TableConnection {
-    state.get_or_insert_with(|| {
-        cx.budget.take(allocated(size_of::<TableConnection>()));
-        Box::default()
-    })
-}
 
 impl TableConnection {
     fn carries(&mut self, protocol: &'static str) {
@@ -720,10 +695,9 @@ impl MessageSink for Table {
 
 impl Table {
     fn connection_ended(&mut self, cx: &mut Context, state: &mut Option<Box<TableConnection>>) {
-        let Some(mut connection) = state.take() else {
+        let Some(mut connection) = take_kept(cx, state) else {
             return;
         };
-        cx.budget.give(allocated(size_of::<TableConnection>()));
         while let Some(request) = connection.requests.pop(cx) {
             let (kept, early) = (&request.kept, request.early.as_deref());
             self.exchange(Some(kept), early, (kept.client, kept.server));
@@ -736,6 +710,10 @@ impl Table {
 }
 
 impl Output for Table {
+    fn begins_at(&mut self, time: Timestamp) {
+        self.clock.first = time;
+    }
+
     fn is_open(&self) -> Option<bool> {
         Some(self.out.is_open())
     }

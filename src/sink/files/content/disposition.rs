@@ -10,7 +10,7 @@ pub(in super::super) fn filename(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A parameter of a field's value, by its name.
-pub(in super::super) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
+pub(in crate::sink) fn parameter(value: &[u8], wanted: &str) -> Option<Vec<u8>> {
     parameters(value)
         .find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
         .map(|(_, value)| value)

@@ -7,4 +7,4 @@ pub(super) mod multipart;
 pub(super) mod octets;
 pub(super) mod types;
 mod unpack;
-mod words;
+pub(super) mod words;

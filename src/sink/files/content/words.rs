@@ -59,7 +59,7 @@ fn undone(coding: &str, coded: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Octets in a character set as UTF-8; as they are where nobody knows it.
-pub(super) fn utf8(charset: &[u8], octets: Vec<u8>) -> Vec<u8> {
+pub(in crate::sink) fn utf8(charset: &[u8], octets: Vec<u8>) -> Vec<u8> {
     match Encoding::for_label(charset) {
         Some(encoding) if encoding != encoding_rs::UTF_8 => {
             let (text, _) = encoding.decode_without_bom_handling(&octets);
