@@ -31,6 +31,9 @@ const HELD: u8 = 1;
 const WARNINGS: u64 = 20;
 /// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
 const ERRORS: usize = 1000;
+/// Reads of a file, 1 MiB each, for which outputs may gather what they write: with thousands of stream files, a write for each of them
+/// behind every read is most of the work.
+const GATHERED: u32 = 16;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
@@ -70,6 +73,7 @@ struct Run<'a> {
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
+    reads: u32,
 }
 
 impl<'a> Run<'a> {
@@ -134,6 +138,7 @@ impl<'a> Run<'a> {
             messages,
             warned: BTreeMap::new(),
             failed: false,
+            reads: 0,
         })
     }
 
@@ -250,7 +255,7 @@ impl<'a> Run<'a> {
             self.answer_signals();
             let more = match read {
                 Ok(()) if self.assembler.sink().is_full() => break,
-                Ok(()) if self.flush() => self.inputs.fill(),
+                Ok(()) if self.flush_before_read() => self.inputs.fill(),
                 // Nobody reads the output any more.
                 Ok(()) => {
                     self.warn();
@@ -290,6 +295,16 @@ impl<'a> Run<'a> {
             if !self.config.quiet {
                 complain_to(self.messages, &note);
             }
+        }
+    }
+
+    /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
+    fn flush_before_read(&mut self) -> bool {
+        self.reads = self.reads.wrapping_add(1);
+        if self.inputs.may_wait() || self.reads.is_multiple_of(GATHERED) {
+            self.flush()
+        } else {
+            true
         }
     }
 
