@@ -95,6 +95,17 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
+        if packet.doubtful
+            && matches!(c.kind, kind::DATA | kind::I_DATA)
+            && let Some(data) = c.data().filter(|data| data.payload.len() < data.len)
+            && a.side(d).inflow.has_started()
+        {
+            // Its end may come yet. What is there of it is a second choice.
+            cx.counters.sctp.damaged_chunks += 1;
+            let origin = packet.origin.at(packet.offset.after(data.offset));
+            a.side_mut(d).inflow.damaged(&data, origin);
+            return;
+        }
         if let Some(place) = stats::of_chunk(c.kind) {
             a.count(d, place, 1);
         }

@@ -142,6 +142,11 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(Discard::TcpBadChecksum);
             }
         }
+        if ip.doubtful && !ip.is_cut() && !ip.checksum_known_good {
+            // The sum of a segment covers the addresses, and not the rest of the IP header: one that a router would have
+            // dropped is believed as little as a damaged one, whatever its own sum says.
+            sum = SegmentSum::Wrong;
+        }
         self.route(cx, &segment, sum, ip.channel, sink);
         if claimed > 0 && !segment.payload.is_empty() {
             let channel = ip.channel.keyed(cx.limits.channels);
@@ -267,6 +272,12 @@ impl<S: FlowState> Tcp<S> {
                 cx.discard(Discard::TcpStray);
             }
             Verdict::Held => {
+                // What is held for too many others is not lost: it is what it would be had it waited in vain.
+                let over = connection.take_held_over(&mut cx.budget);
+                if !over.is_empty() {
+                    connection.stands_alone(&over);
+                    self.stand_alone(cx, &key, &over, Close::Evicted, sink);
+                }
                 if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
                     // What is held must be looked at again when its time is over, even if no packet
                     // comes.
@@ -500,7 +511,7 @@ impl<S: FlowState> Tcp<S> {
                 let held = connection.take_held(&mut cx.budget);
                 connection.stands_alone(&held);
                 if let Some(key) = self.table.key(place) {
-                    self.stand_alone(cx, &key, &held, sink);
+                    self.stand_alone(cx, &key, &held, Close::Idle, sink);
                 }
             }
             // What was held may have ended the connection, so it is looked up again.
@@ -591,7 +602,7 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             let held = connection.take_held(&mut cx.budget);
             if let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) {
-                self.stand_alone(cx, &key, &held, sink);
+                self.stand_alone(cx, &key, &held, close, sink);
             }
             return;
         }
@@ -610,7 +621,9 @@ impl<S: FlowState> Tcp<S> {
             self.remove(cx, place);
             self.reopen(cx, key, &held, None, sink);
         } else {
-            self.stand_alone(cx, &key, &held, sink);
+            // What ends this connection by itself says nothing of others.
+            let close = if by_itself { Close::Idle } else { close };
+            self.stand_alone(cx, &key, &held, close, sink);
         }
     }
 }
