@@ -22,6 +22,8 @@ pub struct Chunk<'a> {
     pub time: Timestamp,
     /// Number of that packet.
     pub frame: u64,
+    /// The interface that it was captured on, as [`PacketInfo`](crate::base::packet::PacketInfo) has it.
+    pub interface: u32,
     /// Where the first octet stands in what that packet brought.
     pub at: OctetOffset,
     /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no

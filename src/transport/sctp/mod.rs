@@ -471,6 +471,7 @@ impl<T: FlowState> Sctp<T> {
                 origin: ChunkOrigin {
                     frame: cx.packet.frame,
                     time: cx.packet.time,
+                    interface: cx.packet.interface,
                     src,
                     dst,
                     tag: header.tag,

@@ -222,6 +222,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
+                interface: item.origin.interface,
                 at: item.origin.at(item.offset).into(),
                 ack: item.origin.ack,
                 // PSH belongs to the last octet of a segment; a split part before it must not end a
@@ -250,6 +251,7 @@ impl<S: FlowState> Connection<S> {
                 let own = PacketInfo {
                     frame: item.origin.frame,
                     time: item.origin.time,
+                    interface: item.origin.interface,
                     ..cx.packet
                 };
                 cx.for_packet(own, |cx| self.deliver(cx, d, chunk, sink))

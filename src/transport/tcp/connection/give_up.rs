@@ -419,6 +419,7 @@ impl<S: FlowState> Connection<S> {
         let own = PacketInfo {
             frame: origin.frame,
             time: origin.time,
+            interface: origin.interface,
             ..cx.packet
         };
         cx.for_packet(own, |cx| {

@@ -85,6 +85,7 @@ impl<S: FlowState> Connection<S> {
             data,
             time: cx.packet.time,
             frame: cx.packet.frame,
+            interface: cx.packet.interface,
             at: s.offset,
             ack,
             push: s.has(flags::PSH),
@@ -99,6 +100,7 @@ impl<S: FlowState> Connection<S> {
             let origin = SegmentOrigin {
                 frame: chunk.frame,
                 time: chunk.time,
+                interface: chunk.interface,
                 arrived,
                 packets,
                 ack,
@@ -511,6 +513,7 @@ impl<S: FlowState> Connection<S> {
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
+            interface: cx.packet.interface,
             arrived: cx.now,
             packets: self.packets,
             ack,
@@ -574,6 +577,7 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
+                    interface: origin.interface,
                     at: s
                         .offset
                         .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
