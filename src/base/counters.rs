@@ -347,6 +347,7 @@ counters! {
         closed_evicted: "connections ended by a limit on number or memory",
         closed_replaced: "connections ended by a new one on the same ports",
         closed_end: "connections open at the end of the input",
+        closed_unconfirmed: "connections of segments beside another one that nothing confirmed",
         syn: "segments with SYN",
         fin: "segments with FIN",
         rst: "segments with RST",

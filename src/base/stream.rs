@@ -121,6 +121,8 @@ pub enum Close {
     Replaced,
     /// End of the input.
     EndOfInput,
+    /// Its segments stood on the ports of another connection, where nothing confirmed them.
+    Unconfirmed,
 }
 
 impl Close {
@@ -129,7 +131,7 @@ impl Close {
         match self {
             Self::Evicted => GapCause::Memory,
             Self::Fin | Self::Reset => GapCause::Closed,
-            Self::Idle | Self::Replaced | Self::EndOfInput => GapCause::End,
+            Self::Idle | Self::Replaced | Self::EndOfInput | Self::Unconfirmed => GapCause::End,
         }
     }
 }

@@ -400,7 +400,7 @@ impl<T: FlowState> Sctp<T> {
         let cause = match close {
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Evicted => GapCause::Memory,
-            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
+            Close::Idle | Close::Replaced | Close::EndOfInput | Close::Unconfirmed => GapCause::End,
         };
         // Both directions emit what waits before the end is announced: nothing of an association
         // may come behind its end.
@@ -418,7 +418,8 @@ impl<T: FlowState> Sctp<T> {
         *match close {
             Close::Fin => &mut c.closed_shutdown,
             Close::Reset => &mut c.closed_abort,
-            Close::Idle => &mut c.closed_idle,
+            // The second is of TCP alone.
+            Close::Idle | Close::Unconfirmed => &mut c.closed_idle,
             Close::Evicted => &mut c.closed_evicted,
             Close::Replaced => &mut c.closed_replaced,
             Close::EndOfInput => &mut c.closed_end,

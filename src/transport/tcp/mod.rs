@@ -511,7 +511,7 @@ impl<S: FlowState> Tcp<S> {
                 let held = connection.take_held(&mut cx.budget);
                 connection.stands_alone(&held);
                 if let Some(key) = self.table.key(place) {
-                    self.stand_alone(cx, &key, &held, Close::Idle, sink);
+                    self.stand_alone(cx, &key, &held, Close::Unconfirmed, sink);
                 }
             }
             // What was held may have ended the connection, so it is looked up again.
@@ -578,6 +578,11 @@ impl<S: FlowState> Tcp<S> {
     ) {
         // A RST that was captured says how it ended, whatever brought the end about here.
         let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
+        // How what is held on its ports ends with it.
+        let alone = match close {
+            Close::Evicted => close,
+            _ => Close::Unconfirmed,
+        };
         if let Some(compact) = self.table.compact_mut(place)
             && !cx.limits.empty_connections
         {
@@ -602,13 +607,13 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             let held = connection.take_held(&mut cx.budget);
             if let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) {
-                self.stand_alone(cx, &key, &held, close, sink);
+                self.stand_alone(cx, &key, &held, alone, sink);
             }
             return;
         }
         let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
-        connection.close(cx, &key, close, sink);
+        let close = connection.close(cx, &key, close, sink);
         let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         count_close(cx, close);
@@ -621,9 +626,7 @@ impl<S: FlowState> Tcp<S> {
             self.remove(cx, place);
             self.reopen(cx, key, &held, None, sink);
         } else {
-            // What ends this connection by itself says nothing of others.
-            let close = if by_itself { Close::Idle } else { close };
-            self.stand_alone(cx, &key, &held, close, sink);
+            self.stand_alone(cx, &key, &held, alone, sink);
         }
     }
 }
@@ -637,6 +640,7 @@ fn count_close(cx: &mut Context, close: Close) {
         Close::Evicted => counters.closed_evicted += 1,
         Close::Replaced => counters.closed_replaced += 1,
         Close::EndOfInput => counters.closed_end += 1,
+        Close::Unconfirmed => counters.closed_unconfirmed += 1,
     }
 }
 

@@ -50,7 +50,7 @@ impl<S: FlowState> Tcp<S> {
                 _ => rest.push(other.clone()),
             }
         }
-        self.stand_alone(cx, &key, &rest, Close::Replaced, sink);
+        self.stand_alone(cx, &key, &rest, Close::Unconfirmed, sink);
         place
     }
 
@@ -68,7 +68,7 @@ impl<S: FlowState> Tcp<S> {
             // A held segment may end the connection (a FIN), or make it go for room. The rest then
             // has nowhere to go.
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
-                return self.stand_alone(cx, key, &held[i..], Close::Evicted, sink);
+                return self.stand_alone(cx, key, &held[i..], Close::Unconfirmed, sink);
             };
             let direction = connection.direction(low_of(key, &segment));
             cx.for_packet(one.packet(), |cx| {
@@ -96,7 +96,7 @@ impl<S: FlowState> Tcp<S> {
             });
             if fits { &mut own } else { &mut rest }.push(held);
         }
-        self.stand_alone(cx, key, &rest, Close::Replaced, sink);
+        self.stand_alone(cx, key, &rest, Close::Unconfirmed, sink);
         if let Some(place) = place {
             self.pass_held(cx, key, place, &own, sink);
         }
@@ -145,8 +145,8 @@ impl<S: FlowState> Tcp<S> {
         }
         // Ended at once: a third segment would have confirmed it before.
         for mut connection in alone {
+            let close = connection.close(cx, key, close, sink);
             count_close(cx, close);
-            connection.close(cx, key, close, sink);
         }
     }
 }

@@ -201,18 +201,21 @@ impl<S: FlowState> Connection<S> {
         }
         // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
-        self.receive_ack(cx, d, s);
+        // That of a RST is believed where the RST is.
+        let resets = s.has(flags::RST) && self.receive_rst(cx, d, s);
+        if resets || !s.has(flags::RST) {
+            self.receive_ack(cx, d, s);
+        }
         let cut = self.is_cut(o);
         if cut {
             // The gap before what this segment brings: in answer to it, as like as not. An end has to wait for its octets.
             self.advance_open(cx, sink);
         }
         if s.has(flags::RST) {
-            let counts = self.receive_rst(cx, d, s);
-            if counts && cx.limits.empty_connections {
+            if resets && cx.limits.empty_connections {
                 self.activate(cx, key, d);
             }
-            self.fate(cx, d, s, Fate::Reset(counts));
+            self.fate(cx, d, s, Fate::Reset(resets));
             // Octets in a RST are a diagnostic text of some stacks (RFC 9293, 3.5.3 allows it),
             // never stream data.
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
