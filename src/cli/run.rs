@@ -77,8 +77,8 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Looks at the inputs, and opens the outputs only when it is certain that all inputs are captures: an output that is
-    /// opened is emptied. Of a pipe that is not the first input, that is certain when it is read.
+    /// Looks at the inputs, and opens the outputs only when it is certain that all inputs are captures; they are emptied when
+    /// all of them are open. Of a pipe that is not the first input, that is certain when it is read.
     ///
     /// # Errors
     ///
@@ -119,6 +119,9 @@ impl<'a> Run<'a> {
         signals.end_at_once(false);
         let mut assembler =
             Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
+        // All are open: now they are emptied, before the first packet comes.
+        let emptied = assembler.sink().flush().map(drop);
+        emptied.map_err(|e| fail(&e))?;
         if sctp_stats.is_some() {
             assembler.collect_sctp_stats();
         }
@@ -222,19 +225,21 @@ impl<'a> Run<'a> {
 
     fn report(&mut self, format: StatsFormat) {
         self.count_inputs();
-        // As for all messages on stderr.
         let names = self.config.rules.names();
         let form = TextForm {
             all: false,
             color: self.config.stderr_color,
         };
-        let _ = report::write(
+        let written = report::write(
             self.assembler.counters(),
             format,
             form,
             &names,
             self.messages,
         );
+        // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
+        let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+        self.failed |= written.is_err_and(|e| !gone(&e));
     }
 
     /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may

@@ -42,6 +42,7 @@ pub(crate) const fn ended_by(transport: Transport, close: Close) -> &'static str
         Close::Evicted => "evicted",
         Close::Replaced => "replaced",
         Close::EndOfInput => "end_of_input",
+        Close::Unconfirmed => "unconfirmed",
     }
 }
 

@@ -39,7 +39,12 @@ impl Inflow {
         }
     }
 
-    /// A chunk of a packet with a wrong checksum: it is kept in case that nothing better comes.
+    /// A first TSN is known.
+    pub(in super::super) const fn has_started(&self) -> bool {
+        self.started
+    }
+
+    /// A chunk of a packet with a wrong checksum, or of which a packet that was not cut lacks the end: it is kept in case that nothing better comes.
     pub(in super::super) fn damaged(&mut self, c: &DataChunk<'_>, origin: ChunkOrigin) {
         self.changed = true;
         // Numbers of a damaged packet may be damaged too: only what fits closely is kept.

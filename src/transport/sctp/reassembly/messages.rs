@@ -105,7 +105,7 @@ impl Inflow {
                 ..Missing::default()
             },
             origin,
-            brought: (origin.frame, origin.time),
+            brought: origin.packet(),
         };
         let place = origin.place(c.payload.len());
         self.emit(out, head, c.payload, &[], &[place]);
@@ -728,7 +728,8 @@ fn hand_on<S: UserMessageSink>(
     };
     // What stands behind a hole, or waited for an acknowledgment or for what came before it, was there all the time.
     let now = out.cx.packet;
-    (out.cx.packet.frame, out.cx.packet.time) = head.brought;
+    let packet = &mut out.cx.packet;
+    (packet.frame, packet.time, packet.interface) = head.brought;
     let mut at = AssociationContext {
         cx: out.cx,
         flow: out.flow,
@@ -761,8 +762,8 @@ fn message_head(parts: &[StoredChunk], first: u64, last: u64, ends: bool) -> Opt
         origin: f.origin,
         brought: parts
             .iter()
-            .map(|p| (p.origin.frame, p.origin.time))
-            .max_by_key(|(frame, time)| (*time, *frame))?,
+            .map(|p| p.origin.packet())
+            .max_by_key(|(frame, time, _)| (*time, *frame))?,
     })
 }
 

@@ -49,6 +49,7 @@ const INDEXED: usize = 96;
 pub(super) struct ChunkOrigin {
     pub(super) frame: u64,
     pub(super) time: Timestamp,
+    pub(super) interface: u32,
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) tag: u32,
@@ -57,6 +58,11 @@ pub(super) struct ChunkOrigin {
 }
 
 impl ChunkOrigin {
+    /// Number, time and interface of the packet.
+    pub(super) const fn packet(&self) -> (u64, Timestamp, u32) {
+        (self.frame, self.time, self.interface)
+    }
+
     /// That of the chunk of the packet whose user data begins there.
     pub(super) fn at(self, offset: OctetOffset) -> Self {
         Self {
@@ -370,7 +376,7 @@ struct MessageHead {
     missing: Missing,
     origin: ChunkOrigin,
     /// The packet that brought the last of its chunks, and when: whatever holds the message, it has the time of this one.
-    brought: (u64, Timestamp),
+    brought: (u64, Timestamp, u32),
 }
 
 /// One direction of an association. Plain data.
