@@ -230,7 +230,7 @@ struct Row {
     /// What its chunks count for while they wait.
     cost: usize,
     /// The packet that was captured last of those that brought them.
-    brought: (u64, Timestamp),
+    brought: (u64, Timestamp, u32),
 }
 
 /// One of its chunks.

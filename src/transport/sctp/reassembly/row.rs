@@ -32,9 +32,9 @@ impl Row {
     }
 
     fn push(&mut self, c: &DataChunk<'_>, len: u32, origin: ChunkOrigin) {
-        let (frame, time) = (origin.frame, origin.time);
+        let (frame, time, interface) = origin.packet();
         if !self.is_open() || (time, frame) >= (self.brought.1, self.brought.0) {
-            self.brought = (frame, time);
+            self.brought = (frame, time, interface);
         }
         self.parts.push(RowPart {
             seq: c.seq,
