@@ -62,5 +62,5 @@ pub use protocols::{
     Protocol, Transfers, bundle, datagram_protocol, fields, kind, known_name, listed_fields,
     protocols, summary, transaction,
 };
-pub use text::{escape, is_text};
+pub use text::{escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};
