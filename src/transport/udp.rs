@@ -5,9 +5,9 @@ use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
-use crate::base::limits::{Channels, Checksums};
+use crate::base::limits::{Channels, Checksums, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
@@ -128,7 +128,32 @@ impl Endpoints {
             protocol: self.protocol,
             close,
         };
+        self.count_closed(cx, key);
         sink.flow_end(cx, &ended);
+    }
+
+    /// Counts the datagrams of a flow that is probably a tunnel which nobody asked to open.
+    fn count_closed(&self, cx: &mut Context, key: FlowKey) {
+        if self.protocol.is_some_and(|name| name.text() != NO_PROTOCOL) {
+            return;
+        }
+        let flow = self.flow(key);
+        let ports = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
+        let Some(tunnel) = Tunnel::of_ports(ports) else {
+            return;
+        };
+        let counters = &mut cx.counters.udp;
+        let counter = match tunnel {
+            _ if cx.limits.decapsulate.contains(tunnel) => return,
+            Tunnel::Vxlan => &mut counters.closed_vxlan,
+            Tunnel::Geneve => &mut counters.closed_geneve,
+            Tunnel::Gtp => &mut counters.closed_gtp,
+            Tunnel::L2tp => &mut counters.closed_l2tp,
+            Tunnel::Teredo => &mut counters.closed_teredo,
+            Tunnel::Sctp => &mut counters.closed_sctp,
+            Tunnel::Gre | Tunnel::Erspan | Tunnel::Ipip => return,
+        };
+        *counter += self.totals[0].packets + self.totals[1].packets;
     }
 }
 
