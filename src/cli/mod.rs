@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  args ──> config ──> run ──> report
-//!   └─────> docs
+//!   └─────> docs, completions
 //! ```
 
 mod args;
+mod completions;
 mod conditions;
 pub mod config;
 mod docs;
@@ -18,8 +19,9 @@ mod usage;
 mod values;
 
 pub use args::command;
+pub use completions::completions;
 pub use config::{Config, Invocation, parse};
-pub use docs::{completions, first_screen, list_protocols, man};
+pub use docs::{first_screen, list_protocols, man};
 pub use run::{FAILED, complain, run};
 pub use usage::one_line;
-pub use values::StatsFormat;
+pub use values::{Stats, StatsFormat};

@@ -8,6 +8,14 @@ use std::error::Error as _;
 // What clap takes for options is 0.7; names of protocols are short, and many of them begin alike.
 const NEAR: f64 = 0.8;
 
+/// Protocols that are not part of the program, but that a length in front of each message is enough for: name, port, and what
+/// `--framer` takes.
+pub(super) const FRAMED: &[(&str, u16, &str)] = &[
+    ("kafka", 9092, "kafka,tcp.port==9092,len@0:u32be+4"),
+    ("kerberos", 88, "kerberos,tcp.port==88,len@0:u32be+4"),
+    ("smpp", 2775, "smpp,tcp.port==2775,len@0:u32be"),
+];
+
 /// The name among these that was probably meant.
 pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
@@ -96,12 +104,21 @@ pub fn one_line(e: &clap::Error) -> String {
         ErrorKind::MissingRequiredArgument if !option.is_empty() => {
             format!("{option}: is needed for what was asked: add it")
         }
-        _ => {
-            let text = e.to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            text.lines().next().unwrap_or_default().to_owned()
+        ErrorKind::NoEquals => {
+            let form = argument.split(['<', '>']).nth(1).unwrap_or("VALUE");
+            format!("{option}: its value stands behind an equals sign: {option}={form}")
         }
+        // What this program has found itself is in its form already.
+        ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument => first_line(e),
+        _ => format!("command line: {}: --help shows all options", first_line(e)),
     }
+}
+
+/// What clap says in the first line.
+fn first_line(e: &clap::Error) -> String {
+    let text = e.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -147,6 +164,47 @@ mod tests {
             (
                 "--man --hash",
                 "--man: is given twice, or stands alone: leave the rest out",
+            ),
+            (
+                "-pfull",
+                "-pfull: its value stands behind an equals sign: -p=full",
+            ),
+            (
+                "-sjson",
+                "-sjson: its value stands behind an equals sign: -s=json",
+            ),
+            (
+                "--follow=json",
+                "--follow=json: is no form, nor a connection: expected text, hex or raw",
+            ),
+            (
+                "--table=nosuch",
+                "--table nosuch: is none of its values: expected one of messages, http",
+            ),
+            (
+                "--table=htp",
+                "--table htp: is none of its values: did you mean http?: expected one of messages, http",
+            ),
+            (
+                "-s=tpc",
+                "--stats: tpc: there is no such section or counter: did you mean tcp?: -s=all",
+            ),
+            (
+                "-s=tcp.lost_octet",
+                "--stats: tcp.lost_octet: there is no such section or counter: did you mean tcp.lost_octets?",
+            ),
+            (
+                "-s=json,csv",
+                "--stats json,csv: csv: is a second format: leave one of them out",
+            ),
+            (
+                "-j nowhere.json",
+                "nowhere.json: there is no such input: did you mean --json=nowhere.json?",
+            ),
+            ("-z", "-z: there is no such option: --help shows all"),
+            (
+                "-p -p",
+                "--print: is given twice, or stands alone: leave the rest out",
             ),
             (
                 "--connection foo",

@@ -1,5 +1,6 @@
 //! How values of JSON are written, one a line (RFC 8259).
 
+use crate::message::is_hidden;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use std::io::{self, Write};
@@ -18,8 +19,8 @@ pub(crate) fn json_line(value: &impl Serialize) -> String {
     String::from_utf8(line).unwrap_or_default()
 }
 
-/// As compact as serde_json's, but every control character is escaped, DEL and C1 (RFC 6429) included: a line may be shown
-/// on a terminal. `\n`, `\r` and `\t` are the only short forms.
+/// As compact as serde_json's, but every control character is escaped, DEL and C1 (RFC 6429) included, and so is what turns the
+/// direction of writing or is not seen: a line may be shown on a terminal. `\n`, `\r` and `\t` are the only short forms.
 struct LineFormat;
 
 impl Formatter for LineFormat {
@@ -41,15 +42,17 @@ impl Formatter for LineFormat {
         to: &mut W,
         mut text: &str,
     ) -> io::Result<()> {
-        // In UTF-8, DEL is 7f and the C1 controls are c2 80 to c2 9f; most text has neither octet.
-        while memchr::memchr2(0x7f, 0xc2, text.as_bytes()).is_some() {
-            let Some((at, control)) = text.char_indices().find(|(_, c)| c.is_control()) else {
-                break;
-            };
+        // Most text has nothing of it.
+        if text.is_ascii() && !text.contains('\x7f') {
+            return to.write_all(text.as_bytes());
+        }
+        while let Some((at, odd)) = text.char_indices().find(|(_, c)| is_hidden(*c)) {
             let (before, rest) = text.split_at(at);
             to.write_all(before.as_bytes())?;
-            write!(to, "\\u{:04x}", u32::from(control))?;
-            text = rest.get(control.len_utf8()..).unwrap_or_default();
+            for unit in odd.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            text = rest.get(odd.len_utf8()..).unwrap_or_default();
         }
         to.write_all(text.as_bytes())
     }
@@ -105,7 +108,9 @@ mod tests {
             ),
             ("\u{7f}x\u{80}\u{9f}", r#""\u007fx\u0080\u009f""#),
             ("\u{a0}é\u{c2}\u{9b}ü", "\"\u{a0}é\u{c2}\\u009bü\""),
-            ("日本\u{2028}", "\"日本\u{2028}\""),
+            ("日本\u{2028}", r#""日本\u2028""#),
+            ("a\u{202e}b\u{2066}\u{200f}é", r#""a\u202eb\u2066\u200fé""#),
+            ("\u{e0001}x", r#""\udb40\udc01x""#),
         ] {
             assert_eq!(written(text), expected);
             assert_eq!(json_line(&text), expected);
