@@ -2,7 +2,8 @@
 
 use super::args::{Args, command};
 use super::conditions::Condition;
-use super::usage::{FRAMED, did_you_mean, nearest};
+use super::likeness::{did_you_mean, nearest};
+use super::usage::FRAMED;
 use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;

@@ -10,6 +10,7 @@ mod completions;
 mod conditions;
 pub mod config;
 mod docs;
+mod likeness;
 mod places;
 pub mod report;
 pub mod run;

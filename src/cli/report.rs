@@ -237,7 +237,7 @@ fn odd_port(c: &Counters, odd: &OddPort, nearly_all: bool) -> Option<String> {
     match odd.protocol {
         // Some, and not a single one among many.
         Some(name) if odd.unknown >= odd.known / 10 => Some(format!(
-            "port {port}: {} {name}, and {} of no known protocol: -d tcp.port=={port},{name} takes them all for {name}",
+            "port {port}: {} {name}, and {} of no known protocol: -d tcp.port=={port},{name} looks for nothing else there",
             some(odd.known, "connection") + if odd.known == 1 { " is" } else { " are" },
             grouped(odd.unknown),
         )),

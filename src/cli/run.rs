@@ -11,6 +11,7 @@ use super::signals::Signals;
 use super::trace::TraceView;
 use super::values::Stats;
 use crate::assembler::Assembler;
+use crate::base::flow::Transport;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
@@ -217,7 +218,11 @@ impl<'a> Run<'a> {
             return;
         }
         self.count_inputs();
+        // A port that has a rule is what the user says it is.
+        let rules = &self.config.rules;
+        let ruled = |port| rules.named(Transport::Tcp, (port, port)).is_some();
         let port = self.assembler.sink().odd_port();
+        let port = port.filter(|odd| !ruled(odd.port));
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
