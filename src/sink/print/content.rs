@@ -156,7 +156,7 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
 }
 
 /// The words of a gap; 0: nobody knows how many octets it has.
-pub(super) fn missing_words(len: u64) -> String {
+fn missing_words(len: u64) -> String {
     match len {
         0 => "~~~ bytes are missing here ~~~".to_owned(),
         1 => "~~~ 1 byte is missing here ~~~".to_owned(),

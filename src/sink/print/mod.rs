@@ -358,6 +358,15 @@ fn client_of(flow: &Flow, from_start: bool) -> Direction {
     }
 }
 
+/// The words of a gap between messages, in a line that has little room; 0: nobody knows how many octets it has.
+fn short_words(len: u64) -> String {
+    match len {
+        0 => "~~~ bytes missing ~~~".to_owned(),
+        1 => "~~~ 1 byte missing ~~~".to_owned(),
+        n => format!("~~~ {n} bytes missing ~~~"),
+    }
+}
+
 /// The direction of the client, as a message of this kind says it.
 fn client_by(kind: Kind, direction: Direction) -> Option<Direction> {
     match kind {
@@ -467,13 +476,7 @@ impl MessageSink for Print {
             dst: at.flow.dst(at.direction),
             from_client: at.direction == client,
         };
-        self.draw(
-            at.cx,
-            at.flow,
-            &sent,
-            missing,
-            content::missing_words(missing),
-        );
+        self.draw(at.cx, at.flow, &sent, missing, short_words(missing));
     }
 
     fn end(&mut self, at: &mut PrintEvent<'_>, end: &MessageEnd) {
@@ -547,8 +550,8 @@ impl MessageSink for Print {
             dst: at.flow.dst(gap.direction),
             from_client: gap.direction == client_of(at.flow, true),
         };
-        let s = if gap.tsns == 1 { " is" } else { "s are" };
-        let words = format!("~~~ {} data chunk{s} missing here ~~~", gap.tsns);
+        let s = if gap.tsns == 1 { "" } else { "s" };
+        let words = format!("~~~ {} data chunk{s} missing ~~~", gap.tsns);
         self.draw(at.cx, at.flow, &sent, 0, words);
     }
 
