@@ -449,6 +449,9 @@ fn a_tunnel_over_udp_is_told_of_too() {
         let opened = run(["-p", "--decapsulate", name], &pcap.file).stderr;
         assert!(!opened.contains("opens it"), "{opened}");
     }
+    // Also where the header of the tunnel is known.
+    let said = run(["-p", &path("protocols/gtp.pcap")], b"").stderr;
+    assert!(said.contains("--decapsulate gtp opens it"), "{said}");
     let said = run(["-p", &path("dns-udp.pcap")], b"").stderr;
     assert_eq!(said, "");
 }

@@ -331,7 +331,7 @@ counters! {
         disabled: "datagrams handed on unprocessed",
         closed_vxlan: "datagrams of no known protocol on ports of VXLAN, which --decapsulate vxlan opens",
         closed_geneve: "datagrams of no known protocol on the port of GENEVE, which --decapsulate geneve opens",
-        closed_gtp: "datagrams of no known protocol on the port of GTP-U, which --decapsulate gtp opens",
+        closed_gtp: "datagrams of GTP-U, or of no known protocol on its port, which --decapsulate gtp opens",
         closed_l2tp: "datagrams of no known protocol on the port of L2TP, which --decapsulate l2tp opens",
         closed_teredo: "datagrams of no known protocol on the port of Teredo, which --decapsulate teredo opens",
         closed_sctp: "datagrams of no known protocol on the port of SCTP in UDP, which --decapsulate sctp opens",

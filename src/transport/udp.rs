@@ -134,14 +134,16 @@ impl Endpoints {
 
     /// Counts the datagrams of a flow that is probably a tunnel which nobody asked to open.
     fn count_closed(&self, cx: &mut Context, key: FlowKey) {
-        if self.protocol.is_some_and(|name| name.text() != NO_PROTOCOL) {
-            return;
-        }
         let flow = self.flow(key);
         let ports = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
         let Some(tunnel) = Tunnel::of_ports(ports) else {
             return;
         };
+        // The header of a tunnel may be known, and what is in it is hidden still.
+        let own = |name: Name| name.text() == NO_PROTOCOL || name.text() == tunnel.name();
+        if !self.protocol.is_none_or(own) {
+            return;
+        }
         let counters = &mut cx.counters.udp;
         let counter = match tunnel {
             _ if cx.limits.decapsulate.contains(tunnel) => return,
