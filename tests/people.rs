@@ -577,7 +577,7 @@ fn bash_completes_values_and_items_of_lists() {
             &["--stats", "=", "json,message.los"],
             &["json,message.lost_octets", "json,message.lost"],
         ),
-        (&["--protocols", "http,dn"], &["http,dns"]),
+        (&["--protocols", "http,mq"], &["http,mqtt"]),
         (&["--protocols", "!dns,!ht"], &["!dns,!http"]),
         (&["--protocols", "dns,dns"], &[]),
         (
