@@ -34,7 +34,10 @@ fn messages_are_named_in_their_protocols_words() {
         ("pfcp", "pfcp 16 heartbeat request"),
         ("quic", "quic 1186 Initial"),
         ("doip", "doip 15 routing activation request"),
-        ("ldap", "ldap 34 bind request 1"),
+        (
+            "ldap",
+            "ldap 34 bind request 1 cn=admin,dc=example (simple)",
+        ),
         (
             "mbtcp",
             "mbtcp 12 read holding registers, unit 1, transaction 0",
@@ -53,6 +56,11 @@ fn messages_are_named_in_their_protocols_words() {
         let found = lines(&format!("protocols/{name}.pcap"));
         assert_eq!(found.first().map(String::as_str), Some(first), "{name}");
     }
+    let found = lines("protocols/websocket.pcap");
+    assert!(
+        found.iter().any(|l| l == "websocket 7 text hello"),
+        "{found:?}"
+    );
     let found = lines("sctp-m3ua.pcap");
     assert_eq!(found[0], "m3ua 104 DATA 100 > 200 service 15");
 }

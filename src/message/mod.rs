@@ -62,5 +62,5 @@ pub use protocols::{
     Protocol, Transfers, bundle, datagram_protocol, fields, fields_into, kind, known_name,
     listed_fields, protocols, summary, transaction,
 };
-pub use text::{dotted, escape, is_text};
+pub use text::{dotted, escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};

@@ -46,7 +46,7 @@ fn dump(octets: &[u8], more: bool, out: &mut String) {
     for octet in octets {
         let _ = write!(out, "{octet:02x} ");
     }
-    out.push_str(if more { "... " } else { " " });
+    out.push_str(if more { "...  " } else { " " });
     for octet in octets {
         let c = char::from(*octet);
         out.push(if c.is_ascii_graphic() || c == ' ' {
@@ -76,7 +76,7 @@ pub fn escape(octets: &[u8], out: &mut String) {
                 c if u32::from(c) < 0x100 && c.is_control() => {
                     let _ = write!(out, "\\x{:02x}", u32::from(c));
                 }
-                c if hidden(c) => {
+                c if is_hidden(c) => {
                     let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
                 }
                 c => out.push(c),
@@ -103,7 +103,7 @@ pub fn dotted(address: [u8; 4], out: &mut String) {
 }
 
 /// Characters that are not seen or that change how others are: line separators, marks of direction, joiners, tags.
-fn hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
             0xad | 0x61c | 0x180e | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff0..=0xfffb
@@ -180,7 +180,7 @@ mod tests {
             (b"\x05\x64\x0a\x44", "05 64 0a 44  .d.D"),
             (
                 b"\x05d\x0aabcdefghijklmnopqr",
-                "05 64 0a 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d ... .d.abcdefghijklm",
+                "05 64 0a 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d ...  .d.abcdefghijklm",
             ),
         ] {
             let mut out = String::new();

@@ -1,5 +1,6 @@
 //! How values of JSON are written, one a line (RFC 8259).
 
+use crate::message::is_hidden;
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct};
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
@@ -19,8 +20,8 @@ pub(crate) fn json_line(value: &impl Serialize) -> String {
     String::from_utf8(line).unwrap_or_default()
 }
 
-/// Writes values as compactly as can be. Every control character is escaped, DEL and C1 (RFC 6429) included: a line may be shown on a
-/// terminal. `\n`, `\r` and `\t` are the only short forms.
+/// Writes values as compactly as can be. Every control character is escaped, DEL and C1 (RFC 6429) included, and so is what turns the
+/// direction of writing or is not seen: a line may be shown on a terminal. `\n`, `\r` and `\t` are the only short forms.
 // serde_json's own would do, but for the C1 characters: its strings are looked at twice then, and names of fields, which need no
 // escaping, too. That was half of all that `--json` took.
 struct Line<'a>(&'a mut Vec<u8>);
@@ -44,7 +45,7 @@ impl ser::Error for NotWritten {
 }
 
 /// An octet of a string that may not be written as it is: quotation mark, backslash, a control, or what is not ASCII, of which
-/// the C1 controls are a part.
+/// the C1 controls and all that is hidden are a part.
 const fn is_special(octet: u8) -> bool {
     matches!(octet, 0..0x20 | b'"' | b'\\' | 0x7f..)
 }
@@ -77,36 +78,39 @@ fn plain(octets: &[u8]) -> usize {
 
 /// Appends a string, without its quotation marks.
 fn escaped(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     loop {
-        let (before, behind) = rest.split_at(plain(rest));
-        out.extend_from_slice(before);
-        let Some((&octet, behind)) = behind.split_first() else {
+        // Where a special octet stands a character begins.
+        let (before, behind) = rest.split_at(plain(rest.as_bytes()));
+        out.extend_from_slice(before.as_bytes());
+        let mut behind = behind.chars();
+        let Some(special) = behind.next() else {
             return;
         };
-        rest = behind;
-        match (octet, rest.first()) {
-            (b'"', _) => out.extend_from_slice(b"\\\""),
-            (b'\\', _) => out.extend_from_slice(b"\\\\"),
-            (b'\n', _) => out.extend_from_slice(b"\\n"),
-            (b'\r', _) => out.extend_from_slice(b"\\r"),
-            (b'\t', _) => out.extend_from_slice(b"\\t"),
-            // In UTF-8, C1 controls are c2 80 to c2 9f.
-            (0xc2, Some(&c1 @ 0x80..=0x9f)) => {
-                control(c1, out);
-                rest = rest.get(1..).unwrap_or_default();
+        rest = behind.as_str();
+        match special {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            shown if !is_hidden(shown) => {
+                out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
             }
-            (0x80.., _) => out.push(octet),
-            _ => control(octet, out),
+            hidden => {
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    escape_of(*unit, out);
+                }
+            }
         }
     }
 }
 
-/// Appends the escape of a control character.
-fn control(c: u8, out: &mut Vec<u8>) {
+/// Appends the escape of a unit of UTF-16.
+fn escape_of(unit: u16, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let (high, low) = (usize::from(c >> 4), usize::from(c & 15));
-    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', DIGITS[high], DIGITS[low]]);
+    let digit = |shift: u16| DIGITS[usize::from(unit >> shift & 15)];
+    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }
 
 /// Appends a number.
@@ -447,7 +451,9 @@ mod tests {
             ),
             ("\u{7f}x\u{80}\u{9f}", r#""\u007fx\u0080\u009f""#),
             ("\u{a0}é\u{c2}\u{9b}ü", "\"\u{a0}é\u{c2}\\u009bü\""),
-            ("日本\u{2028}", "\"日本\u{2028}\""),
+            ("日本\u{2028}", r#""日本\u2028""#),
+            ("a\u{202e}b\u{2066}\u{200f}é", r#""a\u202eb\u2066\u200fé""#),
+            ("\u{e0001}x", r#""\udb40\udc01x""#),
             (
                 "long enough for eight\" and \\",
                 r#""long enough for eight\" and \\""#,

@@ -5,9 +5,9 @@ use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
-use crate::base::limits::{Channels, Checksums};
+use crate::base::limits::{Channels, Checksums, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::storage::{AgedPlace, AgedTable, DigestKey};
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
@@ -129,7 +129,34 @@ impl Endpoints {
             protocol: self.protocol,
             close,
         };
+        self.count_closed(cx, key);
         sink.flow_end(cx, &ended);
+    }
+
+    /// Counts the datagrams of a flow that is probably a tunnel which nobody asked to open.
+    fn count_closed(&self, cx: &mut Context, key: FlowKey) {
+        let flow = self.flow(key);
+        let ports = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
+        let Some(tunnel) = Tunnel::of_ports(ports) else {
+            return;
+        };
+        // The header of a tunnel may be known, and what is in it is hidden still.
+        let own = |name: Name| name.text() == NO_PROTOCOL || name.text() == tunnel.name();
+        if !self.protocol.is_none_or(own) {
+            return;
+        }
+        let counters = &mut cx.counters.udp;
+        let counter = match tunnel {
+            _ if cx.limits.decapsulate.contains(tunnel) => return,
+            Tunnel::Vxlan => &mut counters.closed_vxlan,
+            Tunnel::Geneve => &mut counters.closed_geneve,
+            Tunnel::Gtp => &mut counters.closed_gtp,
+            Tunnel::L2tp => &mut counters.closed_l2tp,
+            Tunnel::Teredo => &mut counters.closed_teredo,
+            Tunnel::Sctp => &mut counters.closed_sctp,
+            Tunnel::Gre | Tunnel::Erspan | Tunnel::Ipip => return,
+        };
+        *counter += self.totals[0].packets + self.totals[1].packets;
     }
 }
 

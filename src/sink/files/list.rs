@@ -44,12 +44,12 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("dst_port", "port of the receiver"),
     (
         "first_frame",
-        "number of the packet that its first octet came in",
+        "number of the packet that its first byte came in",
     ),
     ("first_time", "when that was captured (RFC 3339, UTC)"),
     (
         "last_frame",
-        "number of the packet that its last octet came in",
+        "number of the packet that its last byte came in",
     ),
     ("last_time", "when that was captured"),
     (
@@ -65,10 +65,10 @@ pub const FIELDS: &[(&str, &str)] = &[
         "content and transfer codings as declared, base64 and quoted-printable of parts included, the one applied first first",
     ),
     ("undone", "of these, those that were undone"),
-    ("size", "octets that are there"),
+    ("size", "bytes that are there"),
     (
         "length",
-        "octets that it should have; null where nobody can know",
+        "bytes that it should have; null where nobody can know",
     ),
     ("complete", "nothing of it is missing"),
     (

@@ -319,6 +319,7 @@ mod tests {
             color,
             width,
             time: TimeForm::Utc,
+            gaps: false,
         };
         let (mut columns, mut clock) = (Columns::default(), Clock::new(TimeForm::Utc));
         let mut out = String::new();

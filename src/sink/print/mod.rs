@@ -17,16 +17,16 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::Name;
-use crate::base::stream::Close;
+use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
+use crate::message::{FieldValue, fields, kind, listed_fields, summary, transaction};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{fields, kind, summary, transaction};
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
-use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
 pub(in crate::sink) use clock::Clock;
 pub use clock::TimeForm;
@@ -65,6 +65,8 @@ pub(crate) struct PrintedConnection {
     /// Which direction is the client's, where a message has said it.
     client: Option<Direction>,
     requests: WaitingRequests<(), ()>,
+    /// By direction: the offset up to which gaps have been drawn, in messages or between them.
+    drawn: [u64; 2],
 }
 
 /// What is kept of an open message.
@@ -123,9 +125,10 @@ impl PrintedMessage {
         }
     }
 
-    fn gap(&mut self, cx: &mut Context, len: u64) {
+    /// Counts a gap, and keeps its place where it is to be drawn.
+    fn gap(&mut self, cx: &mut Context, len: u64, drawn: bool) {
         self.lost = self.lost.saturating_add(len);
-        if self.more == 0 && self.gaps.len() < GAPS {
+        if drawn && self.more == 0 && self.gaps.len() < GAPS {
             self.gaps.push((self.body.len(), len));
             self.count(cx);
         }
@@ -145,6 +148,8 @@ pub(crate) struct Print {
     spare: Option<Box<PrintedMessage>>,
     /// Something was printed.
     begun: bool,
+    /// As many messages as are wanted were printed: no gap behind them is drawn.
+    full: bool,
 }
 
 /// Who sends a message to whom.
@@ -166,7 +171,30 @@ impl Print {
             text: String::new(),
             spare: None,
             begun: false,
+            full: false,
         }
+    }
+
+    /// The last message was printed.
+    pub(in crate::sink) const fn ends(&mut self) {
+        self.full = true;
+    }
+
+    /// Draws a gap that lies between messages, as a line of its own.
+    fn draw(&mut self, cx: &Context, flow: &Flow, sent: &Sent, len: u64, words: String) {
+        let gap = PrintedMessage {
+            protocol: Name::of("gap"),
+            summary: words,
+            tone: Tone::Bad,
+            octets: len,
+            ..PrintedMessage::default()
+        };
+        self.print(cx, flow, sent, &gap, false);
+    }
+
+    /// Gaps between messages are drawn.
+    const fn draws(&self) -> bool {
+        matches!(self.style, Style::Full) && self.look.gaps && !self.full
     }
 
     /// Keeps header fields where the protocol has them; the body begins behind them.
@@ -313,7 +341,17 @@ impl Print {
                 self.asked.push(id, time);
                 None
             }
-            Kind::Response => Some(time.since(self.asked.answered(id)?)),
+            Kind::Response => {
+                // Ahead of the answer proper there may be others (1xx).
+                let has_status = listed_fields(protocol).contains(&"status");
+                let fields = has_status.then(|| fields(protocol, flow.transport, head));
+                let status = fields.as_ref().and_then(|fields| fields.get("status"));
+                let asked = match status {
+                    Some(FieldValue::Number(100..200)) => *self.asked.get(id)?,
+                    _ => self.asked.answered(id)?,
+                };
+                Some(time.since(asked))
+            }
             Kind::Other => None,
         }
     }
@@ -334,6 +372,15 @@ fn client_of(flow: &Flow, from_start: bool) -> Direction {
         Direction::Forward
     } else {
         Direction::Reverse
+    }
+}
+
+/// The words of a gap between messages, in a line that has little room; 0: nobody knows how many octets it has.
+fn short_words(len: u64) -> String {
+    match len {
+        0 => "~~~ bytes missing ~~~".to_owned(),
+        1 => "~~~ 1 byte missing ~~~".to_owned(),
+        n => format!("~~~ {n} bytes missing ~~~"),
     }
 }
 
@@ -406,11 +453,43 @@ impl MessageSink for Print {
     }
 
     fn gap(&mut self, at: &mut PrintEvent<'_>, gap: &MessageGap) {
-        let connection = at.state.as_deref_mut();
-        if let Some(line) = connection.and_then(|c| c.messages[at.direction.index()].as_deref_mut())
-        {
-            line.gap(at.cx, gap.len);
+        let i = at.direction.index();
+        let Some(connection) = at.state.as_deref_mut() else {
+            return;
+        };
+        let drawn = &mut connection.drawn[i];
+        let end = gap.offset.saturating_add(gap.len);
+        // What lies in front of a message was drawn before anybody knew that there is one.
+        let new = end > *drawn;
+        *drawn = end.max(*drawn);
+        if let Some(line) = connection.messages[i].as_deref_mut() {
+            line.gap(at.cx, gap.len, new);
         }
+    }
+
+    fn stream_gap(&mut self, at: &mut PrintEvent<'_>, gap: &Gap) {
+        if !self.draws() {
+            return;
+        }
+        let from_start = at.side().from_start;
+        let connection = kept(at.cx, at.state);
+        let drawn = &mut connection.drawn[at.direction.index()];
+        let end = gap.offset.saturating_add(gap.len.unwrap_or(0));
+        let missing = end.saturating_sub(gap.offset.max(*drawn));
+        *drawn = end.max(*drawn);
+        // A message that goes up to the end of the stream has what nobody can measure.
+        let open = connection.messages[at.direction.index()].is_some();
+        if missing == 0 && (gap.len.is_some() || open) {
+            return;
+        }
+        let client = connection.client;
+        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let sent = Sent {
+            src: at.flow.src(at.direction),
+            dst: at.flow.dst(at.direction),
+            from_client: at.direction == client,
+        };
+        self.draw(at.cx, at.flow, &sent, missing, short_words(missing));
     }
 
     fn end(&mut self, at: &mut PrintEvent<'_>, end: &MessageEnd) {
@@ -441,7 +520,7 @@ impl MessageSink for Print {
         let mut line = self.at_hand(at.cx, Transport::Udp, message.protocol, payload);
         let lost = payload_len.saturating_sub(payload.len()) as u64;
         if lost > 0 {
-            line.gap(at.cx, lost);
+            line.gap(at.cx, lost, true);
         }
         let time = at.cx.packet.time;
         line.delay = self.numbered(at.flow, time, message.protocol, line.kind, payload);
@@ -465,7 +544,7 @@ impl MessageSink for Print {
     ) {
         let mut line = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
         if !message.whole {
-            line.gap(at.cx, message.lost());
+            line.gap(at.cx, message.lost(), true);
         }
         let sent = Sent {
             src: message.src,
@@ -475,6 +554,21 @@ impl MessageSink for Print {
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, !message.whole);
         self.done(line);
+    }
+
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
+        // What its sender abandoned is missing to nobody.
+        if !self.draws() || gap.cause.is_none() {
+            return;
+        }
+        let sent = Sent {
+            src: at.flow.src(gap.direction),
+            dst: at.flow.dst(gap.direction),
+            from_client: gap.direction == client_of(at.flow, true),
+        };
+        let s = if gap.tsns == 1 { "" } else { "s" };
+        let words = format!("~~~ {} data chunk{s} missing ~~~", gap.tsns);
+        self.draw(at.cx, at.flow, &sent, 0, words);
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
