@@ -306,6 +306,7 @@ const fn words(close: Close) -> &'static str {
         Close::Evicted => "a limit on number or memory",
         Close::Replaced => "a new one on the same ports",
         Close::EndOfInput => "end of the input",
+        Close::Unconfirmed => "nothing confirmed it",
     }
 }
 

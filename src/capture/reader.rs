@@ -9,8 +9,8 @@ use super::plain::Plain as Decompress;
 use super::record::{Fault, Raw, RecordLook};
 use super::stop::is_woken;
 use super::totals::Totals;
-use super::{FileHeader, MAX_INTERFACES, magic, shared_interface};
-use crate::base::packet::Packet;
+use super::{FileHeader, magic, shared_interface};
+use crate::base::packet::{INTERFACES, Packet};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use std::fmt;
@@ -545,9 +545,9 @@ impl<R: Read> Reader<R> {
         match Pcap::header(octets, number) {
             RecordLook::Whole((mut pcap, file, interface)) => {
                 let totals = &mut self.totals;
-                if totals.interfaces.len() < MAX_INTERFACES {
+                if totals.interfaces.len() < INTERFACES {
                     totals.interfaces.push(interface);
-                } else if let Some(number) = shared_interface(&interface, &totals.interfaces) {
+                } else if let Some(number) = shared_interface(interface, &mut totals.interfaces) {
                     pcap.share(number);
                     totals.counters.shared_interfaces += 1;
                 } else {

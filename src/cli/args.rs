@@ -507,6 +507,9 @@ pub(super) struct Args {
     pub(super) tcp_holes: usize,
 
     /// Largest jump of the sequence number that is treated as a loss
+    ///
+    /// What lies further on is held until a second segment confirms it, for --tcp-packet-timeout, and 32 segments of a
+    /// connection or 128 KiB at most: then the oldest is shown as a connection of its own.
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
 

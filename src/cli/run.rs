@@ -31,6 +31,9 @@ const HELD: u8 = 1;
 const WARNINGS: u64 = 20;
 /// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
 const ERRORS: usize = 1000;
+/// Reads of a file, 1 MiB each, for which outputs may gather what they write: with thousands of stream files, a write for each of them
+/// behind every read is most of the work.
+const GATHERED: u32 = 16;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
@@ -70,11 +73,12 @@ struct Run<'a> {
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
+    reads: u32,
 }
 
 impl<'a> Run<'a> {
-    /// Looks at the inputs, and opens the outputs only when it is certain that all inputs are captures: an output that is
-    /// opened is emptied. Of a pipe that is not the first input, that is certain when it is read.
+    /// Looks at the inputs, and opens the outputs only when it is certain that all inputs are captures; they are emptied when
+    /// all of them are open. Of a pipe that is not the first input, that is certain when it is read.
     ///
     /// # Errors
     ///
@@ -115,6 +119,9 @@ impl<'a> Run<'a> {
         signals.end_at_once(false);
         let mut assembler =
             Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
+        // All are open: now they are emptied, before the first packet comes.
+        let emptied = assembler.sink().flush().map(drop);
+        emptied.map_err(|e| fail(&e))?;
         if sctp_stats.is_some() {
             assembler.collect_sctp_stats();
         }
@@ -134,6 +141,7 @@ impl<'a> Run<'a> {
             messages,
             warned: BTreeMap::new(),
             failed: false,
+            reads: 0,
         })
     }
 
@@ -217,19 +225,21 @@ impl<'a> Run<'a> {
 
     fn report(&mut self, format: StatsFormat) {
         self.count_inputs();
-        // As for all messages on stderr.
         let names = self.config.rules.names();
         let form = TextForm {
             all: false,
             color: self.config.stderr_color,
         };
-        let _ = report::write(
+        let written = report::write(
             self.assembler.counters(),
             format,
             form,
             &names,
             self.messages,
         );
+        // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
+        let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+        self.failed |= written.is_err_and(|e| !gone(&e));
     }
 
     /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may
@@ -250,7 +260,7 @@ impl<'a> Run<'a> {
             self.answer_signals();
             let more = match read {
                 Ok(()) if self.assembler.sink().is_full() => break,
-                Ok(()) if self.flush() => self.inputs.fill(),
+                Ok(()) if self.flush_before_read() => self.inputs.fill(),
                 // Nobody reads the output any more.
                 Ok(()) => {
                     self.warn();
@@ -290,6 +300,16 @@ impl<'a> Run<'a> {
             if !self.config.quiet {
                 complain_to(self.messages, &note);
             }
+        }
+    }
+
+    /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
+    fn flush_before_read(&mut self) -> bool {
+        self.reads = self.reads.wrapping_add(1);
+        if self.inputs.may_wait() || self.reads.is_multiple_of(GATHERED) {
+            self.flush()
+        } else {
+            true
         }
     }
 

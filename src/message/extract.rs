@@ -129,7 +129,7 @@ struct OpenMessage {
     /// It is of no known protocol.
     opaque: bool,
     /// The packet that brought the last of its octets: the one that was captured last, where they waited for each other.
-    last: (u64, Timestamp),
+    last: (u64, Timestamp, u32),
 }
 
 /// What is kept of one stream.
@@ -1136,7 +1136,7 @@ impl<M: MessageSink> Extractor<M> {
                 ack: source.ack,
                 answers: None,
             };
-            self.start_message(at, &start, false);
+            self.start_message(at, &start, source, false);
             self.emit(
                 at,
                 octets,
@@ -1181,6 +1181,7 @@ impl<M: MessageSink> Extractor<M> {
         &mut self,
         at: &mut ConversationContext<'_, M>,
         start: &MessageStart<'_>,
+        source: ChunkOrigin,
         hand_over: bool,
     ) {
         at.cx.counters.message.messages += 1;
@@ -1195,7 +1196,7 @@ impl<M: MessageSink> Extractor<M> {
             hand_over,
             wanted,
             opaque: start.protocol == NO_PROTOCOL,
-            last: (start.frame, start.time),
+            last: source.packet(),
         });
         let what = EventKind::MessageBegins {
             protocol: start.protocol,
@@ -1205,7 +1206,7 @@ impl<M: MessageSink> Extractor<M> {
         };
         at.cx.emit(at.flow, at.direction, what);
         if wanted {
-            let now = come(at, (start.frame, start.time));
+            let now = come(at, source.packet());
             self.sink.start(&mut at.with(|s| &mut s.state), start);
             come(at, now);
         }
@@ -1229,7 +1230,7 @@ impl<M: MessageSink> Extractor<M> {
         if let Some(open) = &mut at.state.streams[at.direction.index()].open
             && (source.time, source.frame) > (open.last.1, open.last.0)
         {
-            open.last = (source.frame, source.time);
+            open.last = source.packet();
         }
         if at.state.streams[at.direction.index()].wanted() {
             let piece = Piece {
@@ -1243,7 +1244,7 @@ impl<M: MessageSink> Extractor<M> {
             // A message that ends here was completed by the packet that came last, which need not have brought its last octets.
             let moment = at.state.streams[at.direction.index()].open;
             let moment = moment.filter(|_| last).map(|open| open.last);
-            let now = come(at, moment.unwrap_or((source.frame, source.time)));
+            let now = come(at, moment.unwrap_or(source.packet()));
             self.sink.data(&mut at.with(|s| &mut s.state), &piece);
             come(at, now);
         }
@@ -1608,7 +1609,7 @@ impl<M: MessageSink> Extractor<M> {
                                     Kind::Request | Kind::Other => None,
                                 },
                             };
-                            self.start_message(at, &start, hand_over);
+                            self.start_message(at, &start, source, hand_over);
                             if missing > 0 {
                                 self.lacks_beginning(at, start.offset, missing);
                             }
@@ -1807,7 +1808,7 @@ impl<M: MessageSink> Extractor<M> {
                 ack: source.ack,
                 answers: None,
             };
-            self.start_message(at, &start, false);
+            self.start_message(at, &start, source, false);
         }
         if let Some(open) = &mut at.state.streams[i].open {
             open.whole &= whole;
@@ -2764,12 +2765,12 @@ impl OctetView<'_> {
     }
 }
 
-/// The packet in hand is, for what follows, the one with this number that was captured then; gives the one that it was.
+/// The packet in hand is, for what follows, the one with this number that was captured then on this interface; gives the one that it was.
 ///
 /// A message has the time of the packet that brought it, whatever held it.
-fn come<S>(at: &mut StreamContext<'_, S>, packet: (u64, Timestamp)) -> (u64, Timestamp) {
+fn come<S>(at: &mut StreamContext<'_, S>, packet: (u64, Timestamp, u32)) -> (u64, Timestamp, u32) {
     let now = &mut at.cx.packet;
-    let before = (now.frame, now.time);
-    (now.frame, now.time) = packet;
+    let before = (now.frame, now.time, now.interface);
+    (now.frame, now.time, now.interface) = packet;
     before
 }

@@ -41,6 +41,7 @@ impl Watch {
             Close::Evicted => "ended by a limit",
             Close::Replaced => "replaced by a new connection on its ports",
             Close::EndOfInput => "open at the end of the input",
+            Close::Unconfirmed => "segments beside another connection, which nothing confirmed",
         };
         self.lines.push(format!("{flow}: {why}"));
     }

@@ -118,12 +118,12 @@ mod tests {
         let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
         let all = ["method", "uri", "host", "content_type", "content_length"];
         assert_eq!(names, all);
-        assert_eq!(read.get("content_length"), Some(&FieldValue::Number(7)));
-        assert_eq!(read.get("host"), Some(&FieldValue::Text("b".to_owned())));
+        assert_eq!(read.get("content_length"), Some(FieldValue::Number(7)));
+        assert_eq!(read.get("host"), Some(FieldValue::Text("b")));
         let mut read = MessageFields::default();
         fields(Transport::Tcp, b"HTTP/1.1 404 Not Found\r\n\r\n", &mut read);
-        assert_eq!(read.get("status"), Some(&FieldValue::Number(404)));
-        let reason = FieldValue::Text("Not Found".to_owned());
-        assert_eq!(read.get("reason"), Some(&reason));
+        assert_eq!(read.get("status"), Some(FieldValue::Number(404)));
+        let reason = FieldValue::Text("Not Found");
+        assert_eq!(read.get("reason"), Some(reason));
     }
 }

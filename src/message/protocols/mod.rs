@@ -493,10 +493,15 @@ pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<
 /// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).
 pub fn fields(protocol: &str, transport: Transport, head: &[u8]) -> MessageFields {
     let mut fields = MessageFields::default();
-    if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
-        read(transport, head, &mut fields);
-    }
+    fields_into(protocol, transport, head, &mut fields);
     fields
+}
+
+/// The same, added to those that are there.
+pub fn fields_into(protocol: &str, transport: Transport, head: &[u8], to: &mut MessageFields) {
+    if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
+        read(transport, head, to);
+    }
 }
 
 /// The names of what a protocol lists.

@@ -208,7 +208,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "end",
-        "what ended it: fin, reset, idle, evicted, replaced or end_of_input; of SCTP, shutdown and abort for fin and reset; of UDP, evicted or end_of_input",
+        "what ended it: fin, reset, idle, evicted, replaced, unconfirmed (segments beside another connection that nothing confirmed) or end_of_input; of SCTP, shutdown and abort for fin and reset; of UDP, evicted or end_of_input",
     ),
     (
         "dropped",

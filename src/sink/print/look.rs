@@ -81,7 +81,7 @@ impl Tone {
         match (fields.get("status"), fields.get("rcode")) {
             (Some(FieldValue::Number(500..)), _) => Self::Bad,
             (Some(FieldValue::Number(400..)), _) => Self::Warn,
-            (_, Some(FieldValue::Text(code))) if code == "NXDOMAIN" => Self::Warn,
+            (_, Some(FieldValue::Text("NXDOMAIN"))) => Self::Warn,
             (_, Some(FieldValue::Text(code))) if code != "NOERROR" => Self::Bad,
             _ => Self::Plain,
         }

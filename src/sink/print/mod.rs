@@ -16,6 +16,7 @@ mod look;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
+use crate::base::protocol::Name;
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -69,8 +70,7 @@ pub(crate) struct PrintedConnection {
 /// What is kept of an open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct PrintedMessage {
-    /// By Wireshark's name.
-    protocol: String,
+    protocol: Name,
     kind: Kind,
     summary: String,
     tone: Tone,
@@ -95,7 +95,6 @@ struct PrintedMessage {
 impl PrintedMessage {
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>()
-            + self.protocol.capacity()
             + self.summary.capacity()
             + self.head.capacity()
             + self.body.capacity()
@@ -142,6 +141,8 @@ pub(crate) struct Print {
     columns: Columns,
     asked: NumberedRequests<Timestamp>,
     text: String,
+    /// A message that was printed, whose memory is used for the next one.
+    spare: Option<Box<PrintedMessage>>,
     /// Something was printed.
     begun: bool,
 }
@@ -163,6 +164,7 @@ impl Print {
             columns: Columns::default(),
             asked: NumberedRequests::default(),
             text: String::new(),
+            spare: None,
             begun: false,
         }
     }
@@ -203,7 +205,7 @@ impl Print {
             client,
             server,
             from_client: sent.from_client,
-            protocol: &line.protocol,
+            protocol: line.protocol.text(),
             kind: line.kind,
             octets: line.octets,
             summary: &line.summary,
@@ -225,20 +227,35 @@ impl Print {
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
 
-    /// A message that is at hand as a whole.
-    fn at_hand(
-        &self,
-        cx: &mut Context,
-        transport: Transport,
-        protocol: &str,
-        octets: &[u8],
-    ) -> PrintedMessage {
-        let mut line = PrintedMessage {
-            protocol: protocol.to_owned(),
-            kind: kind(protocol, octets),
-            octets: octets.len() as u64,
+    /// What is kept of a message that begins.
+    fn begin(&mut self, protocol: &'static str, kind: Kind) -> Box<PrintedMessage> {
+        let mut line = self.spare.take().unwrap_or_default();
+        line.protocol = Name::of(protocol);
+        line.kind = kind;
+        line
+    }
+
+    /// A message was printed. Its words, which are short, are written over by those of another.
+    fn done(&mut self, mut line: Box<PrintedMessage>) {
+        let mut summary = std::mem::take(&mut line.summary);
+        summary.clear();
+        *line = PrintedMessage {
+            summary,
             ..PrintedMessage::default()
         };
+        self.spare = Some(line);
+    }
+
+    /// A message that is at hand as a whole.
+    fn at_hand(
+        &mut self,
+        cx: &mut Context,
+        transport: Transport,
+        protocol: &'static str,
+        octets: &[u8],
+    ) -> Box<PrintedMessage> {
+        let mut line = self.begin(protocol, kind(protocol, octets));
+        line.octets = octets.len() as u64;
         summary(protocol, transport, line.kind, octets, &mut line.summary);
         line.tone = self.tone(protocol, &line.summary, transport, octets);
         if self.style == Style::Full {
@@ -336,11 +353,7 @@ impl MessageSink for Print {
     type State = Option<Box<PrintedConnection>>;
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
-        let mut new = Box::new(PrintedMessage {
-            protocol: start.protocol.to_owned(),
-            kind: start.kind,
-            ..PrintedMessage::default()
-        });
+        let mut new = self.begin(start.protocol, start.kind);
         summary(
             start.protocol,
             at.flow.transport,
@@ -420,6 +433,7 @@ impl MessageSink for Print {
             from_client: at.direction == client,
         };
         self.print(at.cx, at.flow, &sent, &line, !end.whole);
+        self.done(line);
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
@@ -439,6 +453,7 @@ impl MessageSink for Print {
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, lost > 0);
+        self.done(line);
     }
 
     /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
@@ -459,6 +474,7 @@ impl MessageSink for Print {
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, !message.whole);
+        self.done(line);
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {

@@ -367,9 +367,9 @@ const fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
 
-fn shown(value: &FieldValue) -> String {
+fn shown(value: FieldValue<'_>) -> String {
     match value {
-        FieldValue::Text(text) => text.clone(),
+        FieldValue::Text(text) => text.to_owned(),
         FieldValue::Number(number) => number.to_string(),
     }
 }

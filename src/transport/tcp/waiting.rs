@@ -20,6 +20,8 @@ pub(super) struct SegmentOrigin {
     pub(super) frame: u64,
     /// When it was captured.
     pub(super) time: Timestamp,
+    /// The interface that it was captured on.
+    pub(super) interface: u32,
     /// Age clock at its arrival.
     pub(super) arrived: Instant,
     /// Packets of the connection at its arrival.
@@ -565,6 +567,7 @@ mod tests {
     const ORIGIN: SegmentOrigin = SegmentOrigin {
         frame: 1,
         time: Timestamp::from_nanos(0),
+        interface: 0,
         arrived: Instant::from_nanos(0),
         packets: 0,
         ack: None,

@@ -42,6 +42,7 @@ impl<S: FlowState> Connection<S> {
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
+            interface: cx.packet.interface,
             arrived: cx.now,
             packets: self.packets,
             ack,

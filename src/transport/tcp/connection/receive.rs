@@ -85,6 +85,7 @@ impl<S: FlowState> Connection<S> {
             data,
             time: cx.packet.time,
             frame: cx.packet.frame,
+            interface: cx.packet.interface,
             at: s.offset,
             ack,
             push: s.has(flags::PSH),
@@ -99,6 +100,7 @@ impl<S: FlowState> Connection<S> {
             let origin = SegmentOrigin {
                 frame: chunk.frame,
                 time: chunk.time,
+                interface: chunk.interface,
                 arrived,
                 packets,
                 ack,
@@ -199,18 +201,21 @@ impl<S: FlowState> Connection<S> {
         }
         // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
-        self.receive_ack(cx, d, s);
+        // That of a RST is believed where the RST is.
+        let resets = s.has(flags::RST) && self.receive_rst(cx, d, s);
+        if resets || !s.has(flags::RST) {
+            self.receive_ack(cx, d, s);
+        }
         let cut = self.is_cut(o);
         if cut {
             // The gap before what this segment brings: in answer to it, as like as not. An end has to wait for its octets.
             self.advance_open(cx, sink);
         }
         if s.has(flags::RST) {
-            let counts = self.receive_rst(cx, d, s);
-            if counts && cx.limits.empty_connections {
+            if resets && cx.limits.empty_connections {
                 self.activate(cx, key, d);
             }
-            self.fate(cx, d, s, Fate::Reset(counts));
+            self.fate(cx, d, s, Fate::Reset(resets));
             // Octets in a RST are a diagnostic text of some stacks (RFC 9293, 3.5.3 allows it),
             // never stream data.
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
@@ -511,6 +516,7 @@ impl<S: FlowState> Connection<S> {
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
+            interface: cx.packet.interface,
             arrived: cx.now,
             packets: self.packets,
             ack,
@@ -574,6 +580,7 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
+                    interface: origin.interface,
                     at: s
                         .offset
                         .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
