@@ -137,9 +137,75 @@ fn nothing_waits_longer_than_a_second() {
     ]);
 }
 
-/// What cannot be told is not claimed, whatever is lost. Of rows without a magic and of MySQL, messages of zeros and small numbers
-/// are left out: in them a header is like anything else. So is a row without a magic whose header is in the middle of a message
-/// of random octets that the snapshot length cuts.
+/// Where nobody acknowledges anything, a hole is waited for as long as `--tcp-packet-timeout` says: the least time behind which TCP
+/// sends again is a second (RFC 6298, 2.4).
+#[test]
+fn what_nobody_acknowledges_waits_for_the_timeout() {
+    recovers(&[
+        "--only",
+        "http",
+        "--values",
+        "text",
+        "--damage",
+        "oneway-s5",
+        "--slow",
+        "100",
+        "--wait",
+        "2.1",
+        "--exchanges",
+        "40",
+    ]);
+}
+
+/// A capture that begins in the middle of connections: what was sent before is in none of the segments, also where the octets of
+/// messages look like headers.
+#[test]
+fn late_starts_lose_little() {
+    for (rows, values, least) in [
+        ("len0,len4", "small", "0.95"),
+        ("dns", "small,text", "1"),
+        ("mysql", "random", "1"),
+    ] {
+        let rows = ["--only", rows, "--values", values, "--least", least];
+        let size = ["--exchanges", "40", "--connections", "8"];
+        recovers(&[&rows[..], &size, &["--damage", "late-0"]].concat());
+    }
+}
+
+/// What was sent when the other side had more than is here, a mail whose end and next command are lost, a marker behind one of its
+/// octets: all messages that are there.
+#[test]
+fn much_loss_loses_no_record_mail_or_marker() {
+    for (rows, values) in [("tls,pop", "text"), ("bgp", "random")] {
+        let rows = ["--only", rows, "--values", values, "--damage", "loss-20"];
+        let size = ["--exchanges", "40", "--connections", "8", "--least", "1"];
+        recovers(&[&rows[..], &size].concat());
+    }
+}
+
+/// Of headers that are like any other octets, those are believed that are nearly certain; none is made up, also where the snapshot
+/// length has left 56 octets of each segment.
+#[test]
+fn what_is_like_a_header_is_weighed() {
+    let size = [
+        "--exchanges",
+        "40",
+        "--connections",
+        "8",
+        "--values",
+        "small",
+    ];
+    for (rows, damage, least) in [
+        ("len0,len4,mysql,websocket", "loss-5", "0.99"),
+        ("len0,len4,websocket", "loss-20", "0.96"),
+        ("len0,len4,mysql", "snap-96", "0.7"),
+    ] {
+        let rows = ["--only", rows, "--damage", damage, "--least", least];
+        recovers(&[&rows[..], &size].concat());
+    }
+}
+
+/// What cannot be told is not claimed, whatever is lost.
 #[test]
 fn nothing_is_made_up_of_what_looks_like_headers() {
     let damages = "loss-5,loss-20,burst-5,late-5,oneway-s5,snap-96";

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::build::{ACK, FIN, PSH, behind};
 use common::{pcap, read, run, testdata};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -167,4 +168,32 @@ fn clocks_that_differ_lose_nothing() {
         .filter(|path| same(path, &read(path)))
         .count();
     assert!(looked_at > 20, "{looked_at} captures lack nothing");
+}
+
+/// An answer of HTTP/0.9 is known by its request alone, which is captured behind it; and a request whose version is glued to its
+/// target is one whether or not the answer was captured ahead.
+#[test]
+fn what_the_other_side_says_later_is_waited_for() {
+    for (request, answer) in [
+        (&b"GET /\r\n"[..], &b"an answer without a header\n"[..]),
+        (
+            b"HEAD /HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/html\r\n\r\n",
+        ),
+    ] {
+        let (c, s) = (101, 201);
+        let mut pcap = common::build::Pcap::new();
+        pcap.open(c - 1, s - 1);
+        pcap.client(c, s, ACK | PSH, request);
+        let behind_request = behind(c, request);
+        pcap.server(s, behind_request, ACK | PSH, answer);
+        let behind_answer = behind(s, answer);
+        pcap.server(behind_answer, behind_request, ACK | FIN, b"");
+        pcap.client(behind_request, behind_answer + 1, ACK | FIN, b"");
+        let (expected, _) = result(&pcap.file);
+        assert_eq!(expected.len(), 2, "{expected:?}");
+        for by in SKEWS {
+            assert_eq!(result(&skewed(&pcap.file, by)).0, expected, "{by} ms");
+        }
+    }
 }

@@ -13,12 +13,13 @@
 //! written by anybody. A beginning or an end that stands where a segment begins or ends is worth something, as senders write
 //! whole messages.
 
+use super::branches::{self, Octets, Place, Root};
 use super::framing::{Begin, Following, Found, MessageBody, Position};
 use super::held_part::HeldPart;
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::storage::allocated;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 /// A chain that chance makes more often than this is not believed. Losses come by the thousand, and a false message that
@@ -32,6 +33,8 @@ const MANY: f64 = 0.1;
 const CLEARLY: f64 = 1e-3;
 /// ... or at least so much where nothing more is waited for.
 const BETTER: f64 = 0.3;
+/// A message that is not what most have been is met so much more seldom.
+const ODD: f64 = 10.0;
 /// How often an end that is chance falls on the end of a segment.
 const AT_A_SEGMENT: f64 = 1.0 / 128.0;
 /// How often a length that is chance leads to one certain place.
@@ -63,7 +66,7 @@ const SHADOW: usize = 8;
 const SHADOWS: usize = 4;
 
 /// What the messages of one direction have been, and what was met where they were looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Habits {
     /// Where a search has found a message last: it may be asked again.
     found: u64,
@@ -84,6 +87,12 @@ pub(super) struct Habits {
     /// How often it began to write inside of one, beyond those that are known elsewhere.
     split: u8,
     turns: Turns,
+    /// How often octets were met where messages were looked for.
+    met: Octets,
+    /// Places there that looked like a header at whose end another one stood, and those which that one could follow, where they were
+    /// none.
+    meetings: u32,
+    fitting: u32,
 }
 
 /// What the other side had received when it sent its latest messages. Where two sides take turns, each answers what is whole,
@@ -150,8 +159,8 @@ const fn is_within(offset: u64, end: u64, len: u32) -> bool {
 }
 
 /// It has been so often enough, and so seldom otherwise, that it is so.
-fn always(yes: u16, no: u32) -> bool {
-    u32::from(yes) >= ENOUGH + SELDOM.saturating_mul(no)
+fn always(yes: u32, no: u32) -> bool {
+    yes >= ENOUGH + SELDOM.saturating_mul(no)
 }
 
 impl Habits {
@@ -183,13 +192,24 @@ impl Habits {
         self.messages >= 3 && self.votes >= 2 && self.sort != sort
     }
 
-    /// So many octets were looked through, with so many places that were no header though they looked like one.
-    fn learn(&mut self, looked: usize, mistaken: usize) {
+    /// So many octets were looked through, with so many places that were no header though they looked like one; these are passed.
+    fn learn(&mut self, passed: &[u8], looked: usize, mistaken: usize) {
+        self.met.add(passed);
         let add = |to: u32, n: usize| to.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
         self.looked = add(self.looked, looked);
         self.mistaken = add(self.mistaken, mistaken);
         if self.looked > 1 << 24 {
             (self.looked, self.mistaken) = (self.looked / 2, self.mistaken / 2);
+        }
+    }
+
+    /// So many places led to another one, and to one that could follow, though they were no header.
+    fn learn_links(&mut self, meetings: usize, fitting: usize) {
+        let add = |to: u32, n: usize| to.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        self.meetings = add(self.meetings, meetings);
+        self.fitting = add(self.fitting, fitting);
+        if self.meetings > 1 << 16 {
+            (self.meetings, self.fitting) = (self.meetings / 2, self.fitting / 2);
         }
     }
 
@@ -212,6 +232,19 @@ impl Habits {
         ((mistaken + BEFORE / 2.0 / looked) / looked)
             .max(here)
             .min(0.9)
+    }
+
+    /// Messages begin where their sender began to write, `split` times but for this: what one direction has shown holds for the
+    /// other.
+    fn begin_writes(&self, both: &[Self; 2], split: u8) -> bool {
+        let writes = both.iter().map(|habits| u32::from(habits.writes)).sum();
+        always(writes, u32::from(split) + u32::from(self.split))
+    }
+
+    /// Messages begin where the other side has spoken, or its sender has begun to write, but for the times that one stood there.
+    fn begin_turns(&self, both: &[Self; 2]) -> bool {
+        let begun = |habits: &Self| u32::from(habits.turns.between) + u32::from(habits.writes);
+        always(both.iter().map(begun).sum(), u32::from(self.turns.within))
     }
 
     /// Each message has begun a segment.
@@ -244,13 +277,23 @@ impl BothHabits {
             return false;
         };
         let habits = &both[at.direction.index()];
-        let split = u32::from(at.split) + u32::from(habits.split);
-        let within = habits.turns.within;
-        (at.write(behind) && both.iter().any(|habits| always(habits.writes, split)))
+        (at.write(behind) && habits.begin_writes(both, at.split))
             || (habits.turns.acks.contains(&(at.offset + behind as u64))
-                && both
-                    .iter()
-                    .any(|habits| always(habits.turns.between, u32::from(within))))
+                && habits.begin_turns(both))
+    }
+
+    /// The same of a message that ends with the octets at hand, of which there are `len`.
+    fn is_certain_end(&self, at: &Position, len: usize) -> bool {
+        let Some(both) = &self.0 else {
+            return false;
+        };
+        let habits = &both[at.direction.index()];
+        let ends = at
+            .parts
+            .last()
+            .is_some_and(|part| part.ends() && !part.is_cut());
+        (ends && habits.begin_writes(both, at.split))
+            || (habits.turns.acks.contains(&(at.offset + len as u64)) && habits.begin_turns(both))
     }
 
     /// The same of all writes, where so many in a row are messages and nothing else, which chance makes of few.
@@ -286,11 +329,11 @@ impl BothHabits {
     }
 
     /// Octets allocated.
-    pub(super) const fn size(&self) -> usize {
-        match self.0 {
-            Some(_) => allocated(size_of::<[Habits; 2]>()),
-            None => 0,
-        }
+    pub(super) fn size(&self) -> usize {
+        self.0.as_ref().map_or(0, |both| {
+            let met = both.iter().map(|habits| habits.met.size());
+            allocated(size_of::<[Habits; 2]>()) + met.sum::<usize>()
+        })
     }
 }
 
@@ -390,6 +433,7 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     habits: &mut BothHabits,
 ) -> Found {
     let marks = marks(format, at, octets, habits);
+    let ends = habits.is_certain_end(at, octets.len());
     let habits = habits.of(at.direction);
     let known = habits.found == at.offset && at.offset > 0;
     if known && matches!(format.classify(octets), Classified::Message(_)) {
@@ -420,10 +464,26 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     chains.follow();
     let more = at.next == Following::Octets;
     let full = octets.len() >= hold;
-    let chosen = chains.choose(!more || at.late || full);
+    let last = !more || at.late || full;
+    let chosen = match chains.choose(last) {
+        Some((leaf, start)) => Some((leaf, chains.leading(start, Root::Begins))),
+        // What ends with the octets, or goes on behind them, is known by all that leads there.
+        None if last => {
+            let end = chains.nodes.len();
+            let known = if ends { Root::Begins } else { Root::Open };
+            let first = chains.leading(end, known);
+            // One header whose message is not all there says nothing that other octets could not say.
+            let whole = |node: &&Node| node.end.is_some_and(|end| end <= octets.len() as u64);
+            let first = chains.nodes.get(first).filter(whole).map(|_| first);
+            first.map(|first| (first, first))
+        }
+        None => None,
+    };
     if let Some((leaf, start)) = chosen {
         let (place, mistaken) = (chains.nodes[start].at, chains.mistaken(leaf));
-        habits.learn(octets.len(), mistaken);
+        let (meetings, fitting) = chains.met(leaf);
+        habits.learn_links(meetings, fitting);
+        habits.learn(&octets[..place], octets.len(), mistaken);
         habits.found = at.offset + place as u64;
         return Found::At(place);
     }
@@ -440,9 +500,15 @@ pub(super) fn search<F: LengthFormat + ?Sized>(
     } else {
         octets.len()
     };
-    // Of a chain that was not believed nobody knows what it was.
-    let mistaken = chains.dead(keep);
-    habits.learn(keep, mistaken);
+    // Of a chain that was not believed nobody knows what it was: but there are no two, also where all lead to what is not there.
+    let mistaken = match more {
+        true => chains.dead(keep),
+        false => chains.dead(keep).max(chains.rivals()),
+    };
+    if !more {
+        habits.learn_links(chains.meetings, chains.fitting);
+    }
+    habits.learn(&octets[..keep], keep, mistaken);
     Found::Nowhere { keep }
 }
 
@@ -572,8 +638,15 @@ fn nodes<F: LengthFormat + ?Sized>(
         Scan::Never => {}
         Scan::Everywhere => (0..octets.len()).for_each(&mut look),
         Scan::Octets(place, magic) => {
-            let from = octets.get(place..).unwrap_or_default();
-            memmem::find_iter(from, magic).for_each(&mut look);
+            let (finder, mut from) = (Finder::new(magic), 0);
+            // From the next octet on: what ends with the first octets of a marker hides none behind it.
+            while let Some(hit) = octets
+                .get(from + place..)
+                .and_then(|rest| finder.find(rest))
+            {
+                look(from + hit);
+                from += hit + 1;
+            }
         }
         Scan::By(_, find) => {
             let mut from = 0;
@@ -751,11 +824,18 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
 
     /// How often a header can follow another by chance, by those that are not of the chain from this place on.
     fn link(&self, leaf: usize) -> f64 {
-        let chain = usize::try_from(self.nodes[leaf].links).unwrap_or(usize::MAX);
-        let others = as_number(self.meetings.saturating_sub(chain));
-        let fitting = as_number(self.fitting.saturating_sub(chain));
+        let (meetings, fitting) = self.met(leaf);
+        let meetings = as_number(meetings) + f64::from(self.habits.meetings);
+        let fitting = as_number(fitting) + f64::from(self.habits.fitting);
         // What the protocol says counts as four meetings.
-        (fitting + 4.0 * self.format.link()) / (others + 4.0)
+        (fitting + 4.0 * self.format.link()) / (meetings + 4.0)
+    }
+
+    /// Headers at whose end another one stands, and those which that one can follow, but for the chain from this place on.
+    fn met(&self, leaf: usize) -> (usize, usize) {
+        let chain = usize::try_from(self.nodes[leaf].links).unwrap_or(usize::MAX);
+        let others = self.meetings.saturating_sub(chain);
+        (others, self.fitting.saturating_sub(chain))
     }
 
     /// How often octets look like what is there of a header that is cut; 1 for other places.
@@ -823,6 +903,81 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             start = next;
         }
         (leaf, start)
+    }
+
+    /// The first place of all that lead to one that is believed, as far back as it is nearly certain. `root`: that one, or, behind
+    /// the last, the end of the octets.
+    fn leading(&self, root: usize, known: Root) -> usize {
+        let end = self.nodes.len();
+        let upto = self.nodes.get(root).map_or(self.octets.len(), |n| n.at);
+        let nodes = &self.nodes[..root];
+        if !nodes.iter().any(|node| self.told(node).is_some()) {
+            return root;
+        }
+        let mut met = self.habits.met.clone();
+        met.add(&self.octets[..upto]);
+        // Those of messages that are believed are no accidents.
+        let believed = std::iter::successors(self.nodes.get(root), |n| self.nodes.get(n.next?));
+        let mut believed = believed.map(|node| node.at).peekable();
+        let others = self.nodes.iter().filter(|node| {
+            let is_next = believed.peek() == Some(&node.at);
+            is_next.then(|| believed.next());
+            !is_next
+        });
+        let told = others.filter_map(|node| self.told(node));
+        let mut headers: Vec<u64> = told.map(|(header, _)| header).collect();
+        headers.sort_unstable();
+        let place = |(i, node): (usize, &Node)| {
+            let like = self.told(node).map_or(1.0, |(header, lowest)| {
+                let from = headers.partition_point(|other| *other < header);
+                let others = headers[from..].partition_point(|other| *other == header);
+                let others = others.saturating_sub(1);
+                (as_number(others) + 0.5) / as_number(self.octets.len()) * met.share(lowest)
+            });
+            let to = node.end.and_then(|end| usize::try_from(end).ok());
+            let goes_on =
+                known == Root::Open && node.end.is_some_and(|end| end > self.octets.len() as u64);
+            let to = to.filter(|to| *to <= upto);
+            let proves = match to {
+                Some(to) => self.proves(&self.octets[node.at..to], to),
+                None => goes_on,
+            };
+            let leads = root == end && (goes_on || to == Some(upto));
+            let next = node.next.or_else(|| leads.then_some(end));
+            let behind = node.next.map_or(1.0, |next| self.nodes[next].doubt);
+            let odd = if node.odd { ODD } else { 1.0 };
+            Place {
+                at: node.at,
+                next,
+                goes_on,
+                chance: match proves {
+                    true => like * (node.doubt / behind) * odd,
+                    false => 1.0,
+                },
+                aligned: self.is_aligned(i),
+            }
+        };
+        let places = nodes.iter().enumerate().map(place);
+        let places: Vec<Place> = places.chain([Place::root(upto)]).collect();
+        branches::farthest(&places, known, CHANCE).unwrap_or(root)
+    }
+
+    /// Places that look like a header and prove something, but for those of the longest chain.
+    fn rivals(&self) -> usize {
+        let longest = self.nodes.iter().map(|node| node.length).max();
+        let longest = usize::try_from(longest.unwrap_or(0)).unwrap_or(usize::MAX);
+        self.headers.saturating_sub(longest)
+    }
+
+    /// What of a header follows from the length of its message: its lowest octet, and all others as one number.
+    fn told(&self, node: &Node) -> Option<(u64, u8)> {
+        let header = &self.octets[node.at..];
+        let (range, lowest) = self.format.told(header)?;
+        let others = header.get(range.clone())?.iter().zip(range.clone());
+        let others = others.filter(|(_, at)| *at != lowest);
+        let others = others.fold(0, |number, (o, _)| number << 8 | u64::from(*o));
+        // Headers of another form are none of these.
+        Some((others << 4 | range.len() as u64 & 15, *header.get(lowest)?))
     }
 
     /// How many of the places that look like a header and are none, if this chain is true, are of the sort of this one, and about
@@ -952,6 +1107,43 @@ mod tests {
             Found::At(begin)
         );
         assert_eq!(find(&octets, &[0], Following::Gap, false), Found::At(begin));
+    }
+
+    /// In small numbers, headers whose octets are not met elsewhere are believed as far back as they lead to a known place.
+    #[test]
+    fn lengths_that_are_seldom_met_are_believed_as_far_back_as_they_go() {
+        let mut habits = taking_turns(5);
+        let small = |n: usize| (0..n).map(|i| [0, 0, 0, 1, 2, 0, 3][i * i % 7]);
+        let mut octets: Vec<u8> = small(8001).collect();
+        let begin = octets.len();
+        for n in [90u8, 120, 77] {
+            octets.extend([0, 0, 0, n]);
+            octets.extend(small(n.into()));
+        }
+        let base = Position::behind_a_gap(Direction::Forward);
+        let next = base.offset + octets.len() as u64;
+        octets.extend([0, 0, 0, 5, 0, 0, 0, 2, 0]);
+        let at = Position {
+            segments: &[base.offset, next],
+            parts: &[HeldPart::begun(base.offset - 1), HeldPart::begun(next)],
+            ..base
+        };
+        let found = search(&row(), &at, &octets, 256 << 10, &mut habits);
+        assert_eq!(found, Found::At(begin));
+    }
+
+    #[test]
+    fn a_marker_behind_its_own_first_octet_is_found() {
+        let row = UserRow::parse("k,tcp.port==1,magic@0:0xffffffff,len@4:u16be").unwrap();
+        let octets = [&[0xff; 4][..], &[0, 8, 1, 0xff], &[0xff; 4], &[0, 7, 2]].concat();
+        let base = Position::behind_a_gap(Direction::Forward);
+        let at = Position {
+            segments: &[base.offset],
+            next: Following::Gap,
+            ..base
+        };
+        let found = search(&row, &at, &octets, 256 << 10, &mut BothHabits::default());
+        assert_eq!(found, Found::At(0));
     }
 
     #[test]

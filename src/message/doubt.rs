@@ -12,6 +12,7 @@ use crate::base::stream::Chunk;
 use crate::base::time::Instant;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Pieces of segments that are held apart, at most. Behind that the octets of a run are one piece, and where each ends a run
 /// they are let go.
@@ -43,6 +44,8 @@ pub(super) struct HeldOctets {
     begun: Instant,
     /// They have been let go as far as that was possible, and nothing came since.
     paused: bool,
+    /// Where the other side has gone on last.
+    turned: u64,
 }
 
 impl HeldOctets {
@@ -62,7 +65,24 @@ impl HeldOctets {
             since: now,
             begun: now,
             paused: false,
+            turned: 0,
         }
+    }
+
+    /// The other side goes on where they end, at this offset: whether that is another place than before.
+    pub(super) const fn turn(&mut self, end: u64) -> bool {
+        let before = std::mem::replace(&mut self.turned, end);
+        before != end
+    }
+
+    /// They came so long ago: what the hole in front of them has taken of more than its second is taken from the time that they are
+    /// given here.
+    pub(super) fn has_waited(&mut self, waited: Duration, limits: &Limits) {
+        let longer = waited.saturating_sub(limits.reorder_alone);
+        // What else waited behind the hole comes with the same packet.
+        let longer = longer.min(limits.reorder_time * (LATE - 1));
+        let nanos = u64::try_from(longer.as_nanos()).unwrap_or(0);
+        self.begun = Instant::from_nanos(self.begun.as_nanos().saturating_sub(nanos));
     }
 
     /// Octets allocated.
@@ -102,6 +122,18 @@ impl HeldOctets {
     /// already.
     pub(super) fn late(&self, limits: &Limits) -> Instant {
         self.begun.after(limits.reorder_time * LATE)
+    }
+
+    /// When they have waited long enough, however much comes: together with the time for which the start of a stream is looked
+    /// behind, or a hole is waited for, that is a second, and a tenth of one for a chain.
+    pub(super) fn enough(&self, limits: &Limits, lossy: bool) -> Instant {
+        match lossy {
+            true => self.late(limits),
+            false => {
+                let behind = limits.reorder_alone.saturating_sub(limits.look_behind_time);
+                self.begun.after(behind)
+            }
+        }
     }
 
     /// When they are looked through though nothing more comes, if they were not yet.

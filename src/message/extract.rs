@@ -73,9 +73,23 @@ const FAILURES: u8 = 16;
 /// before the capture may be long, but is rarely longer.
 const UNPROVEN: u64 = 256 << 10;
 /// Changes of direction behind a loss, after the first of which what is not recognised is no rest of a message that was lost: the
-/// next message should stand behind the first. Twice as many where the protocol is certain: of two taps the clocks may
-/// differ.
+/// next message should stand behind the first.
 const TURNS: u8 = 1;
+/// The same at a start in the middle, where a port says what they may be.
+// Three runs in a row that are whole messages and nothing else are no accident, also of a protocol whose headers are weak.
+const FIRST_TURNS: u8 = 3;
+/// The same where the user has said what the octets are: then nothing else is missed while more headers are waited for.
+// As many as the segments that a start is looked behind: of so many writes a chain can be made also of small numbers.
+const DECIDED_TURNS: u8 = 16;
+/// How many of them are waited for.
+const fn most_turns(decided: bool, lossy: bool) -> u8 {
+    match (decided, lossy) {
+        (true, _) => DECIDED_TURNS,
+        (false, false) => FIRST_TURNS,
+        (false, true) => TURNS,
+    }
+}
+
 /// Octets that may be the rest of a message whose beginning is lost, which wait for the next one, at most: as many as wait for
 /// a chain of headers.
 const REST: usize = 256 << 10;
@@ -177,9 +191,14 @@ impl MessageStream {
     }
 
     /// When what is held in doubt has to be let go though nothing comes.
-    fn until(&self, limits: &Limits) -> Option<Instant> {
+    /// `framed`: the protocol may be known.
+    fn until(&self, limits: &Limits, framed: bool) -> Option<Instant> {
         let held = self.held.as_ref()?;
         match self.mode {
+            // What the next messages of a known protocol are looked for in has waited for the hole already, or was looked behind.
+            Mode::Unknown if framed && self.rest_may_come() => {
+                Some(held.until(limits).min(held.enough(limits, self.lossy)))
+            }
             Mode::Unknown => Some(held.until(limits)),
             Mode::Search => held.look(limits),
             _ => None,
@@ -444,7 +463,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             used += walked.used;
             wait = walked.wait;
             if wait.is_none() && used < chunk.data.len() {
-                let held = HeldOctets::rest_of(&chunk, used, now, at.cx.now);
+                let mut held = HeldOctets::rest_of(&chunk, used, now, at.cx.now);
+                held.has_waited(at.cx.packet.time.since(chunk.time), &at.cx.limits);
                 self.hold(at, Box::new(held));
                 used = chunk.data.len();
             }
@@ -460,8 +480,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
 
     fn wake(&mut self, at: &mut ConversationContext<'_, M>) {
         for _ in 0..2 {
+            let framed = at.state.framer.is_some();
             let stream = &at.state.streams[at.direction.index()];
-            if stream.until(&at.cx.limits).is_some_and(|t| at.cx.now >= t) {
+            let until = stream.until(&at.cx.limits, framed);
+            if until.is_some_and(|t| at.cx.now >= t) {
                 self.walk_held(at, Following::Octets, Some(DoubtEnds::Pause));
             }
             at.direction = at.direction.flip();
@@ -753,6 +775,8 @@ impl<M: MessageSink> Extractor<M> {
         let from_start = at.side().from_start;
         let stream = &mut at.state.streams[i];
         stream.at = offset;
+        // Its first octet is the first that its sender wrote.
+        stream.pushed = from_start;
         // Without its SYN the first octet may stand anywhere in a message.
         if !from_start {
             (stream.searching, stream.behind_loss) = (true, true);
@@ -857,9 +881,10 @@ impl<M: MessageSink> Extractor<M> {
             *at.wake = None;
             return;
         }
+        let framed = at.state.framer.is_some();
         let streams = at.state.streams.iter();
         *at.wake = streams
-            .filter_map(|stream| stream.until(&at.cx.limits))
+            .filter_map(|stream| stream.until(&at.cx.limits, framed))
             .min();
     }
 
@@ -868,11 +893,22 @@ impl<M: MessageSink> Extractor<M> {
     fn change_direction(&mut self, at: &mut ConversationContext<'_, M>, ack: Option<u64>) {
         let o = at.direction.flip();
         let hinted = at.state.framer.is_some();
+        let decided = at.state.trust.decided;
         let stream = &mut at.state.streams[o.index()];
         match stream.mode {
             // A turn ahead of all that comes behind the loss ends nothing: a server asks for the body of a request, for one.
             Mode::Unknown | Mode::Search if stream.behind_loss && hinted && stream.held() == 0 => {}
-            Mode::Unknown if stream.rest_may_come() && stream.turns < TURNS && hinted => {
+            // It had more than is here: octets are missing behind this, and it has said nothing of where they begin.
+            Mode::Unknown | Mode::Search
+                if stream.behind_loss
+                    && stream.open.is_none()
+                    && hinted
+                    && ack.is_some_and(|ack| ack > stream.at) => {}
+            Mode::Unknown
+                if stream.rest_may_come()
+                    && stream.turns < most_turns(decided, stream.lossy)
+                    && hinted =>
+            {
                 let held = stream.at - stream.held() as u64;
                 // As below.
                 if let (Some(waiting), Some(ack)) = (&mut stream.held, ack)
@@ -881,6 +917,12 @@ impl<M: MessageSink> Extractor<M> {
                     if ack > held {
                         waiting.end_run_at(ack);
                     }
+                    return;
+                }
+                // More of the same turn.
+                let end = stream.at;
+                let several = most_turns(decided, stream.lossy) > TURNS;
+                if several && stream.held.as_mut().is_some_and(|held| !held.turn(end)) {
                     return;
                 }
                 // It may be the rest of a message that was lost: then the next one begins behind this turn.
@@ -2032,6 +2074,15 @@ impl<M: MessageSink> Extractor<M> {
         }
         if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
             return Loose::Used(0);
+        }
+        let stream = &at.state.streams[i];
+        if stream.tries == 0 && !stream.searching && view.next == Following::Octets {
+            // What the other side has sent before this, which was captured later or is lost, may say what it is.
+            let first = stream.open.is_none() && offset == at.side().origin && pos == 0;
+            let place = self.place(at, view, pos);
+            if let Some(until) = place.wait_for_other().filter(|_| first) {
+                return Loose::Wait(until);
+            }
         }
         let certain = at.state.trust.proven || at.state.trust.decided;
         let rest_of = at.state.streams[i].rest_may_come() && at.state.framer.is_some();

@@ -9,7 +9,7 @@ use super::chains::{self, BothHabits};
 use super::framing::{
     Begin, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
-pub(super) use super::length_format::{CHAIN, Classified, LengthFormat, Scan, window};
+pub(super) use super::length_format::{CHAIN, Classified, LengthFormat, Scan, Told, window};
 use crate::base::message::Kind;
 use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,17 @@ impl LengthField {
                     .unwrap_or(0)
             }
             _ => 0,
+        }
+    }
+
+    /// Where the number stands, if that is fixed, and its lowest octet.
+    pub(super) fn told(self) -> Option<Told> {
+        match self {
+            Self::Field { at, width, little } => {
+                let end = at.checked_add(width)?;
+                Some((at..end, if little { at } else { end.checked_sub(1)? }))
+            }
+            Self::Mqtt { .. } | Self::Ber { .. } | Self::By(_) => None,
         }
     }
 
@@ -178,6 +189,9 @@ pub(super) struct LengthRow {
     pub(super) sound: fn(&[u8]) -> bool,
     /// How often what is no message has such content.
     pub(super) doubt: fn(&[u8]) -> f64,
+    /// The octets of a header that follow from its length and from the message behind it, and which of them differs most, where these
+    /// are others than those of a [`LengthField::Field`].
+    pub(super) told: fn(&[u8]) -> Option<Told>,
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
     /// Behind this message the connection speaks another protocol.
@@ -203,6 +217,7 @@ impl LengthRow {
         sort: |_| 0,
         sound: |_| true,
         doubt: |_| 1.0,
+        told: |_| None,
         kind: |_| Kind::Other,
         switches_protocol: |_| false,
     };
@@ -306,6 +321,10 @@ impl LengthFormat for LengthRow {
 
     fn doubt(&self, message: &[u8]) -> f64 {
         (self.doubt)(message)
+    }
+
+    fn told(&self, header: &[u8]) -> Option<Told> {
+        (self.told)(header).or_else(|| self.length.told())
     }
 
     fn least(&self, octets: &[u8]) -> u64 {

@@ -1,6 +1,7 @@
 //! What a protocol whose messages have a length says of octets.
 
 use crate::base::message::Kind;
+use std::ops::Range;
 
 /// Headers that must follow each other before a weak one is believed in the middle of a stream. Two fit by chance in a few
 /// megabytes of any octets where a header is checked by little more than a byte; three hardly do.
@@ -30,6 +31,9 @@ impl Classified {
         }
     }
 }
+
+/// Where octets stand that follow from a length, and which of them differs most from message to message.
+pub(super) type Told = (Range<usize>, usize);
 
 /// How messages with a length are distinguished from other octets.
 pub(super) trait LengthFormat {
@@ -86,6 +90,11 @@ pub(super) trait LengthFormat {
     fn sort(&self, octets: &[u8]) -> u8 {
         let _ = octets;
         0
+    }
+    /// The octets of a header that follow from the length of its message.
+    fn told(&self, header: &[u8]) -> Option<Told> {
+        let _ = header;
+        None
     }
     /// The header is believed where a segment begins with it whose rest is missing.
     fn is_sure(&self, header: &[u8]) -> bool {

@@ -482,7 +482,7 @@ impl<P: LineProtocol> LineFramer<P> {
             .is_some_and(|next| at.ack.is_some_and(|ack| next.offset < ack));
         // Where no command was captured, or some are missing, a reply that begins a segment is more likely than such a line of mail;
         // one with a space behind the plus may stand in a patch.
-        let missed = !self.counting && !line.starts_with(b"+ ");
+        let missed = (!self.counting || is_unheard(at)) && !line.starts_with(b"+ ");
         (asked || !at.other.seen || missed) && at.segment(0) && P::DIALECT.is_reply(line)
     }
 

@@ -22,6 +22,7 @@
 //! ```
 
 mod adaptation;
+mod branches;
 pub mod bundled;
 mod chains;
 mod chunked;

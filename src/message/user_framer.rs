@@ -234,6 +234,13 @@ impl LengthFormat for UserRow {
         }
     }
 
+    fn told(&self, _: &[u8]) -> Option<length::Told> {
+        match self.framing {
+            UserFraming::Length { field, .. } => LengthField::from(field).told(),
+            UserFraming::Until(_) | UserFraming::Datagram => None,
+        }
+    }
+
     fn least(&self, octets: &[u8]) -> u64 {
         match self.framing {
             UserFraming::Length { field, .. } => LengthField::from(field).least(octets),

@@ -34,6 +34,11 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     sort: |m| u8::from(octet(m, 0) == 0),
     // Few connections have more than 255 channels: where a frame is looked for, most with such a number are chance.
     sound: |m| !matches!(octet(m, 0), 1..=3) || octet(m, 1) == 0,
+    told: |m| match octet(m, 0) {
+        b'A' => None,
+        0 => Some((0..4, 3)),
+        _ => Some((0..7, 6)),
+    },
     ..LengthRow::USUAL
 };
 

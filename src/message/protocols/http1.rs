@@ -178,7 +178,7 @@ fn skip_empty_lines(octets: &[u8]) -> &[u8] {
 }
 
 /// A line that is no start line by the standard opens a connection of HTTP all the same: a status line, or a request line with a
-/// version behind what may be a target; on a port of HTTP also a request of HTTP/0.9.
+/// version behind what may be a target; on a port of HTTP also a request of HTTP/0.9, and one whose target and version are one word.
 fn opens(line: &[u8], hinted: bool) -> bool {
     match HttpStart::of_line(line) {
         Some(HttpStart::Response { .. }) => {
@@ -193,7 +193,15 @@ fn opens(line: &[u8], hinted: bool) -> bool {
             version: HttpVersion::None,
             method,
             target,
-        }) => hinted && method == b"GET" && target.starts_with(b"/") && may_be_simple(line),
+        }) => {
+            let simple = method == b"GET" && target.starts_with(b"/") && may_be_simple(line);
+            // The space ahead of the version is left out, or the target is.
+            let glued = METHODS.contains(&method)
+                && [&b"HTTP/1.1"[..], b"HTTP/1.0"]
+                    .iter()
+                    .any(|version| target.ends_with(version));
+            hinted && (simple || glued)
+        }
         Some(HttpStart::Request { target, .. }) => target.is_ascii(),
         None => false,
     }

@@ -33,6 +33,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     distinctive: |m| octet(m, 0) >> 4 == 3 && number(m, body(m), 2) >= 4,
     first: |m| octet(m, 0) == 0x20,
     kind,
+    told: |m| Some((0..body(m), 1)),
     ..LengthRow::USUAL
 };
 

@@ -45,6 +45,8 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     link: 1.0 / 64.0,
     // Empty packets are seldom, and three zeros are not.
     sound: |m| number_of(m) > 0,
+    // The number is that of the next packet, less one.
+    told: |_| Some((0..4, 0)),
     kind: |m| {
         if octet(m, 3) == 0 && !is_greeting(m) {
             Kind::Request

@@ -6,7 +6,7 @@
 //! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
 use super::super::framing::{
-    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe,
+    Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape};
@@ -301,6 +301,14 @@ impl Detector for RespDetector {
     }
 }
 
+/// Where the string ends that these octets begin with, if that is not too far to be waited for.
+fn string_end(octets: &[u8]) -> Option<usize> {
+    let line = &octets[..memchr(b'\n', &octets[..octets.len().min(16)])?];
+    let digits = line.strip_prefix(b"$")?.strip_suffix(b"\r")?;
+    let len: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (len <= LONG).then_some(line.len() + 1 + len + 2)
+}
+
 /// A command as a line of words.
 fn is_inline(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -342,6 +350,10 @@ enum Replication {
     /// The commands.
     Commands,
 }
+
+/// Octets of a reply behind a hole whose end is waited for, at most.
+// As many as may wait for a chain of headers.
+const LONG: usize = 256 << 10;
 
 /// Octets of the mark at the end of a snapshot whose length the server does not know when it begins.
 const MARK: usize = 40;
@@ -491,10 +503,7 @@ impl Resp {
             };
             // Three signs together: a request was lost, the server now acknowledges more than
             // before, and the segment stands alone between two writes.
-            // Where the server alone is captured all requests are lost. One that is still waited for may be the one that was answered.
-            let unheard = || at.ack.is_some_and(|ack| at.other.delivered < ack);
-            let lost = self.lost.is_some() || !at.other.seen || unheard();
-            lost && self.acknowledged != at.ack && parted && sound
+            self.may_miss_requests(at) && self.acknowledged != at.ack && parted && sound
         };
         let answers_ahead = || whole.is_some_and(|values| values <= ahead);
         // Each by itself is enough; a value inside of another shows none of them.
@@ -502,6 +511,13 @@ impl Resp {
             return Some(0);
         }
         start
+    }
+
+    /// Requests that were answered here may be missing.
+    fn may_miss_requests(&self, at: &Position) -> bool {
+        // Where the server alone is captured all requests are lost. One that is still waited for may be the one that was answered.
+        let unheard = || at.ack.is_some_and(|ack| at.other.delivered < ack);
+        self.lost.is_some() || !at.other.seen || unheard()
     }
 
     /// The port tells which side asks, where nothing else has.
@@ -672,6 +688,11 @@ impl Framer for Resp {
                 return found;
             }
         }
+        let long = string_end(octets).is_some_and(|end| end > octets.len());
+        if fresh && long && more && !at.late && at.segment(0) && self.may_miss_requests(at) {
+            // A reply that fills several segments is known by its end.
+            return Found::Nowhere { keep: 0 };
+        }
         self.fresh[d] = false;
         let found = self.find_reply(at, octets, fresh);
         // Noted even if nothing was found: the next segment is compared with it.
@@ -680,6 +701,11 @@ impl Framer for Resp {
             Some(place) => Found::At(place),
             None => Found::Nowhere { keep: octets.len() },
         }
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        let end = string_end(octets).filter(|end| *end > octets.len());
+        end.unwrap_or_else(|| grown(octets.len()))
     }
 
     fn gap(&mut self, direction: Direction) {

@@ -43,6 +43,11 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     sort,
     sound: is_sound,
     doubt,
+    told: |m| match octet(m, 1) & 0x7f {
+        126 => Some((0..4, 3)),
+        127 => Some((0..10, 9)),
+        _ => Some((0..2, 1)),
+    },
     ..LengthRow::USUAL
 };
 
