@@ -20,6 +20,18 @@ use std::net::IpAddr;
 // twice of it would cost another megabyte for paths that are hardly met.
 const PATHS: usize = 16_384;
 
+/// From which address to which: IPv4 as IPv6 writes it, so that both are numbers, which are hashed in a few steps.
+pub(super) type AddressPair = (u128, u128);
+
+/// The pair of these addresses.
+pub(super) fn address_pair(from: IpAddr, to: IpAddr) -> AddressPair {
+    let number = |addr| match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(addr) => addr.to_bits(),
+    };
+    (number(from), number(to))
+}
+
 impl<S: FlowState> Tcp<S> {
     /// Its checksum is wrong though its sender has shown right ones (`valid_before`: in its connection): it was damaged on the way.
     /// Right ones are remembered.
@@ -33,7 +45,7 @@ impl<S: FlowState> Tcp<S> {
         low: bool,
     ) -> bool {
         // By address, without ports: the card that fills in checksums belongs to the host.
-        let path = (segment.src.0, segment.dst.0);
+        let path = address_pair(segment.src.0, segment.dst.0);
         // Without a right one from this sender, a wrong sum is a card's work and its octets are as
         // good as any.
         if sum == SegmentSum::Wrong {
@@ -50,7 +62,7 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Remembers that right checksums go from one address to another.
-    pub(super) fn remember_valid(&mut self, cx: &mut Context, path: (IpAddr, IpAddr)) {
+    pub(super) fn remember_valid(&mut self, cx: &mut Context, path: AddressPair) {
         if let Some(place) = self.checksums_valid.find(&path) {
             return self.checksums_valid.renew(place);
         }

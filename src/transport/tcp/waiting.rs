@@ -1,5 +1,6 @@
 //! Octets of one stream that wait behind a hole.
 
+use crate::base::checksum::Sum;
 use crate::base::limits::Overlap;
 use crate::base::storage::{Budget, allocated};
 use crate::base::time::{Instant, Timestamp};
@@ -35,6 +36,8 @@ pub(super) struct SegmentOrigin {
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
     /// known.
     pub(super) shift: Option<u32>,
+    /// Sum of the octets that it stands with, folded, where it is known: of a part of them it is not.
+    pub(super) sum: Option<u16>,
 }
 
 impl SegmentOrigin {
@@ -42,6 +45,12 @@ impl SegmentOrigin {
     // By difference, so that a part that is cut in front or split needs no correction.
     pub(super) fn at(&self, offset: u64) -> Option<u32> {
         self.shift.map(|shift| shift.wrapping_add(low32(offset)))
+    }
+
+    /// That of so many octets of `data`, which it is the origin of.
+    fn of_part(mut self, octets: u64, data: &[u8]) -> Self {
+        self.sum = self.sum.filter(|_| octets == data.len() as u64);
+        self
     }
 
     /// What [`shift`](Self::shift) is where the octet at `offset` of the stream stands at `at`.
@@ -70,6 +79,12 @@ impl BufferedPart {
     /// The octets that are left.
     pub(super) fn data(&self) -> &[u8] {
         self.octets.get(self.used..).unwrap_or_default()
+    }
+
+    /// Their sum, where it is known: while all octets of the segment are here, and none was replaced.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        let sum = self.origin.sum.filter(|_| self.used == 0)?;
+        Some(Sum::from_folded(sum, self.octets.len()))
     }
 
     /// How many octets are known to be missing here; 0 where there is data.
@@ -171,13 +186,20 @@ impl ReorderBuffer {
         origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
-        self.change(budget, |r| r.insert(offset, data, lost, origin, rule))
+        self.change(budget, |r, budget| {
+            r.insert(budget, offset, data, lost, origin, rule)
+        })
     }
 
     /// Takes the first item out.
     pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<BufferedPart> {
         self.0.as_ref()?;
-        self.change(budget, Runs::pop)
+        self.change(budget, |r, _| r.pop())
+    }
+
+    /// An item that was taken out is not needed any more.
+    pub(super) fn done_with(budget: &mut Budget, item: BufferedPart) {
+        budget.put_back(item.octets);
     }
 
     /// Takes octets that are known to be missing out, from the front and up to `upto`: how many, where that is known from,
@@ -189,12 +211,12 @@ impl ReorderBuffer {
     ) -> Option<(u64, SegmentOrigin, bool)> {
         self.front()
             .filter(|item| item.lost > 0 && item.offset < upto)?;
-        self.change(budget, |r| r.take_lost(upto))
+        self.change(budget, |r, _| r.take_lost(upto))
     }
 
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
     pub(super) fn put_back(&mut self, budget: &mut Budget, item: BufferedPart, taken: usize) {
-        self.change(budget, |r| r.put_back(item, taken));
+        self.change(budget, |r, _| r.put_back(item, taken));
     }
 
     /// Drops everything from `offset` on; gives the number of octets of data dropped.
@@ -202,16 +224,20 @@ impl ReorderBuffer {
         if self.is_empty() {
             return 0;
         }
-        self.change(budget, |r| r.truncate(offset))
+        self.change(budget, |r, _| r.truncate(offset))
     }
 
     /// Changes the list, and charges the budget with what that took or gave back.
     // The one place where the budget is charged: no path can forget it. The difference is taken of
     // what is allocated, not of what is used.
-    fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
+    fn change<T>(
+        &mut self,
+        budget: &mut Budget,
+        how: impl FnOnce(&mut Runs, &mut Budget) -> T,
+    ) -> T {
         let before = self.size();
         let runs = self.0.get_or_insert_default();
-        let result = how(runs);
+        let result = how(runs, budget);
         // The box goes with its last item. A connection that once waited would else stay larger
         // than its neighbours for good.
         if runs.items.is_empty() {
@@ -267,6 +293,7 @@ impl Runs {
     /// are replaced with [`Overlap::Last`].
     fn insert(
         &mut self,
+        budget: &mut Budget,
         offset: u64,
         data: &[u8],
         lost: u64,
@@ -277,7 +304,11 @@ impl Runs {
         let end = offset + data.len() as u64;
         // Binary search: a far-ahead attacker's list costs a logarithm, not a walk. A linear list
         // is how a capture with much reordering becomes quadratic.
-        let mut at = self.items.partition_point(|i| i.end() <= offset);
+        let mut at = match self.items.back() {
+            // Mostly it comes behind all others.
+            Some(last) if last.end() <= offset => self.items.len(),
+            _ => self.items.partition_point(|i| i.end() <= offset),
+        };
         let mut pos = offset;
         while pos < end {
             let rest = &data[usize::try_from(pos - offset)
@@ -299,7 +330,7 @@ impl Runs {
                         octets: rest.get(..n).unwrap_or_default().to_vec(),
                         used: 0,
                         lost: 0,
-                        origin,
+                        origin: origin.of_part(stop - pos, data),
                         ends_segment: stop == end,
                     };
                     result.new += stop - pos;
@@ -338,6 +369,7 @@ impl Runs {
                         // Overwritten in place: the item keeps its origin, as most of its octets
                         // are still from there.
                         if rule == Overlap::Last {
+                            item.origin.sum = None;
                             old.copy_from_slice(new);
                         }
                     }
@@ -348,7 +380,7 @@ impl Runs {
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
                     let n = usize::try_from(stop - pos).unwrap_or(0);
-                    let octets = rest.get(..n).unwrap_or_default().to_vec();
+                    let octets = budget.copy(rest.get(..n).unwrap_or_default());
                     result.new += stop - pos;
                     self.put(
                         at,
@@ -357,7 +389,7 @@ impl Runs {
                             octets,
                             used: 0,
                             lost: 0,
-                            origin,
+                            origin: origin.of_part(stop - pos, data),
                             // The last octet of a segment that was split by known octets is still
                             // the end of that segment.
                             ends_segment: stop == end,
@@ -519,6 +551,7 @@ impl Runs {
                     let keep = usize::try_from(keep).unwrap_or(0);
                     dropped += (last.data().len() - keep) as u64;
                     // The capacity stays allocated and stays charged; the item soon goes anyway.
+                    last.origin.sum = None;
                     last.octets.truncate(last.used + keep);
                 }
                 self.put(self.items.len(), last);
@@ -572,6 +605,7 @@ mod tests {
         cut: false,
         damaged: false,
         shift: None,
+        sum: None,
     };
 
     fn contents(w: &ReorderBuffer) -> Vec<(u64, String)> {
