@@ -470,3 +470,109 @@ fn the_version_is_that_of_the_package() {
     let text = run(["-V"], b"").text();
     assert_eq!(text, concat!("inet-asm ", env!("CARGO_PKG_VERSION"), "\n"));
 }
+
+#[test]
+fn conditions_on_counters_give_the_status() {
+    let (whole, lost) = (path("http-tiny.pcap"), path("http-lost.pcap"));
+    let check = |conditions: &[&str], file: &str| {
+        let args = conditions.iter().flat_map(|c| ["--fail-if", c]);
+        run(["-n"].into_iter().chain(args).chain([file]), b"")
+    };
+    let done = check(&["tcp.lost_octets > 0", "message.messages == 0"], &whole);
+    done.code(0);
+    assert_eq!((done.stdout.len(), &*done.stderr), (0, ""));
+    // Each that holds is told, with both values, and nothing else stands between.
+    let conditions = [
+        "tcp.lost_octets > 0",
+        "tcp.octets < 1",
+        "tcp.lost_octets >= 0.1% tcp.octets",
+    ];
+    let done = check(&conditions, &lost);
+    done.code(1);
+    let stats = run(["-n", "-s", &lost], b"").stderr;
+    let [gone, all] = ["tcp.lost_octets", "tcp.octets"].map(|name| counter(&stats, name));
+    assert!(gone > 0);
+    let held: Vec<_> = done
+        .stderr
+        .lines()
+        .filter(|l| l.contains("holds"))
+        .collect();
+    let share = format!(
+        "{:.3}",
+        f64::from(u32::try_from(all).expect("a few")) / 1000.0
+    );
+    let share = share.trim_end_matches('0').trim_end_matches('.');
+    assert_eq!(
+        held,
+        [
+            format!("inet-asm: --fail-if tcp.lost_octets > 0: holds: {gone} > 0"),
+            format!(
+                "inet-asm: --fail-if tcp.lost_octets >= 0.1% tcp.octets: holds: {gone} >= {share}"
+            ),
+        ]
+    );
+    // With an output beside it, and where nobody wants to read more than errors.
+    let done = run(["-q", "--fail-if", "message.messages > 0", &whole], b"");
+    done.code(1);
+    assert_eq!(done.stderr.lines().count(), 1);
+    assert_eq!(done.stdout, messages(&read(&testdata("http-tiny.pcap"))));
+    // What went wrong goes before.
+    let capture = read(&testdata("http-tiny.pcap"));
+    let mut foreign = capture.clone();
+    foreign.extend([0xff; 64]);
+    let done = run(["-n", "--fail-if", "message.messages > 0"], &foreign);
+    done.code(2);
+    assert!(done.stderr.contains("holds: "), "{}", done.stderr);
+    // A user's own protocol has counters too.
+    let own = ["--framer", "mine,tcp.port==9,until:0x0a,max:100"];
+    let done = run(
+        [
+            "-n",
+            own[0],
+            own[1],
+            "--fail-if",
+            "mine.messages == 0",
+            &whole,
+        ],
+        b"",
+    );
+    done.code(1);
+}
+
+#[test]
+fn a_condition_that_cannot_be_read_is_refused() {
+    let at = |condition: &str| run(["-n", "--fail-if", condition], b"");
+    refused(
+        &at("tcp.lost_octet > 0"),
+        &["did you mean tcp.lost_octets, "],
+    );
+    refused(&at("nosuch.messages > 0"), &["there is no such counter"]);
+    refused(
+        &at("tcp.lost_octets => 0"),
+        &["expected one of == != < <= > >="],
+    );
+}
+
+/// The example for CI jobs, as it stands there.
+#[test]
+fn the_example_for_ci_checks_a_capture() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/ci-example");
+    let check = |name: &str| {
+        let mut command = Command::new(&script);
+        command.env("INET_ASM", env!("CARGO_BIN_EXE_inet-asm"));
+        feed(command.arg(path(name)), &[])
+    };
+    let done = check("http-tiny.pcap");
+    done.code(0);
+    assert!(done.stdout.ends_with(b"all of it is HTTP\n"));
+    let done = check("http-lost.pcap");
+    done.code(1);
+    assert!(done.stderr.contains("message.lost > 0: holds: "));
+    let done = check("dns-udp.pcap");
+    done.code(1);
+    assert!(
+        done.stderr
+            .contains("message.messages != http.messages: holds: ")
+    );
+    check("nosuch.pcap").code(2);
+}

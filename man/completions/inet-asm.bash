@@ -23,7 +23,7 @@ _inet__asm() {
 
     case "${cmd}" in
         inet__asm)
-            opts="-r -w -n -p -j -x -U -c -d -s -v -q -h -V --read --sort-delay --sort-queue --sort-files --keep-secrets --write --dropped --bypass --no-output --print --follow --follow-form --table --fields --json --json-body --hash --dump --dump-name --extract --packet-buffered --connection --kind --match --from --to --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets --stats --sctp-stats --verbose --quiet --trace --time --wide --color --help --version --man --completions"
+            opts="-r -w -n -p -j -x -U -c -d -s -v -q -h -V --read --sort-delay --sort-queue --sort-files --keep-secrets --write --dropped --bypass --no-output --print --follow --follow-form --table --fields --json --json-body --hash --dump --dump-name --extract --packet-buffered --connection --kind --match --from --to --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets --stats --fail-if --sctp-stats --verbose --quiet --trace --time --wide --color --help --version --man --completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -290,6 +290,10 @@ _inet__asm() {
                     ;;
                 -s)
                     COMPREPLY=($(compgen -W "text all json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --fail-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --sctp-stats)

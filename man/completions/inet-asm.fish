@@ -142,6 +142,7 @@ complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' 
 all\t'the same, with what is 0'
 json\t'one object'
 csv\t'a header line and a row'"
+complete -c inet-asm -l fail-if -d 'End with status 1 where a condition on the counters holds (repeatable)' -r
 complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture' -r -F
 complete -c inet-asm -l trace -d 'Trace on stderr what happens to each segment of the connections that RULE chooses' -r
 complete -c inet-asm -l time -d 'Times as --print, --follow and --table show them' -r -f -a "utc\t'date and time in UTC'

@@ -1,5 +1,6 @@
 //! The options as clap reads them: the one source of `-h`, `--help`, the man page and the completions.
 
+use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ProtocolNames, ReorderWindow, StatsFormat, Times,
     Unframed, checksums, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
@@ -49,8 +50,8 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     ),
     (
         "Exit status",
-        "0: done, also when the capture was cut short, or when the reader of the output left. 2: usage, input, output or format \
-         error.",
+        "0: done, also when the capture was cut short, or when the reader of the output left. 1: a condition of --fail-if holds. \
+         2: usage, input, output or format error, whatever holds.",
     ),
 ];
 
@@ -540,6 +541,14 @@ pub(super) struct Args {
     /// Print the counters on stderr at the end
     #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
     pub(super) stats: Option<StatsFormat>,
+
+    /// End with status 1 where a condition on the counters holds (repeatable)
+    ///
+    /// EXPR compares counters, as --stats=all shows them, and numbers: `==`, `!=`, `<`, `<=`, `>`, `>=`, sums and differences
+    /// (spaces around + and -), sizes (64K) and shares of a counter (`0.1% tcp.octets`). Each condition that holds is told on
+    /// stderr with both its values.
+    #[arg(long, value_name = "EXPR", value_parser = Condition::new, help_heading = "Observation", hide_short_help = true)]
+    pub(super) fail_if: Vec<Condition>,
 
     /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
     ///

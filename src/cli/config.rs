@@ -1,6 +1,7 @@
 //! What a run does: checked, and made once from the options.
 
 use super::args::{Args, command};
+use super::conditions::Condition;
 use super::usage::{did_you_mean, nearest};
 use super::values::{Color, StatsFormat, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
@@ -40,6 +41,8 @@ pub struct Config {
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.
     pub stats: Option<StatsFormat>,
+    /// `--fail-if`: where one of them holds, the run fails.
+    pub fail_if: Vec<Condition>,
     /// Some messages are chosen, and an output counts those that it gets.
     pub chooses: bool,
     /// Stderr shows colours.
@@ -245,6 +248,7 @@ fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> 
         .collect();
     // As tcpdump's -n, by fingers used to it.
     let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
+    let said = said || !args.fail_if.is_empty();
     let files = args.sctp_stats.is_some() || args.dropped.is_some() || args.bypass.is_some();
     if args.no_output && !(others || said || files) {
         notes.push(
@@ -404,11 +408,18 @@ fn config(
         )
     });
     let notes = notes.collect();
+    let rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
+    let names = rules.names();
+    for condition in &args.fail_if {
+        let checked = condition.check(&names);
+        checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
+    }
     Ok(Config {
         inputs,
         sink,
         trace: args.trace,
         stats: args.stats,
+        fail_if: args.fail_if,
         stderr_color: match args.color {
             Color::Always => true,
             Color::Never => false,
@@ -425,7 +436,7 @@ fn config(
         sort_delay: args.sort_delay,
         sort_queue: args.sort_queue,
         limits,
-        rules: rules(args.protocols, args.unframed, args.decode_as, args.framer)?,
+        rules,
     })
 }
 

@@ -159,6 +159,38 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The section of the man page about `--fail-if`.
+const CHECKS_ABOUT: &str = "\
+A script, or a CI job, asks for counters with \\fB--fail-if\\fR: the run ends with status 1 where a condition holds, and with 2 \
+where the capture could not be read. With \\fB-n\\fR nothing else is written. What people check:";
+
+/// What a script checks: what fails, and the condition that says so.
+const CHECKS: &[(&str, &str)] = &[
+    (
+        "Something that was on the wire is missing in the output, whatever the reason",
+        "message.lost > 0",
+    ),
+    (
+        "Bytes of TCP are missing: more than one in a thousand",
+        "tcp.lost_octets > 0.1% tcp.octets",
+    ),
+    ("There is no message", "message.messages == 0"),
+    (
+        "The capture says itself that packets were lost",
+        "input.capture_drops > 0",
+    ),
+    ("A capture ends inside a record", "input.cut_short > 0"),
+    ("A message is not whole", "message.incomplete > 0"),
+    (
+        "There are messages of another protocol than HTTP",
+        "message.messages != http.messages",
+    ),
+    (
+        "Something was given up because a limit was met",
+        "tcp.closed_evicted + sctp.closed_evicted > 0",
+    ),
+];
+
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
@@ -241,6 +273,14 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     for (name, text) in SECTIONS_BEHIND {
         let name = name.to_uppercase();
         writeln!(out, ".SH \"{name}\"\n{}", text.replace('-', "\\-"))?;
+    }
+    writeln!(
+        out,
+        ".SH \"CHECKS IN SCRIPTS\"\n{}",
+        CHECKS_ABOUT.replace('-', "\\-")
+    )?;
+    for (what, condition) in CHECKS {
+        writeln!(out, ".TP\n\\fB{condition}\\fR\n{what}.")?;
     }
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
@@ -331,6 +371,7 @@ pub fn list_protocols(out: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::conditions::Condition;
 
     /// One screen of the smallest terminal that is common, of options that there are.
     #[test]
@@ -354,6 +395,14 @@ mod tests {
             .lines()
             .filter(|line| line.contains("inet-asm") && line.starts_with("  "));
         assert_eq!(examples.count(), 3);
+    }
+
+    #[test]
+    fn the_checks_are_conditions() {
+        for (_, text) in CHECKS {
+            let condition = Condition::new(text).unwrap();
+            condition.check(&["http"]).unwrap();
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! ```
 
 mod args;
+mod conditions;
 pub mod config;
 mod docs;
 mod places;

@@ -25,6 +25,8 @@ use std::io::{self, IsTerminal, Write};
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
+/// Exit status where a condition of `--fail-if` holds.
+const HELD: u8 = 1;
 /// Warnings of one kind that are printed; more are counted.
 const WARNINGS: u64 = 20;
 /// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
@@ -158,7 +160,29 @@ impl<'a> Run<'a> {
             Some(format) => self.report(format),
             None => self.sum_up(),
         }
-        if self.failed { FAILED } else { 0 }
+        let held = self.conditions_held();
+        if self.failed {
+            FAILED
+        } else if held {
+            HELD
+        } else {
+            0
+        }
+    }
+
+    /// Tells the conditions of `--fail-if` that hold: whether there are any.
+    fn conditions_held(&mut self) -> bool {
+        self.count_inputs();
+        let names = self.config.rules.names();
+        let conditions = self.config.fail_if.iter();
+        let counters = self.assembler.counters();
+        let held: Vec<_> = conditions
+            .filter_map(|c| c.holds(counters, &names))
+            .collect();
+        for line in &held {
+            complain_to(self.messages, line);
+        }
+        !held.is_empty()
     }
 
     /// One line on what was found: for somebody who looks on, and wherever something is missing. And what could be tried.

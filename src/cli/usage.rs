@@ -11,17 +11,19 @@ const NEAR: f64 = 0.8;
 /// The name among these that was probably meant.
 pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
-    let near = |known: &str| {
-        // Two letters that were typed in the wrong order are one mistake, however short the name.
-        let swapped = strsim::damerau_levenshtein(&name, known) == 1 && name.len() == known.len();
-        strsim::jaro_winkler(&name, known).max(f64::from(u8::from(swapped)))
-    };
     names
         .into_iter()
-        .map(|known| (near(&known.to_ascii_lowercase()), known))
+        .map(|known| (likeness(&name, &known.to_ascii_lowercase()), known))
         .filter(|(near, _)| *near > NEAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
+}
+
+/// How near two names are, 1 being the same.
+pub(super) fn likeness(name: &str, known: &str) -> f64 {
+    // Two letters that were typed in the wrong order are one mistake, however short the name.
+    let swapped = strsim::damerau_levenshtein(name, known) == 1 && name.len() == known.len();
+    strsim::jaro_winkler(name, known).max(f64::from(u8::from(swapped)))
 }
 
 /// `: did you mean NAME?`, where there is a name that was probably meant.

@@ -2003,6 +2003,37 @@ fn an_acknowledgment_confirms_a_jump() {
     );
 }
 
+/// What a fuzz target found: its input had the SYN behind the data that had moved the stream.
+#[test]
+fn numbers_that_only_an_acknowledgment_named_leave_no_gap() {
+    let limits = Limits {
+        max_gap: 1000,
+        ..Limits::default()
+    };
+    check_with(
+        "they were another connection's: the stream begins with the numbers that its data has",
+        &limits,
+        false,
+        r#"
+        1 > P. 20 140 "ask"
+        2 < P 2180 "abc"
+        3 < P 2183 "def"
+        4 < S 2176
+        9 flush"#,
+        r#"
+        9 > 20 "ask"
+        9 < 2177 gap 3 end
+        9 < 2180 "abc"
+        9 < 2183 "def"
+        9 > end endofinput
+        9 < end endofinput
+        9 closed endofinput
+        gaps_jump 0
+        gaps 1
+        connections 1"#,
+    );
+}
+
 /// What a fuzz target found: the segments are those of its input.
 #[test]
 fn a_held_syn_with_data_that_is_sent_again_is_counted() {

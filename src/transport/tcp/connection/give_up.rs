@@ -551,7 +551,11 @@ impl<S: FlowState> Connection<S> {
         stream.rcv_nxt = next;
         stream.snd_max = next;
         stream.snd_una = stream.snd_una.min(next);
-        self.emit_gap(cx, d, None, GapCause::Jump, sink);
+        // Before a stream begins nobody has heard of the old numbers, which an acknowledgment named: there is no gap between
+        // them and the new ones, and a SYN or earlier octets may still move the beginning.
+        if stream.is(STARTED) {
+            self.emit_gap(cx, d, None, GapCause::Jump, sink);
+        }
         // After the gap, not before: the gap stands at the old end, the new number at the same
         // offset.
         self.streams[i].place(seq, next);

@@ -1,0 +1,376 @@
+//! `--fail-if`: conditions on the counters, which give a run the exit status 1.
+//!
+//! ```text
+//!  condition: sum compare sum        tcp.lost_octets > 0.1% tcp.octets
+//!  compare:   == != < <= > >=
+//!  sum:       term, or terms with + or - between them
+//!  term:      COUNTER, NUMBER% COUNTER, or a NUMBER with K, M or G behind it
+//! ```
+
+use super::usage::likeness;
+use super::values::size;
+use crate::base::counters::Counters;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Values are whole numbers of this part of one: a share of a counter is exact to a millionth of a percent.
+const PARTS: i128 = 100_000_000;
+/// Digits behind the point of a percentage.
+const PERCENT_DIGITS: usize = 6;
+/// Terms of a condition. Sums of so many counters cannot overflow.
+const TERMS: usize = 64;
+/// Counters that are proposed for one that there is not.
+const PROPOSED: usize = 3;
+
+/// A condition that fails a run when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// As it was given.
+    text: String,
+    left: Vec<Term>,
+    compare: Compare,
+    right: Vec<Term>,
+}
+
+/// A part of a sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Term {
+    /// What it counts, in parts of one; of the counter, or by itself.
+    parts: i128,
+    counter: Option<String>,
+}
+
+/// How the two sides are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compare {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    More,
+    MoreOrEqual,
+}
+
+impl Compare {
+    /// Longer signs stand before those that they begin with.
+    const SIGNS: [(&'static str, Self); 6] = [
+        ("==", Self::Equal),
+        ("!=", Self::Unequal),
+        ("<=", Self::LessOrEqual),
+        (">=", Self::MoreOrEqual),
+        ("<", Self::Less),
+        (">", Self::More),
+    ];
+
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::More => order.is_gt(),
+            Self::MoreOrEqual => order.is_ge(),
+        }
+    }
+}
+
+impl Condition {
+    /// Reads a condition. Whether there are such counters is another question: those of a user's own protocols are not known here.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let form = "expected COUNTER OP NUMBER, as 'tcp.lost_octets > 0.1% tcp.octets'";
+        // The first sign: what is behind it is no part of a sum, so that a second one is refused there.
+        let at = text.find(['=', '!', '<', '>']);
+        let (left, rest) = at.map_or((text, ""), |at| text.split_at(at));
+        let signs = Compare::SIGNS.iter();
+        let sign = signs.filter_map(|(sign, compare)| Some((rest.strip_prefix(sign)?, *compare)));
+        let Some((right, compare)) = sign.clone().next() else {
+            return Err(match rest {
+                "" => format!("nothing is compared: {form}"),
+                _ => format!(
+                    "{:?} compares nothing: expected one of == != < <= > >=",
+                    &rest[..1]
+                ),
+            });
+        };
+        let condition = Self {
+            text: text.split_whitespace().collect::<Vec<_>>().join(" "),
+            left: sum(left)?,
+            compare,
+            right: sum(right)?,
+        };
+        if condition.terms().all(|term| term.counter.is_none()) {
+            return Err(format!("no counter stands in it: {form}"));
+        }
+        Ok(condition)
+    }
+
+    fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.left.iter().chain(&self.right)
+    }
+
+    /// Refuses counters that there are not. `protocols`: all that have counters of their own.
+    pub(super) fn check(&self, protocols: &[&'static str]) -> Result<(), String> {
+        let known = values(&Counters::default(), protocols);
+        let mut named = self.terms().filter_map(|term| term.counter.as_ref());
+        let Some(unknown) = named.find(|name| !known.contains_key(*name)) else {
+            return Ok(());
+        };
+        let mut near: Vec<_> = known
+            .keys()
+            .map(|name| (likeness(unknown, name), name))
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let near: Vec<_> = near
+            .iter()
+            .take(PROPOSED)
+            .map(|(_, n)| n.as_str())
+            .collect();
+        Err(format!(
+            "--fail-if {}: {unknown}: there is no such counter: did you mean {}?: -n -s=all shows all",
+            self.text,
+            near.join(", ")
+        ))
+    }
+
+    /// Where it holds: what it is, with the values of both sides.
+    pub(super) fn holds(&self, counters: &Counters, protocols: &[&'static str]) -> Option<String> {
+        let values = values(counters, protocols);
+        let [left, right] = [&self.left, &self.right].map(|terms| {
+            let of = |term: &Term| match &term.counter {
+                Some(name) => term.parts * i128::from(values.get(name).copied().unwrap_or(0)),
+                None => term.parts,
+            };
+            terms.iter().map(of).sum::<i128>()
+        });
+        self.compare.holds(left.cmp(&right)).then(|| {
+            let sign = Compare::SIGNS.iter().find(|(_, c)| *c == self.compare);
+            let sign = sign.map_or("", |(sign, _)| sign);
+            let [left, right] = [left, right].map(shown);
+            format!("--fail-if {}: holds: {left} {sign} {right}", self.text)
+        })
+    }
+}
+
+/// All counters by name, `section.name`.
+fn values(counters: &Counters, protocols: &[&'static str]) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    counters.each_with(protocols, |section, name, _, value| {
+        all.insert(format!("{section}.{name}"), value);
+    });
+    all
+}
+
+/// A sum: terms with + or - between them, which stand alone, since names may have a minus in them.
+fn sum(text: &str) -> Result<Vec<Term>, String> {
+    let (mut terms, mut sign) = (Vec::new(), Some(1));
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let next = match word {
+            "+" => Some(1),
+            "-" => Some(-1),
+            _ => None,
+        };
+        match (sign.take(), next) {
+            (None, Some(_)) => sign = next,
+            (Some(sign), None) => terms.push(term(word, sign, &mut words)?),
+            (Some(_), Some(_)) => {
+                return Err(format!(
+                    "nothing stands before {word}: expected a counter or a number"
+                ));
+            }
+            (None, None) => {
+                return Err(format!(
+                    "{word:?} stands behind a term: expected + or - before it, with spaces around"
+                ));
+            }
+        }
+    }
+    match sign {
+        Some(_) => Err("a side of it is empty: expected a counter or a number".to_owned()),
+        None if terms.len() > TERMS => {
+            Err(format!("has over {TERMS} terms on a side: leave some out"))
+        }
+        None => Ok(terms),
+    }
+}
+
+/// A term of which this is the first word.
+fn term<'a>(
+    word: &str,
+    sign: i128,
+    words: &mut impl Iterator<Item = &'a str>,
+) -> Result<Term, String> {
+    if !word.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return Ok(Term {
+            parts: sign * PARTS,
+            counter: Some(word.to_owned()),
+        });
+    }
+    let Some((number, name)) = word.split_once('%') else {
+        return Ok(Term {
+            parts: sign * i128::from(size(word)? as u64) * PARTS,
+            counter: None,
+        });
+    };
+    let name = if name.is_empty() {
+        words.next()
+    } else {
+        Some(name)
+    };
+    let name = name.ok_or_else(|| {
+        format!("{word} of nothing: expected a counter behind it, as 0.1% tcp.octets")
+    })?;
+    Ok(Term {
+        parts: sign * percent(number)?,
+        counter: Some(name.to_owned()),
+    })
+}
+
+/// Parts of one that a percentage is.
+fn percent(number: &str) -> Result<i128, String> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    let right = digits(whole)
+        && digits(part)
+        && whole.len() + part.len() > 0
+        && whole.len() <= 4
+        && part.len() <= PERCENT_DIGITS;
+    let parts = format!("{whole}{part:0<PERCENT_DIGITS$}").parse();
+    parts.ok().filter(|_| right).ok_or_else(|| {
+        format!("{number}% is no percentage: expected one below 10,000 with {PERCENT_DIGITS} digits behind the point at most, as 0.1%")
+    })
+}
+
+/// A value of a side.
+fn shown(parts: i128) -> String {
+    let mut text = format!(
+        "{}{}",
+        if parts < 0 { "-" } else { "" },
+        parts.unsigned_abs() / PARTS.unsigned_abs()
+    );
+    let rest = parts.unsigned_abs() % PARTS.unsigned_abs();
+    if rest > 0 {
+        let digits = format!("{rest:08}");
+        let _ = write!(text, ".{}", digits.trim_end_matches('0'));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::protocol::Name;
+
+    const PROTOCOLS: &[&str] = &["ftp-data", "http"];
+
+    fn counters() -> Counters {
+        let mut c = Counters::default();
+        c.tcp.octets = 10_000;
+        c.tcp.lost_octets = 11;
+        c.message.messages = 5;
+        c.protocol(Name::of("http")).messages = 3;
+        c
+    }
+
+    #[track_caller]
+    fn held(text: &str) -> Option<String> {
+        let condition = Condition::new(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        condition
+            .check(PROTOCOLS)
+            .unwrap_or_else(|e| panic!("{text}: {e}"));
+        condition.holds(&counters(), PROTOCOLS)
+    }
+
+    #[test]
+    fn conditions_are_compared() {
+        for (text, sides) in [
+            ("tcp.lost_octets > 0", Some("11 > 0")),
+            ("tcp.lost_octets>0", Some("11 > 0")),
+            ("tcp.lost_octets > 11", None),
+            ("tcp.lost_octets >= 11", Some("11 >= 11")),
+            ("tcp.lost_octets < 12", Some("11 < 12")),
+            ("tcp.lost_octets <= 10", None),
+            ("tcp.lost_octets == 11", Some("11 == 11")),
+            ("tcp.lost_octets != 11", None),
+            ("tcp.lost_octets > 0.1% tcp.octets", Some("11 > 10")),
+            ("tcp.lost_octets > 0.11% tcp.octets", None),
+            ("tcp.lost_octets > 0.10999% tcp.octets", Some("11 > 10.999")),
+            ("0.000001% tcp.octets < 1", Some("0.0001 < 1")),
+            ("tcp.octets > 10K", None),
+            ("tcp.octets > 9.5K", Some("10000 > 9728")),
+            ("message.messages != http.messages", Some("5 != 3")),
+            (
+                "message.messages - http.messages - ftp-data.messages > 1",
+                Some("2 > 1"),
+            ),
+            (
+                "http.messages - message.messages < 0 - 1 + 0",
+                Some("-2 < -1"),
+            ),
+            ("ftp-data.messages == 0", Some("0 == 0")),
+            ("1 < http.messages", Some("1 < 3")),
+        ] {
+            let expected = sides.map(|sides| format!("--fail-if {text}: holds: {sides}"));
+            assert_eq!(held(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for (text, wrong) in [
+            ("", "nothing is compared"),
+            ("tcp.lost_octets", "nothing is compared"),
+            ("tcp.octets = 1", "\"=\" compares nothing"),
+            ("tcp.octets ! 1", "\"!\" compares nothing"),
+            ("tcp.octets >", "a side of it is empty"),
+            ("> 1", "a side of it is empty"),
+            ("tcp.octets > 1 +", "a side of it is empty"),
+            ("tcp.octets > + 1", "nothing stands before +"),
+            ("tcp.octets 2 > 1", "\"2\" stands behind a term"),
+            ("tcp.octets > 1X", "expected a size"),
+            ("tcp.octets > 1 > 0", "\">\" stands behind a term"),
+            ("1 > 0", "no counter stands in it"),
+            ("tcp.octets > 1%", "1% of nothing"),
+            ("tcp.octets > 1.2.3% tcp.octets", "1.2.3% is no percentage"),
+            (
+                "tcp.octets > 0.0000001% tcp.octets",
+                "0.0000001% is no percentage",
+            ),
+        ] {
+            let found = Condition::new(text).expect_err(text);
+            assert!(found.starts_with(wrong), "{text}: {found}");
+        }
+        let many = format!("tcp.octets > {}", vec!["1"; TERMS + 1].join(" + "));
+        assert!(Condition::new(&many).is_err_and(|e| e.contains("terms")));
+    }
+
+    #[test]
+    fn the_nearest_names_are_proposed() {
+        let condition = Condition::new("tcp.lost_octet > 0").expect("its form is right");
+        let wrong = condition
+            .check(PROTOCOLS)
+            .expect_err("there is no such counter");
+        assert!(
+            wrong.contains(
+                "tcp.lost_octet: there is no such counter: did you mean tcp.lost_octets, "
+            ),
+            "{wrong}"
+        );
+        assert_eq!(wrong.matches("tcp.").count(), 5, "{wrong}");
+        let other = Condition::new("nosuch.messages > 0").expect("its form is right");
+        assert!(other.check(PROTOCOLS).is_err());
+    }
+
+    #[test]
+    fn the_largest_values_do_not_overflow() {
+        let mut c = Counters::default();
+        c.tcp.octets = u64::MAX;
+        let side = vec!["9999.999999% tcp.octets"; TERMS].join(" + ");
+        let condition = Condition::new(&format!("{side} > tcp.octets")).expect("it is right");
+        assert!(condition.holds(&c, PROTOCOLS).is_some());
+        let least = vec!["18446744073709551615"; TERMS].join(" + ");
+        let condition = Condition::new(&format!("tcp.octets < {least}")).expect("it is right");
+        assert!(condition.holds(&c, PROTOCOLS).is_some());
+    }
+}
