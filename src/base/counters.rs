@@ -214,6 +214,13 @@ impl Counters {
         u32::try_from(self.find_or_add(name)).unwrap_or(u32::MAX)
     }
 
+    /// Counts a message; gives the place of its protocol.
+    pub(crate) fn count_message(&mut self, name: Name) -> u32 {
+        let place = self.find_or_add(name);
+        self.protocols[place].1.messages += 1;
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
     fn find_or_add(&mut self, name: Name) -> usize {
         let same = |known: Name| std::ptr::eq(known.text(), name.text()) || known == name;
         match self.protocols.iter().position(|(known, _)| same(*known)) {

@@ -224,6 +224,19 @@ impl Hash for FlowKey {
     }
 }
 
+/// From which address to which.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct AddressPair(pub(crate) IpAddr, pub(crate) IpAddr);
+
+impl Hash for AddressPair {
+    /// As numbers, which takes a few steps; what IPv6 writes for IPv4 may have the same.
+    #[inline]
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        h.write_u128(bits(self.0).0);
+        h.write_u128(bits(self.1).0);
+    }
+}
+
 /// A flow as the stages behind transport see it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Flow {

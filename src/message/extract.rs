@@ -1164,9 +1164,7 @@ impl<M: MessageSink> Extractor<M> {
         hand_over: bool,
     ) {
         at.cx.counters.message.messages += 1;
-        let name = Name::of(start.protocol);
-        at.cx.counters.protocol(name).messages += 1;
-        let counted = at.cx.counters.place_of(name);
+        let counted = at.cx.counters.count_message(Name::of(start.protocol));
         let wanted = self.rules.filter.wants(start.protocol)
             && self
                 .sink

@@ -7,30 +7,17 @@ use super::order::OPEN;
 use super::segment::{Segment, low_of};
 use crate::base::context::Context;
 use crate::base::flags;
-use crate::base::flow::FlowKey;
+use crate::base::flow::{AddressPair, FlowKey};
 use crate::base::stream::FlowState;
 use crate::base::trace::Fate;
 use crate::transport::stream::StreamSink;
 use crate::transport::table::FlowPlace;
-use std::net::IpAddr;
 
 /// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
 /// forgotten, a damaged segment on it counts as one whose checksum the hardware fills in, until a right one is seen again.
 // Half of it would forget busy paths on a large tap and let damaged octets through as good ones;
 // twice of it would cost another megabyte for paths that are hardly met.
 const PATHS: usize = 16_384;
-
-/// From which address to which: IPv4 as IPv6 writes it, so that both are numbers, which are hashed in a few steps.
-pub(super) type AddressPair = (u128, u128);
-
-/// The pair of these addresses.
-pub(super) fn address_pair(from: IpAddr, to: IpAddr) -> AddressPair {
-    let number = |addr| match addr {
-        IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(addr) => addr.to_bits(),
-    };
-    (number(from), number(to))
-}
 
 impl<S: FlowState> Tcp<S> {
     /// Its checksum is wrong though its sender has shown right ones (`valid_before`: in its connection): it was damaged on the way.
@@ -45,7 +32,7 @@ impl<S: FlowState> Tcp<S> {
         low: bool,
     ) -> bool {
         // By address, without ports: the card that fills in checksums belongs to the host.
-        let path = address_pair(segment.src.0, segment.dst.0);
+        let path = AddressPair(segment.src.0, segment.dst.0);
         // Without a right one from this sender, a wrong sum is a card's work and its octets are as
         // good as any.
         if sum == SegmentSum::Wrong {

@@ -7,14 +7,13 @@
 //! time here, for speed; what a segment does to the connection is not, but in `take_behind` and `opened`.
 
 use super::connection::{Behind, CompactConnection};
-use super::damaged::address_pair;
 use super::order::HALF_OPEN;
 use super::segment::{Segment, window_scale};
 use super::{Tcp, list_of};
 use crate::base::checksum;
 use crate::base::context::Context;
 use crate::base::flags;
-use crate::base::flow::{Direction, ShortKey};
+use crate::base::flow::{AddressPair, Direction, ShortKey};
 use crate::base::limits::Checksums;
 use crate::base::packet::Packet;
 use crate::base::serial::SeqNumber;
@@ -185,7 +184,7 @@ impl<S: FlowState> Tcp<S> {
         counters.connections += 1;
         self.queues.next_number += 1;
         if valid {
-            self.remember_valid(cx, address_pair(ip.src.into(), ip.dst.into()));
+            self.remember_valid(cx, AddressPair(ip.src.into(), ip.dst.into()));
         }
         self.table
             .insert_compact(plain.key.into(), opened, HALF_OPEN, &mut cx.budget);

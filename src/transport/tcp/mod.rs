@@ -39,7 +39,7 @@ use super::table::FlowPlace;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flags;
-use crate::base::flow::{Direction, FlowKey};
+use crate::base::flow::{AddressPair, Direction, FlowKey};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
 use crate::base::storage::AgedTable;
@@ -63,7 +63,7 @@ use std::cmp::Reverse;
 pub struct Tcp<S> {
     table: Connections<S>,
     /// From and to which addresses right checksums were seen.
-    checksums_valid: AgedTable<damaged::AddressPair, ()>,
+    checksums_valid: AgedTable<AddressPair, ()>,
     /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
     /// their numbers ([`FlowKey::numbered`]).
     split: AgedTable<FlowKey, u8>,

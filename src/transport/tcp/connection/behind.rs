@@ -48,7 +48,7 @@ impl<S: FlowState> Connection<S> {
             || !self.held().is_empty()
             || self.armed.is_none()
             || a.damaged.is_some()
-            || a.wake.is_some()
+            || a.wake.is_some_and(|at| cx.now >= at)
             || !matches!(a.blocked, [None, None])
             || !a.linked[i]
             || cx.limits.wait_ack

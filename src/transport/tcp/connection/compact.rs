@@ -162,8 +162,10 @@ impl CompactConnection {
         let [n @ .., 0, 0, 0] = number.to_le_bytes() else {
             return None;
         };
-        let mut forward = StreamState::default();
-        forward.window = syn.window;
+        let mut forward = StreamState {
+            window: syn.window,
+            ..StreamState::default()
+        };
         if let Some(shift) = syn.window_scale {
             forward.set_scale(shift);
         }

@@ -35,7 +35,7 @@ impl<S: FlowState> Connection<S> {
         if stream.bits & (SEEN | STARTED | ABSENT) != SEEN | STARTED
             || s.payload.len() != s.payload_len as usize
             || cx.trace.is_on()
-            || !self.is_quiet()
+            || !self.waits_for_nothing()
         {
             return false;
         }
@@ -45,13 +45,14 @@ impl<S: FlowState> Connection<S> {
             Some(a) => {
                 // What ends where the highest octet does could be a keep-alive.
                 let plain = !cx.limits.wait_ack && stream.snd_max <= stream.rcv_nxt;
-                a.linked[d.index()] && (plain || s.payload.is_empty())
+                a.linked[d.index()]
+                    && (plain || s.payload.is_empty())
+                    && a.wake.is_none_or(|at| cx.now < at)
             }
         }
     }
 
-    /// Takes a segment that it [`may_take_next`](Self::may_take_next): true where nothing is open behind it too, as
-    /// [`receive`](Self::receive) says.
+    /// Takes a segment that it [`may_take_next`](Self::may_take_next): true where nothing has to be looked after behind it.
     // What `receive` does for it, and nothing that it does for others: on the way of nearly every segment.
     #[inline(always)]
     pub(in crate::transport::tcp) fn take_next<K: StreamSink<State = S>>(
@@ -81,6 +82,7 @@ impl<S: FlowState> Connection<S> {
             }
         }
         let Some(a) = buffers.filter(|_| !data.is_empty()) else {
+            // When the sink wants to be woken is arranged already.
             return true;
         };
         let stream = &mut self.streams[i];
@@ -138,6 +140,12 @@ impl<S: FlowState> Connection<S> {
     /// Nothing waits in the connection and nothing ends, so that there is nothing to look after.
     #[inline(always)]
     fn is_quiet(&self) -> bool {
+        self.waits_for_nothing() && self.buffers.as_deref().is_none_or(|a| a.wake.is_none())
+    }
+
+    /// No octets wait in the connection and nothing ends; the sink may want to be woken.
+    #[inline(always)]
+    fn waits_for_nothing(&self) -> bool {
         let [a, b] = &self.streams;
         if self.reset.is_some() || (a.bits | b.bits) & FIN != 0 || !self.held().is_empty() {
             return false;
@@ -149,7 +157,6 @@ impl<S: FlowState> Connection<S> {
         forward.is_empty()
             && reverse.is_empty()
             && a.damaged.is_none()
-            && a.wake.is_none()
             && matches!(a.blocked, [None, None])
     }
 
