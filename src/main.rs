@@ -7,14 +7,44 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// stdout was closed when the program began (`>&-`).
 static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+/// stderr was.
+static STDERR_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Looks before main: there the standard library has opened /dev/null in the place of a closed stdout, and everything that is
+/// Looks before main: there the standard library has opened /dev/null in the place of what is closed, and everything that is
 /// written would be lost without an error.
 #[ctor::ctor]
-fn look_at_stdout() {
-    let found = rustix::io::fcntl_getfd(rustix::stdio::stdout());
-    let closed = found.is_err_and(|e| e == rustix::io::Errno::BADF);
-    STDOUT_IS_CLOSED.store(closed, Ordering::Relaxed);
+fn look_at_standard_outputs() {
+    let outputs = [
+        (rustix::stdio::stdout(), &STDOUT_IS_CLOSED),
+        (rustix::stdio::stderr(), &STDERR_IS_CLOSED),
+    ];
+    for (output, closed) in outputs {
+        let found = rustix::io::fcntl_getfd(output);
+        let is_closed = found.is_err_and(|e| e == rustix::io::Errno::BADF);
+        closed.store(is_closed, Ordering::Relaxed);
+    }
+}
+
+/// Complains where nothing that is written to stdout goes anywhere.
+fn stdout_is_closed() -> bool {
+    let closed = STDOUT_IS_CLOSED.load(Ordering::Relaxed);
+    if closed {
+        complain(
+            &"stdout: is closed, so the output would be lost: write to a file with -w, or nothing with -n",
+        );
+    }
+    closed
+}
+
+/// The exit status behind a text for stdout. A reader that has gone away wants no more of it.
+fn status_of(written: io::Result<()>) -> ExitCode {
+    match written.and_then(|()| io::stdout().flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format_args!("standard output: cannot be written: {e}"));
+            ExitCode::from(FAILED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn main() -> ExitCode {
@@ -25,7 +55,8 @@ fn main() -> ExitCode {
             complain(&cli::one_line(&e));
             return ExitCode::from(FAILED);
         }
-        Err(e) => e.exit(),
+        Err(_) if stdout_is_closed() => return ExitCode::from(FAILED),
+        Err(e) => return status_of(e.print()),
     };
     if let Invocation::Run(config) = &invocation
         && !config.named_input
@@ -40,10 +71,14 @@ fn main() -> ExitCode {
         Invocation::Run(config) => config.writes_stdout(),
         _ => true,
     };
-    if writes && STDOUT_IS_CLOSED.load(Ordering::Relaxed) {
-        complain(
-            &"stdout: is closed, so the output would be lost: write to a file with -w, or nothing with -n",
-        );
+    if writes && stdout_is_closed() {
+        return ExitCode::from(FAILED);
+    }
+    if let Invocation::Run(config) = &invocation
+        && config.stats.is_some()
+        && STDERR_IS_CLOSED.load(Ordering::Relaxed)
+    {
+        // The counters were asked for, and nobody can be told that they go nowhere.
         return ExitCode::from(FAILED);
     }
     let written = match invocation {
@@ -53,15 +88,8 @@ fn main() -> ExitCode {
         Invocation::Man => cli::man(&mut io::stdout().lock()),
         Invocation::Completions(shell) => {
             let mut text = Vec::new();
-            cli::completions(shell, &mut text);
-            io::stdout().write_all(&text)
+            cli::completions(shell, &mut text).and_then(|()| io::stdout().write_all(&text))
         }
     };
-    match written {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format_args!("standard output: cannot be written: {e}"));
-            ExitCode::from(FAILED)
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    status_of(written)
 }

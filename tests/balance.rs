@@ -246,7 +246,7 @@ fn the_octets_of_tcp_add_up_over_every_capture() {
             t.delivered_octets + t.abandoned_octets,
             "{name}: octets accepted"
         );
-        let closed = t.closed_fin + t.closed_reset + t.closed_idle;
+        let closed = t.closed_fin + t.closed_reset + t.closed_idle + t.closed_unconfirmed;
         assert_eq!(
             t.connections,
             closed + t.closed_evicted + t.closed_replaced + t.closed_end,

@@ -119,6 +119,63 @@ fn places_where_nothing_can_be_made_are_named() {
     assert_eq!(old, b"old");
 }
 
+/// Another output of the run cannot be opened: what is in the first one is not destroyed for nothing.
+#[test]
+fn an_output_is_emptied_only_where_all_can_be_opened() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let old = dir.path().join("old");
+    fs::write(dir.path().join("file"), "a file").expect("write");
+    fs::write(&old, "old").expect("write");
+    for args in [
+        &["-w", "{}/old", "-j={}/no/x"][..],
+        &["-j={}/old", "-w", "{}/no/x"],
+        &["-w", "{}/old", "-w", "{}/no/x"],
+        &["-w", "{}/old", "-x", "{}/file"],
+        &["-w", "{}/old", "--dump", "{}/file"],
+        &["--bypass", "{}/old", "-n", "--sctp-stats", "{}/no/x"],
+    ] {
+        refused(dir.path(), args);
+        assert_eq!(fs::read(&old).expect("read"), b"old", "{args:?}");
+    }
+    // Where there is a run it is, whatever the run brings.
+    let mut program = inet_asm(["-n", "--dropped"]);
+    program.arg(&old).arg(testdata("http-tiny.pcap"));
+    common::feed(&mut program, &[]).code(0);
+    assert!(!common::contains(&common::read(&old), b"old"));
+    fs::write(&old, "old").expect("write");
+    let json = format!("-j={}", old.display());
+    common::run(
+        [&*json, "--kind", "response", "--match", "nothing", "-q"],
+        b"",
+    )
+    .code(2);
+    assert_eq!(fs::read(&old).expect("read"), b"old");
+}
+
+/// Help and counters that go nowhere are no success.
+#[test]
+fn texts_that_cannot_be_written_are_an_error() {
+    let capture = testdata("http-tiny.pcap");
+    let program = env!("CARGO_BIN_EXE_inet-asm");
+    for (line, words) in [
+        ("--help >&-", "stdout: is closed"),
+        ("--version >&-", "stdout: is closed"),
+        ("-h >&-", "stdout: is closed"),
+        ("--help >/dev/full", "No space left"),
+        ("--version >/dev/full", "No space left"),
+        ("-n -s CAPTURE 2>/dev/full", ""),
+        ("-n -s CAPTURE 2>&-", ""),
+    ] {
+        let line = line.replace("CAPTURE", capture.to_str().expect("UTF-8"));
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("'{program}' {line}")]);
+        let done = common::feed(&mut shell, &[]);
+        done.code(2);
+        assert!(done.stderr.contains(words), "{line}: {}", done.stderr);
+    }
+    common::run(["--help"], b"").code(0);
+}
+
 /// The other outputs have what was written until then.
 #[test]
 fn a_full_disk_costs_no_other_output() {

@@ -418,6 +418,36 @@ fn interfaces_past_those_that_have_a_number_are_read() {
     assert_eq!(common::counter(&done.stderr, "input.packets"), 4);
     done.code(0);
     run(["--bypass", "/dev/null", "-n"], &capture).ok();
+    // Some of them of another link type than any that has a number: in one section, and in sections of their own.
+    let (raw, cooked) = (interface(101), interface(113));
+    let mut blocks = vec![interface(1); 65_540];
+    blocks.extend([raw.clone(), cooked.clone(), raw.clone()]);
+    for (i, frame) in frames.iter().enumerate() {
+        let (number, octets) = match i % 3 {
+            0 => (65_539, *frame),
+            1 => (65_540, &frame[14..]),
+            _ => (65_542, &frame[14..]),
+        };
+        blocks.push(packet(number, 1_700_000_000, octets, &[]));
+    }
+    let many = pcapng(&blocks);
+    let sections = [
+        pcapng(&vec![interface(1); 65_540]),
+        pcapng(&[raw.clone(), packet(0, 1_700_000_000, &frames[0][14..], &[])]),
+        pcapng(&[cooked, raw, packet(1, 1_700_000_000, &frames[1][14..], &[])]),
+        pcapng(&[interface(1), packet(0, 1_700_000_000, frames[2], &[])]),
+        pcapng(&[
+            interface(101),
+            packet(0, 1_700_000_000, &frames[3][14..], &[]),
+        ]),
+    ];
+    for capture in [many, sections.concat()] {
+        let done = run(["-p", "--bypass", "/dev/null"], &capture);
+        assert!(done.text().contains("GET /x"));
+        let kept = run(["-n", "--bypass", "-"], &capture).ok();
+        let done = run(["-p"], &kept);
+        assert!(done.text().contains("GET /x"));
+    }
     // An interface that is none is damage still.
     let mut blocks = vec![interface(1); 70_000];
     blocks.push(packet(70_000, 1, frames[0], &[]));
@@ -739,7 +769,7 @@ fn a_gap_that_stdout_closes_is_told() {
     let told = done
         .stderr
         .lines()
-        .filter(|l| l.contains("1448 octets are missing"));
+        .filter(|l| l.contains("1448 bytes are missing"));
     assert_eq!(told.count(), 1, "{}", done.stderr);
     done.code(0);
     let done = common::feed(inet_asm(args).arg("-q").arg(path("http-lost.pcap")), &[]);
@@ -766,7 +796,7 @@ fn warnings_of_one_kind_stop_at_20() {
     assert_eq!(cut.count(), 20, "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("inet-asm: 5 more captures that are cut short"),
+            .contains("inet-asm: captures that are cut short: 5 more"),
         "{}",
         done.stderr
     );
@@ -790,7 +820,7 @@ fn verbose_names_files_interfaces_and_connections() {
     // The reason is in words, not in those of the source.
     assert!(
         done.stderr.contains(
-            "a hole of 1448 octets is given up: the session or the input has ended (end)\n"
+            "a hole of 1448 bytes is given up: the session or the input has ended (end)\n"
         ),
         "{}",
         done.stderr

@@ -1292,6 +1292,61 @@ fn exchange(capture: &mut Pcap, from_a: bool, tag: u32, chunks: &[(u8, u8, &[u8]
     capture.packet(&frame);
 }
 
+/// An IP length that goes past a record which was not cut, and a wrong IP header sum: what comes again fills the hole.
+#[test]
+fn a_chunk_that_an_ip_header_makes_doubtful_is_second_choice() {
+    let message = |tsn: u32| Data {
+        tsn,
+        seq: tsn - 100,
+        flags: 3,
+        octets: format!("message {tsn}").repeat(20).into_bytes(),
+        ..Data::default()
+    };
+    for (case, again) in [("cut", true), ("cut", false), ("sum", true), ("sum", false)] {
+        let mut c = Pcap::new();
+        for tsn in 100..106 {
+            let chunk = message(tsn).chunk();
+            if tsn != 103 {
+                put(&mut c, false, 2905, &[chunk]);
+                continue;
+            }
+            let mut frame = c.ip(A, B, 132, &packet(2905, &[chunk]));
+            if case == "cut" {
+                frame.truncate(frame.len() - 90);
+            } else {
+                frame[24] ^= 0x55;
+            }
+            c.packet(&frame);
+        }
+        if again {
+            put(&mut c, false, 2905, &[message(103).chunk()]);
+        }
+        let stats = run(["-n", "-s"], &c.file).stderr;
+        let whole = if case == "cut" && !again { 5 } else { 6 };
+        assert_eq!(
+            counter(&stats, "sctp.messages"),
+            6,
+            "{case} {again}: {stats}"
+        );
+        assert_eq!(
+            counter(&stats, "sctp.whole"),
+            whole,
+            "{case} {again}: {stats}"
+        );
+        assert_eq!(
+            counter(&stats, "sctp.damaged_chunks"),
+            1,
+            "{case} {again}: {stats}"
+        );
+        let used = u64::from(!again);
+        assert_eq!(
+            counter(&stats, "sctp.damaged_used"),
+            used,
+            "{case} {again}: {stats}"
+        );
+    }
+}
+
 /// All 22 statistics against a table that was computed by hand, by period and link, in a file and in a folder.
 #[test]
 fn statistics_against_a_table() {

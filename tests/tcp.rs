@@ -688,6 +688,54 @@ fn a_wrong_ip_header_sum_is_believed_less_than_what_comes_later() {
     assert_eq!(responses(&pcap), [(5001, answer)]);
 }
 
+/// A segment in a packet whose IP header sum is wrong, its own sum being right: a router would have dropped it.
+#[test]
+fn what_a_wrong_ip_header_sum_brings_is_second_choice() {
+    let (request, answer) = (get("/a"), response(&body(500)));
+    let asked = behind(1001, &request);
+    for (flags, octets) in [(ACK, &[b'X'; 100][..]), (FIN | ACK, b""), (RST | ACK, b"")] {
+        let mut pcap = Pcap::new();
+        pcap.open(1000, 5000)
+            .client(1001, 5001, ACK | PSH, &request);
+        let mut wrong = pcap.segment(SERVER, CLIENT, 5001, asked, flags, octets);
+        wrong[24] ^= 0x55;
+        pcap.packet(&wrong)
+            .server(5001, asked, ACK | PSH, &answer)
+            .client(asked, behind(5001, &answer), ACK, b"");
+        assert_eq!(responses(&pcap), [(5001, answer.clone())], "{flags:#x}");
+        let stats = run(["-n", "-s"], &pcap.file).stderr;
+        assert_eq!(counter(&stats, "tcp.damaged"), 1, "{stats}");
+        assert_eq!(counter(&stats, "message.lost"), 0, "{stats}");
+    }
+    // Where nothing better comes it is used.
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &request);
+    let mut wrong = pcap.segment(SERVER, CLIENT, 5001, asked, ACK | PSH, &answer);
+    wrong[24] ^= 0x55;
+    pcap.packet(&wrong)
+        .client(asked, behind(5001, &answer), ACK, b"");
+    assert_eq!(responses(&pcap), [(5001, answer)]);
+}
+
+/// Forty whole requests, each where no hole explains it: none confirms another, and only 32 can be held.
+#[test]
+fn jumps_beyond_those_that_can_be_held_are_not_lost() {
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &get("/first"));
+    for n in 1..=40 {
+        pcap.client(1001 + n * 50_000_000, 5001, ACK | PSH, &get("/jump"));
+    }
+    let done = run(["-s", "-p"], &pcap.file);
+    let stats = &done.stderr;
+    assert_eq!(counter(stats, "tcp.refused_octets"), 0, "{stats}");
+    assert_eq!(counter(stats, "message.whole"), 41, "{stats}");
+    // By reason: a limit has ended what might have gone on.
+    assert_eq!(counter(stats, "lost.evicted"), 8, "{stats}");
+    assert_eq!(done.printed().matches("GET /jump").count(), 40);
+}
+
 #[test]
 fn a_copy_of_delivered_octets_that_differs_is_a_conflict() {
     let mut pcap = Pcap::new();

@@ -144,6 +144,11 @@ pub struct Interface {
     lost_in_all: u64,
 }
 
+/// Interfaces that have a number of their own: a pcapng output describes as many, and each costs memory for the whole run.
+pub const INTERFACES: usize = 65_536;
+/// Interfaces behind these that stand for all of their kind: link type, snapshot length, checksums and times.
+pub const SHARED_KINDS: usize = 1024;
+
 impl Interface {
     /// Packets of either are read in the same way.
     pub fn is_like(&self, other: &Self) -> bool {

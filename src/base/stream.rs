@@ -22,6 +22,8 @@ pub struct Chunk<'a> {
     pub time: Timestamp,
     /// Number of that packet.
     pub frame: u64,
+    /// The interface that it was captured on, as [`PacketInfo`](crate::base::packet::PacketInfo) has it.
+    pub interface: u32,
     /// Where the first octet stands in what that packet brought.
     pub at: OctetOffset,
     /// What that segment acknowledged: an offset in the stream of the other direction. None where it carried no
@@ -119,6 +121,8 @@ pub enum Close {
     Replaced,
     /// End of the input.
     EndOfInput,
+    /// Its segments stood on the ports of another connection, where nothing confirmed them.
+    Unconfirmed,
 }
 
 impl Close {
@@ -127,7 +131,7 @@ impl Close {
         match self {
             Self::Evicted => GapCause::Memory,
             Self::Fin | Self::Reset => GapCause::Closed,
-            Self::Idle | Self::Replaced | Self::EndOfInput => GapCause::End,
+            Self::Idle | Self::Replaced | Self::EndOfInput | Self::Unconfirmed => GapCause::End,
         }
     }
 }

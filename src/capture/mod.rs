@@ -30,7 +30,7 @@ pub use sort::{SortQueue, Sorted};
 pub use stop::Stop;
 pub use totals::Totals;
 
-use crate::base::packet::{Interface, LinkType};
+use crate::base::packet::{INTERFACES, Interface, LinkType, SHARED_KINDS};
 
 /// What an output has to know of the first input before it writes its own file header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,16 +43,24 @@ pub struct FileHeader {
     pub pcapng: bool,
 }
 
-/// Interfaces that have a number of their own: a pcapng output describes as many, and each costs memory for the whole run.
-const MAX_INTERFACES: usize = 65_536;
-/// Interfaces past [`MAX_INTERFACES`] share the number of one of these first ones that is like them: to look at all for
+/// Interfaces past [`INTERFACES`] share the number of one of these first ones that is like them: to look at all for
 /// each would take hours where a file is full of them.
 const LIKE: usize = 1024;
 
-/// The number for an interface when there is no more room: that of one whose packets are read in the same way.
-fn shared_interface(interface: &Interface, interfaces: &[Interface]) -> Option<u32> {
-    let first = interfaces.get(..LIKE).unwrap_or(interfaces);
-    let at = first.iter().position(|i| i.is_like(interface))?;
+/// The number for an interface when there is no more room: that of one whose packets are read in the same way, which is
+/// kept where none is there yet. None where there are too many kinds.
+fn shared_interface(interface: Interface, interfaces: &mut Vec<Interface>) -> Option<u32> {
+    let (first, kinds) = interfaces.split_at(INTERFACES.min(interfaces.len()));
+    let first = first.get(..LIKE).unwrap_or(first);
+    let like = |among: &[Interface]| among.iter().position(|i| i.is_like(&interface));
+    let kind = || like(kinds).map(|at| INTERFACES + at);
+    let at = like(first).or_else(kind).or_else(|| {
+        let at = interfaces.len();
+        (at < INTERFACES + SHARED_KINDS).then_some(at)
+    })?;
+    if at == interfaces.len() {
+        interfaces.push(interface);
+    }
     u32::try_from(at).ok()
 }
 

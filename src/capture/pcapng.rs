@@ -5,8 +5,8 @@
 
 use super::record::{Fault, Raw, RecordLook};
 use super::totals::Totals;
-use super::{MAX_INTERFACES, shared_interface, word};
-use crate::base::packet::{CaptureBlock, Interface, LinkType, Resolution};
+use super::{shared_interface, word};
+use crate::base::packet::{CaptureBlock, INTERFACES, Interface, LinkType, Resolution};
 use crate::base::time::Timestamp;
 use pcap_parser::{BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
@@ -174,8 +174,8 @@ impl Section {
     ) -> Result<(u32, &'a mut Interface), Fault> {
         let number = || {
             let own = self.first.checked_add(id)?;
-            // The table is full where there are shared ones: what lies behind it is one of them.
-            match (own as usize).checked_sub(interfaces.len()) {
+            // Those of a section that lie behind what can have a number of its own.
+            match (own as usize).checked_sub(INTERFACES.max(self.first as usize)) {
                 Some(at) => self.shared.get(at).copied(),
                 None => Some(own),
             }
@@ -308,10 +308,10 @@ impl Section {
                 _ => {}
             }
         }
-        if interfaces.len() < MAX_INTERFACES {
+        if interfaces.len() < INTERFACES {
             interfaces.push(interface);
         } else {
-            let number = shared_interface(&interface, interfaces);
+            let number = shared_interface(interface, interfaces);
             let Some(number) = number.filter(|_| self.shared.len() < SHARED) else {
                 return Some(Err(Fault::Interfaces));
             };

@@ -462,6 +462,7 @@ mod tests {
             data,
             time: Timestamp::from_nanos(frame),
             frame,
+            interface: 0,
             at: OctetOffset::Unknown,
             ack: None,
             push,

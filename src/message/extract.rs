@@ -117,7 +117,7 @@ struct OpenMessage {
     /// Where its protocol's counters stand.
     counted: u32,
     /// The packet that brought the last of its octets: the one that was captured last, where they waited for each other.
-    last: (u64, Timestamp),
+    last: (u64, Timestamp, u32),
 }
 
 /// What is kept of one stream.
@@ -1116,7 +1116,7 @@ impl<M: MessageSink> Extractor<M> {
                 ack: source.ack,
                 answers: None,
             };
-            self.start_message(at, &start, false);
+            self.start_message(at, &start, source, false);
             self.emit(
                 at,
                 octets,
@@ -1161,6 +1161,7 @@ impl<M: MessageSink> Extractor<M> {
         &mut self,
         at: &mut ConversationContext<'_, M>,
         start: &MessageStart<'_>,
+        source: ChunkOrigin,
         hand_over: bool,
     ) {
         at.cx.counters.message.messages += 1;
@@ -1176,7 +1177,7 @@ impl<M: MessageSink> Extractor<M> {
             wanted,
             opaque: start.protocol == NO_PROTOCOL,
             counted,
-            last: (start.frame, start.time),
+            last: source.packet(),
         });
         let what = EventKind::MessageBegins {
             protocol: start.protocol,
@@ -1186,7 +1187,7 @@ impl<M: MessageSink> Extractor<M> {
         };
         at.cx.emit(at.flow, at.direction, what);
         if wanted {
-            let now = come(at, (start.frame, start.time));
+            let now = come(at, source.packet());
             self.sink.start(&mut at.with(|s| &mut s.state), start);
             come(at, now);
         }
@@ -1213,16 +1214,21 @@ impl<M: MessageSink> Extractor<M> {
             sum,
             last,
         };
-        self.emit_piece(at, &piece, counted);
+        self.emit_piece(at, &piece, source.packet(), counted);
     }
 
     /// Pushes octets, which are counted at this place, to the sink if it wants their message.
     #[inline(always)] // on the way of nearly all octets
-    fn emit_piece(&mut self, at: &mut ConversationContext<'_, M>, piece: &Piece<'_>, counted: u32) {
+    fn emit_piece(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        piece: &Piece<'_>,
+        source: (u64, Timestamp, u32),
+        counted: u32,
+    ) {
         let octets = piece.data.len() as u64;
         at.cx.counters.message.octets += octets;
         at.cx.counters.add_octets(counted, octets);
-        let source = (piece.frame, piece.time);
         // A message that ends here was completed by the packet that came last, which need not have brought its last octets.
         let mut moment = source;
         let open = &mut at.state.streams[at.direction.index()].open;
@@ -1292,7 +1298,8 @@ impl<M: MessageSink> Extractor<M> {
             // So that a message in one segment is written from the read buffer.
             last: ends && open.whole,
         };
-        self.emit_piece(at, &piece, open.counted);
+        let source = HeldPart::of(chunk).origin.packet();
+        self.emit_piece(at, &piece, source, open.counted);
         if ends {
             self.end_message(at, chunk.offset + chunk.data.len() as u64, false, None);
         }
@@ -1660,7 +1667,7 @@ impl<M: MessageSink> Extractor<M> {
                                     Kind::Request | Kind::Other => None,
                                 },
                             };
-                            self.start_message(at, &start, hand_over);
+                            self.start_message(at, &start, source, hand_over);
                             if missing > 0 {
                                 self.lacks_beginning(at, start.offset, missing);
                             }
@@ -1859,7 +1866,7 @@ impl<M: MessageSink> Extractor<M> {
                 ack: source.ack,
                 answers: None,
             };
-            self.start_message(at, &start, false);
+            self.start_message(at, &start, source, false);
         }
         if let Some(open) = &mut at.state.streams[i].open {
             open.whole &= whole;
@@ -2807,12 +2814,12 @@ impl OctetView<'_> {
     }
 }
 
-/// The packet in hand is, for what follows, the one with this number that was captured then; gives the one that it was.
+/// The packet in hand is, for what follows, the one with this number that was captured then on this interface; gives the one that it was.
 ///
 /// A message has the time of the packet that brought it, whatever held it.
-fn come<S>(at: &mut StreamContext<'_, S>, packet: (u64, Timestamp)) -> (u64, Timestamp) {
+fn come<S>(at: &mut StreamContext<'_, S>, packet: (u64, Timestamp, u32)) -> (u64, Timestamp, u32) {
     let now = &mut at.cx.packet;
-    let before = (now.frame, now.time);
-    (now.frame, now.time) = packet;
+    let before = (now.frame, now.time, now.interface);
+    (now.frame, now.time, now.interface) = packet;
     before
 }

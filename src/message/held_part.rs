@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct ChunkOrigin {
     pub(super) time: Timestamp,
     pub(super) frame: u64,
+    pub(super) interface: u32,
     pub(super) ack: Option<u64>,
 }
 
@@ -29,6 +30,13 @@ pub(super) struct HeldPart {
     pub(super) begins: bool,
 }
 
+impl ChunkOrigin {
+    /// Number, time and interface of the packet.
+    pub(super) const fn packet(&self) -> (u64, Timestamp, u32) {
+        (self.frame, self.time, self.interface)
+    }
+}
+
 impl HeldPart {
     /// All octets of a chunk.
     pub(super) const fn of(chunk: &Chunk<'_>) -> Self {
@@ -37,6 +45,7 @@ impl HeldPart {
             origin: ChunkOrigin {
                 time: chunk.time,
                 frame: chunk.frame,
+                interface: chunk.interface,
                 ack: chunk.ack,
             },
             ends: chunk.push,

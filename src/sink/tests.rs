@@ -436,6 +436,7 @@ fn streams_begin_at_their_origin() {
         data: b"x",
         time: Timestamp::default(),
         frame: 1,
+        interface: 0,
         at: OctetOffset::Unknown,
         ack: None,
         push: true,

@@ -41,6 +41,7 @@ impl Watch {
             Close::Evicted => "ended by a limit",
             Close::Replaced => "replaced by a new connection on its ports",
             Close::EndOfInput => "open at the end of the input",
+            Close::Unconfirmed => "segments beside another connection, which nothing confirmed",
         };
         self.lines.push(format!("{flow}: {why}"));
     }
@@ -85,7 +86,7 @@ impl MessageSink for Watch {
                 .len
                 .map_or("an unknown number of".to_owned(), |n| n.to_string());
             self.lines.push(format!(
-                "{name} {number} {src} > {dst}: a hole of {len} octets is given up: {}",
+                "{name} {number} {src} > {dst}: a hole of {len} bytes is given up: {}",
                 gap.cause.text()
             ));
         }

@@ -62,13 +62,54 @@ const SCHEMES: &[OutputScheme] = &[OutputScheme {
 
 /// A path, or `-` for stdout, which is not buffered a second time.
 fn open_file(name: &str) -> io::Result<Writer> {
-    let file = if name == "-" {
+    if name == "-" {
         // Not through Rust's stdout: it would look for line ends and copy every octet once more.
-        io::stdout().as_fd().try_clone_to_owned().map(File::from)
-    } else {
-        File::create(name)
-    };
-    Ok(Box::new(file?))
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
+        return Ok(Box::new(File::from(stdout?)));
+    }
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(name)?;
+    Ok(Box::new(OpenedFile { file, old: true }))
+}
+
+/// A file that keeps what was in it until something is written to it, or it is flushed: where another output cannot be
+/// opened, there is no run, and nothing is to be destroyed by it.
+struct OpenedFile {
+    file: File,
+    /// What was in it is in it still.
+    old: bool,
+}
+
+impl OpenedFile {
+    #[cold]
+    fn empty(&mut self) -> io::Result<()> {
+        // Pipes and devices have nothing that could be emptied.
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.old = false;
+        Ok(())
+    }
+}
+
+impl Write for OpenedFile {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.old {
+            self.empty()?;
+        }
+        self.file.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.old {
+            self.empty()?;
+        }
+        self.file.flush()
+    }
 }
 
 /// An OUTPUT of the command line: where it goes, and what follows the question mark.
@@ -171,7 +212,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
     })
 }
 
-/// Opens an output.
+/// Opens an output. What is in a file stays there until the first octet is written, or it is flushed.
 ///
 /// # Errors
 ///

@@ -2,7 +2,9 @@
 
 use super::pcap::{self, PcapResolution};
 use super::pcapng;
-use crate::base::packet::{CaptureBlock, Interface, LinkType, PacketInfo};
+use crate::base::packet::{
+    CaptureBlock, INTERFACES, Interface, LinkType, PacketInfo, SHARED_KINDS,
+};
 use crate::base::time::Timestamp;
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use std::ops::ControlFlow;
@@ -16,10 +18,6 @@ pub enum FileFormat {
     /// pcapng, with the input's interfaces, and comments.
     Pcapng,
 }
-
-/// Interfaces that the input can have; packets of others stand with the first. Each needs a block of its own, so that without a
-/// limit one damaged number would fill the disk with them.
-const INTERFACES: u32 = 65_536;
 
 /// A capture file.
 pub(crate) struct CaptureFile {
@@ -213,7 +211,9 @@ impl CaptureFile {
             return;
         }
         let mut interface = packet.interface;
-        if interface >= INTERFACES {
+        // As many as the input can have. Each needs a block of its own: without a limit one damaged number would fill the disk
+        // with them.
+        if interface as usize >= INTERFACES + SHARED_KINDS {
             interface = 0;
         }
         // An output's interfaces are numbered as the input's. One that was not described gets a

@@ -29,6 +29,7 @@ fn data(rig: &mut Rig, d: Direction, offset: u64, octets: &[u8]) {
         data: octets,
         time,
         frame: 1,
+        interface: 0,
         at: OctetOffset::Unknown,
         ack: None,
         push: false,

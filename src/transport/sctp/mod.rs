@@ -120,6 +120,7 @@ struct HeldPacket {
     /// What is behind the common header.
     chunks: Vec<u8>,
     cut: bool,
+    doubtful: bool,
     origin: ChunkOrigin,
     link: LinkHeader,
 }
@@ -186,6 +187,8 @@ struct SctpPacket<'a> {
     /// Where they begin.
     offset: OctetOffset,
     cut: bool,
+    /// It is cut though its record is whole: its IP length is false, or its end was lost before it was captured.
+    doubtful: bool,
     origin: ChunkOrigin,
     link: LinkHeader,
 }
@@ -464,9 +467,11 @@ impl<T: FlowState> Sctp<T> {
                 chunks,
                 offset: datagram.offset.after(HEADER_LEN),
                 cut,
+                doubtful: cut && datagram.doubtful,
                 origin: ChunkOrigin {
                     frame: cx.packet.frame,
                     time: cx.packet.time,
+                    interface: cx.packet.interface,
                     src,
                     dst,
                     tag: header.tag,
@@ -732,7 +737,13 @@ fn check(cx: &mut Context, datagram: &Datagram<'_>, header: &Header) -> PacketSu
         return PacketSum::Zero;
     }
     if chunk::checksum(datagram.payload) == header.checksum {
-        PacketSum::Right
+        // A wrong sum of the IP header, which this one does not cover: a router would have dropped the packet, and what comes
+        // later is believed more.
+        if datagram.doubtful && cx.limits.sctp_checksums != Checksums::Verify {
+            PacketSum::Wrong
+        } else {
+            PacketSum::Right
+        }
     } else {
         cx.counters.sctp.bad_checksum += 1;
         PacketSum::Wrong

@@ -95,6 +95,17 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
+        if packet.doubtful
+            && matches!(c.kind, kind::DATA | kind::I_DATA)
+            && let Some(data) = c.data().filter(|data| data.payload.len() < data.len)
+            && a.side(d).inflow.has_started()
+        {
+            // Its end may come yet. What is there of it is a second choice.
+            cx.counters.sctp.damaged_chunks += 1;
+            let origin = packet.origin.at(packet.offset.after(data.offset));
+            a.side_mut(d).inflow.damaged(&data, origin);
+            return;
+        }
         if let Some(place) = stats::of_chunk(c.kind) {
             a.count(d, place, 1);
         }
@@ -389,7 +400,7 @@ impl<T: FlowState> Sctp<T> {
         let cause = match close {
             Close::Fin | Close::Reset => GapCause::Closed,
             Close::Evicted => GapCause::Memory,
-            Close::Idle | Close::Replaced | Close::EndOfInput => GapCause::End,
+            Close::Idle | Close::Replaced | Close::EndOfInput | Close::Unconfirmed => GapCause::End,
         };
         // Both directions emit what waits before the end is announced: nothing of an association
         // may come behind its end.
@@ -407,7 +418,8 @@ impl<T: FlowState> Sctp<T> {
         *match close {
             Close::Fin => &mut c.closed_shutdown,
             Close::Reset => &mut c.closed_abort,
-            Close::Idle => &mut c.closed_idle,
+            // The second is of TCP alone.
+            Close::Idle | Close::Unconfirmed => &mut c.closed_idle,
             Close::Evicted => &mut c.closed_evicted,
             Close::Replaced => &mut c.closed_replaced,
             Close::EndOfInput => &mut c.closed_end,

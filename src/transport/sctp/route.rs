@@ -493,6 +493,7 @@ impl<T: FlowState> Sctp<T> {
             direction: p.direction,
             chunks: packet.chunks.to_vec(),
             cut: packet.cut,
+            doubtful: packet.doubtful,
             origin: packet.origin,
             link: packet.link,
         });
@@ -587,6 +588,7 @@ impl<T: FlowState> Sctp<T> {
                 // Only what is emitted at once is traced to its record.
                 offset: OctetOffset::Unknown,
                 cut: held.cut,
+                doubtful: held.doubtful,
                 origin: held.origin,
                 link: held.link,
             };

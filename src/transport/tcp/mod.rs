@@ -143,6 +143,11 @@ impl<S: FlowState> Tcp<S> {
                 return cx.discard(Discard::TcpBadChecksum);
             }
         }
+        if ip.doubtful && !ip.is_cut() && !ip.checksum_known_good {
+            // The sum of a segment covers the addresses, and not the rest of the IP header: one that a router would have
+            // dropped is believed as little as a damaged one, whatever its own sum says.
+            sum = SegmentSum::Wrong;
+        }
         self.route(cx, &segment, sum, ip.channel, sink);
         if claimed > 0 && !segment.payload.is_empty() {
             let channel = ip.channel.keyed(cx.limits.channels);
@@ -282,6 +287,12 @@ impl<S: FlowState> Tcp<S> {
                 cx.discard(Discard::TcpStray);
             }
             Verdict::Held => {
+                // What is held for too many others is not lost: it is what it would be had it waited in vain.
+                let over = connection.take_held_over(&mut cx.budget);
+                if !over.is_empty() {
+                    connection.stands_alone(&over);
+                    self.stand_alone(cx, &key, &over, Close::Evicted, sink);
+                }
                 if let Some(connection) = self.table.get_mut(place, &mut cx.budget) {
                     // What is held must be looked at again when its time is over, even if no packet
                     // comes.
@@ -524,7 +535,7 @@ impl<S: FlowState> Tcp<S> {
                 let held = connection.take_held(&mut cx.budget);
                 connection.stands_alone(&held);
                 if let Some(key) = self.table.key(place) {
-                    self.stand_alone(cx, &key, &held, sink);
+                    self.stand_alone(cx, &key, &held, Close::Unconfirmed, sink);
                 }
             }
             // What was held may have ended the connection, so it is looked up again.
@@ -591,6 +602,11 @@ impl<S: FlowState> Tcp<S> {
     ) {
         // A RST that was captured says how it ended, whatever brought the end about here.
         let as_seen = |was_reset| if was_reset { Close::Reset } else { close };
+        // How what is held on its ports ends with it.
+        let alone = match close {
+            Close::Evicted => close,
+            _ => Close::Unconfirmed,
+        };
         if let Some(compact) = self.table.compact_mut(place)
             && !cx.limits.empty_connections
         {
@@ -615,13 +631,13 @@ impl<S: FlowState> Tcp<S> {
         if connection.is_closed() {
             let held = connection.take_held(&mut cx.budget);
             if let Some(key) = self.table.key(place).filter(|_| !held.is_empty()) {
-                self.stand_alone(cx, &key, &held, sink);
+                self.stand_alone(cx, &key, &held, alone, sink);
             }
             return;
         }
         let close = as_seen(connection.was_reset());
         let waited = connection.waiting();
-        connection.close(cx, &key, close, sink);
+        let close = connection.close(cx, &key, close, sink);
         let held = connection.take_held(&mut cx.budget);
         self.queues.waiting = self.queues.waiting.saturating_sub(waited);
         count_close(cx, close);
@@ -634,7 +650,7 @@ impl<S: FlowState> Tcp<S> {
             self.remove(cx, place);
             self.reopen(cx, key, &held, None, sink);
         } else {
-            self.stand_alone(cx, &key, &held, sink);
+            self.stand_alone(cx, &key, &held, alone, sink);
         }
     }
 }
@@ -648,6 +664,7 @@ fn count_close(cx: &mut Context, close: Close) {
         Close::Evicted => counters.closed_evicted += 1,
         Close::Replaced => counters.closed_replaced += 1,
         Close::EndOfInput => counters.closed_end += 1,
+        Close::Unconfirmed => counters.closed_unconfirmed += 1,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Segments that were held until it was known where they belong: to the connection that they came on, to a new one, or to
 //! one of their own.
 
-use super::Tcp;
 use super::connection::{Connection, HeldSegment};
 use super::segment::{Segment, low_of};
+use super::{Tcp, count_close};
 use crate::base::context::Context;
+use crate::base::counters::Discard;
 use crate::base::flags;
 use crate::base::flow::FlowKey;
 use crate::base::stream::{Close, FlowState};
@@ -33,6 +34,7 @@ impl<S: FlowState> Tcp<S> {
         });
         // The others in the order of capture, if their numbers fit what the SYN has begun. What
         // does not fit was held for another reason.
+        let mut rest = Vec::new();
         for (i, other) in held.iter().enumerate() {
             let segment = other.segment();
             let connection = place.and_then(|place| self.table.get_mut(place, &mut cx.budget));
@@ -45,9 +47,10 @@ impl<S: FlowState> Tcp<S> {
                 (Some(place), Some(direction)) => cx.for_packet(other.packet(), |cx| {
                     self.pass(cx, &key, place, direction, &segment, sink);
                 }),
-                _ => cx.counters.tcp.refused_octets += segment.payload.len() as u64,
+                _ => rest.push(other.clone()),
             }
         }
+        self.stand_alone(cx, &key, &rest, Close::Unconfirmed, sink);
         place
     }
 
@@ -60,15 +63,15 @@ impl<S: FlowState> Tcp<S> {
         held: &[HeldSegment],
         sink: &mut K,
     ) {
-        for held in held {
-            let segment = held.segment();
+        for (i, one) in held.iter().enumerate() {
+            let segment = one.segment();
             // A held segment may end the connection (a FIN), or make it go for room. The rest then
             // has nowhere to go.
             let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
-                break;
+                return self.stand_alone(cx, key, &held[i..], Close::Unconfirmed, sink);
             };
             let direction = connection.direction(low_of(key, &segment));
-            cx.for_packet(held.packet(), |cx| {
+            cx.for_packet(one.packet(), |cx| {
                 self.pass(cx, key, place, direction, &segment, sink);
             });
         }
@@ -93,19 +96,20 @@ impl<S: FlowState> Tcp<S> {
             });
             if fits { &mut own } else { &mut rest }.push(held);
         }
-        self.stand_alone(cx, key, &rest, sink);
+        self.stand_alone(cx, key, &rest, Close::Unconfirmed, sink);
         if let Some(place) = place {
             self.pass_held(cx, key, place, &own, sink);
         }
     }
 
     /// Segments that nothing has confirmed are connections of their own, which began in the middle and end here: one for
-    /// all whose numbers fit each other.
+    /// all whose numbers fit each other. `close` is why nothing can confirm them any more.
     pub(super) fn stand_alone<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
         held: &[HeldSegment],
+        close: Close,
         sink: &mut K,
     ) {
         let mut alone: Vec<Connection<S>> = Vec::new();
@@ -114,7 +118,10 @@ impl<S: FlowState> Tcp<S> {
             // Only data makes a connection worth showing. A SYN that nobody answered in two seconds
             // was a retry or forged.
             if segment.has(flags::SYN | flags::RST) || segment.payload.is_empty() {
-                cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                if !segment.payload.is_empty() {
+                    cx.counters.tcp.refused_octets += segment.payload.len() as u64;
+                    cx.for_packet(held.packet(), |cx| cx.discard(Discard::TcpStray));
+                }
                 continue;
             }
             // Not put into the table: its key is taken by the connection that goes on there.
@@ -138,8 +145,8 @@ impl<S: FlowState> Tcp<S> {
         }
         // Ended at once: a third segment would have confirmed it before.
         for mut connection in alone {
-            cx.counters.tcp.closed_idle += 1;
-            connection.close(cx, key, Close::Idle, sink);
+            let close = connection.close(cx, key, close, sink);
+            count_close(cx, close);
         }
     }
 }

@@ -337,7 +337,7 @@ impl TestTcp {
             c.accepted_octets + c.duplicate_octets + c.refused_octets
         );
         assert_eq!(c.accepted_octets, c.delivered_octets + c.abandoned_octets);
-        let closed = c.closed_fin + c.closed_reset + c.closed_idle;
+        let closed = c.closed_fin + c.closed_reset + c.closed_idle + c.closed_unconfirmed;
         let closed = closed + c.closed_evicted + c.closed_replaced + c.closed_end;
         assert_eq!(c.connections, closed, "every connection ends");
         assert_eq!(self.tcp.connections(), 0);

@@ -1345,9 +1345,9 @@ fn a_far_off_octet_allocates_nothing() {
         1 > 101 "abc"
         3 > 104 "def"
         2002 1> 1500000000 "x"
-        2002 1> end idle
-        2002 1< end idle
-        2002 1 closed idle
+        2002 1> end unconfirmed
+        2002 1< end unconfirmed
+        2002 1 closed unconfirmed
         connections 2
         midstream 1
         lost_octets 0"#,
@@ -1615,9 +1615,9 @@ fn ports_are_used_again() {
         3 closed replaced
         8 1> 70000001 "new"
         2020 2> 101 "old"
-        2020 2> end idle
-        2020 2< end idle
-        2020 2 closed idle"#,
+        2020 2> end unconfirmed
+        2020 2< end unconfirmed
+        2020 2 closed unconfirmed"#,
     );
 }
 
@@ -1916,9 +1916,9 @@ fn ports_are_used_again_without_a_handshake() {
         &format!(
             r#"{end}
         3800 1> 48000 "GET"
-        3800 1> end idle
-        3800 1< end idle
-        3800 1 closed idle
+        3800 1> end unconfirmed
+        3800 1< end unconfirmed
+        3800 1 closed unconfirmed
         connections 2
         duplicate_octets 6"#
         ),
@@ -1991,13 +1991,13 @@ fn an_acknowledgment_confirms_a_jump() {
         r#"
         1 > 101 "abc"
         2002 1> 100000000 "far"
-        2002 1> end idle
-        2002 1< end idle
-        2002 1 closed idle
+        2002 1> end unconfirmed
+        2002 1< end unconfirmed
+        2002 1 closed unconfirmed
         2002 2> 700000000 "off"
-        2002 2> end idle
-        2002 2< end idle
-        2002 2 closed idle
+        2002 2> end unconfirmed
+        2002 2< end unconfirmed
+        2002 2 closed unconfirmed
         gaps 0
         duplicate_octets 6"#,
     );
@@ -2046,6 +2046,7 @@ fn a_held_syn_with_data_that_is_sent_again_is_counted() {
         0 > S 0 #155
         0 flush"#,
         r#"
+        0 > 51 gap 376 end
         0 > end endofinput
         0 < end fin
         0 closed endofinput
@@ -2160,6 +2161,8 @@ mod model {
         seen: u32,
         next: usize,
         high: usize,
+        /// What the other side has acknowledged.
+        acked: usize,
         fin: usize,
     }
 
@@ -2172,6 +2175,7 @@ mod model {
                 seen: 0,
                 next: 0,
                 high: 0,
+                acked: 0,
                 fin: usize::MAX,
             }
         }
@@ -2229,7 +2233,15 @@ mod model {
             });
             let last = self.cells.iter().rposition(Option::is_some);
             let end = match self.fin {
-                usize::MAX => last.map_or(0, |last| last + 1),
+                usize::MAX => {
+                    let seen = last.map_or(0, |last| last + 1);
+                    // One more than was seen is a FIN that was not.
+                    if self.acked == seen + 1 {
+                        seen
+                    } else {
+                        seen.max(self.acked)
+                    }
+                }
                 fin => fin,
             };
             self.cells[from.min(end)..end].to_vec()
@@ -2268,6 +2280,9 @@ mod model {
                 bench.segment(&line(0, 0, FIRST + part.at, data));
                 if let Some(ack) = part.ack {
                     bench.segment(&acks(0, FIRST + ack));
+                    if ack as usize <= model.fin.saturating_add(1) {
+                        model.acked = model.acked.max(ack as usize);
+                    }
                 }
             }
             // Behind the end of a stream, which nothing told here, a connection would be another one.

@@ -21,6 +21,8 @@ pub(super) struct SegmentOrigin {
     pub(super) frame: u64,
     /// When it was captured.
     pub(super) time: Timestamp,
+    /// The interface that it was captured on.
+    pub(super) interface: u32,
     /// Age clock at its arrival.
     pub(super) arrived: Instant,
     /// Packets of the connection at its arrival.
@@ -36,8 +38,6 @@ pub(super) struct SegmentOrigin {
     /// Offset of an octet in the packet's record, less its offset in the stream; both modulo 2^32. None where it is not
     /// known.
     pub(super) shift: Option<u32>,
-    /// Sum of the octets that it stands with, folded, where it is known: of a part of them it is not.
-    pub(super) sum: Option<u16>,
 }
 
 impl SegmentOrigin {
@@ -45,12 +45,6 @@ impl SegmentOrigin {
     // By difference, so that a part that is cut in front or split needs no correction.
     pub(super) fn at(&self, offset: u64) -> Option<u32> {
         self.shift.map(|shift| shift.wrapping_add(low32(offset)))
-    }
-
-    /// That of so many octets of `data`, which it is the origin of.
-    fn of_part(mut self, octets: u64, data: &[u8]) -> Self {
-        self.sum = self.sum.filter(|_| octets == data.len() as u64);
-        self
     }
 
     /// What [`shift`](Self::shift) is where the octet at `offset` of the stream stands at `at`.
@@ -73,6 +67,8 @@ pub(super) struct BufferedPart {
     pub(super) origin: SegmentOrigin,
     /// The last octet is the last of its segment.
     pub(super) ends_segment: bool,
+    /// Sum of all `octets`, folded, where it is known.
+    sum: Option<u16>,
 }
 
 impl BufferedPart {
@@ -83,7 +79,7 @@ impl BufferedPart {
 
     /// Their sum, where it is known: while all octets of the segment are here, and none was replaced.
     pub(super) fn sum(&self) -> Option<Sum> {
-        let sum = self.origin.sum.filter(|_| self.used == 0)?;
+        let sum = self.sum.filter(|_| self.used == 0)?;
         Some(Sum::from_folded(sum, self.octets.len()))
     }
 
@@ -182,6 +178,19 @@ impl ReorderBuffer {
         budget: &mut Budget,
         offset: u64,
         data: &[u8],
+        lost: u64,
+        origin: SegmentOrigin,
+        rule: Overlap,
+    ) -> Inserted {
+        self.insert_summed(budget, offset, (data, None), lost, origin, rule)
+    }
+
+    /// The same of octets whose sum may be known.
+    pub(super) fn insert_summed(
+        &mut self,
+        budget: &mut Budget,
+        offset: u64,
+        data: (&[u8], Option<Sum>),
         lost: u64,
         origin: SegmentOrigin,
         rule: Overlap,
@@ -295,11 +304,13 @@ impl Runs {
         &mut self,
         budget: &mut Budget,
         offset: u64,
-        data: &[u8],
+        (data, sum): (&[u8], Option<Sum>),
         lost: u64,
         origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
+        // Of a part of the octets it is not known.
+        let whole_sum = |n: u64| sum.filter(|_| n == data.len() as u64).map(Sum::folded);
         let mut result = Inserted::default();
         let end = offset + data.len() as u64;
         // Binary search: a far-ahead attacker's list costs a logarithm, not a walk. A linear list
@@ -330,8 +341,9 @@ impl Runs {
                         octets: rest.get(..n).unwrap_or_default().to_vec(),
                         used: 0,
                         lost: 0,
-                        origin: origin.of_part(stop - pos, data),
+                        origin,
                         ends_segment: stop == end,
+                        sum: whole_sum(stop - pos),
                     };
                     result.new += stop - pos;
                     let parts = missing.map(|(from, to)| BufferedPart {
@@ -369,7 +381,7 @@ impl Runs {
                         // Overwritten in place: the item keeps its origin, as most of its octets
                         // are still from there.
                         if rule == Overlap::Last {
-                            item.origin.sum = None;
+                            item.sum = None;
                             old.copy_from_slice(new);
                         }
                     }
@@ -389,10 +401,11 @@ impl Runs {
                             octets,
                             used: 0,
                             lost: 0,
-                            origin: origin.of_part(stop - pos, data),
+                            origin,
                             // The last octet of a segment that was split by known octets is still
                             // the end of that segment.
                             ends_segment: stop == end,
+                            sum: whole_sum(stop - pos),
                         },
                     );
                     pos = stop;
@@ -425,6 +438,7 @@ impl Runs {
                         lost: stop - pos,
                         origin,
                         ends_segment: true,
+                        sum: None,
                     };
                     self.put(at, item);
                     pos = stop;
@@ -551,7 +565,7 @@ impl Runs {
                     let keep = usize::try_from(keep).unwrap_or(0);
                     dropped += (last.data().len() - keep) as u64;
                     // The capacity stays allocated and stays charged; the item soon goes anyway.
-                    last.origin.sum = None;
+                    last.sum = None;
                     last.octets.truncate(last.used + keep);
                 }
                 self.put(self.items.len(), last);
@@ -598,6 +612,7 @@ mod tests {
     const ORIGIN: SegmentOrigin = SegmentOrigin {
         frame: 1,
         time: Timestamp::from_nanos(0),
+        interface: 0,
         arrived: Instant::from_nanos(0),
         packets: 0,
         ack: None,
@@ -605,7 +620,6 @@ mod tests {
         cut: false,
         damaged: false,
         shift: None,
-        sum: None,
     };
 
     fn contents(w: &ReorderBuffer) -> Vec<(u64, String)> {

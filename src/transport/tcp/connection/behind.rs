@@ -6,7 +6,6 @@
 
 use super::stream_state::{ABSENT, BASED, ENDED, FIN, SEEN, STARTED};
 use super::{Buffers, Connection};
-use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::flow::Direction;
@@ -126,7 +125,8 @@ impl<S: FlowState> Connection<S> {
             return;
         };
         let overlap = cx.limits.overlap;
-        a.waiting[i].insert(&mut cx.budget, start, s.payload, 0, origin, overlap);
+        let data = (s.payload, s.payload_sum);
+        a.waiting[i].insert_summed(&mut cx.budget, start, data, 0, origin, overlap);
         let counters = &mut cx.counters.tcp;
         counters.accepted_octets += s.payload.len() as u64;
         counters.out_of_order += 1;
@@ -144,6 +144,7 @@ impl<S: FlowState> Connection<S> {
         SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
+            interface: cx.packet.interface,
             arrived: cx.now,
             packets: self.packets,
             ack,
@@ -154,7 +155,6 @@ impl<S: FlowState> Connection<S> {
             // The place in the record is kept as a difference. It stays true when the part is split
             // or its front is used up.
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
-            sum: s.payload_sum.map(Sum::folded),
         }
     }
 }

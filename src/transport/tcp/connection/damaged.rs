@@ -42,6 +42,7 @@ impl<S: FlowState> Connection<S> {
         let origin = SegmentOrigin {
             frame: cx.packet.frame,
             time: cx.packet.time,
+            interface: cx.packet.interface,
             arrived: cx.now,
             packets: self.packets,
             ack,
@@ -49,7 +50,6 @@ impl<S: FlowState> Connection<S> {
             cut: false,
             damaged: true,
             shift: SegmentOrigin::shift(s.offset.in_record(), start),
-            sum: None,
         };
         let data = usize::try_from(skip).ok().and_then(|n| s.payload.get(n..));
         let data = data.unwrap_or_default();

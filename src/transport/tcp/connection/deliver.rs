@@ -33,6 +33,18 @@ impl<S> Connection<S> {
         self.buffers.as_ref().map_or(0, |a| a.conceded[i])
     }
 
+    /// How far the other side has acknowledged that there is a stream: octets that were sent, whether they were captured or
+    /// not. One more than was captured is a FIN that was not.
+    fn proven(&self, i: usize) -> u64 {
+        let stream = &self.streams[i];
+        let octet = stream.snd_una == stream.rcv_nxt + 1;
+        if stream.is(ACKED) && (stream.is(FIN) || !octet) {
+            stream.snd_una
+        } else {
+            0
+        }
+    }
+
     /// When the highest acknowledgment of a stream was captured.
     fn acked_at(&self, i: usize) -> Option<Timestamp> {
         self.buffers.as_ref().map(|a| a.acked_at[i])
@@ -258,6 +270,7 @@ impl<S: FlowState> Connection<S> {
                 data: item.data(),
                 time: item.origin.time,
                 frame: item.origin.frame,
+                interface: item.origin.interface,
                 at: item.origin.at(item.offset).into(),
                 ack: item.origin.ack,
                 // PSH belongs to the last octet of a segment; a split part before it must not end a
@@ -285,6 +298,7 @@ impl<S: FlowState> Connection<S> {
                 let own = PacketInfo {
                     frame: item.origin.frame,
                     time: item.origin.time,
+                    interface: item.origin.interface,
                     ..cx.packet
                 };
                 cx.for_packet(own, |cx| self.deliver(cx, d, chunk, sink))
@@ -431,7 +445,8 @@ impl<S: FlowState> Connection<S> {
             };
             // Octets that nobody waited for any more have not come.
             let fin = if stream.is(FIN) { stream.fin } else { u64::MAX };
-            let missing = self.conceded(i).min(fin).checked_sub(stream.rcv_nxt);
+            let missing = self.conceded(i).max(self.proven(i)).min(fin);
+            let missing = missing.checked_sub(stream.rcv_nxt);
             if let Some(len) = missing.filter(|len| *len > 0 && stream.is(STARTED)) {
                 self.emit_gap(cx, d, Some(len), how.gap_cause(), sink);
             }

@@ -429,6 +429,7 @@ impl<S: FlowState> Connection<S> {
         let own = PacketInfo {
             frame: origin.frame,
             time: origin.time,
+            interface: origin.interface,
             ..cx.packet
         };
         cx.for_packet(own, |cx| {
@@ -561,21 +562,23 @@ impl<S: FlowState> Connection<S> {
         self.streams[i].place(seq, next);
     }
 
-    /// Flushes both streams and ends them.
+    /// Flushes both streams and ends them; gives how they ended, which a FIN of each says that was behind a hole, or whose
+    /// stream had not begun yet.
     pub(in crate::transport::tcp) fn close<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         key: &FlowKey,
-        close: Close,
+        mut close: Close,
         sink: &mut K,
-    ) {
+    ) -> Close {
         // What waits is delivered before the end: it was captured, and the sink is to see all of it.
         let cause = close.gap_cause();
         // Set first: what the sink does during the drain must not open the connection again.
         self.closed = true;
         if self.buffers.is_none() {
             if !cx.limits.empty_connections {
-                return self.tell_end(cx, key, close, sink);
+                self.tell_end(cx, key, close, sink);
+                return close;
             }
             // Of its link headers only the tags were kept: the packet at hand is another connection's.
             let link = std::mem::take(&mut cx.packet.link);
@@ -584,6 +587,10 @@ impl<S: FlowState> Connection<S> {
         }
         self.drain(cx, cause, sink);
         self.end_streams(cx, Some(close), sink);
+        let at_fin = |stream: &StreamState| stream.is(FIN) && stream.rcv_nxt >= stream.fin;
+        if close != Close::Evicted && close != Close::Reset && self.streams.iter().all(at_fin) {
+            close = Close::Fin;
+        }
         let sides = self.sides();
         if let Some(mut a) = self.buffers.take() {
             // A drain uses every copy that fits a hole. What is left here was worse than what came.
@@ -605,6 +612,7 @@ impl<S: FlowState> Connection<S> {
             cx.budget.give(allocated(size_of::<Buffers<S>>()));
         }
         self.tell_end(cx, key, close, sink);
+        close
     }
 
     /// When this connection has to be looked at though no packet comes.

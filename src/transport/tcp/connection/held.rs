@@ -79,21 +79,32 @@ impl<S> Connection<S> {
             .is_some_and(|h| cx.now.since(h.arrived) >= cx.limits.tcp_packet_timeout)
     }
 
+    /// Takes a segment to those that are held. [`Connection::take_held_over`] is to be asked then.
     pub(super) fn hold(&mut self, cx: &mut Context, s: &Segment<'_>) {
-        // Inserted rarely, and never more than 32: a running sum would cost a field in every
-        // connection.
-        let held = &mut self.extras.get_or_insert_default().held;
-        let mut octets: usize = held.iter().map(HeldSegment::size).sum();
-        // The oldest goes first: what confirms it should have come by now. An attacker who fills
-        // the list only loses the segments of its own doubtful connection.
-        while held.len() >= HELD || (octets > HELD_OCTETS && !held.is_empty()) {
-            let dropped = held.remove(0);
-            octets -= dropped.size();
-            cx.counters.tcp.refused_octets += dropped.payload.len() as u64;
-            cx.budget.give(dropped.size());
-        }
         let new = HeldSegment::new(cx, s);
         cx.budget.take(new.size());
-        held.push(new);
+        self.extras.get_or_insert_default().held.push(new);
+    }
+
+    /// Those that are held beyond what may be, the oldest first: what confirms them should have come by now.
+    pub(in crate::transport::tcp) fn take_held_over(
+        &mut self,
+        budget: &mut Budget,
+    ) -> Vec<HeldSegment> {
+        let Some(extras) = &mut self.extras else {
+            return Vec::new();
+        };
+        // Asked rarely, and of never more than 33: a running sum would cost a field in every connection.
+        let held = &extras.held;
+        let (mut over, mut left) = (0, held.len());
+        let before_last = held.len().saturating_sub(1);
+        let mut octets: usize = held[..before_last].iter().map(HeldSegment::size).sum();
+        while left > HELD || (octets > HELD_OCTETS && left > 1) {
+            octets -= held[over].size();
+            (over, left) = (over + 1, left - 1);
+        }
+        let over: Vec<_> = extras.held.drain(..over).collect();
+        budget.give(over.iter().map(HeldSegment::size).sum());
+        over
     }
 }

@@ -97,6 +97,7 @@ impl<S: FlowState> Connection<S> {
             data,
             time: cx.packet.time,
             frame: cx.packet.frame,
+            interface: cx.packet.interface,
             at: s.offset,
             ack,
             push: s.has(flags::PSH),
@@ -129,10 +130,6 @@ impl<S: FlowState> Connection<S> {
         if let Some(a) = self.buffers.as_deref_mut() {
             let overlap = cx.limits.overlap;
             let from = end - rest.len() as u64;
-            let origin = SegmentOrigin {
-                sum: None,
-                ..origin
-            };
             a.waiting[i].insert(&mut cx.budget, from, rest, 0, origin, overlap);
         }
     }
@@ -213,18 +210,21 @@ impl<S: FlowState> Connection<S> {
         }
         // Acknowledgments before data: what a response acknowledges is evidence for the request
         // that it answers, and the request must come out first.
-        self.receive_ack(cx, d, s);
+        // That of a RST is believed where the RST is.
+        let resets = s.has(flags::RST) && self.receive_rst(cx, d, s);
+        if resets || !s.has(flags::RST) {
+            self.receive_ack(cx, d, s);
+        }
         let cut = self.is_cut(o);
         if cut {
             // The gap before what this segment brings: in answer to it, as like as not. An end has to wait for its octets.
             self.advance_open(cx, sink);
         }
         if s.has(flags::RST) {
-            let counts = self.receive_rst(cx, d, s);
-            if counts && cx.limits.empty_connections {
+            if resets && cx.limits.empty_connections {
                 self.activate(cx, key, d);
             }
-            self.fate(cx, d, s, Fate::Reset(counts));
+            self.fate(cx, d, s, Fate::Reset(resets));
             // Octets in a RST are a diagnostic text of some stacks (RFC 9293, 3.5.3 allows it),
             // never stream data.
             cx.counters.tcp.refused_octets += s.payload.len() as u64;
@@ -576,6 +576,7 @@ impl<S: FlowState> Connection<S> {
                     data,
                     time: origin.time,
                     frame: origin.frame,
+                    interface: origin.interface,
                     at: s
                         .offset
                         .after(usize::try_from(offset - start).unwrap_or(usize::MAX)),
@@ -629,14 +630,11 @@ impl<S: FlowState> Connection<S> {
         // What comes next behind octets that the snapshot length cut off is in order.
         let behind_cut = a.waiting[i].front().is_some_and(|item| item.lost() > 0)
             && a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset);
-        let origin = SegmentOrigin {
-            sum: origin.sum.filter(|_| data.len() == s.payload.len()),
-            ..origin
-        };
-        let r = a.waiting[i].insert(
+        let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
+        let r = a.waiting[i].insert_summed(
             &mut cx.budget,
             offset,
-            data,
+            (data, sum),
             lost,
             origin,
             cx.limits.overlap,
