@@ -205,15 +205,40 @@ struct Drops(Vec<u64>);
 impl Counters {
     /// The counters of a protocol.
     pub fn protocol(&mut self, name: Name) -> &mut ProtocolCounters {
+        let at = self.find_or_add(name);
+        &mut self.protocols[at].1
+    }
+
+    /// Where the counters of a protocol stand; they stay there.
+    pub(crate) fn place_of(&mut self, name: Name) -> u32 {
+        u32::try_from(self.find_or_add(name)).unwrap_or(u32::MAX)
+    }
+
+    /// Counts a message; gives the place of its protocol.
+    pub(crate) fn count_message(&mut self, name: Name) -> u32 {
+        let place = self.find_or_add(name);
+        self.protocols[place].1.messages += 1;
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn find_or_add(&mut self, name: Name) -> usize {
         let same = |known: Name| std::ptr::eq(known.text(), name.text()) || known == name;
-        let at = match self.protocols.iter().position(|(known, _)| same(*known)) {
+        match self.protocols.iter().position(|(known, _)| same(*known)) {
             Some(at) => at,
             None => {
                 self.protocols.push((name, ProtocolCounters::default()));
                 self.protocols.len() - 1
             }
-        };
-        &mut self.protocols[at].1
+        }
+    }
+
+    /// Adds octets to the counters at a place that [`place_of`](Self::place_of) gave.
+    #[inline]
+    pub(crate) fn add_octets(&mut self, place: u32, octets: u64) {
+        // A user of the library may have begun to count anew in the meantime.
+        if let Some((_, counters)) = self.protocols.get_mut(place as usize) {
+            counters.octets += octets;
+        }
     }
 
     /// The protocols of which something was seen, with their counters, in the order of first sight.

@@ -71,6 +71,33 @@ pub(crate) struct ShortKey {
     ports: [u16; 2],
 }
 
+impl ShortKey {
+    /// The key of a packet from `src` to `dst`, and whether `src` is the lower endpoint, as [`FlowKey::new`] gives them.
+    #[inline(always)] // once for each packet
+    pub(crate) fn new(src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16)) -> (Self, bool) {
+        let (from, to) = (src.0.to_bits(), dst.0.to_bits());
+        let low = (from, src.1) <= (to, dst.1);
+        let (addrs, ports) = if low {
+            ([from, to], [src.1, dst.1])
+        } else {
+            ([to, from], [dst.1, src.1])
+        };
+        (Self { addrs, ports }, low)
+    }
+}
+
+impl Hash for ShortKey {
+    /// As that of the [`FlowKey`] which it stands for.
+    #[inline(always)] // once for each packet
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let [low, high] = self.addrs;
+        let [a, b] = self.ports;
+        let addrs = u64::from(low) << 32 | u64::from(high);
+        let ports = u64::from(a) << 48 | u64::from(b) << 32;
+        h.write_u128(u128::from(addrs) << 64 | u128::from(ports));
+    }
+}
+
 impl From<ShortKey> for FlowKey {
     fn from(short: ShortKey) -> Self {
         Self {
@@ -125,6 +152,12 @@ impl FlowKey {
             addrs,
             ports: self.ports,
         })
+    }
+
+    /// Both endpoints have IPv4 addresses.
+    #[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
+    pub(crate) const fn is_v4(&self) -> bool {
+        !self.v6
     }
 
     /// The channel, where it is part of the key.
@@ -191,6 +224,19 @@ impl Hash for FlowKey {
     }
 }
 
+/// From which address to which.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct AddressPair(pub(crate) IpAddr, pub(crate) IpAddr);
+
+impl Hash for AddressPair {
+    /// As numbers, which takes a few steps; what IPv6 writes for IPv4 may have the same.
+    #[inline]
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        h.write_u128(bits(self.0).0);
+        h.write_u128(bits(self.1).0);
+    }
+}
+
 /// A flow as the stages behind transport see it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Flow {
@@ -252,6 +298,25 @@ mod tests {
         assert!(one != key && one != two);
         assert_eq!((one.number(), two.number()), (1, 2));
         assert_eq!(two.numbered(0), key);
+    }
+
+    #[test]
+    fn short_keys_are_as_the_long_ones() {
+        use std::hash::BuildHasher;
+        let hasher = foldhash::fast::RandomState::default();
+        let ends = [
+            ([10, 0, 0, 2], 80),
+            ([10, 0, 0, 1], 40000),
+            ([10, 0, 0, 2], 79),
+        ];
+        for (a, b) in ends.iter().flat_map(|a| ends.iter().map(move |b| (a, b))) {
+            let (short, low) = ShortKey::new((a.0.into(), a.1), (b.0.into(), b.1));
+            let (key, low_of_key) =
+                FlowKey::new((a.0.into(), a.1), (b.0.into(), b.1), Channel::default());
+            assert_eq!((FlowKey::from(short), Some(short)), (key, key.short()));
+            assert_eq!(low, low_of_key);
+            assert_eq!(hasher.hash_one(short), hasher.hash_one(key));
+        }
     }
 
     #[test]

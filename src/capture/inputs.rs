@@ -210,6 +210,12 @@ impl Inputs {
         }
     }
 
+    /// As [`Reader::next_plain`].
+    #[inline(always)] // on every packet's way
+    pub fn next_plain(&mut self) -> Option<Packet<'_>> {
+        self.reader.as_mut()?.next_plain()
+    }
+
     /// Reads once, which may block; false at the end of the last input.
     ///
     /// # Errors

@@ -129,9 +129,44 @@ impl Pcap {
         self.interface = interface;
     }
 
-    /// Reads one packet record.
+    /// Reads a packet record of the plain format that lies whole in `octets`, as nearly all do: without a call, and without
+    /// an error that would have to be made room for. None where [`record`](Self::record) has to look.
     #[inline(always)] // on every packet's way
+    pub(super) fn whole_record(&self, octets: &[u8]) -> Option<Raw> {
+        const HEADER: usize = 16;
+        let big = match self.layout {
+            Layout::Le => false,
+            Layout::Be => true,
+            Layout::ModifiedLe | Layout::ModifiedBe => return None,
+        };
+        let (head, rest) = octets.split_first_chunk::<HEADER>()?;
+        let word = |at| word(head, at, big).unwrap_or_default();
+        let (secs, fraction, captured, original) = (word(0), word(4), word(8), word(12));
+        let len = captured as usize;
+        if captured > MAX_CAPTURED || len > rest.len() {
+            return None;
+        }
+        Some(Raw {
+            used: HEADER + len,
+            data: HEADER,
+            len,
+            time: Timestamp::from_nanos(
+                u64::from(secs) * 1_000_000_000 + u64::from(fraction) * self.unit,
+            ),
+            interface: self.interface,
+            link_type: self.link_type,
+            // Some tools write 0 for the original length.
+            orig_len: original.max(captured),
+            fcs_len: self.fcs_len,
+            flags: 0,
+        })
+    }
+
+    /// Reads one packet record.
     pub(super) fn record(&self, octets: &[u8]) -> RecordLook<Raw> {
+        if let Some(raw) = self.whole_record(octets) {
+            return RecordLook::Whole(raw);
+        }
         let parsed = match self.layout {
             Layout::Le => parse_pcap_frame(octets),
             Layout::Be => parse_pcap_frame_be(octets),

@@ -1,6 +1,6 @@
 //! What the parsers of both formats report to the reader.
 
-use crate::base::packet::LinkType;
+use crate::base::packet::{LinkType, Packet};
 use crate::base::time::Timestamp;
 use std::fmt;
 
@@ -29,6 +29,23 @@ pub(super) struct Raw {
     pub(super) orig_len: u32,
     pub(super) fcs_len: Option<u8>,
     pub(super) flags: u32,
+}
+
+impl Raw {
+    /// The packet, which has this number and these octets.
+    #[inline(always)] // on every packet's way
+    pub(super) fn packet<'a>(&self, frame: u64, data: &'a [u8]) -> Packet<'a> {
+        Packet {
+            frame,
+            time: self.time,
+            interface: self.interface,
+            link_type: self.link_type,
+            data,
+            orig_len: self.orig_len,
+            fcs_len: self.fcs_len,
+            flags: self.flags,
+        }
+    }
 }
 
 /// What is wrong with a record.

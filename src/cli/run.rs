@@ -406,7 +406,21 @@ impl<'a> Run<'a> {
         queue: &mut Option<SortQueue>,
         interfaces: &mut usize,
     ) -> Result<(), Error> {
-        while let Some((packet, totals)) = self.inputs.next_with_totals()? {
+        // Where nothing has to be done between two packets, they go straight from the one to the other.
+        let straight = queue.is_none() && self.sctp_stats.is_none();
+        loop {
+            while straight
+                && *interfaces > 0
+                && let Some(packet) = self.inputs.next_plain()
+            {
+                self.assembler.packet(&packet);
+                if self.assembler.sink().is_full() {
+                    return Ok(());
+                }
+            }
+            let Some((packet, totals)) = self.inputs.next_with_totals()? else {
+                return Ok(());
+            };
             let known = &totals.interfaces;
             if known.len() != *interfaces {
                 if self.config.verbose > 0 {
@@ -441,10 +455,9 @@ impl<'a> Run<'a> {
             }
             // The packet that completed the last message that is wanted is used to its end, and no other one.
             if self.assembler.sink().is_full() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// `-v`: the input that is read now; `said` is the one that was said last.

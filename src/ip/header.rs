@@ -125,41 +125,29 @@ pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeade
 #[inline(always)] // on every packet's way
 pub(super) fn plain_v4(data: &[u8], sums: Checksums) -> Option<PlainV4<'_>> {
     let (fixed, rest) = data.split_first_chunk::<20>()?;
-    let [
-        0x45,
-        _,
-        l0,
-        l1,
-        i0,
-        i1,
-        f0,
-        f1,
-        _,
-        protocol,
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        d0,
-        d1,
-        d2,
-        d3,
-    ] = *fixed
-    else {
-        return None;
-    };
-    // Don't Fragment alone may be set.
+    // A header is five words of 32 bits: each is loaded once.
+    let mut words = fixed
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|word| u32::from_be_bytes(*word));
+    let mut next = || words.next().unwrap_or_default();
+    let (first, fragment, third, src, dst) = (next(), next(), next(), next(), next());
+    // Version 4, five words. Don't Fragment alone may be set.
     // A length or a sum that is odd is left to `v4`, which knows the reasons. Here only certainty
     // counts.
-    if (f0 & 0xbf, f1) != (0, 0) || (sums != Checksums::Ignore && !is_right(fixed, fixed)) {
+    if first >> 24 != 0x45
+        || fragment & 0xbfff != 0
+        || (sums != Checksums::Ignore && !is_right(fixed, fixed))
+    {
         return None;
     }
-    let payload_len = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(fixed.len())?;
+    let payload_len = ((first & 0xffff) as usize).checked_sub(fixed.len())?;
+    let [i0, i1, ..] = fragment.to_be_bytes();
+    let [_, protocol, ..] = third.to_be_bytes();
     Some(PlainV4 {
-        src: Ipv4Addr::new(s0, s1, s2, s3),
-        dst: Ipv4Addr::new(d0, d1, d2, d3),
+        src: Ipv4Addr::from_bits(src),
+        dst: Ipv4Addr::from_bits(dst),
         identification: u16::from_be_bytes([i0, i1]),
         protocol,
         payload: rest.get(..payload_len).unwrap_or(rest),
@@ -168,7 +156,7 @@ pub(super) fn plain_v4(data: &[u8], sums: Checksums) -> Option<PlainV4<'_>> {
 }
 
 /// What [`plain_v4`] gives.
-pub(super) struct PlainV4<'a> {
+pub(crate) struct PlainV4<'a> {
     pub(super) src: Ipv4Addr,
     pub(super) dst: Ipv4Addr,
     pub(super) identification: u16,

@@ -4,10 +4,12 @@ mod datagram;
 mod defrag;
 mod esp;
 mod header;
+mod plain;
 mod tunnel;
 
 pub use datagram::Datagram;
 pub use defrag::HeldFragments;
+pub(crate) use plain::PlainPacket;
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -142,6 +144,12 @@ impl Ip {
     /// Drops the fragments that have waited for `--ip-packet-timeout`. To be called behind each packet.
     pub fn expire(&mut self, cx: &mut Context) {
         self.defrag.expire(cx);
+    }
+
+    /// Fragments wait, so that some may have waited too long.
+    #[inline(always)] // asked behind every packet
+    pub(crate) fn holds_fragments(&self) -> bool {
+        !self.defrag.is_empty()
     }
 
     /// Drops the datagram whose fragments wait longest, to make room; false where none wait.

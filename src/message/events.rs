@@ -181,6 +181,11 @@ pub trait MessageSink {
         let _ = (cx, packet, dropped);
     }
 
+    /// It has a use for [`stream_arrival`](Self::stream_arrival) and [`stream_data`](Self::stream_data), which come with each segment.
+    fn hears_streams(&self) -> bool {
+        true
+    }
+
     /// Octets of the stream are at hand, and will be told as octets of messages, or between them. Some may have been at
     /// hand before.
     fn stream_arrival(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {

@@ -128,6 +128,8 @@ struct OpenMessage {
     wanted: bool,
     /// It is of no known protocol.
     opaque: bool,
+    /// Where its protocol's counters stand.
+    counted: u32,
     /// The packet that brought the last of its octets: the one that was captured last, where they waited for each other.
     last: (u64, Timestamp, u32),
 }
@@ -380,101 +382,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     // A raw stream sink hears of the octets before the messages that they complete, so that both
     // outputs tell the same order.
     fn data(&mut self, at: &mut ConversationContext<'_, M>, chunk: Chunk<'_>) -> Taken {
-        self.sink
-            .stream_arrival(&mut at.with(|s| &mut s.state), &chunk);
-        self.begin_stream(at, chunk.offset);
-        self.change_direction(at, chunk.ack);
-        let i = at.direction.index();
-        // Before the octets: a message of the other direction ends where this one begins to speak.
-        let stream = &mut at.state.streams[i];
-        let mut now = HeldPart::of(&chunk);
-        now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
-        now.begins = stream.pushed;
-        stream.heard = chunk.ack.or(stream.heard);
-        let turned = now.answers && stream.mode == Mode::Unknown && !stream.rest_may_come();
-        if turned {
-            // The other side has spoken in between, though that was not captured or waits.
-            self.turn(at);
-        }
-        let before = at.state.streams[i].held();
-        let stream = &mut at.state.streams[i];
-        let mut used = 0;
-        let mut wait = None;
-        if before > 0 {
-            // The two are joined by a copy once. Without it every framer would have to read across
-            // two pieces.
-            // What is held comes first. It is walked together with the chunk until nothing of it is left.
-            let searching = stream.mode == Mode::Search;
-            let mut held = stream.held.take().unwrap_or_default();
-            let size = held.size();
-            held.push(&chunk, now, at.cx.now);
-            let offset = chunk.offset - before as u64;
-            let view = OctetView {
-                octets: held.octets(),
-                offset,
-                parts: held.parts(),
-                push: chunk.push,
-                segments: held.segments(),
-                sum: None,
-                next: Following::Octets,
-                doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
-                late: searching && at.cx.now >= held.late(&at.cx.limits),
-            };
-            // Only until nothing of it is held: the rest of the chunk is then walked in the read
-            // buffer.
-            let walked = self.walk(at, &view, before);
-            at.cx.budget.give(size);
-            // Something held is still needed. If the walk waits for the other stream, the chunk is
-            // refused, as it will come again.
-            if walked.used < before {
-                if walked.wait.is_some() {
-                    held.pull(before, now);
-                }
-                held.used(walked.used, offset + walked.used as u64);
-                self.hold(at, held);
-                if let Some(until) = walked.wait {
-                    self.watch(at);
-                    return Taken::Wait { taken: 0, until };
-                }
-                self.took(at, &chunk, chunk.data.len());
-                self.both_may_go_on(at);
-                self.watch(at);
-                return Taken::All;
-            }
-            // More than what was held was used: the rest is in the chunk itself.
-            used = walked.used - before;
-            wait = walked.wait;
-        }
-        if wait.is_none() && used < chunk.data.len() {
-            let view = OctetView {
-                // Whatever was used belongs to the held part; a sum of the whole chunk is of no use
-                // then.
-                octets: &chunk.data[used..],
-                offset: chunk.offset + used as u64,
-                parts: &[now],
-                push: chunk.push,
-                segments: if used == 0 { &[chunk.offset] } else { &[] },
-                sum: chunk.sum.filter(|_| used == 0),
-                next: Following::Octets,
-                doubt_ends: None,
-                late: false,
-            };
-            let walked = self.walk(at, &view, usize::MAX);
-            used += walked.used;
-            wait = walked.wait;
-            if wait.is_none() && used < chunk.data.len() {
-                let mut held = HeldOctets::rest_of(&chunk, used, now, at.cx.now);
-                held.has_waited(at.cx.packet.time.since(chunk.time), &at.cx.limits);
-                self.hold(at, Box::new(held));
-                used = chunk.data.len();
-            }
-        }
-        self.took(at, &chunk, used);
-        self.both_may_go_on(at);
-        self.watch(at);
-        match wait {
-            Some(until) => Taken::Wait { taken: used, until },
-            None => Taken::All,
+        if self.inside(at, &chunk) {
+            Taken::All
+        } else {
+            self.anywhere(at, &chunk)
         }
     }
 
@@ -765,6 +676,106 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// Takes a chunk wherever it lies.
+    #[inline(never)] // off the way of those that lie inside of a message
+    fn anywhere(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>) -> Taken {
+        self.arrives(at, chunk);
+        self.begin_stream(at, chunk.offset);
+        self.change_direction(at, chunk.ack);
+        let i = at.direction.index();
+        // Before the octets: a message of the other direction ends where this one begins to speak.
+        let stream = &mut at.state.streams[i];
+        let mut now = HeldPart::of(chunk);
+        now.answers = stream.heard.is_some() && chunk.ack > stream.heard;
+        now.begins = stream.pushed;
+        stream.heard = chunk.ack.or(stream.heard);
+        let turned = now.answers && stream.mode == Mode::Unknown && !stream.rest_may_come();
+        if turned {
+            // The other side has spoken in between, though that was not captured or waits.
+            self.turn(at);
+        }
+        let before = at.state.streams[i].held();
+        let stream = &mut at.state.streams[i];
+        let mut used = 0;
+        let mut wait = None;
+        if before > 0 {
+            // The two are joined by a copy once. Without it every framer would have to read across
+            // two pieces.
+            // What is held comes first. It is walked together with the chunk until nothing of it is left.
+            let searching = stream.mode == Mode::Search;
+            let mut held = stream.held.take().unwrap_or_default();
+            let size = held.size();
+            held.push(chunk, now, at.cx.now);
+            let offset = chunk.offset - before as u64;
+            let view = OctetView {
+                octets: held.octets(),
+                offset,
+                parts: held.parts(),
+                push: chunk.push,
+                segments: held.segments(),
+                sum: None,
+                next: Following::Octets,
+                doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
+                late: searching && at.cx.now >= held.late(&at.cx.limits),
+            };
+            // Only until nothing of it is held: the rest of the chunk is then walked in the read
+            // buffer.
+            let walked = self.walk(at, &view, before);
+            at.cx.budget.give(size);
+            // Something held is still needed. If the walk waits for the other stream, the chunk is
+            // refused, as it will come again.
+            if walked.used < before {
+                if walked.wait.is_some() {
+                    held.pull(before, now);
+                }
+                held.used(walked.used, offset + walked.used as u64);
+                self.hold(at, held);
+                if let Some(until) = walked.wait {
+                    self.watch(at);
+                    return Taken::Wait { taken: 0, until };
+                }
+                self.took(at, chunk, chunk.data.len());
+                self.both_may_go_on(at);
+                self.watch(at);
+                return Taken::All;
+            }
+            // More than what was held was used: the rest is in the chunk itself.
+            used = walked.used - before;
+            wait = walked.wait;
+        }
+        if wait.is_none() && used < chunk.data.len() {
+            let view = OctetView {
+                // Whatever was used belongs to the held part; a sum of the whole chunk is of no use
+                // then.
+                octets: &chunk.data[used..],
+                offset: chunk.offset + used as u64,
+                parts: &[now],
+                push: chunk.push,
+                segments: if used == 0 { &[chunk.offset] } else { &[] },
+                sum: chunk.sum.filter(|_| used == 0),
+                next: Following::Octets,
+                doubt_ends: None,
+                late: false,
+            };
+            let walked = self.walk(at, &view, usize::MAX);
+            used += walked.used;
+            wait = walked.wait;
+            if wait.is_none() && used < chunk.data.len() {
+                let mut held = HeldOctets::rest_of(chunk, used, now, at.cx.now);
+                held.has_waited(at.cx.packet.time.since(chunk.time), &at.cx.limits);
+                self.hold(at, Box::new(held));
+                used = chunk.data.len();
+            }
+        }
+        self.took(at, chunk, used);
+        self.both_may_go_on(at);
+        self.watch(at);
+        match wait {
+            Some(until) => Taken::Wait { taken: used, until },
+            None => Taken::All,
+        }
+    }
+
     /// First event of a stream.
     fn begin_stream(&self, at: &mut ConversationContext<'_, M>, offset: u64) {
         let i = at.direction.index();
@@ -973,6 +984,15 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// Tells those that want streams of a chunk, before its octets are looked at.
+    #[inline(always)] // on the way of nearly all octets
+    fn arrives(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>) {
+        if self.sink.hears_streams() {
+            let mut to = at.with(|s| &mut s.state);
+            self.sink.stream_arrival(&mut to, chunk);
+        }
+    }
+
     /// The chunk was taken: pushes it to those that want streams.
     fn took(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>, used: usize) {
         let stream = &mut at.state.streams[at.direction.index()];
@@ -982,8 +1002,10 @@ impl<M: MessageSink> Extractor<M> {
             if chunk.push && matches!(stream.mode, Mode::Inside { left: 1.., .. }) {
                 stream.split = stream.split.saturating_add(1);
             }
-            let mut to = at.with(|s| &mut s.state);
-            self.sink.stream_data(&mut to, chunk);
+            if self.sink.hears_streams() {
+                let mut to = at.with(|s| &mut s.state);
+                self.sink.stream_data(&mut to, chunk);
+            }
         } else if used > 0 {
             // A part of a chunk has neither its end nor its PSH.
             stream.pushed = false;
@@ -1185,7 +1207,7 @@ impl<M: MessageSink> Extractor<M> {
         hand_over: bool,
     ) {
         at.cx.counters.message.messages += 1;
-        at.cx.counters.protocol(Name::of(start.protocol)).messages += 1;
+        let counted = at.cx.counters.count_message(Name::of(start.protocol));
         let wanted = self.rules.filter.wants(start.protocol)
             && self
                 .sink
@@ -1196,6 +1218,7 @@ impl<M: MessageSink> Extractor<M> {
             hand_over,
             wanted,
             opaque: start.protocol == NO_PROTOCOL,
+            counted,
             last: source.packet(),
         });
         let what = EventKind::MessageBegins {
@@ -1224,30 +1247,107 @@ impl<M: MessageSink> Extractor<M> {
         if octets.is_empty() {
             return;
         }
-        at.cx.counters.message.octets += octets.len() as u64;
-        let name = Self::protocol(at);
-        at.cx.counters.protocol(name).octets += octets.len() as u64;
-        if let Some(open) = &mut at.state.streams[at.direction.index()].open
-            && (source.time, source.frame) > (open.last.1, open.last.0)
-        {
-            open.last = source.packet();
+        let counted = at.cx.counters.place_of(Self::protocol(at));
+        let piece = Piece {
+            offset,
+            data: octets,
+            time: source.time,
+            frame: source.frame,
+            sum,
+            last,
+        };
+        self.emit_piece(at, &piece, source.packet(), counted);
+    }
+
+    /// Pushes octets, which are counted at this place, to the sink if it wants their message.
+    #[inline(always)] // on the way of nearly all octets
+    fn emit_piece(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        piece: &Piece<'_>,
+        source: (u64, Timestamp, u32),
+        counted: u32,
+    ) {
+        let octets = piece.data.len() as u64;
+        at.cx.counters.message.octets += octets;
+        at.cx.counters.add_octets(counted, octets);
+        // A message that ends here was completed by the packet that came last, which need not have brought its last octets.
+        let mut moment = source;
+        let open = &mut at.state.streams[at.direction.index()].open;
+        if let Some(open) = open {
+            if (piece.time, piece.frame) > (open.last.1, open.last.0) {
+                open.last = source;
+            }
+            if !open.wanted {
+                return;
+            }
+            if piece.last {
+                moment = open.last;
+            }
         }
-        if at.state.streams[at.direction.index()].wanted() {
-            let piece = Piece {
-                offset,
-                data: octets,
-                time: source.time,
-                frame: source.frame,
-                sum,
+        let now = come(at, moment);
+        self.sink.data(&mut at.with(|s| &mut s.state), piece);
+        come(at, now);
+    }
+
+    /// Takes a chunk that lies inside of the open message, whose length is known, or ends it, while nothing is held: most octets
+    /// of most captures. False where it is another one; nothing was done then.
+    ///
+    /// It does what [`walk`](Self::walk), and what stands around it, would come to, and asks nothing that is certain here.
+    #[inline(always)]
+    fn inside(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>) -> bool {
+        let d = at.direction;
+        let (i, o) = (d.index(), d.flip().index());
+        let (stream, other) = (&at.state.streams[i], &at.state.streams[o]);
+        let (
+            Mode::Inside {
+                left,
                 last,
-            };
-            // A message that ends here was completed by the packet that came last, which need not have brought its last octets.
-            let moment = at.state.streams[at.direction.index()].open;
-            let moment = moment.filter(|_| last).map(|open| open.last);
-            let now = come(at, moment.unwrap_or(source.packet()));
-            self.sink.data(&mut at.with(|s| &mut s.state), &piece);
-            come(at, now);
+                supposed: false,
+            },
+            Some(open),
+        ) = (stream.mode, stream.open)
+        else {
+            return false;
+        };
+        let ends = chunk.data.len() as u64 == left;
+        // Before an end that the framer has to be asked for, and where a change of direction may mean something, the full
+        // way is gone.
+        if chunk.data.len() as u64 > left
+            || ends && (!last || matches!(at.state.framer(d), Some(AnyFramer::Custom(_))))
+            || matches!(other.mode, Mode::Unknown | Mode::Search)
+            || stream.held.is_some()
+            || other.held.is_some()
+            || stream.outlook.is_some()
+        {
+            return false;
         }
+        self.arrives(at, chunk);
+        let stream = &mut at.state.streams[i];
+        stream.heard = chunk.ack.or(stream.heard);
+        let after = left - chunk.data.len() as u64;
+        stream.mode = Mode::Inside {
+            left: after,
+            last,
+            supposed: false,
+        };
+        let piece = Piece {
+            offset: chunk.offset,
+            data: chunk.data,
+            time: chunk.time,
+            frame: chunk.frame,
+            sum: chunk.sum,
+            // So that a message in one segment is written from the read buffer.
+            last: ends && open.whole,
+        };
+        let source = HeldPart::of(chunk).origin.packet();
+        self.emit_piece(at, &piece, source, open.counted);
+        if ends {
+            self.end_message(at, chunk.offset + chunk.data.len() as u64, false, None);
+        }
+        self.took(at, chunk, chunk.data.len());
+        *at.wake = None;
+        true
     }
 
     /// Ends the open message, if there is one, at `offset`. `cut`: its own end was not reached.

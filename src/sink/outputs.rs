@@ -164,6 +164,8 @@ pub struct Outputs {
     began: Timestamp,
     /// Messages are written as packets, and nothing else is: asked once for the run, not by each event of each output.
     packets_alone: bool,
+    /// Nothing is done with the streams behind messages; as above.
+    streams_unheard: bool,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
@@ -254,6 +256,11 @@ impl MessageSink for Outputs {
     }
 
     #[inline]
+    fn hears_streams(&self) -> bool {
+        !self.streams_unheard
+    }
+
+    #[inline]
     fn takes_message(
         &mut self,
         at: &mut StreamContext<'_, OutputState>,
@@ -301,6 +308,7 @@ impl Outputs {
     pub fn begin(&mut self, link_type: LinkType, nanoseconds: bool) {
         self.table.begin(link_type, nanoseconds);
         self.packets_alone = self.table.has_packets_alone();
+        self.streams_unheard = self.packets_alone && !self.table.packets.track();
     }
 
     /// These are all interfaces of the input until now. pcapng outputs describe them before the first packet of each.
@@ -380,6 +388,7 @@ impl Outputs {
     }
 
     /// As many messages were written as are wanted.
+    #[inline] // asked behind every packet
     pub fn is_full(&self) -> bool {
         self.left == Some(0) || self.table.rows.as_ref().is_some_and(Table::is_full)
     }
@@ -616,8 +625,14 @@ impl Outputs {
         }
     }
 
-    #[inline] // asked for every packet, and nothing to do for nearly all
+    #[inline(always)] // asked for every packet, and nothing to do for nearly all
     fn list_files(&mut self) {
+        if self.table.files.is_some() {
+            self.list_new_files();
+        }
+    }
+
+    fn list_new_files(&mut self) {
         let Some(files) = &mut self.table.files else {
             return;
         };

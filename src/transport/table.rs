@@ -142,6 +142,22 @@ impl<T, const L: usize> FlowTable<T, L> {
         })
     }
 
+    /// The flow with this key, and where it stands.
+    #[inline(always)] // once for each packet
+    pub(crate) fn find_short(&mut self, key: ShortKey) -> Option<(FlowPlace, &mut T)> {
+        let hash = self.hasher.hash_one(key);
+        let slot = self.index.find(hash, |i| {
+            let entry = self.slot(i).and_then(|s| s.entry.as_ref());
+            matches!(entry, Some((KeptKey::Short(kept), _)) if *kept == key)
+        })?;
+        let found = self.slot_mut(slot)?;
+        let place = FlowPlace {
+            slot,
+            generation: found.generation,
+        };
+        found.entry.as_mut().map(|(_, t)| (place, t))
+    }
+
     /// The flow at a place, if it still lives.
     pub(crate) fn get(&self, at: FlowPlace) -> Option<&T> {
         let slot = self.slot(at.slot)?;

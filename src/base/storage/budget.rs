@@ -42,6 +42,20 @@ pub struct Budget {
     limit: usize,
     used: usize,
     peak: usize,
+    #[serde(skip)]
+    spare: SpareBlocks,
+}
+
+/// Blocks of octets that have waited, for the next that wait: they come and go with each segment behind a hole. Too few to be
+/// counted.
+#[derive(Clone, Debug, Default)]
+struct SpareBlocks(Vec<Vec<u8>>);
+
+impl SpareBlocks {
+    /// Blocks that are kept: a hole is open for a few dozen segments mostly.
+    const MOST: usize = 64;
+    /// Octets of the largest that is kept: less comes and goes in the allocator for little, more is rare.
+    const LARGEST: usize = 4 << 10;
 }
 
 impl Budget {
@@ -51,6 +65,28 @@ impl Budget {
             limit,
             used: 0,
             peak: 0,
+            spare: SpareBlocks(Vec::new()),
+        }
+    }
+
+    /// A copy of octets, which takes as much as they do. It is the caller's to count.
+    pub(crate) fn copy(&mut self, octets: &[u8]) -> Vec<u8> {
+        match self.spare.0.pop() {
+            // No larger one: what is counted is what is allocated.
+            Some(mut block) if block.capacity() == octets.len() => {
+                block.extend_from_slice(octets);
+                block
+            }
+            _ => octets.to_vec(),
+        }
+    }
+
+    /// A block is not needed any more.
+    pub(crate) fn put_back(&mut self, mut block: Vec<u8>) {
+        let kept = &mut self.spare.0;
+        if kept.len() < SpareBlocks::MOST && block.capacity() <= SpareBlocks::LARGEST {
+            block.clear();
+            kept.push(block);
         }
     }
 

@@ -60,6 +60,7 @@ impl SlotIndex {
     }
 
     /// The slot with this hash that `is` says yes to.
+    #[inline(always)] // once for each packet
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let hash = folded(hash);
         let mask = self.cells.len().wrapping_sub(1);

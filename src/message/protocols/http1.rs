@@ -13,7 +13,8 @@ use super::super::framing::{
     Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
 use super::super::head::{
-    HttpHead, HttpStart, HttpVersion, METHOD, head_end, is_token, read_head, read_strictly,
+    HttpHead, HttpStart, HttpVersion, METHOD, head_end, is_token, read_head, read_plainly,
+    read_strictly,
 };
 use super::super::headers::ends_method;
 use super::super::row::{ProtocolRow, UserMessageRow};
@@ -549,9 +550,14 @@ impl HeadFields {
     /// Takes note of a field.
     #[inline(always)] // most do not matter, and are left here
     fn add(&mut self, name: &[u8], value: &[u8]) {
-        if let Some(b'c' | b't' | b'u' | b'e') = name.first().map(|o| o | 0x20) {
+        if name.first().is_some_and(|first| Self::may_matter(*first)) {
             self.note(name, value);
         }
+    }
+
+    /// A field whose name begins with this octet may be one that matters.
+    const fn may_matter(first: u8) -> bool {
+        matches!(first | 0x20, b'c' | b't' | b'u' | b'e')
     }
 
     /// Those that matter are told apart by their first letter.
@@ -995,7 +1001,15 @@ impl Framer for Http1 {
         // Most heads are whole and as they should be: these are read once, and nothing else is asked.
         let mut fields = HeadFields::default();
         let sound = match self.looked[d] {
-            0 => read_strictly(octets, |name, value| fields.add(name, value)),
+            0 => match read_plainly(octets, HeadFields::may_matter, |name, value| {
+                fields.note(name, value);
+            }) {
+                None => {
+                    fields = HeadFields::default();
+                    read_strictly(octets, |name, value| fields.add(name, value))
+                }
+                plain => plain,
+            },
             _ => None,
         };
         let (start, head) = match sound.filter(|(start, _)| is_sound(start)) {

@@ -37,6 +37,11 @@ impl PacketStates {
 }
 
 impl PacketOutputs {
+    /// One of them says where octets stood.
+    pub(in crate::sink) fn track(&self) -> bool {
+        self.0.iter().any(PacketOutput::tracks)
+    }
+
     /// The outputs, with their numbers, that take messages of this protocol.
     fn taking<'a>(
         &'a mut self,

@@ -60,14 +60,13 @@ impl MessageSink for PacketOutput {
         let mut open = self.pool.pop().unwrap_or_default();
         cx.budget
             .take(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
-        let ends = ends(at.flow, direction);
-        open.unit = synthetic::max_tcp_payload(&ends);
+        open.unit = synthetic::max_tcp_payload(at.flow.key.is_v4());
         open.single = false;
         open.beyond = 0;
         open.about = None;
         // Only where a packet may be larger than IP can say.
         if self.form.large != Large::Split || self.wire == Wire::Pdu {
-            let large = self.large(&ends);
+            let large = self.large(&ends(at.flow, direction));
             open.single = self.wire == Wire::Pdu || self.form.large == Large::Snap;
             // A message that is known to be too large for one packet is a train from the start, so
             // that nothing is held.

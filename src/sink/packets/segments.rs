@@ -121,7 +121,7 @@ impl PacketOutput {
             let most = open.unit;
             let room = most - open.payload().len().min(most);
             if room == 0 {
-                let train = synthetic::max_tcp_payload(&ends(place.flow, place.direction));
+                let train = synthetic::max_tcp_payload(place.flow.key.is_v4());
                 // `snap` promises one packet: the rest is only counted, and shows in the record's
                 // original length.
                 if open.single {

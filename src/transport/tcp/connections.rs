@@ -3,7 +3,7 @@
 
 use super::connection::{CompactConnection, Connection};
 use super::order::{CLOSED_WHOLE, OPEN};
-use crate::base::flow::FlowKey;
+use crate::base::flow::{FlowKey, ShortKey};
 use crate::base::storage::{Budget, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
@@ -134,6 +134,15 @@ impl<S: FlowState> Connections<S> {
         self.table.find(key)
     }
 
+    /// The connection with this key, and where it stands, unless it is a compact one.
+    #[inline(always)] // on every segment's way
+    pub(super) fn find_whole(&mut self, key: ShortKey) -> Option<(FlowPlace, &mut Connection<S>)> {
+        match self.table.find_short(key)? {
+            (place, Entry::Whole(connection)) => Some((place, connection)),
+            (_, Entry::Compact(_)) => None,
+        }
+    }
+
     /// The connection at a place, to be read.
     pub(super) fn get(&self, at: FlowPlace) -> Option<ConnectionView<'_, S>> {
         Some(match self.table.get(at)? {
@@ -205,12 +214,35 @@ impl<S: FlowState> Connections<S> {
         Some(place)
     }
 
+    /// The same of one that is compact, and may stay so.
+    pub(super) fn insert_compact(
+        &mut self,
+        key: FlowKey,
+        connection: CompactConnection,
+        list: u8,
+        budget: &mut Budget,
+    ) {
+        self.table
+            .insert(key, Entry::Compact(connection), list, budget);
+    }
+
+    /// There is a connection with this key.
+    pub(super) fn knows(&mut self, key: ShortKey) -> bool {
+        self.table.find_short(key).is_some()
+    }
+
     /// Drops a connection; gives its key.
     pub(super) fn remove(&mut self, at: FlowPlace, budget: &mut Budget) -> Option<FlowKey> {
         if let Entry::Whole(_) = self.table.get(at)? {
             budget.give(size::<S>());
         }
         self.table.remove(at)
+    }
+
+    /// Whether [`shrink`](Self::shrink) may find something to do.
+    #[inline(always)] // asked behind every packet
+    pub(super) fn may_shrink(&self) -> bool {
+        self.recent.len() > RECENT
     }
 
     /// Makes connections compact for which nothing is allocated any more, but for the most recent ones: to be called between

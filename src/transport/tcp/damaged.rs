@@ -7,12 +7,11 @@ use super::order::OPEN;
 use super::segment::{Segment, low_of};
 use crate::base::context::Context;
 use crate::base::flags;
-use crate::base::flow::FlowKey;
+use crate::base::flow::{AddressPair, FlowKey};
 use crate::base::stream::FlowState;
 use crate::base::trace::Fate;
 use crate::transport::stream::StreamSink;
 use crate::transport::table::FlowPlace;
-use std::net::IpAddr;
 
 /// Pairs of addresses that are remembered for their right checksums: about a megabyte. Where the one of a path has been
 /// forgotten, a damaged segment on it counts as one whose checksum the hardware fills in, until a right one is seen again.
@@ -33,7 +32,7 @@ impl<S: FlowState> Tcp<S> {
         low: bool,
     ) -> bool {
         // By address, without ports: the card that fills in checksums belongs to the host.
-        let path = (segment.src.0, segment.dst.0);
+        let path = AddressPair(segment.src.0, segment.dst.0);
         // Without a right one from this sender, a wrong sum is a card's work and its octets are as
         // good as any.
         if sum == SegmentSum::Wrong {
@@ -50,7 +49,7 @@ impl<S: FlowState> Tcp<S> {
     }
 
     /// Remembers that right checksums go from one address to another.
-    pub(super) fn remember_valid(&mut self, cx: &mut Context, path: (IpAddr, IpAddr)) {
+    pub(super) fn remember_valid(&mut self, cx: &mut Context, path: AddressPair) {
         if let Some(place) = self.checksums_valid.find(&path) {
             return self.checksums_valid.renew(place);
         }

@@ -20,6 +20,7 @@ mod connections;
 mod copies;
 mod damaged;
 mod early;
+mod express;
 mod memory;
 mod order;
 mod queues;
@@ -38,11 +39,12 @@ use super::table::FlowPlace;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flags;
-use crate::base::flow::{Direction, FlowKey};
+use crate::base::flow::{AddressPair, Direction, FlowKey};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState};
+use crate::base::time::Instant;
 use crate::base::trace::Fate;
 use crate::ip::Datagram;
 use checksum::{SegmentSum, sum_of};
@@ -54,7 +56,6 @@ use queues::Queues;
 use segment::low_of;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
-use std::net::IpAddr;
 
 /// The TCP stage: all connections. Plain data.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,7 +63,7 @@ use std::net::IpAddr;
 pub struct Tcp<S> {
     table: Connections<S>,
     /// From and to which addresses right checksums were seen.
-    checksums_valid: AgedTable<(IpAddr, IpAddr), ()>,
+    checksums_valid: AgedTable<AddressPair, ()>,
     /// Where several connections are between the same endpoints, on channels that do not fit each other: a bit for each of
     /// their numbers ([`FlowKey::numbered`]).
     split: AgedTable<FlowKey, u8>,
@@ -194,20 +195,34 @@ impl<S: FlowState> Tcp<S> {
             && (sum == SegmentSum::Unknown
                 || sum == SegmentSum::Right && connection.checksums_valid(direction))
             && connection.is_next_in_order(cx, direction, segment)
+            && connection.may_take_next(cx, direction, segment)
         {
-            let Some(quiet) = connection.receive_next(cx, direction, segment, sink) else {
-                return self.pass(cx, &key, place, direction, segment, sink);
-            };
-            let list = list_of(connection);
-            if connection.is_listed_at(cx.now, list) {
-                self.table.touch(place, list);
-            }
-            if !quiet {
-                self.after(cx, place, 0, sink);
-            }
-            return;
+            return self.take_next(cx, place, direction, segment, sink);
         }
         self.route_unusual(cx, segment, sum, key, low, found, sink);
+    }
+
+    /// Hands a segment to its connection that [`may_take_next`](Connection::may_take_next) take it.
+    #[inline(always)] // on every segment's way
+    fn take_next<K: StreamSink<State = S>>(
+        &mut self,
+        cx: &mut Context,
+        place: FlowPlace,
+        direction: Direction,
+        segment: &Segment<'_>,
+        sink: &mut K,
+    ) {
+        let Some(connection) = self.table.get_mut(place, &mut cx.budget) else {
+            return;
+        };
+        let quiet = connection.take_next(cx, direction, segment, sink);
+        let list = list_of(connection);
+        if connection.is_listed_at(cx.now, list) {
+            self.table.touch(place, list);
+        }
+        if !quiet {
+            self.after(cx, place, 0, sink);
+        }
     }
 
     /// Takes a segment to the connection that it is of, or makes one.
@@ -487,6 +502,15 @@ impl<S: FlowState> Tcp<S> {
         while self.queues.waiting > cx.limits.active_packets && self.drop_oldest_buffered(cx, sink)
         {
         }
+    }
+
+    /// Whether [`tick`](Self::tick) may find something to do.
+    #[inline(always)] // asked behind every packet
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let first = self.queues.deadlines.peek();
+        first.is_some_and(|Reverse((at, _))| *at <= now)
+            || now >= self.queues.expiry
+            || self.table.may_shrink()
     }
 
     /// Does what is due: to be called after each packet, when the clock has moved.

@@ -108,7 +108,7 @@ pub(super) fn low_of(key: &FlowKey, segment: &Segment<'_>) -> bool {
 }
 
 /// The window scale option among a SYN's options (RFC 9293, 3.2).
-fn window_scale(options: Option<&[u8]>) -> Option<u8> {
+pub(super) fn window_scale(options: Option<&[u8]>) -> Option<u8> {
     let mut rest = options?;
     loop {
         rest = match *rest {

@@ -1,5 +1,6 @@
 //! Octets of one stream that wait behind a hole.
 
+use crate::base::checksum::Sum;
 use crate::base::limits::Overlap;
 use crate::base::storage::{Budget, allocated};
 use crate::base::time::{Instant, Timestamp};
@@ -66,12 +67,20 @@ pub(super) struct BufferedPart {
     pub(super) origin: SegmentOrigin,
     /// The last octet is the last of its segment.
     pub(super) ends_segment: bool,
+    /// Sum of all `octets`, folded, where it is known.
+    sum: Option<u16>,
 }
 
 impl BufferedPart {
     /// The octets that are left.
     pub(super) fn data(&self) -> &[u8] {
         self.octets.get(self.used..).unwrap_or_default()
+    }
+
+    /// Their sum, where it is known: while all octets of the segment are here, and none was replaced.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        let sum = self.sum.filter(|_| self.used == 0)?;
+        Some(Sum::from_folded(sum, self.octets.len()))
     }
 
     /// How many octets are known to be missing here; 0 where there is data.
@@ -173,13 +182,33 @@ impl ReorderBuffer {
         origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
-        self.change(budget, |r| r.insert(offset, data, lost, origin, rule))
+        self.insert_summed(budget, offset, (data, None), lost, origin, rule)
+    }
+
+    /// The same of octets whose sum may be known.
+    pub(super) fn insert_summed(
+        &mut self,
+        budget: &mut Budget,
+        offset: u64,
+        data: (&[u8], Option<Sum>),
+        lost: u64,
+        origin: SegmentOrigin,
+        rule: Overlap,
+    ) -> Inserted {
+        self.change(budget, |r, budget| {
+            r.insert(budget, offset, data, lost, origin, rule)
+        })
     }
 
     /// Takes the first item out.
     pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<BufferedPart> {
         self.0.as_ref()?;
-        self.change(budget, Runs::pop)
+        self.change(budget, |r, _| r.pop())
+    }
+
+    /// An item that was taken out is not needed any more.
+    pub(super) fn done_with(budget: &mut Budget, item: BufferedPart) {
+        budget.put_back(item.octets);
     }
 
     /// Takes octets that are known to be missing out, from the front and up to `upto`: how many, where that is known from,
@@ -191,12 +220,12 @@ impl ReorderBuffer {
     ) -> Option<(u64, SegmentOrigin, bool)> {
         self.front()
             .filter(|item| item.lost > 0 && item.offset < upto)?;
-        self.change(budget, |r| r.take_lost(upto))
+        self.change(budget, |r, _| r.take_lost(upto))
     }
 
     /// Puts back what is left of the item that [`ReorderBuffer::pop`] gave, without its first `taken` octets.
     pub(super) fn put_back(&mut self, budget: &mut Budget, item: BufferedPart, taken: usize) {
-        self.change(budget, |r| r.put_back(item, taken));
+        self.change(budget, |r, _| r.put_back(item, taken));
     }
 
     /// Drops everything from `offset` on; gives the number of octets of data dropped.
@@ -204,16 +233,20 @@ impl ReorderBuffer {
         if self.is_empty() {
             return 0;
         }
-        self.change(budget, |r| r.truncate(offset))
+        self.change(budget, |r, _| r.truncate(offset))
     }
 
     /// Changes the list, and charges the budget with what that took or gave back.
     // The one place where the budget is charged: no path can forget it. The difference is taken of
     // what is allocated, not of what is used.
-    fn change<T>(&mut self, budget: &mut Budget, how: impl FnOnce(&mut Runs) -> T) -> T {
+    fn change<T>(
+        &mut self,
+        budget: &mut Budget,
+        how: impl FnOnce(&mut Runs, &mut Budget) -> T,
+    ) -> T {
         let before = self.size();
         let runs = self.0.get_or_insert_default();
-        let result = how(runs);
+        let result = how(runs, budget);
         // The box goes with its last item. A connection that once waited would else stay larger
         // than its neighbours for good.
         if runs.items.is_empty() {
@@ -269,17 +302,24 @@ impl Runs {
     /// are replaced with [`Overlap::Last`].
     fn insert(
         &mut self,
+        budget: &mut Budget,
         offset: u64,
-        data: &[u8],
+        (data, sum): (&[u8], Option<Sum>),
         lost: u64,
         origin: SegmentOrigin,
         rule: Overlap,
     ) -> Inserted {
+        // Of a part of the octets it is not known.
+        let whole_sum = |n: u64| sum.filter(|_| n == data.len() as u64).map(Sum::folded);
         let mut result = Inserted::default();
         let end = offset + data.len() as u64;
         // Binary search: a far-ahead attacker's list costs a logarithm, not a walk. A linear list
         // is how a capture with much reordering becomes quadratic.
-        let mut at = self.items.partition_point(|i| i.end() <= offset);
+        let mut at = match self.items.back() {
+            // Mostly it comes behind all others.
+            Some(last) if last.end() <= offset => self.items.len(),
+            _ => self.items.partition_point(|i| i.end() <= offset),
+        };
         let mut pos = offset;
         while pos < end {
             let rest = &data[usize::try_from(pos - offset)
@@ -303,6 +343,7 @@ impl Runs {
                         lost: 0,
                         origin,
                         ends_segment: stop == end,
+                        sum: whole_sum(stop - pos),
                     };
                     result.new += stop - pos;
                     let parts = missing.map(|(from, to)| BufferedPart {
@@ -340,6 +381,7 @@ impl Runs {
                         // Overwritten in place: the item keeps its origin, as most of its octets
                         // are still from there.
                         if rule == Overlap::Last {
+                            item.sum = None;
                             old.copy_from_slice(new);
                         }
                     }
@@ -350,7 +392,7 @@ impl Runs {
                 next => {
                     let stop = next.map_or(end, |item| item.offset.min(end));
                     let n = usize::try_from(stop - pos).unwrap_or(0);
-                    let octets = rest.get(..n).unwrap_or_default().to_vec();
+                    let octets = budget.copy(rest.get(..n).unwrap_or_default());
                     result.new += stop - pos;
                     self.put(
                         at,
@@ -363,6 +405,7 @@ impl Runs {
                             // The last octet of a segment that was split by known octets is still
                             // the end of that segment.
                             ends_segment: stop == end,
+                            sum: whole_sum(stop - pos),
                         },
                     );
                     pos = stop;
@@ -395,6 +438,7 @@ impl Runs {
                         lost: stop - pos,
                         origin,
                         ends_segment: true,
+                        sum: None,
                     };
                     self.put(at, item);
                     pos = stop;
@@ -521,6 +565,7 @@ impl Runs {
                     let keep = usize::try_from(keep).unwrap_or(0);
                     dropped += (last.data().len() - keep) as u64;
                     // The capacity stays allocated and stays charged; the item soon goes anyway.
+                    last.sum = None;
                     last.octets.truncate(last.used + keep);
                 }
                 self.put(self.items.len(), last);

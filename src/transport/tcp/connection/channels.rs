@@ -15,6 +15,13 @@ impl<S> Connection<S> {
         self.tags[i] == packet.link.tags && self.tunnels[i] == packet.tunnel
     }
 
+    /// The first packet of this direction had no tags and came through no tunnel.
+    #[inline(always)] // on every segment's way
+    pub(in crate::transport::tcp) fn is_on_plain(&self, d: Direction) -> bool {
+        const NONE: VlanTag = VlanTag { tpid: 0, tci: 0 };
+        matches!(self.tags[d.index()], [NONE, NONE]) && self.tunnels[d.index()] == 0
+    }
+
     /// Packets of it, in any direction, have come on this channel.
     pub(in crate::transport::tcp) fn was_on(&self, channel: Channel) -> bool {
         [0, 1]

@@ -1,12 +1,14 @@
 //! A connection for which nothing is allocated, as it is kept between its packets: there may be a million of them.
 
-use super::stream_state::{ACKED, FIN, SEEN, StreamState};
+use super::stream_state::{ACKED, BASED, CHECKSUMS_VALID, FIN, SEEN, SYN, StreamState};
 use super::{Connection, Mark};
+use crate::base::flow::Direction;
 use crate::base::packet::VlanTag;
 use crate::base::serial::SeqNumber;
 use crate::base::stream::ORIGIN;
 use crate::base::time::Instant;
-use crate::transport::tcp::order::LINGER;
+use crate::transport::tcp::order::{HALF_OPEN, LINGER};
+use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::low32;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -144,6 +146,44 @@ impl CompactConnection {
             streams: [
                 CompactStream::of(forward, c.closed)?,
                 CompactStream::of(reverse, c.closed)?,
+            ],
+        })
+    }
+
+    /// One that has just been opened by a SYN without octets, outside of VLANs and tunnels; `valid`: its checksum is right. None where
+    /// the number is too large.
+    pub(in crate::transport::tcp) fn opened(
+        number: u64,
+        low: bool,
+        now: Instant,
+        syn: &Segment<'_>,
+        valid: bool,
+    ) -> Option<Self> {
+        let [n @ .., 0, 0, 0] = number.to_le_bytes() else {
+            return None;
+        };
+        let mut forward = StreamState {
+            window: syn.window,
+            ..StreamState::default()
+        };
+        if let Some(shift) = syn.window_scale {
+            forward.set_scale(shift);
+        }
+        forward.place(syn.data_seq(), ORIGIN);
+        forward.set(SEEN | SYN | BASED | if valid { CHECKSUMS_VALID } else { 0 });
+        forward.begin();
+        Some(Self {
+            last: now,
+            number: [[n[0], n[1]], [n[2], n[3]], [n[4], 0]].map(u16::from_le_bytes),
+            flags: if low { LOW } else { 0 } | HALF_OPEN << LIST,
+            more: 1 << PACKETS[Direction::Forward.index()],
+            first: 0,
+            listed: 0,
+            reset: 0,
+            tag: VlanTag::default(),
+            streams: [
+                CompactStream::of(forward, false)?,
+                CompactStream::of(StreamState::default(), false)?,
             ],
         })
     }
@@ -295,7 +335,7 @@ impl CompactStream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stream_state::{BASED, STARTED, SYN};
+    use super::super::stream_state::STARTED;
     use super::*;
     use proptest::prelude::*;
 

@@ -1,7 +1,9 @@
 //! What is delivered: octets in order, gaps, duplicates, endings. Nothing else calls the sink while a connection lasts.
 
-use super::Connection;
-use super::stream_state::{ABSENT, ACKED, ANSWERED, ENDED, FIN, RESET, SEEN, STARTED, SYN};
+use super::stream_state::{
+    ABSENT, ACKED, ANSWERED, ENDED, FIN, RESET, SEEN, STARTED, SYN, StreamState,
+};
+use super::{Buffers, Connection};
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flow::Direction;
@@ -10,6 +12,7 @@ use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, GapCause, Sid
 use crate::base::time::{Instant, Timestamp};
 use crate::base::trace::EventKind;
 use crate::transport::stream::{StreamSink, Taken};
+use crate::transport::tcp::waiting::ReorderBuffer;
 
 /// Gaps that are remembered, so that late segments are known as such. A segment that is late for an older one
 /// counts as a retransmission.
@@ -20,15 +23,9 @@ const GAPS: usize = 8;
 impl<S> Connection<S> {
     /// How far a stream has been delivered or given up; 0 while it is being looked behind.
     fn delivered(&self, i: usize) -> u64 {
-        let stream = &self.streams[i];
-        let looking = !stream.is(STARTED)
-            && self
-                .buffers
-                .as_ref()
-                .is_some_and(|a| a.looking[i].1.is_some());
-        // While a start is looked behind, nothing is certain: a sink that waits for this stream
-        // must not go on.
-        if looking { 0 } else { stream.rcv_nxt }
+        let buffers = self.buffers.as_ref();
+        let looked = buffers.is_some_and(|a| a.looking[i].1.is_some());
+        delivered(&self.streams[i], looked)
     }
 
     /// How far nobody waits for a stream any more.
@@ -75,28 +72,63 @@ impl<S> Connection<S> {
         waits.then(|| front.origin.arrived.after(cx.limits.tcp_packet_timeout))
     }
 
-    #[inline] // built where it is needed: it is made for each segment with data
+    #[inline]
     pub(super) fn sides(&self) -> [Side; 2] {
-        [self.side(0), self.side(1)]
-    }
-
-    #[inline(always)]
-    fn side(&self, i: usize) -> Side {
-        let stream = &self.streams[i];
-        let acknowledged = stream.is(ACKED).then_some(stream.snd_una);
-        Side {
-            seen: stream.is(SEEN),
-            from_start: stream.is(SYN | ANSWERED),
-            absent: stream.is(ABSENT),
-            base: stream.numbered().then_some(stream.base),
-            origin: stream.origin,
-            delivered: self.delivered(i),
-            conceded: self.conceded(i),
-            acknowledged,
-            acknowledged_at: self.acked_at(i).filter(|_| acknowledged.is_some()),
-            ended: stream.is(ENDED),
-            reset: stream.is(RESET),
+        match &self.buffers {
+            Some(a) => a.sides(&self.streams),
+            None => {
+                let [forward, reverse] = &self.streams;
+                [forward, reverse].map(|stream| side(stream, false, 0, None))
+            }
         }
+    }
+}
+
+impl<S> Buffers<S> {
+    /// What is known of both sides.
+    #[inline(always)] // made for each segment with data
+    fn sides(&self, streams: &[StreamState; 2]) -> [Side; 2] {
+        let of = |i: usize| {
+            let looked = self.looking[i].1.is_some();
+            side(
+                &streams[i],
+                looked,
+                self.conceded[i],
+                Some(self.acked_at[i]),
+            )
+        };
+        [of(0), of(1)]
+    }
+}
+
+/// What is known of a side; `looked`: segments of its stream were held that may not have been the first.
+#[inline(always)] // made twice for each segment with data
+fn side(stream: &StreamState, looked: bool, conceded: u64, acked_at: Option<Timestamp>) -> Side {
+    let acknowledged = stream.is(ACKED).then_some(stream.snd_una);
+    Side {
+        seen: stream.is(SEEN),
+        from_start: stream.is(SYN | ANSWERED),
+        absent: stream.is(ABSENT),
+        base: stream.numbered().then_some(stream.base),
+        origin: stream.origin,
+        delivered: delivered(stream, looked),
+        conceded,
+        acknowledged,
+        acknowledged_at: acked_at.filter(|_| acknowledged.is_some()),
+        ended: stream.is(ENDED),
+        reset: stream.is(RESET),
+    }
+}
+
+/// How far a stream has been delivered or given up; 0 while it is being looked behind.
+#[inline(always)]
+fn delivered(stream: &StreamState, looked: bool) -> u64 {
+    // While a start is looked behind, nothing is certain: a sink that waits for this stream
+    // must not go on.
+    if looked && !stream.is(STARTED) {
+        0
+    } else {
+        stream.rcv_nxt
     }
 }
 
@@ -112,10 +144,10 @@ impl<S: FlowState> Connection<S> {
         let i = d.index();
         // Taken before the buffers are borrowed: the sink reads both sides while it has its own
         // state in hand.
-        let sides = self.sides();
         let Some(a) = self.buffers.as_deref_mut() else {
             return 0;
         };
+        let sides = a.sides(&self.streams);
         let mut at = a.at(cx, &sides, d);
         let taken = match sink.data(&mut at, chunk) {
             Taken::All => chunk.data.len(),
@@ -148,6 +180,10 @@ impl<S: FlowState> Connection<S> {
     fn ready(&self, cx: &Context, d: Direction) -> bool {
         let (stream, other) = (&self.streams[d.index()], &self.streams[d.flip().index()]);
         let Some(a) = &self.buffers else { return false };
+        // Mostly nothing waits in one of the streams.
+        if a.waiting[d.index()].is_empty() {
+            return false;
+        }
         let front = stream.is(STARTED)
             && a.waiting[d.index()].front().is_some_and(|item| {
                 // What the snapshot length cut off is a hole like any other, until it is given up.
@@ -242,9 +278,8 @@ impl<S: FlowState> Connection<S> {
                 push: item.origin.push && item.ends_segment && !item.origin.cut,
                 cut: item.origin.cut && item.ends_segment,
                 ends_segment: item.ends_segment,
-                // A sum is over a whole payload, and parts may have been cut; the writer computes
-                // it anew.
-                sum: None,
+                // Of a part of a payload it is not known; who needs it computes it anew.
+                sum: item.sum(),
                 acknowledged,
             };
             // Only octets that waited are traced as freed. Those of the packet in hand have a fate
@@ -270,17 +305,16 @@ impl<S: FlowState> Connection<S> {
             } else {
                 self.deliver(cx, d, chunk, sink)
             };
-            if left == 0
-                && let Some(a) = self.buffers.as_deref_mut()
-            {
-                let sum = Sum::of(item.data());
-                a.recent[i].push(&cx.sample, item.offset, item.data(), sum);
-            }
-            if left > 0
-                && let Some(a) = self.buffers.as_deref_mut()
-            {
+            let Some(a) = self.buffers.as_deref_mut() else {
+                return;
+            };
+            if left > 0 {
                 let taken = item.data().len() - left;
                 a.waiting[i].put_back(&mut cx.budget, item, taken);
+            } else {
+                let sum = item.sum().unwrap_or_else(|| Sum::of(item.data()));
+                a.recent[i].push(&cx.sample, item.offset, item.data(), sum);
+                ReorderBuffer::done_with(&mut cx.budget, item);
             }
         }
     }

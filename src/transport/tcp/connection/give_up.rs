@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Octets that are missing in front of something that waits.
 #[derive(Clone, Copy, Debug)]
-struct Hole {
+pub(super) struct Hole {
     /// Offset of what waits.
-    end: u64,
+    pub(super) end: u64,
     /// When that came.
     since: Mark,
     /// A damaged copy would fill it, or its beginning.
@@ -204,7 +204,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// The hole that is next in this stream: octets are missing, and something waits behind them.
-    fn hole(&self, d: Direction) -> Option<Hole> {
+    pub(super) fn hole(&self, d: Direction) -> Option<Hole> {
         let i = d.index();
         let a = self.buffers.as_deref()?;
         // While it is looked behind there is no hole: what is in front may be the start.
@@ -288,7 +288,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// When the other side was first known to have everything before an offset.
-    fn marked(&self, i: usize, end: u64) -> Option<Mark> {
+    pub(super) fn marked(&self, i: usize, end: u64) -> Option<Mark> {
         let marks = &self.buffers.as_deref()?.marks[i];
         let mark = marks.iter().find(|(upto, _)| *upto >= end);
         mark.map(|(_, mark)| *mark)
@@ -296,13 +296,23 @@ impl<S: FlowState> Connection<S> {
 
     /// The hole that is to be given up now in this stream: its end, and why.
     fn due(&mut self, cx: &Context, d: Direction) -> Option<(u64, GapCause)> {
+        self.hole(d).and_then(|hole| self.due_hole(cx, d, hole))
+    }
+
+    /// The same of the hole that is next in the stream.
+    pub(super) fn due_hole(
+        &mut self,
+        cx: &Context,
+        d: Direction,
+        hole: Hole,
+    ) -> Option<(u64, GapCause)> {
         let i = d.index();
         let Hole {
             end,
             since,
             damaged,
             cut,
-        } = self.hole(d)?;
+        } = hole;
         let acked = self.marked(i, end);
         let over = [self.buffers.as_deref()?.finished[i], self.reset];
         let stream = self.streams[i];

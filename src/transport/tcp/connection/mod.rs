@@ -10,6 +10,7 @@
 //! The state stands here, with what every part asks of it; `stream` is what is always known of one direction. Each part
 //! adds the methods for its step. `compact` is the form in which a connection without data is kept between packets.
 
+mod behind;
 mod channels;
 mod classify;
 mod compact;
@@ -23,6 +24,7 @@ mod receive;
 mod recent;
 mod stream_state;
 
+pub(super) use behind::Behind;
 pub(super) use classify::Verdict;
 pub(super) use compact::CompactConnection;
 pub(super) use held_segment::HeldSegment;
@@ -233,7 +235,12 @@ impl<S> Connection<S> {
     pub(super) fn heavier(&mut self) -> Option<u8> {
         // Only growth is queued at once. A lighter one is found out when its turn comes, which
         // saves a queue operation for each segment that leaves.
-        (self.class() > self.weight).then(|| self.weigh())
+        self.is_heavier().then(|| self.weigh())
+    }
+
+    /// Its weight has become more than was queued before.
+    pub(super) fn is_heavier(&self) -> bool {
+        self.class() > self.weight
     }
 
     /// This is the weight that was last queued.

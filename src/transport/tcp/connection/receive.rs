@@ -21,40 +21,51 @@ use crate::transport::tcp::waiting::{ReorderBuffer, SegmentOrigin};
 const MARKS: usize = 16;
 
 impl<S: FlowState> Connection<S> {
-    /// Takes a segment that [`is_next_in_order`](Self::is_next_in_order), as most are, where nothing is open in the connection that
-    /// it could change but the numbers: true where that is so behind it too, as [`receive`](Self::receive) says. None where
-    /// `receive` has to take it: nothing has been done then.
+    /// A segment that [`is_next_in_order`](Self::is_next_in_order), as most are, comes where nothing is open in the connection
+    /// that it could change but the numbers: [`take_next`](Self::take_next) may take it.
+    #[inline(always)] // on the way of nearly every segment
+    pub(in crate::transport::tcp) fn may_take_next(
+        &self,
+        cx: &Context,
+        d: Direction,
+        s: &Segment<'_>,
+    ) -> bool {
+        let stream = &self.streams[d.index()];
+        // A cut tail is a hole.
+        if stream.bits & (SEEN | STARTED | ABSENT) != SEEN | STARTED
+            || s.payload.len() != s.payload_len as usize
+            || cx.trace.is_on()
+            || !self.waits_for_nothing()
+        {
+            return false;
+        }
+        // The first packet of a direction is looked at for its link header, also where it has no octets.
+        match self.buffers.as_deref() {
+            None => s.payload.is_empty(),
+            Some(a) => {
+                // What ends where the highest octet does could be a keep-alive.
+                let plain = !cx.limits.wait_ack && stream.snd_max <= stream.rcv_nxt;
+                a.linked[d.index()]
+                    && (plain || s.payload.is_empty())
+                    && a.wake.is_none_or(|at| cx.now < at)
+            }
+        }
+    }
+
+    /// Takes a segment that it [`may_take_next`](Self::may_take_next): true where nothing has to be looked after behind it.
     // What `receive` does for it, and nothing that it does for others: on the way of nearly every segment.
     #[inline(always)]
-    pub(in crate::transport::tcp) fn receive_next<K: StreamSink<State = S>>(
+    pub(in crate::transport::tcp) fn take_next<K: StreamSink<State = S>>(
         &mut self,
         cx: &mut Context,
         d: Direction,
         s: &Segment<'_>,
         sink: &mut K,
-    ) -> Option<bool> {
+    ) -> bool {
         let (i, o) = (d.index(), d.flip().index());
-        if self.streams[i].bits & (SEEN | STARTED | ABSENT) != SEEN | STARTED
-            || cx.trace.is_on()
-            || !self.is_quiet()
-        {
-            return None;
-        }
         let data = s.payload;
-        // A cut tail is a hole.
-        if data.len() != s.payload_len as usize {
-            return None;
-        }
-        let stream = &self.streams[i];
-        let start = stream.rcv_nxt;
-        // What ends where the highest octet does could be a keep-alive.
-        let plain = !cx.limits.wait_ack && stream.snd_max <= start;
+        let start = self.streams[i].rcv_nxt;
         let mut buffers = self.buffers.as_deref_mut();
-        // The first packet of a direction is looked at for its link header, also where it has no octets.
-        let linked = buffers.as_ref().map(|a| a.linked[i]);
-        if linked == Some(false) || !(data.is_empty() || plain && linked.is_some()) {
-            return None;
-        }
         self.packets += 1;
         self.forward_packets += u64::from(d == Direction::Forward);
         self.last = cx.now;
@@ -71,7 +82,8 @@ impl<S: FlowState> Connection<S> {
             }
         }
         let Some(a) = buffers.filter(|_| !data.is_empty()) else {
-            return Some(true);
+            // When the sink wants to be woken is arranged already.
+            return true;
         };
         let stream = &mut self.streams[i];
         let end = start + data.len() as u64;
@@ -94,28 +106,16 @@ impl<S: FlowState> Connection<S> {
             sum: s.payload_sum,
             acknowledged: (stream.is(ACKED) && stream.snd_una >= end).then_some(a.acked_at[i]),
         };
-        let (packets, arrived) = (self.packets, cx.now);
         let left = self.deliver(cx, d, chunk, sink);
         if left > 0 {
-            let origin = SegmentOrigin {
-                frame: chunk.frame,
-                time: chunk.time,
-                interface: chunk.interface,
-                arrived,
-                packets,
-                ack,
-                push: chunk.push,
-                cut: false,
-                damaged: false,
-                shift: SegmentOrigin::shift(s.offset.in_record(), start),
-            };
+            let origin = self.origin_of(cx, d, s, ack);
             self.keep_rest(cx, i, &data[data.len() - left..], end, origin);
         }
         let quiet = self.is_quiet();
         if !quiet {
             self.advance(cx, sink);
         }
-        Some(quiet)
+        quiet
     }
 
     /// Keeps the octets up to `end` that the sink has left, as it waits for the other direction: they were in the read buffer.
@@ -137,15 +137,24 @@ impl<S: FlowState> Connection<S> {
     /// Nothing waits in the connection and nothing ends, so that there is nothing to look after.
     #[inline(always)]
     fn is_quiet(&self) -> bool {
-        let ends = self.reset.is_some() || self.streams.iter().any(|stream| stream.is(FIN));
-        let waits = self.buffers.as_ref().is_some_and(|a| {
-            !a.waiting[0].is_empty()
-                || !a.waiting[1].is_empty()
-                || a.damaged.is_some()
-                || a.wake.is_some()
-                || a.blocked != [None; 2]
-        });
-        !ends && !waits && self.held().is_empty()
+        self.waits_for_nothing() && self.buffers.as_deref().is_none_or(|a| a.wake.is_none())
+    }
+
+    /// No octets wait in the connection and nothing ends; the sink may want to be woken.
+    #[inline(always)]
+    fn waits_for_nothing(&self) -> bool {
+        let [a, b] = &self.streams;
+        if self.reset.is_some() || (a.bits | b.bits) & FIN != 0 || !self.held().is_empty() {
+            return false;
+        }
+        let Some(a) = self.buffers.as_deref() else {
+            return true;
+        };
+        let [forward, reverse] = &a.waiting;
+        forward.is_empty()
+            && reverse.is_empty()
+            && a.damaged.is_none()
+            && matches!(a.blocked, [None, None])
     }
 
     /// Takes a segment that fits. True where nothing waits in the connection and nothing ends, so that there is nothing to
@@ -294,7 +303,7 @@ impl<S: FlowState> Connection<S> {
         stream.begin();
     }
 
-    fn receive_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
+    pub(super) fn receive_ack(&mut self, cx: &Context, d: Direction, s: &Segment<'_>) {
         let Some(ack) = s.ack else { return };
         let packets = self.packets;
         let o = d.flip().index();
@@ -513,21 +522,7 @@ impl<S: FlowState> Connection<S> {
         // An acknowledgment out of reach is not of this connection's numbers. Used as an offset it
         // could make a message wait for octets that never come.
         let ack = self.acknowledged_by(cx.limits.max_gap, d, s);
-        let origin = SegmentOrigin {
-            frame: cx.packet.frame,
-            time: cx.packet.time,
-            interface: cx.packet.interface,
-            arrived: cx.now,
-            packets: self.packets,
-            ack,
-            // Of a segment that the snapshot length has cut, the end is missing.
-            push: s.has(flags::PSH),
-            cut: s.payload.len() < s.payload_len as usize,
-            damaged: false,
-            // The place in the record is kept as a difference. It stays true when the part is split
-            // or its front is used up.
-            shift: SegmentOrigin::shift(s.offset.in_record(), start),
-        };
+        let origin = self.origin_of(cx, d, s, ack);
         let held_up = self.is_held_up(i, origin.frame);
         let stream = &mut self.streams[i];
         let Some(a) = self.buffers.as_deref_mut() else {
@@ -554,6 +549,7 @@ impl<S: FlowState> Connection<S> {
                 let known = usize::try_from(stream.rcv_nxt - start)
                     .unwrap_or(usize::MAX)
                     .min(data.len());
+                let counters = &mut cx.counters.tcp;
                 counters.duplicate_octets += known as u64;
                 counters.overlaps += 1;
                 data = &data[known..];
@@ -634,10 +630,11 @@ impl<S: FlowState> Connection<S> {
         // What comes next behind octets that the snapshot length cut off is in order.
         let behind_cut = a.waiting[i].front().is_some_and(|item| item.lost() > 0)
             && a.waiting[i].contiguous(stream.rcv_nxt) == Some(offset);
-        let r = a.waiting[i].insert(
+        let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
+        let r = a.waiting[i].insert_summed(
             &mut cx.budget,
             offset,
-            data,
+            (data, sum),
             lost,
             origin,
             cx.limits.overlap,
