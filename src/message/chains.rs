@@ -1133,20 +1133,6 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_behind_its_own_first_octet_is_found() {
-        let row = UserRow::parse("k,tcp.port==1,magic@0:0xffffffff,len@4:u16be").unwrap();
-        let octets = [&[0xff; 4][..], &[0, 8, 1, 0xff], &[0xff; 4], &[0, 7, 2]].concat();
-        let base = Position::behind_a_gap(Direction::Forward);
-        let at = Position {
-            segments: &[base.offset],
-            next: Following::Gap,
-            ..base
-        };
-        let found = search(&row, &at, &octets, 256 << 10, &mut BothHabits::default());
-        assert_eq!(found, Found::At(0));
-    }
-
-    #[test]
     fn zeros_and_copies_prove_nothing() {
         for octets in [vec![0; 400], [1, 1].repeat(200), [0, 0, 0, 4].repeat(100)] {
             for next in [Following::Octets, Following::Gap, Following::End] {
