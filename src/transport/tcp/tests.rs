@@ -2236,7 +2236,11 @@ mod model {
                 usize::MAX => {
                     let seen = last.map_or(0, |last| last + 1);
                     // One more than was seen is a FIN that was not.
-                    if self.acked == seen + 1 { seen } else { seen.max(self.acked) }
+                    if self.acked == seen + 1 {
+                        seen
+                    } else {
+                        seen.max(self.acked)
+                    }
                 }
                 fin => fin,
             };
