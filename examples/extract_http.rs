@@ -94,7 +94,7 @@ impl<W: Write> MessageSink for Conversation<W> {
             text.push_str(&format!(" ({} octets)\n", message.octets));
         }
         if !end.whole {
-            text.push_str(&format!("incomplete: {} octets lost\n", message.lost));
+            text.push_str(&format!("incomplete: {} bytes lost\n", message.lost));
         }
         if self.1.is_ok() {
             self.1 = self.0.write_all(text.as_bytes());

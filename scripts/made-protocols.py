@@ -221,6 +221,112 @@ def iec104(_):
     yield SERVER, u(0x83)
 
 
+def opcua(_):
+    """OPC 10000-6, 7.1.2: a hello, a channel without security, a session's services."""
+    string = lambda text: struct.pack("<i", len(text)) + text
+    frame = lambda kind, body: kind + struct.pack("<I", 8 + len(body)) + body
+    node = lambda number: struct.pack("<BBH", 1, 0, number)
+
+    def channel(kind, number, request, body):
+        policy = string(b"http://opcfoundation.org/UA/SecurityPolicy#None") + struct.pack("<ii", -1, -1)
+        return frame(b"OPNF", struct.pack("<I", kind) + policy + struct.pack("<II", request, request) + node(number) + body)
+
+    def message(number, request, body, chunk=b"F"):
+        return frame(b"MSG" + chunk, struct.pack("<IIII", 7, 1, request, request) + node(number) + body)
+
+    # Token, time, handle, diagnostics, audit entry, timeout, no additional header; and what an answer has.
+    head = lambda handle: b"\0\0" + bytes(8) + struct.pack("<IIiI", handle, 0, -1, 1000) + b"\0\0\0"
+    answer = lambda handle: bytes(8) + struct.pack("<II", handle, 0) + b"\0" + struct.pack("<i", -1) + b"\0\0\0"
+    limits = struct.pack("<IIIII", 0, 65536, 65536, 0, 0)
+    yield CLIENT, frame(b"HELF", limits + string(b"opc.tcp://192.0.2.1:4840"))
+    yield SERVER, frame(b"ACKF", limits)
+    yield CLIENT, channel(0, 446, 1, head(1) + struct.pack("<IIIiI", 0, 0, 1, -1, 3600000))
+    yield SERVER, channel(7, 449, 1, answer(1) + struct.pack("<I", 0) + struct.pack("<II", 7, 1) + bytes(8) + struct.pack("<Ii", 3600000, -1))
+    for n in range(2, 8):
+        nodes = b"".join(struct.pack("<BBH", 1, 2, 1000 + k) + struct.pack("<Ii", 13, -1) + struct.pack("<Hi", 0, -1) for k in range(n))
+        yield CLIENT, message(631, n, head(n) + struct.pack("<dIi", 0.0, 3, n) + nodes)
+        values = b"".join(b"\1\x0b" + struct.pack("<d", k / 8) for k in range(n))
+        yield SERVER, message(634, n, answer(n) + struct.pack("<i", n) + values + struct.pack("<i", -1))
+    yield CLIENT, message(527, 9, head(9) + bytes(24))
+    yield SERVER, message(397, 9, answer(9))
+    yield CLIENT, frame(b"CLOF", struct.pack("<IIII", 7, 1, 10, 10) + node(452) + head(10))
+
+
+def enip(_):
+    """EtherNet/IP: a session, services, explicit messages of CIP."""
+    def message(command, session, body, status=0):
+        return struct.pack("<HHIIQI", command, len(body), session, status, 0x1122334455, 0) + body
+
+    def cip(session, octets, unit=None):
+        head = struct.pack("<IH", 0, 5)
+        if unit is None:
+            return message(0x6F, session, head + struct.pack("<HHHHH", 2, 0, 0, 0xB2, len(octets)) + octets)
+        return message(0x70, session, head + struct.pack("<HHHIHHH", 2, 0xA1, 4, 77, 0xB1, len(octets) + 2, unit) + octets)
+
+    yield CLIENT, message(0x04, 0, b"")
+    yield SERVER, message(0x04, 0, struct.pack("<HHHHH", 1, 0x100, 20, 1, 0x120) + b"Communications\0\0")
+    yield CLIENT, message(0x65, 0, struct.pack("<HH", 1, 0))
+    yield SERVER, message(0x65, 0x1234, struct.pack("<HH", 1, 0))
+    yield CLIENT, cip(0x1234, b"\x01\2\x20\1\x24\1")
+    yield SERVER, cip(0x1234, b"\x81\0\0\0" + struct.pack("<HHHBBHI", 1, 12, 65, 2, 3, 0x30, 4711) + b"\5DRIVE")
+    for n in range(4):
+        tag = b"TAG%d" % n
+        yield CLIENT, cip(0x1234, b"\x4c\3\x91\4" + tag + struct.pack("<H", 1), n)
+        yield SERVER, cip(0x1234, b"\xcc\0\0\0" + struct.pack("<HI", 0xC4, n), n)
+    yield CLIENT, message(0x66, 0x1234, b"")
+
+
+def dnp3_frame(control, to, by, data):
+    """IEEE 1815, 9.2: a header with its sum, data in blocks with a sum each."""
+    def summed(octets):
+        crc = 0
+        for octet in octets:
+            crc ^= octet
+            for _ in range(8):
+                crc = crc >> 1 ^ 0xA6BC if crc & 1 else crc >> 1
+        return octets + struct.pack("<H", ~crc & 0xFFFF)
+
+    head = struct.pack("<BBBBHH", 5, 0x64, 5 + len(data), control, to, by)
+    return summed(head) + b"".join(summed(data[at:at + 16]) for at in range(0, len(data), 16))
+
+
+def dnp3(_):
+    master = lambda data: dnp3_frame(0xC4, 10, 1, data)
+    outstation = lambda data: dnp3_frame(0x44, 1, 10, data)
+    yield CLIENT, dnp3_frame(0xC9, 10, 1, b"")
+    yield SERVER, dnp3_frame(0x0B, 1, 10, b"")
+    yield CLIENT, master(b"\xc0\xc0\1\x3c\2\6\x3c\3\6\x3c\4\6\x3c\1\6")
+    counters = b"".join(struct.pack("<BI", 1, n) for n in range(40))
+    answer = b"\xe0\x81\0\0\x14\1\0\0\x27" + counters
+    yield SERVER, outstation(b"\x40" + answer[:200]) + outstation(b"\x81" + answer[200:])
+    yield CLIENT, master(b"\xc1\xc0\0")
+    yield SERVER, outstation(b"\xc2\xf1\x82\0\0\2\1\x17\1\3\x81")
+    yield CLIENT, master(b"\xc2\xd1\0")
+    yield CLIENT, master(b"\xc3\xc1\5\x0c\1\x17\1\1\3\1" + struct.pack("<II", 100, 100) + b"\0")
+    yield SERVER, outstation(b"\xc3\xc1\x81\0\0\x0c\1\x17\1\1\3\1" + struct.pack("<II", 100, 100) + b"\0")
+
+
+def cql(_):
+    """native_protocol_v4.spec, 2."""
+    string = lambda text: struct.pack(">H", len(text)) + text
+    long = lambda text: struct.pack(">I", len(text)) + text
+    ask = lambda stream, kind, body=b"": struct.pack(">BBhBI", 4, 0, stream, kind, len(body)) + body
+    answer = lambda stream, kind, body=b"": struct.pack(">BBhBI", 0x84, 0, stream, kind, len(body)) + body
+    yield CLIENT, ask(0, 5)
+    yield SERVER, answer(0, 6, struct.pack(">H", 1) + string(b"CQL_VERSION") + struct.pack(">H", 1) + string(b"3.4.5"))
+    yield CLIENT, ask(1, 1, struct.pack(">H", 1) + string(b"CQL_VERSION") + string(b"3.0.0"))
+    yield SERVER, answer(1, 2)
+    query = lambda text: long(text) + struct.pack(">HB", 1, 0)
+    yield CLIENT, ask(2, 7, query(b"USE shop"))
+    yield SERVER, answer(2, 8, struct.pack(">I", 3) + string(b"shop"))
+    for n in range(3, 9):
+        yield CLIENT, b"".join(ask(n * 4 + k, 7, query(b"SELECT name FROM goods WHERE id = %d" % (n + k))) for k in range(n % 3 + 1))
+        rows = lambda k: struct.pack(">IIII", 2, 4, 1, 1) + long(b"a thing " * (n * 20 + k))
+        yield SERVER, b"".join(answer(n * 4 + k, 8, rows(k)) for k in range(n % 3 + 1))
+    yield CLIENT, ask(99, 7, query(b"SELECT nothing"))
+    yield SERVER, answer(99, 0, struct.pack(">I", 0x2000) + string(b"line 1:14 no viable alternative"))
+
+
 def mongo(_):
     def document(n):
         body = b"\x10ping\0" + struct.pack("<i", n) + b"\2$db\0\6\0\0\0admin\0\0"
@@ -364,12 +470,24 @@ def datagrams():
     yield "ntp", (40123, 123), [(CLIENT, ntp(3)), (SERVER, ntp(4))] * 2
     yield "radius", (40812, 1812), [(CLIENT, radius(1, n, attribute(1, b"user%d" % n))) for n in range(3)] + [(SERVER, radius(2, n, b"")) for n in range(3)]
     yield "mdns", (5353, 5353), [(CLIENT, query(0, 0, 0)), (SERVER, query(0, 0x8400, 1) + b"\xc0\x0c\0\1\0\1\0\0\0\x78\0\4\xc0\0\2\7")]
+    gtp = lambda kind, endpoint, n, body=b"": struct.pack(">BBHIHBB", 0x32, kind, 4 + len(body), endpoint, n, 0, 0) + body
+    gtpv2 = lambda kind, endpoint, n, body=b"": struct.pack(">BBHI", 0x48, kind, 8 + len(body), endpoint) + struct.pack(">I", n << 8) + body
+    pfcp = lambda kind, n, body=b"": struct.pack(">BBHI", 0x20, kind, 4 + len(body), n << 8) + body
+    user = struct.pack(">BBHHHBBHII", 0x45, 0, 20, 1, 0, 64, 59, 0, 0x0A000001, 0x0A000002)
+    user = user[:10] + struct.pack(">H", checksum(user)) + user[12:]
+    number = lambda n: struct.pack(">H", 0x4000 | n)
+    quic = lambda kind, body, token=b"": bytes([0xC0 | kind << 4]) + struct.pack(">I", 1) + b"\x08" + b"client's" + b"\x08" + b"a server" + token + number(len(body)) + body
+    yield "gtp", (2152, 2152), [(CLIENT, gtp(1, 0, 1)), (SERVER, gtp(2, 0, 1, b"\x0e\0")), (CLIENT, struct.pack(">BBHI", 0x30, 255, len(user), 0xABC) + user), (SERVER, gtp(254, 0xABC, 2))]
+    yield "gtpv2", (2123, 2123), [(CLIENT, struct.pack(">BBHI", 0x40, 1, 9, 1 << 8) + b"\x03\0\1\0\1"), (SERVER, struct.pack(">BBHI", 0x40, 2, 9, 1 << 8) + b"\x03\0\1\0\2"), (CLIENT, gtpv2(36, 0x55, 2, b"\x49\0\1\0\5")), (SERVER, gtpv2(37, 0x66, 2, b"\x02\0\2\0\x10\0"))]
+    yield "pfcp", (8805, 8805), [(CLIENT, pfcp(1, 1, b"\0\x60\0\4\xe0\0\0\0")), (SERVER, pfcp(2, 1, b"\0\x60\0\4\xe0\0\0\1"))]
+    yield "quic", (40443, 443), [(CLIENT, quic(0, bytes(1160), b"\0")), (SERVER, quic(0, bytes(100), b"\0") + quic(2, bytes(900))), (CLIENT, quic(2, bytes(60)))]
     yield "someip-udp", (40490, 30490), [(CLIENT, someip_message(0x1234, 1, 0, 1, b"ask")), (SERVER, someip_message(0x1234, 1, 0x80, 1, b"answer"))]
 
 
 STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
+    "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 

@@ -88,8 +88,7 @@ fn main() -> ExitCode {
         Invocation::Man => cli::man(&mut io::stdout().lock()),
         Invocation::Completions(shell) => {
             let mut text = Vec::new();
-            cli::completions(shell, &mut text);
-            io::stdout().write_all(&text)
+            cli::completions(shell, &mut text).and_then(|()| io::stdout().write_all(&text))
         }
     };
     status_of(written)

@@ -31,12 +31,12 @@ fn refused(done: &Done, any_of: &[&str]) {
 
 #[test]
 fn an_empty_input_is_no_capture() {
-    refused(&run::<&str>([], b""), &["empty", "0 octets", "no octets"]);
+    refused(&run::<&str>([], b""), &["empty", "0 bytes", "no bytes"]);
     let dir = tempfile::tempdir().expect("tempdir");
     let file = dir.path().join("nothing.pcap");
     fs::write(&file, b"").expect("write");
     refused(&run([&file], b""), &["nothing.pcap"]);
-    refused(&run(["-n"], b""), &["empty", "0 octets", "no octets"]);
+    refused(&run(["-n"], b""), &["empty", "0 bytes", "no bytes"]);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn cut_and_damaged_ones_are_said() {
         done.code(2);
         assert!(
             done.stderr
-                .contains(&format!("0 octets of what is {format}-compressed")),
+                .contains(&format!("0 bytes of what is {format}-compressed")),
             "{}",
             done.stderr
         );
@@ -145,11 +145,11 @@ fn bombs_do_no_harm() {
     for (begin, words) in [
         (
             [section, header(&[0x99, 1 << 30])].concat(),
-            "no block has 1073741824 octets",
+            "no block has 1073741824 bytes",
         ),
         (
             header(&[0x0a0d_0d0a, 1 << 30, 0x1a2b_3c4d, 1]),
-            "no block has 1073741824 octets",
+            "no block has 1073741824 bytes",
         ),
         (
             Vec::new(),

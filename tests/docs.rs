@@ -22,6 +22,31 @@ fn the_man_page_is_that_of_the_program() {
     assert!(man == file("man/inet-asm.1"), "run scripts/make-docs");
 }
 
+/// Names of counters and fields stay what they are; all else says byte.
+#[test]
+fn words_for_people_say_byte() {
+    // Names of counters have a dot or a line in them, and those of fields stand in bold, or in the list of those of a direction.
+    for page in ["man/inet-asm.1", "README.md", "docs/cookbook.md"] {
+        for line in file(page).lines() {
+            let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+            let mut words = words.map(|word| word.trim_matches('.'));
+            let named = line.contains(", octets, segments");
+            assert!(
+                named || !words.any(|word| matches!(word, "octet" | "octets")),
+                "{page}: {line}"
+            );
+        }
+    }
+    assert!(!file("man/inet-asm.1").contains('`'));
+    let trace = run(["-n", "--trace", "all", "testdata/http-lost.pcap"], b"").stderr;
+    let told = run(["-n", "-vv", "testdata/http-lost.pcap"], b"").stderr;
+    assert!(
+        trace.contains("bytes") && !trace.contains("octet"),
+        "{trace}"
+    );
+    assert!(told.contains("bytes") && !told.contains("octet"), "{told}");
+}
+
 #[test]
 fn the_completions_are_those_of_the_program() {
     for (shell, name) in [

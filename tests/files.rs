@@ -1105,7 +1105,7 @@ fn bombs_are_stopped() {
         let line = found.line(name);
         assert_eq!(line["size"], size, "{name}");
         let error = line["error"].as_str().expect("an error");
-        assert!(error.starts_with("decoded octets left out"), "{error}");
+        assert!(error.starts_with("decoded bytes left out"), "{error}");
     }
     assert!(found.files["ten.gz"] == ten);
     assert_eq!(found.files["after"], b"after");

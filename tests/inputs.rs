@@ -821,7 +821,7 @@ fn a_gap_that_stdout_closes_is_told() {
     let told = done
         .stderr
         .lines()
-        .filter(|l| l.contains("1448 octets are missing"));
+        .filter(|l| l.contains("1448 bytes are missing"));
     assert_eq!(told.count(), 1, "{}", done.stderr);
     done.code(0);
     let done = common::feed(inet_asm(args).arg("-q").arg(path("http-lost.pcap")), &[]);
@@ -848,7 +848,7 @@ fn warnings_of_one_kind_stop_at_20() {
     assert_eq!(cut.count(), 20, "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("inet-asm: 5 more captures that are cut short"),
+            .contains("inet-asm: captures that are cut short: 5 more"),
         "{}",
         done.stderr
     );
@@ -872,7 +872,7 @@ fn verbose_names_files_interfaces_and_connections() {
     // The reason is in words, not in those of the source.
     assert!(
         done.stderr.contains(
-            "a hole of 1448 octets is given up: the session or the input has ended (end)\n"
+            "a hole of 1448 bytes is given up: the session or the input has ended (end)\n"
         ),
         "{}",
         done.stderr

@@ -16,6 +16,23 @@ fn objects(args: &[&str], input: &[u8], kind: &str) -> Vec<Value> {
         .collect()
 }
 
+/// A request and its response give an exchange where both were chosen.
+#[test]
+fn exchanges_need_both_of_their_messages() {
+    let path = testdata("http-tiny.pcap");
+    for (options, exchanges) in [
+        (&["-j"][..], 1),
+        (&["-j", "--kind", "response"], 0),
+        (&["-j", "--kind", "request"], 0),
+        (&["-j", "--match", "HTTP"], 1),
+    ] {
+        let args = [options, &[path.to_str().expect("UTF-8")]].concat();
+        let text = run(args, b"").text();
+        let found = text.matches("\"type\":\"exchange\"").count();
+        assert_eq!(found, exchanges, "{options:?}");
+    }
+}
+
 #[test]
 fn every_answer_tells_what_it_answers() {
     let capture = read(&testdata("http-pipelined.pcap"));

@@ -380,7 +380,7 @@ fn a_connection_is_traced() {
             let len = ask.len();
             for line in [
                 format!("{ends} [P.] 0:{len}: in order"),
-                format!("{ends} 0: message begins: http request, {len} octets"),
+                format!("{ends} 0: message begins: http request, {len} bytes"),
                 format!("{ends} {len}: message ends, whole"),
                 format!("{ends}: connection ends: end of the input"),
             ] {
@@ -483,7 +483,7 @@ fn the_example_cuts_bodies_and_tells_what_is_lost() {
         (
             "http-lost.pcap",
             38_700 - 1448,
-            "incomplete: 1448 octets lost",
+            "incomplete: 1448 bytes lost",
         ),
     ] {
         let messages = conversation(name);

@@ -191,7 +191,7 @@ fn comments_tell_of_each_message() {
     assert_eq!(comments.len(), 5);
     assert_eq!(
         comments[0],
-        "http: GET /large HTTP/1.1 (example); frames 4; 38 octets; not acknowledged"
+        "http: GET /large HTTP/1.1 (example); frames 4; 38 bytes; not acknowledged"
     );
     assert!(
         comments[1].starts_with("http: HTTP/1.1 200 OK (text/plain); frames 5-7; 30"),
@@ -228,7 +228,7 @@ fn comments_tell_what_was_repeated() {
     let file = run(["--info"], &capture.file).ok();
     let comments = fields("http.response", &["frame.comment"], &[], &file);
     assert!(
-        comments[0][0].contains("; 1000 octets repeated"),
+        comments[0][0].contains("; 1000 bytes repeated"),
         "{comments:?}"
     );
 }
@@ -259,10 +259,7 @@ fn comments_list_what_is_missing() {
         rows[0].clone()
     };
     let cut = comment(&["--info"]);
-    assert!(
-        cut[0].ends_with("1000 octets lost, 1000 at 2000"),
-        "{cut:?}"
-    );
+    assert!(cut[0].ends_with("1000 bytes lost, 1000 at 2000"), "{cut:?}");
     assert_ne!(cut[1], cut[2]);
     let filled = comment(&["--info", "--fill-gaps"]);
     assert!(filled[0].ends_with("filled with zeros"), "{filled:?}");

@@ -25,8 +25,19 @@ fn messages_are_named_in_their_protocols_words() {
             "diameter",
             "diameter 100 Capabilities-Exchange Request (257), base (0)",
         ),
+        ("cql", "cql 9 OPTIONS"),
+        ("dnp3", "dnp3 10 1 > 10 request link status"),
+        ("enip", "enip 24 list services"),
+        ("gtp", "gtp 12 echo request"),
+        ("gtpv2", "gtpv2 13 echo request"),
+        ("opcua", "opcua 56 hello"),
+        ("pfcp", "pfcp 16 heartbeat request"),
+        ("quic", "quic 1186 Initial"),
         ("doip", "doip 15 routing activation request"),
-        ("ldap", "ldap 34 bind request 1"),
+        (
+            "ldap",
+            "ldap 34 bind request 1 cn=admin,dc=example (simple)",
+        ),
         (
             "mbtcp",
             "mbtcp 12 read holding registers, unit 1, transaction 0",
@@ -45,6 +56,11 @@ fn messages_are_named_in_their_protocols_words() {
         let found = lines(&format!("protocols/{name}.pcap"));
         assert_eq!(found.first().map(String::as_str), Some(first), "{name}");
     }
+    let found = lines("protocols/websocket.pcap");
+    assert!(
+        found.iter().any(|l| l == "websocket 7 text hello"),
+        "{found:?}"
+    );
     let found = lines("sctp-m3ua.pcap");
     assert_eq!(found[0], "m3ua 104 DATA 100 > 200 service 15");
 }

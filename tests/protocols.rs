@@ -68,6 +68,14 @@ const CASES: &[Case] = &[
         options: &["-d", "udp.port==30490,someip"],
         ..case("someip", "someip-udp", &["someip.length"])
     },
+    case("opcua", "opcua", &["opcua.transport.size"]),
+    case("enip", "enip", &["enip.length"]),
+    case("dnp3", "dnp3", &["dnp3.len"]),
+    case("cql", "cql", &["cql.length"]),
+    case("gtp", "gtp", &["frame.number"]),
+    case("gtpv2", "gtpv2", &["frame.number"]),
+    case("pfcp", "pfcp", &["frame.number"]),
+    case("quic", "quic", &["frame.number"]),
     case("dns", "../dns-tcp", &["dns.id"]),
     case("dns", "../dns-udp", &["dns.id"]),
     // The answer to a request for TLS is one octet without a length.

@@ -376,6 +376,10 @@ fn every_protocol_with_losses() {
         "bgp",
         "104apci",
         "mongo",
+        "opcua",
+        "enip",
+        "dnp3",
+        "cql",
         "websocket",
     ];
     let mut sum = (0, 0);

@@ -73,10 +73,10 @@ fn a_conversation_without_trouble() {
             "2 < [S.] 0: acknowledges 0".to_owned(),
             "3 > [.] 0: acknowledges 0".to_owned(),
             format!("4 > [P.] 0:{asked}: in order"),
-            format!("4 > 0: message begins: http request, {asked} octets"),
+            format!("4 > 0: message begins: http request, {asked} bytes"),
             format!("4 > {asked}: message ends, whole"),
             format!("5 < [P.] 0:{answered}: in order"),
-            format!("5 < 0: message begins: http response, {answered} octets"),
+            format!("5 < 0: message begins: http response, {answered} bytes"),
             format!("5 < {answered}: message ends, whole"),
             format!("6 < [F.] {answered}: acknowledges {asked}"),
             "6 <: stream ends: FIN".to_owned(),
@@ -113,15 +113,15 @@ fn holes_are_told_with_what_fills_them_and_why_they_are_given_up() {
             .collect::<Vec<_>>(),
         [
             "4 > [.] 0:100: in order",
-            "5 > [.] 200:300: waits behind a hole of 100 octets at 100",
+            "5 > [.] 200:300: waits behind a hole of 100 bytes at 100",
             "6 > [.] 200:300: duplicate",
             "7 > [.] 100:200: fills a hole",
             "7 > 200:300: delivered, from packet 5",
-            "8 > [.] 350:400: waits behind a hole of 50 octets at 300",
+            "8 > [.] 350:400: waits behind a hole of 50 bytes at 300",
             "9 > [.] 350:390: duplicate, with other content",
             "10 < [.] 0: acknowledges 400",
             "11 < [.] 0: acknowledges 400",
-            "11 > 300:350: gap of 50 octets: the other side has acknowledged past it (acked)",
+            "11 > 300:350: gap of 50 bytes: the other side has acknowledged past it (acked)",
             "11 > 350:400: delivered, from packet 8",
             "12 > [.] 300:350: late: its hole was given up, dropped",
             "13 > [.] 0:100: duplicate",
@@ -195,7 +195,7 @@ fn damaged_copies_and_acknowledgments_that_are_waited_for_are_told() {
     let all = said(&[], &pcap);
     for line in [
         "5 > [.] 3:6: damaged copy (wrong checksum), kept as second choice",
-        "6 > [.] 6:9: waits behind a hole of 3 octets at 3",
+        "6 > [.] 6:9: waits behind a hole of 3 bytes at 3",
         "7 > 3:6: the damaged copy is used, for want of a better one",
     ] {
         assert!(all.iter().any(|l| l == line), "{line}: {all:#?}");
@@ -203,7 +203,7 @@ fn damaged_copies_and_acknowledgments_that_are_waited_for_are_told() {
     let all = said(&["--checksums", "verify"], &pcap);
     assert!(
         all.iter()
-            .any(|l| l.ends_with(" 3 octets: wrong checksum, dropped")),
+            .any(|l| l.ends_with(" 3 bytes: wrong checksum, dropped")),
         "{all:#?}"
     );
     let all = said(&["--wait-ack", "--checksums", "ignore"], &pcap);

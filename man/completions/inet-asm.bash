@@ -1,333 +1,135 @@
-_inet__asm() {
-    local i cur prev opts cmd
-    COMPREPLY=()
-    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        cur="$2"
-    else
-        cur="${COMP_WORDS[COMP_CWORD]}"
+# Completions of inet-asm for bash: made by inet-asm --completions bash.
+
+# The pieces of a list, separated by commas, that begin as the last one does, behind those that stand there.
+_inet_asm_list() {
+    local before="" piece=$1 not="" word
+    if [[ $1 == *,* ]]; then
+        before=${1%,*},
+        piece=${1##*,}
     fi
-    prev="$3"
-    cmd=""
-    opts=""
-
-    for i in "${COMP_WORDS[@]:0:COMP_CWORD}"
-    do
-        case "${cmd},${i}" in
-            ",$1")
-                cmd="inet__asm"
-                ;;
-            *)
-                ;;
-        esac
+    if [[ $2 == 'not' && $piece == '!'* ]]; then
+        not='!'
+        piece=${piece#'!'}
+    fi
+    for word in $3; do
+        if [[ $word == "$piece"* && ",$before" != *",$not$word,"* ]]; then
+            COMPREPLY+=("$before$not$word")
+        fi
     done
+    compopt -o nospace 2>/dev/null
+}
 
-    case "${cmd}" in
-        inet__asm)
-            opts="-r -w -n -p -j -x -U -c -d -s -v -q -h -V --read --sort-delay --sort-queue --sort-files --keep-secrets --write --dropped --bypass --no-output --print --follow --follow-form --table --fields --json --json-body --hash --dump --dump-name --extract --packet-buffered --connection --kind --match --from --to --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets --stats --fail-if --sctp-stats --verbose --quiet --trace --time --wide --color --help --version --man --completions"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --read)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
-                    return 0
-                    ;;
-                -r)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
-                    return 0
-                    ;;
-                --sort-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sort-queue)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --write)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -w)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --dropped)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --bypass)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --print)
-                    COMPREPLY=($(compgen -W "brief full" -- "${cur}"))
-                    return 0
-                    ;;
-                -p)
-                    COMPREPLY=($(compgen -W "brief full" -- "${cur}"))
-                    return 0
-                    ;;
-                --follow)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --follow-form)
-                    COMPREPLY=($(compgen -W "text hex raw" -- "${cur}"))
-                    return 0
-                    ;;
-                --table)
-                    COMPREPLY=($(compgen -W "messages http dns connections protocols files" -- "${cur}"))
-                    return 0
-                    ;;
-                --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --json)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -j)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --json-body)
-                    COMPREPLY=($(compgen -W "none text base64" -- "${cur}"))
-                    return 0
-                    ;;
-                --dump)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
-                --dump-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --extract)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
-                -x)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
-                --connection)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --kind)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --match)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --from)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --to)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --count)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --encap)
-                    COMPREPLY=($(compgen -W "auto ethernet raw pdu" -- "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "pcap pcapng" -- "${cur}"))
-                    return 0
-                    ;;
-                --large)
-                    COMPREPLY=($(compgen -W "split jumbo snap" -- "${cur}"))
-                    return 0
-                    ;;
-                --max-message)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timestamps)
-                    COMPREPLY=($(compgen -W "monotone original" -- "${cur}"))
-                    return 0
-                    ;;
-                --protocols)
-                    COMPREPLY=($(compgen -W "104apci amqp asap bgp bicc calcappprotocol dhcp dhcpv6 diameter dns doip dtls dua e1ap enrp f1ap fractalgeneratorprotocol ftp gdt hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp pgsql pingpongprotocol pop proxy q931 radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap" -- "${cur}"))
-                    return 0
-                    ;;
-                --unframed)
-                    COMPREPLY=($(compgen -W "emit drop" -- "${cur}"))
-                    return 0
-                    ;;
-                --decode-as)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --framer)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --disable)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --vlan)
-                    COMPREPLY=($(compgen -W "merge first separate" -- "${cur}"))
-                    return 0
-                    ;;
-                --decapsulate)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --checksums)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --overlap)
-                    COMPREPLY=($(compgen -W "first last" -- "${cur}"))
-                    return 0
-                    ;;
-                --ip-packet-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tcp-packet-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sctp-packet-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --session-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --reorder-window)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --look-behind)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tcp-buffer)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tcp-holes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-gap)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-connections)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-active-packets)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stats)
-                    COMPREPLY=($(compgen -W "text all json csv" -- "${cur}"))
-                    return 0
-                    ;;
-                -s)
-                    COMPREPLY=($(compgen -W "text all json csv" -- "${cur}"))
-                    return 0
-                    ;;
-                --fail-if)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sctp-stats)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trace)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --time)
-                    COMPREPLY=($(compgen -W "utc local relative delta epoch" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --completions)
-                    COMPREPLY=($(compgen -W "bash elvish fish powershell zsh" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
+# The values of an option.
+_inet_asm_value() {
+    local words
+    case $1 in
+        -r|--read) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --sort-delay) COMPREPLY=(); return 0 ;;
+        --sort-queue) COMPREPLY=(); return 0 ;;
+        -w|--write) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --dropped) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --bypass) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        -p|--print) COMPREPLY=($(compgen -W 'brief full' -- "$2")); return 0 ;;
+        --follow) COMPREPLY=($(compgen -W 'text hex raw' -- "$2")); return 0 ;;
+        --table) COMPREPLY=($(compgen -W 'messages http dns connections protocols files' -- "$2")); return 0 ;;
+        --fields) case $table in
+                messages) words='time transport connection src dst protocol kind bytes lost whole summary dns.id dns.question dns.type dns.rcode dns.answers dns.answer dns.id dns.question dns.type dns.rcode dns.answers dns.answer http.method http.uri http.host http.user_agent http.status http.reason http.server http.location http.content_type http.content_length llmnr.id llmnr.question llmnr.type llmnr.rcode llmnr.answers llmnr.answer mdns.id mdns.question mdns.type mdns.rcode mdns.answers mdns.answer sip.status sip.reason sip.method sip.uri sip.from sip.to sip.call_id sip.status sip.reason sip.method sip.uri sip.from sip.to sip.call_id tls.record tls.handshake tls.version tls.sni' ;;
+                http) words='time client server method host uri status type request_bytes response_bytes delay whole' ;;
+                dns) words='time client server type question rcode answers delay' ;;
+                connections) words='time transport connection client server protocol client_packets server_packets client_bytes server_bytes client_messages server_messages client_lost server_lost duration end' ;;
+                protocols) words='protocol messages bytes incomplete skipped' ;;
+                files) words='file size complete found_type protocol src url' ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
+            _inet_asm_list "$2" '' "$words"; return 0 ;;
+        -j|--json) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --json-body) COMPREPLY=($(compgen -W 'none text base64' -- "$2")); return 0 ;;
+        --dump) COMPREPLY=($(compgen -d -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --dump-name) COMPREPLY=(); return 0 ;;
+        -x|--extract) COMPREPLY=($(compgen -d -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --connection) COMPREPLY=($(compgen -W 'all tcp udp sctp' -- "$2")); return 0 ;;
+        --kind) _inet_asm_list "$2" '' 'request response other'; return 0 ;;
+        --match) COMPREPLY=(); return 0 ;;
+        --from) COMPREPLY=(); return 0 ;;
+        --to) COMPREPLY=(); return 0 ;;
+        -c|--count) COMPREPLY=(); return 0 ;;
+        --encap) COMPREPLY=($(compgen -W 'auto ethernet raw pdu' -- "$2")); return 0 ;;
+        --format) COMPREPLY=($(compgen -W 'pcap pcapng' -- "$2")); return 0 ;;
+        --large) COMPREPLY=($(compgen -W 'split jumbo snap' -- "$2")); return 0 ;;
+        --max-message) COMPREPLY=(); return 0 ;;
+        --timestamps) COMPREPLY=($(compgen -W 'monotone original' -- "$2")); return 0 ;;
+        --protocols) _inet_asm_list "$2" not '104apci amqp asap bgp bicc calcappprotocol cql dhcp dhcpv6 diameter dnp3 dns doip dtls dua e1ap enip enrp f1ap fractalgeneratorprotocol ftp gdt gtp gtpv2 hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp opcua pfcp pgsql pingpongprotocol pop proxy q931 quic radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap data'; return 0 ;;
+        --unframed) COMPREPLY=($(compgen -W 'emit drop' -- "$2")); return 0 ;;
+        -d|--decode-as) COMPREPLY=(); return 0 ;;
+        --framer) COMPREPLY=(); return 0 ;;
+        --disable) _inet_asm_list "$2" '' 'tcp udp sctp'; return 0 ;;
+        --vlan) COMPREPLY=($(compgen -W 'merge first separate' -- "$2")); return 0 ;;
+        --decapsulate) _inet_asm_list "$2" '' 'gre erspan vxlan geneve gtp ipip teredo l2tp sctp all none'; return 0 ;;
+        --checksums) COMPREPLY=($(compgen -W 'auto verify ignore' -- "$2")); return 0 ;;
+        --overlap) COMPREPLY=($(compgen -W 'first last' -- "$2")); return 0 ;;
+        --ip-packet-timeout) COMPREPLY=(); return 0 ;;
+        --tcp-packet-timeout) COMPREPLY=(); return 0 ;;
+        --sctp-packet-timeout) COMPREPLY=(); return 0 ;;
+        --session-timeout) COMPREPLY=(); return 0 ;;
+        --reorder-window) COMPREPLY=(); return 0 ;;
+        --look-behind) COMPREPLY=(); return 0 ;;
+        --tcp-buffer) COMPREPLY=(); return 0 ;;
+        --tcp-holes) COMPREPLY=(); return 0 ;;
+        --max-gap) COMPREPLY=(); return 0 ;;
+        --max-file) COMPREPLY=(); return 0 ;;
+        --memory-limit) COMPREPLY=(); return 0 ;;
+        --max-connections) COMPREPLY=(); return 0 ;;
+        --max-active-packets) COMPREPLY=(); return 0 ;;
+        -s|--stats) _inet_asm_list "$2" '' 'text all json csv input link ipv4 ipv6 tunnel udp tcp sctp message output files buffer lost input.files input.packets input.octets input.snapped input.backwards input.cut_short input.capture_drops input.shared_interfaces input.secrets input.names input.blocks_left_out link.packets link.passed link.subframes link.closed_gre link.closed_ipip link.subframes_skipped link.unknown_type link.truncated link.bad_header link.not_data link.encrypted link.compressed link.fragments link.unknown_pdu link.not_ip ipv4.packets ipv4.octets ipv4.passed ipv4.bad_checksum ipv4.fragments ipv4.reassembled ipv4.reassembled_fragments ipv4.overlaps ipv4.conflicts ipv4.truncated ipv4.bad_header ipv4.dropped_checksum ipv4.esp_encrypted ipv4.empty_fragments ipv4.misaligned_fragments ipv4.oversized_fragments ipv4.duplicate_fragments ipv4.bad_end_fragments ipv4.expired_fragments ipv4.evicted_fragments ipv4.unfinished_fragments ipv4.other_protocol ipv6.packets ipv6.octets ipv6.passed ipv6.fragments ipv6.atomic_fragments ipv6.reassembled ipv6.reassembled_fragments ipv6.overlaps ipv6.truncated ipv6.bad_header ipv6.empty_fragments ipv6.misaligned_fragments ipv6.oversized_fragments ipv6.duplicate_fragments ipv6.bad_end_fragments ipv6.overlapping_fragments ipv6.expired_fragments ipv6.evicted_fragments ipv6.unfinished_fragments ipv6.esp_encrypted ipv6.other_protocol tunnel.packets tunnel.passed tunnel.truncated tunnel.bad_header tunnel.not_ip tunnel.too_deep udp.datagrams udp.octets udp.flows udp.bad_checksum udp.messages udp.message_octets udp.snapped udp.disabled udp.closed_vxlan udp.closed_geneve udp.closed_gtp udp.closed_l2tp udp.closed_teredo udp.closed_sctp udp.truncated udp.bad_length udp.dropped_checksum udp.duplicates tcp.segments tcp.octets tcp.accepted_octets tcp.delivered_octets tcp.duplicate_octets tcp.refused_octets tcp.abandoned_octets tcp.connections tcp.midstream tcp.reused_ports tcp.closed_fin tcp.closed_reset tcp.closed_idle tcp.closed_evicted tcp.closed_replaced tcp.closed_end tcp.syn tcp.fin tcp.rst tcp.pure_acks tcp.retransmissions tcp.overlaps tcp.conflicts tcp.keep_alives tcp.out_of_order tcp.ack_held tcp.ack_timeout tcp.ack_forced tcp.bad_checksum tcp.damaged tcp.damaged_used tcp.gaps tcp.lost_octets tcp.gaps_acked tcp.gaps_closed tcp.gaps_timeout tcp.gaps_buffer tcp.gaps_holes tcp.gaps_memory tcp.gaps_end tcp.gaps_snapped tcp.gaps_jump tcp.disabled tcp.truncated tcp.bad_header tcp.dropped_checksum tcp.other_channel tcp.stray tcp.late tcp.before_start tcp.after_end sctp.packets sctp.octets sctp.disabled sctp.passed sctp.held_packets sctp.associations sctp.midstream sctp.multihomed sctp.reused_ports sctp.restarts sctp.closed_shutdown sctp.closed_abort sctp.closed_idle sctp.closed_evicted sctp.closed_replaced sctp.closed_end sctp.data_chunks sctp.i_data_chunks sctp.data_octets sctp.init sctp.init_ack sctp.sack sctp.heartbeat sctp.heartbeat_ack sctp.abort sctp.shutdown sctp.shutdown_ack sctp.error sctp.cookie_echo sctp.cookie_ack sctp.ecne sctp.cwr sctp.shutdown_complete sctp.forward_tsn sctp.re_config sctp.asconf sctp.other_chunks sctp.bad_chunks sctp.bad_checksum sctp.zero_checksum sctp.gap_blocks sctp.reported_duplicates sctp.delivered_chunks sctp.duplicates sctp.dropped_chunks sctp.dropped_octets sctp.waiting_chunks sctp.out_of_order sctp.ack_held sctp.ack_timeout sctp.ack_forced sctp.damaged_chunks sctp.damaged_used sctp.messages sctp.whole sctp.incomplete sctp.message_octets sctp.fragmented sctp.gaps sctp.lost_tsns sctp.abandoned_tsns sctp.gaps_acked sctp.gaps_forward sctp.gaps_closed sctp.gaps_timeout sctp.gaps_buffer sctp.gaps_holes sctp.gaps_memory sctp.gaps_end sctp.gaps_jump sctp.tsn_restarts sctp.truncated sctp.bad_header sctp.dropped_checksum sctp.damaged sctp.bad_tag sctp.stray sctp.other_channel sctp.late sctp.before_start message.messages message.whole message.incomplete message.octets message.lost_octets message.unframed_octets message.lost output.messages output.packets output.octets output.streams output.other_link_type files.written files.whole files.incomplete files.octets files.limited files.decoded files.undecoded files.parts files.ranges files.range_files files.ranges_repeated files.ranges_left_out buffer.waiting buffer.peak lost.capture_drops lost.cut_short lost.snapped lost.link lost.ip lost.fragments lost.refused lost.tcp_holes lost.before_start lost.abandoned lost.sctp_holes lost.sctp_chunks lost.incomplete lost.unframed lost.evicted lost.files lost.other_link_type 104apci amqp asap bgp bicc calcappprotocol cql dhcp dhcpv6 diameter dnp3 dns doip dtls dua e1ap enip enrp f1ap fractalgeneratorprotocol ftp gdt gtp gtpv2 hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp opcua pfcp pgsql pingpongprotocol pop proxy q931 quic radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap'; return 0 ;;
+        --fail-if) _inet_asm_list "$2" '' 'input.files input.packets input.octets input.snapped input.backwards input.cut_short input.capture_drops input.shared_interfaces input.secrets input.names input.blocks_left_out link.packets link.passed link.subframes link.closed_gre link.closed_ipip link.subframes_skipped link.unknown_type link.truncated link.bad_header link.not_data link.encrypted link.compressed link.fragments link.unknown_pdu link.not_ip ipv4.packets ipv4.octets ipv4.passed ipv4.bad_checksum ipv4.fragments ipv4.reassembled ipv4.reassembled_fragments ipv4.overlaps ipv4.conflicts ipv4.truncated ipv4.bad_header ipv4.dropped_checksum ipv4.esp_encrypted ipv4.empty_fragments ipv4.misaligned_fragments ipv4.oversized_fragments ipv4.duplicate_fragments ipv4.bad_end_fragments ipv4.expired_fragments ipv4.evicted_fragments ipv4.unfinished_fragments ipv4.other_protocol ipv6.packets ipv6.octets ipv6.passed ipv6.fragments ipv6.atomic_fragments ipv6.reassembled ipv6.reassembled_fragments ipv6.overlaps ipv6.truncated ipv6.bad_header ipv6.empty_fragments ipv6.misaligned_fragments ipv6.oversized_fragments ipv6.duplicate_fragments ipv6.bad_end_fragments ipv6.overlapping_fragments ipv6.expired_fragments ipv6.evicted_fragments ipv6.unfinished_fragments ipv6.esp_encrypted ipv6.other_protocol tunnel.packets tunnel.passed tunnel.truncated tunnel.bad_header tunnel.not_ip tunnel.too_deep udp.datagrams udp.octets udp.flows udp.bad_checksum udp.messages udp.message_octets udp.snapped udp.disabled udp.closed_vxlan udp.closed_geneve udp.closed_gtp udp.closed_l2tp udp.closed_teredo udp.closed_sctp udp.truncated udp.bad_length udp.dropped_checksum udp.duplicates tcp.segments tcp.octets tcp.accepted_octets tcp.delivered_octets tcp.duplicate_octets tcp.refused_octets tcp.abandoned_octets tcp.connections tcp.midstream tcp.reused_ports tcp.closed_fin tcp.closed_reset tcp.closed_idle tcp.closed_evicted tcp.closed_replaced tcp.closed_end tcp.syn tcp.fin tcp.rst tcp.pure_acks tcp.retransmissions tcp.overlaps tcp.conflicts tcp.keep_alives tcp.out_of_order tcp.ack_held tcp.ack_timeout tcp.ack_forced tcp.bad_checksum tcp.damaged tcp.damaged_used tcp.gaps tcp.lost_octets tcp.gaps_acked tcp.gaps_closed tcp.gaps_timeout tcp.gaps_buffer tcp.gaps_holes tcp.gaps_memory tcp.gaps_end tcp.gaps_snapped tcp.gaps_jump tcp.disabled tcp.truncated tcp.bad_header tcp.dropped_checksum tcp.other_channel tcp.stray tcp.late tcp.before_start tcp.after_end sctp.packets sctp.octets sctp.disabled sctp.passed sctp.held_packets sctp.associations sctp.midstream sctp.multihomed sctp.reused_ports sctp.restarts sctp.closed_shutdown sctp.closed_abort sctp.closed_idle sctp.closed_evicted sctp.closed_replaced sctp.closed_end sctp.data_chunks sctp.i_data_chunks sctp.data_octets sctp.init sctp.init_ack sctp.sack sctp.heartbeat sctp.heartbeat_ack sctp.abort sctp.shutdown sctp.shutdown_ack sctp.error sctp.cookie_echo sctp.cookie_ack sctp.ecne sctp.cwr sctp.shutdown_complete sctp.forward_tsn sctp.re_config sctp.asconf sctp.other_chunks sctp.bad_chunks sctp.bad_checksum sctp.zero_checksum sctp.gap_blocks sctp.reported_duplicates sctp.delivered_chunks sctp.duplicates sctp.dropped_chunks sctp.dropped_octets sctp.waiting_chunks sctp.out_of_order sctp.ack_held sctp.ack_timeout sctp.ack_forced sctp.damaged_chunks sctp.damaged_used sctp.messages sctp.whole sctp.incomplete sctp.message_octets sctp.fragmented sctp.gaps sctp.lost_tsns sctp.abandoned_tsns sctp.gaps_acked sctp.gaps_forward sctp.gaps_closed sctp.gaps_timeout sctp.gaps_buffer sctp.gaps_holes sctp.gaps_memory sctp.gaps_end sctp.gaps_jump sctp.tsn_restarts sctp.truncated sctp.bad_header sctp.dropped_checksum sctp.damaged sctp.bad_tag sctp.stray sctp.other_channel sctp.late sctp.before_start message.messages message.whole message.incomplete message.octets message.lost_octets message.unframed_octets message.lost output.messages output.packets output.octets output.streams output.other_link_type files.written files.whole files.incomplete files.octets files.limited files.decoded files.undecoded files.parts files.ranges files.range_files files.ranges_repeated files.ranges_left_out buffer.waiting buffer.peak lost.capture_drops lost.cut_short lost.snapped lost.link lost.ip lost.fragments lost.refused lost.tcp_holes lost.before_start lost.abandoned lost.sctp_holes lost.sctp_chunks lost.incomplete lost.unframed lost.evicted lost.files lost.other_link_type'; return 0 ;;
+        --sctp-stats) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --trace) COMPREPLY=($(compgen -W 'all tcp udp sctp' -- "$2")); return 0 ;;
+        --time) COMPREPLY=($(compgen -W 'utc local relative delta epoch' -- "$2")); return 0 ;;
+        --color) COMPREPLY=($(compgen -W 'auto always never' -- "$2")); return 0 ;;
+        --completions) COMPREPLY=($(compgen -W 'bash elvish fish powershell zsh' -- "$2")); return 0 ;;
+        *) return 1 ;;
     esac
 }
 
-if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _inet__asm -o nosort -o bashdefault -o default inet-asm
-else
-    complete -F _inet__asm -o bashdefault -o default inet-asm
-fi
+_inet_asm() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} option="" before=""
+    local table=messages i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --table) [[ ${COMP_WORDS[i+1]} == = ]] && table=${COMP_WORDS[i+2]} ;;
+            --table=*) table=${COMP_WORDS[i]#--table=} ;;
+            --) COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2>/dev/null; return ;;
+        esac
+    done
+    # bash parts words at =, unless COMP_WORDBREAKS says otherwise.
+    if [[ $cur == = ]]; then
+        option=$prev cur=""
+    elif [[ $prev == = && $COMP_CWORD -ge 2 ]]; then
+        option=${COMP_WORDS[COMP_CWORD-2]}
+    elif [[ $cur == -*=* ]]; then
+        option=${cur%%=*} before=$option= cur=${cur#*=}
+    fi
+    if [[ -n $option ]]; then
+        _inet_asm_value "$option" "$cur"
+        if [[ -n $before ]]; then
+            COMPREPLY=("${COMPREPLY[@]/#/$before}")
+        fi
+        return
+    fi
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --keep-secrets -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --dump --dump-name -x --extract -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats -v --verbose -q --quiet --trace --time --wide --color -h --help -V --version --man --completions' -- "$cur"))
+        if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
+            compopt -o nospace 2>/dev/null
+        fi
+        return
+    fi
+    # A value behind a space, but for options that take theirs behind = alone.
+    case $prev in
+        -p|--print|--follow|--table|-j|--json|-s|--stats) ;;
+        *) _inet_asm_value "$prev" "$cur" && return ;;
+    esac
+    COMPREPLY=($(compgen -f -- "$cur"))
+    compopt -o filenames 2>/dev/null
+}
+
+complete -F _inet_asm inet-asm

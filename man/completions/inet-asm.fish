@@ -6,8 +6,7 @@ complete -c inet-asm -l dropped -d 'Write each packet that could not be used, as
 complete -c inet-asm -l bypass -d 'Write every input packet as it was, the dropped ones included' -r
 complete -c inet-asm -s p -l print -d 'Print a line for each message' -r -f -a "brief\t'one line'
 full\t'and header fields and the body'"
-complete -c inet-asm -l follow -d 'Show connections as conversations: --follow RULE, --follow=hex RULE, --follow=raw RULE' -r
-complete -c inet-asm -l follow-form -d 'What --follow=FORM RULE stands for' -r -f -a "text\t'text, and hex dumps of what is none'
+complete -c inet-asm -l follow -d 'Show connections as conversations: --follow RULE, --follow=hex RULE, --follow=raw RULE' -r -f -a "text\t'text, and hex dumps of what is none'
 hex\t'hex dumps'
 raw\t'the bytes alone'"
 complete -c inet-asm -l table -d 'Print a table for scripts: a row for each message, or what NAME says; columns are separated by tabs' -r -f -a "messages\t'a row for each message'
@@ -16,7 +15,7 @@ dns\t'a row for each query of DNS, with its answer'
 connections\t'a row for each connection'
 protocols\t'a row for each protocol'
 files\t'a row for each file that --extract writes'"
-complete -c inet-asm -l fields -d 'Columns of --table, in order' -r
+complete -c inet-asm -l fields -d 'Columns of --table, in order' -r -f -a "(__fish_append , answers bytes client client_bytes client_lost client_messages client_packets complete connection delay dns.answer dns.answers dns.id dns.question dns.rcode dns.type dst duration end file found_type host http.content_length http.content_type http.host http.location http.method http.reason http.server http.status http.uri http.user_agent incomplete kind llmnr.answer llmnr.answers llmnr.id llmnr.question llmnr.rcode llmnr.type lost mdns.answer mdns.answers mdns.id mdns.question mdns.rcode mdns.type messages method protocol question rcode request_bytes response_bytes server server_bytes server_lost server_messages server_packets sip.call_id sip.from sip.method sip.reason sip.status sip.to sip.uri size skipped src status summary time tls.handshake tls.record tls.sni tls.version transport type uri url whole)"
 complete -c inet-asm -s j -l json -d 'Write one JSON object a line: messages, gaps, connections' -r
 complete -c inet-asm -l json-body -d 'How message bodies appear in the JSON' -r -f -a "none\t'nothing'
 text\t'UTF-8; what is none is replaced'
@@ -24,8 +23,11 @@ base64\t'base64'"
 complete -c inet-asm -l dump -d 'Write a file for each stream, with its bytes, into this folder' -r -f -a "(__fish_complete_directories)"
 complete -c inet-asm -l dump-name -d 'Names of the stream files' -r
 complete -c inet-asm -s x -l extract -d 'Write the files that were transferred into this folder' -r -f -a "(__fish_complete_directories)"
-complete -c inet-asm -l connection -d 'Write only these connections, to all outputs' -r
-complete -c inet-asm -l kind -d 'Write these messages only: requests, responses, others' -r
+complete -c inet-asm -l connection -d 'Write only these connections, to all outputs' -r -f -a "all\t''
+tcp\t''
+udp\t''
+sctp\t''"
+complete -c inet-asm -l kind -d 'Write these messages only: requests, responses, others' -r -f -a "(__fish_append , request response other)"
 complete -c inet-asm -l match -d 'Write the messages whose summary or head matches a regular expression' -r
 complete -c inet-asm -l from -d 'Write the messages that begin at this time or later' -r
 complete -c inet-asm -l to -d 'Write the messages that begin before this time' -r
@@ -37,93 +39,25 @@ pdu\t'no network: the message behind the name of Wireshark\'s dissector'"
 complete -c inet-asm -l format -d 'Format of the capture files written' -r -f -a "pcap\t'pcap'
 pcapng\t'pcapng, with the input\'s interfaces'"
 complete -c inet-asm -l large -d 'How to write a message larger than an IP packet' -r -f -a "split\t'a train of full segments'
-jumbo\t'one packet of up to 262,144 octets, a train beyond'
+jumbo\t'one packet of up to 262,144 bytes, a train beyond'
 snap\t'one packet, cut at --max-message as a snapshot length does'"
 complete -c inet-asm -l max-message -d 'Largest part of a message in one packet, with --large jumbo and snap [default: 262,144 less headers]' -r
 complete -c inet-asm -l timestamps -d 'Timestamps of the packets written: never going back, or as captured' -r -f -a "monotone\t'Never going back'
 original\t'As they were'"
-complete -c inet-asm -l protocols -d 'Write the messages of these protocols only' -r -f -a "104apci\t''
-amqp\t''
-asap\t''
-bgp\t''
-bicc\t''
-calcappprotocol\t''
-dhcp\t''
-dhcpv6\t''
-diameter\t''
-dns\t''
-doip\t''
-dtls\t''
-dua\t''
-e1ap\t''
-enrp\t''
-f1ap\t''
-fractalgeneratorprotocol\t''
-ftp\t''
-gdt\t''
-hnbap\t''
-http\t''
-imap\t''
-iua\t''
-lcsap\t''
-ldap\t''
-llmnr\t''
-m2ap\t''
-m2pa\t''
-m2ua\t''
-m3ap\t''
-m3ua\t''
-mbtcp\t''
-mdns\t''
-megaco\t''
-mongo\t''
-mqtt\t''
-mysql\t''
-nbap\t''
-nbss\t''
-netperfmeter\t''
-ngap\t''
-ntp\t''
-pgsql\t''
-pingpongprotocol\t''
-pop\t''
-proxy\t''
-q931\t''
-radius\t''
-resp\t''
-rtcdc\t''
-rtsp\t''
-rua\t''
-s1ap\t''
-sabp\t''
-sbcap\t''
-sip\t''
-smtp\t''
-snmp\t''
-someip\t''
-ssh\t''
-ssp\t''
-stun\t''
-sua\t''
-syslog\t''
-tftp\t''
-tls\t''
-tpkt\t''
-v5ua\t''
-websocket\t''
-x2ap\t''
-xnap\t''"
+complete -c inet-asm -l protocols -d 'Write the messages of these protocols only' -r -f -a "(__fish_append , 104apci amqp asap bgp bicc calcappprotocol cql dhcp dhcpv6 diameter dnp3 dns doip dtls dua e1ap enip enrp f1ap fractalgeneratorprotocol ftp gdt gtp gtpv2 hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp opcua pfcp pgsql pingpongprotocol pop proxy q931 quic radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap data)"
 complete -c inet-asm -l unframed -d 'What to do with data of no known protocol' -r -f -a "emit\t'They are messages of the protocol `data`'
 drop\t'They are counted only'"
 complete -c inet-asm -s d -l decode-as -d 'Treat traffic on these ports as this protocol, like tshark\'s option' -r
 complete -c inet-asm -l framer -d 'Add a protocol of your own: where its length is, or what ends its messages' -r
-complete -c inet-asm -l disable -d 'Do not reassemble these transports: pass their IP datagrams through, defragmented' -r
+complete -c inet-asm -l disable -d 'Do not reassemble these transports: pass their IP datagrams through, defragmented' -r -f -a "(__fish_append , tcp udp sctp)"
 complete -c inet-asm -l vlan -d 'What copies of a packet on several channels (VLANs, tunnels) are to each other' -r -f -a "merge\t'one connection, where the numbers fit; a hole of one is filled from another'
 first\t'one connection, which is followed where it was first seen'
 separate\t'connections of their own'"
-complete -c inet-asm -l decapsulate -d 'Tunnels to decapsulate: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]' -r
-complete -c inet-asm -l checksums -d 'How to treat checksums, for all layers or one' -r
-complete -c inet-asm -l overlap -d 'Which copy wins when two segments disagree, until one is delivered' -r -f -a "first\t'the octets that came first'
+complete -c inet-asm -l decapsulate -d 'Tunnels to decapsulate: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]' -r -f -a "(__fish_append , gre erspan vxlan geneve gtp ipip teredo l2tp sctp all none)"
+complete -c inet-asm -l checksums -d 'How to treat checksums, for all layers or one' -r -f -a "auto\t''
+verify\t''
+ignore\t''"
+complete -c inet-asm -l overlap -d 'Which copy wins when two segments disagree, until one is delivered' -r -f -a "first\t'the bytes that came first'
 last\t'the newer ones, as long as they have not been delivered'"
 complete -c inet-asm -l ip-packet-timeout -d 'How long an IP fragment waits for the others' -r
 complete -c inet-asm -l tcp-packet-timeout -d 'How long segments wait behind a hole when no acknowledgments are captured' -r
@@ -138,13 +72,13 @@ complete -c inet-asm -l max-file -d 'Largest extracted file, not counting holes;
 complete -c inet-asm -l memory-limit -d 'Memory limit for everything that is held' -r
 complete -c inet-asm -l max-connections -d 'Most connections followed at once, for each transport' -r
 complete -c inet-asm -l max-active-packets -d 'Most fragments and segments held, for each of IP, TCP and SCTP' -r
-complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' -r -f -a "text\t'aligned, with descriptions; what is 0 is left out'
-all\t'the same, with what is 0'
-json\t'one object'
-csv\t'a header line and a row'"
-complete -c inet-asm -l fail-if -d 'End with status 1 where a condition on the counters holds (repeatable)' -r
+complete -c inet-asm -s s -l stats -d 'Print the counters on stderr at the end' -r -f -a "(__fish_append , text all json csv input link ipv4 ipv6 tunnel udp tcp sctp message output files buffer lost input.files input.packets input.octets input.snapped input.backwards input.cut_short input.capture_drops input.shared_interfaces input.secrets input.names input.blocks_left_out link.packets link.passed link.subframes link.closed_gre link.closed_ipip link.subframes_skipped link.unknown_type link.truncated link.bad_header link.not_data link.encrypted link.compressed link.fragments link.unknown_pdu link.not_ip ipv4.packets ipv4.octets ipv4.passed ipv4.bad_checksum ipv4.fragments ipv4.reassembled ipv4.reassembled_fragments ipv4.overlaps ipv4.conflicts ipv4.truncated ipv4.bad_header ipv4.dropped_checksum ipv4.esp_encrypted ipv4.empty_fragments ipv4.misaligned_fragments ipv4.oversized_fragments ipv4.duplicate_fragments ipv4.bad_end_fragments ipv4.expired_fragments ipv4.evicted_fragments ipv4.unfinished_fragments ipv4.other_protocol ipv6.packets ipv6.octets ipv6.passed ipv6.fragments ipv6.atomic_fragments ipv6.reassembled ipv6.reassembled_fragments ipv6.overlaps ipv6.truncated ipv6.bad_header ipv6.empty_fragments ipv6.misaligned_fragments ipv6.oversized_fragments ipv6.duplicate_fragments ipv6.bad_end_fragments ipv6.overlapping_fragments ipv6.expired_fragments ipv6.evicted_fragments ipv6.unfinished_fragments ipv6.esp_encrypted ipv6.other_protocol tunnel.packets tunnel.passed tunnel.truncated tunnel.bad_header tunnel.not_ip tunnel.too_deep udp.datagrams udp.octets udp.flows udp.bad_checksum udp.messages udp.message_octets udp.snapped udp.disabled udp.closed_vxlan udp.closed_geneve udp.closed_gtp udp.closed_l2tp udp.closed_teredo udp.closed_sctp udp.truncated udp.bad_length udp.dropped_checksum udp.duplicates tcp.segments tcp.octets tcp.accepted_octets tcp.delivered_octets tcp.duplicate_octets tcp.refused_octets tcp.abandoned_octets tcp.connections tcp.midstream tcp.reused_ports tcp.closed_fin tcp.closed_reset tcp.closed_idle tcp.closed_evicted tcp.closed_replaced tcp.closed_end tcp.syn tcp.fin tcp.rst tcp.pure_acks tcp.retransmissions tcp.overlaps tcp.conflicts tcp.keep_alives tcp.out_of_order tcp.ack_held tcp.ack_timeout tcp.ack_forced tcp.bad_checksum tcp.damaged tcp.damaged_used tcp.gaps tcp.lost_octets tcp.gaps_acked tcp.gaps_closed tcp.gaps_timeout tcp.gaps_buffer tcp.gaps_holes tcp.gaps_memory tcp.gaps_end tcp.gaps_snapped tcp.gaps_jump tcp.disabled tcp.truncated tcp.bad_header tcp.dropped_checksum tcp.other_channel tcp.stray tcp.late tcp.before_start tcp.after_end sctp.packets sctp.octets sctp.disabled sctp.passed sctp.held_packets sctp.associations sctp.midstream sctp.multihomed sctp.reused_ports sctp.restarts sctp.closed_shutdown sctp.closed_abort sctp.closed_idle sctp.closed_evicted sctp.closed_replaced sctp.closed_end sctp.data_chunks sctp.i_data_chunks sctp.data_octets sctp.init sctp.init_ack sctp.sack sctp.heartbeat sctp.heartbeat_ack sctp.abort sctp.shutdown sctp.shutdown_ack sctp.error sctp.cookie_echo sctp.cookie_ack sctp.ecne sctp.cwr sctp.shutdown_complete sctp.forward_tsn sctp.re_config sctp.asconf sctp.other_chunks sctp.bad_chunks sctp.bad_checksum sctp.zero_checksum sctp.gap_blocks sctp.reported_duplicates sctp.delivered_chunks sctp.duplicates sctp.dropped_chunks sctp.dropped_octets sctp.waiting_chunks sctp.out_of_order sctp.ack_held sctp.ack_timeout sctp.ack_forced sctp.damaged_chunks sctp.damaged_used sctp.messages sctp.whole sctp.incomplete sctp.message_octets sctp.fragmented sctp.gaps sctp.lost_tsns sctp.abandoned_tsns sctp.gaps_acked sctp.gaps_forward sctp.gaps_closed sctp.gaps_timeout sctp.gaps_buffer sctp.gaps_holes sctp.gaps_memory sctp.gaps_end sctp.gaps_jump sctp.tsn_restarts sctp.truncated sctp.bad_header sctp.dropped_checksum sctp.damaged sctp.bad_tag sctp.stray sctp.other_channel sctp.late sctp.before_start message.messages message.whole message.incomplete message.octets message.lost_octets message.unframed_octets message.lost output.messages output.packets output.octets output.streams output.other_link_type files.written files.whole files.incomplete files.octets files.limited files.decoded files.undecoded files.parts files.ranges files.range_files files.ranges_repeated files.ranges_left_out buffer.waiting buffer.peak lost.capture_drops lost.cut_short lost.snapped lost.link lost.ip lost.fragments lost.refused lost.tcp_holes lost.before_start lost.abandoned lost.sctp_holes lost.sctp_chunks lost.incomplete lost.unframed lost.evicted lost.files lost.other_link_type 104apci amqp asap bgp bicc calcappprotocol cql dhcp dhcpv6 diameter dnp3 dns doip dtls dua e1ap enip enrp f1ap fractalgeneratorprotocol ftp gdt gtp gtpv2 hnbap http imap iua lcsap ldap llmnr m2ap m2pa m2ua m3ap m3ua mbtcp mdns megaco mongo mqtt mysql nbap nbss netperfmeter ngap ntp opcua pfcp pgsql pingpongprotocol pop proxy q931 quic radius resp rtcdc rtsp rua s1ap sabp sbcap sip smtp snmp someip ssh ssp stun sua syslog tftp tls tpkt v5ua websocket x2ap xnap)"
+complete -c inet-asm -l fail-if -d 'End with status 1 where a condition on the counters holds (repeatable)' -r -f -a "(__fish_append , input.files input.packets input.octets input.snapped input.backwards input.cut_short input.capture_drops input.shared_interfaces input.secrets input.names input.blocks_left_out link.packets link.passed link.subframes link.closed_gre link.closed_ipip link.subframes_skipped link.unknown_type link.truncated link.bad_header link.not_data link.encrypted link.compressed link.fragments link.unknown_pdu link.not_ip ipv4.packets ipv4.octets ipv4.passed ipv4.bad_checksum ipv4.fragments ipv4.reassembled ipv4.reassembled_fragments ipv4.overlaps ipv4.conflicts ipv4.truncated ipv4.bad_header ipv4.dropped_checksum ipv4.esp_encrypted ipv4.empty_fragments ipv4.misaligned_fragments ipv4.oversized_fragments ipv4.duplicate_fragments ipv4.bad_end_fragments ipv4.expired_fragments ipv4.evicted_fragments ipv4.unfinished_fragments ipv4.other_protocol ipv6.packets ipv6.octets ipv6.passed ipv6.fragments ipv6.atomic_fragments ipv6.reassembled ipv6.reassembled_fragments ipv6.overlaps ipv6.truncated ipv6.bad_header ipv6.empty_fragments ipv6.misaligned_fragments ipv6.oversized_fragments ipv6.duplicate_fragments ipv6.bad_end_fragments ipv6.overlapping_fragments ipv6.expired_fragments ipv6.evicted_fragments ipv6.unfinished_fragments ipv6.esp_encrypted ipv6.other_protocol tunnel.packets tunnel.passed tunnel.truncated tunnel.bad_header tunnel.not_ip tunnel.too_deep udp.datagrams udp.octets udp.flows udp.bad_checksum udp.messages udp.message_octets udp.snapped udp.disabled udp.closed_vxlan udp.closed_geneve udp.closed_gtp udp.closed_l2tp udp.closed_teredo udp.closed_sctp udp.truncated udp.bad_length udp.dropped_checksum udp.duplicates tcp.segments tcp.octets tcp.accepted_octets tcp.delivered_octets tcp.duplicate_octets tcp.refused_octets tcp.abandoned_octets tcp.connections tcp.midstream tcp.reused_ports tcp.closed_fin tcp.closed_reset tcp.closed_idle tcp.closed_evicted tcp.closed_replaced tcp.closed_end tcp.syn tcp.fin tcp.rst tcp.pure_acks tcp.retransmissions tcp.overlaps tcp.conflicts tcp.keep_alives tcp.out_of_order tcp.ack_held tcp.ack_timeout tcp.ack_forced tcp.bad_checksum tcp.damaged tcp.damaged_used tcp.gaps tcp.lost_octets tcp.gaps_acked tcp.gaps_closed tcp.gaps_timeout tcp.gaps_buffer tcp.gaps_holes tcp.gaps_memory tcp.gaps_end tcp.gaps_snapped tcp.gaps_jump tcp.disabled tcp.truncated tcp.bad_header tcp.dropped_checksum tcp.other_channel tcp.stray tcp.late tcp.before_start tcp.after_end sctp.packets sctp.octets sctp.disabled sctp.passed sctp.held_packets sctp.associations sctp.midstream sctp.multihomed sctp.reused_ports sctp.restarts sctp.closed_shutdown sctp.closed_abort sctp.closed_idle sctp.closed_evicted sctp.closed_replaced sctp.closed_end sctp.data_chunks sctp.i_data_chunks sctp.data_octets sctp.init sctp.init_ack sctp.sack sctp.heartbeat sctp.heartbeat_ack sctp.abort sctp.shutdown sctp.shutdown_ack sctp.error sctp.cookie_echo sctp.cookie_ack sctp.ecne sctp.cwr sctp.shutdown_complete sctp.forward_tsn sctp.re_config sctp.asconf sctp.other_chunks sctp.bad_chunks sctp.bad_checksum sctp.zero_checksum sctp.gap_blocks sctp.reported_duplicates sctp.delivered_chunks sctp.duplicates sctp.dropped_chunks sctp.dropped_octets sctp.waiting_chunks sctp.out_of_order sctp.ack_held sctp.ack_timeout sctp.ack_forced sctp.damaged_chunks sctp.damaged_used sctp.messages sctp.whole sctp.incomplete sctp.message_octets sctp.fragmented sctp.gaps sctp.lost_tsns sctp.abandoned_tsns sctp.gaps_acked sctp.gaps_forward sctp.gaps_closed sctp.gaps_timeout sctp.gaps_buffer sctp.gaps_holes sctp.gaps_memory sctp.gaps_end sctp.gaps_jump sctp.tsn_restarts sctp.truncated sctp.bad_header sctp.dropped_checksum sctp.damaged sctp.bad_tag sctp.stray sctp.other_channel sctp.late sctp.before_start message.messages message.whole message.incomplete message.octets message.lost_octets message.unframed_octets message.lost output.messages output.packets output.octets output.streams output.other_link_type files.written files.whole files.incomplete files.octets files.limited files.decoded files.undecoded files.parts files.ranges files.range_files files.ranges_repeated files.ranges_left_out buffer.waiting buffer.peak lost.capture_drops lost.cut_short lost.snapped lost.link lost.ip lost.fragments lost.refused lost.tcp_holes lost.before_start lost.abandoned lost.sctp_holes lost.sctp_chunks lost.incomplete lost.unframed lost.evicted lost.files lost.other_link_type)"
 complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture' -r -F
-complete -c inet-asm -l trace -d 'Trace on stderr what happens to each segment of the connections that RULE chooses' -r
+complete -c inet-asm -l trace -d 'Trace on stderr what happens to each segment of the connections that RULE chooses' -r -f -a "all\t''
+tcp\t''
+udp\t''
+sctp\t''"
 complete -c inet-asm -l time -d 'Times as --print, --follow and --table show them' -r -f -a "utc\t'date and time in UTC'
 local\t'date and time where the program runs'
 relative\t'seconds since the first packet'

@@ -274,6 +274,7 @@ counters! {
         packets: "packet records read",
         octets: "captured bytes in them",
         snapped: "packets that the snapshot length cut",
+        backwards: "packets that are earlier than the one before them",
         cut_short: "captures that end inside a record",
         capture_drops: "packets that the capture says it lost",
         shared_interfaces: "interfaces past 65,536, whose packets are shown as those of an earlier one of their kind",
@@ -330,8 +331,14 @@ counters! {
         message_octets: "bytes of payload of these, as far as they were captured",
         snapped: "of these, datagrams that the snapshot length cut",
         disabled: "datagrams handed on unprocessed",
+        closed_vxlan: "datagrams of no known protocol on ports of VXLAN, which --decapsulate vxlan opens",
+        closed_geneve: "datagrams of no known protocol on the port of GENEVE, which --decapsulate geneve opens",
+        closed_gtp: "datagrams of GTP-U, or of no known protocol on its port, which --decapsulate gtp opens",
+        closed_l2tp: "datagrams of no known protocol on the port of L2TP, which --decapsulate l2tp opens",
+        closed_teredo: "datagrams of no known protocol on the port of Teredo, which --decapsulate teredo opens",
+        closed_sctp: "datagrams of no known protocol on the port of SCTP in UDP, which --decapsulate sctp opens",
     }
-    /// TCP: segments in, octets in order out.
+    /// TCP: segments in, bytes in order out.
     tcp: TcpCounters {
         segments: "segments taken in",
         octets: "bytes of payload in them",
@@ -356,8 +363,8 @@ counters! {
         pure_acks: "segments that only acknowledge",
         retransmissions: "segments whose bytes were all there already",
         overlaps: "segments of which some bytes were there already",
-        conflicts: "overlaps with different octets; the last 8 segments that were delivered are known by their checksum and by a keyed \
-             sum of 32 octets of each, at places that nobody knows: what comes again is held against each of them that it covers as a \
+        conflicts: "overlaps with different bytes; the last 8 segments that were delivered are known by their checksum and by a keyed \
+             sum of 32 bytes of each, at places that nobody knows: what comes again is held against each of them that it covers as a \
              whole, and a part of one is not",
         keep_alives: "keep-alive segments",
         out_of_order: "segments that had to wait",

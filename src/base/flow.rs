@@ -29,7 +29,7 @@ impl Transport {
 }
 
 /// One of the two directions of a flow (RFC 5103): forward is that of the packet that was seen first.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Direction {
     /// From the sender of the first packet.
     Forward,

@@ -88,6 +88,20 @@ impl Tunnel {
             Self::Sctp => "sctp",
         }
     }
+
+    /// The tunnel over UDP that one of these ports is registered for, if any is.
+    pub(crate) const fn of_ports(ports: [u16; 2]) -> Option<Self> {
+        let [a, b] = ports;
+        Some(match (a, b) {
+            (4789 | 4790 | 8472, _) | (_, 4789 | 4790 | 8472) => Self::Vxlan,
+            (6081, _) | (_, 6081) => Self::Geneve,
+            (2152, _) | (_, 2152) => Self::Gtp,
+            (1701, _) | (_, 1701) => Self::L2tp,
+            (3544, _) | (_, 3544) => Self::Teredo,
+            (9899, _) | (_, 9899) => Self::Sctp,
+            _ => return None,
+        })
+    }
 }
 
 /// A set of tunnels.

@@ -18,6 +18,13 @@ static GIVEN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name(&'static str);
 
+impl Default for Name {
+    /// That of what has no known protocol.
+    fn default() -> Self {
+        Self(NO_PROTOCOL)
+    }
+}
+
 impl Name {
     /// A name that is part of the program.
     pub const fn of(text: &'static str) -> Self {

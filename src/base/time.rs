@@ -63,26 +63,31 @@ impl fmt::Display for Timestamp {
 
 /// `YYYY-MM-DD` and `HH:MM:SS.nanosecondsZ`, with an octet between them. Digit by digit: an object of JSON has three, and
 /// with `write!` they cost more than all the rest of it. Years have four digits, as a timestamp ends in 2554.
+#[allow(clippy::cast_possible_truncation)] // digits
 pub(crate) fn date_and_time(time: Timestamp, between: u8) -> [u8; 30] {
     let (days, secs) = (time.secs() / 86_400, time.secs() % 86_400);
     let (year, month, day) = civil(days);
     let mut text = *b"0000-00-00 00:00:00.000000000Z";
     text[10] = between;
-    for (value, end, digits) in [
-        (year, 4, 4),
-        (month, 7, 2),
-        (day, 10, 2),
-        (secs / 3600, 13, 2),
-        (secs / 60 % 60, 16, 2),
-        (secs % 60, 19, 2),
-        (u64::from(time.subsec_nanos()), 29, 9),
+    let nanos = u64::from(time.subsec_nanos());
+    for (two, at) in [
+        (year / 100, 0),
+        (year % 100, 2),
+        (month, 5),
+        (day, 8),
+        (secs / 3600, 11),
+        (secs / 60 % 60, 14),
+        (secs % 60, 17),
+        (nanos / 10_000_000, 20),
+        (nanos / 100_000 % 100, 22),
+        (nanos / 1_000 % 100, 24),
+        (nanos / 10 % 100, 26),
     ] {
-        let mut rest = value;
-        for place in text[end - digits..end].iter_mut().rev() {
-            *place = b"0123456789"[(rest % 10) as usize];
-            rest /= 10;
-        }
+        // Below 100 each.
+        text[at] += (two / 10) as u8;
+        text[at + 1] += (two % 10) as u8;
     }
+    text[28] += (nanos % 10) as u8;
     text
 }
 

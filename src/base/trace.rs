@@ -229,7 +229,7 @@ impl fmt::Display for EventKind {
                 match offset {
                     Some(at) if len > 0 => write!(f, " {at}:{}", at.saturating_add(len.into()))?,
                     Some(at) => write!(f, " {at}")?,
-                    None if len > 0 => write!(f, " {len} octets")?,
+                    None if len > 0 => write!(f, " {len} bytes")?,
                     None => {}
                 }
                 write!(f, ": {fate}")
@@ -242,7 +242,7 @@ impl fmt::Display for EventKind {
                 match len {
                     Some(len) => {
                         let end = offset.saturating_add_unsigned(len);
-                        write!(f, " {offset}:{end}: gap of {len} octets: ")?;
+                        write!(f, " {offset}:{end}: gap of {len} bytes: ")?;
                     }
                     None => write!(f, " {offset}: gap of unknown length: ")?,
                 }
@@ -272,7 +272,7 @@ impl fmt::Display for EventKind {
                 };
                 write!(f, " {offset}: message begins: {protocol}{kind}, ")?;
                 match extent {
-                    Extent::Known(len) => write!(f, "{len} octets"),
+                    Extent::Known(len) => write!(f, "{len} bytes"),
                     Extent::Open => f.write_str("its length is told as it goes"),
                     Extent::ToClose => f.write_str("to the end of the stream"),
                 }
@@ -286,7 +286,7 @@ impl fmt::Display for EventKind {
                 whole,
             } => {
                 let whole = whole_or_not(whole);
-                write!(f, ": message: {protocol}, {len} octets, {whole}")
+                write!(f, ": message: {protocol}, {len} bytes, {whole}")
             }
             Self::StreamEnds(close) => write!(f, ": stream ends: {}", words(close)),
             Self::Ends(close) => write!(f, ": connection ends: {}", words(close)),
@@ -318,13 +318,13 @@ impl fmt::Display for Fate {
                 len,
                 overlaps,
             } => {
-                write!(f, "waits behind a hole of {len} octets at {hole}")?;
+                write!(f, "waits behind a hole of {len} bytes at {hole}")?;
                 overlaps
             }
             Self::InOrder { known } => {
                 f.write_str("in order")?;
                 if known > 0 {
-                    write!(f, ", {known} octets of it were there already")?;
+                    write!(f, ", {known} bytes of it were there already")?;
                 }
                 return Ok(());
             }
@@ -380,7 +380,7 @@ impl fmt::Display for Fate {
             }
         };
         if overlaps.known > 0 {
-            write!(f, ", {} octets of it were there already", overlaps.known)?;
+            write!(f, ", {} bytes of it were there already", overlaps.known)?;
         }
         if overlaps.conflict {
             f.write_str(", with other content")?;

@@ -97,7 +97,7 @@ impl fmt::Display for Error {
             } => {
                 write!(
                     f,
-                    "{file}: ends inside its file header, after {octets} octets"
+                    "{file}: ends inside its file header, after {octets} bytes"
                 )?;
                 if let Some(format) = compressed {
                     write!(f, " of what is {format}-compressed in it")?;

@@ -251,6 +251,11 @@ impl Inputs {
         }
     }
 
+    /// The next [`Inputs::fill`] may wait for somebody: the input is no regular file.
+    pub const fn may_wait(&self) -> bool {
+        !self.is_file
+    }
+
     /// Opens the next input to be read.
     fn source(&mut self, next: WaitingInput) -> io::Result<InputSource> {
         let file = match next.file {

@@ -292,6 +292,7 @@ impl<R: Read> Reader<R> {
         }
         let totals = &mut self.totals;
         self.shown = !(totals.blocks.is_empty() && totals.comments.is_empty());
+        totals.counters.backwards += u64::from(raw.time < totals.time);
         totals.time = raw.time;
         totals.counters.packets += 1;
         totals.counters.octets += raw.len as u64;
@@ -658,7 +659,7 @@ impl<R: Read> Reader<R> {
         };
         Error::Foreign {
             file: self.name.clone(),
-            found: format!("{compressed}{what} (first octets {})", first.join(" ")),
+            found: format!("{compressed}{what} (first bytes {})", first.join(" ")),
             advice,
         }
     }
@@ -1054,7 +1055,7 @@ mod tests {
                     c.u32(1).u32(1).u32(262_145).u32(262_145);
                     c
                 },
-                "262145 captured octets",
+                "262145 captured bytes",
             ),
             (
                 {
@@ -1063,21 +1064,21 @@ mod tests {
                     c.octets.extend([0; 500]);
                     c
                 },
-                "4294967295 captured octets",
+                "4294967295 captured bytes",
             ),
-            (block(&|o| o[4] = 0), "no block has 0 octets"),
-            (block(&|o| o[4] = 37), "no block has 37 octets"),
-            (block(&|o| o[7] = 2), "no block has 33554468 octets"),
+            (block(&|o| o[4] = 0), "no block has 0 bytes"),
+            (block(&|o| o[4] = 37), "no block has 37 bytes"),
+            (block(&|o| o[7] = 2), "no block has 33554468 bytes"),
             (
                 block(&|o| o[32] = 40),
-                "36 octets at its beginning and 40 at its end",
+                "36 bytes at its beginning and 40 at its end",
             ),
             (block(&|o| o[8] = 1), "interface 1 is not described"),
-            (block(&|o| o[20] = 5), "5 captured octets"),
-            (ng().block(6, |_| {}, 1), "no block has 12 octets"),
+            (block(&|o| o[20] = 5), "5 captured bytes"),
+            (ng().block(6, |_| {}, 1), "no block has 12 bytes"),
             (
                 ng().block(1, |c| c.octets.extend([0; 4]), 1),
-                "no block has 16 octets",
+                "no block has 16 bytes",
             ),
             (
                 ng().block(0x0a0d_0d0a, |c| c.octets.extend([0; 16]), 1),
@@ -1135,18 +1136,18 @@ mod tests {
         for (octets, found) in [
             (
                 &b"hello, world"[..],
-                "text (first octets 68 65 6c 6c 6f 2c 20 77)",
+                "text (first bytes 68 65 6c 6c 6f 2c 20 77)",
             ),
             (b"{\"a\": 1}", "JSON"),
-            (b"x", "text (first octets 78)"),
+            (b"x", "text (first bytes 78)"),
             (
                 b"\x7fELF\x02\x01",
-                "an ELF program (first octets 7f 45 4c 46 02 01)",
+                "an ELF program (first bytes 7f 45 4c 46 02 01)",
             ),
             (b"BZh91AY&SY", "bzip2 data"),
             (
                 b"\0\x01\x02\x03\x04",
-                "data of an unknown kind (first octets 00 01 02 03 04)",
+                "data of an unknown kind (first bytes 00 01 02 03 04)",
             ),
             (
                 b"\xd4\xc3\xb2\xa1\x03\0\0\0aaaaaaaaaaaaaaaaaaaa",

@@ -57,12 +57,12 @@ impl fmt::Display for Fault {
         match self {
             Self::Magic => write!(f, "no file header where one is due"),
             Self::Version(major, minor) => write!(f, "version {major}.{minor} is not known"),
-            Self::Captured(len) => write!(f, "no packet has {len} captured octets"),
-            Self::Block(len) => write!(f, "no block has {len} octets"),
+            Self::Captured(len) => write!(f, "no packet has {len} captured bytes"),
+            Self::Block(len) => write!(f, "no block has {len} bytes"),
             Self::Lengths(first, last) => {
                 write!(
                     f,
-                    "a block says {first} octets at its beginning and {last} at its end"
+                    "a block says {first} bytes at its beginning and {last} at its end"
                 )
             }
             Self::ByteOrder(magic) => write!(f, "{magic:08x} is no byte-order magic"),

@@ -2,9 +2,9 @@
 
 use super::conditions::Condition;
 use super::values::{
-    ChecksumRule, Color, Disabled, LookBehind, ProtocolNames, ReorderWindow, StatsFormat, Times,
-    Unframed, checksums, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
-    number, pattern, reorder_window, size, time, time_or_off, transports, tunnels, when,
+    ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed, checksums,
+    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, pattern,
+    reorder_window, size, stats, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -355,8 +355,6 @@ pub(super) struct Args {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        value_parser = ProtocolNames,
-        hide_possible_values = true,
         help_heading = "Choice"
     )]
     pub(super) protocols: Vec<String>,
@@ -547,8 +545,11 @@ pub(super) struct Args {
     pub(super) max_active_packets: usize,
 
     /// Print the counters on stderr at the end
-    #[arg(short, long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Observation")]
-    pub(super) stats: Option<StatsFormat>,
+    ///
+    /// A list of a format (text; all: also what is 0; json; csv), of sections and of counters, which are shown alone: -s=json,
+    /// -s=tcp,message.lost, -s=csv,http. The man page lists them (COUNTERS).
+    #[arg(short, long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats, help_heading = "Observation")]
+    pub(super) stats: Option<Stats>,
 
     /// End with status 1 where a condition on the counters holds (repeatable)
     ///

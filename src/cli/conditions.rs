@@ -7,7 +7,7 @@
 //!  term:      COUNTER, NUMBER% COUNTER, or a NUMBER with K, M or G behind it
 //! ```
 
-use super::usage::likeness;
+use super::likeness::likeness;
 use super::values::size;
 use crate::base::counters::Counters;
 use std::cmp::Ordering;

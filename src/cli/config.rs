@@ -2,9 +2,11 @@
 
 use super::args::{Args, command};
 use super::conditions::Condition;
-use super::usage::{did_you_mean, nearest};
-use super::values::{Color, StatsFormat, Times, Unframed};
+use super::likeness::{did_you_mean, nearest};
+use super::usage::FRAMED;
+use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
+use crate::base::counters::Counters;
 use crate::base::limits::Limits;
 use crate::base::protocol::Name;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
@@ -40,7 +42,7 @@ pub struct Config {
     /// `--trace`: connections whose segments are shown on stderr.
     pub trace: Option<ConnectionRule>,
     /// Counters on stderr at the end.
-    pub stats: Option<StatsFormat>,
+    pub stats: Option<Stats>,
     /// `--fail-if`: where one of them holds, the run fails.
     pub fail_if: Vec<Condition>,
     /// Some messages are chosen, and an output counts those that it gets.
@@ -95,6 +97,8 @@ pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     stdout_is_terminal: bool,
 ) -> Result<Invocation, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    check_spelling(&args)?;
     let args = args.into_iter().flat_map(follow_forms);
     let matches = command().try_get_matches_from(args)?;
     let args = Args::from_arg_matches(&matches)?;
@@ -113,7 +117,7 @@ pub fn parse(
     let inputs = inputs(&matches, &args);
     check_limits(&args)?;
     check_inputs(&args, &inputs)?;
-    let notes = idle_options(&matches, &args, stdout_is_terminal);
+    let notes = idle_options(&matches, &args, &inputs, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal)?;
     config.notes.extend(notes);
     Ok(Invocation::Run(Box::new(config)))
@@ -146,92 +150,107 @@ fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
             ));
         }
     }
+    // A name of a file behind -j, and not behind its equals sign.
+    let json = args.json.as_ref().filter(|target| target.name == "-");
+    let named = inputs
+        .iter()
+        .find(|name| name.ends_with(".json") || name.ends_with(".jsonl"));
+    if let Some(name) = named.filter(|name| json.is_some() && !Path::new(name).exists()) {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!("{name}: there is no such input: did you mean --json={name}?"),
+        ));
+    }
     Ok(())
 }
 
 /// What was asked for and does nothing, because what it is about was not asked for.
-fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> Vec<String> {
+fn idle_options(
+    matches: &ArgMatches,
+    args: &Args,
+    inputs: &[String],
+    stdout_is_terminal: bool,
+) -> Vec<String> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let lines = args.print.is_some() || args.follow.is_some() || args.table.is_some();
     let others = lines || args.json.is_some() || args.dump.is_some() || args.extract.is_some();
     let none = !(others || args.no_output) && args.write.is_empty();
     // Without any output stdout is one.
     let packets = !args.write.is_empty() || none && !stdout_is_terminal;
-    let lines = lines || none && stdout_is_terminal;
+    let print = args.print.is_some() || none && stdout_is_terminal;
+    let lines = lines || print;
     let pcap = args.format == Some(FileFormat::Pcap);
     let resized = !matches!(args.large, Large::Split);
+    let originals = args.dropped.is_some() || args.bypass.is_some();
     // Streams are written whole.
     let streams = args.follow.is_some() || args.dump.is_some();
-    let by_message = !streams
-        || lines && args.follow.is_none()
-        || args.json.is_some()
-        || args.extract.is_some()
-        || packets;
-    let whole = "chooses messages, and streams are written whole: use --connection";
+    let messages =
+        print || args.table.is_some() || args.json.is_some() || args.extract.is_some() || packets;
+    let whole = if streams {
+        "chooses messages, and streams are written whole: use --connection"
+    } else {
+        "chooses messages, and none are written: leave -n out"
+    };
+    let disabled = args.disable.unwrap_or_default();
+    let (json, extract) = (args.json.is_some(), args.extract.is_some());
+    let written = packets || messages || streams;
+    let buffered = lines || json || packets || args.dump.is_some();
+    let seen = args.stats.is_some() || args.trace.is_some();
+    let add_json = "shows it in the JSON: add -j";
+    let comments = "writes comments, which pcapng has: write one with -w";
+    let form = "is about packets that are written: write some with -w";
+    let no_tcp = "is about TCP, which --disable passes through: leave one of them out";
+    let no_sctp = "is about SCTP, which --disable passes through: leave one of them out";
     let rows = [
-        ("kind", "--kind", by_message, whole),
-        ("pattern", "--match", by_message, whole),
-        ("from", "--from", by_message, whole),
-        ("to", "--to", by_message, whole),
-        ("protocols", "--protocols", by_message, whole),
+        ("kind", "--kind", messages, whole),
+        ("pattern", "--match", messages, whole),
+        ("from", "--from", messages, whole),
+        ("to", "--to", messages, whole),
+        // Counters follow it too.
+        ("protocols", "--protocols", messages || !streams, whole),
         (
-            "json_body",
-            "--json-body",
-            args.json.is_some(),
-            "shows bodies in the JSON: add -j",
+            "connection",
+            "--connection",
+            written,
+            "chooses connections, and nothing of them is written: leave -n out",
         ),
-        (
-            "hash",
-            "--hash",
-            args.json.is_some(),
-            "shows sums in the JSON: add -j",
-        ),
+        ("json_body", "--json-body", json, add_json),
+        ("hash", "--hash", json, add_json),
         (
             "max_file",
             "--max-file",
-            args.extract.is_some(),
+            extract,
             "bounds extracted files: add -x DIR",
         ),
-        (
-            "info",
-            "--info",
-            packets && !pcap,
-            "writes comments, which pcapng has: write one with -w",
-        ),
-        (
-            "track",
-            "--track",
-            packets && !pcap,
-            "writes comments, which pcapng has: write one with -w",
-        ),
+        ("info", "--info", packets && !pcap, comments),
+        ("track", "--track", packets && !pcap, comments),
         (
             "max_message",
             "--max-message",
             packets && resized,
             "goes with --large jumbo or snap: add one",
         ),
+        ("encap", "--encap", packets, form),
+        ("large", "--large", packets, form),
+        ("handshake", "--handshake", packets, form),
+        ("timestamps", "--timestamps", packets, form),
+        ("format", "--format", packets || originals, form),
         (
-            "encap",
-            "--encap",
-            packets,
-            "is the form of packets: write some with -w",
+            "keep_secrets",
+            "--keep-secrets",
+            packets && !pcap || originals,
+            "passes them to a pcapng output: write one with -w",
         ),
         (
-            "large",
-            "--large",
-            packets,
-            "is the form of packets: write some with -w",
-        ),
-        (
-            "handshake",
-            "--handshake",
-            packets,
-            "writes packets: write some with -w",
+            "fill_gaps",
+            "--fill-gaps",
+            packets || json,
+            "is about packets that are written, and the JSON of them: add -w or -j",
         ),
         (
             "wide",
             "--wide",
-            lines,
+            print,
             "is the form of printed lines: add -p",
         ),
         (
@@ -239,6 +258,49 @@ fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> 
             "--time",
             lines,
             "is the form of printed times: add -p",
+        ),
+        (
+            "color",
+            "--color",
+            print || args.follow.is_some() || seen,
+            "is about lines for people: add -p, --follow or -s",
+        ),
+        (
+            "packet_buffered",
+            "--packet-buffered",
+            buffered,
+            "is about messages that are written, and none are: leave it out",
+        ),
+        (
+            "sort_files",
+            "--sort-files",
+            inputs.len() > 1,
+            "sorts several inputs, and there is one: leave it out",
+        ),
+        (
+            "tcp_packet_timeout",
+            "--tcp-packet-timeout",
+            !disabled.tcp,
+            no_tcp,
+        ),
+        ("reorder_window", "--reorder-window", !disabled.tcp, no_tcp),
+        ("look_behind", "--look-behind", !disabled.tcp, no_tcp),
+        ("tcp_buffer", "--tcp-buffer", !disabled.tcp, no_tcp),
+        ("tcp_holes", "--tcp-holes", !disabled.tcp, no_tcp),
+        ("max_gap", "--max-gap", !disabled.tcp, no_tcp),
+        ("overlap", "--overlap", !disabled.tcp, no_tcp),
+        (
+            "sctp_packet_timeout",
+            "--sctp-packet-timeout",
+            !disabled.sctp,
+            no_sctp,
+        ),
+        ("sctp_stats", "--sctp-stats", !disabled.sctp, no_sctp),
+        (
+            "track_missing_chunks",
+            "--track-missing-chunks",
+            !disabled.sctp,
+            no_sctp,
         ),
     ];
     let mut notes: Vec<String> = rows
@@ -249,13 +311,47 @@ fn idle_options(matches: &ArgMatches, args: &Args, stdout_is_terminal: bool) -> 
     // As tcpdump's -n, by fingers used to it.
     let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
     let said = said || !args.fail_if.is_empty();
-    let files = args.sctp_stats.is_some() || args.dropped.is_some() || args.bypass.is_some();
+    let files = args.sctp_stats.is_some() || originals;
     if args.no_output && !(others || said || files) {
         notes.push(
             "-n: writes no messages, and nothing else was asked for: leave it out (addresses are never looked up), or add -s for counters".to_owned(),
         );
     }
     notes
+}
+
+/// Spellings that are no mistake to clap, but would be taken for something else: `-pfull` for the options -p, -f, -u and -l.
+fn check_spelling(args: &[OsString]) -> Result<(), clap::Error> {
+    let before_inputs = args.iter().skip(1).take_while(|arg| *arg != "--");
+    for arg in before_inputs.filter_map(|arg| arg.to_str()) {
+        let values: (&str, &[&str]) = match arg.get(..2) {
+            Some("-p") => ("-p", &["full", "brief"]),
+            Some("-s") => ("-s", &["text", "all", "json", "csv"]),
+            _ => ("", &[]),
+        };
+        let value = arg.strip_prefix(values.0).unwrap_or_default();
+        if values.1.contains(&value) {
+            return Err(error(
+                ErrorKind::ValueValidation,
+                format_args!(
+                    "{arg}: its value stands behind an equals sign: {}={value}",
+                    values.0
+                ),
+            ));
+        }
+        if let Some(form) = arg.strip_prefix("--follow=")
+            && FollowForm::from_str(form, true).is_err()
+            && ConnectionRule::new(form).is_err()
+        {
+            return Err(error(
+                ErrorKind::ValueValidation,
+                format_args!(
+                    "{arg}: is no form, nor a connection: expected text, hex or raw, as --follow=hex tcp:3"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// `--follow=hex RULE` has a value behind its equals sign and one behind it, which are two options.
@@ -286,6 +382,20 @@ fn config(
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
     let named_input = !(args.inputs.is_empty() && args.read.is_empty());
+    let rules = rules(
+        args.protocols.clone(),
+        args.unframed,
+        args.decode_as.clone(),
+        args.framer.clone(),
+    )?;
+    let names = rules.names();
+    if let Some(stats) = &args.stats {
+        check_counters(stats, &names)?;
+    }
+    for condition in &args.fail_if {
+        let checked = condition.check(&names);
+        checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
+    }
     let limits = limits(&args);
     let form = form(&args);
     let color = match args.color {
@@ -298,6 +408,12 @@ fn config(
         color,
         width: width.flatten(),
         time: args.time,
+        // Where some messages are chosen, what lies between them is not.
+        gaps: args.protocols.is_empty()
+            && args.kind.is_empty()
+            && args.pattern.is_none()
+            && args.from.is_none()
+            && args.to.is_none(),
     };
     let print = |style| PrintTo {
         style,
@@ -359,6 +475,8 @@ fn config(
         max_file: args.max_file as u64,
     });
     sink.verbose = args.verbose;
+    // Hints are for somebody who looks on.
+    sink.hints = !args.quiet && args.stats.is_none() && std::io::stderr().is_terminal();
     sink.connection = args.connection;
     sink.json = args.json.map(|target| JsonTo {
         target,
@@ -408,12 +526,6 @@ fn config(
         )
     });
     let notes = notes.collect();
-    let rules = rules(args.protocols, args.unframed, args.decode_as, args.framer)?;
-    let names = rules.names();
-    for condition in &args.fail_if {
-        let checked = condition.check(&names);
-        checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
-    }
     Ok(Config {
         inputs,
         sink,
@@ -472,6 +584,28 @@ fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(),
         ));
     }
     Ok(())
+}
+
+/// Sections and counters that are asked for are such.
+fn check_counters(stats: &Stats, protocols: &[&'static str]) -> Result<(), clap::Error> {
+    let mut known = Vec::new();
+    Counters::default().each_with(protocols, |section, name, _, _| {
+        if known.last().is_none_or(|(last, _)| *last != section) {
+            known.push((section, section.to_owned()));
+        }
+        known.push((section, format!("{section}.{name}")));
+    });
+    let known = || known.iter().map(|(_, name)| name.as_str());
+    match stats.only.iter().find(|name| !known().any(|k| k == *name)) {
+        None => Ok(()),
+        Some(wrong) => Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "--stats: {wrong}: there is no such section or counter{}: -s=all shows them",
+                did_you_mean(nearest(wrong, known()))
+            ),
+        )),
+    }
 }
 
 /// Memory with which nothing works: the tables and buffers of one busy connection need about a third of it.
@@ -727,9 +861,11 @@ fn output(
 
 /// What to say of a protocol that is not known.
 fn no_protocol(name: &str) -> String {
-    let advice = match name.to_ascii_lowercase().as_str() {
-        "kafka" => "--framer 'kafka,tcp.port==9092,len@0:u32be+4' adds it".to_owned(),
-        "h2" | "http2" | "grpc" | "quic" | "rtp" | "mail" | "email" => {
+    let lower = name.to_ascii_lowercase();
+    let framed = FRAMED.iter().find(|(framed, ..)| *framed == lower);
+    let advice = match (lower.as_str(), framed) {
+        (_, Some((.., spec))) => format!("--framer '{spec}' adds it"),
+        ("h2" | "http2" | "grpc" | "rtp" | "mail" | "email", None) => {
             "it is not taken apart yet; --list-protocols shows those that are".to_owned()
         }
         _ => "--list-protocols shows them, --framer adds one".to_owned(),

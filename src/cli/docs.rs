@@ -13,24 +13,24 @@ use std::io::{self, Write};
 const FILES: &str = "\
 What \\fB--extract\\fR writes into its folder: the files that were transferred, each under the name that its sender gave it \
 (for HTTP, the last part of the URL; for FTP and TFTP, that of the command), without anything in it that could leave the folder or act on a terminal or a shell; a \
-name that is taken is numbered: a.txt, a-1.txt. A file of which octets are missing is called NAME.part; those that are there \
+name that is taken is numbered: a.txt, a-1.txt. A file of which bytes are missing is called NAME.part; those that are there \
 stand at their true offsets, and the others are holes. The time of a file is that of its last packet. Nothing that was in the \
 folder before is touched, and no symbolic link in it is followed.
 .PP
 Of HTTP, the bodies of requests and responses are files, without chunks, and with the codings gzip, deflate, br and zstd \
 undone. The ranges of one entity (206, also of several connections, and the rest of a download that broke off) are put \
 together. Where the entity stays incomplete, each range that came whole is also a file of its own, as it was sent, called by its \
-first and last octet: a.100-199.txt; range_of in the list says of which file it is a range. That goes for 1,024 different ranges of one \
+first and last byte: a.100-199.txt; range_of in the list says of which file it is a range. That goes for 1,024 different ranges of one \
 entity. A range that comes again of an entity that came whole is no other file. The parts of a body of any multipart type (form-data, \
 related, mixed, ...) are files, without base64 and quoted-printable, and so is the body as it was sent. Where a coding is not \
-known, or its octets are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
+known, or its bytes are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
 them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
 .PP
 FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
 (PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
 address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \
 the network. A transfer that was broken off and is taken up with REST is one file. Where commands or replies were \
-lost, a file is called by its connection: ftp-data-NUMBER. A file of no octets is known only where the server told its size.
+lost, a file is called by its connection: ftp-data-NUMBER. A file of no bytes is known only where the server told its size.
 .PP
 TFTP: transfers whose request was captured, with blocks of any size, windows, and any number of blocks. Text (netascii) is \
 kept as it was sent, as tshark keeps it.
@@ -298,7 +298,8 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, ".SH \"JSON OUTPUT\"")?;
     writeln!(
         out,
-        "The objects of \\fB\\-\\-json\\fR, one a line, and their fields:"
+        "The objects of \\fB\\-\\-json\\fR, one a line, and their fields. Where messages are chosen, a request and its response give an \
+exchange if both of them are:"
     )?;
     for (kinds, name, text) in FIELDS {
         let kinds = kinds.replace(' ', ", ");
@@ -338,11 +339,6 @@ fn counters(out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Writes completions for a shell.
-pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) {
-    clap_complete::generate(shell, &mut command(), "inet-asm", out);
 }
 
 /// The table of protocols: name, transport, ports, what it is.

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!  args ──> config ──> run ──> report
-//!   └─────> docs
+//!   └─────> docs, completions
 //! ```
 
 mod args;
+mod completions;
 mod conditions;
 pub mod config;
 mod docs;
+mod likeness;
 mod places;
 pub mod report;
 pub mod run;
@@ -18,8 +20,9 @@ mod usage;
 mod values;
 
 pub use args::command;
+pub use completions::completions;
 pub use config::{Config, Invocation, parse};
-pub use docs::{completions, first_screen, list_protocols, man};
+pub use docs::{first_screen, list_protocols, man};
 pub use run::{FAILED, complain, run};
 pub use usage::one_line;
-pub use values::StatsFormat;
+pub use values::{Stats, StatsFormat};

@@ -1,48 +1,57 @@
 //! The counters as text, JSON or CSV.
 
-use super::values::StatsFormat;
+use super::usage::FRAMED;
+use super::values::{Stats, StatsFormat};
 use crate::base::counters::Counters;
 use crate::base::protocol::NO_PROTOCOL;
+use crate::sink::OddPort;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
-/// Writes all counters. `protocols`: those that CSV has columns for.
+/// Writes the counters that are wanted. `protocols`: those that CSV has columns for; `color`: the text has colours.
 ///
 /// # Errors
 ///
 /// Those of the writer.
 pub fn write(
     counters: &Counters,
-    format: StatsFormat,
-    form: TextForm,
+    stats: &Stats,
+    color: bool,
     protocols: &[&'static str],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    match format {
-        StatsFormat::Text => text(counters, form, out),
-        StatsFormat::All => text(counters, TextForm { all: true, ..form }, out),
-        StatsFormat::Json => json(counters, out),
-        StatsFormat::Csv => csv(counters, protocols, out),
+    match stats.format {
+        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, out),
+        StatsFormat::Json => json(counters, stats, out),
+        StatsFormat::Csv => csv(counters, stats, protocols, out),
     }
 }
 
-/// How the text is written.
-#[derive(Clone, Copy, Default)]
-pub struct TextForm {
-    /// Counters of zero too.
-    pub all: bool,
-    /// With colours.
-    pub color: bool,
+impl Stats {
+    /// The counter was asked for, by its own name or by that of its section.
+    fn takes(&self, section: &str, name: &str) -> bool {
+        self.only.is_empty()
+            || self.only.iter().any(|only| only == section)
+            || self.names(section, name)
+    }
+
+    /// The counter was asked for by its own name.
+    fn names(&self, section: &str, name: &str) -> bool {
+        let is = |only: &String| only.split_once('.') == Some((section, name));
+        self.only.iter().any(is)
+    }
 }
 
 /// Counters that are shown although they are 0: that nothing is missing, and that nothing waits any more.
 const ALWAYS: [(&str, &str); 2] = [("message", "lost"), ("buffer", "waiting")];
 
 /// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out.
-fn text(counters: &Counters, form: TextForm, out: &mut dyn Write) -> io::Result<()> {
+fn text(counters: &Counters, stats: &Stats, color: bool, out: &mut dyn Write) -> io::Result<()> {
+    let all = stats.format == StatsFormat::All;
     let mut rows = Vec::new();
     counters.each(|section, name, text, value| {
-        if form.all || value > 0 || ALWAYS.contains(&(section, name)) {
+        let shown = all || value > 0 || ALWAYS.contains(&(section, name));
+        if shown && stats.takes(section, name) || stats.names(section, name) {
             rows.push((section, format!("{section}.{name}"), text, value));
         }
     });
@@ -50,7 +59,7 @@ fn text(counters: &Counters, form: TextForm, out: &mut dyn Write) -> io::Result<
     let name_width = name_width.unwrap_or(0);
     let value_width = rows.iter().map(|row| row.3.to_string().len()).max();
     let value_width = value_width.unwrap_or(0);
-    let (bold, bad, off) = if form.color {
+    let (bold, bad, off) = if color {
         ("\x1b[1m", "\x1b[31m", "\x1b[0m")
     } else {
         ("", "", "")
@@ -145,8 +154,13 @@ pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&st
             some(c.message.unframed_octets, "byte")
         ));
     }
-    if missing.is_empty() && c.lost() > 0 {
-        missing.push("something is missing".to_owned());
+    if missing.is_empty() {
+        let losses = c.losses();
+        let parts = losses.iter().filter(|(.., value)| *value > 0);
+        missing.extend(parts.map(|(name, _, value)| format!("lost.{name} is {}", grouped(*value))));
+    }
+    if missing.is_empty() && connections == 0 && c.input.packets > 0 {
+        line += "; nothing of TCP, UDP or SCTP (inet-asm -s tells what)";
     }
     if !missing.is_empty() {
         line += &format!("; {} (inet-asm -s tells which)", missing.join(", "));
@@ -166,34 +180,92 @@ fn unknown(c: &Counters) -> u64 {
     data.map_or(0, |(_, counters)| counters.octets)
 }
 
-/// What could be tried, where much of the input could not be used. What is no more than a guess is for somebody who looks on.
-pub(super) fn hint(c: &Counters, looks_on: bool) -> Option<String> {
+/// What hints are made of, beside the counters.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Somebody looks on.
+    pub(super) looks_on: bool,
+    /// Packets were sorted by time.
+    pub(super) sorted: bool,
+    /// A port on which connections were not understood.
+    pub(super) port: Option<OddPort>,
+}
+
+/// Hints: what could be tried, where something of the input could not be used. One of each kind at most. What is no more than a
+/// guess is for somebody who looks on.
+pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
+    let mut hints = Vec::new();
     let packets = c.ipv4.packets + c.ipv6.packets;
     // Nine of ten.
-    let most = |some: u64| some > 0 && some >= packets - packets / 10;
-    let (name, option) = if most(c.link.closed_gre) {
-        ("GRE", "gre")
-    } else if most(c.link.closed_ipip) {
-        ("IP in IP", "ipip")
-    } else if looks_on
-        && c.message.octets > 0
-        && unknown(c) >= c.message.octets - c.message.octets / 10
+    let most = |some: u64, all: u64| some > 0 && some >= all - all / 10;
+    let tunnels = [
+        (c.link.closed_gre, "GRE", "gre"),
+        (c.link.closed_ipip, "IP in IP", "ipip"),
+        (c.udp.closed_vxlan, "VXLAN", "vxlan"),
+        (c.udp.closed_geneve, "GENEVE", "geneve"),
+        (c.udp.closed_gtp, "GTP", "gtp"),
+        (c.udp.closed_l2tp, "L2TP", "l2tp"),
+        (c.udp.closed_teredo, "Teredo", "teredo"),
+        (c.udp.closed_sctp, "SCTP over UDP", "sctp"),
+    ];
+    if let Some((_, name, option)) = tunnels.iter().find(|(some, ..)| most(*some, packets)) {
+        hints.push(format!(
+            "tunnels: nearly all packets are {name}, which was not opened: --decapsulate {option} opens it"
+        ));
+    } else if seen.looks_on {
+        let nearly_all = most(unknown(c), c.message.octets);
+        let odd = seen.port.as_ref();
+        let odd = odd.and_then(|odd| odd_port(c, odd, nearly_all));
+        hints.extend(odd.or_else(|| nearly_all.then(|| {
+            "protocols: nearly all bytes belong to none that is known here: -d tcp.port==N,NAME says what they are, --framer adds one".to_owned()
+        })));
+    }
+    // A hundredth: cards with several queues give some, which do little harm.
+    let late = c.input.backwards;
+    if (seen.looks_on || c.lost() > 0) && !seen.sorted && late > 0 && late >= c.input.packets / 100
     {
-        return Some(
-            "nearly all bytes belong to no protocol that is known here: -d tcp.port==N,NAME says what they are, --framer adds a protocol".to_owned(),
-        );
-    } else {
-        return None;
-    };
-    Some(format!(
-        "nearly all packets are {name} tunnels, which were not opened: --decapsulate {option} opens them"
-    ))
+        hints.push(format!(
+            "time: {} earlier than the packet before: --sort-delay 1s sorts packets",
+            if late == 1 {
+                "1 packet is".to_owned()
+            } else {
+                format!("{} are", some(late, "packet"))
+            }
+        ));
+    }
+    hints
+}
+
+/// A hint at connections to a port that were not understood: some of them, or nearly all bytes of the capture.
+fn odd_port(c: &Counters, odd: &OddPort, nearly_all: bool) -> Option<String> {
+    let port = odd.port;
+    let all = c.tcp.connections;
+    match odd.protocol {
+        // Some, and not a single one among many.
+        Some(name) if odd.unknown >= odd.known / 10 => Some(format!(
+            "port {port}: {} {name}, and {} of no known protocol: -d tcp.port=={port},{name} looks for nothing else there",
+            some(odd.known, "connection") + if odd.known == 1 { " is" } else { " are" },
+            grouped(odd.unknown),
+        )),
+        None if nearly_all && odd.unknown >= all / 2 => {
+            Some(match FRAMED.iter().find(|f| f.1 == port) {
+                Some((name, _, spec)) => {
+                    format!("port {port}: its bytes may be of {name}: --framer '{spec}' adds it")
+                }
+                None => format!(
+                    "port {port}: its bytes belong to no protocol that is known here: -d tcp.port=={port},NAME says what they are, --framer 'NAME,tcp.port=={port},...' adds a protocol"
+                ),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// One object: sections, each an object of its counters.
-fn json(counters: &Counters, out: &mut dyn Write) -> io::Result<()> {
+fn json(counters: &Counters, stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let mut sections: Vec<(&str, Section)> = Vec::new();
     counters.each(|section, name, _, value| match sections.last_mut() {
+        _ if !stats.takes(section, name) => {}
         Some((last, counters)) if *last == section => counters.0.push((name, value)),
         _ => sections.push((section, Section(vec![(name, value)]))),
     });
@@ -220,11 +292,18 @@ impl Serialize for Section {
 
 /// A line of names and a line of values. The columns are the same whatever was seen, so that lines of several runs stand below each
 /// other.
-fn csv(counters: &Counters, protocols: &[&'static str], out: &mut dyn Write) -> io::Result<()> {
+fn csv(
+    counters: &Counters,
+    stats: &Stats,
+    protocols: &[&'static str],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (mut names, mut values) = (Vec::new(), Vec::new());
     counters.each_with(protocols, |section, name, _, value| {
-        names.push(format!("{section}.{name}"));
-        values.push(value.to_string());
+        if stats.takes(section, name) {
+            names.push(format!("{section}.{name}"));
+            values.push(value.to_string());
+        }
     });
     writeln!(out, "{}", names.join(","))?;
     writeln!(out, "{}", values.join(","))
@@ -236,11 +315,17 @@ mod tests {
     use crate::base::protocol::Name;
 
     fn shown(format: StatsFormat) -> String {
+        shown_of(format, &[])
+    }
+
+    fn shown_of(format: StatsFormat, only: &[&str]) -> String {
+        let only = only.iter().map(|&name| name.to_owned()).collect();
         let mut c = Counters::default();
         c.input.packets = 1234;
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
-        write(&c, format, TextForm::default(), &["a", "b"], &mut out).unwrap();
+        let stats = Stats { format, only };
+        write(&c, &stats, false, &["a", "b"], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -283,6 +368,22 @@ mod tests {
     }
 
     #[test]
+    fn sections_and_counters_are_chosen() {
+        let only = &["tcp.lost_octets", "tcp.gaps", "udp"];
+        let text = shown_of(StatsFormat::Text, only);
+        // Of a counter that is asked for by its name also 0 is shown.
+        assert!(
+            text.starts_with("TCP\ntcp.") && text.contains("tcp.gaps  "),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 3, "{text}");
+        let json = shown_of(StatsFormat::Json, &["tcp.lost_octets", "a"]);
+        assert_eq!(json, "{\"tcp\":{\"lost_octets\":7}}\n");
+        let csv = shown_of(StatsFormat::Csv, &["tcp.lost_octets", "a.messages"]);
+        assert_eq!(csv, "tcp.lost_octets,a.messages\n7,0\n");
+    }
+
+    #[test]
     fn a_run_is_summed_up_in_a_line() {
         let mut c = Counters::default();
         c.input.packets = 1234;
@@ -308,26 +409,78 @@ mod tests {
         let line = closing_line(&c, None, None);
         assert!(line.contains("; 1 gap of unknown length ("), "{line}");
         let mut c = Counters::default();
+        c.input.packets = 3;
+        assert!(closing_line(&c, None, None).contains("; nothing of TCP, UDP or SCTP"));
+        let mut c = Counters::default();
         assert!(closing_line(&c, Some(0), None).ends_with("0 messages, of which none was chosen"));
         c.message.messages = 2000;
         assert!(closing_line(&c, Some(1000), None).ends_with(", of which 1,000 were chosen"));
         c.message.incomplete = 1;
-        assert!(closing_line(&c, None, None).contains("something is missing"));
+        assert!(closing_line(&c, None, None).contains("; lost.incomplete is 1 (inet"));
     }
 
     #[test]
     fn closed_tunnels_are_told() {
         let mut c = Counters::default();
-        assert_eq!(hint(&c, false), None);
+        let hint = |c: &Counters, looks_on| {
+            let seen = Seen {
+                looks_on,
+                ..Seen::default()
+            };
+            hints(c, &seen).concat()
+        };
+        assert_eq!(hint(&c, false), "");
         (c.ipv4.packets, c.link.closed_gre) = (10, 8);
-        assert_eq!(hint(&c, false), None);
+        assert_eq!(hint(&c, false), "");
         c.link.closed_gre = 9;
-        assert!(hint(&c, false).is_some_and(|h| h.contains("--decapsulate gre")));
+        assert!(hint(&c, false).contains("--decapsulate gre"));
         let mut c = Counters::default();
         (c.message.octets, c.protocol(Name::of("http")).octets) = (1000, 90);
         c.protocol(Name::of(NO_PROTOCOL)).octets = 910;
-        assert_eq!(hint(&c, false), None);
-        assert!(hint(&c, true).is_some_and(|h| h.contains("--framer")));
+        assert_eq!(hint(&c, false), "");
+        assert!(hint(&c, true).contains("--framer"));
+    }
+
+    #[test]
+    fn there_is_a_hint_of_each_kind_at_most() {
+        let all = |c: &Counters, port: Option<(Option<&'static str>, u64, u64)>, sorted| {
+            let port = port.map(|(protocol, known, unknown)| OddPort {
+                port: 9000,
+                protocol,
+                known,
+                unknown,
+            });
+            let seen = Seen {
+                looks_on: true,
+                sorted,
+                port,
+            };
+            hints(c, &seen).join("\n")
+        };
+        let mut c = Counters::default();
+        (c.tcp.connections, c.input.packets, c.ipv4.packets) = (20, 1000, 1000);
+        let text = all(&c, Some((Some("http"), 1, 3)), false);
+        assert!(
+            text.starts_with("port 9000: 1 connection is http, and 3 of no known protocol: -d tcp.port==9000,http"),
+            "{text}"
+        );
+        assert_eq!(all(&c, Some((Some("http"), 100, 3)), false), "");
+        assert_eq!(all(&c, Some((None, 0, 20)), false), "");
+        c.message.octets = 10;
+        c.protocol(Name::of(NO_PROTOCOL)).octets = 10;
+        let text = all(&c, Some((None, 0, 20)), false);
+        assert!(text.contains("-d tcp.port==9000,NAME"), "{text}");
+        c.input.backwards = 10;
+        c.udp.closed_vxlan = 900;
+        let text = all(&c, Some((None, 0, 20)), false);
+        assert!(
+            text.lines().count() == 2
+                && text.contains("--decapsulate vxlan")
+                && text.contains("10 packets are earlier")
+                && text.contains("--sort-delay"),
+            "{text}"
+        );
+        assert_eq!(all(&c, None, true).lines().count(), 1);
     }
 
     #[test]
@@ -351,14 +504,11 @@ mod tests {
         let mut c = Counters::default();
         let columns = |c: &Counters| {
             let mut out = Vec::new();
-            write(
-                c,
-                StatsFormat::Csv,
-                TextForm::default(),
-                &["a", "b"],
-                &mut out,
-            )
-            .unwrap();
+            let stats = Stats {
+                format: StatsFormat::Csv,
+                ..Stats::default()
+            };
+            write(c, &stats, false, &["a", "b"], &mut out).unwrap();
             String::from_utf8(out)
                 .unwrap()
                 .lines()

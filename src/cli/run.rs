@@ -6,15 +6,17 @@
 
 use super::config::Config;
 use super::places;
-use super::report::{self, TextForm};
+use super::report::{self, Seen};
 use super::signals::Signals;
 use super::trace::TraceView;
-use super::values::StatsFormat;
+use super::values::Stats;
 use crate::assembler::Assembler;
+use crate::base::flow::Transport;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use crate::capture::{Inputs, SortQueue, Warning, input_path};
+use crate::message::is_hidden;
 use crate::sink::FileFormat;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
@@ -31,6 +33,9 @@ const HELD: u8 = 1;
 const WARNINGS: u64 = 20;
 /// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
 const ERRORS: usize = 1000;
+/// Reads of a file, 1 MiB each, for which outputs may gather what they write: with thousands of stream files, a write for each of them
+/// behind every read is most of the work.
+const GATHERED: u32 = 16;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
@@ -38,8 +43,30 @@ pub fn complain(what: &dyn Display) {
 }
 
 fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
+    let text = what.to_string();
+    debug_assert!(has_form(&text), "{text}");
+    sum_up_to(messages, &text);
+}
+
+/// Every message is in one line, which says what it is about, and behind a colon what of it.
+fn has_form(text: &str) -> bool {
+    let (about, what) = text.split_once(": ").unwrap_or_default();
+    !about.is_empty() && !what.is_empty() && !text.ends_with(['.', '\n'])
+}
+
+/// A line about the whole run.
+fn sum_up_to(messages: &mut dyn Write, text: &str) {
+    // Names of files and interfaces may hold what acts on a terminal.
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            line.extend(c.escape_unicode());
+        } else {
+            line.push(c);
+        }
+    }
     // Where stderr cannot be written, nobody can be informed of that.
-    let _ = writeln!(messages, "inet-asm: {what}");
+    let _ = writeln!(messages, "inet-asm: {line}");
 }
 
 /// Reads the inputs to their end and gives the exit status.
@@ -70,6 +97,7 @@ struct Run<'a> {
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
+    reads: u32,
 }
 
 impl<'a> Run<'a> {
@@ -137,6 +165,7 @@ impl<'a> Run<'a> {
             messages,
             warned: BTreeMap::new(),
             failed: false,
+            reads: 0,
         })
     }
 
@@ -151,7 +180,10 @@ impl<'a> Run<'a> {
         self.warn();
         for (kind, times) in &self.warned {
             if let Some(more @ 1..) = times.checked_sub(WARNINGS) {
-                complain_to(self.messages, &format_args!("{more} more {kind}"));
+                complain_to(
+                    self.messages,
+                    &format_args!("{kind}: {more} more, which are not shown"),
+                );
             }
         }
         if let Some(stats) = self.sctp_stats.take()
@@ -159,8 +191,8 @@ impl<'a> Run<'a> {
         {
             self.fail(&e);
         }
-        match self.config.stats {
-            Some(format) => self.report(format),
+        match &self.config.stats {
+            Some(stats) => self.report(stats),
             None => self.sum_up(),
         }
         let held = self.conditions_held();
@@ -194,6 +226,11 @@ impl<'a> Run<'a> {
             return;
         }
         self.count_inputs();
+        // A port that has a rule is what the user says it is.
+        let rules = &self.config.rules;
+        let ruled = |port| rules.named(Transport::Tcp, (port, port)).is_some();
+        let port = self.assembler.sink().odd_port();
+        let port = port.filter(|odd| !ruled(odd.port));
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
@@ -203,13 +240,22 @@ impl<'a> Run<'a> {
         let number = rule.filter(|rule| rule.is_of_numbers() && chosen == Some(0));
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || counters.lost() > 0).then_some(line);
-        let hint = number.map(|_| {
+        let number = number.map(|_| {
             "--connection: a number is that of a connection, as --print shows it: a port is :80"
                 .to_owned()
         });
-        let hint = hint.or_else(|| report::hint(counters, looks_on));
-        for line in line.into_iter().chain(hint) {
-            complain_to(self.messages, &line);
+        let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;
+        let seen = Seen {
+            looks_on,
+            sorted,
+            port,
+        };
+        let hints = report::hints(counters, &seen);
+        if let Some(line) = line {
+            sum_up_to(self.messages, &line);
+        }
+        for hint in number.into_iter().chain(hints) {
+            complain_to(self.messages, &hint);
         }
     }
 
@@ -218,17 +264,13 @@ impl<'a> Run<'a> {
         self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
     }
 
-    fn report(&mut self, format: StatsFormat) {
+    fn report(&mut self, stats: &Stats) {
         self.count_inputs();
         let names = self.config.rules.names();
-        let form = TextForm {
-            all: false,
-            color: self.config.stderr_color,
-        };
         let written = report::write(
             self.assembler.counters(),
-            format,
-            form,
+            stats,
+            self.config.stderr_color,
             &names,
             self.messages,
         );
@@ -255,7 +297,7 @@ impl<'a> Run<'a> {
             self.answer_signals();
             let more = match read {
                 Ok(()) if self.assembler.sink().is_full() => break,
-                Ok(()) if self.flush() => self.inputs.fill(),
+                Ok(()) if self.flush_before_read() => self.inputs.fill(),
                 // Nobody reads the output any more.
                 Ok(()) => {
                     self.warn();
@@ -298,6 +340,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
+    fn flush_before_read(&mut self) -> bool {
+        self.reads = self.reads.wrapping_add(1);
+        if self.inputs.may_wait() || self.reads.is_multiple_of(GATHERED) {
+            self.flush()
+        } else {
+            true
+        }
+    }
+
     /// Writes what is buffered, and says which outputs have failed. False when none goes anywhere any more.
     fn flush(&mut self) -> bool {
         for _ in 0..ERRORS {
@@ -319,7 +371,8 @@ impl<'a> Run<'a> {
     /// Does what signals have asked for since the last read.
     fn answer_signals(&mut self) {
         if self.signals.counters() {
-            self.report(self.config.stats.unwrap_or(StatsFormat::Text));
+            let stats = self.config.stats.clone();
+            self.report(&stats.unwrap_or_default());
         }
         if self.signals.state() {
             complain_to(
@@ -613,6 +666,25 @@ mod tests {
         assert_eq!(run(&args), (0, String::new()));
         assert!(!times(&swapped).is_sorted());
         assert_eq!(times(&sorted), times(Path::new(&input)));
+    }
+
+    #[test]
+    fn messages_have_one_form_and_act_on_no_terminal() {
+        for (text, is) in [
+            ("a.pcap: is empty: check what writes it", true),
+            ("a.pcap is empty", false),
+            (": is empty", false),
+            ("a.pcap: ", false),
+            ("a.pcap: is empty.", false),
+        ] {
+            assert_eq!(has_form(text), is, "{text}");
+        }
+        let mut out = Vec::new();
+        complain_to(&mut out, &"a\x1b[31m\nb\u{202e}.pcap: is empty");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "inet-asm: a\\u{1b}[31m\\u{a}b\\u{202e}.pcap: is empty\n"
+        );
     }
 
     #[test]

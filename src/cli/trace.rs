@@ -136,7 +136,7 @@ tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
         let mut view = TraceView::new(true);
         let red = view.lines(&event(Some(0), false, 0, gap));
         assert!(
-            red.contains("\u{2192}\x1b[31m 3:7: gap of 4 octets"),
+            red.contains("\u{2192}\x1b[31m 3:7: gap of 4 bytes"),
             "{red}"
         );
     }

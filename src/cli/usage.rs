@@ -1,35 +1,17 @@
 //! What is wrong with a command line, in the one form of all that goes to stderr: `WHAT: what is wrong: what to do`.
 
 use super::args::command;
+use super::likeness::{did_you_mean, nearest};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
 
-/// Names as near as this to one that is not known are proposed instead of it (Jaro-Winkler, 1 being the same).
-// What clap takes for options is 0.7; names of protocols are short, and many of them begin alike.
-const NEAR: f64 = 0.8;
-
-/// The name among these that was probably meant.
-pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_ascii_lowercase();
-    names
-        .into_iter()
-        .map(|known| (likeness(&name, &known.to_ascii_lowercase()), known))
-        .filter(|(near, _)| *near > NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
-}
-
-/// How near two names are, 1 being the same.
-pub(super) fn likeness(name: &str, known: &str) -> f64 {
-    // Two letters that were typed in the wrong order are one mistake, however short the name.
-    let swapped = strsim::damerau_levenshtein(name, known) == 1 && name.len() == known.len();
-    strsim::jaro_winkler(name, known).max(f64::from(u8::from(swapped)))
-}
-
-/// `: did you mean NAME?`, where there is a name that was probably meant.
-pub(super) fn did_you_mean(name: Option<&str>) -> String {
-    name.map_or(String::new(), |name| format!(": did you mean {name}?"))
-}
+/// Protocols that are not part of the program, but that a length in front of each message is enough for: name, port, and what
+/// `--framer` takes.
+pub(super) const FRAMED: &[(&str, u16, &str)] = &[
+    ("kafka", 9092, "kafka,tcp.port==9092,len@0:u32be+4"),
+    ("kerberos", 88, "kerberos,tcp.port==88,len@0:u32be+4"),
+    ("smpp", 2775, "smpp,tcp.port==2775,len@0:u32be"),
+];
 
 /// A usage error in one line.
 pub fn one_line(e: &clap::Error) -> String {
@@ -96,12 +78,21 @@ pub fn one_line(e: &clap::Error) -> String {
         ErrorKind::MissingRequiredArgument if !option.is_empty() => {
             format!("{option}: is needed for what was asked: add it")
         }
-        _ => {
-            let text = e.to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            text.lines().next().unwrap_or_default().to_owned()
+        ErrorKind::NoEquals => {
+            let form = argument.split(['<', '>']).nth(1).unwrap_or("VALUE");
+            format!("{option}: its value stands behind an equals sign: {option}={form}")
         }
+        // What this program has found itself is in its form already.
+        ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument => first_line(e),
+        _ => format!("command line: {}: --help shows all options", first_line(e)),
     }
+}
+
+/// What clap says in the first line.
+fn first_line(e: &clap::Error) -> String {
+    let text = e.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -149,6 +140,47 @@ mod tests {
                 "--man: is given twice, or stands alone: leave the rest out",
             ),
             (
+                "-pfull",
+                "-pfull: its value stands behind an equals sign: -p=full",
+            ),
+            (
+                "-sjson",
+                "-sjson: its value stands behind an equals sign: -s=json",
+            ),
+            (
+                "--follow=json",
+                "--follow=json: is no form, nor a connection: expected text, hex or raw",
+            ),
+            (
+                "--table=nosuch",
+                "--table nosuch: is none of its values: expected one of messages, http",
+            ),
+            (
+                "--table=htp",
+                "--table htp: is none of its values: did you mean http?: expected one of messages, http",
+            ),
+            (
+                "-s=tpc",
+                "--stats: tpc: there is no such section or counter: did you mean tcp?: -s=all",
+            ),
+            (
+                "-s=tcp.lost_octet",
+                "--stats: tcp.lost_octet: there is no such section or counter: did you mean tcp.lost_octets?",
+            ),
+            (
+                "-s=json,csv",
+                "--stats json,csv: csv: is a second format: leave one of them out",
+            ),
+            (
+                "-j nowhere.json",
+                "nowhere.json: there is no such input: did you mean --json=nowhere.json?",
+            ),
+            ("-z", "-z: there is no such option: --help shows all"),
+            (
+                "-p -p",
+                "--print: is given twice, or stands alone: leave the rest out",
+            ),
+            (
                 "--connection foo",
                 "--connection foo: \"foo\": expected a connection as 3 or tcp:3",
             ),
@@ -161,13 +193,5 @@ mod tests {
             assert!(line.starts_with(expected), "{args}: {line}");
             assert!(!line.contains('\n'));
         }
-    }
-
-    #[test]
-    fn near_names_are_proposed() {
-        let names = ["http", "https", "dns", "mqtt"];
-        assert_eq!(nearest("htpt", names), Some("http"));
-        assert_eq!(nearest("DSN", names), Some("dns"));
-        assert_eq!(nearest("zzz", names), None);
     }
 }

@@ -3,7 +3,6 @@
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
-use crate::message::protocols;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
@@ -15,11 +14,8 @@ use crate::sink::packets::{Encap, Large};
 use crate::sink::print::{Style, TimeForm};
 use crate::sink::table::TableName;
 use clap::ValueEnum;
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::error::ErrorKind;
-use clap::{Arg, Command};
+use clap::builder::PossibleValue;
 use regex::bytes::{Regex, RegexBuilder};
-use std::ffi::OsStr;
 use std::time::Duration;
 
 /// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
@@ -88,7 +84,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit)
         .ok()
         .filter(|d| d.as_secs() < 1 << 32)
-        .ok_or_else(|| "expected a time of 49,710 days at most".to_owned())
+        .ok_or_else(|| "too long a time: expected 49,710 days at most".to_owned())
 }
 
 /// A time, or `off`: none at all.
@@ -111,31 +107,6 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
 pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse()
         .map_err(|_| "expected a whole number, as 64".to_owned())
-}
-
-/// A name in `--protocols`, whatever it is: what it may be is known to completions, and checked where names of the user's own are
-/// known too.
-#[derive(Clone)]
-pub(super) struct ProtocolNames;
-
-impl TypedValueParser for ProtocolNames {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        _: &Command,
-        _: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<String, clap::Error> {
-        let text = value.to_str().map(str::to_owned);
-        text.ok_or_else(|| clap::Error::new(ErrorKind::InvalidUtf8))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let mut names: Vec<_> = protocols().iter().map(|p| p.name).collect();
-        names.dedup();
-        Some(Box::new(names.into_iter().map(PossibleValue::new)))
-    }
 }
 
 /// `--kind`: one of the kinds, in the singular or the plural.
@@ -362,9 +333,10 @@ pub(super) enum Color {
 }
 
 /// `--stats`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum StatsFormat {
     /// Aligned, with descriptions; what is 0 is left out.
+    #[default]
     Text,
     /// The same, with what is 0.
     All,
@@ -372,6 +344,35 @@ pub enum StatsFormat {
     Json,
     /// A header line and a row.
     Csv,
+}
+
+/// `--stats`: a format, and what it is about.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Stats {
+    /// How counters are written.
+    pub format: StatsFormat,
+    /// Sections, and counters as `tcp.gaps`; all where it is empty.
+    pub only: Vec<String>,
+}
+
+/// A list of one format at most, sections and counters. Whether there are such is checked where names of the user's own are known.
+pub(super) fn stats(text: &str) -> Result<Stats, String> {
+    let mut stats = Stats::default();
+    let mut format = None;
+    for word in text.split(',').map(|word| word.trim().to_ascii_lowercase()) {
+        match StatsFormat::from_str(&word, false) {
+            Ok(_) if format.is_some() => {
+                return Err(format!("{word}: is a second format: leave one of them out"));
+            }
+            Ok(known) => format = Some(known),
+            Err(_) if word.is_empty() => {
+                return Err("a name is empty: expected text, all, json, csv, sections and counters, as json,tcp or tcp.gaps".to_owned());
+            }
+            Err(_) => stats.only.push(word),
+        }
+    }
+    stats.format = format.unwrap_or_default();
+    Ok(stats)
 }
 
 /// Gives the values of a choice their words.
@@ -401,7 +402,7 @@ choice!(FileFormat {
 });
 choice!(Large {
     Split = "split": "a train of full segments",
-    Jumbo = "jumbo": "one packet of up to 262,144 octets, a train beyond",
+    Jumbo = "jumbo": "one packet of up to 262,144 bytes, a train beyond",
     Snap = "snap": "one packet, cut at --max-message as a snapshot length does",
 });
 choice!(OutputKind {
@@ -439,7 +440,7 @@ choice!(TimeForm {
     Epoch = "epoch": "seconds since 1970-01-01 00:00:00 UTC",
 });
 choice!(Overlap {
-    First = "first": "the octets that came first",
+    First = "first": "the bytes that came first",
     Last = "last": "the newer ones, as long as they have not been delivered",
 });
 choice!(Channels {

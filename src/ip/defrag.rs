@@ -155,6 +155,8 @@ const MAX_LEN: usize = 65_535;
 // Mirrors tag by direction and by port of the switch, so two or three are met. Each more is one
 // more comparison for each fragment of a datagram that lacks something.
 const PEERS: usize = 4;
+/// Buffers of datagrams that are kept for others, as fragments of a few come at the same time: 1 MiB at most, which no budget counts.
+const SPARE: usize = 16;
 /// Marks a piece that the snapshot length cut off.
 // No buffer comes near it: 65,535 octets of payload at most.
 const CUT: u32 = u32::MAX;
@@ -177,6 +179,14 @@ impl SetPiece {
         let at = (self.at + (from - self.start)) as usize;
         data.get(at..at + (to - from) as usize)
     }
+}
+
+/// What a datagram allocates.
+#[derive(Debug, Default)]
+struct Buffers {
+    data: Vec<u8>,
+    pieces: Vec<SetPiece>,
+    fragments: Vec<Fragment>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -238,8 +248,15 @@ enum Placement {
 pub(super) struct Defrag {
     /// In order of their first fragments.
     sets: AgedTable<DatagramKey, Set>,
-    /// The channels on which a datagram's fragments wait, where channels fill each other; up to [`PEERS`].
+    /// The channels on which a datagram's fragments wait, where channels fill each other; up to [`PEERS`]. Nothing, as long as
+    /// all fragments came on one channel.
     peers: AgedTable<DatagramKey, Vec<Channel>>,
+    /// That channel.
+    one_channel: Option<Channel>,
+    several_channels: bool,
+    /// What datagrams had allocated that are gone.
+    #[serde(skip)]
+    spare: Vec<Buffers>,
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
     held: HeldFragments,
@@ -337,12 +354,16 @@ impl Defrag {
         let place = place.unwrap_or_else(|| {
             // Noted before anything can fill it.
             self.join_peers(cx, key);
+            let spare = self.spare.pop().unwrap_or_default();
             self.sets.insert(
                 key,
                 Set {
                     first: cx.now,
                     link: cx.packet.link,
                     protocol: arrival.protocol,
+                    pieces: spare.pieces,
+                    data: spare.data,
+                    fragments: spare.fragments,
                     ..Set::default()
                 },
             )
@@ -449,7 +470,7 @@ impl Defrag {
     /// Tries to complete a datagram with the octets of another channel.
     fn fill_from_peers(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
         // With `first` and `separate`, channels do not help each other.
-        if cx.limits.channels != Channels::Merge {
+        if cx.limits.channels != Channels::Merge || self.peers.is_empty() {
             return None;
         }
         let group = self.peers.find(&key.anywhere())?;
@@ -557,6 +578,7 @@ impl Defrag {
         // The tables keep some room where they are emptied entry by entry.
         self.sets = AgedTable::new();
         self.peers = AgedTable::new();
+        self.spare = Vec::new();
         self.charge(cx);
     }
 
@@ -598,14 +620,58 @@ impl Defrag {
     fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
             cx.budget.give(set.charged);
+            self.keep(set.data, set.pieces, set.fragments);
         }
         self.leave_peers(key);
     }
 
+    /// The octets and the list of a datagram that was handed on are used again.
+    pub(super) fn recycle(&mut self, octets: Vec<u8>, fragments: Vec<Fragment>) {
+        // Its pieces have come back already, to the buffers that were kept last.
+        match self.spare.last_mut() {
+            Some(spare) if spare.data.capacity() == 0 => {
+                (spare.data, spare.fragments) = (octets, fragments);
+                spare.data.clear();
+                spare.fragments.clear();
+            }
+            _ => self.keep(octets, Vec::new(), fragments),
+        }
+    }
+
+    fn keep(&mut self, mut data: Vec<u8>, mut pieces: Vec<SetPiece>, mut fragments: Vec<Fragment>) {
+        if self.spare.len() < SPARE {
+            data.clear();
+            pieces.clear();
+            fragments.clear();
+            self.spare.push(Buffers {
+                data,
+                pieces,
+                fragments,
+            });
+        }
+    }
+
+    /// Notes that fragments of a datagram come on this channel.
     fn join_peers(&mut self, cx: &Context, key: DatagramKey) {
         if cx.limits.channels != Channels::Merge {
             return;
         }
+        if !self.several_channels {
+            let one = *self.one_channel.get_or_insert(key.channel);
+            if one == key.channel {
+                return;
+            }
+            // The first of another: from now on those that wait may have peers.
+            self.several_channels = true;
+            let all: Vec<_> = self.sets.iter().map(|(key, _)| *key).collect();
+            for known in all {
+                self.join(known);
+            }
+        }
+        self.join(key);
+    }
+
+    fn join(&mut self, key: DatagramKey) {
         let group = key.anywhere();
         match self.peers.find(&group) {
             None => {
@@ -625,6 +691,9 @@ impl Defrag {
     }
 
     fn leave_peers(&mut self, key: DatagramKey) {
+        if self.peers.is_empty() {
+            return;
+        }
         let Some(place) = self.peers.find(&key.anywhere()) else {
             return;
         };

@@ -134,6 +134,9 @@ impl Ip {
         }
         cx.packet.tunnel = datagram.channel.tunnel;
         out(cx, &datagram, outcome.fragments());
+        if let Completed::Reassembled(done) = outcome {
+            self.defrag.recycle(done.octets, done.fragments);
+        }
     }
 
     /// Drops the fragments that have waited for `--ip-packet-timeout`. To be called behind each packet.

@@ -112,7 +112,7 @@ pub(super) fn summary(
                 out.truncate(begin);
                 return false;
             }
-            let _ = write!(out, "{} octets", m.data.len());
+            let _ = write!(out, "{} bytes", m.data.len());
         }
     }
     if more > 0 {

@@ -4,18 +4,30 @@ use crate::base::protocol::Name;
 use serde::{Deserialize, Serialize};
 
 /// The value of a field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FieldValue {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldValue<'a> {
     /// Text; octets that are not UTF-8 are replaced. Nothing is escaped.
-    Text(String),
+    Text(&'a str),
     /// A number.
+    Number(u64),
+}
+
+/// The value of a field, as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum KeptValue {
+    /// Begin and end in the text of all fields.
+    Text(usize, usize),
     Number(u64),
 }
 
 /// Fields of a message, by the names that `name.` and its protocol's name stand in front of, in the order in which the protocol
 /// has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MessageFields(Vec<(Name, FieldValue)>);
+pub struct MessageFields {
+    list: Vec<(Name, KeptValue)>,
+    /// The text of all of them, so that a message needs one allocation for it, not one for each.
+    text: String,
+}
 
 /// Octets of a value that are kept: more than a URL has that a browser still shows.
 const LONGEST: usize = 2048;
@@ -24,8 +36,24 @@ impl MessageFields {
     /// Adds a field of text.
     pub(super) fn text(&mut self, name: &'static str, value: &[u8]) {
         let value = value.get(..LONGEST).unwrap_or(value);
-        let value = FieldValue::Text(String::from_utf8_lossy(value).into_owned());
-        self.0.push((Name::of(name), value));
+        let begin = self.text.len();
+        self.text.push_str(&String::from_utf8_lossy(value));
+        let value = KeptValue::Text(begin, self.text.len());
+        self.list.push((Name::of(name), value));
+    }
+
+    /// Adds a field of text that `write` appends; none where that is nothing.
+    pub(super) fn write(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        let begin = self.text.len();
+        write(&mut self.text);
+        let end = self.text.len();
+        if end - begin > LONGEST {
+            let written = self.text.split_off(begin);
+            self.text(name, written.as_bytes());
+        } else if end > begin {
+            self.list
+                .push((Name::of(name), KeptValue::Text(begin, end)));
+        }
     }
 
     /// The same, where there is one.
@@ -37,34 +65,41 @@ impl MessageFields {
 
     /// Adds a number.
     pub(super) fn number(&mut self, name: &'static str, value: u64) {
-        self.0.push((Name::of(name), FieldValue::Number(value)));
+        self.list.push((Name::of(name), KeptValue::Number(value)));
+    }
+
+    /// Forgets all of them, and keeps their memory for others.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.text.clear();
     }
 
     /// The value of a field.
-    pub fn get(&self, name: &str) -> Option<&FieldValue> {
-        self.0
-            .iter()
-            .find(|(n, _)| n.text() == name)
-            .map(|(_, v)| v)
+    pub fn get(&self, name: &str) -> Option<FieldValue<'_>> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &FieldValue)> {
-        self.0.iter().map(|(name, value)| (name.text(), value))
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, FieldValue<'_>)> {
+        self.list.iter().map(|(name, value)| {
+            let value = match *value {
+                // Within the text, unless a state was changed that is read back.
+                KeptValue::Text(begin, end) => {
+                    FieldValue::Text(self.text.get(begin..end).unwrap_or_default())
+                }
+                KeptValue::Number(number) => FieldValue::Number(number),
+            };
+            (name.text(), value)
+        })
     }
 
     /// The protocol lists nothing of this message.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Octets that are allocated for them.
     pub fn allocated(&self) -> usize {
-        let text = |value: &FieldValue| match value {
-            FieldValue::Text(text) => text.capacity(),
-            FieldValue::Number(_) => 0,
-        };
-        self.0.capacity() * size_of::<(Name, FieldValue)>()
-            + self.0.iter().map(|(_, value)| text(value)).sum::<usize>()
+        self.list.capacity() * size_of::<(Name, KeptValue)>() + self.text.capacity()
     }
 }

@@ -59,8 +59,8 @@ pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
 pub use named::Named;
 pub use protocols::{
-    Protocol, Transfers, bundle, datagram_protocol, fields, kind, known_name, listed_fields,
-    protocols, summary, transaction,
+    Protocol, Transfers, bundle, datagram_protocol, fields, fields_into, kind, known_name,
+    listed_fields, protocols, summary, transaction,
 };
-pub use text::{escape, is_text};
+pub use text::{dotted, escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};

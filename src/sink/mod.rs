@@ -24,6 +24,7 @@ pub mod options;
 mod output;
 mod outputs;
 pub mod packets;
+mod ports;
 pub mod print;
 pub mod sctp_stats;
 pub mod streams;
@@ -36,4 +37,5 @@ pub mod writer;
 
 pub use outputs::{OutputState, Outputs};
 pub use packets::{Encap, FileFormat, Large, PacketOptions};
+pub use ports::OddPort;
 pub use writer::{OutputError, Reopened, Target, Writer};

@@ -119,6 +119,8 @@ pub struct OutputOptions {
     pub extract: Option<ExtractTo>,
     /// `-v`, how often: what becomes of connections is told.
     pub verbose: u8,
+    /// What is needed for hints at the end is noted.
+    pub hints: bool,
     /// Connections that are written; all where there is none.
     pub connection: Option<ConnectionRule>,
     /// `--kind`, `--match`, `--from`, `--to`, `--count`: which messages are written.

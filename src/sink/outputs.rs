@@ -7,6 +7,7 @@ use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
 use super::output::{Output, forward_events};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
+use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
 use super::streams::{Dump, DumpToStdout, Template};
 use super::table::Table;
@@ -145,6 +146,8 @@ outputs! {
     files: Option<Files>;
     /// Words about connections.
     watch: Option<Watch>;
+    /// What was recognised on which ports.
+    ports: Option<Ports>;
 }
 
 /// All outputs that were opened.
@@ -277,6 +280,8 @@ impl OutputTable {
             json,
             files,
             watch,
+            // It goes without, where nothing else would need all events.
+            ports: _,
             failed: _,
         } = self;
         originals.is_empty()
@@ -327,6 +332,11 @@ impl Outputs {
         raw.map(DumpToStdout::take_notes).unwrap_or_default()
     }
 
+    /// A port on which some connections, or all, were not understood; only with [`OutputOptions::hints`].
+    pub fn odd_port(&self) -> Option<OddPort> {
+        self.table.ports.as_ref().and_then(Ports::odd)
+    }
+
     /// What `-v` says of connections since the last call.
     pub fn take_watched(&mut self) -> Vec<String> {
         let watch = self.table.watch.as_mut();
@@ -363,6 +373,9 @@ impl Outputs {
         cx.counters.output.messages += u64::from(self.table.counts());
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
+            if let (0, Some(print)) = (*left, &mut self.table.print) {
+                print.ends();
+            }
         }
     }
 
@@ -515,6 +528,7 @@ impl Outputs {
             outputs.extract(&e.dir, e.max_file)?;
         }
         outputs.table.watch = (config.verbose > 0).then(|| Watch::new(config.verbose > 1));
+        outputs.table.ports = config.hints.then(Ports::default);
         outputs.choice.clone_from(&config.connection);
         outputs.messages = config.messages.clone();
         outputs.left = config.messages.count;

@@ -53,12 +53,6 @@ pub(crate) fn date(time: Timestamp, out: &mut String) {
     out.push_str(std::str::from_utf8(text).unwrap_or_default());
 }
 
-/// Appends `YYYY-MM-DDTHH:MM:SS.nanosecondsZ` (RFC 3339).
-pub(crate) fn rfc3339(time: Timestamp, out: &mut String) {
-    let text = date_and_time(time, b'T');
-    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
-}
-
 /// A time that is serialized as RFC 3339 writes it, with as many digits as its capture has: 9 where that counts nanoseconds, or
 /// where fewer would not say all; else 6.
 #[derive(Clone, Copy)]
@@ -83,8 +77,7 @@ impl Serialize for Rfc3339 {
             len -= 3;
             text[len - 1] = b'Z';
         }
-        let text = text.get(..len).unwrap_or_default();
-        to.serialize_str(std::str::from_utf8(text).unwrap_or_default())
+        to.serialize_bytes(text.get(..len).unwrap_or_default())
     }
 }
 
@@ -100,6 +93,20 @@ impl Serialize for UnixSeconds {
         } else {
             Micros(since).serialize(to)
         }
+    }
+}
+
+/// A SHA-256 that is serialized in hexadecimal.
+pub(crate) struct Hex(pub(crate) [u8; 32]);
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (octet, place) in self.0.iter().zip(text.as_chunks_mut().0) {
+            *place = [octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        to.serialize_bytes(&text)
     }
 }
 
@@ -122,12 +129,6 @@ mod tests {
                 &mut out,
             );
             assert_eq!(out, expected);
-            out.clear();
-            rfc3339(
-                Timestamp::from_nanos(secs * 1_000_000_000 + 1_999),
-                &mut out,
-            );
-            assert_eq!(out, expected.replace(' ', "T") + "999Z");
         }
     }
 }

@@ -86,7 +86,7 @@ impl MessageSink for Watch {
                 .len
                 .map_or("an unknown number of".to_owned(), |n| n.to_string());
             self.lines.push(format!(
-                "{name} {number} {src} > {dst}: a hole of {len} octets is given up: {}",
+                "{name} {number} {src} > {dst}: a hole of {len} bytes is given up: {}",
                 gap.cause.text()
             ));
         }

@@ -5,15 +5,16 @@ use crate::base::checksum::{self, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
-use crate::base::limits::{Channels, Checksums};
+use crate::base::limits::{Channels, Checksums, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
-use crate::base::protocol::Name;
-use crate::base::storage::{AgedTable, DigestKey};
+use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::{AgedPlace, AgedTable, DigestKey};
 use crate::base::stream::Close;
 use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use etherparse::{IpNumber, UdpHeaderSlice};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::time::Duration;
 
@@ -128,7 +129,34 @@ impl Endpoints {
             protocol: self.protocol,
             close,
         };
+        self.count_closed(cx, key);
         sink.flow_end(cx, &ended);
+    }
+
+    /// Counts the datagrams of a flow that is probably a tunnel which nobody asked to open.
+    fn count_closed(&self, cx: &mut Context, key: FlowKey) {
+        let flow = self.flow(key);
+        let ports = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
+        let Some(tunnel) = Tunnel::of_ports(ports) else {
+            return;
+        };
+        // The header of a tunnel may be known, and what is in it is hidden still.
+        let own = |name: Name| name.text() == NO_PROTOCOL || name.text() == tunnel.name();
+        if !self.protocol.is_none_or(own) {
+            return;
+        }
+        let counters = &mut cx.counters.udp;
+        let counter = match tunnel {
+            _ if cx.limits.decapsulate.contains(tunnel) => return,
+            Tunnel::Vxlan => &mut counters.closed_vxlan,
+            Tunnel::Geneve => &mut counters.closed_geneve,
+            Tunnel::Gtp => &mut counters.closed_gtp,
+            Tunnel::L2tp => &mut counters.closed_l2tp,
+            Tunnel::Teredo => &mut counters.closed_teredo,
+            Tunnel::Sctp => &mut counters.closed_sctp,
+            Tunnel::Gre | Tunnel::Erspan | Tunnel::Ipip => return,
+        };
+        *counter += self.totals[0].packets + self.totals[1].packets;
     }
 }
 
@@ -174,7 +202,7 @@ impl Udp {
         }
         // What the tables had allocated is given back too.
         self.flows = AgedTable::new();
-        self.recent.seen = AgedTable::new();
+        self.recent.clear();
         self.charge(cx);
     }
 
@@ -204,7 +232,9 @@ impl Udp {
         let channel = ip.channel.keyed(cx.limits.channels);
         let (key, src_is_low) =
             FlowKey::new((ip.src, udp.src_port), (ip.dst, udp.dst_port), channel);
-        let endpoints = self.endpoints(cx, key, src_is_low, sink)?;
+        let place = self.endpoints(cx, key, src_is_low, sink);
+        // The place was just found or made.
+        let endpoints = self.flows.get_mut(place).ok_or(Discard::UdpBadLength)?;
         let direction = if src_is_low == endpoints.forward_is_low {
             Direction::Forward
         } else {
@@ -241,7 +271,7 @@ impl Udp {
         at.cx.counters.udp.snapped += u64::from(udp.payload.len() < len);
         sink.datagram(&mut at, udp.payload, len);
         let protocol = at.protocol;
-        if let Some(endpoints) = self.known(&key) {
+        if let Some(endpoints) = self.flows.get_mut(place) {
             endpoints.protocol = protocol;
             let seen = &mut endpoints.totals[direction.index()];
             seen.messages += 1;
@@ -252,11 +282,6 @@ impl Udp {
         Ok(())
     }
 
-    fn known(&mut self, key: &FlowKey) -> Option<&mut Endpoints> {
-        let place = self.flows.find(key)?;
-        self.flows.get_mut(place)
-    }
-
     /// The flow with this key, which may be new.
     fn endpoints<S: DatagramSink>(
         &mut self,
@@ -264,8 +289,8 @@ impl Udp {
         key: FlowKey,
         forward_is_low: bool,
         sink: &mut S,
-    ) -> Result<&mut Endpoints, Discard> {
-        let place = match self.flows.find(&key) {
+    ) -> AgedPlace {
+        match self.flows.find(&key) {
             Some(place) => {
                 if let Some(known) = self.flows.get_mut(place)
                     && cx.now.since(known.renewed) >= RENEWAL
@@ -299,14 +324,12 @@ impl Udp {
                     },
                 )
             }
-        };
-        // The place was just found or made.
-        self.flows.get_mut(place).ok_or(Discard::UdpBadLength)
+        }
     }
 
     /// Charges the budget with what is allocated.
     fn charge(&mut self, cx: &mut Context) {
-        let now = self.flows.allocated() + self.recent.seen.allocated();
+        let now = self.flows.allocated() + self.recent.allocated();
         if now != self.charged {
             cx.budget.resize(self.charged, now);
             self.charged = now;
@@ -339,15 +362,20 @@ fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool 
 /// Datagrams of the last moments, by what they are, to know their copies on other channels by.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Recent {
-    /// By digest of flow, direction, identification and payload; in order of time.
-    seen: AgedTable<u64, RecentDatagrams>,
+    /// In order of time, as long as all came on one channel: none of them can be a copy.
+    one_channel: VecDeque<RecentDatagram>,
+    /// By digest of flow, direction, identification and payload, once there were two; in order of time.
+    seen: AgedTable<u64, RecentDatagram>,
+    /// Datagrams came on several channels.
+    several: bool,
     /// What the digests are keyed with.
     key: DigestKey,
 }
 
 /// One datagram that was delivered.
-#[derive(Debug, Serialize, Deserialize)]
-struct RecentDatagrams {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct RecentDatagram {
+    digest: u64,
     channel: Channel,
     when: Instant,
     /// Datagrams of its flow up to it.
@@ -370,23 +398,41 @@ impl Recent {
         direction: Direction,
         datagrams: u32,
     ) -> bool {
-        while let Some((_, _, seen)) = self.seen.oldest() {
-            // By age, and by count where one moment holds more.
-            if cx.now.since(seen.when) <= cx.limits.reorder_alone && self.seen.len() < RECENT {
-                break;
-            }
-            self.seen.remove_oldest();
-        }
         // Keyed: a sender who could make two datagrams with one digest could have one of them dropped as the other's copy.
         let mut hasher = self.key.hasher();
         hasher.write(udp.payload);
-        hasher.write_u64(flow.number);
-        hasher.write_u64(u64::from(ip.identification) << 1 | direction.index() as u64);
-        let digest = hasher.finish();
-        if let Some(place) = self.seen.find(&digest) {
-            let Some(seen) = self.seen.get_mut(place) else {
+        let packet = u128::from(ip.identification) << 1 | direction.index() as u128;
+        hasher.write_u128(u128::from(flow.number) << 64 | packet);
+        let new = RecentDatagram {
+            digest: hasher.finish(),
+            channel: ip.channel,
+            when: cx.now,
+            datagrams,
+        };
+        let old = |seen: &RecentDatagram| cx.now.since(seen.when) > cx.limits.reorder_alone;
+        if !self.several {
+            let first = self.one_channel.back();
+            if first.is_none_or(|first| first.channel == ip.channel) {
+                // By age, and by count where one moment holds more.
+                while self.one_channel.front().is_some_and(old) || self.one_channel.len() >= RECENT
+                {
+                    self.one_channel.pop_front();
+                }
+                self.one_channel.push_back(new);
                 return false;
-            };
+            }
+            self.several = true;
+            for seen in std::mem::take(&mut self.one_channel) {
+                self.remember(seen);
+            }
+        }
+        while let Some((_, _, seen)) = self.seen.oldest()
+            && (old(seen) || self.seen.len() >= RECENT)
+        {
+            self.seen.remove_oldest();
+        }
+        let known = self.seen.find(&new.digest);
+        if let Some(seen) = known.and_then(|place| self.seen.get(place)) {
             // The same window as for a hole in TCP: few packets, or little time. A counter that
             // repeats its content later is no copy.
             let within = datagrams.wrapping_sub(seen.datagrams) <= cx.limits.reorder_packets
@@ -395,24 +441,43 @@ impl Recent {
             if seen.channel != ip.channel && within {
                 return true;
             }
-            // The newer one is what a copy to come will be close to.
-            *seen = RecentDatagrams {
-                channel: ip.channel,
-                when: cx.now,
-                datagrams,
-            };
-            self.seen.renew(place);
-            return false;
         }
-        self.seen.insert(
-            digest,
-            RecentDatagrams {
-                channel: ip.channel,
-                when: cx.now,
-                datagrams,
-            },
-        );
+        self.remember(new);
         false
+    }
+
+    /// Notes a datagram: of those with the same digest the newest, which is what a copy to come will be close to.
+    fn remember(&mut self, new: RecentDatagram) {
+        match self.seen.find(&new.digest) {
+            Some(place) => {
+                if let Some(seen) = self.seen.get_mut(place) {
+                    *seen = new;
+                }
+                self.seen.renew(place);
+            }
+            None => {
+                self.seen.insert(new.digest, new);
+            }
+        }
+    }
+
+    /// Octets allocated.
+    fn allocated(&self) -> usize {
+        self.seen.allocated() + self.one_channel.capacity() * size_of::<RecentDatagram>()
+    }
+
+    /// Forgets all of them, and gives their memory back.
+    fn clear(&mut self) {
+        *self = Self {
+            key: self.key,
+            several: self.several,
+            ..Self::default()
+        };
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.seen.len() + self.one_channel.len()
     }
 }
 
@@ -709,6 +774,6 @@ mod tests {
             let p = packet(false, 1, 2, &n.to_be_bytes());
             t.receive(&datagram(false, &p));
         }
-        assert!(t.udp.recent.seen.len() <= RECENT);
+        assert!(t.udp.recent.len() <= RECENT);
     }
 }

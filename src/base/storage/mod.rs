@@ -6,7 +6,7 @@ pub mod digest;
 pub mod expiry;
 mod index;
 
-pub use aged::AgedTable;
+pub use aged::{AgedPlace, AgedTable};
 pub use budget::{Budget, allocated, tree};
 pub use digest::DigestKey;
 pub(crate) use digest::SampleKey;

@@ -3,12 +3,12 @@
 use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, field, number, octet, response_if};
 use super::super::row::{DatagramRow, ProtocolRow};
-use super::super::text::escape;
+use super::super::text::{dotted, escape};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -56,16 +56,21 @@ pub(super) static DATAGRAM: DatagramRow = DatagramRow {
 
 /// A header of DNS (RFC 1035, 4.1.1), of a message of so many octets.
 pub(super) fn is_plausible(m: &[u8], len: u64) -> bool {
-    let flags = number(m, 2, 2);
-    let (questions, answers) = (number(m, 4, 2), flags & 0x8000 != 0);
+    let Some(header) = m.first_chunk::<HEADER>() else {
+        return false;
+    };
+    // It is read for every datagram of its port.
+    let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    let (flags, questions) = (word(2), u64::from(word(4)));
+    let answers = flags & 0x8000 != 0;
     let opcode = flags >> 11 & 0xf;
     let known = matches!(opcode, 0..=2 | 4..=6) && flags & 0x0040 == 0;
-    let records = number(m, 6, 2) + number(m, 8, 2) + number(m, 10, 2);
+    let records: u64 = [6, 8, 10].map(|at| u64::from(word(at))).iter().sum();
     // A question takes five octets and a record eleven, at least.
     let room = 12 + 5 * questions + 11 * records <= len;
     // An inverse query has its question among the answers (RFC 1035, 6.4).
     let asks = questions > 0 || answers || (opcode == 1 && records > 0);
-    m.len() >= 12 && known && room && (questions <= 1 || opcode == 0) && asks
+    known && room && (questions <= 1 || opcode == 0) && asks
 }
 
 /// Over TCP two octets of length stand in front (RFC 1035, 4.2.2).
@@ -95,8 +100,8 @@ struct Question {
     id: u16,
     flags: u16,
     answers: u16,
-    /// Name, escaped, with as many labels as are there, and type.
-    asked: Option<(String, Option<u16>)>,
+    /// There is a question, of this type if that is there.
+    asked: Option<Option<u16>>,
 }
 
 /// Reads them from a message without a length in front.
@@ -104,20 +109,12 @@ fn read(m: &[u8]) -> Option<Question> {
     let word =
         |at: usize| -> Option<u16> { Some(u16::from_be_bytes([*m.get(at)?, *m.get(at + 1)?])) };
     let (id, flags, questions, answers) = (word(0)?, word(2)?, word(4)?, word(6)?);
-    let mut question = Question {
+    Some(Question {
         id,
         flags,
         answers,
-        asked: None,
-    };
-    if questions > 0 {
-        let mut text = name(m, HEADER);
-        if text.is_empty() {
-            text.push('.');
-        }
-        question.asked = Some((text, skip_name(m, HEADER).and_then(word)));
-    }
-    Some(question)
+        asked: (questions > 0).then(|| skip_name(m, HEADER).and_then(word)),
+    })
 }
 
 impl Question {
@@ -130,29 +127,37 @@ impl Question {
 pub(super) const FIELD_NAMES: &[&str] = &["id", "question", "type", "rcode", "answers", "answer"];
 
 /// Records of an answer that a summary names.
-const NAMED: usize = 3;
+const NAMED: u64 = 3;
 
-/// A name (RFC 1035, 4.1.4), escaped, as far as it is there.
-fn name(m: &[u8], mut at: usize) -> String {
-    let mut text = String::new();
+/// Appends the name in question, escaped, with as many labels as are there.
+fn asked_name(m: &[u8], out: &mut String) {
+    let begin = out.len();
+    name(m, HEADER, out);
+    if out.len() == begin {
+        out.push('.');
+    }
+}
+
+/// Appends a name (RFC 1035, 4.1.4), escaped, as far as it is there.
+fn name(m: &[u8], mut at: usize, out: &mut String) {
+    let begin = out.len();
     // A name has 255 octets at most (RFC 1035, 3.1), so half as many labels, and pointers that each stand for some.
     for _ in 0..128 {
         match m.get(at) {
-            Some(&len @ 1..=63) if text.len() < 255 => {
+            Some(&len @ 1..=63) if out.len() - begin < 255 => {
                 let label = m.get(at + 1..).unwrap_or_default();
-                if !text.is_empty() {
-                    text.push('.');
+                if out.len() > begin {
+                    out.push('.');
                 }
-                escape(label.get(..len.into()).unwrap_or(label), &mut text);
+                escape(label.get(..len.into()).unwrap_or(label), out);
                 at += 1 + usize::from(len);
             }
             Some(0xc0..) if at + 1 < m.len() => {
                 at = usize::try_from(number(m, at, 2) & 0x3fff).unwrap_or(usize::MAX);
             }
-            _ => break,
+            _ => return,
         }
     }
-    text
 }
 
 /// Where a name ends: behind its last label, or behind a pointer.
@@ -167,48 +172,60 @@ fn skip_name(m: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The first records of an answer: type and, of addresses and names, the value.
-fn records(m: &[u8]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut at = HEADER;
-    for _ in 0..number(m, 4, 2) {
-        let Some(end) = skip_name(m, at) else {
-            return found;
-        };
-        at = end + 4;
+/// A record of an answer: its type, and where its value stands.
+struct Record {
+    kind: u16,
+    data: usize,
+    len: usize,
+}
+
+/// The first records of an answer.
+fn records(m: &[u8]) -> impl Iterator<Item = Record> {
+    let questions = number(m, 4, 2);
+    let mut at = Some(HEADER);
+    for _ in 0..questions {
+        at = at.and_then(|at| Some(skip_name(m, at)? + 4));
     }
-    while found.len() < NAMED && (found.len() as u64) < number(m, 6, 2) {
-        let Some(begin) = skip_name(m, at) else {
-            break;
-        };
-        let Some(&[hi, lo, _, _, _, _, _, _, len_hi, len_lo]) =
-            m.get(begin..).and_then(|r| r.first_chunk())
-        else {
-            break;
-        };
-        let kind = u16::from_be_bytes([hi, lo]);
-        let (data, len) = (
-            begin + 10,
-            usize::from(u16::from_be_bytes([len_hi, len_lo])),
-        );
-        let Some(octets) = m.get(data..data + len) else {
-            break;
-        };
-        let value = match (kind, octets) {
-            (1, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
-            (28, octets) => match <[u8; 16]>::try_from(octets) {
-                Ok(octets) => Ipv6Addr::from(octets).to_string(),
-                Err(_) => String::new(),
-            },
-            (2 | 5 | 12, _) => name(m, data),
-            (15, _) => name(m, data + 2),
-            (33, _) => name(m, data + 6),
-            _ => String::new(),
-        };
-        found.push((type_name(kind).into_owned(), value));
-        at = data + len;
+    let mut left = number(m, 6, 2).min(NAMED);
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let begin = skip_name(m, at.take()?)?;
+        let &[hi, lo, _, _, _, _, _, _, len_hi, len_lo] = m.get(begin..)?.first_chunk()?;
+        let len = usize::from(u16::from_be_bytes([len_hi, len_lo]));
+        let data = begin + 10;
+        m.get(data..data + len)?;
+        at = Some(data + len);
+        Some(Record {
+            kind: u16::from_be_bytes([hi, lo]),
+            data,
+            len,
+        })
+    })
+}
+
+impl Record {
+    /// Appends the value of an address or a name, behind what stands in front of it; nothing of others.
+    fn value(&self, m: &[u8], front: &str, out: &mut String) {
+        let octets = m.get(self.data..self.data + self.len).unwrap_or_default();
+        let begin = out.len();
+        out.push_str(front);
+        let behind = out.len();
+        match (self.kind, octets) {
+            (1, &[a, b, c, d]) => dotted([a, b, c, d], out),
+            (28, octets) => {
+                if let Ok(octets) = <[u8; 16]>::try_from(octets) {
+                    let _ = write!(out, "{}", Ipv6Addr::from(octets));
+                }
+            }
+            (2 | 5 | 12, _) => name(m, self.data, out),
+            (15, _) => name(m, self.data + 2, out),
+            (33, _) => name(m, self.data + 6, out),
+            _ => {}
+        }
+        if out.len() == behind {
+            out.truncate(begin);
+        }
     }
-    found
 }
 
 /// The type of a record by its name, or by its number (RFC 3597, 5).
@@ -230,11 +247,12 @@ pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
     let Some(question) = m.get(skip..).and_then(read) else {
         return;
     };
+    let m = m.get(skip..).unwrap_or_default();
     to.number("id", question.id.into());
-    if let Some((name, kind)) = &question.asked {
-        to.text("question", name.as_bytes());
+    if let Some(kind) = question.asked {
+        to.write("question", |text| asked_name(m, text));
         if let Some(kind) = kind {
-            to.text("type", type_name(*kind).as_bytes());
+            to.text("type", type_name(kind).as_bytes());
         }
     }
     if question.is_response() {
@@ -244,15 +262,13 @@ pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
             None => to.text("rcode", code.to_string().as_bytes()),
         }
         to.number("answers", question.answers.into());
-        let values = records(m.get(skip..).unwrap_or_default());
-        let values: Vec<_> = values
-            .into_iter()
-            .map(|(_, value)| value)
-            .filter(|v| !v.is_empty())
-            .collect();
-        if !values.is_empty() {
-            to.text("answer", values.join(",").as_bytes());
-        }
+        to.write("answer", |text| {
+            let begin = text.len();
+            for record in records(m) {
+                let front = if text.len() > begin { "," } else { "" };
+                record.value(m, front, text);
+            }
+        });
     }
 }
 
@@ -274,26 +290,28 @@ fn say(m: &[u8], out: &mut String) -> bool {
         (_, true) => "response",
     });
     let _ = write!(out, " 0x{:04x}", question.id);
-    if let Some((name, kind)) = &question.asked {
-        let _ = write!(out, " {name}");
+    if let Some(kind) = question.asked {
+        out.push(' ');
+        asked_name(m, out);
         if let Some(kind) = kind {
-            let _ = write!(out, " {}", type_name(*kind));
+            out.push(' ');
+            out.push_str(&type_name(kind));
         }
     }
     if response {
         match flags & 15 {
             0 => {
                 let answers = usize::from(question.answers);
-                let named = records(m);
-                for (kind, value) in &named {
-                    let _ = write!(out, ", {kind}");
-                    if !value.is_empty() {
-                        let _ = write!(out, " {value}");
-                    }
+                let mut named = 0;
+                for record in records(m) {
+                    out.push_str(", ");
+                    out.push_str(&type_name(record.kind));
+                    record.value(m, " ", out);
+                    named += 1;
                 }
-                let _ = match answers.saturating_sub(named.len()) {
+                let _ = match answers.saturating_sub(named) {
                     0 if answers > 0 => Ok(()),
-                    more if !named.is_empty() => write!(out, " and {more} more"),
+                    more if named > 0 => write!(out, " and {more} more"),
                     1 => write!(out, ", 1 record"),
                     n => write!(out, ", {n} records"),
                 };

@@ -68,6 +68,11 @@ pub(super) fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     let wanted = match HttpStart::of_line(line) {
         Some(HttpStart::Request { .. }) => "host",
         Some(HttpStart::Response { .. }) => "content-type",
+        // An answer of HTTP/0.9 (RFC 1945, 6), or one whose beginning was lost.
+        None if m.is_empty() => {
+            out.push_str("body without a header section");
+            return true;
+        }
         None => return false,
     };
     first_line(m, out);
@@ -104,6 +109,7 @@ mod tests {
             (b"HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 404 Not Found"),
             (b"GET / HTTP/1.1", "GET / HTTP/1.1"),
             (b"\x00\x01", ""),
+            (b"", "body without a header section"),
         ] {
             assert_eq!(said(summary, Transport::Tcp, octets), expected);
         }
@@ -118,12 +124,12 @@ mod tests {
         let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
         let all = ["method", "uri", "host", "content_type", "content_length"];
         assert_eq!(names, all);
-        assert_eq!(read.get("content_length"), Some(&FieldValue::Number(7)));
-        assert_eq!(read.get("host"), Some(&FieldValue::Text("b".to_owned())));
+        assert_eq!(read.get("content_length"), Some(FieldValue::Number(7)));
+        assert_eq!(read.get("host"), Some(FieldValue::Text("b")));
         let mut read = MessageFields::default();
         fields(Transport::Tcp, b"HTTP/1.1 404 Not Found\r\n\r\n", &mut read);
-        assert_eq!(read.get("status"), Some(&FieldValue::Number(404)));
-        let reason = FieldValue::Text("Not Found".to_owned());
-        assert_eq!(read.get("reason"), Some(&reason));
+        assert_eq!(read.get("status"), Some(FieldValue::Number(404)));
+        let reason = FieldValue::Text("Not Found");
+        assert_eq!(read.get("reason"), Some(reason));
     }
 }

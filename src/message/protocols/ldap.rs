@@ -2,7 +2,7 @@
 
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use memchr::memmem;
@@ -14,6 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "LDAP (RFC 4511)",
     ports: &[389, 3268],
     summary: Some(summary),
+    transaction: Some(|_, m| message_id(m)),
     #[cfg(test)]
     samples: &[
         ("300c 020101 6007 020103 0400 8000", Kind::Request),
@@ -89,7 +90,67 @@ fn switches_protocol(m: &[u8]) -> bool {
         && memmem::find(m, &[0x0a, 1, 0]).is_some()
 }
 
-/// The operation, and the number of the message.
+/// Results that have a name (RFC 4511, 4.1.9).
+const RESULTS: &[(u64, &str)] = &[
+    (0, "success"),
+    (1, "operations error"),
+    (2, "protocol error"),
+    (3, "time limit exceeded"),
+    (4, "size limit exceeded"),
+    (5, "compare false"),
+    (6, "compare true"),
+    (7, "auth method not supported"),
+    (8, "stronger auth required"),
+    (10, "referral"),
+    (11, "admin limit exceeded"),
+    (12, "unavailable critical extension"),
+    (13, "confidentiality required"),
+    (14, "SASL bind in progress"),
+    (16, "no such attribute"),
+    (17, "undefined attribute type"),
+    (18, "inappropriate matching"),
+    (19, "constraint violation"),
+    (20, "attribute or value exists"),
+    (21, "invalid attribute syntax"),
+    (32, "no such object"),
+    (33, "alias problem"),
+    (34, "invalid DN syntax"),
+    (36, "alias dereferencing problem"),
+    (48, "inappropriate authentication"),
+    (49, "invalid credentials"),
+    (50, "insufficient access rights"),
+    (51, "busy"),
+    (52, "unavailable"),
+    (53, "unwilling to perform"),
+    (54, "loop detect"),
+    (64, "naming violation"),
+    (65, "object class violation"),
+    (66, "not allowed on non-leaf"),
+    (67, "not allowed on RDN"),
+    (68, "entry already exists"),
+    (69, "object class mods prohibited"),
+    (71, "affects multiple DSAs"),
+    (80, "other"),
+];
+
+/// A value of the basic encoding rules: its tag, as much of its content as is there, and where the next one begins.
+fn value(m: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
+    let tag = *m.get(at)?;
+    let (len, begin) = LengthField::Ber { at: at + 1 }.read(m)??;
+    let end = begin.checked_add(usize::try_from(len).ok()?)?;
+    let content = m.get(begin..end.min(m.len()))?;
+    Some((tag, content, end))
+}
+
+/// The number of the message, which its answers repeat (RFC 4511, 4.1.1.1).
+fn message_id(m: &[u8]) -> u64 {
+    match (LengthField::Ber { at: 1 }).read(m) {
+        Some(Some((_, at))) => number(m, at + 2, usize::from(octet(m, at + 1)).min(8)),
+        _ => 0,
+    }
+}
+
+/// The operation, the number of the message, and what it is about: the name of an entry, or the result.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
         return false;
@@ -119,14 +180,120 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     ];
     let id = usize::from(octet(m, at + 1)).min(8);
     named_number(&names, u64::from(octet(m, at + 2 + id)), out);
-    let _ = write!(out, " {}", number(m, at + 2, id));
+    let _ = write!(out, " {}", message_id(m));
+    about(m, at + 2 + id, out);
     true
+}
+
+/// What an operation is about.
+fn about(m: &[u8], at: usize, out: &mut String) {
+    let Some((tag, content, _)) = value(m, at) else {
+        return;
+    };
+    let name = |name: &[u8], out: &mut String| {
+        out.push(' ');
+        if name.is_empty() {
+            out.push_str("<root>");
+        }
+        escape(name.get(..SHOWN).unwrap_or(name), out);
+    };
+    match (tag, value(content, 0)) {
+        // A version, a name, and how it is proved.
+        (0x60, Some((_, _, next))) => {
+            let Some((0x04, dn, next)) = value(content, next) else {
+                return;
+            };
+            name(dn, out);
+            match value(content, next) {
+                Some((0x80, ..)) => out.push_str(" (simple)"),
+                Some((0xa3, sasl, _)) => {
+                    let mechanism = value(sasl, 0).map_or(&[][..], |(_, text, _)| text);
+                    out.push_str(" (SASL ");
+                    escape(mechanism.get(..20).unwrap_or(mechanism), out);
+                    out.push(')');
+                }
+                _ => {}
+            }
+        }
+        (0x63, Some((0x04, base, next))) => {
+            name(base, out);
+            let scope = value(content, next).and_then(|(_, scope, _)| scope.first());
+            out.push_str(match scope {
+                Some(0) => " (this entry)",
+                Some(1) => " (one level)",
+                Some(2) => " (subtree)",
+                _ => "",
+            });
+        }
+        (0x64 | 0x66 | 0x68 | 0x6c | 0x6e, Some((0x04, dn, _))) => name(dn, out),
+        (0x4a, _) => name(content, out),
+        (0x50, _) => {
+            let _ = write!(out, " of {}", number(content, 0, content.len().min(8)));
+        }
+        // What StartTLS is called by (RFC 4511, 4.14.1).
+        (0x77, Some((0x80, b"1.3.6.1.4.1.1466.20037", _))) => out.push_str(" StartTLS"),
+        (0x77, Some((0x80, oid, _))) => name(oid, out),
+        (0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78, Some((0x0a, code, next))) => {
+            let code = number(code, 0, code.len().min(8));
+            match RESULTS.iter().find(|(known, _)| *known == code) {
+                Some((_, text)) => {
+                    let _ = write!(out, " {text}");
+                }
+                None => {
+                    let _ = write!(out, " result {code}");
+                }
+            }
+            // Behind the name that matched a server says more, where it did not do what was asked.
+            let matched = value(content, next).map_or(0, |(_, _, next)| next);
+            if let Some((0x04, text @ [_, ..], _)) = value(content, matched).filter(|_| code != 0) {
+                out.push_str(": ");
+                let line = text.split(|c| *c < b' ').next().unwrap_or_default();
+                escape(line.get(..SHOWN).unwrap_or(line), out);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::length::testing;
+    use super::super::super::text::said;
     use super::*;
+
+    #[test]
+    fn operations_have_names_and_results() {
+        let bind =
+            b"\x30\x21\x02\x01\x01\x60\x1c\x02\x01\x03\x04\x11cn=u,dc=example\x1b\x5b\x80\x04pass";
+        let search = b"\x30\x16\x02\x01\x02\x63\x11\x04\x00\x0a\x01\x02\x0a\x01\0\x02\x01\0\x02\x01\0\x01\x01";
+        let done = b"\x30\x10\x02\x01\x03\x65\x0b\x0a\x01\x31\x04\x00\x04\x04Nope";
+        for (octets, expected) in [
+            (&bind[..], "bind request 1 cn=u,dc=example\\x1b[ (simple)"),
+            (search, "search request 2 <root> (subtree)"),
+            (done, "search done 3 invalid credentials: Nope"),
+            // As far as it is there.
+            (&bind[..16], "bind request 1 cn=u"),
+            (&bind[..7], "bind request 1"),
+            (
+                b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0",
+                "bind response 1 success",
+            ),
+            (
+                b"\x30\x0c\x02\x01\x04\x4a\x07dc=gone",
+                "delete request 4 dc=gone",
+            ),
+            (
+                b"\x30\x06\x02\x01\x05\x50\x01\x04",
+                "abandon request 5 of 4",
+            ),
+            (
+                b"\x30\x1d\x02\x01\x06\x77\x18\x80\x161.3.6.1.4.1.1466.20037",
+                "extended request 6 StartTLS",
+            ),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
 
     #[test]
     fn messages_are_believed_and_found() {

@@ -24,15 +24,20 @@ use std::sync::LazyLock;
 
 mod amqp;
 mod bgp;
+mod cql;
 mod dhcp;
 mod dhcpv6;
 mod diameter;
+mod dnp3;
 mod dns;
 mod doip;
 mod dua;
 mod e1ap;
+mod enip;
 mod f1ap;
 mod ftp;
+mod gtp;
+mod gtpv2;
 mod hnbap;
 mod http1;
 mod http1_words;
@@ -55,10 +60,13 @@ mod mysql;
 mod nbss;
 mod ngap;
 mod ntp;
+mod opcua;
+mod pfcp;
 mod pgsql;
 mod pop;
 mod ppids;
 mod proxy;
+mod quic;
 mod radius;
 mod ranap;
 mod resp;
@@ -267,6 +275,9 @@ protocols! {
         Bgp(LengthFramer<bgp::Bgp>): bgp, &bgp::FORMAT;
         Nbss(LengthFramer<nbss::Nbss>): nbss, &nbss::FORMAT;
         Diameter(LengthFramer<diameter::Diameter>): diameter, &diameter::FORMAT;
+        Opcua(LengthFramer<opcua::Opcua>): opcua, &opcua::FORMAT;
+        Dnp3(LengthFramer<dnp3::Dnp3>): dnp3, &dnp3::FORMAT;
+        Enip(LengthFramer<enip::Enip>): enip, &enip::FORMAT;
         Doip(LengthFramer<doip::Doip>): doip, &doip::FORMAT;
         Amqp(LengthFramer<amqp::Amqp>): amqp, &amqp::FORMAT;
         Mqtt(LengthFramer<mqtt::Mqtt>): mqtt, &mqtt::FORMAT;
@@ -277,6 +288,7 @@ protocols! {
         Mbtcp(LengthFramer<mbtcp::Mbtcp>): mbtcp, &mbtcp::FORMAT;
         Iec104(LengthFramer<iec104::Iec104>): iec104, &iec104::FORMAT;
         Mongo(LengthFramer<mongo::Mongo>): mongo, &mongo::FORMAT;
+        Cql(LengthFramer<cql::Cql>): cql, &cql::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
         Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::WebsocketDetector;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
@@ -301,6 +313,12 @@ protocols! {
         tftp::REQUEST;
         someip::DATAGRAM;
         doip::DATAGRAM;
+        quic::DATAGRAM;
+        dnp3::DATAGRAM;
+        enip::DATAGRAM;
+        gtp::DATAGRAM;
+        gtpv2::DATAGRAM;
+        pfcp::DATAGRAM;
         syslog::ANYWHERE;
     }
     user_messages {
@@ -486,10 +504,15 @@ pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<
 /// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).
 pub fn fields(protocol: &str, transport: Transport, head: &[u8]) -> MessageFields {
     let mut fields = MessageFields::default();
-    if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
-        read(transport, head, &mut fields);
-    }
+    fields_into(protocol, transport, head, &mut fields);
     fields
+}
+
+/// The same, added to those that are there.
+pub fn fields_into(protocol: &str, transport: Transport, head: &[u8], to: &mut MessageFields) {
+    if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
+        read(transport, head, to);
+    }
 }
 
 /// The names of what a protocol lists.

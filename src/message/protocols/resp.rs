@@ -727,7 +727,12 @@ fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
         if out.len() > from {
             out.push(' ');
         }
-        escape(word.get(..SHOWN).unwrap_or(word), out);
+        match *word {
+            // Words that are hardly seen otherwise: there is none (-1), and an empty one.
+            b"$-1" | b"*-1" | b"_" => out.push_str("(nil)"),
+            b"" => out.push_str("\"\""),
+            word => escape(word.get(..SHOWN).unwrap_or(word), out),
+        }
     }
     !words.is_empty()
 }
@@ -747,10 +752,10 @@ fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
             break;
         };
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        if rest[0] == b'$' {
+        if rest[0] == b'$' && rest.get(1) != Some(&b'-') {
             let end = len.saturating_sub(2).min(rest.len());
             words.push(rest.get(line + 2..end).unwrap_or_default());
-        } else if rest[0] != b'*' {
+        } else if rest[0] != b'*' || rest.get(1) == Some(&b'-') {
             words.push(&rest[..line]);
         }
         at = at.saturating_add(len);
@@ -762,6 +767,22 @@ fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
 mod tests {
     use super::*;
     use crate::base::stream::Side;
+
+    #[test]
+    fn summaries_say_what_is_not_there() {
+        for (octets, expected) in [
+            (&b"$-1\r\n"[..], "(nil)"),
+            (b"*-1\r\n", "(nil)"),
+            (b"_\r\n", "(nil)"),
+            (b"$0\r\n\r\n", "\"\""),
+            (b"*3\r\n$1\r\na\r\n$-1\r\n$1\r\nb\r\n", "a (nil) b"),
+            (b"+OK\r\n", "+OK"),
+        ] {
+            let mut out = String::new();
+            assert!(summary(Transport::Tcp, octets, &mut out));
+            assert_eq!(out, expected);
+        }
+    }
 
     #[test]
     fn values_are_walked() {

@@ -1,15 +1,27 @@
 //! RTSP (RFC 7826, 5; its interleaved frames: 14).
 
+use super::super::head::first_values;
 use super::super::headers::{HeaderProtocol, HeaderSyntax};
 use super::super::row::ProtocolRow;
+use crate::base::flow::Transport;
+use memchr::memchr;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "rtsp",
     about: "RTSP (RFC 2326, RFC 7826), with interleaved frames",
     ports: &[554, 8554],
+    transaction: Some(transaction),
     ..ProtocolRow::NONE
 };
+
+/// The number of the request, which its answer repeats (RFC 7826, 18.20).
+fn transaction(_: Transport, m: &[u8]) -> u64 {
+    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
+    let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
+    let number = cseq.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
+    number.unwrap_or(0)
+}
 
 /// How its messages are written.
 pub(super) static SYNTAX: HeaderSyntax = HeaderSyntax {

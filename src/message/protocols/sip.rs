@@ -9,6 +9,7 @@ use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
 use memchr::memchr;
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -17,6 +18,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     fields: Some(fields),
     field_names: &["status", "reason", "method", "uri", "from", "to", "call_id"],
     summary: Some(summary),
+    transaction: Some(transaction),
     user_message_summary: Some(summary),
     about: "SIP (RFC 3261), over TCP and UDP",
     ports: &[5060],
@@ -71,6 +73,17 @@ fn address(field: &[u8]) -> &[u8] {
         .and_then(|at| field.get(at + 1..))
         .and_then(|rest| rest.split(|c| *c == b'>').next());
     inner.unwrap_or_else(|| field.split(|c| *c == b';').next().unwrap_or_default())
+}
+
+/// The call and the number and method of its request, which answers repeat (RFC 3261, 8.2.6.2).
+fn transaction(_: Transport, m: &[u8]) -> u64 {
+    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
+    let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
+    let [.., call] = parties(m);
+    // Nothing hangs on it but the time that an answer took: no key is needed.
+    let mut hash = DefaultHasher::new();
+    (call, cseq).hash(&mut hash);
+    hash.finish()
 }
 
 /// What of a message has a name.

@@ -36,14 +36,16 @@ pub(super) static REQUEST: DatagramRow = DatagramRow {
 
 /// A request to read or to write: a name and a mode, each ended by a zero octet.
 fn is_request(m: &[u8]) -> bool {
+    // First what is read at once: a datagram of any kind may come along.
+    if !matches!(m, [0, 1 | 2, _, _, _, ..]) {
+        return false;
+    }
     let mut words = m.get(2..).unwrap_or_default().split(|o| *o == 0);
     let (name, mode) = (
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    matches!(number(m, 0, 2), 1 | 2)
-        && m.len() > 4
-        && !name.is_empty()
+    !name.is_empty()
         && name.iter().all(|o| *o >= b' ')
         && [&b"octet"[..], b"netascii", b"mail"]
             .iter()

@@ -5,11 +5,12 @@ use super::super::length::{
     Classified, LengthField, LengthFormat as _, LengthProtocol, LengthRow, number, octet,
 };
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{escape, named_number};
 use crate::base::flow::Transport;
 #[cfg(test)]
 use crate::base::message::Kind;
 use memchr::memchr;
+use std::fmt::Write as _;
 
 /// What the Upgrade field of HTTP calls it, in any case (RFC 6455, 4.2.1).
 pub(super) const UPGRADE: &[u8] = b"websocket";
@@ -218,12 +219,7 @@ fn doubt(m: &[u8]) -> f64 {
 /// The first octets of the payload, without their mask, and how many there are.
 fn beginning(m: &[u8]) -> ([u8; 64], usize) {
     let masked = octet(m, 1) & 0x80 != 0;
-    let length = match octet(m, 1) & 0x7f {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let payload = 2 + length + if masked { 4 } else { 0 };
+    let payload = payload_at(m);
     let key = |at: usize| match masked {
         true => octet(m, payload - 4 + at % 4),
         false => 0,
@@ -237,6 +233,16 @@ fn beginning(m: &[u8]) -> ([u8; 64], usize) {
     (text, n)
 }
 
+/// Where the payload begins, behind the length and the mask.
+fn payload_at(m: &[u8]) -> usize {
+    let length = match octet(m, 1) & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    2 + length + if octet(m, 1) & 0x80 != 0 { 4 } else { 0 }
+}
+
 /// One side masks all of its frames, or none; fragments stand next to each other, but for control frames (RFC 6455, 5.4).
 fn follows(a: &[u8], b: &[u8]) -> bool {
     let control = |m| octet(m, 0) & 8 != 0;
@@ -245,8 +251,9 @@ fn follows(a: &[u8], b: &[u8]) -> bool {
     octet(a, 1) & 0x80 == octet(b, 1) & 0x80 && (control(a) || control(b) || goes_on == continues)
 }
 
-/// The opcode (RFC 6455, 5.2).
+/// The opcode (RFC 6455, 5.2), and what is text behind its mask: of a text, or why the connection is closed.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let opcode = octet(m, 0) & 0xf;
     named_number(
         &[
             (0, "continuation"),
@@ -256,20 +263,72 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             (9, "ping"),
             (10, "pong"),
         ],
-        u64::from(octet(m, 0) & 0xf),
+        u64::from(opcode),
         out,
     );
+    let (text, n) = beginning(m);
+    let whole = whole_len(m).flatten().unwrap_or(u64::MAX);
+    let payload = payload_at(m);
+    let len = usize::try_from(whole)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(payload);
+    let mut text = text.get(..n.min(len)).unwrap_or_default();
+    // Compressed by an extension (RFC 7692), or the like.
+    if octet(m, 0) & 0x70 != 0 {
+        out.push_str(", compressed");
+        return true;
+    }
+    if opcode == 8 && text.len() >= 2 {
+        let _ = write!(out, " {}", number(text, 0, 2));
+        text = text.get(2..).unwrap_or_default();
+    }
+    let is_text =
+        matches!(opcode, 1 | 8) || matches!(opcode, 0 | 9 | 10) && text.iter().all(is_plain);
+    if is_text && !text.is_empty() {
+        out.push(' ');
+        // A character that is cut is left out.
+        let shown = match std::str::from_utf8(text) {
+            Err(e) if e.error_len().is_none() => text.get(..e.valid_up_to()).unwrap_or_default(),
+            _ => text,
+        };
+        escape(shown, out);
+        if text.len() < len && opcode != 8 {
+            out.push_str("...");
+        }
+    }
     true
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::length::testing;
+    use super::super::super::text::said;
     use super::*;
 
     #[test]
     fn messages_are_believed_and_found() {
         testing::check(&PROTOCOL, &FORMAT);
+    }
+
+    #[test]
+    fn summaries_show_the_text() {
+        let long = [&b"\x81\x7e\x00\x80"[..], &[b'a'; 128]].concat();
+        for (octets, expected) in [
+            (&b"\x81\x05hello"[..], "text hello"),
+            (&masked(b"{\"id\": 17}"), "text {\"id\": 17}"),
+            (b"\x81\x03a\x1b\xe4", "text a\\x1b"),
+            (&long, &format!("text {}...", "a".repeat(64))),
+            (b"\x88\x05\x03\xe8bye", "close 1000 bye"),
+            (b"\x88\x00", "close"),
+            (b"\x82\x02ab", "binary"),
+            (b"\xc1\x02ab", "text, compressed"),
+            (b"\x8a\x02ok", "pong ok"),
+            (b"\x89\x02\0\x01", "ping"),
+            // What stands behind it is another frame.
+            (b"\x81\x02hi\x81\x05other", "text hi"),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
     }
 
     #[test]

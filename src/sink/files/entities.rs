@@ -5,9 +5,9 @@ use super::received::{ReceivedRange, WholeRanges};
 use super::store::Store;
 use super::transfer::{FileInfo, Transfer, kept};
 use crate::base::context::Context;
+use crate::base::storage::AgedTable;
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
 /// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.
@@ -20,7 +20,7 @@ const MOST: usize = 256;
 const WHOLE: usize = 256;
 
 /// What makes two responses parts of the same entity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct EntityKey {
     url: Vec<u8>,
     /// `ETag`, else `Last-Modified`.
@@ -66,10 +66,14 @@ struct Entity {
 
 /// An entity that came whole, and its file.
 struct WholeEntity {
-    key: EntityKey,
     file: String,
     /// The file is not what was sent: codings were undone.
     decoded: bool,
+}
+
+/// Octets of the texts of an entity that came whole.
+const fn texts(key: &EntityKey, entity: &WholeEntity) -> usize {
+    key.url.capacity() + key.validator.capacity() + entity.file.capacity()
 }
 
 /// The entities of which octets are missing, and those that came whole last.
@@ -77,9 +81,11 @@ struct WholeEntity {
 pub(super) struct Entities {
     all: Vec<Entity>,
     next: u64,
-    /// The one that was asked for last at the end.
-    whole: VecDeque<WholeEntity>,
-    /// Octets of these that the budget knows of.
+    /// The one that was asked for last is the youngest.
+    whole: AgedTable<EntityKey, WholeEntity>,
+    /// Octets of the texts in these.
+    texts: usize,
+    /// Octets of all of it that the budget knows of.
     counted: usize,
 }
 
@@ -194,7 +200,8 @@ impl Entities {
         while !self.all.is_empty() {
             self.finish_at(cx, store, 0);
         }
-        self.whole = VecDeque::new();
+        self.whole = AgedTable::new();
+        self.texts = 0;
         self.count(cx);
     }
 
@@ -222,22 +229,26 @@ impl Entities {
         file: String,
         decoded: bool,
     ) {
-        self.whole.retain(|known| known.key != key);
-        if self.whole.len() >= WHOLE {
-            self.whole.pop_front();
+        let same = self.whole.find(&key);
+        let gone = match same {
+            Some(place) => self.whole.remove(place),
+            None if self.whole.len() >= WHOLE => self.whole.remove_oldest(),
+            None => None,
+        };
+        if let Some((key, entity)) = gone {
+            self.texts -= texts(&key, &entity);
         }
-        self.whole.push_back(WholeEntity { key, file, decoded });
+        let entity = WholeEntity { file, decoded };
+        self.texts += texts(&key, &entity);
+        self.whole.insert(key, entity);
         self.count(cx);
     }
 
     /// What came of an entity came before, when the entity came whole. Its octets show it, or, where a coding was undone, its
     /// validator.
     fn is_repeated(&self, store: &mut Store, entity: &Entity) -> bool {
-        let before = self
-            .whole
-            .iter()
-            .rev()
-            .find(|known| known.key == entity.key);
+        let before = self.whole.find(&entity.key);
+        let before = before.and_then(|place| self.whole.get(place));
         before.is_some_and(|known| {
             if known.decoded {
                 entity.key.is_certain()
@@ -249,10 +260,7 @@ impl Entities {
 
     /// Charges the budget with what is remembered of whole entities.
     fn count(&mut self, cx: &mut Context) {
-        let texts =
-            |w: &WholeEntity| w.key.url.capacity() + w.key.validator.capacity() + w.file.capacity();
-        let now = self.whole.capacity() * size_of::<WholeEntity>()
-            + self.whole.iter().map(texts).sum::<usize>();
+        let now = self.whole.allocated() + self.texts;
         cx.budget.resize(self.counted, now);
         self.counted = now;
     }

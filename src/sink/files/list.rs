@@ -3,12 +3,10 @@
 //! [`FIELDS`] is the list of what a line holds; the man page is made from it, and a test holds the output to it.
 
 use super::transfer::FileInfo;
-use crate::base::time::Timestamp;
-use crate::sink::json_line::json_line;
-use crate::sink::text::rfc3339;
+use crate::sink::json_line::write;
+use crate::sink::text::{Hex, Rfc3339};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 /// All fields: name, what it says.
@@ -46,12 +44,12 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("dst_port", "port of the receiver"),
     (
         "first_frame",
-        "number of the packet that its first octet came in",
+        "number of the packet that its first byte came in",
     ),
     ("first_time", "when that was captured (RFC 3339, UTC)"),
     (
         "last_frame",
-        "number of the packet that its last octet came in",
+        "number of the packet that its last byte came in",
     ),
     ("last_time", "when that was captured"),
     (
@@ -67,10 +65,10 @@ pub const FIELDS: &[(&str, &str)] = &[
         "content and transfer codings as declared, base64 and quoted-printable of parts included, the one applied first first",
     ),
     ("undone", "of these, those that were undone"),
-    ("size", "octets that are there"),
+    ("size", "bytes that are there"),
     (
         "length",
-        "octets that it should have; null where nobody can know",
+        "bytes that it should have; null where nobody can know",
     ),
     ("complete", "nothing of it is missing"),
     (
@@ -130,9 +128,9 @@ struct Line<'a> {
     dst: IpAddr,
     dst_port: u16,
     first_frame: u64,
-    first_time: String,
+    first_time: Rfc3339,
     last_frame: u64,
-    last_time: String,
+    last_time: Rfc3339,
     declared_type: Option<&'a str>,
     found_type: Option<&'a str>,
     codings: &'a [String],
@@ -143,12 +141,12 @@ struct Line<'a> {
     missing: &'a [(u64, Option<u64>)],
     range_of: Option<&'a str>,
     range: Option<(u64, u64)>,
-    sha256: Option<String>,
+    sha256: Option<Hex>,
     error: Option<&'a str>,
 }
 
-/// A line of the list, with its line feed.
-pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>) -> String {
+/// Appends a line of the list, with its line feed.
+pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>, out: &mut Vec<u8>) {
     let sent = info.name.as_ref();
     let line = Line {
         file: listed.file,
@@ -165,9 +163,9 @@ pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>) -> String {
         dst: info.dst.ip(),
         dst_port: info.dst.port(),
         first_frame: info.first.0,
-        first_time: shown(info.first.1),
+        first_time: Rfc3339::new(info.first.1, true),
         last_frame: info.last.0,
-        last_time: shown(info.last.1),
+        last_time: Rfc3339::new(info.last.1, true),
         declared_type: declared(&info.media_type),
         found_type: listed.found_type,
         codings: &info.codings,
@@ -178,27 +176,14 @@ pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>) -> String {
         missing: listed.missing.get(..RANGES).unwrap_or(listed.missing),
         range_of: listed.range.map(|r| r.file),
         range: listed.range.map(|r| (r.at, r.len)),
-        sha256: listed.sha256.map(|sum| hex(&sum)),
+        sha256: listed.sha256.map(Hex),
         error: info.error.as_deref(),
     };
-    json_line(&line) + "\n"
+    write(&line, out);
+    out.push(b'\n');
 }
 
 /// What somebody declared; null where it is empty.
 fn declared<T: ?Sized + AsRef<[u8]>>(sent: &T) -> Option<&T> {
     (!sent.as_ref().is_empty()).then_some(sent)
-}
-
-fn shown(time: Timestamp) -> String {
-    let mut text = String::new();
-    rfc3339(time, &mut text);
-    text
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
 }

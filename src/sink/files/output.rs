@@ -88,7 +88,7 @@ impl Files {
         let names: Vec<_> = self.unread.iter().copied().collect();
         (!names.is_empty()).then(|| {
             format!(
-                "{}: --extract cannot take files out of {} yet, and there is some in the input: --dump has its octets",
+                "{}: --extract cannot take files out of {} yet, and there is some in the input: --dump has its bytes",
                 self.store.path(),
                 names.join(", ")
             )

@@ -138,7 +138,7 @@ pub(super) struct Store {
     names: HashMap<u64, u32, RandomState>,
     list: BufferedWriter,
     /// The same lines for another output, until it takes them.
-    lines: Option<String>,
+    lines: Option<Vec<u8>>,
     failed: Option<OutputError>,
     /// What a file system or a limit of the process has no room for in one file: told at the end.
     too_large: Option<OutputError>,
@@ -276,7 +276,7 @@ impl Store {
         // Beside it will stand what its codings are undone to.
         // Its name must not be the one that the decoded file will want.
         to.about.coded = !to.about.codings.is_empty() && to.about.undone.is_empty();
-        to.wanted = wanted(&to.about, &to.memory, None);
+        to.wanted = wanted(&to.about, types::by_content(&to.memory), None);
         to.about.coded = false;
         let Some((name, file)) = self.make(&to.wanted, PART) else {
             return false;
@@ -375,7 +375,8 @@ impl Store {
 
     /// The lines of the list since the last call.
     pub(super) fn take_lines(&mut self) -> String {
-        self.lines.as_mut().map(std::mem::take).unwrap_or_default()
+        let lines = self.lines.as_mut().map(std::mem::take);
+        String::from_utf8(lines.unwrap_or_default()).unwrap_or_default()
     }
 
     /// Gives a file its last name, which it returns, and lists it.
@@ -406,9 +407,10 @@ impl Store {
         let mut found_type = None;
         let done = match file.made {
             None => {
-                let wanted = wanted(&file.about, &file.memory, range);
                 // The type is found by the first octets, whatever the sender called it.
-                found_type = types::by_content(&file.memory);
+                let found = types::by_content(&file.memory);
+                found_type = found.media_type;
+                let wanted = wanted(&file.about, found, range);
                 let suffix = if whole { "" } else { PART };
                 let (name, to) = self.make(&wanted, suffix)?;
                 if let Err(e) = to.write_all_at(&file.memory, 0) {
@@ -432,7 +434,8 @@ impl Store {
                 // Only octets that are known to be there: a hole at the beginning reads as zeros.
                 let leading = usize::try_from(file.have.leading()).unwrap_or(usize::MAX);
                 let n = handle.file.read_at(&mut head, 0).unwrap_or(0).min(leading);
-                found_type = types::by_content(&head[..n]);
+                let found = types::by_content(&head[..n]);
+                found_type = found.media_type;
                 let sum = if whole {
                     let sum = match handle.digest.take() {
                         // The running sum is good only if it has seen all octets in order.
@@ -444,7 +447,7 @@ impl Store {
                     None
                 };
                 self.stamp(&name, &handle.file, &file.about);
-                let wanted = wanted(&file.about, &head[..n], range);
+                let wanted = wanted(&file.about, found, range);
                 // The name is right already: an empty file that takes a second one would only be
                 // renamed over.
                 if !whole && wanted == file.wanted {
@@ -473,11 +476,11 @@ impl Store {
             range,
             sha256,
         };
-        let line = list::line(&file.about, &listed);
         if let Some(lines) = &mut self.lines {
-            lines.push_str(&line);
+            list::line(&file.about, &listed, lines);
         }
-        self.list.write([line.as_bytes()]);
+        self.list
+            .record(|line| list::line(&file.about, &listed, line));
         Some(name)
     }
 
@@ -670,12 +673,12 @@ impl Store {
 }
 
 /// The name that a file should have: its own, made safe, or one by its type.
-fn wanted(about: &FileInfo, head: &[u8], range: Option<RangeOf<'_>>) -> String {
+fn wanted(about: &FileInfo, found: types::Found, range: Option<RangeOf<'_>>) -> String {
     // The name that was sent is only a wish. What is left of it after cleaning is used, else one is
     // made from the type.
     let own = about.name.as_ref().and_then(|(sent, _)| names::safe(sent));
     let name = own.unwrap_or_else(|| {
-        let extension = types::extension(&about.media_type, head);
+        let extension = types::extension(&about.media_type, found);
         let stem = names::safe(&about.fallback);
         format!("{}.{extension}", stem.as_deref().unwrap_or("file"))
     });

@@ -1,10 +1,11 @@
 //! The SHA-256 of a message that is still open: plain data, as all that waits.
 
+use crate::sink::text::Hex;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest as _, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// A sum in the making.
 #[derive(Clone, Default)]
@@ -15,14 +16,9 @@ impl Digest {
         self.0.update(octets);
     }
 
-    /// The sum in hexadecimal.
-    pub(super) fn hex(self) -> String {
-        let mut hex = String::with_capacity(64);
-        for octet in self.0.finalize() {
-            // Writing to a string does not fail.
-            let _ = write!(hex, "{octet:02x}");
-        }
-        hex
+    /// The sum.
+    pub(super) fn finish(self) -> Hex {
+        Hex(self.0.finalize().into())
     }
 }
 
@@ -51,6 +47,7 @@ impl<'de> Deserialize<'de> for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::json_line::json_line;
 
     #[test]
     fn goes_on_where_it_was_written_out() {
@@ -59,10 +56,10 @@ mod tests {
         let octets = postcard::to_stdvec(&digest).unwrap();
         let mut back: Digest = postcard::from_bytes(&octets).unwrap();
         back.update(b"bc");
-        let hex = back.hex();
+        let hex = json_line(&back.finish());
         // FIPS 180-4, the first example.
         assert_eq!(
-            hex,
+            hex.trim_matches('"'),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert!(postcard::from_bytes::<Digest>(&octets[..9]).is_err());

@@ -60,12 +60,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message exchange connection",
         "first_time",
-        "when its first octet was captured; of a connection without payload, and of UDP, its first packet",
+        "when its first byte was captured; of a connection without payload, and of UDP, its first packet",
     ),
     (
         "message exchange",
         "first_frame",
-        "number of the packet that its first octet came in",
+        "number of the packet that its first byte came in",
     ),
     (
         "message exchange connection",
@@ -76,13 +76,13 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "summary",
-        "start line with host or type, query, or first octets, escaped",
+        "start line with host or type, query, or first bytes, escaped",
     ),
     ("exchange", "request", "summary of the request"),
     (
         "exchange",
         "request_offset",
-        "offset of its first octet in its stream",
+        "offset of its first byte in its stream",
     ),
     (
         "exchange",
@@ -92,23 +92,23 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "response_offset",
-        "offset of its first octet in its stream",
+        "offset of its first byte in its stream",
     ),
     (
         "message gap duplicate",
         "offset",
-        "offset of its first octet in the stream, from 0; null where there is no stream: in UDP and SCTP; of fragments, in the payload of their datagram; of a duplicate, of its segment's first octet, negative before a start in the middle",
+        "offset of its first byte in the stream, from 0; null where there is no stream: in UDP and SCTP; of fragments, in the payload of their datagram; of a duplicate, of its segment's first byte, negative before a start in the middle",
     ),
-    ("message dropped", "octets", "octets that are there"),
+    ("message dropped", "octets", "bytes that are there"),
     (
         "message gap duplicate dropped",
         "length",
-        "octets that it should have; of a gap, that are missing; of a duplicate, octets of its segment, datagram or chunk that were there before; null where nobody can know",
+        "bytes that it should have; of a gap, that are missing; of a duplicate, bytes of its segment, datagram or chunk that were there before; null where nobody can know",
     ),
     (
         "duplicate",
         "conflict",
-        "octets that waited still had other content",
+        "bytes that waited still had other content",
     ),
     (
         "message exchange",
@@ -123,7 +123,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "filled",
-        "with --fill-gaps: octets of zeros that stand for its gaps in the outputs of packets",
+        "with --fill-gaps: bytes of zeros that stand for its gaps in the outputs of packets",
     ),
     (
         "message",
@@ -138,17 +138,17 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "sha256",
-        "SHA-256 of its octets, where --hash asks for it; null where it is not whole",
+        "SHA-256 of its bytes, where --hash asks for it; null where it is not whole",
     ),
     (
         "message",
         "body",
-        "its octets, where --json-body asks for them; 1 MiB at most",
+        "its bytes, where --json-body asks for them; 1 MiB at most",
     ),
     (
         "message",
         "body_cut",
-        "there were more octets than body holds",
+        "there were more bytes than body holds",
     ),
     (
         "gap",
@@ -163,7 +163,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "gap duplicate",
         "ip",
-        "of fragments: identification and protocol number of their datagram; a gap is a datagram that was given up, its offset the first octet that is missing, its length all of them, null where the last fragment has not come",
+        "of fragments: identification and protocol number of their datagram; a gap is a datagram that was given up, its offset the first byte that is missing, its length all of them, null where the last fragment has not come",
     ),
     (
         "message",
@@ -193,17 +193,17 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "connection",
         "streams",
-        "for both directions, the first packet's first: packets (of TCP also those without payload), octets, segments (that brought octets), messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps; of UDP, datagrams and those that were cut",
+        "for both directions, the first packet's first: packets (of TCP also those without payload), octets, segments (that brought bytes), messages, gaps and lost_octets; of SCTP, chunks and incomplete messages for segments and gaps; of UDP, datagrams and those that were cut",
     ),
     (
         "exchange",
         "delay",
-        "seconds from the first octet of the request to that of the response",
+        "seconds from the first byte of the request to that of the response",
     ),
     (
         "exchange connection",
         "duration",
-        "seconds from its first octet to its end; of a connection without payload, and of UDP, from its first packet to its last",
+        "seconds from its first byte to its end; of a connection without payload, and of UDP, from its first packet to its last",
     ),
     (
         "connection",

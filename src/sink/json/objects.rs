@@ -5,7 +5,7 @@ use crate::base::counters::Discard;
 use crate::base::packet::VlanTag;
 use crate::message::{FieldValue, MessageFields};
 use crate::sink::json_line::Seconds;
-use crate::sink::text::{Rfc3339, UnixSeconds};
+use crate::sink::text::{Hex, Rfc3339, UnixSeconds};
 use crate::transport::datagram::FlowTotals;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -51,7 +51,7 @@ pub(super) struct MessageObject<'a> {
     pub(super) acknowledged_at: Option<Rfc3339>,
     /// None where it is not asked for; null where the message is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sha256: Option<Option<String>>,
+    pub(super) sha256: Option<Option<Hex>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<ShownBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,13 +86,13 @@ impl Serialize for NamedFields<'_> {
     }
 }
 
-struct NamedValue<'a>(&'a FieldValue);
+struct NamedValue<'a>(FieldValue<'a>);
 
 impl Serialize for NamedValue<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             FieldValue::Text(text) => to.serialize_str(text),
-            FieldValue::Number(number) => to.serialize_u64(*number),
+            FieldValue::Number(number) => to.serialize_u64(number),
         }
     }
 }

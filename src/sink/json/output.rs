@@ -19,7 +19,7 @@ use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
-use crate::message::{fields, kind, summary};
+use crate::message::{MessageFields, fields, fields_into, kind, summary};
 use crate::sink::exchange::WaitingRequest;
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, kept, take_kept};
@@ -48,6 +48,16 @@ pub(crate) struct Json {
     nanos: Vec<bool>,
     /// What was kept of the connection or association that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<JsonConnection>>,
+    /// The memory of a message that was at hand as a whole, for the next one.
+    spare: Spare,
+}
+
+/// What a message that was at hand had allocated.
+#[derive(Default)]
+struct Spare {
+    summary: String,
+    fields: MessageFields,
+    body: Vec<u8>,
 }
 
 /// A message that has ended.
@@ -70,6 +80,7 @@ impl Json {
             show,
             nanos: Vec::new(),
             ended: None,
+            spare: Spare::default(),
         }
     }
 
@@ -115,7 +126,7 @@ impl Json {
                 head: self.head("exchange", cx, flow, direction),
                 first_time: self.time(cx, request.time),
                 first_frame: request.kept.frame,
-                protocol: &response.protocol,
+                protocol: response.protocol.text(),
                 request: &request.kept.summary,
                 request_offset: request.kept.offset,
                 response: &response.summary,
@@ -152,6 +163,42 @@ impl Json {
         });
     }
 
+    /// A message that is at hand as a whole.
+    fn at_hand(
+        &mut self,
+        protocol: &'static str,
+        transport: Transport,
+        octets: &[u8],
+    ) -> UnfinishedMessage {
+        let spare = std::mem::take(&mut self.spare);
+        let mut open = UnfinishedMessage {
+            protocol: Name::of(protocol),
+            kind: kind(protocol, octets),
+            octets: octets.len() as u64,
+            summary: spare.summary,
+            fields: spare.fields,
+            body: spare.body,
+            ..UnfinishedMessage::default()
+        };
+        fields_into(protocol, transport, octets, &mut open.fields);
+        let words = &mut open.summary;
+        summary(protocol, transport, Kind::Other, octets, words);
+        self.show_octets(&mut open, octets);
+        open
+    }
+
+    /// It was written: what it had allocated is used again.
+    fn spare(&mut self, mut message: UnfinishedMessage) {
+        message.summary.clear();
+        message.fields.clear();
+        message.body.clear();
+        self.spare = Spare {
+            summary: message.summary,
+            fields: message.fields,
+            body: message.body,
+        };
+    }
+
     /// Takes what is shown of the octets of a message that is at hand as a whole.
     fn show_octets(&self, message: &mut UnfinishedMessage, octets: &[u8]) {
         if self.show.hash {
@@ -185,14 +232,14 @@ impl Json {
         let mut message = ended.message;
         let sha256 = self.show.hash.then(|| {
             let digest = message.digest.take().filter(|_| ended.whole)?;
-            Some(digest.hex())
+            Some(digest.finish())
         });
         let shows_body = self.show.body != JsonBody::None;
         self.object(&MessageObject {
             head,
             first_time: self.time(cx, message.first_time),
             first_frame: message.first_frame,
-            protocol: &message.protocol,
+            protocol: message.protocol.text(),
             kind: kind_word(message.kind),
             summary: &message.summary,
             offset: ended.offset,
@@ -212,7 +259,7 @@ impl Json {
             sctp: ended.sctp,
             messages: ended.bundled,
             fields: ProtocolFields {
-                protocol: &message.protocol,
+                protocol: message.protocol.text(),
                 fields: &message.fields,
             },
         });
@@ -307,7 +354,7 @@ impl MessageSink for Json {
 
     fn start(&mut self, at: &mut JsonEvent<'_>, start: &MessageStart<'_>) {
         let mut open = Box::new(UnfinishedMessage {
-            protocol: start.protocol.to_owned(),
+            protocol: Name::of(start.protocol),
             kind: start.kind,
             offset: start.offset.saturating_sub(at.side().origin),
             length: match start.extent {
@@ -434,24 +481,10 @@ impl MessageSink for Json {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let (payload, len) = (message.payload, message.payload_len);
-        let mut open = UnfinishedMessage {
-            protocol: message.protocol.to_owned(),
-            kind: kind(message.protocol, payload),
-            fields: fields(message.protocol, Transport::Udp, payload),
-            length: Some(len as u64),
-            first_time: at.cx.packet.time,
-            first_frame: at.cx.packet.frame,
-            octets: payload.len() as u64,
-            ..UnfinishedMessage::default()
-        };
-        summary(
-            message.protocol,
-            at.flow.transport,
-            Kind::Other,
-            payload,
-            &mut open.summary,
-        );
-        self.show_octets(&mut open, payload);
+        let mut open = self.at_hand(message.protocol, Transport::Udp, payload);
+        open.length = Some(len as u64);
+        open.first_time = at.cx.packet.time;
+        open.first_frame = at.cx.packet.frame;
         let whole = payload.len() >= len;
         if !whole {
             let lost = (len - payload.len()) as u64;
@@ -469,7 +502,8 @@ impl MessageSink for Json {
             bundled,
         };
         let head = self.head("message", at.cx, at.flow, at.direction);
-        self.message(at.cx, head, ended);
+        let written = self.message(at.cx, head, ended);
+        self.spare(written);
     }
 
     /// An SCTP user message. With multihoming its addresses are not always those of the association.
@@ -490,31 +524,17 @@ impl MessageSink for Json {
         if let Some(conn) = state.as_deref_mut() {
             conn.carries(protocol);
         }
-        let mut open = UnfinishedMessage {
-            protocol: protocol.to_owned(),
-            kind: kind(protocol, message.data),
-            fields: fields(protocol, Transport::Sctp, message.data),
-            length: if message.whole {
-                Some(have)
-            } else {
-                message.len
-            },
-            first_time: message.time,
-            first_frame: message.frame,
-            octets: have,
-            ..UnfinishedMessage::default()
+        let mut open = self.at_hand(protocol, Transport::Sctp, message.data);
+        open.length = if message.whole {
+            Some(have)
+        } else {
+            message.len
         };
+        open.first_time = message.time;
+        open.first_frame = message.frame;
         if message.lost() > 0 {
             open.gaps.push((have, message.lost()));
         }
-        summary(
-            protocol,
-            Transport::Sctp,
-            Kind::Other,
-            message.data,
-            &mut open.summary,
-        );
-        self.show_octets(&mut open, message.data);
         let bundled = bundled(protocol, Transport::Sctp, message.data);
         let ended = EndedMessage {
             message: open,
@@ -540,7 +560,8 @@ impl MessageSink for Json {
             message.direction,
             (message.src, message.dst),
         );
-        self.message(cx, head, ended);
+        let written = self.message(cx, head, ended);
+        self.spare(written);
     }
 
     fn stream_gap(&mut self, at: &mut JsonEvent<'_>, gap: &Gap) {

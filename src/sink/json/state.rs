@@ -61,7 +61,7 @@ impl Kept for ShownRequest {
 /// A response that has ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EndedResponse {
-    pub(super) protocol: String,
+    pub(super) protocol: Name,
     pub(super) summary: String,
     /// Counted from the stream's first octet.
     pub(super) offset: u64,
@@ -89,7 +89,7 @@ impl EndedResponse {
 
 impl Kept for EndedResponse {
     fn allocated(&self) -> usize {
-        self.protocol.capacity() + self.summary.capacity()
+        self.summary.capacity()
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) struct JsonStream {
 /// An open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct UnfinishedMessage {
-    pub(super) protocol: String,
+    pub(super) protocol: Name,
     pub(super) kind: Kind,
     pub(super) summary: String,
     /// What its protocol lists by name.
@@ -143,7 +143,6 @@ pub(super) struct UnfinishedMessage {
 impl UnfinishedMessage {
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>()
-            + self.protocol.capacity()
             + self.summary.capacity()
             + self.fields.allocated()
             + self.gaps.capacity() * size_of::<(u64, u64)>()

@@ -67,17 +67,17 @@ impl MessageInfo {
         if self.more_frames {
             t.push_str(",...");
         }
-        let _ = write!(t, "; {} octets", self.octets);
+        let _ = write!(t, "; {} bytes", self.octets);
         match self.acknowledged {
             Some(true) => t.push_str("; acknowledged"),
             Some(false) => t.push_str("; not acknowledged"),
             None => {}
         }
         if self.repeated > 0 {
-            let _ = write!(t, "; {} octets repeated", self.repeated);
+            let _ = write!(t, "; {} bytes repeated", self.repeated);
         }
         if self.lost > 0 {
-            let _ = write!(t, "; {} octets lost", self.lost);
+            let _ = write!(t, "; {} bytes lost", self.lost);
             for (offset, len) in &self.gaps {
                 let _ = write!(t, ", {len} at {offset}");
             }

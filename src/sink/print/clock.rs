@@ -117,16 +117,17 @@ fn seconds(time: Duration, out: &mut String) {
     let _ = write!(out, "{:5}.{:06}", time.as_secs(), time.subsec_micros());
 }
 
-/// A time span as people say it: `93 us`, `1.25 ms`, `3.2 s`, `2 m 5 s`.
-pub(in crate::sink) fn span(time: Duration) -> String {
+/// Appends a time span as people say it: `93 us`, `1.25 ms`, `3.2 s`, `2 m 5 s`.
+pub(in crate::sink) fn span(time: Duration, out: &mut String) {
     let micros = time.as_micros();
-    match micros {
-        0..1_000 => format!("{micros} us"),
-        1_000..10_000 => format!("{:.2} ms", time.as_secs_f64() * 1e3),
-        10_000..1_000_000 => format!("{:.0} ms", time.as_secs_f64() * 1e3),
-        1_000_000..60_000_000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => format!("{} m {} s", time.as_secs() / 60, time.as_secs() % 60),
-    }
+    // Writing to a string does not fail.
+    let _ = match micros {
+        0..1_000 => write!(out, "{micros} us"),
+        1_000..10_000 => write!(out, "{:.2} ms", time.as_secs_f64() * 1e3),
+        10_000..1_000_000 => write!(out, "{:.0} ms", time.as_secs_f64() * 1e3),
+        1_000_000..60_000_000 => write!(out, "{:.2} s", time.as_secs_f64()),
+        _ => write!(out, "{} m {} s", time.as_secs() / 60, time.as_secs() % 60),
+    };
 }
 
 #[cfg(test)]
@@ -204,7 +205,9 @@ mod tests {
             (3_210_000, "3.21 s"),
             (125_000_000, "2 m 5 s"),
         ] {
-            assert_eq!(span(Duration::from_micros(micros)), expected);
+            let mut said = String::new();
+            span(Duration::from_micros(micros), &mut said);
+            assert_eq!(said, expected);
         }
     }
 }

@@ -155,20 +155,19 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     }
 }
 
+/// The words of a gap; 0: nobody knows how many octets it has.
+fn missing_words(len: u64) -> String {
+    match len {
+        0 => "~~~ bytes are missing here ~~~".to_owned(),
+        1 => "~~~ 1 byte is missing here ~~~".to_owned(),
+        n => format!("~~~ {n} bytes are missing here ~~~"),
+    }
+}
+
 /// Appends a gap.
 fn missing(lost: u64, p: &Paint, out: &mut String) {
-    let _ = match lost {
-        0 => writeln!(
-            out,
-            "{INDENT}{}~~~ bytes are missing here ~~~{}",
-            p.bad, p.off
-        ),
-        n => writeln!(
-            out,
-            "{INDENT}{}~~~ {n} bytes are missing here ~~~{}",
-            p.bad, p.off
-        ),
-    };
+    let words = missing_words(lost);
+    let _ = writeln!(out, "{INDENT}{}{words}{}", p.bad, p.off);
 }
 
 fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut String) {

@@ -5,6 +5,7 @@ use super::look::{Look, Paint, Tone};
 use crate::base::flow::Flow;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
+use crate::message::dotted;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,6 +49,25 @@ pub(super) struct Columns {
     ends: usize,
     protocol: usize,
     octets: usize,
+    words: Words,
+}
+
+/// Words of a line whose width has to be known before they are written; their memory is used again.
+#[derive(Debug, Default)]
+struct Words {
+    client: String,
+    server: String,
+    incomplete: String,
+    delay: String,
+}
+
+impl Words {
+    fn clear(&mut self) {
+        let all = [&mut self.client, &mut self.server];
+        all.into_iter()
+            .chain([&mut self.incomplete, &mut self.delay])
+            .for_each(String::clear);
+    }
 }
 
 impl Default for Columns {
@@ -57,36 +77,73 @@ impl Default for Columns {
             ends: ENDS,
             protocol: "http".len(),
             octets: "1000".len(),
+            words: Words::default(),
         }
     }
 }
 
-/// Pads to a width, which grows where the text is wider.
-fn padded(text: &str, width: &mut usize, right: bool, out: &mut String) {
-    let columns = text.width();
-    *width = (*width).max(columns);
-    let pad = *width - columns;
-    if right {
-        let _ = write!(out, "{:pad$}{text}", "");
+/// Columns that a text takes.
+fn width(text: &str) -> usize {
+    // Nearly all of it is ASCII, of which every character has one.
+    if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        text.len()
     } else {
-        let _ = write!(out, "{text}{:pad$}", "");
+        text.width()
     }
 }
 
-/// An endpoint in so many columns: where it is longer, something in its middle is left out. Its end has the port.
-fn squeezed(text: String, columns: usize) -> String {
+/// Appends so many blanks.
+fn blanks(mut many: usize, out: &mut String) {
+    const BLANKS: &str = "                                ";
+    while many > 0 {
+        let some = many.min(BLANKS.len());
+        out.push_str(&BLANKS[..some]);
+        many -= some;
+    }
+}
+
+/// Pads what was appended behind `begin`, of so many columns, to a width, which grows where it is wider.
+fn padded(columns: usize, width: &mut usize, out: &mut String) {
+    *width = (*width).max(columns);
+    blanks(*width - columns, out);
+}
+
+/// Appends a number.
+fn number(value: u64, out: &mut String) {
+    out.push_str(itoa::Buffer::new().format(value));
+}
+
+/// Appends an endpoint.
+fn endpoint(end: SocketAddr, out: &mut String) {
+    match end {
+        SocketAddr::V4(end) => {
+            dotted(end.ip().octets(), out);
+            out.push(':');
+            number(end.port().into(), out);
+        }
+        SocketAddr::V6(end) => {
+            let _ = write!(out, "{end}");
+        }
+    }
+}
+
+/// Leaves something in the middle of an endpoint out where it is longer than so many columns. Its end has the port.
+fn squeeze(text: &mut String, columns: usize) {
     if text.len() <= columns {
-        return text;
+        return;
     }
     let end = 12.min(columns * 2 / 3);
-    let begin = text.get(..columns.saturating_sub(end + 1));
-    let rest = text.get(text.len() - end..).unwrap_or_default();
-    format!("{}\u{2026}{rest}", begin.unwrap_or_default())
+    let begin = columns.saturating_sub(end + 1);
+    let rest = text.len() - end;
+    if text.is_char_boundary(begin) && text.is_char_boundary(rest) {
+        text.replace_range(begin..rest, "\u{2026}");
+    }
 }
 
 /// What of a text fits into so many columns, with an ellipsis where it is cut.
 pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
-    if text.width() <= columns {
+    // No character has more columns than octets.
+    if text.len() <= columns || text.width() <= columns {
         return (text, "");
     }
     let mut used = 0;
@@ -115,26 +172,40 @@ pub(super) fn line(
     {
         let _ = writeln!(out, "{}{date}{}", p.dim, p.off);
     }
+    let Columns {
+        connection,
+        ends,
+        protocol,
+        octets,
+        words,
+    } = columns;
+    words.clear();
     // The words without colours, whose columns are counted.
     let mut used = 0;
     if !tiny {
-        let mut word = String::new();
-        clock.show(shown.time, look.width.is_some(), narrow, &mut word);
-        used += word.width() + 1;
-        let _ = write!(out, "{}{word}{} ", p.dim, p.off);
+        out.push_str(p.dim);
+        let begin = out.len();
+        clock.show(shown.time, look.width.is_some(), narrow, out);
+        used += out.len() - begin + 1;
+        out.push_str(p.off);
+        out.push(' ');
     }
     if !narrow {
-        let connection = format!("{} {}", shown.flow.transport.name(), shown.flow.number);
-        padded(&connection, &mut columns.connection, false, out);
+        let begin = out.len();
+        out.push_str(shown.flow.transport.name());
         out.push(' ');
-        used += columns.connection + 1;
+        number(shown.flow.number, out);
+        padded(out.len() - begin, connection, out);
+        out.push(' ');
+        used += *connection + 1;
     }
     let (arrow, way) = if shown.from_client {
         ("\u{2192}", p.client)
     } else {
         ("\u{2190}", p.server)
     };
-    let (mut client, mut server) = (shown.client.to_string(), shown.server.to_string());
+    endpoint(shown.client, &mut words.client);
+    endpoint(shown.server, &mut words.server);
     if let Some(width) = look.width {
         // An IPv4 address with its port is shown in full where there is room for anything.
         let most = if tiny {
@@ -142,44 +213,52 @@ pub(super) fn line(
         } else {
             (width / 5).max(IPV4)
         };
-        (client, server) = (squeezed(client, most), squeezed(server, most));
+        squeeze(&mut words.client, most);
+        squeeze(&mut words.server, most);
     }
-    let ends = client.width() + server.width() + 3;
-    columns.ends = columns.ends.max(ends);
-    let wide = if tiny { ends } else { columns.ends };
-    let pad = wide - ends;
-    let _ = write!(out, "{client} {way}{arrow}{} {server}{:pad$} ", p.off, "");
+    let both = width(&words.client) + width(&words.server) + 3;
+    *ends = (*ends).max(both);
+    let wide = if tiny { both } else { *ends };
+    for part in [&words.client, " ", way, arrow, p.off, " ", &words.server] {
+        out.push_str(part);
+    }
+    blanks(wide - both + 1, out);
     used += wide + 1;
     let name = cut(shown.protocol, if tiny { 6 } else { usize::MAX }).0;
-    let mut none = 0;
     out.push_str(p.protocol);
-    padded(
-        name,
-        if tiny {
-            &mut none
-        } else {
-            &mut columns.protocol
-        },
-        false,
-        out,
-    );
+    out.push_str(name);
+    let mut name = width(name);
+    if !tiny {
+        padded(name, protocol, out);
+        name = *protocol;
+    }
     out.push_str(p.off);
     out.push(' ');
-    used += if tiny { name.width() } else { columns.protocol } + 1;
+    used += name + 1;
     if !narrow {
-        padded(&shown.octets.to_string(), &mut columns.octets, true, out);
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(shown.octets);
+        padded(digits.len(), octets, out);
+        out.push_str(digits);
         out.push(' ');
-        used += columns.octets + 1;
+        used += *octets + 1;
     }
-    let incomplete = match shown.lost {
-        None => String::new(),
-        Some(n) if n > 0 && !narrow => format!(" [incomplete: {n} bytes lost]"),
-        Some(_) if tiny => " !".to_owned(),
-        Some(_) => " [incomplete]".to_owned(),
-    };
+    let incomplete = &mut words.incomplete;
+    match shown.lost {
+        None => {}
+        Some(n) if n > 0 && !narrow => {
+            let _ = write!(incomplete, " [incomplete: {n} bytes lost]");
+        }
+        Some(_) if tiny => incomplete.push_str(" !"),
+        Some(_) => incomplete.push_str(" [incomplete]"),
+    }
     used += incomplete.len();
-    let delay = shown.delay.map(|delay| format!(" ({})", span(delay)));
-    let mut delay = delay.unwrap_or_default();
+    let delay = &mut words.delay;
+    if let Some(time) = shown.delay {
+        delay.push_str(" (");
+        span(time, delay);
+        delay.push(')');
+    }
     let mut room = look
         .width
         .map_or(usize::MAX, |width| width.saturating_sub(used));
@@ -198,14 +277,19 @@ pub(super) fn line(
         // What is asked for stands first: a method, a command.
         Tone::Plain if shown.kind == Kind::Request => {
             let (first, rest) = summary.split_at(summary.find(' ').unwrap_or(summary.len()));
-            let _ = write!(out, "{}{first}{}{rest}{ellipsis}", p.bold, p.off);
+            for part in [p.bold, first, p.off, rest, ellipsis] {
+                out.push_str(part);
+            }
         }
         Tone::Plain => {
-            let _ = write!(out, "{summary}{ellipsis}");
+            out.push_str(summary);
+            out.push_str(ellipsis);
         }
     }
     if !delay.is_empty() {
-        let _ = write!(out, "{}{delay}{}", p.dim, p.off);
+        for part in [p.dim, delay, p.off] {
+            out.push_str(part);
+        }
     }
     if !incomplete.is_empty() {
         let _ = write!(out, "{}{incomplete}{}", p.bad, p.off);
@@ -235,6 +319,7 @@ mod tests {
             color,
             width,
             time: TimeForm::Utc,
+            gaps: false,
         };
         let (mut columns, mut clock) = (Columns::default(), Clock::new(TimeForm::Utc));
         let mut out = String::new();
@@ -310,9 +395,12 @@ mod tests {
 
     #[test]
     fn long_endpoints_keep_their_ports() {
-        let end = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40000".to_owned();
-        assert_eq!(squeezed(end.clone(), 24), "[2001:db8:8\u{2026}:7348]:40000");
-        assert_eq!(squeezed(end.clone(), 50), end);
+        let end = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40000";
+        for (columns, expected) in [(24, "[2001:db8:8\u{2026}:7348]:40000"), (50, end)] {
+            let mut text = end.to_owned();
+            squeeze(&mut text, columns);
+            assert_eq!(text, expected);
+        }
     }
 
     #[test]

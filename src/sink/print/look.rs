@@ -53,6 +53,8 @@ pub struct Look {
     pub width: Option<usize>,
     /// How times are shown.
     pub time: TimeForm,
+    /// Gaps between messages are drawn where messages are shown in full.
+    pub gaps: bool,
 }
 
 /// What a message says of how things went.
@@ -68,22 +70,93 @@ pub(in crate::sink) enum Tone {
 }
 
 impl Tone {
-    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS; by how errors of
-    /// Redis, and replies of SMTP, FTP and POP3 begin.
+    /// By the status codes of HTTP and its relatives (RFC 9110, 15; RFC 3261, 21), and the response codes of DNS; by what summaries
+    /// of other protocols say where something was refused.
     pub(super) fn of(protocol: &str, summary: &str, fields: &MessageFields) -> Self {
-        let first = summary.as_bytes().first();
-        match (protocol, first) {
-            ("resp", Some(b'-')) | ("pop", Some(b'-')) => return Self::Bad,
-            ("smtp" | "ftp", Some(b'4')) => return Self::Warn,
-            ("smtp" | "ftp", Some(b'5')) => return Self::Bad,
+        let mut words = summary.split(' ');
+        let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let number = |word: &str| match word.as_bytes().first() {
+            Some(b'4') => Self::Warn,
+            Some(b'5') => Self::Bad,
+            _ => Self::Plain,
+        };
+        let bad = |is: bool| if is { Self::Bad } else { Self::Plain };
+        match protocol {
+            "resp" | "pop" => return bad(first.starts_with('-')),
+            "smtp" | "ftp" => return number(first),
+            "rtsp" if first.starts_with("RTSP/") => return number(second),
+            "imap" => return bad(matches!(second, "NO" | "BAD")),
+            "mysql" | "tftp" => return bad(first == "error"),
+            "pgsql" => return bad(first == "ErrorResponse"),
+            "mbtcp" | "diameter" => return bad(summary.contains(", error")),
+            "radius" => return bad(first == "Access-Reject"),
+            "ldap" if second == "response" || (first, second) == ("search", "done") => {
+                return ldap(summary);
+            }
             _ => {}
         }
         match (fields.get("status"), fields.get("rcode")) {
             (Some(FieldValue::Number(500..)), _) => Self::Bad,
             (Some(FieldValue::Number(400..)), _) => Self::Warn,
-            (_, Some(FieldValue::Text(code))) if code == "NXDOMAIN" => Self::Warn,
+            (_, Some(FieldValue::Text("NXDOMAIN"))) => Self::Warn,
             (_, Some(FieldValue::Text(code))) if code != "NOERROR" => Self::Bad,
             _ => Self::Plain,
+        }
+    }
+}
+
+/// Results of LDAP that are no refusal (RFC 4511, 4.1.9).
+const NO_REFUSALS: [&str; 5] = [
+    " success",
+    " compare true",
+    " compare false",
+    " referral",
+    " SASL bind in progress",
+];
+
+fn ldap(summary: &str) -> Tone {
+    // Of an answer that is cut the result is not known.
+    let whole = summary.split(' ').nth(3).is_some();
+    if whole && !NO_REFUSALS.iter().any(|fine| summary.ends_with(fine)) {
+        Tone::Bad
+    } else {
+        Tone::Plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_a_tone() {
+        for (protocol, summary, tone) in [
+            ("resp", "-ERR no such command", Tone::Bad),
+            ("resp", "set k -1", Tone::Plain),
+            ("smtp", "450 try later", Tone::Warn),
+            ("ftp", "550 no such file", Tone::Bad),
+            ("rtsp", "RTSP/1.0 404 Not Found", Tone::Warn),
+            ("rtsp", "PLAY 5 RTSP/1.0", Tone::Plain),
+            ("imap", "a1 NO no such mailbox", Tone::Bad),
+            ("imap", "* OK ready", Tone::Plain),
+            ("mysql", "error 1146 no such table", Tone::Bad),
+            ("mysql", "query select error", Tone::Plain),
+            ("pgsql", "ErrorResponse 42P01", Tone::Bad),
+            (
+                "mbtcp",
+                "read coils, unit 1, transaction 7, error 2",
+                Tone::Bad,
+            ),
+            ("radius", "Access-Reject", Tone::Bad),
+            ("ldap", "bind response 1 success", Tone::Plain),
+            ("ldap", "search done 2 no such object: x", Tone::Bad),
+            ("ldap", "bind response 1 invalid credentials", Tone::Bad),
+            ("ldap", "search entry 2 cn=a response of b", Tone::Plain),
+            ("ldap", "bind response 1", Tone::Plain),
+            ("data", "error 5", Tone::Plain),
+        ] {
+            let found = Tone::of(protocol, summary, &MessageFields::default());
+            assert_eq!(found, tone, "{protocol} {summary}");
         }
     }
 }

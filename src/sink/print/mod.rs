@@ -16,16 +16,17 @@ mod look;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
-use crate::base::stream::Close;
+use crate::base::protocol::Name;
+use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
+use crate::message::{FieldValue, fields, kind, listed_fields, summary, transaction};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{fields, kind, summary, transaction};
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
-use crate::transport::sctp::{AssociationContext, UserMessage};
+use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
 pub(in crate::sink) use clock::Clock;
 pub use clock::TimeForm;
@@ -64,13 +65,14 @@ pub(crate) struct PrintedConnection {
     /// Which direction is the client's, where a message has said it.
     client: Option<Direction>,
     requests: WaitingRequests<(), ()>,
+    /// By direction: the offset up to which gaps have been drawn, in messages or between them.
+    drawn: [u64; 2],
 }
 
 /// What is kept of an open message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct PrintedMessage {
-    /// By Wireshark's name.
-    protocol: String,
+    protocol: Name,
     kind: Kind,
     summary: String,
     tone: Tone,
@@ -95,7 +97,6 @@ struct PrintedMessage {
 impl PrintedMessage {
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>()
-            + self.protocol.capacity()
             + self.summary.capacity()
             + self.head.capacity()
             + self.body.capacity()
@@ -124,9 +125,10 @@ impl PrintedMessage {
         }
     }
 
-    fn gap(&mut self, cx: &mut Context, len: u64) {
+    /// Counts a gap, and keeps its place where it is to be drawn.
+    fn gap(&mut self, cx: &mut Context, len: u64, drawn: bool) {
         self.lost = self.lost.saturating_add(len);
-        if self.more == 0 && self.gaps.len() < GAPS {
+        if drawn && self.more == 0 && self.gaps.len() < GAPS {
             self.gaps.push((self.body.len(), len));
             self.count(cx);
         }
@@ -142,8 +144,12 @@ pub(crate) struct Print {
     columns: Columns,
     asked: NumberedRequests<Timestamp>,
     text: String,
+    /// A message that was printed, whose memory is used for the next one.
+    spare: Option<Box<PrintedMessage>>,
     /// Something was printed.
     begun: bool,
+    /// As many messages as are wanted were printed: no gap behind them is drawn.
+    full: bool,
 }
 
 /// Who sends a message to whom.
@@ -163,8 +169,32 @@ impl Print {
             columns: Columns::default(),
             asked: NumberedRequests::default(),
             text: String::new(),
+            spare: None,
             begun: false,
+            full: false,
         }
+    }
+
+    /// The last message was printed.
+    pub(in crate::sink) const fn ends(&mut self) {
+        self.full = true;
+    }
+
+    /// Draws a gap that lies between messages, as a line of its own.
+    fn draw(&mut self, cx: &Context, flow: &Flow, sent: &Sent, len: u64, words: String) {
+        let gap = PrintedMessage {
+            protocol: Name::of("gap"),
+            summary: words,
+            tone: Tone::Bad,
+            octets: len,
+            ..PrintedMessage::default()
+        };
+        self.print(cx, flow, sent, &gap, false);
+    }
+
+    /// Gaps between messages are drawn.
+    const fn draws(&self) -> bool {
+        matches!(self.style, Style::Full) && self.look.gaps && !self.full
     }
 
     /// Keeps header fields where the protocol has them; the body begins behind them.
@@ -203,7 +233,7 @@ impl Print {
             client,
             server,
             from_client: sent.from_client,
-            protocol: &line.protocol,
+            protocol: line.protocol.text(),
             kind: line.kind,
             octets: line.octets,
             summary: &line.summary,
@@ -225,20 +255,35 @@ impl Print {
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
 
-    /// A message that is at hand as a whole.
-    fn at_hand(
-        &self,
-        cx: &mut Context,
-        transport: Transport,
-        protocol: &str,
-        octets: &[u8],
-    ) -> PrintedMessage {
-        let mut line = PrintedMessage {
-            protocol: protocol.to_owned(),
-            kind: kind(protocol, octets),
-            octets: octets.len() as u64,
+    /// What is kept of a message that begins.
+    fn begin(&mut self, protocol: &'static str, kind: Kind) -> Box<PrintedMessage> {
+        let mut line = self.spare.take().unwrap_or_default();
+        line.protocol = Name::of(protocol);
+        line.kind = kind;
+        line
+    }
+
+    /// A message was printed. Its words, which are short, are written over by those of another.
+    fn done(&mut self, mut line: Box<PrintedMessage>) {
+        let mut summary = std::mem::take(&mut line.summary);
+        summary.clear();
+        *line = PrintedMessage {
+            summary,
             ..PrintedMessage::default()
         };
+        self.spare = Some(line);
+    }
+
+    /// A message that is at hand as a whole.
+    fn at_hand(
+        &mut self,
+        cx: &mut Context,
+        transport: Transport,
+        protocol: &'static str,
+        octets: &[u8],
+    ) -> Box<PrintedMessage> {
+        let mut line = self.begin(protocol, kind(protocol, octets));
+        line.octets = octets.len() as u64;
         summary(protocol, transport, line.kind, octets, &mut line.summary);
         line.tone = self.tone(protocol, &line.summary, transport, octets);
         if self.style == Style::Full {
@@ -296,7 +341,17 @@ impl Print {
                 self.asked.push(id, time);
                 None
             }
-            Kind::Response => Some(time.since(self.asked.answered(id)?)),
+            Kind::Response => {
+                // Ahead of the answer proper there may be others (1xx).
+                let has_status = listed_fields(protocol).contains(&"status");
+                let fields = has_status.then(|| fields(protocol, flow.transport, head));
+                let status = fields.as_ref().and_then(|fields| fields.get("status"));
+                let asked = match status {
+                    Some(FieldValue::Number(100..200)) => *self.asked.get(id)?,
+                    _ => self.asked.answered(id)?,
+                };
+                Some(time.since(asked))
+            }
             Kind::Other => None,
         }
     }
@@ -320,6 +375,15 @@ fn client_of(flow: &Flow, from_start: bool) -> Direction {
     }
 }
 
+/// The words of a gap between messages, in a line that has little room; 0: nobody knows how many octets it has.
+fn short_words(len: u64) -> String {
+    match len {
+        0 => "~~~ bytes missing ~~~".to_owned(),
+        1 => "~~~ 1 byte missing ~~~".to_owned(),
+        n => format!("~~~ {n} bytes missing ~~~"),
+    }
+}
+
 /// The direction of the client, as a message of this kind says it.
 fn client_by(kind: Kind, direction: Direction) -> Option<Direction> {
     match kind {
@@ -336,11 +400,7 @@ impl MessageSink for Print {
     type State = Option<Box<PrintedConnection>>;
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
-        let mut new = Box::new(PrintedMessage {
-            protocol: start.protocol.to_owned(),
-            kind: start.kind,
-            ..PrintedMessage::default()
-        });
+        let mut new = self.begin(start.protocol, start.kind);
         summary(
             start.protocol,
             at.flow.transport,
@@ -393,11 +453,43 @@ impl MessageSink for Print {
     }
 
     fn gap(&mut self, at: &mut PrintEvent<'_>, gap: &MessageGap) {
-        let connection = at.state.as_deref_mut();
-        if let Some(line) = connection.and_then(|c| c.messages[at.direction.index()].as_deref_mut())
-        {
-            line.gap(at.cx, gap.len);
+        let i = at.direction.index();
+        let Some(connection) = at.state.as_deref_mut() else {
+            return;
+        };
+        let drawn = &mut connection.drawn[i];
+        let end = gap.offset.saturating_add(gap.len);
+        // What lies in front of a message was drawn before anybody knew that there is one.
+        let new = end > *drawn;
+        *drawn = end.max(*drawn);
+        if let Some(line) = connection.messages[i].as_deref_mut() {
+            line.gap(at.cx, gap.len, new);
         }
+    }
+
+    fn stream_gap(&mut self, at: &mut PrintEvent<'_>, gap: &Gap) {
+        if !self.draws() {
+            return;
+        }
+        let from_start = at.side().from_start;
+        let connection = kept(at.cx, at.state);
+        let drawn = &mut connection.drawn[at.direction.index()];
+        let end = gap.offset.saturating_add(gap.len.unwrap_or(0));
+        let missing = end.saturating_sub(gap.offset.max(*drawn));
+        *drawn = end.max(*drawn);
+        // A message that goes up to the end of the stream has what nobody can measure.
+        let open = connection.messages[at.direction.index()].is_some();
+        if missing == 0 && (gap.len.is_some() || open) {
+            return;
+        }
+        let client = connection.client;
+        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let sent = Sent {
+            src: at.flow.src(at.direction),
+            dst: at.flow.dst(at.direction),
+            from_client: at.direction == client,
+        };
+        self.draw(at.cx, at.flow, &sent, missing, short_words(missing));
     }
 
     fn end(&mut self, at: &mut PrintEvent<'_>, end: &MessageEnd) {
@@ -420,6 +512,7 @@ impl MessageSink for Print {
             from_client: at.direction == client,
         };
         self.print(at.cx, at.flow, &sent, &line, !end.whole);
+        self.done(line);
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
@@ -427,7 +520,7 @@ impl MessageSink for Print {
         let mut line = self.at_hand(at.cx, Transport::Udp, message.protocol, payload);
         let lost = payload_len.saturating_sub(payload.len()) as u64;
         if lost > 0 {
-            line.gap(at.cx, lost);
+            line.gap(at.cx, lost, true);
         }
         let time = at.cx.packet.time;
         line.delay = self.numbered(at.flow, time, message.protocol, line.kind, payload);
@@ -439,6 +532,7 @@ impl MessageSink for Print {
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, lost > 0);
+        self.done(line);
     }
 
     /// Prints an SCTP user message. With multihoming its addresses are not always those of the association.
@@ -450,7 +544,7 @@ impl MessageSink for Print {
     ) {
         let mut line = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
         if !message.whole {
-            line.gap(at.cx, message.lost());
+            line.gap(at.cx, message.lost(), true);
         }
         let sent = Sent {
             src: message.src,
@@ -459,6 +553,22 @@ impl MessageSink for Print {
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, !message.whole);
+        self.done(line);
+    }
+
+    fn chunk_gap(&mut self, at: &mut AssociationContext<'_, Self::State>, gap: &ChunkGap) {
+        // What its sender abandoned is missing to nobody.
+        if !self.draws() || gap.cause.is_none() {
+            return;
+        }
+        let sent = Sent {
+            src: at.flow.src(gap.direction),
+            dst: at.flow.dst(gap.direction),
+            from_client: gap.direction == client_of(at.flow, true),
+        };
+        let s = if gap.tsns == 1 { "" } else { "s" };
+        let words = format!("~~~ {} data chunk{s} missing ~~~", gap.tsns);
+        self.draw(at.cx, at.flow, &sent, 0, words);
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {

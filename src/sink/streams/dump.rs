@@ -1,10 +1,13 @@
 //! The output of stream files.
 
-use super::file::{BUFFER, StreamFile, StreamKey, options};
+use super::failures::Failures;
+use super::file::{StreamFile, StreamKey, options};
+use super::open::{OpenFiles, most_open};
 use super::stream::{DumpedStream, DumpedStreams};
 use super::template::{Template, below, index_of};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::storage::AgedPlace;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
@@ -22,11 +25,6 @@ use std::hash::BuildHasher;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-
-/// Files that are open at once: a quarter of the 1,024 descriptors that most systems give a process.
-// Half would close and open files all the time on a busy server; twice would leave too little for
-// outputs and inputs where the limit is the usual one.
-const OPEN: usize = 256;
 
 /// Descriptors that are left to the rest of the program where the system has no more.
 // Enough for inputs, log and a folder that is being looked at.
@@ -51,18 +49,14 @@ struct AppendedName {
 pub(crate) struct Dump {
     dir: PathBuf,
     template: Template,
-    open: Vec<StreamFile>,
-    /// By place in `open`.
-    places: HashMap<StreamKey, usize, foldhash::fast::RandomState>,
+    open: OpenFiles,
+    /// Files that may be open.
     pub(super) most: usize,
-    clock: u64,
     /// How often a name was used, by its fingerprint.
     counts: HashMap<u64, u32, foldhash::fast::RandomState>,
     /// Streams of UDP and SCTP.
     appended: HashMap<StreamKey, AppendedName, foldhash::fast::RandomState>,
-    failed: Option<OutputError>,
-    /// What the system has no room for in one file: told at the end.
-    too_large: Option<OutputError>,
+    failures: Failures,
 }
 
 impl Dump {
@@ -76,62 +70,24 @@ impl Dump {
         Ok(Self {
             dir: dir.to_owned(),
             template,
-            open: Vec::new(),
-            places: HashMap::default(),
-            most: OPEN,
-            clock: 0,
+            open: OpenFiles::default(),
+            most: most_open(),
             counts: HashMap::default(),
             appended: HashMap::default(),
-            failed: None,
-            too_large: None,
+            failures: Failures::default(),
         })
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
-        // Every open file, before the program waits: somebody may be reading them.
-        for place in 0..self.open.len() {
-            if let Err(source) = self.open[place].write() {
-                let path = self.open[place].path.clone();
-                self.fail(&path, "write", source);
-            }
-        }
-        self.failed.take().map_or(Ok(()), Err)
+        // Every file, before the program waits: somebody may be reading them.
+        self.open.write(&mut self.failures);
+        self.failures.take()
     }
 
     /// Closes all files.
     pub(crate) fn finish(&mut self) -> Result<(), OutputError> {
-        self.places.clear();
-        for handle in std::mem::take(&mut self.open) {
-            self.close(handle);
-        }
-        let failed = self.failed.take().or(self.too_large.take());
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn close(&mut self, handle: StreamFile) {
-        if let (path, Err(e)) = handle.close() {
-            self.fail(&path, "write", e);
-        }
-    }
-
-    fn fail(&mut self, path: &Path, doing: &'static str, source: io::Error) {
-        // A stream of holes may pass what the file system can hold, or a file what the process may write. That is this file's
-        // alone: the others are written all the same, and the run fails at its end.
-        let alone = matches!(
-            source.kind(),
-            io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput
-        );
-        // The first error is reported, the others would follow from it.
-        let first = if alone {
-            &mut self.too_large
-        } else {
-            &mut self.failed
-        };
-        first.get_or_insert_with(|| OutputError {
-            name: path.display().to_string(),
-            doing,
-            source,
-        });
+        self.open.close_all(&mut self.failures);
+        self.failures.end()
     }
 
     pub(crate) fn data(&mut self, at: &mut StreamContext<'_, DumpedStreams>, chunk: &Chunk<'_>) {
@@ -149,27 +105,16 @@ impl Dump {
         if begins {
             stream.first = chunk.time;
         }
-        let place = self.place(at.cx, flow, direction, stream);
+        let place = self.place(at.cx, flow, direction, stream, Some(0));
         let last = stream.last;
-        let Some(handle) = place.and_then(|p| self.open.get_mut(p)) else {
+        let Some((place, key)) = place else {
             return;
         };
-        handle.last = last;
-        let next = handle
-            .at
-            .map(|a| a.saturating_add(handle.buffer.len() as u64));
-        let mut done = Ok(());
-        // A hole, or a full buffer: what waits goes out at its own place. The file then has a hole
-        // there, which costs no disk.
-        if next != Some(offset) || handle.buffer.len() + chunk.data.len() > BUFFER {
-            done = handle.write();
-            handle.at = Some(offset);
+        if let Some(file) = self.open.get_mut(place) {
+            file.last = last;
         }
-        handle.buffer.extend_from_slice(chunk.data);
-        if let Err(e) = done {
-            let path = handle.path.clone();
-            self.fail(&path, "write", e);
-        }
+        self.open
+            .put(place, key, Some(offset), chunk.data, &mut self.failures);
         if let Some((len, cause)) = early {
             let stream = &mut at.state[direction.index()];
             self.index(flow, direction, stream, 0, Some(len), cause);
@@ -214,7 +159,7 @@ impl Dump {
             .and_then(|mut f| f.write_all(line.as_bytes()));
         stream.indexed = true;
         if let Err(e) = done {
-            self.fail(&path, "write", e);
+            self.failures.add(&path, "write", e);
         }
     }
 
@@ -222,9 +167,7 @@ impl Dump {
     pub(crate) fn end(&mut self, flow: &Flow, direction: Direction) {
         let key = (flow.transport, flow.number, direction, 0);
         // At the end of the stream its descriptor is of more use to another.
-        if let Some(place) = self.places.get(&key) {
-            self.close_at(*place);
-        }
+        self.open.close(&key, &mut self.failures);
     }
 
     /// Appends a user message to the file of its direction and stream.
@@ -239,11 +182,7 @@ impl Dump {
 
     /// The association has ended: its files are closed.
     pub(crate) fn association_end(&mut self, flow: &Flow) {
-        // By number: an association has as many files as it has streams.
-        let of_it = |h: &StreamFile| (h.key.0, h.key.1) == (flow.transport, flow.number);
-        while let Some(place) = self.open.iter().position(of_it) {
-            self.close_at(place);
-        }
+        self.open.close_association(flow.number, &mut self.failures);
     }
 
     /// Appends a datagram to the file of its direction.
@@ -265,25 +204,17 @@ impl Dump {
         }
         let key = (flow.transport, flow.number, direction, id);
         let time = cx.packet.time;
-        let known = self.places.get(&key).copied();
         // Looked up first: nearly every datagram finds its file open.
-        let place = known.or_else(|| self.place_of_appended(cx, flow, direction, id));
-        self.clock += 1;
-        let clock = self.clock;
-        let Some(handle) = place.and_then(|p| self.open.get_mut(p)) else {
+        let place = self.open.find(&key);
+        let place = place.or_else(|| self.place_of_appended(cx, flow, direction, id));
+        let Some(place) = place else {
             return;
         };
-        handle.used = clock;
-        handle.last = handle.last.max(time);
-        let mut done = Ok(());
-        if handle.buffer.len() + payload.len() > BUFFER {
-            done = handle.write();
+        if let Some(file) = self.open.get_mut(place) {
+            file.last = file.last.max(time);
         }
-        handle.buffer.extend_from_slice(payload);
-        if let Err(e) = done {
-            let path = handle.path.clone();
-            self.fail(&path, "write", e);
-        }
+        // Datagrams have no offsets: they go to the end.
+        self.open.put(place, key, None, payload, &mut self.failures);
     }
 
     /// Datagrams and user messages keep nothing, so that what their file is called stands here.
@@ -293,7 +224,7 @@ impl Dump {
         flow: &Flow,
         direction: Direction,
         id: u16,
-    ) -> Option<usize> {
+    ) -> Option<AgedPlace> {
         let key = (flow.transport, flow.number, direction, id);
         let known = self.appended.get(&key).copied();
         let time = cx.packet.time;
@@ -305,20 +236,16 @@ impl Dump {
             last: time,
             ..DumpedStream::default()
         };
-        let place = self.place(cx, flow, direction, &mut stream);
+        let (place, _) = self.place(cx, flow, direction, &mut stream, None)?;
         // A stream that is not remembered gets another file when its first one was closed.
         // Their number is bounded, as scans of UDP make a flow for each packet.
-        if known.is_none() && place.is_some() && self.appended.len() < NAMES {
+        if known.is_none() && self.appended.len() < NAMES {
             let before = self.appended.allocation_size();
             let (count, first) = (stream.count, stream.first);
             self.appended.insert(key, AppendedName { count, first });
             cx.budget.resize(before, self.appended.allocation_size());
         }
-        // Datagrams have no offsets: they go to the end.
-        if let Some(handle) = place.and_then(|p| self.open.get_mut(p)) {
-            handle.at = None;
-        }
-        place
+        Some(place)
     }
 
     fn remember(&mut self, cx: &mut Context, print: u64, count: u32) {
@@ -327,27 +254,22 @@ impl Dump {
         cx.budget.resize(before, self.counts.allocation_size());
     }
 
-    /// The place of a stream's open file; opens it where it is not, and makes it where it was never made.
+    /// The place of a stream's open file; opens it where it is not, and makes it where it was never made. `at`: where octets go that
+    /// are put into a file that is opened, `None` for its end.
     fn place(
         &mut self,
         cx: &mut Context,
         flow: &Flow,
         direction: Direction,
         stream: &mut DumpedStream,
-    ) -> Option<usize> {
-        self.clock += 1;
+        at: Option<u64>,
+    ) -> Option<(AgedPlace, StreamKey)> {
         let key = (flow.transport, flow.number, direction, stream.id);
-        if let Some(place) = self.places.get(&key) {
-            let place = *place;
-            if let Some(handle) = self.open.get_mut(place) {
-                handle.used = self.clock;
-                return Some(place);
-            }
+        if let Some(place) = self.open.find(&key) {
+            return Some((place, key));
         }
         // Before opening: the limit is of descriptors in use.
-        while self.open.len() >= self.most {
-            self.close_oldest();
-        }
+        while self.open.len() >= self.most && self.open.close_oldest(&mut self.failures) {}
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
             // Its file may have been removed in the meantime by whoever reads them; then it begins
@@ -362,22 +284,11 @@ impl Dump {
         };
         match opened {
             Ok((file, path)) => {
-                let place = self.open.len();
-                self.places.insert(key, place);
-                // Indexed by key, since the list is reordered when a file is closed.
-                self.open.push(StreamFile {
-                    key,
-                    file,
-                    path,
-                    buffer: Vec::new(),
-                    at: Some(0),
-                    last: stream.last,
-                    used: self.clock,
-                });
-                Some(place)
+                let file = StreamFile::new(file, path, at, stream.last);
+                Some((self.open.insert(key, file), key))
             }
             Err((path, e)) => {
-                self.fail(&path, "open", e);
+                self.failures.add(&path, "open", e);
                 None
             }
         }
@@ -406,7 +317,10 @@ impl Dump {
         // written to.
         options.write(true).create_new(true);
         for count in from..=u32::MAX {
-            let relative = below(&self.template.name(flow, direction, stream, count));
+            let relative = match count {
+                0 => below(&plain),
+                _ => below(&self.template.name(flow, direction, stream, count)),
+            };
             let path = self.dir.join(&relative);
             if let Err(e) = self.make_folders(&relative) {
                 return Err((path, e));
@@ -462,38 +376,18 @@ impl Dump {
             match options.open(path) {
                 Err(e)
                     if e.raw_os_error().is_some_and(|n| TOO_MANY.contains(&n))
-                        && !self.open.is_empty() =>
+                        && self.open.len() > 0 =>
                 {
                     // Eight fewer than it was possible to open, so that this does not happen again
                     // with the next one.
                     self.most = self.open.len().saturating_sub(SPARE).max(1);
-                    while self.open.len() >= self.most && !self.open.is_empty() {
-                        self.close_oldest();
+                    while self.open.len() >= self.most && self.open.close_oldest(&mut self.failures)
+                    {
                     }
                 }
                 done => return done,
             }
         }
-    }
-
-    fn close_oldest(&mut self) {
-        let oldest = self.open.iter().enumerate().min_by_key(|(_, h)| h.used);
-        if let Some((place, _)) = oldest {
-            self.close_at(place);
-        }
-    }
-
-    fn close_at(&mut self, place: usize) {
-        if place >= self.open.len() {
-            return;
-        }
-        let handle = self.open.swap_remove(place);
-        self.places.remove(&handle.key);
-        // The last one has moved to the free place.
-        if let Some(moved) = self.open.get(place) {
-            self.places.insert(moved.key, place);
-        }
-        self.close(handle);
     }
 }
 

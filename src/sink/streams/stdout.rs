@@ -71,7 +71,7 @@ impl MessageSink for DumpToStdout {
                 .len
                 .map_or("an unknown number of".to_owned(), |n| n.to_string());
             self.notes.push(format!(
-                "{} {} {src} > {dst}: {len} octets are missing here, and what follows them stands at once behind what came before: --dump DIR leaves a hole",
+                "{} {} {src} > {dst}: {len} bytes are missing here, and what follows them stands at once behind what came before: --dump DIR leaves a hole",
                 at.flow.transport.name(),
                 at.flow.number,
             ));

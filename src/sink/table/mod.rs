@@ -46,6 +46,8 @@ pub(super) struct Table {
     form: TableForm,
     clock: Clock,
     asked: NumberedRequests<Asked>,
+    /// What datagrams have answered, so that the same answer again is no other row.
+    told: NumberedRequests<MessageFields>,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
     header: bool,
@@ -149,6 +151,7 @@ impl Table {
             left: form.rows.count,
             form,
             asked: NumberedRequests::default(),
+            told: NumberedRequests::default(),
             ended: None,
             header: false,
         }
@@ -367,9 +370,9 @@ const fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
 
-fn shown(value: &FieldValue) -> String {
+fn shown(value: FieldValue<'_>) -> String {
     match value {
-        FieldValue::Text(text) => text.clone(),
+        FieldValue::Text(text) => text.to_owned(),
         FieldValue::Number(number) => number.to_string(),
     }
 }
@@ -575,6 +578,10 @@ impl MessageSink for Table {
             return;
         }
         let asked = id.and_then(|id| self.asked.answered(id));
+        let told = id.and_then(|id| self.told.get(id));
+        if asked.is_none() && told == Some(&open.fields) {
+            return;
+        }
         let answer = Answer {
             time: open.time,
             fields: open.fields,
@@ -582,6 +589,9 @@ impl MessageSink for Table {
             whole,
         };
         self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
+        if let Some(id) = id {
+            self.told.push(id, answer.fields);
+        }
     }
 
     fn user_message(

@@ -304,7 +304,7 @@ impl<R: BufRead> Read for Base64<R> {
         if self.done && self.ready.is_empty() && std::mem::take(&mut self.strange) {
             return Err(io::Error::new(
                 ErrorKind::InvalidData,
-                "octets that are not base64",
+                "bytes that are not base64",
             ));
         }
         self.ready.read(buf)

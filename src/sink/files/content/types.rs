@@ -30,24 +30,51 @@ const DECLARED: &[(&str, &str)] = &[
     ("font/ttf", "ttf"),
 ];
 
-/// The media type that the beginning of a file shows. UTF-8 without control characters is text.
-pub(in super::super) fn by_content(head: &[u8]) -> Option<&'static str> {
+/// What the beginning of a file shows.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Found {
+    /// Media type, if the content tells one. UTF-8 without control characters is text.
+    pub(in super::super) media_type: Option<&'static str>,
+    /// The extension for it.
+    extension: &'static str,
+}
+
+/// Looks at the beginning of a file.
+pub(in super::super) fn by_content(head: &[u8]) -> Found {
     let head = head.get(..ENOUGH).unwrap_or(head);
-    if let Some(known) = infer::get(head) {
-        return Some(known.mime_type());
+    let (media_type, extension) = match infer::get(head) {
+        Some(known) => (Some(known.mime_type()), known.extension()),
+        None if is_text(head) => (Some("text/plain"), "txt"),
+        None => (None, "bin"),
+    };
+    Found {
+        media_type,
+        extension,
+    }
+}
+
+/// UTF-8 without control characters.
+fn is_text(head: &[u8]) -> bool {
+    let spaces = |c: char| matches!(c, '\n' | '\r' | '\t' | '\x0c' | '\x1b');
+    // Nearly always ASCII, which is looked at many octets at a time.
+    let plain = |octet: u8| matches!(octet, b' '..=b'~') | spaces(octet.into());
+    let all_plain = |octets: &[u8]| octets.iter().fold(true, |all, octet| all & plain(*octet));
+    if head.chunks(64).all(all_plain) {
+        return !head.is_empty();
     }
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         // A character that is cut at the end.
-        Err(e) if e.error_len().is_none() => std::str::from_utf8(&head[..e.valid_up_to()]).ok()?,
-        Err(_) => return None,
+        Err(e) if e.error_len().is_none() => {
+            std::str::from_utf8(&head[..e.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
     };
-    let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\x0c' | '\x1b');
-    (!text.is_empty() && text.chars().all(plain)).then_some("text/plain")
+    !text.is_empty() && text.chars().all(|c| !c.is_control() || spaces(c))
 }
 
 /// The extension of a file that has no name: by its declared type, else by its content.
-pub(in super::super) fn extension(media_type: &str, head: &[u8]) -> &'static str {
+pub(in super::super) fn extension(media_type: &str, found: Found) -> &'static str {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let declared = DECLARED
         .iter()
@@ -61,9 +88,5 @@ pub(in super::super) fn extension(media_type: &str, head: &[u8]) -> &'static str
     {
         return "mime";
     }
-    match infer::get(head.get(..ENOUGH).unwrap_or(head)) {
-        Some(known) => known.extension(),
-        None if by_content(head).is_some() => "txt",
-        None => "bin",
-    }
+    found.extension
 }

@@ -89,9 +89,9 @@ impl Store {
                 let of = if most == self.max_file() {
                     "--max-file".to_owned()
                 } else {
-                    format!("{most} octets of {sound}")
+                    format!("{most} bytes of {sound}")
                 };
-                Some(format!("decoded octets left out: more than {of}"))
+                Some(format!("decoded bytes left out: more than {of}"))
             }
             // It ends where octets are missing, which the list says anyway.
             Err(Some(e)) if e.kind() == ErrorKind::UnexpectedEof && !missing.is_empty() => None,

@@ -33,6 +33,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 impl Inflow {
     pub(super) fn forget_damaged(&mut self, tsn: u64) {
+        self.changed = true;
         if let Some(f) = self.damaged.remove(&tsn) {
             self.octets -= f.cost();
         }
@@ -45,6 +46,7 @@ impl Inflow {
 
     /// A chunk of a packet with a wrong checksum, or of which a packet that was not cut lacks the end: it is kept in case that nothing better comes.
     pub(in super::super) fn damaged(&mut self, c: &DataChunk<'_>, origin: ChunkOrigin) {
+        self.changed = true;
         // Numbers of a damaged packet may be damaged too: only what fits closely is kept.
         let tsn = self.unwrap(c.tsn);
         let i = self.ranges.partition_point(|r| r.end <= tsn);
@@ -122,6 +124,7 @@ impl Inflow {
 
     /// The sender's streams start anew behind this TSN.
     pub(in super::super) fn reset_streams(&mut self, last: u32, streams: &[u8]) {
+        self.changed = true;
         let last = self.unwrap(last);
         if !self.started || self.resets.len() >= MAX_RESETS {
             return;
@@ -155,6 +158,7 @@ impl Inflow {
         let known = |e: &Evidence| e.start <= start && end <= e.end && e.forward == forward;
         // When it is full, the next SACK will say the same again.
         if self.evidence.len() < MAX_EVIDENCE && !self.evidence.iter().any(known) {
+            self.changed = true;
             self.evidence.push_back(Evidence {
                 start,
                 end,
@@ -179,6 +183,7 @@ impl Inflow {
 
     /// Does what is due: after each packet of the association, and when time has gone by.
     pub(in super::super) fn poll<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        self.changed = true;
         if let Some(look) = self.look
             && (look.chunks >= out.cx.limits.look_behind_segments
                 || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time)
@@ -292,6 +297,7 @@ impl Inflow {
         out: &mut Out<'_, S>,
         cause: GapCause,
     ) -> bool {
+        self.changed = true;
         // A start that is still looked for costs least to give up.
         if self.look.is_some() {
             self.end_look(out);
@@ -311,6 +317,7 @@ impl Inflow {
         upto: u64,
         cause: Option<GapCause>,
     ) {
+        self.changed = true;
         // Damaged copies are asked last, and only for this hole. One at a time: with it the hole
         // may be a different one.
         let second = self.damaged.range(self.next..upto).next().map(|(t, _)| *t);
@@ -372,6 +379,7 @@ impl Inflow {
 
     /// The wait for earlier chunks is over.
     fn end_look<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        self.changed = true;
         self.look = None;
         self.base = self.next;
         // Emitted before the evidence is noted: most starts in the middle have none.
@@ -387,6 +395,7 @@ impl Inflow {
         out: &mut Out<'_, S>,
         cause: GapCause,
     ) {
+        self.changed = true;
         if self.look.is_some() {
             self.end_look(out);
         }

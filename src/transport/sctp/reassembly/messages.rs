@@ -124,16 +124,18 @@ impl Inflow {
     }
 
     /// An ordered message of this stream was emitted: those behind it may follow.
-    fn passed<S: UserMessageSink>(
+    pub(super) fn passed<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         stream: u16,
         seq: u32,
         interleaved: bool,
     ) {
+        let known = self.streams.len();
         let s = self.streams.entry(stream).or_default();
         // The numbers move only on what was emitted, never on what waits.
         s.next = Some(behind(seq, interleaved));
+        self.changed |= self.streams.len() != known;
         while let Some(&first) = self.streams.get(&stream).and_then(|s| s.ready.first()) {
             let seq = match self.ready.get(&first) {
                 Some(Ready::Parts(key)) => key.mid,
@@ -167,7 +169,8 @@ impl Inflow {
         Some(head)
     }
 
-    fn store(&mut self, tsn: u64, f: StoredChunk) {
+    pub(super) fn store(&mut self, tsn: u64, f: StoredChunk) {
+        self.changed = true;
         self.octets += f.cost();
         self.chunks += 1;
         // A TSN that was used twice replaces its older chunk; the sums must not count both.
@@ -364,6 +367,7 @@ impl Inflow {
 
     /// Moves on over what has been received, and emits what this sets free.
     pub(super) fn advance<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+        self.spill();
         // While the start is looked for nothing may move: a lower chunk may still come.
         if self.look.is_some() {
             return;
@@ -400,6 +404,7 @@ impl Inflow {
     /// Emits, in the order of their TSNs, whole messages that begin before `upto`, and those that will never be whole
     /// because every TSN before `upto` is settled.
     pub(super) fn drain<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, upto: u64) {
+        self.spill();
         loop {
             // Three lists, one order: whichever begins lowest goes next.
             let ready = self.ready.first_key_value().map(|(t, _)| *t);
@@ -572,7 +577,7 @@ impl Inflow {
     }
 
     /// Delivers a message, or holds it for its acknowledgment.
-    fn emit<S: UserMessageSink>(
+    pub(super) fn emit<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
         head: MessageHead,
@@ -592,6 +597,7 @@ impl Inflow {
             places: places.to_vec(),
         };
         out.cx.counters.sctp.ack_held += 1;
+        self.changed = true;
         self.octets += held.cost();
         self.chunks += head.chunks as usize;
         // Released ones stay in the queue by time; it is swept in proportion.
@@ -637,6 +643,7 @@ impl Inflow {
         &mut self,
         out: &mut Out<'_, S>,
     ) -> bool {
+        self.changed = true;
         let any = !self.unacked.is_empty();
         // In the order of time, which is the order in which they would have been emitted.
         while let Some((_, last)) = self.unacked_since.pop_front() {
@@ -654,6 +661,7 @@ impl Inflow {
         held: &Unacked,
         acknowledged: Option<Timestamp>,
     ) {
+        self.changed = true;
         self.octets -= held.cost();
         self.chunks -= held.head.chunks as usize;
         hand_on(

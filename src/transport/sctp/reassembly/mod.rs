@@ -12,6 +12,7 @@
 
 mod holes;
 mod messages;
+mod row;
 
 use super::chunk::DataChunk;
 use super::sink::{AssociationContext, ChunkGap, DuplicateChunk, Missing, UserMessageSink};
@@ -181,7 +182,7 @@ impl StoredChunk {
 
     /// Octets allocated for it beside its place in a tree.
     const fn cost(&self) -> usize {
-        INDEXED + allocated(self.data.len())
+        cost(self.data.len())
     }
 
     fn place(&self) -> RecordSpan {
@@ -208,6 +209,37 @@ impl StoredChunk {
             len: self.len as usize,
         }
     }
+}
+
+/// What a chunk of so many octets counts for, wherever it waits.
+const fn cost(octets: usize) -> usize {
+    INDEXED + allocated(octets)
+}
+
+/// The beginning of a message whose chunks have come in order. Plain data.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Row {
+    /// TSN of the first chunk.
+    first: u64,
+    stream: u16,
+    unordered: bool,
+    /// None: no message is open.
+    parts: Vec<RowPart>,
+    places: Vec<RecordSpan>,
+    data: Vec<u8>,
+    /// What its chunks count for while they wait.
+    cost: usize,
+    /// The packet that was captured last of those that brought them.
+    brought: (u64, Timestamp, u32),
+}
+
+/// One of its chunks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct RowPart {
+    seq: u32,
+    ppid: u32,
+    len: u32,
+    origin: ChunkOrigin,
 }
 
 /// Received TSNs in a row behind a hole.
@@ -386,9 +418,13 @@ pub(super) struct Inflow {
     unacked: BTreeMap<u64, Unacked>,
     /// Since when, in the order in which they would have been emitted. Those that are gone are still in here.
     unacked_since: VecDeque<(Instant, u64)>,
-    /// Octets and chunks in `fragments`, `damaged`, `jump` and `unacked`.
+    /// The message whose chunks come in order.
+    row: Row,
+    /// Octets and chunks in `row`, `fragments`, `damaged`, `jump` and `unacked`.
     octets: usize,
     chunks: usize,
+    /// What is allocated may have changed since it was charged.
+    changed: bool,
     /// What the budget and the count of waiting chunks know of.
     charged: usize,
     counted: usize,
@@ -453,6 +489,7 @@ impl Inflow {
     /// INIT or INIT ACK named the first TSN.
     pub(super) fn begin<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
         // The start is known already and nothing has come, so this is another handshake's number.
+        self.changed = true;
         let fresh = self.started && self.top == self.base && self.look.is_none();
         if !self.started || (fresh && low(self.base) != tsn) {
             self.rebase(tsn);
@@ -479,6 +516,7 @@ impl Inflow {
     /// An SSN/TSN reset moved the next TSN (RFC 6525, 5.2.4).
     pub(super) fn reset_tsn<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>, tsn: u32) {
         if self.started && low(self.next) != tsn {
+            self.changed = true;
             // All that waits has old numbers.
             self.finish(out, GapCause::Jump);
             self.rebase(tsn);
@@ -494,6 +532,10 @@ impl Inflow {
         c: &DataChunk<'_>,
         origin: ChunkOrigin,
     ) -> ChunkFate {
+        if let Some(fate) = self.in_order(out, c, origin) {
+            return fate;
+        }
+        self.changed = true;
         if c.len == 0 {
             // RFC 9260, 3.3.10.9: the receiver aborts for "No User Data".
             dropped(out.cx, 1, 0);
@@ -528,7 +570,8 @@ impl Inflow {
         c: &DataChunk<'_>,
         origin: ChunkOrigin,
     ) -> ChunkFate {
-        // The common case: nothing is noted and nothing waits.
+        self.spill();
+        // Nothing is noted, and nothing waits.
         let in_order = tsn == self.next && self.ranges.is_empty() && self.look.is_none();
         if in_order {
             self.next = tsn.saturating_add(1);
@@ -712,6 +755,9 @@ impl Inflow {
     // Counted when asked, from lengths: a running sum for nine lists would be one more thing to
     // keep right.
     pub(super) fn charge(&mut self, cx: &mut Context, active: &mut usize) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
         // Trees are counted by their nodes: most associations have one entry in each, which takes the room of eleven.
         let trees = tree::<u64, StoredChunk>(self.fragments.len())
             + tree::<u64, StoredChunk>(self.damaged.len())
@@ -730,7 +776,7 @@ impl Inflow {
             + self.resets.len() * allocated(2 * MAX_RESET_STREAMS)
             + allocated(self.began.capacity() * size_of::<(Instant, u64, MessageKey)>())
             + allocated(self.unacked_since.capacity() * size_of::<(Instant, u64)>());
-        let entries = trees + lists;
+        let entries = trees + lists + self.row.allocated();
         self.set_charged(cx, active, self.octets + entries, self.chunks);
     }
 
@@ -743,6 +789,7 @@ impl Inflow {
                 *tree = BTreeMap::new();
             }
         }
+        self.shed_row();
         shed(&mut self.fragments);
         shed(&mut self.damaged);
         shed(&mut self.runs);

@@ -1,0 +1,41 @@
+//! Names that were probably meant.
+
+/// Names as near as this to one that is not known are proposed instead of it (Jaro-Winkler, 1 being the same).
+// What clap takes for options is 0.7; names of protocols are short, and many of them begin alike.
+const NEAR: f64 = 0.8;
+
+/// The name among these that was probably meant.
+pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    names
+        .into_iter()
+        .map(|known| (likeness(&name, &known.to_ascii_lowercase()), known))
+        .filter(|(near, _)| *near > NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// How near two names are, 1 being the same.
+pub(super) fn likeness(name: &str, known: &str) -> f64 {
+    // Two letters that were typed in the wrong order are one mistake, however short the name.
+    let swapped = strsim::damerau_levenshtein(name, known) == 1 && name.len() == known.len();
+    strsim::jaro_winkler(name, known).max(f64::from(u8::from(swapped)))
+}
+
+/// `: did you mean NAME?`, where there is a name that was probably meant.
+pub(super) fn did_you_mean(name: Option<&str>) -> String {
+    name.map_or(String::new(), |name| format!(": did you mean {name}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_proposed() {
+        let names = ["http", "https", "dns", "mqtt"];
+        assert_eq!(nearest("htpt", names), Some("http"));
+        assert_eq!(nearest("DSN", names), Some("dns"));
+        assert_eq!(nearest("zzz", names), None);
+    }
+}
