@@ -694,6 +694,28 @@ fn ranges_far_inside_of_a_large_entity_are_files() {
     );
 }
 
+/// More octets than the range that the message announced: they are in no file, and that is told and counted.
+#[test]
+fn octets_past_a_range_are_told() {
+    let fields = format!("{ETAG}Content-Range: bytes 0-999/9000\r\n");
+    let mut talk = Talk::new();
+    talk.exchange(
+        &get("/p.txt"),
+        &answer("206 Partial Content", &fields, &body(1500)),
+    );
+    let dir = tempfile::tempdir().expect("tempdir");
+    let x = dir.path().join("x");
+    let args = ["-s", "-x", x.to_str().expect("UTF-8")];
+    let done = run(args, &talk.close().pcap.file);
+    assert_eq!(counter(&done.stderr, "lost.files"), 1, "{}", done.stderr);
+    let list = String::from_utf8(read(&x.join("files.jsonl"))).expect("UTF-8");
+    let line: Value = serde_json::from_str(list.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        line["error"],
+        "octets came past the range that was announced"
+    );
+}
+
 #[test]
 fn a_range_of_what_came_whole_is_no_other_file() {
     let whole = body(50_000);

@@ -454,6 +454,37 @@ fn interfaces_past_those_that_have_a_number_are_read() {
     run(["-n"], &pcapng(&blocks)).code(2);
 }
 
+/// A stream that was captured from the middle is released by a packet of another interface: its messages have their own.
+#[test]
+fn messages_have_the_interface_of_their_own_packets() {
+    let mut pcap = Pcap::new();
+    pcap.client(101, 501, ACK | PSH, &get("/x"));
+    let (_, records) = common::pcap(&pcap.file);
+    let mut other = Pcap::new();
+    let stranger = other.ip(
+        [192, 0, 2, 1].into(),
+        [192, 0, 2, 2].into(),
+        1,
+        &[8, 0, 0xf7, 0xff, 0, 0, 0, 0],
+    );
+    let capture = pcapng(&[
+        interface(1),
+        interface(1),
+        packet(0, 1_700_000_000, records[0].data, &[]),
+        packet(1, 1_700_000_005, &stranger, &[]),
+    ]);
+    let found = run(["--format", "pcapng"], &capture).ok();
+    let (mut at, mut interfaces) = (0, Vec::new());
+    let word = |at: usize| u32::from_le_bytes(found[at..at + 4].try_into().expect("four"));
+    while at < found.len() {
+        if word(at) == 6 {
+            interfaces.push(word(at + 8));
+        }
+        at += word(at + 4) as usize;
+    }
+    assert_eq!(interfaces, [0]);
+}
+
 #[test]
 fn plain_and_compressed_captures_follow_each_other() {
     let (a, b) = (
@@ -518,6 +549,23 @@ fn files_in_the_wrong_order_are_told_of_and_sorted() {
     let sorted = run(["-p", "--sort-files", &second, &first], b"");
     assert_eq!(sorted.stderr, "");
     assert!(sorted.ok() == right);
+    // Files whose times overlap: in the order of their first packets, and nothing need be lost.
+    let (one, two) = (at("one.pcap"), at("two.pcap"));
+    let (mut early, mut late) = (Pcap::new(), Pcap::new());
+    early.open(100, 500);
+    late.now = early.now - 500;
+    early.wait(10);
+    early.client(101, 501, ACK | PSH, &get("/x"));
+    late.client(behind(101, &get("/x")), 501, ACK | PSH, &get("/y"));
+    fs::write(&one, &early.file).expect("write");
+    fs::write(&two, &late.file).expect("write");
+    let done = run(["-p", "--sort-files", &two, &one], b"");
+    assert!(
+        done.stderr.contains("may be lost: their times overlap"),
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains("--sort-files"), "{}", done.stderr);
     let octets = [read(Path::new(&second)), read(Path::new(&first))].concat();
     let told = run(["-n"], &octets);
     assert!(told.stderr.contains("ahead of it"), "{}", told.stderr);
@@ -538,9 +586,13 @@ fn limits_that_cannot_work_are_refused_in_one_line() {
             ["--memory-limit", "4095K"],
             "--memory-limit: is under 4 MiB",
         ),
-        (["--tcp-buffer", "0"], "--tcp-buffer: is 0"),
+        (
+            ["--tcp-buffer", "1"],
+            "--tcp-buffer: is less than a segment",
+        ),
         (["--tcp-holes", "0"], "--tcp-holes: is 0"),
-        (["--max-gap", "0MB"], "--max-gap: is 0"),
+        (["--max-gap", "0MB"], "--max-gap: is less than a segment"),
+        (["--max-gap", "535"], "--max-gap: is less than a segment"),
         (["--max-connections", "0"], "--max-connections: is 0"),
         (["--max-active-packets", "0"], "--max-active-packets: is 0"),
         (["--max-file", "0"], "--max-file: is 0"),

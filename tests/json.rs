@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get};
+use common::build::{ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response};
 use common::{inet_asm, read, run, testdata, unbase64};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -229,6 +229,67 @@ fn messages_that_share_a_datagram_are_listed_and_counted() {
     assert_eq!(common::counter(&stats, "someip.messages"), 3);
     assert_eq!(common::counter(&stats, "message.messages"), 2);
     assert_eq!(common::counter(&stats, "message.lost"), 0);
+}
+
+/// The snapshot length has cut the last of them, in it or in its header: the others are listed all the same.
+#[test]
+fn messages_that_share_a_datagram_that_was_cut_are_listed_and_counted() {
+    let three = [someip(b"abcd"), someip(b"efgh"), someip(b"ijklmnop")].concat();
+    for (cut, found) in [(5, 3), (20, 3), (24, 2), (30, 2)] {
+        let capture = datagrams(30_490, &[(true, &three)], cut);
+        let told = objects(&["-j", "-"], &capture, "message");
+        assert_eq!(told[0]["protocol"], "someip", "{cut}");
+        let listed = told[0]["messages"].as_array().expect("a list").len();
+        assert_eq!(listed, found, "{cut}");
+        assert_eq!(told[0]["whole"], false);
+        let stats = run(["-n", "-s"], &capture).stderr;
+        assert_eq!(common::counter(&stats, "someip.messages"), found as u64);
+        assert_eq!(common::counter(&stats, "lost.snapped"), 1);
+    }
+    // A header whose message would be longer than the datagram is none.
+    let mut long = someip(&[0; 100]);
+    long[7] += 1;
+    let told = objects(
+        &["-j", "-"],
+        &datagrams(30_490, &[(true, &long)], 10),
+        "message",
+    );
+    assert_eq!(told[0]["protocol"], "data");
+}
+
+/// What ended a connection: FINs whose stream had not begun, or had a hole, at the end of the input; segments beside another
+/// connection that nothing confirmed.
+#[test]
+fn the_end_of_a_connection_is_what_was_seen() {
+    let ends = |pcap: &Pcap| -> Vec<String> {
+        let told = objects(&["-j", "-"], &pcap.file, "connection");
+        let word = |c: &Value| c["end"].as_str().expect("a word").to_owned();
+        told.iter().map(word).collect()
+    };
+    let answer = response(&[b'a'; 300]);
+    let asked = 1001 + u32::try_from(get("/x").len()).expect("short");
+    let ended = |hole: u32| {
+        let mut pcap = Pcap::new();
+        if hole > 0 {
+            pcap.open(1000, 5000);
+        }
+        let fin = 5001 + u32::try_from(answer.len()).expect("short") + hole;
+        pcap.client(1001, 5001, ACK | PSH, &get("/x"))
+            .server(5001 + hole, asked, ACK | PSH, &answer)
+            .client(asked, fin, ACK | FIN, b"")
+            .server(fin, asked + 1, ACK | FIN, b"")
+            .client(asked + 1, fin + 1, ACK, b"");
+        pcap
+    };
+    assert_eq!(ends(&ended(0)), ["fin"]);
+    assert_eq!(ends(&ended(100)), ["fin"]);
+    let mut jump = Pcap::new();
+    jump.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &get("/x"))
+        .server(600_000_000, asked, ACK | PSH, b"far");
+    let mut found = ends(&jump);
+    found.sort();
+    assert_eq!(found, ["end_of_input", "unconfirmed"]);
 }
 
 #[test]

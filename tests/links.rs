@@ -603,6 +603,39 @@ fn every_packet_of_an_aggregate_comes_out() {
     assert_eq!(seen, 24);
 }
 
+/// Packets of an aggregate that the snapshot length cut off, or that stand behind a length that is impossible, are lost.
+#[test]
+fn packets_of_an_aggregate_that_are_cut_off_are_counted_as_lost() {
+    let several = octets("wifi-amsdu-several");
+    let (header, records) = (&several[..24], pcap(&several).1);
+    let first = records[0].data;
+    let one = |data: &[u8], whole: usize| {
+        let mut file = header.to_vec();
+        for word in [1, 0, data.len(), whole] {
+            file.extend(&word.to_le_bytes()[..4]);
+        }
+        file.extend(data);
+        raw("", &file).stderr
+    };
+    let all = one(first, first.len());
+    assert_eq!(counter(&all, "lost.link"), 0, "{all}");
+    // Each place where one begins, from the front of the aggregate on.
+    let begins = |at: usize| first[at..].starts_with(&[0xaa, 0xaa, 3, 0, 0, 0]);
+    let places: Vec<_> = (0..first.len() - 6).filter(|at| begins(*at)).collect();
+    assert!(places.len() > 2, "{places:?}");
+    let last = places[places.len() - 1] - 14;
+    for cut in [last, last + 7] {
+        let stats = one(&first[..cut], first.len());
+        assert_eq!(counter(&stats, "link.subframes_lost"), 1, "{cut}: {stats}");
+        assert_eq!(counter(&stats, "lost.link"), 1, "{cut}: {stats}");
+    }
+    let mut long = first.to_vec();
+    let length = places[places.len() - 2] - 2;
+    long[length] = 0x40;
+    let stats = one(&long, long.len());
+    assert_eq!(counter(&stats, "lost.link"), 1, "{stats}");
+}
+
 /// SCTP in UDP (RFC 6951): the same messages as without.
 #[test]
 fn sctp_in_udp_is_opened() {

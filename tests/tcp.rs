@@ -718,6 +718,36 @@ fn what_a_wrong_ip_header_sum_brings_is_second_choice() {
     assert_eq!(responses(&pcap), [(5001, answer)]);
 }
 
+/// The other side has octets at the end of a stream that the capture lacks: as behind a FIN, they are told and counted.
+#[test]
+fn what_was_acknowledged_and_never_captured_is_lost() {
+    let asked = behind(1001, &get("/a"));
+    let exchanges = || {
+        let mut pcap = Pcap::new();
+        pcap.open(1000, 5000)
+            .client(1001, 5001, ACK | PSH, &get("/a"));
+        pcap
+    };
+    let lost = |pcap: &Pcap| {
+        let stats = run(["-n", "-s"], &pcap.file).stderr;
+        (
+            counter(&stats, "tcp.lost_octets"),
+            counter(&stats, "lost.tcp_holes"),
+        )
+    };
+    for flags in [ACK, ACK | RST, ACK | FIN] {
+        let mut pcap = exchanges();
+        pcap.client(asked, 5501, flags, b"");
+        assert_eq!(lost(&pcap), (500, 1), "{flags:#x}");
+    }
+    // One octet more is a FIN that was not captured; a RST that does not count proves nothing.
+    let mut pcap = exchanges();
+    pcap.client(asked, 5002, ACK, b"");
+    assert_eq!(lost(&pcap), (0, 0));
+    pcap.client(asked.wrapping_add(1 << 29), 5501, ACK | RST, b"");
+    assert_eq!(lost(&pcap), (0, 0));
+}
+
 /// Forty whole requests, each where no hole explains it: none confirms another, and only 32 can be held.
 #[test]
 fn jumps_beyond_those_that_can_be_held_are_not_lost() {
@@ -764,6 +794,26 @@ fn a_copy_of_delivered_octets_that_differs_is_a_conflict() {
     assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 2);
     pcap.server(5001, 1018, ACK | PSH, &false_words.concat());
     assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 3);
+    // An injected answer, and the true one with other boundaries: longer, and with a segment before it.
+    let (injected, answer) = (response(b"false"), response(&body(300)));
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &get("/a"))
+        .server(5001, 1001, ACK | PSH, &injected)
+        .server(5001, 1001, ACK | PSH, &answer);
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 1);
+    let mut pcap = exchange(5001, &response(&body(3000)), &[0, 1, 2, 3]);
+    let all = response(&body(3000));
+    pcap.server(5001, 1001, ACK | PSH, &all)
+        .server(6001, 1001, ACK | PSH, &all[1000..2500]);
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 0);
+    pcap.server(
+        5001,
+        1001,
+        ACK | PSH,
+        &[&all[..1500], &[b'!'; 1000]].concat(),
+    );
+    assert_eq!(counter(&stats(&pcap), "tcp.conflicts"), 1);
     // A card fills the checksum in behind the capture.
     let mut card = Pcap::new();
     card.open(1000, 5000);
@@ -809,7 +859,7 @@ fn extreme_limits_end_nothing() {
         .client(1001, 5008, RST | ACK, b"")
         .client(0xF000_0000, 5008, ACK | PSH, b"far")
         .server(5008, 0xF000_0003, FIN | ACK, b"");
-    for gap in ["1", "65535", "65536", "1G"] {
+    for gap in ["536", "65535", "65536", "1G"] {
         run(["-n", "--max-gap", gap], &pcap.file).code(0);
     }
 }

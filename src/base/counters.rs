@@ -101,10 +101,10 @@ impl Counters {
             ("capture_drops", "packets that the capture says it lost", self.input.capture_drops),
             ("cut_short", "captures that end inside a record", self.input.cut_short),
             ("snapped", "gaps and datagrams where the snapshot length cut bytes of payload off", tcp.gaps_snapped + self.udp.snapped),
-            ("link", "packets whose link layer could not be read", sum(&[
+            ("link", "packets whose link layer could not be read, and packets of A-MSDUs that are lost", sum(&[
                 D::LinkUnknownType, D::LinkTruncated, D::LinkBadHeader, D::LinkEncrypted, D::LinkCompressed, D::LinkFragment,
                 D::LinkUnknownPdu,
-            ])),
+            ]) + self.link.subframes_lost),
             ("ip", "IP packets, in tunnels or not, that could not be read or are encrypted", sum(&[
                 D::Ipv4Truncated, D::Ipv4BadHeader, D::Ipv4BadChecksum, D::Ipv4EspEncrypted,
                 D::Ipv6Truncated, D::Ipv6BadHeader, D::Ipv6EspEncrypted,
@@ -315,6 +315,8 @@ counters! {
         closed_gre: "IP packets dropped because they carry GRE, which --decapsulate gre opens",
         closed_ipip: "IP packets dropped because they carry IP, which --decapsulate ipip opens",
         subframes_skipped: "packets of A-MSDUs that carry no IP, where another one does",
+        subframes_lost: "packets of A-MSDUs that the snapshot length cut off, or that stand behind an impossible length; where it cannot be \
+             known how many, they are one",
     }
     /// IPv4: packets in, datagrams out.
     ipv4: Ipv4Counters {
@@ -387,7 +389,8 @@ counters! {
         retransmissions: "segments whose bytes were all there already",
         overlaps: "segments of which some bytes were there already",
         conflicts: "overlaps with different bytes; the last 8 segments that were delivered are known by their checksum and by a keyed \
-             sum of 32 bytes of each, at places that nobody knows",
+             sum of 32 bytes of each, at places that nobody knows: what comes again is held against each of them that it covers as a \
+             whole, and a part of one is not",
         keep_alives: "keep-alive segments",
         out_of_order: "segments that had to wait",
         ack_held: "segments held for their acknowledgment (--wait-ack)",
@@ -506,7 +509,8 @@ counters! {
         whole: "of these, whole files",
         incomplete: "of these, files of which bytes are missing: NAME.part",
         octets: "bytes of these files",
-        limited: "files of which bytes were left out: --max-file, too many holes, or decoded to far more than was sent",
+        limited: "files of which bytes were left out: --max-file, too many holes, past the range that was announced, or decoded to far more \
+             than was sent",
         decoded: "files whose codings were undone",
         undecoded: "files with a coding that is not known or damaged; kept as they were sent",
         parts: "parts of forms",

@@ -86,6 +86,8 @@ pub struct Inputs {
     stop: Option<Stop>,
     /// The input that is being read is a regular file: it is never silent, and its end is not waited for.
     is_file: bool,
+    /// They were sorted by their first packets.
+    sorted: bool,
 }
 
 impl Inputs {
@@ -110,6 +112,7 @@ impl Inputs {
             totals,
             stop: None,
             is_file: false,
+            sorted: false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Inputs {
                 Err(e) => errors.push(e),
             }
         }
+        self.sorted = sort;
         if sort {
             seen.sort_by_key(|(time, _)| (time.is_none(), *time));
         }
@@ -302,9 +306,14 @@ impl Inputs {
 
     /// The warnings since the last call.
     pub fn take_warnings(&mut self) -> Vec<Warning> {
-        self.reader
-            .as_mut()
-            .map_or_else(Vec::new, Reader::take_warnings)
+        let reader = self.reader.as_mut();
+        let mut warnings = reader.map_or_else(Vec::new, Reader::take_warnings);
+        for warning in &mut warnings {
+            if let Warning::WrongOrder { sorted, .. } = warning {
+                *sorted = self.sorted;
+            }
+        }
+        warnings
     }
 }
 

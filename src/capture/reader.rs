@@ -115,6 +115,8 @@ pub enum Warning {
         file: String,
         /// The one ahead of it; none where both are parts of one input.
         before: Option<String>,
+        /// The inputs were sorted by their first packets.
+        sorted: bool,
     },
 }
 
@@ -129,7 +131,11 @@ impl fmt::Display for Warning {
                 f,
                 "{file}: is cut short inside record {record} at offset {offset}: what stands before it was used"
             ),
-            Self::WrongOrder { file, before } => {
+            Self::WrongOrder {
+                file,
+                before,
+                sorted,
+            } => {
                 match before {
                     Some(before) => write!(f, "{file}: begins before {before} ended")?,
                     None => write!(
@@ -137,9 +143,12 @@ impl fmt::Display for Warning {
                         "{file}: one capture in it begins before the one ahead of it ended"
                     )?,
                 }
-                f.write_str(
-                    ", so messages that go over both are lost: name files in the order of time, or use --sort-files",
-                )
+                f.write_str(", so messages that go over both may be lost: ")?;
+                f.write_str(if *sorted {
+                    "their times overlap, which --sort-delay may put right"
+                } else {
+                    "name files in the order of time, or use --sort-files (where they overlap, --sort-delay)"
+                })
             }
         }
     }
@@ -329,6 +338,7 @@ impl<R: Read> Reader<R> {
             self.warnings.push(Warning::WrongOrder {
                 file: self.name.clone(),
                 before,
+                sorted: false,
             });
         }
     }

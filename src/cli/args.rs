@@ -3,8 +3,8 @@
 use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed, checksums,
-    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, pattern, reorder_window,
-    size, stats, time, time_or_off, transports, tunnels, when,
+    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, pattern,
+    reorder_window, size, stats, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -309,6 +309,8 @@ pub(super) struct Args {
     pub(super) large: Large,
 
     /// Largest part of a message in one packet, with --large jumbo and snap [default: 262,144 less headers]
+    ///
+    /// With snap the rest of a message is left out of the output: the original length of its packet tells how much that is.
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) max_message: Option<usize>,
 
@@ -498,6 +500,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "N",
+        value_parser = number,
         default_value_t = 64,
         help_heading = "Waiting",
         hide_short_help = true
@@ -523,6 +526,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "N",
+        value_parser = number,
         default_value_t = 1_000_000,
         help_heading = "Limits",
         hide_short_help = true
@@ -533,6 +537,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "N",
+        value_parser = number,
         default_value_t = 100_000,
         help_heading = "Limits",
         hide_short_help = true

@@ -610,6 +610,8 @@ fn check_counters(stats: &Stats, protocols: &[&'static str]) -> Result<(), clap:
 
 /// Memory with which nothing works: the tables and buffers of one busy connection need about a third of it.
 const LEAST_MEMORY: usize = 4 << 20;
+/// Octets of a segment where nobody says otherwise (RFC 9293, 3.7.1).
+const SEGMENT: usize = 536;
 
 /// Refuses limits with which a run could only throw away what it reads.
 fn check_limits(args: &Args) -> Result<(), clap::Error> {
@@ -622,9 +624,9 @@ fn check_limits(args: &Args) -> Result<(), clap::Error> {
             "give 4M or more",
         ),
         (
-            args.tcp_buffer == 0,
+            args.tcp_buffer < SEGMENT,
             "--tcp-buffer",
-            "is 0, so no segment could wait behind a hole",
+            "is less than a segment of TCP, so none could wait behind a hole",
             "give at least the size of a few segments, as 64K",
         ),
         (
@@ -634,9 +636,9 @@ fn check_limits(args: &Args) -> Result<(), clap::Error> {
             "give 1 or more",
         ),
         (
-            args.max_gap == 0,
+            (args.max_gap as usize) < SEGMENT,
             "--max-gap",
-            "is 0, so every lost segment would break its connection in two",
+            "is less than a segment of TCP, so every lost one would break its connection in two",
             "give at least the size of a few segments, as 64K",
         ),
         (

@@ -129,9 +129,15 @@ pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&st
         None => {}
     }
     let mut missing = Vec::new();
-    if c.tcp.gaps > 0 {
-        let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(c.tcp.gaps, "gap"));
+    // Nobody knows how much a jump has left out.
+    let known = c.tcp.gaps.saturating_sub(c.tcp.gaps_jump);
+    if known > 0 {
+        let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(known, "gap"));
         missing.push(format!("{bytes} missing in {gaps}"));
+    }
+    if c.tcp.gaps_jump > 0 {
+        let gaps = some(c.tcp.gaps_jump, "gap");
+        missing.push(format!("{gaps} of unknown length"));
     }
     if c.sctp.lost_tsns > 0 {
         missing.push(format!("{} missing", some(c.sctp.lost_tsns, "SCTP chunk")));
@@ -393,6 +399,15 @@ mod tests {
             closing_line(&c, None, Some("found")),
             "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (inet-asm -s tells which); 2 whole files in found, 1 incomplete"
         );
+        (c.tcp.gaps, c.tcp.gaps_jump) = (4, 1);
+        let line = closing_line(&c, None, None);
+        assert!(
+            line.contains("2,902 bytes missing in 3 gaps, 1 gap of unknown length"),
+            "{line}"
+        );
+        (c.tcp.gaps, c.tcp.lost_octets) = (1, 0);
+        let line = closing_line(&c, None, None);
+        assert!(line.contains("; 1 gap of unknown length ("), "{line}");
         let mut c = Counters::default();
         c.input.packets = 3;
         assert!(closing_line(&c, None, None).contains("; nothing of TCP, UDP or SCTP"));

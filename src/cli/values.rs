@@ -84,7 +84,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit)
         .ok()
         .filter(|d| d.as_secs() < 1 << 32)
-        .ok_or_else(|| "too long a time".to_owned())
+        .ok_or_else(|| "too long a time: expected 49,710 days at most".to_owned())
 }
 
 /// A time, or `off`: none at all.
@@ -100,8 +100,13 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
     if text == "off" {
         return Ok(0);
     }
+    number(text).map_err(|e| format!("{e}, or off"))
+}
+
+/// A whole number.
+pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse()
-        .map_err(|_| "expected a number, or off".to_owned())
+        .map_err(|_| "expected a whole number, as 64".to_owned())
 }
 
 /// `--kind`: one of the kinds, in the singular or the plural.

@@ -190,7 +190,12 @@ fn subframes<'a>(
     each: &mut dyn FnMut(&mut Context, &Frame<'a>),
 ) {
     let (mut passed, mut refused) = (0, None);
+    let mut lost = 0;
     while rest.ip.len() + rest.missing >= wifi::SUBFRAME {
+        if wifi::is_past(&rest) {
+            // What stands behind this one cannot be found.
+            lost += 1;
+        }
         let next = wifi::subframe(&mut rest);
         let read = next.and_then(|next| {
             let Some(mut frame) = next else {
@@ -206,6 +211,7 @@ fn subframes<'a>(
             }
             // Octets behind the last one.
             Ok(None) => break,
+            Err(Discard::LinkTruncated) if passed > 0 => lost += 1,
             Err(why) => {
                 cx.counters.link.subframes_skipped += u64::from(refused.is_some());
                 refused.get_or_insert(why);
@@ -215,6 +221,7 @@ fn subframes<'a>(
             break;
         }
     }
+    cx.counters.link.subframes_lost += lost;
     if passed > 0 {
         cx.counters.link.passed += 1;
         cx.counters.link.subframes += passed - 1;

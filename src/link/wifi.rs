@@ -139,6 +139,15 @@ fn data(frame: &mut Frame<'_>, driver: Driver) -> Result<(), Discard> {
 /// Octets in front of each packet of an A-MSDU: addresses and length.
 pub(super) const SUBFRAME: usize = 14;
 
+/// The next packet's length goes past the end of the A-MSDU.
+pub(super) fn is_past(rest: &Frame<'_>) -> bool {
+    let header = rest.ip.first_chunk::<SUBFRAME>();
+    header.is_some_and(|h| {
+        let len = usize::from(u16::from_be_bytes([h[12], h[13]]));
+        SUBFRAME + len > rest.ip.len() + rest.missing
+    })
+}
+
 /// Takes the next packet off; from its LLC header on; None where only padding is left. Always takes octets off, or what is left is none.
 pub(super) fn subframe<'a>(rest: &mut Frame<'a>) -> Result<Option<Frame<'a>>, Discard> {
     let Ok(header) = rest.take::<SUBFRAME>() else {

@@ -70,6 +70,23 @@ pub(super) fn is_plausible(
     all.peek().is_some() && all.all(|m| sound(&m))
 }
 
+/// The octets are such messages in a row, `whole` octets with what is cut off: the last one that can be read may be cut, and
+/// so may the header behind it.
+pub(super) fn begins(length: BundledLength, data: &[u8], whole: u64) -> bool {
+    let (mut at, mut rest) = (0, data);
+    while let Some(len) = length(rest) {
+        at += len;
+        let behind = usize::try_from(len).ok().and_then(|len| rest.get(len..));
+        match behind {
+            _ if at > whole => return false,
+            Some([]) | None => return true,
+            Some(behind) => rest = behind,
+        }
+    }
+    // What is left of a header says nothing; it is none where it is longer than any.
+    at > 0 && rest.len() < 16
+}
+
 /// The most messages of one user message that a summary names: more make a line that nobody reads.
 const NAMED: usize = 8;
 

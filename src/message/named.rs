@@ -2,6 +2,7 @@
 
 use super::events::{DatagramMessage, MessageSink};
 use super::extract::Extractor;
+use super::protocols::cut_datagram_protocol;
 use super::{Transfers, datagram_protocol};
 use crate::base::context::Context;
 use crate::base::flow::Transport;
@@ -23,7 +24,11 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
         let protocol = match rules.named(Transport::Udp, (src.port(), dst.port())) {
             Some(name) => name,
             None => {
-                let found = datagram_protocol(payload, src.port(), dst.port());
+                let ports = (src.port(), dst.port());
+                let mut found = datagram_protocol(payload, ports.0, ports.1);
+                if found == NO_PROTOCOL && payload.len() < payload_len {
+                    found = cut_datagram_protocol(payload, payload_len, ports);
+                }
                 let name = self.transfers.name(found, payload, src, dst);
                 self.transfers.book(&mut at.cx.budget);
                 name

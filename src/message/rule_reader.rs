@@ -180,10 +180,10 @@ impl<'a> RuleReader<'a> {
         let text = self.rest().split(',').next().unwrap_or_default();
         let sound = text
             .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c));
+            .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
         let Some(name) = sound.then(|| Name::new(text)).flatten() else {
             return self.mistake(format!(
-                "expected the name of a protocol: letters, digits, - _ . ({LONGEST} at most){}",
+                "expected the name of a protocol: letters, digits, - _ ({LONGEST} at most){}",
                 self.found()
             ));
         };

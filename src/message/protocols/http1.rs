@@ -794,16 +794,17 @@ impl Http1 {
             after_gap,
         });
         self.expected[d] = None;
+        let has_body = !matches!(framing, BodyFraming::None | BodyFraming::Length(0));
+        if fields.expects && has_body {
+            self.expected[d] = Some(ExpectedBody {
+                request: at.offset,
+                from: at.offset + head as u64,
+                declined: false,
+                begun: false,
+            });
+        }
         let body = match framing {
-            BodyFraming::Length(n) if n > 0 && fields.expects => {
-                self.expected[d] = Some(ExpectedBody {
-                    request: at.offset,
-                    from: at.offset + head as u64,
-                    declined: false,
-                    begun: false,
-                });
-                MessageBody::Supposed(n)
-            }
+            BodyFraming::Length(n) if n > 0 && fields.expects => MessageBody::Supposed(n),
             BodyFraming::Length(n) => MessageBody::Octets(n),
             BodyFraming::Chunked => MessageBody::Parts,
             // A request without either field has no body (RFC 9112, 6.3), unlike a response.
@@ -1054,6 +1055,20 @@ impl Framer for Http1 {
         if self.trailer[d] {
             return self.trailer(at, octets);
         }
+        let declined = |body: &ExpectedBody| body.declined && at.offset == body.from;
+        if self.expected[d].as_ref().is_some_and(declined) {
+            // The server has declined the body: where a request stands in its place there is none.
+            match search(octets, at.next == Following::Octets, true, false) {
+                Found::At(0) => {
+                    self.expected[d] = None;
+                    return BodyPart::Last(0);
+                }
+                Found::Nowhere { keep: 0 } if at.next == Following::Octets => {
+                    return BodyPart::NeedMore;
+                }
+                _ => {}
+            }
+        }
         let from = self.looked[d].min(octets.len());
         let (read, size) = self.chunk[d].read(&octets[from..]);
         let end = (from + read) as u64;
@@ -1061,6 +1076,7 @@ impl Framer for Http1 {
         if size == ChunkSize::More && at.next == Following::Octets {
             return BodyPart::NeedMore;
         }
+        self.expected[d] = None;
         self.looked[d] = 0;
         self.chunk[d] = ChunkLine::default();
         match size {
@@ -1845,6 +1861,45 @@ mod tests {
                 body,
                 "{answer:?} {next:?}"
             );
+        }
+    }
+
+    /// The same of a body in chunks.
+    #[test]
+    fn a_body_in_chunks_that_was_declined_is_not_awaited() {
+        let post = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let from = post.len() as u64;
+        for (answer, next, found) in [
+            (
+                "417 no",
+                "GET /x HTTP/1.1\r\nA: b\r\n\r\n",
+                BodyPart::Last(0),
+            ),
+            ("417 no", "GET /x HT", BodyPart::NeedMore),
+            ("417 no", "5\r\nhello\r\n", BodyPart::Octets(8)),
+            ("100 Continue", "5\r\nhello\r\n", BodyPart::Octets(8)),
+            ("100 Continue", "GET /x HTTP/1.1\r\n", BodyPart::Refuse),
+        ] {
+            let mut framer = Http1::default();
+            framer.begin(&place(Direction::Forward, 0, 500, Following::Octets), post);
+            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            framer.begin(
+                &place(Direction::Reverse, 500, from, Following::Octets),
+                answer.as_bytes(),
+            );
+            assert_eq!(
+                framer.is_over(Direction::Forward, from),
+                answer.contains("417")
+            );
+            let at = place(Direction::Forward, from, 550, Following::Octets);
+            assert_eq!(
+                framer.part(&at, next.as_bytes()),
+                found,
+                "{answer:?} {next:?}"
+            );
+            // What stands behind it is searched like anything else.
+            let read = !matches!(found, BodyPart::NeedMore);
+            assert_eq!(framer.expected[0].is_none(), read, "{answer:?} {next:?}");
         }
     }
 

@@ -419,6 +419,17 @@ pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'stat
         .map_or(NO_PROTOCOL, |(protocol, _)| protocol.name)
 }
 
+/// Name of the protocol of a UDP datagram of `len` octets, of which the snapshot length has left these, where several messages may
+/// stand in one: by the headers that are left, whose messages end with the datagram or before. `data` where there is none.
+pub(super) fn cut_datagram_protocol(payload: &[u8], len: usize, ports: (u16, u16)) -> &'static str {
+    let mut rows = DATAGRAMS
+        .iter()
+        .filter(|(_, row)| near(row.ports, ports))
+        .filter_map(|(protocol, _)| Some((protocol.name, protocol.bundled?)));
+    let found = rows.find(|(_, length)| super::bundled::begins(*length, payload, len as u64));
+    found.map_or(NO_PROTOCOL, |(name, _)| name)
+}
+
 /// Name of the protocol of an SCTP user message: by its PPID, else, where that names nothing (some stacks leave it 0), by its
 /// ports and octets, of which `whole` says whether they are all. `data` where nothing is known.
 pub(super) fn user_message_protocol(

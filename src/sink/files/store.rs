@@ -309,6 +309,7 @@ impl Store {
                 LimitReached::Size => "larger than --max-file".to_owned(),
                 LimitReached::Place => "farther on than a file can be".to_owned(),
                 LimitReached::Parts => "too many holes".to_owned(),
+                LimitReached::Past => "octets came past the range that was announced".to_owned(),
             });
         }
         self.is_broken(&mut file);

@@ -164,6 +164,8 @@ pub(super) enum LimitReached {
     Place,
     /// Too many holes.
     Parts,
+    /// Behind the last octet of the range that its message announced.
+    Past,
 }
 
 impl Transfer {

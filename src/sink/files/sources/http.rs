@@ -6,7 +6,7 @@ use super::super::entities::{Entities, EntityKey};
 use super::super::received::{ReceivedRange, WholeRanges, content_range};
 use super::super::source::{At, FileSource};
 use super::super::store::Store;
-use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
+use super::super::transfer::{FileInfo, LimitReached, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Close;
@@ -219,6 +219,9 @@ fn put(
                 return;
             };
             let room = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            if octets.len() > room {
+                file.limited.get_or_insert(LimitReached::Past);
+            }
             (file, octets.get(..room).unwrap_or(octets))
         }
     };
@@ -473,6 +476,9 @@ impl Http {
             let id = self.entities.begin(at.cx, at.store, &key, about);
             if let Some(file) = self.entities.file(id) {
                 let end = part.to.min(part.from + (range.to - range.from));
+                if part.to > end {
+                    file.limited.get_or_insert(LimitReached::Past);
+                }
                 file.about.seen(body.about.last.0, body.about.last.1);
                 at.store
                     .copy(at.cx, &body, (part.from, end), file, range.from);

@@ -3,7 +3,6 @@
 
 use super::stream_state::{ABSENT, ACKED, ANSWERED, BASED, FIN, HINT, RESET, SEEN, STARTED, SYN};
 use super::{Connection, Mark};
-use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flags;
@@ -528,14 +527,13 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
-        let mut offset = start;
+        let (mut offset, mut differs) = (start, false);
         if stream.is(STARTED) {
             // Nothing new. Only a segment of a given-up hole is late; all else is a copy or lies
             // before the start.
             if end <= stream.rcv_nxt {
                 let len = data.len() as u64;
-                let sum = s.payload_sum.filter(|_| data.len() == s.payload.len());
-                let fate = self.count_old(cx, d, start, data, sum);
+                let fate = self.count_old(cx, d, start, data);
                 self.fate(cx, d, s, fate);
                 if let Fate::Duplicate(overlaps) = fate {
                     self.emit_duplicate(cx, d, start, len, overlaps.conflict, sink);
@@ -552,6 +550,8 @@ impl<S: FlowState> Connection<S> {
                 let counters = &mut cx.counters.tcp;
                 counters.duplicate_octets += known as u64;
                 counters.overlaps += 1;
+                differs = a.recent[i].differs(&cx.sample, start, &data[..known]);
+                counters.conflicts += u64::from(differs);
                 data = &data[known..];
                 offset = stream.rcv_nxt.max(start + known as u64);
                 lost = end - offset - data.len() as u64;
@@ -601,7 +601,7 @@ impl<S: FlowState> Connection<S> {
                 self.fate(cx, d, s, fate);
                 // The duplicate is reported before the new octets, which is their order in the
                 // segment.
-                self.emit_duplicate(cx, d, start, offset - start, false, sink);
+                self.emit_duplicate(cx, d, start, offset - start, differs, sink);
                 let left = self.deliver(cx, d, chunk, sink);
                 if left > 0 {
                     self.keep_rest(cx, i, &data[data.len() - left..], end, origin);
@@ -690,7 +690,7 @@ impl<S: FlowState> Connection<S> {
             self.fate(cx, d, s, fate);
         }
         let known = offset - start + r.known;
-        self.emit_duplicate(cx, d, start, known, r.conflict, sink);
+        self.emit_duplicate(cx, d, start, known, r.conflict || differs, sink);
     }
 
     /// A keep-alive of a stream that was captured from the middle, before any data of it: one octet that the other side has
@@ -727,14 +727,7 @@ impl<S: FlowState> Connection<S> {
     }
 
     /// Counts a segment of which every octet is before what is delivered next, and says what it is.
-    fn count_old(
-        &self,
-        cx: &mut Context,
-        d: Direction,
-        start: u64,
-        data: &[u8],
-        sum: Option<Sum>,
-    ) -> Fate {
+    fn count_old(&self, cx: &mut Context, d: Direction, start: u64, data: &[u8]) -> Fate {
         let len = data.len() as u64;
         let stream = &self.streams[d.index()];
         let counters = &mut cx.counters.tcp;
@@ -759,9 +752,7 @@ impl<S: FlowState> Connection<S> {
             counters.retransmissions += 1;
             counters.duplicate_octets += len;
             let recent = self.buffers.as_ref().map(|a| &a.recent[d.index()]);
-            let conflict = recent
-                .zip(sum)
-                .is_some_and(|(recent, sum)| recent.differs(&cx.sample, start, data, sum));
+            let conflict = recent.is_some_and(|recent| recent.differs(&cx.sample, start, data));
             counters.conflicts += u64::from(conflict);
             Fate::Duplicate(Overlaps {
                 conflict,

@@ -52,12 +52,19 @@ impl RecentSums {
         }
     }
 
-    /// A copy of a segment that is remembered has other octets.
-    pub(super) fn differs(&self, key: &SampleKey, offset: u64, octets: &[u8], sum: Sum) -> bool {
-        let copy = RecentSum::new(key, offset, octets, sum).filter(|copy| copy.len > 0);
-        copy.is_some_and(|copy| {
-            let mut same = self.segments.iter();
-            same.any(|s| (s.offset, s.len) == (copy.offset, copy.len) && *s != copy)
+    /// Octets that come again differ from a segment that is remembered and stands among them as a whole: the last one that was
+    /// delivered at its place.
+    pub(super) fn differs(&self, key: &SampleKey, offset: u64, octets: &[u8]) -> bool {
+        let mut remembered = self.segments.iter().filter(|s| s.len > 0);
+        remembered.any(|s| {
+            let ahead = s.offset.wrapping_sub(low32(offset));
+            let copy = usize::try_from(ahead)
+                .ok()
+                .and_then(|at| octets.get(at..)?.get(..usize::from(s.len)));
+            copy.is_some_and(|copy| {
+                let at = offset + u64::from(ahead);
+                RecentSum::new(key, at, copy, Sum::of(copy)).is_some_and(|copy| copy != *s)
+            })
         })
     }
 }
