@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
     case("opcua", "opcua", &["opcua.transport.size"]),
     case("enip", "enip", &["enip.length"]),
     case("dnp3", "dnp3", &["dnp3.len"]),
-    case("cql", "cql", &["cql.length"]),
+    case("cql", "cql", &["cql.opcode"]),
     case("gtp", "gtp", &["frame.number"]),
     case("gtpv2", "gtpv2", &["frame.number"]),
     case("pfcp", "pfcp", &["frame.number"]),

@@ -290,13 +290,9 @@ impl<R: Read> Reader<R> {
         let data = octets.get(raw.data..raw.used)?;
         self.start += raw.used;
         self.records += 1;
-        let totals = &mut self.totals;
-        totals.frame += 1;
-        totals.time = raw.time;
-        totals.counters.packets += 1;
-        totals.counters.octets += raw.len as u64;
-        totals.counters.snapped += u64::from(raw.orig_len as usize > raw.len);
-        Some(raw.packet(totals.frame, data))
+        self.totals.frame += 1;
+        self.totals.count(raw.time, raw.len, raw.orig_len);
+        Some(raw.packet(self.totals.frame, data))
     }
 
     /// Goes to the next packet, and counts it.
@@ -319,11 +315,7 @@ impl<R: Read> Reader<R> {
         }
         let totals = &mut self.totals;
         self.shown = !(totals.blocks.is_empty() && totals.comments.is_empty());
-        totals.counters.backwards += u64::from(raw.time < totals.time);
-        totals.time = raw.time;
-        totals.counters.packets += 1;
-        totals.counters.octets += raw.len as u64;
-        totals.counters.snapped += u64::from(raw.orig_len as usize > raw.len);
+        totals.count(raw.time, raw.len, raw.orig_len);
         Ok(Some(raw))
     }
 

@@ -43,7 +43,11 @@ pub fn complain(what: &dyn Display) {
 }
 
 fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
-    let text = what.to_string();
+    let mut text = what.to_string();
+    if text.starts_with(':') {
+        // What it is about is an empty word of the command line.
+        text.insert_str(0, "\"\"");
+    }
     debug_assert!(has_form(&text), "{text}");
     sum_up_to(messages, &text);
 }

@@ -36,10 +36,10 @@ pub struct OddPort {
     pub unknown: u64,
 }
 
-/// The port of the server: mostly the lower one.
-fn port(flow: &Flow) -> u16 {
-    let ports = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
-    ports[0].min(ports[1])
+/// The port of the server: that which the first packet went to, or, of a connection from the middle, mostly the lower one.
+fn port(flow: &Flow, from_start: bool) -> u16 {
+    let [first, other] = [Direction::Forward, Direction::Reverse].map(|d| flow.dst(d).port());
+    if from_start { first } else { first.min(other) }
 }
 
 impl Ports {
@@ -87,7 +87,8 @@ impl MessageSink for Ports {
         let Some(protocol) = self.open.remove(&at.flow.number) else {
             return;
         };
-        let port = port(at.flow);
+        let from_start = at.sides.iter().any(|side| side.from_start);
+        let port = port(at.flow, from_start);
         if self.seen.len() >= NOTED && !self.seen.contains_key(&port) {
             return;
         }
