@@ -9,7 +9,7 @@
 use super::connection::{Behind, CompactConnection};
 use super::order::HALF_OPEN;
 use super::segment::{Segment, window_scale};
-use super::{Tcp, list_of};
+use super::{Tcp, listed_anew};
 use crate::base::checksum;
 use crate::base::context::Context;
 use crate::base::flags;
@@ -137,8 +137,7 @@ impl<S: FlowState> Tcp<S> {
             return true;
         }
         let quiet = connection.take_next(cx, direction, segment, sink);
-        let list = list_of(connection);
-        if connection.is_listed_at(cx.now, list) {
+        if let Some(list) = listed_anew(connection, cx.now) {
             self.table.touch(place, list);
         }
         if !quiet {
@@ -210,8 +209,7 @@ impl<S: FlowState> Tcp<S> {
             connection.advance(cx, sink);
         }
         let heavier = connection.is_heavier();
-        let list = list_of(connection);
-        if connection.is_listed_at(cx.now, list) {
+        if let Some(list) = listed_anew(connection, cx.now) {
             self.table.touch(place, list);
         }
         let full = self.queues.waiting >= cx.limits.active_packets;

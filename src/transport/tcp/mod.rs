@@ -216,8 +216,7 @@ impl<S: FlowState> Tcp<S> {
             return;
         };
         let quiet = connection.take_next(cx, direction, segment, sink);
-        let list = list_of(connection);
-        if connection.is_listed_at(cx.now, list) {
+        if let Some(list) = listed_anew(connection, cx.now) {
             self.table.touch(place, list);
         }
         if !quiet {
@@ -444,9 +443,7 @@ impl<S: FlowState> Tcp<S> {
         };
         let waited = connection.waiting();
         let quiet = connection.receive(cx, key, direction, segment, sink);
-        let list = list_of(connection);
-        // Put at the young end at most ten times a second; see `is_listed_at`.
-        if connection.is_listed_at(cx.now, list) {
+        if let Some(list) = listed_anew(connection, cx.now) {
             self.table.touch(place, list);
         }
         if !quiet {
@@ -676,6 +673,13 @@ fn list_of<S>(connection: &Connection<S>) -> u8 {
         true if connection.half_open() => HALF_OPEN,
         true => BARE,
     }
+}
+
+/// The order of use in which a connection has to be put at the young end: at most ten times a second; see `is_listed_at`.
+#[inline(always)] // on every segment's way
+fn listed_anew<S>(connection: &mut Connection<S>, now: Instant) -> Option<u8> {
+    let list = list_of(connection);
+    connection.is_listed_at(now, list).then_some(list)
 }
 
 fn count_segment(cx: &mut Context, segment: &Segment<'_>) {
