@@ -154,6 +154,13 @@ pub(super) fn octet(octets: &[u8], at: usize) -> u8 {
     octets.get(at).copied().unwrap_or(0)
 }
 
+/// A datagram of GTP version 2 or PFCP (3GPP TS 29.274, 5.1; TS 29.244, 7.2.2) has the length of its message, whose first four octets
+/// are not counted; where a bit of the header says so, others follow it.
+pub(super) fn fits_datagram(m: &[u8], others_follow: bool) -> bool {
+    let (len, whole) = (number(m, 2, 2) + 4, m.len() as u64);
+    len >= 8 && (len == whole || others_follow && len < whole)
+}
+
 /// One protocol of the table.
 pub(super) struct LengthRow {
     /// Where its length stands.

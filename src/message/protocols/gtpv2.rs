@@ -1,6 +1,6 @@
 //! GTP version 2: control of the tunnels of mobile networks (3GPP TS 29.274).
 
-use super::super::length::{number, octet};
+use super::super::length::{fits_datagram, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -19,12 +19,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     about: "GTP version 2: control of tunnels (TS 29.274)",
     ports: &[2123],
-    is_plausible: |m| {
-        let len = number(m, 2, 2) + 4;
-        let follows = octet(m, 0) & 0x10 != 0;
-        let ends = len == m.len() as u64 || follows && len < m.len() as u64;
-        octet(m, 0) & 0xe0 == 0x40 && len >= 8 && ends
-    },
+    is_plausible: |m| octet(m, 0) & 0xe0 == 0x40 && fits_datagram(m, octet(m, 0) & 0x10 != 0),
 };
 
 /// The header has the endpoint of a tunnel.

@@ -1,6 +1,6 @@
 //! PFCP: control of what forwards packets in mobile networks (3GPP TS 29.244).
 
-use super::super::length::{number, octet};
+use super::super::length::{fits_datagram, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -19,12 +19,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     about: "PFCP: control of user planes (TS 29.244)",
     ports: &[8805],
-    is_plausible: |m| {
-        let len = number(m, 2, 2) + 4;
-        let follows = octet(m, 0) & 4 != 0;
-        let ends = len == m.len() as u64 || follows && len < m.len() as u64;
-        octet(m, 0) & 0xe0 == 0x20 && len >= 8 && ends
-    },
+    is_plausible: |m| octet(m, 0) & 0xe0 == 0x20 && fits_datagram(m, octet(m, 0) & 4 != 0),
 };
 
 /// The header has the endpoint of a session.
