@@ -254,6 +254,11 @@ impl Dump {
         cx.budget.resize(before, self.counts.allocation_size());
     }
 
+    /// Closes files until one more may be open.
+    fn make_room(&mut self) {
+        while self.open.len() >= self.most && self.open.close_oldest(&mut self.failures) {}
+    }
+
     /// The place of a stream's open file; opens it where it is not, and makes it where it was never made. `at`: where octets go that
     /// are put into a file that is opened, `None` for its end.
     fn place(
@@ -269,7 +274,7 @@ impl Dump {
             return Some((place, key));
         }
         // Before opening: the limit is of descriptors in use.
-        while self.open.len() >= self.most && self.open.close_oldest(&mut self.failures) {}
+        self.make_room();
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
             // Its file may have been removed in the meantime by whoever reads them; then it begins
@@ -381,9 +386,7 @@ impl Dump {
                     // Eight fewer than it was possible to open, so that this does not happen again
                     // with the next one.
                     self.most = self.open.len().saturating_sub(SPARE).max(1);
-                    while self.open.len() >= self.most && self.open.close_oldest(&mut self.failures)
-                    {
-                    }
+                    self.make_room();
                 }
                 done => return done,
             }
