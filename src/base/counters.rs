@@ -276,6 +276,15 @@ impl Counters {
             .sum()
     }
 
+    /// The names of all counters, `section.name`, those of these protocols among them.
+    pub fn names(protocols: &[&'static str]) -> Vec<String> {
+        let mut names = Vec::new();
+        Self::default().each_with(protocols, |section, name, _, _| {
+            names.push(format!("{section}.{name}"));
+        });
+        names
+    }
+
     /// The value of the counter that is written `section.name`, if there is one; `lost` alone is `message.lost`.
     pub fn get(&self, full: &str) -> Option<u64> {
         let mut found = (full == "lost").then(|| self.lost());

@@ -25,8 +25,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     names.dedup();
     let mut stats = owned(&["text", "all", "json", "csv"]);
     stats.extend(SECTIONS.iter().map(|(section, _)| (*section).to_owned()));
-    let mut counters = Vec::new();
-    Counters::default().each(|section, name, _, _| counters.push(format!("{section}.{name}")));
+    let counters = Counters::names(&[]);
     stats.extend(counters.iter().cloned());
     stats.extend(names.iter().cloned());
     names.push(NO_PROTOCOL.to_owned());

@@ -11,7 +11,6 @@ use super::likeness::likeness;
 use super::values::size;
 use crate::base::counters::Counters;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Values are whole numbers of this part of one: a share of a counter is exact to a millionth of a percent.
@@ -111,13 +110,13 @@ impl Condition {
 
     /// Refuses counters that there are not. `protocols`: all that have counters of their own.
     pub(super) fn check(&self, protocols: &[&'static str]) -> Result<(), String> {
-        let known = values(&Counters::default(), protocols);
+        let known = Counters::names(protocols);
         let mut named = self.terms().filter_map(|term| term.counter.as_ref());
-        let Some(unknown) = named.find(|name| !known.contains_key(*name)) else {
+        let Some(unknown) = named.find(|name| !known.contains(name)) else {
             return Ok(());
         };
         let mut near: Vec<_> = known
-            .keys()
+            .iter()
             .map(|name| (likeness(unknown, name), name))
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -133,12 +132,11 @@ impl Condition {
         ))
     }
 
-    /// Where it holds: what it is, with the values of both sides.
-    pub(super) fn holds(&self, counters: &Counters, protocols: &[&'static str]) -> Option<String> {
-        let values = values(counters, protocols);
+    /// Where it holds: what it is, with the values of both sides. Of a protocol that was not seen all is 0.
+    pub(super) fn holds(&self, counters: &Counters) -> Option<String> {
         let [left, right] = [&self.left, &self.right].map(|terms| {
             let of = |term: &Term| match &term.counter {
-                Some(name) => term.parts * i128::from(values.get(name).copied().unwrap_or(0)),
+                Some(name) => term.parts * i128::from(counters.get(name).unwrap_or(0)),
                 None => term.parts,
             };
             terms.iter().map(of).sum::<i128>()
@@ -150,15 +148,6 @@ impl Condition {
             format!("--fail-if {}: holds: {left} {sign} {right}", self.text)
         })
     }
-}
-
-/// All counters by name, `section.name`.
-fn values(counters: &Counters, protocols: &[&'static str]) -> BTreeMap<String, u64> {
-    let mut all = BTreeMap::new();
-    counters.each_with(protocols, |section, name, _, value| {
-        all.insert(format!("{section}.{name}"), value);
-    });
-    all
 }
 
 /// A sum: terms with + or - between them, which stand alone, since names may have a minus in them.
@@ -279,7 +268,7 @@ mod tests {
         condition
             .check(PROTOCOLS)
             .unwrap_or_else(|e| panic!("{text}: {e}"));
-        condition.holds(&counters(), PROTOCOLS)
+        condition.holds(&counters())
     }
 
     #[test]
@@ -368,9 +357,9 @@ mod tests {
         c.tcp.octets = u64::MAX;
         let side = vec!["9999.999999% tcp.octets"; TERMS].join(" + ");
         let condition = Condition::new(&format!("{side} > tcp.octets")).expect("it is right");
-        assert!(condition.holds(&c, PROTOCOLS).is_some());
+        assert!(condition.holds(&c).is_some());
         let least = vec!["18446744073709551615"; TERMS].join(" + ");
         let condition = Condition::new(&format!("tcp.octets < {least}")).expect("it is right");
-        assert!(condition.holds(&c, PROTOCOLS).is_some());
+        assert!(condition.holds(&c).is_some());
     }
 }

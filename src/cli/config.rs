@@ -388,12 +388,11 @@ fn config(
         args.decode_as.clone(),
         args.framer.clone(),
     )?;
-    let names = rules.names();
-    if let Some(stats) = &args.stats {
-        check_counters(stats, &names)?;
+    if let Some(stats) = args.stats.as_ref().filter(|stats| !stats.only.is_empty()) {
+        check_counters(stats, &rules.names())?;
     }
     for condition in &args.fail_if {
-        let checked = condition.check(&names);
+        let checked = condition.check(&rules.names());
         checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
     }
     let limits = limits(&args);
@@ -588,14 +587,10 @@ fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(),
 
 /// Sections and counters that are asked for are such.
 fn check_counters(stats: &Stats, protocols: &[&'static str]) -> Result<(), clap::Error> {
-    let mut known = Vec::new();
-    Counters::default().each_with(protocols, |section, name, _, _| {
-        if known.last().is_none_or(|(last, _)| *last != section) {
-            known.push((section, section.to_owned()));
-        }
-        known.push((section, format!("{section}.{name}")));
-    });
-    let known = || known.iter().map(|(_, name)| name.as_str());
+    let names = Counters::names(protocols);
+    let sections = || names.iter().filter_map(|name| name.split_once('.'));
+    let sections = || sections().map(|(section, _)| section);
+    let known = || sections().chain(names.iter().map(String::as_str));
     match stats.only.iter().find(|name| !known().any(|k| k == *name)) {
         None => Ok(()),
         Some(wrong) => Err(error(

@@ -212,12 +212,9 @@ impl<'a> Run<'a> {
     /// Tells the conditions of `--fail-if` that hold: whether there are any.
     fn conditions_held(&mut self) -> bool {
         self.count_inputs();
-        let names = self.config.rules.names();
         let conditions = self.config.fail_if.iter();
         let counters = self.assembler.counters();
-        let held: Vec<_> = conditions
-            .filter_map(|c| c.holds(counters, &names))
-            .collect();
+        let held: Vec<_> = conditions.filter_map(|c| c.holds(counters)).collect();
         for line in &held {
             complain_to(self.messages, line);
         }
