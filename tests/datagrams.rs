@@ -265,7 +265,6 @@ fn a_fragment_whose_header_cannot_be_right_is_second_choice() {
         let micros = format!("{:06}", last % 1_000_000);
         assert!(time.contains(&micros), "{case}: {time} {micros}");
         let stats = done.stderr;
-        let tunnel = u64::from(order.contains('t'));
         let second =
             counter(&stats, "ipv4.fragments") - counter(&stats, "ipv4.reassembled_fragments");
         let dropped = [
