@@ -79,6 +79,7 @@ fuzz_target!(|input: &[u8]| {
             missing: p.len() - keep,
             pseudo: None,
             checksum_known_good: false,
+            doubtful: false,
             aggregate: false,
         };
         let mut each = |_: &mut Context, d: &Datagram<'_>, fragments: &[Fragment]| {

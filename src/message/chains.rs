@@ -368,6 +368,9 @@ struct Node {
     length: u32,
     /// Links between whole headers.
     links: u32,
+    /// How often the number of the next header is met elsewhere, and those of all in the chain from here on are.
+    numbered: f64,
+    numbers: f64,
     /// Headers from here on that prove something, and ends that stand where a segment ends.
     headers: u32,
     ends: u32,
@@ -626,6 +629,8 @@ fn nodes<F: LengthFormat + ?Sized>(
             doubt: 1.0,
             length: 0,
             links: 0,
+            numbered: 1.0,
+            numbers: 1.0,
             headers: 0,
             ends: 0,
             longest: 0,
@@ -674,6 +679,11 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
     fn follow(&mut self) {
         let octets = self.octets;
         let cut = self.at.parts.last().is_some_and(HeldPart::is_cut);
+        let serial = self.format.serial().map(|place| {
+            let mut met = self.habits.met.clone();
+            met.add(octets);
+            (place, met)
+        });
         let mut near = self.nodes.len();
         let shadows = if self.is_dense() { 1 } else { SHADOWS };
         for i in (0..self.nodes.len()).rev() {
@@ -702,6 +712,12 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                         node.length = there.length;
                         node.links = there.links + u32::from(there.end.is_some());
                         let proves = !node.odd && self.proves(message, end);
+                        if let Some((place, met)) = &serial
+                            && let Some(number) = octets.get(end + place)
+                        {
+                            node.numbered = met.share(*number);
+                        }
+                        node.numbers = there.numbers * if proves { node.numbered } else { 1.0 };
                         node.headers = there.headers + u32::from(proves);
                         node.ends = there.ends + u32::from(self.at.segment(end));
                         node.certain |=
@@ -808,10 +824,16 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
             return 0.0;
         }
         let share = self.share(leaf);
+        let links = power(self.link(leaf), node.headers.saturating_sub(1));
+        // Where numbers are small everywhere, most links are by chance, and high ones are none.
+        let links = match share > MANY {
+            true => links.min(node.numbers),
+            false => links,
+        };
         let chance = node.doubt
             * self.places(start, self.octets.len())
             * power(share, node.headers)
-            * power(self.link(leaf), node.headers.saturating_sub(1))
+            * links
             * power(AT_A_SEGMENT.max(share), node.ends)
             * self.cut(node.last);
         // Where so few headers are enough, each is a strong one.
@@ -893,6 +915,7 @@ impl<F: LengthFormat + ?Sized> Chains<'_, F> {
                 true if many => self.share_of_odd(leaf).max(share),
                 _ => share,
             };
+            let link = if many { link.min(node.numbered) } else { link };
             let own = node.doubt / self.nodes[next].doubt * share * alike * link;
             chance *= own;
             // One at the start of a segment needs no others before it.

@@ -29,6 +29,7 @@ use crate::transport::sctp::{
 };
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::cell::Cell;
 
 /// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
 /// again.
@@ -333,6 +334,8 @@ struct OctetView<'a> {
     doubt_ends: Option<DoubtEnds>,
     /// What is looked for in them has waited for more long enough.
     late: bool,
+    /// From where the other side is known to speak next, and where that is: runs are taken one by one, and there may be very many.
+    answer: Cell<Option<(u64, Option<u64>)>>,
 }
 
 /// What became of octets of no known protocol.
@@ -717,6 +720,7 @@ impl<M: MessageSink> Extractor<M> {
                 next: Following::Octets,
                 doubt_ends: (held.parts().len() >= MOST_PARTS).then_some(DoubtEnds::Full),
                 late: searching && at.cx.now >= held.late(&at.cx.limits),
+                answer: Cell::new(None),
             };
             // Only until nothing of it is held: the rest of the chunk is then walked in the read
             // buffer.
@@ -756,6 +760,7 @@ impl<M: MessageSink> Extractor<M> {
                 next: Following::Octets,
                 doubt_ends: None,
                 late: false,
+                answer: Cell::new(None),
             };
             let walked = self.walk(at, &view, usize::MAX);
             used += walked.used;
@@ -1111,6 +1116,7 @@ impl<M: MessageSink> Extractor<M> {
             next,
             doubt_ends: doubt_ends.or((next != Following::Octets).then_some(DoubtEnds::NoMore)),
             late: doubt_ends.is_some(),
+            answer: Cell::new(None),
         };
         let walked = self.walk(at, &view, usize::MAX);
         if walked.used < held.octets().len() {
@@ -2248,7 +2254,7 @@ impl<M: MessageSink> Extractor<M> {
                     let turned = stream.run.filter(|run| *run >= offset);
                     let told = match view.next {
                         Following::Gap => None,
-                        Following::Octets | Following::End => next_answer(view.parts, offset),
+                        Following::Octets | Following::End => view.next_answer(offset),
                     };
                     let turned = told.into_iter().chain(turned).min();
                     let turned = turned.and_then(|run| usize::try_from(run - offset).ok());
@@ -2856,6 +2862,19 @@ impl<M: MessageSink> Extractor<M> {
 }
 
 impl OctetView<'_> {
+    /// The first offset behind this one at which the other side is known to have spoken.
+    fn next_answer(&self, offset: u64) -> Option<u64> {
+        if let Some((from, answer)) = self.answer.get()
+            && offset >= from
+            && answer.is_none_or(|answer| answer > offset)
+        {
+            return answer;
+        }
+        let answer = next_answer(self.parts, offset);
+        self.answer.set(Some((offset, answer)));
+        answer
+    }
+
     /// Where the octet at a place came from.
     fn source_at(&self, pos: usize) -> ChunkOrigin {
         let part = part_at(self.parts, self.offset + pos as u64);

@@ -118,8 +118,8 @@ pub(super) fn run_end(parts: &[HeldPart], offset: u64, within: u64, end: u64) ->
 
 /// The first offset behind this one at which the other side is known to have spoken.
 pub(super) fn next_answer(parts: &[HeldPart], offset: u64) -> Option<u64> {
-    let mut parts = parts.iter();
-    let next = parts.find(|part| part.answers && part.offset > offset);
+    let behind = parts.partition_point(|part| part.offset <= offset);
+    let next = parts.get(behind..)?.iter().find(|part| part.answers);
     next.map(|part| part.offset)
 }
 

@@ -190,6 +190,8 @@ pub(super) struct LengthRow {
     pub(super) follows: fn(&[u8], &[u8]) -> bool,
     /// How often that is so where both are chance.
     pub(super) link: f64,
+    /// Place of an octet that is one more than that of the message before, or what `follows` allows besides.
+    pub(super) serial: Option<usize>,
     /// Which sort a message is of.
     pub(super) sort: fn(&[u8]) -> u8,
     /// What is there of a message does not speak against it: asked where one is looked for.
@@ -221,6 +223,7 @@ impl LengthRow {
         first: |_| true,
         follows: |_, _| true,
         link: 1.0,
+        serial: None,
         sort: |_| 0,
         sound: |_| true,
         doubt: |_| 1.0,
@@ -328,6 +331,10 @@ impl LengthFormat for LengthRow {
 
     fn doubt(&self, message: &[u8]) -> f64 {
         (self.doubt)(message)
+    }
+
+    fn serial(&self) -> Option<usize> {
+        self.serial
     }
 
     fn told(&self, header: &[u8]) -> Option<Told> {

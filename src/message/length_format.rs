@@ -91,6 +91,10 @@ pub(super) trait LengthFormat {
         let _ = octets;
         0
     }
+    /// Place of the octet of a header that numbers messages, one by one.
+    fn serial(&self) -> Option<usize> {
+        None
+    }
     /// The octets of a header that follow from the length of its message.
     fn told(&self, header: &[u8]) -> Option<Told> {
         let _ = header;
