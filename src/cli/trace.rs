@@ -1,5 +1,6 @@
 //! `--trace` for people: endpoints once for each connection, arrows, times since the first line, colours for trouble.
 
+use crate::base::chunk_trace::{ChunkEvent, DataFate};
 use crate::base::flow::Transport;
 use crate::base::time::Timestamp;
 use crate::base::trace::{Event, EventKind, Fate};
@@ -78,7 +79,13 @@ impl TraceView {
             return "";
         }
         match what {
-            EventKind::Gap { .. } => "\x1b[31m",
+            EventKind::Gap { .. } | EventKind::ChunkGap { .. } | EventKind::Dropped(_) => "\x1b[31m",
+            EventKind::Chunk(ChunkEvent::Unreadable) => "\x1b[31m",
+            EventKind::Chunk(ChunkEvent::Data { fate, .. }) => match fate {
+                DataFate::Late | DataFate::BeforeStart | DataFate::Empty => "\x1b[31m",
+                DataFate::Behind { .. } | DataFate::Damaged | DataFate::HeldJump => "\x1b[33m",
+                _ => "",
+            },
             EventKind::Segment { fate, .. } => match fate {
                 Fate::Late | Fate::BeforeStart | Fate::BadChecksum | Fate::Stray => "\x1b[31m",
                 Fate::Waits { .. } | Fate::Damaged(_) | Fate::HeldJump => "\x1b[33m",
@@ -86,6 +93,7 @@ impl TraceView {
             },
             EventKind::MessageBegins { .. }
             | EventKind::MessageEnds { .. }
+            | EventKind::UserMessage { .. }
             | EventKind::Message { .. } => "\x1b[36m",
             _ => "",
         }
