@@ -382,7 +382,7 @@ fn one_line_sums_up_what_is_missing() {
     let lost = run(["-p", &path("http-lost.pcap")], b"");
     assert_eq!(
         lost.stderr,
-        "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (inet-asm -s tells which)\n"
+        "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (-n -vv tells where, -s counts)\n"
     );
     assert_eq!(run(["-q", "-p", &path("http-lost.pcap")], b"").stderr, "");
     // Nothing is missing, and nobody looks on.

@@ -129,7 +129,11 @@ impl fmt::Display for ChunkEvent {
                 }
                 let seq_name = if interleaved { "MID" } else { "SSN" };
                 write!(f, "] TSN {tsn}, stream {stream}, {seq_name} {seq}")?;
-                let last = if interleaved && !begins { "FSN" } else { "PPID" };
+                let last = if interleaved && !begins {
+                    "FSN"
+                } else {
+                    "PPID"
+                };
                 write!(f, ", {last} {ppid}, {len} bytes: {fate}")
             }
             Self::Init { ack, tag, tsn } => {
@@ -164,9 +168,9 @@ impl fmt::Display for ChunkEvent {
                 name: Some(name), ..
             } => write!(f, " [{name}]"),
             Self::Other { kind, name: None } => write!(f, " [type {kind}]"),
-            Self::Unreadable => {
-                f.write_str(": a chunk cannot be read, and what follows it in the packet is not used")
-            }
+            Self::Unreadable => f.write_str(
+                ": a chunk cannot be read, and what follows it in the packet is not used",
+            ),
         }
     }
 }

@@ -790,7 +790,8 @@ fn limits(args: &Args) -> Limits {
         udp_checksums: args.checksums.udp,
         sctp_checksums: args.checksums.sctp,
         empty_connections: writes_handshakes(args),
-        fragment_events: args.json.is_some(),
+        // What becomes of them stands in the JSON, and in what -vv says.
+        fragment_events: args.json.is_some() || args.verbose > 1,
         ..Limits::default()
     }
 }

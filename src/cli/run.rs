@@ -11,13 +11,13 @@ use super::signals::Signals;
 use super::trace::TraceView;
 use super::values::Stats;
 use crate::assembler::Assembler;
-use crate::base::flow::Transport;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use crate::capture::{Inputs, SortQueue, Warning, input_path};
 use crate::message::is_hidden;
 use crate::sink::FileFormat;
+use crate::sink::OddPort;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
@@ -229,9 +229,10 @@ impl<'a> Run<'a> {
         self.count_inputs();
         // A port that has a rule is what the user says it is.
         let rules = &self.config.rules;
-        let ruled = |port| rules.named(Transport::Tcp, (port, port)).is_some();
+        let ruled = |odd: &OddPort| rules.named(odd.transport, (odd.port, odd.port)).is_some();
         let port = self.assembler.sink().odd_port();
-        let port = port.filter(|odd| !ruled(odd.port));
+        let port = port.filter(|odd| !ruled(odd));
+        let file_octets = self.assembler.sink().file_octets();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
@@ -248,8 +249,10 @@ impl<'a> Run<'a> {
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;
         let seen = Seen {
             looks_on,
-            sorted,
+            // That files were given in the wrong order has been told, with what to do about it.
+            sorted: sorted || self.warned.contains_key(WRONG_ORDER),
             port,
+            file_octets,
         };
         let hints = report::hints(counters, &seen);
         if let Some(line) = line {
@@ -498,7 +501,7 @@ impl<'a> Run<'a> {
         for warning in self.inputs.take_warnings() {
             let kind = match warning {
                 Warning::CutShort { .. } => "captures that are cut short",
-                _ => "warnings about inputs",
+                Warning::WrongOrder { .. } => WRONG_ORDER,
             };
             self.tell(kind, &warning);
         }
@@ -544,6 +547,8 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Warnings about the order of inputs: there is one of them.
+const WRONG_ORDER: &str = "inputs in the wrong order";
 /// Warnings about blocks that were left out: there is one of them.
 const BLOCKS: &str = "inputs with blocks that are left out";
 

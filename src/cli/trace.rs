@@ -79,7 +79,9 @@ impl TraceView {
             return "";
         }
         match what {
-            EventKind::Gap { .. } | EventKind::ChunkGap { .. } | EventKind::Dropped(_) => "\x1b[31m",
+            EventKind::Gap { .. } | EventKind::ChunkGap { .. } | EventKind::Dropped(_) => {
+                "\x1b[31m"
+            }
             EventKind::Chunk(ChunkEvent::Unreadable) => "\x1b[31m",
             EventKind::Chunk(ChunkEvent::Data { fate, .. }) => match fate {
                 DataFate::Late | DataFate::BeforeStart | DataFate::Empty => "\x1b[31m",

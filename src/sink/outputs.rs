@@ -345,6 +345,12 @@ impl Outputs {
         self.table.ports.as_ref().and_then(Ports::odd)
     }
 
+    /// Octets of connections that carry files which another connection has announced, and so have no protocol; only with
+    /// [`OutputOptions::hints`].
+    pub fn file_octets(&self) -> u64 {
+        self.table.ports.as_ref().map_or(0, Ports::file_octets)
+    }
+
     /// What `-v` says of connections since the last call.
     pub fn take_watched(&mut self) -> Vec<String> {
         let watch = self.table.watch.as_mut();
