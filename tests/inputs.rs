@@ -920,7 +920,7 @@ fn twice_verbose_tells_where_something_is_missing() {
         assert!(text.contains(words), "{words}: {text}");
     }
     // A datagram that the snapshot length has cut.
-    let mut dns = common::read(&testdata("dns-udp.pcap"));
+    let mut dns = read(&testdata("dns-udp.pcap"));
     let record = 24 + 16;
     let len = u32::from_le_bytes(dns[32..36].try_into().expect("four")) as usize;
     dns.truncate(record + len - 5);
@@ -931,10 +931,10 @@ fn twice_verbose_tells_where_something_is_missing() {
         text.contains(": the dns message of packet 1 is cut by the snapshot length: "),
         "{text}"
     );
-    // A packet of which a fragment is missing.
-    let fragments = common::read(&testdata("fragments-v4.pcap"));
-    let first = u32::from_le_bytes(fragments[32..36].try_into().expect("four")) as usize;
-    let text = run(["-n", "-vv"], &fragments[..record + first]).stderr;
+    // A packet of which a fragment is missing: all but the first record is left out.
+    let fragments = read(&testdata("fragments-udp.pcap"));
+    let len = u32::from_le_bytes(fragments[32..36].try_into().expect("four"));
+    let text = run(["-n", "-vv"], &fragments[..record + len as usize]).stderr;
     assert!(
         text.contains(": the fragmented packet with identification 0x")
             && text.contains(" is given up at packet 1: "),

@@ -312,6 +312,36 @@ fn a_conversation_has_turns_and_gaps() {
     );
 }
 
+/// A rule that chooses nothing is mostly a mistake: it is told of, in a pipe too.
+#[test]
+fn a_rule_that_chooses_nothing_is_told_of() {
+    let name = path("http-tiny.pcap");
+    for (args, option) in [
+        (&["--follow", "tcp:9"][..], "--follow"),
+        (&["--follow=raw", "udp"], "--follow"),
+        (&["-p", "--connection", "80"], "--connection"),
+        (&["-n", "-s", "--connection", "80"], "--connection"),
+        (&["--dump", "-", "--connection", ":81"], "--connection"),
+        (&["-w", "/dev/null", "--connection", "sctp"], "--connection"),
+        (&["-n", "--trace", "10.9.9.9"], "--trace"),
+    ] {
+        let said = run([args, &[&name]].concat(), b"").stderr;
+        let words = format!("inet-asm: {option}: chooses no connection of this input: -p shows");
+        assert!(said.contains(&words), "{args:?}: {said}");
+        let quiet = run([&["-q"], args, &[&name]].concat(), b"").stderr;
+        assert!(!quiet.contains("chooses"), "{args:?}: {quiet}");
+    }
+    for args in [
+        &["--follow", "tcp:0"][..],
+        &["--follow=raw", ":80"],
+        &["-p", "--connection", "0", "--kind", "other"],
+        &["-n", "--trace", "all"],
+    ] {
+        let said = run([args, &[&name]].concat(), b"").stderr;
+        assert!(!said.contains("chooses"), "{args:?}: {said}");
+    }
+}
+
 /// Where a whole message is missing, nothing of it is in another one: the gap stands between them, in its direction.
 #[test]
 fn a_gap_between_messages_is_drawn_where_messages_are_shown_in_full() {
@@ -504,6 +534,53 @@ fn odd_ports_and_the_wrong_order_are_told_of() {
         200,
     );
     assert!(!text.contains("time: "), "{text}");
+}
+
+/// Files of FTP go over connections without a protocol, which is as it should be.
+#[test]
+fn connections_that_carry_files_are_no_odd_ones() {
+    let ftp = path("transfers/ftp-pasv.pcap");
+    let (text, _) = on_terminal(&format!("inet-asm -w /dev/null -p {ftp}"), 200);
+    assert!(text.contains("RETR"), "{text}");
+    assert!(
+        !text.contains("--framer") && !text.contains("tcp.port"),
+        "{text}"
+    );
+}
+
+/// Advice fits the transport.
+#[test]
+fn advice_fits_the_transport() {
+    let mut pcap = Pcap::new();
+    let ports = [50_000_u16.to_be_bytes(), 5004_u16.to_be_bytes()].concat();
+    let payload = b"\x01\x02\x03\xff\xfe\x00 what is it";
+    let len = u16::try_from(8 + payload.len())
+        .expect("small")
+        .to_be_bytes();
+    let datagram = [&ports[..], &len, &[0, 0], payload].concat();
+    let packet = pcap.ip([10, 9, 0, 1].into(), [10, 9, 0, 2].into(), 17, &datagram);
+    pcap.packet(&packet);
+    let dir = tempfile::tempdir().expect("tempdir");
+    let name = dir.path().join("udp.pcap").display().to_string();
+    std::fs::write(&name, &pcap.file).expect("write");
+    let (text, _) = on_terminal(&format!("inet-asm {name}"), 300);
+    assert!(
+        text.contains("UDP port 5004: its bytes belong to no protocol that is known here: -d udp.port==5004,NAME")
+            && !text.contains("tcp.port"),
+        "{text}"
+    );
+    // And it can be typed as it stands.
+    let named = run(["-p", "--framer", "mine,udp.port==5004", &name], b"").printed();
+    assert!(named.contains(" mine "), "{named}");
+}
+
+/// Files in the wrong order are told of once.
+#[test]
+fn one_cause_has_one_hint() {
+    let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
+    let (text, _) = on_terminal(&format!("inet-asm -p {second} {first}"), 300);
+    assert!(text.contains("use --sort-files"), "{text}");
+    assert!(!text.contains("inet-asm: time: "), "{text}");
 }
 
 /// An answer that comes again is no other row.

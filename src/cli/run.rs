@@ -24,6 +24,8 @@ use crate::sink::sctp_stats::SctpStats;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
@@ -101,6 +103,8 @@ struct Run<'a> {
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
+    /// `--trace` had something to say.
+    traced: Arc<AtomicBool>,
     reads: u32,
 }
 
@@ -153,9 +157,12 @@ impl<'a> Run<'a> {
         if sctp_stats.is_some() {
             assembler.collect_sctp_stats();
         }
+        let traced = Arc::new(AtomicBool::new(false));
         if let Some(rule) = &config.trace {
             let mut view = TraceView::new(config.stderr_color);
+            let traced = Arc::clone(&traced);
             assembler.trace(rule.clone(), move |event| {
+                traced.store(true, Ordering::Relaxed);
                 // As for all messages on stderr.
                 let _ = writeln!(io::stderr(), "{}", view.lines(event));
             });
@@ -169,6 +176,7 @@ impl<'a> Run<'a> {
             messages,
             warned: BTreeMap::new(),
             failed: false,
+            traced,
             reads: 0,
         })
     }
@@ -195,6 +203,7 @@ impl<'a> Run<'a> {
         {
             self.fail(&e);
         }
+        self.tell_of_idle_rules();
         match &self.config.stats {
             Some(stats) => self.report(stats),
             None => self.sum_up(),
@@ -206,6 +215,25 @@ impl<'a> Run<'a> {
             HELD
         } else {
             0
+        }
+    }
+
+    /// A rule that chooses nothing is mostly a mistake, and what comes of it would be silence.
+    fn tell_of_idle_rules(&mut self) {
+        if self.config.quiet {
+            return;
+        }
+        let mut idle = self.assembler.sink().idle_rules();
+        if self.config.trace.is_some() && !self.traced.load(Ordering::Relaxed) {
+            idle.push("--trace");
+        }
+        for option in idle {
+            complain_to(
+                self.messages,
+                &format_args!(
+                    "{option}: chooses no connection of this input: -p shows their numbers, as tcp:3 (a port is :80, a host 10.0.0.1)"
+                ),
+            );
         }
     }
 
@@ -238,14 +266,8 @@ impl<'a> Run<'a> {
         let folder = folder.map(|extract| extract.dir.display().to_string());
         let chosen = self.config.chooses.then_some(counters.output.messages);
         let line = report::closing_line(counters, chosen, folder.as_deref());
-        let rule = self.config.sink.connection.as_ref();
-        let number = rule.filter(|rule| rule.is_of_numbers() && chosen == Some(0));
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || counters.lost() > 0).then_some(line);
-        let number = number.map(|_| {
-            "--connection: a number is that of a connection, as --print shows it: a port is :80"
-                .to_owned()
-        });
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;
         let seen = Seen {
             looks_on,
@@ -258,7 +280,7 @@ impl<'a> Run<'a> {
         if let Some(line) = line {
             sum_up_to(self.messages, &line);
         }
-        for hint in number.into_iter().chain(hints) {
+        for hint in hints {
             complain_to(self.messages, &hint);
         }
     }

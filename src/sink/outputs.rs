@@ -156,6 +156,8 @@ pub struct Outputs {
     pub(super) table: OutputTable,
     /// `--connection`: the connections that all outputs get; all where there is none.
     choice: Option<ConnectionRule>,
+    /// There were such connections.
+    chose: bool,
     /// Which of their messages all outputs get.
     messages: MessageChoice,
     /// Messages that may still be written, where `--count` says how many.
@@ -355,6 +357,15 @@ impl Outputs {
     pub fn take_watched(&mut self) -> Vec<String> {
         let watch = self.table.watch.as_mut();
         watch.map(Watch::take_lines).unwrap_or_default()
+    }
+
+    /// Options whose rule has chosen no connection of the input, or none that carries anything.
+    pub fn idle_rules(&self) -> Vec<&'static str> {
+        let connection = self.choice.is_some() && !self.chose;
+        let follow = self.table.follow.as_ref().is_some_and(Follow::is_silent);
+        let rules = [("--connection", connection), ("--follow", follow)];
+        let idle = rules.into_iter().filter(|(_, idle)| *idle);
+        idle.map(|(option, _)| option).collect()
     }
 
     /// Writes all that is buffered. Breaks when all that writes to somebody has lost its reader, or failed; what writes files
@@ -656,7 +667,12 @@ impl Outputs {
     }
 
     /// The outputs take this connection.
-    fn takes(&self, flow: &Flow) -> bool {
-        self.choice.as_ref().is_none_or(|c| c.takes(flow))
+    fn takes(&mut self, flow: &Flow) -> bool {
+        let Some(choice) = &self.choice else {
+            return true;
+        };
+        let takes = choice.takes(flow);
+        self.chose |= takes;
+        takes
     }
 }
