@@ -99,11 +99,17 @@ fn places_where_nothing_can_be_made_are_named() {
     fs::write(dir.path().join("file"), "old").expect("write");
     for (args, words) in [
         (&["-w", "{}"][..], "cannot open: Is a directory"),
-        (&["-w", "{}/no/x"], "cannot open: No such file"),
+        (
+            &["-w", "{}/no/x"],
+            "cannot open: the folder that it is in does not exist",
+        ),
         (&["-w", "{}/file/x"], "cannot open: Not a directory"),
         (&["-j={}"], "cannot open: Is a directory"),
         (&["-n", "--dropped", "{}"], "cannot open: Is a directory"),
-        (&["-n", "--bypass", "{}/no/x"], "cannot open: No such file"),
+        (
+            &["-n", "--bypass", "{}/no/x"],
+            "cannot open: the folder that it is in does not exist",
+        ),
         (&["--dump", "{}/file"], "cannot make the folder"),
         (&["--dump", "{}/file/x"], "cannot make the folder"),
         (&["-x", "{}/file"], "cannot make the folder"),

@@ -68,8 +68,26 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open { file, source } => {
-                write!(f, "{file}: cannot be opened: {source}")
+            Self::Open { file, source } => match source.kind() {
+                io::ErrorKind::NotFound => {
+                    write!(
+                        f,
+                        "{file}: cannot be opened: there is no such file: check its name"
+                    )
+                }
+                io::ErrorKind::PermissionDenied => {
+                    write!(
+                        f,
+                        "{file}: cannot be opened: permission is denied: ask for it, or use sudo"
+                    )
+                }
+                _ => write!(f, "{file}: cannot be opened: {source}"),
+            },
+            Self::Read { file, source } if source.kind() == io::ErrorKind::IsADirectory => {
+                write!(
+                    f,
+                    "{file}: cannot be read, it is a folder: name the captures in it"
+                )
             }
             Self::Read { file, source } => {
                 write!(f, "{file}: cannot be read: {source}")

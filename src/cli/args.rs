@@ -3,7 +3,7 @@
 use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed, checksums,
-    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, pattern,
+    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, output, pattern,
     reorder_window, size, stats, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
@@ -22,6 +22,7 @@ use crate::sink::streams::{DEFAULT_TEMPLATE, Template};
 use crate::sink::table::TableName;
 use clap::{ArgAction, CommandFactory, Parser, ValueHint};
 use regex::bytes::Regex;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -74,11 +75,11 @@ pub(super) struct Args {
     ///
     /// `-` is stdin.
     #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath, help_heading = "Input")]
-    pub(super) inputs: Vec<String>,
+    pub(super) inputs: Vec<OsString>,
 
     /// The same as INPUT
     #[arg(short, long = "read", value_name = "INPUT", value_hint = ValueHint::FilePath, action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
-    pub(super) read: Vec<String>,
+    pub(super) read: Vec<OsString>,
 
     /// Sort packets by timestamp, holding each until one this much later arrives [default: off]
     ///
@@ -120,24 +121,25 @@ pub(super) struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as a comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
     /// whole, is counted only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
 
     /// Write every input packet as it was, the dropped ones included
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) bypass: Option<Target>,
 
     /// Write no messages
-    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
+    // Given twice it is once: tcpdump's -nn is in the fingers.
+    #[arg(short, long, help_heading = "Output", overrides_with = "no_output", conflicts_with_all = ["write", "print"])]
     pub(super) no_output: bool,
 
     /// Print a line for each message
@@ -182,7 +184,6 @@ pub(super) struct Args {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        requires = "table",
         help_heading = "Output",
         hide_short_help = true
     )]
@@ -191,7 +192,7 @@ pub(super) struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// To stdout, or to the OUTPUT behind the equals sign: --json=FILE, -j=FILE. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
     /// How message bodies appear in the JSON
@@ -224,7 +225,7 @@ pub(super) struct Args {
     /// first byte; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
     /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
     /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true)]
     pub(super) dump_name: Template,
 
     /// Write the files that were transferred into this folder
@@ -646,5 +647,9 @@ pub(super) struct Args {
 
 /// The command, for tests and for those that make things from it.
 pub fn command() -> clap::Command {
-    Args::command()
+    // Names of values go in any case.
+    Args::command().mut_args(|arg| {
+        let chosen = arg.get_action().takes_values() && !arg.get_possible_values().is_empty();
+        arg.ignore_case(chosen)
+    })
 }

@@ -50,8 +50,29 @@ fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
         // What it is about is an empty word of the command line.
         text.insert_str(0, "\"\"");
     }
+    let text = without_numbers(&text);
     debug_assert!(has_form(&text), "{text}");
     sum_up_to(messages, &text);
+}
+
+/// What the system said, without its number for it: `(os error 2)` says nothing that the words before it do not.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(" (os error ") {
+        out.push_str(before);
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        match behind.get(digits..).and_then(|b| b.strip_prefix(')')) {
+            Some(behind) => rest = behind,
+            // It is a name that looks so.
+            None => {
+                out.push_str(" (os error ");
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Every message is in one line, which says what it is about, and behind a colon what of it.
@@ -127,7 +148,7 @@ impl<'a> Run<'a> {
         let signals =
             listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
         let mut inputs =
-            Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(signals.stop.clone());
+            Inputs::new(config.inputs.iter().cloned()).stopped_by(signals.stop.clone());
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();
@@ -719,6 +740,13 @@ mod tests {
             ("a.pcap: is empty.", false),
         ] {
             assert_eq!(has_form(text), is, "{text}");
+        }
+        for (text, words) in [
+            ("a: b (os error 2)", "a: b"),
+            ("a: b (os error 21): c", "a: b: c"),
+            ("a (os error x): b", "a (os error x): b"),
+        ] {
+            assert_eq!(without_numbers(text), words);
         }
         let mut out = Vec::new();
         complain_to(&mut out, &"a\x1b[31m\nb\u{202e}.pcap: is empty");

@@ -24,6 +24,7 @@ use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -484,7 +485,7 @@ impl Outputs {
     /// # Errors
     ///
     /// The first output that cannot be opened.
-    pub fn open(config: &OutputOptions, inputs: &[&str]) -> Result<Self, OutputError> {
+    pub fn open(config: &OutputOptions, inputs: &[&OsStr]) -> Result<Self, OutputError> {
         let mut outputs = Self::new();
         let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
         let names = config.outputs.iter().map(|o| o.target.name.as_str());
