@@ -789,6 +789,7 @@ fn the_name_of_an_output_decides_its_format() {
     let dir = tempfile::tempdir().expect("tempdir");
     for (name, options, magic) in [
         ("a.pcapng", &[][..], [0x0a, 0x0d, 0x0d, 0x0a]),
+        ("A.PCAPNG", &[], [0x0a, 0x0d, 0x0d, 0x0a]),
         ("a.pcap", &[], [0xd4, 0xc3, 0xb2, 0xa1]),
         ("b.pcapng", &["--format", "pcap"], [0xd4, 0xc3, 0xb2, 0xa1]),
     ] {
@@ -803,6 +804,76 @@ fn the_name_of_an_output_decides_its_format() {
             magic,
             "{name}"
         );
+    }
+    // Behind a scheme its options count, elsewhere they are a part of the name.
+    let out = dir
+        .path()
+        .join("b.pcap?format=pcapng")
+        .display()
+        .to_string();
+    let done = run(["-w", &out, &path("http-tiny.pcap")], b"");
+    assert!(
+        done.stderr
+            .contains(&format!("write 'file:{out}' where format is meant")),
+        "{}",
+        done.stderr
+    );
+    assert!(dir.path().join("b.pcap?format=pcapng").exists());
+}
+
+/// Words that choose go in upper and lower case, and a name of an input may be any that the system takes.
+#[test]
+fn words_go_in_any_case_and_names_are_taken_as_they_are() {
+    let name = path("http-tiny.pcap");
+    for args in [
+        ["--table=HTTP", "--encap=RAW"],
+        ["-p=FULL", "--color=NEVER"],
+        ["--follow=HEX", "TCP:0"],
+        ["-p", "--disable=TCP"],
+        ["-p", "--decapsulate=GRE"],
+        ["-p", "--look-behind=OFF"],
+        ["-p", "--checksums=VERIFY"],
+        ["-w", "FILE:/dev/null"],
+    ] {
+        run([&args[..], &[&name]].concat(), b"").code(0);
+    }
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let odd = dir
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"caf\xe9.pcap"));
+    std::fs::write(&odd, common::read(&testdata("http-tiny.pcap"))).expect("write");
+    let args = [std::ffi::OsStr::new("-p"), odd.as_os_str()];
+    assert_eq!(run(args, b"").printed().lines().count(), 2);
+    // It is an input, and no output.
+    std::os::unix::fs::symlink(&odd, dir.path().join("link")).expect("a link");
+    let link = dir.path().join("link");
+    let done = run(
+        [
+            std::ffi::OsStr::new("-w"),
+            link.as_os_str(),
+            odd.as_os_str(),
+        ],
+        b"",
+    );
+    assert!(
+        done.stderr.contains("it is also an input"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// As fingers used to tcpdump type it: no names are looked up anyhow.
+#[test]
+fn n_given_twice_is_n() {
+    for args in [&["-nnr"][..], &["-nn"]] {
+        let done = run([args, &[&path("http-tiny.pcap")]].concat(), b"");
+        assert!(
+            done.stderr.contains("addresses are never looked up"),
+            "{}",
+            done.stderr
+        );
+        done.code(0);
     }
 }
 
@@ -948,6 +1019,12 @@ fn words_on_stderr_have_one_form() {
         &["--sort-delay", "5"],
         &["--checksums", "x"],
         &["/nowhere/at.all"],
+        &["--fields", "a"],
+        &["--table", "--fields", "a"],
+        &["--dump", "d", "--dump-name", "%Q"],
+        &["--dump", "d", "--dump-name", ""],
+        &["-w", "fil:x.pcap"],
+        &["-w", "file:x?kid=dropped"],
         &["-p", "-w", "-"],
         &["-w", "/nowhere/at.all"],
     ] {
@@ -959,6 +1036,8 @@ fn words_on_stderr_have_one_form() {
             .unwrap_or_else(|| panic!("{line}"));
         let parts: Vec<_> = said.split(": ").collect();
         assert!(parts.len() >= 2, "{args:?}: {line}");
+        // Numbers of errors say nothing to people.
+        assert!(!line.contains("os error"), "{args:?}: {line}");
         assert!(
             !parts[0].is_empty() && !line.ends_with('.'),
             "{args:?}: {line}"
@@ -1050,7 +1129,7 @@ fn words_of_a_run_have_one_form() {
             let (about, what) = said.split_once(": ").unwrap_or_else(|| panic!("{line}"));
             assert!(!about.is_empty() && !what.is_empty(), "{args:?}: {line}");
             assert!(
-                !said.ends_with('.') && !said.contains('\x1b'),
+                !said.ends_with('.') && !said.contains('\x1b') && !said.contains("os error"),
                 "{args:?}: {line}"
             );
         }

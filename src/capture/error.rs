@@ -113,12 +113,15 @@ impl fmt::Display for Error {
                 octets,
                 compressed,
             } => {
-                write!(
-                    f,
-                    "{file}: ends inside its file header, after {octets} bytes"
-                )?;
-                if let Some(format) = compressed {
-                    write!(f, " of what is {format}-compressed in it")?;
+                match compressed {
+                    Some(format) => write!(
+                        f,
+                        "{file}: its {format} data are cut short, {octets} bytes into the file header of the capture in it"
+                    )?,
+                    None => write!(
+                        f,
+                        "{file}: ends inside its file header, after {octets} bytes"
+                    )?,
                 }
                 f.write_str(": check what writes it")
             }

@@ -3,6 +3,7 @@
 use super::args::{Args, command};
 use super::conditions::Condition;
 use super::likeness::{did_you_mean, nearest};
+use super::lines;
 use super::usage::FRAMED;
 use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
@@ -49,6 +50,8 @@ pub struct Config {
     pub chooses: bool,
     /// Stderr shows colours.
     pub stderr_color: bool,
+    /// Columns that lines on stderr are to fit; None where they may be of any length.
+    pub stderr_width: Option<usize>,
     /// What the options ask for that does nothing, in words for stderr.
     pub notes: Vec<String>,
     /// `--sctp-stats`: a file or a folder.
@@ -167,10 +170,10 @@ fn check_inputs(args: &Args, inputs: &[OsString]) -> Result<(), clap::Error> {
         let is = |name: &&str| values.iter().any(|value| value.eq_ignore_ascii_case(name));
         let value = names().find(is);
         if let Some(value) = value.filter(|name| given && !Path::new(name).exists()) {
-            let value = value.to_ascii_lowercase();
+            let meant = value.to_ascii_lowercase();
             return Err(error(
                 ErrorKind::ValueValidation,
-                format_args!("{value}: there is no such input: did you mean {option}={value}?"),
+                format_args!("{value}: there is no such input: did you mean {option}={meant}?"),
             ));
         }
     }
@@ -272,7 +275,7 @@ fn idle_options(
         (
             "wide",
             "--wide",
-            print,
+            print || seen,
             "is the form of printed lines: add -p",
         ),
         (
@@ -428,7 +431,7 @@ fn config(
         Color::Never => false,
         Color::Auto => stdout_is_terminal && !colors_are_unwanted(),
     };
-    let width = (stdout_is_terminal && !args.wide).then(terminal_width);
+    let width = (stdout_is_terminal && !args.wide).then(|| lines::width(rustix::stdio::stdout()));
     let look = Look {
         color,
         width: width.flatten(),
@@ -565,6 +568,9 @@ fn config(
             Color::Never => false,
             Color::Auto => std::io::stderr().is_terminal() && !colors_are_unwanted(),
         },
+        stderr_width: (!args.wide)
+            .then(|| lines::width(rustix::stdio::stderr()))
+            .flatten(),
         notes,
         chooses: choice && counted,
         sctp_stats: args.sctp_stats,
@@ -581,15 +587,9 @@ fn config(
 }
 
 /// As https://no-color.org has it; and a terminal that says it is dumb shows escape sequences as they are.
-fn colors_are_unwanted() -> bool {
+pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
-}
-
-/// Columns of the terminal that stdout is.
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 /// A table has the columns that are asked for.

@@ -1,5 +1,6 @@
 //! The counters as text, JSON or CSV.
 
+use super::lines;
 use super::usage::FRAMED;
 use super::values::{Stats, StatsFormat};
 use crate::base::counters::Counters;
@@ -9,7 +10,8 @@ use crate::sink::OddPort;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
-/// Writes the counters that are wanted. `protocols`: those that CSV has columns for; `color`: the text has colours.
+/// Writes the counters that are wanted. `protocols`: those that CSV has columns for; the text has colours or not, and fits a terminal
+/// of so many columns, if it is for one.
 ///
 /// # Errors
 ///
@@ -17,12 +19,12 @@ use std::io::{self, Write};
 pub fn write(
     counters: &Counters,
     stats: &Stats,
-    color: bool,
+    (color, width): (bool, Option<usize>),
     protocols: &[&'static str],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match stats.format {
-        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, out),
+        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, width, out),
         StatsFormat::Json => json(counters, stats, out),
         StatsFormat::Csv => csv(counters, stats, protocols, out),
     }
@@ -47,7 +49,13 @@ impl Stats {
 const ALWAYS: [(&str, &str); 2] = [("message", "lost"), ("buffer", "waiting")];
 
 /// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out.
-fn text(counters: &Counters, stats: &Stats, color: bool, out: &mut dyn Write) -> io::Result<()> {
+fn text(
+    counters: &Counters,
+    stats: &Stats,
+    color: bool,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let all = stats.format == StatsFormat::All;
     let mut rows = Vec::new();
     counters.each(|section, name, text, value| {
@@ -77,6 +85,8 @@ fn text(counters: &Counters, stats: &Stats, color: bool, out: &mut dyn Write) ->
             } else {
                 ("", "")
             };
+            // What it counts stands in a column of its own, however long it is.
+            let text = lines::wrapped(text, name_width + value_width + 4, width);
             writeln!(
                 out,
                 "{on}{name:name_width$}  {value:value_width$}{off}  {text}"
@@ -384,7 +394,7 @@ mod tests {
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
         let stats = Stats { format, only };
-        write(&c, &stats, false, &["a", "b"], &mut out).unwrap();
+        write(&c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -406,6 +416,26 @@ mod tests {
             text.lines()
                 .any(|l| l.starts_with("tcp.lost_octets ") && l.contains("    7  "))
         );
+    }
+
+    #[test]
+    fn text_fits_a_terminal() {
+        let mut out = Vec::new();
+        let stats = Stats {
+            format: StatsFormat::All,
+            ..Stats::default()
+        };
+        write(
+            &Counters::default(),
+            &stats,
+            (false, Some(80)),
+            &[],
+            &mut out,
+        )
+        .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let widest = text.lines().map(str::len).max();
+        assert!(widest.is_some_and(|w| w <= 80), "{text}");
     }
 
     #[test]
@@ -641,7 +671,7 @@ mod tests {
                 format: StatsFormat::Csv,
                 ..Stats::default()
             };
-            write(c, &stats, false, &["a", "b"], &mut out).unwrap();
+            write(c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
             String::from_utf8(out)
                 .unwrap()
                 .lines()

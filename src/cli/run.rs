@@ -180,7 +180,7 @@ impl<'a> Run<'a> {
         }
         let traced = Arc::new(AtomicBool::new(false));
         if let Some(rule) = &config.trace {
-            let mut view = TraceView::new(config.stderr_color);
+            let mut view = TraceView::new(config.stderr_color, config.stderr_width);
             let traced = Arc::clone(&traced);
             assembler.trace(rule.clone(), move |event| {
                 traced.store(true, Ordering::Relaxed);
@@ -317,7 +317,7 @@ impl<'a> Run<'a> {
         let written = report::write(
             self.assembler.counters(),
             stats,
-            self.config.stderr_color,
+            (self.config.stderr_color, self.config.stderr_width),
             &names,
             self.messages,
         );

@@ -1,5 +1,6 @@
 //! `--trace` for people: endpoints once for each connection, arrows, times since the first line, colours for trouble.
 
+use super::lines;
 use crate::base::chunk_trace::{ChunkEvent, DataFate};
 use crate::base::flow::Transport;
 use crate::base::time::Timestamp;
@@ -15,15 +16,18 @@ const SHOWN: usize = 10_000;
 #[derive(Default)]
 pub(super) struct TraceView {
     color: bool,
+    /// Columns that its lines fit.
+    width: Option<usize>,
     first: Option<Timestamp>,
     /// The side that was seen first of each connection.
     clients: HashMap<(Transport, u64), SocketAddr>,
 }
 
 impl TraceView {
-    pub(super) fn new(color: bool) -> Self {
+    pub(super) fn new(color: bool, width: Option<usize>) -> Self {
         Self {
             color,
+            width,
             ..Self::default()
         }
     }
@@ -69,7 +73,11 @@ impl TraceView {
                 let _ = write!(out, "- {} \u{2192} {}", event.src, event.dst);
             }
         }
-        let _ = write!(out, "{}{}{off}", self.tone(&event.what), event.what);
+        // What does not fit stands below it.
+        let indent = shown(out.lines().next_back().unwrap_or_default());
+        let what = event.what.to_string();
+        let what = lines::wrapped(&what, indent, self.width);
+        let _ = write!(out, "{}{what}{off}", self.tone(&event.what));
         out
     }
 
@@ -102,6 +110,18 @@ impl TraceView {
     }
 }
 
+/// Columns that a text takes. Escape sequences take none.
+fn shown(text: &str) -> usize {
+    let mut escape = false;
+    let visible = text.chars().filter(|c| {
+        escape |= *c == '\x1b';
+        let counts = !escape;
+        escape &= *c != 'm';
+        counts
+    });
+    visible.count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +146,7 @@ mod tests {
             len: Some(4),
             cause: GapCause::Acked,
         };
-        let mut view = TraceView::new(false);
+        let mut view = TraceView::new(false, None);
         let mut text = String::new();
         for (number, back, micros) in [(Some(0), false, 0), (Some(0), true, 93), (None, false, 94)]
         {
@@ -143,11 +163,20 @@ tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
 "
         );
         assert!(!view.lines(&event(Some(0), false, 95, gap)).contains('\x1b'));
-        let mut view = TraceView::new(true);
+        let mut view = TraceView::new(true, None);
         let red = view.lines(&event(Some(0), false, 0, gap));
         assert!(
             red.contains("\u{2192}\x1b[31m 3:7: gap of 4 bytes"),
             "{red}"
         );
+        // A terminal of 60 columns.
+        for color in [false, true] {
+            let mut view = TraceView::new(color, Some(60));
+            let narrow = view.lines(&event(Some(0), false, 0, gap));
+            let lines: Vec<_> = narrow.lines().skip(1).collect();
+            assert!(lines.len() > 1, "{narrow}");
+            assert!(lines.iter().all(|line| shown(line) <= 60), "{narrow}");
+            assert!(lines[1].starts_with(&" ".repeat(26)), "{narrow}");
+        }
     }
 }

@@ -321,7 +321,7 @@ pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
 /// `--unframed`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum Unframed {
-    /// They are messages of the protocol `data`
+    /// They are messages of the protocol named data
     Emit,
     /// They are counted only
     Drop,
@@ -428,15 +428,15 @@ choice!(OutputKind {
 });
 choice!(JsonBody {
     None = "none": "nothing",
-    Text = "text": "UTF-8; what is none is replaced",
+    Text = "text": "as UTF-8; bytes that are not are replaced",
     Base64 = "base64": "base64",
 });
 choice!(Style {
     Brief = "brief": "one line",
-    Full = "full": "and header fields and the body",
+    Full = "full": "the line, header fields and the body",
 });
 choice!(FollowForm {
-    Text = "text": "text, and hex dumps of what is none",
+    Text = "text": "text; other bytes as a hex dump",
     Hex = "hex": "hex dumps",
     Raw = "raw": "the bytes alone",
 });
@@ -465,8 +465,8 @@ choice!(Channels {
     Separate = "separate": "connections of their own",
 });
 choice!(StatsFormat {
-    Text = "text": "aligned, with descriptions; what is 0 is left out",
-    All = "all": "the same, with what is 0",
+    Text = "text": "aligned, with descriptions; without counters that are 0",
+    All = "all": "the same, with counters that are 0",
     Json = "json": "one object",
     Csv = "csv": "a header line and a row",
 });
