@@ -1067,6 +1067,7 @@ fn words_of_a_run_have_one_form() {
     std::fs::create_dir(at("folder")).expect("a folder");
     let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
     let (lost, mail) = (path("http-lost.pcap"), path("protocols/smtp.pcap"));
+    let sctp = path("sctp-lost.pcap");
     let [a, x, bad, cut, none, empty, link] = [
         "a.pcap",
         "x",
@@ -1114,6 +1115,10 @@ fn words_of_a_run_have_one_form() {
         (&["-n", "-v", &a], "link type 1", 0),
         (&["-p", "--connection", "80", &a], "a port is :80", 0),
         (&["-n", "-vv", &lost], "is given up", 0),
+        (&["-n", "-vv", &lost], "is incomplete: 1448 bytes missing", 0),
+        (&["-n", "-vv", &sctp], "is incomplete: only its first", 0),
+        (&["--follow", "tcp:7", &a], "chooses no connection", 0),
+        (&["-n", "--trace", "udp", &a], "chooses no connection", 0),
     ];
     for (args, words, status) in rows {
         let done = run(*args, &tiny);

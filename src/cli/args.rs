@@ -30,8 +30,8 @@ const ABOUT: &str =
     "Put the messages of a packet capture back together: one packet per application message";
 
 pub(super) const LONG_ABOUT: &str = "\
-Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
-bounded memory, finds where each application message begins and ends, and writes one packet for each message.
+Reads a capture (pcap, pcapng) as it arrives, reassembles IP datagrams, TCP streams and SCTP user messages in bounded \
+memory, finds where each application message begins and ends, and writes one packet for each message.
 
     sudo tcpdump -U -w - | inet-asm           messages as they come, a line each
     inet-asm big.pcap | tshark -r -           a packet for each message
@@ -245,13 +245,13 @@ pub(super) struct Args {
     /// A list, separated by commas: numbers as --print shows them (`3`, `tcp:3`), a transport (`udp`), a port (`:80`), an
     /// address, a network (`10.0.0.0/8`), `address:port`, `all`, or `A:p-B:p`, with which `--dump -` writes the stream from
     /// A to B.
-    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Filters", hide_short_help = true)]
     pub(super) connection: Option<ConnectionRule>,
 
     /// Write these messages only: requests, responses, others
     ///
     /// A list of request, response, other. Other: messages that are neither, and data of no known protocol.
-    #[arg(long, value_name = "LIST", value_parser = kind, value_delimiter = ',', help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "LIST", value_parser = kind, value_delimiter = ',', help_heading = "Filters", hide_short_help = true)]
     pub(super) kind: Vec<Kind>,
 
     /// Write the messages whose summary or head matches a regular expression
@@ -259,24 +259,24 @@ pub(super) struct Args {
     /// The summary is what --print shows; the head is the header section of HTTP, SIP and the like, and the first bytes of
     /// other messages. ^ and $ match at the ends of their lines, too. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
     /// look-around and back references, so that time is linear.
-    #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Filters", hide_short_help = true)]
     pub(super) pattern: Option<Regex>,
 
     /// Write the messages that begin at this time or later
     ///
     /// A date and time (2026-11-21T10:00:00Z, "2026-11-21 10:00", 2026-11-21; UTC unless an offset stands behind it), seconds since
     /// 1970 (1795255200.5), or a time behind the first packet (+90s).
-    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) from: Option<When>,
 
     /// Write the messages that begin before this time
-    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) to: Option<When>,
 
     /// Stop after so many messages
     ///
     /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
-    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Choice")]
+    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Filters")]
     pub(super) count: Option<u64>,
 
     /// Link layer of the packets written
@@ -356,7 +356,7 @@ pub(super) struct Args {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        help_heading = "Choice"
+        help_heading = "Filters"
     )]
     pub(super) protocols: Vec<String>,
 
@@ -367,7 +367,7 @@ pub(super) struct Args {
         long,
         value_name = "WHAT",
         default_value = "emit",
-        help_heading = "Choice",
+        help_heading = "Filters",
         hide_short_help = true
     )]
     pub(super) unframed: Unframed,
