@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{TAKE_SUMS, fields, find_counter, pcap, read, run, testdata};
+use common::build::{CLIENT, Pcap, SERVER, checksum};
+use common::{TAKE_SUMS, counter, fields, find_counter, pcap, read, run, testdata};
 use std::collections::BTreeSet;
 
 /// The octets of each packet of a pcap file.
@@ -178,5 +179,85 @@ fn packets_are_sorted_before_all_else() {
     for args in [["--sort-queue", "10"], ["--sort-delay", "10s"]] {
         let found = run(args, &out).stdout;
         assert!(found == expected, "{args:?}");
+    }
+}
+
+/// A fragment of a UDP datagram: `from..to` of its octets, in a packet with this identification.
+fn fragment(pcap: &mut Pcap, id: u8, octets: &[u8], from: usize, to: usize) -> Vec<u8> {
+    let mut packet = pcap.ip(CLIENT.0, SERVER.0, 17, &octets[from..to]);
+    packet[18..20].copy_from_slice(&[0x77, id]);
+    packet[20] = if to < octets.len() { 0x20 } else { 0 };
+    packet[21] = u8::try_from(from / 8).expect("small");
+    packet[24..26].fill(0);
+    let sum = checksum(&packet[14..34]);
+    packet[24..26].copy_from_slice(&sum);
+    packet
+}
+
+/// A copy of a fragment with other octets and a header sum that no router lets pass comes ahead of the true one, behind it, or
+/// alone; or the IP length goes past a record that was not cut.
+#[test]
+fn a_fragment_whose_header_cannot_be_right_is_second_choice() {
+    let mut udp = vec![0x0f, 0xa0, 0x13, 0x88, 0, 48, 0, 0];
+    udp.extend(b"what was sent, in two fragments of it...");
+    let forged = [&udp[..24], &[b'X'; 24]].concat();
+    let text = |octets: &[u8]| String::from_utf8_lossy(&octets[8..]).into_owned();
+    for (case, order, expected) in [
+        ("ahead", "fx2", text(&udp)),
+        ("first of all", "xf2", text(&udp)),
+        ("behind", "f2x", text(&udp)),
+        ("alone", "fx", text(&forged)),
+        ("cut ahead", "fc2", text(&udp)),
+        ("cut alone", "fc", text(&udp[..40])),
+    ] {
+        let mut pcap = Pcap::new();
+        let mut last = 0;
+        for part in order.chars() {
+            let mut packet = match part {
+                'f' => fragment(&mut pcap, 1, &udp, 0, 24),
+                'x' => fragment(&mut pcap, 1, &forged, 24, 48),
+                _ => fragment(&mut pcap, 1, &udp, 24, 48),
+            };
+            match part {
+                'x' => packet[24] ^= 0x55,
+                'c' => packet.truncate(packet.len() - 8),
+                _ => {}
+            }
+            pcap.packet(&packet);
+            if part != 'x' || !order.contains('2') {
+                last = pcap.now;
+            }
+        }
+        // Another datagram long behind, so that the time is not that of the end of the input.
+        pcap.wait(5000);
+        for (from, to) in [(0, 24), (24, 48)] {
+            let packet = fragment(&mut pcap, 2, &udp, from, to);
+            pcap.packet(&packet);
+        }
+        let done = run(["-j", "-s"], &pcap.file);
+        let lines = String::from_utf8(done.stdout).unwrap();
+        let messages: Vec<serde_json::Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &serde_json::Value| line["type"] == "message")
+            .collect();
+        assert_eq!(messages.len(), 2, "{case}: {lines}");
+        assert_eq!(messages[0]["summary"], expected, "{case}");
+        let time = messages[0]["time"].as_str().unwrap();
+        let micros = format!("{:06}", last % 1_000_000);
+        assert!(time.contains(&micros), "{case}: {time} {micros}");
+        let stats = done.stderr;
+        let second =
+            counter(&stats, "ipv4.packets") - counter(&stats, "ipv4.reassembled_fragments");
+        let dropped = [
+            "duplicate_fragments",
+            "expired_fragments",
+            "unfinished_fragments",
+        ]
+        .iter()
+        .filter_map(|name| find_counter(&stats, &format!("ipv4.{name}")))
+        .sum::<u64>();
+        assert_eq!(second, dropped, "{case}: {stats}");
+        assert_eq!(dropped, u64::from(order.contains('2')), "{case}: {stats}");
     }
 }

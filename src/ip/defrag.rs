@@ -11,17 +11,22 @@
 //!
 //! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
 //! a fragment are a piece that stands nowhere: they are known to have been sent, and what is delivered ends there.
+//!
+//! A fragment whose header cannot be right (a wrong checksum, a length past the end of its record) is second choice: such
+//! fragments make a set of their own. They fill the holes of the other one only when that would be given up, and where what
+//! both have agrees; a datagram that has no others is put together of them as soon as it is whole.
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::limits::Channels;
-use crate::base::packet::{Channel, LinkHeader};
+use crate::base::packet::{Channel, LinkHeader, PacketInfo};
 use crate::base::place::Fragment;
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::stream::GapCause;
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::mem::size_of;
 use std::net::IpAddr;
@@ -35,9 +40,19 @@ pub(super) struct DatagramKey {
     /// Zero for IPv6, where the fragments of one datagram may differ in it (RFC 8200, 4.5).
     pub(super) protocol: u8,
     pub(super) channel: Channel,
+    /// Of fragments whose headers cannot be right.
+    pub(super) doubtful: bool,
 }
 
 impl DatagramKey {
+    /// That of the fragments which are believed more, or less.
+    const fn other_choice(self) -> Self {
+        Self {
+            doubtful: !self.doubtful,
+            ..self
+        }
+    }
+
     /// The same on any channel.
     fn anywhere(self) -> Self {
         Self {
@@ -83,6 +98,17 @@ pub(super) struct Whole {
     pub(super) link: LinkHeader,
     /// Fragments of this channel among them: those that were held until now.
     pub(super) own: u64,
+    /// Some of it comes from fragments whose headers cannot be right.
+    pub(super) doubtful: bool,
+}
+
+/// A datagram for which fragments had to do that were second choice, as nothing better came.
+#[derive(Debug)]
+pub(super) struct LateDatagram {
+    pub(super) key: DatagramKey,
+    /// The packet that brought its last fragment.
+    pub(super) packet: PacketInfo,
+    pub(super) whole: Whole,
 }
 
 /// Fragments that are held, waiting for others.
@@ -208,6 +234,8 @@ struct Set {
     first: Instant,
     /// The link header of that fragment.
     link: LinkHeader,
+    /// The packet that brought its last one.
+    newest: PacketInfo,
     protocol: u8,
     /// Octets of the whole payload, once the last fragment has come.
     total: Option<u32>,
@@ -260,6 +288,11 @@ pub(super) struct Defrag {
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
     held: HeldFragments,
+    /// Sets of fragments that are second choice.
+    second_choices: usize,
+    /// Datagrams that were put together of them, to be handed on next.
+    #[serde(skip)]
+    late: VecDeque<LateDatagram>,
     /// What the digests of fragments are keyed with.
     key: DigestKey,
     /// Octets of the tables that the budget knows of.
@@ -305,6 +338,11 @@ impl Defrag {
         whole
     }
 
+    /// The next datagram that was completed by giving up the wait for better fragments.
+    pub(super) fn next_late(&mut self) -> Option<LateDatagram> {
+        self.late.pop_front()
+    }
+
     fn place(
         &mut self,
         cx: &mut Context,
@@ -314,6 +352,10 @@ impl Defrag {
     ) -> Option<Whole> {
         let v6 = key.is_v6();
         let why = reasons(v6);
+        if key.doubtful && self.state_of(key.other_choice()) == Some(SetState::Refused) {
+            cx.discard(why.overlap);
+            return None;
+        }
         let mut place = self.sets.find(&key);
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
             let stale = match set.state {
@@ -354,6 +396,7 @@ impl Defrag {
         let place = place.unwrap_or_else(|| {
             // Noted before anything can fill it.
             self.join_peers(cx, key);
+            self.second_choices += usize::from(key.doubtful);
             let spare = self.spare.pop().unwrap_or_default();
             self.sets.insert(
                 key,
@@ -383,6 +426,7 @@ impl Defrag {
                 if arrival.offset == 0 {
                     set.protocol = arrival.protocol;
                 }
+                set.newest = cx.packet;
                 set.fragments.push(Fragment {
                     frame: cx.packet.frame,
                     time: cx.packet.time,
@@ -422,7 +466,14 @@ impl Defrag {
             return None;
         }
         if set.is_complete() {
-            return self.finish(cx, key, None);
+            // Better ones may follow where some have come.
+            let waits =
+                key.doubtful && self.state_of(key.other_choice()) == Some(SetState::Filling);
+            return if waits {
+                None
+            } else {
+                self.finish(cx, key, None)
+            };
         }
         // Its own channel may lack a fragment that another one has.
         self.fill_from_peers(cx, key)
@@ -437,6 +488,7 @@ impl Defrag {
         filled: Option<Whole>,
     ) -> Option<Whole> {
         let v6 = key.is_v6();
+        self.drop_second_choice(cx, key, reasons(v6).duplicate);
         let place = self.sets.find(&key)?;
         let set = self.sets.get_mut(place)?;
         let own = set.fragments.len();
@@ -451,6 +503,7 @@ impl Defrag {
             },
         };
         whole.own = own as u64;
+        whole.doubtful = key.doubtful;
         if cx.limits.store_fragments {
             // Only what is needed to know a copy stays: digests, not octets.
             set.state = SetState::Done;
@@ -465,6 +518,88 @@ impl Defrag {
             self.drop_set(cx, key);
         }
         Some(whole)
+    }
+
+    fn state_of(&self, key: DatagramKey) -> Option<SetState> {
+        if key.doubtful && self.second_choices == 0 {
+            return None;
+        }
+        let set = self.sets.find(&key).and_then(|p| self.sets.get(p))?;
+        Some(set.state)
+    }
+
+    /// Drops the fragments that were second choice, as what became of their datagram is known.
+    fn drop_second_choice(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
+        let second = key.other_choice();
+        if !key.doubtful && self.state_of(second).is_some() {
+            self.drop_fragments(cx, second, why);
+        }
+    }
+
+    /// A set would be given up: where fragments that are second choice complete it, the datagram is handed on with them.
+    fn use_second_choice(&mut self, cx: &mut Context, key: DatagramKey) -> bool {
+        if self.second_choices == 0 {
+            return false;
+        }
+        let first = DatagramKey {
+            doubtful: false,
+            ..key
+        };
+        let second = first.other_choice();
+        let set_of = |key| {
+            let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
+            // What was lent is known as a part of another datagram already.
+            set.filter(|set| set.state == SetState::Filling && !set.lent)
+        };
+        let Some(doubtful) = set_of(second) else {
+            return false;
+        };
+        let nothing = Set::default();
+        let (whole, believed) = match set_of(first).map(|set| (set.joined(doubtful), set)) {
+            Some((Joined::Whole(whole), believed)) => (whole, believed),
+            // Alone they would have been taken at once: these waited for better ones until now.
+            _ if key.doubtful => match nothing.joined(doubtful) {
+                Joined::Whole(whole) => (whole, &nothing),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let alone = believed.fragments.is_empty();
+        let oldest = if doubtful.first_frame() < believed.first_frame() {
+            doubtful
+        } else {
+            believed
+        };
+        let newest = if doubtful.newest.frame > believed.newest.frame {
+            doubtful
+        } else {
+            believed
+        };
+        let held = doubtful.fragments.len() + believed.fragments.len();
+        let own = whole.fragments.len();
+        let late = LateDatagram {
+            key,
+            packet: newest.newest,
+            whole: Whole {
+                channel: key.channel,
+                link: oldest.link,
+                own: own as u64,
+                doubtful: true,
+                ..whole
+            },
+        };
+        self.late.push_back(late);
+        // Those that brought nothing to it are copies.
+        let copies = held.saturating_sub(own) as u64;
+        cx.counters
+            .discard_many(reasons(key.is_v6()).duplicate, copies);
+        self.held.less(key.is_v6(), held);
+        self.active = self.active.saturating_sub(held);
+        self.drop_set(cx, second);
+        if !alone {
+            self.drop_set(cx, first);
+        }
+        true
     }
 
     /// Tries to complete a datagram with the octets of another channel.
@@ -542,6 +677,7 @@ impl Defrag {
         };
         set.charge(cx);
         self.leave_peers(key);
+        self.drop_second_choice(cx, key, reasons(key.is_v6()).overlap);
     }
 
     /// Drops the datagrams that have waited for `--ip-packet-timeout`.
@@ -560,7 +696,7 @@ impl Defrag {
     /// Nothing waits.
     #[inline(always)] // asked behind every packet
     pub(super) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.sets.is_empty() && self.late.is_empty()
     }
 
     /// Drops the datagram that waits longest, to make room; false where nothing waits.
@@ -588,31 +724,42 @@ impl Defrag {
         self.charge(cx);
     }
 
-    /// Drops a set, its fragments for this reason.
+    /// Drops a set, its fragments for this reason, if no others complete it.
     fn remove(&mut self, cx: &mut Context, key: DatagramKey, cause: GapCause) {
+        if self.use_second_choice(cx, key) {
+            return;
+        }
+        let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
+            return;
+        };
         let reasons_of = reasons(key.is_v6());
         let why = match cause {
+            _ if set.lent => reasons_of.duplicate,
             GapCause::Timeout => reasons_of.expired,
             GapCause::Memory => reasons_of.evicted,
             _ => reasons_of.unfinished,
         };
+        if set.state == SetState::Filling && !set.lent {
+            let (offset, missing) = set.missing();
+            let fate = FragmentFate::Lost {
+                offset,
+                missing,
+                cause,
+            };
+            tell(cx, key, set.protocol, set.link, fate);
+        }
+        self.drop_fragments(cx, key, why);
+    }
+
+    /// Drops a set, its fragments for this reason.
+    fn drop_fragments(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
             return;
         };
         match set.state {
             SetState::Filling => {
                 let own = set.fragments.len();
-                let why = if set.lent { reasons_of.duplicate } else { why };
                 cx.counters.discard_many(why, own as u64);
-                if !set.lent {
-                    let (offset, missing) = set.missing();
-                    let fate = FragmentFate::Lost {
-                        offset,
-                        missing,
-                        cause,
-                    };
-                    tell(cx, key, set.protocol, set.link, fate);
-                }
                 self.held.less(key.is_v6(), own);
                 self.active = self.active.saturating_sub(own);
             }
@@ -626,6 +773,7 @@ impl Defrag {
     fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
             cx.budget.give(set.charged);
+            self.second_choices -= usize::from(key.doubtful);
             self.keep(set.data, set.pieces, set.fragments);
         }
         self.leave_peers(key);
@@ -750,6 +898,8 @@ impl Defrag {
         }
         assert_eq!(held, self.held);
         assert_eq!(active, self.active);
+        let doubtful = self.sets.iter().filter(|(key, _)| key.doubtful).count();
+        assert_eq!(doubtful, self.second_choices);
     }
 }
 
@@ -992,6 +1142,7 @@ impl Set {
             channel: Channel::default(),
             link: self.link,
             own: 0,
+            doubtful: false,
         }
     }
 
@@ -1082,6 +1233,7 @@ impl Set {
             channel: Channel::default(),
             link: LinkHeader::default(),
             own: 0,
+            doubtful: false,
         })
     }
 
@@ -1186,6 +1338,7 @@ mod tests {
                 vlans: [vlan, 0],
                 tunnel: 0,
             },
+            doubtful: false,
         }
     }
 
@@ -1357,6 +1510,109 @@ mod tests {
         t.defrag.expire(&mut t.cx);
         t.push(k, &arrival(0, true, A));
         assert!(t.push(k, &arrival(1, false, C)).is_some());
+        t.finish();
+    }
+
+    /// That of the fragments whose headers cannot be right.
+    fn doubtful(key: DatagramKey) -> DatagramKey {
+        DatagramKey {
+            doubtful: true,
+            ..key
+        }
+    }
+
+    /// A second fragment in a packet with a wrong header sum, in front of the true one or behind it.
+    #[test]
+    fn a_fragment_with_a_false_header_is_second_choice() {
+        let k = key(false, 1, 0);
+        let forged = (doubtful(k), arrival(1, false, b"FORG"));
+        let (first, second) = ((k, arrival(0, true, A)), (k, arrival(1, false, C)));
+        for order in [
+            [forged, first, second],
+            [first, forged, second],
+            [forged, second, first],
+            [second, first, forged],
+        ] {
+            let mut t = TestDefrag::new(Limits::default());
+            let whole: Vec<_> = order.iter().filter_map(|(k, a)| t.push(*k, a)).collect();
+            assert_eq!(whole.len(), 1);
+            assert_eq!(whole[0].payload, b"aaaaaaaacccc");
+            assert_eq!((whole[0].own, whole[0].doubtful), (2, false));
+            t.at(1000);
+            t.defrag.expire(&mut t.cx);
+            assert!(t.defrag.next_late().is_none());
+            let drops =
+                t.dropped(Discard::Ipv4DuplicateFragment) + t.dropped(Discard::Ipv4ExpiredFragment);
+            assert_eq!(drops, 1);
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn second_choices_fill_what_nothing_better_fills() {
+        type GiveUp = fn(&mut TestDefrag);
+        let ways: [GiveUp; 3] = [
+            |t| {
+                t.at(1000);
+                t.defrag.expire(&mut t.cx);
+            },
+            |t| t.defrag.flush(&mut t.cx),
+            |t| assert!(t.defrag.evict_oldest(&mut t.cx)),
+        ];
+        let k = key(false, 1, 0);
+        for give_up in ways {
+            let mut t = TestDefrag::new(Limits::default());
+            t.push(doubtful(k), &arrival(1, false, C));
+            t.push(doubtful(k), &arrival(0, true, A));
+            // That it is whole by itself was seen at once: nothing better was there.
+            assert_eq!(t.defrag.held().ipv4, 0);
+            t.push(k, &arrival(0, true, A));
+            t.push(doubtful(k), &arrival(0, true, A));
+            assert!(t.push(doubtful(k), &arrival(1, false, C)).is_none());
+            assert!(t.defrag.next_late().is_none());
+            give_up(&mut t);
+            let late = t.defrag.next_late().unwrap();
+            assert_eq!(late.whole.payload, b"aaaaaaaacccc");
+            assert_eq!((late.whole.own, late.whole.doubtful), (2, true));
+            // The packet that brought the end of it.
+            assert_eq!(late.packet.frame, 5);
+            assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+            assert!(t.defrag.next_late().is_none());
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn second_choices_that_contradict_the_rest_are_another_datagram() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(0, true, B));
+        t.push(doubtful(k), &arrival(1, false, C));
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        // Whole by themselves, and believed less.
+        let late = t.defrag.next_late().unwrap();
+        assert_eq!(
+            (&*late.whole.payload, late.whole.doubtful),
+            (&b"bbbbbbbbcccc"[..], true)
+        );
+        assert_eq!(t.dropped(Discard::Ipv4ExpiredFragment), 1);
+        t.finish();
+    }
+
+    #[test]
+    fn second_choices_of_a_refused_datagram_go_with_it() {
+        let k = key(true, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(doubtful(k), &arrival(0, true, A));
+        t.push(k, &arrival(0, true, A));
+        t.push(k, &arrival(0, true, B));
+        assert!(t.push(doubtful(k), &arrival(1, false, C)).is_none());
+        assert_eq!(t.dropped(Discard::Ipv6OverlappingFragment), 4);
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert!(t.defrag.next_late().is_none());
         t.finish();
     }
 
@@ -1624,6 +1880,34 @@ mod tests {
                 prop_assert_eq!(sum(held) + 1, own + drops + sum(t.defrag.held()));
                 prop_assert_eq!(kept, drops == 0);
             }
+            t.finish();
+        }
+
+        /// Fragments that are believed and others: what comes in is handed on, dropped or held, in any order.
+        #[test]
+        fn second_choices_balance(
+            v6: bool,
+            store_fragments: bool,
+            parts in proptest::collection::vec((part(), any::<bool>(), 0u64..400), 0..60),
+        ) {
+            let mut t = TestDefrag::new(Limits { store_fragments, active_packets: 9, ..Limits::default() });
+            let (mut passed, mut now) = (0, 0);
+            for (p, doubtful, wait) in &parts {
+                now += wait;
+                t.at(now);
+                let a = arrival(p.units, p.more, &p.data);
+                let key = DatagramKey { doubtful: *doubtful, ..key(v6, p.key, 0) };
+                passed += t.push(key, &a).map_or(0, |whole| whole.own);
+                t.defrag.expire(&mut t.cx);
+                t.defrag.invariants();
+            }
+            t.defrag.flush(&mut t.cx);
+            t.defrag.invariants();
+            while let Some(late) = t.defrag.next_late() {
+                passed += late.whole.own;
+            }
+            let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6");
+            prop_assert_eq!(parts.len() as u64, passed + drops);
             t.finish();
         }
 

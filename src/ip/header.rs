@@ -56,6 +56,31 @@ pub(super) struct IpHeaders<'a> {
     pub(super) bad_checksum: bool,
 }
 
+impl IpHeaders<'_> {
+    /// Those that all fragments of a datagram have, for what was put together of them.
+    pub(super) const fn of_whole(src: IpAddr, dst: IpAddr, identification: u32) -> Self {
+        Self {
+            src,
+            dst,
+            identification,
+            protocol: 0,
+            payload: &[],
+            payload_offset: 0,
+            payload_len: 0,
+            counted: 0,
+            fragment: None,
+            octets: 0,
+            bad_checksum: false,
+        }
+    }
+
+    /// They cannot be right, where `missing` octets of the packet were cut off: see
+    /// [`Datagram::doubtful`](super::datagram::Datagram::doubtful).
+    pub(super) const fn is_doubtful(&self, missing: usize) -> bool {
+        self.bad_checksum || self.payload.len() + missing < self.payload_len
+    }
+}
+
 /// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.
 pub(super) fn v4(data: &[u8], missing: usize, sums: Checksums) -> Result<IpHeaders<'_>, Refused> {
     // Only the fixed part is asked for: addresses and protocol are there even where options were
