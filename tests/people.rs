@@ -326,8 +326,11 @@ fn a_rule_that_chooses_nothing_is_told_of() {
         (&["-n", "--trace", "10.9.9.9"], "--trace"),
     ] {
         let said = run([args, &[&name]].concat(), b"").stderr;
-        let words = format!("inet-asm: {option}: chooses no connection of this input: -p shows");
-        assert!(said.contains(&words), "{args:?}: {said}");
+        let words = format!("inet-asm: {option}: chooses no connection of this input");
+        assert!(
+            said.contains(&words) && said.contains(": -p shows their numbers"),
+            "{args:?}: {said}"
+        );
         let quiet = run([&["-q"], args, &[&name]].concat(), b"").stderr;
         assert!(!quiet.contains("chooses"), "{args:?}: {quiet}");
     }
@@ -1115,7 +1118,11 @@ fn words_of_a_run_have_one_form() {
         (&["-n", "-v", &a], "link type 1", 0),
         (&["-p", "--connection", "80", &a], "a port is :80", 0),
         (&["-n", "-vv", &lost], "is given up", 0),
-        (&["-n", "-vv", &lost], "is incomplete: 1448 bytes missing", 0),
+        (
+            &["-n", "-vv", &lost],
+            "is incomplete: 1448 bytes missing",
+            0,
+        ),
         (&["-n", "-vv", &sctp], "is incomplete: only its first", 0),
         (&["--follow", "tcp:7", &a], "chooses no connection", 0),
         (&["-n", "--trace", "udp", &a], "chooses no connection", 0),

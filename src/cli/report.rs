@@ -193,7 +193,8 @@ pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&st
     );
     match chosen {
         Some(0) => line += ", none of them chosen",
-        Some(n) if n == c.message.messages => line += ", all chosen",
+        // That all of them were says nothing.
+        Some(n) if n == c.message.messages => {}
         Some(n) => line += &format!(", {} chosen", grouped(n)),
         None => {}
     }
@@ -504,7 +505,7 @@ mod tests {
         assert!(closing_line(&c, Some(0), None).ends_with("0 messages, none of them chosen"));
         c.message.messages = 2000;
         assert!(closing_line(&c, Some(1000), None).ends_with("2,000 messages, 1,000 chosen"));
-        assert!(closing_line(&c, Some(2000), None).ends_with("2,000 messages, all chosen"));
+        assert!(closing_line(&c, Some(2000), None).ends_with(", 2,000 messages"));
         c.message.incomplete = 1;
         assert!(closing_line(&c, None, None).contains("; 1 incomplete message ("));
     }

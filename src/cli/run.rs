@@ -249,10 +249,16 @@ impl<'a> Run<'a> {
             idle.push("--trace");
         }
         for option in idle {
+            // One without payload may be there.
+            let that = if option == "--follow" {
+                " that carries data"
+            } else {
+                ""
+            };
             complain_to(
                 self.messages,
                 &format_args!(
-                    "{option}: chooses no connection of this input: -p shows their numbers, as tcp:3 (a port is :80, a host 10.0.0.1)"
+                    "{option}: chooses no connection of this input{that}: -p shows their numbers, as tcp:3 (a port is :80, a host 10.0.0.1)"
                 ),
             );
         }
