@@ -13,8 +13,9 @@
 //! a fragment are a piece that stands nowhere: they are known to have been sent, and what is delivered ends there.
 //!
 //! A fragment whose header cannot be right (a wrong checksum, a length past the end of its record) is second choice: such
-//! fragments make a set of their own. They fill the holes of the other one only when that would be given up, and where what
-//! both have agrees; a datagram that has no others is put together of them as soon as it is whole.
+//! fragments make a set of their own. They fill the holes of the other one where what both have agrees: for TCP and SCTP, which
+//! know how little to believe it and take better octets that follow, at once; for others when the datagram would be given up, or
+//! when its identification is used again. A datagram that has no others is put together of them as soon as it is whole.
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -25,6 +26,7 @@ use crate::base::place::Fragment;
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::stream::GapCause;
 use crate::base::time::Instant;
+use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::hash::Hasher;
@@ -83,6 +85,15 @@ pub(super) struct ArrivedFragment<'a> {
     pub(super) len: usize,
     /// Octets of headers that count into the 65,535 of a datagram.
     pub(super) counted: u32,
+}
+
+impl ArrivedFragment<'_> {
+    /// Where its captured octets stand in the datagram.
+    fn captured(&self) -> (u32, u32) {
+        // Lossless: a packet has fewer than 65,536.
+        let captured = u32::try_from(self.data.len()).unwrap_or(0);
+        (self.offset, self.offset + captured)
+    }
 }
 
 /// A datagram that was put together.
@@ -251,6 +262,10 @@ struct Set {
     lent: bool,
     /// Differs from what came on another channel, so that neither fills the other.
     alone: bool,
+    /// A copy of a fragment has brought what was cut off, which is a piece of its own.
+    mended: bool,
+    /// Was handed on with fragments that were second choice.
+    stood_in: bool,
     /// Octets that the budget knows of.
     charged: usize,
 }
@@ -352,9 +367,20 @@ impl Defrag {
     ) -> Option<Whole> {
         let v6 = key.is_v6();
         let why = reasons(v6);
-        if key.doubtful && self.state_of(key.other_choice()) == Some(SetState::Refused) {
-            cx.discard(why.overlap);
-            return None;
+        if key.doubtful {
+            match self.state_of(key.other_choice()) {
+                Some(SetState::Refused) => {
+                    cx.discard(why.overlap);
+                    return None;
+                }
+                // Nothing of it is missing.
+                Some(SetState::Done) => {
+                    let conflict = !self.knows_copy(key.other_choice(), arrival, end);
+                    duplicate(cx, key, arrival, end, conflict);
+                    return None;
+                }
+                _ => {}
+            }
         }
         let mut place = self.sets.find(&key);
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
@@ -362,11 +388,7 @@ impl Defrag {
                 // A late copy of what has been delivered. Without this it would open a datagram
                 // that nobody completes.
                 SetState::Done => {
-                    if set
-                        .copies
-                        .binary_search(&copy_of(self.key, arrival, end))
-                        .is_ok()
-                    {
+                    if self.knows_copy(key, arrival, end) {
                         duplicate(cx, key, arrival, end, false);
                         return None;
                     }
@@ -383,9 +405,16 @@ impl Defrag {
                 // identification and does not fit.
                 // Identifications of 16 bits come again within seconds at a high rate (RFC 4963). A
                 // fragment that fits is still taken, however late.
+                // At once where what was there is enough.
                 SetState::Filling => {
-                    cx.now.since(set.first) > cx.limits.ip_packet_timeout
+                    let (late, stood_in) = (
+                        cx.now.since(set.first) > cx.limits.ip_packet_timeout,
+                        set.stood_in,
+                    );
+                    let may_be_stale = late || stood_in || self.second_choices > 0;
+                    may_be_stale
                         && set.contradicts(arrival, end)
+                        && (late || stood_in || (!key.doubtful && self.use_second_choice(cx, key)))
                 }
             };
             if stale {
@@ -466,17 +495,35 @@ impl Defrag {
             return None;
         }
         if set.is_complete() {
+            // Its octets have been handed on by another channel.
+            if set.lent {
+                self.drop_fragments(cx, key, why.duplicate);
+                return None;
+            }
             // Better ones may follow where some have come.
-            let waits =
-                key.doubtful && self.state_of(key.other_choice()) == Some(SetState::Filling);
+            let waits = key.doubtful
+                && !is_choosy(set.protocol)
+                && self.state_of(key.other_choice()) == Some(SetState::Filling);
             return if waits {
                 None
             } else {
                 self.finish(cx, key, None)
             };
         }
+        if self.second_choices > 0
+            && let Some(whole) = self.stand_in(cx, key)
+        {
+            return Some(whole);
+        }
         // Its own channel may lack a fragment that another one has.
         self.fill_from_peers(cx, key)
+    }
+
+    /// A fragment of the datagram with this key, which has been handed on, is a copy.
+    fn knows_copy(&self, key: DatagramKey, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
+        let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
+        let copy = copy_of(self.key, arrival, end);
+        set.is_some_and(|set| set.copies.binary_search(&copy).is_ok())
     }
 
     /// Takes a set whose octets are all there out and makes a datagram of it. `filled` stands for its own octets where
@@ -536,6 +583,51 @@ impl Defrag {
         }
     }
 
+    /// Hands a datagram on with fragments that are second choice, where its transport knows how little to believe it. Better ones
+    /// are still waited for.
+    fn stand_in(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
+        let first = DatagramKey {
+            doubtful: false,
+            ..key
+        };
+        let second = first.other_choice();
+        let (a, b) = (self.sets.find(&first)?, self.sets.find(&second)?);
+        let (believed, doubtful) = (self.sets.get(a)?, self.sets.get(b)?);
+        // Once, or small fragments would have it copied over and over.
+        if believed.stood_in {
+            return None;
+        }
+        let Joined::Whole(whole) = believed.joined(doubtful) else {
+            return None;
+        };
+        if !is_choosy(whole.protocol) {
+            return None;
+        }
+        let link = match doubtful.first_frame() < believed.first_frame() {
+            true => doubtful.link,
+            false => believed.link,
+        };
+        let held = doubtful.fragments.len();
+        let own = whole.fragments.len() - believed.fragments.len();
+        if let Some(believed) = self.sets.get_mut(a) {
+            believed.stood_in = true;
+        }
+        // Those that brought nothing to it are copies.
+        let copies = held.saturating_sub(own) as u64;
+        cx.counters
+            .discard_many(reasons(key.is_v6()).duplicate, copies);
+        self.held.less(key.is_v6(), held);
+        self.active = self.active.saturating_sub(held);
+        self.drop_set(cx, second);
+        Some(Whole {
+            channel: key.channel,
+            link,
+            own: own as u64,
+            doubtful: true,
+            ..whole
+        })
+    }
+
     /// A set would be given up: where fragments that are second choice complete it, the datagram is handed on with them.
     fn use_second_choice(&mut self, cx: &mut Context, key: DatagramKey) -> bool {
         if self.second_choices == 0 {
@@ -549,7 +641,7 @@ impl Defrag {
         let set_of = |key| {
             let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
             // What was lent is known as a part of another datagram already.
-            set.filter(|set| set.state == SetState::Filling && !set.lent)
+            set.filter(|set| set.state == SetState::Filling && !set.lent && !set.stood_in)
         };
         let Some(doubtful) = set_of(second) else {
             return false;
@@ -734,12 +826,12 @@ impl Defrag {
         };
         let reasons_of = reasons(key.is_v6());
         let why = match cause {
-            _ if set.lent => reasons_of.duplicate,
+            _ if set.lent || set.stood_in => reasons_of.duplicate,
             GapCause::Timeout => reasons_of.expired,
             GapCause::Memory => reasons_of.evicted,
             _ => reasons_of.unfinished,
         };
-        if set.state == SetState::Filling && !set.lent {
+        if set.state == SetState::Filling && !set.lent && !set.stood_in {
             let (offset, missing) = set.missing();
             let fate = FragmentFate::Lost {
                 offset,
@@ -903,6 +995,11 @@ impl Defrag {
     }
 }
 
+/// A transport that keeps what is doubtful as second choice, and takes what follows instead.
+const fn is_choosy(protocol: u8) -> bool {
+    matches!(IpNumber(protocol), IpNumber::TCP | IpNumber::SCTP)
+}
+
 /// What two channels have of one datagram.
 enum Joined {
     Incomplete,
@@ -992,7 +1089,7 @@ impl Set {
         };
         // Where a fragment was cut, its captured part and its missing part are two pieces.
         let cut = piece.at == CUT || pieces.next().is_some_and(|p| p.at == CUT);
-        if !cut {
+        if !cut && !self.mended {
             return piece.end == end;
         }
         // What was cut off may be the end of a fragment or a whole one: the list of them knows.
@@ -1001,13 +1098,42 @@ impl Set {
             .any(|f| f.offset == arrival.offset && f.offset + f.len == end)
     }
 
+    /// How many of the captured octets of a fragment were cut off copies of it.
+    fn cut_before(&self, arrival: &ArrivedFragment<'_>) -> u32 {
+        let (from, to) = arrival.captured();
+        let pieces = self.pieces.iter().skip(self.from(from));
+        let pieces = pieces.take_while(|p| p.start < to);
+        let cut = pieces.filter(|p| p.at == CUT);
+        cut.map(|p| p.end.min(to) - p.start.max(from)).sum()
+    }
+
+    /// Makes room for the captured octets of a fragment where copies of it were cut off.
+    fn uncover(&mut self, arrival: &ArrivedFragment<'_>) {
+        let (from, to) = arrival.captured();
+        let first = self.from(from);
+        let behind = self.pieces.partition_point(|p| p.start < to);
+        for i in (first..behind).rev() {
+            let Some(piece) = self.pieces.get(i).copied().filter(|p| p.at == CUT) else {
+                continue;
+            };
+            self.covered -= piece.end.min(to) - piece.start.max(from);
+            let before = SetPiece { end: from, ..piece };
+            let after = SetPiece { start: to, ..piece };
+            let rest = [before, after].into_iter().filter(|p| p.start < p.end);
+            self.pieces.splice(i..=i, rest);
+        }
+    }
+
     /// Puts the octets of a fragment where they belong.
     fn put(&mut self, arrival: &ArrivedFragment<'_>, end: u32, v6: bool) -> Placement {
-        let (there, conflicts) = self.compare(arrival, end);
+        let (mut there, conflicts) = self.compare(arrival, end);
+        // What the snapshot length cut off a copy is not there yet.
+        let same = there > 0 && !conflicts && (!v6 || self.has_same_extent(arrival, end));
+        let cut = if same { self.cut_before(arrival) } else { 0 };
         // IPv6 allows exact copies as duplicates and drops everything else that overlaps (RFC 8200,
         // 4.5).
-        if v6 && there > 0 {
-            return if !conflicts && self.has_same_extent(arrival, end) {
+        if v6 && there > 0 && cut == 0 {
+            return if same {
                 Placement::Duplicate { conflicts: false }
             } else {
                 Placement::Overlap
@@ -1016,6 +1142,11 @@ impl Set {
         // After the overlap: for IPv6 an overlap refuses the datagram, whatever its end.
         if !self.end_fits(arrival, end) {
             return Placement::BadEnd;
+        }
+        if cut > 0 {
+            self.uncover(arrival);
+            self.mended = true;
+            there -= cut;
         }
         // Its octets may all be known while it is the first to say where the datagram ends.
         let tells_end = !arrival.more && self.total.is_none();
@@ -1601,6 +1732,106 @@ mod tests {
         t.finish();
     }
 
+    /// TCP and SCTP know how little to believe it: they have it at once, and what is better when that comes.
+    #[test]
+    fn transports_that_know_doubt_do_not_wait() {
+        let tcp = |a: ArrivedFragment<'static>| ArrivedFragment { protocol: 6, ..a };
+        let k = DatagramKey {
+            protocol: 6,
+            ..key(false, 1, 0)
+        };
+        let (first, second) = (tcp(arrival(0, true, A)), tcp(arrival(1, false, C)));
+        let mut t = TestDefrag::new(Limits::default());
+        assert!(t.push(k, &first).is_none());
+        let early = t
+            .push(doubtful(k), &tcp(arrival(1, false, b"FORG")))
+            .unwrap();
+        assert_eq!((&*early.payload, early.own), (&b"aaaaaaaaFORG"[..], 1));
+        assert!(early.doubtful);
+        // Once: copies of it would cost as much each.
+        assert!(t.push(doubtful(k), &second).is_none());
+        let better = t.push(k, &second).unwrap();
+        assert_eq!((&*better.payload, better.own), (&b"aaaaaaaacccc"[..], 2));
+        assert!(!better.doubtful);
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+        t.finish();
+        // Where nothing better comes, the rest is no loss.
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &first);
+        assert!(t.push(doubtful(k), &second).is_some());
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+        t.finish();
+    }
+
+    /// The next datagram with the same identification ends the wait for better fragments.
+    #[test]
+    fn second_choices_are_used_when_the_identification_is() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(1, false, C));
+        t.push(k, &arrival(0, true, B));
+        let late = t.defrag.next_late().unwrap();
+        assert_eq!(
+            (&*late.whole.payload, late.packet.frame),
+            (&b"aaaaaaaacccc"[..], 2)
+        );
+        assert_eq!(t.octets(k, &arrival(1, false, C)).unwrap(), b"bbbbbbbbcccc");
+        t.finish();
+    }
+
+    #[test]
+    fn what_is_doubtful_of_a_stored_datagram_is_a_copy() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits {
+            store_fragments: true,
+            ..Limits::default()
+        });
+        t.push(k, &arrival(0, true, A));
+        assert!(t.push(k, &arrival(1, false, C)).is_some());
+        t.push(doubtful(k), &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(1, false, b"FORG"));
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 2);
+        assert_eq!(t.defrag.held().ipv4, 0);
+        t.finish();
+    }
+
+    #[test]
+    fn a_copy_brings_what_was_cut_off() {
+        let cut = |units, more, data: &'static [u8], captured: usize| ArrivedFragment {
+            len: data.len(),
+            ..arrival(units, more, &data[..captured])
+        };
+        for v6 in [false, true] {
+            let k = key(v6, 1, 0);
+            let mut t = TestDefrag::new(Limits::default());
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 6));
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 10));
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 8));
+            t.push(k, &arrival(0, true, b"aaaabbbbccccdddd"));
+            let whole = t.push(k, &arrival(2, false, C)).unwrap();
+            assert_eq!(
+                (&*whole.payload, whole.own),
+                (&b"aaaabbbbccccddddcccc"[..], 4)
+            );
+            // The one that brought nothing.
+            assert_eq!(t.dropped(reasons(v6).duplicate), 1);
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn what_another_channel_has_handed_on_does_not_come_twice() {
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(key(false, 1, 5), &arrival(0, true, A));
+        assert!(t.push(key(false, 1, 6), &arrival(1, false, C)).is_some());
+        assert!(t.push(key(false, 1, 5), &arrival(1, false, C)).is_none());
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 2);
+        t.finish();
+    }
+
     #[test]
     fn second_choices_of_a_refused_datagram_go_with_it() {
         let k = key(true, 1, 0);
@@ -1808,7 +2039,11 @@ mod tests {
             let differs = (start..end).any(
                 |i| matches!((self.octets.get(&i), new(i)), (Some(Some(a)), Some(b)) if *a != b),
             );
-            if v6 && there > 0 {
+            // Where a copy was cut off before.
+            let same = there > 0 && !differs && (!v6 || self.fragments.contains(&(start, end)));
+            let uncut = |i: &u32| same && self.octets.get(i) == Some(&None) && new(*i).is_some();
+            let uncut: Vec<u32> = (start..end).filter(uncut).collect();
+            if v6 && there > 0 && uncut.is_empty() {
                 self.refused = differs || !self.fragments.contains(&(start, end));
                 return (false, None);
             }
@@ -1817,8 +2052,15 @@ mod tests {
                 Some(t) => end <= t && (p.more || end == t),
                 None => p.more || end >= highest,
             };
-            if !fits || (there == p.data.len() && (p.more || self.total.is_some())) {
+            if !fits {
                 return (false, None);
+            }
+            let there = there - uncut.len();
+            if there == p.data.len() && (p.more || self.total.is_some()) {
+                return (false, None);
+            }
+            for i in uncut {
+                self.octets.remove(&i);
             }
             if !p.more {
                 self.total = Some(end);

@@ -3,6 +3,7 @@
 use super::esp;
 use crate::base::checksum;
 use crate::base::limits::Checksums;
+use crate::link::Frame;
 use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -74,10 +75,15 @@ impl IpHeaders<'_> {
         }
     }
 
-    /// They cannot be right, where `missing` octets of the packet were cut off: see
-    /// [`Datagram::doubtful`](super::datagram::Datagram::doubtful).
-    pub(super) const fn is_doubtful(&self, missing: usize) -> bool {
-        self.bad_checksum || self.payload.len() + missing < self.payload_len
+    /// They cannot be right: see [`Datagram::doubtful`](super::datagram::Datagram::doubtful).
+    pub(super) const fn is_doubtful(&self, frame: &Frame<'_>) -> bool {
+        frame.doubtful || self.bad_checksum || self.has_false_len(frame)
+    }
+
+    /// Their length goes past the packet, and not because that was cut, or that of a packet around it does.
+    pub(super) const fn has_false_len(&self, frame: &Frame<'_>) -> bool {
+        let cut = self.payload.len() < self.payload_len;
+        cut && (frame.doubtful || self.payload.len() + frame.missing < self.payload_len)
     }
 }
 

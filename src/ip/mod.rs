@@ -206,7 +206,7 @@ impl Ip {
                 identification: 0,
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
-                doubtful: false,
+                doubtful: frame.doubtful,
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
@@ -299,15 +299,16 @@ impl Ip {
             // See `DatagramKey`: the fragments of one IPv6 datagram may differ in it.
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
-            doubtful: headers.is_doubtful(frame.missing),
+            doubtful: headers.is_doubtful(frame),
         };
+        let (data, len) = octets_of(headers, frame, fragment.more);
         let arrival = ArrivedFragment {
             protocol: headers.protocol,
             offset: fragment.offset,
             more: fragment.more,
-            data: headers.payload,
+            data,
             at: frame.offset.after(headers.payload_offset).in_record(),
-            len: headers.payload_len,
+            len,
             counted: headers.counted,
         };
         let whole = self.defrag.push(cx, key, &arrival)?;
@@ -434,6 +435,18 @@ const fn is_transport(protocol: u8) -> bool {
     )
 }
 
+/// The octets of a fragment, and how many it has.
+fn octets_of<'a>(headers: &IpHeaders<'a>, frame: &Frame<'_>, more: bool) -> (&'a [u8], usize) {
+    let captured = headers.payload;
+    // What a false length of the last one claims is cut off its end, as from a datagram in one packet.
+    if !more || !headers.has_false_len(frame) {
+        return (captured, headers.payload_len);
+    }
+    // Others follow where this one ends: it has what was captured, in units of eight (RFC 791, 3.2).
+    let captured = captured.get(..captured.len() & !7).unwrap_or(captured);
+    (captured, captured.len())
+}
+
 /// A datagram that came in one packet.
 fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
     Completed::Whole(Datagram {
@@ -446,7 +459,7 @@ fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
         identification: headers.identification,
         channel: frame.channel,
         checksum_known_good: frame.checksum_known_good,
-        doubtful: headers.is_doubtful(frame.missing),
+        doubtful: headers.is_doubtful(frame),
     })
 }
 
@@ -491,6 +504,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            doubtful: false,
             aggregate: false,
         }
     }
