@@ -28,12 +28,20 @@ pub(super) struct Ports {
     /// Of connections that have not ended: their protocol, None where it is not known yet, and octets of datagrams and user
     /// messages.
     open: HashMap<(Transport, u64), (Option<Name>, u64)>,
-    /// So many connections to a port carried a protocol, and so many octets; None: none that is known.
-    seen: HashMap<(Transport, u16), Vec<(Option<Name>, u64, u64)>>,
+    /// What connections to a port carried.
+    seen: HashMap<(Transport, u16), Vec<PortUse>>,
     /// Hosts between which files may go over on connections of their own, the lower one first.
     file_hosts: HashSet<[IpAddr; 2]>,
     /// Octets of these.
     file_octets: u64,
+}
+
+/// Connections to a port that carried one protocol.
+struct PortUse {
+    /// None: none that is known.
+    protocol: Option<Name>,
+    connections: u64,
+    octets: u64,
 }
 
 /// A port some of whose connections were understood.
@@ -67,22 +75,21 @@ fn hosts(flow: &Flow) -> [IpAddr; 2] {
 impl Ports {
     /// The port with the most octets that were not understood, if on it at most one protocol was.
     pub(super) fn odd(&self) -> Option<OddPort> {
-        type Seen = Vec<(Option<Name>, u64, u64)>;
-        let of = |((transport, port), seen): (&(Transport, u16), &Seen)| {
-            let (_, unknown, octets) = seen.iter().find(|(name, ..)| name.is_none())?;
-            let mut known = seen.iter().filter(|(name, ..)| name.is_some());
-            let (protocol, known) = match (known.next(), known.next()) {
+        let of = |((transport, port), seen): (&(Transport, u16), &Vec<PortUse>)| {
+            let unknown = seen.iter().find(|part| part.protocol.is_none())?;
+            let mut known = seen.iter().filter(|part| part.protocol.is_some());
+            let (protocol, connections) = match (known.next(), known.next()) {
                 (None, _) => (None, 0),
-                (Some((name, known, _)), None) => (name.map(Name::text), *known),
+                (Some(part), None) => (part.protocol.map(Name::text), part.connections),
                 _ => return None,
             };
             Some(OddPort {
                 transport: *transport,
                 port: *port,
                 protocol,
-                known,
-                unknown: *unknown,
-                octets: *octets,
+                known: connections,
+                unknown: unknown.connections,
+                octets: unknown.octets,
             })
         };
         let odd = self.seen.iter().filter_map(of);
@@ -133,12 +140,16 @@ impl Ports {
             return;
         }
         let seen = self.seen.entry(key).or_default();
-        match seen.iter_mut().find(|(name, ..)| *name == protocol) {
-            Some((_, connections, all)) => {
-                *connections += 1;
-                *all += octets;
+        match seen.iter_mut().find(|part| part.protocol == protocol) {
+            Some(part) => {
+                part.connections += 1;
+                part.octets += octets;
             }
-            None => seen.push((protocol, 1, octets)),
+            None => seen.push(PortUse {
+                protocol,
+                connections: 1,
+                octets,
+            }),
         }
     }
 }

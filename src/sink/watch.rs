@@ -21,11 +21,11 @@ pub(super) struct Watch {
     decisions: bool,
     lines: Vec<String>,
     /// Messages that are open, by connection and direction: there are at most as many as `--max-connections` lets be.
-    open: HashMap<(u64, Direction), OpenMessage>,
+    open: HashMap<(u64, Direction), WatchedMessage>,
 }
 
 /// A message that has not ended.
-struct OpenMessage {
+struct WatchedMessage {
     protocol: &'static str,
     /// Where its first octet stands, counted from that of the stream, and the packet that brought it.
     offset: i64,
@@ -98,7 +98,7 @@ impl MessageSink for Watch {
 
     fn start(&mut self, at: &mut StreamContext<'_, ()>, start: &MessageStart<'_>) {
         if self.decisions {
-            let message = OpenMessage {
+            let message = WatchedMessage {
                 protocol: start.protocol,
                 offset: at.side().relative(start.offset),
                 frame: start.frame,

@@ -490,7 +490,7 @@ impl<T: FlowState> Sctp<T> {
         };
         self.route(cx, sink, &arrival, channel);
         if cx.trace.is_on() {
-            trace::dropped(cx, &arrival);
+            arrival.trace_drop(cx);
         }
         // The limit is on all associations together; the one with most goes first.
         while self.active > cx.limits.active_packets && self.drop_buffered(cx, sink) {}

@@ -96,21 +96,23 @@ fn up_to(c: &Chunk<'_>, name: &'static str, does: &'static str) -> Option<ChunkE
     c.tsn().map(|tsn| ChunkEvent::UpTo { name, does, tsn })
 }
 
-/// Traces a packet that could not be used.
-#[cold]
-pub(super) fn dropped(cx: &mut Context, arrival: &ArrivedPacket<'_>) {
-    // Late chunks are told of where they are taken.
-    let Some(why) = cx.discarded.filter(|why| !why.is_of_a_part()) else {
-        return;
-    };
-    let (origin, header) = (&arrival.packet.origin, &arrival.header);
-    cx.trace.emit(&Event {
-        frame: origin.frame,
-        time: origin.time,
-        transport: Transport::Sctp,
-        number: None,
-        src: SocketAddr::new(origin.src, header.src_port),
-        dst: SocketAddr::new(origin.dst, header.dst_port),
-        what: EventKind::Dropped(why),
-    });
+impl ArrivedPacket<'_> {
+    /// Traces it, if it could not be used.
+    #[cold]
+    pub(super) fn trace_drop(&self, cx: &mut Context) {
+        // Late chunks are told of where they are taken.
+        let Some(why) = cx.discarded.filter(|why| !why.is_of_a_part()) else {
+            return;
+        };
+        let (origin, header) = (&self.packet.origin, &self.header);
+        cx.trace.emit(&Event {
+            frame: origin.frame,
+            time: origin.time,
+            transport: Transport::Sctp,
+            number: None,
+            src: SocketAddr::new(origin.src, header.src_port),
+            dst: SocketAddr::new(origin.dst, header.dst_port),
+            what: EventKind::Dropped(why),
+        });
+    }
 }
