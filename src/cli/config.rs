@@ -586,7 +586,7 @@ fn config(
     })
 }
 
-/// As https://no-color.org has it; and a terminal that says it is dumb shows escape sequences as they are.
+/// As <https://no-color.org> has it; and a terminal that says it is dumb shows escape sequences as they are.
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
