@@ -12,6 +12,7 @@ static STDERR_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Looks before main: there the standard library has opened /dev/null in the place of what is closed, and everything that is
 /// written would be lost without an error.
+#[cfg(feature = "full")]
 #[ctor::ctor]
 fn look_at_standard_outputs() {
     let outputs = [
@@ -56,7 +57,10 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
         Err(_) if stdout_is_closed() => return ExitCode::from(FAILED),
-        Err(e) => return status_of(e.print()),
+        Err(e) => {
+            let color = io::stdout().is_terminal() && !cli::colors_are_unwanted();
+            return status_of(cli::asked_for(&e, color, &mut io::stdout().lock()));
+        }
     };
     if let Invocation::Run(config) = &invocation
         && !config.named_input

@@ -96,7 +96,9 @@ fn cut_and_damaged_ones_are_said() {
         let done = run(["-s"], &packed[..packed.len() * 3 / 4]);
         done.code(0);
         assert!(
-            done.stderr.contains("is cut short inside record"),
+            done.stderr.contains(&format!(
+                ": its {format} data are cut short, inside record "
+            )),
             "{}",
             done.stderr
         );
@@ -117,12 +119,21 @@ fn cut_and_damaged_ones_are_said() {
         }
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
 
+        // All that is missing is what ends the compressed data.
+        let done = run(["-s"], &packed[..packed.len() - 1]);
+        assert!(
+            done.stderr.contains(" data are cut short, behind record ") && done.stdout == expected,
+            "{}",
+            done.stderr
+        );
+
         // Cut inside the first octets: there is no capture in it.
         let done = run::<&str>([], &packed[..15]);
         done.code(2);
         assert!(
-            done.stderr
-                .contains(&format!("0 bytes of what is {format}-compressed")),
+            done.stderr.contains(&format!(
+                ": its {format} data are cut short, 0 bytes into the"
+            )),
             "{}",
             done.stderr
         );

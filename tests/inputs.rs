@@ -872,7 +872,7 @@ fn verbose_names_files_interfaces_and_connections() {
     // The reason is in words, not in those of the source.
     assert!(
         done.stderr.contains(
-            "a hole of 1448 bytes is given up: the session or the input has ended (end)\n"
+            "a hole of 1448 bytes at offset 7240 is given up at packet 59: the session or the input has ended (end)\n"
         ),
         "{}",
         done.stderr
@@ -891,8 +891,53 @@ fn verbose_names_files_interfaces_and_connections() {
     );
     let done = run(["-vv", "-n", &path("sctp-lost.pcap")], b"");
     assert!(
-        done.stderr.contains(" TSNs is given up: "),
+        done.stderr
+            .contains(": a hole of 1 TSN at 3185950877 is given up at packet 46: "),
         "{}",
         done.stderr
+    );
+}
+
+/// What is incomplete, and where: connection, packet, place.
+#[test]
+fn twice_verbose_tells_where_something_is_missing() {
+    let said = |name: &str| run(["-n", "-vv", &path(name)], b"").stderr;
+    for (name, words) in [
+        (
+            "http-lost.pcap",
+            "tcp 0 192.0.2.1:80 > 192.0.2.2:58330: the http message of packet 6, at offset 0 of its stream, is incomplete: 1448 bytes missing at offset 7240\n",
+        ),
+        (
+            "http-snapped.pcap",
+            ", at offset 0 of its stream, is incomplete: 2501 bytes missing in 3 holes, the first at offset ",
+        ),
+        (
+            "sctp-lost.pcap",
+            "sctp 0 10.1.0.1:2905 > 10.1.0.2:2905: the m3ua message of packet 22, at TSN 3185950882 in stream 1, is incomplete: only its first 100 bytes are there\n",
+        ),
+    ] {
+        let text = said(name);
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // A datagram that the snapshot length has cut.
+    let mut dns = read(&testdata("dns-udp.pcap"));
+    let record = 24 + 16;
+    let len = u32::from_le_bytes(dns[32..36].try_into().expect("four")) as usize;
+    dns.truncate(record + len - 5);
+    let cut = u32::try_from(len - 5).expect("small");
+    dns[32..36].copy_from_slice(&cut.to_le_bytes());
+    let text = run(["-n", "-vv"], &dns).stderr;
+    assert!(
+        text.contains(": the dns message of packet 1 is cut by the snapshot length: "),
+        "{text}"
+    );
+    // A packet of which a fragment is missing: all but the first record is left out.
+    let fragments = read(&testdata("fragments-udp.pcap"));
+    let len = u32::from_le_bytes(fragments[32..36].try_into().expect("four"));
+    let text = run(["-n", "-vv"], &fragments[..record + len as usize]).stderr;
+    assert!(
+        text.contains(": the fragmented packet with identification 0x")
+            && text.contains(" is given up at packet 1: "),
+        "{text}"
     );
 }

@@ -312,6 +312,39 @@ fn a_conversation_has_turns_and_gaps() {
     );
 }
 
+/// A rule that chooses nothing is mostly a mistake: it is told of, in a pipe too.
+#[test]
+fn a_rule_that_chooses_nothing_is_told_of() {
+    let name = path("http-tiny.pcap");
+    for (args, option) in [
+        (&["--follow", "tcp:9"][..], "--follow"),
+        (&["--follow=raw", "udp"], "--follow"),
+        (&["-p", "--connection", "80"], "--connection"),
+        (&["-n", "-s", "--connection", "80"], "--connection"),
+        (&["--dump", "-", "--connection", ":81"], "--connection"),
+        (&["-w", "/dev/null", "--connection", "sctp"], "--connection"),
+        (&["-n", "--trace", "10.9.9.9"], "--trace"),
+    ] {
+        let said = run([args, &[&name]].concat(), b"").stderr;
+        let words = format!("inet-asm: {option}: chooses no connection of this input");
+        assert!(
+            said.contains(&words) && said.contains(": -p shows their numbers"),
+            "{args:?}: {said}"
+        );
+        let quiet = run([&["-q"], args, &[&name]].concat(), b"").stderr;
+        assert!(!quiet.contains("chooses"), "{args:?}: {quiet}");
+    }
+    for args in [
+        &["--follow", "tcp:0"][..],
+        &["--follow=raw", ":80"],
+        &["-p", "--connection", "0", "--kind", "other"],
+        &["-n", "--trace", "all"],
+    ] {
+        let said = run([args, &[&name]].concat(), b"").stderr;
+        assert!(!said.contains("chooses"), "{args:?}: {said}");
+    }
+}
+
 /// Where a whole message is missing, nothing of it is in another one: the gap stands between them, in its direction.
 #[test]
 fn a_gap_between_messages_is_drawn_where_messages_are_shown_in_full() {
@@ -382,7 +415,7 @@ fn one_line_sums_up_what_is_missing() {
     let lost = run(["-p", &path("http-lost.pcap")], b"");
     assert_eq!(
         lost.stderr,
-        "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (inet-asm -s tells which)\n"
+        "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (-n -vv tells where, -s counts)\n"
     );
     assert_eq!(run(["-q", "-p", &path("http-lost.pcap")], b"").stderr, "");
     // Nothing is missing, and nobody looks on.
@@ -504,6 +537,53 @@ fn odd_ports_and_the_wrong_order_are_told_of() {
         200,
     );
     assert!(!text.contains("time: "), "{text}");
+}
+
+/// Files of FTP go over connections without a protocol, which is as it should be.
+#[test]
+fn connections_that_carry_files_are_no_odd_ones() {
+    let ftp = path("transfers/ftp-pasv.pcap");
+    let (text, _) = on_terminal(&format!("inet-asm -w /dev/null -p {ftp}"), 200);
+    assert!(text.contains("RETR"), "{text}");
+    assert!(
+        !text.contains("--framer") && !text.contains("tcp.port"),
+        "{text}"
+    );
+}
+
+/// Advice fits the transport.
+#[test]
+fn advice_fits_the_transport() {
+    let mut pcap = Pcap::new();
+    let ports = [50_000_u16.to_be_bytes(), 5004_u16.to_be_bytes()].concat();
+    let payload = b"\x01\x02\x03\xff\xfe\x00 what is it";
+    let len = u16::try_from(8 + payload.len())
+        .expect("small")
+        .to_be_bytes();
+    let datagram = [&ports[..], &len, &[0, 0], payload].concat();
+    let packet = pcap.ip([10, 9, 0, 1].into(), [10, 9, 0, 2].into(), 17, &datagram);
+    pcap.packet(&packet);
+    let dir = tempfile::tempdir().expect("tempdir");
+    let name = dir.path().join("udp.pcap").display().to_string();
+    std::fs::write(&name, &pcap.file).expect("write");
+    let (text, _) = on_terminal(&format!("inet-asm {name}"), 300);
+    assert!(
+        text.contains("UDP port 5004: its bytes belong to no protocol that is known here: -d udp.port==5004,NAME")
+            && !text.contains("tcp.port"),
+        "{text}"
+    );
+    // And it can be typed as it stands.
+    let named = run(["-p", "--framer", "mine,udp.port==5004", &name], b"").printed();
+    assert!(named.contains(" mine "), "{named}");
+}
+
+/// Files in the wrong order are told of once.
+#[test]
+fn one_cause_has_one_hint() {
+    let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
+    let (text, _) = on_terminal(&format!("inet-asm -p {second} {first}"), 300);
+    assert!(text.contains("use --sort-files"), "{text}");
+    assert!(!text.contains("inet-asm: time: "), "{text}");
 }
 
 /// An answer that comes again is no other row.
@@ -712,6 +792,7 @@ fn the_name_of_an_output_decides_its_format() {
     let dir = tempfile::tempdir().expect("tempdir");
     for (name, options, magic) in [
         ("a.pcapng", &[][..], [0x0a, 0x0d, 0x0d, 0x0a]),
+        ("A.PCAPNG", &[], [0x0a, 0x0d, 0x0d, 0x0a]),
         ("a.pcap", &[], [0xd4, 0xc3, 0xb2, 0xa1]),
         ("b.pcapng", &["--format", "pcap"], [0xd4, 0xc3, 0xb2, 0xa1]),
     ] {
@@ -726,6 +807,76 @@ fn the_name_of_an_output_decides_its_format() {
             magic,
             "{name}"
         );
+    }
+    // Behind a scheme its options count, elsewhere they are a part of the name.
+    let out = dir
+        .path()
+        .join("b.pcap?format=pcapng")
+        .display()
+        .to_string();
+    let done = run(["-w", &out, &path("http-tiny.pcap")], b"");
+    assert!(
+        done.stderr
+            .contains(&format!("write 'file:{out}' where format is meant")),
+        "{}",
+        done.stderr
+    );
+    assert!(dir.path().join("b.pcap?format=pcapng").exists());
+}
+
+/// Words that choose go in upper and lower case, and a name of an input may be any that the system takes.
+#[test]
+fn words_go_in_any_case_and_names_are_taken_as_they_are() {
+    let name = path("http-tiny.pcap");
+    for args in [
+        ["--table=HTTP", "--encap=RAW"],
+        ["-p=FULL", "--color=NEVER"],
+        ["--follow=HEX", "TCP:0"],
+        ["-p", "--disable=TCP"],
+        ["-p", "--decapsulate=GRE"],
+        ["-p", "--look-behind=OFF"],
+        ["-p", "--checksums=VERIFY"],
+        ["-w", "FILE:/dev/null"],
+    ] {
+        run([&args[..], &[&name]].concat(), b"").code(0);
+    }
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let odd = dir
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"caf\xe9.pcap"));
+    std::fs::write(&odd, common::read(&testdata("http-tiny.pcap"))).expect("write");
+    let args = [std::ffi::OsStr::new("-p"), odd.as_os_str()];
+    assert_eq!(run(args, b"").printed().lines().count(), 2);
+    // It is an input, and no output.
+    std::os::unix::fs::symlink(&odd, dir.path().join("link")).expect("a link");
+    let link = dir.path().join("link");
+    let done = run(
+        [
+            std::ffi::OsStr::new("-w"),
+            link.as_os_str(),
+            odd.as_os_str(),
+        ],
+        b"",
+    );
+    assert!(
+        done.stderr.contains("it is also an input"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// As fingers used to tcpdump type it: no names are looked up anyhow.
+#[test]
+fn n_given_twice_is_n() {
+    for args in [&["-nnr"][..], &["-nn"]] {
+        let done = run([args, &[&path("http-tiny.pcap")]].concat(), b"");
+        assert!(
+            done.stderr.contains("addresses are never looked up"),
+            "{}",
+            done.stderr
+        );
+        done.code(0);
     }
 }
 
@@ -871,6 +1022,12 @@ fn words_on_stderr_have_one_form() {
         &["--sort-delay", "5"],
         &["--checksums", "x"],
         &["/nowhere/at.all"],
+        &["--fields", "a"],
+        &["--table", "--fields", "a"],
+        &["--dump", "d", "--dump-name", "%Q"],
+        &["--dump", "d", "--dump-name", ""],
+        &["-w", "fil:x.pcap"],
+        &["-w", "file:x?kid=dropped"],
         &["-p", "-w", "-"],
         &["-w", "/nowhere/at.all"],
     ] {
@@ -882,6 +1039,8 @@ fn words_on_stderr_have_one_form() {
             .unwrap_or_else(|| panic!("{line}"));
         let parts: Vec<_> = said.split(": ").collect();
         assert!(parts.len() >= 2, "{args:?}: {line}");
+        // Numbers of errors say nothing to people.
+        assert!(!line.contains("os error"), "{args:?}: {line}");
         assert!(
             !parts[0].is_empty() && !line.ends_with('.'),
             "{args:?}: {line}"
@@ -911,6 +1070,7 @@ fn words_of_a_run_have_one_form() {
     std::fs::create_dir(at("folder")).expect("a folder");
     let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
     let (lost, mail) = (path("http-lost.pcap"), path("protocols/smtp.pcap"));
+    let sctp = path("sctp-lost.pcap");
     let [a, x, bad, cut, none, empty, link] = [
         "a.pcap",
         "x",
@@ -958,6 +1118,14 @@ fn words_of_a_run_have_one_form() {
         (&["-n", "-v", &a], "link type 1", 0),
         (&["-p", "--connection", "80", &a], "a port is :80", 0),
         (&["-n", "-vv", &lost], "is given up", 0),
+        (
+            &["-n", "-vv", &lost],
+            "is incomplete: 1448 bytes missing",
+            0,
+        ),
+        (&["-n", "-vv", &sctp], "is incomplete: only its first", 0),
+        (&["--follow", "tcp:7", &a], "chooses no connection", 0),
+        (&["-n", "--trace", "udp", &a], "chooses no connection", 0),
     ];
     for (args, words, status) in rows {
         let done = run(*args, &tiny);
@@ -973,7 +1141,7 @@ fn words_of_a_run_have_one_form() {
             let (about, what) = said.split_once(": ").unwrap_or_else(|| panic!("{line}"));
             assert!(!about.is_empty() && !what.is_empty(), "{args:?}: {line}");
             assert!(
-                !said.ends_with('.') && !said.contains('\x1b'),
+                !said.ends_with('.') && !said.contains('\x1b') && !said.contains("os error"),
                 "{args:?}: {line}"
             );
         }

@@ -252,3 +252,75 @@ fn a_rule_chooses_and_the_counters_agree() {
     );
     wrong.code(2);
 }
+
+/// What is said of an association, without the time.
+fn said_of_association(name: &str) -> Vec<String> {
+    let file = common::testdata(name).display().to_string();
+    let text = run(["-q", "-n", "--trace", "all", &file], b"").stderr;
+    let lines = text.lines().filter(|line| !line.starts_with("sctp "));
+    let words = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [frame, _time, "sctp", _, rest @ ..] = &words[..] else {
+            panic!("{line}")
+        };
+        format!("{frame} {}", rest.join(" "))
+    };
+    lines.map(words).collect()
+}
+
+#[test]
+fn chunks_of_an_association_are_told() {
+    let lines = said_of_association("sctp-lost.pcap");
+    for line in [
+        "1 → [INIT] tag 0x9f767c45, first TSN 3185950873",
+        "2 ← [INIT ACK] tag 0x4164d839, first TSN 1539898300",
+        "3 → [COOKIE ECHO]",
+        "4 ← [COOKIE ACK]",
+        "5 → [DATA BE] TSN 3185950873, stream 0, SSN 0, PPID 3, 176 bytes: in order",
+        "5 → TSN 3185950873, stream 0: message: m3ua, 176 bytes, whole",
+        "6 ← [SACK] acknowledges up to TSN 3185950873",
+        "14 → [DATA BE] TSN 3185950878, stream 1, SSN 2, PPID 3, 176 bytes: behind a hole of 1 TSN at 3185950877",
+        "22 → [DATA B] TSN 3185950882, stream 1, SSN 4, PPID 3, 100 bytes: behind a hole of 1 TSN at 3185950877",
+        "46 → TSN 3185950877: gap of 1 TSN: the other side has acknowledged past it (acked)",
+        "106 →: connection ends: FIN",
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{line}: {lines:#?}");
+    }
+    // What a chunk brings about stands behind it.
+    let at = |words: &str| lines.iter().position(|l| l.starts_with(words));
+    assert!(at("5 → [DATA") < at("5 → TSN"), "{lines:#?}");
+}
+
+/// Each chunk that is counted is told of, and what becomes of data agrees with the counters.
+#[test]
+fn the_trace_of_associations_agrees_with_the_counters() {
+    for name in [
+        "sctp-abandoned.pcap",
+        "sctp-interleaved.pcap",
+        "sctp-multihomed.pcap",
+        "sctp-reset.pcap",
+        "sctp-restart.pcap",
+        "sctp-usrsctp.pcap",
+    ] {
+        let lines = said_of_association(name);
+        let file = common::testdata(name).display().to_string();
+        let stats = run(["-n", "-s=all", &file], b"").stderr;
+        let count = |words: &str| lines.iter().filter(|l| l.contains(words)).count() as u64;
+        for (words, names) in [
+            ("[DATA", &["sctp.data_chunks"][..]),
+            ("[I-DATA", &["sctp.i_data_chunks"]),
+            ("[SACK]", &["sctp.sack"]),
+            ("[INIT]", &["sctp.init"]),
+            ("FORWARD-TSN] abandons", &["sctp.forward_tsn"]),
+            ("[RE-CONFIG]", &["sctp.re_config"]),
+            ("bytes: duplicate", &["sctp.duplicates"]),
+            ("bytes: late", &["sctp.late"]),
+            (": message: ", &["sctp.messages"]),
+            (": gap of ", &["sctp.gaps"]),
+            (": dropped as sctp.stray", &["sctp.stray"]),
+        ] {
+            let counted: u64 = names.iter().map(|name| counter(&stats, name)).sum();
+            assert_eq!(count(words), counted, "{name}: {words}: {lines:#?}");
+        }
+    }
+}

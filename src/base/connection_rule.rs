@@ -38,13 +38,6 @@ impl ConnectionRule {
             .map(Self)
     }
 
-    /// It has nothing but numbers, which are easily taken for ports.
-    pub fn is_of_numbers(&self) -> bool {
-        self.0
-            .iter()
-            .all(|part| matches!(part, RulePart::Number(None, _)))
-    }
-
     /// The connection is chosen.
     pub fn takes(&self, flow: &Flow) -> bool {
         let (a, b) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));

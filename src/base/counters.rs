@@ -80,7 +80,7 @@ macro_rules! counters {
 }
 
 /// What `message.lost` counts.
-const LOST: &str = "0 exactly where the output lacks nothing that was on the wire: all that lost.* counts, added up";
+const LOST: &str = "the sum of lost.*: 0 where the output lacks nothing that was on the wire";
 
 impl Counters {
     /// How much the output lacks of what was on the wire: packets, fragments, octets or messages, as [`Counters::losses`] counts

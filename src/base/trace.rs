@@ -3,7 +3,9 @@
 //! [`Assembler::trace`](crate::assembler::Assembler::trace) turns it on. The stages then emit each event to a function as it
 //! happens; where it is off, that costs one look at a flag.
 
+use crate::base::chunk_trace::{self, ChunkEvent};
 use crate::base::connection_rule::ConnectionRule;
+use crate::base::counters::Discard;
 use crate::base::flags;
 use crate::base::flow::Transport;
 use crate::base::message::{Extent, Kind};
@@ -97,7 +99,33 @@ pub enum EventKind {
         /// Nothing of it is missing.
         whole: bool,
     },
-    /// A UDP datagram, or an SCTP user message.
+    /// A chunk of an SCTP packet was captured, or comes out of where it was held.
+    Chunk(ChunkEvent),
+    /// TSNs of SCTP are given up.
+    ChunkGap {
+        /// The first of them.
+        tsn: u32,
+        /// How many there are.
+        tsns: u64,
+        /// Why; None where their sender abandoned them.
+        cause: Option<GapCause>,
+    },
+    /// A packet of SCTP could not be used.
+    Dropped(Discard),
+    /// An SCTP user message.
+    UserMessage {
+        /// TSN of its first chunk.
+        tsn: u32,
+        /// Stream identifier.
+        stream: u16,
+        /// Its protocol, by Wireshark's name.
+        protocol: &'static str,
+        /// Octets of it.
+        len: u64,
+        /// Nothing of it is missing.
+        whole: bool,
+    },
+    /// A UDP datagram.
     Message {
         /// Its protocol, by Wireshark's name.
         protocol: &'static str,
@@ -287,6 +315,25 @@ impl fmt::Display for EventKind {
             } => {
                 let whole = whole_or_not(whole);
                 write!(f, ": message: {protocol}, {len} bytes, {whole}")
+            }
+            Self::Chunk(chunk) => chunk.fmt(f),
+            Self::ChunkGap { tsn, tsns, cause } => chunk_trace::given_up(f, tsn, tsns, cause),
+            Self::Dropped(why) => {
+                let (section, name) = (why.section(), why.name());
+                write!(f, ": dropped as {section}.{name}: {}", why.text())
+            }
+            Self::UserMessage {
+                tsn,
+                stream,
+                protocol,
+                len,
+                whole,
+            } => {
+                let whole = whole_or_not(whole);
+                write!(
+                    f,
+                    " TSN {tsn}, stream {stream}: message: {protocol}, {len} bytes, {whole}"
+                )
             }
             Self::StreamEnds(close) => write!(f, ": stream ends: {}", words(close)),
             Self::Ends(close) => write!(f, ": connection ends: {}", words(close)),

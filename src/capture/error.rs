@@ -68,8 +68,26 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open { file, source } => {
-                write!(f, "{file}: cannot be opened: {source}")
+            Self::Open { file, source } => match source.kind() {
+                io::ErrorKind::NotFound => {
+                    write!(
+                        f,
+                        "{file}: cannot be opened: there is no such file: check its name"
+                    )
+                }
+                io::ErrorKind::PermissionDenied => {
+                    write!(
+                        f,
+                        "{file}: cannot be opened: permission is denied: ask for it, or use sudo"
+                    )
+                }
+                _ => write!(f, "{file}: cannot be opened: {source}"),
+            },
+            Self::Read { file, source } if source.kind() == io::ErrorKind::IsADirectory => {
+                write!(
+                    f,
+                    "{file}: cannot be read, it is a folder: name the captures in it"
+                )
             }
             Self::Read { file, source } => {
                 write!(f, "{file}: cannot be read: {source}")
@@ -95,12 +113,15 @@ impl fmt::Display for Error {
                 octets,
                 compressed,
             } => {
-                write!(
-                    f,
-                    "{file}: ends inside its file header, after {octets} bytes"
-                )?;
-                if let Some(format) = compressed {
-                    write!(f, " of what is {format}-compressed in it")?;
+                match compressed {
+                    Some(format) => write!(
+                        f,
+                        "{file}: its {format} data are cut short, {octets} bytes into the file header of the capture in it"
+                    )?,
+                    None => write!(
+                        f,
+                        "{file}: ends inside its file header, after {octets} bytes"
+                    )?,
                 }
                 f.write_str(": check what writes it")
             }

@@ -42,20 +42,16 @@ fn open(path: &OsStr, waits: bool) -> io::Result<File> {
 
 /// What an input is called in messages.
 fn shown(name: &OsStr) -> String {
-    match path_of(name) {
+    match path(name) {
         path if path == "-" => "standard input".to_owned(),
         _ => name.to_string_lossy().into_owned(),
     }
 }
 
-/// The path of an input that is a file, with or without its scheme.
-fn path_of(name: &OsStr) -> &OsStr {
-    name.to_str().map_or(name, |name| path(name).as_ref())
-}
-
-/// The path of an input that is a file, with or without its scheme.
-pub fn path(name: &str) -> &str {
-    name.strip_prefix("file:").map_or(name, file_path)
+/// The path of an input that is a file, with or without its scheme. A name that is not UTF-8 is a path.
+pub fn path(name: &OsStr) -> &OsStr {
+    let rest = name.to_str().and_then(|name| name.strip_prefix("file:"));
+    rest.map_or(name, |rest| file_path(rest).as_ref())
 }
 
 /// The path in `file:PATH`, `file:'PATH'`, `file:"PATH"` and `file:///PATH`.
@@ -157,7 +153,7 @@ impl Inputs {
         first_packet: bool,
     ) -> Result<Option<Timestamp>, Error> {
         let name = shown(&input.name);
-        let path = path_of(&input.name);
+        let path = path(&input.name);
         let failed = |source| Error::Open {
             file: name.clone(),
             source,
@@ -266,7 +262,7 @@ impl Inputs {
     fn source(&mut self, next: WaitingInput) -> io::Result<InputSource> {
         let file = match next.file {
             Some(file) => file,
-            None => open(path_of(&next.name), self.stop.is_some())?,
+            None => open(path(&next.name), self.stop.is_some())?,
         };
         self.is_file = file.metadata()?.is_file();
         Ok(match &self.stop {

@@ -108,6 +108,10 @@ pub enum Warning {
         offset: u64,
         /// Its number in this input, from 1.
         record: u64,
+        /// What the input is compressed with, where its compressed data end too early: the place is one of what they hold.
+        compressed: Option<&'static str>,
+        /// Nothing of the record is there: every record before it is whole, and there may be no other one.
+        between: bool,
     },
     /// A file begins before the one ahead of it ended. Told once.
     WrongOrder {
@@ -127,9 +131,32 @@ impl fmt::Display for Warning {
                 file,
                 offset,
                 record,
+                compressed: None,
+                ..
             } => write!(
                 f,
                 "{file}: is cut short inside record {record} at offset {offset}: what stands before it was used"
+            ),
+            Self::CutShort {
+                file,
+                record,
+                compressed: Some(format),
+                between: true,
+                ..
+            } => write!(
+                f,
+                "{file}: its {format} data are cut short, behind record {}: all of that was used, get a whole copy if there was more",
+                record.saturating_sub(1)
+            ),
+            Self::CutShort {
+                file,
+                offset,
+                record,
+                compressed: Some(format),
+                between: false,
+            } => write!(
+                f,
+                "{file}: its {format} data are cut short, inside record {record} at offset {offset} of what they hold: what stands before it was used, get a whole copy"
             ),
             Self::WrongOrder {
                 file,
@@ -634,6 +661,8 @@ impl<R: Read> Reader<R> {
                 file,
                 offset,
                 record: self.records + 1,
+                compressed: self.input.format().filter(|_| cut),
+                between: octets.is_empty(),
             });
         }
         Ok(())
@@ -723,6 +752,12 @@ fn looks_like(octets: &[u8]) -> (String, &'static str) {
     if let Some((_, what, advice)) = KNOWN.iter().find(|(magic, ..)| octets.starts_with(magic)) {
         return ((*what).to_owned(), advice);
     }
+    // Of 16 bits for each character.
+    if octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]) {
+        return ("text in UTF-16".to_owned(), GIVE);
+    }
+    // A mark of the byte order says nothing of what follows it.
+    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     let first = octets.get(..64).unwrap_or(octets);
     let is_text = |o: &u8| matches!(o, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..);
     let what = match first {
@@ -863,6 +898,8 @@ mod tests {
                         file: "x".into(),
                         offset: end as u64,
                         record: whole + 1,
+                        compressed: None,
+                        between: false,
                     };
                     assert_eq!(reader.warnings, [warning]);
                 }
@@ -1150,6 +1187,11 @@ mod tests {
                 "text (first bytes 68 65 6c 6c 6f 2c 20 77)",
             ),
             (b"{\"a\": 1}", "JSON"),
+            // Behind a byte order mark.
+            (b"\xef\xbb\xbf{\"a\": 1}", "JSON"),
+            (b"\xef\xbb\xbf<a>", "XML or HTML"),
+            (b"\xef\xbb\xbf", "text (first bytes ef bb bf)"),
+            (b"\xff\xfeh\0i\0", "text in UTF-16"),
             (b"x", "text (first bytes 78)"),
             (
                 b"\x7fELF\x02\x01",

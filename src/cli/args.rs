@@ -3,7 +3,7 @@
 use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed, checksums,
-    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, pattern,
+    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, output, pattern,
     reorder_window, size, stats, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
@@ -22,6 +22,7 @@ use crate::sink::streams::{DEFAULT_TEMPLATE, Template};
 use crate::sink::table::TableName;
 use clap::{ArgAction, CommandFactory, Parser, ValueHint};
 use regex::bytes::Regex;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ const ABOUT: &str =
     "Put the messages of a packet capture back together: one packet per application message";
 
 pub(super) const LONG_ABOUT: &str = "\
-Reads a capture (pcap, pcapng) as it arrives, puts IP datagrams, TCP streams and SCTP user messages back together in \
-bounded memory, finds where each application message begins and ends, and writes one packet for each message.
+Reads a capture (pcap, pcapng) as it arrives, reassembles IP datagrams, TCP streams and SCTP user messages in bounded \
+memory, finds where each application message begins and ends, and writes one packet for each message.
 
     sudo tcpdump -U -w - | inet-asm           messages as they come, a line each
     inet-asm big.pcap | tshark -r -           a packet for each message
@@ -74,15 +75,15 @@ pub(super) struct Args {
     ///
     /// `-` is stdin.
     #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath, help_heading = "Input")]
-    pub(super) inputs: Vec<String>,
+    pub(super) inputs: Vec<OsString>,
 
     /// The same as INPUT
     #[arg(short, long = "read", value_name = "INPUT", value_hint = ValueHint::FilePath, action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
-    pub(super) read: Vec<String>,
+    pub(super) read: Vec<OsString>,
 
     /// Sort packets by timestamp, holding each until one this much later arrives [default: off]
     ///
-    /// For cards with several receive queues, and taps that were merged. What comes later than that stays late.
+    /// For cards with several receive queues, and taps that were merged. A packet that is later than that stays where it is.
     #[arg(long, value_name = "TIME", default_value = "off", value_parser = time_or_off, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
     pub(super) sort_delay: Duration,
 
@@ -108,7 +109,7 @@ pub(super) struct Args {
     /// Pass decryption secrets and name resolution blocks of pcapng inputs through; implies --format pcapng
     ///
     /// Each such block is written ahead of the packets that follow it, so that Wireshark decrypts the output as it does the
-    /// input. Without this option they are left out, which is said once: secrets should not travel unasked.
+    /// input. Without this option they are left out, and a warning says so: secrets should not travel unasked.
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(super) keep_secrets: bool,
 
@@ -120,24 +121,25 @@ pub(super) struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as a comment
     ///
-    /// pcapng, unless ?format=pcap says otherwise. What is given up later, as fragments whose datagram never became
-    /// whole, is counted only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    /// pcapng, unless ?format=pcap says otherwise. Packets that are given up later (fragments whose datagram never became
+    /// whole) are only counted.
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
 
     /// Write every input packet as it was, the dropped ones included
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = Target::new, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) bypass: Option<Target>,
 
     /// Write no messages
-    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["write", "print"])]
+    // Given twice it is once: tcpdump's -nn is in the fingers.
+    #[arg(short, long, help_heading = "Output", overrides_with = "no_output", conflicts_with_all = ["write", "print"])]
     pub(super) no_output: bool,
 
     /// Print a line for each message
@@ -145,7 +147,7 @@ pub(super) struct Args {
     /// Time, connection, client and server with an arrow from the sender, protocol, bytes, summary; then the time from request to
     /// answer, and what is missing. On a terminal, time of day (the date stands once above), colours, and lines that fit; a
     /// narrow one shows neither connection nor bytes. `full` adds header fields and the body: content codings are undone, JSON is
-    /// indented, what is no text is a hex dump of its beginning, and a gap is shown where it is.
+    /// indented, anything but text is shown as a hex dump of its first bytes, and gaps are shown where they are.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     pub(super) print: Option<Style>,
 
@@ -182,7 +184,6 @@ pub(super) struct Args {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        requires = "table",
         help_heading = "Output",
         hide_short_help = true
     )]
@@ -191,7 +192,7 @@ pub(super) struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// To stdout, or to the OUTPUT behind the equals sign: --json=FILE, -j=FILE. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = Target::new, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
     /// How message bodies appear in the JSON
@@ -211,8 +212,8 @@ pub(super) struct Args {
     /// Write a file for each stream, with its bytes, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). What is in DIR already is not touched, and no symbolic link in it is followed: the
-    /// next file is called ...c1. A file's modification time is that of the packet which brought its last byte.
+    /// NAME.gaps (offset, length, cause). Files that are in DIR already are not touched, and no symbolic link in it is
+    /// followed: the next file is called ...c1. A file's modification time is that of the packet which brought its last byte.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
     /// `A:p-B:p` one direction.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
@@ -224,14 +225,14 @@ pub(super) struct Args {
     /// first byte; %C%c count where others have the name; %N %K %M %G digits of the stream's number; %S the connection's
     /// number in 20 digits; %# as --print shows it, for both directions (so the second file has a count behind it); %% a
     /// percent sign. A slash makes a folder. Without %c or %#, %C%c is added. A part of which nothing is left is called _.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true, requires = "dump")]
+    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE, value_parser = Template::new, help_heading = "Output", hide_short_help = true)]
     pub(super) dump_name: Template,
 
     /// Write the files that were transferred into this folder
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
-    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). A file of which bytes are
-    /// missing is called NAME.part. What is in DIR already is not touched.
+    /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). An incomplete file is
+    /// called NAME.part. Files that are in DIR already are not touched.
     #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(super) extract: Option<PathBuf>,
 
@@ -244,13 +245,13 @@ pub(super) struct Args {
     /// A list, separated by commas: numbers as --print shows them (`3`, `tcp:3`), a transport (`udp`), a port (`:80`), an
     /// address, a network (`10.0.0.0/8`), `address:port`, `all`, or `A:p-B:p`, with which `--dump -` writes the stream from
     /// A to B.
-    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Filters", hide_short_help = true)]
     pub(super) connection: Option<ConnectionRule>,
 
     /// Write these messages only: requests, responses, others
     ///
-    /// A list of request, response, other. Other is what neither asks nor answers, and what has no known protocol.
-    #[arg(long, value_name = "LIST", value_parser = kind, value_delimiter = ',', help_heading = "Choice", hide_short_help = true)]
+    /// A list of request, response, other. Other: messages that are neither, and data of no known protocol.
+    #[arg(long, value_name = "LIST", value_parser = kind, value_delimiter = ',', help_heading = "Filters", hide_short_help = true)]
     pub(super) kind: Vec<Kind>,
 
     /// Write the messages whose summary or head matches a regular expression
@@ -258,24 +259,24 @@ pub(super) struct Args {
     /// The summary is what --print shows; the head is the header section of HTTP, SIP and the like, and the first bytes of
     /// other messages. ^ and $ match at the ends of their lines, too. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
     /// look-around and back references, so that time is linear.
-    #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Filters", hide_short_help = true)]
     pub(super) pattern: Option<Regex>,
 
     /// Write the messages that begin at this time or later
     ///
     /// A date and time (2026-11-21T10:00:00Z, "2026-11-21 10:00", 2026-11-21; UTC unless an offset stands behind it), seconds since
     /// 1970 (1795255200.5), or a time behind the first packet (+90s).
-    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) from: Option<When>,
 
     /// Write the messages that begin before this time
-    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Choice", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) to: Option<When>,
 
     /// Stop after so many messages
     ///
     /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
-    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Choice")]
+    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Filters")]
     pub(super) count: Option<u64>,
 
     /// Link layer of the packets written
@@ -326,7 +327,7 @@ pub(super) struct Args {
     ///
     /// As "track: 12:66+1448 14:66+952 lost+100": bytes in the order of the message, of each run the number of the input's
     /// packet, from 1, the offset in that packet, and the length. An offset that is not known is a question mark; lost are
-    /// bytes that no packet brought. What stands behind a hole, and is left out of the packet, is listed too.
+    /// bytes that no packet brought. Bytes behind a hole, which the packet leaves out, are listed too.
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) track: bool,
 
@@ -349,13 +350,13 @@ pub(super) struct Args {
 
     /// Write the messages of these protocols only
     ///
-    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them, and names that people use instead, as redis,
-    /// modbus, smb, postgres. `!dns`: all but these. `data` is what has no known protocol.
+    /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. Common names work too: redis, modbus, smb,
+    /// postgres. `!dns`: all but these. `data` stands for bytes of no known protocol.
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        help_heading = "Choice"
+        help_heading = "Filters"
     )]
     pub(super) protocols: Vec<String>,
 
@@ -366,7 +367,7 @@ pub(super) struct Args {
         long,
         value_name = "WHAT",
         default_value = "emit",
-        help_heading = "Choice",
+        help_heading = "Filters",
         hide_short_help = true
     )]
     pub(super) unframed: Unframed,
@@ -374,7 +375,7 @@ pub(super) struct Args {
     /// Treat traffic on these ports as this protocol, like tshark's option
     ///
     /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`, `sctp.port==3868,diameter` (of
-    /// user messages, whatever their PPID says). Of several rules that match the last one counts. Nothing else is tried then; `data`: no protocol at all.
+    /// user messages, whatever their PPID says). Of several rules that match the last one counts. No other protocol is tried then; `data` means none at all.
     #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
     pub(super) decode_as: Vec<DecodeAs>,
 
@@ -405,7 +406,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_parser = transports, help_heading = "Processing", hide_short_help = true)]
     pub(super) disable: Option<Disabled>,
 
-    /// What copies of a packet on several channels (VLANs, tunnels) are to each other
+    /// How to treat copies of a connection on several channels (VLANs, tunnels)
     ///
     /// A channel is the outer and inner VLAN tag, and the identifiers of the tunnels that --decapsulate opens: VNI, key,
     /// session, TEID.
@@ -487,8 +488,8 @@ pub(super) struct Args {
     /// A message then knows when it was acknowledged (`acknowledged_at` of --json), and is written at that time. TCP holds
     /// bytes, within --tcp-buffer, for --tcp-packet-timeout; SCTP holds user messages for --sctp-packet-timeout, until
     /// the cumulative TSN of a SACK covers them (what stands in gap ack blocks may still be dropped). Where no
-    /// acknowledgments are captured, every message waits that long. What is handed on without one is counted:
-    /// `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
+    /// acknowledgments are captured, every message waits that long. Messages that are written without one are
+    /// counted: `ack_timeout`, and `ack_forced` for want of room or at the end of the connection.
     #[arg(long, help_heading = "Waiting", hide_short_help = true)]
     pub(super) wait_ack: bool,
 
@@ -509,7 +510,7 @@ pub(super) struct Args {
 
     /// Largest jump of the sequence number that is treated as a loss
     ///
-    /// What lies further on is held until a second segment confirms it, for --tcp-packet-timeout, and 32 segments of a
+    /// A segment further ahead is held until a second one confirms it, for --tcp-packet-timeout, and 32 segments of a
     /// connection or 128 KiB at most: then the oldest is shown as a connection of its own.
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
@@ -546,7 +547,7 @@ pub(super) struct Args {
 
     /// Print the counters on stderr at the end
     ///
-    /// A list of a format (text; all: also what is 0; json; csv), of sections and of counters, which are shown alone: -s=json,
+    /// A list of a format (text; all: also counters that are 0; json; csv), of sections and of counters, which are shown alone: -s=json,
     /// -s=tcp,message.lost, -s=csv,http. The man page lists them (COUNTERS).
     #[arg(short, long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats, help_heading = "Observation")]
     pub(super) stats: Option<Stats>,
@@ -575,7 +576,8 @@ pub(super) struct Args {
     /// Report files, interfaces and ends of connections on stderr; twice: also what is given up or dropped
     ///
     /// A line for each input (format, compression), each interface (name, link type, unit of time), and each connection at its
-    /// end. Twice: also a line for each hole that is given up, with the reason, and for each packet that could not be used.
+    /// end. Twice: also a line for each hole that is given up (connection, offset, packet, reason), for each message that is
+    /// incomplete and each datagram that is cut, with what is missing and where, and for each packet that could not be used.
     /// --trace says more of chosen connections.
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     pub(super) verbose: u8,
@@ -584,12 +586,13 @@ pub(super) struct Args {
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Trace on stderr what happens to each segment of the connections that RULE chooses
+    /// Trace on stderr what happens to each segment, or SCTP chunk, of the connections that RULE chooses
     ///
-    /// RULE is that of --connection. A line for each segment (in order, waits and for what, fills a hole, duplicate, late,
+    /// RULE is that of --connection. A line for each segment or chunk (in order, waits and for what, fills a hole, duplicate, late,
     /// keep-alive, damaged copy, before the start, held, ...), for what that brings about (delivered, gap and why, ends) and for
     /// each message: packet number, seconds since the first line, connection, an arrow from the sender, flags, place in the
-    /// stream, counted from its first byte, and what happened. The endpoints of a connection stand once, above its first line.
+    /// stream, counted from its first byte, and what happened; of a data chunk its TSN, stream, SSN or MID, PPID and length, of a
+    /// SACK what it acknowledges. The endpoints of a connection stand once, above its first line.
     #[arg(long, value_name = "RULE", value_parser = ConnectionRule::new, help_heading = "Observation", hide_short_help = true)]
     pub(super) trace: Option<ConnectionRule>,
 
@@ -603,11 +606,11 @@ pub(super) struct Args {
     )]
     pub(super) time: TimeForm,
 
-    /// Print lines as long as they are, where a terminal would cut them
+    /// Do not fit lines to the width of the terminal
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) wide: bool,
 
-    /// Colours of --print and --follow
+    /// When to use colours, on stdout and stderr
     #[arg(
         long,
         value_name = "WHEN",
@@ -646,5 +649,9 @@ pub(super) struct Args {
 
 /// The command, for tests and for those that make things from it.
 pub fn command() -> clap::Command {
-    Args::command()
+    // Names of values go in any case.
+    Args::command().mut_args(|arg| {
+        let chosen = arg.get_action().takes_values() && !arg.get_possible_values().is_empty();
+        arg.ignore_case(chosen)
+    })
 }

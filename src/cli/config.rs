@@ -3,6 +3,7 @@
 use super::args::{Args, command};
 use super::conditions::Condition;
 use super::likeness::{did_you_mean, nearest};
+use super::lines;
 use super::usage::FRAMED;
 use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
@@ -36,7 +37,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Captures, in order; `-` is stdin.
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
     /// Outputs.
     pub sink: OutputOptions,
     /// `--trace`: connections whose segments are shown on stderr.
@@ -49,6 +50,8 @@ pub struct Config {
     pub chooses: bool,
     /// Stderr shows colours.
     pub stderr_color: bool,
+    /// Columns that lines on stderr are to fit; None where they may be of any length.
+    pub stderr_width: Option<usize>,
     /// What the options ask for that does nothing, in words for stderr.
     pub notes: Vec<String>,
     /// `--sctp-stats`: a file or a folder.
@@ -116,6 +119,7 @@ pub fn parse(
     }
     let inputs = inputs(&matches, &args);
     check_limits(&args)?;
+    check_company(&matches, &args)?;
     check_inputs(&args, &inputs)?;
     let notes = idle_options(&matches, &args, &inputs, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal)?;
@@ -123,8 +127,27 @@ pub fn parse(
     Ok(Invocation::Run(Box::new(config)))
 }
 
+/// Options that say more of another one, which has to be there.
+fn check_company(matches: &ArgMatches, args: &Args) -> Result<(), clap::Error> {
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let rows = [
+        (
+            given("fields") && args.table.is_none(),
+            "--fields: chooses the columns of a table: add --table, or --table=http",
+        ),
+        (
+            given("dump_name") && args.dump.is_none(),
+            "--dump-name: names the files of --dump: add --dump DIR",
+        ),
+    ];
+    match rows.iter().find(|(alone, _)| *alone) {
+        Some((_, what)) => Err(error(ErrorKind::MissingRequiredArgument, what)),
+        None => Ok(()),
+    }
+}
+
 /// A value that stands behind a space where an equals sign belongs is taken for an input.
-fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
+fn check_inputs(args: &Args, inputs: &[OsString]) -> Result<(), clap::Error> {
     let rows: [(bool, &str, &[&str]); 3] = [
         (args.stats.is_some(), "-s", &["text", "all", "json", "csv"]),
         (args.print.is_some(), "-p", &["brief", "full"]),
@@ -141,20 +164,22 @@ fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
             ],
         ),
     ];
+    // What is not UTF-8 is no value.
+    let names = || inputs.iter().filter_map(|name| name.to_str());
     for (given, option, values) in rows {
-        let value = inputs.iter().find(|name| values.contains(&name.as_str()));
+        let is = |name: &&str| values.iter().any(|value| value.eq_ignore_ascii_case(name));
+        let value = names().find(is);
         if let Some(value) = value.filter(|name| given && !Path::new(name).exists()) {
+            let meant = value.to_ascii_lowercase();
             return Err(error(
                 ErrorKind::ValueValidation,
-                format_args!("{value}: there is no such input: did you mean {option}={value}?"),
+                format_args!("{value}: there is no such input: did you mean {option}={meant}?"),
             ));
         }
     }
     // A name of a file behind -j, and not behind its equals sign.
     let json = args.json.as_ref().filter(|target| target.name == "-");
-    let named = inputs
-        .iter()
-        .find(|name| name.ends_with(".json") || name.ends_with(".jsonl"));
+    let named = names().find(|name| has_ending(name, ".json") || has_ending(name, ".jsonl"));
     if let Some(name) = named.filter(|name| json.is_some() && !Path::new(name).exists()) {
         return Err(error(
             ErrorKind::ValueValidation,
@@ -168,7 +193,7 @@ fn check_inputs(args: &Args, inputs: &[String]) -> Result<(), clap::Error> {
 fn idle_options(
     matches: &ArgMatches,
     args: &Args,
-    inputs: &[String],
+    inputs: &[OsString],
     stdout_is_terminal: bool,
 ) -> Vec<String> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -250,7 +275,7 @@ fn idle_options(
         (
             "wide",
             "--wide",
-            print,
+            print || seen,
             "is the form of printed lines: add -p",
         ),
         (
@@ -330,7 +355,11 @@ fn check_spelling(args: &[OsString]) -> Result<(), clap::Error> {
             _ => ("", &[]),
         };
         let value = arg.strip_prefix(values.0).unwrap_or_default();
-        if values.1.contains(&value) {
+        if values
+            .1
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(value))
+        {
             return Err(error(
                 ErrorKind::ValueValidation,
                 format_args!(
@@ -364,21 +393,21 @@ fn follow_forms(arg: OsString) -> Vec<OsString> {
 }
 
 /// INPUT and --read are one list, in the order in which they stand on the command line; stdin where it is empty.
-fn inputs(matches: &ArgMatches, args: &Args) -> Vec<String> {
-    let mut inputs: Vec<(usize, &String)> = Vec::new();
+fn inputs(matches: &ArgMatches, args: &Args) -> Vec<OsString> {
+    let mut inputs: Vec<(usize, &OsString)> = Vec::new();
     for (id, names) in [("inputs", &args.inputs), ("read", &args.read)] {
         inputs.extend(matches.indices_of(id).into_iter().flatten().zip(names));
     }
     inputs.sort_by_key(|(at, _)| *at);
     if inputs.is_empty() {
-        return vec!["-".to_owned()];
+        return vec!["-".into()];
     }
     inputs.into_iter().map(|(_, name)| name.clone()).collect()
 }
 
 fn config(
     args: Args,
-    inputs: Vec<String>,
+    inputs: Vec<OsString>,
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
     let named_input = !(args.inputs.is_empty() && args.read.is_empty());
@@ -402,7 +431,7 @@ fn config(
         Color::Never => false,
         Color::Auto => stdout_is_terminal && !colors_are_unwanted(),
     };
-    let width = (stdout_is_terminal && !args.wide).then(terminal_width);
+    let width = (stdout_is_terminal && !args.wide).then(|| lines::width(rustix::stdio::stdout()));
     let look = Look {
         color,
         width: width.flatten(),
@@ -511,8 +540,9 @@ fn config(
     let choice = sink.connection.is_some() || !sink.messages.is_all();
     let choice = choice || sink.messages.count.is_some() || !args.protocols.is_empty();
     // Comments make a pcapng of what is called otherwise.
-    let named =
-        |o: &&OutputSpec| o.form.format == FileFormat::Pcapng && o.target.name.ends_with(".pcap");
+    let named = |o: &&OutputSpec| {
+        o.form.format == FileFormat::Pcapng && has_ending(&o.target.name, ".pcap")
+    };
     let misnamed = sink
         .outputs
         .iter()
@@ -524,7 +554,9 @@ fn config(
             o.target.name
         )
     });
-    let notes = notes.collect();
+    let mut notes: Vec<_> = notes.collect();
+    let unasked = sink.outputs.iter().filter(|o| o.target.options.is_empty());
+    notes.extend(unasked.filter_map(|o| taken_for_a_name(&o.target.name)));
     Ok(Config {
         inputs,
         sink,
@@ -536,6 +568,9 @@ fn config(
             Color::Never => false,
             Color::Auto => std::io::stderr().is_terminal() && !colors_are_unwanted(),
         },
+        stderr_width: (!args.wide)
+            .then(|| lines::width(rustix::stdio::stderr()))
+            .flatten(),
         notes,
         chooses: choice && counted,
         sctp_stats: args.sctp_stats,
@@ -551,16 +586,10 @@ fn config(
     })
 }
 
-/// As https://no-color.org has it; and a terminal that says it is dumb shows escape sequences as they are.
-fn colors_are_unwanted() -> bool {
+/// As <https://no-color.org> has it; and a terminal that says it is dumb shows escape sequences as they are.
+pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
-}
-
-/// Columns of the terminal that stdout is.
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 /// A table has the columns that are asked for.
@@ -568,10 +597,19 @@ fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(),
     if let Some(wrong) = fields.iter().find(|field| !name.takes(field)) {
         let columns: Vec<_> = name.columns().iter().map(|(column, _)| *column).collect();
         let meant = did_you_mean(nearest(wrong, columns.iter().copied()));
+        let more = match name {
+            TableName::Messages => ", or a protocol's field of --json as http.host",
+            TableName::Files => ", or a field of files.jsonl",
+            _ => "",
+        };
+        let what = match wrong.as_str() {
+            "" => "a name is empty".to_owned(),
+            wrong => format!("{wrong}: the table has no such column{meant}"),
+        };
         return Err(error(
             ErrorKind::ValueValidation,
             format_args!(
-                "--fields: {wrong}: the table has no such column{meant}: expected some of {}",
+                "--fields: {what}: expected some of {}{more}",
                 columns.join(", ")
             ),
         ));
@@ -790,7 +828,8 @@ fn limits(args: &Args) -> Limits {
         udp_checksums: args.checksums.udp,
         sctp_checksums: args.checksums.sctp,
         empty_connections: writes_handshakes(args),
-        fragment_events: args.json.is_some(),
+        // What becomes of them stands in the JSON, and in what -vv says.
+        fragment_events: args.json.is_some() || args.verbose > 1,
         ..Limits::default()
     }
 }
@@ -804,11 +843,12 @@ fn output(
     own_protocols: bool,
 ) -> Result<OutputSpec, String> {
     fn choice<T: ValueEnum>(key: &str, value: &str) -> Result<T, String> {
-        T::from_str(value, false).map_err(|_| {
+        T::from_str(value, true).map_err(|_| {
             let values = T::value_variants().iter().filter_map(T::to_possible_value);
             let values: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+            let meant = did_you_mean(nearest(value, values.iter().map(String::as_str)));
             format!(
-                "{key}={value}: is none of its values: expected one of {}",
+                "{key}={value}: is none of its values{meant}: expected one of {}",
                 values.join(", ")
             )
         })
@@ -823,8 +863,9 @@ fn output(
         },
     );
     for (key, value) in &spec.target.options {
-        match key.as_str() {
-            "protocol" => {
+        match key.to_ascii_lowercase().as_str() {
+            // The plural is that of --protocols.
+            "protocol" | "protocols" => {
                 for name in value.split(',').map(str::trim) {
                     match known_name(name) {
                         Some(known) => spec.protocols.push(known.to_owned()),
@@ -837,13 +878,15 @@ fn output(
             "encap" => spec.form.encap = choice(key, value)?,
             "format" => format = Some(choice(key, value)?),
             _ => {
+                let meant = nearest(key, ["protocol", "kind", "encap", "format"]);
                 return Err(format!(
-                    "{key}: no such option of an output: expected protocol, kind, encap or format, as file:out.pcap?protocol=http"
+                    "{key}={value}: no such option of an output{}: expected protocol, kind, encap or format, as file:out.pcap?protocol=http",
+                    did_you_mean(meant.map(|key| format!("{key}={value}")).as_deref())
                 ));
             }
         }
     }
-    let named_pcapng = spec.target.name.ends_with(".pcapng");
+    let named_pcapng = has_ending(&spec.target.name, ".pcapng");
     spec.form.format = match (format, spec.what) {
         (Some(format), _) => format,
         // The name says what is wanted.
@@ -852,6 +895,23 @@ fn output(
         (None, _) => FileFormat::Pcapng,
     };
     Ok(spec)
+}
+
+/// A question mark belongs to a name without a scheme: mostly something else was meant.
+fn taken_for_a_name(name: &str) -> Option<String> {
+    let (_, query) = name.rsplit_once('?')?;
+    let (key, _) = query.split_once('=')?;
+    let keys = ["protocol", "kind", "encap", "format"];
+    keys.contains(&key).then(|| {
+        format!("{name}: is the name of a file as it stands: write 'file:{name}' where {key} is meant as an option")
+    })
+}
+
+/// The name ends so, in upper or lower case.
+fn has_ending(name: &str, ending: &str) -> bool {
+    let name = name.as_bytes();
+    let last = name.len().checked_sub(ending.len());
+    last.is_some_and(|at| name[at..].eq_ignore_ascii_case(ending.as_bytes()))
 }
 
 /// What to say of a protocol that is not known.
@@ -925,7 +985,7 @@ mod tests {
         let c = config(&[], false).unwrap();
         assert_eq!(
             (c.inputs, c.sink.outputs.len(), c.sink.print),
-            (vec!["-".to_owned()], 1, None)
+            (vec![OsString::from("-")], 1, None)
         );
         let c = config(&["a"], true).unwrap();
         assert!(c.sink.outputs.is_empty() && c.sink.print.is_some());

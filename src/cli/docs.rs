@@ -1,6 +1,7 @@
 //! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
 use super::args::{LONG_ABOUT, SECTIONS_BEHIND, command};
+use super::lines;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::message::protocols;
 use crate::sink::files;
@@ -207,6 +208,9 @@ const SEE_ALSO: &str = "\
 .BR tcpflow (1),
 .BR pcap-filter (7)";
 
+/// Columns that a list of ports takes at least, where it stands beside the rest.
+const PORTS: usize = 12;
+
 /// Writes what `-h` says.
 ///
 /// # Errors
@@ -214,6 +218,32 @@ const SEE_ALSO: &str = "\
 /// Those of the writer.
 pub fn first_screen(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(SCREEN.as_bytes())
+}
+
+/// Writes the help or the version that was asked for, which clap has made. What stands between back quotes is bold where there are
+/// colours, else between quotation marks.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn asked_for(text: &clap::Error, color: bool, out: &mut dyn Write) -> io::Result<()> {
+    let text = text.render();
+    let text = if color {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    let marks = if color {
+        ["\x1b[1m", "\x1b[0m"]
+    } else {
+        ["'", "'"]
+    };
+    let mut parts = text.split('`');
+    out.write_all(parts.next().unwrap_or_default().as_bytes())?;
+    for (part, mark) in parts.zip(marks.iter().cycle()) {
+        write!(out, "{mark}{part}")?;
+    }
+    Ok(())
 }
 
 /// Writes the man page.
@@ -347,19 +377,41 @@ fn counters(out: &mut dyn Write) -> io::Result<()> {
 ///
 /// Those of the writer.
 pub fn list_protocols(out: &mut dyn Write) -> io::Result<()> {
+    list_protocols_in(lines::width(rustix::stdio::stdout()), out)
+}
+
+/// The same for a terminal of so many columns: what does not fit stands below.
+fn list_protocols_in(columns: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<_> = protocols()
         .into_iter()
         .map(|p| {
             let ports: Vec<_> = p.ports.iter().map(u16::to_string).collect();
-            (p.name, p.transport, ports.join(","), p.about)
+            // Only where they may be wrapped is there anything to wrap them at.
+            let between = if columns.is_some() { ", " } else { "," };
+            (p.name, p.transport, ports.join(between), p.about)
         })
         .collect();
     let width = rows.iter().map(|r| r.0.len()).max().unwrap_or(0);
     // The ports of one protocol may be many: what it is goes before them.
     let about = rows.iter().map(|r| r.3.len()).max().unwrap_or(0);
+    // Where there is no room for a column of ports, they stand behind what it is.
+    let ports_at = width + about + "  tcp    ".len();
+    let beside = columns.is_none_or(|all| all > ports_at + PORTS);
     for (name, transport, ports, text) in rows {
-        let line = format!("{name:width$}  {transport}  {text:about$}  {ports}");
-        writeln!(out, "{}", line.trim_end())?;
+        let (what, indent) = if beside {
+            let ports = lines::wrapped(&ports, ports_at, columns);
+            (format!("{text:about$}  {ports}"), ports_at)
+        } else if ports.is_empty() {
+            (text.to_owned(), 0)
+        } else {
+            (format!("{text}: {ports}"), 0)
+        };
+        let head = format!("{name:width$}  {transport:4}  ");
+        let what = match indent {
+            0 => lines::wrapped(&what, head.len(), columns),
+            _ => what,
+        };
+        writeln!(out, "{}", format!("{head}{what}").trim_end())?;
     }
     Ok(())
 }
@@ -391,6 +443,34 @@ mod tests {
             .lines()
             .filter(|line| line.contains("inet-asm") && line.starts_with("  "));
         assert_eq!(examples.count(), 3);
+    }
+
+    #[test]
+    fn help_has_no_back_quotes() {
+        let asked = command().try_get_matches_from(["inet-asm", "--help"]);
+        let asked = asked.unwrap_err();
+        for (color, words) in [(false, "'-' is stdin"), (true, "\x1b[1m-\x1b[0m is stdin")] {
+            let mut text = Vec::new();
+            asked_for(&asked, color, &mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains(words) && !text.contains('`'), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_protocols_fits_a_terminal() {
+        let list = |columns| {
+            let mut text = Vec::new();
+            list_protocols_in(columns, &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        for columns in [80, 100, 160] {
+            let text = list(Some(columns));
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest.is_some_and(|w| w <= columns), "{text}");
+        }
+        // A script gets a line for each.
+        assert_eq!(list(None).lines().count(), protocols().len());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod conditions;
 pub mod config;
 mod docs;
 mod likeness;
+mod lines;
 mod places;
 pub mod report;
 pub mod run;
@@ -21,8 +22,8 @@ mod values;
 
 pub use args::command;
 pub use completions::completions;
-pub use config::{Config, Invocation, parse};
-pub use docs::{first_screen, list_protocols, man};
+pub use config::{Config, Invocation, colors_are_unwanted, parse};
+pub use docs::{asked_for, first_screen, list_protocols, man};
 pub use run::{FAILED, complain, run};
 pub use usage::one_line;
 pub use values::{Stats, StatsFormat};

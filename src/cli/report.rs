@@ -1,14 +1,17 @@
 //! The counters as text, JSON or CSV.
 
+use super::lines;
 use super::usage::FRAMED;
 use super::values::{Stats, StatsFormat};
 use crate::base::counters::Counters;
+use crate::base::flow::Transport;
 use crate::base::protocol::NO_PROTOCOL;
 use crate::sink::OddPort;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
-/// Writes the counters that are wanted. `protocols`: those that CSV has columns for; `color`: the text has colours.
+/// Writes the counters that are wanted. `protocols`: those that CSV has columns for; the text has colours or not, and fits a terminal
+/// of so many columns, if it is for one.
 ///
 /// # Errors
 ///
@@ -16,12 +19,12 @@ use std::io::{self, Write};
 pub fn write(
     counters: &Counters,
     stats: &Stats,
-    color: bool,
+    (color, width): (bool, Option<usize>),
     protocols: &[&'static str],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match stats.format {
-        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, out),
+        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, width, out),
         StatsFormat::Json => json(counters, stats, out),
         StatsFormat::Csv => csv(counters, stats, protocols, out),
     }
@@ -46,7 +49,13 @@ impl Stats {
 const ALWAYS: [(&str, &str); 2] = [("message", "lost"), ("buffer", "waiting")];
 
 /// Sections, each below its name: a line for each counter with name, value and what it counts. What is 0 is left out.
-fn text(counters: &Counters, stats: &Stats, color: bool, out: &mut dyn Write) -> io::Result<()> {
+fn text(
+    counters: &Counters,
+    stats: &Stats,
+    color: bool,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let all = stats.format == StatsFormat::All;
     let mut rows = Vec::new();
     counters.each(|section, name, text, value| {
@@ -76,6 +85,8 @@ fn text(counters: &Counters, stats: &Stats, color: bool, out: &mut dyn Write) ->
             } else {
                 ("", "")
             };
+            // What it counts stands in a column of its own, however long it is.
+            let text = lines::wrapped(text, name_width + value_width + 4, width);
             writeln!(
                 out,
                 "{on}{name:name_width$}  {value:value_width$}{off}  {text}"
@@ -104,6 +115,72 @@ fn some(number: u64, one: &str) -> String {
     format!("{} {one}{s}", grouped(number))
 }
 
+/// A part of [`Counters::losses`] in words, for many and for one. Of gaps there are none here: more is said of them.
+type LossWords = (&'static str, &'static str, &'static str);
+
+#[rustfmt::skip] // a table
+const LOSSES: &[LossWords] = &[
+    ("capture_drops", "packets lost before they were captured", "packet lost before it was captured"),
+    ("cut_short", "captures cut short", "capture cut short"),
+    ("snapped", "datagrams cut by the snapshot length", "datagram cut by the snapshot length"),
+    ("link", "packets with a link layer that could not be read", "packet with a link layer that could not be read"),
+    ("ip", "IP packets that could not be read or are encrypted", "IP packet that could not be read or is encrypted"),
+    ("fragments", "fragments of IP packets that never became whole", "fragment of an IP packet that never became whole"),
+    ("refused", "packets that are damaged or fit no connection", "packet that is damaged or fits no connection"),
+    ("before_start", "packets too late for a connection captured from the middle", "packet too late for a connection captured from the middle"),
+    ("abandoned", "bytes that waited behind a gap and were given up", "byte that waited behind a gap and was given up"),
+    ("sctp_holes", "SCTP chunks missing", "SCTP chunk missing"),
+    ("sctp_chunks", "SCTP chunks dropped", "SCTP chunk dropped"),
+    ("incomplete", "incomplete messages", "incomplete message"),
+    ("unframed", "bytes skipped between messages", "byte skipped between messages"),
+    ("evicted", "connections ended by a limit", "connection ended by a limit"),
+    ("files", "extracted files cut by a limit", "extracted file cut by a limit"),
+    ("other_link_type", "packets of another link type left out", "packet of another link type left out"),
+];
+/// Parts of what is missing that the closing line says; of more, that there are some.
+const SAID: usize = 3;
+
+/// What is missing, in words, a part each.
+fn missing(c: &Counters) -> Vec<String> {
+    let mut missing = Vec::new();
+    // Nobody knows how much a jump has left out. What the snapshot length cut is a gap too.
+    let known = c.tcp.gaps.saturating_sub(c.tcp.gaps_jump);
+    if known > 0 {
+        let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(known, "gap"));
+        missing.push(match c.tcp.gaps_snapped {
+            0 => format!("{bytes} missing in {gaps}"),
+            cut if cut == known => format!("{bytes} cut by the snapshot length in {gaps}"),
+            cut => format!(
+                "{bytes} missing in {gaps}, {} of them cut by the snapshot length",
+                grouped(cut)
+            ),
+        });
+    }
+    if c.tcp.gaps_jump > 0 {
+        let gaps = some(c.tcp.gaps_jump, "gap");
+        missing.push(format!("{gaps} of unknown length"));
+    }
+    for (name, what, value) in c.losses() {
+        let value = match name {
+            "tcp_holes" => 0,
+            "snapped" => c.udp.snapped,
+            // That is what the others lead to.
+            "incomplete" if !missing.is_empty() => 0,
+            _ => value,
+        };
+        let words = LOSSES.iter().find(|(known, ..)| *known == name);
+        let words = words.map_or(what, |(_, many, one)| if value == 1 { one } else { many });
+        if value > 0 {
+            missing.push(format!("{} {words}", grouped(value)));
+        }
+    }
+    if missing.len() > SAID {
+        missing.truncate(SAID);
+        missing.push("and more".to_owned());
+    }
+    missing
+}
+
 /// What a run found and what is missing, in one line. `chosen`: how many messages were written, where some were chosen; `folder`:
 /// where files were written, if any were asked for.
 pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&str>) -> String {
@@ -115,55 +192,18 @@ pub(super) fn closing_line(c: &Counters, chosen: Option<u64>, folder: Option<&st
         some(c.message.messages, "message")
     );
     match chosen {
-        Some(0) => line += ", of which none was chosen",
-        Some(n) => {
-            line += &format!(
-                ", of which {} chosen",
-                if n == 1 {
-                    "1 was".to_owned()
-                } else {
-                    format!("{} were", grouped(n))
-                }
-            )
-        }
+        Some(0) => line += ", none of them chosen",
+        // That all of them were says nothing.
+        Some(n) if n == c.message.messages => {}
+        Some(n) => line += &format!(", {} chosen", grouped(n)),
         None => {}
     }
-    let mut missing = Vec::new();
-    // Nobody knows how much a jump has left out.
-    let known = c.tcp.gaps.saturating_sub(c.tcp.gaps_jump);
-    if known > 0 {
-        let (bytes, gaps) = (some(c.tcp.lost_octets, "byte"), some(known, "gap"));
-        missing.push(format!("{bytes} missing in {gaps}"));
-    }
-    if c.tcp.gaps_jump > 0 {
-        let gaps = some(c.tcp.gaps_jump, "gap");
-        missing.push(format!("{gaps} of unknown length"));
-    }
-    if c.sctp.lost_tsns > 0 {
-        missing.push(format!("{} missing", some(c.sctp.lost_tsns, "SCTP chunk")));
-    }
-    if c.udp.snapped > 0 {
-        missing.push(format!(
-            "{} cut by the snapshot length",
-            some(c.udp.snapped, "datagram")
-        ));
-    }
-    if c.message.unframed_octets > 0 {
-        missing.push(format!(
-            "{} skipped",
-            some(c.message.unframed_octets, "byte")
-        ));
-    }
-    if missing.is_empty() {
-        let losses = c.losses();
-        let parts = losses.iter().filter(|(.., value)| *value > 0);
-        missing.extend(parts.map(|(name, _, value)| format!("lost.{name} is {}", grouped(*value))));
-    }
+    let missing = missing(c);
     if missing.is_empty() && connections == 0 && c.input.packets > 0 {
-        line += "; nothing of TCP, UDP or SCTP (inet-asm -s tells what)";
+        line += "; nothing of TCP, UDP or SCTP (-s tells what)";
     }
     if !missing.is_empty() {
-        line += &format!("; {} (inet-asm -s tells which)", missing.join(", "));
+        line += &format!("; {} (-n -vv tells where, -s counts)", missing.join(", "));
     }
     if let Some(folder) = folder {
         line += &format!("; {} in {folder}", some(c.files.whole, "whole file"));
@@ -189,6 +229,8 @@ pub(super) struct Seen {
     pub(super) sorted: bool,
     /// A port on which connections were not understood.
     pub(super) port: Option<OddPort>,
+    /// Bytes of files on connections that others have announced: that they have no protocol is as it should be.
+    pub(super) file_octets: u64,
 }
 
 /// Hints: what could be tried, where something of the input could not be used. One of each kind at most. What is no more than a
@@ -213,12 +255,12 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
             "tunnels: nearly all packets are {name}, which was not opened: --decapsulate {option} opens it"
         ));
     } else if seen.looks_on {
-        let nearly_all = most(unknown(c), c.message.octets);
+        let others = |octets: u64| octets.saturating_sub(seen.file_octets);
+        let (unknown, all) = (others(unknown(c)), others(c.message.octets));
+        let nearly_all = most(unknown, all);
         let odd = seen.port.as_ref();
-        let odd = odd.and_then(|odd| odd_port(c, odd, nearly_all));
-        hints.extend(odd.or_else(|| nearly_all.then(|| {
-            "protocols: nearly all bytes belong to none that is known here: -d tcp.port==N,NAME says what they are, --framer adds one".to_owned()
-        })));
+        let odd = odd.and_then(|odd| odd_port(odd, nearly_all.then_some(unknown)));
+        hints.extend(odd.or_else(|| nearly_all.then(|| no_protocol(c))));
     }
     // A hundredth: cards with several queues give some, which do little harm.
     let late = c.input.backwards;
@@ -236,24 +278,51 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
     hints
 }
 
-/// A hint at connections to a port that were not understood: some of them, or nearly all bytes of the capture.
-fn odd_port(c: &Counters, odd: &OddPort, nearly_all: bool) -> Option<String> {
-    let port = odd.port;
-    let all = c.tcp.connections;
+/// A hint at bytes of no known protocol, wherever they went. Each transport has rules of its own.
+fn no_protocol(c: &Counters) -> String {
+    let transports = [
+        ("tcp", c.tcp.connections),
+        ("udp", c.udp.flows),
+        ("sctp", c.sctp.associations),
+    ];
+    let there = transports.iter().filter(|(_, some)| *some > 0);
+    let rules: Vec<_> = there.map(|(t, _)| format!("-d {t}.port==N,NAME")).collect();
+    format!(
+        "protocols: nearly all bytes belong to none that is known here: {} says what they are, --framer adds one",
+        rules.join(" or ")
+    )
+}
+
+/// A hint at connections to a port that were not understood: some of them, or nearly all bytes of the capture, of which there are
+/// `unknown`.
+fn odd_port(odd: &OddPort, unknown: Option<u64>) -> Option<String> {
+    let (port, transport) = (odd.port, odd.transport.name());
+    let about = match odd.transport {
+        Transport::Tcp => format!("port {port}"),
+        _ => format!("{} port {port}", transport.to_uppercase()),
+    };
     match odd.protocol {
         // Some, and not a single one among many.
         Some(name) if odd.unknown >= odd.known / 10 => Some(format!(
-            "port {port}: {} {name}, and {} of no known protocol: -d tcp.port=={port},{name} looks for nothing else there",
+            "{about}: {} {name}, and {} of no known protocol: -d {transport}.port=={port},{name} looks for nothing else there",
             some(odd.known, "connection") + if odd.known == 1 { " is" } else { " are" },
             grouped(odd.unknown),
         )),
-        None if nearly_all && odd.unknown >= all / 2 => {
-            Some(match FRAMED.iter().find(|f| f.1 == port) {
-                Some((name, _, spec)) => {
-                    format!("port {port}: its bytes may be of {name}: --framer '{spec}' adds it")
+        None if unknown.is_some_and(|all| odd.octets >= all / 2) => {
+            let is = format!(
+                "its bytes belong to no protocol that is known here: -d {transport}.port=={port},NAME says what they are"
+            );
+            let framed = FRAMED.iter().find(|f| f.1 == port);
+            Some(match (odd.transport, framed) {
+                (Transport::Tcp, Some((name, _, spec))) => {
+                    format!("{about}: its bytes may be of {name}: --framer '{spec}' adds it")
                 }
-                None => format!(
-                    "port {port}: its bytes belong to no protocol that is known here: -d tcp.port=={port},NAME says what they are, --framer 'NAME,tcp.port=={port},...' adds a protocol"
+                (Transport::Tcp, None) => format!(
+                    "{about}: {is}, if it is one of --list-protocols, --framer 'NAME,tcp.port=={port},len@0:u32be' adds another one by where its length is"
+                ),
+                // A datagram is a message, and so is a user message: there is nothing to be found but a name.
+                _ => format!(
+                    "{about}: {is}, if it is one of --list-protocols, --framer 'NAME,{transport}.port=={port}' gives them another name"
                 ),
             })
         }
@@ -312,6 +381,7 @@ fn csv(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::counters::Discard;
     use crate::base::protocol::Name;
 
     fn shown(format: StatsFormat) -> String {
@@ -325,7 +395,7 @@ mod tests {
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
         let stats = Stats { format, only };
-        write(&c, &stats, false, &["a", "b"], &mut out).unwrap();
+        write(&c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -347,6 +417,26 @@ mod tests {
             text.lines()
                 .any(|l| l.starts_with("tcp.lost_octets ") && l.contains("    7  "))
         );
+    }
+
+    #[test]
+    fn text_fits_a_terminal() {
+        let mut out = Vec::new();
+        let stats = Stats {
+            format: StatsFormat::All,
+            ..Stats::default()
+        };
+        write(
+            &Counters::default(),
+            &stats,
+            (false, Some(80)),
+            &[],
+            &mut out,
+        )
+        .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let widest = text.lines().map(str::len).max();
+        assert!(widest.is_some_and(|w| w <= 80), "{text}");
     }
 
     #[test]
@@ -397,7 +487,7 @@ mod tests {
         (c.files.whole, c.files.incomplete) = (2, 1);
         assert_eq!(
             closing_line(&c, None, Some("found")),
-            "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (inet-asm -s tells which); 2 whole files in found, 1 incomplete"
+            "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (-n -vv tells where, -s counts); 2 whole files in found, 1 incomplete"
         );
         (c.tcp.gaps, c.tcp.gaps_jump) = (4, 1);
         let line = closing_line(&c, None, None);
@@ -412,11 +502,49 @@ mod tests {
         c.input.packets = 3;
         assert!(closing_line(&c, None, None).contains("; nothing of TCP, UDP or SCTP"));
         let mut c = Counters::default();
-        assert!(closing_line(&c, Some(0), None).ends_with("0 messages, of which none was chosen"));
+        assert!(closing_line(&c, Some(0), None).ends_with("0 messages, none of them chosen"));
         c.message.messages = 2000;
-        assert!(closing_line(&c, Some(1000), None).ends_with(", of which 1,000 were chosen"));
+        assert!(closing_line(&c, Some(1000), None).ends_with("2,000 messages, 1,000 chosen"));
+        assert!(closing_line(&c, Some(2000), None).ends_with(", 2,000 messages"));
         c.message.incomplete = 1;
-        assert!(closing_line(&c, None, None).contains("; lost.incomplete is 1 (inet"));
+        assert!(closing_line(&c, None, None).contains("; 1 incomplete message ("));
+    }
+
+    /// Names of counters are no words: whatever is missing is said in plain ones.
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        for (name, ..) in Counters::default().losses() {
+            let said = LOSSES.iter().any(|(known, ..)| *known == name);
+            assert!(said || name == "tcp_holes", "{name}");
+        }
+        let mut c = Counters::default();
+        c.discard_many(Discard::TcpStray, 996);
+        assert_eq!(
+            missing(&c),
+            ["996 packets that are damaged or fit no connection"]
+        );
+        c.message.incomplete = 1;
+        c.input.capture_drops = 1;
+        c.udp.snapped = 2;
+        assert_eq!(
+            missing(&c),
+            [
+                "1 packet lost before it was captured",
+                "2 datagrams cut by the snapshot length",
+                "996 packets that are damaged or fit no connection"
+            ]
+        );
+        (c.tcp.gaps, c.tcp.gaps_snapped, c.tcp.lost_octets) = (3, 3, 2501);
+        assert_eq!(
+            missing(&c)[0],
+            "2,501 bytes cut by the snapshot length in 3 gaps"
+        );
+        assert_eq!(missing(&c)[3], "and more");
+        c.tcp.gaps_snapped = 1;
+        assert_eq!(
+            missing(&c)[0],
+            "2,501 bytes missing in 3 gaps, 1 of them cut by the snapshot length"
+        );
     }
 
     #[test]
@@ -443,20 +571,25 @@ mod tests {
 
     #[test]
     fn there_is_a_hint_of_each_kind_at_most() {
-        let all = |c: &Counters, port: Option<(Option<&'static str>, u64, u64)>, sorted| {
-            let port = port.map(|(protocol, known, unknown)| OddPort {
-                port: 9000,
-                protocol,
-                known,
-                unknown,
-            });
-            let seen = Seen {
-                looks_on: true,
-                sorted,
-                port,
+        let on =
+            |transport, c: &Counters, port: Option<(Option<&'static str>, u64, u64)>, sorted| {
+                let port = port.map(|(protocol, known, unknown)| OddPort {
+                    transport,
+                    port: 9000,
+                    protocol,
+                    known,
+                    unknown,
+                    octets: c.message.octets,
+                });
+                let seen = Seen {
+                    looks_on: true,
+                    sorted,
+                    port,
+                    file_octets: 0,
+                };
+                hints(c, &seen).join("\n")
             };
-            hints(c, &seen).join("\n")
-        };
+        let all = |c: &Counters, port, sorted| on(Transport::Tcp, c, port, sorted);
         let mut c = Counters::default();
         (c.tcp.connections, c.input.packets, c.ipv4.packets) = (20, 1000, 1000);
         let text = all(&c, Some((Some("http"), 1, 3)), false);
@@ -470,6 +603,37 @@ mod tests {
         c.protocol(Name::of(NO_PROTOCOL)).octets = 10;
         let text = all(&c, Some((None, 0, 20)), false);
         assert!(text.contains("-d tcp.port==9000,NAME"), "{text}");
+        // Each transport has rules of its own.
+        for (transport, name) in [(Transport::Udp, "udp"), (Transport::Sctp, "sctp")] {
+            let text = on(transport, &c, Some((None, 0, 1)), false);
+            assert!(
+                text.starts_with(&format!("{} port 9000: its ", name.to_uppercase()))
+                    && text.contains(&format!("-d {name}.port==9000,NAME"))
+                    && text.contains(&format!("--framer 'NAME,{name}.port==9000'"))
+                    && !text.contains("tcp")
+                    && !text.contains("len@"),
+                "{text}"
+            );
+            let text = on(transport, &c, Some((Some("m3ua"), 1, 1)), false);
+            assert!(
+                text.contains(&format!("-d {name}.port==9000,m3ua looks")),
+                "{text}"
+            );
+        }
+        let mut other = c.clone();
+        (other.tcp.connections, other.sctp.associations) = (0, 1);
+        let text = all(&other, None, false);
+        assert!(
+            text.contains(" -d sctp.port==N,NAME says") && !text.contains("tcp.port"),
+            "{text}"
+        );
+        // Files of FTP are no protocol, and need none.
+        let seen = Seen {
+            looks_on: true,
+            file_octets: 10,
+            ..Seen::default()
+        };
+        assert_eq!(hints(&c, &seen), [] as [String; 0]);
         c.input.backwards = 10;
         c.udp.closed_vxlan = 900;
         let text = all(&c, Some((None, 0, 20)), false);
@@ -508,7 +672,7 @@ mod tests {
                 format: StatsFormat::Csv,
                 ..Stats::default()
             };
-            write(c, &stats, false, &["a", "b"], &mut out).unwrap();
+            write(c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
             String::from_utf8(out)
                 .unwrap()
                 .lines()

@@ -11,19 +11,21 @@ use super::signals::Signals;
 use super::trace::TraceView;
 use super::values::Stats;
 use crate::assembler::Assembler;
-use crate::base::flow::Transport;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use crate::capture::{Inputs, SortQueue, Warning, input_path};
 use crate::message::is_hidden;
 use crate::sink::FileFormat;
+use crate::sink::OddPort;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
@@ -48,8 +50,29 @@ fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
         // What it is about is an empty word of the command line.
         text.insert_str(0, "\"\"");
     }
+    let text = without_numbers(&text);
     debug_assert!(has_form(&text), "{text}");
     sum_up_to(messages, &text);
+}
+
+/// What the system said, without its number for it: `(os error 2)` says nothing that the words before it do not.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(" (os error ") {
+        out.push_str(before);
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        match behind.get(digits..).and_then(|b| b.strip_prefix(')')) {
+            Some(behind) => rest = behind,
+            // It is a name that looks so.
+            None => {
+                out.push_str(" (os error ");
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Every message is in one line, which says what it is about, and behind a colon what of it.
@@ -101,6 +124,8 @@ struct Run<'a> {
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
+    /// `--trace` had something to say.
+    traced: Arc<AtomicBool>,
     reads: u32,
 }
 
@@ -123,7 +148,7 @@ impl<'a> Run<'a> {
         let signals =
             listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
         let mut inputs =
-            Inputs::new(config.inputs.iter().map(Into::into)).stopped_by(signals.stop.clone());
+            Inputs::new(config.inputs.iter().cloned()).stopped_by(signals.stop.clone());
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();
@@ -153,9 +178,12 @@ impl<'a> Run<'a> {
         if sctp_stats.is_some() {
             assembler.collect_sctp_stats();
         }
+        let traced = Arc::new(AtomicBool::new(false));
         if let Some(rule) = &config.trace {
-            let mut view = TraceView::new(config.stderr_color);
+            let mut view = TraceView::new(config.stderr_color, config.stderr_width);
+            let traced = Arc::clone(&traced);
             assembler.trace(rule.clone(), move |event| {
+                traced.store(true, Ordering::Relaxed);
                 // As for all messages on stderr.
                 let _ = writeln!(io::stderr(), "{}", view.lines(event));
             });
@@ -169,6 +197,7 @@ impl<'a> Run<'a> {
             messages,
             warned: BTreeMap::new(),
             failed: false,
+            traced,
             reads: 0,
         })
     }
@@ -195,6 +224,7 @@ impl<'a> Run<'a> {
         {
             self.fail(&e);
         }
+        self.tell_of_idle_rules();
         match &self.config.stats {
             Some(stats) => self.report(stats),
             None => self.sum_up(),
@@ -206,6 +236,31 @@ impl<'a> Run<'a> {
             HELD
         } else {
             0
+        }
+    }
+
+    /// A rule that chooses nothing is mostly a mistake, and what comes of it would be silence.
+    fn tell_of_idle_rules(&mut self) {
+        if self.config.quiet {
+            return;
+        }
+        let mut idle = self.assembler.sink().idle_rules();
+        if self.config.trace.is_some() && !self.traced.load(Ordering::Relaxed) {
+            idle.push("--trace");
+        }
+        for option in idle {
+            // One without payload may be there.
+            let that = if option == "--follow" {
+                " that carries data"
+            } else {
+                ""
+            };
+            complain_to(
+                self.messages,
+                &format_args!(
+                    "{option}: chooses no connection of this input{that}: -p shows their numbers, as tcp:3 (a port is :80, a host 10.0.0.1)"
+                ),
+            );
         }
     }
 
@@ -229,33 +284,30 @@ impl<'a> Run<'a> {
         self.count_inputs();
         // A port that has a rule is what the user says it is.
         let rules = &self.config.rules;
-        let ruled = |port| rules.named(Transport::Tcp, (port, port)).is_some();
+        let ruled = |odd: &OddPort| rules.named(odd.transport, (odd.port, odd.port)).is_some();
         let port = self.assembler.sink().odd_port();
-        let port = port.filter(|odd| !ruled(odd.port));
+        let port = port.filter(|odd| !ruled(odd));
+        let file_octets = self.assembler.sink().file_octets();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
         let chosen = self.config.chooses.then_some(counters.output.messages);
         let line = report::closing_line(counters, chosen, folder.as_deref());
-        let rule = self.config.sink.connection.as_ref();
-        let number = rule.filter(|rule| rule.is_of_numbers() && chosen == Some(0));
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || counters.lost() > 0).then_some(line);
-        let number = number.map(|_| {
-            "--connection: a number is that of a connection, as --print shows it: a port is :80"
-                .to_owned()
-        });
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;
         let seen = Seen {
             looks_on,
-            sorted,
+            // That files were given in the wrong order has been told, with what to do about it.
+            sorted: sorted || self.warned.contains_key(WRONG_ORDER),
             port,
+            file_octets,
         };
         let hints = report::hints(counters, &seen);
         if let Some(line) = line {
             sum_up_to(self.messages, &line);
         }
-        for hint in number.into_iter().chain(hints) {
+        for hint in hints {
             complain_to(self.messages, &hint);
         }
     }
@@ -271,7 +323,7 @@ impl<'a> Run<'a> {
         let written = report::write(
             self.assembler.counters(),
             stats,
-            self.config.stderr_color,
+            (self.config.stderr_color, self.config.stderr_width),
             &names,
             self.messages,
         );
@@ -498,7 +550,7 @@ impl<'a> Run<'a> {
         for warning in self.inputs.take_warnings() {
             let kind = match warning {
                 Warning::CutShort { .. } => "captures that are cut short",
-                _ => "warnings about inputs",
+                Warning::WrongOrder { .. } => WRONG_ORDER,
             };
             self.tell(kind, &warning);
         }
@@ -544,6 +596,8 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Warnings about the order of inputs: there is one of them.
+const WRONG_ORDER: &str = "inputs in the wrong order";
 /// Warnings about blocks that were left out: there is one of them.
 const BLOCKS: &str = "inputs with blocks that are left out";
 
@@ -692,6 +746,13 @@ mod tests {
             ("a.pcap: is empty.", false),
         ] {
             assert_eq!(has_form(text), is, "{text}");
+        }
+        for (text, words) in [
+            ("a: b (os error 2)", "a: b"),
+            ("a: b (os error 21): c", "a: b: c"),
+            ("a (os error x): b", "a (os error x): b"),
+        ] {
+            assert_eq!(without_numbers(text), words);
         }
         let mut out = Vec::new();
         complain_to(&mut out, &"a\x1b[31m\nb\u{202e}.pcap: is empty");

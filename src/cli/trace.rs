@@ -1,5 +1,7 @@
 //! `--trace` for people: endpoints once for each connection, arrows, times since the first line, colours for trouble.
 
+use super::lines;
+use crate::base::chunk_trace::{ChunkEvent, DataFate};
 use crate::base::flow::Transport;
 use crate::base::time::Timestamp;
 use crate::base::trace::{Event, EventKind, Fate};
@@ -14,15 +16,18 @@ const SHOWN: usize = 10_000;
 #[derive(Default)]
 pub(super) struct TraceView {
     color: bool,
+    /// Columns that its lines fit.
+    width: Option<usize>,
     first: Option<Timestamp>,
     /// The side that was seen first of each connection.
     clients: HashMap<(Transport, u64), SocketAddr>,
 }
 
 impl TraceView {
-    pub(super) fn new(color: bool) -> Self {
+    pub(super) fn new(color: bool, width: Option<usize>) -> Self {
         Self {
             color,
+            width,
             ..Self::default()
         }
     }
@@ -68,7 +73,11 @@ impl TraceView {
                 let _ = write!(out, "- {} \u{2192} {}", event.src, event.dst);
             }
         }
-        let _ = write!(out, "{}{}{off}", self.tone(&event.what), event.what);
+        // What does not fit stands below it.
+        let indent = shown(out.lines().next_back().unwrap_or_default());
+        let what = event.what.to_string();
+        let what = lines::wrapped(&what, indent, self.width);
+        let _ = write!(out, "{}{what}{off}", self.tone(&event.what));
         out
     }
 
@@ -78,7 +87,15 @@ impl TraceView {
             return "";
         }
         match what {
-            EventKind::Gap { .. } => "\x1b[31m",
+            EventKind::Gap { .. } | EventKind::ChunkGap { .. } | EventKind::Dropped(_) => {
+                "\x1b[31m"
+            }
+            EventKind::Chunk(ChunkEvent::Unreadable) => "\x1b[31m",
+            EventKind::Chunk(ChunkEvent::Data { fate, .. }) => match fate {
+                DataFate::Late | DataFate::BeforeStart | DataFate::Empty => "\x1b[31m",
+                DataFate::Behind { .. } | DataFate::Damaged | DataFate::HeldJump => "\x1b[33m",
+                _ => "",
+            },
             EventKind::Segment { fate, .. } => match fate {
                 Fate::Late | Fate::BeforeStart | Fate::BadChecksum | Fate::Stray => "\x1b[31m",
                 Fate::Waits { .. } | Fate::Damaged(_) | Fate::HeldJump => "\x1b[33m",
@@ -86,10 +103,23 @@ impl TraceView {
             },
             EventKind::MessageBegins { .. }
             | EventKind::MessageEnds { .. }
+            | EventKind::UserMessage { .. }
             | EventKind::Message { .. } => "\x1b[36m",
             _ => "",
         }
     }
+}
+
+/// Columns that a text takes. Escape sequences take none.
+fn shown(text: &str) -> usize {
+    let mut escape = false;
+    let visible = text.chars().filter(|c| {
+        escape |= *c == '\x1b';
+        let counts = !escape;
+        escape &= *c != 'm';
+        counts
+    });
+    visible.count()
 }
 
 #[cfg(test)]
@@ -116,7 +146,7 @@ mod tests {
             len: Some(4),
             cause: GapCause::Acked,
         };
-        let mut view = TraceView::new(false);
+        let mut view = TraceView::new(false, None);
         let mut text = String::new();
         for (number, back, micros) in [(Some(0), false, 0), (Some(0), true, 93), (None, false, 94)]
         {
@@ -133,11 +163,20 @@ tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
 "
         );
         assert!(!view.lines(&event(Some(0), false, 95, gap)).contains('\x1b'));
-        let mut view = TraceView::new(true);
+        let mut view = TraceView::new(true, None);
         let red = view.lines(&event(Some(0), false, 0, gap));
         assert!(
             red.contains("\u{2192}\x1b[31m 3:7: gap of 4 bytes"),
             "{red}"
         );
+        // A terminal of 60 columns.
+        for color in [false, true] {
+            let mut view = TraceView::new(color, Some(60));
+            let narrow = view.lines(&event(Some(0), false, 0, gap));
+            let lines: Vec<_> = narrow.lines().skip(1).collect();
+            assert!(lines.len() > 1, "{narrow}");
+            assert!(lines.iter().all(|line| shown(line) <= 60), "{narrow}");
+            assert!(lines[1].starts_with(&" ".repeat(26)), "{narrow}");
+        }
     }
 }

@@ -133,7 +133,48 @@ mod tests {
             ),
             (
                 "--dump-name x",
-                "--dump: is needed for what was asked: add it",
+                "--dump-name: names the files of --dump: add --dump DIR",
+            ),
+            (
+                "--fields a",
+                "--fields: chooses the columns of a table: add --table, or",
+            ),
+            (
+                "--table --fields a",
+                "--fields: a: the table has no such column: expected some of time, ",
+            ),
+            (
+                "--table --fields a,,b",
+                "--fields: a: the table has no such column: expected some of time, ",
+            ),
+            ("--table --fields ,", "--fields: a name is empty: expected"),
+            (
+                "--dump d --dump-name %Q",
+                "--dump-name %Q: %Q is no code of file names: expected %A",
+            ),
+            (
+                "--dump d --dump-name ../x",
+                "--dump-name ../x: it leads out of the folder: leave",
+            ),
+            (
+                "-w file:x?protcol=http",
+                "protcol=http: no such option of an output: did you mean protocol=http?: expected",
+            ),
+            (
+                "-w file:x?format=pcapn",
+                "format=pcapn: is none of its values: did you mean pcapng?: expected one of pcap, pcapng",
+            ),
+            (
+                "-w fil:x.pcap",
+                "--write fil:x.pcap: fil: no such scheme: did you mean file:x.pcap?: a file of this name is ./fil:x.pcap",
+            ),
+            (
+                "--table HTTP",
+                "HTTP: there is no such input: did you mean --table=http?",
+            ),
+            (
+                "-pFULL",
+                "-pFULL: its value stands behind an equals sign: -p=FULL",
             ),
             (
                 "--man --hash",

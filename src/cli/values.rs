@@ -1,11 +1,11 @@
 //! The values of options: sizes, times, lists of names, choices.
 
+use super::likeness::nearest;
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
-use crate::sink::FileFormat;
 use crate::sink::choice::When;
 use crate::sink::follow::FollowForm;
 use crate::sink::json::JsonBody;
@@ -13,6 +13,7 @@ use crate::sink::options::OutputKind;
 use crate::sink::packets::{Encap, Large};
 use crate::sink::print::{Style, TimeForm};
 use crate::sink::table::TableName;
+use crate::sink::{FileFormat, Target};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use regex::bytes::{Regex, RegexBuilder};
@@ -89,7 +90,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
 
 /// A time, or `off`: none at all.
 pub(super) fn time_or_off(text: &str) -> Result<Duration, String> {
-    if text == "off" {
+    if text.eq_ignore_ascii_case("off") {
         return Ok(Duration::ZERO);
     }
     time(text).map_err(|e| format!("{e}, or off"))
@@ -97,7 +98,7 @@ pub(super) fn time_or_off(text: &str) -> Result<Duration, String> {
 
 /// A number, or `off`: 0.
 pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
-    if text == "off" {
+    if text.eq_ignore_ascii_case("off") {
         return Ok(0);
     }
     number(text).map_err(|e| format!("{e}, or off"))
@@ -167,6 +168,20 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "expected a number of 1 or more".to_owned())
 }
 
+/// An OUTPUT. A scheme that there is not is part of a name, unless it looks like one that there is.
+pub(super) fn output(text: &str) -> Result<Target, String> {
+    if let Some((word, rest)) = text.split_once(':')
+        && !Target::SCHEMES.contains(&word.to_ascii_lowercase().as_str())
+        && !rest.starts_with("//")
+        && let Some(meant) = nearest(word, Target::SCHEMES)
+    {
+        return Err(format!(
+            "{word}: no such scheme: did you mean {meant}:{rest}?: a file of this name is ./{text}"
+        ));
+    }
+    Target::new(text)
+}
+
 /// A rule of `--decode-as`.
 pub(super) fn decode_as(text: &str) -> Result<DecodeAs, String> {
     DecodeAs::parse(text).map_err(|e| format!("{e}: for example tcp.port==9000,http"))
@@ -179,7 +194,7 @@ pub(super) fn framer(text: &str) -> Result<UserRow, String> {
 
 /// Names of tunnels.
 pub(super) fn tunnels(text: &str) -> Result<Tunnels, String> {
-    Tunnels::parse(text).map_err(|name| {
+    Tunnels::parse(&text.to_ascii_lowercase()).map_err(|name| {
         let known = Tunnel::ALL.map(Tunnel::name);
         format!(
             "{name}: expected all, none, or some of {}",
@@ -200,11 +215,11 @@ pub(super) struct Disabled {
 pub(super) fn transports(text: &str) -> Result<Disabled, String> {
     let mut disabled = Disabled::default();
     for name in text.split(',') {
-        match name.trim() {
+        match name.trim().to_ascii_lowercase().as_str() {
             "tcp" => disabled.tcp = true,
             "udp" => disabled.udp = true,
             "sctp" => disabled.sctp = true,
-            other => return Err(format!("{other}: expected some of tcp, udp, sctp")),
+            _ => return Err(format!("{name}: expected some of tcp, udp, sctp")),
         }
     }
     Ok(disabled)
@@ -244,7 +259,7 @@ pub(super) struct LookBehind {
 /// A number of segments and a time, or `off`.
 pub(super) fn look_behind(text: &str) -> Result<LookBehind, String> {
     let wrong = || "expected N,TIME, as 16,200ms, or off".to_owned();
-    if text == "off" {
+    if text.eq_ignore_ascii_case("off") {
         return Ok(LookBehind {
             segments: 0,
             time: Duration::ZERO,
@@ -277,7 +292,8 @@ pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
         )),
     };
     let mut rule = ChecksumRule::default();
-    for part in text.split(',') {
+    let text = text.to_ascii_lowercase();
+    for part in text.split(',').map(str::trim) {
         match part.split_once('=') {
             None => {
                 let how = how(part)?;
@@ -305,7 +321,7 @@ pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
 /// `--unframed`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum Unframed {
-    /// They are messages of the protocol `data`
+    /// They are messages of the protocol named data
     Emit,
     /// They are counted only
     Drop,
@@ -412,15 +428,15 @@ choice!(OutputKind {
 });
 choice!(JsonBody {
     None = "none": "nothing",
-    Text = "text": "UTF-8; what is none is replaced",
+    Text = "text": "as UTF-8; bytes that are not are replaced",
     Base64 = "base64": "base64",
 });
 choice!(Style {
     Brief = "brief": "one line",
-    Full = "full": "and header fields and the body",
+    Full = "full": "the line, header fields and the body",
 });
 choice!(FollowForm {
-    Text = "text": "text, and hex dumps of what is none",
+    Text = "text": "text; other bytes as a hex dump",
     Hex = "hex": "hex dumps",
     Raw = "raw": "the bytes alone",
 });
@@ -449,8 +465,8 @@ choice!(Channels {
     Separate = "separate": "connections of their own",
 });
 choice!(StatsFormat {
-    Text = "text": "aligned, with descriptions; what is 0 is left out",
-    All = "all": "the same, with what is 0",
+    Text = "text": "aligned, with descriptions; without counters that are 0",
+    All = "all": "the same, with counters that are 0",
     Json = "json": "one object",
     Csv = "csv": "a header line and a row",
 });

@@ -592,12 +592,28 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
             message.data,
             message.whole,
         );
+        if at.cx.trace.is_on() {
+            let what = EventKind::UserMessage {
+                tsn: message.tsn,
+                stream: message.stream,
+                protocol,
+                len: message.data.len() as u64,
+                whole: message.whole,
+            };
+            at.cx.emit(at.flow, message.direction, what);
+        }
         if self.rules.filter.wants(protocol) {
             self.sink.user_message(at, message, protocol);
         }
     }
 
     fn gap(&mut self, at: &mut AssociationContext<'_, M::State>, gap: &ChunkGap) {
+        let what = EventKind::ChunkGap {
+            tsn: gap.tsn,
+            tsns: gap.tsns,
+            cause: gap.cause,
+        };
+        at.cx.emit(at.flow, gap.direction, what);
         self.sink.chunk_gap(at, gap);
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Follow {
     text: String,
     /// What was written last ends in the middle of a line.
     open_line: bool,
+    /// Nothing was written.
+    silent: bool,
 }
 
 impl Follow {
@@ -67,7 +69,13 @@ impl Follow {
             last: None,
             text: String::new(),
             open_line: false,
+            silent: true,
         }
+    }
+
+    /// Nothing was said by any connection that is followed.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// Begins another turn of the conversation where somebody else speaks. `new`: a datagram or a user message is always a turn.
@@ -113,6 +121,7 @@ impl Follow {
 
     fn octets(&mut self, direction: Direction, offset: u64, octets: &[u8]) {
         if self.form == FollowForm::Raw {
+            self.silent = false;
             self.out.write([octets, &[], &[], &[]]);
             return;
         }
@@ -150,6 +159,7 @@ impl Follow {
     }
 
     fn write(&mut self) {
+        self.silent &= self.text.is_empty();
         self.out.write([self.text.as_bytes(), &[], &[], &[]]);
         self.text.clear();
     }

@@ -24,6 +24,7 @@ use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -156,6 +157,8 @@ pub struct Outputs {
     pub(super) table: OutputTable,
     /// `--connection`: the connections that all outputs get; all where there is none.
     choice: Option<ConnectionRule>,
+    /// There were such connections.
+    chose: bool,
     /// Which of their messages all outputs get.
     messages: MessageChoice,
     /// Messages that may still be written, where `--count` says how many.
@@ -345,10 +348,25 @@ impl Outputs {
         self.table.ports.as_ref().and_then(Ports::odd)
     }
 
+    /// Octets of connections that carry files which another connection has announced, and so have no protocol; only with
+    /// [`OutputOptions::hints`].
+    pub fn file_octets(&self) -> u64 {
+        self.table.ports.as_ref().map_or(0, Ports::file_octets)
+    }
+
     /// What `-v` says of connections since the last call.
     pub fn take_watched(&mut self) -> Vec<String> {
         let watch = self.table.watch.as_mut();
         watch.map(Watch::take_lines).unwrap_or_default()
+    }
+
+    /// Options whose rule has chosen no connection of the input, or none that carries anything.
+    pub fn idle_rules(&self) -> Vec<&'static str> {
+        let connection = self.choice.is_some() && !self.chose;
+        let follow = self.table.follow.as_ref().is_some_and(Follow::is_silent);
+        let rules = [("--connection", connection), ("--follow", follow)];
+        let idle = rules.into_iter().filter(|(_, idle)| *idle);
+        idle.map(|(option, _)| option).collect()
     }
 
     /// Writes all that is buffered. Breaks when all that writes to somebody has lost its reader, or failed; what writes files
@@ -467,7 +485,7 @@ impl Outputs {
     /// # Errors
     ///
     /// The first output that cannot be opened.
-    pub fn open(config: &OutputOptions, inputs: &[&str]) -> Result<Self, OutputError> {
+    pub fn open(config: &OutputOptions, inputs: &[&OsStr]) -> Result<Self, OutputError> {
         let mut outputs = Self::new();
         let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
         let names = config.outputs.iter().map(|o| o.target.name.as_str());
@@ -650,7 +668,12 @@ impl Outputs {
     }
 
     /// The outputs take this connection.
-    fn takes(&self, flow: &Flow) -> bool {
-        self.choice.as_ref().is_none_or(|c| c.takes(flow))
+    fn takes(&mut self, flow: &Flow) -> bool {
+        let Some(choice) = &self.choice else {
+            return true;
+        };
+        let takes = choice.takes(flow);
+        self.chose |= takes;
+        takes
     }
 }

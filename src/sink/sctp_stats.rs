@@ -6,6 +6,7 @@
 use crate::base::time::{CaptureClock, Timestamp};
 use crate::sink::writer::{self, BufferedWriter, OutputError, Reopened, Target};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ impl SctpStats {
     /// # Errors
     ///
     /// Those of the system; `path` is one of `inputs`.
-    pub fn open(path: &Path, inputs: &[&str]) -> Result<Self, OutputError> {
+    pub fn open(path: &Path, inputs: &[&OsStr]) -> Result<Self, OutputError> {
         let name = path.to_string_lossy();
         let to = if path.is_dir() || name.ends_with('/') {
             fs::create_dir_all(path).map_err(|source| OutputError {

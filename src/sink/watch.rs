@@ -4,27 +4,57 @@ use super::output::Output;
 use super::writer::OutputError;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
-use crate::base::flow::Flow;
+use crate::base::flow::{Direction, Flow};
+use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::packet::Packet;
 use crate::base::stream::{Close, Gap, GapCause};
-use crate::message::MessageSink;
-use crate::transport::datagram::EndedFlow;
-use crate::transport::sctp::{AssociationContext, ChunkGap};
+use crate::message::events::DatagramMessage;
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart};
+use crate::transport::datagram::{DatagramContext, EndedFlow};
+use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// Lines about connections for stderr.
 pub(super) struct Watch {
     decisions: bool,
     lines: Vec<String>,
+    /// Messages that are open, by connection and direction: there are at most as many as `--max-connections` lets be.
+    open: HashMap<(u64, Direction), WatchedMessage>,
+}
+
+/// A message that has not ended.
+struct WatchedMessage {
+    protocol: &'static str,
+    /// Where its first octet stands, counted from that of the stream, and the packet that brought it.
+    offset: i64,
+    frame: u64,
+    /// Octets that it lacks, in so many holes, and where the first of these begins.
+    lost: u64,
+    holes: u64,
+    first: i64,
+}
+
+/// `1 byte`, `2 bytes`.
+fn some(n: u64, one: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {one}{s}")
+}
+
+/// Who speaks to whom, as lines begin: `tcp 3 10.0.0.1:40000 > 10.0.0.2:80`.
+fn way(flow: &Flow, direction: Direction) -> String {
+    let (src, dst) = (flow.src(direction), flow.dst(direction));
+    format!("{} {} {src} > {dst}", flow.transport.name(), flow.number)
 }
 
 impl Watch {
     /// With `decisions`, also gaps and packets that could not be used.
-    pub(super) const fn new(decisions: bool) -> Self {
+    pub(super) fn new(decisions: bool) -> Self {
         Self {
             decisions,
             lines: Vec::new(),
+            open: HashMap::new(),
         }
     }
 
@@ -66,29 +96,150 @@ impl MessageSink for Watch {
         }
     }
 
+    fn start(&mut self, at: &mut StreamContext<'_, ()>, start: &MessageStart<'_>) {
+        if self.decisions {
+            let message = WatchedMessage {
+                protocol: start.protocol,
+                offset: at.side().relative(start.offset),
+                frame: start.frame,
+                lost: 0,
+                holes: 0,
+                first: 0,
+            };
+            self.open.insert((at.flow.number, at.direction), message);
+        }
+    }
+
+    fn gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &MessageGap) {
+        if let Some(message) = self.open.get_mut(&(at.flow.number, at.direction)) {
+            if message.holes == 0 {
+                message.first = at.side().relative(gap.offset);
+            }
+            message.lost += gap.len;
+            message.holes += 1;
+        }
+    }
+
+    fn end(&mut self, at: &mut StreamContext<'_, ()>, end: &MessageEnd) {
+        let Some(message) = self.open.remove(&(at.flow.number, at.direction)) else {
+            return;
+        };
+        if end.whole {
+            return;
+        }
+        let what = match message.holes {
+            0 => format!(
+                "its end is missing, behind offset {}",
+                at.side().relative(end.offset)
+            ),
+            1 => format!(
+                "{} missing at offset {}",
+                some(message.lost, "byte"),
+                message.first
+            ),
+            holes => format!(
+                "{} missing in {holes} holes, the first at offset {}",
+                some(message.lost, "byte"),
+                message.first
+            ),
+        };
+        self.lines.push(format!(
+            "{}: the {} message of packet {}, at offset {} of its stream, is incomplete: {what}",
+            way(at.flow, at.direction),
+            message.protocol,
+            message.frame,
+            message.offset,
+        ));
+    }
+
+    fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
+        let (there, all) = (message.payload.len(), message.payload_len);
+        if self.decisions && there < all {
+            self.lines.push(format!(
+                "{}: the {} message of packet {} is cut by the snapshot length: only {there} of its {all} bytes are there",
+                way(at.flow, at.direction),
+                message.protocol,
+                at.cx.packet.frame,
+            ));
+        }
+    }
+
+    fn user_message(
+        &mut self,
+        at: &mut AssociationContext<'_, ()>,
+        message: &UserMessage<'_>,
+        protocol: &'static str,
+    ) {
+        if !self.decisions || message.whole {
+            return;
+        }
+        let there = message.data.len();
+        let what = match message.len {
+            Some(all) => format!("only {there} of its {all} bytes are there"),
+            None => format!("only its first {there} bytes are there"),
+        };
+        self.lines.push(format!(
+            "{}: the {protocol} message of packet {}, at TSN {} in stream {}, is incomplete: {what}",
+            way(at.flow, message.direction),
+            message.frame,
+            message.tsn,
+            message.stream,
+        ));
+    }
+
+    fn fragments(&mut self, cx: &mut Context, event: &FragmentEvent) {
+        if let FragmentFate::Lost {
+            offset,
+            missing,
+            cause,
+        } = event.what
+            && self.decisions
+        {
+            let len = missing.map_or("an unknown number of bytes".to_owned(), |n| {
+                some(n.into(), "byte")
+            });
+            self.lines.push(format!(
+                "ip {} > {}: the fragmented packet with identification {:#06x} is given up at packet {}: {len} missing at offset {offset}: {}",
+                event.src,
+                event.dst,
+                event.identification,
+                cx.packet.frame,
+                cause.text()
+            ));
+        }
+    }
+
     fn chunk_gap(&mut self, at: &mut AssociationContext<'_, ()>, gap: &ChunkGap) {
         if self.decisions {
-            let (src, dst) = (at.flow.src(gap.direction), at.flow.dst(gap.direction));
-            let (name, number) = (at.flow.transport.name(), at.flow.number);
             let why = gap.cause.map_or("its sender abandoned it", GapCause::text);
             self.lines.push(format!(
-                "{name} {number} {src} > {dst}: a hole of {} TSNs is given up: {why}",
-                gap.tsns
+                "{}: a hole of {} at {} is given up at packet {}: {why}",
+                way(at.flow, gap.direction),
+                some(gap.tsns, "TSN"),
+                gap.tsn,
+                at.cx.packet.frame,
             ));
         }
     }
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &Gap) {
         if self.decisions {
-            let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
-            let (name, number) = (at.flow.transport.name(), at.flow.number);
             let len = gap
                 .len
-                .map_or("an unknown number of".to_owned(), |n| n.to_string());
+                .map_or("an unknown number of bytes".to_owned(), |n| some(n, "byte"));
             self.lines.push(format!(
-                "{name} {number} {src} > {dst}: a hole of {len} bytes is given up: {}",
+                "{}: a hole of {len} at offset {} is given up at packet {}: {}",
+                way(at.flow, at.direction),
+                at.side().relative(gap.offset),
+                at.cx.packet.frame,
                 gap.cause.text()
             ));
+        }
+    }
+
+    fn closed(&mut self, at: &mut StreamContext<'_, ()>, _: Close) {
+        for direction in [Direction::Forward, Direction::Reverse] {
+            self.open.remove(&(at.flow.number, direction));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -24,7 +25,22 @@ pub struct OutputError {
 
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: cannot {}: {}", self.name, self.doing, self.source)
+        write!(f, "{}: cannot {}: ", self.name, self.doing)?;
+        // What the system says of a path that leads nowhere could be about the file, which is to be made.
+        let opens = self.doing.starts_with("open");
+        match self.source.kind() {
+            io::ErrorKind::NotFound if opens => {
+                f.write_str("the folder that it is in does not exist: make it first")
+            }
+            io::ErrorKind::PermissionDenied => {
+                f.write_str("permission is denied: choose another folder")
+            }
+            io::ErrorKind::IsADirectory => f.write_str("it is a folder: name a file in it"),
+            io::ErrorKind::StorageFull => {
+                f.write_str("no space is left: make room, or write elsewhere")
+            }
+            _ => write!(f, "{}", self.source),
+        }
     }
 }
 
@@ -56,7 +72,7 @@ struct OutputScheme {
 
 /// All of them; a name without a scheme is of the first.
 const SCHEMES: &[OutputScheme] = &[OutputScheme {
-    name: "file",
+    name: Target::SCHEMES[0],
     open: open_file,
 }];
 
@@ -123,6 +139,9 @@ pub struct Target {
 }
 
 impl Target {
+    /// What may stand before the first colon.
+    pub const SCHEMES: [&str; 1] = ["file"];
+
     /// stdout.
     pub fn stdout() -> Self {
         Self {
@@ -153,9 +172,10 @@ impl Target {
                 "an output is missing; a file of this name is ./{text}"
             ));
         }
-        let scheme = text
-            .split_once(':')
-            .and_then(|(word, rest)| Some((SCHEMES.iter().find(|s| s.name == word)?, rest)));
+        let scheme = text.split_once(':').and_then(|(word, rest)| {
+            let named = |s: &&OutputScheme| s.name.eq_ignore_ascii_case(word);
+            Some((SCHEMES.iter().find(named)?, rest))
+        });
         if scheme.is_none()
             && let Some((word, _)) = text.split_once("://")
         {
@@ -236,9 +256,11 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 ///
 /// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
 /// left to be opened.
-pub fn refuse_input(output: &str, inputs: &[&str]) -> Result<(), OutputError> {
+pub fn refuse_input(output: &str, inputs: &[&OsStr]) -> Result<(), OutputError> {
     // By device and number, so that a link or another path to the same file is seen too.
-    let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
+    let Some(file) = identity(output.as_ref(), || {
+        io::stdout().as_fd().try_clone_to_owned()
+    }) else {
         return Ok(());
     };
     for input in inputs {
@@ -254,7 +276,7 @@ pub fn refuse_input(output: &str, inputs: &[&str]) -> Result<(), OutputError> {
 }
 
 /// Device and number of a regular file.
-fn identity(name: &str, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Option<(u64, u64)> {
+fn identity(name: &OsStr, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Option<(u64, u64)> {
     let metadata = if name == "-" {
         File::from(standard().ok()?).metadata()
     } else {
@@ -302,7 +324,7 @@ impl BufferedWriter {
     /// Says where it writes, just after that was opened: [`reopen`](Self::reopen) opens it anew.
     pub(crate) fn reopens(&mut self, target: &Target) {
         if target.name != "-" {
-            let file = identity(&target.name, || Err(io::ErrorKind::NotFound.into()));
+            let file = identity(target.name.as_ref(), || Err(io::ErrorKind::NotFound.into()));
             self.path = file.map(|file| (target.name.clone(), file));
         }
     }
@@ -313,7 +335,7 @@ impl BufferedWriter {
         let Some((path, file)) = &self.path else {
             return false;
         };
-        if identity(path, || Err(io::ErrorKind::NotFound.into())) == Some(*file) {
+        if identity(path.as_ref(), || Err(io::ErrorKind::NotFound.into())) == Some(*file) {
             done.unmoved.push(path.clone());
             return false;
         }

@@ -41,17 +41,27 @@ impl Template {
                         'A' | 'a' | 'B' | 'b' | 'E' | 'e' | 'V' | 'v' | 'T' | 't' | 'C' | 'N' | 'K'
                         | 'M' | 'G' | 'S' | '%',
                     ) => {}
-                    Some(other) => return Err(format!("%{other} is no code of file names")),
-                    None => return Err("a single % at the end: write %%".to_owned()),
+                    Some(other) => {
+                        return Err(format!(
+                            "%{other} is no code of file names: expected %A %a %B %b, %T %t, %# and others that --help lists, and %% for a percent sign: as %A.%a-%B.%b%c"
+                        ));
+                    }
+                    None => {
+                        return Err(
+                            "a single % stands at the end: write %% for a percent sign".to_owned()
+                        );
+                    }
                 }
             }
         }
         let path = Path::new(text);
         if text.is_empty() || text.ends_with('/') {
-            return Err("a file name is missing".to_owned());
+            return Err("a file name is missing: give one, as %A.%a-%B.%b%c".to_owned());
         }
         if !path.components().all(|c| matches!(c, Component::Normal(_))) || text.contains('\0') {
-            return Err("file names stay in the folder: no .., no / at the beginning".to_owned());
+            return Err(
+                "it leads out of the folder: leave .. and the / at the beginning out".to_owned(),
+            );
         }
         // Without a count two connections would share a file.
         // tcpflow overwrites there; a count is added instead.

@@ -32,6 +32,36 @@ pub(super) mod kind {
     pub(crate) const FORWARD_TSN: u8 = 192;
     pub(crate) const ASCONF: u8 = 193;
     pub(crate) const I_FORWARD_TSN: u8 = 194;
+
+    /// The name of a type.
+    pub(crate) const fn name(kind: u8) -> Option<&'static str> {
+        Some(match kind {
+            DATA => "DATA",
+            INIT => "INIT",
+            INIT_ACK => "INIT ACK",
+            SACK => "SACK",
+            HEARTBEAT => "HEARTBEAT",
+            HEARTBEAT_ACK => "HEARTBEAT ACK",
+            ABORT => "ABORT",
+            SHUTDOWN => "SHUTDOWN",
+            SHUTDOWN_ACK => "SHUTDOWN ACK",
+            ERROR => "ERROR",
+            COOKIE_ECHO => "COOKIE ECHO",
+            COOKIE_ACK => "COOKIE ACK",
+            ECNE => "ECNE",
+            CWR => "CWR",
+            SHUTDOWN_COMPLETE => "SHUTDOWN COMPLETE",
+            AUTH => "AUTH",
+            I_DATA => "I-DATA",
+            ASCONF_ACK => "ASCONF ACK",
+            RE_CONFIG => "RE-CONFIG",
+            PAD => "PAD",
+            FORWARD_TSN => "FORWARD-TSN",
+            ASCONF => "ASCONF",
+            I_FORWARD_TSN => "I-FORWARD-TSN",
+            _ => return None,
+        })
+    }
 }
 
 /// Parameter types (IANA).

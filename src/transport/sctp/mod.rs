@@ -21,6 +21,7 @@ pub mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use sink::{
     AssociationContext, ChunkGap, DuplicateChunk, Missing, UserMessage, UserMessageSink,
@@ -488,6 +489,9 @@ impl<T: FlowState> Sctp<T> {
             channel: datagram.channel,
         };
         self.route(cx, sink, &arrival, channel);
+        if cx.trace.is_on() {
+            arrival.trace_drop(cx);
+        }
         // The limit is on all associations together; the one with most goes first.
         while self.active > cx.limits.active_packets && self.drop_buffered(cx, sink) {}
         self.charge(cx);

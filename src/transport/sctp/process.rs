@@ -7,6 +7,7 @@ use super::{
     AssociationContext, AssociationPlace, FORWARD, LINGER, Phase, REVERSE, Sctp, SctpPacket,
     UserMessageSink, is_reflected, weigh,
 };
+use crate::base::chunk_trace::ChunkEvent;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::FlowKey;
@@ -72,6 +73,11 @@ impl<T: FlowState> Sctp<T> {
         }
         if chunks.bad {
             cx.counters.sctp.bad_chunks += 1;
+            if cx.trace.is_on()
+                && let Some(a) = self.table.get(p.index)
+            {
+                a.trace(cx, d, packet, ChunkEvent::Unreadable);
+            }
         }
         // Behind all chunks: a SACK at the end of the packet may settle what its data opened.
         self.poll(cx, sink, p.index);
@@ -95,6 +101,9 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(p.index) else {
             return;
         };
+        if cx.trace.is_on() {
+            a.trace_chunk(cx, d, c, packet);
+        }
         if packet.doubtful
             && matches!(c.kind, kind::DATA | kind::I_DATA)
             && let Some(data) = c.data().filter(|data| data.payload.len() < data.len)

@@ -10,6 +10,7 @@
 //! go at once, an ordered one goes when its SSN or MID is the next of its stream, or when every TSN before its first one
 //! is settled. Within a stream TSNs rise with the SSN (RFC 9260, 6.6), so that both give the same order.
 
+mod fate;
 mod holes;
 mod messages;
 mod row;
