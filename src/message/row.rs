@@ -1,6 +1,7 @@
 //! What the table of protocols says of each of them. The table itself is `protocols/mod.rs`.
 
 use super::fields::MessageFields;
+use super::in_order::InOrder;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 
@@ -33,8 +34,13 @@ pub(super) struct ProtocolRow {
     pub(super) bundled: Option<BundledLength>,
     /// What a datagram, or a user message of SCTP, is to the protocol. Over TCP its framer says that.
     pub(super) kind: Option<fn(&[u8]) -> Kind>,
-    /// What a response has in common with its request, and with no other one of the two endpoints for a while.
-    pub(super) transaction: Option<fn(Transport, &[u8]) -> u64>,
+    /// What a response has in common with its request, and with no other one of the two endpoints for a while; None of a message
+    /// that is not answered, or answers nothing.
+    pub(super) transaction: Option<fn(Transport, &[u8]) -> Option<u64>>,
+    /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
+    pub(super) numbers_again: bool,
+    /// How responses are told apart that come in the order of their requests, and say nothing of these.
+    pub(super) in_order: Option<&'static InOrder>,
     /// What of a message is listed by name.
     pub(super) fields: Option<ReadFields>,
     /// The names, all that there are.
@@ -73,6 +79,8 @@ impl ProtocolRow {
         bundled: None,
         kind: None,
         transaction: None,
+        numbers_again: false,
+        in_order: None,
         fields: None,
         field_names: &[],
         summary: None,

@@ -24,6 +24,7 @@ pub mod options;
 mod output;
 mod outputs;
 pub mod packets;
+mod pairing;
 mod ports;
 pub mod print;
 pub mod sctp_stats;

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "diameter",
-    transaction: Some(|_, m| number(m, 12, 4)),
+    transaction: Some(|_, m| Some(number(m, 12, 4))),
     kind: Some(FORMAT.kind),
     about: "Diameter (RFC 6733)",
     ports: &[3868],

@@ -14,7 +14,7 @@ use std::net::Ipv6Addr;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
     kind: Some(kind),
-    transaction: Some(|transport, m| number(m, length_len(transport), 2)),
+    transaction: Some(|transport, m| Some(number(m, length_len(transport), 2))),
     fields: Some(fields),
     field_names: FIELD_NAMES,
     about: "DNS (RFC 1035, 4.2.2)",

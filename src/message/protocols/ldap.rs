@@ -14,7 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "LDAP (RFC 4511)",
     ports: &[389, 3268],
     summary: Some(summary),
-    transaction: Some(|_, m| message_id(m)),
+    transaction: Some(|_, m| Some(message_id(m))),
     #[cfg(test)]
     samples: &[
         ("300c 020101 6007 020103 0400 8000", Kind::Request),

@@ -7,7 +7,7 @@ use super::super::row::{DatagramRow, ProtocolRow};
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "llmnr",
     kind: Some(super::dns::kind),
-    transaction: Some(|_, m| number(m, 0, 2)),
+    transaction: Some(|_, m| Some(number(m, 0, 2))),
     fields: Some(super::dns::fields),
     field_names: super::dns::FIELD_NAMES,
     summary: Some(super::dns::summary),

@@ -4,7 +4,6 @@ use super::super::length::{LengthProtocol, LengthRow, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 use std::fmt::Write as _;
 
@@ -12,12 +11,19 @@ use std::fmt::Write as _;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mbtcp",
     aliases: &["modbus"],
-    transaction: Some(|_, m| number(m, 0, 2)),
+    transaction: Some(|_, m| Some(number(m, 0, 2))),
+    // Many clients leave it 0.
+    numbers_again: true,
     about: "Modbus/TCP",
     ports: &[502],
     summary: Some(summary),
     #[cfg(test)]
-    samples: &[("0001 0000 0006 01 03 0000 000a", Kind::Other)],
+    samples: &[
+        ("0001 0000 0006 01 03 0000 000a", Kind::Request),
+        ("0001 0000 0007 01 03 04 0000000a", Kind::Response),
+        ("0001 0000 0003 01 83 02", Kind::Response),
+        ("0001 0000 0006 01 06 0001 0003", Kind::Other),
+    ],
     ..ProtocolRow::NONE
 };
 
@@ -27,6 +33,8 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     add: 6,
     header: 8,
     is_plausible,
+    kind,
+    kind_between: Some(kind_between),
     ..LengthRow::USUAL
 };
 
@@ -44,6 +52,33 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
         matches!(function, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43 | 65..=72 | 90 | 100..=110);
     let error = octet(m, 7) & 0x80 == 0 || len == 9;
     number(m, 2, 2) == 0 && (8..=260).contains(&len) && known && error
+}
+
+/// Where only one of the ports is the protocol's, the side with it answers.
+fn kind_between(m: &[u8], (src, dst): (u16, u16)) -> Kind {
+    let server = |port| PROTOCOL.ports.contains(&port);
+    match (server(src), server(dst)) {
+        (false, true) => Kind::Request,
+        (true, false) => Kind::Response,
+        _ => kind(m),
+    }
+}
+
+/// What only one of the sides sends (Modbus application protocol 1.1b3, 6): a refusal; of a function that reads, a count of the octets
+/// that follow it, or an address and a number; of one that writes several, the values. What writes one value is sent back as it is.
+fn kind(m: &[u8]) -> Kind {
+    let (function, len) = (octet(m, 7), number(m, 4, 2) + 6);
+    let counted = u64::from(octet(m, 8)) + 9 == len;
+    match function {
+        0x80.. => Kind::Response,
+        1..=4 if counted && len != 12 => Kind::Response,
+        1..=4 if len == 12 && !counted => Kind::Request,
+        7 | 11 | 12 | 17 if len == 8 => Kind::Request,
+        7 | 11 | 12 | 17 => Kind::Response,
+        15 | 16 if len == 12 => Kind::Response,
+        15 | 16 => Kind::Request,
+        _ => Kind::Other,
+    }
 }
 
 /// The function, the unit and the transaction.
@@ -82,6 +117,19 @@ mod tests {
     #[test]
     fn messages_are_believed_and_found() {
         testing::check(&PROTOCOL, &FORMAT);
+    }
+
+    #[test]
+    fn the_port_tells_what_looks_alike() {
+        let write = b"\0\x01\0\0\0\x06\x01\x06\0\x01\0\x03";
+        for (ports, kind) in [
+            ((40_000, 502), Kind::Request),
+            ((502, 40_000), Kind::Response),
+            ((502, 502), Kind::Other),
+            ((4000, 5000), Kind::Other),
+        ] {
+            assert_eq!(kind_between(write, ports), kind, "{ports:?}");
+        }
     }
 
     #[test]

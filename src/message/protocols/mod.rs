@@ -10,6 +10,7 @@ use super::custom::CustomFramer;
 use super::fields::MessageFields;
 use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position, Probe};
 use super::headers::HeaderFramer;
+use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
 use super::row::{DatagramRow, Ppid, ProtocolRow, near};
@@ -498,7 +499,23 @@ pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
 /// thing. `head` is as in [`MessageStart`](super::MessageStart).
 pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<u64> {
     let transaction = BY_NAME.get(protocol)?.transaction?;
-    Some(transaction(transport, head))
+    transaction(transport, head)
+}
+
+/// How the responses of a protocol find their requests, where they repeat what [`transaction`] tells.
+pub fn by_number(protocol: &str) -> Option<ByNumber> {
+    let row = BY_NAME.get(protocol)?;
+    row.transaction?;
+    Some(if row.numbers_again {
+        ByNumber::Again
+    } else {
+        ByNumber::Once
+    })
+}
+
+/// How the responses of a protocol find their requests, where they do so by order alone.
+pub fn in_order(protocol: &str) -> Option<&'static InOrder> {
+    BY_NAME.get(protocol)?.in_order
 }
 
 /// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).

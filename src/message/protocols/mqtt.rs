@@ -12,6 +12,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "MQTT 3.1, 3.1.1 and 5",
     ports: &[1883],
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    numbers_again: true,
     #[cfg(test)]
     samples: &[
         ("100c 00044d515454 04 02 003c 0000", Kind::Request),
@@ -113,6 +115,17 @@ fn kind(m: &[u8]) -> Kind {
         1 | 8 | 10 | 12 => Kind::Request,
         2 | 9 | 11 | 13 => Kind::Response,
         _ => Kind::Other,
+    }
+}
+
+/// The packet identifier, and which kind of packet is acknowledged (MQTT 5, 2.2.1); to connect and to ping have none.
+fn transaction(m: &[u8]) -> Option<u64> {
+    match octet(m, 0) >> 4 {
+        kind @ (8 | 10) => Some(u64::from(kind) << 16 | number(m, body(m), 2)),
+        kind @ (9 | 11) => Some(u64::from(kind - 1) << 16 | number(m, body(m), 2)),
+        kind @ (1 | 12) => Some(u64::from(kind) << 16),
+        kind @ (2 | 13) => Some(u64::from(kind - 1) << 16),
+        _ => None,
     }
 }
 

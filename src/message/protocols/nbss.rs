@@ -14,6 +14,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2)",
     ports: &[139, 445],
     summary: Some(summary),
+    transaction: Some(transaction),
+    // Those of SMB have 16 bits.
+    numbers_again: true,
     #[cfg(test)]
     samples: &[(
         "0000001c fe534d42 4000 0000 00000000 0000 0000 01000000 00000000 00000000",
@@ -64,7 +67,27 @@ fn kind(m: &[u8]) -> Kind {
         // Flags: the reply bit; SMB2: flags of 32 bits, little endian.
         0xff => response_if(octet(m, 13) & 0x80 != 0),
         0xfe => response_if(octet(m, 20) & 1 != 0),
-        _ => Kind::Other,
+        // A session is asked for, and granted or refused (RFC 1002, 4.3).
+        _ => match octet(m, 0) {
+            0x81 => Kind::Request,
+            0x82..=0x84 => Kind::Response,
+            _ => Kind::Other,
+        },
+    }
+}
+
+/// The number of the message, which its answer repeats (MS-SMB2, 2.2.1.2; MS-CIFS, 2.2.3.1: with the process that has sent it).
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
+    const CANCEL: u8 = 12;
+    /// An answer that another will follow (MS-SMB2, 3.3.4.2).
+    const PENDING: usize = 0x103;
+    match octet(m, 4) {
+        0xfe if octet(m, 16) == CANCEL || kind(m) == Kind::Response && le(m, 8, 4) == PENDING => {
+            None
+        }
+        0xfe => Some(le(m, 24, 8) as u64),
+        0xff => Some((le(m, 26, 2) << 16 | le(m, 30, 2)) as u64),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::flow::Transport;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "radius",
     kind: Some(|m| response_if(!matches!(octet(m, 0), 1 | 4 | 12 | 40 | 43))),
-    transaction: Some(|_, m| number(m, 1, 1)),
+    transaction: Some(|_, m| Some(number(m, 1, 1))),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -8,6 +8,7 @@
 use super::super::framing::{
     Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape};
 use crate::base::flow::{Direction, Transport};
@@ -37,7 +38,47 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "RESP: Redis, Valkey",
     ports: &[PORT],
     summary: Some(summary),
+    in_order: Some(&IN_ORDER),
     ..ProtocolRow::NONE
+};
+
+/// A reply for each command, but where a client takes part in what others publish, or asks for no replies.
+static IN_ORDER: InOrder = InOrder {
+    waits: false,
+    asks: |m| {
+        let inline = !m.starts_with(b"*");
+        let words = if inline {
+            let line = m.split(|c| matches!(c, b'\r' | b'\n')).next();
+            line.unwrap_or_default()
+                .split(|c| *c == b' ')
+                .take(2)
+                .collect()
+        } else {
+            words(m.get(..256).unwrap_or(m), 2)
+        };
+        let is = |n: usize, word: &[u8]| {
+            let there: Option<&&[u8]> = words.get(n);
+            there.is_some_and(|there| there.eq_ignore_ascii_case(word))
+        };
+        let streams: [&[u8]; 8] = [
+            b"SUBSCRIBE",
+            b"PSUBSCRIBE",
+            b"SSUBSCRIBE",
+            b"UNSUBSCRIBE",
+            b"PUNSUBSCRIBE",
+            b"SUNSUBSCRIBE",
+            b"MONITOR",
+            b"PSYNC",
+        ];
+        if streams.iter().any(|word| is(0, word)) || is(0, b"SYNC") {
+            Asks::Stops
+        } else if is(0, b"CLIENT") && is(1, b"REPLY") {
+            Asks::Stops
+        } else {
+            Asks::Answer(0)
+        }
+    },
+    answers: |_, _| Answers::Ends,
 };
 
 /// Recognises RESP.

@@ -16,11 +16,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 };
 
 /// The number of the request, which its answer repeats (RFC 7826, 18.20).
-fn transaction(_: Transport, m: &[u8]) -> u64 {
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
     let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
-    let number = cseq.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
-    number.unwrap_or(0)
+    cseq.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok())
 }
 
 /// How its messages are written.

@@ -76,14 +76,14 @@ fn address(field: &[u8]) -> &[u8] {
 }
 
 /// The call and the number and method of its request, which answers repeat (RFC 3261, 8.2.6.2).
-fn transaction(_: Transport, m: &[u8]) -> u64 {
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
     let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
     let [.., call] = parties(m);
     // Nothing hangs on it but the time that an answer took: no key is needed.
     let mut hash = DefaultHasher::new();
     (call, cseq).hash(&mut hash);
-    hash.finish()
+    Some(hash.finish())
 }
 
 /// What of a message has a name.

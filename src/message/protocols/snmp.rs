@@ -12,6 +12,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "snmp",
     kind: Some(kind),
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
     ..ProtocolRow::NONE
 };
 
@@ -108,6 +109,17 @@ fn kind(m: &[u8]) -> Kind {
         Some(0xa2) => Kind::Response,
         _ => Kind::Other,
     }
+}
+
+/// The number of the request, which its response repeats (RFC 3416, 3); a trap has none, and in version 1 another form.
+fn transaction(m: &[u8]) -> Option<u64> {
+    let at = pdu_at(m)?;
+    if matches!(m.get(at), Some(0xa4 | 0xa7)) {
+        return None;
+    }
+    let (pdu, _) = value(m.get(at..)?)?;
+    let (id, _) = value(pdu).filter(|_| octet(pdu, 0) == 2)?;
+    Some(number(id, 0, id.len().min(8)))
 }
 
 /// The version and, but in version 3, the operation.

@@ -82,17 +82,17 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "request_offset",
-        "offset of its first byte in its stream",
+        "offset of its first byte in its stream; null where there is none: in UDP and SCTP",
     ),
     (
         "exchange",
         "response",
-        "summary of the response that ends the exchange; interim ones (1xx) do not",
+        "summary of the first message that answers it; interim ones (1xx) do not",
     ),
     (
         "exchange",
         "response_offset",
-        "offset of its first byte in its stream",
+        "offset of its first byte in its stream; null where there is none: in UDP and SCTP",
     ),
     (
         "message gap duplicate",

@@ -20,9 +20,9 @@ use crate::base::protocol::Name;
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{FieldValue, fields, kind, listed_fields, summary, transaction};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
+use crate::message::{fields, kind, summary};
+use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
@@ -64,7 +64,6 @@ pub(crate) struct PrintedConnection {
     messages: [Option<Box<PrintedMessage>>; 2],
     /// Which direction is the client's, where a message has said it.
     client: Option<Direction>,
-    requests: WaitingRequests<(), ()>,
     /// By direction: the offset up to which gaps have been drawn, in messages or between them.
     drawn: [u64; 2],
 }
@@ -142,7 +141,10 @@ pub(crate) struct Print {
     look: Look,
     clock: Clock,
     columns: Columns,
+    /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
+    /// When the request was captured that the message answers which begins next.
+    asked_at: Option<Timestamp>,
     text: String,
     /// A message that was printed, whose memory is used for the next one.
     spare: Option<Box<PrintedMessage>>,
@@ -168,6 +170,7 @@ impl Print {
             clock: Clock::new(look.time),
             columns: Columns::default(),
             asked: NumberedRequests::default(),
+            asked_at: None,
             text: String::new(),
             spare: None,
             begun: false,
@@ -302,30 +305,12 @@ impl Print {
         line
     }
 
-    /// A message that is not to be printed: a request is remembered, so that its answer can say how long it took.
-    pub(in crate::sink) fn passed_over(
-        &mut self,
-        at: &mut PrintEvent<'_>,
-        start: &MessageStart<'_>,
-    ) {
-        let id = transaction(start.protocol, at.flow.transport, start.head);
-        let (protocol, kind) = (start.protocol, start.kind);
-        if id.is_some() {
-            self.numbered(at.flow, start.time, protocol, kind, start.head);
-        } else if kind == Kind::Request {
-            let connection = kept(at.cx, at.state);
-            // Its end will not be told.
-            let request = WaitingRequest {
-                offset: start.offset,
-                time: start.time,
-                whole: Some(true),
-                ..WaitingRequest::default()
-            };
-            connection.requests.push(at.cx, request);
-        }
+    /// When the request was captured that the message answers which begins next.
+    pub(in crate::sink) const fn asked_at(&mut self, asked: Option<Timestamp>) {
+        self.asked_at = asked;
     }
 
-    /// Of a protocol that numbers its requests: how long ago the one was sent that this message answers.
+    /// See [`NumberedRequests::delay`].
     pub(in crate::sink) fn numbered(
         &mut self,
         flow: &Flow,
@@ -334,26 +319,7 @@ impl Print {
         kind: Kind,
         head: &[u8],
     ) -> Option<Duration> {
-        let id = transaction(protocol, flow.transport, head)?;
-        let id = (flow.transport, flow.number, id);
-        match kind {
-            Kind::Request => {
-                self.asked.push(id, time);
-                None
-            }
-            Kind::Response => {
-                // Ahead of the answer proper there may be others (1xx).
-                let has_status = listed_fields(protocol).contains(&"status");
-                let fields = has_status.then(|| fields(protocol, flow.transport, head));
-                let status = fields.as_ref().and_then(|fields| fields.get("status"));
-                let asked = match status {
-                    Some(FieldValue::Number(100..200)) => *self.asked.get(id)?,
-                    _ => self.asked.answered(id)?,
-                };
-                Some(time.since(asked))
-            }
-            Kind::Other => None,
-        }
+        self.asked.delay(flow, time, protocol, kind, head)
     }
 
     fn tone(&self, protocol: &str, summary: &str, transport: Transport, head: &[u8]) -> Tone {
@@ -412,28 +378,12 @@ impl MessageSink for Print {
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
+        new.delay = self.asked_at.take().map(|asked| start.time.since(asked));
         let cx = &mut *at.cx;
         new.count(cx);
         let connection = kept(cx, at.state);
         if connection.client.is_none() {
             connection.client = client_by(start.kind, at.direction);
-        }
-        if let Some(answers) = start.answers {
-            let asked = connection.requests.time_of(answers);
-            new.delay = asked.map(|asked| start.time.since(asked));
-            // It is forgotten when it has ended.
-            let _ = connection.requests.answered(cx, answers, (), drop);
-        } else {
-            let (protocol, kind) = (start.protocol, start.kind);
-            new.delay = self.numbered(at.flow, start.time, protocol, kind, start.head);
-        }
-        if start.kind == Kind::Request {
-            let request = WaitingRequest {
-                offset: start.offset,
-                time: start.time,
-                ..WaitingRequest::default()
-            };
-            connection.requests.push(cx, request);
         }
         if let Some(old) = connection.messages[at.direction.index()].replace(new) {
             cx.budget.give(old.counted);
@@ -501,9 +451,6 @@ impl MessageSink for Print {
             return;
         };
         at.cx.budget.give(line.counted);
-        if line.kind == Kind::Request {
-            connection.requests.ended(at.cx, end.whole, |()| {});
-        }
         let client = connection.client;
         let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
         let sent = Sent {
@@ -546,6 +493,7 @@ impl MessageSink for Print {
         if !message.whole {
             line.gap(at.cx, message.lost(), true);
         }
+        line.delay = self.numbered(at.flow, message.time, protocol, line.kind, message.data);
         let sent = Sent {
             src: message.src,
             dst: message.dst,
@@ -572,8 +520,7 @@ impl MessageSink for Print {
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
-        if let Some(mut connection) = take_kept(at.cx, at.state) {
-            connection.requests.clear(at.cx);
+        if let Some(connection) = take_kept(at.cx, at.state) {
             for line in connection.messages.into_iter().flatten() {
                 at.cx.budget.give(line.counted);
             }

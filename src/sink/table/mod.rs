@@ -46,6 +46,10 @@ pub(super) struct Table {
     form: TableForm,
     clock: Clock,
     asked: NumberedRequests<Asked>,
+    /// The same, where only the time is wanted.
+    times: NumberedRequests<Timestamp>,
+    /// When the request was captured that the message answers which begins next.
+    asked_at: Option<Timestamp>,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
@@ -83,6 +87,8 @@ struct OpenRow {
     answers: Option<u64>,
     /// What its protocol tells answers by.
     id: Option<u64>,
+    /// From the request to this answer.
+    delay: Option<Duration>,
     bytes: u64,
     lost: u64,
     /// Octets that were counted for it.
@@ -151,6 +157,8 @@ impl Table {
             left: form.rows.count,
             form,
             asked: NumberedRequests::default(),
+            times: NumberedRequests::default(),
+            asked_at: None,
             told: NumberedRequests::default(),
             ended: None,
             header: false,
@@ -173,6 +181,31 @@ impl Table {
                 other => Some(other.to_string()),
             });
         }
+    }
+
+    /// A row of it has the time that an answer took, of a message of any protocol.
+    pub(super) fn shows_delays(&self) -> bool {
+        self.form.name == TableName::Messages
+    }
+
+    /// When the request was captured that the message answers which begins next.
+    pub(super) const fn asked_at(&mut self, asked: Option<Timestamp>) {
+        self.asked_at = asked;
+    }
+
+    /// See [`NumberedRequests::delay`].
+    pub(super) fn numbered(
+        &mut self,
+        flow: &Flow,
+        time: Timestamp,
+        protocol: &str,
+        kind: Kind,
+        head: &[u8],
+    ) -> Option<Duration> {
+        if !self.shows_delays() {
+            return None;
+        }
+        self.times.delay(flow, time, protocol, kind, head)
     }
 
     /// As many rows were written as are wanted.
@@ -277,6 +310,7 @@ impl Table {
         if whole || open.lost > 0 {
             row.push(("lost", open.lost.to_string()));
         }
+        row.extend(open.delay.map(|delay| ("delay", seconds(delay))));
         let protocol = format!("{}.", open.protocol);
         self.write(|name| {
             if let Some((_, value)) = row.iter().find(|(column, _)| *column == name) {
@@ -402,6 +436,8 @@ impl MessageSink for Table {
 
     fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
         let name = self.form.name;
+        let delay = self.asked_at.take();
+        let delay = delay.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
@@ -414,6 +450,7 @@ impl MessageSink for Table {
             time: start.time,
             answers: start.answers,
             id: transaction(start.protocol, at.flow.transport, start.head),
+            delay,
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -544,6 +581,7 @@ impl MessageSink for Table {
         let whole = open.lost == 0;
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         if name == TableName::Messages {
+            open.delay = self.numbered(at.flow, open.time, message.protocol, open.kind, payload);
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
@@ -609,6 +647,8 @@ impl MessageSink for Table {
         if self.form.name == TableName::Messages {
             let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
             open.lost = message.lost();
+            let (time, data) = (message.time, message.data);
+            open.delay = self.numbered(at.flow, time, protocol, open.kind, data);
             let ends = (message.src, message.dst);
             self.message(at.cx, at.flow, ends, &open, message.whole);
         }
