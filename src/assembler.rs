@@ -55,6 +55,20 @@ impl<M: MessageSink> Transports<'_, M> {
         self.receive(cx, datagram);
     }
 
+    /// Takes the datagrams for which the wait for better fragments was given up.
+    fn receive_late(&mut self, cx: &mut Context, ip: &mut Ip) {
+        ip.each_late(cx, &mut |cx, datagram, fragments| {
+            self.receive_fragments(cx, datagram, fragments);
+        });
+    }
+
+    /// Makes room: the fragments that wait longest go, alone or as what they make with those that were second choice.
+    fn evict_fragments(&mut self, cx: &mut Context, ip: &mut Ip) -> bool {
+        let freed = ip.evict_oldest(cx);
+        self.receive_late(cx, ip);
+        freed
+    }
+
     #[inline(always)] // on every packet's way
     fn receive(&mut self, cx: &mut Context, datagram: &Datagram<'_>) {
         match IpNumber(datagram.protocol) {
@@ -310,35 +324,42 @@ impl<M: MessageSink> Assembler<M> {
             transfers,
             ..
         } = &mut self.state;
-        let extractor = &mut self.extractor;
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
-        tcp.tick(cx, extractor);
-        if !sctp.is_empty() {
-            sctp.tick(cx, extractor);
+        let mut t = Transports {
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            extractor: &mut self.extractor,
+        };
+        t.receive_late(cx, ip);
+        t.tcp.tick(cx, t.extractor);
+        if !t.sctp.is_empty() {
+            t.sctp.tick(cx, t.extractor);
         }
         while cx.budget.over() {
             // The order of what hurts least: idle connections, fragments that may never complete,
             // flows that are only numbers, and only then what is in use.
-            let freed = tcp.evict_idle(cx, extractor)
-                || sctp.evict_idle(cx, extractor)
-                || ip.evict_oldest(cx)
-                || udp.evict_oldest(
+            let freed = t.tcp.evict_idle(cx, t.extractor)
+                || t.sctp.evict_idle(cx, t.extractor)
+                || t.evict_fragments(cx, ip)
+                || t.udp.evict_oldest(
                     cx,
                     &mut Named {
-                        extractor,
-                        transfers,
+                        extractor: t.extractor,
+                        transfers: t.transfers,
                     },
                 )
-                || tcp.free_memory(cx, extractor)
-                || sctp.free_memory(cx, extractor);
+                || t.tcp.free_memory(cx, t.extractor)
+                || t.sctp.free_memory(cx, t.extractor);
             // Nothing is left that could go: what is held ahead of this stage, or by outputs, is
             // bounded by themselves.
             if !freed {
                 break;
             }
         }
-        tell_of_fragments(cx, extractor);
+        tell_of_fragments(cx, t.extractor);
     }
 
     /// The input has ended: everything that waits is delivered or given up.
@@ -352,21 +373,34 @@ impl<M: MessageSink> Assembler<M> {
             transfers,
             ..
         } = &mut self.state;
-        // Fragments first, as they can complete nothing any more; then TCP and SCTP, whose messages
+        // Fragments first, which are taken as they are where nothing better came; then TCP and SCTP, whose messages
         // come out, and the sinks last.
-        let extractor = &mut self.extractor;
-        ip.flush(cx);
-        tell_of_fragments(cx, extractor);
-        tcp.flush(cx, extractor);
-        sctp.flush(cx, extractor);
-        udp.flush(
+        let t = &mut Transports {
+            tcp,
+            udp,
+            sctp,
+            transfers,
+            extractor: &mut self.extractor,
+        };
+        loop {
+            ip.flush(cx);
+            t.receive_late(cx, ip);
+            // What came through a tunnel may be a fragment of something else.
+            if !ip.holds_fragments() {
+                break;
+            }
+        }
+        tell_of_fragments(cx, t.extractor);
+        t.tcp.flush(cx, t.extractor);
+        t.sctp.flush(cx, t.extractor);
+        t.udp.flush(
             cx,
             &mut Named {
-                extractor,
-                transfers,
+                extractor: t.extractor,
+                transfers: t.transfers,
             },
         );
-        transfers.flush(&mut cx.budget);
+        t.transfers.flush(&mut cx.budget);
         self.extractor.sink.input_end(cx);
     }
 

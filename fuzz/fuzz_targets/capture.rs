@@ -43,7 +43,8 @@ fn read(input: Pieces<'_>) -> (Vec<(u64, u64, Vec<u8>)>, bool, Totals) {
     let warnings = reader.take_warnings().len() as u64;
     let totals = reader.totals().clone();
     assert_eq!(totals.counters.packets, packets.len() as u64);
-    assert_eq!(totals.counters.cut_short, warnings);
+    // Captures in the wrong order are told of too.
+    assert!(totals.counters.cut_short <= warnings);
     (packets, failed, totals)
 }
 

@@ -175,6 +175,7 @@ impl Transmit {
                     data: &data,
                     time: Timestamp::from_nanos(1),
                     frame: at.cx.packet.frame,
+                    interface: 0,
                     at: OctetOffset::Unknown,
                     ack,
                     push: push && data.len() % 7 != 0,

@@ -62,6 +62,7 @@ fuzz_target!(|input: &[u8]| {
             ip.each(cx, frame, &mut each);
         });
         ip.expire(&mut cx);
+        ip.each_late(&mut cx, &mut |_, _, _| {});
         let (c, held) = (&cx.counters, ip.held());
         assert!(held.ipv4 + held.ipv6 <= 20);
         assert_eq!(c.link.packets, c.link.passed + c.dropped_in("link"));
@@ -75,6 +76,9 @@ fuzz_target!(|input: &[u8]| {
         );
         assert_eq!(c.tunnel.packets, c.tunnel.passed + c.dropped_in("tunnel"));
     }
-    ip.flush(&mut cx);
+    while ip.held() != Default::default() {
+        ip.flush(&mut cx);
+        ip.each_late(&mut cx, &mut |_, _, _| {});
+    }
     assert_eq!(ip.held(), Default::default());
 });

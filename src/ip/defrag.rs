@@ -11,17 +11,24 @@
 //!
 //! Fragments that came in order make one piece, and the buffer is the datagram. Octets that the snapshot length cut off
 //! a fragment are a piece that stands nowhere: they are known to have been sent, and what is delivered ends there.
+//!
+//! A fragment whose header cannot be right (a wrong checksum, a length past the end of its record) is second choice: such
+//! fragments make a set of their own. They fill the holes of the other one where what both have agrees: for TCP and SCTP, which
+//! know how little to believe it and take better octets that follow, at once; for others when the datagram would be given up, or
+//! when its identification is used again. A datagram that has no others is put together of them as soon as it is whole.
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::limits::Channels;
-use crate::base::packet::{Channel, LinkHeader};
+use crate::base::packet::{Channel, LinkHeader, PacketInfo};
 use crate::base::place::Fragment;
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::stream::GapCause;
 use crate::base::time::Instant;
+use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::mem::size_of;
 use std::net::IpAddr;
@@ -35,9 +42,19 @@ pub(super) struct DatagramKey {
     /// Zero for IPv6, where the fragments of one datagram may differ in it (RFC 8200, 4.5).
     pub(super) protocol: u8,
     pub(super) channel: Channel,
+    /// Of fragments whose headers cannot be right.
+    pub(super) doubtful: bool,
 }
 
 impl DatagramKey {
+    /// That of the fragments which are believed more, or less.
+    const fn other_choice(self) -> Self {
+        Self {
+            doubtful: !self.doubtful,
+            ..self
+        }
+    }
+
     /// The same on any channel.
     fn anywhere(self) -> Self {
         Self {
@@ -70,6 +87,15 @@ pub(super) struct ArrivedFragment<'a> {
     pub(super) counted: u32,
 }
 
+impl ArrivedFragment<'_> {
+    /// Where its captured octets stand in the datagram.
+    fn captured(&self) -> (u32, u32) {
+        // Lossless: a packet has fewer than 65,536.
+        let captured = u32::try_from(self.data.len()).unwrap_or(0);
+        (self.offset, self.offset + captured)
+    }
+}
+
 /// A datagram that was put together.
 #[derive(Debug)]
 pub(super) struct Whole {
@@ -83,6 +109,17 @@ pub(super) struct Whole {
     pub(super) link: LinkHeader,
     /// Fragments of this channel among them: those that were held until now.
     pub(super) own: u64,
+    /// Some of it comes from fragments whose headers cannot be right.
+    pub(super) doubtful: bool,
+}
+
+/// A datagram for which fragments had to do that were second choice, as nothing better came.
+#[derive(Debug)]
+pub(super) struct LateDatagram {
+    pub(super) key: DatagramKey,
+    /// The packet that brought its last fragment.
+    pub(super) packet: PacketInfo,
+    pub(super) whole: Whole,
 }
 
 /// Fragments that are held, waiting for others.
@@ -208,6 +245,8 @@ struct Set {
     first: Instant,
     /// The link header of that fragment.
     link: LinkHeader,
+    /// The packet that brought its last one.
+    newest: PacketInfo,
     protocol: u8,
     /// Octets of the whole payload, once the last fragment has come.
     total: Option<u32>,
@@ -223,6 +262,10 @@ struct Set {
     lent: bool,
     /// Differs from what came on another channel, so that neither fills the other.
     alone: bool,
+    /// A copy of a fragment has brought what was cut off, which is a piece of its own.
+    mended: bool,
+    /// Was handed on with fragments that were second choice.
+    stood_in: bool,
     /// Octets that the budget knows of.
     charged: usize,
 }
@@ -260,6 +303,11 @@ pub(super) struct Defrag {
     /// Fragments in all sets, kept copies included: what `--max-active-packets` bounds.
     active: usize,
     held: HeldFragments,
+    /// Sets of fragments that are second choice.
+    second_choices: usize,
+    /// Datagrams that were put together of them, to be handed on next.
+    #[serde(skip)]
+    late: VecDeque<LateDatagram>,
     /// What the digests of fragments are keyed with.
     key: DigestKey,
     /// Octets of the tables that the budget knows of.
@@ -305,6 +353,11 @@ impl Defrag {
         whole
     }
 
+    /// The next datagram that was completed by giving up the wait for better fragments.
+    pub(super) fn next_late(&mut self) -> Option<LateDatagram> {
+        self.late.pop_front()
+    }
+
     fn place(
         &mut self,
         cx: &mut Context,
@@ -314,17 +367,28 @@ impl Defrag {
     ) -> Option<Whole> {
         let v6 = key.is_v6();
         let why = reasons(v6);
+        if key.doubtful {
+            match self.state_of(key.other_choice()) {
+                Some(SetState::Refused) => {
+                    cx.discard(why.overlap);
+                    return None;
+                }
+                // Nothing of it is missing.
+                Some(SetState::Done) => {
+                    let conflict = !self.knows_copy(key.other_choice(), arrival, end);
+                    duplicate(cx, key, arrival, end, conflict);
+                    return None;
+                }
+                _ => {}
+            }
+        }
         let mut place = self.sets.find(&key);
         if let Some(set) = place.and_then(|p| self.sets.get(p)) {
             let stale = match set.state {
                 // A late copy of what has been delivered. Without this it would open a datagram
                 // that nobody completes.
                 SetState::Done => {
-                    if set
-                        .copies
-                        .binary_search(&copy_of(self.key, arrival, end))
-                        .is_ok()
-                    {
+                    if self.knows_copy(key, arrival, end) {
                         duplicate(cx, key, arrival, end, false);
                         return None;
                     }
@@ -341,9 +405,16 @@ impl Defrag {
                 // identification and does not fit.
                 // Identifications of 16 bits come again within seconds at a high rate (RFC 4963). A
                 // fragment that fits is still taken, however late.
+                // At once where what was there is enough.
                 SetState::Filling => {
-                    cx.now.since(set.first) > cx.limits.ip_packet_timeout
+                    let (late, stood_in) = (
+                        cx.now.since(set.first) > cx.limits.ip_packet_timeout,
+                        set.stood_in,
+                    );
+                    let may_be_stale = late || stood_in || self.second_choices > 0;
+                    may_be_stale
                         && set.contradicts(arrival, end)
+                        && (late || stood_in || (!key.doubtful && self.use_second_choice(cx, key)))
                 }
             };
             if stale {
@@ -354,6 +425,7 @@ impl Defrag {
         let place = place.unwrap_or_else(|| {
             // Noted before anything can fill it.
             self.join_peers(cx, key);
+            self.second_choices += usize::from(key.doubtful);
             let spare = self.spare.pop().unwrap_or_default();
             self.sets.insert(
                 key,
@@ -383,6 +455,7 @@ impl Defrag {
                 if arrival.offset == 0 {
                     set.protocol = arrival.protocol;
                 }
+                set.newest = cx.packet;
                 set.fragments.push(Fragment {
                     frame: cx.packet.frame,
                     time: cx.packet.time,
@@ -422,10 +495,35 @@ impl Defrag {
             return None;
         }
         if set.is_complete() {
-            return self.finish(cx, key, None);
+            // Its octets have been handed on by another channel.
+            if set.lent {
+                self.drop_fragments(cx, key, why.duplicate);
+                return None;
+            }
+            // Better ones may follow where some have come.
+            let waits = key.doubtful
+                && !is_choosy(set.protocol)
+                && self.state_of(key.other_choice()) == Some(SetState::Filling);
+            return if waits {
+                None
+            } else {
+                self.finish(cx, key, None)
+            };
+        }
+        if self.second_choices > 0
+            && let Some(whole) = self.stand_in(cx, key)
+        {
+            return Some(whole);
         }
         // Its own channel may lack a fragment that another one has.
         self.fill_from_peers(cx, key)
+    }
+
+    /// A fragment of the datagram with this key, which has been handed on, is a copy.
+    fn knows_copy(&self, key: DatagramKey, arrival: &ArrivedFragment<'_>, end: u32) -> bool {
+        let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
+        let copy = copy_of(self.key, arrival, end);
+        set.is_some_and(|set| set.copies.binary_search(&copy).is_ok())
     }
 
     /// Takes a set whose octets are all there out and makes a datagram of it. `filled` stands for its own octets where
@@ -437,6 +535,7 @@ impl Defrag {
         filled: Option<Whole>,
     ) -> Option<Whole> {
         let v6 = key.is_v6();
+        self.drop_second_choice(cx, key, reasons(v6).duplicate);
         let place = self.sets.find(&key)?;
         let set = self.sets.get_mut(place)?;
         let own = set.fragments.len();
@@ -451,6 +550,7 @@ impl Defrag {
             },
         };
         whole.own = own as u64;
+        whole.doubtful = key.doubtful;
         if cx.limits.store_fragments {
             // Only what is needed to know a copy stays: digests, not octets.
             set.state = SetState::Done;
@@ -465,6 +565,133 @@ impl Defrag {
             self.drop_set(cx, key);
         }
         Some(whole)
+    }
+
+    fn state_of(&self, key: DatagramKey) -> Option<SetState> {
+        if key.doubtful && self.second_choices == 0 {
+            return None;
+        }
+        let set = self.sets.find(&key).and_then(|p| self.sets.get(p))?;
+        Some(set.state)
+    }
+
+    /// Drops the fragments that were second choice, as what became of their datagram is known.
+    fn drop_second_choice(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
+        let second = key.other_choice();
+        if !key.doubtful && self.state_of(second).is_some() {
+            self.drop_fragments(cx, second, why);
+        }
+    }
+
+    /// Hands a datagram on with fragments that are second choice, where its transport knows how little to believe it. Better ones
+    /// are still waited for.
+    fn stand_in(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
+        let first = DatagramKey {
+            doubtful: false,
+            ..key
+        };
+        let second = first.other_choice();
+        let (a, b) = (self.sets.find(&first)?, self.sets.find(&second)?);
+        let (believed, doubtful) = (self.sets.get(a)?, self.sets.get(b)?);
+        // Once, or small fragments would have it copied over and over.
+        if believed.stood_in {
+            return None;
+        }
+        let Joined::Whole(whole) = believed.joined(doubtful) else {
+            return None;
+        };
+        if !is_choosy(whole.protocol) {
+            return None;
+        }
+        let link = match doubtful.first_frame() < believed.first_frame() {
+            true => doubtful.link,
+            false => believed.link,
+        };
+        let held = doubtful.fragments.len();
+        let own = whole.fragments.len() - believed.fragments.len();
+        if let Some(believed) = self.sets.get_mut(a) {
+            believed.stood_in = true;
+        }
+        // Those that brought nothing to it are copies.
+        let copies = held.saturating_sub(own) as u64;
+        cx.counters
+            .discard_many(reasons(key.is_v6()).duplicate, copies);
+        self.held.less(key.is_v6(), held);
+        self.active = self.active.saturating_sub(held);
+        self.drop_set(cx, second);
+        Some(Whole {
+            channel: key.channel,
+            link,
+            own: own as u64,
+            doubtful: true,
+            ..whole
+        })
+    }
+
+    /// A set would be given up: where fragments that are second choice complete it, the datagram is handed on with them.
+    fn use_second_choice(&mut self, cx: &mut Context, key: DatagramKey) -> bool {
+        if self.second_choices == 0 {
+            return false;
+        }
+        let first = DatagramKey {
+            doubtful: false,
+            ..key
+        };
+        let second = first.other_choice();
+        let set_of = |key| {
+            let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
+            // What was lent is known as a part of another datagram already.
+            set.filter(|set| set.state == SetState::Filling && !set.lent && !set.stood_in)
+        };
+        let Some(doubtful) = set_of(second) else {
+            return false;
+        };
+        let nothing = Set::default();
+        let (whole, believed) = match set_of(first).map(|set| (set.joined(doubtful), set)) {
+            Some((Joined::Whole(whole), believed)) => (whole, believed),
+            // Alone they would have been taken at once: these waited for better ones until now.
+            _ if key.doubtful => match nothing.joined(doubtful) {
+                Joined::Whole(whole) => (whole, &nothing),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let alone = believed.fragments.is_empty();
+        let oldest = if doubtful.first_frame() < believed.first_frame() {
+            doubtful
+        } else {
+            believed
+        };
+        let newest = if doubtful.newest.frame > believed.newest.frame {
+            doubtful
+        } else {
+            believed
+        };
+        let held = doubtful.fragments.len() + believed.fragments.len();
+        let own = whole.fragments.len();
+        let late = LateDatagram {
+            key,
+            packet: newest.newest,
+            whole: Whole {
+                channel: key.channel,
+                link: oldest.link,
+                own: own as u64,
+                doubtful: true,
+                ..whole
+            },
+        };
+        self.late.push_back(late);
+        // Those that brought nothing to it are copies.
+        let copies = held.saturating_sub(own) as u64;
+        cx.counters
+            .discard_many(reasons(key.is_v6()).duplicate, copies);
+        self.held.less(key.is_v6(), held);
+        self.active = self.active.saturating_sub(held);
+        self.drop_set(cx, second);
+        if !alone {
+            self.drop_set(cx, first);
+        }
+        true
     }
 
     /// Tries to complete a datagram with the octets of another channel.
@@ -542,6 +769,7 @@ impl Defrag {
         };
         set.charge(cx);
         self.leave_peers(key);
+        self.drop_second_choice(cx, key, reasons(key.is_v6()).overlap);
     }
 
     /// Drops the datagrams that have waited for `--ip-packet-timeout`.
@@ -560,7 +788,7 @@ impl Defrag {
     /// Nothing waits.
     #[inline(always)] // asked behind every packet
     pub(super) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.sets.is_empty() && self.late.is_empty()
     }
 
     /// Drops the datagram that waits longest, to make room; false where nothing waits.
@@ -588,31 +816,42 @@ impl Defrag {
         self.charge(cx);
     }
 
-    /// Drops a set, its fragments for this reason.
+    /// Drops a set, its fragments for this reason, if no others complete it.
     fn remove(&mut self, cx: &mut Context, key: DatagramKey, cause: GapCause) {
+        if self.use_second_choice(cx, key) {
+            return;
+        }
+        let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
+            return;
+        };
         let reasons_of = reasons(key.is_v6());
         let why = match cause {
+            _ if set.lent || set.stood_in => reasons_of.duplicate,
             GapCause::Timeout => reasons_of.expired,
             GapCause::Memory => reasons_of.evicted,
             _ => reasons_of.unfinished,
         };
+        if set.state == SetState::Filling && !set.lent && !set.stood_in {
+            let (offset, missing) = set.missing();
+            let fate = FragmentFate::Lost {
+                offset,
+                missing,
+                cause,
+            };
+            tell(cx, key, set.protocol, set.link, fate);
+        }
+        self.drop_fragments(cx, key, why);
+    }
+
+    /// Drops a set, its fragments for this reason.
+    fn drop_fragments(&mut self, cx: &mut Context, key: DatagramKey, why: Discard) {
         let Some(set) = self.sets.find(&key).and_then(|p| self.sets.get(p)) else {
             return;
         };
         match set.state {
             SetState::Filling => {
                 let own = set.fragments.len();
-                let why = if set.lent { reasons_of.duplicate } else { why };
                 cx.counters.discard_many(why, own as u64);
-                if !set.lent {
-                    let (offset, missing) = set.missing();
-                    let fate = FragmentFate::Lost {
-                        offset,
-                        missing,
-                        cause,
-                    };
-                    tell(cx, key, set.protocol, set.link, fate);
-                }
                 self.held.less(key.is_v6(), own);
                 self.active = self.active.saturating_sub(own);
             }
@@ -626,6 +865,7 @@ impl Defrag {
     fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
             cx.budget.give(set.charged);
+            self.second_choices -= usize::from(key.doubtful);
             self.keep(set.data, set.pieces, set.fragments);
         }
         self.leave_peers(key);
@@ -750,7 +990,14 @@ impl Defrag {
         }
         assert_eq!(held, self.held);
         assert_eq!(active, self.active);
+        let doubtful = self.sets.iter().filter(|(key, _)| key.doubtful).count();
+        assert_eq!(doubtful, self.second_choices);
     }
+}
+
+/// A transport that keeps what is doubtful as second choice, and takes what follows instead.
+const fn is_choosy(protocol: u8) -> bool {
+    matches!(IpNumber(protocol), IpNumber::TCP | IpNumber::SCTP)
 }
 
 /// What two channels have of one datagram.
@@ -842,7 +1089,7 @@ impl Set {
         };
         // Where a fragment was cut, its captured part and its missing part are two pieces.
         let cut = piece.at == CUT || pieces.next().is_some_and(|p| p.at == CUT);
-        if !cut {
+        if !cut && !self.mended {
             return piece.end == end;
         }
         // What was cut off may be the end of a fragment or a whole one: the list of them knows.
@@ -851,13 +1098,42 @@ impl Set {
             .any(|f| f.offset == arrival.offset && f.offset + f.len == end)
     }
 
+    /// How many of the captured octets of a fragment were cut off copies of it.
+    fn cut_before(&self, arrival: &ArrivedFragment<'_>) -> u32 {
+        let (from, to) = arrival.captured();
+        let pieces = self.pieces.iter().skip(self.from(from));
+        let pieces = pieces.take_while(|p| p.start < to);
+        let cut = pieces.filter(|p| p.at == CUT);
+        cut.map(|p| p.end.min(to) - p.start.max(from)).sum()
+    }
+
+    /// Makes room for the captured octets of a fragment where copies of it were cut off.
+    fn uncover(&mut self, arrival: &ArrivedFragment<'_>) {
+        let (from, to) = arrival.captured();
+        let first = self.from(from);
+        let behind = self.pieces.partition_point(|p| p.start < to);
+        for i in (first..behind).rev() {
+            let Some(piece) = self.pieces.get(i).copied().filter(|p| p.at == CUT) else {
+                continue;
+            };
+            self.covered -= piece.end.min(to) - piece.start.max(from);
+            let before = SetPiece { end: from, ..piece };
+            let after = SetPiece { start: to, ..piece };
+            let rest = [before, after].into_iter().filter(|p| p.start < p.end);
+            self.pieces.splice(i..=i, rest);
+        }
+    }
+
     /// Puts the octets of a fragment where they belong.
     fn put(&mut self, arrival: &ArrivedFragment<'_>, end: u32, v6: bool) -> Placement {
-        let (there, conflicts) = self.compare(arrival, end);
+        let (mut there, conflicts) = self.compare(arrival, end);
+        // What the snapshot length cut off a copy is not there yet.
+        let same = there > 0 && !conflicts && (!v6 || self.has_same_extent(arrival, end));
+        let cut = if same { self.cut_before(arrival) } else { 0 };
         // IPv6 allows exact copies as duplicates and drops everything else that overlaps (RFC 8200,
         // 4.5).
-        if v6 && there > 0 {
-            return if !conflicts && self.has_same_extent(arrival, end) {
+        if v6 && there > 0 && cut == 0 {
+            return if same {
                 Placement::Duplicate { conflicts: false }
             } else {
                 Placement::Overlap
@@ -866,6 +1142,11 @@ impl Set {
         // After the overlap: for IPv6 an overlap refuses the datagram, whatever its end.
         if !self.end_fits(arrival, end) {
             return Placement::BadEnd;
+        }
+        if cut > 0 {
+            self.uncover(arrival);
+            self.mended = true;
+            there -= cut;
         }
         // Its octets may all be known while it is the first to say where the datagram ends.
         let tells_end = !arrival.more && self.total.is_none();
@@ -992,6 +1273,7 @@ impl Set {
             channel: Channel::default(),
             link: self.link,
             own: 0,
+            doubtful: false,
         }
     }
 
@@ -1082,6 +1364,7 @@ impl Set {
             channel: Channel::default(),
             link: LinkHeader::default(),
             own: 0,
+            doubtful: false,
         })
     }
 
@@ -1186,6 +1469,7 @@ mod tests {
                 vlans: [vlan, 0],
                 tunnel: 0,
             },
+            doubtful: false,
         }
     }
 
@@ -1357,6 +1641,209 @@ mod tests {
         t.defrag.expire(&mut t.cx);
         t.push(k, &arrival(0, true, A));
         assert!(t.push(k, &arrival(1, false, C)).is_some());
+        t.finish();
+    }
+
+    /// That of the fragments whose headers cannot be right.
+    fn doubtful(key: DatagramKey) -> DatagramKey {
+        DatagramKey {
+            doubtful: true,
+            ..key
+        }
+    }
+
+    /// A second fragment in a packet with a wrong header sum, in front of the true one or behind it.
+    #[test]
+    fn a_fragment_with_a_false_header_is_second_choice() {
+        let k = key(false, 1, 0);
+        let forged = (doubtful(k), arrival(1, false, b"FORG"));
+        let (first, second) = ((k, arrival(0, true, A)), (k, arrival(1, false, C)));
+        for order in [
+            [forged, first, second],
+            [first, forged, second],
+            [forged, second, first],
+            [second, first, forged],
+        ] {
+            let mut t = TestDefrag::new(Limits::default());
+            let whole: Vec<_> = order.iter().filter_map(|(k, a)| t.push(*k, a)).collect();
+            assert_eq!(whole.len(), 1);
+            assert_eq!(whole[0].payload, b"aaaaaaaacccc");
+            assert_eq!((whole[0].own, whole[0].doubtful), (2, false));
+            t.at(1000);
+            t.defrag.expire(&mut t.cx);
+            assert!(t.defrag.next_late().is_none());
+            let drops =
+                t.dropped(Discard::Ipv4DuplicateFragment) + t.dropped(Discard::Ipv4ExpiredFragment);
+            assert_eq!(drops, 1);
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn second_choices_fill_what_nothing_better_fills() {
+        type GiveUp = fn(&mut TestDefrag);
+        let ways: [GiveUp; 3] = [
+            |t| {
+                t.at(1000);
+                t.defrag.expire(&mut t.cx);
+            },
+            |t| t.defrag.flush(&mut t.cx),
+            |t| assert!(t.defrag.evict_oldest(&mut t.cx)),
+        ];
+        let k = key(false, 1, 0);
+        for give_up in ways {
+            let mut t = TestDefrag::new(Limits::default());
+            t.push(doubtful(k), &arrival(1, false, C));
+            t.push(doubtful(k), &arrival(0, true, A));
+            // That it is whole by itself was seen at once: nothing better was there.
+            assert_eq!(t.defrag.held().ipv4, 0);
+            t.push(k, &arrival(0, true, A));
+            t.push(doubtful(k), &arrival(0, true, A));
+            assert!(t.push(doubtful(k), &arrival(1, false, C)).is_none());
+            assert!(t.defrag.next_late().is_none());
+            give_up(&mut t);
+            let late = t.defrag.next_late().unwrap();
+            assert_eq!(late.whole.payload, b"aaaaaaaacccc");
+            assert_eq!((late.whole.own, late.whole.doubtful), (2, true));
+            // The packet that brought the end of it.
+            assert_eq!(late.packet.frame, 5);
+            assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+            assert!(t.defrag.next_late().is_none());
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn second_choices_that_contradict_the_rest_are_another_datagram() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(0, true, B));
+        t.push(doubtful(k), &arrival(1, false, C));
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        // Whole by themselves, and believed less.
+        let late = t.defrag.next_late().unwrap();
+        assert_eq!(
+            (&*late.whole.payload, late.whole.doubtful),
+            (&b"bbbbbbbbcccc"[..], true)
+        );
+        assert_eq!(t.dropped(Discard::Ipv4ExpiredFragment), 1);
+        t.finish();
+    }
+
+    /// TCP and SCTP know how little to believe it: they have it at once, and what is better when that comes.
+    #[test]
+    fn transports_that_know_doubt_do_not_wait() {
+        let tcp = |a: ArrivedFragment<'static>| ArrivedFragment { protocol: 6, ..a };
+        let k = DatagramKey {
+            protocol: 6,
+            ..key(false, 1, 0)
+        };
+        let (first, second) = (tcp(arrival(0, true, A)), tcp(arrival(1, false, C)));
+        let mut t = TestDefrag::new(Limits::default());
+        assert!(t.push(k, &first).is_none());
+        let early = t
+            .push(doubtful(k), &tcp(arrival(1, false, b"FORG")))
+            .unwrap();
+        assert_eq!((&*early.payload, early.own), (&b"aaaaaaaaFORG"[..], 1));
+        assert!(early.doubtful);
+        // Once: copies of it would cost as much each.
+        assert!(t.push(doubtful(k), &second).is_none());
+        let better = t.push(k, &second).unwrap();
+        assert_eq!((&*better.payload, better.own), (&b"aaaaaaaacccc"[..], 2));
+        assert!(!better.doubtful);
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+        t.finish();
+        // Where nothing better comes, the rest is no loss.
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &first);
+        assert!(t.push(doubtful(k), &second).is_some());
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 1);
+        t.finish();
+    }
+
+    /// The next datagram with the same identification ends the wait for better fragments.
+    #[test]
+    fn second_choices_are_used_when_the_identification_is() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(k, &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(1, false, C));
+        t.push(k, &arrival(0, true, B));
+        let late = t.defrag.next_late().unwrap();
+        assert_eq!(
+            (&*late.whole.payload, late.packet.frame),
+            (&b"aaaaaaaacccc"[..], 2)
+        );
+        assert_eq!(t.octets(k, &arrival(1, false, C)).unwrap(), b"bbbbbbbbcccc");
+        t.finish();
+    }
+
+    #[test]
+    fn what_is_doubtful_of_a_stored_datagram_is_a_copy() {
+        let k = key(false, 1, 0);
+        let mut t = TestDefrag::new(Limits {
+            store_fragments: true,
+            ..Limits::default()
+        });
+        t.push(k, &arrival(0, true, A));
+        assert!(t.push(k, &arrival(1, false, C)).is_some());
+        t.push(doubtful(k), &arrival(0, true, A));
+        t.push(doubtful(k), &arrival(1, false, b"FORG"));
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 2);
+        assert_eq!(t.defrag.held().ipv4, 0);
+        t.finish();
+    }
+
+    #[test]
+    fn a_copy_brings_what_was_cut_off() {
+        let cut = |units, more, data: &'static [u8], captured: usize| ArrivedFragment {
+            len: data.len(),
+            ..arrival(units, more, &data[..captured])
+        };
+        for v6 in [false, true] {
+            let k = key(v6, 1, 0);
+            let mut t = TestDefrag::new(Limits::default());
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 6));
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 10));
+            t.push(k, &cut(0, true, b"aaaabbbbccccdddd", 8));
+            t.push(k, &arrival(0, true, b"aaaabbbbccccdddd"));
+            let whole = t.push(k, &arrival(2, false, C)).unwrap();
+            assert_eq!(
+                (&*whole.payload, whole.own),
+                (&b"aaaabbbbccccddddcccc"[..], 4)
+            );
+            // The one that brought nothing.
+            assert_eq!(t.dropped(reasons(v6).duplicate), 1);
+            t.finish();
+        }
+    }
+
+    #[test]
+    fn what_another_channel_has_handed_on_does_not_come_twice() {
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(key(false, 1, 5), &arrival(0, true, A));
+        assert!(t.push(key(false, 1, 6), &arrival(1, false, C)).is_some());
+        assert!(t.push(key(false, 1, 5), &arrival(1, false, C)).is_none());
+        assert_eq!(t.dropped(Discard::Ipv4DuplicateFragment), 2);
+        t.finish();
+    }
+
+    #[test]
+    fn second_choices_of_a_refused_datagram_go_with_it() {
+        let k = key(true, 1, 0);
+        let mut t = TestDefrag::new(Limits::default());
+        t.push(doubtful(k), &arrival(0, true, A));
+        t.push(k, &arrival(0, true, A));
+        t.push(k, &arrival(0, true, B));
+        assert!(t.push(doubtful(k), &arrival(1, false, C)).is_none());
+        assert_eq!(t.dropped(Discard::Ipv6OverlappingFragment), 4);
+        t.at(1000);
+        t.defrag.expire(&mut t.cx);
+        assert!(t.defrag.next_late().is_none());
         t.finish();
     }
 
@@ -1552,7 +2039,11 @@ mod tests {
             let differs = (start..end).any(
                 |i| matches!((self.octets.get(&i), new(i)), (Some(Some(a)), Some(b)) if *a != b),
             );
-            if v6 && there > 0 {
+            // Where a copy was cut off before.
+            let same = there > 0 && !differs && (!v6 || self.fragments.contains(&(start, end)));
+            let uncut = |i: &u32| same && self.octets.get(i) == Some(&None) && new(*i).is_some();
+            let uncut: Vec<u32> = (start..end).filter(uncut).collect();
+            if v6 && there > 0 && uncut.is_empty() {
                 self.refused = differs || !self.fragments.contains(&(start, end));
                 return (false, None);
             }
@@ -1561,8 +2052,15 @@ mod tests {
                 Some(t) => end <= t && (p.more || end == t),
                 None => p.more || end >= highest,
             };
-            if !fits || (there == p.data.len() && (p.more || self.total.is_some())) {
+            if !fits {
                 return (false, None);
+            }
+            let there = there - uncut.len();
+            if there == p.data.len() && (p.more || self.total.is_some()) {
+                return (false, None);
+            }
+            for i in uncut {
+                self.octets.remove(&i);
             }
             if !p.more {
                 self.total = Some(end);
@@ -1624,6 +2122,34 @@ mod tests {
                 prop_assert_eq!(sum(held) + 1, own + drops + sum(t.defrag.held()));
                 prop_assert_eq!(kept, drops == 0);
             }
+            t.finish();
+        }
+
+        /// Fragments that are believed and others: what comes in is handed on, dropped or held, in any order.
+        #[test]
+        fn second_choices_balance(
+            v6: bool,
+            store_fragments: bool,
+            parts in proptest::collection::vec((part(), any::<bool>(), 0u64..400), 0..60),
+        ) {
+            let mut t = TestDefrag::new(Limits { store_fragments, active_packets: 9, ..Limits::default() });
+            let (mut passed, mut now) = (0, 0);
+            for (p, doubtful, wait) in &parts {
+                now += wait;
+                t.at(now);
+                let a = arrival(p.units, p.more, &p.data);
+                let key = DatagramKey { doubtful: *doubtful, ..key(v6, p.key, 0) };
+                passed += t.push(key, &a).map_or(0, |whole| whole.own);
+                t.defrag.expire(&mut t.cx);
+                t.defrag.invariants();
+            }
+            t.defrag.flush(&mut t.cx);
+            t.defrag.invariants();
+            while let Some(late) = t.defrag.next_late() {
+                passed += late.whole.own;
+            }
+            let drops = t.cx.counters.dropped_in("ipv4") + t.cx.counters.dropped_in("ipv6");
+            prop_assert_eq!(parts.len() as u64, passed + drops);
             t.finish();
         }
 

@@ -3,6 +3,7 @@
 use super::esp;
 use crate::base::checksum;
 use crate::base::limits::Checksums;
+use crate::link::Frame;
 use etherparse::IpNumber;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -54,6 +55,36 @@ pub(super) struct IpHeaders<'a> {
     pub(super) octets: usize,
     /// The header checksum is wrong and was taken all the same.
     pub(super) bad_checksum: bool,
+}
+
+impl IpHeaders<'_> {
+    /// Those that all fragments of a datagram have, for what was put together of them.
+    pub(super) const fn of_whole(src: IpAddr, dst: IpAddr, identification: u32) -> Self {
+        Self {
+            src,
+            dst,
+            identification,
+            protocol: 0,
+            payload: &[],
+            payload_offset: 0,
+            payload_len: 0,
+            counted: 0,
+            fragment: None,
+            octets: 0,
+            bad_checksum: false,
+        }
+    }
+
+    /// They cannot be right: see [`Datagram::doubtful`](super::datagram::Datagram::doubtful).
+    pub(super) const fn is_doubtful(&self, frame: &Frame<'_>) -> bool {
+        frame.doubtful || self.bad_checksum || self.has_false_len(frame)
+    }
+
+    /// Their length goes past the packet, and not because that was cut, or that of a packet around it does.
+    pub(super) const fn has_false_len(&self, frame: &Frame<'_>) -> bool {
+        let cut = self.payload.len() < self.payload_len;
+        cut && (frame.doubtful || self.payload.len() + frame.missing < self.payload_len)
+    }
 }
 
 /// Reads an IPv4 header (RFC 791, 3.1). `missing` octets were cut off the end of `data`.

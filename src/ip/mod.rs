@@ -17,7 +17,7 @@ use crate::base::limits::Limits;
 use crate::base::packet::Channel;
 use crate::base::place::{Fragment, OctetOffset};
 use crate::link::Frame;
-use defrag::{ArrivedFragment, DatagramKey, Defrag};
+use defrag::{ArrivedFragment, DatagramKey, Defrag, Whole};
 use etherparse::IpNumber;
 use header::{FragmentHeader, IpHeaders, Refused};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,7 @@ struct Reassembled {
     payload: Range<usize>,
     payload_len: usize,
     fragments: Vec<Fragment>,
+    doubtful: bool,
 }
 
 impl Completed<'_> {
@@ -68,7 +69,7 @@ impl Completed<'_> {
                 identification: r.identification,
                 channel: r.channel,
                 checksum_known_good: false,
-                doubtful: false,
+                doubtful: r.doubtful,
             },
         }
     }
@@ -107,9 +108,32 @@ impl Ip {
     {
         // Recursive, bounded by the depth of tunnels: a fragment inside of a tunnel goes through
         // the same defragmentation under the tunnel's channel.
-        let Some(outcome) = self.receive(cx, frame) else {
-            return;
-        };
+        if let Some(outcome) = self.receive(cx, frame) {
+            self.hand_on(cx, outcome, out, depth);
+        }
+    }
+
+    /// Hands on the datagrams for which the wait for better fragments was given up, by [`expire`](Self::expire),
+    /// [`evict_oldest`](Self::evict_oldest), [`flush`](Self::flush) or a packet. To be called behind each of them.
+    pub fn each_late<F>(&mut self, cx: &mut Context, out: &mut F)
+    where
+        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
+    {
+        let at_hand = cx.packet;
+        while let Some(late) = self.defrag.next_late() {
+            cx.packet = late.packet;
+            let headers = IpHeaders::of_whole(late.key.src, late.key.dst, late.key.identification);
+            if let Some(completed) = reassembled(cx, &headers, late.whole) {
+                self.hand_on(cx, completed, out, 0);
+            }
+        }
+        cx.packet = at_hand;
+    }
+
+    fn hand_on<F>(&mut self, cx: &mut Context, outcome: Completed<'_>, out: &mut F, depth: usize)
+    where
+        F: FnMut(&mut Context, &Datagram<'_>, &[Fragment]),
+    {
         let datagram = outcome.datagram();
         // Behind defragmentation: an outer packet of full size is fragmented by every tunnel that
         // forgets its own header.
@@ -182,7 +206,7 @@ impl Ip {
                 identification: 0,
                 channel: frame.channel,
                 checksum_known_good: frame.checksum_known_good,
-                doubtful: false,
+                doubtful: frame.doubtful,
             }));
         }
         match frame.ip.first().map(|b| b >> 4) {
@@ -275,60 +299,73 @@ impl Ip {
             // See `DatagramKey`: the fragments of one IPv6 datagram may differ in it.
             protocol: if v6 { 0 } else { headers.protocol },
             channel: frame.channel,
+            doubtful: headers.is_doubtful(frame),
         };
+        let (data, len) = octets_of(headers, frame, fragment.more);
         let arrival = ArrivedFragment {
             protocol: headers.protocol,
             offset: fragment.offset,
             more: fragment.more,
-            data: headers.payload,
+            data,
             at: frame.offset.after(headers.payload_offset).in_record(),
-            len: headers.payload_len,
+            len,
             counted: headers.counted,
         };
         let whole = self.defrag.push(cx, key, &arrival)?;
-        let mut joined = IpHeaders {
-            protocol: whole.protocol,
-            payload: &whole.payload,
-            payload_offset: 0,
-            payload_len: whole.payload_len,
-            ..*headers
-        };
-        // Of copies on several channels the first one's tags are kept, whichever is complete first.
-        cx.packet.link = whole.link;
-        let why = match header::chain(&mut joined) {
-            Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
-            Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
-            Ok(()) => Some(Discard::Ipv4NotTransport),
-            Err(why) => Some(why.discard(v6)),
-        };
-        if let Some(why) = why {
-            // Each of its packets is dropped: the one at hand, and those that came before.
-            cx.discard(why);
-            cx.counters.discard_many(why, whole.own.saturating_sub(1));
-            return None;
-        }
-        if v6 {
-            cx.counters.ipv6.reassembled += 1;
-            cx.counters.ipv6.reassembled_fragments += whole.own;
-        } else {
-            cx.counters.ipv4.reassembled += 1;
-            cx.counters.ipv4.reassembled_fragments += whole.own;
-        }
-        // Extension headers stand before the payload, an ESP trailer behind it.
-        let start = joined.payload_offset;
-        let payload = start..start + joined.payload.len();
-        Some(Completed::Reassembled(Box::new(Reassembled {
-            src: joined.src,
-            dst: joined.dst,
-            protocol: joined.protocol,
-            identification: joined.identification,
-            channel: whole.channel,
-            payload,
-            payload_len: joined.payload_len,
-            octets: whole.payload,
-            fragments: whole.fragments,
-        })))
+        reassembled(cx, headers, whole)
     }
+}
+
+/// The datagram behind the headers that only the whole shows. `headers` are those of one of its packets.
+fn reassembled<'a>(
+    cx: &mut Context,
+    headers: &IpHeaders<'_>,
+    whole: Whole,
+) -> Option<Completed<'a>> {
+    let v6 = headers.src.is_ipv6();
+    let mut joined = IpHeaders {
+        protocol: whole.protocol,
+        payload: &whole.payload,
+        payload_offset: 0,
+        payload_len: whole.payload_len,
+        ..*headers
+    };
+    // Of copies on several channels the first one's tags are kept, whichever is complete first.
+    cx.packet.link = whole.link;
+    let why = match header::chain(&mut joined) {
+        Ok(()) if is_wanted(&cx.limits, joined.protocol) => None,
+        Ok(()) if v6 => Some(Discard::Ipv6NotTransport),
+        Ok(()) => Some(Discard::Ipv4NotTransport),
+        Err(why) => Some(why.discard(v6)),
+    };
+    if let Some(why) = why {
+        // Each of its packets is dropped: the one at hand, and those that came before.
+        cx.discard(why);
+        cx.counters.discard_many(why, whole.own.saturating_sub(1));
+        return None;
+    }
+    if v6 {
+        cx.counters.ipv6.reassembled += 1;
+        cx.counters.ipv6.reassembled_fragments += whole.own;
+    } else {
+        cx.counters.ipv4.reassembled += 1;
+        cx.counters.ipv4.reassembled_fragments += whole.own;
+    }
+    // Extension headers stand before the payload, an ESP trailer behind it.
+    let start = joined.payload_offset;
+    let payload = start..start + joined.payload.len();
+    Some(Completed::Reassembled(Box::new(Reassembled {
+        src: joined.src,
+        dst: joined.dst,
+        protocol: joined.protocol,
+        identification: joined.identification,
+        channel: whole.channel,
+        payload,
+        payload_len: joined.payload_len,
+        octets: whole.payload,
+        fragments: whole.fragments,
+        doubtful: whole.doubtful,
+    })))
 }
 
 impl Refused {
@@ -398,6 +435,18 @@ const fn is_transport(protocol: u8) -> bool {
     )
 }
 
+/// The octets of a fragment, and how many it has.
+fn octets_of<'a>(headers: &IpHeaders<'a>, frame: &Frame<'_>, more: bool) -> (&'a [u8], usize) {
+    let captured = headers.payload;
+    // What a false length of the last one claims is cut off its end, as from a datagram in one packet.
+    if !more || !headers.has_false_len(frame) {
+        return (captured, headers.payload_len);
+    }
+    // Others follow where this one ends: it has what was captured, in units of eight (RFC 791, 3.2).
+    let captured = captured.get(..captured.len() & !7).unwrap_or(captured);
+    (captured, captured.len())
+}
+
 /// A datagram that came in one packet.
 fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
     Completed::Whole(Datagram {
@@ -410,8 +459,7 @@ fn whole<'a>(headers: &IpHeaders<'a>, frame: &Frame<'a>) -> Completed<'a> {
         identification: headers.identification,
         channel: frame.channel,
         checksum_known_good: frame.checksum_known_good,
-        doubtful: headers.bad_checksum
-            || headers.payload.len() + frame.missing < headers.payload_len,
+        doubtful: headers.is_doubtful(frame),
     })
 }
 
@@ -456,6 +504,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            doubtful: false,
             aggregate: false,
         }
     }

@@ -59,6 +59,7 @@ pub(super) fn open<'a>(
         pseudo: None,
         // The outer sum says nothing about the inner packet's.
         checksum_known_good: false,
+        doubtful: datagram.doubtful,
         aggregate: false,
     };
     let over_udp = datagram.protocol == IpNumber::UDP.0;
@@ -573,6 +574,7 @@ mod tests {
             missing,
             pseudo: None,
             checksum_known_good: false,
+            doubtful: false,
             aggregate: false,
         };
         let mut seen = Vec::new();
@@ -879,6 +881,7 @@ mod tests {
                 missing: 0,
                 pseudo: None,
                 checksum_known_good: false,
+                doubtful: false,
                 aggregate: false,
             };
             ip.each(

@@ -34,6 +34,8 @@ pub struct Frame<'a> {
     pub pseudo: Option<PseudoHeader>,
     /// The capture says that the transport checksum is right, or that hardware fills it in (`epb_flags`).
     pub checksum_known_good: bool,
+    /// The IP header of a packet around it cannot be right: see [`Datagram::doubtful`](crate::ip::Datagram::doubtful).
+    pub doubtful: bool,
     /// `ip` is an A-MSDU of 802.11: packets behind each other, each with a header of its own.
     pub aggregate: bool,
 }

@@ -110,6 +110,7 @@ pub fn plain<'a>(packet: &Packet<'a>) -> Option<Frame<'a>> {
         missing,
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
+        doubtful: false,
         aggregate: false,
     })
 }
@@ -126,6 +127,7 @@ fn parse_any<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, Discard> {
         missing,
         pseudo: None,
         checksum_known_good: packet.flags & CHECKSUM_FLAGS != 0,
+        doubtful: false,
         aggregate: false,
     };
     let next = match wrapped(packet.link_type, &mut frame)? {

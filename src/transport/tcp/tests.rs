@@ -2034,6 +2034,37 @@ fn numbers_that_only_an_acknowledgment_named_leave_no_gap() {
     );
 }
 
+/// What a fuzz target found.
+#[test]
+fn a_reset_of_the_old_numbers_does_not_end_the_new_ones() {
+    let limits = Limits {
+        max_gap: 1000,
+        ..Limits::default()
+    };
+    check_with(
+        "its time is over when the jump is confirmed",
+        &limits,
+        false,
+        r#"
+        1 < S 458 "first"
+        54 > SRF 565 "refused"
+        216 > P. 3117 332 "jump"
+        6500 > P. 3274 1431 "more"
+        6600 flush"#,
+        r#"
+        1 < 459 "first"
+        6500 > 566 jump
+        6500 > 3117 "jump"
+        6600 > 3121 gap 153 end
+        6600 > 3274 "more"
+        6600 < 464 gap 967 end
+        6600 < end endofinput
+        6600 > end endofinput
+        6600 closed endofinput
+        accepted_octets 13"#,
+    );
+}
+
 /// What a fuzz target found: the segments are those of its input.
 #[test]
 fn a_held_syn_with_data_that_is_sent_again_is_counted() {

@@ -1,6 +1,6 @@
 //! How long a hole is waited for (`Connection::due`), and all else that comes to an end with time or for want of room.
 
-use super::stream_state::{ABSENT, ACKED, ENDED, FIN, STARTED, StreamState};
+use super::stream_state::{ABSENT, ACKED, ENDED, FIN, RESET, STARTED, StreamState};
 use super::{Buffers, Connection, HeldSegment, Mark};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, FlowKey};
@@ -544,6 +544,11 @@ impl<S: FlowState> Connection<S> {
             if let Some(damaged) = &mut a.damaged {
                 cx.counters.tcp.refused_octets += damaged[i].truncate(&mut cx.budget, 0);
             }
+        }
+        // So would a RST, which ends both streams: it was not the end of what goes on here.
+        self.reset = None;
+        for stream in &mut self.streams {
+            stream.bits &= !RESET;
         }
         let stream = &mut self.streams[i];
         stream.bits &= !FIN;
