@@ -161,6 +161,9 @@ pub(super) fn fits_datagram(m: &[u8], others_follow: bool) -> bool {
     len >= 8 && (len == whole || others_follow && len < whole)
 }
 
+/// What a message is, by its octets and the ports of source and destination.
+pub(super) type KindBetween = fn(&[u8], (u16, u16)) -> Kind;
+
 /// One protocol of the table.
 pub(super) struct LengthRow {
     /// Where its length stands.
@@ -202,7 +205,7 @@ pub(super) struct LengthRow {
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
     /// The same, where the two sides send what looks alike, so that the ports of source and destination are needed.
-    pub(super) kind_between: Option<fn(&[u8], (u16, u16)) -> Kind>,
+    pub(super) kind_between: Option<KindBetween>,
     /// Behind this message the connection speaks another protocol.
     pub(super) switches_protocol: fn(&[u8]) -> bool,
 }

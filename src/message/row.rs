@@ -10,7 +10,10 @@ use crate::base::message::Kind;
 pub(super) type Summary = fn(Transport, &[u8], &mut String) -> bool;
 
 /// Lists what of a message has a name. The octets are those of [`MessageStart::head`](super::MessageStart::head).
-pub(super) type ReadFields = fn(Transport, &[u8], &mut MessageFields);
+pub(super) type ReadFields = fn(Transport, Kind, &[u8], &mut MessageFields);
+
+/// Reads what a response has in common with its request. The octets are those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type ReadTransaction = fn(Transport, &[u8]) -> Option<u64>;
 
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
@@ -36,7 +39,7 @@ pub(super) struct ProtocolRow {
     pub(super) kind: Option<fn(&[u8]) -> Kind>,
     /// What a response has in common with its request, and with no other one of the two endpoints for a while; None of a message
     /// that is not answered, or answers nothing.
-    pub(super) transaction: Option<fn(Transport, &[u8]) -> Option<u64>>,
+    pub(super) transaction: Option<ReadTransaction>,
     /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
     pub(super) numbers_again: bool,
     /// How responses are told apart that come in the order of their requests, and say nothing of these.
@@ -45,6 +48,11 @@ pub(super) struct ProtocolRow {
     pub(super) fields: Option<ReadFields>,
     /// The names, all that there are.
     pub(super) field_names: &'static [&'static str],
+    /// Words of that line that stand ahead of what a request asks for.
+    pub(super) words_ahead: usize,
+    /// The end of that line is worth as much as its beginning: how a response ends what was asked for, or the name that a request
+    /// is about. Else it begins with that, as status lines do.
+    pub(super) result_last: bool,
     /// One line on a message over TCP or UDP; None: its first line.
     pub(super) summary: Option<Summary>,
     /// One line on a user message of SCTP; None: its first line.
@@ -83,6 +91,8 @@ impl ProtocolRow {
         in_order: None,
         fields: None,
         field_names: &[],
+        words_ahead: 0,
+        result_last: false,
         summary: None,
         user_message_summary: None,
         cheap_search: false,

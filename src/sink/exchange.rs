@@ -2,7 +2,7 @@
 
 use super::pairing::is_interim;
 use crate::base::context::Context;
-use crate::base::flow::{Flow, Transport};
+use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::AgedTable;
 use crate::base::time::Timestamp;
@@ -162,6 +162,16 @@ pub(super) enum Unmatched<A> {
 /// Which request: transport and number of its flow, and what its protocol tells answers by.
 pub(super) type RequestId = (Transport, u64, u64);
 
+/// The request that a message in this direction of a flow is, or that it answers: both sides may count their requests from the same
+/// number on.
+pub(super) fn request_id(flow: &Flow, direction: Direction, kind: Kind, id: u64) -> RequestId {
+    let asks = match kind {
+        Kind::Response => direction.flip(),
+        Kind::Request | Kind::Other => direction,
+    };
+    (flow.transport, flow.number, id << 1 | asks.index() as u64)
+}
+
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
 pub(super) struct NumberedRequests<T>(AgedTable<RequestId, T>);
@@ -209,14 +219,14 @@ impl NumberedRequests<Timestamp> {
     /// message answers.
     pub(super) fn delay(
         &mut self,
-        flow: &Flow,
+        (flow, direction): (&Flow, Direction),
         time: Timestamp,
         protocol: &str,
         kind: Kind,
         head: &[u8],
     ) -> Option<Duration> {
         let id = transaction(protocol, flow.transport, head)?;
-        let id = (flow.transport, flow.number, id);
+        let id = request_id(flow, direction, kind, id);
         match kind {
             Kind::Request => {
                 self.push(id, time);

@@ -28,6 +28,7 @@ mod pairing;
 mod ports;
 pub mod print;
 pub mod sctp_stats;
+mod sides;
 pub mod streams;
 pub mod table;
 #[cfg(test)]

@@ -490,11 +490,23 @@ impl Outputs {
         });
         if !chosen && let Some(print) = &mut self.table.print {
             let (time, protocol) = (at.cx.packet.time, message.protocol);
-            print.numbered(at.flow, time, protocol, kind, message.payload);
+            print.numbered(
+                (at.flow, at.direction),
+                time,
+                protocol,
+                kind,
+                message.payload,
+            );
         }
         if !chosen && let Some(rows) = &mut self.table.rows {
             let (time, protocol) = (at.cx.packet.time, message.protocol);
-            rows.numbered(at.flow, time, protocol, kind, message.payload);
+            rows.numbered(
+                (at.flow, at.direction),
+                time,
+                protocol,
+                kind,
+                message.payload,
+            );
         }
         chosen
     }
@@ -518,10 +530,22 @@ impl Outputs {
             began: self.began,
         });
         if !chosen && let Some(print) = &mut self.table.print {
-            print.numbered(flow, time, protocol, kind, message.data);
+            print.numbered(
+                (flow, message.direction),
+                time,
+                protocol,
+                kind,
+                message.data,
+            );
         }
         if !chosen && let Some(rows) = &mut self.table.rows {
-            rows.numbered(flow, time, protocol, kind, message.data);
+            rows.numbered(
+                (flow, message.direction),
+                time,
+                protocol,
+                kind,
+                message.data,
+            );
         }
         chosen
     }
@@ -678,12 +702,14 @@ impl Outputs {
         packet_buffered: bool,
     ) {
         self.packets_alone = false;
+        self.pairs = true;
         self.table.print = Some(Print::new(name, to, style, look, packet_buffered));
     }
 
     /// Adds the output of JSON lines.
     pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
         self.packets_alone = false;
+        self.pairs = true;
         self.table.json = Some(Json::new(name, to, show, packet_buffered));
         self.join();
     }

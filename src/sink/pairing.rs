@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Requests of a connection that are remembered: pipelines are rarely this deep. For one more the oldest is forgotten, and with it
+/// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
 /// the count of those that are answered by order.
-const REQUESTS: usize = 64;
+const REQUESTS: usize = 256;
 /// Behind a silence as long as this, and a response, nothing is waited for any more, most likely: the count begins anew. Servers
 /// take less for nearly all they are asked.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -318,7 +318,270 @@ pub(super) fn is_interim(protocol: &str, transport: Transport, head: &[u8]) -> b
     // Few protocols have a status: the others need not be read.
     listed_fields(protocol).contains(&"status")
         && matches!(
-            fields(protocol, transport, head).get("status"),
+            fields(protocol, transport, Kind::Response, head).get("status"),
             Some(FieldValue::Number(100..200))
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::context::Context;
+    use crate::base::limits::Limits;
+
+    const C: Direction = Direction::Forward;
+    const S: Direction = Direction::Reverse;
+
+    /// A connection of a protocol, both sides of which are captured from their beginning.
+    struct Talk {
+        protocol: &'static str,
+        pairing: Pairing,
+        cx: Context,
+        sides: [Side; 2],
+        /// Where each direction stands.
+        at: [u64; 2],
+        now: u64,
+    }
+
+    impl Talk {
+        fn new(protocol: &'static str) -> Self {
+            let side = Side {
+                from_start: true,
+                origin: 1,
+                ..Side::default()
+            };
+            Self {
+                protocol,
+                pairing: Pairing::default(),
+                cx: Context::new(Limits::default()),
+                sides: [side; 2],
+                at: [1; 2],
+                now: 0,
+            }
+        }
+
+        /// Says a message a millisecond later, which acknowledges all of the other side; gives back how many milliseconds ago the
+        /// request was said that it answers, if it answers one.
+        fn say(&mut self, direction: Direction, kind: Kind, head: &[u8]) -> Option<u64> {
+            let ack = self.at[direction.flip().index()];
+            self.say_acking(direction, kind, head, ack)
+        }
+
+        fn say_acking(
+            &mut self,
+            direction: Direction,
+            kind: Kind,
+            head: &[u8],
+            ack: u64,
+        ) -> Option<u64> {
+            self.now += 1;
+            let millis = |n: u64| Timestamp::from_nanos(n * 1_000_000);
+            let offset = self.at[direction.index()];
+            let start = MessageStart {
+                protocol: self.protocol,
+                kind,
+                offset,
+                extent: Extent::Known(head.len() as u64),
+                head,
+                time: millis(self.now),
+                frame: 1,
+                ack: Some(ack),
+                answers: None,
+            };
+            self.at[direction.index()] += head.len() as u64;
+            let way = (direction, Transport::Tcp);
+            let paired = self.pairing.message(&mut self.cx, way, &self.sides, &start);
+            let asked = paired.asked?;
+            Some(u64::try_from(millis(self.now).since(asked).as_millis()).unwrap())
+        }
+
+        fn asks(&mut self, head: &[u8]) {
+            assert_eq!(self.say(C, Kind::Request, head), None);
+        }
+
+        fn answers(&mut self, head: &[u8]) -> Option<u64> {
+            self.say(S, Kind::Response, head)
+        }
+
+        fn ends(mut self) {
+            self.pairing.clear(&mut self.cx);
+            assert_eq!(self.cx.budget.used(), 0);
+        }
+    }
+
+    #[test]
+    fn replies_come_in_the_order_of_commands() {
+        let mut talk = Talk::new("smtp");
+        assert_eq!(
+            talk.answers(b"220 x\r\n"),
+            None,
+            "a greeting answers nothing"
+        );
+        talk.asks(b"EHLO a\r\n");
+        assert_eq!(talk.answers(b"250 x\r\n"), Some(1));
+        talk.asks(b"MAIL FROM:<a>\r\n");
+        talk.asks(b"RCPT TO:<b>\r\n");
+        assert_eq!(talk.answers(b"250 ok\r\n"), Some(2));
+        assert_eq!(talk.answers(b"250 ok\r\n"), Some(2));
+        assert_eq!(talk.answers(b"421 bye\r\n"), None);
+        talk.ends();
+    }
+
+    /// What is lost of either direction makes the count begin anew, behind a silence or, where clients wait, with the next request.
+    #[test]
+    fn no_time_is_shown_behind_a_loss() {
+        for (protocol, lost, waits) in [
+            ("pop", C, false),
+            ("pop", S, false),
+            ("ftp", C, true),
+            ("ftp", S, true),
+        ] {
+            let mut talk = Talk::new(protocol);
+            talk.asks(b"NOOP\r\n");
+            // A command and its reply, or the reply alone.
+            talk.at[S.index()] += 5;
+            if lost == C {
+                talk.at[C.index()] += 6;
+            }
+            talk.asks(b"NOOP\r\n");
+            assert_eq!(
+                talk.answers(b"200 +OK\r\n"),
+                waits.then_some(1),
+                "{protocol} {lost:?}"
+            );
+            talk.asks(b"NOOP\r\n");
+            let expected = waits.then_some(1);
+            assert_eq!(
+                talk.answers(b"200 +OK\r\n"),
+                expected,
+                "{protocol} {lost:?}"
+            );
+            talk.now += 1000;
+            talk.asks(b"NOOP\r\n");
+            assert_eq!(talk.answers(b"200 +OK\r\n"), Some(1), "{protocol} {lost:?}");
+            talk.ends();
+        }
+    }
+
+    #[test]
+    fn a_reply_answers_nothing_that_its_server_had_not_seen() {
+        let mut talk = Talk::new("pop");
+        talk.asks(b"NOOP\r\n");
+        assert_eq!(talk.say_acking(S, Kind::Response, b"+OK\r\n", 1), None);
+        assert_eq!(talk.answers(b"+OK\r\n"), Some(2));
+        talk.ends();
+    }
+
+    #[test]
+    fn a_stream_from_the_middle_is_counted_from_a_silence_on() {
+        let mut talk = Talk::new("resp");
+        for side in &mut talk.sides {
+            side.from_start = false;
+        }
+        let ping = b"*1\r\n$4\r\nPING\r\n";
+        talk.asks(ping);
+        assert_eq!(talk.answers(b"+PONG\r\n"), None, "it may be another's");
+        talk.now += 1000;
+        talk.asks(ping);
+        assert_eq!(talk.answers(b"+PONG\r\n"), Some(1));
+        talk.asks(b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n");
+        assert_eq!(talk.answers(b"*3\r\n"), None);
+        talk.now += 1000;
+        talk.asks(ping);
+        assert_eq!(
+            talk.answers(b"+PONG\r\n"),
+            None,
+            "what is published has no request"
+        );
+        talk.ends();
+    }
+
+    #[test]
+    fn an_answer_has_several_messages() {
+        let mut talk = Talk::new("ftp");
+        talk.asks(b"RETR a\r\n");
+        assert_eq!(talk.answers(b"150 opening\r\n"), Some(1), "on its way");
+        assert_eq!(talk.answers(b"226 done\r\n"), Some(2));
+        talk.asks(b"RETR b\r\n");
+        assert_eq!(talk.answers(b"150 opening\r\n"), Some(1));
+        talk.asks(b"ABOR\r\n");
+        assert_eq!(talk.answers(b"426 given up\r\n"), None);
+        assert_eq!(talk.answers(b"226 done\r\n"), None);
+        talk.asks(b"NOOP\r\n");
+        assert_eq!(talk.answers(b"200 ok\r\n"), Some(1));
+        talk.ends();
+
+        let mut talk = Talk::new("mysql");
+        assert_eq!(talk.answers(b"\x05\0\0\0\x0a8.0\0"), None);
+        talk.asks(b"\x09\0\0\0\x03select 1");
+        assert_eq!(talk.answers(b"\x01\0\0\x01\x01"), Some(1));
+        assert_eq!(talk.answers(b"\x01\0\0\x02\x01"), None, "a row");
+        talk.asks(b"\x05\0\0\0\x19\x01\0\0\0");
+        talk.asks(b"\x01\0\0\0\x0e");
+        assert_eq!(
+            talk.answers(b"\x07\0\0\x01\0\0\0\x02\0\0\0"),
+            Some(1),
+            "a ping"
+        );
+        talk.ends();
+
+        let mut talk = Talk::new("pgsql");
+        talk.asks(b"Q\0\0\0\x0dselect 1\0");
+        assert_eq!(talk.answers(b"T\0\0\0\x06\0\0"), Some(1));
+        assert_eq!(talk.answers(b"D\0\0\0\x06\0\0"), None);
+        assert_eq!(talk.answers(b"Z\0\0\0\x05I"), None);
+        // Behind an error nothing up to the Sync is answered.
+        for request in [
+            &b"P\0\0\0\x08\0\0\0\0"[..],
+            b"B\0\0\0\x0c",
+            b"E\0\0\0\x09",
+            b"S\0\0\0\x04",
+        ] {
+            talk.asks(request);
+        }
+        assert_eq!(talk.answers(b"E\0\0\0\x05SX\0\0"), Some(4), "the Parse");
+        assert_eq!(talk.answers(b"Z\0\0\0\x05I"), Some(2), "the Sync");
+        talk.asks(b"Q\0\0\0\x0dselect 1\0");
+        assert_eq!(talk.answers(b"C\0\0\0\x06x\0"), Some(1));
+        talk.ends();
+    }
+
+    /// Numbers may be answered in any order, and those that come again are another request's behind a loss.
+    #[test]
+    fn answers_are_found_by_number() {
+        let modbus = |number: u8, len: u8| [0, number, 0, 0, 0, len - 6, 1, 3, 0, 0, 0, 1];
+        let mut talk = Talk::new("mbtcp");
+        talk.asks(&modbus(1, 12));
+        talk.asks(&modbus(2, 12));
+        assert_eq!(talk.answers(&modbus(2, 12)), Some(1));
+        assert_eq!(talk.answers(&modbus(1, 12)), Some(3));
+        assert_eq!(talk.answers(&modbus(1, 12)), None);
+        talk.asks(&modbus(0, 12));
+        // Its answer is lost, and the next request too.
+        talk.at = [talk.at[0] + 12, talk.at[1] + 12];
+        assert_eq!(talk.answers(&modbus(0, 12)), None);
+        talk.ends();
+
+        let imap = |tag: &str, words: &str| format!("{tag} {words}\r\n").into_bytes();
+        let mut talk = Talk::new("imap");
+        talk.asks(&imap("a1", "NOOP"));
+        assert_eq!(talk.answers(b"* 3 EXISTS\r\n"), None);
+        talk.asks(&imap("a2", "NOOP"));
+        assert_eq!(talk.answers(&imap("a2", "OK done")), Some(1));
+        assert_eq!(talk.answers(&imap("a1", "OK done")), Some(4));
+        talk.ends();
+    }
+
+    #[test]
+    fn few_requests_are_kept() {
+        for protocol in ["resp", "mbtcp", "http"] {
+            let mut talk = Talk::new(protocol);
+            for n in 0..10 * REQUESTS {
+                let n = u16::try_from(n).unwrap().to_be_bytes();
+                talk.asks(&[n[0], n[1], 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
+            }
+            assert!(talk.pairing.requests.len() <= REQUESTS);
+            talk.ends();
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| transaction(m)),
     // Of 16 numbers each comes again soon.
     numbers_again: true,
+    words_ahead: 3,
     #[cfg(test)]
     samples: &[
         ("0564 05c9 0100 0004 a657", Kind::Request),

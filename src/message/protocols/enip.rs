@@ -19,6 +19,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| transaction(m)),
     // Many clients leave the context 0.
     numbers_again: true,
+    words_ahead: 1,
     #[cfg(test)]
     samples: &[
         (

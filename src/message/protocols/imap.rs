@@ -1,6 +1,8 @@
 //! IMAP (RFC 9051, RFC 3501).
 
-use super::super::lines::{Effect, LineDialect, LineProtocol, Replies, completion, contains_word};
+use super::super::lines::{
+    self, Effect, LineDialect, LineProtocol, Replies, completion, contains_word,
+};
 use super::super::row::ProtocolRow;
 use crate::base::flow::Transport;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,6 +13,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "IMAP (RFC 9051, RFC 3501), with literals",
     ports: &[143],
     transaction: Some(transaction),
+    words_ahead: 1,
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["tag", "command", "argument", "status", "text"],
     ..ProtocolRow::NONE
 };
 

@@ -10,6 +10,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| Some(number(m, 0, 2))),
     fields: Some(super::dns::fields),
     field_names: super::dns::FIELD_NAMES,
+    result_last: true,
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

@@ -1,5 +1,6 @@
 //! Modbus/TCP.
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
@@ -16,7 +17,16 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     numbers_again: true,
     about: "Modbus/TCP",
     ports: &[502],
+    result_last: true,
     summary: Some(summary),
+    fields: Some(fields),
+    field_names: &[
+        "function",
+        "function_code",
+        "unit",
+        "transaction",
+        "exception",
+    ],
     #[cfg(test)]
     samples: &[
         ("0001 0000 0006 01 03 0000 000a", Kind::Request),
@@ -81,21 +91,36 @@ fn kind(m: &[u8]) -> Kind {
     }
 }
 
+/// Functions that have a name here (Modbus application protocol 1.1b3, 5).
+const FUNCTIONS: &[(u64, &str)] = &[
+    (1, "read coils"),
+    (2, "read discrete inputs"),
+    (3, "read holding registers"),
+    (4, "read input registers"),
+    (5, "write coil"),
+    (6, "write register"),
+    (15, "write coils"),
+    (16, "write registers"),
+    (43, "read device identification"),
+];
+
+/// What of a message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let function = octet(m, 7);
+    let code = u64::from(function & 0x7f);
+    to.write("function", |out| named_number(FUNCTIONS, code, out));
+    to.number("function_code", code);
+    to.number("unit", octet(m, 6).into());
+    to.number("transaction", number(m, 0, 2));
+    if function & 0x80 != 0 {
+        to.number("exception", octet(m, 8).into());
+    }
+}
+
 /// The function, the unit and the transaction.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
-    let names = [
-        (1, "read coils"),
-        (2, "read discrete inputs"),
-        (3, "read holding registers"),
-        (4, "read input registers"),
-        (5, "write coil"),
-        (6, "write register"),
-        (15, "write coils"),
-        (16, "write registers"),
-        (43, "read device identification"),
-    ];
     let function = octet(m, 7);
-    named_number(&names, u64::from(function & 0x7f), out);
+    named_number(FUNCTIONS, u64::from(function & 0x7f), out);
     let _ = write!(
         out,
         ", unit {}, transaction {}",

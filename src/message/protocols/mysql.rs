@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+use super::super::fields::MessageFields;
 use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
@@ -22,6 +23,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[3306],
     summary: Some(summary),
     in_order: Some(&IN_ORDER),
+    fields: Some(named_fields),
+    field_names: &["command", "query", "user", "error"],
     #[cfg(test)]
     samples: &[
         ("0a000000 0a 382e302e3336 00 0102", Kind::Response),
@@ -245,11 +248,20 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             let text = m.get(5..).unwrap_or_default();
             escape(text.get(..SHOWN).unwrap_or(text), out);
         }
-        (0, 1) => out.push_str("quit"),
-        (0, 14) => out.push_str("ping"),
-        (0, command) => {
-            let _ = write!(out, "command {command}");
-        }
+        (0, command) => match COMMANDS.get(usize::from(command)) {
+            Some(name) => {
+                out.push_str(name);
+                // The statement that is prepared.
+                if command == 0x16 {
+                    out.push(' ');
+                    let text = m.get(5..).unwrap_or_default();
+                    escape(text.get(..SHOWN).unwrap_or(text), out);
+                }
+            }
+            None => {
+                let _ = write!(out, "command {command}");
+            }
+        },
         (_, 0xff) => {
             out.push_str("error ");
             escape(m.get(13..).unwrap_or_default(), out);
@@ -270,6 +282,68 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     }
     true
 }
+
+/// What of a message has a name.
+fn named_fields(_: Transport, kind: Kind, m: &[u8], to: &mut MessageFields) {
+    let first = octet(m, 4);
+    match (kind, octet(m, 3)) {
+        (Kind::Request, 0) => {
+            let name = COMMANDS.get(usize::from(first)).unwrap_or(&"");
+            match *name {
+                "" => to.write("command", |out| {
+                    let _ = write!(out, "command {first}");
+                }),
+                name => to.text("command", name.as_bytes()),
+            }
+            if matches!(first, 0x03 | 0x16) {
+                to.text_if("query", m.get(5..));
+            }
+        }
+        (Kind::Request, _) if is_login(m) => {
+            to.text("command", b"login");
+            let user = m.get(36..).and_then(|rest| rest.split(|o| *o == 0).next());
+            to.text_if("user", user);
+        }
+        (Kind::Response, 1..) if first == 0xff => to.text_if("error", m.get(13..)),
+        _ => {}
+    }
+}
+
+/// Commands by their numbers (MySQL, client/server protocol, "Command Phase").
+const COMMANDS: &[&str] = &[
+    "sleep",
+    "quit",
+    "init db",
+    "query",
+    "field list",
+    "create db",
+    "drop db",
+    "refresh",
+    "shutdown",
+    "statistics",
+    "process info",
+    "connect",
+    "process kill",
+    "debug",
+    "ping",
+    "time",
+    "delayed insert",
+    "change user",
+    "binlog dump",
+    "table dump",
+    "connect out",
+    "register slave",
+    "statement prepare",
+    "statement execute",
+    "statement long data",
+    "statement close",
+    "statement reset",
+    "set option",
+    "statement fetch",
+    "daemon",
+    "binlog dump by GTID",
+    "reset connection",
+];
 
 #[cfg(test)]
 mod tests {

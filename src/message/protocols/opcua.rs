@@ -11,6 +11,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "opcua",
     about: "OPC UA, binary (OPC 10000-6)",
     ports: &[4840],
+    result_last: true,
     summary: Some(summary),
     transaction: Some(|_, m| request(m)),
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
 
 use super::super::chains::{self, BothHabits};
+use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
@@ -34,6 +35,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[PORT],
     summary: Some(summary),
     in_order: Some(&IN_ORDER),
+    fields: Some(fields),
+    field_names: &["type", "query", "error"],
     ..ProtocolRow::NONE
 };
 
@@ -604,6 +607,31 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         }
     }
     true
+}
+
+/// What of a message has a name: its type, the text of what is asked, the words of an error.
+fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let mut words = String::new();
+    if !summary(transport, m, &mut words) {
+        return;
+    }
+    let kind = words.split([' ', ',']).next().unwrap_or_default();
+    to.text("type", kind.as_bytes());
+    let text = |from: usize| {
+        let rest = m.get(from..).unwrap_or_default();
+        rest.split(|o| *o == 0).next().unwrap_or_default()
+    };
+    match (octet(m, 0), kind) {
+        (b'Q', _) => to.text("query", text(5)),
+        // Behind the name of the statement, which is empty mostly.
+        (b'P', "Parse") => to.text("query", text(6 + text(5).len())),
+        (b'E', "ErrorResponse") => {
+            let fields = m.get(5..).unwrap_or_default().split(|o| *o == 0);
+            let message = fields.filter_map(|field| field.strip_prefix(b"M")).next();
+            to.text_if("error", message);
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

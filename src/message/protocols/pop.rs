@@ -1,7 +1,7 @@
 //! POP3 (RFC 1939).
 
 use super::super::in_order::{Answers, Asks, InOrder};
-use super::super::lines::{Effect, LineDialect, LineProtocol, Replies};
+use super::super::lines::{self, Effect, LineDialect, LineProtocol, Replies};
 use super::super::row::ProtocolRow;
 
 /// Its row.
@@ -11,6 +11,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "POP3 (RFC 1939)",
     ports: &[110],
     in_order: Some(&IN_ORDER),
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["command", "argument", "status", "text"],
     ..ProtocolRow::NONE
 };
 

@@ -7,6 +7,7 @@ use super::super::length::response_if;
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use memchr::memchr;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -87,7 +88,7 @@ fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
 }
 
 /// What of a message has a name.
-fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let line = unfolded_lines(m).next().unwrap_or_default();
     let mut words = line.splitn(3, |c| *c == b' ');
     let (first, second, third) = (words.next(), words.next(), words.next());

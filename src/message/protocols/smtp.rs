@@ -2,7 +2,7 @@
 
 use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::lines::{
-    Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
+    self, Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
 };
 use super::super::row::ProtocolRow;
 
@@ -12,6 +12,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "SMTP (RFC 5321): replies, commands, mail",
     ports: &[25, 587, 2525],
     in_order: Some(&IN_ORDER),
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["command", "argument", "code", "text"],
     ..ProtocolRow::NONE
 };
 

@@ -19,6 +19,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     numbers_again: true,
     fields: Some(fields),
     field_names: &["s7", "function", "reference", "error"],
+    words_ahead: 2,
     #[cfg(test)]
     samples: &[
         (
@@ -317,7 +318,7 @@ fn transaction(m: &[u8]) -> Option<u64> {
 }
 
 /// What of a message has a name.
-fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     if let Some(s7) = S7::read(m) {
         to.text("s7", s7.kind_name().as_bytes());
         to.write("function", |out| s7.function(out));
@@ -348,7 +349,15 @@ mod tests {
         };
         // The lengths say that data of so many octets follows.
         let part = |last: u8, len: u8, rest: &[u8]| {
-            let mut m = vec![3, 0, 0, u8::try_from(7 + rest.len()).unwrap(), 2, 0xf0, last];
+            let mut m = vec![
+                3,
+                0,
+                0,
+                u8::try_from(7 + rest.len()).unwrap(),
+                2,
+                0xf0,
+                last,
+            ];
             m.extend(rest);
             if let Some(data) = m.get_mut(16) {
                 *data = len;

@@ -13,8 +13,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
-    fields: Some(|_, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -20,7 +20,7 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
 use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary, transaction};
-use crate::sink::exchange::{NumberedRequests, WaitingRequest};
+use crate::sink::exchange::{NumberedRequests, WaitingRequest, request_id};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::pairing::is_interim;
@@ -165,7 +165,7 @@ impl Json {
         let Some(id) = transaction(protocol, flow.transport, octets) else {
             return;
         };
-        let id = (flow.transport, flow.number, id);
+        let id = request_id(flow, direction, message.kind, id);
         if message.kind == Kind::Request {
             let request = NumberedRequest {
                 time: message.first_time,
@@ -236,7 +236,7 @@ impl Json {
             body: spare.body,
             ..UnfinishedMessage::default()
         };
-        fields_into(protocol, transport, octets, &mut open.fields);
+        fields_into(protocol, transport, open.kind, octets, &mut open.fields);
         let words = &mut open.summary;
         summary(protocol, transport, Kind::Other, octets, words);
         self.show_octets(&mut open, octets);
@@ -421,7 +421,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
-            fields: fields(start.protocol, at.flow.transport, start.head),
+            fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
         summary(

@@ -88,8 +88,17 @@ impl Tone {
             "imap" => return bad(matches!(second, "NO" | "BAD")),
             "mysql" | "tftp" => return bad(first == "error"),
             "pgsql" => return bad(first == "ErrorResponse"),
-            "mbtcp" | "diameter" => return bad(summary.contains(", error")),
+            "mbtcp" | "diameter" | "tpkt" => return bad(summary.contains(", error")),
             "radius" => return bad(first == "Access-Reject"),
+            // What another answer follows is no error (MS-ERREF, 2.3).
+            "nbss" => {
+                return match fields.get("status") {
+                    Some(FieldValue::Number(0xc000_0016)) => Self::Plain,
+                    Some(FieldValue::Number(0xc000_0000..)) => Self::Bad,
+                    Some(FieldValue::Number(0x8000_0000..)) => Self::Warn,
+                    _ => Self::Plain,
+                };
+            }
             "ldap" if second == "response" || (first, second) == ("search", "done") => {
                 return ldap(summary);
             }

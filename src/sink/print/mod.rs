@@ -16,14 +16,16 @@ mod look;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{fields, kind, summary};
+use crate::message::{fields, kind, result_is_last, summary, words_ahead};
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::sides::{KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
@@ -47,6 +49,9 @@ const GAPS: usize = 100;
 /// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
 
+/// Flows of UDP whose client is remembered; the oldest is forgotten. Of one that is forgotten its next message tells it again.
+const CLIENTS: usize = 4096;
+
 /// How much of a message is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Style {
@@ -62,8 +67,7 @@ pub enum Style {
 pub(crate) struct PrintedConnection {
     /// Open messages, by direction.
     messages: [Option<Box<PrintedMessage>>; 2],
-    /// Which direction is the client's, where a message has said it.
-    client: Option<Direction>,
+    client: KnownClient,
     /// By direction: the offset up to which gaps have been drawn, in messages or between them.
     drawn: [u64; 2],
 }
@@ -143,6 +147,8 @@ pub(crate) struct Print {
     columns: Columns,
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
+    /// The clients of flows of UDP, by their numbers.
+    clients: AgedTable<u64, Direction>,
     /// When the request was captured that the message answers which begins next.
     asked_at: Option<Timestamp>,
     text: String,
@@ -168,8 +174,9 @@ impl Print {
             style,
             look,
             clock: Clock::new(look.time),
-            columns: Columns::default(),
+            columns: Columns::new(&look),
             asked: NumberedRequests::default(),
+            clients: AgedTable::default(),
             asked_at: None,
             text: String::new(),
             spare: None,
@@ -238,14 +245,21 @@ impl Print {
             from_client: sent.from_client,
             protocol: line.protocol.text(),
             kind: line.kind,
+            end_counts: result_is_last(line.protocol.text())
+                || line.kind == Kind::Request && line.summary.ends_with(')'),
+            words_ahead: words_ahead(line.protocol.text()),
             octets: line.octets,
             summary: &line.summary,
             tone: line.tone,
             delay: line.delay,
             lost: incomplete.then_some(line.lost),
         };
-        line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
+        let cut = line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
         if self.style == Style::Full {
+            // What had no room in the line stands below it.
+            if cut {
+                content::whole(&line.summary, t);
+            }
             let paint = Paint::new(self.look.color);
             content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
@@ -253,6 +267,9 @@ impl Print {
                 gaps: &line.gaps,
                 more: line.more,
             };
+            if !line.head.is_empty() && !body.is_empty() {
+                t.push('\n');
+            }
             content::body(&line.head, &body, &paint, t);
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
@@ -288,7 +305,7 @@ impl Print {
         let mut line = self.begin(protocol, kind(protocol, octets));
         line.octets = octets.len() as u64;
         summary(protocol, transport, line.kind, octets, &mut line.summary);
-        line.tone = self.tone(protocol, &line.summary, transport, octets);
+        line.tone = self.tone(protocol, &line.summary, transport, line.kind, octets);
         if self.style == Style::Full {
             if has_fields(protocol) {
                 let fields =
@@ -313,31 +330,50 @@ impl Print {
     /// See [`NumberedRequests::delay`].
     pub(in crate::sink) fn numbered(
         &mut self,
-        flow: &Flow,
+        at: (&Flow, Direction),
         time: Timestamp,
         protocol: &str,
         kind: Kind,
         head: &[u8],
     ) -> Option<Duration> {
-        self.asked.delay(flow, time, protocol, kind, head)
+        self.asked.delay(at, time, protocol, kind, head)
     }
 
-    fn tone(&self, protocol: &str, summary: &str, transport: Transport, head: &[u8]) -> Tone {
+    /// The client of a flow of UDP, of which nothing else is kept.
+    fn client_of_datagram(
+        &mut self,
+        flow: &Flow,
+        what: (&str, Kind),
+        direction: Direction,
+    ) -> Direction {
+        let place = self.clients.find(&flow.number);
+        if let Some(client) = place.and_then(|place| self.clients.get(place)) {
+            return *client;
+        }
+        let mut known = None;
+        let client = client_by(&mut known, flow, what, direction, false);
+        if let Some(known) = known {
+            if self.clients.len() >= CLIENTS {
+                self.clients.remove_oldest();
+            }
+            self.clients.insert(flow.number, known);
+        }
+        client
+    }
+
+    fn tone(
+        &self,
+        protocol: &str,
+        summary: &str,
+        transport: Transport,
+        kind: Kind,
+        head: &[u8],
+    ) -> Tone {
         if self.look.color {
-            Tone::of(protocol, summary, &fields(protocol, transport, head))
+            Tone::of(protocol, summary, &fields(protocol, transport, kind, head))
         } else {
             Tone::Plain
         }
-    }
-}
-
-/// The server's port is mostly the lower one, and the one that a connection goes to.
-fn client_of(flow: &Flow, from_start: bool) -> Direction {
-    let (src, dst) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
-    if from_start || src.port() >= dst.port() {
-        Direction::Forward
-    } else {
-        Direction::Reverse
     }
 }
 
@@ -347,15 +383,6 @@ fn short_words(len: u64) -> String {
         0 => "~~~ bytes missing ~~~".to_owned(),
         1 => "~~~ 1 byte missing ~~~".to_owned(),
         n => format!("~~~ {n} bytes missing ~~~"),
-    }
-}
-
-/// The direction of the client, as a message of this kind says it.
-fn client_by(kind: Kind, direction: Direction) -> Option<Direction> {
-    match kind {
-        Kind::Request => Some(direction),
-        Kind::Response => Some(direction.flip()),
-        Kind::Other => None,
     }
 }
 
@@ -374,7 +401,13 @@ impl MessageSink for Print {
             start.head,
             &mut new.summary,
         );
-        new.tone = self.tone(start.protocol, &new.summary, at.flow.transport, start.head);
+        new.tone = self.tone(
+            start.protocol,
+            &new.summary,
+            at.flow.transport,
+            start.kind,
+            start.head,
+        );
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
@@ -382,9 +415,9 @@ impl MessageSink for Print {
         let cx = &mut *at.cx;
         new.count(cx);
         let connection = kept(cx, at.state);
-        if connection.client.is_none() {
-            connection.client = client_by(start.kind, at.direction);
-        }
+        let what = (start.protocol, start.kind);
+        let opened = at.sides[at.direction.index()].from_start;
+        client_by(&mut connection.client, at.flow, what, at.direction, opened);
         if let Some(old) = connection.messages[at.direction.index()].replace(new) {
             cx.budget.give(old.counted);
         }
@@ -433,7 +466,7 @@ impl MessageSink for Print {
             return;
         }
         let client = connection.client;
-        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let client = client.unwrap_or_else(|| client_of(at.flow, NO_PROTOCOL, from_start));
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -452,7 +485,8 @@ impl MessageSink for Print {
         };
         at.cx.budget.give(line.counted);
         let client = connection.client;
-        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let protocol = line.protocol.text();
+        let client = client.unwrap_or_else(|| client_of(at.flow, protocol, from_start));
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -470,8 +504,15 @@ impl MessageSink for Print {
             line.gap(at.cx, lost, true);
         }
         let time = at.cx.packet.time;
-        line.delay = self.numbered(at.flow, time, message.protocol, line.kind, payload);
-        let client = client_by(line.kind, at.direction).unwrap_or(Direction::Forward);
+        line.delay = self.numbered(
+            (at.flow, at.direction),
+            time,
+            message.protocol,
+            line.kind,
+            payload,
+        );
+        let what = (message.protocol, line.kind);
+        let client = self.client_of_datagram(at.flow, what, at.direction);
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -493,11 +534,20 @@ impl MessageSink for Print {
         if !message.whole {
             line.gap(at.cx, message.lost(), true);
         }
-        line.delay = self.numbered(at.flow, message.time, protocol, line.kind, message.data);
+        line.delay = self.numbered(
+            (at.flow, message.direction),
+            message.time,
+            protocol,
+            line.kind,
+            message.data,
+        );
+        let known = &mut kept(at.cx, at.state).client;
+        let what = (protocol, line.kind);
+        let client = client_by(known, at.flow, what, message.direction, false);
         let sent = Sent {
             src: message.src,
             dst: message.dst,
-            from_client: message.direction == client_of(at.flow, true),
+            from_client: message.direction == client,
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, !message.whole);
@@ -509,10 +559,12 @@ impl MessageSink for Print {
         if !self.draws() || gap.cause.is_none() {
             return;
         }
+        let client = at.state.as_ref().and_then(|connection| connection.client);
         let sent = Sent {
             src: at.flow.src(gap.direction),
             dst: at.flow.dst(gap.direction),
-            from_client: gap.direction == client_of(at.flow, true),
+            from_client: gap.direction
+                == client.unwrap_or_else(|| client_of(at.flow, NO_PROTOCOL, false)),
         };
         let s = if gap.tsns == 1 { "" } else { "s" };
         let words = format!("~~~ {} data chunk{s} missing ~~~", gap.tsns);
@@ -525,6 +577,10 @@ impl MessageSink for Print {
                 at.cx.budget.give(line.counted);
             }
         }
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        take_kept(at.cx, at.state);
     }
 }
 

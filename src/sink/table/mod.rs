@@ -140,6 +140,9 @@ impl Kept for Answer {
 /// Names and values of a row.
 type Row = Vec<(&'static str, String)>;
 
+/// The column of the words on a message.
+const SUMMARY: &str = "summary";
+
 /// Messages of these are in this table.
 fn is_of(table: TableName, protocol: &str) -> bool {
     match table {
@@ -196,7 +199,7 @@ impl Table {
     /// See [`NumberedRequests::delay`].
     pub(super) fn numbered(
         &mut self,
-        flow: &Flow,
+        at: (&Flow, Direction),
         time: Timestamp,
         protocol: &str,
         kind: Kind,
@@ -205,7 +208,7 @@ impl Table {
         if !self.shows_delays() {
             return None;
         }
-        self.times.delay(flow, time, protocol, kind, head)
+        self.times.delay(at, time, protocol, kind, head)
     }
 
     /// As many rows were written as are wanted.
@@ -227,9 +230,12 @@ impl Table {
             if i > 0 {
                 line.push('\t');
             }
-            if let Some(value) = value(name) {
+            match value(name) {
+                // It is escaped when it is made.
+                Some(value) if name == SUMMARY => line.push_str(&value),
                 // No tab and no line end of a value parts columns or rows.
-                escape(value.as_bytes(), &mut line);
+                Some(value) => escape(value.as_bytes(), &mut line),
+                None => {}
             }
         }
         // What is chosen may stand in a column that is not shown.
@@ -305,7 +311,7 @@ impl Table {
             ("kind", kind_word(open.kind).to_owned()),
             ("bytes", open.bytes.to_string()),
             ("whole", yes(whole).to_owned()),
-            ("summary", open.summary.clone()),
+            (SUMMARY, open.summary.clone()),
         ];
         if whole || open.lost > 0 {
             row.push(("lost", open.lost.to_string()));
@@ -388,7 +394,7 @@ impl Table {
         let mut open = OpenRow {
             protocol: protocol.to_owned(),
             kind: kind(protocol, octets),
-            fields: fields(protocol, transport, octets),
+            fields: fields(protocol, transport, kind(protocol, octets), octets),
             time: cx.packet.time,
             bytes: octets.len() as u64,
             ..OpenRow::default()
@@ -446,7 +452,7 @@ impl MessageSink for Table {
         let mut open = Box::new(OpenRow {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
-            fields: fields(start.protocol, at.flow.transport, start.head),
+            fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             time: start.time,
             answers: start.answers,
             id: transaction(start.protocol, at.flow.transport, start.head),
@@ -581,7 +587,13 @@ impl MessageSink for Table {
         let whole = open.lost == 0;
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         if name == TableName::Messages {
-            open.delay = self.numbered(at.flow, open.time, message.protocol, open.kind, payload);
+            open.delay = self.numbered(
+                (at.flow, at.direction),
+                open.time,
+                message.protocol,
+                open.kind,
+                payload,
+            );
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
@@ -648,7 +660,13 @@ impl MessageSink for Table {
             let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
             open.lost = message.lost();
             let (time, data) = (message.time, message.data);
-            open.delay = self.numbered(at.flow, time, protocol, open.kind, data);
+            open.delay = self.numbered(
+                (at.flow, message.direction),
+                time,
+                protocol,
+                open.kind,
+                data,
+            );
             let ends = (message.src, message.dst);
             self.message(at.cx, at.flow, ends, &open, message.whole);
         }
