@@ -327,6 +327,29 @@ def cql(_):
     yield SERVER, answer(99, 0, struct.pack(">I", 0x2000) + string(b"line 1:14 no viable alternative"))
 
 
+def kafka(_):
+    """Apache Kafka protocol guide: requests have API, version, a number and the client's name; responses repeat the number."""
+    string = lambda text: struct.pack(">h", len(text)) + text
+    message = lambda body: struct.pack(">I", len(body)) + body
+    ask = lambda api, version, n, body: message(struct.pack(">hhi", api, version, n) + string(b"a client") + body)
+    answer = lambda n, body: message(struct.pack(">i", n) + body)
+    yield CLIENT, ask(18, 0, 1, b"")
+    yield SERVER, answer(1, struct.pack(">hi", 0, 3) + b"".join(struct.pack(">hhh", api, 0, 2) for api in (0, 3, 18)))
+    yield CLIENT, ask(3, 0, 2, struct.pack(">i", 1) + string(b"goods"))
+    broker = struct.pack(">i", 1) + string(b"192.0.2.1") + struct.pack(">i", 9092)
+    partition = struct.pack(">hiiiiii", 0, 0, 1, 1, 1, 1, 1)
+    topic = struct.pack(">h", 0) + string(b"goods") + struct.pack(">i", 1) + partition
+    yield SERVER, answer(2, struct.pack(">i", 1) + broker + struct.pack(">i", 1) + topic)
+    for n in range(3, 9):
+        # Some are sent ahead.
+        count = n % 3 + 1
+        numbers = [n * 4 + k for k in range(count)]
+        yield CLIENT, b"".join(ask(12, 0, k, string(b"a group") + struct.pack(">i", 7) + string(b"member %d" % k)) for k in numbers)
+        yield SERVER, b"".join(answer(k, struct.pack(">h", 0)) for k in numbers)
+    yield CLIENT, ask(16, 0, 99, b"")
+    yield SERVER, answer(99, struct.pack(">hi", 0, 1) + string(b"a group") + string(b"consumer"))
+
+
 def mongo(_):
     def document(n):
         body = b"\x10ping\0" + struct.pack("<i", n) + b"\2$db\0\6\0\0\0admin\0\0"
@@ -487,7 +510,7 @@ def datagrams():
 STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
-    "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql),
+    "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql), "kafka": (9092, kafka),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 

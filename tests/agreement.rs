@@ -70,6 +70,10 @@ fn filtered(path: &Path, filter: &str) -> Vec<u8> {
     feed(&mut command, &[]).stdout
 }
 
+/// Streams of Kafka from the middle, some with a response or two: a length and a number. Behind the SYN that `--handshake` writes the
+/// port is enough to believe such a header; in the middle it is not.
+const FROM_THE_MIDDLE: &str = "nDPI--kafka";
+
 /// Captures in which streams without their SYNs are other streams.
 const OTHERS: [&str; 4] = [
     // Segments without an octet have padding in it that was captured as payload, so messages of any protocol are cut by it.
@@ -140,7 +144,7 @@ fn what_was_written_gives_the_same_messages_again_in_shared_captures() {
 fn what_was_written_gives_the_same_messages_again_of(captures: &[PathBuf]) {
     let mut compared = 0;
     for path in captures {
-        if name(path) == OTHERS[0] {
+        if name(path) == OTHERS[0] || name(path) == FROM_THE_MIDDLE {
             continue;
         }
         let capture = common::read(path);

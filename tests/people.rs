@@ -129,7 +129,7 @@ fn protocols_go_by_the_names_that_people_use() {
     assert!(modbus.iter().all(|l| l.contains(" mbtcp ")), "{modbus:?}");
     for (name, words) in [
         ("htpt", "did you mean http?"),
-        ("kafka", "--framer 'kafka,"),
+        ("kerberos", "--framer 'kerberos,"),
         ("zzzz", "--list-protocols"),
     ] {
         let done = run(["--protocols", name, "-n"], b"");
@@ -145,7 +145,7 @@ fn answers_have_their_time() {
         lines[1].ends_with(" HTTP/1.1 200 OK (text/html) (90 us)"),
         "{lines:?}"
     );
-    // Answers of DNS, LDAP, SIP and RTSP are told by their identifier, over UDP and TCP.
+    // Answers are told by what they repeat, over UDP and TCP, or by order.
     for (name, answer) in [
         ("dns-udp.pcap", " answer "),
         ("dns-tcp.pcap", " answer "),
@@ -154,6 +154,28 @@ fn answers_have_their_time() {
         ("protocols/sip.pcap", " SIP/2.0 200 "),
         ("protocols/sip-udp.pcap", " SIP/2.0 200 "),
         ("protocols/rtsp.pcap", " RTSP/1.0 200 "),
+        ("protocols/mbtcp.pcap", " \u{2190} "),
+        ("protocols/tpkt.pcap", " S7 ack-data "),
+        ("protocols/nbss.pcap", " SMB2 echo response"),
+        ("protocols/enip.pcap", " CIP read tag response"),
+        ("protocols/cql.pcap", " RESULT"),
+        ("protocols/opcua.pcap", " read response"),
+        ("protocols/mongo.pcap", " \u{2190} "),
+        ("protocols/kafka.pcap", " response "),
+        ("protocols/diameter.pcap", " Answer "),
+        ("protocols/radius.pcap", " Access-Accept"),
+        ("protocols/104apci.pcap", " STARTDT con"),
+        ("protocols/amqp.pcap", ".start-ok"),
+        ("protocols/mqtt.pcap", " SUBACK"),
+        ("protocols/imap.pcap", " A002 OK "),
+        ("protocols/smtp.pcap", " 250"),
+        ("protocols/pop.pcap", " +OK Logged in"),
+        ("protocols/ftp.pcap", " 230 "),
+        ("protocols/ftp.pcap", " 150 "),
+        ("protocols/ftp.pcap", " 226 "),
+        ("protocols/resp.pcap", " +OK"),
+        ("protocols/mysql.pcap", " ok"),
+        ("protocols/pgsql.pcap", " RowDescription"),
     ] {
         let lines = printed(&[], name);
         let lines: Vec<_> = lines.iter().filter(|line| line.contains(answer)).collect();
@@ -164,6 +186,103 @@ fn answers_have_their_time() {
             lines.len(),
             "{name}: {lines:?}"
         );
+    }
+}
+
+/// A table has the same times, also where the requests are not among its rows.
+#[test]
+fn rows_have_the_time_of_their_answer() {
+    let fields = ["--table", "--fields", "kind,delay"];
+    for (options, name) in [
+        (&["--kind", "response"][..], "protocols/mbtcp.pcap"),
+        (&["--kind", "response"], "protocols/radius.pcap"),
+        (&["--kind", "response"], "protocols/mysql.pcap"),
+    ] {
+        let rows = table(&[&fields[..], options].concat(), name);
+        assert!(rows.len() > 1, "{name}");
+        assert!(
+            rows.iter().any(|row| row[1].starts_with("0.0")),
+            "{name}: {rows:?}"
+        );
+        let lines = printed(options, name);
+        assert!(
+            lines.iter().any(|line| line.ends_with(" ms)")),
+            "{name}: {lines:?}"
+        );
+    }
+}
+
+/// Each side of these is told what it is, so that requests can be chosen.
+#[test]
+fn requests_and_responses_are_told_apart() {
+    for name in [
+        "104apci", "amqp", "cql", "diameter", "dnp3", "enip", "ftp", "imap", "kafka", "ldap",
+        "mbtcp", "mongo", "mqtt", "mysql", "nbss", "opcua", "pgsql", "pop", "radius", "resp",
+        "rtsp", "smtp", "tpkt",
+    ] {
+        let file = format!("protocols/{name}.pcap");
+        for kind in ["request", "response"] {
+            let lines = printed(&["--kind", kind], &file);
+            assert!(!lines.is_empty(), "{name}: no {kind}");
+        }
+    }
+    // Nothing that a server of these sends is a request, and nothing that its client sends a response.
+    for name in ["mbtcp", "tpkt", "kafka", "mysql", "pgsql"] {
+        let file = format!("protocols/{name}.pcap");
+        for (kind, other) in [("request", '\u{2190}'), ("response", '\u{2192}')] {
+            let lines = printed(&["--kind", kind], &file);
+            assert!(
+                !lines.iter().any(|line| line.contains(other)),
+                "{name}: {lines:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_summary_in_a_column_is_escaped_once() {
+    let mut pcap = Pcap::new();
+    let request = b"GET /a\\b\x1b[31m HTTP/1.1\r\nHost: x\r\n\r\n";
+    pcap.open(100, 500).client(101, 501, ACK | PSH, request);
+    let shown = run(["-q", "-p"], &pcap.file).text();
+    let row = run(["-q", "--table", "--fields", "summary"], &pcap.file).text();
+    let words = row.lines().nth(1).expect("a row");
+    assert!(words.contains("/a\\\\b\\x1b[31m"), "{words}");
+    assert!(shown.trim_end().ends_with(words), "{shown}{words}");
+}
+
+#[test]
+fn a_body_stands_behind_a_blank_line() {
+    let lines = run(["-q", "-p=full", &path("http-post.pcap")], b"").printed();
+    let lines: Vec<_> = lines.lines().collect();
+    let body = lines
+        .iter()
+        .position(|line| line.contains("name=value"))
+        .expect("a body");
+    assert_eq!(lines[body - 1], "", "{lines:?}");
+    assert!(lines[body - 2].contains("Content-Type"), "{lines:?}");
+}
+
+/// In a pipe too, and however wide: arrows stand below each other.
+#[test]
+fn arrows_are_a_column() {
+    let name = path("http-keepalive.pcap");
+    for columns in [60, 80, 160] {
+        let (text, _) = on_terminal(&format!("NO_COLOR=1 inet-asm {name}"), columns);
+        let place = |line: &str| {
+            line.chars()
+                .position(|c| matches!(c, '\u{2192}' | '\u{2190}'))
+        };
+        let mut places: Vec<_> = text.lines().filter_map(place).collect();
+        places.dedup();
+        assert_eq!(places.len(), 1, "{text}");
+        if columns == 80 {
+            // The status is not cut, nor the time of the answer.
+            assert!(
+                text.contains("HTTP/1.1 404") && text.contains(" us)"),
+                "{text}"
+            );
+        }
     }
 }
 
@@ -1018,7 +1137,7 @@ fn words_on_stderr_have_one_form() {
         &["-p", "-p"],
         &["--follow"],
         &["--man", "-p"],
-        &["--protocols", "kafka"],
+        &["--protocols", "kerberos"],
         &["--sort-delay", "5"],
         &["--checksums", "x"],
         &["/nowhere/at.all"],

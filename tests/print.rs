@@ -26,6 +26,7 @@ fn messages_are_named_in_their_protocols_words() {
             "diameter 100 Capabilities-Exchange Request (257), base (0)",
         ),
         ("cql", "cql 9 OPTIONS"),
+        ("kafka", "kafka 22 ApiVersions v0 request 1 (a client)"),
         ("dnp3", "dnp3 10 1 > 10 request link status"),
         ("enip", "enip 24 list services"),
         ("gtp", "gtp 12 echo request"),

@@ -72,6 +72,7 @@ const CASES: &[Case] = &[
     case("enip", "enip", &["enip.length"]),
     case("dnp3", "dnp3", &["dnp3.len"]),
     case("cql", "cql", &["cql.opcode"]),
+    case("kafka", "kafka", &["kafka.len"]),
     case("gtp", "gtp", &["frame.number"]),
     case("gtpv2", "gtpv2", &["frame.number"]),
     case("pfcp", "pfcp", &["frame.number"]),

@@ -380,6 +380,7 @@ fn every_protocol_with_losses() {
         "enip",
         "dnp3",
         "cql",
+        "kafka",
         "websocket",
     ];
     let mut sum = (0, 0);

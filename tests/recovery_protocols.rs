@@ -39,7 +39,7 @@ fn messages_of_text_are_found_again() {
 fn messages_of_all_framers_are_found_again() {
     recovers(&[
         "--only",
-        "websocket,sip,bgp,doip,ldap,amqp,imap,nbss,tpkt,someip,opcua,enip,dnp3,cql",
+        "websocket,sip,bgp,doip,ldap,amqp,imap,nbss,tpkt,someip,opcua,enip,dnp3,cql,kafka",
         "--values",
         "text",
         "--damage",

@@ -8,7 +8,6 @@ use std::error::Error as _;
 /// Protocols that are not part of the program, but that a length in front of each message is enough for: name, port, and what
 /// `--framer` takes.
 pub(super) const FRAMED: &[(&str, u16, &str)] = &[
-    ("kafka", 9092, "kafka,tcp.port==9092,len@0:u32be+4"),
     ("kerberos", 88, "kerberos,tcp.port==88,len@0:u32be+4"),
     ("smpp", 2775, "smpp,tcp.port==2775,len@0:u32be"),
 ];

@@ -3,6 +3,7 @@
 
 use super::length::{u16_at, u32_at};
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use std::fmt::Write as _;
 
 /// A message of a user adaptation layer (RFC 4666, 3.1); its length may leave out the padding of its last parameter.
@@ -12,6 +13,18 @@ pub(super) fn is_plausible(data: &[u8], whole: bool) -> bool {
     };
     let (len, there) = (u64::from(len), data.len() as u64);
     class < 16 && len >= 8 && (len == there || len.next_multiple_of(4) == there || !whole)
+}
+
+/// What asks and what acknowledges, or answers (RFC 4666, 3.1.2).
+pub(super) fn kind(data: &[u8]) -> Kind {
+    match data {
+        [1, _, 3, 1..=3, ..] | [1, _, 4, 1 | 2, ..] | [1, _, 9, 1 | 3, ..] => Kind::Request,
+        [1, _, 3, 4..=6, ..] | [1, _, 4, 3 | 4, ..] | [1, _, 9, 2 | 4, ..] => Kind::Response,
+        // Of SUA (RFC 3868, 3.1.2): a connection, its release, its reset.
+        [1, _, 8, 1 | 4 | 7, ..] => Kind::Request,
+        [1, _, 8, 2 | 3 | 5 | 6, ..] => Kind::Response,
+        _ => Kind::Other,
+    }
 }
 
 /// Appends what a message is, and of data the point codes and the service; false where it is none.
@@ -113,6 +126,18 @@ const fn service_name(indicator: u8) -> Option<&'static str> {
 mod tests {
     use super::super::text::said;
     use super::*;
+
+    #[test]
+    fn requests_are_acknowledged() {
+        for (octets, expected) in [
+            (&[1, 0, 3, 1][..], Kind::Request),
+            (&[1, 0, 3, 4], Kind::Response),
+            (&[1, 0, 1, 1], Kind::Other),
+            (&[1, 0, 9], Kind::Other),
+        ] {
+            assert_eq!(kind(octets), expected, "{octets:?}");
+        }
+    }
 
     #[test]
     fn a_few_words() {

@@ -161,6 +161,9 @@ pub(super) fn fits_datagram(m: &[u8], others_follow: bool) -> bool {
     len >= 8 && (len == whole || others_follow && len < whole)
 }
 
+/// What a message is, by its octets and the ports of source and destination.
+pub(super) type KindBetween = fn(&[u8], (u16, u16)) -> Kind;
+
 /// One protocol of the table.
 pub(super) struct LengthRow {
     /// Where its length stands.
@@ -203,6 +206,8 @@ pub(super) struct LengthRow {
     pub(super) told: fn(&[u8]) -> Option<Told>,
     /// Request, response or neither.
     pub(super) kind: fn(&[u8]) -> Kind,
+    /// The same, where the two sides send what looks alike, so that the ports of source and destination are needed.
+    pub(super) kind_between: Option<KindBetween>,
     /// Behind this message the connection speaks another protocol.
     pub(super) switches_protocol: fn(&[u8]) -> bool,
 }
@@ -229,6 +234,7 @@ impl LengthRow {
         doubt: |_| 1.0,
         told: |_| None,
         kind: |_| Kind::Other,
+        kind_between: None,
         switches_protocol: |_| false,
     };
 }
@@ -297,8 +303,11 @@ impl LengthFormat for LengthRow {
         (self.follows)(first, second)
     }
 
-    fn kind(&self, octets: &[u8]) -> Kind {
-        (self.kind)(octets)
+    fn kind(&self, octets: &[u8], ports: (u16, u16)) -> Kind {
+        match self.kind_between {
+            Some(kind) => kind(octets, ports),
+            None => (self.kind)(octets),
+        }
     }
 
     fn switches_protocol(&self, message: &[u8]) -> bool {
@@ -357,7 +366,7 @@ pub(super) fn begin<F: LengthFormat + ?Sized>(format: &F, at: &Position, octets:
             let head = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
             let own = &octets[..head];
             Begin::Message {
-                kind: format.kind(own),
+                kind: format.kind(own, at.ports),
                 head,
                 body: MessageBody::Octets(len - head as u64),
                 hand_over: format.switches_protocol(own),
@@ -789,7 +798,7 @@ pub(super) mod testing {
     fn headers_are_believed(format: &LengthRow, m: &[u8], kind: Kind) {
         let whole = Classified::Message(m.len() as u64);
         assert_eq!(format.classify(m), whole, "{m:02x?}");
-        assert_eq!(format.kind(m), kind, "{m:02x?}");
+        assert_eq!(format.kind(m, (0, 0)), kind, "{m:02x?}");
         // More octets behind it change nothing; fewer never make it something else.
         assert_eq!(format.classify(&[m, m].concat()), whole, "{m:02x?}");
         for n in 0..m.len() {

@@ -46,9 +46,9 @@ pub(super) trait LengthFormat {
         let _ = (first, second);
         true
     }
-    /// Request, response or neither.
-    fn kind(&self, octets: &[u8]) -> Kind {
-        let _ = octets;
+    /// Request, response or neither. `ports` are those of its source and its destination.
+    fn kind(&self, octets: &[u8], ports: (u16, u16)) -> Kind {
+        let _ = (octets, ports);
         Kind::Other
     }
     /// Behind this message the connection speaks another protocol.

@@ -1,6 +1,7 @@
 //! Protocols of lines, such as those of mail. A message is a command, or a whole reply, with the data that belongs to it;
 //! mail that a client sends behind a command of its own is one too.
 
+use super::fields::MessageFields;
 use super::framing::{
     Begin, BodyPart, Detector, DoubtEnds, Following, Found, Framer, MessageBody, Position, Probe,
 };
@@ -263,6 +264,50 @@ pub(super) fn literal(line: &[u8]) -> Option<u64> {
 pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|o| matches!(o, b' ' | b'\r'))
         .filter(|w| !w.is_empty())
+}
+
+/// What of a message has a name: the command in capital letters and what stands behind it, or the code or status of a reply and its
+/// words. Mail has nothing.
+pub(super) fn fields(dialect: &LineDialect, m: &[u8], to: &mut MessageFields) {
+    let line = m.split(|c| *c == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let tagged = dialect.replies == Replies::Tagged;
+    let (tag, words) = match memchr(b' ', line) {
+        Some(space) if tagged => (&line[..space], &line[space + 1..]),
+        _ => (&[][..], line),
+    };
+    let space = memchr(b' ', words).unwrap_or(words.len());
+    let (first, rest) = words.split_at(space);
+    let rest = rest.strip_prefix(b" ").filter(|rest| !rest.is_empty());
+    match (dialect.replies, code(line)) {
+        (Replies::Coded { .. }, Some((code, _))) => {
+            to.number("code", code.into());
+            let text = line.get(4..).filter(|text| !text.is_empty());
+            to.text_if("text", text);
+            return;
+        }
+        (Replies::Status, _) if line.starts_with(b"+") || line.starts_with(b"-") => {
+            to.text("status", first);
+            to.text_if("text", rest);
+            return;
+        }
+        (Replies::Tagged, _) if completion(line).is_some() => {
+            to.text("tag", tag);
+            to.write("status", |out| {
+                out.push_str(&String::from_utf8_lossy(first).to_ascii_uppercase());
+            });
+            to.text_if("text", rest);
+            return;
+        }
+        _ => {}
+    }
+    if let Some(verb) = dialect.verb(line) {
+        if tagged {
+            to.text("tag", tag);
+        }
+        to.text("command", verb);
+        to.text_if("argument", rest);
+    }
 }
 
 /// Octets that a line of text has.

@@ -12,6 +12,7 @@
 //! length.rs headers.rs lines.rs   engines that frame many of them: by a length, as HTTP does, line by line
 //! bundled.rs adaptation.rs ran_procedures.rs   what user messages of SCTP have in common
 //! text.rs fields.rs        what one-line summaries are made of, and what is listed by name
+//! in_order.rs              how responses find their requests
 //! rule_reader.rs user_framer.rs custom.rs   rows of the user's (--framer), and detectors of a user of the library
 //! protocols/               the table, above all of these
 //! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
@@ -35,6 +36,7 @@ pub mod framing;
 mod head;
 mod headers;
 mod held_part;
+mod in_order;
 mod length;
 mod length_format;
 mod lines;
@@ -58,10 +60,12 @@ pub use extract::Extractor;
 pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
+pub use in_order::{Answers, Asks, ByNumber, InOrder};
 pub use named::Named;
 pub use protocols::{
-    Protocol, Transfers, bundle, datagram_protocol, fields, fields_into, kind, known_name,
-    listed_fields, protocols, summary, transaction,
+    Protocol, Transfers, bundle, by_number, datagram_protocol, fields, fields_into, in_order, kind,
+    known_name, listed_fields, listing_protocols, protocols, result_is_last, summary, transaction,
+    uses_port, words_ahead,
 };
 pub use text::{dotted, escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};

@@ -1,6 +1,8 @@
 //! The application protocols of 3GPP's radio access networks: each message says which kind of message of which elementary
 //! procedure it is, in aligned PER (3GPP TS 36.413, 9.3.2). The names of the procedures are those of each protocol.
 
+use super::fields::MessageFields;
+use crate::base::message::Kind;
 use std::fmt::Write as _;
 
 /// A message of an application protocol of 3GPP in aligned PER: kind, procedure, criticality, and a length that holds.
@@ -38,9 +40,46 @@ pub(super) fn summary(procedures: &[&str], octets: &[u8], out: &mut String) -> b
     true
 }
 
+/// What a message is: it begins a procedure that is answered, one of these codes (class 1 of TS 36.413, 8.1, and its relatives), or is
+/// an outcome.
+pub(super) fn kind(answered: &[u8], octets: &[u8]) -> Kind {
+    match octets {
+        [0x00, code, ..] if answered.contains(code) => Kind::Request,
+        [0x20 | 0x40 | 0x60, ..] => Kind::Response,
+        _ => Kind::Other,
+    }
+}
+
+/// Procedure and kind, by their names.
+pub(super) fn fields(procedures: &[&str], octets: &[u8], to: &mut MessageFields) {
+    let mut words = String::new();
+    if summary(procedures, octets, &mut words)
+        && let Some((kind, procedure)) = words.split_once(' ')
+    {
+        to.text("procedure", procedure.as_bytes());
+        to.text("kind", kind.as_bytes());
+    }
+}
+
+/// What [`fields`] lists.
+pub(super) const FIELD_NAMES: &[&str] = &["procedure", "kind"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_procedure_that_is_answered_begins_with_a_request() {
+        for (octets, expected) in [
+            (&[0, 17, 0][..], Kind::Request),
+            (&[0, 13, 0], Kind::Other),
+            (&[0x20, 17], Kind::Response),
+            (&[0x40, 17], Kind::Response),
+            (&[], Kind::Other),
+        ] {
+            assert_eq!(kind(&[17], octets), expected, "{octets:?}");
+        }
+    }
 
     #[test]
     fn kinds_and_procedures_are_named() {

@@ -1,6 +1,7 @@
 //! What the table of protocols says of each of them. The table itself is `protocols/mod.rs`.
 
 use super::fields::MessageFields;
+use super::in_order::InOrder;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 
@@ -9,7 +10,10 @@ use crate::base::message::Kind;
 pub(super) type Summary = fn(Transport, &[u8], &mut String) -> bool;
 
 /// Lists what of a message has a name. The octets are those of [`MessageStart::head`](super::MessageStart::head).
-pub(super) type ReadFields = fn(Transport, &[u8], &mut MessageFields);
+pub(super) type ReadFields = fn(Transport, Kind, &[u8], &mut MessageFields);
+
+/// Reads what a response has in common with its request. The octets are those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type ReadTransaction = fn(Transport, &[u8]) -> Option<u64>;
 
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
@@ -33,12 +37,22 @@ pub(super) struct ProtocolRow {
     pub(super) bundled: Option<BundledLength>,
     /// What a datagram, or a user message of SCTP, is to the protocol. Over TCP its framer says that.
     pub(super) kind: Option<fn(&[u8]) -> Kind>,
-    /// What a response has in common with its request, and with no other one of the two endpoints for a while.
-    pub(super) transaction: Option<fn(Transport, &[u8]) -> u64>,
+    /// What a response has in common with its request, and with no other one of the two endpoints for a while; None of a message
+    /// that is not answered, or answers nothing.
+    pub(super) transaction: Option<ReadTransaction>,
+    /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
+    pub(super) numbers_again: bool,
+    /// How responses are told apart that come in the order of their requests, and say nothing of these.
+    pub(super) in_order: Option<&'static InOrder>,
     /// What of a message is listed by name.
     pub(super) fields: Option<ReadFields>,
     /// The names, all that there are.
     pub(super) field_names: &'static [&'static str],
+    /// Words of that line that stand ahead of what a request asks for.
+    pub(super) words_ahead: usize,
+    /// The end of that line is worth as much as its beginning: how a response ends what was asked for, or the name that a request
+    /// is about. Else it begins with that, as status lines do.
+    pub(super) result_last: bool,
     /// One line on a message over TCP or UDP; None: its first line.
     pub(super) summary: Option<Summary>,
     /// One line on a user message of SCTP; None: its first line.
@@ -73,8 +87,12 @@ impl ProtocolRow {
         bundled: None,
         kind: None,
         transaction: None,
+        numbers_again: false,
+        in_order: None,
         fields: None,
         field_names: &[],
+        words_ahead: 0,
+        result_last: false,
         summary: None,
         user_message_summary: None,
         cheap_search: false,

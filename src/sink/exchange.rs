@@ -1,11 +1,15 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
+use super::pairing::is_interim;
 use crate::base::context::Context;
-use crate::base::flow::Transport;
+use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::Kind;
 use crate::base::storage::AgedTable;
 use crate::base::time::Timestamp;
+use crate::message::transaction;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Requests of a connection that are remembered; the oldest is dropped for one more. Pipelines are rarely this deep, and each
 /// request keeps its words.
@@ -81,12 +85,6 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         Some(request)
     }
 
-    /// When the request at this offset began.
-    pub(super) fn time_of(&self, offset: u64) -> Option<Timestamp> {
-        let request = self.0.iter().find(|request| request.offset == offset);
-        request.map(|request| request.time)
-    }
-
     /// The request that began last has ended: `finish` gets what is kept of it. Gives it back where it was answered before.
     pub(super) fn ended(
         &mut self,
@@ -101,6 +99,19 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         let mut request = self.0.pop_back()?;
         cx.budget.give(request.size());
         let response = *request.early.take()?;
+        Some((request, response))
+    }
+
+    /// Takes the request at this offset out, and no other: of a protocol whose responses come in any order.
+    pub(super) fn answered_alone(
+        &mut self,
+        cx: &mut Context,
+        offset: u64,
+        response: A,
+    ) -> Option<(WaitingRequest<Q, A>, A)> {
+        let place = self.0.iter().position(|r| r.offset == offset)?;
+        let request = self.0.remove(place)?;
+        cx.budget.give(request.size());
         Some((request, response))
     }
 
@@ -151,6 +162,16 @@ pub(super) enum Unmatched<A> {
 /// Which request: transport and number of its flow, and what its protocol tells answers by.
 pub(super) type RequestId = (Transport, u64, u64);
 
+/// The request that a message in this direction of a flow is, or that it answers: both sides may count their requests from the same
+/// number on.
+pub(super) fn request_id(flow: &Flow, direction: Direction, kind: Kind, id: u64) -> RequestId {
+    let asks = match kind {
+        Kind::Response => direction.flip(),
+        Kind::Request | Kind::Other => direction,
+    };
+    (flow.transport, flow.number, id << 1 | asks.index() as u64)
+}
+
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
 pub(super) struct NumberedRequests<T>(AgedTable<RequestId, T>);
@@ -190,6 +211,37 @@ impl<T> NumberedRequests<T> {
     pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
         let place = self.0.find(&id)?;
         self.0.remove(place).map(|(_, request)| request)
+    }
+}
+
+impl NumberedRequests<Timestamp> {
+    /// Of a protocol that numbers its requests, where no stream says what answers what: how long ago the one was sent that this
+    /// message answers.
+    pub(super) fn delay(
+        &mut self,
+        (flow, direction): (&Flow, Direction),
+        time: Timestamp,
+        protocol: &str,
+        kind: Kind,
+        head: &[u8],
+    ) -> Option<Duration> {
+        let id = transaction(protocol, flow.transport, head)?;
+        let id = request_id(flow, direction, kind, id);
+        match kind {
+            Kind::Request => {
+                self.push(id, time);
+                None
+            }
+            Kind::Response => {
+                let asked = if is_interim(protocol, flow.transport, head) {
+                    *self.get(id)?
+                } else {
+                    self.answered(id)?
+                };
+                Some(time.since(asked))
+            }
+            Kind::Other => None,
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::output::{Output, kept, take_kept};
 use super::print::{Clock, Look, Paint, hex, is_text, visible};
+use super::sides::client_of;
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::protocol::NO_PROTOCOL;
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
@@ -44,6 +46,8 @@ pub(super) struct Follow {
     clock: Clock,
     /// Whose octets were written last: transport, number, direction.
     last: Option<(Transport, u64, Direction)>,
+    /// The direction of the client in that flow.
+    client: Direction,
     text: String,
     /// What was written last ends in the middle of a line.
     open_line: bool,
@@ -67,6 +71,7 @@ impl Follow {
             look,
             clock: Clock::new(look.time),
             last: None,
+            client: Direction::Forward,
             text: String::new(),
             open_line: false,
             silent: true,
@@ -97,7 +102,8 @@ impl Follow {
             self.text.push('\n');
         }
         self.last = Some(who);
-        let way = if direction == Direction::Forward {
+        self.client = client_of(flow, NO_PROTOCOL, false);
+        let way = if direction == self.client {
             p.client
         } else {
             p.server
@@ -126,7 +132,7 @@ impl Follow {
             return;
         }
         let p = Paint::new(self.look.color);
-        let way = if direction == Direction::Forward {
+        let way = if direction == self.client {
             p.client
         } else {
             p.server

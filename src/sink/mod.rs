@@ -24,9 +24,11 @@ pub mod options;
 mod output;
 mod outputs;
 pub mod packets;
+mod pairing;
 mod ports;
 pub mod print;
 pub mod sctp_stats;
+mod sides;
 pub mod streams;
 pub mod table;
 #[cfg(test)]

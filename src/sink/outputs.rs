@@ -5,8 +5,9 @@ use super::files::Files;
 use super::follow::Follow;
 use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
-use super::output::{Output, forward_events};
+use super::output::{Output, forward_events, kept, take_kept};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
+use super::pairing::{Paired, Pairing};
 use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
 use super::streams::{Dump, DumpToStdout, Template};
@@ -37,6 +38,8 @@ macro_rules! outputs {
             $( $name: <$Output as MessageSink>::State, )*
             /// By direction: the message that is open was not chosen, and only files get it, which need requests for their names.
             passed_over: [bool; 2],
+            /// Where an output shows what answers what: the requests that wait.
+            pairing: Option<Box<Pairing>>,
         }
 
         /// The outputs, whatever `--connection` says.
@@ -169,13 +172,36 @@ pub struct Outputs {
     packets_alone: bool,
     /// Nothing is done with the streams behind messages; as above.
     streams_unheard: bool,
+    /// No message has to be looked at before it begins: all are chosen, and nobody wants to know what it answers.
+    unasked: bool,
+    /// An output shows what answers what.
+    pairs: bool,
+    /// What the message answers that begins next.
+    paired: Paired,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
 macro_rules! to_chosen {
     // Written messages are counted.
     ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(message count $kind $self $at end $args) };
-    ([] $kind:ident $self:ident $at:ident start $args:tt) => { to_chosen!(message chosen $kind $self $at start $args) };
+    ([] $kind:ident $self:ident $at:ident start ($start:ident)) => {
+        let told;
+        let $start = if $self.pairs {
+            told = $self.told($start);
+            &told
+        } else {
+            $start
+        };
+        to_chosen!(message chosen $kind $self $at start ($start))
+    };
+    ([] $kind:ident $self:ident $at:ident stream_gap ($gap:ident)) => {
+        if let Some(pairing) = &mut $at.state.pairing {
+            pairing.gap($at.cx, $at.direction);
+        }
+        if $self.takes($at.flow) {
+            to_chosen!(all $kind $self $at stream_gap ($gap));
+        }
+    };
     ([] $kind:ident $self:ident $at:ident data $args:tt) => { to_chosen!(message chosen $kind $self $at data $args) };
     ([] $kind:ident $self:ident $at:ident gap $args:tt) => { to_chosen!(message chosen $kind $self $at gap $args) };
     (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
@@ -203,14 +229,19 @@ macro_rules! to_chosen {
         }
     };
     ([] $kind:ident $self:ident $at:ident user_message ($message:ident, $protocol:ident)) => {
-        if $self.takes_user_message($message, $protocol) {
+        if $self.takes_user_message($at.flow, $message, $protocol) {
             to_chosen!(count $kind $self $at user_message ($message, $protocol))
         }
     };
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
     // the connection is chosen.
     ([] $kind:ident $self:ident $at:ident stream_end $args:tt) => { to_chosen!(all $kind $self $at stream_end $args) };
-    ([] $kind:ident $self:ident $at:ident closed $args:tt) => { to_chosen!(all $kind $self $at closed $args) };
+    ([] $kind:ident $self:ident $at:ident closed $args:tt) => {
+        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
+            pairing.clear($at.cx);
+        }
+        to_chosen!(all $kind $self $at closed $args)
+    };
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
         to_chosen!(all $kind $self $at association_end $args)
     };
@@ -269,7 +300,7 @@ impl MessageSink for Outputs {
         at: &mut StreamContext<'_, OutputState>,
         start: &MessageStart<'_>,
     ) -> bool {
-        self.messages.is_all() || self.chooses(at, start)
+        self.unasked || self.chooses(at, start)
     }
 
     forward_events!(to_chosen []);
@@ -312,6 +343,11 @@ impl Outputs {
         self.table.begin(link_type, nanoseconds);
         self.packets_alone = self.table.has_packets_alone();
         self.streams_unheard = self.packets_alone && !self.table.packets.track();
+        let rows = self.table.rows.as_ref();
+        self.pairs = self.table.print.is_some()
+            || self.table.json.is_some()
+            || rows.is_some_and(Table::shows_delays);
+        self.unasked = self.messages.is_all() && !self.pairs;
     }
 
     /// These are all interfaces of the input until now. pcapng outputs describe them before the first packet of each.
@@ -417,19 +453,37 @@ impl Outputs {
         at: &mut StreamContext<'_, OutputState>,
         start: &MessageStart<'_>,
     ) -> bool {
-        let chosen = self.messages.takes(&Asked {
-            protocol: start.protocol,
-            transport: at.flow.transport,
-            kind: start.kind,
-            head: start.head,
-            time: start.time,
-            began: self.began,
-        });
-        at.state.passed_over[at.direction.index()] = !chosen;
-        if !chosen && let Some(print) = &mut self.table.print {
-            print.passed_over(&mut at.with(|s| &mut s.print), start);
+        if self.pairs && self.takes(at.flow) {
+            let way = (at.direction, at.flow.transport);
+            let pairing = kept(at.cx, &mut at.state.pairing);
+            self.paired = pairing.message(at.cx, way, at.sides, start);
         }
+        let chosen = self.messages.is_all()
+            || self.messages.takes(&Asked {
+                protocol: start.protocol,
+                transport: at.flow.transport,
+                kind: start.kind,
+                head: start.head,
+                time: start.time,
+                began: self.began,
+            });
+        at.state.passed_over[at.direction.index()] = !chosen;
         chosen || self.table.files.is_some()
+    }
+
+    /// The message that begins, with what it answers; outputs that show how long that took are told when that was asked.
+    fn told<'a>(&mut self, start: &MessageStart<'a>) -> MessageStart<'a> {
+        let Paired { asked, answers } = std::mem::take(&mut self.paired);
+        if let Some(print) = &mut self.table.print {
+            print.asked_at(asked);
+        }
+        if let Some(rows) = &mut self.table.rows {
+            rows.asked_at(asked);
+        }
+        MessageStart {
+            answers: start.answers.or(answers),
+            ..*start
+        }
     }
 
     /// When the first packet of the input was captured.
@@ -454,23 +508,64 @@ impl Outputs {
         });
         if !chosen && let Some(print) = &mut self.table.print {
             let (time, protocol) = (at.cx.packet.time, message.protocol);
-            print.numbered(at.flow, time, protocol, kind, message.payload);
+            print.numbered(
+                (at.flow, at.direction),
+                time,
+                protocol,
+                kind,
+                message.payload,
+            );
+        }
+        if !chosen && let Some(rows) = &mut self.table.rows {
+            let (time, protocol) = (at.cx.packet.time, message.protocol);
+            rows.numbered(
+                (at.flow, at.direction),
+                time,
+                protocol,
+                kind,
+                message.payload,
+            );
         }
         chosen
     }
 
-    fn takes_user_message(&self, message: &UserMessage<'_>, protocol: &str) -> bool {
+    fn takes_user_message(
+        &mut self,
+        flow: &Flow,
+        message: &UserMessage<'_>,
+        protocol: &str,
+    ) -> bool {
         if self.messages.is_all() || self.is_full() {
             return !self.is_full();
         }
-        self.messages.takes(&Asked {
+        let (time, kind) = (message.time, kind(protocol, message.data));
+        let chosen = self.messages.takes(&Asked {
             protocol,
             transport: Transport::Sctp,
-            kind: kind(protocol, message.data),
+            kind,
             head: message.data,
-            time: message.time,
+            time,
             began: self.began,
-        })
+        });
+        if !chosen && let Some(print) = &mut self.table.print {
+            print.numbered(
+                (flow, message.direction),
+                time,
+                protocol,
+                kind,
+                message.data,
+            );
+        }
+        if !chosen && let Some(rows) = &mut self.table.rows {
+            rows.numbered(
+                (flow, message.direction),
+                time,
+                protocol,
+                kind,
+                message.data,
+            );
+        }
+        chosen
     }
 }
 
@@ -625,12 +720,14 @@ impl Outputs {
         packet_buffered: bool,
     ) {
         self.packets_alone = false;
+        self.pairs = true;
         self.table.print = Some(Print::new(name, to, style, look, packet_buffered));
     }
 
     /// Adds the output of JSON lines.
     pub fn json(&mut self, name: &str, to: Writer, show: json::Show, packet_buffered: bool) {
         self.packets_alone = false;
+        self.pairs = true;
         self.table.json = Some(Json::new(name, to, show, packet_buffered));
         self.join();
     }

@@ -139,21 +139,20 @@ impl Rig {
         };
         let (protocol, time) = (self.protocol, self.cx.packet.time);
         let (outputs, mut at) = self.at(d);
-        outputs.start(
-            &mut at,
-            &MessageStart {
-                protocol,
-                kind,
-                offset,
-                extent,
-                head,
-                time,
-                frame: 1,
-                ack,
-                // The request at the start of the other stream.
-                answers: (kind == Kind::Response).then_some(0),
-            },
-        );
+        let start = MessageStart {
+            protocol,
+            kind,
+            offset,
+            extent,
+            head,
+            time,
+            frame: 1,
+            ack,
+            // The request at the start of the other stream.
+            answers: (kind == Kind::Response).then_some(0),
+        };
+        assert!(outputs.takes_message(&mut at, &start));
+        outputs.start(&mut at, &start);
     }
 
     pub(super) fn data(&mut self, d: Direction, offset: u64, data: &[u8], last: bool) {
@@ -1098,16 +1097,17 @@ fn errors_wait_for_the_flush() {
 fn print_shows_a_line_for_each_message() {
     for (style, color, expected) in [
         (Style::Brief, false, "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 → 10.0.0.2:80    http   28 GET /x HTTP/1.1 (a)
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 ← 10.0.0.2:80    http   83 HTTP/1.1 200 OK (text/plain) (0 us) [incomplete: 7 bytes lost]
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        → 10.0.0.2:80       http   28 GET /x HTTP/1.1 (a)
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        ← 10.0.0.2:80       http   83 HTTP/1.1 200 OK (text/plain) (0 us) [incomplete: 7 bytes lost]
 "),
         (Style::Full, true, "\
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 \x1b[32m→\x1b[0m 10.0.0.2:80    \x1b[36mhttp\x1b[0m   28 \x1b[1mGET\x1b[0m /x HTTP/1.1 (a)
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000        \x1b[32m→\x1b[0m 10.0.0.2:80       \x1b[36mhttp\x1b[0m   28 \x1b[1mGET\x1b[0m /x HTTP/1.1 (a)
     \x1b[36mHost\x1b[0m: a
 
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000 \x1b[35m←\x1b[0m 10.0.0.2:80    \x1b[36mhttp\x1b[0m   83 HTTP/1.1 200 OK (text/plain)\x1b[2m (0 us)\x1b[0m\x1b[31m [incomplete: 7 bytes lost]\x1b[0m
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000        \x1b[35m←\x1b[0m 10.0.0.2:80       \x1b[36mhttp\x1b[0m   83 HTTP/1.1 200 OK (text/plain)\x1b[2m (0 us)\x1b[0m\x1b[31m [incomplete: 7 bytes lost]\x1b[0m
     \x1b[36mContent-Type\x1b[0m: text/plain
     \x1b[36mContent-Length\x1b[0m: 25
+
     \\x1b[31mbody
     body....
     \x1b[31m~~~ 7 bytes are missing here ~~~\x1b[0m

@@ -4,7 +4,6 @@ use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number,
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 use std::fmt::Write as _;
 
@@ -14,10 +13,13 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "AMQP 0-9-1 and 1.0",
     ports: &[5672],
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    numbers_again: true,
     #[cfg(test)]
     samples: &[
         ("414d5150 00000901", Kind::Other),
-        ("01 0000 00000004 000a 000b ce", Kind::Other),
+        ("01 0000 00000004 000a 000b ce", Kind::Response),
+        ("01 0001 00000004 0032 000a ce", Kind::Request),
         ("00000010 02 00 0000 0053180000000000", Kind::Other),
     ],
     ..ProtocolRow::NONE
@@ -31,6 +33,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     self_evident: |m| m.starts_with(b"AMQP"),
     scan: Scan::Octets(0, b"AMQP"),
     follows,
+    kind,
     sort: |m| u8::from(octet(m, 0) == 0),
     // Few connections have more than 255 channels: where a frame is looked for, most with such a number are chance.
     sound: |m| !matches!(octet(m, 0), 1..=3) || octet(m, 1) == 0,
@@ -116,6 +119,48 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
     }
 }
 
+/// Class and method of a method that is answered, and whether this is the answer (AMQP 0-9-1, 1.3): its number is the next one, but for
+/// `get`, which has two.
+fn method(m: &[u8]) -> Option<(u64, u64, bool)> {
+    if octet(m, 0) != 1 {
+        return None;
+    }
+    let (class, method) = (number(m, 7, 2), number(m, 9, 2));
+    let asks = |method: u64| {
+        matches!(
+            (class, method),
+            (10, 10 | 20 | 30 | 40 | 50)
+                | (20, 10 | 20 | 40)
+                | (40, 10 | 20 | 40)
+                | (50, 10 | 20 | 30 | 40 | 50)
+                | (60, 10 | 20 | 30 | 70 | 110)
+                | (85, 10)
+                | (90, 10 | 20 | 30)
+        )
+    };
+    let asked = match (class, method) {
+        (60, 72) => 70,
+        (40, 51) => 40,
+        (_, method) if asks(method) => return Some((class, method, false)),
+        _ => method.checked_sub(1)?,
+    };
+    asks(asked).then_some((class, asked, true))
+}
+
+fn kind(m: &[u8]) -> Kind {
+    match method(m) {
+        Some((.., true)) => Kind::Response,
+        Some((.., false)) => Kind::Request,
+        None => Kind::Other,
+    }
+}
+
+/// The channel and the method that is answered: a channel has one under way at a time.
+fn transaction(m: &[u8]) -> Option<u64> {
+    let (class, method, _) = method(m)?;
+    Some(number(m, 1, 2) << 32 | class << 16 | method)
+}
+
 /// Class and method, or the kind of the frame.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     match octet(m, 0) {
@@ -145,6 +190,14 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
                 (40 | 50, 11) => "declare-ok",
                 (50, 20) => "bind",
                 (50, 21) => "bind-ok",
+                (50, 30) => "purge",
+                (50, 31) => "purge-ok",
+                (50, 40) => "delete",
+                (50, 41) => "delete-ok",
+                (50, 50) => "unbind",
+                (50, 51) => "unbind-ok",
+                (60, 30) => "cancel",
+                (60, 31) => "cancel-ok",
                 (60, 10) => "qos",
                 (60, 11) => "qos-ok",
                 (60, 20) => "consume",

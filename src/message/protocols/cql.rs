@@ -13,6 +13,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "Cassandra's native protocol, versions 3 and 4",
     ports: &[9042],
     summary: Some(summary),
+    // The number of the stream, which events have none of (native_protocol_v4.spec, 2.3).
+    transaction: Some(|_, m| (octet(m, 4) != EVENT).then(|| number(m, 2, 2))),
+    numbers_again: true,
     #[cfg(test)]
     samples: &[
         (
@@ -40,7 +43,9 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     follows: |m, next| octet(m, 0) == octet(next, 0),
     sort: |m| octet(m, 0),
     kind: |m| {
-        if octet(m, 0) & ANSWER == 0 {
+        if octet(m, 4) == EVENT {
+            Kind::Other
+        } else if octet(m, 0) & ANSWER == 0 {
             Kind::Request
         } else {
             Kind::Response
@@ -61,6 +66,8 @@ impl LengthProtocol for Cql {
 const SHOWN: usize = 100;
 /// The bit of the version that an answer has.
 const ANSWER: u8 = 0x80;
+/// What a server sends because it was asked for long before.
+const EVENT: u8 = 0x0c;
 /// The first request, a map of strings.
 const STARTUP: u8 = 0x01;
 

@@ -15,7 +15,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         2 | 7 | 13 => Kind::Response,
         _ => Kind::Other,
     }),
-    transaction: Some(|_, m| number(m, 1, 3)),
+    transaction: Some(|_, m| Some(number(m, 1, 3))),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -1,19 +1,19 @@
 //! Diameter (RFC 6733).
 
 use super::super::bundled;
+use super::super::fields::MessageFields;
 use super::super::length::{
     LengthProtocol, LengthRow, Scan, field, number, octet, response_if, u32_at, window,
 };
 use super::super::row::{Ppid, ProtocolRow, UserMessageRow};
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 use std::fmt::Write as _;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "diameter",
-    transaction: Some(|_, m| number(m, 12, 4)),
+    transaction: Some(|_, m| Some(number(m, 12, 4))),
     kind: Some(FORMAT.kind),
     about: "Diameter (RFC 6733)",
     ports: &[3868],
@@ -24,7 +24,17 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: fills_user_message,
     }),
     user_message_summary: Some(summary),
+    result_last: true,
     summary: Some(summary),
+    fields: Some(fields),
+    field_names: &[
+        "command",
+        "code",
+        "application",
+        "application_id",
+        "result",
+        "hop_by_hop",
+    ],
     #[cfg(test)]
     samples: &[(
         "0100001c 80000118 00000000 00000001 00000002 00000108 40000008",
@@ -101,7 +111,26 @@ fn one_line(b: &[u8], out: &mut String) -> Option<()> {
     let application = u32_at(b, 8)?;
     let code = word & 0x00ff_ffff;
     let way = if word >> 31 == 1 { "Request" } else { "Answer" };
-    let name = match code {
+    let name = command_name(code);
+    let _ = write!(out, "{name} {way} ({code})");
+    let _ = match application_name(application) {
+        Some(known) => write!(out, ", {known} ({application})"),
+        None => write!(out, ", application {application}"),
+    };
+    if let Some(result) = result_code(b.get(20..)?) {
+        let _ = write!(out, ", result {result}");
+    }
+    for (bit, text) in [(1 << 29, ", error"), (1 << 28, ", retransmitted")] {
+        if word & bit != 0 {
+            out.push_str(text);
+        }
+    }
+    Some(())
+}
+
+/// What a command is called (IANA, "AAA Parameters").
+const fn command_name(code: u32) -> &'static str {
+    match code {
         257 => "Capabilities-Exchange",
         258 => "Re-Auth",
         265 => "AA",
@@ -132,21 +161,25 @@ fn one_line(b: &[u8], out: &mut String) -> Option<()> {
         323 => "Notify",
         324 => "ME-Identity-Check",
         _ => "command",
-    };
-    let _ = write!(out, "{name} {way} ({code})");
-    let _ = match application_name(application) {
-        Some(known) => write!(out, ", {known} ({application})"),
-        None => write!(out, ", application {application}"),
-    };
-    if let Some(result) = result_code(b.get(20..)?) {
-        let _ = write!(out, ", result {result}");
     }
-    for (bit, text) in [(1 << 29, ", error"), (1 << 28, ", retransmitted")] {
-        if word & bit != 0 {
-            out.push_str(text);
-        }
+}
+
+/// What of the first message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let (Some(word), Some(application)) = (u32_at(m, 4), u32_at(m, 8)) else {
+        return;
+    };
+    let code = word & 0x00ff_ffff;
+    to.text("command", command_name(code).as_bytes());
+    to.number("code", code.into());
+    if let Some(name) = application_name(application) {
+        to.text("application", name.as_bytes());
     }
-    Some(())
+    to.number("application_id", application.into());
+    to.number("hop_by_hop", number(m, 12, 4));
+    if let Some(result) = m.get(20..).and_then(result_code) {
+        to.number("result", result.into());
+    }
 }
 
 /// What operators call an application (IANA, "AAA Parameters").

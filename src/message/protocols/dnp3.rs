@@ -1,6 +1,6 @@
 //! DNP3 (IEEE 1815): frames of its link layer.
 
-use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, fills, octet};
+use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, fills, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
@@ -14,6 +14,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[20000],
     kind: Some(kind),
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    // Of 16 numbers each comes again soon.
+    numbers_again: true,
+    words_ahead: 3,
     #[cfg(test)]
     samples: &[
         ("0564 05c9 0100 0004 a657", Kind::Request),
@@ -89,11 +93,27 @@ fn function(m: &[u8]) -> Option<u8> {
         .filter(|_| octet(m, 2) >= COUNTED + 3 && first)
 }
 
+/// Both addresses, and the number of what the application says, which its response repeats (IEEE 1815, 4.2.2.4); of the link layer,
+/// which has no number, the addresses alone.
+fn transaction(m: &[u8]) -> Option<u64> {
+    let (one, other) = (number(m, 4, 2), number(m, 6, 2));
+    let ends = one.min(other) << 24 | one.max(other) << 8;
+    match function(m) {
+        // A confirmation is not answered, and nobody asked for what is not solicited.
+        Some(0 | 130) => None,
+        Some(_) => Some(ends | u64::from(octet(m, HEADER + 1) & 0xf)),
+        None if octet(m, 2) > COUNTED => None,
+        None => Some(1 << 63 | ends),
+    }
+}
+
 /// Responses of the application have functions above 128; a frame without data is a request of the primary station.
 fn kind(m: &[u8]) -> Kind {
     let primary = octet(m, 3) & 0x40 != 0;
     match (function(m), primary) {
-        (Some(130), _) => Kind::Other,
+        (Some(0 | 130), _) => Kind::Other,
+        // More of a message has no function of its own.
+        (None, _) if octet(m, 2) > COUNTED => Kind::Other,
         (Some(129..), _) | (None, false) => Kind::Response,
         _ => Kind::Request,
     }

@@ -14,12 +14,13 @@ use std::net::Ipv6Addr;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
     kind: Some(kind),
-    transaction: Some(|transport, m| number(m, length_len(transport), 2)),
+    transaction: Some(|transport, m| Some(number(m, length_len(transport), 2))),
     fields: Some(fields),
     field_names: FIELD_NAMES,
     about: "DNS (RFC 1035, 4.2.2)",
     ports: &[53],
     user_message_summary: Some(summary),
+    result_last: true,
     summary: Some(summary),
     #[cfg(test)]
     samples: &[(
@@ -242,7 +243,7 @@ fn response_code(code: u16) -> Option<&'static str> {
 }
 
 /// What of a message has a name.
-pub(super) fn fields(transport: Transport, m: &[u8], to: &mut MessageFields) {
+pub(super) fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let skip = length_len(transport);
     let Some(question) = m.get(skip..).and_then(read) else {
         return;

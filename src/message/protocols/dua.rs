@@ -7,6 +7,7 @@ use super::super::row::{Ppid, ProtocolRow};
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dua",
     ppids: &[Ppid::new(10, "DPNSS/DASS2 user adaptation (RFC 4129)")],
+    kind: Some(adaptation::kind),
     user_message_summary: Some(adaptation::summary),
     ..ProtocolRow::NONE
 };

@@ -16,6 +16,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[44818],
     kind: Some(kind),
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    // Many clients leave the context 0.
+    numbers_again: true,
+    words_ahead: 1,
     #[cfg(test)]
     samples: &[
         (
@@ -99,8 +103,29 @@ fn is_header(m: &[u8; 24]) -> bool {
         && m[20..] == [0; 4]
 }
 
+/// Session and context of the sender, which a server gives back (volume 2, 2-3.1); of a connected message, which has no context, the
+/// number that stands ahead of its service. A request to register has no session yet.
+fn transaction(m: &[u8]) -> Option<u64> {
+    match octet(m, 0) {
+        SEND_UNIT_DATA => {
+            let (kind, at) = item(m)?;
+            let number = number(m, at, 2);
+            (kind == 0xb1).then_some(1 << 63 | number)
+        }
+        REGISTER_SESSION => Some(number(m, 12, 8)),
+        UNREGISTER_SESSION | NOP => None,
+        _ => Some(number(m, 12, 8) ^ number(m, 4, 4).rotate_left(32)),
+    }
+}
+
 /// The service of CIP inside: the first octet of an unconnected message, or that behind the number of a connected one.
 fn service(m: &[u8]) -> Option<u8> {
+    let (kind, at) = item(m)?;
+    m.get(at + if kind == 0xb1 { 2 } else { 0 }).copied()
+}
+
+/// The item with data, connected (0xb1) or not (0xb2): its kind, and where its content begins.
+fn item(m: &[u8]) -> Option<(usize, usize)> {
     let little = |at: usize| {
         Some(usize::from(u16::from_le_bytes(
             *m.get(at..)?.first_chunk()?,
@@ -113,8 +138,7 @@ fn service(m: &[u8]) -> Option<u8> {
     let mut at = 32;
     for _ in 0..little(30)?.min(4) {
         match little(at)? {
-            0xb2 => return m.get(at + 4).copied(),
-            0xb1 => return m.get(at + 6).copied(),
+            kind @ (0xb1 | 0xb2) => return Some((kind, at + 4)),
             _ => at += 4 + little(at + 2)?,
         }
     }

@@ -12,9 +12,18 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[38472],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 38.473, table 8.1-1).
+const ANSWERED: &[u8] = &[
+    0, 1, 3, 4, 5, 6, 7, 8, 16, 20, 21, 26, 32, 33, 34, 35, 36, 41, 48, 49, 50, 52,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

@@ -1,7 +1,8 @@
 //! FTP (RFC 959).
 
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::lines::{
-    Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting,
+    self, Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting,
 };
 use super::super::row::ProtocolRow;
 
@@ -10,7 +11,27 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "ftp",
     about: "FTP (RFC 959): replies and commands",
     ports: &[21],
+    in_order: Some(&IN_ORDER),
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["command", "argument", "code", "text"],
     ..ProtocolRow::NONE
+};
+
+/// A reply for each command, and ahead of it another where a transfer begins (RFC 959, 5.4). What is asked during a transfer is
+/// answered at once, and a transfer that is given up is answered too.
+static IN_ORDER: InOrder = InOrder {
+    waits: true,
+    asks: |m| {
+        let verb = DIALECT.verb(m.split(|c| *c == b'\r').next().unwrap_or_default());
+        match verb {
+            Some(b"ABOR" | b"STAT") => Asks::Unsure,
+            _ => Asks::Answer(0),
+        }
+    },
+    answers: |_, m| match m.first() {
+        Some(b'1') => Answers::Interim,
+        _ => Answers::Ends,
+    },
 };
 
 /// How its lines are written.

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "gtp",
     kind: Some(kind),
-    transaction: Some(|_, m| number(m, 8, 2)),
+    transaction: Some(|_, m| Some(number(m, 8, 2))),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

@@ -10,7 +10,7 @@ use crate::base::message::Kind;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "gtpv2",
     kind: Some(kind),
-    transaction: Some(|_, m| number(m, if has_endpoint(m) { 8 } else { 4 }, 3)),
+    transaction: Some(|_, m| Some(number(m, if has_endpoint(m) { 8 } else { 4 }, 3))),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

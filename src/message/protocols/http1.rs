@@ -17,6 +17,7 @@ use super::super::head::{
     read_strictly,
 };
 use super::super::headers::ends_method;
+use super::super::length::response_if;
 use super::super::row::{ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
@@ -94,6 +95,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     field_names: super::http1_words::FIELD_NAMES,
     summary: Some(super::http1_words::summary),
     user_message_summary: Some(super::http1_words::summary),
+    // Over TCP the framer says it.
+    kind: Some(|m| response_if(m.starts_with(b"HTTP/"))),
     ports: PORTS,
     user_message: Some(UserMessageRow {
         ports: &[80, 8080],

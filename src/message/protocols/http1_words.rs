@@ -4,6 +4,7 @@ use super::super::fields::MessageFields;
 use super::super::head::{HttpStart, first_values};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use memchr::memchr;
 
 /// Octets of a host name or media type that a summary shows: longer ones are no use in a line.
@@ -31,7 +32,7 @@ fn split(m: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// What of a message has a name.
-pub(super) fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+pub(super) fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let (line, rest) = split(m);
     let Some(start) = HttpStart::of_line(line) else {
         return;
@@ -120,14 +121,19 @@ mod tests {
         let mut read = MessageFields::default();
         let head =
             b"POST /a HTTP/1.1\r\nHost: b\r\nContent-Length: 7\r\nContent-Type: text/x\r\n\r\n";
-        fields(Transport::Tcp, head, &mut read);
+        fields(Transport::Tcp, Kind::Other, head, &mut read);
         let names: Vec<_> = read.iter().map(|(name, _)| name).collect();
         let all = ["method", "uri", "host", "content_type", "content_length"];
         assert_eq!(names, all);
         assert_eq!(read.get("content_length"), Some(FieldValue::Number(7)));
         assert_eq!(read.get("host"), Some(FieldValue::Text("b")));
         let mut read = MessageFields::default();
-        fields(Transport::Tcp, b"HTTP/1.1 404 Not Found\r\n\r\n", &mut read);
+        fields(
+            Transport::Tcp,
+            Kind::Other,
+            b"HTTP/1.1 404 Not Found\r\n\r\n",
+            &mut read,
+        );
         assert_eq!(read.get("status"), Some(FieldValue::Number(404)));
         let reason = FieldValue::Text("Not Found");
         assert_eq!(read.get("reason"), Some(reason));

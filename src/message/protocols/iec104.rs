@@ -4,7 +4,6 @@ use super::super::length::{LengthProtocol, LengthRow, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 use std::fmt::Write as _;
 
@@ -15,8 +14,14 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "IEC 60870-5-104",
     ports: &[2404],
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    numbers_again: true,
     #[cfg(test)]
-    samples: &[("6804 07000000", Kind::Other)],
+    samples: &[
+        ("6804 07000000", Kind::Request),
+        ("6804 0b000000", Kind::Response),
+        ("6804 01000200", Kind::Other),
+    ],
     ..ProtocolRow::NONE
 };
 
@@ -27,6 +32,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     magic: Some((0, &[0x68])),
     header: 6,
     is_plausible,
+    kind,
     min_chain: 2,
     ..LengthRow::USUAL
 };
@@ -49,6 +55,34 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
                 && matches!(octet(m, 2), 0x07 | 0x0b | 0x13 | 0x23 | 0x43 | 0x83)
                 && number(m, 3, 3) == 0
         }
+    }
+}
+
+/// Why what a frame has inside is sent (IEC 60870-5-101, 7.2.3).
+fn cause(m: &[u8]) -> u8 {
+    octet(m, 8) & 0x3f
+}
+
+/// A function of the frame is asked for and confirmed, and so is a command, by why it is sent: it is activated or ended.
+fn kind(m: &[u8]) -> Kind {
+    match (octet(m, 2) & 3, octet(m, 2), cause(m)) {
+        (3, 0x07 | 0x13 | 0x43, _) | (0 | 2, _, 6 | 8) => Kind::Request,
+        (3, 0x0b | 0x23 | 0x83, _) | (0 | 2, _, 7 | 9) => Kind::Response,
+        _ => Kind::Other,
+    }
+}
+
+/// What is the same in a command and its confirmation: its type and address, and which of the two was meant.
+fn transaction(m: &[u8]) -> Option<u64> {
+    match (octet(m, 2) & 3, octet(m, 2), cause(m)) {
+        (3, 0x07 | 0x0b, _) => Some(1),
+        (3, 0x13 | 0x23, _) => Some(2),
+        (3, _, _) => Some(3),
+        (0 | 2, _, cause @ 6..=9) => {
+            let command = u64::from(octet(m, 6)) << 48 | number(m, 10, 5);
+            Some(1 << 63 | u64::from(cause & !1) << 56 | command)
+        }
+        _ => None,
     }
 }
 

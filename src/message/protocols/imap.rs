@@ -1,15 +1,35 @@
 //! IMAP (RFC 9051, RFC 3501).
 
-use super::super::lines::{Effect, LineDialect, LineProtocol, Replies, contains_word};
+use super::super::lines::{
+    self, Effect, LineDialect, LineProtocol, Replies, completion, contains_word,
+};
 use super::super::row::ProtocolRow;
+use crate::base::flow::Transport;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "imap",
     about: "IMAP (RFC 9051, RFC 3501), with literals",
     ports: &[143],
+    transaction: Some(transaction),
+    words_ahead: 1,
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["tag", "command", "argument", "status", "text"],
     ..ProtocolRow::NONE
 };
+
+/// The tag of a command, which what completes it repeats (RFC 9051, 2.2.1).
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
+    let line = m.split(|c| *c == b'\n').next().unwrap_or_default();
+    if DIALECT.verb(line).is_none() && completion(line).is_none() {
+        return None;
+    }
+    // Nothing hangs on it but the time that an answer took: no key is needed.
+    let mut hash = DefaultHasher::new();
+    line.split(|c| *c == b' ').next().hash(&mut hash);
+    Some(hash.finish())
+}
 
 /// How its lines are written.
 pub(super) static DIALECT: LineDialect = LineDialect {

@@ -1,5 +1,6 @@
 //! LDAP (RFC 4511).
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, named_number};
@@ -13,8 +14,11 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "ldap",
     about: "LDAP (RFC 4511)",
     ports: &[389, 3268],
+    result_last: true,
     summary: Some(summary),
-    transaction: Some(|_, m| message_id(m)),
+    transaction: Some(|_, m| Some(message_id(m))),
+    fields: Some(fields),
+    field_names: &["operation", "message_id", "name", "result"],
     #[cfg(test)]
     samples: &[
         ("300c 020101 6007 020103 0400 8000", Kind::Request),
@@ -150,36 +154,64 @@ fn message_id(m: &[u8]) -> u64 {
     }
 }
 
+/// What is asked for or answered, by the tag of the operation (RFC 4511, 4.1.1).
+const OPERATIONS: &[(u64, &str)] = &[
+    (0x60, "bind request"),
+    (0x61, "bind response"),
+    (0x42, "unbind request"),
+    (0x63, "search request"),
+    (0x64, "search entry"),
+    (0x65, "search done"),
+    (0x66, "modify request"),
+    (0x67, "modify response"),
+    (0x68, "add request"),
+    (0x69, "add response"),
+    (0x4a, "delete request"),
+    (0x6b, "delete response"),
+    (0x6c, "rename request"),
+    (0x6d, "rename response"),
+    (0x6e, "compare request"),
+    (0x6f, "compare response"),
+    (0x50, "abandon request"),
+    (0x73, "search reference"),
+    (0x77, "extended request"),
+    (0x78, "extended response"),
+    (0x79, "intermediate response"),
+];
+
+/// What of a message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
+        return;
+    };
+    let at = at + 2 + usize::from(octet(m, at + 1)).min(8);
+    let tag = octet(m, at);
+    to.write("operation", |out| named_number(OPERATIONS, tag.into(), out));
+    to.number("message_id", message_id(m));
+    let Some((_, content, _)) = value(m, at) else {
+        return;
+    };
+    match (tag, value(content, 0)) {
+        // The name stands behind a version.
+        (0x60, Some((_, _, next))) => {
+            to.text_if("name", value(content, next).map(|(_, name, _)| name));
+        }
+        (0x63 | 0x64 | 0x66 | 0x68 | 0x6c | 0x6e, Some((0x04, name, _))) => to.text("name", name),
+        (0x4a, _) => to.text("name", content),
+        (0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78, Some((0x0a, code, _))) => {
+            to.number("result", number(code, 0, code.len().min(8)));
+        }
+        _ => {}
+    }
+}
+
 /// The operation, the number of the message, and what it is about: the name of an entry, or the result.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
         return false;
     };
-    let names = [
-        (0x60, "bind request"),
-        (0x61, "bind response"),
-        (0x42, "unbind request"),
-        (0x63, "search request"),
-        (0x64, "search entry"),
-        (0x65, "search done"),
-        (0x66, "modify request"),
-        (0x67, "modify response"),
-        (0x68, "add request"),
-        (0x69, "add response"),
-        (0x4a, "delete request"),
-        (0x6b, "delete response"),
-        (0x6c, "rename request"),
-        (0x6d, "rename response"),
-        (0x6e, "compare request"),
-        (0x6f, "compare response"),
-        (0x50, "abandon request"),
-        (0x73, "search reference"),
-        (0x77, "extended request"),
-        (0x78, "extended response"),
-        (0x79, "intermediate response"),
-    ];
     let id = usize::from(octet(m, at + 1)).min(8);
-    named_number(&names, u64::from(octet(m, at + 2 + id)), out);
+    named_number(OPERATIONS, u64::from(octet(m, at + 2 + id)), out);
     let _ = write!(out, " {}", message_id(m));
     about(m, at + 2 + id, out);
     true

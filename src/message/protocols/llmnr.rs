@@ -7,9 +7,10 @@ use super::super::row::{DatagramRow, ProtocolRow};
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "llmnr",
     kind: Some(super::dns::kind),
-    transaction: Some(|_, m| number(m, 0, 2)),
+    transaction: Some(|_, m| Some(number(m, 0, 2))),
     fields: Some(super::dns::fields),
     field_names: super::dns::FIELD_NAMES,
+    result_last: true,
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

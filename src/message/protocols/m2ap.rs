@@ -12,9 +12,16 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[36443],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(&[], m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 36.443, 8.1).
+const ANSWERED: &[u8] = &[0, 1, 2, 4, 5, 6, 7, 9];
 
 /// One line: the kind of the message and the code of its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

@@ -11,6 +11,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[2905],
         is_plausible: adaptation::is_plausible,
     }),
+    kind: Some(adaptation::kind),
     user_message_summary: Some(adaptation::summary),
     ..ProtocolRow::NONE
 };

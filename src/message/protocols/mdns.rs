@@ -8,6 +8,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     kind: Some(super::dns::kind),
     fields: Some(super::dns::fields),
     field_names: super::dns::FIELD_NAMES,
+    result_last: true,
     summary: Some(super::dns::summary),
     user_message_summary: Some(super::dns::summary),
     ..ProtocolRow::NONE

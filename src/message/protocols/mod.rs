@@ -10,6 +10,7 @@ use super::custom::CustomFramer;
 use super::fields::MessageFields;
 use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position, Probe};
 use super::headers::HeaderFramer;
+use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
 use super::row::{DatagramRow, Ppid, ProtocolRow, near};
@@ -19,7 +20,7 @@ use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::NO_PROTOCOL;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 mod amqp;
@@ -44,6 +45,7 @@ mod http1_words;
 mod iec104;
 mod imap;
 mod iua;
+mod kafka;
 mod ldap;
 mod llmnr;
 mod m2ap;
@@ -289,6 +291,7 @@ protocols! {
         Iec104(LengthFramer<iec104::Iec104>): iec104, &iec104::FORMAT;
         Mongo(LengthFramer<mongo::Mongo>): mongo, &mongo::FORMAT;
         Cql(LengthFramer<cql::Cql>): cql, &cql::FORMAT;
+        Kafka(LengthFramer<kafka::Kafka>): kafka, &kafka::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
         Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::WebsocketDetector;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
@@ -498,21 +501,75 @@ pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
 /// thing. `head` is as in [`MessageStart`](super::MessageStart).
 pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<u64> {
     let transaction = BY_NAME.get(protocol)?.transaction?;
-    Some(transaction(transport, head))
+    transaction(transport, head)
+}
+
+/// How the responses of a protocol find their requests, where they repeat what [`transaction`] tells.
+pub fn by_number(protocol: &str) -> Option<ByNumber> {
+    let row = BY_NAME.get(protocol)?;
+    row.transaction?;
+    Some(if row.numbers_again {
+        ByNumber::Again
+    } else {
+        ByNumber::Once
+    })
+}
+
+/// How the responses of a protocol find their requests, where they do so by order alone.
+pub fn in_order(protocol: &str) -> Option<&'static InOrder> {
+    BY_NAME.get(protocol)?.in_order
+}
+
+/// A server of the protocol waits at this port, as its row says.
+pub fn uses_port(protocol: &str, transport: Transport, port: u16) -> bool {
+    let Some(row) = BY_NAME.get(protocol) else {
+        return false;
+    };
+    match transport {
+        Transport::Tcp => row.ports.contains(&port),
+        Transport::Udp => DATAGRAMS
+            .iter()
+            .any(|(of, row)| of.name == protocol && row.ports.contains(&port)),
+        Transport::Sctp => row
+            .user_message
+            .is_some_and(|row| row.ports.contains(&port)),
+    }
+}
+
+/// Words of a summary that stand ahead of what a request asks for: the method, the command.
+pub fn words_ahead(protocol: &str) -> usize {
+    BY_NAME.get(protocol).map_or(0, |row| row.words_ahead)
+}
+
+/// The summary of a response ends with its result, and that of a request with a name; else it begins with that.
+pub fn result_is_last(protocol: &str) -> bool {
+    BY_NAME.get(protocol).is_some_and(|row| row.result_last)
 }
 
 /// What of a message is listed by name. `head` is as in [`MessageStart`](super::MessageStart).
-pub fn fields(protocol: &str, transport: Transport, head: &[u8]) -> MessageFields {
+pub fn fields(protocol: &str, transport: Transport, kind: Kind, head: &[u8]) -> MessageFields {
     let mut fields = MessageFields::default();
-    fields_into(protocol, transport, head, &mut fields);
+    fields_into(protocol, transport, kind, head, &mut fields);
     fields
 }
 
 /// The same, added to those that are there.
-pub fn fields_into(protocol: &str, transport: Transport, head: &[u8], to: &mut MessageFields) {
+pub fn fields_into(
+    protocol: &str,
+    transport: Transport,
+    kind: Kind,
+    head: &[u8],
+    to: &mut MessageFields,
+) {
     if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
-        read(transport, head, to);
+        read(transport, kind, head, to);
     }
+}
+
+/// The protocols that list something, and the names of that.
+pub fn listing_protocols() -> BTreeMap<&'static str, &'static [&'static str]> {
+    let listing = rows().filter(|row| !row.field_names.is_empty());
+    listing.map(|row| (row.name, row.field_names)).collect()
 }
 
 /// The names of what a protocol lists.

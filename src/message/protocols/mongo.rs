@@ -16,6 +16,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "MongoDB",
     ports: &[27017, 27018, 27019],
     summary: Some(summary),
+    transaction: Some(transaction),
     #[cfg(test)]
     samples: &[(
         "14000000 01000000 00000000 dd070000 00000000",
@@ -61,6 +62,18 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
     let opcode = [octet(m, 12), octet(m, 13), octet(m, 14), octet(m, 15)];
     (16..=48_000_000 + 16_384).contains(&len)
         && matches!(u32::from_le_bytes(opcode), 1 | 2001..=2013)
+}
+
+/// The number of the request, which its answer repeats behind a number of its own. What says that more is to come is not answered
+/// (MongoDB wire protocol, OP_MSG, flag bits).
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
+    const MESSAGE: u64 = 0xdd07_0000;
+    let more_to_come = number(m, 12, 4) == MESSAGE && octet(m, 16) & 2 != 0;
+    match number(m, 8, 4) {
+        0 if more_to_come => None,
+        0 => Some(number(m, 4, 4)),
+        answered => Some(answered),
+    }
 }
 
 /// The operation; its number is little endian.

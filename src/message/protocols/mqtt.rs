@@ -1,5 +1,6 @@
 //! MQTT 3.1, 3.1.1 and 5.
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::escape;
@@ -12,6 +13,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "MQTT 3.1, 3.1.1 and 5",
     ports: &[1883],
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    numbers_again: true,
+    fields: Some(fields),
+    field_names: &["type", "topic", "client_id"],
     #[cfg(test)]
     samples: &[
         ("100c 00044d515454 04 02 003c 0000", Kind::Request),
@@ -116,77 +121,92 @@ fn kind(m: &[u8]) -> Kind {
     }
 }
 
-/// The type of the packet, and the topic of a PUBLISH.
-fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
-    let from = out.len();
-    if say(m, out).is_none() {
-        out.truncate(from);
+/// The packet identifier, and which kind of packet is acknowledged (MQTT 5, 2.2.1); to connect and to ping have none.
+fn transaction(m: &[u8]) -> Option<u64> {
+    match octet(m, 0) >> 4 {
+        kind @ (8 | 10) => Some(u64::from(kind) << 16 | number(m, body(m), 2)),
+        kind @ (9 | 11) => Some(u64::from(kind - 1) << 16 | number(m, body(m), 2)),
+        kind @ (1 | 12) => Some(u64::from(kind) << 16),
+        kind @ (2 | 13) => Some(u64::from(kind - 1) << 16),
+        _ => None,
+    }
+}
+
+/// The types are numbered from 1 on (MQTT 5, 2.1.2).
+const NAMES: [&str; 15] = [
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
+];
+
+/// The type of the packet, and the topic or client that it names.
+fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
+    let kind = usize::from(octet(m, 0) >> 4);
+    let Some(name) = kind.checked_sub(1).and_then(|n| NAMES.get(n)) else {
         return false;
+    };
+    out.push_str(name);
+    if let Some((_, name)) = name_of(transport, m).filter(|(_, name)| !name.is_empty()) {
+        out.push(' ');
+        escape(name, out);
     }
     true
 }
 
-/// The types are numbered from 1 on (MQTT 5, 2.1.2).
-fn say(m: &[u8], out: &mut String) -> Option<()> {
-    const NAMES: [&str; 15] = [
-        "CONNECT",
-        "CONNACK",
-        "PUBLISH",
-        "PUBACK",
-        "PUBREC",
-        "PUBREL",
-        "PUBCOMP",
-        "SUBSCRIBE",
-        "SUBACK",
-        "UNSUBSCRIBE",
-        "UNSUBACK",
-        "PINGREQ",
-        "PINGRESP",
-        "DISCONNECT",
-        "AUTH",
-    ];
-    let kind = usize::from(octet(m, 0) >> 4);
-    out.push_str(NAMES.get(kind.checked_sub(1)?)?);
-    if kind == 3 {
-        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
-        let len = usize::try_from(number(m, at, 2)).ok()?;
-        out.push(' ');
-        escape(m.get(at + 2..at + 2 + len).unwrap_or_default(), out);
-    }
-    // The first topic filter behind the packet identifier, and in version 5 the properties, of which there are mostly none.
-    if matches!(kind, 8 | 10) {
-        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
-        let at = at
-            + if octet(m, at + 2) == 0 && octet(m, at + 3) == 0 {
-                3
+/// The type, and what such a packet names: the topic of a PUBLISH, the first topic filter of those that ask for some, the client that
+/// connects.
+fn name_of(_: Transport, m: &[u8]) -> Option<(u8, &[u8])> {
+    let kind = octet(m, 0) >> 4;
+    let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
+    let at = match kind {
+        3 => at,
+        // Behind the packet identifier, and in version 5 the properties, of which there are mostly none.
+        8 | 10 if octet(m, at + 2) == 0 && octet(m, at + 3) == 0 => at + 3,
+        8 | 10 => at + 2,
+        // Behind the protocol's name, its level, flags and keep-alive (MQTT 3.1.1, 3.1).
+        1 => {
+            let name = usize::try_from(number(m, at, 2)).ok()?;
+            let level = octet(m, at + 2 + name);
+            let at = at + 2 + name + 4;
+            // Version 5 has properties in between.
+            if level >= 5 {
+                at + 1 + usize::from(octet(m, at))
             } else {
-                2
-            };
-        let len = usize::try_from(number(m, at, 2)).ok()?;
-        if let Some(topic) = m.get(at + 2..at + 2 + len) {
-            out.push(' ');
-            escape(topic, out);
+                at
+            }
         }
+        _ => return None,
+    };
+    let len = usize::try_from(number(m, at, 2)).ok()?;
+    Some((kind, m.get(at + 2..at + 2 + len)?))
+}
+
+/// What of a message has a name, as its summary has it: the type, and what stands behind that.
+fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let Some(name) = (octet(m, 0) >> 4)
+        .checked_sub(1)
+        .and_then(|n| NAMES.get(usize::from(n)))
+    else {
+        return;
+    };
+    to.text("type", name.as_bytes());
+    match name_of(transport, m) {
+        Some((1, client)) => to.text("client_id", client),
+        Some((_, topic)) => to.text("topic", topic),
+        None => {}
     }
-    // The client identifier behind the protocol's name, its level, flags and keep-alive (MQTT 3.1.1, 3.1).
-    if kind == 1 {
-        let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
-        let name = usize::try_from(number(m, at, 2)).ok()?;
-        let level = octet(m, at + 2 + name);
-        let at = at + 2 + name + 4;
-        // Version 5 has properties in between.
-        let at = if level >= 5 {
-            at + 1 + usize::from(octet(m, at))
-        } else {
-            at
-        };
-        let len = usize::try_from(number(m, at, 2)).ok()?;
-        if let Some(client) = m.get(at + 2..at + 2 + len).filter(|c| !c.is_empty()) {
-            out.push(' ');
-            escape(client, out);
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]

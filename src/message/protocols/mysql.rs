@@ -1,5 +1,7 @@
 //! MySQL and MariaDB.
 
+use super::super::fields::MessageFields;
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape};
@@ -20,6 +22,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "MySQL and MariaDB",
     ports: &[3306],
     summary: Some(summary),
+    in_order: Some(&IN_ORDER),
+    fields: Some(named_fields),
+    field_names: &["command", "query", "user", "error"],
     #[cfg(test)]
     samples: &[
         ("0a000000 0a 382e302e3336 00 0102", Kind::Response),
@@ -49,12 +54,13 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     // The number is that of the next packet, less one.
     told: |_| Some((0..4, 0)),
     kind: |m| {
-        if octet(m, 3) == 0 && !is_greeting(m) {
+        if octet(m, 3) == 0 && !is_greeting(m) || is_login(m) {
             Kind::Request
         } else {
             Kind::Response
         }
     },
+    kind_between: Some(kind_between),
     switches_protocol,
     ..LengthRow::USUAL
 };
@@ -193,6 +199,40 @@ fn is_greeting(m: &[u8]) -> bool {
         && version[..end].contains(&b'.')
 }
 
+/// The answer to a greeting, of protocol 4.1: octets that are reserved stand before the name.
+fn is_login(m: &[u8]) -> bool {
+    octet(m, 3) == 1
+        && octet(m, 5) & 2 != 0
+        && m.get(13..32).is_some_and(|o| o.iter().all(|o| *o == 0))
+}
+
+/// What the side with the protocol's port sends are answers; of what the other side sends only commands and the login ask for one.
+fn kind_between(m: &[u8], (src, dst): (u16, u16)) -> Kind {
+    let server = |port| PROTOCOL.ports.contains(&port);
+    match ((FORMAT.kind)(m), server(src), server(dst)) {
+        (_, true, false) => Kind::Response,
+        (Kind::Response, false, true) => Kind::Other,
+        (kind, ..) => kind,
+    }
+}
+
+/// Packets are numbered from the command on, so the first of its answer has the number 1; behind a login any packet is.
+static IN_ORDER: InOrder = InOrder {
+    waits: true,
+    asks: |m| match (octet(m, 3), octet(m, 4)) {
+        // To quit, to send a long value, to close a statement.
+        (0, 0x01 | 0x18 | 0x19) => Asks::Nothing,
+        (0, _) => Asks::Answer(0),
+        // TLS follows.
+        _ if switches_protocol(m) => Asks::Nothing,
+        _ => Asks::Answer(1),
+    },
+    answers: |asked, m| match (asked, octet(m, 3)) {
+        (0, 1) | (1, _) => Answers::Ends,
+        _ => Answers::Nothing,
+    },
+};
+
 /// The request for TLS: a login packet that ends behind its fixed part, with the flag for it.
 fn switches_protocol(m: &[u8]) -> bool {
     m.len() == 36 && octet(m, 3) == 1 && octet(m, 5) & 8 != 0 && m[13..].iter().all(|o| *o == 0)
@@ -210,11 +250,20 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             let text = m.get(5..).unwrap_or_default();
             escape(text.get(..SHOWN).unwrap_or(text), out);
         }
-        (0, 1) => out.push_str("quit"),
-        (0, 14) => out.push_str("ping"),
-        (0, command) => {
-            let _ = write!(out, "command {command}");
-        }
+        (0, command) => match COMMANDS.get(usize::from(command)) {
+            Some(name) => {
+                out.push_str(name);
+                // The statement that is prepared.
+                if command == 0x16 {
+                    out.push(' ');
+                    let text = m.get(5..).unwrap_or_default();
+                    escape(text.get(..SHOWN).unwrap_or(text), out);
+                }
+            }
+            None => {
+                let _ = write!(out, "command {command}");
+            }
+        },
         (_, 0xff) => {
             out.push_str("error ");
             escape(m.get(13..).unwrap_or_default(), out);
@@ -224,10 +273,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         (1, columns) if m.len() == 5 => {
             let _ = write!(out, "{columns} columns");
         }
-        // Protocol 4.1; octets that are reserved stand before the name.
-        (1, _)
-            if octet(m, 5) & 2 != 0 && m.get(13..32).is_some_and(|o| o.iter().all(|o| *o == 0)) =>
-        {
+        (1, _) if is_login(m) => {
             out.push_str("login ");
             let rest = m.get(36..).unwrap_or_default();
             escape(rest.split(|o| *o == 0).next().unwrap_or_default(), out);
@@ -238,6 +284,68 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     }
     true
 }
+
+/// What of a message has a name.
+fn named_fields(_: Transport, kind: Kind, m: &[u8], to: &mut MessageFields) {
+    let first = octet(m, 4);
+    match (kind, octet(m, 3)) {
+        (Kind::Request, 0) => {
+            let name = COMMANDS.get(usize::from(first)).unwrap_or(&"");
+            match *name {
+                "" => to.write("command", |out| {
+                    let _ = write!(out, "command {first}");
+                }),
+                name => to.text("command", name.as_bytes()),
+            }
+            if matches!(first, 0x03 | 0x16) {
+                to.text_if("query", m.get(5..));
+            }
+        }
+        (Kind::Request, _) if is_login(m) => {
+            to.text("command", b"login");
+            let user = m.get(36..).and_then(|rest| rest.split(|o| *o == 0).next());
+            to.text_if("user", user);
+        }
+        (Kind::Response, 1..) if first == 0xff => to.text_if("error", m.get(13..)),
+        _ => {}
+    }
+}
+
+/// Commands by their numbers (MySQL, client/server protocol, "Command Phase").
+const COMMANDS: &[&str] = &[
+    "sleep",
+    "quit",
+    "init db",
+    "query",
+    "field list",
+    "create db",
+    "drop db",
+    "refresh",
+    "shutdown",
+    "statistics",
+    "process info",
+    "connect",
+    "process kill",
+    "debug",
+    "ping",
+    "time",
+    "delayed insert",
+    "change user",
+    "binlog dump",
+    "table dump",
+    "connect out",
+    "register slave",
+    "statement prepare",
+    "statement execute",
+    "statement long data",
+    "statement close",
+    "statement reset",
+    "set option",
+    "statement fetch",
+    "daemon",
+    "binlog dump by GTID",
+    "reset connection",
+];
 
 #[cfg(test)]
 mod tests {

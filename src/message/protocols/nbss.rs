@@ -1,5 +1,6 @@
 //! NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2).
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet, response_if};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, named_number};
@@ -13,7 +14,14 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     aliases: &["smb", "smb2", "cifs"],
     about: "NetBIOS session service with SMB (RFC 1002, MS-SMB, MS-SMB2)",
     ports: &[139, 445],
+    result_last: true,
     summary: Some(summary),
+    transaction: Some(transaction),
+    // Those of SMB have 16 bits.
+    numbers_again: true,
+    words_ahead: 1,
+    fields: Some(fields),
+    field_names: &["command", "status", "file", "message_id"],
     #[cfg(test)]
     samples: &[(
         "0000001c fe534d42 4000 0000 00000000 0000 0000 01000000 00000000 00000000",
@@ -64,7 +72,67 @@ fn kind(m: &[u8]) -> Kind {
         // Flags: the reply bit; SMB2: flags of 32 bits, little endian.
         0xff => response_if(octet(m, 13) & 0x80 != 0),
         0xfe => response_if(octet(m, 20) & 1 != 0),
-        _ => Kind::Other,
+        // A session is asked for, and granted or refused (RFC 1002, 4.3).
+        _ => match octet(m, 0) {
+            0x81 => Kind::Request,
+            0x82..=0x84 => Kind::Response,
+            _ => Kind::Other,
+        },
+    }
+}
+
+/// Commands of SMB2, by their numbers (MS-SMB2, 2.2.1.2).
+const COMMANDS: [&str; 19] = [
+    "negotiate",
+    "session setup",
+    "logoff",
+    "tree connect",
+    "tree disconnect",
+    "create",
+    "close",
+    "flush",
+    "read",
+    "write",
+    "lock",
+    "ioctl",
+    "cancel",
+    "echo",
+    "query directory",
+    "change notify",
+    "query info",
+    "set info",
+    "oplock break",
+];
+
+/// What of a message has a name; of SMB2 alone.
+fn fields(_: Transport, kind: Kind, m: &[u8], to: &mut MessageFields) {
+    if octet(m, 4) != 0xfe {
+        return;
+    }
+    let name = COMMANDS
+        .get(usize::from(octet(m, 16)))
+        .unwrap_or(&"command");
+    to.text("command", name.as_bytes());
+    to.number("message_id", le(m, 24, 8) as u64);
+    if kind == Kind::Response {
+        to.number("status", le(m, 8, 4) as u64);
+    } else if let Some(name) = file(m) {
+        to.text("file", name.as_bytes());
+    }
+}
+
+/// The number of the message, which its answer repeats (MS-SMB2, 2.2.1.2; MS-CIFS, 2.2.3.1: with the process that has sent it).
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
+    const CANCEL: u8 = 12;
+    /// An answer that another will follow (MS-SMB2, 3.3.4.2).
+    const PENDING: usize = 0x103;
+    match octet(m, 4) {
+        0xfe if octet(m, 16) == CANCEL || kind(m) == Kind::Response && le(m, 8, 4) == PENDING => {
+            None
+        }
+        0xfe => Some(le(m, 24, 8) as u64),
+        0xff => Some((le(m, 26, 2) << 16 | le(m, 30, 2)) as u64),
+        _ => None,
     }
 }
 
@@ -75,28 +143,9 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             let _ = write!(out, "SMB command 0x{:02x}", octet(m, 8));
         }
         0xfe => {
-            const NAMES: [&str; 19] = [
-                "negotiate",
-                "session setup",
-                "logoff",
-                "tree connect",
-                "tree disconnect",
-                "create",
-                "close",
-                "flush",
-                "read",
-                "write",
-                "lock",
-                "ioctl",
-                "cancel",
-                "echo",
-                "query directory",
-                "change notify",
-                "query info",
-                "set info",
-                "oplock break",
-            ];
-            let name = NAMES.get(usize::from(octet(m, 16))).unwrap_or(&"command");
+            let name = COMMANDS
+                .get(usize::from(octet(m, 16)))
+                .unwrap_or(&"command");
             let way = if octet(m, 20) & 1 == 0 {
                 "request"
             } else {
@@ -126,9 +175,26 @@ fn le(m: &[u8], at: usize, width: usize) -> usize {
     octets.iter().rev().fold(0, |n, o| n << 8 | usize::from(*o))
 }
 
+/// Where what commands have of their own begins, behind the header.
+const BODY: usize = 64;
+
+/// The file or share that a request names, or the pattern of names.
+fn file(m: &[u8]) -> Option<String> {
+    let offset = match octet(m, 16) {
+        3 => BODY + 4,
+        5 => BODY + 44,
+        14 => BODY + 24,
+        _ => return None,
+    };
+    let (at, len) = (le(m, offset, 2), le(m, offset + 2, 2));
+    let units = m.get(4 + at..4 + at + len)?.as_chunks().0;
+    let units = units.iter().map(|pair| u16::from_le_bytes(*pair));
+    let name = String::from_utf16_lossy(&units.take(SHOWN).collect::<Vec<_>>());
+    (!name.is_empty()).then_some(name)
+}
+
 /// What a request is about, or how a response ends (MS-SMB2, 2.2): the name of a file or share, a range, a status.
 fn smb2_about(m: &[u8], out: &mut String) {
-    const BODY: usize = 64;
     let (command, response) = (octet(m, 16), octet(m, 20) & 1 != 0);
     if response {
         let status = le(m, 8, 4);
@@ -146,24 +212,13 @@ fn smb2_about(m: &[u8], out: &mut String) {
         }
         return;
     }
-    let mut named = |offset: usize| {
-        let (at, len) = (le(m, offset, 2), le(m, offset + 2, 2));
-        let units = m.get(4 + at..4 + at + len).unwrap_or_default();
-        let units = units
-            .as_chunks()
-            .0
-            .iter()
-            .map(|pair| u16::from_le_bytes(*pair));
-        let name = String::from_utf16_lossy(&units.take(SHOWN).collect::<Vec<_>>());
-        if !name.is_empty() {
-            out.push(' ');
-            escape(name.as_bytes(), out);
-        }
-    };
     match command {
-        3 => named(BODY + 4),
-        5 => named(BODY + 44),
-        14 => named(BODY + 24),
+        3 | 5 | 14 => {
+            if let Some(name) = file(m) {
+                out.push(' ');
+                escape(name.as_bytes(), out);
+            }
+        }
         8 | 9 => {
             let (len, at) = (le(m, BODY + 4, 4), le(m, BODY + 8, 8));
             let _ = write!(out, " {len} bytes at {at}");

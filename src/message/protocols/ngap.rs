@@ -12,9 +12,19 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[38412],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 38.413, table 8.1-1).
+const ANSWERED: &[u8] = &[
+    0, 10, 12, 13, 14, 20, 21, 25, 26, 27, 28, 29, 32, 35, 40, 41, 43, 51, 58, 59, 60, 66, 67, 68,
+    69, 70, 71, 72, 73,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

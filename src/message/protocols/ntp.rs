@@ -32,11 +32,11 @@ fn kind(m: &[u8]) -> Kind {
 }
 
 /// A server gives back when the client says that it sent (RFC 5905, 8).
-fn transaction(_: Transport, m: &[u8]) -> u64 {
-    match kind(m) {
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
+    Some(match kind(m) {
         Kind::Response => number(m, 24, 8),
         _ => number(m, 40, 8),
-    }
+    })
 }
 
 /// The mode (RFC 5905, 7.3).

@@ -11,7 +11,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "opcua",
     about: "OPC UA, binary (OPC 10000-6)",
     ports: &[4840],
+    result_last: true,
     summary: Some(summary),
+    transaction: Some(|_, m| request(m)),
     #[cfg(test)]
     samples: &[
         (
@@ -95,14 +97,44 @@ const SERVICES: &[(u64, &str)] = &[
 /// The response to a request that failed.
 const FAULT: u64 = 397;
 
+/// Where the number of the request stands, which its answer repeats (OPC 10000-6, 6.7.2): in the head of a sequence, behind that of
+/// the channel's security, in which three texts of some length name how a channel is opened.
+fn request_at(m: &[u8]) -> Option<usize> {
+    let little = |at: usize| Some(u32::from_le_bytes(*m.get(at..)?.first_chunk()?));
+    let sequence = match m.get(..3)? {
+        b"MSG" | b"CLO" => 16,
+        b"OPN" => (0..3).try_fold(12_usize, |at, _| {
+            // The highest number stands for no text.
+            let len = little(at)?;
+            let len = if len == u32::MAX { 0 } else { len };
+            at.checked_add(4)?.checked_add(usize::try_from(len).ok()?)
+        })?,
+        _ => return None,
+    };
+    sequence.checked_add(4)
+}
+
+/// What an answer repeats. A hello and what acknowledges it have no number, and come once. A channel that is closed gets no answer.
+fn request(m: &[u8]) -> Option<u64> {
+    match m.get(..3)? {
+        b"HEL" | b"ACK" | b"ERR" => Some(u64::MAX),
+        b"MSG" | b"OPN" => {
+            let at = request_at(m)?;
+            Some(u32::from_le_bytes(*m.get(at..)?.first_chunk()?).into())
+        }
+        _ => None,
+    }
+}
+
 /// The service of a message that is not encrypted, and whether it is the response; None where that is not known. A part behind
 /// the first chunk has none, and its octets may look like any.
 fn service(m: &[u8]) -> Option<(&'static str, bool)> {
-    if !m.starts_with(b"MSG") {
+    if !(m.starts_with(b"MSG") || m.starts_with(b"OPN")) {
         return None;
     }
-    // Behind channel, token, sequence number and request: a node of two octets' namespace and number.
-    let [1, 0, low, high] = *m.get(24..28)? else {
+    // Behind the number of the request: a node of two octets' namespace and number.
+    let at = request_at(m)?.checked_add(4)?;
+    let [1, 0, low, high] = *m.get(at..)?.first_chunk()? else {
         return None;
     };
     let id = u64::from(u16::from_le_bytes([low, high]));
@@ -117,7 +149,7 @@ fn service(m: &[u8]) -> Option<(&'static str, bool)> {
 fn kind(m: &[u8]) -> Kind {
     match (m.get(..3), service(m)) {
         (_, Some((_, true))) | (Some(b"ACK" | b"ERR"), _) => Kind::Response,
-        (_, Some((_, false))) | (Some(b"HEL" | b"CLO"), _) => Kind::Request,
+        (_, Some((_, false))) | (Some(b"HEL"), _) => Kind::Request,
         _ => Kind::Other,
     }
 }
@@ -129,7 +161,11 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         Some(b"ACK") => "acknowledge",
         Some(b"ERR") => "error",
         Some(b"RHE") => "reverse hello",
-        Some(b"OPN") => "open secure channel",
+        Some(b"OPN") => match service(m) {
+            Some((_, true)) => "open secure channel response",
+            Some((_, false)) => "open secure channel request",
+            None => "open secure channel",
+        },
         Some(b"CLO") => "close secure channel",
         _ => "",
     });

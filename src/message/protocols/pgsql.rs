@@ -1,9 +1,11 @@
 //! PostgreSQL, protocol 3: messages with a type and a length, before them those of the start-up, which have no type.
 
 use super::super::chains::{self, BothHabits};
+use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::length::{self, CHAIN, Classified, LengthFormat, Scan, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, named_number};
@@ -32,8 +34,60 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "PostgreSQL, protocol 3",
     ports: &[PORT],
     summary: Some(summary),
+    in_order: Some(&IN_ORDER),
+    fields: Some(fields),
+    field_names: &["type", "query", "error"],
     ..ProtocolRow::NONE
 };
+
+/// What the server sends for each message of a client (PostgreSQL, 55.2). Behind an error it passes over all up to the next Sync, so
+/// where it is ready again, what was not answered will not be.
+static IN_ORDER: InOrder = InOrder {
+    waits: false,
+    asks: |m| match octet(m, 0) {
+        0 if number(m, 4, 4) == CANCEL_REQUEST => Asks::Nothing,
+        0 if matches!(number(m, 4, 4), SSL_REQUEST | GSS_REQUEST) => Asks::Answer(0),
+        // The start-up is answered as a password is.
+        0 => Asks::Answer(b'p'),
+        kind => Asks::Answer(kind),
+    },
+    answers: |asked, m| match (asked, octet(m, 0)) {
+        (0, _) | (b'p', b'R' | b'E') | (b'Q' | b'F' | b'S', b'Z') => Answers::Ends,
+        (b'Q' | b'F', _) => Answers::Part,
+        (b'P' | b'B' | b'D' | b'E' | b'C', b'E')
+        | (b'P', b'1')
+        | (b'B', b'2')
+        | (b'C', b'3')
+        | (b'D', b'T' | b'n')
+        | (b'E', b'C' | b'I' | b's') => Answers::Ends,
+        (b'D', b't') | (b'E', b'D' | b'G' | b'H' | b'W' | b'd' | b'c') => Answers::Part,
+        (b'P' | b'B' | b'D' | b'E' | b'C', b'Z') => Answers::Skips,
+        _ => Answers::Nothing,
+    },
+};
+
+/// Which side sends a message of this type, where only one does; where both do, by what stands in it.
+fn is_clients(m: &[u8]) -> Option<bool> {
+    match octet(m, 0) {
+        0 | b'Q' | b'P' | b'B' | b'F' | b'f' | b'p' | b'X' => Some(true),
+        b'R' | b'K' | b'Z' | b'T' | b'1' | b'2' | b'3' | b'n' | b'N' | b't' | b'G' | b'W'
+        | b'A' | b'V' | b'v' | b'I' | b's' => Some(false),
+        // Sync and ParameterStatus; Flush and CopyOutResponse.
+        b'S' | b'H' => Some(number(m, 1, 4) == 4),
+        b'D' => Some(matches!(octet(m, 5), b'S' | b'P') && m.last() == Some(&0)),
+        _ => None,
+    }
+}
+
+/// What a typed message is, that the client sends or the server.
+fn kind(m: &[u8], by_client: bool) -> Kind {
+    match (octet(m, 0), by_client) {
+        (b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'F' | b'p', true) => Kind::Request,
+        // A notice, a notification and the state of a parameter may come at any time.
+        (b'N' | b'A' | b'S', false) | (_, true) => Kind::Other,
+        (_, false) => Kind::Response,
+    }
+}
 
 /// Recognises PostgreSQL.
 pub(crate) struct PgsqlDetector;
@@ -301,6 +355,8 @@ impl Detector for PgsqlDetector {
 pub(crate) struct Pgsql {
     /// A request for TLS or GSSAPI whose answer, which is one octet, was not met yet.
     asked: Option<EncryptionRequest>,
+    /// Which direction the client's messages have.
+    client: Option<Direction>,
     habits: BothHabits,
 }
 
@@ -322,6 +378,27 @@ impl Pgsql {
             }
             // The request was lost; but the server has seen eight octets, and no other message is so short.
             None => at.other.from_start && at.ack == Some(at.other.origin + 8),
+        }
+    }
+}
+
+impl Pgsql {
+    /// What a typed message is, by its side, which its type says or that of another message, or the port.
+    fn kind(&mut self, at: &Position, m: &[u8]) -> Kind {
+        if let Some(is_clients) = is_clients(m) {
+            let client = if is_clients {
+                at.direction
+            } else {
+                at.direction.flip()
+            };
+            self.client.get_or_insert(client);
+        }
+        match (self.client, at.ports) {
+            (Some(client), _) => kind(m, client == at.direction),
+            (None, (PORT, PORT)) => Kind::Other,
+            (None, (PORT, _)) => kind(m, false),
+            (None, (_, PORT)) => kind(m, true),
+            _ => Kind::Other,
         }
     }
 }
@@ -362,6 +439,7 @@ impl Framer for Pgsql {
             let Some(code) = start_up(octets) else {
                 return Begin::Refuse;
             };
+            self.client = Some(at.direction);
             if matches!(code, SSL_REQUEST | GSS_REQUEST) {
                 self.asked = Some(EncryptionRequest {
                     client: at.direction,
@@ -384,7 +462,11 @@ impl Framer for Pgsql {
         if first || is_answer(octets) {
             return answer(octet(octets, 0));
         }
-        length::begin_noted(&Typed, at, octets, &mut self.habits)
+        let mut begin = length::begin_noted(&Typed, at, octets, &mut self.habits);
+        if let Begin::Message { kind, head, .. } = &mut begin {
+            *kind = self.kind(at, octets.get(..*head).unwrap_or(octets));
+        }
+        begin
     }
 
     fn search_waits(&mut self, at: &Position) -> Option<u64> {
@@ -525,6 +607,31 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         }
     }
     true
+}
+
+/// What of a message has a name: its type, the text of what is asked, the words of an error.
+fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let mut words = String::new();
+    if !summary(transport, m, &mut words) {
+        return;
+    }
+    let kind = words.split([' ', ',']).next().unwrap_or_default();
+    to.text("type", kind.as_bytes());
+    let text = |from: usize| {
+        let rest = m.get(from..).unwrap_or_default();
+        rest.split(|o| *o == 0).next().unwrap_or_default()
+    };
+    match (octet(m, 0), kind) {
+        (b'Q', _) => to.text("query", text(5)),
+        // Behind the name of the statement, which is empty mostly.
+        (b'P', "Parse") => to.text("query", text(6 + text(5).len())),
+        (b'E', "ErrorResponse") => {
+            let fields = m.get(5..).unwrap_or_default().split(|o| *o == 0);
+            let message = fields.filter_map(|field| field.strip_prefix(b"M")).next();
+            to.text_if("error", message);
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! POP3 (RFC 1939).
 
-use super::super::lines::{Effect, LineDialect, LineProtocol, Replies};
+use super::super::in_order::{Answers, Asks, InOrder};
+use super::super::lines::{self, Effect, LineDialect, LineProtocol, Replies};
 use super::super::row::ProtocolRow;
 
 /// Its row.
@@ -9,7 +10,17 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     aliases: &["pop3"],
     about: "POP3 (RFC 1939)",
     ports: &[110],
+    in_order: Some(&IN_ORDER),
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["command", "argument", "status", "text"],
     ..ProtocolRow::NONE
+};
+
+/// A reply for each command (RFC 1939, 3).
+static IN_ORDER: InOrder = InOrder {
+    waits: false,
+    asks: |_| Asks::Answer(0),
+    answers: |_, _| Answers::Ends,
 };
 
 /// How its lines are written.

@@ -7,9 +7,18 @@ use crate::base::flow::Transport;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "ranap",
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 25.413, 8.1; procedures of class 3 have an outcome too).
+const ANSWERED: &[u8] = &[
+    0, 1, 2, 3, 4, 5, 6, 7, 9, 27, 33, 35, 36, 37, 39, 42, 45, 48,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

@@ -5,9 +5,11 @@
 //! request was lost, and with the first octet of a segment the server acknowledges octets that it had not before; or
 //! requests are not answered yet, and whole values, no more than there are such requests, fill the segment.
 
+use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape};
 use crate::base::flow::{Direction, Transport};
@@ -37,7 +39,39 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "RESP: Redis, Valkey",
     ports: &[PORT],
     summary: Some(summary),
+    in_order: Some(&IN_ORDER),
+    fields: Some(fields),
+    field_names: &["command", "key", "error"],
     ..ProtocolRow::NONE
+};
+
+/// A reply for each command, but where a client takes part in what others publish, or asks for no replies.
+static IN_ORDER: InOrder = InOrder {
+    waits: false,
+    asks: |m| {
+        let words = command_words(m, 2);
+        let is = |n: usize, word: &[u8]| {
+            let there: Option<&&[u8]> = words.get(n);
+            there.is_some_and(|there| there.eq_ignore_ascii_case(word))
+        };
+        let streams: [&[u8]; 8] = [
+            b"SUBSCRIBE",
+            b"PSUBSCRIBE",
+            b"SSUBSCRIBE",
+            b"UNSUBSCRIBE",
+            b"PUNSUBSCRIBE",
+            b"SUNSUBSCRIBE",
+            b"MONITOR",
+            b"PSYNC",
+        ];
+        let streams = streams.iter().any(|word| is(0, word)) || is(0, b"SYNC");
+        if streams || is(0, b"CLIENT") && is(1, b"REPLY") {
+            Asks::Stops
+        } else {
+            Asks::Answer(0)
+        }
+    },
+    answers: |_, _| Answers::Ends,
 };
 
 /// Recognises RESP.
@@ -787,6 +821,31 @@ fn words(octets: &[u8], most: usize) -> Vec<&[u8]> {
         at = at.saturating_add(len);
     }
     words
+}
+
+/// What of a message has a name: the command in capital letters and its first argument, or an error.
+fn fields(_: Transport, kind: Kind, m: &[u8], to: &mut MessageFields) {
+    if kind == Kind::Request {
+        let words = command_words(m, 2);
+        if let Some(command) = words.first() {
+            to.write("command", |out| {
+                out.push_str(&String::from_utf8_lossy(command).to_ascii_uppercase());
+            });
+        }
+        to.text_if("key", words.get(1).copied());
+    } else if let Some(error) = m.strip_prefix(b"-") {
+        to.text_if("error", error.split(|c| *c == b'\r').next());
+    }
+}
+
+/// The first words of a command, as an array or as a line.
+fn command_words(m: &[u8], most: usize) -> Vec<&[u8]> {
+    if m.starts_with(b"*") {
+        return words(m, most);
+    }
+    let line = m.split(|c| matches!(c, b'\r' | b'\n')).next();
+    let words = line.unwrap_or_default().split(|c| *c == b' ');
+    words.filter(|word| !word.is_empty()).take(most).collect()
 }
 
 #[cfg(test)]

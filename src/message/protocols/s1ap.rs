@@ -12,9 +12,18 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[36412],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 36.413, table 8.1-1).
+const ANSWERED: &[u8] = &[
+    0, 1, 3, 4, 5, 6, 7, 9, 14, 17, 21, 23, 29, 30, 36, 43, 48, 50, 53, 55, 56, 63,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

@@ -7,6 +7,7 @@ use super::super::length::response_if;
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
+use crate::base::message::Kind;
 use memchr::memchr;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -76,18 +77,18 @@ fn address(field: &[u8]) -> &[u8] {
 }
 
 /// The call and the number and method of its request, which answers repeat (RFC 3261, 8.2.6.2).
-fn transaction(_: Transport, m: &[u8]) -> u64 {
+fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
     let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
     let [.., call] = parties(m);
     // Nothing hangs on it but the time that an answer took: no key is needed.
     let mut hash = DefaultHasher::new();
     (call, cseq).hash(&mut hash);
-    hash.finish()
+    Some(hash.finish())
 }
 
 /// What of a message has a name.
-fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let line = unfolded_lines(m).next().unwrap_or_default();
     let mut words = line.splitn(3, |c| *c == b' ');
     let (first, second, third) = (words.next(), words.next(), words.next());

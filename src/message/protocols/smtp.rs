@@ -1,7 +1,8 @@
 //! SMTP (RFC 5321, RFC 3030).
 
+use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::lines::{
-    Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
+    self, Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
 };
 use super::super::row::ProtocolRow;
 
@@ -10,7 +11,20 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "smtp",
     about: "SMTP (RFC 5321): replies, commands, mail",
     ports: &[25, 587, 2525],
+    in_order: Some(&IN_ORDER),
+    fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
+    field_names: &["command", "argument", "code", "text"],
     ..ProtocolRow::NONE
+};
+
+/// A reply for each command and each mail. LMTP (RFC 2033, 4.2) has one for each recipient of a mail.
+static IN_ORDER: InOrder = InOrder {
+    waits: false,
+    asks: |m| match m.get(..4) {
+        Some(verb) if verb.eq_ignore_ascii_case(b"LHLO") => Asks::Stops,
+        _ => Asks::Answer(0),
+    },
+    answers: |_, _| Answers::Ends,
 };
 
 /// How its lines are written.

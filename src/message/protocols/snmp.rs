@@ -1,5 +1,6 @@
 //! SNMP (RFC 3416, RFC 3412).
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthField, number, octet};
 use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::named_number;
@@ -12,6 +13,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "snmp",
     kind: Some(kind),
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    words_ahead: 1,
+    fields: Some(fields),
+    field_names: &["version", "operation", "request_id", "oid"],
     ..ProtocolRow::NONE
 };
 
@@ -32,11 +37,37 @@ fn is_plausible(m: &[u8]) -> bool {
         && matches!((octet(m, at + 2), octet(m, at + 3)), (0 | 1, 4) | (3, 0x30))
 }
 
-/// Where the PDU of versions 1 and 2c stands; that of version 3 may be encrypted, and stands deeper.
+/// Where what stands in a value of BER begins.
+fn inside(m: &[u8], at: usize) -> Option<usize> {
+    let (_, begin) = LengthField::Ber {
+        at: at.checked_add(1)?,
+    }
+    .read(m)??;
+    Some(begin)
+}
+
+/// Where a value of BER ends.
+fn behind(m: &[u8], at: usize) -> Option<usize> {
+    let (len, begin) = LengthField::Ber {
+        at: at.checked_add(1)?,
+    }
+    .read(m)??;
+    begin.checked_add(usize::try_from(len).ok()?)
+}
+
+/// Where the PDU stands: behind the community, or in version 3 (RFC 3412, 6) behind the engine and its context, where it is not
+/// encrypted.
 fn pdu_at(m: &[u8]) -> Option<usize> {
-    let (_, at) = (LengthField::Ber { at: 1 }).read(m)??;
-    let community = usize::from(octet(m, at + 4) & 0x7f);
-    (octet(m, at + 2) != 3).then_some(at + 5 + community)
+    let version = inside(m, 0)?;
+    let next = behind(m, version)?;
+    if octet(m, version + 2) != 3 {
+        return behind(m, next);
+    }
+    let scoped = behind(m, behind(m, next)?)?;
+    if m.get(scoped) != Some(&0x30) {
+        return None;
+    }
+    behind(m, behind(m, inside(m, scoped)?)?)
 }
 
 /// Its tag.
@@ -105,32 +136,79 @@ fn dotted(octets: &[u8]) -> String {
 fn kind(m: &[u8]) -> Kind {
     match pdu(m) {
         Some(0xa0 | 0xa1 | 0xa3 | 0xa5 | 0xa6) => Kind::Request,
-        Some(0xa2) => Kind::Response,
+        // A report answers what an engine did not take (RFC 3412, 7.1).
+        Some(0xa2 | 0xa8) => Kind::Response,
         _ => Kind::Other,
     }
 }
 
-/// The version and, but in version 3, the operation.
+/// The number of the request, which its response repeats (RFC 3416, 3); a trap has none, and in version 1 another form.
+fn transaction(m: &[u8]) -> Option<u64> {
+    let at = pdu_at(m)?;
+    if matches!(m.get(at), Some(0xa4 | 0xa7)) {
+        return None;
+    }
+    // In version 3 the message has a number of its own, which a report repeats too (RFC 3412, 6.2).
+    let version = inside(m, 0)?;
+    if octet(m, version + 2) == 3 {
+        let id = inside(m, behind(m, version)?)?;
+        return Some(number(m, id + 2, usize::from(octet(m, id + 1)).min(8)));
+    }
+    let (pdu, _) = value(m.get(at..)?)?;
+    let (id, _) = value(pdu).filter(|_| octet(pdu, 0) == 2)?;
+    Some(number(id, 0, id.len().min(8)))
+}
+
+/// What is asked for, by the tag of the PDU (RFC 3416, 3).
+const OPERATIONS: &[(u64, &str)] = &[
+    (0xa0, "get"),
+    (0xa1, "get-next"),
+    (0xa2, "response"),
+    (0xa3, "set"),
+    (0xa4, "trap"),
+    (0xa5, "get-bulk"),
+    (0xa6, "inform"),
+    (0xa7, "trap"),
+    (0xa8, "report"),
+];
+
+/// What of a message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
+        return;
+    };
+    let version = match octet(m, at + 2) {
+        0 => "1",
+        3 => "3",
+        _ => "2c",
+    };
+    to.text("version", version.as_bytes());
+    let Some(tag) = pdu(m) else {
+        return;
+    };
+    to.write("operation", |out| named_number(OPERATIONS, tag.into(), out));
+    if let Some(id) = transaction(m) {
+        to.number("request_id", id);
+    }
+    if let Some((name, _)) = variables(m).filter(|_| tag != 0xa4) {
+        to.text("oid", name.as_bytes());
+    }
+}
+
+/// The version and, where it is not encrypted, the operation.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     let Some(Some((_, at))) = (LengthField::Ber { at: 1 }).read(m) else {
         return false;
     };
     let version = octet(m, at + 2);
-    if version == 3 {
-        out.push_str("v3");
-    } else {
-        out.push_str(if version == 0 { "v1 " } else { "v2c " });
-        let names = [
-            (0xa0, "get"),
-            (0xa1, "get-next"),
-            (0xa2, "response"),
-            (0xa3, "set"),
-            (0xa4, "trap"),
-            (0xa5, "get-bulk"),
-            (0xa6, "inform"),
-            (0xa7, "trap"),
-        ];
-        named_number(&names, u64::from(pdu(m).unwrap_or(0)), out);
+    out.push_str(match version {
+        0 => "v1",
+        3 => "v3",
+        _ => "v2c",
+    });
+    if version != 3 || pdu_at(m).is_some() {
+        out.push(' ');
+        named_number(OPERATIONS, u64::from(pdu(m).unwrap_or(0)), out);
         // A trap of version 1 has another form.
         if let Some((name, more)) = variables(m).filter(|_| pdu(m) != Some(0xa4)) {
             let _ = match more {
@@ -160,6 +238,18 @@ mod tests {
             let mut out = String::new();
             summary(Transport::Udp, &get[..len], &mut out);
         }
+    }
+
+    #[test]
+    fn version_3_is_read_where_it_is_not_encrypted() {
+        let get = b"\x30\x3a\x02\x01\x03\x30\x0e\x02\x01\x2a\x02\x03\0\xff\xe3\x04\x01\x04\x02\x01\x03\x04\x02\x30\0\
+\x30\x21\x04\0\x04\0\xa0\x1b\x02\x03\x12\x34\x56\x02\x01\0\x02\x01\0\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\0\x05\0";
+        assert_eq!(said(summary, Transport::Udp, get), "v3 get sysName.0");
+        assert_eq!((kind(get), transaction(get)), (Kind::Request, Some(42)));
+        let mut encrypted = get.to_vec();
+        encrypted[25] = 4;
+        assert_eq!(said(summary, Transport::Udp, &encrypted), "v3");
+        assert_eq!(transaction(&encrypted), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "someip",
-    transaction: Some(|_, m| number(m, 0, 4) << 32 | number(m, 8, 4)),
+    transaction: Some(|_, m| Some(number(m, 0, 4) << 32 | number(m, 8, 4))),
     kind: Some(FORMAT.kind),
     about: "SOME/IP (AUTOSAR)",
     ports: &[30490],

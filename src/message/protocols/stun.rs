@@ -10,7 +10,7 @@ use crate::base::message::Kind;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "stun",
     kind: Some(kind),
-    transaction: Some(|_, m| number(m, 8, 8)),
+    transaction: Some(|_, m| Some(number(m, 8, 8))),
     summary: Some(summary),
     ..ProtocolRow::NONE
 };

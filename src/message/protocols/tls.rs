@@ -394,7 +394,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
 }
 
 /// What of a record has a name.
-fn fields(_: Transport, m: &[u8], to: &mut MessageFields) {
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     if !is_record(m) {
         return;
     }

@@ -1,10 +1,10 @@
 //! TPKT with COTP: S7, RDP, H.323 (RFC 1006).
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use crate::base::flow::Transport;
-#[cfg(test)]
 use crate::base::message::Kind;
 use std::fmt::Write as _;
 
@@ -13,12 +13,24 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "tpkt",
     about: "TPKT with COTP: S7, RDP, H.323 (RFC 1006)",
     ports: &[102, 1720, 3389],
+    aliases: &["s7", "s7comm"],
     summary: Some(summary),
+    transaction: Some(|_, m| transaction(m)),
+    numbers_again: true,
+    fields: Some(fields),
+    field_names: &["s7", "function", "reference", "error"],
+    words_ahead: 2,
     #[cfg(test)]
-    samples: &[(
-        "0300 0016 11 e0 0000 0001 00 c1020100 c2020102 c0010a",
-        Kind::Other,
-    )],
+    samples: &[
+        (
+            "0300 0016 11 e0 0000 0001 00 c1020100 c2020102 c0010a",
+            Kind::Request,
+        ),
+        (
+            "0300 0019 02f080 32 01 0000 0000 0008 0000 f0 00 0001 0001 01e0",
+            Kind::Request,
+        ),
+    ],
     ..ProtocolRow::NONE
 };
 
@@ -30,6 +42,7 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     is_plausible,
     self_evident: |m| matches!(octet(m, 5), 0xe0 | 0xd0) && number(m, 6, 2) == 0,
     scan: Scan::Octets(0, &[3, 0]),
+    kind,
     ..LengthRow::USUAL
 };
 
@@ -76,7 +89,20 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         return true;
     }
     // What it carries says more than that it carries something.
-    if s7(m, out) {
+    if let Some(s7) = S7::read(m) {
+        out.push_str("S7 ");
+        out.push_str(s7.kind_name());
+        let words = out.len();
+        out.push(' ');
+        s7.function(out);
+        // Nothing is known of it.
+        if out.len() == words + 1 {
+            out.truncate(words);
+        }
+        let error = number(m, 5 + usize::from(octet(m, 4)) + 10, 2);
+        if matches!(s7.kind, 2 | 3) && error != 0 {
+            let _ = write!(out, ", error 0x{error:04x}");
+        }
         return true;
     }
     named_number(
@@ -90,106 +116,217 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         u64::from(octet(m, 5) & 0xf0),
         out,
     );
+    if more_follows(m) {
+        out.push_str(", more follows");
+    }
     true
 }
 
-/// Behind a data header of COTP, what S7 communication asks or answers: no public standard; as Wireshark's dissector s7comm has it.
-fn s7(m: &[u8], out: &mut String) -> bool {
-    const MAGIC: u8 = 0x32;
-    let at = 5 + usize::from(octet(m, 4));
-    if octet(m, 5) != 0xf0 || octet(m, at) != MAGIC || m.len() < at + 10 {
-        return false;
-    }
-    let (kind, function) = match octet(m, at + 1) {
-        1 => (" job", octet(m, at + 10)),
-        2 => (" ack", octet(m, at + 12)),
-        3 => (" answer", octet(m, at + 12)),
-        7 => {
-            user_data(m, at + 10, out);
-            return true;
-        }
-        _ => return false,
-    };
-    out.push_str("S7");
-    out.push_str(kind);
-    let names = [
-        (0x00, "CPU services"),
-        (0x04, "read"),
-        (0x05, "write"),
-        (0x1a, "request download"),
-        (0x1b, "download block"),
-        (0x1c, "download ended"),
-        (0x1d, "start upload"),
-        (0x1e, "upload"),
-        (0x1f, "end upload"),
-        (0x28, "PLC control"),
-        (0x29, "PLC stop"),
-        (0xf0, "setup communication"),
-    ];
-    out.push(' ');
-    named_number(&names, function.into(), out);
-    true
+/// What S7 communication asks or answers behind a data header of COTP: no public standard; as Wireshark's dissector s7comm has it.
+struct S7<'a> {
+    /// The kind of the message: job, ack, ack-data, user data.
+    kind: u8,
+    /// What a response repeats of its request.
+    reference: u64,
+    parameters: &'a [u8],
+    data: &'a [u8],
 }
 
-/// A function of the S7 user data whose parameters stand here: who asks, what group it is of, and which it is.
-fn user_data(m: &[u8], at: usize, out: &mut String) {
-    let (kind_and_group, function) = (octet(m, at + 5), octet(m, at + 6));
-    if number(m, at, 3) != 0x00_01_12 || m.len() <= at + 6 {
-        out.push_str("S7 user data");
-        return;
-    }
-    out.push_str(match kind_and_group >> 4 {
-        0 => "S7 push",
-        4 => "S7 request",
-        8 => "S7 response",
-        _ => "S7 user data",
-    });
-    let group = kind_and_group & 0xf;
-    let names: &[(u64, &str)] = match group {
-        2 => &[
-            (1, "cyclic data"),
-            (4, "end of cyclic data"),
-            (5, "cyclic data by DB"),
-        ],
-        3 => &[
-            (1, "list blocks"),
-            (2, "list blocks of a type"),
-            (3, "block info"),
-        ],
-        4 => &[
-            (1, "read SZL"),
-            (2, "message service"),
-            (3, "diagnostic message"),
-            (5, "alarm indication"),
-            (6, "alarm initiate"),
-            (0x0b, "alarm acknowledge"),
-            (0x13, "alarm query"),
-        ],
-        5 => &[(1, "password"), (2, "end of session")],
-        7 => &[
-            (1, "read clock"),
-            (2, "set clock"),
-            (3, "read clock"),
-            (4, "set clock"),
-        ],
-        _ => &[],
-    };
-    match names
-        .iter()
-        .find(|(known, _)| *known == u64::from(function))
-    {
-        Some((_, name)) => {
-            let _ = write!(out, " {name}");
+impl<'a> S7<'a> {
+    /// A header whose lengths fill the message, or go beyond it where COTP says that more follows (X.224, 13.7.3): what goes on with one
+    /// is no header, whatever it looks like.
+    fn read(m: &'a [u8]) -> Option<Self> {
+        const MAGIC: u8 = 0x32;
+        let at = 5 + usize::from(octet(m, 4));
+        let kind = octet(m, at + 1);
+        let header = match kind {
+            1 | 7 => 10,
+            2 | 3 => 12,
+            _ => return None,
+        };
+        if octet(m, 5) != 0xf0 || octet(m, at) != MAGIC || number(m, at + 2, 2) != 0 {
+            return None;
         }
-        None => {
-            let _ = write!(out, " function {group}:{function}");
+        let begin = at + header;
+        let lens = [number(m, at + 6, 2), number(m, at + 8, 2)];
+        let [parameters, data] = lens.map(|len| usize::try_from(len).unwrap_or(usize::MAX));
+        let (whole, said) = (number(m, 2, 2), begin as u64 + lens[0] + lens[1]);
+        let fits = if more_follows(m) {
+            said > whole
+        } else {
+            said == whole
+        };
+        if !fits || m.len() <= begin && parameters > 0 {
+            return None;
+        }
+        let rest = m.get(begin..).unwrap_or_default();
+        let (parameters, rest) = rest.split_at(parameters.min(rest.len()));
+        Some(Self {
+            kind,
+            reference: number(m, at + 4, 2),
+            parameters,
+            data: &rest[..data.min(rest.len())],
+        })
+    }
+
+    /// User data says itself who asks, in the high half of an octet.
+    fn user_data(&self) -> Option<u8> {
+        let known = self.parameters.starts_with(&[0, 1, 0x12]) && self.parameters.len() > 6;
+        known.then(|| octet(self.parameters, 5) >> 4)
+    }
+
+    fn kind(&self) -> Kind {
+        match (self.kind, self.user_data()) {
+            (1, _) | (7, Some(4)) => Kind::Request,
+            (2 | 3, _) | (7, Some(8)) => Kind::Response,
+            _ => Kind::Other,
         }
     }
-    // Behind the parameters, as long as their length says: a return code, a kind and a length of four octets; then which list of
-    // the system's state.
-    let data = at + 4 + usize::from(octet(m, at + 3));
-    if (group, function) == (4, 1) && octet(m, data) == 0xff && m.len() >= data + 8 {
-        let _ = write!(out, " 0x{:04x}", number(m, data + 4, 2));
+
+    /// Who speaks: Wireshark's words.
+    const fn kind_name(&self) -> &'static str {
+        match self.kind {
+            1 => "job",
+            2 => "ack",
+            3 => "ack-data",
+            _ => "userdata",
+        }
+    }
+
+    /// What is asked or answered.
+    fn function(&self, out: &mut String) {
+        if self.kind == 7 {
+            return self.user_function(out);
+        }
+        let names = [
+            (0x00, "CPU services"),
+            (0x04, "read var"),
+            (0x05, "write var"),
+            (0x1a, "request download"),
+            (0x1b, "download block"),
+            (0x1c, "download ended"),
+            (0x1d, "start upload"),
+            (0x1e, "upload"),
+            (0x1f, "end upload"),
+            (0x28, "PI service"),
+            (0x29, "PLC stop"),
+            (0xf0, "setup communication"),
+        ];
+        if let Some(function) = self.parameters.first() {
+            named_number(&names, (*function).into(), out);
+        }
+    }
+
+    /// The function of user data, by its group, and which list of the system's state is read.
+    fn user_function(&self, out: &mut String) {
+        let Some(way) = self.user_data() else {
+            return;
+        };
+        out.push_str(match way {
+            0 => "push",
+            4 => "request",
+            8 => "response",
+            _ => "",
+        });
+        let parameters = self.parameters;
+        let (kind_and_group, function) = (octet(parameters, 5), octet(parameters, 6));
+        let group = kind_and_group & 0xf;
+        let names: &[(u64, &str)] = match group {
+            2 => &[
+                (1, "cyclic data"),
+                (4, "end of cyclic data"),
+                (5, "cyclic data by DB"),
+            ],
+            3 => &[
+                (1, "list blocks"),
+                (2, "list blocks of a type"),
+                (3, "block info"),
+            ],
+            4 => &[
+                (1, "read SZL"),
+                (2, "message service"),
+                (3, "diagnostic message"),
+                (5, "alarm indication"),
+                (6, "alarm initiate"),
+                (0x0b, "alarm acknowledge"),
+                (0x13, "alarm query"),
+            ],
+            5 => &[(1, "password"), (2, "end of session")],
+            7 => &[
+                (1, "read clock"),
+                (2, "set clock"),
+                (3, "read clock"),
+                (4, "set clock"),
+            ],
+            _ => &[],
+        };
+        match names
+            .iter()
+            .find(|(known, _)| *known == u64::from(function))
+        {
+            Some((_, name)) => {
+                let _ = write!(out, " {name}");
+            }
+            None => {
+                let _ = write!(out, " function {group}:{function}");
+            }
+        }
+        // Ahead of the list stand a return code, a kind and a length, of four octets together.
+        if (group, function) == (4, 1) && octet(self.data, 0) == 0xff && self.data.len() >= 8 {
+            let (list, index) = (number(self.data, 4, 2), number(self.data, 6, 2));
+            if !self.goes_on() {
+                let _ = write!(out, " 0x{list:04x} index 0x{index:04x}");
+            }
+        }
+    }
+
+    /// The data goes on with that of an answer in several parts: of these each has a number, and all but the last say that more
+    /// follow. The first has the length of an entry of the list and their number, which together are more than there is.
+    fn goes_on(&self) -> bool {
+        let (part, more) = (octet(self.parameters, 8), octet(self.parameters, 9));
+        if self.parameters.len() < 10 || part == 0 {
+            return false;
+        }
+        let (entry, entries) = (number(self.data, 8, 2), number(self.data, 10, 2));
+        let first = entry <= 0x100 && entry * entries + 12 > self.data.len() as u64;
+        more == 0 || !first
+    }
+}
+
+/// The transport message goes on in the next one (X.224, 13.7.3).
+fn more_follows(m: &[u8]) -> bool {
+    octet(m, 5) == 0xf0 && octet(m, 6) & 0x80 == 0
+}
+
+/// Requests to connect and what confirms them (X.224, 13.3); of S7, jobs and what acknowledges them.
+fn kind(m: &[u8]) -> Kind {
+    match octet(m, 5) {
+        _ if octet(m, 4) == 8 => Kind::Other,
+        0xe0 => Kind::Request,
+        0xd0 => Kind::Response,
+        _ => S7::read(m).map_or(Kind::Other, |s7| s7.kind()),
+    }
+}
+
+/// The reference of the side that connects, which its confirmation repeats; of S7 the number of the job.
+fn transaction(m: &[u8]) -> Option<u64> {
+    match octet(m, 5) {
+        0xe0 => Some(1 << 32 | number(m, 8, 2)),
+        0xd0 => Some(1 << 32 | number(m, 6, 2)),
+        _ => Some(S7::read(m)?.reference),
+    }
+}
+
+/// What of a message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    if let Some(s7) = S7::read(m) {
+        to.text("s7", s7.kind_name().as_bytes());
+        to.write("function", |out| s7.function(out));
+        to.number("reference", s7.reference);
+        if s7.kind == 2 || s7.kind == 3 {
+            let error = number(m, 5 + usize::from(octet(m, 4)) + 10, 2);
+            to.number("error", error);
+        }
     }
 }
 
@@ -203,21 +340,68 @@ mod tests {
     fn functions_of_s7_are_named() {
         let job = b"\x03\0\0\x19\x02\xf0\x80\x32\x01\0\0\0\0\0\x08\0\0\xf0\0\0\x01\0\x01\x01\xe0";
         let answer = b"\x03\0\0\x1b\x02\xf0\x80\x32\x03\0\0\0\0\0\x08\0\0\0\0\x04\x01\0\0\0\0\0\0";
+        let list = |part: u8, more: u8, data: &[u8; 8]| {
+            let mut m = b"\x03\0\0\x29\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x0c\0\x0c\0\x01\x12\x08\x12\x84\x01\x02"
+                .to_vec();
+            m.extend([part, more, 0, 0, 0xff, 9, 0, 8]);
+            m.extend(data);
+            m
+        };
+        // The lengths say that data of so many octets follows.
+        let part = |last: u8, len: u8, rest: &[u8]| {
+            let mut m = vec![
+                3,
+                0,
+                0,
+                u8::try_from(7 + rest.len()).unwrap(),
+                2,
+                0xf0,
+                last,
+            ];
+            m.extend(rest);
+            if let Some(data) = m.get_mut(16) {
+                *data = len;
+            }
+            m
+        };
+        let begun = b"\x32\x03\0\0\0\x07\0\x02\0\0\0\0\x1e\0";
         for (octets, expected) in [
             (&job[..], "S7 job setup communication"),
-            (answer, "S7 answer read"),
+            (answer, "S7 ack-data read var"),
             (&job[..12], "data"),
             (
+                &list(0, 0, b"\x04\x24\0\0\0\x14\0\x01"),
+                "S7 userdata response read SZL 0x0424 index 0x0000",
+            ),
+            (
+                &list(2, 1, b"\0\x1c\0\0\0\x22\0\x0a"),
+                "S7 userdata response read SZL 0x001c index 0x0000",
+            ),
+            // The data of what goes on is no list, whatever it looks like.
+            (
+                &list(2, 0, b"MMC SERI"),
+                "S7 userdata response read SZL",
+            ),
+            (
+                &list(2, 1, b"MMC SERI"),
+                "S7 userdata response read SZL",
+            ),
+            (&part(0, 90, begun), "S7 ack-data upload"),
+            // Behind a message that COTP has cut: neither of these is a header.
+            (&part(0, 0, begun), "data, more follows"),
+            (&part(0x80, 90, begun), "data"),
+            (&part(0x80, 0, b"\x04rest"), "data"),
+            (
                 b"\x03\0\0\x21\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x08\0\x08\0\x01\x12\x04\x11\x44\x01\0\xff\x09\0\x04\x04\x24\0\0",
-                "S7 request read SZL 0x0424",
+                "S7 userdata request read SZL 0x0424 index 0x0000",
             ),
             (
                 b"\x03\0\0\x1d\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x08\0\x04\0\x01\x12\x08\x12\x87\x01\0\0\0\0\0",
-                "S7 response read clock",
+                "S7 userdata response read clock",
             ),
             (
                 b"\x03\0\0\x1d\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x08\0\x04\0\x01\x12\x04\x11\x4f\x07\0\0\0\0\0",
-                "S7 request function 15:7",
+                "S7 userdata request function 15:7",
             ),
             (b"\x03\0\0\x0b\x06\xe0\0\0\0\x01\0", "connection request"),
             (b"\x03\0\0\x0c\x08\x02\x16\x32\x05\x04\x03\x88", "Q.931 setup"),

@@ -12,9 +12,19 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[36422],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 36.423, table 8.1-1).
+const ANSWERED: &[u8] = &[
+    0, 6, 7, 8, 9, 12, 15, 18, 19, 21, 22, 24, 26, 27, 29, 30, 31, 32, 34, 36, 37, 39, 40, 41, 43,
+    54,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

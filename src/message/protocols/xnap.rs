@@ -12,9 +12,18 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         ports: &[38422],
         is_plausible: ran_procedures::is_plausible,
     }),
+    kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
+    field_names: ran_procedures::FIELD_NAMES,
+    words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
 };
+
+/// Codes of the procedures that are answered (TS 38.423, table 8.1-1).
+const ANSWERED: &[u8] = &[
+    0, 3, 7, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 25, 34, 36, 44, 45, 46, 49,
+];
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {

@@ -82,17 +82,17 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "request_offset",
-        "offset of its first byte in its stream",
+        "offset of its first byte in its stream; null where there is none: in UDP and SCTP",
     ),
     (
         "exchange",
         "response",
-        "summary of the response that ends the exchange; interim ones (1xx) do not",
+        "summary of the first message that answers it; interim ones (1xx) do not",
     ),
     (
         "exchange",
         "response_offset",
-        "offset of its first byte in its stream",
+        "offset of its first byte in its stream; null where there is none: in UDP and SCTP",
     ),
     (
         "message gap duplicate",
@@ -177,6 +177,16 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "message",
+        "mdns",
+        "of multicast DNS: id, question, type, and of an answer rcode and answers",
+    ),
+    (
+        "message",
+        "llmnr",
+        "of LLMNR: id, question, type, and of an answer rcode and answers",
+    ),
+    (
+        "message",
         "http",
         "of HTTP: method, uri, host, user_agent; of a response status, reason, server, location; content_type, content_length",
     ),
@@ -190,6 +200,86 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "tls",
         "of TLS: record, handshake; of a hello version and sni",
     ),
+    (
+        "message",
+        "rtsp",
+        "of RTSP: method, uri, or status, reason; cseq",
+    ),
+    (
+        "message",
+        "smtp",
+        "of SMTP: command, argument, or code, text",
+    ),
+    ("message", "ftp", "of FTP: command, argument, or code, text"),
+    (
+        "message",
+        "pop",
+        "of POP3: command, argument, or status, text",
+    ),
+    (
+        "message",
+        "imap",
+        "of IMAP: tag, command, argument, or tag, status, text",
+    ),
+    ("message", "mqtt", "of MQTT: type, topic or client_id"),
+    (
+        "message",
+        "kafka",
+        "of Kafka: correlation_id; of a request api, version, client_id",
+    ),
+    (
+        "message",
+        "resp",
+        "of Redis: of a request command and key, its first argument; error",
+    ),
+    ("message", "mysql", "of MySQL: command, query, user; error"),
+    ("message", "pgsql", "of PostgreSQL: type; query, error"),
+    (
+        "message",
+        "ldap",
+        "of LDAP: operation, message_id; name, or result, a number",
+    ),
+    (
+        "message",
+        "nbss",
+        "of SMB2: command, message_id; file, or status, a number",
+    ),
+    (
+        "message",
+        "snmp",
+        "of SNMP: version, operation, request_id, oid, the first; less where it is encrypted",
+    ),
+    ("message", "radius", "of RADIUS: code, id, user"),
+    (
+        "message",
+        "diameter",
+        "of Diameter, of the first message: command, code, application, application_id, hop_by_hop, and of an answer result",
+    ),
+    (
+        "message",
+        "mbtcp",
+        "of Modbus: function, function_code, unit, transaction, exception",
+    ),
+    (
+        "message",
+        "tpkt",
+        "of S7: s7 (job, ack, ack-data, userdata), function, reference; of what acknowledges, error",
+    ),
+    (
+        "message",
+        "s1ap",
+        "of S1AP: procedure, and kind: initiatingMessage, successfulOutcome, unsuccessfulOutcome or outcome",
+    ),
+    ("message", "ngap", "of NGAP: procedure, kind"),
+    ("message", "x2ap", "of X2AP: procedure, kind"),
+    ("message", "xnap", "of XnAP: procedure, kind"),
+    ("message", "f1ap", "of F1AP: procedure, kind"),
+    ("message", "e1ap", "of E1AP: procedure, kind"),
+    ("message", "ranap", "of RANAP: procedure, kind"),
+    ("message", "hnbap", "of HNBAP: procedure, kind"),
+    ("message", "sbcap", "of SBc-AP: procedure, kind"),
+    ("message", "m2ap", "of M2AP: procedure, kind"),
+    ("message", "m3ap", "of M3AP: procedure, kind"),
     (
         "connection",
         "streams",
@@ -222,3 +312,34 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     ("dropped", "text", "the reason in words"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::listing_protocols;
+    use std::collections::BTreeMap;
+
+    /// What protocols list by name is what the man page says of them, which is made from [`FIELDS`].
+    #[test]
+    fn fields_of_protocols_are_listed() {
+        let listing = listing_protocols();
+        let said: BTreeMap<_, _> = FIELDS
+            .iter()
+            .filter(|(kinds, _, text)| *kinds == "message" && text.starts_with("of "))
+            .map(|(_, name, text)| (*name, *text))
+            .collect();
+        assert!(said.keys().eq(listing.keys()), "{said:?}\n{listing:?}");
+        for (protocol, names) in listing {
+            let words: Vec<_> = said[protocol]
+                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .collect();
+            for name in names {
+                assert!(
+                    words.contains(name),
+                    "{protocol}.{name}: {}",
+                    said[protocol]
+                );
+            }
+        }
+    }
+}

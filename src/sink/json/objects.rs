@@ -128,9 +128,10 @@ pub(super) struct ExchangeObject<'a> {
     pub(super) first_frame: u64,
     pub(super) protocol: &'a str,
     pub(super) request: &'a str,
-    pub(super) request_offset: u64,
+    /// None where they are no streams'.
+    pub(super) request_offset: Option<u64>,
     pub(super) response: &'a str,
-    pub(super) response_offset: u64,
+    pub(super) response_offset: Option<u64>,
     pub(super) whole: bool,
     pub(super) delay: Seconds,
     pub(super) duration: Seconds,

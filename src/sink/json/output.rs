@@ -19,10 +19,11 @@ use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
-use crate::message::{MessageFields, fields, fields_into, kind, summary};
-use crate::sink::exchange::WaitingRequest;
+use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary, transaction};
+use crate::sink::exchange::{NumberedRequests, WaitingRequest, request_id};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::pairing::is_interim;
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
@@ -48,8 +49,19 @@ pub(crate) struct Json {
     nanos: Vec<bool>,
     /// What was kept of the connection or association that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<JsonConnection>>,
+    /// Requests in datagrams and user messages.
+    asked: NumberedRequests<NumberedRequest>,
     /// The memory of a message that was at hand as a whole, for the next one.
     spare: Spare,
+}
+
+/// What an exchange shows of a request that stood in a datagram or a user message.
+#[derive(Debug)]
+struct NumberedRequest {
+    time: Timestamp,
+    frame: u64,
+    summary: String,
+    whole: bool,
 }
 
 /// What a message that was at hand had allocated.
@@ -80,6 +92,7 @@ impl Json {
             show,
             nanos: Vec::new(),
             ended: None,
+            asked: NumberedRequests::default(),
             spare: Spare::default(),
         }
     }
@@ -128,14 +141,57 @@ impl Json {
                 first_frame: request.kept.frame,
                 protocol: response.protocol.text(),
                 request: &request.kept.summary,
-                request_offset: request.kept.offset,
+                request_offset: Some(request.kept.offset),
                 response: &response.summary,
-                response_offset: response.offset,
+                response_offset: Some(response.offset),
                 whole: request.whole == Some(true) && response.whole,
                 delay: Seconds(response.first_time.since(request.time)),
                 duration: Seconds(response.time.since(request.time)),
             });
         });
+    }
+
+    /// A message was written that stood in a datagram or a user message: a request waits for its answer, and the answer makes an
+    /// exchange.
+    fn numbered(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        direction: Direction,
+        message: &UnfinishedMessage,
+        (whole, octets): (bool, &[u8]),
+    ) {
+        let protocol = message.protocol.text();
+        let Some(id) = transaction(protocol, flow.transport, octets) else {
+            return;
+        };
+        let id = request_id(flow, direction, message.kind, id);
+        if message.kind == Kind::Request {
+            let request = NumberedRequest {
+                time: message.first_time,
+                frame: message.first_frame,
+                summary: message.summary.clone(),
+                whole,
+            };
+            self.asked.push(id, request);
+        } else if message.kind == Kind::Response
+            && !is_interim(protocol, flow.transport, octets)
+            && let Some(request) = self.asked.answered(id)
+        {
+            self.object(&ExchangeObject {
+                head: self.head("exchange", cx, flow, direction.flip()),
+                first_time: self.time(cx, request.time),
+                first_frame: request.frame,
+                protocol,
+                request: &request.summary,
+                request_offset: None,
+                response: &message.summary,
+                response_offset: None,
+                whole: request.whole && whole,
+                delay: Seconds(message.first_time.since(request.time)),
+                duration: Seconds(cx.packet.time.since(request.time)),
+            });
+        }
     }
 
     /// Files that were transferred: the lines of their list.
@@ -180,7 +236,7 @@ impl Json {
             body: spare.body,
             ..UnfinishedMessage::default()
         };
-        fields_into(protocol, transport, octets, &mut open.fields);
+        fields_into(protocol, transport, open.kind, octets, &mut open.fields);
         let words = &mut open.summary;
         summary(protocol, transport, Kind::Other, octets, words);
         self.show_octets(&mut open, octets);
@@ -365,7 +421,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
-            fields: fields(start.protocol, at.flow.transport, start.head),
+            fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
         summary(
@@ -472,8 +528,13 @@ impl MessageSink for Json {
             }
         } else if let Some(answers) = open.answers {
             let response = EndedResponse::new(at.cx, open, end.whole);
-            let answered = conn.requests.answered(at.cx, answers, response, drop);
-            if let Ok(answered) = answered {
+            let answered = if by_number(response.protocol.text()).is_some() {
+                conn.requests.answered_alone(at.cx, answers, response)
+            } else {
+                let answered = conn.requests.answered(at.cx, answers, response, drop);
+                answered.ok()
+            };
+            if let Some(answered) = answered {
                 self.exchange(at, at.direction.flip(), &answered);
             }
         }
@@ -503,6 +564,7 @@ impl MessageSink for Json {
         };
         let head = self.head("message", at.cx, at.flow, at.direction);
         let written = self.message(at.cx, head, ended);
+        self.numbered(at.cx, at.flow, at.direction, &written, (whole, payload));
         self.spare(written);
     }
 
@@ -561,6 +623,8 @@ impl MessageSink for Json {
             (message.src, message.dst),
         );
         let written = self.message(cx, head, ended);
+        let octets = (message.whole, message.data);
+        self.numbered(cx, flow, message.direction, &written, octets);
         self.spare(written);
     }
 

@@ -30,6 +30,20 @@ pub(super) struct Body<'a> {
     pub(super) more: u64,
 }
 
+impl Body<'_> {
+    /// Nothing of it is shown.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.octets.is_empty() && self.gaps.is_empty()
+    }
+}
+
+/// Appends the summary of a message, which its line had no room for.
+pub(super) fn whole(summary: &str, out: &mut String) {
+    for part in [INDENT, summary, "\n"] {
+        out.push_str(part);
+    }
+}
+
 /// Appends the fields of a header section, but not its start line, which is in the summary. `more` octets of it were not kept.
 pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     for field in unfolded_lines(head).skip(1) {
@@ -88,7 +102,7 @@ impl About {
 
 /// Appends the body: decoded and indented where nothing of it is missing, else as it was sent.
 pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
-    if body.octets.is_empty() && body.gaps.is_empty() {
+    if body.is_empty() {
         return;
     }
     let about = About::read(head);

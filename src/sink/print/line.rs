@@ -14,14 +14,20 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// A terminal with fewer columns shows neither connection nor octets, and times with milliseconds: something must be left for
 /// what a message says.
 const NARROW: usize = 100;
+/// One with fewer columns than this gives endpoints no more than they need.
+const WIDE: usize = 120;
 /// One with fewer than these shows no time either.
 const TINY: usize = 66;
 /// The longest IPv4 address with a port.
 const IPV4: usize = "255.255.255.255:65535".len();
 /// Columns of a summary, at least, where an answer time stands behind it.
 const SUMMARY: usize = 16;
-/// Columns of both endpoints at first: two short IPv4 addresses with their ports.
-const ENDS: usize = 31;
+/// Columns of client and server at first, so that arrows and protocols stand below each other: where there is room for it, any IPv4
+/// address with its port fits, and what servers mostly have; on a narrow terminal short ones.
+const ENDS: [usize; 2] = [IPV4, "192.168.100.1:443".len()];
+const NARROW_ENDS: [usize; 2] = ["192.168.1.1:50000".len(), "192.168.1.1:80".len()];
+/// Of a summary that is cut in its middle, its end has at most so many of ten columns.
+const END: usize = 5;
 
 /// What a line shows.
 pub(super) struct Shown<'a> {
@@ -33,6 +39,10 @@ pub(super) struct Shown<'a> {
     pub(super) from_client: bool,
     pub(super) protocol: &'a str,
     pub(super) kind: Kind,
+    /// The end of the summary says as much as its beginning: the host that is asked, or a result.
+    pub(super) end_counts: bool,
+    /// Words of the summary ahead of what a request asks for.
+    pub(super) words_ahead: usize,
     pub(super) octets: u64,
     pub(super) summary: &'a str,
     pub(super) tone: Tone,
@@ -46,7 +56,8 @@ pub(super) struct Shown<'a> {
 #[derive(Debug)]
 pub(super) struct Columns {
     connection: usize,
-    ends: usize,
+    /// Of client and server.
+    ends: [usize; 2],
     protocol: usize,
     octets: usize,
     words: Words,
@@ -70,11 +81,16 @@ impl Words {
     }
 }
 
-impl Default for Columns {
-    fn default() -> Self {
+impl Columns {
+    /// Those that lines of this look begin with.
+    pub(super) fn new(look: &Look) -> Self {
         Self {
             connection: "tcp 0".len(),
-            ends: ENDS,
+            ends: match look.width {
+                Some(width) if width < TINY => [0; 2],
+                Some(width) if width < WIDE => NARROW_ENDS,
+                _ => ENDS,
+            },
             protocol: "http".len(),
             octets: "1000".len(),
             words: Words::default(),
@@ -156,14 +172,77 @@ pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
     (text, "")
 }
 
-/// Appends the line of a message, with its line feed.
+/// The beginning and the end of a text that together fit into so many columns, with an ellipsis between them where the middle is
+/// left out: of a message the end is its result, and the middle a name. The end begins with a word where that is possible.
+pub(super) fn cut_middle(text: &str, columns: usize) -> (&str, &'static str, &str) {
+    // No character has more columns than octets.
+    if text.len() <= columns || text.width() <= columns {
+        return (text, "", "");
+    }
+    let most = columns.saturating_sub(1) * END / 10;
+    let (mut used, mut from, mut word) = (0, text.len(), None);
+    for (at, c) in text.char_indices().rev() {
+        used += c.width().unwrap_or(0);
+        if used > most {
+            break;
+        }
+        from = at;
+        if c == ' ' {
+            word = Some(at);
+        }
+    }
+    // A third of the room for the end of a long word.
+    let from = word.unwrap_or_else(|| {
+        let mut used = 0;
+        let mut all = text.char_indices().rev();
+        let fits = |(_, c): &(usize, char)| {
+            used += c.width().unwrap_or(0);
+            used <= columns / 3
+        };
+        all.by_ref()
+            .take_while(fits)
+            .last()
+            .map_or(from, |(at, _)| at)
+    });
+    let end = text.get(from..).unwrap_or_default();
+    let (begin, ellipsis) = cut(
+        text.get(..from).unwrap_or_default(),
+        columns.saturating_sub(width(end)),
+    );
+    // The beginning fits where it ends with what is left out: then the ellipsis stands for the rest of it.
+    match ellipsis {
+        "" => cut_end(text, columns),
+        _ => (begin.trim_end(), ellipsis, end),
+    }
+}
+
+/// The same, where the end is left out.
+fn cut_end(text: &str, columns: usize) -> (&str, &'static str, &str) {
+    let (begin, ellipsis) = cut(text, columns);
+    (begin, ellipsis, "")
+}
+
+/// What a request asks for in its summary, of which this is the beginning: a word, behind so many others.
+fn asked_for(text: &str, words_ahead: usize) -> std::ops::Range<usize> {
+    let mut begin = 0;
+    for _ in 0..words_ahead {
+        match text.get(begin..).and_then(|rest| rest.find(' ')) {
+            Some(space) => begin += space + 1,
+            None => begin = 0,
+        }
+    }
+    let rest = text.get(begin..).unwrap_or_default();
+    begin..begin + rest.find(' ').unwrap_or(rest.len())
+}
+
+/// Appends the line of a message, with its line feed. Something of its summary was left out if that is what it gives back.
 pub(super) fn line(
     shown: &Shown<'_>,
     look: &Look,
     columns: &mut Columns,
     clock: &mut Clock,
     out: &mut String,
-) {
+) -> bool {
     let p = Paint::new(look.color);
     let narrow = look.width.is_some_and(|width| width < NARROW);
     let tiny = look.width.is_some_and(|width| width < TINY);
@@ -216,14 +295,14 @@ pub(super) fn line(
         squeeze(&mut words.client, most);
         squeeze(&mut words.server, most);
     }
-    let both = width(&words.client) + width(&words.server) + 3;
-    *ends = (*ends).max(both);
-    let wide = if tiny { both } else { *ends };
-    for part in [&words.client, " ", way, arrow, p.off, " ", &words.server] {
+    out.push_str(&words.client);
+    padded(width(&words.client), &mut ends[0], out);
+    for part in [" ", way, arrow, p.off, " ", &words.server] {
         out.push_str(part);
     }
-    blanks(wide - both + 1, out);
-    used += wide + 1;
+    padded(width(&words.server), &mut ends[1], out);
+    out.push(' ');
+    used += ends[0] + ends[1] + 4;
     let name = cut(shown.protocol, if tiny { 6 } else { usize::MAX }).0;
     out.push_str(p.protocol);
     out.push_str(name);
@@ -266,24 +345,31 @@ pub(super) fn line(
         delay.clear();
     }
     room = room.saturating_sub(delay.len()).max(1);
-    let (summary, ellipsis) = cut(shown.summary, room);
+    let (summary, ellipsis, end) = if shown.end_counts {
+        cut_middle(shown.summary, room)
+    } else {
+        cut_end(shown.summary, room)
+    };
     match shown.tone {
         Tone::Warn => {
-            let _ = write!(out, "{}{summary}{ellipsis}{}", p.warn, p.off);
+            let _ = write!(out, "{}{summary}{ellipsis}{end}{}", p.warn, p.off);
         }
         Tone::Bad => {
-            let _ = write!(out, "{}{summary}{ellipsis}{}", p.bad, p.off);
+            let _ = write!(out, "{}{summary}{ellipsis}{end}{}", p.bad, p.off);
         }
-        // What is asked for stands first: a method, a command.
+        // What is asked for: a method, a command.
         Tone::Plain if shown.kind == Kind::Request => {
-            let (first, rest) = summary.split_at(summary.find(' ').unwrap_or(summary.len()));
-            for part in [p.bold, first, p.off, rest, ellipsis] {
+            let asked = asked_for(summary, shown.words_ahead);
+            let (ahead, rest) = summary.split_at(asked.start);
+            let (asked, rest) = rest.split_at(asked.end - asked.start);
+            for part in [ahead, p.bold, asked, p.off, rest, ellipsis, end] {
                 out.push_str(part);
             }
         }
         Tone::Plain => {
-            out.push_str(summary);
-            out.push_str(ellipsis);
+            for part in [summary, ellipsis, end] {
+                out.push_str(part);
+            }
         }
     }
     if !delay.is_empty() {
@@ -295,6 +381,7 @@ pub(super) fn line(
         let _ = write!(out, "{}{incomplete}{}", p.bad, p.off);
     }
     out.push('\n');
+    !ellipsis.is_empty()
 }
 
 #[cfg(test)]
@@ -321,7 +408,7 @@ mod tests {
             time: TimeForm::Utc,
             gaps: false,
         };
-        let (mut columns, mut clock) = (Columns::default(), Clock::new(TimeForm::Utc));
+        let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
         let mut out = String::new();
         for (from_client, kind, octets, summary, tone, delay, lost) in [
             (
@@ -351,6 +438,8 @@ mod tests {
                 from_client,
                 protocol: "http",
                 kind,
+                end_counts: kind == Kind::Request,
+                words_ahead: 0,
                 octets,
                 summary,
                 tone,
@@ -387,8 +476,8 @@ mod tests {
     #[test]
     fn nothing_is_cut_in_a_pipe() {
         let expected = "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2192} 10.0.0.2:80    http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000 \u{2190} 10.0.0.2:80    http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        \u{2192} 10.0.0.2:80       http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
+2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        \u{2190} 10.0.0.2:80       http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
 ";
         assert_eq!(lines(None, false), expected);
     }
@@ -400,6 +489,61 @@ mod tests {
             let mut text = end.to_owned();
             squeeze(&mut text, columns);
             assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn arrows_stand_below_each_other() {
+        for width in [Some(60), Some(80), Some(160), None] {
+            let text = lines(width, false);
+            let column = |line: &str| line.find(['\u{2192}', '\u{2190}']);
+            let arrows: Vec<_> = text.lines().filter_map(column).collect();
+            assert!(matches!(arrows[..], [a, b] if a == b), "{width:?}:\n{text}");
+        }
+    }
+
+    /// The status stands in what is left, and so do the host that is asked and what comes last of a response that ends with its
+    /// result.
+    #[test]
+    fn a_name_is_cut_before_a_result() {
+        let text = lines(Some(80), false);
+        assert!(text.contains("HTTP/1.1 404"), "{text}");
+        let response = "search done 2 cn=a very long name,dc=example no such object";
+        for (columns, expected) in [
+            (80, response.to_owned()),
+            (
+                40,
+                "search done 2 cn=a very\u{2026} no such object".to_owned(),
+            ),
+            (20, "search done\u{2026} object".to_owned()),
+        ] {
+            let (begin, ellipsis, end) = cut_middle(response, columns);
+            assert_eq!(format!("{begin}{ellipsis}{end}"), expected);
+            assert!(expected.width() <= columns);
+        }
+        // A long word has only its end.
+        assert_eq!(
+            cut_middle("GET /a/long/path/index.html", 16),
+            ("GET /a/lon", "\u{2026}", ".html")
+        );
+        for columns in 0..30 {
+            let (begin, ellipsis, end) =
+                cut_middle("\u{4e16}\u{754c} \u{4e16}\u{754c}\u{4e16}\u{754c}", columns);
+            let shown = format!("{begin}{ellipsis}{end}");
+            assert!(shown.width() <= columns.max(1), "{columns}: {shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_stands_behind_other_words() {
+        for (text, ahead, asked) in [
+            ("GET /x", 0, "GET"),
+            ("SMB2 create request", 1, "create"),
+            ("1 > 2 read", 3, "read"),
+            ("keep-alive", 1, "keep-alive"),
+            ("", 2, ""),
+        ] {
+            assert_eq!(&text[asked_for(text, ahead)], asked);
         }
     }
 

@@ -88,8 +88,17 @@ impl Tone {
             "imap" => return bad(matches!(second, "NO" | "BAD")),
             "mysql" | "tftp" => return bad(first == "error"),
             "pgsql" => return bad(first == "ErrorResponse"),
-            "mbtcp" | "diameter" => return bad(summary.contains(", error")),
+            "mbtcp" | "diameter" | "tpkt" => return bad(summary.contains(", error")),
             "radius" => return bad(first == "Access-Reject"),
+            // What another answer follows is no error (MS-ERREF, 2.3).
+            "nbss" => {
+                return match fields.get("status") {
+                    Some(FieldValue::Number(0xc000_0016)) => Self::Plain,
+                    Some(FieldValue::Number(0xc000_0000..)) => Self::Bad,
+                    Some(FieldValue::Number(0x8000_0000..)) => Self::Warn,
+                    _ => Self::Plain,
+                };
+            }
             "ldap" if second == "response" || (first, second) == ("search", "done") => {
                 return ldap(summary);
             }
@@ -127,6 +136,8 @@ fn ldap(summary: &str) -> Tone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::flow::Transport;
+    use crate::base::message::Kind;
 
     #[test]
     fn errors_have_a_tone() {
@@ -148,6 +159,8 @@ mod tests {
                 Tone::Bad,
             ),
             ("radius", "Access-Reject", Tone::Bad),
+            ("tpkt", "S7 ack-data read var, error 0x8104", Tone::Bad),
+            ("nbss", "SMB2 create response, no such file", Tone::Plain),
             ("ldap", "bind response 1 success", Tone::Plain),
             ("ldap", "search done 2 no such object: x", Tone::Bad),
             ("ldap", "bind response 1 invalid credentials", Tone::Bad),
@@ -157,6 +170,29 @@ mod tests {
         ] {
             let found = Tone::of(protocol, summary, &MessageFields::default());
             assert_eq!(found, tone, "{protocol} {summary}");
+        }
+    }
+
+    /// The status of SMB2 is no status of HTTP, however large.
+    #[test]
+    fn statuses_of_smb_have_a_tone() {
+        let create = |status: u32| {
+            let mut m = vec![0, 0, 0, 64, 0xfe, b'S', b'M', b'B', 64, 0, 0, 0];
+            m.extend(status.to_le_bytes());
+            m.extend([5, 0, 0, 0, 1, 0, 0, 0]);
+            m.resize(68, 0);
+            m
+        };
+        for (status, tone) in [
+            (0, Tone::Plain),
+            (0x103, Tone::Plain),
+            (0x8000_0006, Tone::Warn),
+            (0xc000_0016, Tone::Plain),
+            (0xc000_0034, Tone::Bad),
+        ] {
+            let m = create(status);
+            let fields = crate::message::fields("nbss", Transport::Tcp, Kind::Response, &m);
+            assert_eq!(Tone::of("nbss", "", &fields), tone, "{status:#x}");
         }
     }
 }

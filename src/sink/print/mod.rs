@@ -16,14 +16,16 @@ mod look;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{FieldValue, fields, kind, listed_fields, summary, transaction};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::sink::exchange::{NumberedRequests, WaitingRequest, WaitingRequests};
+use crate::message::{fields, kind, result_is_last, summary, words_ahead};
+use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::sides::{KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
@@ -47,6 +49,9 @@ const GAPS: usize = 100;
 /// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
 
+/// Flows of UDP whose client is remembered; the oldest is forgotten. Of one that is forgotten its next message tells it again.
+const CLIENTS: usize = 4096;
+
 /// How much of a message is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Style {
@@ -62,9 +67,7 @@ pub enum Style {
 pub(crate) struct PrintedConnection {
     /// Open messages, by direction.
     messages: [Option<Box<PrintedMessage>>; 2],
-    /// Which direction is the client's, where a message has said it.
-    client: Option<Direction>,
-    requests: WaitingRequests<(), ()>,
+    client: KnownClient,
     /// By direction: the offset up to which gaps have been drawn, in messages or between them.
     drawn: [u64; 2],
 }
@@ -142,7 +145,12 @@ pub(crate) struct Print {
     look: Look,
     clock: Clock,
     columns: Columns,
+    /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
+    /// The clients of flows of UDP, by their numbers.
+    clients: AgedTable<u64, Direction>,
+    /// When the request was captured that the message answers which begins next.
+    asked_at: Option<Timestamp>,
     text: String,
     /// A message that was printed, whose memory is used for the next one.
     spare: Option<Box<PrintedMessage>>,
@@ -166,8 +174,10 @@ impl Print {
             style,
             look,
             clock: Clock::new(look.time),
-            columns: Columns::default(),
+            columns: Columns::new(&look),
             asked: NumberedRequests::default(),
+            clients: AgedTable::default(),
+            asked_at: None,
             text: String::new(),
             spare: None,
             begun: false,
@@ -235,14 +245,21 @@ impl Print {
             from_client: sent.from_client,
             protocol: line.protocol.text(),
             kind: line.kind,
+            end_counts: result_is_last(line.protocol.text())
+                || line.kind == Kind::Request && line.summary.ends_with(')'),
+            words_ahead: words_ahead(line.protocol.text()),
             octets: line.octets,
             summary: &line.summary,
             tone: line.tone,
             delay: line.delay,
             lost: incomplete.then_some(line.lost),
         };
-        line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
+        let cut = line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
         if self.style == Style::Full {
+            // What had no room in the line stands below it.
+            if cut {
+                content::whole(&line.summary, t);
+            }
             let paint = Paint::new(self.look.color);
             content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
@@ -250,6 +267,9 @@ impl Print {
                 gaps: &line.gaps,
                 more: line.more,
             };
+            if !line.head.is_empty() && !body.is_empty() {
+                t.push('\n');
+            }
             content::body(&line.head, &body, &paint, t);
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
@@ -285,7 +305,7 @@ impl Print {
         let mut line = self.begin(protocol, kind(protocol, octets));
         line.octets = octets.len() as u64;
         summary(protocol, transport, line.kind, octets, &mut line.summary);
-        line.tone = self.tone(protocol, &line.summary, transport, octets);
+        line.tone = self.tone(protocol, &line.summary, transport, line.kind, octets);
         if self.style == Style::Full {
             if has_fields(protocol) {
                 let fields =
@@ -302,76 +322,58 @@ impl Print {
         line
     }
 
-    /// A message that is not to be printed: a request is remembered, so that its answer can say how long it took.
-    pub(in crate::sink) fn passed_over(
-        &mut self,
-        at: &mut PrintEvent<'_>,
-        start: &MessageStart<'_>,
-    ) {
-        let id = transaction(start.protocol, at.flow.transport, start.head);
-        let (protocol, kind) = (start.protocol, start.kind);
-        if id.is_some() {
-            self.numbered(at.flow, start.time, protocol, kind, start.head);
-        } else if kind == Kind::Request {
-            let connection = kept(at.cx, at.state);
-            // Its end will not be told.
-            let request = WaitingRequest {
-                offset: start.offset,
-                time: start.time,
-                whole: Some(true),
-                ..WaitingRequest::default()
-            };
-            connection.requests.push(at.cx, request);
-        }
+    /// When the request was captured that the message answers which begins next.
+    pub(in crate::sink) const fn asked_at(&mut self, asked: Option<Timestamp>) {
+        self.asked_at = asked;
     }
 
-    /// Of a protocol that numbers its requests: how long ago the one was sent that this message answers.
+    /// See [`NumberedRequests::delay`].
     pub(in crate::sink) fn numbered(
         &mut self,
-        flow: &Flow,
+        at: (&Flow, Direction),
         time: Timestamp,
         protocol: &str,
         kind: Kind,
         head: &[u8],
     ) -> Option<Duration> {
-        let id = transaction(protocol, flow.transport, head)?;
-        let id = (flow.transport, flow.number, id);
-        match kind {
-            Kind::Request => {
-                self.asked.push(id, time);
-                None
-            }
-            Kind::Response => {
-                // Ahead of the answer proper there may be others (1xx).
-                let has_status = listed_fields(protocol).contains(&"status");
-                let fields = has_status.then(|| fields(protocol, flow.transport, head));
-                let status = fields.as_ref().and_then(|fields| fields.get("status"));
-                let asked = match status {
-                    Some(FieldValue::Number(100..200)) => *self.asked.get(id)?,
-                    _ => self.asked.answered(id)?,
-                };
-                Some(time.since(asked))
-            }
-            Kind::Other => None,
-        }
+        self.asked.delay(at, time, protocol, kind, head)
     }
 
-    fn tone(&self, protocol: &str, summary: &str, transport: Transport, head: &[u8]) -> Tone {
+    /// The client of a flow of UDP, of which nothing else is kept.
+    fn client_of_datagram(
+        &mut self,
+        flow: &Flow,
+        what: (&str, Kind),
+        direction: Direction,
+    ) -> Direction {
+        let place = self.clients.find(&flow.number);
+        if let Some(client) = place.and_then(|place| self.clients.get(place)) {
+            return *client;
+        }
+        let mut known = None;
+        let client = client_by(&mut known, flow, what, direction, false);
+        if let Some(known) = known {
+            if self.clients.len() >= CLIENTS {
+                self.clients.remove_oldest();
+            }
+            self.clients.insert(flow.number, known);
+        }
+        client
+    }
+
+    fn tone(
+        &self,
+        protocol: &str,
+        summary: &str,
+        transport: Transport,
+        kind: Kind,
+        head: &[u8],
+    ) -> Tone {
         if self.look.color {
-            Tone::of(protocol, summary, &fields(protocol, transport, head))
+            Tone::of(protocol, summary, &fields(protocol, transport, kind, head))
         } else {
             Tone::Plain
         }
-    }
-}
-
-/// The server's port is mostly the lower one, and the one that a connection goes to.
-fn client_of(flow: &Flow, from_start: bool) -> Direction {
-    let (src, dst) = (flow.src(Direction::Forward), flow.dst(Direction::Forward));
-    if from_start || src.port() >= dst.port() {
-        Direction::Forward
-    } else {
-        Direction::Reverse
     }
 }
 
@@ -381,15 +383,6 @@ fn short_words(len: u64) -> String {
         0 => "~~~ bytes missing ~~~".to_owned(),
         1 => "~~~ 1 byte missing ~~~".to_owned(),
         n => format!("~~~ {n} bytes missing ~~~"),
-    }
-}
-
-/// The direction of the client, as a message of this kind says it.
-fn client_by(kind: Kind, direction: Direction) -> Option<Direction> {
-    match kind {
-        Kind::Request => Some(direction),
-        Kind::Response => Some(direction.flip()),
-        Kind::Other => None,
     }
 }
 
@@ -408,33 +401,23 @@ impl MessageSink for Print {
             start.head,
             &mut new.summary,
         );
-        new.tone = self.tone(start.protocol, &new.summary, at.flow.transport, start.head);
+        new.tone = self.tone(
+            start.protocol,
+            &new.summary,
+            at.flow.transport,
+            start.kind,
+            start.head,
+        );
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
+        new.delay = self.asked_at.take().map(|asked| start.time.since(asked));
         let cx = &mut *at.cx;
         new.count(cx);
         let connection = kept(cx, at.state);
-        if connection.client.is_none() {
-            connection.client = client_by(start.kind, at.direction);
-        }
-        if let Some(answers) = start.answers {
-            let asked = connection.requests.time_of(answers);
-            new.delay = asked.map(|asked| start.time.since(asked));
-            // It is forgotten when it has ended.
-            let _ = connection.requests.answered(cx, answers, (), drop);
-        } else {
-            let (protocol, kind) = (start.protocol, start.kind);
-            new.delay = self.numbered(at.flow, start.time, protocol, kind, start.head);
-        }
-        if start.kind == Kind::Request {
-            let request = WaitingRequest {
-                offset: start.offset,
-                time: start.time,
-                ..WaitingRequest::default()
-            };
-            connection.requests.push(cx, request);
-        }
+        let what = (start.protocol, start.kind);
+        let opened = at.sides[at.direction.index()].from_start;
+        client_by(&mut connection.client, at.flow, what, at.direction, opened);
         if let Some(old) = connection.messages[at.direction.index()].replace(new) {
             cx.budget.give(old.counted);
         }
@@ -483,7 +466,7 @@ impl MessageSink for Print {
             return;
         }
         let client = connection.client;
-        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let client = client.unwrap_or_else(|| client_of(at.flow, NO_PROTOCOL, from_start));
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -501,11 +484,9 @@ impl MessageSink for Print {
             return;
         };
         at.cx.budget.give(line.counted);
-        if line.kind == Kind::Request {
-            connection.requests.ended(at.cx, end.whole, |()| {});
-        }
         let client = connection.client;
-        let client = client.unwrap_or_else(|| client_of(at.flow, from_start));
+        let protocol = line.protocol.text();
+        let client = client.unwrap_or_else(|| client_of(at.flow, protocol, from_start));
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -523,8 +504,15 @@ impl MessageSink for Print {
             line.gap(at.cx, lost, true);
         }
         let time = at.cx.packet.time;
-        line.delay = self.numbered(at.flow, time, message.protocol, line.kind, payload);
-        let client = client_by(line.kind, at.direction).unwrap_or(Direction::Forward);
+        line.delay = self.numbered(
+            (at.flow, at.direction),
+            time,
+            message.protocol,
+            line.kind,
+            payload,
+        );
+        let what = (message.protocol, line.kind);
+        let client = self.client_of_datagram(at.flow, what, at.direction);
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),
@@ -546,10 +534,20 @@ impl MessageSink for Print {
         if !message.whole {
             line.gap(at.cx, message.lost(), true);
         }
+        line.delay = self.numbered(
+            (at.flow, message.direction),
+            message.time,
+            protocol,
+            line.kind,
+            message.data,
+        );
+        let known = &mut kept(at.cx, at.state).client;
+        let what = (protocol, line.kind);
+        let client = client_by(known, at.flow, what, message.direction, false);
         let sent = Sent {
             src: message.src,
             dst: message.dst,
-            from_client: message.direction == client_of(at.flow, true),
+            from_client: message.direction == client,
         };
         at.cx.budget.give(line.counted);
         self.print(at.cx, at.flow, &sent, &line, !message.whole);
@@ -561,10 +559,12 @@ impl MessageSink for Print {
         if !self.draws() || gap.cause.is_none() {
             return;
         }
+        let client = at.state.as_ref().and_then(|connection| connection.client);
         let sent = Sent {
             src: at.flow.src(gap.direction),
             dst: at.flow.dst(gap.direction),
-            from_client: gap.direction == client_of(at.flow, true),
+            from_client: gap.direction
+                == client.unwrap_or_else(|| client_of(at.flow, NO_PROTOCOL, false)),
         };
         let s = if gap.tsns == 1 { "" } else { "s" };
         let words = format!("~~~ {} data chunk{s} missing ~~~", gap.tsns);
@@ -572,12 +572,15 @@ impl MessageSink for Print {
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
-        if let Some(mut connection) = take_kept(at.cx, at.state) {
-            connection.requests.clear(at.cx);
+        if let Some(connection) = take_kept(at.cx, at.state) {
             for line in connection.messages.into_iter().flatten() {
                 at.cx.budget.give(line.counted);
             }
         }
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        take_kept(at.cx, at.state);
     }
 }
 

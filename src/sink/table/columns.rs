@@ -43,6 +43,10 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
             ),
             ("whole", "yes or no"),
             ("summary", "as --print shows it"),
+            (
+                "delay",
+                "seconds from the beginning of the request to that of the first message that answers it; empty where that is not known",
+            ),
         ],
     ),
     (

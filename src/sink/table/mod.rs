@@ -46,6 +46,10 @@ pub(super) struct Table {
     form: TableForm,
     clock: Clock,
     asked: NumberedRequests<Asked>,
+    /// The same, where only the time is wanted.
+    times: NumberedRequests<Timestamp>,
+    /// When the request was captured that the message answers which begins next.
+    asked_at: Option<Timestamp>,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
@@ -83,6 +87,8 @@ struct OpenRow {
     answers: Option<u64>,
     /// What its protocol tells answers by.
     id: Option<u64>,
+    /// From the request to this answer.
+    delay: Option<Duration>,
     bytes: u64,
     lost: u64,
     /// Octets that were counted for it.
@@ -134,6 +140,9 @@ impl Kept for Answer {
 /// Names and values of a row.
 type Row = Vec<(&'static str, String)>;
 
+/// The column of the words on a message.
+const SUMMARY: &str = "summary";
+
 /// Messages of these are in this table.
 fn is_of(table: TableName, protocol: &str) -> bool {
     match table {
@@ -151,6 +160,8 @@ impl Table {
             left: form.rows.count,
             form,
             asked: NumberedRequests::default(),
+            times: NumberedRequests::default(),
+            asked_at: None,
             told: NumberedRequests::default(),
             ended: None,
             header: false,
@@ -175,6 +186,31 @@ impl Table {
         }
     }
 
+    /// A row of it has the time that an answer took, of a message of any protocol.
+    pub(super) fn shows_delays(&self) -> bool {
+        self.form.name == TableName::Messages
+    }
+
+    /// When the request was captured that the message answers which begins next.
+    pub(super) const fn asked_at(&mut self, asked: Option<Timestamp>) {
+        self.asked_at = asked;
+    }
+
+    /// See [`NumberedRequests::delay`].
+    pub(super) fn numbered(
+        &mut self,
+        at: (&Flow, Direction),
+        time: Timestamp,
+        protocol: &str,
+        kind: Kind,
+        head: &[u8],
+    ) -> Option<Duration> {
+        if !self.shows_delays() {
+            return None;
+        }
+        self.times.delay(at, time, protocol, kind, head)
+    }
+
     /// As many rows were written as are wanted.
     pub(super) fn is_full(&self) -> bool {
         self.left == Some(0)
@@ -194,9 +230,12 @@ impl Table {
             if i > 0 {
                 line.push('\t');
             }
-            if let Some(value) = value(name) {
+            match value(name) {
+                // It is escaped when it is made.
+                Some(value) if name == SUMMARY => line.push_str(&value),
                 // No tab and no line end of a value parts columns or rows.
-                escape(value.as_bytes(), &mut line);
+                Some(value) => escape(value.as_bytes(), &mut line),
+                None => {}
             }
         }
         // What is chosen may stand in a column that is not shown.
@@ -272,11 +311,12 @@ impl Table {
             ("kind", kind_word(open.kind).to_owned()),
             ("bytes", open.bytes.to_string()),
             ("whole", yes(whole).to_owned()),
-            ("summary", open.summary.clone()),
+            (SUMMARY, open.summary.clone()),
         ];
         if whole || open.lost > 0 {
             row.push(("lost", open.lost.to_string()));
         }
+        row.extend(open.delay.map(|delay| ("delay", seconds(delay))));
         let protocol = format!("{}.", open.protocol);
         self.write(|name| {
             if let Some((_, value)) = row.iter().find(|(column, _)| *column == name) {
@@ -354,7 +394,7 @@ impl Table {
         let mut open = OpenRow {
             protocol: protocol.to_owned(),
             kind: kind(protocol, octets),
-            fields: fields(protocol, transport, octets),
+            fields: fields(protocol, transport, kind(protocol, octets), octets),
             time: cx.packet.time,
             bytes: octets.len() as u64,
             ..OpenRow::default()
@@ -402,6 +442,8 @@ impl MessageSink for Table {
 
     fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
         let name = self.form.name;
+        let delay = self.asked_at.take();
+        let delay = delay.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
@@ -410,10 +452,11 @@ impl MessageSink for Table {
         let mut open = Box::new(OpenRow {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
-            fields: fields(start.protocol, at.flow.transport, start.head),
+            fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             time: start.time,
             answers: start.answers,
             id: transaction(start.protocol, at.flow.transport, start.head),
+            delay,
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -544,6 +587,13 @@ impl MessageSink for Table {
         let whole = open.lost == 0;
         let ends = (at.flow.src(at.direction), at.flow.dst(at.direction));
         if name == TableName::Messages {
+            open.delay = self.numbered(
+                (at.flow, at.direction),
+                open.time,
+                message.protocol,
+                open.kind,
+                payload,
+            );
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
@@ -609,6 +659,14 @@ impl MessageSink for Table {
         if self.form.name == TableName::Messages {
             let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
             open.lost = message.lost();
+            let (time, data) = (message.time, message.data);
+            open.delay = self.numbered(
+                (at.flow, message.direction),
+                time,
+                protocol,
+                open.kind,
+                data,
+            );
             let ends = (message.src, message.dst);
             self.message(at.cx, at.flow, ends, &open, message.whole);
         }

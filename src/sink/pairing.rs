@@ -1,0 +1,587 @@
+//! Which request of a connection a response answers, and how long that took.
+//!
+//! Of HTTP the framer says it, as it has to know. Of other protocols it is found here, where an output shows it: by what a response
+//! repeats of its request, or by order. No time is shown that could be another request's: what was lost, and what was sent before
+//! the capture began, makes the count begin anew.
+
+use crate::base::context::Context;
+use crate::base::flow::{Direction, Transport};
+use crate::base::message::{Extent, Kind};
+use crate::base::protocol::Name;
+use crate::base::stream::Side;
+use crate::base::time::Timestamp;
+use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
+use crate::message::{FieldValue, by_number, fields, in_order, listed_fields, transaction};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
+/// the count of those that are answered by order.
+const REQUESTS: usize = 256;
+/// Behind a silence as long as this, and a response, nothing is waited for any more, most likely: the count begins anew. Servers
+/// take less for nearly all they are asked.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// A request that may be answered yet.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct OpenRequest {
+    direction: Direction,
+    offset: u64,
+    ack: Option<u64>,
+    time: Timestamp,
+    /// What its response repeats, or how it is answered.
+    number: u64,
+    /// Its answer has begun.
+    begun: bool,
+}
+
+/// What is known of a message that begins.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Paired {
+    /// When the request was captured that it answers.
+    pub(super) asked: Option<Timestamp>,
+    /// Where in the other stream the request begins that it answers. It is the first message to do so, and no interim answer.
+    pub(super) answers: Option<u64>,
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Pairing {
+    protocol: Name,
+    requests: VecDeque<OpenRequest>,
+    /// By direction: a message was seen; where the next one begins, unless something lies between, if that is known.
+    seen: [bool; 2],
+    next: [Option<u64>; 2],
+    /// Nothing is missing that a response could answer.
+    counts: bool,
+    /// Nothing can be counted any more.
+    stopped: bool,
+    /// When the last message began, and that it was none that waits for an answer.
+    last: Timestamp,
+    quiet: bool,
+}
+
+impl Pairing {
+    /// A message begins.
+    pub(super) fn message(
+        &mut self,
+        cx: &mut Context,
+        (direction, transport): (Direction, Transport),
+        sides: &[Side; 2],
+        start: &MessageStart<'_>,
+    ) -> Paired {
+        let order = in_order(start.protocol);
+        let numbers = by_number(start.protocol);
+        let protocol = Name::of(start.protocol);
+        if self.protocol != protocol {
+            self.clear(cx);
+            self.counts = !self.seen.contains(&true) || self.counts;
+            self.protocol = protocol;
+        }
+        let i = direction.index();
+        let side = &sides[i];
+        let due = if self.seen[i] {
+            self.next[i]
+        } else {
+            // A stream from the middle begins behind what nobody has captured.
+            Some(side.origin)
+                .filter(|_| side.from_start)
+                .or(Some(u64::MAX))
+        };
+        self.seen[i] = true;
+        self.next[i] = match start.extent {
+            Extent::Known(len) => Some(start.offset.saturating_add(len)),
+            Extent::Open | Extent::ToClose => None,
+        };
+        if due.is_some_and(|due| due != start.offset) {
+            self.lost(cx, Some((direction, start.offset)));
+        }
+        let paired = match start.kind {
+            Kind::Request => {
+                self.request(cx, direction, transport, start, order);
+                Paired::default()
+            }
+            Kind::Response => {
+                let paired = match (start.answers, order, numbers) {
+                    (Some(offset), ..) => self.told(cx, direction, offset),
+                    (_, Some(order), _) => self.by_order(cx, direction, start, order),
+                    (_, _, Some(_)) => self.by_number(cx, direction, transport, start),
+                    _ => None,
+                };
+                paired.unwrap_or_default()
+            }
+            Kind::Other => Paired::default(),
+        };
+        self.last = start.time;
+        self.quiet = start.kind != Kind::Request;
+        paired
+    }
+
+    /// Octets are missing, which may have been messages.
+    pub(super) fn gap(&mut self, cx: &mut Context, direction: Direction) {
+        // Where the length of the message at hand is known, what follows it tells whether messages are missing.
+        if self.next[direction.index()].is_none() {
+            self.lost(cx, None);
+        }
+    }
+
+    /// Gives all of it back.
+    pub(super) fn clear(&mut self, cx: &mut Context) {
+        cx.budget
+            .give(self.requests.len() * size_of::<OpenRequest>());
+        self.requests.clear();
+    }
+
+    /// Octets are missing, and what stands behind them begins here.
+    fn lost(&mut self, cx: &mut Context, behind: Option<(Direction, u64)>) {
+        let name = self.protocol.text();
+        let waits = in_order(name).map(|order| order.waits);
+        self.counts = false;
+        match (waits, by_number(name)) {
+            // Of HTTP the framer tells what is answered, whatever is lost.
+            (None, None | Some(ByNumber::Once)) => {}
+            (Some(false), _) => self.clear(cx),
+            // What begins exactly where a client that waits expected its answer is that answer.
+            _ => {
+                let before = self.requests.len();
+                self.requests.retain(|request| {
+                    behind.is_some_and(|(direction, offset)| {
+                        request.direction != direction && request.ack == Some(offset)
+                    })
+                });
+                let forgotten = before - self.requests.len();
+                cx.budget.give(forgotten * size_of::<OpenRequest>());
+            }
+        }
+    }
+
+    fn take(&mut self, cx: &mut Context, place: usize) -> Option<OpenRequest> {
+        let request = self.requests.remove(place)?;
+        cx.budget.give(size_of::<OpenRequest>());
+        Some(request)
+    }
+
+    fn request(
+        &mut self,
+        cx: &mut Context,
+        direction: Direction,
+        transport: Transport,
+        start: &MessageStart<'_>,
+        order: Option<&InOrder>,
+    ) {
+        let number = match order.map(|order| (order, (order.asks)(start.head))) {
+            _ if self.stopped => return,
+            None => {
+                let number = transaction(start.protocol, transport, start.head);
+                let same =
+                    |r: &OpenRequest| r.direction == direction && r.number == number.unwrap_or(0);
+                // The same number again is another request: nobody can tell what answers the one before.
+                if number.is_some()
+                    && let Some(old) = self.requests.iter().position(same)
+                {
+                    self.take(cx, old);
+                }
+                match number {
+                    None if by_number(start.protocol).is_some() => return,
+                    number => number.unwrap_or(0),
+                }
+            }
+            Some((_, Asks::Nothing)) => return,
+            Some((_, Asks::Unsure)) => return self.lost(cx, None),
+            Some((_, Asks::Stops)) => {
+                self.stopped = true;
+                return self.clear(cx);
+            }
+            Some((order, Asks::Answer(number))) => {
+                let silent = self.quiet && start.time.since(self.last) >= SILENCE;
+                if !self.counts && (order.waits || silent) {
+                    self.clear(cx);
+                    self.counts = true;
+                }
+                if !self.counts {
+                    return;
+                }
+                number.into()
+            }
+        };
+        if self.requests.len() >= REQUESTS {
+            match order {
+                // Without the oldest the next answer would be another's.
+                Some(_) => return self.lost(cx, None),
+                None => drop(self.take(cx, 0)),
+            }
+        }
+        cx.budget.take(size_of::<OpenRequest>());
+        self.requests.push_back(OpenRequest {
+            direction,
+            offset: start.offset,
+            ack: start.ack,
+            time: start.time,
+            number,
+            begun: false,
+        });
+    }
+
+    /// The framer has said which request is answered; those before it will not be.
+    fn told(&mut self, cx: &mut Context, direction: Direction, offset: u64) -> Option<Paired> {
+        let mut asked = None;
+        while let Some(first) = self.requests.front()
+            && first.direction != direction
+            && first.offset <= offset
+        {
+            let request = self.take(cx, 0)?;
+            asked = (request.offset == offset).then_some(request.time);
+        }
+        Some(Paired {
+            asked,
+            answers: Some(offset),
+        })
+    }
+
+    /// The response can answer the request: it was sent when that had come, and had not come when that was sent.
+    fn fits(request: &OpenRequest, direction: Direction, start: &MessageStart<'_>) -> bool {
+        request.direction != direction
+            && start.ack.is_none_or(|ack| request.offset < ack)
+            && request.ack.is_none_or(|ack| ack <= start.offset)
+    }
+
+    fn by_number(
+        &mut self,
+        cx: &mut Context,
+        direction: Direction,
+        transport: Transport,
+        start: &MessageStart<'_>,
+    ) -> Option<Paired> {
+        let number = transaction(start.protocol, transport, start.head)?;
+        let mut all = self.requests.iter();
+        let place = all.position(|r| r.number == number && r.direction != direction)?;
+        let found = *self.requests.get(place)?;
+        if !Self::fits(&found, direction, start) {
+            return None;
+        }
+        let asked = Some(found.time);
+        // Ahead of the answer proper there may be others (1xx).
+        if is_interim(start.protocol, transport, start.head) {
+            return Some(Paired {
+                asked,
+                answers: None,
+            });
+        }
+        self.take(cx, place);
+        Some(Paired {
+            asked,
+            answers: Some(found.offset),
+        })
+    }
+
+    fn by_order(
+        &mut self,
+        cx: &mut Context,
+        direction: Direction,
+        start: &MessageStart<'_>,
+        order: &InOrder,
+    ) -> Option<Paired> {
+        loop {
+            let oldest = self.requests.front_mut()?;
+            if !Self::fits(oldest, direction, start) {
+                return None;
+            }
+            let begun = oldest.begun;
+            let asked = Some(oldest.time);
+            let answers = Some(oldest.offset);
+            let number = u8::try_from(oldest.number).unwrap_or_default();
+            match (order.answers)(number, start.head) {
+                Answers::Nothing => return None,
+                Answers::Interim => {
+                    return Some(Paired {
+                        asked,
+                        answers: None,
+                    });
+                }
+                Answers::Part => {
+                    oldest.begun = true;
+                    return (!begun).then_some(Paired { asked, answers });
+                }
+                Answers::Ends => {
+                    self.take(cx, 0);
+                    return (!begun).then_some(Paired { asked, answers });
+                }
+                Answers::Skips => drop(self.take(cx, 0)),
+            }
+        }
+    }
+}
+
+/// The message announces an answer (1xx), and is none itself.
+pub(super) fn is_interim(protocol: &str, transport: Transport, head: &[u8]) -> bool {
+    // Few protocols have a status: the others need not be read.
+    listed_fields(protocol).contains(&"status")
+        && matches!(
+            fields(protocol, transport, Kind::Response, head).get("status"),
+            Some(FieldValue::Number(100..200))
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::context::Context;
+    use crate::base::limits::Limits;
+
+    const C: Direction = Direction::Forward;
+    const S: Direction = Direction::Reverse;
+
+    /// A connection of a protocol, both sides of which are captured from their beginning.
+    struct Talk {
+        protocol: &'static str,
+        pairing: Pairing,
+        cx: Context,
+        sides: [Side; 2],
+        /// Where each direction stands.
+        at: [u64; 2],
+        now: u64,
+    }
+
+    impl Talk {
+        fn new(protocol: &'static str) -> Self {
+            let side = Side {
+                from_start: true,
+                origin: 1,
+                ..Side::default()
+            };
+            Self {
+                protocol,
+                pairing: Pairing::default(),
+                cx: Context::new(Limits::default()),
+                sides: [side; 2],
+                at: [1; 2],
+                now: 0,
+            }
+        }
+
+        /// Says a message a millisecond later, which acknowledges all of the other side; gives back how many milliseconds ago the
+        /// request was said that it answers, if it answers one.
+        fn say(&mut self, direction: Direction, kind: Kind, head: &[u8]) -> Option<u64> {
+            let ack = self.at[direction.flip().index()];
+            self.say_acking(direction, kind, head, ack)
+        }
+
+        fn say_acking(
+            &mut self,
+            direction: Direction,
+            kind: Kind,
+            head: &[u8],
+            ack: u64,
+        ) -> Option<u64> {
+            self.now += 1;
+            let millis = |n: u64| Timestamp::from_nanos(n * 1_000_000);
+            let offset = self.at[direction.index()];
+            let start = MessageStart {
+                protocol: self.protocol,
+                kind,
+                offset,
+                extent: Extent::Known(head.len() as u64),
+                head,
+                time: millis(self.now),
+                frame: 1,
+                ack: Some(ack),
+                answers: None,
+            };
+            self.at[direction.index()] += head.len() as u64;
+            let way = (direction, Transport::Tcp);
+            let paired = self.pairing.message(&mut self.cx, way, &self.sides, &start);
+            let asked = paired.asked?;
+            Some(u64::try_from(millis(self.now).since(asked).as_millis()).unwrap())
+        }
+
+        fn asks(&mut self, head: &[u8]) {
+            assert_eq!(self.say(C, Kind::Request, head), None);
+        }
+
+        fn answers(&mut self, head: &[u8]) -> Option<u64> {
+            self.say(S, Kind::Response, head)
+        }
+
+        fn ends(mut self) {
+            self.pairing.clear(&mut self.cx);
+            assert_eq!(self.cx.budget.used(), 0);
+        }
+    }
+
+    #[test]
+    fn replies_come_in_the_order_of_commands() {
+        let mut talk = Talk::new("smtp");
+        assert_eq!(
+            talk.answers(b"220 x\r\n"),
+            None,
+            "a greeting answers nothing"
+        );
+        talk.asks(b"EHLO a\r\n");
+        assert_eq!(talk.answers(b"250 x\r\n"), Some(1));
+        talk.asks(b"MAIL FROM:<a>\r\n");
+        talk.asks(b"RCPT TO:<b>\r\n");
+        assert_eq!(talk.answers(b"250 ok\r\n"), Some(2));
+        assert_eq!(talk.answers(b"250 ok\r\n"), Some(2));
+        assert_eq!(talk.answers(b"421 bye\r\n"), None);
+        talk.ends();
+    }
+
+    /// What is lost of either direction makes the count begin anew, behind a silence or, where clients wait, with the next request.
+    #[test]
+    fn no_time_is_shown_behind_a_loss() {
+        for (protocol, lost, waits) in [
+            ("pop", C, false),
+            ("pop", S, false),
+            ("ftp", C, true),
+            ("ftp", S, true),
+        ] {
+            let mut talk = Talk::new(protocol);
+            talk.asks(b"NOOP\r\n");
+            // A command and its reply, or the reply alone.
+            talk.at[S.index()] += 5;
+            if lost == C {
+                talk.at[C.index()] += 6;
+            }
+            talk.asks(b"NOOP\r\n");
+            assert_eq!(
+                talk.answers(b"200 +OK\r\n"),
+                waits.then_some(1),
+                "{protocol} {lost:?}"
+            );
+            talk.asks(b"NOOP\r\n");
+            let expected = waits.then_some(1);
+            assert_eq!(
+                talk.answers(b"200 +OK\r\n"),
+                expected,
+                "{protocol} {lost:?}"
+            );
+            talk.now += 1000;
+            talk.asks(b"NOOP\r\n");
+            assert_eq!(talk.answers(b"200 +OK\r\n"), Some(1), "{protocol} {lost:?}");
+            talk.ends();
+        }
+    }
+
+    #[test]
+    fn a_reply_answers_nothing_that_its_server_had_not_seen() {
+        let mut talk = Talk::new("pop");
+        talk.asks(b"NOOP\r\n");
+        assert_eq!(talk.say_acking(S, Kind::Response, b"+OK\r\n", 1), None);
+        assert_eq!(talk.answers(b"+OK\r\n"), Some(2));
+        talk.ends();
+    }
+
+    #[test]
+    fn a_stream_from_the_middle_is_counted_from_a_silence_on() {
+        let mut talk = Talk::new("resp");
+        for side in &mut talk.sides {
+            side.from_start = false;
+        }
+        let ping = b"*1\r\n$4\r\nPING\r\n";
+        talk.asks(ping);
+        assert_eq!(talk.answers(b"+PONG\r\n"), None, "it may be another's");
+        talk.now += 1000;
+        talk.asks(ping);
+        assert_eq!(talk.answers(b"+PONG\r\n"), Some(1));
+        talk.asks(b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n");
+        assert_eq!(talk.answers(b"*3\r\n"), None);
+        talk.now += 1000;
+        talk.asks(ping);
+        assert_eq!(
+            talk.answers(b"+PONG\r\n"),
+            None,
+            "what is published has no request"
+        );
+        talk.ends();
+    }
+
+    #[test]
+    fn an_answer_has_several_messages() {
+        let mut talk = Talk::new("ftp");
+        talk.asks(b"RETR a\r\n");
+        assert_eq!(talk.answers(b"150 opening\r\n"), Some(1), "on its way");
+        assert_eq!(talk.answers(b"226 done\r\n"), Some(2));
+        talk.asks(b"RETR b\r\n");
+        assert_eq!(talk.answers(b"150 opening\r\n"), Some(1));
+        talk.asks(b"ABOR\r\n");
+        assert_eq!(talk.answers(b"426 given up\r\n"), None);
+        assert_eq!(talk.answers(b"226 done\r\n"), None);
+        talk.asks(b"NOOP\r\n");
+        assert_eq!(talk.answers(b"200 ok\r\n"), Some(1));
+        talk.ends();
+
+        let mut talk = Talk::new("mysql");
+        assert_eq!(talk.answers(b"\x05\0\0\0\x0a8.0\0"), None);
+        talk.asks(b"\x09\0\0\0\x03select 1");
+        assert_eq!(talk.answers(b"\x01\0\0\x01\x01"), Some(1));
+        assert_eq!(talk.answers(b"\x01\0\0\x02\x01"), None, "a row");
+        talk.asks(b"\x05\0\0\0\x19\x01\0\0\0");
+        talk.asks(b"\x01\0\0\0\x0e");
+        assert_eq!(
+            talk.answers(b"\x07\0\0\x01\0\0\0\x02\0\0\0"),
+            Some(1),
+            "a ping"
+        );
+        talk.ends();
+
+        let mut talk = Talk::new("pgsql");
+        talk.asks(b"Q\0\0\0\x0dselect 1\0");
+        assert_eq!(talk.answers(b"T\0\0\0\x06\0\0"), Some(1));
+        assert_eq!(talk.answers(b"D\0\0\0\x06\0\0"), None);
+        assert_eq!(talk.answers(b"Z\0\0\0\x05I"), None);
+        // Behind an error nothing up to the Sync is answered.
+        for request in [
+            &b"P\0\0\0\x08\0\0\0\0"[..],
+            b"B\0\0\0\x0c",
+            b"E\0\0\0\x09",
+            b"S\0\0\0\x04",
+        ] {
+            talk.asks(request);
+        }
+        assert_eq!(talk.answers(b"E\0\0\0\x05SX\0\0"), Some(4), "the Parse");
+        assert_eq!(talk.answers(b"Z\0\0\0\x05I"), Some(2), "the Sync");
+        talk.asks(b"Q\0\0\0\x0dselect 1\0");
+        assert_eq!(talk.answers(b"C\0\0\0\x06x\0"), Some(1));
+        talk.ends();
+    }
+
+    /// Numbers may be answered in any order, and those that come again are another request's behind a loss.
+    #[test]
+    fn answers_are_found_by_number() {
+        let modbus = |number: u8, len: u8| [0, number, 0, 0, 0, len - 6, 1, 3, 0, 0, 0, 1];
+        let mut talk = Talk::new("mbtcp");
+        talk.asks(&modbus(1, 12));
+        talk.asks(&modbus(2, 12));
+        assert_eq!(talk.answers(&modbus(2, 12)), Some(1));
+        assert_eq!(talk.answers(&modbus(1, 12)), Some(3));
+        assert_eq!(talk.answers(&modbus(1, 12)), None);
+        talk.asks(&modbus(0, 12));
+        // Its answer is lost, and the next request too.
+        talk.at = [talk.at[0] + 12, talk.at[1] + 12];
+        assert_eq!(talk.answers(&modbus(0, 12)), None);
+        talk.ends();
+
+        let imap = |tag: &str, words: &str| format!("{tag} {words}\r\n").into_bytes();
+        let mut talk = Talk::new("imap");
+        talk.asks(&imap("a1", "NOOP"));
+        assert_eq!(talk.answers(b"* 3 EXISTS\r\n"), None);
+        talk.asks(&imap("a2", "NOOP"));
+        assert_eq!(talk.answers(&imap("a2", "OK done")), Some(1));
+        assert_eq!(talk.answers(&imap("a1", "OK done")), Some(4));
+        talk.ends();
+    }
+
+    #[test]
+    fn few_requests_are_kept() {
+        for protocol in ["resp", "mbtcp", "http"] {
+            let mut talk = Talk::new(protocol);
+            for n in 0..10 * REQUESTS {
+                let n = u16::try_from(n).unwrap().to_be_bytes();
+                talk.asks(&[n[0], n[1], 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
+            }
+            assert!(talk.pairing.requests.len() <= REQUESTS);
+            talk.ends();
+        }
+    }
+}
