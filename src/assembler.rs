@@ -212,7 +212,7 @@ impl<M: MessageSink> Assembler<M> {
         cx.discarded = None;
         let plain = PlainPacket::of(packet, &cx.limits);
         if !plain.is_some_and(|plain| tcp.express(cx, packet, &plain, &mut self.extractor)) {
-            self.all_stages(packet);
+            self.all_stages(packet, plain.as_ref());
         }
         let cx = &mut self.state.cx;
         let dropped = cx.discarded.take();
@@ -224,7 +224,7 @@ impl<M: MessageSink> Assembler<M> {
 
     /// Takes a packet through all stages, one by one.
     #[inline(never)] // off the way of those that are all alike
-    fn all_stages(&mut self, packet: &Packet<'_>) {
+    fn all_stages(&mut self, packet: &Packet<'_>, plain: Option<&PlainPacket<'_>>) {
         let State {
             cx,
             ip,
@@ -243,6 +243,12 @@ impl<M: MessageSink> Assembler<M> {
         };
         // A common packet, IPv4 in an Ethernet frame, goes straight to its transport: each stage that it does not need
         // would cost it another call with everything that is known of it.
+        if let Some(plain) = plain
+            && let Some(datagram) = plain.datagram(&cx.limits)
+        {
+            plain.pass(packet, cx);
+            return transports.receive(cx, &datagram);
+        }
         match link::plain(packet) {
             Some(frame) => {
                 link::receive_plain(packet, cx, &frame);
@@ -425,6 +431,7 @@ mod tests {
     use super::*;
     use crate::base::checksum::{Sum, pseudo_header};
     use crate::base::flags;
+    use crate::base::limits::Checksums;
     use crate::base::stream::{Chunk, Close, Gap};
     use crate::message::{MessageEnd, MessageStart};
     use crate::transport::stream::StreamContext;
@@ -654,6 +661,69 @@ mod tests {
             all.extend(random);
             prop_assert_eq!(told(&all, true), told(&all, false));
         }
+    }
+
+    /// Octets that the budget knows of for each of so many connections that are open and quiet, of which the client has sent this.
+    fn octets_for_each(connections: u16, sent: &[Sent]) -> usize {
+        let limits = Limits {
+            ip_checksums: Checksums::Ignore,
+            tcp_checksums: Checksums::Ignore,
+            ..Limits::default()
+        };
+        let mut assembler = Assembler::new(limits, Quiet);
+        let mut frame = 0;
+        for sent in sent {
+            for client in 0..connections {
+                let mut octets = sent.packet();
+                // The last half of its address.
+                let at = if sent.forward { 28 } else { 32 };
+                octets[at..at + 2].copy_from_slice(&(client + 100).to_be_bytes());
+                frame += 1;
+                let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + frame * 10_000);
+                assembler.packet(&Packet::new(frame, time, LinkType::ETHERNET, &octets));
+            }
+        }
+        let State { cx, tcp, .. } = assembler.state();
+        let used = cx.budget.used() / usize::from(connections);
+        assert_eq!(tcp.connections(), usize::from(connections));
+        assembler.flush();
+        let counters = assembler.counters();
+        assert_eq!(counters.tcp.closed_evicted, 0);
+        assert_eq!(counters.message.whole, counters.message.messages);
+        used
+    }
+
+    #[test]
+    fn quiet_connections_take_little_room() {
+        let syn = Sent {
+            forward: true,
+            flags: flags::SYN,
+            seq: 0,
+            ack: 0,
+            len: 0,
+            damaged: false,
+            after: 0,
+        };
+        let answer = Sent {
+            forward: false,
+            flags: flags::SYN | flags::ACK,
+            ..syn.clone()
+        };
+        let ack = Sent {
+            flags: flags::ACK,
+            ..syn.clone()
+        };
+        let message = Sent {
+            len: 140,
+            ..ack.clone()
+        };
+        let all = [syn, answer, ack, message];
+        // Whole chunks of the table, and 16 octets of its index for each.
+        let [half_open, open, with_message] = [1, 3, 4].map(|n| octets_for_each(2048, &all[..n]));
+        println!("{half_open} {open} {with_message}");
+        assert!(half_open <= 64 + 16, "{half_open}");
+        assert!(open <= 64 + 80 + 16, "{open}");
+        assert!(with_message <= 224 + 16, "{with_message}");
     }
 
     #[test]

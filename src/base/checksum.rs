@@ -31,9 +31,14 @@ impl Sum {
     pub(crate) fn of_words(data: &[u8]) -> Self {
         let words = data.as_chunks::<4>().0.iter();
         // Fewer than 2^32 of them, or they are none of a packet.
-        let sum: u64 = words.map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+        Self::of_total(words.map(|octets| word(*octets)).sum())
+    }
+
+    /// The sum of octets whose words, as [`word`] gives them, add up to this.
+    #[inline(always)]
+    fn of_total(total: u64) -> Self {
         Self {
-            sum: u16::from_be_bytes(fold(sum).to_ne_bytes()),
+            sum: u16::from_be_bytes(fold(total).to_ne_bytes()),
             odd: false,
         }
     }
@@ -113,9 +118,22 @@ const fn add16(a: u16, b: u16) -> u16 {
 pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Sum {
     // Lossless for every length that a packet can have.
     let len = u32::try_from(len).unwrap_or(u32::MAX);
-    addresses(src, dst)
-        .add_u16(u16::from(protocol))
-        .add_u32(len)
+    match (src, dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let total = word(src.octets()) + word(dst.octets());
+            Sum::of_total(total + word([0, 0, 0, protocol]) + word(len.to_be_bytes()))
+        }
+        _ => addresses(src, dst)
+            .add_u16(u16::from(protocol))
+            .add_u32(len),
+    }
+}
+
+/// Four octets, as they are added up before a sum is folded: in the order of the machine, which does not matter to it.
+#[inline(always)]
+const fn word(octets: [u8; 4]) -> u64 {
+    // Widened.
+    u32::from_ne_bytes(octets) as u64
 }
 
 /// The sum of the pseudo header without the length, which some offloading hardware adds by itself.
@@ -175,8 +193,20 @@ pub enum Verdict {
 /// Judges the checksum `field` of the transport packet `data`, which was not cut.
 pub fn classify(src: IpAddr, dst: IpAddr, protocol: u8, data: &[u8], field: u16) -> Verdict {
     let pseudo = pseudo_header(src, dst, protocol, data.len());
+    judged(pseudo.add(data), pseudo, (src, dst, protocol), field)
+}
+
+/// Judges the checksum `field` of a transport packet with this sum, in which that of its pseudo header is: from address to address,
+/// by protocol.
+#[inline]
+pub(crate) fn judged(
+    sum: Sum,
+    pseudo: Sum,
+    (src, dst, protocol): (IpAddr, IpAddr, u8),
+    field: u16,
+) -> Verdict {
     // The sum over everything, field included, is all ones where it is right (RFC 1071, 1).
-    if pseudo.add(data).is_right() {
+    if sum.is_right() {
         Verdict::Right
     } else if field == 0
         // Cards differ in what they expect in the field: nothing, or the sum of the pseudo header

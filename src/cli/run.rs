@@ -37,7 +37,7 @@ const WARNINGS: u64 = 20;
 const ERRORS: usize = 1000;
 /// Reads of a file, 1 MiB each, for which outputs may gather what they write: with thousands of stream files, a write for each of them
 /// behind every read is most of the work.
-const GATHERED: u32 = 16;
+const GATHERED: u32 = 64;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {

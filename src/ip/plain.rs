@@ -1,11 +1,11 @@
 //! The packet that nearly all are: a whole IPv4 datagram in a plain Ethernet frame.
 
-use super::header;
+use super::{Datagram, header};
 use crate::base::context::Context;
 use crate::base::limits::Limits;
-use crate::base::packet::{LinkHeader, LinkType, Packet, PacketInfo};
+use crate::base::packet::{Channel, LinkHeader, LinkType, Packet, PacketInfo};
 use crate::base::place::OctetOffset;
-use etherparse::EtherType;
+use etherparse::{EtherType, IpNumber};
 use std::net::Ipv4Addr;
 
 /// `epb_flags` say nothing of the checksum, nothing else is known of it, and no octet is missing: a datagram of IPv4 in an Ethernet
@@ -21,6 +21,7 @@ pub(crate) struct PlainPacket<'a> {
     pub(crate) dst: Ipv4Addr,
     /// Protocol number (IANA).
     pub(crate) protocol: u8,
+    identification: u16,
     /// What it carries: all of it.
     pub(crate) payload: &'a [u8],
 }
@@ -45,7 +46,27 @@ impl<'a> PlainPacket<'a> {
             src: ip.src,
             dst: ip.dst,
             protocol: ip.protocol,
+            identification: ip.identification,
             payload: ip.payload,
+        })
+    }
+
+    /// It as a datagram, for the transports; None where it carries no transport, or is to be opened as a tunnel.
+    #[inline(always)]
+    pub(crate) fn datagram(&self, limits: &Limits) -> Option<Datagram<'a>> {
+        // UDP is left out where tunnels are opened, as most of them go over it.
+        let opened = self.protocol == IpNumber::UDP.0 && !limits.decapsulate.is_empty();
+        (!opened && super::is_transport(self.protocol)).then(|| Datagram {
+            src: self.src.into(),
+            dst: self.dst.into(),
+            protocol: self.protocol,
+            payload: self.payload,
+            offset: Self::offset(0),
+            payload_len: self.payload.len(),
+            identification: u32::from(self.identification),
+            channel: Channel::default(),
+            checksum_known_good: false,
+            doubtful: false,
         })
     }
 

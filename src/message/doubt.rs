@@ -18,6 +18,10 @@ use std::time::Duration;
 /// they are let go.
 pub(super) const MOST_PARTS: usize = 4096;
 
+/// Of more octets than this, room is made for so many at once: doubling would copy each of them three times.
+const LARGE: usize = 64 << 10;
+const MOST: usize = 320 << 10;
+
 /// Octets behind which a row is asked again that has found nothing. Those of a run that is shorter wait for the next one, an
 /// answer or a pause.
 // With one, a stream that comes octet by octet costs a question to each row for each of them.
@@ -153,6 +157,10 @@ impl HeldOctets {
 
     /// A chunk follows them.
     pub(super) fn push(&mut self, chunk: &Chunk<'_>, part: HeldPart, now: Instant) {
+        // What is held of a stream that is searched mostly becomes as much as is held at most.
+        if self.octets.len() > LARGE && self.octets.capacity() < MOST {
+            self.octets.reserve_exact(MOST - self.octets.len());
+        }
         self.octets.extend_from_slice(chunk.data);
         (self.since, self.paused) = (now, false);
         let many = self.parts().len() >= MOST_PARTS;

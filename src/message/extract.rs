@@ -3,6 +3,7 @@
 //! Octets pass through uncopied: what is held back is only what needs more octets (a header that is cut by the end of a
 //! segment, a start line at the end of what is there), never a body.
 
+use super::bundled::Bundle;
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
 use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
@@ -11,6 +12,7 @@ use super::framing::{
 };
 use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
+use super::row::BundledLength;
 use super::rules::Rules;
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
@@ -313,6 +315,8 @@ pub struct Extractor<M> {
     custom: Vec<CustomDetector>,
     /// Octets that the row has looked at which was shown most.
     pub(crate) looked: Vec<u64>,
+    /// The protocol of the last datagram or user message, and how messages in it say their length: most are of one protocol.
+    last_bundled: (&'static str, Option<BundledLength>),
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -552,6 +556,18 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         self.sink.closed(&mut to, close);
     }
 
+    fn charged(&self, state: &Conversation<M::State>) -> Option<usize> {
+        let inner = self.sink.charged(&state.state)?;
+        let idle = |s: &MessageStream| s.held.is_none() && s.outlook.is_none();
+        // What users bring is not known to come back as it was.
+        let [there, back] = [Direction::Forward, Direction::Reverse].map(|d| state.framer(d));
+        let own = |framer: Option<&AnyFramer>| {
+            matches!(framer, Some(AnyFramer::Custom(_) | AnyFramer::User(_)))
+        };
+        let known = !own(there) && !own(back);
+        (known && state.streams.iter().all(idle)).then_some(state.charged + inner)
+    }
+
     fn hears_flow_ends(&self) -> bool {
         self.sink.hears_flow_ends()
     }
@@ -586,9 +602,10 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
                 protocols::user_message_protocol(ports, message.ppid, message.data, message.whole)
             }
         };
+        let bundled = self.bundled(protocol);
         count(
             at.cx.counters.protocol(Name::of(protocol)),
-            protocol,
+            bundled,
             message.data,
             message.whole,
         );
@@ -633,13 +650,20 @@ impl<M: MessageSink> UserMessageSink for Extractor<M> {
 }
 
 /// Counts the messages of a protocol that a datagram or a user message bundles; where nothing keeps them apart it is one.
-fn count(counters: &mut ProtocolCounters, protocol: &str, data: &[u8], whole: bool) {
+fn count(
+    counters: &mut ProtocolCounters,
+    bundled: Option<BundledLength>,
+    data: &[u8],
+    whole: bool,
+) {
     counters.octets += data.len() as u64;
     let mut found = 0;
     let mut cut = false;
-    for one in protocols::bundle(protocol, data).into_iter().flatten() {
-        found += 1;
-        cut = one.len > one.data.len() as u64;
+    if let Some(length) = bundled {
+        for one in Bundle::new(length, data) {
+            found += 1;
+            cut = one.len > one.data.len() as u64;
+        }
     }
     // A message that bundles nothing is one.
     counters.messages += found.max(1);
@@ -655,7 +679,16 @@ impl<M: MessageSink> Extractor<M> {
             rules: Rules::default(),
             custom: Vec::new(),
             looked: vec![0; STREAMS.len() + 1],
+            last_bundled: (NO_PROTOCOL, protocols::bundled_length(NO_PROTOCOL)),
         }
+    }
+
+    /// How messages in a datagram or a user message of this protocol say their length.
+    fn bundled(&mut self, protocol: &'static str) -> Option<BundledLength> {
+        if !std::ptr::eq(self.last_bundled.0, protocol) {
+            self.last_bundled = (protocol, protocols::bundled_length(protocol));
+        }
+        self.last_bundled.1
     }
 
     /// The same with detectors of one's own, which are asked before all others.
@@ -669,10 +702,11 @@ impl<M: MessageSink> Extractor<M> {
     pub(super) fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let (payload, payload_len) = (message.payload, message.payload_len);
         let whole = payload.len() >= payload_len;
+        let bundled = self.bundled(message.protocol);
         let c = &mut at.cx.counters;
         count(
             c.protocol(Name::of(message.protocol)),
-            message.protocol,
+            bundled,
             payload,
             whole,
         );

@@ -143,6 +143,12 @@ macro_rules! to_opened {
 impl<O: Output> MessageSink for Option<O> {
     type State = O::State;
 
+    fn charged(&self, state: &O::State) -> Option<usize> {
+        // One that was not opened has kept nothing.
+        self.as_ref()
+            .map_or(Some(0), |output| output.charged(state))
+    }
+
     forward_events!(to_opened []);
 }
 

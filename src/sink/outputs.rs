@@ -53,6 +53,10 @@ macro_rules! outputs {
         impl MessageSink for OutputTable {
             type State = OutputState;
 
+            fn charged(&self, state: &OutputState) -> Option<usize> {
+                Some(0 $( + self.$name.charged(&state.$name)? )*)
+            }
+
             forward_events!(to_rows [$($name)*]);
         }
 
@@ -284,6 +288,10 @@ macro_rules! to_chosen {
 
 impl MessageSink for Outputs {
     type State = OutputState;
+
+    fn charged(&self, state: &OutputState) -> Option<usize> {
+        self.table.charged(state)
+    }
 
     fn hears_flow_ends(&self) -> bool {
         !self.packets_alone

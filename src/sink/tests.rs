@@ -1029,6 +1029,7 @@ fn datagrams_are_whole_or_cut_as_they_were() {
                 direction: TO_SERVER,
                 ip,
                 protocol: None,
+                payload_sum: None,
             };
             let message = DatagramMessage {
                 protocol: "dns",

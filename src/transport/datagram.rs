@@ -1,5 +1,6 @@
 //! What UDP pushes to: datagrams, each with its flow; and what every transport tells of a flow that has ended.
 
+use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::place::OctetOffset;
@@ -24,6 +25,8 @@ pub struct DatagramContext<'a> {
     pub ip: Datagram<'a>,
     /// What the flow carries, for whoever finds out; it is kept with the flow.
     pub protocol: Option<Name>,
+    /// Sum of its payload, where it is known: it need not be taken again for a packet that carries it.
+    pub payload_sum: Option<Sum>,
 }
 
 impl DatagramContext<'_> {

@@ -109,6 +109,13 @@ pub trait StreamSink {
     /// Both directions have ended: the state is dropped behind this.
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close);
 
+    /// Octets that the budget knows of in this state, where it may be written out and read back between two events of its flow: so it
+    /// takes less room where there are many flows. None where it may not, as where a message is open in it.
+    fn charged(&self, state: &Self::State) -> Option<usize> {
+        let _ = state;
+        (size_of::<Self::State>() == 0).then_some(0)
+    }
+
     /// It has a use for [`flow_end`](Self::flow_end): a capture may have more connections without an octet than with some.
     fn hears_flow_ends(&self) -> bool {
         true

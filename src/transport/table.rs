@@ -63,6 +63,9 @@ pub(crate) struct FlowTable<T, const L: usize> {
     len: usize,
     /// Octets that the budget knows of: what is allocated after the table was read back may differ.
     counted: usize,
+    /// All flows are about to be dropped.
+    #[serde(skip)]
+    drains: bool,
     #[serde(skip)]
     index: SlotIndex,
     #[serde(skip)]
@@ -85,6 +88,7 @@ impl<T, const L: usize> FlowTable<T, L> {
             ],
             len: 0,
             counted: 0,
+            drains: false,
             index: SlotIndex::default(),
             hasher: foldhash::fast::RandomState::default(),
         }
@@ -270,6 +274,12 @@ impl<T, const L: usize> FlowTable<T, L> {
         self.counted
     }
 
+    /// All flows are dropped from here on, until the table is cleared: the index still names the slots of those that were dropped, in
+    /// which no key is found any more.
+    pub(crate) const fn drain(&mut self) {
+        self.drains = true;
+    }
+
     /// Gives all memory back; the table has to be empty.
     pub(crate) fn clear(&mut self, budget: &mut Budget) {
         budget.give(self.counted);
@@ -298,8 +308,10 @@ impl<T, const L: usize> FlowTable<T, L> {
         if let KeptKey::Long(at) = kept {
             self.free_long.push(at);
         }
-        let hash = self.hasher.hash_one(key);
-        self.index.remove(hash, at.slot);
+        if !self.drains {
+            let hash = self.hasher.hash_one(key);
+            self.index.remove(hash, at.slot);
+        }
         self.len -= 1;
         Some(key)
     }

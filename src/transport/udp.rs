@@ -1,7 +1,7 @@
 //! UDP (RFC 768): from datagrams to messages; each datagram is one.
 
 use super::datagram::{DatagramContext, DatagramSink, EndedFlow, FlowTotals, HEADER_LEN};
-use crate::base::checksum::{self, Verdict};
+use crate::base::checksum::{self, Sum, Verdict};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -197,11 +197,10 @@ impl Udp {
 
     /// The input has ended: no flow is followed any longer.
     pub fn flush<S: DatagramSink>(&mut self, cx: &mut Context, sink: &mut S) {
-        while let Some((key, endpoints)) = self.flows.remove_oldest() {
-            endpoints.end(cx, key, Close::EndOfInput, sink);
+        // None is taken out one by one: what the tables had allocated is given back too.
+        for (key, endpoints) in std::mem::take(&mut self.flows).iter() {
+            endpoints.end(cx, *key, Close::EndOfInput, sink);
         }
-        // What the tables had allocated is given back too.
-        self.flows = AgedTable::new();
         self.recent.clear();
         self.charge(cx);
     }
@@ -218,7 +217,8 @@ impl Udp {
         sink: &mut S,
     ) -> Result<(), Discard> {
         let udp = parse(ip)?;
-        if !has_good_sum(cx, ip, &udp) {
+        let (is_good, payload_sum) = has_good_sum(cx, ip, &udp);
+        if !is_good {
             // Counted in every mode, so that a user sees damaged datagrams; dropped only where that
             // was asked for.
             cx.counters.udp.bad_checksum += 1;
@@ -260,6 +260,7 @@ impl Udp {
             direction,
             ip: *ip,
             protocol,
+            payload_sum,
         };
         let len = udp.payload_len();
         if copy {
@@ -337,33 +338,46 @@ impl Udp {
     }
 }
 
-/// The checksum is right, explained by offloading, none, not to be looked at or not to be known.
-fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> bool {
+/// The checksum is right, explained by offloading, none, not to be looked at or not to be known; and the sum of the payload, where
+/// that was taken.
+fn has_good_sum(cx: &Context, ip: &Datagram<'_>, udp: &UdpDatagram<'_>) -> (bool, Option<Sum>) {
     // The capture says so already, or nobody asked.
     if cx.limits.udp_checksums == Checksums::Ignore || ip.checksum_known_good {
-        return true;
+        return (true, None);
     }
     if udp.checksum == 0 {
         // None was computed, which IPv6 does not allow (RFC 8200, 8.1).
-        return ip.src.is_ipv4();
+        return (ip.src.is_ipv4(), None);
     }
     // Cut by the snapshot length: the sum cannot be computed.
-    let Some(data) = ip.payload.get(..udp.len) else {
-        return true;
+    let Some((header, payload)) = ip
+        .payload
+        .get(..udp.len)
+        .and_then(|data| data.split_at_checked(HEADER_LEN))
+    else {
+        return (true, None);
     };
-    match checksum::classify(ip.src, ip.dst, IpNumber::UDP.0, data, udp.checksum) {
+    let payload = Sum::of(payload);
+    let pseudo = checksum::pseudo_header(ip.src, ip.dst, IpNumber::UDP.0, udp.len);
+    let sum = pseudo.combine(Sum::of_words(header)).combine(payload);
+    let verdict = checksum::judged(sum, pseudo, (ip.src, ip.dst, IpNumber::UDP.0), udp.checksum);
+    let is_good = match verdict {
         Verdict::Right => true,
         // Only where the card of the capturing host may fill it in, as for TCP.
         Verdict::Offloaded => cx.limits.udp_checksums == Checksums::Auto,
         Verdict::Wrong => false,
-    }
+    };
+    (is_good, Some(payload))
 }
 
 /// Datagrams of the last moments, by what they are, to know their copies on other channels by.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Recent {
     /// In order of time, as long as all came on one channel: none of them can be a copy.
-    one_channel: VecDeque<RecentDatagram>,
+    one_channel: VecDeque<(RecentDatagram, Option<Short>)>,
+    /// Payloads of those of them that are short, one behind another. Nothing else is done with them on nearly all captures: a digest
+    /// would cost several times as much as the copy.
+    short: VecDeque<u8>,
     /// By digest of flow, direction, identification and payload, once there were two; in order of time.
     seen: AgedTable<u64, RecentDatagram>,
     /// Datagrams came on several channels.
@@ -371,6 +385,20 @@ struct Recent {
     /// What the digests are keyed with.
     key: DigestKey,
 }
+
+/// A datagram that has no digest yet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Short {
+    /// Number of its flow; its identification and direction.
+    flow: u64,
+    packet: u64,
+    /// Octets of its payload.
+    len: u8,
+}
+
+/// Payloads of so many octets are kept until a digest is needed: queries and answers of names, voice.
+// With all of `RECENT` that is 2 MiB. A longer one has its digest at once, which costs less for each of its octets.
+const SHORT: usize = 128;
 
 /// One datagram that was delivered.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -398,13 +426,9 @@ impl Recent {
         direction: Direction,
         datagrams: u32,
     ) -> bool {
-        // Keyed: a sender who could make two datagrams with one digest could have one of them dropped as the other's copy.
-        let mut hasher = self.key.hasher();
-        hasher.write(udp.payload);
-        let packet = u128::from(ip.identification) << 1 | direction.index() as u128;
-        hasher.write_u128(u128::from(flow.number) << 64 | packet);
-        let new = RecentDatagram {
-            digest: hasher.finish(),
+        let packet = u64::from(ip.identification) << 1 | direction.index() as u64;
+        let mut new = RecentDatagram {
+            digest: 0,
             channel: ip.channel,
             when: cx.now,
             datagrams,
@@ -412,20 +436,43 @@ impl Recent {
         let old = |seen: &RecentDatagram| cx.now.since(seen.when) > cx.limits.reorder_alone;
         if !self.several {
             let first = self.one_channel.back();
-            if first.is_none_or(|first| first.channel == ip.channel) {
+            if first.is_none_or(|(first, _)| first.channel == ip.channel) {
                 // By age, and by count where one moment holds more.
-                while self.one_channel.front().is_some_and(old) || self.one_channel.len() >= RECENT
+                while self.one_channel.front().is_some_and(|(seen, _)| old(seen))
+                    || self.one_channel.len() >= RECENT
                 {
-                    self.one_channel.pop_front();
+                    self.forget_first();
                 }
-                self.one_channel.push_back(new);
+                let len = u8::try_from(udp.payload.len()).ok();
+                let short = len.filter(|len| usize::from(*len) <= SHORT);
+                let short = short.map(|len| Short {
+                    flow: flow.number,
+                    packet,
+                    len,
+                });
+                match short {
+                    Some(_) => self.short.extend(udp.payload),
+                    None => new.digest = self.digest(flow.number, packet, udp.payload),
+                }
+                self.one_channel.push_back((new, short));
                 return false;
             }
             self.several = true;
-            for seen in std::mem::take(&mut self.one_channel) {
+            while let Some((mut seen, short)) = self.one_channel.pop_front() {
+                if let Some(short) = short {
+                    let mut octets = [0; SHORT];
+                    let len = usize::from(short.len);
+                    for (octet, kept) in octets.iter_mut().zip(self.short.drain(..len)) {
+                        *octet = kept;
+                    }
+                    let payload = octets.get(..len).unwrap_or_default();
+                    seen.digest = self.digest(short.flow, short.packet, payload);
+                }
                 self.remember(seen);
             }
+            (self.one_channel, self.short) = (VecDeque::new(), VecDeque::new());
         }
+        new.digest = self.digest(flow.number, packet, udp.payload);
         while let Some((_, _, seen)) = self.seen.oldest()
             && (old(seen) || self.seen.len() >= RECENT)
         {
@@ -446,6 +493,21 @@ impl Recent {
         false
     }
 
+    /// Keyed: a sender who could make two datagrams with one digest could have one of them dropped as the other's copy.
+    fn digest(&self, flow: u64, packet: u64, payload: &[u8]) -> u64 {
+        let mut hasher = self.key.hasher();
+        hasher.write(payload);
+        hasher.write_u128(u128::from(flow) << 64 | u128::from(packet));
+        hasher.finish()
+    }
+
+    /// Forgets the first datagram.
+    fn forget_first(&mut self) {
+        if let Some((_, Some(short))) = self.one_channel.pop_front() {
+            self.short.drain(..usize::from(short.len));
+        }
+    }
+
     /// Notes a datagram: of those with the same digest the newest, which is what a copy to come will be close to.
     fn remember(&mut self, new: RecentDatagram) {
         match self.seen.find(&new.digest) {
@@ -463,7 +525,9 @@ impl Recent {
 
     /// Octets allocated.
     fn allocated(&self) -> usize {
-        self.seen.allocated() + self.one_channel.capacity() * size_of::<RecentDatagram>()
+        self.seen.allocated()
+            + self.one_channel.capacity() * size_of::<(RecentDatagram, Option<Short>)>()
+            + self.short.capacity()
     }
 
     /// Forgets all of them, and gives their memory back.

@@ -46,16 +46,34 @@ pub struct Budget {
     spare: SpareBlocks,
 }
 
-/// Blocks of octets that have waited, for the next that wait: they come and go with each segment behind a hole. Too few to be
-/// counted.
+/// Blocks of octets that have waited, for the next that wait: they come and go with each segment behind a hole. A list for each
+/// size that a block may have. Too few to be counted.
 #[derive(Clone, Debug, Default)]
-struct SpareBlocks(Vec<Vec<u8>>);
+struct SpareBlocks {
+    lists: Vec<Vec<Vec<u8>>>,
+    /// Octets of all of them.
+    octets: usize,
+}
 
 impl SpareBlocks {
-    /// Blocks that are kept: a hole is open for a few dozen segments mostly.
-    const MOST: usize = 64;
-    /// Octets of the largest that is kept: less comes and goes in the allocator for little, more is rare.
-    const LARGEST: usize = 4 << 10;
+    /// Octets of all blocks that are kept: as much as a connection has behind a hole mostly.
+    const MOST: usize = 512 << 10;
+    /// Smaller ones come and go in the allocator for little.
+    const SMALLEST: usize = 512;
+    /// Larger ones are no segments.
+    const LARGEST: usize = 64 << 10;
+
+    /// Where the list of blocks stands that have room for so many octets, and no more than an eighth more; and their room.
+    fn list(octets: usize) -> Option<(usize, usize)> {
+        if !(Self::SMALLEST..=Self::LARGEST).contains(&octets) {
+            return None;
+        }
+        // Eight sizes between a power of two and the next.
+        let step = octets.ilog2() - 3;
+        let room = octets.next_multiple_of(1 << step);
+        let list = (room.ilog2() as usize - 9) * 8 + (room >> (room.ilog2() - 3) & 7);
+        Some((list, room))
+    }
 }
 
 impl Budget {
@@ -65,28 +83,46 @@ impl Budget {
             limit,
             used: 0,
             peak: 0,
-            spare: SpareBlocks(Vec::new()),
+            spare: SpareBlocks {
+                lists: Vec::new(),
+                octets: 0,
+            },
         }
     }
 
-    /// A copy of octets, which takes as much as they do. It is the caller's to count.
+    /// A copy of octets, which takes as much as they do, or an eighth more. It is the caller's to count.
     pub(crate) fn copy(&mut self, octets: &[u8]) -> Vec<u8> {
-        match self.spare.0.pop() {
-            // No larger one: what is counted is what is allocated.
-            Some(mut block) if block.capacity() == octets.len() => {
-                block.extend_from_slice(octets);
+        let Some((list, room)) = SpareBlocks::list(octets.len()) else {
+            return octets.to_vec();
+        };
+        let spare = self.spare.lists.get_mut(list).and_then(Vec::pop);
+        let mut block = match spare {
+            Some(block) => {
+                self.spare.octets -= block.capacity();
                 block
             }
-            _ => octets.to_vec(),
-        }
+            None => Vec::with_capacity(room),
+        };
+        block.extend_from_slice(octets);
+        block
     }
 
     /// A block is not needed any more.
     pub(crate) fn put_back(&mut self, mut block: Vec<u8>) {
-        let kept = &mut self.spare.0;
-        if kept.len() < SpareBlocks::MOST && block.capacity() <= SpareBlocks::LARGEST {
-            block.clear();
-            kept.push(block);
+        // One that was copied elsewhere may have another room, as one that was read back.
+        let room = block.capacity();
+        if let Some((list, same)) = SpareBlocks::list(room)
+            && same == room
+            && self.spare.octets + room <= SpareBlocks::MOST
+        {
+            if self.spare.lists.len() <= list {
+                self.spare.lists.resize_with(list + 1, Vec::new);
+            }
+            if let Some(kept) = self.spare.lists.get_mut(list) {
+                block.clear();
+                kept.push(block);
+                self.spare.octets += room;
+            }
         }
     }
 

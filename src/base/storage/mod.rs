@@ -5,6 +5,7 @@ pub mod budget;
 pub mod digest;
 pub mod expiry;
 mod index;
+mod packed;
 
 pub use aged::{AgedPlace, AgedTable};
 pub use budget::{Budget, allocated, tree};
@@ -12,3 +13,4 @@ pub use digest::DigestKey;
 pub(crate) use digest::SampleKey;
 pub use expiry::Deadlines;
 pub(crate) use index::SlotIndex;
+pub(crate) use packed::{Packer, unpack};

@@ -25,6 +25,7 @@ use crate::base::storage::allocated;
 use memchr::{memchr, memmem, memrchr};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 /// Methods of the IANA registry and of what is met on networks. A search finds only these: what is left of a lost header may stand right
 /// before one.
@@ -329,6 +330,10 @@ fn header_follows(octets: &[u8]) -> Option<bool> {
     }
 }
 
+/// Made once: that costs as much as looking through a segment.
+static VERSION: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new("HTTP/1."));
+
 /// The next place where a request or a response begins: a whole start line, then a header line or the empty line.
 fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     let mut from = 0;
@@ -339,7 +344,7 @@ fn search(octets: &[u8], more: bool, requests: bool, responses: bool) -> Found {
     let mut line_end = 0;
     // The version is the rarest part of a start line: it is searched for, and what stands around it
     // is checked.
-    while let Some(hit) = memmem::find(&octets[from..], b"HTTP/1.") {
+    while let Some(hit) = VERSION.find(&octets[from..]) {
         let at = from + hit;
         from = at + 7;
         if at >= line_end {

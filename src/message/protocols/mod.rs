@@ -13,7 +13,7 @@ use super::headers::HeaderFramer;
 use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
-use super::row::{DatagramRow, Ppid, ProtocolRow, near};
+use super::row::{BundledLength, DatagramRow, Ppid, ProtocolRow, near};
 use super::text::first_line;
 use super::user_framer::UserFramer;
 use crate::base::flow::{Direction, Transport};
@@ -472,8 +472,12 @@ fn ppid_protocol(number: u32) -> &'static str {
 
 /// The messages in the octets of a user message; None where the protocol puts one message into each.
 pub fn bundle<'a>(protocol: &str, data: &'a [u8]) -> Option<Bundle<'a>> {
-    let length = BY_NAME.get(protocol)?.bundled?;
-    Some(Bundle::new(length, data))
+    Some(Bundle::new(bundled_length(protocol)?, data))
+}
+
+/// How long each message says that it is; None where the protocol puts one message into each user message.
+pub(super) fn bundled_length(protocol: &str) -> Option<BundledLength> {
+    BY_NAME.get(protocol)?.bundled
 }
 
 /// Appends the summary of a message to `out`: its start line, its query, or its first octets. `head` is as in

@@ -116,6 +116,12 @@ macro_rules! to_outputs {
 impl MessageSink for PacketOutputs {
     type State = PacketStates;
 
+    fn charged(&self, state: &PacketStates) -> Option<usize> {
+        // Where there are several, each would have to be counted.
+        let all = state.more.is_empty().then_some(&state.first)?;
+        all.as_ref().map_or(Some(0), |conn| conn.charged())
+    }
+
     forward_events!(to_outputs []);
 }
 

@@ -67,6 +67,12 @@ impl PacketConnection {
         }
     }
 
+    /// Octets that the budget knows of, where no message is open and no place of octets is kept.
+    pub(super) fn charged(&self) -> Option<usize> {
+        let idle = self.open.iter().all(Option::is_none) && self.track.iter().all(Track::is_empty);
+        idle.then(|| allocated(size_of::<Self>()))
+    }
+
     /// What is kept of the connection, which may be new.
     pub(super) fn of<'a>(cx: &mut Context, state: &'a mut Option<Box<Self>>) -> &'a mut Self {
         state.get_or_insert_with(|| {

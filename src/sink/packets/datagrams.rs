@@ -65,7 +65,11 @@ impl PacketOutput {
                 self.comments.push(about.text());
             }
         }
-        let payload_of = Payload::cut(payload, payload_len);
+        let sum = at.payload_sum.filter(|_| payload.len() >= payload_len);
+        let payload_of = match sum {
+            Some(sum) => Payload::summed(payload, sum),
+            None => Payload::cut(payload, payload_len),
+        };
         let headers = synthetic::udp(self.wire, &ends, &payload_of);
         self.record(at.cx, &headers, payload, &payload_of);
     }

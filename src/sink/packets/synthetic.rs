@@ -82,6 +82,16 @@ impl Payload {
         }
     }
 
+    /// All octets are there, and this is their sum.
+    pub(crate) const fn summed(data: &[u8], sum: Sum) -> Self {
+        Self {
+            len: data.len(),
+            whole: data.len(),
+            sum,
+            large: false,
+        }
+    }
+
     /// `data`, and what is missing behind it up to `whole` octets.
     pub(crate) fn cut(data: &[u8], whole: usize) -> Self {
         if whole <= data.len() {
@@ -338,8 +348,8 @@ fn network(
 ) -> Sum {
     let v4 = is_v4(ends);
     if wire == Wire::Ethernet {
-        h.put(&ends.link.dst);
-        h.put(&ends.link.src);
+        let ([d0, d1, d2, d3, d4, d5], [s0, s1, s2, s3, s4, s5]) = (ends.link.dst, ends.link.src);
+        h.put(&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5]);
         for tag in ends.link.tags.iter().filter(|t| t.tpid != 0) {
             h.put(&tag.tpid.to_be_bytes());
             h.put(&tag.tci.to_be_bytes());

@@ -31,6 +31,11 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// No place is kept, nor room for one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.capacity() == 0
+    }
+
     /// Octets at `offset` come next; they may begin with octets that are known already.
     pub(super) fn add(&mut self, cx: &mut Context, offset: u64, place: RecordSpan) {
         // Retransmissions and what is walked again bring known octets first.

@@ -275,6 +275,7 @@ impl Dump {
         }
         // Before opening: the limit is of descriptors in use.
         self.make_room();
+        self.open.fit(cx.budget.limit());
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
             // Its file may have been removed in the meantime by whoever reads them; then it begins

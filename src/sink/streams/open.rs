@@ -14,10 +14,11 @@ const MOST: usize = 1 << 16;
 /// Descriptors that are left to the rest of the program: inputs, outputs, a folder that is being looked at. Where few are allowed, a
 /// quarter.
 const SPARE: u64 = 64;
-/// Octets that are allocated for what waits for all files together. Past it all of it is written.
-// With four thousand streams at once a write is of four thousand octets. Half would double the system calls; twice saves
+/// Octets that are allocated for what waits for all files together, at most; past a quarter of the memory limit, where that is less,
+/// all of it is written.
+// With four thousand streams at once a write is of 16,000 octets. Half would double the system calls; twice saves
 // few of them, and what waits is lost when the program is killed.
-const WAITING: usize = 16 << 20;
+const WAITING: usize = 64 << 20;
 
 /// The files that are open.
 #[derive(Default)]
@@ -28,8 +29,9 @@ pub(super) struct OpenFiles {
     of_sctp: BTreeSet<(u64, Direction, u16)>,
     /// Files for which octets wait; some of them may have been written or closed since.
     waiting: Vec<StreamKey>,
-    /// Octets that are allocated for what waits in them.
+    /// Octets that are allocated for what waits in them, and how many may be.
     allocated: usize,
+    room: usize,
 }
 
 /// Raises the limit of open files as far as this process may, up to what is of use here, and says how many stream files may
@@ -52,6 +54,11 @@ pub(super) fn most_open() -> usize {
 }
 
 impl OpenFiles {
+    /// What waits may take its part of so many octets.
+    pub(super) fn fit(&mut self, limit: usize) {
+        self.room = WAITING.min(limit / 4);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.files.len()
     }
@@ -97,7 +104,7 @@ impl OpenFiles {
             self.waiting.push(key);
         }
         // Files that were closed and opened again stand in the list several times.
-        if self.allocated > WAITING || self.waiting.len() > 2 * self.files.len() + 64 {
+        if self.allocated > self.room || self.waiting.len() > 2 * self.files.len() + 64 {
             self.write(failures);
         }
     }

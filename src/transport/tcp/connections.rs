@@ -1,10 +1,11 @@
 //! The connections that are known. One for which nothing is allocated (it has had no data, or has ended) is kept compact
-//! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory.
+//! between its packets: a scan, a flood of SYNs or many idle connections take a third of the memory. Of those that have had
+//! data, the ones used longest ago are packed where there are many.
 
-use super::connection::{CompactConnection, Connection};
+use super::connection::{CompactConnection, Connection, HalfOpenConnection, PackedConnection};
 use super::order::{CLOSED_WHOLE, OPEN};
 use crate::base::flow::{FlowKey, ShortKey};
-use crate::base::storage::{Budget, allocated};
+use crate::base::storage::{Budget, Packer, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
 use crate::transport::table::{FlowPlace, FlowTable};
@@ -15,26 +16,42 @@ use std::ops::Deref;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 enum Entry<S> {
-    Compact(CompactConnection),
+    HalfOpen(HalfOpenConnection),
+    Compact(Box<CompactConnection>),
+    Packed(PackedConnection),
     Whole(Box<Connection<S>>),
 }
 
 /// There may be a million of them.
-// More than half of it are the numbers of both streams; every 8 octets more are 8 MB at the default
-// limit.
-const _: () = assert!(size_of::<Entry<()>>() <= 72);
+// Every 8 octets more are 8 MB at the default limit, and a half-open one has to fit into 64 with its key.
+const _: () = assert!(size_of::<Entry<()>>() <= 24);
 
 /// Connections that stay whole after something has happened to them that lets them be made compact: a handshake is not
 /// taken apart and put together again for each of its packets. None in tests, which then see each of them change its form.
 const RECENT: usize = if cfg!(test) { 0 } else { 256 };
+/// Connections with data are packed where more than half of the memory limit is in use, but for those used last, which may take this
+/// part of it.
+// A packet for one that is packed costs three times as much as another one. At the default limit the first is packed behind some
+// 80,000, and half a million still fit; with all of the limit, those would go that something waits in.
+const IN_USE: usize = 8;
+/// All are packed behind each packet, as above.
+const ALL: bool = cfg!(test);
+/// Connections that are looked at for each that has come into use: some were used since they were looked at last.
+const LOOKS: usize = 4;
 
 /// All connections, found by key, in five orders of use.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "S: Serialize + DeserializeOwned")]
 pub(super) struct Connections<S> {
     table: FlowTable<Entry<S>, 5>,
+    /// How many are compact, and more than half-open.
+    compact: usize,
     /// Whole ones that may have become fit to be made compact, the one that was met first in front.
     recent: VecDeque<FlowPlace>,
+    /// Those with data, in the order in which they came into use, and when each had been used last as it was put here.
+    in_use: VecDeque<(FlowPlace, Instant)>,
+    #[serde(skip)]
+    packer: Packer,
     /// What the last one that was made compact was kept in.
     // A box per made-whole connection would be an allocation for each packet of a quiet connection;
     // one spare serves nearly all.
@@ -76,18 +93,31 @@ fn boxed<S>(
     }
 }
 
-/// The connection, which is compact, in its other form.
-fn made_whole<'a, S>(
-    entry: &'a mut Entry<S>,
-    spare: &mut Option<Box<Connection<S>>>,
-) -> Option<&'a mut Connection<S>> {
-    // The entry changes its form in place: the index, the place and the key stay.
-    if let Entry::Compact(compact) = entry {
-        *entry = Entry::Whole(boxed(spare, compact.connection()));
-    }
-    match entry {
-        Entry::Compact(_) => None,
-        Entry::Whole(connection) => Some(connection),
+/// A connection that was packed, and the octets that the budget knows of in what the sink keeps with it.
+fn unpacked<S: FlowState>(
+    packed: &PackedConnection,
+    key: Option<FlowKey>,
+) -> (Connection<S>, usize) {
+    packed
+        .connection(&key.unwrap_or_default())
+        .unwrap_or_else(|| {
+            // Only a damaged state comes here: it begins anew, from the middle.
+            (Connection::new(0, true, false, packed.last_used()), 0)
+        })
+}
+
+/// Octets that a compact connection takes beside its place in the table.
+const COMPACT: usize = allocated(size_of::<CompactConnection>());
+
+/// The connection as it takes least room, which is charged.
+fn kept<S>(compact: CompactConnection, many: &mut usize, budget: &mut Budget) -> Entry<S> {
+    match HalfOpenConnection::of(&compact) {
+        Some(half_open) => Entry::HalfOpen(half_open),
+        None => {
+            budget.take(COMPACT);
+            *many += 1;
+            Entry::Compact(Box::new(compact))
+        }
     }
 }
 
@@ -100,7 +130,10 @@ impl<S: FlowState> Connections<S> {
     pub(super) fn new() -> Self {
         Self {
             table: FlowTable::new(),
+            compact: 0,
             recent: VecDeque::new(),
+            in_use: VecDeque::new(),
+            packer: Packer::default(),
             spare: None,
         }
     }
@@ -119,14 +152,19 @@ impl<S: FlowState> Connections<S> {
         self.table.is_full()
     }
 
-    /// Octets that the table will have taken when it has grown, about.
+    /// Octets that the table and those that are compact will have taken when it has grown, about.
     pub(super) const fn grown(&self) -> usize {
-        self.table.grown()
+        self.table.grown() + self.compact * COMPACT
     }
 
-    /// Octets that the table has taken, which stay.
+    /// Octets that the table has taken, which stay, and those that are compact.
     pub(super) fn allocated(&self) -> usize {
-        self.table.allocated()
+        self.table.allocated() + self.compact * COMPACT
+    }
+
+    /// There are some that are compact, and more than half-open.
+    pub(super) const fn has_compact(&self) -> bool {
+        self.compact > 0
     }
 
     /// The connection with this key.
@@ -139,14 +177,16 @@ impl<S: FlowState> Connections<S> {
     pub(super) fn find_whole(&mut self, key: ShortKey) -> Option<(FlowPlace, &mut Connection<S>)> {
         match self.table.find_short(key)? {
             (place, Entry::Whole(connection)) => Some((place, connection)),
-            (_, Entry::Compact(_)) => None,
+            (_, _) => None,
         }
     }
 
     /// The connection at a place, to be read.
     pub(super) fn get(&self, at: FlowPlace) -> Option<ConnectionView<'_, S>> {
         Some(match self.table.get(at)? {
+            Entry::HalfOpen(half_open) => ConnectionView::Made(half_open.compact().connection()),
             Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Packed(packed) => ConnectionView::Made(unpacked(packed, self.table.key(at)).0),
             Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }
@@ -158,17 +198,44 @@ impl<S: FlowState> Connections<S> {
         at: FlowPlace,
         budget: &mut Budget,
     ) -> Option<&mut Connection<S>> {
+        if !matches!(self.table.get(at)?, Entry::Whole(_)) {
+            self.make_whole(at, budget);
+        }
         match self.table.get_mut(at)? {
             Entry::Whole(connection) => Some(connection),
-            entry @ Entry::Compact(_) => {
-                // Charged when it grows, given back when it shrinks: the table itself counts only
-                // the compact form.
-                budget.take(size::<S>());
-                // Noted at once, as whatever happens next may leave it without data.
-                self.recent.push_back(at);
-                made_whole(entry, &mut self.spare)
-            }
+            _ => None,
         }
+    }
+
+    /// Gives the connection at a place, which is compact or packed, its other form. The index, the place and the key stay.
+    #[inline(never)] // off the way of those that are whole
+    fn make_whole(&mut self, at: FlowPlace, budget: &mut Budget) {
+        let key = self.table.key(at);
+        let Some(entry) = self.table.get_mut(at) else {
+            return;
+        };
+        let connection = match entry {
+            Entry::Whole(_) => return,
+            // Charged when it grows, given back when it shrinks.
+            Entry::HalfOpen(half_open) => {
+                budget.take(size::<S>());
+                half_open.compact().connection()
+            }
+            Entry::Compact(compact) => {
+                budget.resize(COMPACT, size::<S>());
+                self.compact -= 1;
+                compact.connection()
+            }
+            Entry::Packed(packed) => {
+                let (connection, charged) = unpacked(packed, key);
+                budget.give(packed.size());
+                budget.take(PackedConnection::unpacked::<S>() + charged);
+                connection
+            }
+        };
+        *entry = Entry::Whole(boxed(&mut self.spare, connection));
+        // Noted at once, as whatever happens next may leave it without data.
+        self.recent.push_back(at);
     }
 
     /// The key of the connection at a place.
@@ -176,11 +243,13 @@ impl<S: FlowState> Connections<S> {
         self.table.key(at)
     }
 
-    /// The connection at a place, where it is a compact one.
-    pub(super) fn compact_mut(&mut self, at: FlowPlace) -> Option<&mut CompactConnection> {
+    /// Ends the connection at a place, where it is a compact one: nothing waits in it, so there is no event. Gives whether it had
+    /// not ended before, and whether a RST was seen; None where it is none.
+    pub(super) fn end_compact(&mut self, at: FlowPlace) -> Option<(bool, bool)> {
         match self.table.get_mut(at)? {
-            Entry::Compact(compact) => Some(compact),
-            Entry::Whole(_) => None,
+            Entry::HalfOpen(half_open) => Some((half_open.end(), false)),
+            Entry::Compact(compact) => Some((compact.end(), compact.was_reset())),
+            Entry::Packed(_) | Entry::Whole(_) => None,
         }
     }
 
@@ -192,7 +261,9 @@ impl<S: FlowState> Connections<S> {
     /// When the last packet of the connection at a place came.
     pub(super) fn last_used(&self, at: FlowPlace) -> Option<Instant> {
         Some(match self.table.get(at)? {
+            Entry::HalfOpen(half_open) => half_open.last_used(),
             Entry::Compact(compact) => compact.last_used(),
+            Entry::Packed(packed) => packed.last_used(),
             Entry::Whole(connection) => connection.last_used(),
         })
     }
@@ -214,16 +285,16 @@ impl<S: FlowState> Connections<S> {
         Some(place)
     }
 
-    /// The same of one that is compact, and may stay so.
-    pub(super) fn insert_compact(
+    /// The same of one of which nothing but a SYN was seen.
+    pub(super) fn insert_half_open(
         &mut self,
         key: FlowKey,
-        connection: CompactConnection,
+        connection: HalfOpenConnection,
         list: u8,
         budget: &mut Budget,
     ) {
-        self.table
-            .insert(key, Entry::Compact(connection), list, budget);
+        let entry = Entry::HalfOpen(connection);
+        self.table.insert(key, entry, list, budget);
     }
 
     /// There is a connection with this key.
@@ -233,8 +304,14 @@ impl<S: FlowState> Connections<S> {
 
     /// Drops a connection; gives its key.
     pub(super) fn remove(&mut self, at: FlowPlace, budget: &mut Budget) -> Option<FlowKey> {
-        if let Entry::Whole(_) = self.table.get(at)? {
-            budget.give(size::<S>());
+        match self.table.get(at)? {
+            Entry::Whole(_) => budget.give(size::<S>()),
+            Entry::Packed(packed) => budget.give(packed.size()),
+            Entry::Compact(_) => {
+                budget.give(COMPACT);
+                self.compact -= 1;
+            }
+            Entry::HalfOpen(_) => {}
         }
         self.table.remove(at)
     }
@@ -246,8 +323,10 @@ impl<S: FlowState> Connections<S> {
     }
 
     /// Makes connections compact for which nothing is allocated any more, but for the most recent ones: to be called between
-    /// packets. Those of which too much is known for that stand with those that something is allocated for.
-    pub(super) fn shrink(&mut self, budget: &mut Budget) {
+    /// packets. Those of which too much is known for that stand with those that something is allocated for. Packs those
+    /// with data, but for the ones that came into use last: `charged` is the octets that the budget knows of in what the sink keeps
+    /// with one; None where that may not be packed.
+    pub(super) fn shrink(&mut self, budget: &mut Budget, charged: impl Fn(&S) -> Option<usize>) {
         // Oldest first, and a fixed number stays whole: a burst of connections must not be
         // converted back and forth.
         while self.recent.len() > RECENT
@@ -262,10 +341,12 @@ impl<S: FlowState> Connections<S> {
             };
             // Nothing else may hold it now: this runs between packets.
             if let Some(compact) = CompactConnection::of(connection) {
-                if let Entry::Whole(spare) = std::mem::replace(entry, Entry::Compact(compact)) {
+                budget.give(size::<S>());
+                if let Entry::Whole(spare) =
+                    std::mem::replace(entry, kept(compact, &mut self.compact, budget))
+                {
                     self.spare = Some(spare);
                 }
-                budget.give(size::<S>());
             } else if connection.is_bare() {
                 // It cannot be compact, so it costs memory: it is listed with those that go when memory
                 // is short.
@@ -276,6 +357,53 @@ impl<S: FlowState> Connections<S> {
                 };
                 connection.keep_whole(list);
                 self.table.touch(place, list);
+            } else {
+                self.in_use.push_back((place, connection.last_used()));
+                self.pack(budget, &charged);
+            }
+        }
+    }
+
+    /// Packs what came into use longest ago and was not used since, where too much is in use.
+    fn pack(&mut self, budget: &mut Budget, charged: &impl Fn(&S) -> Option<usize>) {
+        let most = match ALL {
+            true => 0,
+            false => budget.limit() / IN_USE / PackedConnection::unpacked::<S>(),
+        };
+        for _ in 0..LOOKS {
+            let enough = !ALL && budget.used() <= budget.limit() / 2;
+            if enough || self.in_use.len() <= most {
+                return;
+            }
+            let Some((place, used)) = self.in_use.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.table.get_mut(place) else {
+                continue;
+            };
+            let Entry::Whole(connection) = entry else {
+                continue;
+            };
+            if !connection.may_be_packed() {
+                // It has ended, or has come here twice.
+                continue;
+            }
+            let now = connection.last_used();
+            let packed = if now == used || ALL {
+                PackedConnection::of(connection, &mut self.packer, charged)
+            } else {
+                None
+            };
+            let Some((packed, charged)) = packed else {
+                self.in_use.push_back((place, now));
+                continue;
+            };
+            budget.give(PackedConnection::unpacked::<S>() + charged);
+            budget.take(packed.size());
+            if let Entry::Whole(mut spare) = std::mem::replace(entry, Entry::Packed(packed)) {
+                // What it had allocated goes now; the box itself is of use.
+                *spare = Connection::new(0, true, false, now);
+                self.spare = Some(spare);
             }
         }
     }
@@ -290,10 +418,17 @@ impl<S: FlowState> Connections<S> {
         self.table.oldest(list)
     }
 
+    /// All connections are dropped from here on, until the table is cleared.
+    pub(super) const fn drain(&mut self) {
+        self.table.drain();
+    }
+
     /// Gives all memory back; there must be no connection left.
     pub(super) fn clear(&mut self, budget: &mut Budget) {
         self.table.clear(budget);
         self.recent = VecDeque::new();
+        self.in_use = VecDeque::new();
+        self.packer = Packer::default();
         self.spare = None;
     }
 }
@@ -303,7 +438,9 @@ impl<S: FlowState> Connections<S> {
     /// Every connection.
     pub(super) fn entries(&self) -> impl Iterator<Item = ConnectionView<'_, S>> {
         self.table.entries().map(|entry| match entry {
+            Entry::HalfOpen(half_open) => ConnectionView::Made(half_open.compact().connection()),
             Entry::Compact(compact) => ConnectionView::Made(compact.connection()),
+            Entry::Packed(packed) => ConnectionView::Made(unpacked(packed, None).0),
             Entry::Whole(connection) => ConnectionView::Whole(connection),
         })
     }

@@ -55,11 +55,15 @@ impl<S: FlowState> Tcp<S> {
         }
         // Oldest first, by last right checksum, so that a scan through many addresses does not push
         // out a busy one.
+        let full = self.checksums_valid.len() >= PATHS;
         while self.checksums_valid.len() >= PATHS {
             self.checksums_valid.remove_oldest();
         }
         self.checksums_valid.insert(path, ());
-        self.charge(cx);
+        // What takes the place of another one takes no more room.
+        if !full {
+            self.charge(cx);
+        }
     }
 
     /// Keeps a damaged segment as second choice.

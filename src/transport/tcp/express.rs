@@ -6,7 +6,7 @@
 //! full way from the beginning as if it had never been here. How headers are read and the connection is found is written a second
 //! time here, for speed; what a segment does to the connection is not, but in `take_behind` and `opened`.
 
-use super::connection::{Behind, CompactConnection};
+use super::connection::{Behind, HalfOpenConnection};
 use super::order::HALF_OPEN;
 use super::segment::{Segment, window_scale};
 use super::{Tcp, listed_anew};
@@ -172,7 +172,7 @@ impl<S: FlowState> Tcp<S> {
         let options = Some(plain.options);
         plain.segment.window_scale = window_scale(options);
         let number = self.queues.next_number;
-        let opened = CompactConnection::opened(number, plain.low, cx.now, &plain.segment, valid);
+        let opened = HalfOpenConnection::opened(number, plain.low, cx.now, &plain.segment, valid);
         let Some(opened) = opened else {
             return false;
         };
@@ -186,7 +186,7 @@ impl<S: FlowState> Tcp<S> {
             self.remember_valid(cx, AddressPair(ip.src.into(), ip.dst.into()));
         }
         self.table
-            .insert_compact(plain.key.into(), opened, HALF_OPEN, &mut cx.budget);
+            .insert_half_open(plain.key.into(), opened, HALF_OPEN, &mut cx.budget);
         true
     }
 

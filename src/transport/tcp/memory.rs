@@ -84,6 +84,20 @@ impl<S: FlowState> Tcp<S> {
         lists.find_map(|list| self.table.oldest(list))
     }
 
+    /// Ends compact connections where all of them, and the table, take more than their share: those that have ended first, then those
+    /// that have been idle longest.
+    pub(super) fn fit<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
+        let limit = cx.budget.limit();
+        while self.table.has_compact() && self.table.allocated() > limit - limit / 4 {
+            let mut lists = [CLOSED_WHOLE, CLOSED, BARE, HALF_OPEN].into_iter();
+            let Some(place) = lists.find_map(|list| self.table.oldest(list)) else {
+                return;
+            };
+            self.end(cx, place, Close::Evicted, sink);
+            self.remove(cx, place);
+        }
+    }
+
     /// Makes room for a connection: ended ones go first, then half-open ones, then those idle longest.
     pub(super) fn evict<K: StreamSink<State = S>>(
         &mut self,
@@ -236,6 +250,7 @@ impl<S: FlowState> Tcp<S> {
     pub fn flush<K: StreamSink<State = S>>(&mut self, cx: &mut Context, sink: &mut K) {
         // In the order of last use, so that the flush is the same in every run.
         // One that ends may leave another one, whose SYN was held.
+        self.table.drain();
         let lists = [HALF_OPEN, BARE, OPEN];
         while let Some(place) = lists.into_iter().find_map(|list| self.table.oldest(list)) {
             self.end(cx, place, Close::EndOfInput, sink);

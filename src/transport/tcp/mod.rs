@@ -549,7 +549,9 @@ impl<S: FlowState> Tcp<S> {
             self.expire(cx, sink);
         }
         // Last, when nobody holds on to a connection any more: the place stays, its form changes.
-        self.table.shrink(&mut cx.budget);
+        self.table
+            .shrink(&mut cx.budget, |state| sink.charged(state));
+        self.fit(cx, sink);
     }
 
     /// As [`Tcp::after`], where no packet was the reason: the order of use stays.
@@ -604,11 +606,11 @@ impl<S: FlowState> Tcp<S> {
             Close::Evicted => close,
             _ => Close::Unconfirmed,
         };
-        if let Some(compact) = self.table.compact_mut(place)
-            && !cx.limits.empty_connections
+        if !cx.limits.empty_connections
+            && let Some((ends, was_reset)) = self.table.end_compact(place)
         {
-            if compact.end() {
-                let close = as_seen(compact.was_reset());
+            if ends {
+                let close = as_seen(was_reset);
                 count_close(cx, close);
                 if sink.hears_flow_ends()
                     && let Some(key) = self.table.key(place)

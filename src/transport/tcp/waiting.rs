@@ -100,6 +100,11 @@ impl BufferedPart {
     pub(super) fn end(&self) -> u64 {
         self.offset + self.len()
     }
+
+    /// Octets that are counted as allocated for it: a block that was used before may have an eighth more.
+    fn counted(&self) -> usize {
+        allocated(self.octets.len())
+    }
 }
 
 /// What became of octets that were put in.
@@ -338,7 +343,7 @@ impl Runs {
                     let n = usize::try_from(stop - pos).unwrap_or(0);
                     let fresh = BufferedPart {
                         offset: pos,
-                        octets: rest.get(..n).unwrap_or_default().to_vec(),
+                        octets: budget.copy(rest.get(..n).unwrap_or_default()),
                         used: 0,
                         lost: 0,
                         origin,
@@ -461,7 +466,7 @@ impl Runs {
             (false, false) => self.runs += 1,
             _ => {}
         }
-        self.allocated += allocated(item.octets.capacity());
+        self.allocated += item.counted();
         self.octets += item.data().len() as u64;
         if self.items.is_empty() {
             self.oldest = Some(item.origin.arrived);
@@ -486,7 +491,7 @@ impl Runs {
             (false, false) => self.runs -= 1,
             _ => {}
         }
-        self.allocated -= allocated(item.octets.capacity());
+        self.allocated -= item.counted();
         self.octets -= item.data().len() as u64;
         // Another one of the same time may be left; it is found again when somebody asks.
         if self.oldest == Some(item.origin.arrived) {
@@ -506,7 +511,7 @@ impl Runs {
         {
             self.runs -= 1;
         }
-        self.allocated -= allocated(item.octets.capacity());
+        self.allocated -= item.counted();
         self.octets -= item.data().len() as u64;
         if self.oldest == Some(item.origin.arrived) {
             self.oldest = None;
@@ -553,7 +558,7 @@ impl Runs {
             {
                 self.runs -= 1;
             }
-            self.allocated -= allocated(last.octets.capacity());
+            self.allocated -= last.counted();
             self.octets -= last.data().len() as u64;
             // Whatever is cut off may have been the oldest.
             self.oldest = None;
@@ -590,7 +595,7 @@ impl Runs {
             end = Some(i.end());
         }
         assert_eq!(runs, self.runs);
-        let allocated = self.items.iter().map(|i| allocated(i.octets.capacity()));
+        let allocated = self.items.iter().map(BufferedPart::counted);
         assert_eq!(self.allocated, allocated.sum::<usize>());
         assert!(!self.items.is_empty());
         assert_eq!(

@@ -37,8 +37,148 @@ const LISTED: u32 = 1 << 28;
 /// As many packets of a direction are counted here. A handshake has fewer, and so has a scan.
 const MOST: u64 = 7;
 
+/// A connection of which nothing but a SYN was seen: a scan or a flood has a million of them. When the SYN came, its sequence number, its window, bits of its stream, the connection's number and flags.
+// Octets, as numbers would have to stand where they can be divided by their size, and an eighth of it would be padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::transport::tcp) struct HalfOpenConnection([u8; 22]);
+
+/// In the flags of a half-open connection: it has ended.
+const ENDED: u8 = 0x80;
+
+impl HalfOpenConnection {
+    fn new(
+        last: Instant,
+        base: SeqNumber,
+        window: u16,
+        bits: u16,
+        number: [u8; 5],
+        flags: u8,
+    ) -> Self {
+        let [l0, l1, l2, l3, l4, l5, l6, l7] = last.as_nanos().to_le_bytes();
+        let [b0, b1, b2, b3] = base.0.to_le_bytes();
+        let [w0, w1] = window.to_le_bytes();
+        let [s0, s1] = bits.to_le_bytes();
+        let [n0, n1, n2, n3, n4] = number;
+        Self([
+            l0, l1, l2, l3, l4, l5, l6, l7, b0, b1, b2, b3, w0, w1, s0, s1, n0, n1, n2, n3, n4,
+            flags,
+        ])
+    }
+
+    /// The connection in this form; None where there is more to say of it.
+    pub(in crate::transport::tcp) fn of(c: &CompactConnection) -> Option<Self> {
+        let [forward, reverse] = &c.streams;
+        // Asked first, as it tells nearly all others.
+        if *reverse != CompactStream::default() {
+            return None;
+        }
+        let [[n0, n1], [n2, n3], [n4, _]] = c.number.map(u16::to_le_bytes);
+        let half_open = Self::new(
+            c.last,
+            forward.base,
+            forward.window,
+            forward.bits,
+            [n0, n1, n2, n3, n4],
+            c.flags & (LOW | REUSED),
+        );
+        (half_open.compact() == *c).then_some(half_open)
+    }
+
+    /// One that has just been opened by a SYN without octets, outside of VLANs and tunnels; `valid`: its checksum is right. None where
+    /// the number is too large.
+    pub(in crate::transport::tcp) fn opened(
+        number: u64,
+        low: bool,
+        now: Instant,
+        syn: &Segment<'_>,
+        valid: bool,
+    ) -> Option<Self> {
+        let [n @ .., 0, 0, 0] = number.to_le_bytes() else {
+            return None;
+        };
+        let mut forward = StreamState::default();
+        if let Some(shift) = syn.window_scale {
+            forward.set_scale(shift);
+        }
+        forward.place(syn.data_seq(), ORIGIN);
+        forward.set(SEEN | SYN | BASED | if valid { CHECKSUMS_VALID } else { 0 });
+        forward.begin();
+        let flags = if low { LOW } else { 0 };
+        Some(Self::new(
+            now,
+            forward.base,
+            syn.window,
+            forward.bits,
+            n,
+            flags,
+        ))
+    }
+
+    /// The connection in its compact form.
+    pub(in crate::transport::tcp) fn compact(&self) -> CompactConnection {
+        let [
+            l0,
+            l1,
+            l2,
+            l3,
+            l4,
+            l5,
+            l6,
+            l7,
+            b0,
+            b1,
+            b2,
+            b3,
+            w0,
+            w1,
+            s0,
+            s1,
+            n0,
+            n1,
+            n2,
+            n3,
+            n4,
+            flags,
+        ] = self.0;
+        CompactConnection {
+            last: Instant::from_nanos(u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7])),
+            number: [[n0, n1], [n2, n3], [n4, 0]].map(u16::from_le_bytes),
+            flags: flags & (LOW | REUSED) | HALF_OPEN << LIST,
+            more: if flags & ENDED == 0 { 0 } else { CLOSED }
+                | 1 << PACKETS[Direction::Forward.index()],
+            first: 0,
+            listed: 0,
+            reset: 0,
+            tag: VlanTag::default(),
+            streams: [
+                CompactStream {
+                    base: SeqNumber(u32::from_le_bytes([b0, b1, b2, b3])),
+                    bits: u16::from_le_bytes([s0, s1]),
+                    window: u16::from_le_bytes([w0, w1]),
+                    ..CompactStream::default()
+                },
+                CompactStream::default(),
+            ],
+        }
+    }
+
+    /// When its packet came.
+    pub(in crate::transport::tcp) fn last_used(&self) -> Instant {
+        let last = self.0.first_chunk().copied().unwrap_or_default();
+        Instant::from_nanos(u64::from_le_bytes(last))
+    }
+
+    /// As [`CompactConnection::end`].
+    pub(in crate::transport::tcp) const fn end(&mut self) -> bool {
+        let flags = &mut self.0[21];
+        let before = *flags & ENDED != 0;
+        *flags |= ENDED;
+        !before
+    }
+}
+
 /// A connection without data, or one that has ended.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::transport::tcp) struct CompactConnection {
     last: Instant,
     /// Its number, and in the last octet bits 32 to 39 of `first`.
@@ -57,7 +197,7 @@ pub(in crate::transport::tcp) struct CompactConnection {
 }
 
 /// One direction; its origin is at [`ORIGIN`].
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct CompactStream {
     base: SeqNumber,
     bits: u16,
@@ -146,44 +286,6 @@ impl CompactConnection {
             streams: [
                 CompactStream::of(forward, c.closed)?,
                 CompactStream::of(reverse, c.closed)?,
-            ],
-        })
-    }
-
-    /// One that has just been opened by a SYN without octets, outside of VLANs and tunnels; `valid`: its checksum is right. None where
-    /// the number is too large.
-    pub(in crate::transport::tcp) fn opened(
-        number: u64,
-        low: bool,
-        now: Instant,
-        syn: &Segment<'_>,
-        valid: bool,
-    ) -> Option<Self> {
-        let [n @ .., 0, 0, 0] = number.to_le_bytes() else {
-            return None;
-        };
-        let mut forward = StreamState {
-            window: syn.window,
-            ..StreamState::default()
-        };
-        if let Some(shift) = syn.window_scale {
-            forward.set_scale(shift);
-        }
-        forward.place(syn.data_seq(), ORIGIN);
-        forward.set(SEEN | SYN | BASED | if valid { CHECKSUMS_VALID } else { 0 });
-        forward.begin();
-        Some(Self {
-            last: now,
-            number: [[n[0], n[1]], [n[2], n[3]], [n[4], 0]].map(u16::from_le_bytes),
-            flags: if low { LOW } else { 0 } | HALF_OPEN << LIST,
-            more: 1 << PACKETS[Direction::Forward.index()],
-            first: 0,
-            listed: 0,
-            reset: 0,
-            tag: VlanTag::default(),
-            streams: [
-                CompactStream::of(forward, false)?,
-                CompactStream::of(StreamState::default(), false)?,
             ],
         })
     }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The state stands here, with what every part asks of it; `stream` is what is always known of one direction. Each part
-//! adds the methods for its step. `compact` is the form in which a connection without data is kept between packets.
+//! adds the methods for its step. `compact` is the form in which a connection without data is kept between packets, `packed` that
+//! of one with data where there are many.
 
 mod behind;
 mod channels;
@@ -20,14 +21,16 @@ mod give_up;
 mod held;
 mod held_segment;
 mod other_channels;
+mod packed;
 mod receive;
 mod recent;
 mod stream_state;
 
 pub(super) use behind::Behind;
 pub(super) use classify::Verdict;
-pub(super) use compact::CompactConnection;
+pub(super) use compact::{CompactConnection, HalfOpenConnection};
 pub(super) use held_segment::HeldSegment;
+pub(super) use packed::PackedConnection;
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
@@ -262,6 +265,11 @@ impl<S> Connection<S> {
     /// It has had no data, or has ended: nothing but its numbers is kept.
     pub(super) fn is_bare(&self) -> bool {
         self.buffers.is_none() && self.held().is_empty()
+    }
+
+    /// It has data, or has had some: whether anything waits in it shows when it is packed.
+    pub(super) const fn may_be_packed(&self) -> bool {
+        self.buffers.is_some() && !self.closed
     }
 
     /// Only one side has been seen, and no data.
