@@ -1195,8 +1195,8 @@ impl<M: MessageSink> Extractor<M> {
     ) {
         at.cx.counters.message.messages += 1;
         let counted = at.cx.counters.count_message(Name::of(start.protocol));
-        let framer = at.state.framer(at.direction);
-        let is_frame = framer.is_some_and(AnyFramer::carries) && start.protocol != NO_PROTOCOL;
+        // By its name, which is at hand: this is asked of each message.
+        let is_frame = protocols::carries(start.protocol);
         let wanted = !is_frame
             && self.rules.filter.wants(start.protocol)
             && self

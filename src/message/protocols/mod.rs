@@ -194,11 +194,6 @@ macro_rules! protocols {
                 }
             }
 
-            /// What it frames are the frames of such a connection.
-            pub(super) const fn carries(&self) -> bool {
-                matches!(self, Self::Http2(_))
-            }
-
             /// A protocol that others switch to may begin in the middle of this one: see [`ProtocolRow::interrupts`].
             pub(super) fn may_be_interrupted(&self) -> bool {
                 match self {
@@ -450,6 +445,12 @@ pub(super) fn interrupter() -> Option<&'static StreamRow> {
 /// What follows a switch from this protocol may be the same protocol again: see [`ProtocolRow::tunnels`].
 pub(super) fn tunnels(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.tunnels)
+}
+
+/// Connections of this protocol carry streams of their own, and what is framed are their frames.
+#[inline]
+pub(super) fn carries(name: &str) -> bool {
+    name == http2::PROTOCOL.name
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.
