@@ -66,6 +66,7 @@ fn main() {
                 frame: 1,
                 ack: Some(0),
                 answers: None,
+                carried: None,
             };
             outputs.start(&mut at, &start);
             let mut left = size;

@@ -610,7 +610,7 @@ fn a_run_from_the_middle_is_asked_about_as_one_from_the_start() {
         assert_eq!(lines.matches(" smtp ").count(), 3, "{handshake:?}: {lines}");
     }
     // What a message of no known protocol begins with does not depend on what was held of it.
-    let text = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let text = b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n";
     for handshake in HANDSHAKES {
         let lines = run(["-p"], &talk(7777, handshake, &[client(text)], 1400).file).printed();
         assert!(

@@ -504,6 +504,15 @@ counters! {
         lost_octets: "bytes that messages lack",
         unframed_octets: "bytes between messages that belong to none",
     }
+    /// Messages in streams that connections carry: HTTP/2. The frames of these are counted as messages of their protocol.
+    carried: CarriedCounters {
+        messages: "messages found in such streams",
+        incomplete: "messages of these that lack something, or may lack something",
+        inner: "messages with a length of their own found in these (gRPC)",
+        evicted: "streams ended because a connection had too many",
+        unknown_fields: "header fields that refer to what is lost",
+        left_out_fields: "header fields left out of header sections that are too long",
+    }
     /// What was written.
     output: OutputCounters {
         messages: "messages written",

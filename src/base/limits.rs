@@ -208,6 +208,8 @@ pub struct Limits {
     pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
+    /// Streams that one connection carries at once (HTTP/2), at most; the oldest is ended for one more.
+    pub carried_streams: usize,
     /// The ends of TCP connections without payload are told too.
     pub empty_connections: bool,
     /// What becomes of fragments is told too.
@@ -275,6 +277,9 @@ impl Default for Limits {
             // Servers refuse much less (8 to 64 KiB); a proxy's log of cookies and tokens still
             // fits.
             header: 256 << 10,
+            // Servers allow 100 to 250 at once (RFC 9113, 6.5.2, asks for 100 at least). Where the ends of streams are lost, some
+            // are remembered too long.
+            carried_streams: 2048,
             empty_connections: false,
             fragment_events: false,
         }

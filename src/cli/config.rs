@@ -920,7 +920,7 @@ fn no_protocol(name: &str) -> String {
     let framed = FRAMED.iter().find(|(framed, ..)| *framed == lower);
     let advice = match (lower.as_str(), framed) {
         (_, Some((.., spec))) => format!("--framer '{spec}' adds it"),
-        ("h2" | "http2" | "grpc" | "rtp" | "mail" | "email", None) => {
+        ("rtp" | "mail" | "email", None) => {
             "it is not taken apart yet; --list-protocols shows those that are".to_owned()
         }
         _ => "--list-protocols shows them, --framer adds one".to_owned(),

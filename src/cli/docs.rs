@@ -36,7 +36,7 @@ lost, a file is called by its connection: ftp-data-NUMBER. A file of no bytes is
 TFTP: transfers whose request was captured, with blocks of any size, windows, and any number of blocks. Text (netascii) is \
 kept as it was sent, as tshark keeps it.
 .PP
-Mail (SMTP, POP3, IMAP), SMB and HTTP/2 carry files that cannot be taken out yet: where there is some in the input, that is told at the end.
+Mail (SMTP, POP3, IMAP) and SMB carry files that cannot be taken out yet: where there is some in the input, that is told at the end.
 .PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 

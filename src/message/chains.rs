@@ -173,7 +173,8 @@ impl Habits {
             (self.messages, self.inside) = (self.messages / 2, self.inside.div_ceil(2));
         }
         self.messages += 1;
-        self.inside += u8::from(!aligned);
+        // Halves are rounded up: there may be one more of these than of all.
+        self.inside = self.inside.saturating_add(u8::from(!aligned));
     }
 
     /// A message is of this sort.

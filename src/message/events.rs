@@ -35,6 +35,16 @@ pub struct MessageStart<'a> {
     /// Of a response that is no interim one: where in the other stream the request begins that it answers, if that is
     /// known.
     pub answers: Option<u64>,
+    /// Where it stands in a stream that its connection carries, as HTTP/2 has them: offsets count in that stream then, and it is
+    /// written in text what the connection has in another form.
+    pub carried: Option<CarriedMessage>,
+}
+
+/// The way of a message of a stream that a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CarriedMessage {
+    /// Number of the stream in its connection, as the protocol counts.
+    pub stream: u32,
 }
 
 /// Octets of the message that is open in this direction.
@@ -59,7 +69,7 @@ pub struct Piece<'a> {
 pub struct MessageGap {
     /// Offset of the first missing octet in the stream.
     pub offset: u64,
-    /// How many.
+    /// How many; 0, in a stream that a connection carries: nobody knows.
     pub len: u64,
 }
 
@@ -84,6 +94,10 @@ pub struct MessageEnd {
 /// In each direction of a connection at most one message is open: `start`, then `data` and `gap` in the order of the
 /// stream, then `end`. [`StreamContext::cx`] holds the packet that completed what is told. Sinks keep what an input or
 /// output error was and tell it when they are flushed.
+///
+/// A connection that carries streams of its own, as HTTP/2 does, is told of twice: its frames, with the connection's state, by
+/// `frame_start` to `frame_end`, and the messages of each of its streams by the other events, with a state of that stream, as if
+/// it was a connection. Many of these are open at once.
 pub trait MessageSink {
     /// What it keeps with each connection.
     type State: FlowState;
@@ -112,6 +126,60 @@ pub trait MessageSink {
     }
     /// The open message ends.
     fn end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd) {
+        let _ = (at, end);
+    }
+    /// Header fields that stand behind the body of the open message, as lines.
+    fn trailers(&mut self, at: &mut StreamContext<'_, Self::State>, section: &[u8]) {
+        let _ = (at, section);
+    }
+    /// A message with a length of its own (gRPC) begins in the open one: its offset in the body, its length, and whether it is
+    /// compressed. It need not be all there.
+    fn inner(
+        &mut self,
+        at: &mut StreamContext<'_, Self::State>,
+        offset: u64,
+        len: u64,
+        compressed: bool,
+    ) {
+        let _ = (at, offset, len, compressed);
+    }
+    /// A stream that a connection carries has ended: its state is dropped behind this.
+    fn carried_end(&mut self, at: &mut StreamContext<'_, Self::State>) {
+        let _ = at;
+    }
+
+    /// It has a use for the messages of streams that connections carry.
+    fn hears_carried(&self) -> bool {
+        true
+    }
+    /// A message of a stream that this connection carries has ended, in this direction.
+    fn carried(&mut self, at: &mut StreamContext<'_, Self::State>, protocol: &'static str) {
+        let _ = (at, protocol);
+    }
+    /// It takes this frame of a connection that carries streams: asked before it begins. Of one that it does not take nothing
+    /// else is told.
+    fn takes_frame(
+        &mut self,
+        at: &mut StreamContext<'_, Self::State>,
+        start: &MessageStart<'_>,
+    ) -> bool {
+        let _ = (at, start);
+        false
+    }
+    /// A frame begins.
+    fn frame_start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>) {
+        let _ = (at, start);
+    }
+    /// Octets of the open frame.
+    fn frame_data(&mut self, at: &mut StreamContext<'_, Self::State>, piece: &Piece<'_>) {
+        let _ = (at, piece);
+    }
+    /// Octets that the open frame lacks.
+    fn frame_gap(&mut self, at: &mut StreamContext<'_, Self::State>, gap: &MessageGap) {
+        let _ = (at, gap);
+    }
+    /// The open frame ends.
+    fn frame_end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd) {
         let _ = (at, end);
     }
 

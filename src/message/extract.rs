@@ -4,6 +4,7 @@
 //! segment, a start line at the end of what is there), never a body.
 
 use super::bundled::Bundle;
+use super::carry::{self, Brought, CarriedStreams, ToCarrier};
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
 use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
@@ -129,6 +130,9 @@ struct OpenMessage {
     hand_over: bool,
     /// The user wants it: the sink sees it.
     wanted: bool,
+    /// It is a frame of a connection that carries streams: the sink sees it as that, and what it carries.
+    frames: bool,
+    carries: bool,
     /// It is of no known protocol.
     opaque: bool,
     /// Where its protocol's counters stand.
@@ -182,14 +186,6 @@ struct MessageStream {
 }
 
 impl MessageStream {
-    /// The sink sees what belongs to the open message.
-    const fn wanted(&self) -> bool {
-        match self.open {
-            Some(open) => open.wanted,
-            None => true,
-        }
-    }
-
     /// What comes next may be the rest of a message whose beginning is lost.
     const fn rest_may_come(&self) -> bool {
         self.behind_loss && self.open.is_none()
@@ -260,6 +256,8 @@ pub struct Conversation<T> {
     /// Octets of the framers that the budget knows of.
     charged: usize,
     trust: Trust,
+    /// The streams that it carries, where it carries some.
+    carried: Option<Box<CarriedStreams<T>>>,
     state: T,
 }
 
@@ -433,14 +431,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
-            let wanted = stream.wanted();
-            if wanted {
-                let missing = MessageGap {
-                    offset: gap.offset,
-                    len: n,
-                };
-                self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
-            }
+            self.missing(at, gap.offset, n);
             // Counted as lost in the message; the part past it belongs to no message that is known.
             at.cx.counters.message.lost_octets += n;
             if gap.push && rest > 0 {
@@ -458,16 +449,9 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             if let Some(open) = &mut stream.open {
                 open.whole = false;
             }
-            let wanted = stream.wanted();
             if let Some(len) = gap.len {
                 at.cx.counters.message.lost_octets += len;
-                if wanted {
-                    let missing = MessageGap {
-                        offset: gap.offset,
-                        len,
-                    };
-                    self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
-                }
+                self.missing(at, gap.offset, len);
             }
             left = 0;
         } else if let (Mode::Ask, Some(len), true) = (stream.mode, gap.len, stream.open.is_some())
@@ -480,13 +464,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 open.whole = false;
             }
             at.cx.counters.message.lost_octets += len;
-            if stream.wanted() {
-                let missing = MessageGap {
-                    offset: gap.offset,
-                    len,
-                };
-                self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
-            }
+            self.missing(at, gap.offset, len);
             left = 0;
         } else if self.begins_in_gap(at, gap) {
             let stream = &mut at.state.streams[i];
@@ -499,6 +477,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         if left > 0 {
             let end = gap.offset + gap.len.unwrap_or(0);
             self.end_message(at, end, true, None);
+            Self::lose_frames(at);
             self.forget(at);
             if let Some(framer) = at.state.framer_mut(at.direction) {
                 framer.gap(at.direction);
@@ -537,6 +516,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         // Walking what was held may have used some of it.
         let offset = at.state.streams[at.direction.index()].at;
         self.end_message(at, offset, true, Some(close));
+        if at.state.carried.is_some() {
+            let brought = Self::brought(at, offset);
+            self.carry(at, ToCarrier::End(Some(close)), brought);
+        }
         let mut to = at.with(|s| &mut s.state);
         self.sink.stream_end(&mut to, close);
         self.other_may_go_on(at);
@@ -552,6 +535,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             stream.own = None;
         }
         Self::put_framer(at, None);
+        self.end_carried(at, Some(close));
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
     }
@@ -918,6 +902,7 @@ impl<M: MessageSink> Extractor<M> {
         if let Some(framer) = at.state.framer_mut(d) {
             framer.refused(d, offset);
         }
+        Self::lose_frames(at);
         let stream = &mut at.state.streams[d.index()];
         let before = stream.refused.filter(|(at, _)| *at == offset);
         stream.refused = Some((offset, before.map_or(1, |(_, n)| n.saturating_add(1))));
@@ -1213,6 +1198,7 @@ impl<M: MessageSink> Extractor<M> {
                 frame: source.frame,
                 ack: source.ack,
                 answers: None,
+                carried: None,
             };
             self.start_message(at, &start, source, false);
             self.emit(
@@ -1245,6 +1231,7 @@ impl<M: MessageSink> Extractor<M> {
 
     /// Octets that belong to no message.
     fn skip(&self, at: &mut ConversationContext<'_, M>, octets: u64) {
+        Self::lose_frames(at);
         at.cx.counters.message.unframed_octets += octets;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).skipped += octets;
@@ -1264,15 +1251,23 @@ impl<M: MessageSink> Extractor<M> {
     ) {
         at.cx.counters.message.messages += 1;
         let counted = at.cx.counters.count_message(Name::of(start.protocol));
-        let wanted = self.rules.filter.wants(start.protocol)
+        // By its name, which is at hand: this is asked of each message.
+        let is_frame = protocols::carries(start.protocol);
+        let wanted = !is_frame
+            && self.rules.filter.wants(start.protocol)
             && self
                 .sink
                 .takes_message(&mut at.with(|s| &mut s.state), start);
+        let frames = is_frame
+            && self.rules.filter.wants(start.protocol)
+            && self.sink.takes_frame(&mut at.with(|s| &mut s.state), start);
         at.state.streams[at.direction.index()].open = Some(OpenMessage {
             start: start.offset,
             whole: true,
             hand_over,
             wanted,
+            frames,
+            carries: is_frame && self.sink.hears_carried(),
             opaque: start.protocol == NO_PROTOCOL,
             counted,
             last: source.packet(),
@@ -1288,6 +1283,154 @@ impl<M: MessageSink> Extractor<M> {
             let now = come(at, source.packet());
             self.sink.start(&mut at.with(|s| &mut s.state), start);
             come(at, now);
+        } else if is_frame {
+            self.start_frame(at, start, source);
+        }
+    }
+
+    /// A frame has been opened: tells of it, and of what it ends.
+    #[inline(never)] // off the way of those that carry nothing
+    fn start_frame(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        start: &MessageStart<'_>,
+        source: ChunkOrigin,
+    ) {
+        let Some(open) = at.state.streams[at.direction.index()].open else {
+            return;
+        };
+        let now = come(at, source.packet());
+        if open.frames {
+            self.sink.frame_start(&mut at.with(|s| &mut s.state), start);
+        }
+        if open.carries {
+            if at.state.carried.is_none() {
+                let carrier = at.state.framer(at.direction).and_then(AnyFramer::carrier);
+                let carried = carrier.map(|made| CarriedStreams::new(made, start.protocol));
+                at.state.carried = carried.map(Box::new);
+            }
+            let brought = Self::brought(at, start.offset);
+            self.carry(at, ToCarrier::Frame, brought);
+        }
+        come(at, now);
+    }
+
+    /// The same of octets of the open frame.
+    #[inline(never)] // off the way of those that carry nothing
+    fn frame_piece(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        piece: &Piece<'_>,
+        source: (u64, Timestamp, u32),
+        open: OpenMessage,
+    ) {
+        let now = come(at, if piece.last { open.last } else { source });
+        if open.frames {
+            self.sink.frame_data(&mut at.with(|s| &mut s.state), piece);
+        }
+        if open.carries {
+            let end = piece.offset + piece.data.len() as u64;
+            let brought = Brought {
+                time: piece.time,
+                frame: piece.frame,
+                ..Self::brought(at, end)
+            };
+            self.carry(at, ToCarrier::Octets(piece.data), brought);
+        }
+        come(at, now);
+    }
+
+    /// The packet in hand, and when what stands before this offset was acknowledged.
+    fn brought(at: &ConversationContext<'_, M>, offset: u64) -> Brought {
+        Brought {
+            time: at.cx.packet.time,
+            frame: at.cx.packet.frame,
+            acknowledged: at.side().acknowledged_to(offset),
+        }
+    }
+
+    /// Hands something to what finds the streams that the connection carries.
+    fn carry(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        what: ToCarrier<'_>,
+        brought: Brought,
+    ) {
+        // Taken out while it is used: the streams and the context are needed at once.
+        let Some(mut carried) = at.state.carried.take() else {
+            return;
+        };
+        let mut around = carry::Around {
+            cx: at.cx,
+            flow: at.flow,
+            sides: at.sides,
+            direction: at.direction,
+            wake: None,
+        };
+        let protocol = carried.protocol();
+        let ended = carried.take(&mut around, (&mut self.sink, &self.rules), what, brought);
+        at.state.carried = Some(carried);
+        self.tell_ended(at, ended, protocol);
+    }
+
+    /// Frames may be missing, or are no frames.
+    fn lose_frames(at: &mut ConversationContext<'_, M>) {
+        if let Some(carried) = &mut at.state.carried {
+            carried.lost(at.direction);
+        }
+    }
+
+    /// The streams that the connection carries end with it.
+    fn end_carried(&mut self, at: &mut ConversationContext<'_, M>, close: Option<Close>) {
+        let Some(carried) = at.state.carried.take() else {
+            return;
+        };
+        let offset = at.state.streams[at.direction.index()].at;
+        let brought = Self::brought(at, offset);
+        let mut around = carry::Around {
+            cx: at.cx,
+            flow: at.flow,
+            sides: at.sides,
+            direction: at.direction,
+            wake: None,
+        };
+        let protocol = carried.protocol();
+        let ended = carried.close(&mut around, (&mut self.sink, &self.rules), close, brought);
+        self.tell_ended(at, ended, protocol);
+    }
+
+    /// So many messages have ended in streams that the connection carries, by direction.
+    fn tell_ended(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        ended: [u64; 2],
+        protocol: &'static str,
+    ) {
+        for _ in 0..2 {
+            for _ in 0..ended[at.direction.index()] {
+                self.sink.carried(&mut at.with(|s| &mut s.state), protocol);
+            }
+            at.direction = at.direction.flip();
+        }
+    }
+
+    /// Octets of the open message, or of none, are missing.
+    fn missing(&mut self, at: &mut ConversationContext<'_, M>, offset: u64, len: u64) {
+        let missing = MessageGap { offset, len };
+        let open = at.state.streams[at.direction.index()].open;
+        if open.is_none_or(|open| open.wanted) {
+            self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
+        }
+        let Some(open) = open else {
+            return;
+        };
+        if open.frames {
+            self.sink
+                .frame_gap(&mut at.with(|s| &mut s.state), &missing);
+        }
+        if open.carries {
+            let brought = Self::brought(at, offset);
+            self.carry(at, ToCarrier::Gap(len), brought);
         }
     }
 
@@ -1335,6 +1478,10 @@ impl<M: MessageSink> Extractor<M> {
                 open.last = source;
             }
             if !open.wanted {
+                let open = *open;
+                if open.frames || open.carries {
+                    self.frame_piece(at, piece, source, open);
+                }
                 return;
             }
             if piece.last {
@@ -1470,7 +1617,7 @@ impl<M: MessageSink> Extractor<M> {
             whole,
         };
         at.cx.emit(at.flow, at.direction, what);
-        if open.wanted {
+        if open.wanted || open.frames {
             let end = MessageEnd {
                 offset,
                 whole,
@@ -1479,7 +1626,12 @@ impl<M: MessageSink> Extractor<M> {
                 acknowledged,
             };
             let now = come(at, open.last);
-            self.sink.end(&mut at.with(|s| &mut s.state), &end);
+            let mut to = at.with(|s| &mut s.state);
+            if open.wanted {
+                self.sink.end(&mut to, &end);
+            } else {
+                self.sink.frame_end(&mut to, &end);
+            }
             come(at, now);
         }
         // Only behind its end: the octets of the message itself belong to the old protocol.
@@ -1557,10 +1709,7 @@ impl<M: MessageSink> Extractor<M> {
         if let Some(open) = &mut stream.open {
             open.whole = false;
         }
-        if stream.wanted() {
-            let missing = MessageGap { offset, len };
-            self.sink.gap(&mut at.with(|s| &mut s.state), &missing);
-        }
+        self.missing(at, offset, len);
     }
 
     /// Walks octets by what the framer says, at least until `enough` of them are used, if it can.
@@ -1764,6 +1913,7 @@ impl<M: MessageSink> Extractor<M> {
                                     }
                                     Kind::Request | Kind::Other => None,
                                 },
+                                carried: None,
                             };
                             self.start_message(at, &start, source, hand_over);
                             if missing > 0 {
@@ -1963,6 +2113,7 @@ impl<M: MessageSink> Extractor<M> {
                 frame: source.frame,
                 ack: source.ack,
                 answers: None,
+                carried: None,
             };
             self.start_message(at, &start, source, false);
         }
@@ -1981,6 +2132,7 @@ impl<M: MessageSink> Extractor<M> {
         if let Some(framer) = at.state.framer_mut(at.direction) {
             framer.gap(at.direction);
         }
+        Self::lose_frames(at);
         at.state.streams[i].mode = Mode::Search;
         // Counted before the look, so that the sixteenth failure ends the guess at once.
         at.state.trust.failures = at.state.trust.failures.saturating_add(1);
@@ -1998,6 +2150,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         // Its framer goes, so nothing could end the message of the other direction later.
         self.end_other(at);
+        self.end_carried(at, None);
         Self::put_framer(at, None);
         for stream in &mut at.state.streams {
             if stream.own.is_none() {
@@ -2071,6 +2224,7 @@ impl<M: MessageSink> Extractor<M> {
     fn switch(&mut self, at: &mut ConversationContext<'_, M>, row: &StreamRow) {
         // As in `renew`: both directions leave together.
         self.end_other(at);
+        self.end_carried(at, None);
         for stream in &mut at.state.streams {
             stream.own = None;
         }

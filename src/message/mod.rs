@@ -18,6 +18,8 @@
 //! head.rs chunked.rs       header sections and chunk lines of HTTP, read for all who need them
 //! rules.rs                 what the user says of ports and protocols
 //! events.rs whole.rs       what a sink of messages gets; a sink that calls a function with whole messages
+//! carrier.rs carry.rs      connections that carry streams of their own: what such a protocol says, and how a sink hears of it
+//! hpack.rs                 header blocks of HTTP/2
 //! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
@@ -25,6 +27,8 @@
 mod adaptation;
 mod branches;
 pub mod bundled;
+mod carrier;
+mod carry;
 mod chains;
 mod chunked;
 pub mod custom;
@@ -36,6 +40,7 @@ pub mod framing;
 mod head;
 mod headers;
 mod held_part;
+mod hpack;
 mod in_order;
 mod length;
 mod length_format;
@@ -55,7 +60,7 @@ pub mod whole;
 pub use crate::base::protocol::NO_PROTOCOL;
 pub use bundled::Bundled;
 pub use chunked::{ChunkLine, ChunkSize};
-pub use events::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+pub use events::{CarriedMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 pub use extract::Extractor;
 pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};

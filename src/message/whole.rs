@@ -220,6 +220,10 @@ impl<F: FnMut(&WholeMessage<'_>)> MessageSink for WholeMessages<F> {
         });
     }
 
+    fn carried_end(&mut self, at: &mut StreamContext<'_, Self::State>) {
+        self.closed(at, Close::Fin);
+    }
+
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
         // Every message has been ended before; what is left would be a fault, and must not stay booked.
         for open in at.state.0.iter_mut().filter_map(Option::take) {

@@ -79,6 +79,15 @@ macro_rules! forward_events {
             state data($crate::transport::stream::StreamContext<'_, Self::State>, piece: &$crate::message::Piece<'_>);
             state gap($crate::transport::stream::StreamContext<'_, Self::State>, gap: &$crate::message::MessageGap);
             state end($crate::transport::stream::StreamContext<'_, Self::State>, end: &$crate::message::MessageEnd);
+            state trailers($crate::transport::stream::StreamContext<'_, Self::State>, section: &[u8]);
+            state inner(
+                $crate::transport::stream::StreamContext<'_, Self::State>,
+                offset: u64,
+                len: u64,
+                compressed: bool
+            );
+            state carried_end($crate::transport::stream::StreamContext<'_, Self::State>);
+            state carried($crate::transport::stream::StreamContext<'_, Self::State>, protocol: &'static str);
             plain datagram(
                 $crate::transport::datagram::DatagramContext<'_>,
                 message: &$crate::message::events::DatagramMessage<'_>

@@ -20,7 +20,7 @@ use crate::base::flow::{Flow, Transport};
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{MessageSink, MessageStart, kind};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, kind};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::StreamContext;
@@ -208,6 +208,11 @@ macro_rules! to_chosen {
     };
     ([] $kind:ident $self:ident $at:ident data $args:tt) => { to_chosen!(message chosen $kind $self $at data $args) };
     ([] $kind:ident $self:ident $at:ident gap $args:tt) => { to_chosen!(message chosen $kind $self $at gap $args) };
+    ([] $kind:ident $self:ident $at:ident trailers $args:tt) => {
+        to_chosen!(message chosen $kind $self $at trailers $args)
+    };
+    ([] $kind:ident $self:ident $at:ident inner $args:tt) => { to_chosen!(message chosen $kind $self $at inner $args) };
+    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => { to_chosen!(all $kind $self $at carried_end $args) };
     (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.is_full() {
             // As many as were wanted have ended.
@@ -309,6 +314,47 @@ impl MessageSink for Outputs {
         start: &MessageStart<'_>,
     ) -> bool {
         self.unasked || self.chooses(at, start)
+    }
+
+    // Frames are written as packets; all other outputs get what they carry.
+    fn hears_carried(&self) -> bool {
+        !self.packets_alone
+    }
+
+    fn takes_frame(
+        &mut self,
+        at: &mut StreamContext<'_, OutputState>,
+        start: &MessageStart<'_>,
+    ) -> bool {
+        !self.table.packets.0.is_empty()
+            && self.takes(at.flow)
+            && (self.messages.is_all() || self.messages.takes(&self.asked(at, start)))
+    }
+
+    fn frame_start(&mut self, at: &mut StreamContext<'_, OutputState>, start: &MessageStart<'_>) {
+        if !self.is_full() {
+            let mut to = at.with(|s| &mut s.packets);
+            self.table.packets.start(&mut to, start);
+        }
+    }
+
+    fn frame_data(&mut self, at: &mut StreamContext<'_, OutputState>, piece: &Piece<'_>) {
+        let mut to = at.with(|s| &mut s.packets);
+        self.table.packets.data(&mut to, piece);
+    }
+
+    fn frame_gap(&mut self, at: &mut StreamContext<'_, OutputState>, gap: &MessageGap) {
+        let mut to = at.with(|s| &mut s.packets);
+        self.table.packets.gap(&mut to, gap);
+    }
+
+    fn frame_end(&mut self, at: &mut StreamContext<'_, OutputState>, end: &MessageEnd) {
+        let mut to = at.with(|s| &mut s.packets);
+        self.table.packets.end(&mut to, end);
+        // Beside another output, what is carried is counted.
+        if self.packets_alone && !self.is_full() {
+            self.count(at.cx);
+        }
     }
 
     forward_events!(to_chosen []);
@@ -466,15 +512,7 @@ impl Outputs {
             let pairing = kept(at.cx, &mut at.state.pairing);
             self.paired = pairing.message(at.cx, way, at.sides, start);
         }
-        let chosen = self.messages.is_all()
-            || self.messages.takes(&Asked {
-                protocol: start.protocol,
-                transport: at.flow.transport,
-                kind: start.kind,
-                head: start.head,
-                time: start.time,
-                began: self.began,
-            });
+        let chosen = self.messages.is_all() || self.messages.takes(&self.asked(at, start));
         at.state.passed_over[at.direction.index()] = !chosen;
         chosen || self.table.files.is_some()
     }
@@ -498,6 +536,22 @@ impl Outputs {
     pub fn begins_at(&mut self, time: Timestamp) {
         self.began = time;
         self.table.begins_at(time);
+    }
+
+    /// What is asked of a message of a stream.
+    fn asked<'a>(
+        &self,
+        at: &StreamContext<'_, OutputState>,
+        start: &MessageStart<'a>,
+    ) -> Asked<'a> {
+        Asked {
+            protocol: start.protocol,
+            transport: at.flow.transport,
+            kind: start.kind,
+            head: start.head,
+            time: start.time,
+            began: self.began,
+        }
     }
 
     #[inline]

@@ -387,6 +387,7 @@ mod tests {
                 frame: 1,
                 ack: Some(ack),
                 answers: None,
+                carried: None,
             };
             self.at[direction.index()] += head.len() as u64;
             let way = (direction, Transport::Tcp);

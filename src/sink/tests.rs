@@ -150,6 +150,7 @@ impl Rig {
             ack,
             // The request at the start of the other stream.
             answers: (kind == Kind::Response).then_some(0),
+            carried: None,
         };
         assert!(outputs.takes_message(&mut at, &start));
         outputs.start(&mut at, &start);
@@ -677,6 +678,7 @@ fn a_client_on_the_lower_port_begins_with_a_handshake() {
             frame: 1,
             ack: None,
             answers: None,
+            carried: None,
         };
         outputs.start(&mut at, &start);
         rig.data(asks, 0, GET, true);

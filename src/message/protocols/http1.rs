@@ -534,12 +534,40 @@ struct HeadFields {
     length: Option<u64>,
     chunked: Coding,
     upgrade: bool,
-    /// The upgrade is to WebSocket (RFC 6455, 4.2.2).
-    websocket: bool,
+    /// What the upgrade is to, where that is known.
+    upgrade_to: Option<UpgradeTo>,
     /// The body follows once the server agrees (RFC 9110, 10.1.1).
     expects: bool,
     /// There is none: the request is one of HTTP/0.9.
     simple: bool,
+}
+
+/// A protocol that HTTP/1.1 is upgraded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum UpgradeTo {
+    /// WebSocket (RFC 6455, 4.2.2).
+    Websocket,
+    /// HTTP/2 in clear (RFC 7540, 3.2).
+    Http2,
+}
+
+impl UpgradeTo {
+    /// What a value of the Upgrade field names, which may be a list.
+    fn named(value: &[u8]) -> Option<Self> {
+        if value.eq_ignore_ascii_case(super::websocket::UPGRADE) {
+            return Some(Self::Websocket);
+        }
+        let mut names = value.split(|o| *o == b',').map(<[u8]>::trim_ascii);
+        let http2 = names.any(|name| name.eq_ignore_ascii_case(super::http2::UPGRADE));
+        http2.then_some(Self::Http2)
+    }
+
+    const fn protocol(self) -> &'static str {
+        match self {
+            Self::Websocket => super::websocket::PROTOCOL.name,
+            Self::Http2 => super::http2::PROTOCOL.name,
+        }
+    }
 }
 
 /// What a header section says of chunks.
@@ -602,7 +630,7 @@ impl HeadFields {
             }
             Some(b'u') if name.eq_ignore_ascii_case(b"upgrade") => {
                 self.upgrade = true;
-                self.websocket |= value.eq_ignore_ascii_case(super::websocket::UPGRADE);
+                self.upgrade_to = self.upgrade_to.or(UpgradeTo::named(value));
             }
             Some(b'e') if name.eq_ignore_ascii_case(b"expect") => {
                 self.expects |= value.eq_ignore_ascii_case(b"100-continue");
@@ -672,10 +700,10 @@ pub(crate) struct Http1 {
     trailer: [bool; 2],
     /// A CONNECT, or an upgrade, is not answered yet.
     leaving: bool,
-    /// A response has switched to WebSocket.
-    websocket: bool,
+    /// A response has switched to this.
+    switched: Option<UpgradeTo>,
     /// The last request asks for that.
-    asks_websocket: bool,
+    asks: Option<UpgradeTo>,
     /// Where the header of an answer ends that may have a body or not, and what the next request has heard.
     doubtful: Option<u64>,
     heard: Option<u64>,
@@ -788,7 +816,7 @@ impl Http1 {
         // Until it is answered, what follows in this direction may be another protocol, and waits
         // for the answer.
         self.leaving |= matches!(method, Method::Connect | Method::Upgrade);
-        self.asks_websocket = fields.upgrade && fields.websocket;
+        self.asks = fields.upgrade_to;
         if self.requests.len() >= REQUESTS {
             // Counting would be wrong by the forgotten one.
             self.requests.pop_front();
@@ -868,7 +896,7 @@ impl Http1 {
                     matched,
                     Match::Sure(Method::Connect) | Match::Likely(Method::Connect)
                 );
-        self.websocket = status == 101 && fields.websocket;
+        self.switched = fields.upgrade_to.filter(|_| status == 101);
         let message = if hand_over {
             Begin::Message {
                 kind: Kind::Response,
@@ -960,11 +988,15 @@ impl Http1 {
 
 impl Framer for Http1 {
     fn next_protocol(&self) -> Option<&'static str> {
-        self.websocket.then_some(super::websocket::PROTOCOL.name)
+        self.switched.map(UpgradeTo::protocol)
     }
 
     fn goes_on_as(&self, at: &Position, octets: &[u8]) -> Option<&'static str> {
-        if !self.asks_websocket || !self.leaving {
+        // The client begins with it, whatever was agreed on before.
+        if octets.starts_with(super::http2::PREFACE) {
+            return Some(super::http2::PROTOCOL.name);
+        }
+        if self.asks != Some(UpgradeTo::Websocket) || !self.leaving {
             return None;
         }
         // The answer to the upgrade is lost, and the client, whose frames are masked, sends one, or the server, whose are not.

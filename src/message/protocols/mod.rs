@@ -6,6 +6,7 @@
 //! the one line that sums up a message.
 
 use super::bundled::Bundle;
+use super::carrier::{Carrier, CarrierContext, ToStreams};
 use super::custom::CustomFramer;
 use super::fields::MessageFields;
 use super::framing::{Begin, BodyPart, Detector, Found, Framer, Position, Probe};
@@ -42,6 +43,8 @@ mod gtpv2;
 mod hnbap;
 mod http1;
 mod http1_words;
+mod http2;
+mod http2_streams;
 mod iec104;
 mod imap;
 mod iua;
@@ -91,6 +94,45 @@ mod x2ap;
 mod xnap;
 
 pub use tftp::Transfers;
+
+/// What finds the streams that connections carry, for the protocols that do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum AnyCarrier {
+    /// Of HTTP/2.
+    Http2(Box<http2_streams::Http2Streams>),
+}
+
+impl Carrier for AnyCarrier {
+    fn frame(&mut self, at: CarrierContext, to: ToStreams<'_>) {
+        let Self::Http2(carrier) = self;
+        carrier.frame(at, to);
+    }
+
+    fn octets(&mut self, at: CarrierContext, octets: &[u8], to: ToStreams<'_>) {
+        let Self::Http2(carrier) = self;
+        carrier.octets(at, octets, to);
+    }
+
+    fn gap(&mut self, at: CarrierContext, len: u64, to: ToStreams<'_>) {
+        let Self::Http2(carrier) = self;
+        carrier.gap(at, len, to);
+    }
+
+    fn lost(&mut self, direction: Direction) {
+        let Self::Http2(carrier) = self;
+        carrier.lost(direction);
+    }
+
+    fn end(&mut self, at: CarrierContext, to: ToStreams<'_>) {
+        let Self::Http2(carrier) = self;
+        carrier.end(at, to);
+    }
+
+    fn size(&self) -> usize {
+        let Self::Http2(carrier) = self;
+        carrier.size()
+    }
+}
 
 /// A protocol over TCP.
 #[derive(Clone, Copy)]
@@ -143,6 +185,14 @@ macro_rules! protocols {
                     $( Self::$Variant(_) => $stream::PROTOCOL.name, )*
                     Self::User(framer) => framer.name(),
                     Self::Custom(framer) => framer.name(),
+                }
+            }
+
+            /// What finds the streams in its frames, where a connection of the protocol carries some.
+            pub(super) fn carrier(&self) -> Option<AnyCarrier> {
+                match self {
+                    Self::Http2(_) => Some(AnyCarrier::Http2(Box::default())),
+                    _ => None,
                 }
             }
 
@@ -269,6 +319,7 @@ protocols! {
     streams {
         Proxy(proxy::Proxy): proxy, &proxy::ProxyDetector;
         Http1(Box<http1::Http1>): http1, &http1::HttpDetector;
+        Http2(http2::Http2): http2, &http2::Http2Detector;
         Tls(tls::Tls): tls, &tls::TlsDetector;
         Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
         Rtsp(HeaderFramer<rtsp::Rtsp>): rtsp, &rtsp::SYNTAX;
@@ -397,6 +448,12 @@ pub(super) fn interrupter() -> Option<&'static StreamRow> {
 /// What follows a switch from this protocol may be the same protocol again: see [`ProtocolRow::tunnels`].
 pub(super) fn tunnels(name: &str) -> bool {
     stream(name).is_some_and(|row| row.protocol.tunnels)
+}
+
+/// Connections of this protocol carry streams of their own, and what is framed are their frames.
+#[inline]
+pub(super) fn carries(name: &str) -> bool {
+    name == http2::PROTOCOL.name
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.

@@ -52,11 +52,7 @@ const UNREAD: &[(&str, &str)] = &[
     ("nbss", "SMB"),
     ("smb", "SMB"),
     ("smb2", "SMB"),
-    ("http2", "HTTP/2"),
 ];
-
-/// What a client of HTTP/2 begins with (RFC 9113, 3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 impl Files {
     /// Files go to this folder, none larger than `max_file`.
@@ -97,12 +93,7 @@ impl Files {
 
     /// Remembers a protocol that no source reads.
     fn unread(&mut self, start: &MessageStart<'_>) {
-        let protocol = if start.head.starts_with(HTTP2_PREFACE) {
-            "http2"
-        } else {
-            start.protocol
-        };
-        let row = UNREAD.iter().find(|(name, _)| *name == protocol);
+        let row = UNREAD.iter().find(|(name, _)| *name == start.protocol);
         self.unread.extend(row.map(|(_, called)| *called));
     }
 
@@ -201,7 +192,12 @@ impl MessageSink for Files {
     }
 
     fn gap(&mut self, to: &mut StreamContext<'_, FilesState>, gap: &MessageGap) {
-        self.of_message(to, &Event::Gap(gap));
+        let event = match gap.len {
+            // Nobody knows how many octets are missing: offsets behind them cannot be trusted.
+            0 => Event::Jump,
+            _ => Event::Gap(gap),
+        };
+        self.of_message(to, &event);
     }
 
     fn end(&mut self, to: &mut StreamContext<'_, FilesState>, end: &MessageEnd) {
@@ -223,6 +219,10 @@ impl MessageSink for Files {
 
     fn stream_end(&mut self, to: &mut StreamContext<'_, FilesState>, close: Close) {
         self.of_stream(to, &Event::StreamEnd(close));
+    }
+
+    fn carried_end(&mut self, to: &mut StreamContext<'_, FilesState>) {
+        self.closed(to, Close::Fin);
     }
 
     fn closed(&mut self, to: &mut StreamContext<'_, FilesState>, close: Close) {

@@ -72,6 +72,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "protocol",
         "protocol, by Wireshark's name; data where none is known; of a connection, that of its first message whose protocol is known, null where it carried none",
     ),
+    (
+        "message",
+        "stream",
+        "of HTTP/2: number of the stream that carries it; offset and gaps count in that stream, where a header section stands as text",
+    ),
     ("message", "kind", "request, response or other"),
     (
         "message",
@@ -168,7 +173,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "messages",
-        "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA): offset in it, length and summary of each; 1,000 at most",
+        "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA), or the body of a message of HTTP/2 (gRPC): offset in it, length and summary of each; 1,000 at most",
     ),
     (
         "message",
@@ -189,6 +194,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "message",
         "http",
         "of HTTP: method, uri, host, user_agent; of a response status, reason, server, location; content_type, content_length",
+    ),
+    (
+        "message",
+        "http2",
+        "of HTTP/2: as http; grpc_encoding; trailers, the lines behind the body, and of these grpc_status and grpc_message",
     ),
     (
         "message",

@@ -37,6 +37,9 @@ pub(super) struct MessageObject<'a> {
     pub(super) first_time: Rfc3339,
     pub(super) first_frame: u64,
     pub(super) protocol: &'a str,
+    /// Only where its connection carries streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stream: Option<u32>,
     pub(super) kind: &'static str,
     pub(super) summary: &'a str,
     pub(super) offset: Option<u64>,

@@ -296,6 +296,7 @@ impl Json {
             first_time: self.time(cx, message.first_time),
             first_frame: message.first_frame,
             protocol: message.protocol.text(),
+            stream: message.stream,
             kind: kind_word(message.kind),
             summary: &message.summary,
             offset: ended.offset,
@@ -421,6 +422,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
+            stream: start.carried.map(|way| way.stream),
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
@@ -503,6 +505,20 @@ impl MessageSink for Json {
             return;
         };
         cx.budget.give(open.counted);
+        if end.whole {
+            // It was in doubt whether something is missing.
+            open.gaps.clear();
+        }
+        let inner = std::mem::take(&mut open.inner);
+        let inner = inner.into_iter().map(|(offset, length, compressed)| {
+            let words = if compressed { "compressed" } else { "" };
+            BundledObject {
+                offset: usize::try_from(offset).unwrap_or(usize::MAX),
+                length,
+                summary: words.to_owned(),
+            }
+        });
+        let inner: Vec<_> = inner.collect();
         // A body that was declined is none, whatever its header says.
         if !end.extent_unknown && (end.whole || open.length.is_none()) {
             open.length = Some(offset.saturating_sub(open.offset));
@@ -514,7 +530,7 @@ impl MessageSink for Json {
             acknowledged: Some(end.acknowledged.is_some()),
             acknowledged_at: end.acknowledged,
             sctp: None,
-            bundled: None,
+            bundled: (!inner.is_empty()).then_some(inner),
         };
         let head = self.head("message", at.cx, at.flow, at.direction);
         let open = self.message(at.cx, head, ended);
@@ -538,6 +554,40 @@ impl MessageSink for Json {
                 self.exchange(at, at.direction.flip(), &answered);
             }
         }
+    }
+
+    fn trailers(&mut self, at: &mut JsonEvent<'_>, section: &[u8]) {
+        let (time, transport) = (at.cx.packet.time, at.flow.transport);
+        let (cx, stream) = Self::stream(at, time);
+        if let Some(open) = &mut stream.open {
+            let protocol = open.protocol.text();
+            fields_into(protocol, transport, Kind::Other, section, &mut open.fields);
+            open.count(cx);
+        }
+    }
+
+    fn inner(&mut self, at: &mut JsonEvent<'_>, offset: u64, len: u64, compressed: bool) {
+        let time = at.cx.packet.time;
+        let (cx, stream) = Self::stream(at, time);
+        if let Some(open) = &mut stream.open
+            && open.inner.len() < GAPS
+        {
+            open.inner.push((offset, len, compressed));
+            open.count(cx);
+        }
+    }
+
+    fn carried(&mut self, at: &mut JsonEvent<'_>, protocol: &'static str) {
+        let time = at.cx.packet.time;
+        Self::stream(at, time).1.messages += 1;
+        if let Some(conn) = at.state.as_deref_mut() {
+            conn.carries(protocol);
+        }
+    }
+
+    fn carried_end(&mut self, at: &mut JsonEvent<'_>) {
+        self.ended(at.cx, at.state);
+        self.ended = None;
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {

@@ -136,6 +136,10 @@ pub(super) struct UnfinishedMessage {
     pub(super) digest: Option<Box<Digest>>,
     /// Of a response: where the request begins that it answers.
     pub(super) answers: Option<u64>,
+    /// The stream that its connection carries it in.
+    pub(super) stream: Option<u32>,
+    /// Messages inside of it: offset, length, and whether they are compressed.
+    pub(super) inner: Vec<(u64, u64, bool)>,
     /// Octets that were counted for it.
     pub(super) counted: usize,
 }
@@ -146,6 +150,7 @@ impl UnfinishedMessage {
             + self.summary.capacity()
             + self.fields.allocated()
             + self.gaps.capacity() * size_of::<(u64, u64)>()
+            + self.inner.capacity() * size_of::<(u64, u64, bool)>()
             + self.body.capacity()
             + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));
         cx.budget.resize(self.counted, now);

@@ -62,7 +62,15 @@ impl PacketOutputs {
 
 /// For [`forward_events`]: to the outputs that take the message, or to all.
 macro_rules! to_outputs {
+    // What streams carry is written as the frames that carry it.
+    ([] state $self:ident $at:ident trailers $args:tt) => {};
+    ([] state $self:ident $at:ident inner $args:tt) => {};
+    ([] state $self:ident $at:ident carried $args:tt) => {};
+    ([] state $self:ident $at:ident carried_end $args:tt) => {};
     ([] state $self:ident $at:ident start($start:ident)) => {
+        if $start.carried.is_some() {
+            return;
+        }
         for (i, output) in $self.taking($start.protocol) {
             output.start(&mut $at.with(|s| s.of(i)), $start);
         }

@@ -38,6 +38,7 @@ pub use look::Look;
 pub(in crate::sink) use look::Paint;
 use look::Tone;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -394,6 +395,10 @@ impl MessageSink for Print {
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
         let mut new = self.begin(start.protocol, start.kind);
+        if let Some(way) = start.carried {
+            // The way of a message is part of its name: connection, and stream in it.
+            let _ = write!(new.summary, "[{}] ", way.stream);
+        }
         summary(
             start.protocol,
             at.flow.transport,
@@ -571,6 +576,10 @@ impl MessageSink for Print {
         self.draw(at.cx, at.flow, &sent, 0, words);
     }
 
+    fn carried_end(&mut self, at: &mut PrintEvent<'_>) {
+        self.closed(at, Close::Fin);
+    }
+
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
         if let Some(connection) = take_kept(at.cx, at.state) {
             for line in connection.messages.into_iter().flatten() {
@@ -604,5 +613,5 @@ impl Output for Print {
 
 /// Protocols whose head is a start line and header fields.
 fn has_fields(protocol: &str) -> bool {
-    matches!(protocol, "http" | "sip" | "rtsp")
+    matches!(protocol, "http" | "http2" | "sip" | "rtsp")
 }

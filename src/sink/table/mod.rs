@@ -146,7 +146,7 @@ const SUMMARY: &str = "summary";
 /// Messages of these are in this table.
 fn is_of(table: TableName, protocol: &str) -> bool {
     match table {
-        TableName::Http => protocol == "http",
+        TableName::Http => matches!(protocol, "http" | "http2"),
         TableName::Dns => matches!(protocol, "dns" | "mdns" | "llmnr"),
         _ => false,
     }
@@ -681,6 +681,17 @@ impl MessageSink for Table {
         let connection = kept(at.cx, at.state);
         let seen = &mut connection.seen[at.direction.index()];
         seen.lost = seen.lost.saturating_add(gap.len.unwrap_or(0));
+    }
+
+    fn carried(&mut self, at: &mut TableEvent<'_>, protocol: &'static str) {
+        let connection = kept(at.cx, at.state);
+        connection.carries(protocol);
+        connection.seen[at.direction.index()].messages += 1;
+    }
+
+    fn carried_end(&mut self, at: &mut TableEvent<'_>) {
+        self.connection_ended(at.cx, at.state);
+        self.ended = None;
     }
 
     fn closed(&mut self, at: &mut TableEvent<'_>, _: Close) {

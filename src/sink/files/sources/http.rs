@@ -1,4 +1,4 @@
-//! Bodies of HTTP/1.x requests and responses (RFC 9112).
+//! Bodies of requests and responses of HTTP/1.x (RFC 9112), and of HTTP/2, whose messages are told in the same form.
 
 use super::super::content::fields::HeaderFields;
 use super::super::content::{disposition, multipart};
@@ -232,7 +232,7 @@ impl FileSource for Http {
     type Connection = HttpConnection;
 
     fn protocols(&self) -> &'static [&'static str] {
-        &["http"]
+        &["http", "http2"]
     }
 
     fn start(&mut self, at: &mut At<'_, HttpConnection>, start: &MessageStart<'_>) {
@@ -257,7 +257,13 @@ impl FileSource for Http {
             Extent::Open => BodyFraming::Chunked(ChunkedState::begin()),
             Extent::ToClose => BodyFraming::ToClose,
         };
-        let mut about = FileInfo::new("http", at.flow, at.direction, start.frame, start.time);
+        let mut about = FileInfo::new(
+            start.protocol,
+            at.flow,
+            at.direction,
+            start.frame,
+            start.time,
+        );
         if let Some(asked) = asked {
             about.name = disposition::name_of_url(&asked.url).map(|name| (name, NameFrom::Url));
             about.fallback = b"index".to_vec();
