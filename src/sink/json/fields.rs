@@ -75,7 +75,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "stream",
-        "of HTTP/2: number of the stream that carries it; offset and gaps count in that stream, where a header section stands as text",
+        "number of the stream of HTTP/2 that carries it; offset and gaps count in that stream, where a header section stands as text",
     ),
     ("message", "kind", "request, response or other"),
     (
@@ -198,7 +198,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "http2",
-        "of HTTP/2: as http; grpc_encoding; trailers, the lines behind the body, and of these grpc_status and grpc_message",
+        "of HTTP/2: method, uri, host, user_agent; of a response status, server, location; content_type, content_length, grpc_encoding; trailers, the lines behind the body, and of these grpc_status and grpc_message",
     ),
     (
         "message",
