@@ -86,7 +86,8 @@ fn associations_are_counted_as_they_are_allocated() {
 #[test]
 fn what_was_emptied_is_given_back() {
     let soon = ["-n", "--look-behind", "16,5ms"];
-    stays_within("sctp_middle", 30_000, &[16], 16 << 10, &soon);
+    // Of what is beside the limit, the program itself takes half where it is not optimised.
+    stays_within("sctp_middle", 30_000, &[16], 18 << 10, &soon);
 }
 
 /// What is let go to make room begins messages, of which outputs keep more than what waited took.
@@ -94,8 +95,7 @@ fn what_was_emptied_is_given_back() {
 fn what_is_let_go_makes_room() {
     let options = ["--json=/dev/null", "-w", "/dev/null", "--track", "--info"];
     let options = [&options[..], &["--format", "pcapng"]].concat();
-    // Of what is beside the limit, the program itself takes half where it is not optimised.
-    stays_within("tcp_mid", 20_000, &[16], 17 << 10, &options);
+    stays_within("tcp_mid", 20_000, &[16], 20 << 10, &options);
     // The budget itself is not exceeded by more than one packet makes.
     let done = run(
         ["-n", "-s", "--memory-limit", "8M", "--json=/dev/null"],

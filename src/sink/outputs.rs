@@ -212,7 +212,12 @@ macro_rules! to_chosen {
         to_chosen!(message chosen $kind $self $at trailers $args)
     };
     ([] $kind:ident $self:ident $at:ident inner $args:tt) => { to_chosen!(message chosen $kind $self $at inner $args) };
-    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => { to_chosen!(all $kind $self $at carried_end $args) };
+    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => {
+        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
+            pairing.clear($at.cx);
+        }
+        to_chosen!(all $kind $self $at carried_end $args)
+    };
     (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.is_full() {
             // As many as were wanted have ended.
