@@ -777,7 +777,7 @@ fn bash_completes_values_and_items_of_lists() {
             &["json,message.lost_octets", "json,message.lost"],
         ),
         (&["--protocols", "http,mq"], &["http,mqtt"]),
-        (&["--protocols", "!dns,!ht"], &["!dns,!http"]),
+        (&["--protocols", "!dns,!mq"], &["!dns,!mqtt"]),
         (&["--protocols", "dns,dns"], &[]),
         (
             &["--table", "=", "dns", "--fields", "time,q"],
