@@ -107,13 +107,13 @@ fn what_is_let_go_makes_room() {
 
 #[test]
 fn tables_do_not_stand_in_memory_twice() {
-    stays_in_bounds("udp_flows", 150_000, &[16, 4], &["-n"]);
+    stays_in_bounds("udp_flows", 100_000, &[16, 4], &["-n"]);
     stays_in_bounds("fragment_keys", 60_000, &[16], &["-n"]);
 }
 
 #[test]
 fn messages_of_holes_that_were_given_up_are_bounded() {
-    stays_in_bounds("tcp_gap_http", 20_000, &[16, 4], &[]);
+    stays_in_bounds("tcp_gap_http", 12_000, &[16, 4], &[]);
     stays_in_bounds(
         "tcp_gap_http",
         20_000,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Settings for each capture of a folder, beside none: as many as a debug build runs in a few minutes.
-const OWN: &str = "8";
+const OWN: &str = "4";
 const SHARED: &str = "2";
 
 #[track_caller]

@@ -156,44 +156,44 @@ fn connected(limit: u64, rounds: &[(Range<u32>, Round)]) -> (u64, serde_json::Va
 
 #[test]
 fn very_many_connections_stay_within_the_limit_and_lose_nothing() {
-    let all = 0..100_000;
+    let all = 0..50_000;
     let (peak, json) = connected(
-        24,
+        12,
         &[
             (all.clone(), SYNS),
             (all.clone(), SYN_ACKS),
             (all, REQUESTS),
         ],
     );
-    assert!(peak <= (24 + 32) << 10, "{peak} KiB");
+    assert!(peak <= (12 + 32) << 10, "{peak} KiB");
     let (tcp, message) = (&json["tcp"], &json["message"]);
     // All of them fit, before there is data and behind it.
     assert_eq!(
         (&tcp["connections"], &tcp["midstream"]),
-        (&100_000.into(), &0.into())
+        (&50_000.into(), &0.into())
     );
     assert_eq!(tcp["closed_evicted"], 0, "{tcp:#}");
     assert_eq!(
         (&message["whole"], &message["incomplete"]),
-        (&100_000.into(), &0.into())
+        (&50_000.into(), &0.into())
     );
     assert_eq!(tcp["lost_octets"], 0);
 }
 
-/// Half a million at once have no room beside each other: some are ended, and each request comes out all the same.
+/// More at once than have room beside each other: some are ended, and each request comes out all the same.
 #[test]
-fn half_a_million_connections_stay_within_the_limit() {
-    let all = 0..500_000;
+fn more_connections_than_fit_stay_within_the_limit() {
+    let all = 0..150_000;
     let (peak, json) = connected(
-        64,
+        20,
         &[
             (all.clone(), SYNS),
             (all.clone(), SYN_ACKS),
             (all, REQUESTS),
         ],
     );
-    assert!(peak <= (64 + 32) << 10, "{peak} KiB");
-    assert_eq!(json["message"]["whole"], 500_000, "{json:#}");
+    assert!(peak <= (20 + 32) << 10, "{peak} KiB");
+    assert_eq!(json["message"]["whole"], 150_000, "{json:#}");
     assert_eq!(json["tcp"]["lost_octets"], 0);
     // Where it is not whole, a counter says so.
     assert_eq!(json["message"]["lost"], json["lost"]["evicted"], "{json:#}");
