@@ -222,9 +222,8 @@ impl<M: MessageSink> Assembler<M> {
         }
     }
 
-    /// Takes a packet through all stages, one by one.
-    #[inline(never)] // off the way of those that are all alike
-    fn all_stages(&mut self, packet: &Packet<'_>, plain: Option<&PlainPacket<'_>>) {
+    /// What the stages share, the IP stage, and those behind it.
+    fn stages(&mut self) -> (&mut Context, &mut Ip, Transports<'_, M>) {
         let State {
             cx,
             ip,
@@ -234,13 +233,20 @@ impl<M: MessageSink> Assembler<M> {
             transfers,
             ..
         } = &mut self.state;
-        let mut transports = Transports {
+        let transports = Transports {
             tcp,
             udp,
             sctp,
             transfers,
             extractor: &mut self.extractor,
         };
+        (cx, ip, transports)
+    }
+
+    /// Takes a packet through all stages, one by one.
+    #[inline(never)] // off the way of those that are all alike
+    fn all_stages(&mut self, packet: &Packet<'_>, plain: Option<&PlainPacket<'_>>) {
+        let (cx, ip, mut transports) = self.stages();
         // A common packet, IPv4 in an Ethernet frame, goes straight to its transport: each stage that it does not need
         // would cost it another call with everything that is known of it.
         if let Some(plain) = plain
@@ -265,7 +271,7 @@ impl<M: MessageSink> Assembler<M> {
                 });
             }),
         }
-        tell_of_fragments(cx, &mut self.extractor);
+        tell_of_fragments(cx, transports.extractor);
     }
 
     /// Whether [`age`](Self::age) may find something to do.
@@ -321,24 +327,9 @@ impl<M: MessageSink> Assembler<M> {
 
     /// Gives up what has waited too long, or what memory has no room for.
     fn age(&mut self) {
-        let State {
-            cx,
-            ip,
-            tcp,
-            udp,
-            sctp,
-            transfers,
-            ..
-        } = &mut self.state;
+        let (cx, ip, mut t) = self.stages();
         // What the clock makes due comes after the packet that moved it: that packet may have brought what was waited for.
         ip.expire(cx);
-        let mut t = Transports {
-            tcp,
-            udp,
-            sctp,
-            transfers,
-            extractor: &mut self.extractor,
-        };
         t.receive_late(cx, ip);
         t.tcp.tick(cx, t.extractor);
         if !t.sctp.is_empty() {
@@ -370,24 +361,9 @@ impl<M: MessageSink> Assembler<M> {
 
     /// The input has ended: everything that waits is delivered or given up.
     pub fn flush(&mut self) {
-        let State {
-            cx,
-            ip,
-            tcp,
-            udp,
-            sctp,
-            transfers,
-            ..
-        } = &mut self.state;
+        let (cx, ip, mut t) = self.stages();
         // Fragments first, which are taken as they are where nothing better came; then TCP and SCTP, whose messages
         // come out, and the sinks last.
-        let t = &mut Transports {
-            tcp,
-            udp,
-            sctp,
-            transfers,
-            extractor: &mut self.extractor,
-        };
         loop {
             ip.flush(cx);
             t.receive_late(cx, ip);
@@ -407,7 +383,7 @@ impl<M: MessageSink> Assembler<M> {
             },
         );
         t.transfers.flush(&mut cx.budget);
-        self.extractor.sink.input_end(cx);
+        t.extractor.sink.input_end(cx);
     }
 
     /// Ends the input and gives the sink back.

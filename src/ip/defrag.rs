@@ -55,6 +55,15 @@ impl DatagramKey {
         }
     }
 
+    /// Those of the fragments which are believed, and of those which are second choice.
+    const fn choices(self) -> (Self, Self) {
+        let first = Self {
+            doubtful: false,
+            ..self
+        };
+        (first, first.other_choice())
+    }
+
     /// The same on any channel.
     fn anywhere(self) -> Self {
         Self {
@@ -586,11 +595,7 @@ impl Defrag {
     /// Hands a datagram on with fragments that are second choice, where its transport knows how little to believe it. Better ones
     /// are still waited for.
     fn stand_in(&mut self, cx: &mut Context, key: DatagramKey) -> Option<Whole> {
-        let first = DatagramKey {
-            doubtful: false,
-            ..key
-        };
-        let second = first.other_choice();
+        let (first, second) = key.choices();
         let (a, b) = (self.sets.find(&first)?, self.sets.find(&second)?);
         let (believed, doubtful) = (self.sets.get(a)?, self.sets.get(b)?);
         // Once, or small fragments would have it copied over and over.
@@ -603,21 +608,13 @@ impl Defrag {
         if !is_choosy(whole.protocol) {
             return None;
         }
-        let link = match doubtful.first_frame() < believed.first_frame() {
-            true => doubtful.link,
-            false => believed.link,
-        };
+        let link = believed.older(doubtful).link;
         let held = doubtful.fragments.len();
         let own = whole.fragments.len() - believed.fragments.len();
         if let Some(believed) = self.sets.get_mut(a) {
             believed.stood_in = true;
         }
-        // Those that brought nothing to it are copies.
-        let copies = held.saturating_sub(own) as u64;
-        cx.counters
-            .discard_many(reasons(key.is_v6()).duplicate, copies);
-        self.held.less(key.is_v6(), held);
-        self.active = self.active.saturating_sub(held);
+        self.leave(cx, key, held, own);
         self.drop_set(cx, second);
         Some(Whole {
             channel: key.channel,
@@ -633,11 +630,7 @@ impl Defrag {
         if self.second_choices == 0 {
             return false;
         }
-        let first = DatagramKey {
-            doubtful: false,
-            ..key
-        };
-        let second = first.other_choice();
+        let (first, second) = key.choices();
         let set_of = |key| {
             let set = self.sets.find(&key).and_then(|p| self.sets.get(p));
             // What was lent is known as a part of another datagram already.
@@ -657,11 +650,7 @@ impl Defrag {
             _ => return false,
         };
         let alone = believed.fragments.is_empty();
-        let oldest = if doubtful.first_frame() < believed.first_frame() {
-            doubtful
-        } else {
-            believed
-        };
+        let oldest = believed.older(doubtful);
         let newest = if doubtful.newest.frame > believed.newest.frame {
             doubtful
         } else {
@@ -681,17 +670,21 @@ impl Defrag {
             },
         };
         self.late.push_back(late);
-        // Those that brought nothing to it are copies.
-        let copies = held.saturating_sub(own) as u64;
-        cx.counters
-            .discard_many(reasons(key.is_v6()).duplicate, copies);
-        self.held.less(key.is_v6(), held);
-        self.active = self.active.saturating_sub(held);
+        self.leave(cx, key, held, own);
         self.drop_set(cx, second);
         if !alone {
             self.drop_set(cx, first);
         }
         true
+    }
+
+    /// So many fragments are held no longer, of which some went into a datagram: the others brought nothing to it, and are copies.
+    fn leave(&mut self, cx: &mut Context, key: DatagramKey, held: usize, used: usize) {
+        let copies = held.saturating_sub(used) as u64;
+        cx.counters
+            .discard_many(reasons(key.is_v6()).duplicate, copies);
+        self.held.less(key.is_v6(), held);
+        self.active = self.active.saturating_sub(held);
     }
 
     /// Tries to complete a datagram with the octets of another channel.
@@ -1029,6 +1022,14 @@ impl Set {
     /// Number of the packet that brought its first fragment.
     fn first_frame(&self) -> u64 {
         self.fragments.first().map_or(u64::MAX, |f| f.frame)
+    }
+
+    /// The one of two whose first fragment came first.
+    fn older<'a>(&'a self, other: &'a Self) -> &'a Self {
+        match other.first_frame() < self.first_frame() {
+            true => other,
+            false => self,
+        }
     }
 
     /// Offset behind the last octet that is known.

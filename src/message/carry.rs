@@ -76,6 +76,19 @@ pub(super) struct Around<'a> {
     pub(super) wake: Option<Instant>,
 }
 
+impl<'a> Around<'a> {
+    /// Of what a connection is asked about.
+    pub(super) fn of<S>(at: &'a mut StreamContext<'_, S>) -> Self {
+        Self {
+            cx: at.cx,
+            flow: at.flow,
+            sides: at.sides,
+            direction: at.direction,
+            wake: None,
+        }
+    }
+}
+
 impl<T: Default> CarriedStreams<T> {
     /// None yet.
     pub(super) fn new(carrier: AnyCarrier, protocol: &'static str) -> Self {

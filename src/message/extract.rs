@@ -1360,13 +1360,7 @@ impl<M: MessageSink> Extractor<M> {
         let Some(mut carried) = at.state.carried.take() else {
             return;
         };
-        let mut around = carry::Around {
-            cx: at.cx,
-            flow: at.flow,
-            sides: at.sides,
-            direction: at.direction,
-            wake: None,
-        };
+        let mut around = carry::Around::of(at);
         let protocol = carried.protocol();
         let ended = carried.take(&mut around, (&mut self.sink, &self.rules), what, brought);
         at.state.carried = Some(carried);
@@ -1387,13 +1381,7 @@ impl<M: MessageSink> Extractor<M> {
         };
         let offset = at.state.streams[at.direction.index()].at;
         let brought = Self::brought(at, offset);
-        let mut around = carry::Around {
-            cx: at.cx,
-            flow: at.flow,
-            sides: at.sides,
-            direction: at.direction,
-            wake: None,
-        };
+        let mut around = carry::Around::of(at);
         let protocol = carried.protocol();
         let ended = carried.close(&mut around, (&mut self.sink, &self.rules), close, brought);
         self.tell_ended(at, ended, protocol);

@@ -212,12 +212,7 @@ macro_rules! to_chosen {
         to_chosen!(message chosen $kind $self $at trailers $args)
     };
     ([] $kind:ident $self:ident $at:ident inner $args:tt) => { to_chosen!(message chosen $kind $self $at inner $args) };
-    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => {
-        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
-            pairing.clear($at.cx);
-        }
-        to_chosen!(all $kind $self $at carried_end $args)
-    };
+    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => { to_chosen!(forget $kind $self $at carried_end $args) };
     (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.is_full() {
             // As many as were wanted have ended.
@@ -229,6 +224,13 @@ macro_rules! to_chosen {
         } else {
             to_chosen!($how $kind $self $at $event $args);
         }
+    };
+    // What is kept of pairs goes with the connection, or the stream that it carries.
+    (forget $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
+        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
+            pairing.clear($at.cx);
+        }
+        to_chosen!(all $kind $self $at $event $args)
     };
     (chosen $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.takes($at.flow) {
@@ -250,12 +252,7 @@ macro_rules! to_chosen {
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
     // the connection is chosen.
     ([] $kind:ident $self:ident $at:ident stream_end $args:tt) => { to_chosen!(all $kind $self $at stream_end $args) };
-    ([] $kind:ident $self:ident $at:ident closed $args:tt) => {
-        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
-            pairing.clear($at.cx);
-        }
-        to_chosen!(all $kind $self $at closed $args)
-    };
+    ([] $kind:ident $self:ident $at:ident closed $args:tt) => { to_chosen!(forget $kind $self $at closed $args) };
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
         to_chosen!(all $kind $self $at association_end $args)
     };
