@@ -1,0 +1,723 @@
+//! HTTP/2 in clear: its frames as packets, and the messages of its streams, many open at once, whole and thinned.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body};
+use crate::common::{self, fields, run};
+use inet_asm::Assembler;
+use inet_asm::base::flow::Direction;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::message::Kind;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::time::Timestamp;
+use inet_asm::message::WholeMessages;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// An integer of RFC 7541, 5.1.
+fn integer(first: u8, prefix: u32, value: usize) -> Vec<u8> {
+    let most = (1 << prefix) - 1;
+    if value < most {
+        return vec![first | u8::try_from(value).unwrap()];
+    }
+    let mut out = vec![first | u8::try_from(most).unwrap()];
+    let mut rest = value - most;
+    while rest >= 128 {
+        out.push(u8::try_from(rest % 128).unwrap() | 128);
+        rest /= 128;
+    }
+    out.push(u8::try_from(rest).unwrap());
+    out
+}
+
+/// Writes header blocks that add every field to the table, and refer to what is in it.
+#[derive(Default)]
+struct Encoder(VecDeque<(String, String)>);
+
+impl Encoder {
+    fn block(&mut self, fields: &[(&str, String)]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (name, value) in fields {
+            let known = |(n, v): &(String, String)| n == name && v == value;
+            if let Some(place) = self.0.iter().position(known) {
+                out.extend(integer(0x80, 7, 62 + place));
+                continue;
+            }
+            match self.0.iter().position(|(n, _)| n == name) {
+                Some(place) => out.extend(integer(0x40, 6, 62 + place)),
+                None => {
+                    out.push(0x40);
+                    out.extend(integer(0, 7, name.len()));
+                    out.extend(name.bytes());
+                }
+            }
+            out.extend(integer(0, 7, value.len()));
+            out.extend(value.bytes());
+            self.0.push_front(((*name).to_owned(), value.clone()));
+            let size = |table: &VecDeque<(String, String)>| {
+                table
+                    .iter()
+                    .map(|(n, v)| n.len() + v.len() + 32)
+                    .sum::<usize>()
+            };
+            while size(&self.0) > 4096 {
+                self.0.pop_back();
+            }
+        }
+        out
+    }
+}
+
+/// A message, as it was sent.
+#[derive(Default)]
+struct Sent {
+    client: bool,
+    start: String,
+    lines: Vec<String>,
+    body: Vec<u8>,
+    /// Where its frames stand in the stream of its side.
+    frames: Vec<Range<usize>>,
+}
+
+/// What both sides write, in turn.
+#[derive(Default)]
+struct Talk {
+    runs: Vec<(bool, Vec<u8>)>,
+    len: [usize; 2],
+    encoders: [Encoder; 2],
+    sent: Vec<Sent>,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let mut talk = Self::default();
+        let settings = frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64");
+        talk.write(true, &[PREFACE, &settings].concat());
+        talk.write(false, &[settings, frame(SETTINGS, 1, 0, b"")].concat());
+        talk
+    }
+
+    fn write(&mut self, client: bool, octets: &[u8]) -> Range<usize> {
+        let len = &mut self.len[usize::from(client)];
+        let from = *len;
+        *len += octets.len();
+        match self.runs.last_mut() {
+            Some((by, run)) if *by == client => run.extend(octets),
+            _ => self.runs.push((client, octets.to_vec())),
+        }
+        from..from + octets.len()
+    }
+
+    /// A header section begins a message; its number.
+    fn head(&mut self, client: bool, stream: u32, fields: &[(&str, String)], ends: bool) -> usize {
+        let block = self.encoders[usize::from(client)].block(fields);
+        let flags = END_HEADERS | u8::from(ends);
+        // The block of every fifth stream goes on in another frame.
+        let written = match stream % 5 {
+            0 if block.len() > 3 => {
+                let (a, b) = block.split_at(3);
+                let first = frame(HEADERS, flags & END_STREAM, stream, a);
+                let more = frame(CONTINUATION, END_HEADERS, stream, b);
+                [first, more].concat()
+            }
+            _ => frame(HEADERS, flags, stream, &block),
+        };
+        let frames = vec![self.write(client, &written)];
+        let of = |name: &str| {
+            fields
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| v.as_str())
+        };
+        let start = match (of(":method"), of(":status")) {
+            (Some(method), _) => format!("{method} {} HTTP/2", of(":path").unwrap()),
+            (None, status) => format!("HTTP/2 {}", status.unwrap()),
+        };
+        let lines = fields.iter().filter(|(n, _)| !n.starts_with(':'));
+        let lines = lines.map(|(n, v)| format!("{n}: {v}")).collect();
+        self.sent.push(Sent {
+            client,
+            start,
+            lines,
+            frames,
+            ..Sent::default()
+        });
+        self.sent.len() - 1
+    }
+
+    fn data(&mut self, message: usize, stream: u32, octets: &[u8], ends: bool) {
+        let client = self.sent[message].client;
+        let padded = [&[3][..], octets, &[0; 3]].concat();
+        let written = match stream % 3 {
+            0 => frame(DATA, 8 | u8::from(ends), stream, &padded),
+            _ => frame(DATA, u8::from(ends), stream, octets),
+        };
+        let place = self.write(client, &written);
+        self.sent[message].frames.push(place);
+        self.sent[message].body.extend(octets);
+    }
+
+    /// So many streams at once, their answers in pieces, in turn.
+    fn streams(&mut self, first: u32, many: u32) {
+        let owned = |n: &'static str, v: &str| (n, v.to_owned());
+        let ids: Vec<u32> = (0..many).map(|n| first + 2 * n).collect();
+        for id in &ids {
+            let posts = id % 7 == 0;
+            let method = if posts { "POST" } else { "GET" };
+            let mut fields = vec![
+                owned(":method", method),
+                owned(":path", &format!("/{id}")),
+                owned("user-agent", "t"),
+                owned("x-id", &id.to_string()),
+            ];
+            let text = body(100 + *id as usize % 900);
+            if posts {
+                fields.push(owned("content-length", &text.len().to_string()));
+            }
+            let message = self.head(true, *id, &fields, !posts);
+            if posts {
+                self.data(message, *id, &text, true);
+            }
+        }
+        let mut open = Vec::new();
+        for id in &ids {
+            let text = format!("answer {id} {}", "x".repeat(*id as usize % 1500)).into_bytes();
+            let mut fields = vec![
+                owned(":status", if id % 3 == 0 { "404" } else { "200" }),
+                owned("server", "s"),
+                owned("x-re", &id.to_string()),
+            ];
+            if id % 2 == 1 {
+                fields.push(owned("content-length", &text.len().to_string()));
+            }
+            let message = self.head(false, *id, &fields, false);
+            open.push((message, *id, text));
+        }
+        for piece in 0..3 {
+            for (message, id, text) in &open {
+                let size = text.len().div_ceil(3);
+                let part = text.chunks(size).nth(piece).unwrap_or_default();
+                // The answers of every fourth stream have trailers.
+                let ends = piece == 2 && id % 8 != 1;
+                self.data(*message, *id, part, ends);
+                if piece == 2 && !ends {
+                    let sum = ("x-sum", format!("{id}"));
+                    let block = self.encoders[0].block(&[sum]);
+                    let flags = END_STREAM | END_HEADERS;
+                    let place = self.write(false, &frame(HEADERS, flags, *id, &block));
+                    self.sent[*message].frames.push(place);
+                }
+            }
+        }
+    }
+
+    /// The capture, without the segments that `lost` chooses, and what is missing of each side.
+    fn capture(&self, mut lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
+        let mut capture = Pcap::new();
+        let mut next = [9001, 1001];
+        let mut at = [0, 0];
+        let mut missing = [Vec::new(), Vec::new()];
+        capture.open(1000, 9000);
+        for (client, run) in &self.runs {
+            let me = usize::from(*client);
+            for (n, part) in run.chunks(1400).enumerate() {
+                let last = (n + 1) * 1400 >= run.len();
+                let flags = ACK | if last { PSH } else { 0 };
+                if lost() {
+                    missing[me].push(at[me]..at[me] + part.len());
+                    capture.wait(1);
+                } else if *client {
+                    capture.client(next[1], next[0], flags, part);
+                } else {
+                    capture.server(next[0], next[1], flags, part);
+                }
+                at[me] += part.len();
+                next[me] = behind(next[me], part);
+            }
+        }
+        capture.client(next[1], next[0], FIN | ACK, b"");
+        capture.server(next[0], next[1] + 1, FIN | ACK, b"");
+        (capture.file, missing)
+    }
+
+    fn whole(&self) -> Vec<u8> {
+        self.capture(|| false).0
+    }
+}
+
+/// A message that was found.
+#[derive(Debug)]
+struct Got {
+    client: bool,
+    protocol: String,
+    kind: Kind,
+    start: String,
+    lines: Vec<String>,
+    body: Vec<u8>,
+    gaps: Vec<(u64, u64)>,
+    whole: bool,
+}
+
+fn found(capture: &[u8], limits: Limits) -> (Vec<Got>, inet_asm::base::counters::Counters) {
+    let (_, records) = common::pcap(capture);
+    let mut all = Vec::new();
+    let sink = WholeMessages::new(1 << 24, |m| {
+        let end = m.octets.windows(4).position(|o| o == b"\r\n\r\n");
+        let is_head = m.octets.starts_with(b"HTTP/2 ") || {
+            let line = m.octets.split(|o| *o == b'\r').next().unwrap();
+            line.ends_with(b" HTTP/2")
+        };
+        let end = end.filter(|_| is_head).map_or(0, |end| end + 4);
+        let head = String::from_utf8_lossy(&m.octets[..end]).into_owned();
+        let mut lines = head.trim_end().split("\r\n").map(str::to_owned);
+        all.push(Got {
+            client: m.direction == Direction::Forward,
+            protocol: m.protocol.to_owned(),
+            kind: m.kind,
+            start: lines.next().unwrap_or_default(),
+            lines: lines.collect(),
+            body: m.octets[end..].to_vec(),
+            gaps: m.gaps.to_vec(),
+            whole: m.whole,
+        });
+    });
+    let mut engine = Assembler::new(limits, sink);
+    for (i, record) in records.iter().enumerate() {
+        let time = Timestamp::from_nanos(record.time);
+        engine.packet(&Packet::new(
+            i as u64 + 1,
+            time,
+            LinkType::ETHERNET,
+            record.data,
+        ));
+    }
+    engine.flush();
+    let counters = engine.counters().clone();
+    engine.finish();
+    (all, counters)
+}
+
+fn is_known(text: &str) -> bool {
+    !text.contains("[unknown")
+}
+
+/// What is known of this message is what was sent.
+fn agrees(got: &Got, sent: &Sent) -> bool {
+    let words = got.start.split(' ').zip(sent.start.split(' '));
+    // Of an answer whose header section is lost, its trailers are what there is.
+    let mut known = got.lines.iter().filter(|line| {
+        let trailer = !got.whole && line.starts_with("x-sum: ");
+        is_known(line) && !trailer
+    });
+    got.client == sent.client
+        && words.into_iter().all(|(a, b)| a == b || !is_known(a))
+        && known.all(|line| sent.lines.contains(line))
+}
+
+#[test]
+fn a_hundred_streams_at_once_come_out_whole() {
+    let mut talk = Talk::new();
+    talk.streams(1, 100);
+    let (all, counters) = found(&talk.whole(), Limits::default());
+    assert_eq!(all.len(), talk.sent.len());
+    for sent in &talk.sent {
+        let same = |got: &&Got| {
+            got.start == sent.start && got.lines == sent.lines && got.client == sent.client
+        };
+        let got = all.iter().find(same).unwrap();
+        assert!(
+            got.whole && got.body == sent.body && got.protocol == "http2",
+            "{got:?}"
+        );
+        let kind = if sent.client {
+            Kind::Request
+        } else {
+            Kind::Response
+        };
+        assert_eq!(got.kind, kind);
+    }
+    assert_eq!(counters.carried.messages, 200);
+    assert_eq!(
+        (counters.carried.incomplete, counters.carried.unknown_fields),
+        (0, 0)
+    );
+    assert_eq!(
+        counters.message.incomplete + counters.message.unframed_octets,
+        0
+    );
+}
+
+#[test]
+fn frames_are_packets_in_the_order_of_the_connection() {
+    let mut talk = Talk::new();
+    talk.streams(1, 100);
+    let capture = talk.whole();
+    let written = run(["-w", "-"], &capture).stdout;
+    let asked = |capture: &[u8], filter| {
+        let names = ["http2.streamid", "http2.type", "http2.header.value"];
+        fields(filter, &names, &[], capture)
+    };
+    assert_eq!(asked(&written, "_ws.malformed"), Vec::<Vec<String>>::new());
+    let join = |rows: Vec<Vec<String>>| -> [String; 3] {
+        std::array::from_fn(|i| {
+            let column = rows.iter().filter_map(|row| row.get(i));
+            let column = column.filter(|text| !text.is_empty()).cloned();
+            column.collect::<Vec<_>>().join(",")
+        })
+    };
+    let frames = join(asked(&written, "http2"));
+    assert!(
+        frames[1].split(',').count() > 500 && frames[2].contains("/199"),
+        "{frames:?}"
+    );
+    assert_eq!(frames, join(asked(&capture, "http2")));
+}
+
+/// Every message all of whose frames are there comes out with all octets of its body, and its fields are right or unknown.
+#[test]
+fn what_is_there_of_a_thinned_capture_comes_out() {
+    let mut talk = Talk::new();
+    for round in 0..4 {
+        talk.streams(1 + 100 * round, 50);
+    }
+    let (mut intact, mut unknown, mut lost) = (0, 0, 0);
+    for (seed, percent) in (1..=5_u32).flat_map(|seed| [(seed, 1), (seed, 5)]) {
+        let mut state = seed;
+        let (capture, missing) = talk.capture(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % 100 < percent
+        });
+        let (all, counters) = found(&capture, Limits::default());
+        for got in &all {
+            let known = talk.sent.iter().any(|sent| agrees(got, sent));
+            assert!(known, "seed {seed}, {percent}%: {got:?}");
+            let same = |sent: &Sent| agrees(got, sent) && got.body == sent.body;
+            assert!(
+                !got.whole || talk.sent.iter().any(same),
+                "{seed}, {percent}%: {got:?}"
+            );
+        }
+        for sent in &talk.sent {
+            let missing = &missing[usize::from(sent.client)];
+            let touched =
+                |f: &Range<usize>| missing.iter().any(|m| m.start < f.end && f.start < m.end);
+            if sent.frames.iter().any(touched) {
+                lost += 1;
+                continue;
+            }
+            intact += 1;
+            let here = |got: &Got| agrees(got, sent) && got.body == sent.body;
+            assert!(
+                all.iter().any(here),
+                "seed {seed}, {percent}%: {}",
+                sent.start
+            );
+        }
+        unknown += counters.carried.unknown_fields;
+    }
+    assert!(
+        intact > 2500 && unknown > 500 && lost > 100,
+        "{intact} {unknown} {lost}"
+    );
+}
+
+/// A loss inside of a frame touches the message of its stream alone: neither others nor the table of header fields.
+#[test]
+fn a_loss_inside_of_a_frame_is_a_gap_of_its_stream_alone() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let status = [owned(":status", "200"), owned("server", "s")];
+    let mut talk = Talk::new();
+    let large = talk.head(false, 1, &status, false);
+    let small = talk.head(false, 5, &status, false);
+    talk.data(small, 5, b"a", false);
+    talk.data(large, 1, &body(15_000), false);
+    talk.data(small, 5, b"b", true);
+    talk.data(large, 1, b"end", true);
+    talk.head(false, 7, &status, true);
+    let mut n = 0;
+    let (capture, missing) = talk.capture(|| {
+        n += 1;
+        n == 7
+    });
+    let (all, counters) = found(&capture, Limits::default());
+    assert_eq!(counters.carried.unknown_fields, 0);
+    assert_eq!(
+        (counters.carried.messages, counters.carried.incomplete),
+        (3, 1)
+    );
+    let [missing] = &missing[0][..] else {
+        panic!("one segment: {missing:?}");
+    };
+    let whole: Vec<_> = all.iter().map(|got| got.whole).collect();
+    assert_eq!(whole, [true, false, true]);
+    // What stands before the body: the header section as text, and the frames up to that of the body.
+    let from = missing.start - talk.sent[0].frames[1].start - 9 + 25;
+    assert_eq!(all[1].gaps, [(from as u64, missing.len() as u64)]);
+    assert_eq!(all[1].body.len(), 15_003 - missing.len());
+    assert!(all[0].body == b"ab" && all[2].start == "HTTP/2 200");
+}
+
+#[test]
+fn a_connection_from_the_middle_is_one_of_http2() {
+    let mut talk = Talk::new();
+    talk.streams(1, 60);
+    let mut n = 0;
+    // Without its first 3 segments of payload and its SYN.
+    let (capture, _) = talk.capture(|| {
+        n += 1;
+        n <= 3
+    });
+    let handshake = common::pcap(&capture).1[2].end;
+    let cut = [&capture[..24], &capture[handshake..]].concat();
+    let (all, _) = found(&cut, Limits::default());
+    let whole = all.iter().filter(|got| got.whole && !got.client).count();
+    assert!(whole >= 55, "{whole} of {}", all.len());
+    for got in all.iter().filter(|got| got.protocol == "http2") {
+        assert!(talk.sent.iter().any(|sent| agrees(got, sent)), "{got:?}");
+    }
+}
+
+#[test]
+fn an_upgrade_and_a_server_alone_are_http2() {
+    let mut talk = Talk::default();
+    let ask = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    talk.write(true, ask);
+    talk.write(false, &[&switch[..], &frame(SETTINGS, 0, 0, b"")].concat());
+    let message = talk.head(false, 1, &[(":status", "200".to_owned())], false);
+    talk.data(message, 1, b"hello", true);
+    talk.write(true, &[PREFACE, &frame(SETTINGS, 0, 0, b"")].concat());
+    talk.streams(3, 4);
+    let (all, _) = found(&talk.whole(), Limits::default());
+    let names: Vec<_> = all.iter().map(|got| got.protocol.as_str()).collect();
+    assert_eq!(names, [&["http", "http"][..], &["http2"; 9]].concat());
+    assert!(all.iter().all(|got| got.whole));
+    assert_eq!(all[2].body, b"hello");
+    // The client was not captured, but for its handshake.
+    let mut talk = Talk::new();
+    talk.streams(1, 5);
+    talk.runs.retain(|(client, _)| !client);
+    let (all, _) = found(&talk.whole(), Limits::default());
+    let answers = all
+        .iter()
+        .filter(|got| got.kind == Kind::Response && got.whole);
+    assert_eq!((answers.count(), all.len()), (5, 5), "{all:?}");
+}
+
+#[test]
+fn interim_answers_promises_trailers_and_resets() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    let get = [owned(":method", "GET"), owned(":path", "/")];
+    talk.head(true, 1, &get, true);
+    talk.head(
+        false,
+        1,
+        &[owned(":status", "103"), owned("link", "x")],
+        false,
+    );
+    let promise = talk.encoders[0].block(&[owned(":method", "GET"), owned(":path", "/p")]);
+    let promise = [&2_u32.to_be_bytes()[..], &promise].concat();
+    talk.write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
+    let answer = talk.head(false, 1, &[owned(":status", "200")], false);
+    let pushed = talk.head(false, 2, &[owned(":status", "200")], false);
+    talk.data(pushed, 2, b"pushed", true);
+    talk.data(answer, 1, b"body", false);
+    let trailers = talk.encoders[0].block(&[owned("x-sum", "7")]);
+    talk.write(
+        false,
+        &frame(HEADERS, END_STREAM | END_HEADERS, 1, &trailers),
+    );
+    talk.head(true, 3, &get, true);
+    let broken = talk.head(false, 3, &[owned(":status", "200")], false);
+    talk.data(broken, 3, b"half", false);
+    talk.write(false, &frame(RST_STREAM, 0, 3, &[0, 0, 0, 8]));
+    let capture = talk.whole();
+    let (all, _) = found(&capture, Limits::default());
+    let shown = |got: &Got| {
+        let body = String::from_utf8_lossy(&got.body).into_owned();
+        format!("{} {} {body}", got.start, got.whole)
+    };
+    assert_eq!(
+        all.iter().map(shown).collect::<Vec<_>>(),
+        [
+            "GET / HTTP/2 true ",
+            "HTTP/2 103 true ",
+            "GET /p HTTP/2 true ",
+            "HTTP/2 200 true pushed",
+            "HTTP/2 200 true body",
+            "GET / HTTP/2 true ",
+            "HTTP/2 200 false half",
+        ]
+    );
+    let json = run(["-j"], &capture).text();
+    let answer = json.lines().find(|line| line.contains("x-sum"));
+    let answer = answer.expect("the trailers");
+    assert!(
+        answer.contains(r#""stream":1,"#) && answer.contains(r#""status":200"#),
+        "{answer}"
+    );
+    let table = run(["--table=http"], &capture).text();
+    assert_eq!(
+        table
+            .lines()
+            .filter(|line| line.contains("\tGET\t"))
+            .count(),
+        2,
+        "{table}"
+    );
+    let printed = run(["-p"], &capture).printed();
+    assert!(printed.contains("[3] HTTP/2 200"), "{printed}");
+}
+
+#[test]
+fn files_are_taken_out_and_messages_of_grpc_are_listed() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    let ask = [
+        owned(":method", "POST"),
+        owned(":path", "/pkg.Service/Call.bin"),
+        owned(":authority", "a"),
+    ];
+    let message = talk.head(
+        true,
+        1,
+        &[&ask[..], &[owned("content-type", "application/grpc")]].concat(),
+        false,
+    );
+    let one = [&[0, 0, 0, 0, 5][..], b"first"].concat();
+    let two = [&[1, 0, 0, 0, 4][..], b"next"].concat();
+    let both = [one, two].concat();
+    // The prefix of the second is cut by the end of a frame.
+    talk.data(message, 1, &both[..13], false);
+    talk.data(message, 1, &both[13..], true);
+    let answer = talk.head(
+        false,
+        1,
+        &[
+            owned(":status", "200"),
+            owned("content-type", "application/grpc"),
+        ],
+        false,
+    );
+    talk.data(answer, 1, &[0, 0, 0, 0, 0], false);
+    let trailers =
+        talk.encoders[0].block(&[owned("grpc-status", "5"), owned("grpc-message", "none")]);
+    talk.write(
+        false,
+        &frame(HEADERS, END_STREAM | END_HEADERS, 1, &trailers),
+    );
+    let capture = talk.whole();
+    let json = run(["-j"], &capture).text();
+    let listed = r#""messages":[{"offset":0,"length":5,"summary":""},{"offset":10,"length":4,"summary":"compressed"}]"#;
+    assert!(json.contains(listed), "{json}");
+    assert!(
+        json.contains(r#""grpc_status":5,"grpc_message":"none""#),
+        "{json}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    run(["-x", dir.path().to_str().unwrap()], &capture);
+    let file = std::fs::read(dir.path().join("Call.bin")).unwrap();
+    assert_eq!(file, both);
+}
+
+/// Octets of memory that a run needs at most, by what it has counted.
+fn most_memory(capture: &[u8]) -> (usize, inet_asm::base::counters::Counters) {
+    let (_, records) = common::pcap(capture);
+    let sink = WholeMessages::new(1 << 24, |_| {});
+    let mut engine = Assembler::new(Limits::default(), sink);
+    let mut most = 0;
+    for (i, record) in records.iter().enumerate() {
+        let time = Timestamp::from_nanos(record.time);
+        engine.packet(&Packet::new(
+            i as u64 + 1,
+            time,
+            LinkType::ETHERNET,
+            record.data,
+        ));
+        most = most.max(engine.budget().used());
+    }
+    engine.flush();
+    let counters = engine.counters().clone();
+    assert_eq!(engine.budget().used(), 0, "all is given back");
+    (most, counters)
+}
+
+#[test]
+fn streams_that_are_never_closed_are_bounded() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    for n in 0..10_000 {
+        talk.head(
+            true,
+            2 * n + 1,
+            &[owned(":method", "POST"), owned(":path", "/")],
+            false,
+        );
+    }
+    let (most, counters) = most_memory(&talk.whole());
+    assert!(most < 4 << 20, "{most}");
+    assert_eq!(counters.carried.messages, 10_000);
+    assert_eq!(
+        counters.carried.evicted,
+        10_000 - Limits::default().carried_streams as u64
+    );
+}
+
+#[test]
+fn blocks_and_settings_without_end_are_bounded() {
+    // An entry of 4,000 octets, referred to 200,000 times: 800 MB.
+    let mut bomb = [
+        &[0x40][..],
+        &integer(0, 7, 1),
+        b"a",
+        &integer(0, 7, 3900),
+        &[b'x'; 3900],
+    ]
+    .concat();
+    bomb.extend([0xbe; 200_000]);
+    let mut talk = Talk::new();
+    talk.write(true, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb));
+    let (most, counters) = most_memory(&talk.whole());
+    assert!(most < 2 << 20, "{most}");
+    assert!(counters.carried.left_out_fields > 199_000);
+    // A block that goes on and on, with a field that does, too.
+    let mut talk = Talk::new();
+    talk.write(
+        true,
+        &frame(HEADERS, 0, 1, b"\x40\x01a\x7f\xff\xff\xff\x07"),
+    );
+    for _ in 0..40_000 {
+        talk.write(true, &frame(CONTINUATION, 0, 1, &[b'y'; 64]));
+    }
+    let (most, counters) = most_memory(&talk.whole());
+    assert!(most < 2 << 20, "{most}");
+    assert_eq!(
+        (counters.carried.messages, counters.carried.incomplete),
+        (1, 1)
+    );
+    // Settings by the ten thousand.
+    let mut talk = Talk::new();
+    for n in 0..10_000_u32 {
+        let setting = [&[0, 1][..], &n.to_be_bytes()].concat();
+        talk.write(true, &frame(SETTINGS, 0, 0, &setting.repeat(10)));
+    }
+    let (most, counters) = most_memory(&talk.whole());
+    assert!(most < 1 << 20, "{most}");
+    assert_eq!(counters.carried.messages, 0);
+}
