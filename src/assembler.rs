@@ -280,10 +280,10 @@ impl<M: MessageSink> Assembler<M> {
         let State {
             cx, ip, tcp, sctp, ..
         } = &self.state;
-        // Most captures have no SCTP.
         ip.holds_fragments()
             || tcp.is_due(cx.now)
-            || !sctp.is_empty()
+            // Most captures have no SCTP.
+            || sctp.is_due(cx)
             || cx.budget.over()
             || !cx.fragment_events.is_empty()
     }
@@ -332,7 +332,7 @@ impl<M: MessageSink> Assembler<M> {
         ip.expire(cx);
         t.receive_late(cx, ip);
         t.tcp.tick(cx, t.extractor);
-        if !t.sctp.is_empty() {
+        if t.sctp.is_due(cx) {
             t.sctp.tick(cx, t.extractor);
         }
         while cx.budget.over() {

@@ -20,12 +20,14 @@ impl Deadlines {
         self.0.push(Reverse((at, index, generation)));
     }
 
+    /// An entry is due at `now`.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.0.peek().is_some_and(|Reverse((at, _, _))| *at <= now)
+    }
+
     /// The next entry that is due at `now`: its deadline, index and generation.
     pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, u32, u32)> {
-        if self.0.peek()?.0.0 > now {
-            return None;
-        }
-        self.pop()
+        if self.is_due(now) { self.pop() } else { None }
     }
 
     /// The entry that is due first.
@@ -60,6 +62,10 @@ mod tests {
             d.push(Instant::from_nanos(at), index, 0);
         }
         assert_eq!(d.pop_due(Instant::from_nanos(9)), None);
+        assert_eq!(
+            [9, 10].map(|now| d.is_due(Instant::from_nanos(now))),
+            [false, true]
+        );
         let due: Vec<u32> = std::iter::from_fn(|| d.pop_due(Instant::from_nanos(20)))
             .map(|e| e.1)
             .collect();

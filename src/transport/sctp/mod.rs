@@ -497,7 +497,22 @@ impl<T: FlowState> Sctp<T> {
         self.charge(cx);
     }
 
-    /// Does what is due by the age clock; to be called behind each packet of the capture.
+    /// Whether [`tick`](Self::tick) may find something to do.
+    pub fn is_due(&self, cx: &Context) -> bool {
+        let lists = [Standing::HalfOpen, Standing::Open];
+        !self.is_empty()
+            && (self.deadlines.is_due(cx.now)
+                || lists.iter().any(|list| self.idle(cx, *list).is_some()))
+    }
+
+    /// The association of a list that was used longest ago, where it has been idle for so long that it ends.
+    fn idle(&self, cx: &Context, list: Standing) -> Option<u32> {
+        let index = self.table.oldest(list)?;
+        let last = self.table.get(index).map_or(cx.now, |a| a.last);
+        (cx.now.since(last) >= cx.limits.session_timeout).then_some(index)
+    }
+
+    /// Does what is due by the age clock; to be called behind each packet of the capture for which [`is_due`](Self::is_due) is true.
     pub fn tick<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
         // An entry counts only if slot, generation and time still agree: nothing is taken out of
         // the heap when a deadline moves.
@@ -512,11 +527,7 @@ impl<T: FlowState> Sctp<T> {
         }
         // Both lists are in order of last use, so the first that is not idle ends the search.
         for list in [Standing::HalfOpen, Standing::Open] {
-            while let Some(index) = self.table.oldest(list) {
-                let last = self.table.get(index).map_or(cx.now, |a| a.last);
-                if cx.now.since(last) < cx.limits.session_timeout {
-                    break;
-                }
+            while let Some(index) = self.idle(cx, list) {
                 self.close(cx, sink, index, Close::Idle);
                 self.remove(cx, index);
             }

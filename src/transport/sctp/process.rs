@@ -54,15 +54,16 @@ impl<T: FlowState> Sctp<T> {
                 *link = packet.link;
             }
         }
-        // The first chunk shows whether the packet carries the direction's own tag: an INIT carries
-        // zero, a reflected one the other's.
-        let learn = chunks
-            .clone()
-            .next()
-            .is_some_and(|c| c.kind != kind::INIT && !is_reflected(&c));
         // The tag on a packet beats the one that an INIT announced: if they differ, the INIT was
         // another's.
-        if learn && !a.side(d).confirmed {
+        // The first chunk shows whether the packet carries the direction's own tag: an INIT carries
+        // zero, a reflected one the other's.
+        if !a.side(d).confirmed
+            && let mut first = chunks.clone()
+            && first
+                .next()
+                .is_some_and(|c| c.kind != kind::INIT && !is_reflected(&c))
+        {
             a.side_mut(d).confirmed = true;
             self.set_tag(p, packet.origin.tag);
         }

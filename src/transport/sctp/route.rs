@@ -103,7 +103,9 @@ impl<T: FlowState> Sctp<T> {
         if let Some(p) = found {
             // Checks first: a damaged or foreign packet must not teach a new address.
             if self.may_pass(cx, p, arrival) {
-                self.add_path(cx, p, arrival.key, arrival.src_is_low);
+                if on_path.is_none_or(|known| known.index != p.index) {
+                    self.add_path(cx, p, arrival.key, arrival.src_is_low);
+                }
                 self.process(cx, sink, p, &arrival.packet);
             }
         } else if let Some(p) = on_path {
