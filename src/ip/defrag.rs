@@ -19,6 +19,7 @@
 
 use crate::base::context::Context;
 use crate::base::counters::Discard;
+use crate::base::flow::AddressPair;
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::limits::Channels;
 use crate::base::packet::{Channel, LinkHeader, PacketInfo};
@@ -29,12 +30,12 @@ use crate::base::time::Instant;
 use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::net::IpAddr;
 
 /// What fragments of one datagram have in common, on one channel.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct DatagramKey {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
@@ -44,6 +45,20 @@ pub(super) struct DatagramKey {
     pub(super) channel: Channel,
     /// Of fragments whose headers cannot be right.
     pub(super) doubtful: bool,
+}
+
+impl Hash for DatagramKey {
+    /// As numbers: field by field it costs three times as much, and a datagram is looked up about ten times.
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        AddressPair(self.src, self.dst).hash(h);
+        let [outer, inner] = self.channel.vlans.map(u64::from);
+        let tags = outer << 16 | inner;
+        let own = u64::from(self.identification) << 9
+            | u64::from(self.protocol) << 1
+            | u64::from(self.doubtful);
+        h.write_u64(tags << 32 | u64::from(self.channel.tunnel));
+        h.write_u64(own);
+    }
 }
 
 impl DatagramKey {
