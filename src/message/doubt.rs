@@ -18,9 +18,11 @@ use std::time::Duration;
 /// they are let go.
 pub(super) const MOST_PARTS: usize = 4096;
 
-/// Of more octets than this, room is made for so many at once: doubling would copy each of them three times.
-const LARGE: usize = 64 << 10;
-const MOST: usize = 320 << 10;
+/// Room for octets that are held, where there is none for those that come: what is held of a stream that is searched mostly becomes
+/// as much as is held at most, and doubling would copy each of them three times.
+const ROOMS: [usize; 2] = [64 << 10, 320 << 10];
+/// Of fewer octets than this room is doubled: most are let go soon.
+const SMALL: usize = 8 << 10;
 
 /// Octets behind which a row is asked again that has found nothing. Those of a run that is shorter wait for the next one, an
 /// answer or a pause.
@@ -157,9 +159,11 @@ impl HeldOctets {
 
     /// A chunk follows them.
     pub(super) fn push(&mut self, chunk: &Chunk<'_>, part: HeldPart, now: Instant) {
-        // What is held of a stream that is searched mostly becomes as much as is held at most.
-        if self.octets.len() > LARGE && self.octets.capacity() < MOST {
-            self.octets.reserve_exact(MOST - self.octets.len());
+        let all = self.octets.len() + chunk.data.len();
+        if all > self.octets.capacity().max(SMALL)
+            && let Some(room) = ROOMS.iter().find(|room| **room >= all)
+        {
+            self.octets.reserve_exact(room - self.octets.len());
         }
         self.octets.extend_from_slice(chunk.data);
         (self.since, self.paused) = (now, false);
