@@ -56,8 +56,9 @@ struct SpareBlocks {
 }
 
 impl SpareBlocks {
-    /// Octets of all blocks that are kept: as much as a connection has behind a hole mostly.
-    const MOST: usize = 512 << 10;
+    /// Octets of all blocks that are kept: as much as a few connections have behind their holes, which all come back where those
+    /// are given up.
+    const MOST: usize = 2 << 20;
     /// Smaller ones come and go in the allocator for little.
     const SMALLEST: usize = 512;
     /// Larger ones are no segments.
