@@ -167,14 +167,15 @@ impl<R: Read> Read for Decompress<R> {
                         .ok_or(ErrorKind::InvalidInput)?;
                     let n = input.read(room)?;
                     first.copy_from_slice(held);
-                    held.extend_from_slice(room.get(..n).unwrap_or_default());
-                    let magic = magic(held);
+                    let all = held.len() + n;
+                    let octets = buf.get(..all).unwrap_or_default();
+                    let magic = magic(octets);
                     // Fewer octets than a magic has: read on, unless the input has ended.
                     if n > 0 && matches!(magic, Magic::Begun) {
+                        *held = octets.to_vec();
                         continue;
                     }
-                    let all = held.len();
-                    let InputState::Start(held, input) =
+                    let InputState::Start(_, input) =
                         std::mem::replace(&mut self.state, InputState::Moved)
                     else {
                         return Ok(0);
@@ -183,6 +184,7 @@ impl<R: Read> Read for Decompress<R> {
                         self.state = InputState::Plain(input);
                         return Ok(all);
                     }
+                    let held = octets.to_vec();
                     let mut input = with_front(held, input);
                     input.get_mut().1.always = matches!(magic, Magic::Zstd);
                     let input = BufReader::with_capacity(READ, input);
