@@ -204,9 +204,36 @@ impl<T, const L: usize> FlowTable<T, L> {
         // The key is stored before the index names the slot: the index must never lead to an empty
         // one.
         let kept = self.keep(key)?;
+        self.fill(slot, hash, (kept, value), list, budget)
+    }
+
+    /// The same of a flow whose key is short.
+    #[inline(always)] // once for each packet of a scan
+    pub(crate) fn insert_short(
+        &mut self,
+        key: ShortKey,
+        value: T,
+        list: u8,
+        budget: &mut Budget,
+    ) -> Option<FlowPlace> {
+        let slot = self.free_slot()?;
+        let hash = self.hasher.hash_one(key);
+        self.fill(slot, hash, (KeptKey::Short(key), value), list, budget)
+    }
+
+    /// Puts a flow into a slot that was free.
+    #[inline(always)] // in each of the two
+    fn fill(
+        &mut self,
+        slot: u32,
+        hash: u64,
+        entry: (KeptKey, T),
+        list: u8,
+        budget: &mut Budget,
+    ) -> Option<FlowPlace> {
         self.index.insert(hash, slot);
         let s = self.slot_mut(slot)?;
-        s.entry = Some((kept, value));
+        s.entry = Some(entry);
         let generation = s.generation;
         self.len += 1;
         let allocated = self.size();

@@ -88,12 +88,16 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     /// Where the entry with this key stands.
     pub fn find(&self, key: &K) -> Option<AgedPlace> {
         // Keyed anew for each table: an attacker cannot prepare keys that collide.
-        let hash = self.hasher.hash_one(key);
-        let is = |at| {
+        self.find_hashed(self.hasher.hash_one(key), key)
+            .map(AgedPlace)
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u64, key: &K) -> Option<u32> {
+        self.index.find(hash, |at| {
             let entry = self.slot(at).and_then(|s| s.entry.as_ref());
             entry.is_some_and(|(k, _)| k == key)
-        };
-        self.index.find(hash, is).map(AgedPlace)
+        })
     }
 
     /// The value at this place.
@@ -114,7 +118,10 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         if self.len() >= NONE as usize {
             self.remove_oldest();
         }
-        let hash = self.hasher.hash_one(&key);
+        self.insert_hashed(self.hasher.hash_one(&key), key, value)
+    }
+
+    fn insert_hashed(&mut self, hash: u64, key: K, value: V) -> AgedPlace {
         let slot = AgedEntry {
             entry: Some((key, value)),
             prev: NONE,
@@ -133,6 +140,31 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
         self.link(at);
         self.index.insert(hash, at);
         AgedPlace(at)
+    }
+
+    /// Moves the entry with this key to the young end. Where there is none, one is added, in the place of the oldest one if there
+    /// are `most` of them, which is one at least. True where the table has one more entry then.
+    // The key is hashed once, and the place of the oldest one is not freed in between: what comes with each packet of a scan is
+    // new each time.
+    pub fn renew_or_insert(&mut self, key: K, value: V, most: usize) -> bool {
+        let hash = self.hasher.hash_one(&key);
+        if let Some(at) = self.find_hashed(hash, &key) {
+            self.renew(AgedPlace(at));
+            return false;
+        }
+        let at = self.oldest;
+        let oldest = self.slot(at).and_then(|s| s.entry.as_ref());
+        let Some((oldest, _)) = oldest.filter(|_| self.len() >= most) else {
+            self.insert_hashed(hash, key, value);
+            return true;
+        };
+        self.index.remove(self.hasher.hash_one(oldest), at);
+        self.renew(AgedPlace(at));
+        if let Some(slot) = self.slot_mut(at) {
+            slot.entry = Some((key, value));
+        }
+        self.index.insert(hash, at);
+        false
     }
 
     /// Moves an entry to the young end.
@@ -387,6 +419,35 @@ mod tests {
         }
         assert!(t.allocated() < full / 20);
         assert_eq!(keys(&t), (49_990..50_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_oldest_makes_room_for_a_new_one() {
+        let mut t = AgedTable::new();
+        // (key, one more than before, all, oldest first)
+        for (key, more, all) in [
+            (1, true, &[1][..]),
+            (2, true, &[1, 2]),
+            (3, true, &[1, 2, 3]),
+            (1, false, &[2, 3, 1]),
+            (1, false, &[2, 3, 1]),
+            (4, false, &[3, 1, 4]),
+            (5, false, &[1, 4, 5]),
+            (3, false, &[4, 5, 3]),
+        ] {
+            assert_eq!(t.renew_or_insert(key, key, 3), more, "{key}");
+            assert_eq!(keys(&t), all);
+            for key in 0..9 {
+                let found = t.find(&key).and_then(|place| t.get(place));
+                assert_eq!(found, all.contains(&key).then_some(&key));
+            }
+        }
+        // Of one, it is the youngest too.
+        let mut t = AgedTable::new();
+        for key in 0..3 {
+            assert_eq!(t.renew_or_insert(key, key, 1), key == 0);
+            assert_eq!(keys(&t), [key]);
+        }
     }
 
     #[test]

@@ -288,13 +288,13 @@ impl<S: FlowState> Connections<S> {
     /// The same of one of which nothing but a SYN was seen.
     pub(super) fn insert_half_open(
         &mut self,
-        key: FlowKey,
+        key: ShortKey,
         connection: HalfOpenConnection,
         list: u8,
         budget: &mut Budget,
     ) {
         let entry = Entry::HalfOpen(connection);
-        self.table.insert(key, entry, list, budget);
+        self.table.insert_short(key, entry, list, budget);
     }
 
     /// There is a connection with this key.

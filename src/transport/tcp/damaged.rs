@@ -50,18 +50,9 @@ impl<S: FlowState> Tcp<S> {
 
     /// Remembers that right checksums go from one address to another.
     pub(super) fn remember_valid(&mut self, cx: &mut Context, path: AddressPair) {
-        if let Some(place) = self.checksums_valid.find(&path) {
-            return self.checksums_valid.renew(place);
-        }
-        // Oldest first, by last right checksum, so that a scan through many addresses does not push
-        // out a busy one.
-        let full = self.checksums_valid.len() >= PATHS;
-        while self.checksums_valid.len() >= PATHS {
-            self.checksums_valid.remove_oldest();
-        }
-        self.checksums_valid.insert(path, ());
-        // What takes the place of another one takes no more room.
-        if !full {
+        // The oldest goes first, by last right checksum, so that a scan through many addresses does not push out a busy one. What
+        // takes its place takes no more room.
+        if self.checksums_valid.renew_or_insert(path, (), PATHS) {
             self.charge(cx);
         }
     }

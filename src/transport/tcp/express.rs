@@ -186,7 +186,7 @@ impl<S: FlowState> Tcp<S> {
             self.remember_valid(cx, AddressPair(ip.src.into(), ip.dst.into()));
         }
         self.table
-            .insert_half_open(plain.key.into(), opened, HALF_OPEN, &mut cx.budget);
+            .insert_half_open(plain.key, opened, HALF_OPEN, &mut cx.budget);
         true
     }
 
