@@ -141,21 +141,21 @@ pub fn pseudo_header_without_length(src: IpAddr, dst: IpAddr, protocol: u8) -> S
     addresses(src, dst).add_u16(u16::from(protocol))
 }
 
-/// The TCP segment over IPv4 is intact whose header is `fixed` and `options`, whole words of 32 bits, and whose payload has this
+/// The transport packet over IPv4 is intact whose header is `fixed` and `options`, whole words of 32 bits, and whose payload has this
 /// sum and length: as [`pseudo_header`], header and payload joined say, in a few additions.
 #[inline(always)] // once for each packet
-pub(crate) fn is_right_tcp_v4(
+pub(crate) fn is_right_v4<const N: usize>(
+    protocol: u8,
     [src, dst]: [Ipv4Addr; 2],
-    fixed: &[u8; 20],
+    fixed: &[u8; N],
     options: &[u8],
     (payload, payload_len): (Sum, usize),
 ) -> bool {
-    const PROTOCOL: u16 = 6;
     let len = u16::try_from(fixed.len() + options.len() + payload_len).unwrap_or(u16::MAX);
     let half = |half: u16| u64::from(half.to_be());
     let word = |word: &[u8; 4]| u64::from(u32::from_ne_bytes(*word));
     // All words together are far less than 2^64.
-    let mut total = half(PROTOCOL) + half(len) + half(payload.sum);
+    let mut total = half(protocol.into()) + half(len) + half(payload.sum);
     total += word(&src.octets()) + word(&dst.octets());
     for octets in fixed.as_chunks().0 {
         total += word(octets);
@@ -357,9 +357,9 @@ mod tests {
             };
             let field = whole(&words).finish().wrapping_add(error);
             words[4][..2].copy_from_slice(&field.to_be_bytes());
-            let (fixed, options) = words.as_flattened().split_first_chunk().unwrap();
+            let (fixed, options) = words.as_flattened().split_first_chunk::<20>().unwrap();
             let right =
-                is_right_tcp_v4([src, dst], fixed, options, (Sum::of(&payload), payload.len()));
+                is_right_v4(6, [src, dst], fixed, options, (Sum::of(&payload), payload.len()));
             prop_assert_eq!(right, whole(&words).is_right());
             prop_assert!(right || error > 0);
         }

@@ -160,6 +160,11 @@ impl FlowKey {
         !self.v6
     }
 
+    /// The ports, the lower endpoint's first.
+    pub(crate) const fn ports(&self) -> [u16; 2] {
+        self.ports
+    }
+
     /// The channel, where it is part of the key.
     pub const fn channel(&self) -> Channel {
         self.channel
@@ -264,6 +269,16 @@ impl Flow {
     /// Destination of the packets of this direction.
     pub fn dst(&self, direction: Direction) -> SocketAddr {
         self.src(direction.flip())
+    }
+
+    /// Source and destination port of the packets of this direction.
+    pub(crate) fn ports(&self, direction: Direction) -> (u16, u16) {
+        let [low, high] = self.key.ports;
+        if self.forward_is_low == (direction == Direction::Forward) {
+            (low, high)
+        } else {
+            (high, low)
+        }
     }
 
     /// The channel, where it is part of the key.

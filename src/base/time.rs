@@ -133,6 +133,11 @@ impl Instant {
         Self(self.0.saturating_add(nanos(wait)))
     }
 
+    /// `self` and `wait` earlier, at the clock's beginning at least.
+    pub fn before(self, wait: Duration) -> Self {
+        Self::from_nanos(self.as_nanos().saturating_sub(nanos(wait)))
+    }
+
     /// The time from `earlier` to `self`, zero where `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))

@@ -19,19 +19,21 @@ pub struct Named<'a, M> {
 
 impl<M: MessageSink> DatagramSink for Named<'_, M> {
     fn datagram(&mut self, at: &mut DatagramContext<'_>, payload: &[u8], payload_len: usize) {
-        let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
+        let ports = at.flow.ports(at.direction);
         let rules = &self.extractor.rules;
-        let protocol = match rules.named(Transport::Udp, (src.port(), dst.port())) {
+        let protocol = match rules.named(Transport::Udp, ports) {
             Some(name) => name,
             None => {
-                let ports = (src.port(), dst.port());
                 let mut found = datagram_protocol(payload, ports.0, ports.1);
                 if found == NO_PROTOCOL && payload.len() < payload_len {
                     found = cut_datagram_protocol(payload, payload_len, ports);
                 }
-                let name = self.transfers.name(found, payload, src, dst);
-                self.transfers.book(&mut at.cx.budget);
-                name
+                if self.transfers.may_name(found) {
+                    let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));
+                    found = self.transfers.name(found, payload, src, dst);
+                    self.transfers.book(&mut at.cx.budget);
+                }
+                found
             }
         };
         if at.protocol.is_none() || protocol != NO_PROTOCOL {
@@ -47,6 +49,10 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
 
     fn duplicate(&mut self, at: &mut DatagramContext<'_>, payload_len: usize) {
         self.extractor.sink.datagram_duplicate(at, payload_len);
+    }
+
+    fn hears_flow_ends(&self) -> bool {
+        self.extractor.sink.hears_flow_ends()
     }
 
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {

@@ -80,6 +80,11 @@ pub trait DatagramSink {
         let _ = (at, payload_len);
     }
 
+    /// It has a use for [`flow_end`](Self::flow_end): a flow may have no more than one datagram.
+    fn hears_flow_ends(&self) -> bool {
+        true
+    }
+
     /// A flow is not followed any longer.
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let _ = (cx, ended);

@@ -106,6 +106,11 @@ pub struct Transfers {
 const TRANSFERS: usize = 256;
 
 impl Transfers {
+    /// Whether [`name`](Self::name) has to be asked about a datagram that is `named` by its octets and ports alone.
+    pub(in crate::message) fn may_name(&self, named: &'static str) -> bool {
+        named == PROTOCOL.name || (named == NO_PROTOCOL && !self.clients.is_empty())
+    }
+
     /// Name of the protocol of a datagram, which is `named` by its octets and ports alone.
     pub fn name(
         &mut self,

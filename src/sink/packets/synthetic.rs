@@ -215,7 +215,11 @@ pub(crate) fn udp(wire: Wire, ends: &Ends, payload: &Payload) -> PacketHeaders {
     u[4..6].copy_from_slice(&saturated(8 + payload.whole).to_be_bytes());
     if !payload.is_cut() {
         // A sum of zero is sent as ones: zero says that there is none.
-        let sum = match pseudo.add(&u).combine(payload.sum).finish() {
+        let sum = match pseudo
+            .combine(Sum::of_words(&u))
+            .combine(payload.sum)
+            .finish()
+        {
             0 => 0xffff,
             sum => sum,
         };

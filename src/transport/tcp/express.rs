@@ -82,7 +82,13 @@ impl<'a> PlainSegment<'a> {
         let payload = self.segment.payload;
         let sum = (checksum::Sum::of(payload), payload.len());
         self.segment.payload_sum = (!payload.is_empty()).then_some(sum.0);
-        checksum::is_right_tcp_v4([ip.src, ip.dst], self.fixed, self.options, sum)
+        checksum::is_right_v4(
+            IpNumber::TCP.0,
+            [ip.src, ip.dst],
+            self.fixed,
+            self.options,
+            sum,
+        )
     }
 }
 
