@@ -124,9 +124,8 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
-        let overlap = cx.limits.overlap;
         let data = (s.payload, s.payload_sum);
-        a.waiting[i].insert_summed(&mut cx.budget, start, data, 0, origin, overlap);
+        a.waiting[i].append(&mut cx.budget, start, data, origin);
         let counters = &mut cx.counters.tcp;
         counters.accepted_octets += s.payload.len() as u64;
         counters.out_of_order += 1;
