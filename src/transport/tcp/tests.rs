@@ -1747,6 +1747,24 @@ fn connections_go_in_order_when_there_are_too_many() {
 }
 
 #[test]
+fn connections_without_data_take_three_quarters_of_the_memory_at_most() {
+    use super::testing::TestTcp;
+    let limits = Limits {
+        memory: 128 << 10,
+        ..Limits::default()
+    };
+    let mut bench = TestTcp::new(limits, [0, 0]);
+    for n in 0..600 {
+        bench.script(&format!("{n} >{n} S 100\n{n} <{n} S. 500 101"));
+        assert!(bench.tcp.table_size() <= 96 << 10, "{n}");
+    }
+    // The oldest went, whose answer was there as well.
+    assert!(bench.counter("closed_evicted") > 200);
+    assert!(bench.tcp.connections() > 100);
+    bench.flush();
+}
+
+#[test]
 fn the_budget_makes_room_by_holes_and_connections() {
     use super::testing::TestTcp;
     let mut bench = TestTcp::new(Limits::default(), [0, 0]);
