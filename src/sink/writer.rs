@@ -371,6 +371,7 @@ impl BufferedWriter {
     }
 
     /// Appends a record that is made of parts.
+    #[inline(always)] // for each record: the length of its header is known where it is called
     pub(crate) fn write<const N: usize>(&mut self, parts: [&[u8]; N]) {
         self.make_room();
         for part in parts {

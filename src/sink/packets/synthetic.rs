@@ -353,12 +353,15 @@ fn network(
     let v4 = is_v4(ends);
     if wire == Wire::Ethernet {
         let ([d0, d1, d2, d3, d4, d5], [s0, s1, s2, s3, s4, s5]) = (ends.link.dst, ends.link.src);
-        h.put(&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5]);
+        let [t0, t1] = if v4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+        // With the type, which tags stand in front of.
+        h.put(&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1]);
         for tag in ends.link.tags.iter().filter(|t| t.tpid != 0) {
+            h.len -= 2;
             h.put(&tag.tpid.to_be_bytes());
             h.put(&tag.tci.to_be_bytes());
+            h.put(&[t0, t1]);
         }
-        h.put(if v4 { &[0x08, 0x00] } else { &[0x86, 0xdd] });
     }
     if let (IpAddr::V4(src), IpAddr::V4(dst)) = (ends.src.ip(), ends.dst.ip()) {
         // Offload writes zero for what 16 bits cannot hold; tshark then takes the length from the
