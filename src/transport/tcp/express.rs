@@ -34,16 +34,26 @@ struct PlainSegment<'a> {
     low: bool,
 }
 
+/// What a segment in a plain packet is made of: what each header has, options, and payload.
+type SegmentParts<'a> = (&'a [u8; 20], &'a [u8], &'a [u8]);
+
 impl<'a> PlainSegment<'a> {
     /// None where the packet has no whole TCP header.
+    // Apart from `of`, which cannot fail: a segment in an `Option` would be moved once more for each packet.
     #[inline(always)] // every packet comes here
-    fn of(ip: &PlainPacket<'a>) -> Option<Self> {
+    fn parts(ip: &PlainPacket<'a>) -> Option<SegmentParts<'a>> {
         let (fixed, behind) = ip.payload.split_first_chunk::<20>()?;
         if ip.protocol != IpNumber::TCP.0 {
             return None;
         }
         let header = usize::from(fixed[12] >> 4) * 4;
         let (options, payload) = behind.split_at_checked(header.checked_sub(fixed.len())?)?;
+        Some((fixed, options, payload))
+    }
+
+    /// The segment that these are the parts of.
+    #[inline(always)] // every packet comes here
+    fn of(ip: &PlainPacket<'a>, (fixed, options, payload): SegmentParts<'a>) -> Self {
         let word = |at: usize| {
             u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
         };
@@ -60,17 +70,17 @@ impl<'a> PlainSegment<'a> {
             window_scale: None,
             payload_sum: None,
             payload,
-            offset: PlainPacket::offset(header),
+            offset: PlainPacket::offset(fixed.len() + options.len()),
             // A datagram of IPv4 is shorter.
             payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
         };
-        Some(Self {
+        Self {
             segment,
             fixed,
             options,
             key,
             low,
-        })
+        }
     }
 
     /// Its checksum is right, where somebody looks at it; then the sum of its payload is known.
@@ -103,15 +113,16 @@ impl<S: FlowState> Tcp<S> {
         sink: &mut K,
     ) -> bool {
         const CONTROL: u8 = flags::SYN | flags::FIN | flags::RST | flags::ACK;
-        let Some(mut plain) = PlainSegment::of(ip) else {
+        let Some(parts) = PlainSegment::parts(ip) else {
             return false;
         };
+        let mut plain = PlainSegment::of(ip, parts);
         if cx.limits.disable_tcp || !self.split.is_empty() {
             return false;
         }
         let control = plain.segment.flags & CONTROL;
         if control != flags::ACK {
-            return control == flags::SYN && self.express_open(cx, packet, ip);
+            return control == flags::SYN && self.express_open(cx, packet, ip, parts);
         }
         let Some((place, connection)) = self.table.find_whole(plain.key) else {
             return false;
@@ -160,10 +171,9 @@ impl<S: FlowState> Tcp<S> {
         cx: &mut Context,
         packet: &Packet<'_>,
         ip: &PlainPacket<'_>,
+        parts: SegmentParts<'_>,
     ) -> bool {
-        let Some(mut plain) = PlainSegment::of(ip) else {
-            return false;
-        };
+        let mut plain = PlainSegment::of(ip, parts);
         if !plain.segment.payload.is_empty()
             || cx.trace.is_on()
             || !self.early.is_empty()
