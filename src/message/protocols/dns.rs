@@ -66,7 +66,7 @@ pub(super) fn is_plausible(m: &[u8], len: u64) -> bool {
     let answers = flags & 0x8000 != 0;
     let opcode = flags >> 11 & 0xf;
     let known = matches!(opcode, 0..=2 | 4..=6) && flags & 0x0040 == 0;
-    let records: u64 = [6, 8, 10].map(|at| u64::from(word(at))).iter().sum();
+    let records = u64::from(word(6)) + u64::from(word(8)) + u64::from(word(10));
     // A question takes five octets and a record eleven, at least.
     let room = 12 + 5 * questions + 11 * records <= len;
     // An inverse query has its question among the answers (RFC 1035, 6.4).
