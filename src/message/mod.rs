@@ -66,6 +66,7 @@ pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
 pub use in_order::{Answers, Asks, ByNumber, InOrder};
+pub use lines::literal;
 pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, bundle, by_number, datagram_protocol, fields, fields_into, in_order, kind,
