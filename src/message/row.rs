@@ -63,6 +63,8 @@ pub(super) struct ProtocolRow {
     pub(super) tunnels: bool,
     /// What a server of it sends may go on for millions of octets without a word of the client.
     pub(super) long_answers: bool,
+    /// A server answers from a port of its own, so that what it says is a flow of its own, in which it speaks first.
+    pub(super) server_begins: bool,
     /// Both sides speak it at once, behind an upgrade: what one of them sends tells of both.
     pub(super) upgrades: bool,
     /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
@@ -98,6 +100,7 @@ impl ProtocolRow {
         cheap_search: false,
         tunnels: false,
         long_answers: false,
+        server_begins: false,
         upgrades: false,
         prefix: false,
         interrupts: None,

@@ -1,6 +1,6 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
-use super::pairing::is_interim;
+use super::pairing::{Copied, is_interim};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
@@ -174,7 +174,7 @@ pub(super) fn request_id(flow: &Flow, direction: Direction, kind: Kind, id: u64)
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
-pub(super) struct NumberedRequests<T>(AgedTable<RequestId, T>);
+pub(super) struct NumberedRequests<T>(AgedTable<RequestId, (T, Option<Copied>)>);
 
 impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
@@ -183,8 +183,21 @@ impl<T> Default for NumberedRequests<T> {
 }
 
 impl<T> NumberedRequests<T> {
-    /// A request. Gives back one that will not be answered any more: the same that came again, or the oldest of too many.
+    /// A request. Gives back one that will not be answered any more: another one of its number, or the oldest of too many.
     pub(super) fn push(&mut self, id: RequestId, request: T) -> Option<T> {
+        self.insert(id, request, None)
+    }
+
+    /// A request of these octets. The same again is no other request: the first is kept, as an answer is one to both.
+    pub(super) fn push_octets(&mut self, id: RequestId, copied: Copied, request: T) -> Option<T> {
+        let before = self.0.find(&id).and_then(|place| self.0.get(place));
+        if before.is_some_and(|(_, old)| old.is_some_and(|old| old.again(&copied))) {
+            return None;
+        }
+        self.insert(id, request, Some(copied))
+    }
+
+    fn insert(&mut self, id: RequestId, request: T, copied: Option<Copied>) -> Option<T> {
         let forgotten = self.answered(id);
         let forgotten = forgotten.or_else(|| {
             if self.0.len() < NUMBERED {
@@ -193,24 +206,25 @@ impl<T> NumberedRequests<T> {
                 self.pop()
             }
         });
-        self.0.insert(id, request);
+        self.0.insert(id, (request, copied));
         forgotten
     }
 
     /// The oldest.
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.0.remove_oldest().map(|(_, request)| request)
+        self.0.remove_oldest().map(|(_, (request, _))| request)
     }
 
     /// A request that waits.
     pub(super) fn get(&self, id: RequestId) -> Option<&T> {
-        self.0.get(self.0.find(&id)?)
+        let (request, _) = self.0.get(self.0.find(&id)?)?;
+        Some(request)
     }
 
     /// The request that a response answers.
     pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
         let place = self.0.find(&id)?;
-        self.0.remove(place).map(|(_, request)| request)
+        self.0.remove(place).map(|(_, (request, _))| request)
     }
 }
 
@@ -229,7 +243,7 @@ impl NumberedRequests<Timestamp> {
         let id = request_id(flow, direction, kind, id);
         match kind {
             Kind::Request => {
-                self.push(id, time);
+                self.push_octets(id, Copied::new(head, time), time);
                 None
             }
             Kind::Response => {
@@ -270,6 +284,24 @@ mod tests {
         );
         while requests.pop().is_some() {}
         assert!(requests.0.is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_again_is_one_request() {
+        let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+        // (octets and second of the first and of the second; which of them is kept)
+        for (first, second, kept) in [
+            (("ask", 0), ("ask", 1), 'a'),
+            (("ask", 0), ("ask", 61), 'b'),
+            (("ask", 0), ("else", 1), 'b'),
+        ] {
+            let mut requests = NumberedRequests::default();
+            let copied = |(octets, time): (&str, u64)| Copied::new(octets.as_bytes(), at(time));
+            requests.push_octets((UDP, 1, 7), copied(first), 'a');
+            let forgotten = requests.push_octets((UDP, 1, 7), copied(second), 'b');
+            assert_eq!(forgotten, (kept == 'b').then_some('a'));
+            assert_eq!(requests.answered((UDP, 1, 7)), Some(kept));
+        }
     }
 
     /// Those that were answered take nobody's place, and those that come again take no more.

@@ -12,8 +12,10 @@ use crate::base::stream::Side;
 use crate::base::time::Timestamp;
 use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
 use crate::message::{FieldValue, by_number, fields, in_order, listed_fields, transaction};
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 /// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
@@ -22,6 +24,29 @@ const REQUESTS: usize = 256;
 /// Behind a silence as long as this, and a response, nothing is waited for any more, most likely: the count begins anew. Servers
 /// take less for nearly all they are asked.
 const SILENCE: Duration = Duration::from_secs(1);
+/// The same octets with the same number, so long behind each other at most, are one request that was sent again: resolvers and SIP give
+/// up after half a minute (RFC 1035, 7.2; RFC 3261, 17.1.1.2), and a poll that was not answered comes again after minutes.
+const SENT_AGAIN: Duration = Duration::from_secs(60);
+
+/// Octets of a request, so that it is known again when it is sent once more: their time counts from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Copied {
+    digest: u64,
+    time: Timestamp,
+}
+
+impl Copied {
+    /// These octets, captured at this time.
+    pub(super) fn new(octets: &[u8], time: Timestamp) -> Self {
+        let digest = FixedState::default().hash_one(octets);
+        Self { digest, time }
+    }
+
+    /// The later one is this one again.
+    pub(super) fn again(&self, later: &Self) -> bool {
+        self.digest == later.digest && later.time.since(self.time) <= SENT_AGAIN
+    }
+}
 
 /// A request that may be answered yet.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -34,6 +59,8 @@ struct OpenRequest {
     number: u64,
     /// Its answer has begun.
     begun: bool,
+    /// Its octets, of a protocol that numbers its requests.
+    copied: Option<Copied>,
 }
 
 /// What is known of a message that begins.
@@ -170,16 +197,27 @@ impl Pairing {
         start: &MessageStart<'_>,
         order: Option<&InOrder>,
     ) {
+        let mut copied = None;
         let number = match order.map(|order| (order, (order.asks)(start.head))) {
             _ if self.stopped => return,
             None => {
                 let number = transaction(start.protocol, transport, start.head);
                 let same =
                     |r: &OpenRequest| r.direction == direction && r.number == number.unwrap_or(0);
-                // The same number again is another request: nobody can tell what answers the one before.
+                // Clients that number their requests send one again where it was not answered, and count on for another one.
+                if let Some(ByNumber::Once) = by_number(start.protocol) {
+                    copied = Some(Copied::new(start.head, start.time));
+                }
+                // The same number on other octets is another request: nobody can tell what answers the one before.
                 if number.is_some()
                     && let Some(old) = self.requests.iter().position(same)
                 {
+                    let before = self.requests.get(old).and_then(|old| old.copied);
+                    if let (Some(before), Some(copied)) = (before, &copied)
+                        && before.again(copied)
+                    {
+                        return;
+                    }
                     self.take(cx, old);
                 }
                 match number {
@@ -220,6 +258,7 @@ impl Pairing {
             time: start.time,
             number,
             begun: false,
+            copied,
         });
     }
 
@@ -561,6 +600,17 @@ mod tests {
         // Its answer is lost, and the next request too.
         talk.at = [talk.at[0] + 12, talk.at[1] + 12];
         assert_eq!(talk.answers(&modbus(0, 12)), None);
+        talk.ends();
+
+        // What is sent again is answered from the first time on.
+        let mut talk = Talk::new("dns");
+        let query = b"\0\x11\0\x05\x01\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01";
+        talk.asks(query);
+        talk.asks(query);
+        assert_eq!(
+            talk.answers(b"\0\x11\0\x05\x81\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01"),
+            Some(2)
+        );
         talk.ends();
 
         let imap = |tag: &str, words: &str| format!("{tag} {words}\r\n").into_bytes();

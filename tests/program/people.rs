@@ -1,7 +1,8 @@
 //! What people see and choose: lines on a terminal, tables, conversations, choices of messages, words on stderr.
 
-use crate::common::build::{ACK, PSH, Pcap, get, response};
+use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, get, response};
 use crate::common::{self, inet_asm, run, testdata};
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 fn path(name: &str) -> String {
@@ -554,8 +555,8 @@ fn a_tunnel_that_was_not_opened_is_told_of() {
     let inner = {
         let mut pcap = Pcap::new();
         let packet = pcap.segment(
-            common::build::CLIENT,
-            common::build::SERVER,
+            CLIENT,
+            SERVER,
             1,
             1,
             ACK,
@@ -1265,4 +1266,97 @@ fn words_of_a_run_have_one_form() {
         assert!(found, "{args:?}: {}", done.stderr);
         done.code(*status);
     }
+}
+
+/// The rows of a table of what was made in memory.
+fn rows(options: &[&str], capture: &[u8]) -> Vec<Vec<String>> {
+    let text = run([&["-q"], options].concat(), capture).text();
+    let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
+    text.lines().skip(1).map(cells).collect()
+}
+
+/// A query that is sent again is the one before: its answer took the time since the first, wherever that is shown.
+#[test]
+fn the_time_of_an_answer_counts_from_the_first_of_equal_queries() {
+    let dns = (SERVER.0, 53);
+    let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec();
+    let mut capture = Pcap::new();
+    capture
+        .datagram(CLIENT, dns, &query)
+        .wait(99)
+        .datagram(CLIENT, dns, &query)
+        .wait(99);
+    query[2] = 0x81;
+    let capture = &capture.datagram(dns, CLIENT, &query).file;
+    let line = run(["-q", "-p"], capture).printed();
+    assert!(line.trim_end().ends_with("(200 ms)"), "{line}");
+    let delays = rows(&["--table", "--fields", "delay"], capture);
+    assert_eq!(
+        delays.last().map(|row| &row[..]),
+        Some(&["0.200000".to_owned()][..])
+    );
+    let delays = rows(&["--table=dns", "--fields", "delay"], capture);
+    assert_eq!(delays, [["0.200000"]]);
+    let json = run(["-q", "-j"], capture).printed();
+    assert!(json.contains("\"delay\":0.2"), "{json}");
+}
+
+/// Who is the client is known by more than who was captured first, and the same in tables as in lines.
+#[test]
+fn tables_know_the_client() {
+    let request = get("/a");
+    let answer = response(b"hello");
+    // From the middle, the server first.
+    let mut tcp = Pcap::new();
+    tcp.server(1000, 1000, ACK | PSH, &answer)
+        .client(1000, behind(1000, &answer), ACK | PSH, &request)
+        .server(
+            behind(1000, &answer),
+            behind(1000, &request),
+            ACK | PSH,
+            &answer,
+        );
+    // The transfer comes from a port of its own.
+    let mut tftp = Pcap::new();
+    tftp.datagram(CLIENT, (SERVER.0, 69), b"\0\x01name\0octet\0")
+        .datagram((SERVER.0, 40_000), CLIENT, b"\0\x03\0\x01data");
+    // A group is no client.
+    let group = (Ipv4Addr::new(224, 0, 0, 251), 5353);
+    let mut mdns = Pcap::new();
+    let told = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x01a\0\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01";
+    mdns.datagram((SERVER.0, 5353), group, told);
+    let ends = |end: (Ipv4Addr, u16)| format!("{}:{}", end.0, end.1);
+    let fields = ["--fields", "client,server"];
+    for (capture, table, client, server) in [
+        (&tcp, "--table=connections", CLIENT, SERVER),
+        (&tftp, "--table=connections", CLIENT, (SERVER.0, 40_000)),
+        (&mdns, "--table=dns", (SERVER.0, 5353), group),
+        (&mdns, "--table=connections", (SERVER.0, 5353), group),
+    ] {
+        let rows = rows(&[&[table][..], &fields].concat(), &capture.file);
+        assert_eq!(
+            rows.last(),
+            Some(&vec![ends(client), ends(server)]),
+            "{table}"
+        );
+        let lines = run(["-q", "-p"], &capture.file).printed();
+        let words: Vec<_> = lines
+            .lines()
+            .last()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        assert_eq!(
+            (words[4], words[6]),
+            (&*ends(client), &*ends(server)),
+            "{lines}"
+        );
+    }
+    let columns = [
+        "--table=connections",
+        "--fields",
+        "client_bytes,server_bytes",
+    ];
+    let bytes = [request.len().to_string(), (2 * answer.len()).to_string()];
+    assert_eq!(rows(&columns, &tcp.file), [bytes]);
 }

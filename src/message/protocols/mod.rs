@@ -597,6 +597,11 @@ pub fn uses_port(protocol: &str, transport: Transport, port: u16) -> bool {
     }
 }
 
+/// Of this protocol a server speaks first in flows that are on no port of the protocol.
+pub fn server_begins(protocol: &str) -> bool {
+    BY_NAME.get(protocol).is_some_and(|row| row.server_begins)
+}
+
 /// Words of a summary that stand ahead of what a request asks for: the method, the command.
 pub fn words_ahead(protocol: &str) -> usize {
     BY_NAME.get(protocol).map_or(0, |row| row.words_ahead)

@@ -23,6 +23,7 @@ use crate::message::{MessageFields, by_number, fields, fields_into, kind, summar
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, request_id};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::pairing::Copied;
 use crate::sink::pairing::is_interim;
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
@@ -173,7 +174,8 @@ impl Json {
                 summary: message.summary.clone(),
                 whole,
             };
-            self.asked.push(id, request);
+            let copied = Copied::new(octets, message.first_time);
+            self.asked.push_octets(id, copied, request);
         } else if message.kind == Kind::Response
             && !is_interim(protocol, flow.transport, octets)
             && let Some(request) = self.asked.answered(id)

@@ -17,7 +17,6 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
-use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -25,7 +24,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, result_is_last, summary, words_ahead};
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
-use crate::sink::sides::{KnownClient, client_by, client_of};
+use crate::sink::sides::{DatagramClients, KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
@@ -49,9 +48,6 @@ const BODY: usize = 64 << 10;
 const GAPS: usize = 100;
 /// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
-
-/// Flows of UDP whose client is remembered; the oldest is forgotten. Of one that is forgotten its next message tells it again.
-const CLIENTS: usize = 4096;
 
 /// How much of a message is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -148,8 +144,7 @@ pub(crate) struct Print {
     columns: Columns,
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
-    /// The clients of flows of UDP, by their numbers.
-    clients: AgedTable<u64, Direction>,
+    clients: DatagramClients,
     /// When the request was captured that the message answers which begins next.
     asked_at: Option<Timestamp>,
     text: String,
@@ -177,7 +172,7 @@ impl Print {
             clock: Clock::new(look.time),
             columns: Columns::new(&look),
             asked: NumberedRequests::default(),
-            clients: AgedTable::default(),
+            clients: DatagramClients::default(),
             asked_at: None,
             text: String::new(),
             spare: None,
@@ -340,28 +335,6 @@ impl Print {
         self.asked.delay(at, time, protocol, kind, head)
     }
 
-    /// The client of a flow of UDP, of which nothing else is kept.
-    fn client_of_datagram(
-        &mut self,
-        flow: &Flow,
-        what: (&str, Kind),
-        direction: Direction,
-    ) -> Direction {
-        let place = self.clients.find(&flow.number);
-        if let Some(client) = place.and_then(|place| self.clients.get(place)) {
-            return *client;
-        }
-        let mut known = None;
-        let client = client_by(&mut known, flow, what, direction, false);
-        if let Some(known) = known {
-            if self.clients.len() >= CLIENTS {
-                self.clients.remove_oldest();
-            }
-            self.clients.insert(flow.number, known);
-        }
-        client
-    }
-
     fn tone(
         &self,
         protocol: &str,
@@ -517,7 +490,7 @@ impl MessageSink for Print {
             payload,
         );
         let what = (message.protocol, line.kind);
-        let client = self.client_of_datagram(at.flow, what, at.direction);
+        let client = self.clients.client(at.flow, what, at.direction);
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),

@@ -5,7 +5,9 @@ mod columns;
 use super::choice::MessageChoice;
 use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
 use super::output::{Output, kept, take_kept};
+use super::pairing::Copied;
 use super::print::{Clock, TimeForm};
+use super::sides::{DatagramClients, KnownClient, client_by, client_of};
 use super::text::{ended_by, kind_word};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::context::Context;
@@ -52,6 +54,7 @@ pub(super) struct Table {
     asked_at: Option<Timestamp>,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
+    clients: DatagramClients,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
     header: bool,
@@ -66,6 +69,9 @@ pub(crate) struct TableConnection {
     requests: WaitingRequests<Asked, Answer>,
     protocol: Option<Name>,
     seen: [Seen; 2],
+    client: KnownClient,
+    /// The capture has its beginning.
+    opened: bool,
 }
 
 /// What was seen of a direction.
@@ -163,6 +169,7 @@ impl Table {
             times: NumberedRequests::default(),
             asked_at: None,
             told: NumberedRequests::default(),
+            clients: DatagramClients::default(),
             ended: None,
             header: false,
         }
@@ -446,6 +453,9 @@ impl MessageSink for Table {
         let delay = delay.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
+        let what = (start.protocol, start.kind);
+        let opened = at.sides[at.direction.index()].from_start;
+        client_by(&mut connection.client, at.flow, what, at.direction, opened);
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
             return;
         }
@@ -578,6 +588,11 @@ impl MessageSink for Table {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let name = self.form.name;
+        if name == TableName::Connections {
+            let kind = kind(message.protocol, message.payload);
+            let what = (message.protocol, kind);
+            self.clients.client(at.flow, what, at.direction);
+        }
         if !(name == TableName::Messages || is_of(name, message.protocol)) {
             return;
         }
@@ -609,16 +624,10 @@ impl MessageSink for Table {
                 whole,
             };
             let forgotten = match id {
-                // The same again is no other query: the answer is one to both.
-                Some(id)
-                    if self
-                        .asked
-                        .get(id)
-                        .is_some_and(|old| old.fields == asked.fields) =>
-                {
-                    None
+                Some(id) => {
+                    let copied = Copied::new(payload, asked.time);
+                    self.asked.push_octets(id, copied, asked)
                 }
-                Some(id) => self.asked.push(id, asked),
                 // Nothing answers it that could be told from others.
                 None => Some(asked),
             };
@@ -638,7 +647,10 @@ impl MessageSink for Table {
             bytes: open.bytes,
             whole,
         };
-        self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
+        let what = (message.protocol, open.kind);
+        let client = self.clients.client(at.flow, what, at.direction);
+        let sides = (at.flow.src(client), at.flow.dst(client));
+        self.exchange(asked.as_ref(), Some(&answer), sides);
         if let Some(id) = id {
             self.told.push(id, answer.fields);
         }
@@ -652,6 +664,11 @@ impl MessageSink for Table {
     ) {
         let connection = kept(at.cx, at.state);
         connection.carries(protocol);
+        if self.form.name == TableName::Connections {
+            let what = (protocol, kind(protocol, message.data));
+            let known = &mut connection.client;
+            client_by(known, at.flow, what, message.direction, false);
+        }
         let seen = &mut connection.seen[message.direction.index()];
         seen.bytes += message.data.len() as u64;
         seen.messages += 1;
@@ -695,6 +712,9 @@ impl MessageSink for Table {
     }
 
     fn closed(&mut self, at: &mut TableEvent<'_>, _: Close) {
+        if let Some(connection) = at.state.as_deref_mut() {
+            connection.opened = at.sides.iter().any(|side| side.from_start);
+        }
         self.connection_ended(at.cx, at.state);
     }
 
@@ -704,16 +724,18 @@ impl MessageSink for Table {
 
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let _ = &cx;
-        let kept = self.ended.take();
+        // Of UDP nothing is kept but clients.
+        let udp = ended.flow.transport == Transport::Udp;
+        let kept = self.ended.take().filter(|_| !udp);
+        let told = udp.then(|| self.clients.forget(ended.flow)).flatten();
         if self.form.name != TableName::Connections {
             return;
         }
         let flow = ended.flow;
-        let udp = flow.transport == Transport::Udp;
         let seen = |i: usize| {
             let total = &ended.totals[i];
             match &kept {
-                Some(kept) if !udp => kept.seen[i],
+                Some(kept) => kept.seen[i],
                 _ => Seen {
                     bytes: total.octets,
                     messages: total.messages,
@@ -729,22 +751,28 @@ impl MessageSink for Table {
             return;
         }
         let time = self.time(ended.first);
-        let [client, server] = [seen(0), seen(1)];
+        // Of a connection without a byte nothing is known but who sent first.
+        let opened = kept.as_ref().is_none_or(|kept| kept.opened) && !udp;
+        let client = kept.as_ref().and_then(|kept| kept.client).or(told);
+        let protocol = protocol.map_or("", Name::text);
+        let client = client.unwrap_or_else(|| client_of(flow, protocol, opened));
+        let (c, s) = (client.index(), client.flip().index());
+        let [from_client, from_server] = [seen(c), seen(s)];
         self.row(&vec![
             ("time", time),
             ("transport", flow.transport.name().to_owned()),
             ("connection", flow.number.to_string()),
-            ("client", flow.src(Direction::Forward).to_string()),
-            ("server", flow.dst(Direction::Forward).to_string()),
-            ("protocol", protocol.map_or("", Name::text).to_owned()),
-            ("client_packets", ended.totals[0].packets.to_string()),
-            ("server_packets", ended.totals[1].packets.to_string()),
-            ("client_bytes", client.bytes.to_string()),
-            ("server_bytes", server.bytes.to_string()),
-            ("client_messages", client.messages.to_string()),
-            ("server_messages", server.messages.to_string()),
-            ("client_lost", client.lost.to_string()),
-            ("server_lost", server.lost.to_string()),
+            ("client", flow.src(client).to_string()),
+            ("server", flow.dst(client).to_string()),
+            ("protocol", protocol.to_owned()),
+            ("client_packets", ended.totals[c].packets.to_string()),
+            ("server_packets", ended.totals[s].packets.to_string()),
+            ("client_bytes", from_client.bytes.to_string()),
+            ("server_bytes", from_server.bytes.to_string()),
+            ("client_messages", from_client.messages.to_string()),
+            ("server_messages", from_server.messages.to_string()),
+            ("client_lost", from_client.lost.to_string()),
+            ("server_lost", from_server.lost.to_string()),
             ("duration", seconds(ended.last.since(ended.first))),
             ("end", ended_by(flow.transport, ended.close).to_owned()),
         ]);
