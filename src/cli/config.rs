@@ -489,6 +489,7 @@ fn config(
                 fields,
                 time: args.time,
                 rows,
+                protocols: rules.filter.clone(),
             },
             packet_buffered: args.packet_buffered,
         });

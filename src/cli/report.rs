@@ -9,6 +9,7 @@ use crate::base::protocol::NO_PROTOCOL;
 use crate::sink::OddPort;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Writes the counters that are wanted. `protocols`: those that CSV has columns for; the text has colours or not, and fits a terminal
 /// of so many columns, if it is for one.
@@ -227,6 +228,8 @@ pub(super) struct Seen {
     pub(super) looks_on: bool,
     /// Packets were sorted by time.
     pub(super) sorted: bool,
+    /// How far a packet was behind the newest of those before it at most.
+    pub(super) late: Duration,
     /// A port on which connections were not understood.
     pub(super) port: Option<OddPort>,
     /// Bytes of files on connections that others have announced: that they have no protocol is as it should be.
@@ -266,16 +269,37 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
     let late = c.input.backwards;
     if (seen.looks_on || c.lost() > 0) && !seen.sorted && late > 0 && late >= c.input.packets / 100
     {
+        let packets = if late == 1 {
+            "1 packet is".to_owned()
+        } else {
+            format!("{} are", some(late, "packet"))
+        };
         hints.push(format!(
-            "time: {} earlier than the packet before: --sort-delay 1s sorts packets",
-            if late == 1 {
-                "1 packet is".to_owned()
-            } else {
-                format!("{} are", some(late, "packet"))
-            }
+            "time: {packets} earlier than the packet before: {}",
+            sorting(seen.late)
         ));
     }
     hints
+}
+
+/// What sorts packets of which one is as late as this.
+fn sorting(late: Duration) -> String {
+    // Round ones, of which the first is more than cards and taps need.
+    const DELAYS: [(u64, &str); 6] = [
+        (1, "1s"),
+        (10, "10s"),
+        (60, "1m"),
+        (300, "5m"),
+        (900, "15m"),
+        (3600, "1h"),
+    ];
+    let fits = |(seconds, _): &&(u64, &str)| late <= Duration::from_secs(*seconds);
+    match DELAYS.iter().find(fits) {
+        Some((_, delay)) => format!("--sort-delay {delay} sorts packets"),
+        // A clock that was set, or captures that were joined end to end.
+        None => "by more than an hour, which --sort-delay does not sort: reordercap IN OUT does"
+            .to_owned(),
+    }
 }
 
 /// A hint at bytes of no known protocol, wherever they went. Each transport has rules of its own.
@@ -586,6 +610,7 @@ mod tests {
                     sorted,
                     port,
                     file_octets: 0,
+                    late: Duration::ZERO,
                 };
                 hints(c, &seen).join("\n")
             };
@@ -645,6 +670,24 @@ mod tests {
             "{text}"
         );
         assert_eq!(all(&c, None, true).lines().count(), 1);
+    }
+
+    #[test]
+    fn the_time_that_sorts_is_proposed() {
+        for (late, expected) in [
+            (0, "--sort-delay 1s sorts"),
+            (1, "--sort-delay 1s sorts"),
+            (2, "--sort-delay 10s sorts"),
+            (301, "--sort-delay 15m sorts"),
+            (3600, "--sort-delay 1h sorts"),
+            (
+                3601,
+                "by more than an hour, which --sort-delay does not sort",
+            ),
+        ] {
+            let text = sorting(Duration::from_secs(late));
+            assert!(text.starts_with(expected), "{late}: {text}");
+        }
     }
 
     #[test]

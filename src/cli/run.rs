@@ -300,6 +300,7 @@ impl<'a> Run<'a> {
             looks_on,
             // That files were given in the wrong order has been told, with what to do about it.
             sorted: sorted || self.warned.contains_key(WRONG_ORDER),
+            late: self.inputs.totals().late,
             port,
             file_octets,
         };

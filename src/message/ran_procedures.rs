@@ -11,11 +11,8 @@ pub(super) fn is_plausible(data: &[u8], whole: bool) -> bool {
     else {
         return false;
     };
-    // Aligned PER, 10.9: one octet, or two behind the bits 10. Fragments of 16 Ki (11) are not looked into.
-    let (len, rest) = match *rest {
-        [a, ref rest @ ..] if a < 0x80 => (usize::from(a), rest),
-        [a, b, ref rest @ ..] if a < 0xc0 => (usize::from(a & 0x3f) << 8 | usize::from(b), rest),
-        _ => return false,
+    let Some((len, rest)) = open_type(rest) else {
+        return false;
     };
     len >= 3 && (len == rest.len() || (!whole && len > rest.len()))
 }
@@ -50,6 +47,50 @@ pub(super) fn kind(answered: &[u8], octets: &[u8]) -> Kind {
     }
 }
 
+/// Elements of a message that are looked at for that of a user's equipment: it is among the first.
+const ELEMENTS: u64 = 16;
+
+/// The procedure, and the identifier that `of` says of it: an element that the message that begins the procedure has in common with its
+/// outcome. Procedures that are no user's have none. None where the message ends too early.
+pub(super) fn transaction(of: impl FnOnce(u8) -> u16, octets: &[u8]) -> Option<u64> {
+    let &[_, code, _, ref rest @ ..] = octets else {
+        return None;
+    };
+    let (_, rest) = open_type(rest)?;
+    // The bit of an extension, and how many elements there are.
+    let &[_, a, b, ref rest @ ..] = rest else {
+        return None;
+    };
+    let elements = u64::from(u16::from_be_bytes([a, b])).min(ELEMENTS);
+    let (wanted, mut rest) = (of(code), rest);
+    for _ in 0..elements {
+        let &[a, b, _, ref value @ ..] = rest else {
+            return None;
+        };
+        let (len, value) = open_type(value)?;
+        if u16::from_be_bytes([a, b]) == wanted {
+            // An integer of 40 bits at most, with its length.
+            let value = value.get(..len).filter(|value| value.len() <= 6)?;
+            let value = value.iter().fold(0, |n, octet| n << 8 | u64::from(*octet));
+            return Some(u64::from(code) << 48 | value);
+        }
+        rest = value.get(len..)?;
+    }
+    Some(u64::from(code) << 48)
+}
+
+/// The length of what follows, and that (aligned PER, 10.9): one octet, or two behind the bits 10. Fragments of 16 Ki (11) are not
+/// looked into.
+fn open_type(octets: &[u8]) -> Option<(usize, &[u8])> {
+    match *octets {
+        [a, ref rest @ ..] if a < 0x80 => Some((usize::from(a), rest)),
+        [a, b, ref rest @ ..] if a < 0xc0 => {
+            Some((usize::from(a & 0x3f) << 8 | usize::from(b), rest))
+        }
+        _ => None,
+    }
+}
+
 /// Procedure and kind, by their names.
 pub(super) fn fields(procedures: &[&str], octets: &[u8], to: &mut MessageFields) {
     let mut words = String::new();
@@ -78,6 +119,31 @@ mod tests {
             (&[], Kind::Other),
         ] {
             assert_eq!(kind(&[17], octets), expected, "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_has_the_identifier_of_what_it_ends() {
+        // Two elements: one that is passed over, and that of the user.
+        let message = |kind: u8, code: u8, first: u8, user: &[u8]| {
+            let len = u8::try_from(user.len()).unwrap();
+            let mut value = vec![0, 0, 2, 0, first, 0, 2, 9, 9, 0, 8, 0, len];
+            value.extend(user);
+            let mut m = vec![kind, code, 0, u8::try_from(value.len()).unwrap()];
+            m.extend(value);
+            m
+        };
+        let of = |_| 8;
+        let asks = message(0, 9, 0, &[0x40, 5]);
+        let number = transaction(of, &asks);
+        assert!(number.is_some());
+        assert_eq!(transaction(of, &message(0x20, 9, 88, &[0x40, 5])), number);
+        assert_ne!(transaction(of, &message(0x20, 9, 0, &[0x40, 6])), number);
+        assert_ne!(transaction(of, &message(0x20, 5, 0, &[0x40, 5])), number);
+        // One that is no user's.
+        assert_eq!(transaction(|_| 77, &asks), Some(9 << 48));
+        for len in 0..asks.len() {
+            assert_eq!(transaction(of, &asks[..len]), None, "{len}");
         }
     }
 

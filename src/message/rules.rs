@@ -33,9 +33,14 @@ pub struct ProtocolFilter {
 }
 
 impl ProtocolFilter {
+    /// All messages are wanted.
+    pub const fn is_all(&self) -> bool {
+        self.protocols.is_empty() && self.except.is_empty() && !self.drop_unframed
+    }
+
     /// Whether messages of this protocol are wanted.
     pub fn wants(&self, protocol: &str) -> bool {
-        if self.protocols.is_empty() && self.except.is_empty() && !self.drop_unframed {
+        if self.is_all() {
             return true;
         }
         if protocol == NO_PROTOCOL && self.drop_unframed {

@@ -11,7 +11,9 @@ use crate::base::protocol::Name;
 use crate::base::stream::Side;
 use crate::base::time::Timestamp;
 use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
-use crate::message::{FieldValue, by_number, fields, in_order, listed_fields, transaction};
+use crate::message::{
+    FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
+};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -44,7 +46,12 @@ impl Copied {
 
     /// The later one is this one again.
     pub(super) fn again(&self, later: &Self) -> bool {
-        self.digest == later.digest && later.time.since(self.time) <= SENT_AGAIN
+        self.digest == later.digest && self.is_recent(later)
+    }
+
+    /// It may be waited for yet when the later one is sent.
+    pub(super) fn is_recent(&self, later: &Self) -> bool {
+        later.time.since(self.time) <= SENT_AGAIN
     }
 }
 
@@ -59,6 +66,8 @@ struct OpenRequest {
     number: u64,
     /// Its answer has begun.
     begun: bool,
+    /// What it asks for, where its response does not say that.
+    asks: Option<u8>,
     /// Its octets, of a protocol that numbers its requests.
     copied: Option<Copied>,
 }
@@ -70,6 +79,8 @@ pub(super) struct Paired {
     pub(super) asked: Option<Timestamp>,
     /// Where in the other stream the request begins that it answers. It is the first message to do so, and no interim answer.
     pub(super) answers: Option<u64>,
+    /// What was asked for, where the answer does not say it.
+    pub(super) about: Option<&'static str>,
 }
 
 /// What is kept of a connection.
@@ -258,6 +269,7 @@ impl Pairing {
             time: start.time,
             number,
             begun: false,
+            asks: asks_for(start.protocol, start.head),
             copied,
         });
     }
@@ -275,6 +287,7 @@ impl Pairing {
         Some(Paired {
             asked,
             answers: Some(offset),
+            about: None,
         })
     }
 
@@ -304,13 +317,15 @@ impl Pairing {
         if is_interim(start.protocol, transport, start.head) {
             return Some(Paired {
                 asked,
-                answers: None,
+                ..Paired::default()
             });
         }
         self.take(cx, place);
+        let asks = found.asks;
         Some(Paired {
             asked,
             answers: Some(found.offset),
+            about: asks.and_then(|asks| asked_name(start.protocol, asks)),
         })
     }
 
@@ -335,16 +350,24 @@ impl Pairing {
                 Answers::Interim => {
                     return Some(Paired {
                         asked,
-                        answers: None,
+                        ..Paired::default()
                     });
                 }
                 Answers::Part => {
                     oldest.begun = true;
-                    return (!begun).then_some(Paired { asked, answers });
+                    return (!begun).then_some(Paired {
+                        asked,
+                        answers,
+                        about: None,
+                    });
                 }
                 Answers::Ends => {
                     self.take(cx, 0);
-                    return (!begun).then_some(Paired { asked, answers });
+                    return (!begun).then_some(Paired {
+                        asked,
+                        answers,
+                        about: None,
+                    });
                 }
                 Answers::Skips => drop(self.take(cx, 0)),
             }

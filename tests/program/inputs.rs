@@ -957,5 +957,8 @@ fn twice_verbose_tells_where_something_is_missing() {
             &one,
         );
     let text = run(["-n", "-vv"], &capture.file).stderr;
-    assert!(text.contains(" skipped at packet "), "{text}");
+    assert!(
+        text.contains(": 1067 bytes at offset 3067 skipped at packet "),
+        "{text}"
+    );
 }

@@ -163,7 +163,7 @@ fn answers_have_their_time() {
         ("protocols/kafka.pcap", " response "),
         ("protocols/diameter.pcap", " Answer "),
         ("protocols/radius.pcap", " Access-Accept"),
-        ("protocols/104apci.pcap", " STARTDT con"),
+        ("protocols/104apci.pcap", "(STARTDT con)"),
         ("protocols/amqp.pcap", ".start-ok"),
         ("protocols/mqtt.pcap", " SUBACK"),
         ("protocols/imap.pcap", " A002 OK "),
@@ -554,14 +554,7 @@ fn one_line_sums_up_what_is_missing() {
 fn a_tunnel_that_was_not_opened_is_told_of() {
     let inner = {
         let mut pcap = Pcap::new();
-        let packet = pcap.segment(
-            CLIENT,
-            SERVER,
-            1,
-            1,
-            ACK,
-            b"x",
-        );
+        let packet = pcap.segment(CLIENT, SERVER, 1, 1, ACK, b"x");
         packet[14..].to_vec()
     };
     let mut pcap = Pcap::new();
@@ -650,6 +643,14 @@ fn odd_ports_and_the_wrong_order_are_told_of() {
         ),
         "{text}"
     );
+    // One that is later needs more.
+    let mut late = Pcap::new();
+    late.open(1000, 5000);
+    late.now -= 5_000_000;
+    late.client(1001, 5001, ACK | PSH, &get("/a"));
+    std::fs::write(at("late.pcap"), &late.file).expect("write");
+    let (text, _) = on_terminal(&format!("inet-asm {}", at("late.pcap")), 200);
+    assert!(text.contains(": --sort-delay 10s sorts packets"), "{text}");
     let (text, _) = on_terminal(
         &format!("inet-asm --sort-delay 10s {}", at("swapped.pcap")),
         200,
@@ -1359,4 +1360,96 @@ fn tables_know_the_client() {
     ];
     let bytes = [request.len().to_string(), (2 * answer.len()).to_string()];
     assert_eq!(rows(&columns, &tcp.file), [bytes]);
+}
+
+/// What is asked for is not said by the responses of Kafka, and is shown of them.
+#[test]
+fn responses_say_what_they_answer() {
+    let lines = printed(&[], "protocols/kafka.pcap");
+    assert!(
+        lines.iter().any(|l| l.contains(" Metadata response ")),
+        "{lines:?}"
+    );
+    let rows = table(&["--table", "--fields", "summary"], "protocols/kafka.pcap");
+    assert!(
+        rows.iter()
+            .any(|row| row[0].starts_with("Heartbeat response "))
+    );
+    let json = run(["-q", "-j", &path("protocols/kafka.pcap")], b"").text();
+    assert!(json.contains("\"ApiVersions response "), "{json}");
+}
+
+/// Servers of DHCP answer to all, or to an address that the client has only from then on: in a flow of its own.
+#[test]
+fn answers_in_another_flow_have_their_time() {
+    let none = (Ipv4Addr::UNSPECIFIED, 68);
+    let all = (Ipv4Addr::BROADCAST, 67);
+    let server = (SERVER.0, 67);
+    let mut message = vec![1, 1, 6, 0, 0, 0, 0, 7];
+    message.resize(236, 0);
+    message[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+    message.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255]);
+    let mut capture = Pcap::new();
+    capture.datagram(none, all, &message).wait(9);
+    (message[0], message[242]) = (2, 2);
+    capture.datagram(server, (Ipv4Addr::BROADCAST, 68), &message);
+    (message[0], message[242]) = (1, 3);
+    capture.datagram(none, all, &message).wait(19);
+    (message[0], message[242]) = (2, 5);
+    capture.datagram(server, (CLIENT.0, 68), &message);
+    let lines = run(["-q", "-p"], &capture.file).printed();
+    assert!(
+        lines.contains(" offer 0x00000007 (10 ms)") && lines.contains(" ack 0x00000007 (20 ms)"),
+        "{lines}"
+    );
+}
+
+/// Connections are chosen by what they carry.
+#[test]
+fn a_table_of_connections_heeds_protocols() {
+    for (protocols, expected) in [
+        ("http", &["http"][..]),
+        ("!http", &["dns"]),
+        ("dns,http", &["http", "dns"]),
+        ("sip", &[]),
+    ] {
+        let mut capture = Pcap::new();
+        capture
+            .open(1000, 5000)
+            .client(1001, 5001, ACK | PSH, &get("/a"));
+        let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+        capture.datagram(CLIENT, (SERVER.0, 53), query);
+        let options = ["--protocols", protocols, "--table=connections"];
+        let mut found = rows(
+            &[&options[..], &["--fields", "protocol"]].concat(),
+            &capture.file,
+        );
+        found.sort();
+        let mut expected: Vec<_> = expected
+            .iter()
+            .map(|name| vec![(*name).to_owned()])
+            .collect();
+        expected.sort();
+        assert_eq!(found, expected, "{protocols}");
+    }
+}
+
+/// The hosts of HTTP over SCTP are asked, too.
+#[test]
+fn streams_of_sctp_have_exchanges_of_http() {
+    let Some(capture) = common::shared_captures()
+        .into_iter()
+        .find(|path| path.ends_with("arkime--sctp-www.pcap"))
+    else {
+        eprintln!("arkime--sctp-www.pcap is not there: skipped");
+        return;
+    };
+    let rows = rows(
+        &["--table=http", "--fields", "status,delay"],
+        &common::read(&capture),
+    );
+    assert!(
+        rows.contains(&vec!["200".to_owned(), "0.002133".to_owned()]),
+        "{rows:?}"
+    );
 }

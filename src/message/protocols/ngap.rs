@@ -13,6 +13,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // RAN-UE-NGAP-ID, but AMF-UE-NGAP-ID where the handover comes to a node that has no user yet (TS 38.413, 9.2.3.4).
+    transaction: Some(|_, m| {
+        ran_procedures::transaction(|code| if code == 13 { 10 } else { 85 }, m)
+    }),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,

@@ -13,6 +13,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // eNB-UE-S1AP-ID, but MME-UE-S1AP-ID where the handover comes to an eNB that has no user yet (TS 36.413, 9.1.5.4).
+    transaction: Some(|_, m| ran_procedures::transaction(|code| if code == 1 { 0 } else { 8 }, m)),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,

@@ -232,7 +232,9 @@ fn asked_for(text: &str, words_ahead: usize) -> std::ops::Range<usize> {
         }
     }
     let rest = text.get(begin..).unwrap_or_default();
-    begin..begin + rest.find(' ').unwrap_or(rest.len())
+    let word = rest.split(' ').next().unwrap_or_default();
+    // What follows a comma is another word.
+    begin..begin + word.trim_end_matches([',', ':']).len()
 }
 
 /// Appends the line of a message, with its line feed. Something of its summary was left out if that is what it gives back.
@@ -541,6 +543,8 @@ mod tests {
             ("SMB2 create request", 1, "create"),
             ("1 > 2 read", 3, "read"),
             ("keep-alive", 1, "keep-alive"),
+            ("ClientHello, TLS 1.2", 0, "ClientHello"),
+            ("[1] GET /x", 1, "GET"),
             ("", 2, ""),
         ] {
             assert_eq!(&text[asked_for(text, ahead)], asked);

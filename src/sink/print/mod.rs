@@ -24,6 +24,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, result_is_last, summary, words_ahead};
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::pairing::Paired;
 use crate::sink::sides::{DatagramClients, KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
@@ -75,6 +76,8 @@ struct PrintedMessage {
     protocol: Name,
     kind: Kind,
     summary: String,
+    /// It begins with the stream that a connection carries.
+    carried: bool,
     tone: Tone,
     octets: u64,
     lost: u64,
@@ -145,8 +148,8 @@ pub(crate) struct Print {
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
     clients: DatagramClients,
-    /// When the request was captured that the message answers which begins next.
-    asked_at: Option<Timestamp>,
+    /// What the message answers that begins next.
+    paired: Paired,
     text: String,
     /// A message that was printed, whose memory is used for the next one.
     spare: Option<Box<PrintedMessage>>,
@@ -173,7 +176,7 @@ impl Print {
             columns: Columns::new(&look),
             asked: NumberedRequests::default(),
             clients: DatagramClients::default(),
-            asked_at: None,
+            paired: Paired::default(),
             text: String::new(),
             spare: None,
             begun: false,
@@ -243,7 +246,7 @@ impl Print {
             kind: line.kind,
             end_counts: result_is_last(line.protocol.text())
                 || line.kind == Kind::Request && line.summary.ends_with(')'),
-            words_ahead: words_ahead(line.protocol.text()),
+            words_ahead: words_ahead(line.protocol.text()) + usize::from(line.carried),
             octets: line.octets,
             summary: &line.summary,
             tone: line.tone,
@@ -318,9 +321,9 @@ impl Print {
         line
     }
 
-    /// When the request was captured that the message answers which begins next.
-    pub(in crate::sink) const fn asked_at(&mut self, asked: Option<Timestamp>) {
-        self.asked_at = asked;
+    /// What the message answers that begins next.
+    pub(in crate::sink) const fn answers(&mut self, paired: Paired) {
+        self.paired = paired;
     }
 
     /// See [`NumberedRequests::delay`].
@@ -371,6 +374,11 @@ impl MessageSink for Print {
         if let Some(way) = start.carried {
             // The way of a message is part of its name: connection, and stream in it.
             let _ = write!(new.summary, "[{}] ", way.stream);
+            new.carried = true;
+        }
+        let paired = std::mem::take(&mut self.paired);
+        if let Some(about) = paired.about {
+            new.summary.extend([about, " "]);
         }
         summary(
             start.protocol,
@@ -389,7 +397,7 @@ impl MessageSink for Print {
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
-        new.delay = self.asked_at.take().map(|asked| start.time.since(asked));
+        new.delay = paired.asked.map(|asked| start.time.since(asked));
         let cx = &mut *at.cx;
         new.count(cx);
         let connection = kept(cx, at.state);

@@ -3,9 +3,11 @@
 mod columns;
 
 use super::choice::MessageChoice;
-use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
+use super::exchange::{
+    Kept, Numbered, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests, numbered,
+};
 use super::output::{Output, kept, take_kept};
-use super::pairing::Copied;
+use super::pairing::{Copied, Paired, is_interim};
 use super::print::{Clock, TimeForm};
 use super::sides::{DatagramClients, KnownClient, client_by, client_of};
 use super::text::{ended_by, kind_word};
@@ -17,7 +19,8 @@ use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary, transaction};
+use crate::message::rules::ProtocolFilter;
+use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -40,6 +43,8 @@ pub struct TableForm {
     pub time: TimeForm,
     /// `--match`, `--from`, `--to`, `--count` choose rows, where these are no messages.
     pub rows: MessageChoice,
+    /// `--protocols` chooses connections by what they carry.
+    pub protocols: ProtocolFilter,
 }
 
 /// The output of a table.
@@ -50,8 +55,8 @@ pub(super) struct Table {
     asked: NumberedRequests<Asked>,
     /// The same, where only the time is wanted.
     times: NumberedRequests<Timestamp>,
-    /// When the request was captured that the message answers which begins next.
-    asked_at: Option<Timestamp>,
+    /// What the message answers that begins next.
+    paired: Paired,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
     clients: DatagramClients,
@@ -91,8 +96,9 @@ struct OpenRow {
     fields: MessageFields,
     time: Timestamp,
     answers: Option<u64>,
-    /// What its protocol tells answers by.
-    id: Option<u64>,
+    /// What its protocol tells answers by, and its octets.
+    id: Option<Numbered>,
+    copied: Option<Copied>,
     /// From the request to this answer.
     delay: Option<Duration>,
     bytes: u64,
@@ -167,7 +173,7 @@ impl Table {
             form,
             asked: NumberedRequests::default(),
             times: NumberedRequests::default(),
-            asked_at: None,
+            paired: Paired::default(),
             told: NumberedRequests::default(),
             clients: DatagramClients::default(),
             ended: None,
@@ -198,9 +204,9 @@ impl Table {
         self.form.name == TableName::Messages
     }
 
-    /// When the request was captured that the message answers which begins next.
-    pub(super) const fn asked_at(&mut self, asked: Option<Timestamp>) {
-        self.asked_at = asked;
+    /// What the message answers that begins next.
+    pub(super) const fn answers(&mut self, paired: Paired) {
+        self.paired = paired;
     }
 
     /// See [`NumberedRequests::delay`].
@@ -449,8 +455,8 @@ impl MessageSink for Table {
 
     fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
         let name = self.form.name;
-        let delay = self.asked_at.take();
-        let delay = delay.map(|asked| start.time.since(asked));
+        let paired = std::mem::take(&mut self.paired);
+        let delay = paired.asked.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
         let what = (start.protocol, start.kind);
@@ -465,11 +471,20 @@ impl MessageSink for Table {
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             time: start.time,
             answers: start.answers,
-            id: transaction(start.protocol, at.flow.transport, start.head),
+            id: numbered(
+                (at.flow, at.direction),
+                start.protocol,
+                start.kind,
+                start.head,
+            ),
+            copied: Some(Copied::new(start.head, start.time)),
             delay,
             ..OpenRow::default()
         });
         if name == TableName::Messages {
+            if let Some(about) = paired.about {
+                open.summary.extend([about, " "]);
+            }
             summary(
                 start.protocol,
                 at.flow.transport,
@@ -532,8 +547,7 @@ impl MessageSink for Table {
             return;
         }
         if open.kind == Kind::Request {
-            if let Some(id) = open.id {
-                let id = (at.flow.transport, at.flow.number, id);
+            if let (Some(id), Some(copied)) = (open.id, open.copied) {
                 let asked = Asked {
                     time: open.time,
                     client: ends.0,
@@ -542,9 +556,7 @@ impl MessageSink for Table {
                     bytes: open.bytes,
                     whole: end.whole,
                 };
-                if let Some(forgotten) = self.asked.push(id, asked) {
-                    self.unanswered(&forgotten);
-                }
+                self.asks(id, copied, asked);
                 return;
             }
             let ended = connection.requests.ended(at.cx, end.whole, |asked| {
@@ -566,8 +578,7 @@ impl MessageSink for Table {
             bytes: open.bytes,
             whole: end.whole,
         };
-        let id = open.id.map(|id| (at.flow.transport, at.flow.number, id));
-        if let Some(asked) = id.and_then(|id| self.asked.answered(id)) {
+        if let Some(asked) = open.id.and_then(|id| self.asked.answered(id)) {
             self.exchange(Some(&asked), Some(&answer), ends);
             return;
         }
@@ -612,48 +623,7 @@ impl MessageSink for Table {
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
-        let id = transaction(message.protocol, Transport::Udp, payload);
-        let id = id.map(|id| (Transport::Udp, at.flow.number, id));
-        if open.kind == Kind::Request {
-            let asked = Asked {
-                time: open.time,
-                client: ends.0,
-                server: ends.1,
-                fields: open.fields,
-                bytes: open.bytes,
-                whole,
-            };
-            let forgotten = match id {
-                Some(id) => {
-                    let copied = Copied::new(payload, asked.time);
-                    self.asked.push_octets(id, copied, asked)
-                }
-                // Nothing answers it that could be told from others.
-                None => Some(asked),
-            };
-            if let Some(forgotten) = forgotten {
-                self.unanswered(&forgotten);
-            }
-            return;
-        }
-        let asked = id.and_then(|id| self.asked.answered(id));
-        let told = id.and_then(|id| self.told.get(id));
-        if asked.is_none() && told == Some(&open.fields) {
-            return;
-        }
-        let answer = Answer {
-            time: open.time,
-            fields: open.fields,
-            bytes: open.bytes,
-            whole,
-        };
-        let what = (message.protocol, open.kind);
-        let client = self.clients.client(at.flow, what, at.direction);
-        let sides = (at.flow.src(client), at.flow.dst(client));
-        self.exchange(asked.as_ref(), Some(&answer), sides);
-        if let Some(id) = id {
-            self.told.push(id, answer.fields);
-        }
+        self.alone((at.flow, at.direction), ends, open, payload, whole);
     }
 
     fn user_message(
@@ -686,6 +656,12 @@ impl MessageSink for Table {
             );
             let ends = (message.src, message.dst);
             self.message(at.cx, at.flow, ends, &open, message.whole);
+        } else if is_of(self.form.name, protocol) {
+            let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
+            open.time = message.time;
+            let way = (at.flow, message.direction);
+            let ends = (message.src, message.dst);
+            self.alone(way, ends, open, message.data, message.whole);
         }
     }
 
@@ -747,7 +723,14 @@ impl MessageSink for Table {
             .as_ref()
             .and_then(|kept| kept.protocol)
             .or(ended.protocol);
-        if !self.is_in_time(ended.first) {
+        let filter = &self.form.protocols;
+        let silent = seen(0).bytes + seen(1).bytes == 0;
+        let wanted = match protocol {
+            Some(protocol) => filter.wants(protocol.text()),
+            // What it carries was left out, or it carries nothing, which is no protocol.
+            None => filter.is_all() || filter.protocols.is_empty() && silent,
+        };
+        if !wanted || !self.is_in_time(ended.first) {
             return;
         }
         let time = self.time(ended.first);
@@ -801,6 +784,69 @@ impl MessageSink for Table {
 }
 
 impl Table {
+    /// A request that is told by its number.
+    fn asks(&mut self, id: Numbered, copied: Copied, asked: Asked) {
+        for forgotten in self.asked.push_octets(id, copied, asked) {
+            forgotten.iter().for_each(|asked| self.unanswered(asked));
+        }
+    }
+
+    /// A message of an exchange that was at hand as a whole.
+    fn alone(
+        &mut self,
+        (flow, direction): (&Flow, Direction),
+        ends: (SocketAddr, SocketAddr),
+        open: OpenRow,
+        octets: &[u8],
+        whole: bool,
+    ) {
+        let id = numbered((flow, direction), &open.protocol, open.kind, octets);
+        if open.kind == Kind::Request {
+            let asked = Asked {
+                time: open.time,
+                client: ends.0,
+                server: ends.1,
+                fields: open.fields,
+                bytes: open.bytes,
+                whole,
+            };
+            match id {
+                Some(id) => self.asks(id, Copied::new(octets, asked.time), asked),
+                // Nothing answers it that could be told from others.
+                None => self.unanswered(&asked),
+            }
+            return;
+        }
+        // An interim answer (1xx) is none: the request waits on.
+        if is_interim(&open.protocol, flow.transport, octets) {
+            return;
+        }
+        let asked = id.and_then(|id| self.asked.answered(id));
+        // Only datagrams come twice.
+        let same = id.filter(|_| flow.transport == Transport::Udp);
+        let told = same.and_then(|id| self.told.get(id.id()));
+        if asked.is_none() && told == Some(&open.fields) {
+            return;
+        }
+        let answer = Answer {
+            time: open.time,
+            fields: open.fields,
+            bytes: open.bytes,
+            whole,
+        };
+        let client = if flow.transport == Transport::Udp {
+            let what = (open.protocol.as_str(), open.kind);
+            self.clients.client(flow, what, direction)
+        } else {
+            direction.flip()
+        };
+        let sides = (flow.src(client), flow.dst(client));
+        self.exchange(asked.as_ref(), Some(&answer), sides);
+        if let Some(id) = same {
+            self.told.push(id.id(), answer.fields);
+        }
+    }
+
     fn connection_ended(&mut self, cx: &mut Context, state: &mut Option<Box<TableConnection>>) {
         let Some(mut connection) = take_kept(cx, state) else {
             return;
