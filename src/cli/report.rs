@@ -228,6 +228,8 @@ pub(super) struct Seen {
     pub(super) looks_on: bool,
     /// Packets were sorted by time.
     pub(super) sorted: bool,
+    /// It has a rule: there it is what it is said to be.
+    pub(super) ruled: Option<&'static str>,
     /// How far a packet was behind the newest of those before it at most.
     pub(super) late: Duration,
     /// A port on which connections were not understood.
@@ -262,7 +264,11 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
         let (unknown, all) = (others(unknown(c)), others(c.message.octets));
         let nearly_all = most(unknown, all);
         let odd = seen.port.as_ref();
-        let odd = odd.and_then(|odd| odd_port(odd, nearly_all.then_some(unknown)));
+        let odd = odd.and_then(|odd| match seen.ruled {
+            // A rule for it has been tried: another one is no advice.
+            Some(name) => nearly_all.then(|| misruled(odd, name)),
+            None => odd_port(odd, nearly_all.then_some(unknown)),
+        });
         hints.extend(odd.or_else(|| nearly_all.then(|| no_protocol(c))));
     }
     // A hundredth: cards with several queues give some, which do little harm.
@@ -314,6 +320,15 @@ fn no_protocol(c: &Counters) -> String {
     format!(
         "protocols: nearly all bytes belong to none that is known here: {} says what they are, --framer adds one",
         rules.join(" or ")
+    )
+}
+
+/// A hint at a rule that fits nothing.
+fn misruled(odd: &OddPort, name: &str) -> String {
+    format!(
+        "{} port {}: none of its bytes are {name}, as a rule says: leave -d or --framer out, or give another name",
+        odd.transport.name(),
+        odd.port,
     )
 }
 
@@ -610,7 +625,7 @@ mod tests {
                     sorted,
                     port,
                     file_octets: 0,
-                    late: Duration::ZERO,
+                    ..Seen::default()
                 };
                 hints(c, &seen).join("\n")
             };
@@ -659,6 +674,25 @@ mod tests {
             ..Seen::default()
         };
         assert_eq!(hints(&c, &seen), [] as [String; 0]);
+        // A rule that fits nothing is no reason for another one.
+        let seen = Seen {
+            looks_on: true,
+            ruled: Some("sip"),
+            port: Some(OddPort {
+                transport: Transport::Tcp,
+                port: 80,
+                protocol: None,
+                known: 0,
+                unknown: 1,
+                octets: 10,
+            }),
+            ..Seen::default()
+        };
+        let text = hints(&c, &seen).join("\n");
+        assert!(
+            text.starts_with("tcp port 80: none of its bytes are sip") && !text.contains("=="),
+            "{text}"
+        );
         c.input.backwards = 10;
         c.udp.closed_vxlan = 900;
         let text = all(&c, Some((None, 0, 20)), false);

@@ -155,7 +155,12 @@ impl DecodeAs {
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut reader = RuleReader { text, at: 0 };
         let ports = reader.ports()?;
-        reader.expect(",")?;
+        if !reader.eat(",") {
+            return reader.mistake(format!(
+                "expected a comma and the name of a protocol{}",
+                reader.found()
+            ));
+        }
         let at = reader.at;
         let protocol = reader.name()?;
         let protocol = known_name(protocol.text()).map_or(protocol, Name::of);

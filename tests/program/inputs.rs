@@ -860,7 +860,7 @@ fn verbose_names_files_interfaces_and_connections() {
         "http-lost.pcap: pcap\n",
         "http-keepalive.pcapng: pcapng\n",
         "interface 0: ",
-        "link type 1\n",
+        "link type ETHERNET (1)\n",
         "tcp 0 ",
     ] {
         assert!(done.stderr.contains(words), "{words}: {}", done.stderr);

@@ -1234,7 +1234,7 @@ fn words_of_a_run_have_one_form() {
             0,
         ),
         (&["-p", "--hash", &a], "add -j", 0),
-        (&["-n", "-v", &a], "link type 1", 0),
+        (&["-n", "-v", &a], "link type ETHERNET (1)", 0),
         (&["-p", "--connection", "80", &a], "a port is :80", 0),
         (&["-n", "-vv", &lost], "is given up", 0),
         (
