@@ -1453,3 +1453,28 @@ fn streams_of_sctp_have_exchanges_of_http() {
         "{rows:?}"
     );
 }
+
+/// A message of one line stands there once, in full or not.
+#[test]
+fn what_a_line_says_does_not_stand_twice() {
+    let text = run(
+        ["-q", "-p=full", "-c", "3", &path("protocols/smtp.pcap")],
+        b"",
+    )
+    .text();
+    let lines: Vec<_> = text.lines().collect();
+    let said = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(said("ESMTP ready"), 1, "{lines:?}");
+    assert_eq!(said("250-mail.example"), 2, "{lines:?}");
+    assert_eq!(said("250-PIPELINING"), 1, "{lines:?}");
+}
+
+/// The name of what is asked for is worth more than that of the host.
+#[test]
+fn a_host_is_cut_before_a_path() {
+    let (text, _) = on_terminal(
+        &format!("inet-asm --color=never {}", path("http-keepalive.pcap")),
+        80,
+    );
+    assert!(text.contains(" GET /index.html HTTP"), "{text}");
+}

@@ -244,8 +244,7 @@ impl Print {
             from_client: sent.from_client,
             protocol: line.protocol.text(),
             kind: line.kind,
-            end_counts: result_is_last(line.protocol.text())
-                || line.kind == Kind::Request && line.summary.ends_with(')'),
+            end_counts: result_is_last(line.protocol.text()),
             words_ahead: words_ahead(line.protocol.text()) + usize::from(line.carried),
             octets: line.octets,
             summary: &line.summary,
@@ -255,10 +254,12 @@ impl Print {
         };
         let cut = line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
         if self.style == Style::Full {
-            // What had no room in the line stands below it.
-            if cut {
+            // What had no room in the line stands below it, and nothing stands twice.
+            let (first, alone) = content::begins_with(&line.body, &line.summary);
+            if cut && !first {
                 content::whole(&line.summary, t);
             }
+            let said = !cut && first && alone && line.gaps.is_empty() && line.more == 0;
             let paint = Paint::new(self.look.color);
             content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
@@ -269,7 +270,9 @@ impl Print {
             if !line.head.is_empty() && !body.is_empty() {
                 t.push('\n');
             }
-            content::body(&line.head, &body, &paint, t);
+            if !said {
+                content::body(&line.head, &body, &paint, t);
+            }
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
