@@ -202,7 +202,7 @@ pub(super) fn framer(text: &str) -> Result<UserRow, String> {
 pub(super) fn tunnels(text: &str) -> Result<Tunnels, String> {
     Tunnels::parse(&text.to_ascii_lowercase()).map_err(|name| {
         let known = Tunnel::ALL.map(Tunnel::name);
-        let meant = nearest(&name, known.into_iter().chain(["all", "none"]));
+        let meant = nearest(name, known.into_iter().chain(["all", "none"]));
         format!(
             "{name}: no tunnel of this name{}: expected all, none, or some of {}",
             did_you_mean(meant),

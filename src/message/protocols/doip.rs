@@ -111,6 +111,8 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         &[
             (0, "negative acknowledgment"),
             (1, "identification request"),
+            (2, "identification request by EID"),
+            (3, "identification request by VIN"),
             (4, "identification"),
             (5, "routing activation request"),
             (6, "routing activation response"),
@@ -118,6 +120,8 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             (8, "alive check response"),
             (0x4001, "status request"),
             (0x4002, "status response"),
+            (0x4003, "power mode request"),
+            (0x4004, "power mode response"),
             (0x8001, "diagnostic message"),
             (0x8002, "diagnostic acknowledgment"),
             (0x8003, "diagnostic refusal"),

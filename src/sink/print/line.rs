@@ -23,7 +23,7 @@ const IPV4: usize = "255.255.255.255:65535".len();
 /// An IPv6 address with a port of which the middle is left out, where there is little room: what [`NARROW_ENDS`] give a client.
 const IPV6: usize = NARROW_ENDS[0];
 /// Columns of a summary, at least, where an answer time stands behind it.
-const SUMMARY: usize = 16;
+const SUMMARY: usize = "HTTP/1.1 200".len();
 /// Columns of client and server at first, so that arrows and protocols stand below each other: where there is room for it, any IPv4
 /// address with its port fits, and what servers mostly have; on a narrow terminal short ones.
 const ENDS: [usize; 2] = [IPV4, "192.168.100.1:443".len()];
