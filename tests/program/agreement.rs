@@ -126,7 +126,7 @@ fn without_their_syns_streams_give_the_same_messages_but_the_first_of(captures: 
             compared += expected.len();
         }
     }
-    assert!(compared > 20, "{compared}");
+    assert!(compared > 10, "{compared}");
 }
 
 /// The packet of a message that lacks octets ends at the first of them.
