@@ -34,6 +34,21 @@ impl<W: Write> Wrapping<W> {
     }
 }
 
+/// A blank at which no line is broken.
+const BOUND: char = '\u{a0}';
+
+/// The text with options bound to their values.
+fn bound(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        out.push_str(word);
+        let option = word.starts_with('-') && !word.ends_with([',', ':', ')']);
+        out.push(if option { BOUND } else { ' ' });
+    }
+    out.pop();
+    out
+}
+
 impl<W: Write> Write for Wrapping<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let Some(width) = self.width else {
@@ -44,8 +59,8 @@ impl<W: Write> Write for Wrapping<W> {
         while let Some(end) = self.line.find('\n') {
             let line: String = self.line.drain(..=end).collect();
             let broken = if line.starts_with(BEGINNING) {
-                let text = wrapped(line.trim_end(), INDENT, Some(width));
-                format!("{text}\n")
+                let text = wrapped(&bound(line.trim_end()), INDENT, Some(width));
+                format!("{}\n", text.replace(BOUND, " "))
             } else {
                 line
             };
@@ -108,6 +123,10 @@ mod tests {
         assert_eq!(
             said(Some(30), text),
             "inet-asm: one two three four\n  five six seven eight nine\n  ten\nother words that are as long as these\n"
+        );
+        assert_eq!(
+            said(Some(30), "inet-asm: abcdefghi: -d tcp.port==80,NAME\n"),
+            "inet-asm: abcdefghi:\n  -d tcp.port==80,NAME\n"
         );
         let widest = said(Some(30), text).lines().next().map(str::len);
         assert!(widest <= Some(30));

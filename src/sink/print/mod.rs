@@ -244,7 +244,9 @@ impl Print {
             from_client: sent.from_client,
             protocol: line.protocol.text(),
             kind: line.kind,
-            end_counts: result_is_last(line.protocol.text()),
+            // What a request has in parentheses at its end says less than what it asks for.
+            end_counts: result_is_last(line.protocol.text())
+                && !(line.kind == Kind::Request && line.summary.ends_with(')')),
             words_ahead: words_ahead(line.protocol.text()) + usize::from(line.carried),
             octets: line.octets,
             summary: &line.summary,
