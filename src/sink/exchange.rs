@@ -246,7 +246,7 @@ impl<T> NumberedRequests<T> {
         if let Some(old) = place.and_then(|place| self.0.get_mut(place)) {
             let recent = old.copied.filter(|old| old.is_recent(&copied));
             if alone && recent.is_some() {
-                old.others += 1;
+                old.others = old.others.saturating_add(1);
                 return [old.request.take(), Some(request)];
             }
             if recent.is_some_and(|old| old.again(&copied)) {

@@ -465,19 +465,25 @@ impl MessageSink for Table {
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
             return;
         }
+        // A row for each message pairs nothing.
+        let id = if name == TableName::Messages {
+            None
+        } else {
+            numbered(
+                (at.flow, at.direction),
+                start.protocol,
+                start.kind,
+                start.head,
+            )
+        };
         let mut open = Box::new(OpenRow {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             time: start.time,
             answers: start.answers,
-            id: numbered(
-                (at.flow, at.direction),
-                start.protocol,
-                start.kind,
-                start.head,
-            ),
-            copied: Some(Copied::new(start.head, start.time)),
+            id,
+            copied: id.map(|_| Copied::new(start.head, start.time)),
             delay,
             ..OpenRow::default()
         });
