@@ -143,6 +143,10 @@ pub trait MessageSink {
     ) {
         let _ = (at, offset, len, compressed);
     }
+    /// So many octets of the stream belong to no message: a search for the beginning of one has passed over them.
+    fn skipped(&mut self, at: &mut StreamContext<'_, Self::State>, offset: u64, octets: u64) {
+        let _ = (at, offset, octets);
+    }
     /// A stream that a connection carries has ended: its state is dropped behind this.
     fn carried_end(&mut self, at: &mut StreamContext<'_, Self::State>) {
         let _ = at;

@@ -27,6 +27,7 @@ mod library;
 mod limits;
 mod links;
 mod live;
+mod mail;
 mod octets;
 mod outputs;
 mod people;
