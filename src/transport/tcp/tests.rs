@@ -1754,12 +1754,12 @@ fn connections_without_data_take_three_quarters_of_the_memory_at_most() {
         ..Limits::default()
     };
     let mut bench = TestTcp::new(limits, [0, 0]);
-    for n in 0..600 {
+    for n in 0..900 {
         bench.script(&format!("{n} >{n} S 100\n{n} <{n} S. 500 101"));
         assert!(bench.tcp.table_size() <= 96 << 10, "{n}");
     }
     // The oldest went, whose answer was there as well.
-    assert!(bench.counter("closed_evicted") > 200);
+    assert!(bench.counter("closed_evicted") > 100);
     assert!(bench.tcp.connections() > 100);
     bench.flush();
 }
