@@ -521,6 +521,14 @@ counters! {
         streams: "stream files written",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
+    /// Exchanges of HTTP as HAR (`--har`).
+    har: HarCounters {
+        entries: "entries written",
+        unanswered: "of these, entries of requests that nothing in the capture answers",
+        incomplete: "of these, entries whose request or response lacks bytes",
+        cut_bodies: "bodies that were cut, by --har-body or for want of memory",
+        unmatched: "responses left out because their request is not in the capture",
+    }
     /// Transferred files (`--extract`).
     files: FilesCounters {
         written: "files written, whole or not",

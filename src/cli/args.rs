@@ -46,7 +46,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     (
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
-         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, \
+         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
          --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
     ),
     (
@@ -208,6 +208,17 @@ pub(super) struct Args {
     /// Add the SHA-256 of each whole message to the JSON
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) hash: bool,
+
+    /// Write the exchanges of HTTP/1 and HTTP/2 as a HAR document, which browsers open
+    ///
+    /// HAR 1.2, an entry for each request with its response, written when both have ended: times from the capture, header fields,
+    /// and bodies with their codings undone. `-` is stdout. The man page says more (HAR).
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output")]
+    pub(super) har: Option<Target>,
+
+    /// Most bytes of a body in --har; 0: no bodies
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = size, help_heading = "Output", hide_short_help = true)]
+    pub(super) har_body: usize,
 
     /// Write a file for each stream, with its bytes, into this folder
     ///

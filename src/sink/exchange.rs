@@ -93,8 +93,10 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         finish: impl FnOnce(&mut Q),
     ) -> Option<(WaitingRequest<Q, A>, A)> {
         let request = self.0.back_mut()?;
+        let before = request.size();
         request.whole = Some(whole);
         finish(&mut request.kept);
+        cx.budget.resize(before, request.size());
         request.early.as_ref()?;
         let mut request = self.0.pop_back()?;
         cx.budget.give(request.size());

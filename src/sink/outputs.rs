@@ -3,6 +3,7 @@
 use super::choice::{Asked, MessageChoice};
 use super::files::Files;
 use super::follow::Follow;
+use super::har::Har;
 use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
 use super::output::{Output, forward_events, kept, take_kept};
@@ -150,6 +151,8 @@ outputs! {
     dump: Option<Dump>;
     /// An object for each message and more.
     json: Option<Json>;
+    /// Exchanges of HTTP as a HAR document.
+    har: Option<Har>;
     /// The files that were transferred.
     files: Option<Files>;
     /// Words about connections.
@@ -375,6 +378,7 @@ impl OutputTable {
             raw,
             dump,
             json,
+            har,
             files,
             watch,
             // It goes without, where nothing else would need all events.
@@ -388,6 +392,7 @@ impl OutputTable {
             && raw.is_none()
             && dump.is_none()
             && json.is_none()
+            && har.is_none()
             && files.is_none()
             && watch.is_none()
     }
@@ -654,6 +659,7 @@ impl Outputs {
             .chain(config.table.as_ref().map(|_| "-"))
             .chain(raw.map(|_| "-"))
             .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
+            .chain(config.har.as_ref().map(|h| h.target.name.as_str()))
         {
             writer::refuse_input(name, inputs)?;
         }
@@ -709,6 +715,15 @@ impl Outputs {
             if let Some(json) = &mut outputs.table.json {
                 json.out.reopens(&j.target);
             }
+        }
+        if let Some(h) = &config.har {
+            let to = writer::open(&h.target)?;
+            let name = writer::shown(&h.target.name);
+            let unanswered = config.messages.is_all() && config.messages.count.is_none();
+            let mut har = Har::new(name, to, h.body, unanswered, h.packet_buffered);
+            har.out.reopens(&h.target);
+            outputs.packets_alone = false;
+            outputs.table.har = Some(har);
         }
         if let Some(e) = &config.extract {
             outputs.extract(&e.dir, e.max_file)?;

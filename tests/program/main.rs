@@ -18,6 +18,7 @@ mod dump;
 mod facts;
 mod failures;
 mod files;
+mod har;
 mod http2;
 mod http_leniency;
 mod inputs;
