@@ -359,6 +359,16 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
 
+    /// Write each request of a connection, what answers it, and then the next request
+    ///
+    /// Requests that are sent ahead wait until the one before them is answered, and answers that were captured ahead of their
+    /// requests wait for these; so does what is written as packets, but for HTTP/2, whose frames stay as they are. For the protocols
+    /// over TCP whose answers are told (HTTP, and those that answer in order or by number). An exchange is given up when a later
+    /// request is answered, or when its answer has not come for --tcp-packet-timeout: pair.reset counts them. What is held counts
+    /// for --memory-limit, and is 256 messages or --tcp-buffer of a connection at most.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    pub(super) pair: bool,
+
     /// Write the messages of these protocols only
     ///
     /// A list of Wireshark's names, as `http,sip`; --list-protocols shows them. Common names work too: redis, modbus, smb,

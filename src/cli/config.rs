@@ -277,6 +277,12 @@ fn idle_options(
             "passes them to a pcapng output: write one with -w",
         ),
         (
+            "pair",
+            "--pair",
+            messages,
+            "orders messages, and none are written: add -p",
+        ),
+        (
             "fill_gaps",
             "--fill-gaps",
             packets || json,
@@ -512,6 +518,7 @@ fn config(
         dir,
         max_file: args.max_file as u64,
     });
+    sink.pair = args.pair;
     sink.verbose = args.verbose;
     // Hints are for somebody who looks on.
     sink.hints = !args.quiet && args.stats.is_none() && std::io::stderr().is_terminal();

@@ -17,6 +17,9 @@ const REQUESTS: usize = 64;
 /// Requests that are answered by their number and are remembered, of all flows together. A busy resolver has a few hundred under way.
 const NUMBERED: usize = 4096;
 
+/// Protocols whose framer tells what a response answers: those whose header sections are told as HTTP/1.1 writes them.
+pub(super) const TOLD: [&str; 2] = ["http", "http2"];
+
 /// What an output keeps of a request until it is answered, or of an answer until its request has ended.
 pub(super) trait Kept {
     /// Octets that are allocated for it, beyond its own size.

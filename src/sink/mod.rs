@@ -24,6 +24,7 @@ mod har;
 pub mod json;
 mod json_line;
 pub mod options;
+mod order;
 mod output;
 mod outputs;
 pub mod packets;

@@ -30,6 +30,7 @@ mod links;
 mod live;
 mod octets;
 mod outputs;
+mod pair;
 mod people;
 mod pipe;
 mod print;

@@ -9,7 +9,7 @@ use crate::base::packet::{Interface, LinkType};
 use crate::base::protocol::Name;
 use crate::base::stream::Close;
 use crate::message::{HttpStart, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::sink::exchange::{Unmatched, WaitingRequest};
+use crate::sink::exchange::{TOLD, Unmatched, WaitingRequest};
 use crate::sink::json_line::write;
 use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::is_interim;
@@ -18,8 +18,6 @@ use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::stream::StreamContext;
 use std::ops::ControlFlow;
 
-/// Protocols whose exchanges are entries: those whose header sections are told as HTTP/1.1 writes them.
-const PROTOCOLS: [&str; 2] = ["http", "http2"];
 /// What stands behind the last entry.
 const FOOTER: &[u8] = b"\n]}}\n";
 
@@ -139,7 +137,7 @@ impl MessageSink for Har {
     type State = Option<Box<HarConnection>>;
 
     fn start(&mut self, at: &mut HarEvent<'_>, start: &MessageStart<'_>) {
-        if !PROTOCOLS.contains(&start.protocol) {
+        if !TOLD.contains(&start.protocol) {
             return;
         }
         let line = start.head.split(|c| *c == b'\n').next();
