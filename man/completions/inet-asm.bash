@@ -77,6 +77,7 @@ _inet_asm_value() {
         --tcp-buffer) COMPREPLY=(); return 0 ;;
         --tcp-holes) COMPREPLY=(); return 0 ;;
         --max-gap) COMPREPLY=(); return 0 ;;
+        --max-streams) COMPREPLY=(); return 0 ;;
         --max-file) COMPREPLY=(); return 0 ;;
         --memory-limit) COMPREPLY=(); return 0 ;;
         --max-connections) COMPREPLY=(); return 0 ;;
@@ -119,7 +120,7 @@ _inet_asm() {
         return
     fi
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --keep-secrets -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --har --har-body --dump --dump-name -x --extract -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats -v --verbose -q --quiet --trace --time --wide --color -h --help -V --version --man --completions' -- "$cur"))
+        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --keep-secrets -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --har --har-body --dump --dump-name -x --extract -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats -v --verbose -q --quiet --trace --time --wide --color -h --help -V --version --man --completions' -- "$cur"))
         if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
             compopt -o nospace 2>/dev/null
         fi

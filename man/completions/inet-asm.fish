@@ -70,6 +70,7 @@ complete -c inet-asm -l look-behind -d 'How long the start of a stream captured 
 complete -c inet-asm -l tcp-buffer -d 'Most bytes held for one stream before its first hole is given up' -r
 complete -c inet-asm -l tcp-holes -d 'Most holes in one stream before the first is given up' -r
 complete -c inet-asm -l max-gap -d 'Largest jump of the sequence number that is treated as a loss' -r
+complete -c inet-asm -l max-streams -d 'Most streams of one connection that are open at once, in HTTP/2; the oldest is ended for one more' -r
 complete -c inet-asm -l max-file -d 'Largest extracted file, not counting holes; the rest is left out, and the list says so' -r
 complete -c inet-asm -l memory-limit -d 'Memory limit for everything that is held' -r
 complete -c inet-asm -l max-connections -d 'Most connections followed at once, for each transport' -r
@@ -103,8 +104,8 @@ complete -c inet-asm -l fill-gaps -d 'Write zeros where bytes are missing inside
 complete -c inet-asm -l info -d 'Add a comment to each message: protocol, summary, frames, gaps; implies --format pcapng'
 complete -c inet-asm -l track -d 'Add a comment to each packet with the input frames its bytes came from; implies --format pcapng'
 complete -c inet-asm -l handshake -d 'Write SYN, FIN and RST packets for all connections'
-complete -c inet-asm -l list-protocols -d 'List the protocols, with the ports that hint at them'
 complete -c inet-asm -l pair -d 'Write each request of a connection, what answers it, and then the next request'
+complete -c inet-asm -l list-protocols -d 'List the protocols, with the ports that hint at them'
 complete -c inet-asm -l store-fragments -d 'Remember reassembled datagrams until --ip-packet-timeout, to recognise late copies of fragments'
 complete -c inet-asm -l track-missing-chunks -d 'Remember every SCTP chunk that was given up, to tell late ones from duplicates'
 complete -c inet-asm -l wait-ack -d 'Hold messages until the other side has acknowledged them, or the packet timeout'

@@ -536,6 +536,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
 
+    /// Most streams of one connection that are open at once, in HTTP/2; the oldest is ended for one more
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number,
+        default_value_t = 2048,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    pub(super) max_streams: usize,
+
     /// Largest extracted file, not counting holes; the rest is left out, and the list says so
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]
     pub(super) max_file: usize,

@@ -686,6 +686,12 @@ fn check_limits(args: &Args) -> Result<(), clap::Error> {
             "give at least the size of a few segments, as 64K",
         ),
         (
+            args.max_streams == 0,
+            "--max-streams",
+            "is 0, so no message of HTTP/2 would be followed",
+            "give 1 or more",
+        ),
+        (
             args.tcp_holes == 0,
             "--tcp-holes",
             "is 0, so every hole would be given up at once",
@@ -826,6 +832,7 @@ fn limits(args: &Args) -> Limits {
     Limits {
         memory: args.memory_limit,
         connections: args.max_connections,
+        carried_streams: args.max_streams,
         active_packets: args.max_active_packets,
         ip_packet_timeout: args.ip_packet_timeout,
         tcp_packet_timeout: args.tcp_packet_timeout,

@@ -27,6 +27,10 @@ related, mixed, ...) are files, without base64 and quoted-printable, and so is t
 known, or its bytes are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
 them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
 .PP
+A body of gRPC is one file: its messages, each behind its prefix of five bytes, as they were sent. Where grpc-encoding is gzip or \
+deflate, each compressed message is decompressed, and its prefix is that of one which was not; one of more than 4 MiB ends what is \
+decoded.
+.PP
 FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
 (PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
 address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \

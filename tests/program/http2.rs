@@ -637,6 +637,73 @@ fn files_are_taken_out_and_messages_of_grpc_are_listed() {
     assert_eq!(file, both);
 }
 
+/// Messages of gRPC that are compressed come out of `-x` as if they were not.
+#[test]
+fn compressed_messages_of_grpc_are_decompressed() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let text = body(3000);
+    let packed = common::gzip(&text);
+    let prefixed = |flag: u8, octets: &[u8]| {
+        let len = u32::try_from(octets.len()).unwrap().to_be_bytes();
+        [&[flag][..], &len, octets].concat()
+    };
+    let mut talk = Talk::new();
+    for (stream, encoding) in [(1, "gzip"), (3, "identity")] {
+        let ask = [
+            owned(":method", "POST"),
+            owned(":path", &format!("/pkg.Service/{encoding}.bin")),
+            owned("content-type", "application/grpc+proto"),
+            owned("grpc-encoding", encoding),
+        ];
+        let message = talk.head(true, stream, &ask, false);
+        let coded = if stream == 1 {
+            prefixed(1, &packed)
+        } else {
+            prefixed(0, &text)
+        };
+        talk.data(
+            message,
+            stream,
+            &[prefixed(0, b"plain"), coded].concat(),
+            true,
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    run(["-x", dir.path().to_str().unwrap()], &talk.whole()).ok();
+    let expected = [prefixed(0, b"plain"), prefixed(0, &text)].concat();
+    for name in ["gzip.bin", "identity.bin"] {
+        assert_eq!(
+            std::fs::read(dir.path().join(name)).unwrap(),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn exchanges_tell_their_stream_and_the_limit_of_streams_is_an_option() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    talk.streams(1, 3);
+    let json = run(["-j"], &talk.whole()).text();
+    for stream in [1, 3, 5] {
+        let stream = format!("\"stream\":{stream},");
+        let mut exchanges = json.lines().filter(|line| line.contains("\"exchange\""));
+        assert_eq!(exchanges.clone().count(), 3);
+        assert!(
+            exchanges.any(|line| line.contains(&stream)),
+            "{stream}: {json}"
+        );
+    }
+    let mut talk = Talk::new();
+    for n in 0..20 {
+        let ask = [owned(":method", "POST"), owned(":path", "/")];
+        talk.head(true, 2 * n + 1, &ask, false);
+    }
+    let done = run(["-j", "-s", "--max-streams", "8"], &talk.whole());
+    assert_eq!(common::counter(&done.stderr, "carried.evicted"), 12);
+}
+
 /// Octets of memory that a run needs at most, by what it has counted.
 fn most_memory(capture: &[u8]) -> (usize, inet_asm::base::counters::Counters) {
     let (_, records) = common::pcap(capture);
