@@ -495,6 +495,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// A message begins: it is written, or held until its turn comes.
+    #[cold] // off the way of those that order nothing
     fn turn_start(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>) {
         let Some(mut order) = self.order_of(at, true) else {
             return;
@@ -566,6 +567,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// Something happens in the open message: true where it is for the outputs now.
+    #[cold] // off the way of those that order nothing
     fn turn_event(
         &mut self,
         at: &mut StreamContext<'_, Self::State>,
@@ -601,6 +603,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// The open message ends.
+    #[cold] // off the way of those that order nothing
     fn turn_end(&mut self, at: &mut StreamContext<'_, Self::State>, end: &MessageEnd) {
         let Some(mut order) = self.order_of(at, false) else {
             self.as_it_is(at, |outputs, at| outputs.end(at, end));
@@ -643,6 +646,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// A stream has ended: true where nothing of it is held.
+    #[cold] // off the way of those that order nothing
     fn turn_stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, close: Close) -> bool {
         let d = at.direction;
         match Self::order(at.state).as_deref_mut() {
@@ -655,6 +659,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// The time has come to let go what is held.
+    #[cold] // off the way of those that order nothing
     fn turn_due(&mut self, at: &mut StreamContext<'_, Self::State>) {
         if let Some(mut order) = self.order_of(at, false) {
             self.expire(at, &mut order);
@@ -663,6 +668,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     }
 
     /// The connection, or the stream that it carries, has ended: what is held goes out, in turn as far as there are answers.
+    #[cold] // off the way of those that order nothing
     fn turns_end(&mut self, at: &mut StreamContext<'_, Self::State>) {
         let Some(mut order) = self.order_of(at, false) else {
             return;
