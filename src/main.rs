@@ -63,12 +63,18 @@ fn main() -> ExitCode {
         }
     };
     if let Invocation::Run(config) = &invocation
-        && !config.named_input
+        && config.inputs.iter().any(|input| input == "-")
         && io::stdin().is_terminal()
     {
-        complain(
-            &"stdin: is a terminal, and no capture is named: name one, or pipe one in, as sudo tcpdump -U -w - | inet-asm (-h says more)",
-        );
+        // `-` names what is piped in.
+        let named = if config.named_input {
+            "nothing is piped in"
+        } else {
+            "no capture is named"
+        };
+        complain(&format_args!(
+            "stdin: is a terminal, and {named}: name a file, or pipe a capture in, as sudo tcpdump -U -w - | inet-asm (-h says more)"
+        ));
         return ExitCode::from(FAILED);
     }
     let writes = match &invocation {

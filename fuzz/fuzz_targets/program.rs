@@ -13,7 +13,7 @@ use std::path::Path;
 const SETTINGS: [&str; 8] = [
     "",
     "--format pcapng --track --info --handshake --fill-gaps --keep-secrets",
-    "--tcp-buffer 536 --tcp-holes 1 --max-gap 1 --reorder-window 0,0,0 --look-behind 0,0 --max-file 1 --max-connections 1",
+    "--tcp-buffer 536 --tcp-holes 1 --max-gap 536 --reorder-window 0,0,0 --look-behind 0,0 --max-file 1 --max-connections 1",
     "--max-gap 1073741823 --session-timeout 1000000h --reorder-window 4294967295,1000000h,1000000h --look-behind 1000,1000000h",
     "--decapsulate all --vlan separate --checksums verify --encap pdu",
     "--wait-ack --overlap last --checksums ignore --large snap --max-message 700 --json-body text",

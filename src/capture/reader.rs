@@ -519,7 +519,7 @@ impl<R: Read> Reader<R> {
             CaptureFormat::Pcap(pcap) => {
                 octets.len() < 16 || !matches!(pcap.record(octets), RecordLook::Bad(_))
             }
-            CaptureFormat::Pcapng(section) => octets.len() < 12 || section.may_be_block(octets),
+            CaptureFormat::Pcapng(section) => octets.len() < 8 || section.may_be_block(octets),
         };
         if possible {
             return false;
@@ -919,6 +919,25 @@ mod tests {
                 assert_eq!(reader.totals().counters.packets, 9);
                 let header = reader.header().unwrap();
                 assert_eq!(header.pcapng, one.contains("ng"));
+            }
+        }
+    }
+
+    /// A fuzz target found that the length of a block was read in the header of a frame, of which less than 12 octets had come.
+    #[cfg(feature = "decompress")]
+    #[test]
+    fn compressed_files_behind_others_in_any_pieces() {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        for (name, a) in samples() {
+            let frame = ruzstd::encoding::compress_to_vec(&a.octets[..], level);
+            let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc";
+            let octets = [&a.octets[..], skipped, &frame].concat();
+            for size in 1..13 {
+                let mut reader = Reader::new("x", ShortReads::new(&octets, &[size]));
+                let (packets, result) = read_all(&mut reader);
+                result.unwrap();
+                assert_eq!(packets, a.clone().then(&a).packets, "{name} by {size}");
+                assert_eq!(reader.totals().counters.files, 2);
             }
         }
     }

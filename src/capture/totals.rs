@@ -4,6 +4,7 @@ use crate::base::counters::InputCounters;
 use crate::base::packet::{CaptureBlock, Interface};
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What goes on over all inputs of a run; plain data.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -12,6 +13,10 @@ pub struct Totals {
     pub frame: u64,
     /// Time of the last packet.
     pub time: Timestamp,
+    /// The latest time ahead of a step back.
+    pub newest: Timestamp,
+    /// How far a packet was behind the newest at most.
+    pub late: Duration,
     /// All interfaces, in the order of their numbers.
     pub interfaces: Vec<Interface>,
     /// What was counted.
@@ -31,7 +36,11 @@ impl Totals {
     #[inline(always)] // on every packet's way
     pub(super) fn count(&mut self, time: Timestamp, len: usize, orig_len: u32) {
         let counters = &mut self.counters;
-        counters.backwards += u64::from(time < self.time);
+        if time < self.time {
+            counters.backwards += 1;
+            self.newest = self.newest.max(self.time);
+            self.late = self.late.max(self.newest.since(time));
+        }
         self.time = time;
         counters.packets += 1;
         counters.octets += len as u64;

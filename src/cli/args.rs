@@ -145,7 +145,8 @@ pub(super) struct Args {
     /// Print a line for each message
     ///
     /// Time, connection, client and server with an arrow from the sender, protocol, bytes, summary; then the time from request to
-    /// answer, and what is missing. On a terminal, time of day (the date stands once above), colours, and lines that fit; a
+    /// answer, and what is missing. The time at the beginning is that of the packet that completed the message; the time of an answer
+    /// goes from the first byte of the request to the first byte of the answer. On a terminal, time of day (the date stands once above), colours, and lines that fit; a
     /// narrow one shows neither connection nor bytes. `full` adds header fields and the body: content codings are undone, JSON is
     /// indented, anything but text is shown as a hex dump of its first bytes, and gaps are shown where they are.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
@@ -241,7 +242,8 @@ pub(super) struct Args {
 
     /// Write the files that were transferred into this folder
     ///
-    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP.
+    /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP;
+    /// mail (SMTP, POP3, IMAP) and its attachments.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). An incomplete file is
     /// called NAME.part. Files that are in DIR already are not touched.
     #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]

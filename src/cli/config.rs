@@ -15,7 +15,7 @@ use crate::message::user_framer::UserRow;
 use crate::message::{known_name, protocols};
 use crate::sink::FileFormat;
 use crate::sink::Target;
-use crate::sink::choice::MessageChoice;
+use crate::sink::choice::{MessageChoice, When};
 use crate::sink::follow::FollowForm;
 use crate::sink::json::Show;
 use crate::sink::options::{
@@ -23,7 +23,7 @@ use crate::sink::options::{
     TableTo,
 };
 use crate::sink::packets::{Large, PacketOptions};
-use crate::sink::print::{Look, Style};
+use crate::sink::print::{Look, Style, TimeForm};
 use crate::sink::table::{TableForm, TableName};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -487,6 +487,7 @@ fn config(
         to: args.to,
         count: args.count,
     };
+    check_times(&sink.messages)?;
     if let Some(name) = args.table {
         let fields: Vec<_> = args
             .fields
@@ -505,6 +506,7 @@ fn config(
                 fields,
                 time: args.time,
                 rows,
+                protocols: rules.filter.clone(),
             },
             packet_buffered: args.packet_buffered,
         });
@@ -579,6 +581,7 @@ fn config(
     });
     let mut notes: Vec<_> = notes.collect();
     let unasked = sink.outputs.iter().filter(|o| o.target.options.is_empty());
+    notes.extend(unknown_zone(args.time));
     notes.extend(unasked.filter_map(|o| taken_for_a_name(&o.target.name)));
     Ok(Config {
         inputs,
@@ -652,16 +655,46 @@ fn check_counters(stats: &Stats, protocols: &[&'static str]) -> Result<(), clap:
     let sections = || names.iter().filter_map(|name| name.split_once('.'));
     let sections = || sections().map(|(section, _)| section);
     let known = || sections().chain(names.iter().map(String::as_str));
+    let formats = ["text", "all", "json", "csv"];
     match stats.only.iter().find(|name| !known().any(|k| k == *name)) {
         None => Ok(()),
         Some(wrong) => Err(error(
             ErrorKind::ValueValidation,
             format_args!(
                 "--stats: {wrong}: there is no such section or counter{}: -s=all shows them",
-                did_you_mean(nearest(wrong, known()))
+                did_you_mean(nearest(wrong, known().chain(formats)))
             ),
         )),
     }
+}
+
+/// Messages of no time are left where the first that is wanted is behind the last.
+fn check_times(choice: &MessageChoice) -> Result<(), clap::Error> {
+    let exchanged = match (choice.from, choice.to) {
+        (Some(When::At(from)), Some(When::At(to))) => from > to,
+        (Some(When::After(from)), Some(When::After(to))) => from > to,
+        // Which of the two is later is known when the first packet is.
+        _ => false,
+    };
+    if exchanged {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            "--from: is later than --to, so no message is between them: exchange the two",
+        ));
+    }
+    Ok(())
+}
+
+/// Times are local, and nobody says where: what the environment names is not known here.
+fn unknown_zone(time: TimeForm) -> Option<String> {
+    let zone = std::env::var_os("TZ").filter(|zone| !zone.is_empty())?;
+    let unknown = time == TimeForm::Local && jiff::tz::TimeZone::try_system().is_err();
+    unknown.then(|| {
+        format!(
+            "TZ: {} is no time zone that is known here: times are in UTC: name one as Europe/Berlin",
+            zone.display()
+        )
+    })
 }
 
 /// Memory with which nothing works: the tables and buffers of one busy connection need about a third of it.

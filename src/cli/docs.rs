@@ -40,7 +40,13 @@ lost, a file is called by its connection: ftp-data-NUMBER. A file of no bytes is
 TFTP: transfers whose request was captured, with blocks of any size, windows, and any number of blocks. Text (netascii) is \
 kept as it was sent, as tshark keeps it.
 .PP
-Mail (SMTP, POP3, IMAP) and SMB carry files that cannot be taken out yet: where there is some in the input, that is told at the end.
+Mail: what goes over SMTP (DATA, BDAT), POP3 (RETR) and IMAP (FETCH of a whole message, also in pieces; APPEND). Each message is a \
+file, called by its subject: SUBJECT.eml, without the dots that SMTP and POP3 double. Each part of it that is no multipart is a file \
+too, decoded and called by its own name (RFC 2047, RFC 2231), parts of parts and of mails in it included, eight deep; a text alone that is not coded stands in the \
+mail only. Where bytes of a mail are missing, the parts that lie whole are whole, also where its header is lost. \
+Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files. Text that is uuencoded stays as it is.
+.PP
+SMB carries files that cannot be taken out yet: where there is some in the input, that is told at the end.
 .PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 

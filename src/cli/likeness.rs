@@ -18,7 +18,12 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
 /// How near two names are, 1 being the same.
 pub(super) fn likeness(name: &str, known: &str) -> f64 {
     // Two letters that were typed in the wrong order are one mistake, however short the name.
-    let swapped = strsim::damerau_levenshtein(name, known) == 1 && name.len() == known.len();
+    let letters = |name: &str| {
+        let mut letters: Vec<_> = name.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let swapped = strsim::damerau_levenshtein(name, known) == 1 && letters(name) == letters(known);
     strsim::jaro_winkler(name, known).max(f64::from(u8::from(swapped)))
 }
 
@@ -37,5 +42,7 @@ mod tests {
         assert_eq!(nearest("htpt", names), Some("http"));
         assert_eq!(nearest("DSN", names), Some("dns"));
         assert_eq!(nearest("zzz", names), None);
+        // A letter that is missing, and not another one.
+        assert_eq!(nearest("htp", ["ntp", "http"]), Some("http"));
     }
 }

@@ -1,11 +1,77 @@
 //! Lines that fit a terminal.
 
 use rustix::fd::AsFd;
+use std::io::{self, Write};
 
 /// Columns of a terminal; None for anything else.
 pub(super) fn width(of: impl AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(of).ok()?;
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
+/// Writes to a terminal what may be longer than its lines: what begins with the program's name is broken between words, and goes on
+/// behind two blanks.
+pub(super) struct Wrapping<W> {
+    to: W,
+    width: Option<usize>,
+    /// A line that has not ended.
+    line: String,
+}
+
+/// The program's name, as its words begin with it.
+const BEGINNING: &str = "inet-asm: ";
+/// Columns that later lines are set in by.
+const INDENT: usize = 2;
+
+impl<W: Write> Wrapping<W> {
+    /// With a width; without one nothing is broken.
+    pub(super) const fn new(to: W, width: Option<usize>) -> Self {
+        Self {
+            to,
+            width,
+            line: String::new(),
+        }
+    }
+}
+
+/// A blank at which no line is broken.
+const BOUND: char = '\u{a0}';
+
+/// The text with options bound to their values.
+fn bound(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        out.push_str(word);
+        let option = word.starts_with('-') && !word.ends_with([',', ':', ')']);
+        out.push(if option { BOUND } else { ' ' });
+    }
+    out.pop();
+    out
+}
+
+impl<W: Write> Write for Wrapping<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let Some(width) = self.width else {
+            return self.to.write(octets);
+        };
+        // All that is written here is text, and comes in whole characters.
+        self.line.push_str(&String::from_utf8_lossy(octets));
+        while let Some(end) = self.line.find('\n') {
+            let line: String = self.line.drain(..=end).collect();
+            let broken = if line.starts_with(BEGINNING) {
+                let text = wrapped(&bound(line.trim_end()), INDENT, Some(width));
+                format!("{}\n", text.replace(BOUND, " "))
+            } else {
+                line
+            };
+            self.to.write_all(broken.as_bytes())?;
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// Words in lines of so many columns, of which all but the first begin with `indent` of them. The first line has that many columns
@@ -41,6 +107,30 @@ pub(super) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_program_says_fits_a_terminal() {
+        let said = |width, text: &str| {
+            let mut out = Vec::new();
+            let mut to = Wrapping::new(&mut out, width);
+            for part in text.split_inclusive(' ') {
+                to.write_all(part.as_bytes()).unwrap();
+            }
+            String::from_utf8(out).unwrap()
+        };
+        let text = "inet-asm: one two three four five six seven eight nine ten\nother words that are as long as these\n";
+        assert_eq!(said(None, text), text);
+        assert_eq!(
+            said(Some(30), text),
+            "inet-asm: one two three four\n  five six seven eight nine\n  ten\nother words that are as long as these\n"
+        );
+        assert_eq!(
+            said(Some(30), "inet-asm: abcdefghi: -d tcp.port==80,NAME\n"),
+            "inet-asm: abcdefghi:\n  -d tcp.port==80,NAME\n"
+        );
+        let widest = said(Some(30), text).lines().next().map(str::len);
+        assert!(widest <= Some(30));
+    }
 
     #[test]
     fn words_are_wrapped_behind_their_column() {

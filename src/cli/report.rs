@@ -9,6 +9,7 @@ use crate::base::protocol::NO_PROTOCOL;
 use crate::sink::OddPort;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Writes the counters that are wanted. `protocols`: those that CSV has columns for; the text has colours or not, and fits a terminal
 /// of so many columns, if it is for one.
@@ -227,6 +228,10 @@ pub(super) struct Seen {
     pub(super) looks_on: bool,
     /// Packets were sorted by time.
     pub(super) sorted: bool,
+    /// It has a rule: there it is what it is said to be.
+    pub(super) ruled: Option<&'static str>,
+    /// How far a packet was behind the newest of those before it at most.
+    pub(super) late: Duration,
     /// A port on which connections were not understood.
     pub(super) port: Option<OddPort>,
     /// Bytes of files on connections that others have announced: that they have no protocol is as it should be.
@@ -259,23 +264,48 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
         let (unknown, all) = (others(unknown(c)), others(c.message.octets));
         let nearly_all = most(unknown, all);
         let odd = seen.port.as_ref();
-        let odd = odd.and_then(|odd| odd_port(odd, nearly_all.then_some(unknown)));
+        let odd = odd.and_then(|odd| match seen.ruled {
+            // A rule for it has been tried: another one is no advice.
+            Some(name) => nearly_all.then(|| misruled(odd, name)),
+            None => odd_port(odd, nearly_all.then_some(unknown)),
+        });
         hints.extend(odd.or_else(|| nearly_all.then(|| no_protocol(c))));
     }
     // A hundredth: cards with several queues give some, which do little harm.
     let late = c.input.backwards;
     if (seen.looks_on || c.lost() > 0) && !seen.sorted && late > 0 && late >= c.input.packets / 100
     {
+        let packets = if late == 1 {
+            "1 packet is".to_owned()
+        } else {
+            format!("{} are", some(late, "packet"))
+        };
         hints.push(format!(
-            "time: {} earlier than the packet before: --sort-delay 1s sorts packets",
-            if late == 1 {
-                "1 packet is".to_owned()
-            } else {
-                format!("{} are", some(late, "packet"))
-            }
+            "time: {packets} earlier than the packet before: {}",
+            sorting(seen.late)
         ));
     }
     hints
+}
+
+/// What sorts packets of which one is as late as this.
+fn sorting(late: Duration) -> String {
+    // Round ones, of which the first is more than cards and taps need.
+    const DELAYS: [(u64, &str); 6] = [
+        (1, "1s"),
+        (10, "10s"),
+        (60, "1m"),
+        (300, "5m"),
+        (900, "15m"),
+        (3600, "1h"),
+    ];
+    let fits = |(seconds, _): &&(u64, &str)| late <= Duration::from_secs(*seconds);
+    match DELAYS.iter().find(fits) {
+        Some((_, delay)) => format!("--sort-delay {delay} sorts packets"),
+        // A clock that was set, or captures that were joined end to end.
+        None => "by more than an hour, which --sort-delay does not sort: reordercap IN OUT does"
+            .to_owned(),
+    }
 }
 
 /// A hint at bytes of no known protocol, wherever they went. Each transport has rules of its own.
@@ -290,6 +320,15 @@ fn no_protocol(c: &Counters) -> String {
     format!(
         "protocols: nearly all bytes belong to none that is known here: {} says what they are, --framer adds one",
         rules.join(" or ")
+    )
+}
+
+/// A hint at a rule that fits nothing.
+fn misruled(odd: &OddPort, name: &str) -> String {
+    format!(
+        "{} port {}: none of its bytes are {name}, as a rule says: leave -d or --framer out, or give another name",
+        odd.transport.name(),
+        odd.port,
     )
 }
 
@@ -586,6 +625,7 @@ mod tests {
                     sorted,
                     port,
                     file_octets: 0,
+                    ..Seen::default()
                 };
                 hints(c, &seen).join("\n")
             };
@@ -634,6 +674,25 @@ mod tests {
             ..Seen::default()
         };
         assert_eq!(hints(&c, &seen), [] as [String; 0]);
+        // A rule that fits nothing is no reason for another one.
+        let seen = Seen {
+            looks_on: true,
+            ruled: Some("sip"),
+            port: Some(OddPort {
+                transport: Transport::Tcp,
+                port: 80,
+                protocol: None,
+                known: 0,
+                unknown: 1,
+                octets: 10,
+            }),
+            ..Seen::default()
+        };
+        let text = hints(&c, &seen).join("\n");
+        assert!(
+            text.starts_with("tcp port 80: none of its bytes are sip") && !text.contains("=="),
+            "{text}"
+        );
         c.input.backwards = 10;
         c.udp.closed_vxlan = 900;
         let text = all(&c, Some((None, 0, 20)), false);
@@ -645,6 +704,24 @@ mod tests {
             "{text}"
         );
         assert_eq!(all(&c, None, true).lines().count(), 1);
+    }
+
+    #[test]
+    fn the_time_that_sorts_is_proposed() {
+        for (late, expected) in [
+            (0, "--sort-delay 1s sorts"),
+            (1, "--sort-delay 1s sorts"),
+            (2, "--sort-delay 10s sorts"),
+            (301, "--sort-delay 15m sorts"),
+            (3600, "--sort-delay 1h sorts"),
+            (
+                3601,
+                "by more than an hour, which --sort-delay does not sort",
+            ),
+        ] {
+            let text = sorting(Duration::from_secs(late));
+            assert!(text.starts_with(expected), "{late}: {text}");
+        }
     }
 
     #[test]

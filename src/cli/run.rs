@@ -5,6 +5,7 @@
 //! ```
 
 use super::config::Config;
+use super::lines::{self, Wrapping};
 use super::places;
 use super::report::{self, Seen};
 use super::signals::Signals;
@@ -41,7 +42,8 @@ const GATHERED: u32 = 64;
 
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
-    complain_to(&mut io::stderr(), what);
+    let width = lines::width(rustix::stdio::stderr());
+    complain_to(&mut Wrapping::new(io::stderr(), width), what);
 }
 
 fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
@@ -98,7 +100,8 @@ fn sum_up_to(messages: &mut dyn Write, text: &str) {
 
 /// Reads the inputs to their end and gives the exit status.
 pub fn run(config: &Config) -> u8 {
-    run_with(config, Signals::catch, &mut io::stderr())
+    let mut messages = Wrapping::new(io::stderr(), config.stderr_width);
+    run_with(config, Signals::catch, &mut messages)
 }
 
 /// A run. What goes wrong, and the counters, are written to `messages`.
@@ -284,9 +287,9 @@ impl<'a> Run<'a> {
         self.count_inputs();
         // A port that has a rule is what the user says it is.
         let rules = &self.config.rules;
-        let ruled = |odd: &OddPort| rules.named(odd.transport, (odd.port, odd.port)).is_some();
+        let ruled = |odd: &OddPort| rules.named(odd.transport, (odd.port, odd.port));
         let port = self.assembler.sink().odd_port();
-        let port = port.filter(|odd| !ruled(odd));
+        let ruled = port.as_ref().and_then(ruled);
         let file_octets = self.assembler.sink().file_octets();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
@@ -300,6 +303,8 @@ impl<'a> Run<'a> {
             looks_on,
             // That files were given in the wrong order has been told, with what to do about it.
             sorted: sorted || self.warned.contains_key(WRONG_ORDER),
+            ruled,
+            late: self.inputs.totals().late,
             port,
             file_octets,
         };
@@ -612,9 +617,39 @@ fn say_interface(messages: &mut dyn Write, number: usize, interface: &Interface)
         messages,
         &format_args!(
             "interface {number}: {name}, link type {}",
-            interface.link_type.0
+            link_type(interface.link_type)
         ),
     );
+}
+
+/// A link type by the name that the registry gives it, where it is one that people meet, and its number.
+fn link_type(LinkType(number): LinkType) -> String {
+    // https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype
+    let names: &[(u16, &str)] = &[
+        (0, "NULL"),
+        (1, "ETHERNET"),
+        (9, "PPP"),
+        (50, "PPP_HDLC"),
+        (51, "PPP_ETHER"),
+        (101, "RAW"),
+        (104, "C_HDLC"),
+        (105, "IEEE802_11"),
+        (107, "FRELAY"),
+        (108, "LOOP"),
+        (113, "LINUX_SLL"),
+        (127, "IEEE802_11_RADIOTAP"),
+        (147, "USER0"),
+        (228, "IPV4"),
+        (229, "IPV6"),
+        (239, "NFLOG"),
+        (242, "IPOIB"),
+        (252, "WIRESHARK_UPPER_PDU"),
+        (276, "LINUX_SLL2"),
+    ];
+    match names.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => format!("{name} ({number})"),
+        None => number.to_string(),
+    }
 }
 
 /// Hands on the packets that need not wait any longer to be sorted.
@@ -734,6 +769,12 @@ mod tests {
         assert_eq!(run(&args), (0, String::new()));
         assert!(!times(&swapped).is_sorted());
         assert_eq!(times(&sorted), times(Path::new(&input)));
+    }
+
+    #[test]
+    fn link_types_have_names() {
+        assert_eq!(link_type(LinkType(1)), "ETHERNET (1)");
+        assert_eq!(link_type(LinkType(1000)), "1000");
     }
 
     #[test]

@@ -33,6 +33,18 @@ pub fn one_line(e: &clap::Error) -> String {
             format!("expected one of {all}")
         });
     match e.kind() {
+        ErrorKind::UnknownArgument
+            if argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) =>
+        {
+            format!("{argument}: is no option, and no value is below 0: give a number of 0 or more")
+        }
+        ErrorKind::UnknownArgument if let Some(advice) = elsewhere(&argument) => {
+            format!("{argument}: is an option of other programs: {advice}")
+        }
+        // Files may be called anything, and what is read of options is text.
+        ErrorKind::InvalidUtf8 => {
+            "command line: a value is not UTF-8, which only names of inputs and folders need not be: give another one".to_owned()
+        }
         ErrorKind::UnknownArgument => {
             let command = command();
             let known: Vec<_> = command
@@ -85,6 +97,27 @@ pub fn one_line(e: &clap::Error) -> String {
         ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument => first_line(e),
         _ => format!("command line: {}: --help shows all options", first_line(e)),
     }
+}
+
+/// What does here what an option of tcpdump or tshark does, for fingers used to it.
+fn elsewhere(option: &str) -> Option<&'static str> {
+    Some(match option {
+        "-Y" | "-R" | "-f" => "--connection, --protocols, --kind and --match choose messages here",
+        "-i" | "-D" | "-I" => "pipe a capture in: sudo tcpdump -i any -U -w - | inet-asm",
+        "-A" | "-X" | "-XX" | "-O" => "-p=full shows what messages hold, --follow=hex connections",
+        "-T" | "-e" | "-E" => "--table --fields chooses columns, and --json has all",
+        "-l" => "lines are written as messages come: leave it out",
+        "-F" => "--format chooses pcap or pcapng, --json and --table text",
+        "-t" | "-u" => "--time chooses how times are shown",
+        "-C" | "-G" | "-W" | "-b" | "-B" => {
+            "files are not rotated here: move one away and send SIGHUP"
+        }
+        "-z" => "-s counts, and --table=connections, http, dns and protocols are lists",
+        "-N" => "addresses are never looked up: leave it out",
+        "-K" => "--checksums ignore takes wrong checksums",
+        "-P" => "-p prints beside -w",
+        _ => return None,
+    })
 }
 
 /// What clap says in the first line.
@@ -215,7 +248,56 @@ mod tests {
                 "-j nowhere.json",
                 "nowhere.json: there is no such input: did you mean --json=nowhere.json?",
             ),
-            ("-z", "-z: there is no such option: --help shows all"),
+            ("-k", "-k: there is no such option: --help shows all"),
+            (
+                "-z io,stat",
+                "-z: is an option of other programs: -s counts",
+            ),
+            (
+                "-Y http",
+                "-Y: is an option of other programs: --connection, --protocols,",
+            ),
+            (
+                "-i eth0",
+                "-i: is an option of other programs: pipe a capture in: ",
+            ),
+            ("-X", "-X: is an option of other programs: -p=full shows"),
+            (
+                "-T fields",
+                "-T: is an option of other programs: --table --fields ",
+            ),
+            (
+                "-l",
+                "-l: is an option of other programs: lines are written",
+            ),
+            (
+                "--sort-queue -1",
+                "-1: is no option, and no value is below 0: give a number of 0 or more",
+            ),
+            (
+                "-d tcp.port==80",
+                "--decode-as tcp.port==80: character 13: expected a comma and the name of a protocol, found nothing: for example ",
+            ),
+            (
+                "--protocols htp",
+                "htp: no protocol of this name: did you mean http?: ",
+            ),
+            (
+                "-s=jsn",
+                "--stats: jsn: there is no such section or counter: did you mean json?: ",
+            ),
+            (
+                "--decapsulate greee",
+                "--decapsulate greee: greee: no tunnel of this name: did you mean gre?: expected all, none, or some of gre",
+            ),
+            (
+                "--framer a,tcp.port==1,until:0xg",
+                "--framer a,tcp.port==1,until:0xg: character 23: expected two hexadecimal digits for each byte, 64 bytes at most, found g: for example mine,tcp.port==7000,until:0x0a",
+            ),
+            (
+                "--from +5s --to +1s",
+                "--from: is later than --to, so no message is between them: exchange",
+            ),
             (
                 "-p -p",
                 "--print: is given twice, or stands alone: leave the rest out",

@@ -1,6 +1,6 @@
 //! The values of options: sizes, times, lists of names, choices.
 
-use super::likeness::nearest;
+use super::likeness::{did_you_mean, nearest};
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
@@ -189,15 +189,23 @@ pub(super) fn decode_as(text: &str) -> Result<DecodeAs, String> {
 
 /// A protocol of `--framer`.
 pub(super) fn framer(text: &str) -> Result<UserRow, String> {
-    UserRow::parse(text).map_err(|e| format!("{e}: for example mine,tcp.port==9000,len@0:u32be+4"))
+    // An example of what was meant.
+    let example = if text.contains("until:") {
+        "mine,tcp.port==7000,until:0x0a"
+    } else {
+        "mine,tcp.port==9000,len@0:u32be+4"
+    };
+    UserRow::parse(text).map_err(|e| format!("{e}: for example {example}"))
 }
 
 /// Names of tunnels.
 pub(super) fn tunnels(text: &str) -> Result<Tunnels, String> {
     Tunnels::parse(&text.to_ascii_lowercase()).map_err(|name| {
         let known = Tunnel::ALL.map(Tunnel::name);
+        let meant = nearest(name, known.into_iter().chain(["all", "none"]));
         format!(
-            "{name}: expected all, none, or some of {}",
+            "{name}: no tunnel of this name{}: expected all, none, or some of {}",
+            did_you_mean(meant),
             known.join(", ")
         )
     })

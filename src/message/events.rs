@@ -153,6 +153,10 @@ pub trait MessageSink {
     fn wake(&mut self, at: &mut StreamContext<'_, Self::State>) {
         let _ = at;
     }
+    /// So many octets of the stream belong to no message: a search for the beginning of one has passed over them.
+    fn skipped(&mut self, at: &mut StreamContext<'_, Self::State>, offset: u64, octets: u64) {
+        let _ = (at, offset, octets);
+    }
     /// A stream that a connection carries has ended: its state is dropped behind this.
     fn carried_end(&mut self, at: &mut StreamContext<'_, Self::State>) {
         let _ = at;

@@ -1219,7 +1219,7 @@ impl<M: MessageSink> Extractor<M> {
                 open.whole = false;
             }
         } else {
-            self.skip(at, octets.len() as u64);
+            self.skip(at, start, octets.len() as u64);
         }
     }
 
@@ -1235,12 +1235,16 @@ impl<M: MessageSink> Extractor<M> {
         })
     }
 
-    /// Octets that belong to no message.
-    fn skip(&self, at: &mut ConversationContext<'_, M>, octets: u64) {
+    /// So many octets from here on belong to no message.
+    fn skip(&mut self, at: &mut ConversationContext<'_, M>, offset: u64, octets: u64) {
         Self::lose_frames(at);
         at.cx.counters.message.unframed_octets += octets;
         let name = Self::protocol(at);
         at.cx.counters.protocol(name).skipped += octets;
+        if octets > 0 {
+            self.sink
+                .skipped(&mut at.with(|s| &mut s.state), offset, octets);
+        }
         // Only before the first whole message: later, skipped octets are losses, no sign of a wrong
         // guess.
         if !at.state.trust.proven {
@@ -1944,7 +1948,7 @@ impl<M: MessageSink> Extractor<M> {
                             self.lost(at);
                         }
                         Begin::Refuse if at.state.streams[i].behind_loss => {
-                            self.skip(at, 1);
+                            self.skip(at, offset, 1);
                             pos += 1;
                             emitted = pos;
                             self.lost(at);
@@ -1996,7 +2000,7 @@ impl<M: MessageSink> Extractor<M> {
                             continue;
                         }
                     }
-                    self.skip(at, n as u64);
+                    self.skip(at, offset, n as u64);
                     pos += n;
                     emitted = pos;
                     if !found {
@@ -2466,7 +2470,7 @@ impl<M: MessageSink> Extractor<M> {
                     {
                         // The other side has answered it: what stands behind is none.
                         if tail {
-                            self.skip(at, n as u64);
+                            self.skip(at, offset, n as u64);
                         } else if n > 0 {
                             self.loose(at, view, (pos, pos + n), true, false);
                         }
@@ -2474,7 +2478,7 @@ impl<M: MessageSink> Extractor<M> {
                         return Loose::Used(n);
                     }
                     if found && keep > 0 {
-                        self.skip(at, keep as u64);
+                        self.skip(at, offset, keep as u64);
                         if home {
                             // It is not asked again: what it knows of the octets before is used up.
                             self.settle(at, Settled::Home);
@@ -2500,7 +2504,7 @@ impl<M: MessageSink> Extractor<M> {
                         let run = run.and_then(|end| usize::try_from(end - offset).ok());
                         let mut most = most;
                         if at.state.streams[i].lossy {
-                            self.skip(at, n as u64);
+                            self.skip(at, offset, n as u64);
                         } else if most > 0 {
                             // Where only the start of the stream is missing, it comes out, as the runs it was: no beginning
                             // follows it, and each may belong to it.
@@ -2525,12 +2529,12 @@ impl<M: MessageSink> Extractor<M> {
                         && long
                         && (ends == Some(DoubtEnds::Full) || at.state.trust.skipped > 0)
                     {
-                        self.skip(at, rest.len() as u64);
+                        self.skip(at, offset, rest.len() as u64);
                         return Loose::Used(rest.len());
                     }
                     if rest_of && certain && !last {
                         // Between two holes, or next to a stream of this protocol: the rest of a message that was lost.
-                        self.skip(at, rest.len() as u64);
+                        self.skip(at, offset, rest.len() as u64);
                         at.state.streams[i].turns = 0;
                         at.state.streams[i].mode = Mode::Search;
                         return Loose::Used(rest.len());

@@ -243,7 +243,7 @@ pub(super) fn completion(line: &[u8]) -> Option<bool> {
 }
 
 /// The literal that a line announces (RFC 9051, 4.3), also the binary one.
-pub(super) fn literal(line: &[u8]) -> Option<u64> {
+pub fn literal(line: &[u8]) -> Option<u64> {
     let line = line
         .strip_suffix(b"\r")
         .unwrap_or(line)

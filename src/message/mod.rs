@@ -66,11 +66,13 @@ pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
 pub use in_order::{Answers, Asks, ByNumber, InOrder};
+pub use lines::literal;
 pub use named::Named;
 pub use protocols::{
-    Protocol, Transfers, bundle, by_number, datagram_protocol, fields, fields_into, in_order, kind,
-    known_name, listed_fields, listing_protocols, protocols, result_is_last, summary, transaction,
-    uses_port, words_ahead,
+    Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
+    by_number, datagram_protocol, fields, fields_into, in_order, kind, known_name, listed_fields,
+    listing_protocols, protocols, result_is_last, server_begins, summary, transaction, uses_port,
+    words_ahead,
 };
 pub use text::{dotted, escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};

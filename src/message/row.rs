@@ -15,6 +15,9 @@ pub(super) type ReadFields = fn(Transport, Kind, &[u8], &mut MessageFields);
 /// Reads what a response has in common with its request. The octets are those of [`MessageStart::head`](super::MessageStart::head).
 pub(super) type ReadTransaction = fn(Transport, &[u8]) -> Option<u64>;
 
+/// What requests ask for, a number that is read of them, and the name of each.
+pub(super) type AsksFor = (fn(&[u8]) -> Option<u8>, fn(u8) -> Option<&'static str>);
+
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
 
@@ -40,8 +43,15 @@ pub(super) struct ProtocolRow {
     /// What a response has in common with its request, and with no other one of the two endpoints for a while; None of a message
     /// that is not answered, or answers nothing.
     pub(super) transaction: Option<ReadTransaction>,
+    /// What [`transaction`](Self::transaction) reads is the same on no other two endpoints either, and the answer is another flow: what
+    /// was asked of a group is answered by one of it, or to all.
+    pub(super) answered_elsewhere: bool,
+    /// What a request asks for, which its response does not repeat: a number, and its name.
+    pub(super) asks_for: Option<AsksFor>,
     /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
     pub(super) numbers_again: bool,
+    /// Over SCTP a response says nothing of its request, and comes in a stream of its own.
+    pub(super) answered_alone: bool,
     /// How responses are told apart that come in the order of their requests, and say nothing of these.
     pub(super) in_order: Option<&'static InOrder>,
     /// What of a message is listed by name.
@@ -63,6 +73,8 @@ pub(super) struct ProtocolRow {
     pub(super) tunnels: bool,
     /// What a server of it sends may go on for millions of octets without a word of the client.
     pub(super) long_answers: bool,
+    /// A server answers from a port of its own, so that what it says is a flow of its own, in which it speaks first.
+    pub(super) server_begins: bool,
     /// Both sides speak it at once, behind an upgrade: what one of them sends tells of both.
     pub(super) upgrades: bool,
     /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
@@ -87,7 +99,10 @@ impl ProtocolRow {
         bundled: None,
         kind: None,
         transaction: None,
+        answered_elsewhere: false,
+        asks_for: None,
         numbers_again: false,
+        answered_alone: false,
         in_order: None,
         fields: None,
         field_names: &[],
@@ -98,6 +113,7 @@ impl ProtocolRow {
         cheap_search: false,
         tunnels: false,
         long_answers: false,
+        server_begins: false,
         upgrades: false,
         prefix: false,
         interrupts: None,

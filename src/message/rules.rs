@@ -33,9 +33,14 @@ pub struct ProtocolFilter {
 }
 
 impl ProtocolFilter {
+    /// All messages are wanted.
+    pub const fn is_all(&self) -> bool {
+        self.protocols.is_empty() && self.except.is_empty() && !self.drop_unframed
+    }
+
     /// Whether messages of this protocol are wanted.
     pub fn wants(&self, protocol: &str) -> bool {
-        if self.protocols.is_empty() && self.except.is_empty() && !self.drop_unframed {
+        if self.is_all() {
             return true;
         }
         if protocol == NO_PROTOCOL && self.drop_unframed {
@@ -150,7 +155,12 @@ impl DecodeAs {
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut reader = RuleReader { text, at: 0 };
         let ports = reader.ports()?;
-        reader.expect(",")?;
+        if !reader.eat(",") {
+            return reader.mistake(format!(
+                "expected a comma and the name of a protocol{}",
+                reader.found()
+            ));
+        }
         let at = reader.at;
         let protocol = reader.name()?;
         let protocol = known_name(protocol.text()).map_or(protocol, Name::of);

@@ -1,12 +1,12 @@
 //! Requests that are not answered yet, so that a response can say what it answers and how long that took.
 
-use super::pairing::is_interim;
+use super::pairing::{Copied, is_interim};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::AgedTable;
 use crate::base::time::Timestamp;
-use crate::message::transaction;
+use crate::message::{answered_alone, answered_elsewhere, transaction};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +19,8 @@ const NUMBERED: usize = 4096;
 
 /// Protocols whose framer tells what a response answers: those whose header sections are told as HTTP/1.1 writes them.
 pub(super) const TOLD: [&str; 2] = ["http", "http2"];
+/// The number of no flow: that of requests which are answered in another one.
+const ANYWHERE: u64 = u64::MAX;
 
 /// What an output keeps of a request until it is answered, or of an answer until its request has ended.
 pub(super) trait Kept {
@@ -167,19 +169,61 @@ pub(super) enum Unmatched<A> {
 /// Which request: transport and number of its flow, and what its protocol tells answers by.
 pub(super) type RequestId = (Transport, u64, u64);
 
-/// The request that a message in this direction of a flow is, or that it answers: both sides may count their requests from the same
+/// What tells which request a message is, or answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Numbered {
+    id: RequestId,
+    /// Nothing but that no other one waits.
+    alone: bool,
+}
+
+impl Numbered {
+    /// Its request's identifier.
+    pub(super) const fn id(&self) -> RequestId {
+        self.id
+    }
+}
+
+/// What tells which request a message in this direction of a flow is, or answers: both sides may count their requests from the same
 /// number on.
-pub(super) fn request_id(flow: &Flow, direction: Direction, kind: Kind, id: u64) -> RequestId {
+pub(super) fn numbered(
+    (flow, direction): (&Flow, Direction),
+    protocol: &str,
+    kind: Kind,
+    head: &[u8],
+) -> Option<Numbered> {
     let asks = match kind {
         Kind::Response => direction.flip(),
         Kind::Request | Kind::Other => direction,
     };
-    (flow.transport, flow.number, id << 1 | asks.index() as u64)
+    let alone = answered_alone(protocol, flow.transport);
+    let number = if alone {
+        0
+    } else {
+        transaction(protocol, flow.transport, head)?
+    };
+    let id = if answered_elsewhere(protocol) {
+        (flow.transport, ANYWHERE, number)
+    } else {
+        let number = number << 1 | asks.index() as u64;
+        (flow.transport, flow.number, number)
+    };
+    Some(Numbered { id, alone })
 }
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
-pub(super) struct NumberedRequests<T>(AgedTable<RequestId, T>);
+pub(super) struct NumberedRequests<T>(AgedTable<RequestId, NumberedRequest<T>>);
+
+/// A request that waits.
+#[derive(Debug)]
+struct NumberedRequest<T> {
+    /// None: several wait, and nobody knows which will be answered first.
+    request: Option<T>,
+    copied: Option<Copied>,
+    /// So many others wait that cannot be told from it.
+    others: u32,
+}
 
 impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
@@ -188,9 +232,36 @@ impl<T> Default for NumberedRequests<T> {
 }
 
 impl<T> NumberedRequests<T> {
-    /// A request. Gives back one that will not be answered any more: the same that came again, or the oldest of too many.
+    /// A request. Gives back one that will not be answered any more: another one of its number, or the oldest of too many.
     pub(super) fn push(&mut self, id: RequestId, request: T) -> Option<T> {
-        let forgotten = self.answered(id);
+        self.insert(id, request, None)
+    }
+
+    /// A request of these octets; gives back those that will not be answered any more, or not for certain. The same again is no other
+    /// request: the first is kept, as an answer is one to both.
+    pub(super) fn push_octets(
+        &mut self,
+        numbered: Numbered,
+        copied: Copied,
+        request: T,
+    ) -> [Option<T>; 2] {
+        let Numbered { id, alone } = numbered;
+        let place = self.0.find(&id);
+        if let Some(old) = place.and_then(|place| self.0.get_mut(place)) {
+            let recent = old.copied.filter(|old| old.is_recent(&copied));
+            if alone && recent.is_some() {
+                old.others = old.others.saturating_add(1);
+                return [old.request.take(), Some(request)];
+            }
+            if recent.is_some_and(|old| old.again(&copied)) {
+                return [None, None];
+            }
+        }
+        [self.insert(id, request, Some(copied)), None]
+    }
+
+    fn insert(&mut self, id: RequestId, request: T, copied: Option<Copied>) -> Option<T> {
+        let forgotten = self.take(id);
         let forgotten = forgotten.or_else(|| {
             if self.0.len() < NUMBERED {
                 None
@@ -198,24 +269,45 @@ impl<T> NumberedRequests<T> {
                 self.pop()
             }
         });
-        self.0.insert(id, request);
+        let new = NumberedRequest {
+            request: Some(request),
+            copied,
+            others: 0,
+        };
+        self.0.insert(id, new);
         forgotten
     }
 
     /// The oldest.
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.0.remove_oldest().map(|(_, request)| request)
+        while let Some((_, old)) = self.0.remove_oldest() {
+            if old.request.is_some() {
+                return old.request;
+            }
+        }
+        None
     }
 
     /// A request that waits.
     pub(super) fn get(&self, id: RequestId) -> Option<&T> {
-        self.0.get(self.0.find(&id)?)
+        self.0.get(self.0.find(&id)?)?.request.as_ref()
+    }
+
+    /// The request of this number.
+    pub(super) fn take(&mut self, id: RequestId) -> Option<T> {
+        let place = self.0.find(&id)?;
+        self.0.remove(place)?.1.request
     }
 
     /// The request that a response answers.
-    pub(super) fn answered(&mut self, id: RequestId) -> Option<T> {
-        let place = self.0.find(&id)?;
-        self.0.remove(place).map(|(_, request)| request)
+    pub(super) fn answered(&mut self, numbered: Numbered) -> Option<T> {
+        let place = self.0.find(&numbered.id)?;
+        let waiting = self.0.get_mut(place)?;
+        if waiting.others > 0 {
+            waiting.others -= 1;
+            return None;
+        }
+        self.0.remove(place)?.1.request
     }
 }
 
@@ -230,16 +322,15 @@ impl NumberedRequests<Timestamp> {
         kind: Kind,
         head: &[u8],
     ) -> Option<Duration> {
-        let id = transaction(protocol, flow.transport, head)?;
-        let id = request_id(flow, direction, kind, id);
+        let id = numbered((flow, direction), protocol, kind, head)?;
         match kind {
             Kind::Request => {
-                self.push(id, time);
+                self.push_octets(id, Copied::new(head, time), time);
                 None
             }
             Kind::Response => {
                 let asked = if is_interim(protocol, flow.transport, head) {
-                    *self.get(id)?
+                    *self.get(id.id)?
                 } else {
                     self.answered(id)?
                 };
@@ -262,19 +353,64 @@ mod tests {
         assert_eq!(requests.push((UDP, 1, 7), 'a'), None);
         assert_eq!(requests.push((UDP, 2, 7), 'b'), None);
         assert_eq!(requests.push((UDP, 1, 7), 'c'), Some('a'));
-        assert_eq!(requests.answered((UDP, 1, 7)), Some('c'));
-        assert_eq!(requests.answered((UDP, 1, 7)), None);
+        assert_eq!(requests.take((UDP, 1, 7)), Some('c'));
+        assert_eq!(requests.take((UDP, 1, 7)), None);
         for id in 0..2 * NUMBERED as u64 {
             requests.push((UDP, 3, id), 'd');
         }
         assert!(requests.0.len() <= NUMBERED);
-        assert_eq!(requests.answered((UDP, 2, 7)), None);
-        assert_eq!(
-            requests.answered((UDP, 3, 2 * NUMBERED as u64 - 1)),
-            Some('d')
-        );
+        assert_eq!(requests.take((UDP, 2, 7)), None);
+        assert_eq!(requests.take((UDP, 3, 2 * NUMBERED as u64 - 1)), Some('d'));
         while requests.pop().is_some() {}
         assert!(requests.0.is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_again_is_one_request() {
+        let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+        // (octets and second of the first and of the second; which of them is kept)
+        for (first, second, kept) in [
+            (("ask", 0), ("ask", 1), 'a'),
+            (("ask", 0), ("ask", 61), 'b'),
+            (("ask", 0), ("else", 1), 'b'),
+        ] {
+            let mut requests = NumberedRequests::default();
+            let copied = |(octets, time): (&str, u64)| Copied::new(octets.as_bytes(), at(time));
+            let id = Numbered {
+                id: (UDP, 1, 7),
+                alone: false,
+            };
+            requests.push_octets(id, copied(first), 'a');
+            let forgotten = requests.push_octets(id, copied(second), 'b');
+            assert_eq!(forgotten, [(kept == 'b').then_some('a'), None]);
+            assert_eq!(requests.take((UDP, 1, 7)), Some(kept));
+        }
+    }
+
+    /// Where nothing tells which request is answered, one that waits alone is, and no other.
+    #[test]
+    fn a_request_that_waits_alone_is_answered() {
+        let id = Numbered {
+            id: (Transport::Sctp, 1, 0),
+            alone: true,
+        };
+        let copied = Copied::new(b"GET", Timestamp::from_nanos(0));
+        let mut requests = NumberedRequests::default();
+        for request in ['a', 'b'] {
+            assert_eq!(requests.push_octets(id, copied, request), [None, None]);
+            assert_eq!(requests.answered(id), Some(request));
+        }
+        requests.push_octets(id, copied, 'c');
+        assert_eq!(
+            requests.push_octets(id, copied, 'd'),
+            [Some('c'), Some('d')]
+        );
+        assert_eq!(requests.push_octets(id, copied, 'e'), [None, Some('e')]);
+        for _ in 'c'..='e' {
+            assert_eq!(requests.answered(id), None);
+        }
+        requests.push_octets(id, copied, 'f');
+        assert_eq!(requests.answered(id), Some('f'));
     }
 
     /// Those that were answered take nobody's place, and those that come again take no more.
@@ -284,10 +420,10 @@ mod tests {
         requests.push((UDP, 0, 0), 'w');
         for id in 1..3 * NUMBERED as u64 {
             requests.push((UDP, 1, id), 'a');
-            assert_eq!(requests.answered((UDP, 1, id)), Some('a'), "{id}");
+            assert_eq!(requests.take((UDP, 1, id)), Some('a'), "{id}");
             requests.push((UDP, 2, 7), 'b');
         }
-        assert_eq!(requests.answered((UDP, 0, 0)), Some('w'));
+        assert_eq!(requests.take((UDP, 0, 0)), Some('w'));
         assert_eq!(requests.0.len(), 1);
     }
 }

@@ -95,6 +95,7 @@ macro_rules! forward_events {
                 len: u64,
                 compressed: bool
             );
+            state skipped($crate::transport::stream::StreamContext<'_, Self::State>, offset: u64, octets: u64);
             state carried_end($crate::transport::stream::StreamContext<'_, Self::State>);
             state carried($crate::transport::stream::StreamContext<'_, Self::State>, protocol: &'static str);
             plain datagram(

@@ -611,12 +611,16 @@ impl Outputs {
 
     /// The message that begins, with what it answers; outputs that show how long that took are told when that was asked.
     fn told<'a>(&mut self, start: &MessageStart<'a>) -> MessageStart<'a> {
-        let Paired { asked, answers } = std::mem::take(&mut self.paired);
+        let paired = std::mem::take(&mut self.paired);
+        let answers = paired.answers;
         if let Some(print) = &mut self.table.print {
-            print.asked_at(asked);
+            print.answers(paired);
         }
         if let Some(rows) = &mut self.table.rows {
-            rows.asked_at(asked);
+            rows.answers(paired);
+        }
+        if let Some(json) = &mut self.table.json {
+            json.answers(paired);
         }
         MessageStart {
             answers: start.answers.or(answers),

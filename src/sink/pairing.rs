@@ -11,9 +11,13 @@ use crate::base::protocol::Name;
 use crate::base::stream::Side;
 use crate::base::time::Timestamp;
 use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
-use crate::message::{FieldValue, by_number, fields, in_order, listed_fields, transaction};
+use crate::message::{
+    FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
+};
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 /// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
@@ -22,6 +26,34 @@ const REQUESTS: usize = 256;
 /// Behind a silence as long as this, and a response, nothing is waited for any more, most likely: the count begins anew. Servers
 /// take less for nearly all they are asked.
 const SILENCE: Duration = Duration::from_secs(1);
+/// The same octets with the same number, so long behind each other at most, are one request that was sent again: resolvers and SIP give
+/// up after half a minute (RFC 1035, 7.2; RFC 3261, 17.1.1.2), and a poll that was not answered comes again after minutes.
+const SENT_AGAIN: Duration = Duration::from_secs(60);
+
+/// Octets of a request, so that it is known again when it is sent once more: their time counts from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Copied {
+    digest: u64,
+    time: Timestamp,
+}
+
+impl Copied {
+    /// These octets, captured at this time.
+    pub(super) fn new(octets: &[u8], time: Timestamp) -> Self {
+        let digest = FixedState::default().hash_one(octets);
+        Self { digest, time }
+    }
+
+    /// The later one is this one again.
+    pub(super) fn again(&self, later: &Self) -> bool {
+        self.digest == later.digest && self.is_recent(later)
+    }
+
+    /// It may be waited for yet when the later one is sent.
+    pub(super) fn is_recent(&self, later: &Self) -> bool {
+        later.time.since(self.time) <= SENT_AGAIN
+    }
+}
 
 /// A request that may be answered yet.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -34,6 +66,10 @@ struct OpenRequest {
     number: u64,
     /// Its answer has begun.
     begun: bool,
+    /// What it asks for, where its response does not say that.
+    asks: Option<u8>,
+    /// Its octets, of a protocol that numbers its requests.
+    copied: Option<Copied>,
 }
 
 /// What is known of a message that begins.
@@ -43,6 +79,8 @@ pub(super) struct Paired {
     pub(super) asked: Option<Timestamp>,
     /// Where in the other stream the request begins that it answers. It is the first message to do so, and no interim answer.
     pub(super) answers: Option<u64>,
+    /// What was asked for, where the answer does not say it.
+    pub(super) about: Option<&'static str>,
 }
 
 /// What is kept of a connection.
@@ -176,16 +214,27 @@ impl Pairing {
         start: &MessageStart<'_>,
         order: Option<&InOrder>,
     ) {
+        let mut copied = None;
         let number = match order.map(|order| (order, (order.asks)(start.head))) {
             _ if self.stopped => return,
             None => {
                 let number = transaction(start.protocol, transport, start.head);
                 let same =
                     |r: &OpenRequest| r.direction == direction && r.number == number.unwrap_or(0);
-                // The same number again is another request: nobody can tell what answers the one before.
+                // Clients that number their requests send one again where it was not answered, and count on for another one.
+                if let Some(ByNumber::Once) = by_number(start.protocol) {
+                    copied = Some(Copied::new(start.head, start.time));
+                }
+                // The same number on other octets is another request: nobody can tell what answers the one before.
                 if number.is_some()
                     && let Some(old) = self.requests.iter().position(same)
                 {
+                    let before = self.requests.get(old).and_then(|old| old.copied);
+                    if let (Some(before), Some(copied)) = (before, &copied)
+                        && before.again(copied)
+                    {
+                        return;
+                    }
                     self.take(cx, old);
                 }
                 match number {
@@ -226,6 +275,8 @@ impl Pairing {
             time: start.time,
             number,
             begun: false,
+            asks: asks_for(start.protocol, start.head),
+            copied,
         });
     }
 
@@ -242,6 +293,7 @@ impl Pairing {
         Some(Paired {
             asked,
             answers: Some(offset),
+            about: None,
         })
     }
 
@@ -271,13 +323,15 @@ impl Pairing {
         if is_interim(start.protocol, transport, start.head) {
             return Some(Paired {
                 asked,
-                answers: None,
+                ..Paired::default()
             });
         }
         self.take(cx, place);
+        let asks = found.asks;
         Some(Paired {
             asked,
             answers: Some(found.offset),
+            about: asks.and_then(|asks| asked_name(start.protocol, asks)),
         })
     }
 
@@ -302,16 +356,24 @@ impl Pairing {
                 Answers::Interim => {
                     return Some(Paired {
                         asked,
-                        answers: None,
+                        ..Paired::default()
                     });
                 }
                 Answers::Part => {
                     oldest.begun = true;
-                    return (!begun).then_some(Paired { asked, answers });
+                    return (!begun).then_some(Paired {
+                        asked,
+                        answers,
+                        about: None,
+                    });
                 }
                 Answers::Ends => {
                     self.take(cx, 0);
-                    return (!begun).then_some(Paired { asked, answers });
+                    return (!begun).then_some(Paired {
+                        asked,
+                        answers,
+                        about: None,
+                    });
                 }
                 Answers::Skips => drop(self.take(cx, 0)),
             }
@@ -567,6 +629,17 @@ mod tests {
         // Its answer is lost, and the next request too.
         talk.at = [talk.at[0] + 12, talk.at[1] + 12];
         assert_eq!(talk.answers(&modbus(0, 12)), None);
+        talk.ends();
+
+        // What is sent again is answered from the first time on.
+        let mut talk = Talk::new("dns");
+        let query = b"\0\x11\0\x05\x01\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01";
+        talk.asks(query);
+        talk.asks(query);
+        assert_eq!(
+            talk.answers(b"\0\x11\0\x05\x81\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01"),
+            Some(2)
+        );
         talk.ends();
 
         let imap = |tag: &str, words: &str| format!("{tag} {words}\r\n").into_bytes();

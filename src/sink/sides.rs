@@ -2,7 +2,8 @@
 
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
-use crate::message::uses_port;
+use crate::base::storage::AgedTable;
+use crate::message::{server_begins, uses_port};
 use std::net::IpAddr;
 
 /// Ports from here on are given to clients by nearly all systems (Linux: 32768; others, and RFC 6335, 6: 49152), and no server waits
@@ -35,10 +36,19 @@ fn told(flow: &Flow, protocol: &str) -> Option<Direction> {
     group.or_else(|| only(&|d| uses_port(protocol, flow.transport, flow.src(d).port())))
 }
 
+/// The sender of the first packet is the server: it goes on from a port of its own with what was asked on that of the protocol.
+fn begun_by_server(flow: &Flow, protocol: &str) -> bool {
+    let known = |d: Direction| uses_port(protocol, flow.transport, flow.src(d).port());
+    server_begins(protocol) && !BOTH.into_iter().any(known)
+}
+
 /// The direction of the client by what is known of the flow alone: who opened it, else by ports, else who spoke first.
 pub(super) fn client_of(flow: &Flow, protocol: &str, opened: bool) -> Direction {
     if let Some(client) = told(flow, protocol) {
         return client;
+    }
+    if begun_by_server(flow, protocol) {
+        return Direction::Reverse;
     }
     let [first, other] = BOTH.map(|d| flow.src(d).port());
     let first_is_server =
@@ -75,6 +85,47 @@ pub(super) fn client_by(
         *known = told(flow, protocol).or_else(|| by_kind(kind, direction));
     }
     known.unwrap_or_else(|| client_of(flow, protocol, opened))
+}
+
+/// Flows of UDP whose client is remembered; the oldest is forgotten. Of one that is forgotten its next message tells it again.
+const CLIENTS: usize = 4096;
+
+/// The clients of flows of UDP, by their numbers, where an output keeps nothing else of these.
+#[derive(Debug, Default)]
+pub(super) struct DatagramClients(AgedTable<u64, Direction>);
+
+impl DatagramClients {
+    /// The client's direction, where a message is at hand: see [`client_by`].
+    pub(super) fn client(
+        &mut self,
+        flow: &Flow,
+        what: (&str, Kind),
+        direction: Direction,
+    ) -> Direction {
+        if let Some(client) = self.known(flow) {
+            return client;
+        }
+        let mut known = None;
+        let client = client_by(&mut known, flow, what, direction, false);
+        if let Some(known) = known {
+            if self.0.len() >= CLIENTS {
+                self.0.remove_oldest();
+            }
+            self.0.insert(flow.number, known);
+        }
+        client
+    }
+
+    fn known(&self, flow: &Flow) -> KnownClient {
+        let place = self.0.find(&flow.number)?;
+        self.0.get(place).copied()
+    }
+
+    /// The flow has ended: what its messages have said of its client.
+    pub(super) fn forget(&mut self, flow: &Flow) -> KnownClient {
+        let place = self.0.find(&flow.number)?;
+        self.0.remove(place).map(|(_, client)| client)
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +219,17 @@ mod tests {
                 false,
                 true,
             ),
+            // A server that goes on from a port of its own.
+            (
+                UDP,
+                (a, 40_001),
+                (b, 40_000),
+                "tftp",
+                Kind::Other,
+                false,
+                false,
+            ),
+            (UDP, (a, 40_000), (b, 69), "tftp", Kind::Other, false, true),
             // A group is asked, and answers nothing.
             (
                 UDP,

@@ -22,6 +22,16 @@ pub(super) struct Watch {
     lines: Vec<String>,
     /// Messages that are open, by connection and direction: there are at most as many as `--max-connections` lets be.
     open: HashMap<(u64, Direction), WatchedMessage>,
+    /// Octets that were skipped last, likewise: they come in pieces, and are told of as one.
+    skipped: HashMap<(u64, Direction), SkippedRun>,
+}
+
+/// Octets between messages, which belong to none.
+struct SkippedRun {
+    /// Where they begin and end in the stream, and the packet at which that was known of the first.
+    offset: u64,
+    end: u64,
+    frame: u64,
 }
 
 /// A message that has not ended.
@@ -55,6 +65,7 @@ impl Watch {
             decisions,
             lines: Vec::new(),
             open: HashMap::new(),
+            skipped: HashMap::new(),
         }
     }
 
@@ -74,6 +85,25 @@ impl Watch {
             Close::Unconfirmed => "segments beside another connection, which nothing confirmed",
         };
         self.lines.push(format!("{flow}: {why}"));
+    }
+}
+
+impl Watch {
+    /// What was skipped in this direction goes no further.
+    fn tell_skipped(&mut self, at: &StreamContext<'_, ()>, direction: Direction) {
+        // Nothing is looked up in an empty table, which it nearly always is.
+        if self.skipped.is_empty() {
+            return;
+        }
+        if let Some(run) = self.skipped.remove(&(at.flow.number, direction)) {
+            self.lines.push(format!(
+                "{}: {} at offset {} skipped at packet {}: no message begins there",
+                way(at.flow, direction),
+                some(run.end - run.offset, "byte"),
+                at.sides[direction.index()].relative(run.offset),
+                run.frame,
+            ));
+        }
     }
 }
 
@@ -98,6 +128,7 @@ impl MessageSink for Watch {
 
     fn start(&mut self, at: &mut StreamContext<'_, ()>, start: &MessageStart<'_>) {
         if self.decisions {
+            self.tell_skipped(at, at.direction);
             let message = WatchedMessage {
                 protocol: start.protocol,
                 offset: at.side().relative(start.offset),
@@ -107,6 +138,23 @@ impl MessageSink for Watch {
                 first: 0,
             };
             self.open.insert((at.flow.number, at.direction), message);
+        }
+    }
+
+    fn skipped(&mut self, at: &mut StreamContext<'_, ()>, offset: u64, octets: u64) {
+        if !self.decisions {
+            return;
+        }
+        let key = (at.flow.number, at.direction);
+        let end = offset.saturating_add(octets);
+        match self.skipped.get_mut(&key) {
+            Some(run) if run.end == offset => run.end = end,
+            _ => {
+                self.tell_skipped(at, at.direction);
+                let frame = at.cx.packet.frame;
+                let run = SkippedRun { offset, end, frame };
+                self.skipped.insert(key, run);
+            }
         }
     }
 
@@ -224,6 +272,7 @@ impl MessageSink for Watch {
 
     fn stream_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &Gap) {
         if self.decisions {
+            self.tell_skipped(at, at.direction);
             let len = gap
                 .len
                 .map_or("an unknown number of bytes".to_owned(), |n| some(n, "byte"));
@@ -239,6 +288,7 @@ impl MessageSink for Watch {
 
     fn closed(&mut self, at: &mut StreamContext<'_, ()>, _: Close) {
         for direction in [Direction::Forward, Direction::Reverse] {
+            self.tell_skipped(at, direction);
             self.open.remove(&(at.flow.number, direction));
         }
     }

@@ -27,6 +27,7 @@ impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: cannot {}: ", self.name, self.doing)?;
         // What the system says of a path that leads nowhere could be about the file, which is to be made.
+        let makes = self.doing.starts_with("make");
         let opens = self.doing.starts_with("open");
         match self.source.kind() {
             io::ErrorKind::NotFound if opens => {
@@ -34,6 +35,9 @@ impl fmt::Display for OutputError {
             }
             io::ErrorKind::PermissionDenied => {
                 f.write_str("permission is denied: choose another folder")
+            }
+            io::ErrorKind::NotFound if makes => {
+                f.write_str("it cannot be made there: choose another folder")
             }
             io::ErrorKind::IsADirectory => f.write_str("it is a folder: name a file in it"),
             io::ErrorKind::StorageFull => {

@@ -13,15 +13,15 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 /// What was extracted: the folder, the files in it by name, and the lines of the list.
-struct Extracted {
+pub(crate) struct Extracted {
     _dir: TempDir,
-    files: BTreeMap<String, Vec<u8>>,
-    list: Vec<Value>,
-    stats: String,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) list: Vec<Value>,
+    pub(crate) stats: String,
 }
 
 impl Extracted {
-    fn of(capture: &[u8], options: &[&str]) -> Self {
+    pub(crate) fn of(capture: &[u8], options: &[&str]) -> Self {
         Self::into(tempfile::tempdir().expect("tempdir"), capture, options)
     }
 
@@ -748,12 +748,12 @@ fn a_range_of_what_came_whole_is_no_other_file() {
     assert_eq!(counter(&found.stats, "files.ranges_repeated"), 3);
 }
 
-/// Mail and SMB carry files that cannot be taken out yet: an empty list says nothing of that.
+/// SMB carries files that cannot be taken out yet: an empty list says nothing of that.
 #[test]
 fn what_cannot_be_taken_out_is_told_once() {
-    let mail = read(&testdata("protocols/smtp.pcap"));
+    let smb = read(&testdata("protocols/nbss.pcap"));
     let http = Talk::new().get("/a", "", b"a").close().pcap.file.clone();
-    for (capture, told) in [(&mail, Some("SMTP")), (&http, None)] {
+    for (capture, told) in [(&smb, Some("SMB")), (&http, None)] {
         let dir = tempfile::tempdir().expect("tempdir");
         let dir = dir.path().to_str().expect("UTF-8");
         let said = run(["-x", dir], capture).stderr;

@@ -860,7 +860,7 @@ fn verbose_names_files_interfaces_and_connections() {
         "http-lost.pcap: pcap\n",
         "http-keepalive.pcapng: pcapng\n",
         "interface 0: ",
-        "link type 1\n",
+        "link type ETHERNET (1)\n",
         "tcp 0 ",
     ] {
         assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
@@ -936,6 +936,29 @@ fn twice_verbose_tells_where_something_is_missing() {
     assert!(
         text.contains(": the fragmented packet with identification 0x")
             && text.contains(" is given up at packet 1: "),
+        "{text}"
+    );
+    // What is left of a message whose head was lost: it is passed over up to the next one.
+    let mut capture = Pcap::new();
+    let (one, ask) = (response(&[b'x'; 2000]), get("/a"));
+    let (next, asked) = (behind(5001, &one), behind(1001, &ask));
+    capture
+        .open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, &ask)
+        .server(5001, asked, ACK | PSH, &one)
+        .client(asked, next, ACK | PSH, &ask)
+        .server(next + 1000, behind(asked, &ask), ACK, &one[1000..1500])
+        .server(next + 1500, behind(asked, &ask), ACK | PSH, &one[1500..])
+        .client(behind(asked, &ask), behind(next, &one), ACK | PSH, &ask)
+        .server(
+            behind(next, &one),
+            behind(behind(asked, &ask), &ask),
+            ACK | PSH,
+            &one,
+        );
+    let text = run(["-n", "-vv"], &capture.file).stderr;
+    assert!(
+        text.contains(": 1067 bytes at offset 3067 skipped at packet "),
         "{text}"
     );
 }

@@ -28,6 +28,7 @@ mod library;
 mod limits;
 mod links;
 mod live;
+mod mail;
 mod octets;
 mod outputs;
 mod pair;

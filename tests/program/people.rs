@@ -1,7 +1,8 @@
 //! What people see and choose: lines on a terminal, tables, conversations, choices of messages, words on stderr.
 
-use crate::common::build::{ACK, PSH, Pcap, get, response};
+use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, get, response};
 use crate::common::{self, inet_asm, run, testdata};
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 fn path(name: &str) -> String {
@@ -162,7 +163,7 @@ fn answers_have_their_time() {
         ("protocols/kafka.pcap", " response "),
         ("protocols/diameter.pcap", " Answer "),
         ("protocols/radius.pcap", " Access-Accept"),
-        ("protocols/104apci.pcap", " STARTDT con"),
+        ("protocols/104apci.pcap", "(STARTDT con)"),
         ("protocols/amqp.pcap", ".start-ok"),
         ("protocols/mqtt.pcap", " SUBACK"),
         ("protocols/imap.pcap", " A002 OK "),
@@ -553,14 +554,7 @@ fn one_line_sums_up_what_is_missing() {
 fn a_tunnel_that_was_not_opened_is_told_of() {
     let inner = {
         let mut pcap = Pcap::new();
-        let packet = pcap.segment(
-            common::build::CLIENT,
-            common::build::SERVER,
-            1,
-            1,
-            ACK,
-            b"x",
-        );
+        let packet = pcap.segment(CLIENT, SERVER, 1, 1, ACK, b"x");
         packet[14..].to_vec()
     };
     let mut pcap = Pcap::new();
@@ -649,6 +643,14 @@ fn odd_ports_and_the_wrong_order_are_told_of() {
         ),
         "{text}"
     );
+    // One that is later needs more.
+    let mut late = Pcap::new();
+    late.open(1000, 5000);
+    late.now -= 5_000_000;
+    late.client(1001, 5001, ACK | PSH, &get("/a"));
+    std::fs::write(at("late.pcap"), &late.file).expect("write");
+    let (text, _) = on_terminal(&format!("inet-asm {}", at("late.pcap")), 200);
+    assert!(text.contains(": --sort-delay 10s sorts packets"), "{text}");
     let (text, _) = on_terminal(
         &format!("inet-asm --sort-delay 10s {}", at("swapped.pcap")),
         200,
@@ -1232,7 +1234,7 @@ fn words_of_a_run_have_one_form() {
             0,
         ),
         (&["-p", "--hash", &a], "add -j", 0),
-        (&["-n", "-v", &a], "link type 1", 0),
+        (&["-n", "-v", &a], "link type ETHERNET (1)", 0),
         (&["-p", "--connection", "80", &a], "a port is :80", 0),
         (&["-n", "-vv", &lost], "is given up", 0),
         (
@@ -1265,4 +1267,214 @@ fn words_of_a_run_have_one_form() {
         assert!(found, "{args:?}: {}", done.stderr);
         done.code(*status);
     }
+}
+
+/// The rows of a table of what was made in memory.
+fn rows(options: &[&str], capture: &[u8]) -> Vec<Vec<String>> {
+    let text = run([&["-q"], options].concat(), capture).text();
+    let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
+    text.lines().skip(1).map(cells).collect()
+}
+
+/// A query that is sent again is the one before: its answer took the time since the first, wherever that is shown.
+#[test]
+fn the_time_of_an_answer_counts_from_the_first_of_equal_queries() {
+    let dns = (SERVER.0, 53);
+    let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec();
+    let mut capture = Pcap::new();
+    capture
+        .datagram(CLIENT, dns, &query)
+        .wait(99)
+        .datagram(CLIENT, dns, &query)
+        .wait(99);
+    query[2] = 0x81;
+    let capture = &capture.datagram(dns, CLIENT, &query).file;
+    let line = run(["-q", "-p"], capture).printed();
+    assert!(line.trim_end().ends_with("(200 ms)"), "{line}");
+    let delays = rows(&["--table", "--fields", "delay"], capture);
+    assert_eq!(
+        delays.last().map(|row| &row[..]),
+        Some(&["0.200000".to_owned()][..])
+    );
+    let delays = rows(&["--table=dns", "--fields", "delay"], capture);
+    assert_eq!(delays, [["0.200000"]]);
+    let json = run(["-q", "-j"], capture).printed();
+    assert!(json.contains("\"delay\":0.2"), "{json}");
+}
+
+/// Who is the client is known by more than who was captured first, and the same in tables as in lines.
+#[test]
+fn tables_know_the_client() {
+    let request = get("/a");
+    let answer = response(b"hello");
+    // From the middle, the server first.
+    let mut tcp = Pcap::new();
+    tcp.server(1000, 1000, ACK | PSH, &answer)
+        .client(1000, behind(1000, &answer), ACK | PSH, &request)
+        .server(
+            behind(1000, &answer),
+            behind(1000, &request),
+            ACK | PSH,
+            &answer,
+        );
+    // The transfer comes from a port of its own.
+    let mut tftp = Pcap::new();
+    tftp.datagram(CLIENT, (SERVER.0, 69), b"\0\x01name\0octet\0")
+        .datagram((SERVER.0, 40_000), CLIENT, b"\0\x03\0\x01data");
+    // A group is no client.
+    let group = (Ipv4Addr::new(224, 0, 0, 251), 5353);
+    let mut mdns = Pcap::new();
+    let told = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x01a\0\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01";
+    mdns.datagram((SERVER.0, 5353), group, told);
+    let ends = |end: (Ipv4Addr, u16)| format!("{}:{}", end.0, end.1);
+    let fields = ["--fields", "client,server"];
+    for (capture, table, client, server) in [
+        (&tcp, "--table=connections", CLIENT, SERVER),
+        (&tftp, "--table=connections", CLIENT, (SERVER.0, 40_000)),
+        (&mdns, "--table=dns", (SERVER.0, 5353), group),
+        (&mdns, "--table=connections", (SERVER.0, 5353), group),
+    ] {
+        let rows = rows(&[&[table][..], &fields].concat(), &capture.file);
+        assert_eq!(
+            rows.last(),
+            Some(&vec![ends(client), ends(server)]),
+            "{table}"
+        );
+        let lines = run(["-q", "-p"], &capture.file).printed();
+        let words: Vec<_> = lines
+            .lines()
+            .last()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        assert_eq!(
+            (words[4], words[6]),
+            (&*ends(client), &*ends(server)),
+            "{lines}"
+        );
+    }
+    let columns = [
+        "--table=connections",
+        "--fields",
+        "client_bytes,server_bytes",
+    ];
+    let bytes = [request.len().to_string(), (2 * answer.len()).to_string()];
+    assert_eq!(rows(&columns, &tcp.file), [bytes]);
+}
+
+/// What is asked for is not said by the responses of Kafka, and is shown of them.
+#[test]
+fn responses_say_what_they_answer() {
+    let lines = printed(&[], "protocols/kafka.pcap");
+    assert!(
+        lines.iter().any(|l| l.contains(" Metadata response ")),
+        "{lines:?}"
+    );
+    let rows = table(&["--table", "--fields", "summary"], "protocols/kafka.pcap");
+    assert!(
+        rows.iter()
+            .any(|row| row[0].starts_with("Heartbeat response "))
+    );
+    let json = run(["-q", "-j", &path("protocols/kafka.pcap")], b"").text();
+    assert!(json.contains("\"ApiVersions response "), "{json}");
+}
+
+/// Servers of DHCP answer to all, or to an address that the client has only from then on: in a flow of its own.
+#[test]
+fn answers_in_another_flow_have_their_time() {
+    let none = (Ipv4Addr::UNSPECIFIED, 68);
+    let all = (Ipv4Addr::BROADCAST, 67);
+    let server = (SERVER.0, 67);
+    let mut message = vec![1, 1, 6, 0, 0, 0, 0, 7];
+    message.resize(236, 0);
+    message[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+    message.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255]);
+    let mut capture = Pcap::new();
+    capture.datagram(none, all, &message).wait(9);
+    (message[0], message[242]) = (2, 2);
+    capture.datagram(server, (Ipv4Addr::BROADCAST, 68), &message);
+    (message[0], message[242]) = (1, 3);
+    capture.datagram(none, all, &message).wait(19);
+    (message[0], message[242]) = (2, 5);
+    capture.datagram(server, (CLIENT.0, 68), &message);
+    let lines = run(["-q", "-p"], &capture.file).printed();
+    assert!(
+        lines.contains(" offer 0x00000007 (10 ms)") && lines.contains(" ack 0x00000007 (20 ms)"),
+        "{lines}"
+    );
+}
+
+/// Connections are chosen by what they carry.
+#[test]
+fn a_table_of_connections_heeds_protocols() {
+    for (protocols, expected) in [
+        ("http", &["http"][..]),
+        ("!http", &["dns"]),
+        ("dns,http", &["http", "dns"]),
+        ("sip", &[]),
+    ] {
+        let mut capture = Pcap::new();
+        capture
+            .open(1000, 5000)
+            .client(1001, 5001, ACK | PSH, &get("/a"));
+        let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+        capture.datagram(CLIENT, (SERVER.0, 53), query);
+        let options = ["--protocols", protocols, "--table=connections"];
+        let mut found = rows(
+            &[&options[..], &["--fields", "protocol"]].concat(),
+            &capture.file,
+        );
+        found.sort();
+        let mut expected: Vec<_> = expected
+            .iter()
+            .map(|name| vec![(*name).to_owned()])
+            .collect();
+        expected.sort();
+        assert_eq!(found, expected, "{protocols}");
+    }
+}
+
+/// The hosts of HTTP over SCTP are asked, too.
+#[test]
+fn streams_of_sctp_have_exchanges_of_http() {
+    let Some(capture) = common::shared_captures()
+        .into_iter()
+        .find(|path| path.ends_with("arkime--sctp-www.pcap"))
+    else {
+        eprintln!("arkime--sctp-www.pcap is not there: skipped");
+        return;
+    };
+    let rows = rows(
+        &["--table=http", "--fields", "status,delay"],
+        &common::read(&capture),
+    );
+    assert!(
+        rows.contains(&vec!["200".to_owned(), "0.002133".to_owned()]),
+        "{rows:?}"
+    );
+}
+
+/// A message of one line stands there once, in full or not.
+#[test]
+fn what_a_line_says_does_not_stand_twice() {
+    let text = run(
+        ["-q", "-p=full", "-c", "3", &path("protocols/smtp.pcap")],
+        b"",
+    )
+    .text();
+    let lines: Vec<_> = text.lines().collect();
+    let said = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(said("ESMTP ready"), 1, "{lines:?}");
+    assert_eq!(said("250-mail.example"), 2, "{lines:?}");
+    assert_eq!(said("250-PIPELINING"), 1, "{lines:?}");
+}
+
+/// The name of what is asked for is worth more than that of the host.
+#[test]
+fn a_host_is_cut_before_a_path() {
+    let (text, _) = on_terminal(
+        &format!("inet-asm --color=never {}", path("http-keepalive.pcap")),
+        80,
+    );
+    assert!(text.contains(" GET /index.html HTTP"), "{text}");
 }

@@ -15,7 +15,7 @@ fn lines(name: &str) -> Vec<String> {
 #[test]
 fn messages_are_named_in_their_protocols_words() {
     for (name, first) in [
-        ("104apci", "104apci 6 STARTDT act"),
+        ("104apci", "104apci 6 U (STARTDT act)"),
         ("amqp", "amqp 8 protocol header"),
         ("bgp", "bgp 29 OPEN"),
         ("dhcp", "dhcp 244 discover 0x00000007"),

@@ -545,7 +545,10 @@ fn mistakes_are_told_with_their_place() {
             ["--framer", "mine,tcp.port==9000,len@4:u33be"],
             "character 27: expected u8",
         ),
-        (["-d", "tcp.port==9000;http"], "character 15: expected ,"),
+        (
+            ["-d", "tcp.port==9000;http"],
+            "character 15: expected a comma",
+        ),
         (
             ["-d", "tcp.port==10-5,http"],
             "character 14: expected a port from 10 on",

@@ -5,12 +5,16 @@ use super::super::row::{DatagramRow, ProtocolRow};
 use super::super::text::{named_number, option};
 use crate::base::flow::Transport;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dhcp",
     aliases: &["bootp"],
     kind: Some(|m| response_if(octet(m, 0) == 2)),
+    transaction: Some(|_, m| Some(transaction(m))),
+    // To all, by a client without an address, or of all.
+    answered_elsewhere: true,
     summary: Some(summary),
     ..ProtocolRow::NONE
 };
@@ -58,6 +62,15 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     true
 }
 
+/// The transaction of the client's hardware by way of this relay (RFC 2131, 2), and whether it asks for offers or for one of them: both
+/// have the same number (RFC 2131, 4.4.1).
+fn transaction(m: &[u8]) -> u64 {
+    let offers = matches!(message_type(m), Some(1 | 2));
+    let mut hash = DefaultHasher::new();
+    (m.get(4..8), m.get(24..44), offers).hash(&mut hash);
+    hash.finish()
+}
+
 /// The message type of DHCP (RFC 2132, 9.6).
 fn message_type(m: &[u8]) -> Option<u8> {
     option(m.get(240..)?, 53, 0)?.first().copied()
@@ -67,6 +80,21 @@ fn message_type(m: &[u8]) -> Option<u8> {
 mod tests {
     use super::super::super::text::said;
     use super::*;
+
+    #[test]
+    fn offers_and_what_is_taken_of_them_are_two() {
+        let message = |kind: u8, client: u8| {
+            let mut m = vec![1, 1, 6, 0, 0, 0, 0, 7];
+            m.resize(240, 0);
+            m[28] = client;
+            m.extend([53, 1, kind, 255]);
+            transaction(&m)
+        };
+        assert_eq!(message(1, 1), message(2, 1));
+        assert_eq!(message(3, 1), message(5, 1));
+        assert_ne!(message(1, 1), message(3, 1));
+        assert_ne!(message(1, 1), message(1, 2));
+    }
 
     #[test]
     fn summaries() {

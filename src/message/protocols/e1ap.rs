@@ -13,6 +13,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // gNB-CU-CP UE E1AP ID (TS 37.483, 9.2.2.1).
+    transaction: Some(|_, m| ran_procedures::transaction(|_| 2, None, m)),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,

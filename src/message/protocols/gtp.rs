@@ -20,8 +20,17 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     about: "GTP version 1: tunnels (TS 29.281) and their control (TS 29.060)",
     ports: &[2123, 2152],
-    is_plausible: |m| octet(m, 0) & 0xf8 == 0x30 && number(m, 2, 2) + HEADER == m.len() as u64,
+    is_plausible: |m| octet(m, 0) & 0xf8 == 0x30 && fills(m),
 };
+
+/// The length counts all that stands behind the header, but for zeros that some send behind the packet of a user.
+fn fills(m: &[u8]) -> bool {
+    let len = number(m, 2, 2) + HEADER;
+    let rest = usize::try_from(len).ok().and_then(|len| m.get(len..));
+    rest.is_some_and(|rest| {
+        rest.is_empty() || octet(m, 1) == USER_PACKET && rest.iter().all(|octet| *octet == 0)
+    })
+}
 
 /// Octets that the length does not count.
 const HEADER: u64 = 8;
@@ -68,4 +77,20 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         let _ = write!(out, ", TEID {:#010x}", number(m, 4, 4));
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_of_users_may_be_filled_up() {
+        let with = |kind: u8, rest: &[u8]| {
+            let m = [&[0x30, kind, 0, 4, 0, 0, 0, 2, 0x45, 0, 0, 4][..], rest].concat();
+            (DATAGRAM.is_plausible)(&m)
+        };
+        assert!(with(255, b"") && with(255, &[0; 140]));
+        assert!(!with(255, b"\0\x01") && !with(1, &[0; 4]));
+        assert!(!(DATAGRAM.is_plausible)(&[0x30, 255, 0, 4, 0, 0, 0, 2]));
+    }
 }

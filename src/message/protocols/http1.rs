@@ -98,6 +98,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     user_message_summary: Some(super::http1_words::summary),
     // Over TCP the framer says it.
     kind: Some(|m| response_if(m.starts_with(b"HTTP/"))),
+    answered_alone: true,
     ports: PORTS,
     user_message: Some(UserMessageRow {
         ports: &[80, 8080],

@@ -4,6 +4,7 @@ use super::super::lines::{
     self, Effect, LineDialect, LineProtocol, Replies, completion, contains_word,
 };
 use super::super::row::ProtocolRow;
+use super::super::text::first_line;
 use crate::base::flow::Transport;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,10 +15,27 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[143],
     transaction: Some(transaction),
     words_ahead: 1,
+    summary: Some(summary),
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
     field_names: &["tag", "command", "argument", "status", "text"],
     ..ProtocolRow::NONE
 };
+
+/// The first line. Flags and attributes begin with a backslash (RFC 9051, 2.3.2 and 7.3.1), which is not doubled there: no escape has a
+/// capital letter or a star behind it.
+fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let mut line = String::new();
+    first_line(m, &mut line);
+    let mut rest = line.as_str();
+    while let Some((before, behind)) = rest.split_once("\\\\") {
+        out.push_str(before);
+        let flag = behind.starts_with(|c: char| c.is_ascii_uppercase() || c == '*');
+        out.push_str(if flag { "\\" } else { "\\\\" });
+        rest = behind;
+    }
+    out.push_str(rest);
+    !line.is_empty()
+}
 
 /// The tag of a command, which what completes it repeats (RFC 9051, 2.2.1).
 fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
@@ -107,8 +125,30 @@ impl LineProtocol for Imap {
 mod tests {
     use super::super::super::framing::{Found, Framer, Position};
     use super::super::super::lines::LineFramer;
+    use super::super::super::text::said;
     use super::*;
     use crate::base::flow::Direction;
+
+    #[test]
+    fn flags_have_one_backslash() {
+        for (octets, expected) in [
+            (
+                &b"* LIST (\\Noselect) \"/\" foo\r\n"[..],
+                "* LIST (\\Noselect) \"/\" foo",
+            ),
+            (
+                b"* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n",
+                "* OK [PERMANENTFLAGS (\\Seen \\*)] x",
+            ),
+            (
+                b"* LIST () \"\\\" a\\x1b\r\n",
+                "* LIST () \"\\\\\" a\\\\x1b",
+            ),
+            (b"", ""),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
 
     #[test]
     fn messages_are_found_behind_lost_lines() {

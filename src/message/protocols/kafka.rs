@@ -15,6 +15,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[9092],
     summary: Some(summary),
     transaction: Some(|_, m| Some(correlation(m))),
+    asks_for: Some((
+        |m| is_request(m).then(|| octet(m, 5)),
+        |key| APIS.get(usize::from(key)).copied(),
+    )),
     fields: Some(fields),
     field_names: &["api", "version", "correlation_id", "client_id"],
     #[cfg(test)]
@@ -293,6 +297,15 @@ mod tests {
         assert!(is_request(newest));
         response[7] = 9;
         assert!(!is_request(&response));
+    }
+
+    #[test]
+    fn responses_are_named_by_what_was_asked_for() {
+        let (read, name) = PROTOCOL.asks_for.unwrap();
+        let request = b"\0\0\0\x15\0\x12\0\0\0\0\0\x81\0\x07rdkafka\0\0\0\0";
+        assert_eq!(read(request).and_then(name), Some("ApiVersions"));
+        assert_eq!(read(b"\0\0\0\x0a\0\0\0\x81\0\0\0\0\0\0"), None);
+        assert_eq!(name(250), None);
     }
 
     #[test]

@@ -565,6 +565,29 @@ pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<
     transaction(transport, head)
 }
 
+/// A response of the protocol answers the one request that waits, where one alone does: it says nothing else of it.
+pub fn answered_alone(protocol: &str, transport: Transport) -> bool {
+    transport == Transport::Sctp && BY_NAME.get(protocol).is_some_and(|row| row.answered_alone)
+}
+
+/// The answers of the protocol are other flows than what they answer: [`transaction`] alone tells what that is.
+pub fn answered_elsewhere(protocol: &str) -> bool {
+    let row = BY_NAME.get(protocol);
+    row.is_some_and(|row| row.answered_elsewhere)
+}
+
+/// What a request asks for, where its response does not say it; [`asked_name`] names it.
+pub fn asks_for(protocol: &str, head: &[u8]) -> Option<u8> {
+    let (read, _) = BY_NAME.get(protocol)?.asks_for?;
+    read(head)
+}
+
+/// The name of what [`asks_for`] has read.
+pub fn asked_name(protocol: &str, number: u8) -> Option<&'static str> {
+    let (_, name) = BY_NAME.get(protocol)?.asks_for?;
+    name(number)
+}
+
 /// How the responses of a protocol find their requests, where they repeat what [`transaction`] tells.
 pub fn by_number(protocol: &str) -> Option<ByNumber> {
     let row = BY_NAME.get(protocol)?;
@@ -595,6 +618,11 @@ pub fn uses_port(protocol: &str, transport: Transport, port: u16) -> bool {
             .user_message
             .is_some_and(|row| row.ports.contains(&port)),
     }
+}
+
+/// Of this protocol a server speaks first in flows that are on no port of the protocol.
+pub fn server_begins(protocol: &str) -> bool {
+    BY_NAME.get(protocol).is_some_and(|row| row.server_begins)
 }
 
 /// Words of a summary that stand ahead of what a request asks for: the method, the command.

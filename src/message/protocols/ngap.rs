@@ -13,11 +13,24 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // RAN-UE-NGAP-ID, but AMF-UE-NGAP-ID where the handover comes to a node that has no user yet (TS 38.413, 9.2.3.4).
+    transaction: Some(|_, m| {
+        ran_procedures::transaction(|code| if code == 13 { 10 } else { 85 }, Some(&RELEASE), m)
+    }),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
+};
+
+/// UE Context Release: UE-NGAP-IDs and AMF-UE-NGAP-ID, of 40 bits (TS 38.413, 9.2.2.5).
+const RELEASE: ran_procedures::Release = ran_procedures::Release {
+    code: 41,
+    pair: 114,
+    alone: 10,
+    choice_bits: 2,
+    len_bits: 3,
 };
 
 /// Codes of the procedures that are answered (TS 38.413, table 8.1-1).

@@ -11,13 +11,14 @@ use super::super::framing::{
 };
 use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::row::ProtocolRow;
-use super::super::text::{SHOWN, escape};
+use super::super::text::{SHOWN, escape, is_text};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 const PORT: u16 = 6379;
 /// A line longer than this is none.
@@ -772,6 +773,9 @@ impl Framer for Resp {
     }
 }
 
+/// Octets of a word that is no text which are shown.
+const HEX: usize = 16;
+
 /// The words of a command, or a reply.
 fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
     let words = words(head, 12);
@@ -791,7 +795,17 @@ fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
             // Words that are hardly seen otherwise: there is none (-1), and an empty one.
             b"$-1" | b"*-1" | b"_" => out.push_str("(nil)"),
             b"" => out.push_str("\"\""),
-            word => escape(word.get(..SHOWN).unwrap_or(word), out),
+            word if is_text(word) => escape(word.get(..SHOWN).unwrap_or(word), out),
+            // Letters among escapes say less than its digits.
+            word => {
+                out.push_str("0x");
+                for octet in word.iter().take(HEX) {
+                    let _ = write!(out, "{octet:02x}");
+                }
+                if word.len() > HEX {
+                    out.push_str("...");
+                }
+            }
         }
     }
     !words.is_empty()

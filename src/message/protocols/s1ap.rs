@@ -13,11 +13,24 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // eNB-UE-S1AP-ID, but MME-UE-S1AP-ID where the handover comes to an eNB that has no user yet (TS 36.413, 9.1.5.4).
+    transaction: Some(|_, m| {
+        ran_procedures::transaction(|code| if code == 1 { 0 } else { 8 }, Some(&RELEASE), m)
+    }),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,
     user_message_summary: Some(summary),
     ..ProtocolRow::NONE
+};
+
+/// UE Context Release: UE-S1AP-IDs and MME-UE-S1AP-ID, of 32 bits (TS 36.413, 9.1.4.6).
+const RELEASE: ran_procedures::Release = ran_procedures::Release {
+    code: 23,
+    pair: 99,
+    alone: 0,
+    choice_bits: 2,
+    len_bits: 2,
 };
 
 /// Codes of the procedures that are answered (TS 36.413, table 8.1-1).

@@ -17,6 +17,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "tftp",
     kind: Some(kind),
     summary: Some(summary),
+    // It takes a port for each transfer, and sends from there first (RFC 1350, 4).
+    server_begins: true,
     ..ProtocolRow::NONE
 };
 

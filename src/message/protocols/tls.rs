@@ -362,6 +362,46 @@ const RECORDS: &[(u64, &str)] = &[
     (24, "heartbeat"),
 ];
 
+/// The level and the description of an alert in clear (RFC 8446, 6): one that is encrypted is longer.
+fn alert(m: &[u8]) -> Option<(bool, u8)> {
+    match m {
+        [21, _, _, 0, 2, level @ (1 | 2), description, ..] => Some((*level == 2, *description)),
+        _ => None,
+    }
+}
+
+/// What an alert says (IANA, "TLS Alerts").
+const ALERTS: &[(u64, &str)] = &[
+    (0, "close notify"),
+    (10, "unexpected message"),
+    (20, "bad record MAC"),
+    (22, "record overflow"),
+    (40, "handshake failure"),
+    (42, "bad certificate"),
+    (43, "unsupported certificate"),
+    (44, "certificate revoked"),
+    (45, "certificate expired"),
+    (46, "certificate unknown"),
+    (47, "illegal parameter"),
+    (48, "unknown CA"),
+    (49, "access denied"),
+    (50, "decode error"),
+    (51, "decrypt error"),
+    (70, "protocol version"),
+    (71, "insufficient security"),
+    (80, "internal error"),
+    (86, "inappropriate fallback"),
+    (90, "user canceled"),
+    (100, "no renegotiation"),
+    (109, "missing extension"),
+    (110, "unsupported extension"),
+    (112, "unrecognized name"),
+    (113, "bad certificate status response"),
+    (115, "unknown PSK identity"),
+    (116, "certificate required"),
+    (120, "no application protocol"),
+];
+
 /// The handshake message in clear that a record begins with.
 fn handshake(m: &[u8]) -> Option<(u64, &'static str)> {
     let message = u64::from(octet(m, 5));
@@ -382,6 +422,10 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     match handshake(m) {
         Some((_, name)) => out.push_str(name),
         None => named_number(RECORDS, u64::from(octet(m, 0)), out),
+    }
+    if let Some((fatal, description)) = alert(m) {
+        out.push_str(if fatal { ", fatal: " } else { ", warning: " });
+        named_number(ALERTS, description.into(), out);
     }
     if let Some(version) = hello_version(m) {
         let _ = write!(out, ", {version}");

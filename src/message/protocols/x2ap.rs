@@ -13,6 +13,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
         is_plausible: ran_procedures::is_plausible,
     }),
     kind: Some(|m| ran_procedures::kind(ANSWERED, m)),
+    // Old eNB UE X2AP ID (TS 36.423, 9.1.1.1).
+    transaction: Some(|_, m| ran_procedures::transaction(|_| 10, None, m)),
     fields: Some(|_, _, m, to| ran_procedures::fields(PROCEDURES, m, to)),
     field_names: ran_procedures::FIELD_NAMES,
     words_ahead: 1,

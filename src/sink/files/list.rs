@@ -54,7 +54,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("last_time", "when that was captured"),
     (
         "declared_type",
-        "media type as the sender declared it; null where it did not",
+        "media type as the sender declared it, or as the protocol has it (mail); null where neither says",
     ),
     (
         "found_type",

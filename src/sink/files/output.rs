@@ -45,14 +45,7 @@ pub(crate) struct Files {
 
 /// Protocols that carry files which no source takes out yet: Wireshark's name, and what it is called. Whoever writes the source takes
 /// its row away.
-const UNREAD: &[(&str, &str)] = &[
-    ("smtp", "SMTP"),
-    ("pop", "POP3"),
-    ("imap", "IMAP"),
-    ("nbss", "SMB"),
-    ("smb", "SMB"),
-    ("smb2", "SMB"),
-];
+const UNREAD: &[(&str, &str)] = &[("nbss", "SMB"), ("smb", "SMB"), ("smb2", "SMB")];
 
 impl Files {
     /// Files go to this folder, none larger than `max_file`.

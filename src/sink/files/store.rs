@@ -11,6 +11,7 @@ use super::names;
 use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened};
+use bstr::ByteSlice;
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
@@ -319,8 +320,19 @@ impl Store {
         if !file.about.codings.is_empty() && file.about.undone.is_empty() {
             return self.undo(cx, file, len, &missing);
         }
+        let whole = missing.is_empty();
         if let Some(boundary) = Self::boundary(&file.about) {
-            self.split(cx, &file, &boundary, missing.is_empty());
+            let parts = self.split(cx, &file, &boundary, whole);
+            // What only holds parts stands in what it is a part of, as it was sent.
+            if parts.is_some() && file.about.of_mail {
+                self.discard(cx, file);
+                return None;
+            }
+        } else if Self::is_mail(&file.about)
+            && let Some(subject) = self.open_mail(cx, &file, len, whole)
+        {
+            // A slash in it parts no path.
+            file.about.fallback = subject.replace("/", "_").replace("\\", "_");
         }
         self.settle(cx, file, len, &missing)
     }

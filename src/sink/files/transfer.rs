@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 /// Places at which an unknown number of octets is missing, that are remembered of one file. The list shows them; one is enough for
 /// the file to be incomplete.
 const PLACES: usize = 64;
+/// Media type of a mail (RFC 2046, 5.2.1).
+pub(super) const MAIL: &str = "message/rfc822";
 /// Octets that are kept of a name, an address or a type as it was sent: browsers and servers take URLs of about that length.
 const TEXT: usize = 2048;
 
@@ -58,6 +60,8 @@ pub(super) struct FileInfo {
     pub(super) coded: bool,
     /// Files that it was inside of.
     pub(super) depth: u8,
+    /// It is a mail, or was in one: what only holds parts is no file then.
+    pub(super) of_mail: bool,
     /// Its media type, as declared.
     pub(super) media_type: String,
     /// Its codings as declared, the one that was applied first first.
@@ -98,6 +102,7 @@ impl FileInfo {
             field: None,
             coded: false,
             depth: 0,
+            of_mail: false,
             media_type: String::new(),
             codings: Vec::new(),
             undone: Vec::new(),
@@ -108,6 +113,22 @@ impl FileInfo {
             dst: flow.dst(direction),
             first: (frame, time),
             last: (frame, time),
+        }
+    }
+
+    /// A mail that is sent in this direction of a flow and begins with the packet `frame`.
+    pub(super) fn mail(
+        protocol: &'static str,
+        flow: &Flow,
+        direction: Direction,
+        frame: u64,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            fallback: b"mail".to_vec(),
+            of_mail: true,
+            media_type: MAIL.to_owned(),
+            ..Self::new(protocol, flow, direction, frame, time)
         }
     }
 

@@ -19,11 +19,12 @@ use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
-use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary, transaction};
-use crate::sink::exchange::{NumberedRequests, WaitingRequest, request_id};
+use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary};
+use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::is_interim;
+use crate::sink::pairing::{Copied, Paired};
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
@@ -51,6 +52,8 @@ pub(crate) struct Json {
     ended: Option<Box<JsonConnection>>,
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<NumberedRequest>,
+    /// What the message answers that begins next.
+    paired: Paired,
     /// The memory of a message that was at hand as a whole, for the next one.
     spare: Spare,
 }
@@ -93,8 +96,14 @@ impl Json {
             nanos: Vec::new(),
             ended: None,
             asked: NumberedRequests::default(),
+            paired: Paired::default(),
             spare: Spare::default(),
         }
+    }
+
+    /// What the message answers that begins next.
+    pub(in crate::sink) const fn answers(&mut self, paired: Paired) {
+        self.paired = paired;
     }
 
     /// What is kept of the connection; made at its first event.
@@ -163,10 +172,9 @@ impl Json {
         (whole, octets): (bool, &[u8]),
     ) {
         let protocol = message.protocol.text();
-        let Some(id) = transaction(protocol, flow.transport, octets) else {
+        let Some(id) = numbered((flow, direction), protocol, message.kind, octets) else {
             return;
         };
-        let id = request_id(flow, direction, message.kind, id);
         if message.kind == Kind::Request {
             let request = NumberedRequest {
                 time: message.first_time,
@@ -174,7 +182,8 @@ impl Json {
                 summary: message.summary.clone(),
                 whole,
             };
-            self.asked.push(id, request);
+            let copied = Copied::new(octets, message.first_time);
+            self.asked.push_octets(id, copied, request);
         } else if message.kind == Kind::Response
             && !is_interim(protocol, flow.transport, octets)
             && let Some(request) = self.asked.answered(id)
@@ -419,6 +428,9 @@ impl MessageSink for Json {
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
+        if let Some(about) = std::mem::take(&mut self.paired).about {
+            open.summary.extend([about, " "]);
+        }
         summary(
             start.protocol,
             at.flow.transport,

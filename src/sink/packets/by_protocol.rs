@@ -99,6 +99,7 @@ macro_rules! to_outputs {
         }
     };
     // Octets between messages, and their gaps, make no packets; a place for an output's state is not made for them.
+    ([] state $self:ident $at:ident skipped $args:tt) => {};
     ([] state $self:ident $at:ident stream_data($chunk:ident)) => {};
     ([] state $self:ident $at:ident stream_gap($gap:ident)) => {};
     ([] state $self:ident $at:ident closed($close:ident)) => {

@@ -44,6 +44,15 @@ pub(super) fn whole(summary: &str, out: &mut String) {
     }
 }
 
+/// The first line of a body is what the summary says, and it has no other one.
+pub(super) fn begins_with(body: &[u8], summary: &str) -> (bool, bool) {
+    let end = memchr(b'\n', body).map_or(body.len(), |end| end + 1);
+    let (line, rest) = body.split_at(end);
+    let mut text = String::new();
+    escape(line.trim_ascii_end(), &mut text);
+    (!summary.is_empty() && text == summary, rest.is_empty())
+}
+
 /// Appends the fields of a header section, but not its start line, which is in the summary. `more` octets of it were not kept.
 pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     for field in unfolded_lines(head).skip(1) {

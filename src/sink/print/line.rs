@@ -20,8 +20,10 @@ const WIDE: usize = 120;
 const TINY: usize = 66;
 /// The longest IPv4 address with a port.
 const IPV4: usize = "255.255.255.255:65535".len();
+/// An IPv6 address with a port of which the middle is left out, where there is little room: what [`NARROW_ENDS`] give a client.
+const IPV6: usize = NARROW_ENDS[0];
 /// Columns of a summary, at least, where an answer time stands behind it.
-const SUMMARY: usize = 16;
+const SUMMARY: usize = "HTTP/1.1 200".len();
 /// Columns of client and server at first, so that arrows and protocols stand below each other: where there is room for it, any IPv4
 /// address with its port fits, and what servers mostly have; on a narrow terminal short ones.
 const ENDS: [usize; 2] = [IPV4, "192.168.100.1:443".len()];
@@ -232,7 +234,9 @@ fn asked_for(text: &str, words_ahead: usize) -> std::ops::Range<usize> {
         }
     }
     let rest = text.get(begin..).unwrap_or_default();
-    begin..begin + rest.find(' ').unwrap_or(rest.len())
+    let word = rest.split(' ').next().unwrap_or_default();
+    // What follows a comma is another word.
+    begin..begin + word.trim_end_matches([',', ':']).len()
 }
 
 /// Appends the line of a message, with its line feed. Something of its summary was left out if that is what it gives back.
@@ -286,11 +290,12 @@ pub(super) fn line(
     endpoint(shown.client, &mut words.client);
     endpoint(shown.server, &mut words.server);
     if let Some(width) = look.width {
-        // An IPv4 address with its port is shown in full where there is room for anything.
-        let most = if tiny {
-            width / 4
-        } else {
-            (width / 5).max(IPV4)
+        // An IPv4 address with its port is shown in full where there is room for anything. An IPv6 address would leave none to what
+        // a message says, nor to the time of an answer: of it the ends are shown.
+        let most = match (tiny, shown.client) {
+            (true, _) => width / 4,
+            (false, SocketAddr::V4(_)) => (width / 5).max(IPV4),
+            (false, SocketAddr::V6(_)) => (width / 5).max(IPV6),
         };
         squeeze(&mut words.client, most);
         squeeze(&mut words.server, most);
@@ -492,6 +497,60 @@ mod tests {
         }
     }
 
+    /// Of long addresses enough is left out that the time of an answer has its place.
+    #[test]
+    fn answers_between_long_addresses_have_their_time() {
+        let ends: [(std::net::IpAddr, u16); 2] = [
+            (
+                "2001:db8:85a3:8d3:1319:8a2e:370:7348".parse().unwrap(),
+                40000,
+            ),
+            ("2001:db8:85a3:8d3:1319:8a2e:370:7350".parse().unwrap(), 443),
+        ];
+        let (key, forward_is_low) = FlowKey::new(ends[0], ends[1], Channel::default());
+        let flow = Flow {
+            transport: Transport::Tcp,
+            number: 0,
+            key,
+            forward_is_low,
+            reused: false,
+            links: Default::default(),
+        };
+        let shown = Shown {
+            time: Timestamp::from_nanos(1_795_255_200_123_456_789),
+            flow: &flow,
+            client: flow.src(Direction::Forward),
+            server: flow.dst(Direction::Forward),
+            from_client: false,
+            protocol: "http",
+            kind: Kind::Response,
+            end_counts: false,
+            words_ahead: 0,
+            octets: 1234,
+            summary: "HTTP/1.1 404 Not Found",
+            tone: Tone::Plain,
+            delay: Some(Duration::from_micros(93)),
+            lost: None,
+        };
+        let look = Look {
+            color: false,
+            width: Some(80),
+            time: TimeForm::Utc,
+            gaps: false,
+        };
+        let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
+        let mut text = String::new();
+        line(&shown, &look, &mut columns, &mut clock, &mut text);
+        assert!(
+            text.contains("]:40000 ") && text.contains("]:443 "),
+            "{text}"
+        );
+        assert!(
+            text.contains(" HTTP/1.1 404") && text.ends_with(" (93 us)\n"),
+            "{text}"
+        );
+    }
+
     #[test]
     fn arrows_stand_below_each_other() {
         for width in [Some(60), Some(80), Some(160), None] {
@@ -541,6 +600,8 @@ mod tests {
             ("SMB2 create request", 1, "create"),
             ("1 > 2 read", 3, "read"),
             ("keep-alive", 1, "keep-alive"),
+            ("ClientHello, TLS 1.2", 0, "ClientHello"),
+            ("[1] GET /x", 1, "GET"),
             ("", 2, ""),
         ] {
             assert_eq!(&text[asked_for(text, ahead)], asked);

@@ -88,7 +88,27 @@ impl Tone {
             "imap" => return bad(matches!(second, "NO" | "BAD")),
             "mysql" | "tftp" => return bad(first == "error"),
             "pgsql" => return bad(first == "ErrorResponse"),
-            "mbtcp" | "diameter" | "tpkt" => return bad(summary.contains(", error")),
+            "mbtcp" | "tpkt" => return bad(summary.contains(", error")),
+            "diameter" => return bad(summary.contains(", error") || result(summary) >= 3000),
+            "bgp" => return bad(first == "NOTIFICATION"),
+            "cql" => return bad(first == "ERROR"),
+            "opcua" => return bad(first == "error" || summary == "fault response"),
+            "stun" => return bad(summary.contains(" error")),
+            "dhcp" => return bad(first == "nak"),
+            "doip" => {
+                let refused = ["negative acknowledgment", "diagnostic refusal"];
+                return bad(refused.contains(&summary));
+            }
+            "tls" if first == "alert," && second == "fatal:" => return Self::Bad,
+            "tls" if first == "alert," && !summary.ends_with("close notify") => {
+                return Self::Warn;
+            }
+            // Procedures of radio access networks, whatever the protocol.
+            "data" => return Self::Plain,
+            _ if first == "unsuccessfulOutcome" => return Self::Warn,
+            _ if first == "initiatingMessage" && second == "ErrorIndication" => {
+                return Self::Bad;
+            }
             "radius" => return bad(first == "Access-Reject"),
             // What another answer follows is no error (MS-ERREF, 2.3).
             "nbss" => {
@@ -112,6 +132,16 @@ impl Tone {
             _ => Self::Plain,
         }
     }
+}
+
+/// The greatest result of what is said of messages of Diameter: from 3000 on they are errors (RFC 6733, 7.1).
+fn result(summary: &str) -> u32 {
+    let results = summary.split(", result ").skip(1);
+    let numbers = results.filter_map(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// Results of LDAP that are no refusal (RFC 4511, 4.1.9).
@@ -167,6 +197,29 @@ mod tests {
             ("ldap", "search entry 2 cn=a response of b", Tone::Plain),
             ("ldap", "bind response 1", Tone::Plain),
             ("data", "error 5", Tone::Plain),
+            ("diameter", "AA Answer (265), result 2001", Tone::Plain),
+            (
+                "diameter",
+                "AA Answer (265), result 2001 + AA Answer (265), result 5012",
+                Tone::Bad,
+            ),
+            ("bgp", "NOTIFICATION", Tone::Bad),
+            ("bgp", "UPDATE", Tone::Plain),
+            ("cql", "ERROR", Tone::Bad),
+            ("opcua", "fault response", Tone::Bad),
+            ("opcua", "read response", Tone::Plain),
+            ("stun", "allocate error 401 Unauthorized", Tone::Bad),
+            ("dhcp", "nak 0x00000007", Tone::Bad),
+            ("doip", "diagnostic refusal", Tone::Bad),
+            ("tls", "alert, fatal: unknown CA", Tone::Bad),
+            ("tls", "alert, warning: unrecognized name", Tone::Warn),
+            ("tls", "alert, warning: close notify", Tone::Plain),
+            // It is encrypted.
+            ("tls", "alert", Tone::Plain),
+            ("s1ap", "initiatingMessage ErrorIndication", Tone::Bad),
+            ("ngap", "unsuccessfulOutcome NGSetup", Tone::Warn),
+            ("ngap", "initiatingMessage NGSetup", Tone::Plain),
+            ("data", "unsuccessfulOutcome", Tone::Plain),
         ] {
             let found = Tone::of(protocol, summary, &MessageFields::default());
             assert_eq!(found, tone, "{protocol} {summary}");

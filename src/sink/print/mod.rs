@@ -17,7 +17,6 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
-use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -25,7 +24,8 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, result_is_last, summary, words_ahead};
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
-use crate::sink::sides::{KnownClient, client_by, client_of};
+use crate::sink::pairing::Paired;
+use crate::sink::sides::{DatagramClients, KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
@@ -49,9 +49,6 @@ const BODY: usize = 64 << 10;
 const GAPS: usize = 100;
 /// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
-
-/// Flows of UDP whose client is remembered; the oldest is forgotten. Of one that is forgotten its next message tells it again.
-const CLIENTS: usize = 4096;
 
 /// How much of a message is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -79,6 +76,8 @@ struct PrintedMessage {
     protocol: Name,
     kind: Kind,
     summary: String,
+    /// It begins with the stream that a connection carries.
+    carried: bool,
     tone: Tone,
     octets: u64,
     lost: u64,
@@ -148,10 +147,9 @@ pub(crate) struct Print {
     columns: Columns,
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
-    /// The clients of flows of UDP, by their numbers.
-    clients: AgedTable<u64, Direction>,
-    /// When the request was captured that the message answers which begins next.
-    asked_at: Option<Timestamp>,
+    clients: DatagramClients,
+    /// What the message answers that begins next.
+    paired: Paired,
     text: String,
     /// A message that was printed, whose memory is used for the next one.
     spare: Option<Box<PrintedMessage>>,
@@ -177,8 +175,8 @@ impl Print {
             clock: Clock::new(look.time),
             columns: Columns::new(&look),
             asked: NumberedRequests::default(),
-            clients: AgedTable::default(),
-            asked_at: None,
+            clients: DatagramClients::default(),
+            paired: Paired::default(),
             text: String::new(),
             spare: None,
             begun: false,
@@ -246,9 +244,10 @@ impl Print {
             from_client: sent.from_client,
             protocol: line.protocol.text(),
             kind: line.kind,
+            // What a request has in parentheses at its end says less than what it asks for.
             end_counts: result_is_last(line.protocol.text())
-                || line.kind == Kind::Request && line.summary.ends_with(')'),
-            words_ahead: words_ahead(line.protocol.text()),
+                && !(line.kind == Kind::Request && line.summary.ends_with(')')),
+            words_ahead: words_ahead(line.protocol.text()) + usize::from(line.carried),
             octets: line.octets,
             summary: &line.summary,
             tone: line.tone,
@@ -257,10 +256,12 @@ impl Print {
         };
         let cut = line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
         if self.style == Style::Full {
-            // What had no room in the line stands below it.
-            if cut {
+            // What had no room in the line stands below it, and nothing stands twice.
+            let (first, alone) = content::begins_with(&line.body, &line.summary);
+            if cut && !first {
                 content::whole(&line.summary, t);
             }
+            let said = !cut && first && alone && line.gaps.is_empty() && line.more == 0;
             let paint = Paint::new(self.look.color);
             content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
@@ -271,7 +272,9 @@ impl Print {
             if !line.head.is_empty() && !body.is_empty() {
                 t.push('\n');
             }
-            content::body(&line.head, &body, &paint, t);
+            if !said {
+                content::body(&line.head, &body, &paint, t);
+            }
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
@@ -323,9 +326,9 @@ impl Print {
         line
     }
 
-    /// When the request was captured that the message answers which begins next.
-    pub(in crate::sink) const fn asked_at(&mut self, asked: Option<Timestamp>) {
-        self.asked_at = asked;
+    /// What the message answers that begins next.
+    pub(in crate::sink) const fn answers(&mut self, paired: Paired) {
+        self.paired = paired;
     }
 
     /// See [`NumberedRequests::delay`].
@@ -338,28 +341,6 @@ impl Print {
         head: &[u8],
     ) -> Option<Duration> {
         self.asked.delay(at, time, protocol, kind, head)
-    }
-
-    /// The client of a flow of UDP, of which nothing else is kept.
-    fn client_of_datagram(
-        &mut self,
-        flow: &Flow,
-        what: (&str, Kind),
-        direction: Direction,
-    ) -> Direction {
-        let place = self.clients.find(&flow.number);
-        if let Some(client) = place.and_then(|place| self.clients.get(place)) {
-            return *client;
-        }
-        let mut known = None;
-        let client = client_by(&mut known, flow, what, direction, false);
-        if let Some(known) = known {
-            if self.clients.len() >= CLIENTS {
-                self.clients.remove_oldest();
-            }
-            self.clients.insert(flow.number, known);
-        }
-        client
     }
 
     fn tone(
@@ -398,6 +379,11 @@ impl MessageSink for Print {
         if let Some(way) = start.carried {
             // The way of a message is part of its name: connection, and stream in it.
             let _ = write!(new.summary, "[{}] ", way.stream);
+            new.carried = true;
+        }
+        let paired = std::mem::take(&mut self.paired);
+        if let Some(about) = paired.about {
+            new.summary.extend([about, " "]);
         }
         summary(
             start.protocol,
@@ -416,7 +402,7 @@ impl MessageSink for Print {
         if self.style == Style::Full {
             Self::keep_head(&mut new, start.protocol, start.head, start.offset);
         }
-        new.delay = self.asked_at.take().map(|asked| start.time.since(asked));
+        new.delay = paired.asked.map(|asked| start.time.since(asked));
         let cx = &mut *at.cx;
         new.count(cx);
         let connection = kept(cx, at.state);
@@ -517,7 +503,7 @@ impl MessageSink for Print {
             payload,
         );
         let what = (message.protocol, line.kind);
-        let client = self.client_of_datagram(at.flow, what, at.direction);
+        let client = self.clients.client(at.flow, what, at.direction);
         let sent = Sent {
             src: at.flow.src(at.direction),
             dst: at.flow.dst(at.direction),

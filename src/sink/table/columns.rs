@@ -93,7 +93,7 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
             ("connection", "its number"),
             (
                 "client",
-                "address and port of the sender of its first packet",
+                "address and port of the side that asks or opened it, as --print shows it",
             ),
             ("server", "address and port of the other side"),
             ("protocol", "that its messages have"),

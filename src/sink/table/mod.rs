@@ -3,9 +3,13 @@
 mod columns;
 
 use super::choice::MessageChoice;
-use super::exchange::{Kept, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests};
+use super::exchange::{
+    Kept, Numbered, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests, numbered,
+};
 use super::output::{Output, kept, take_kept};
+use super::pairing::{Copied, Paired, is_interim};
 use super::print::{Clock, TimeForm};
+use super::sides::{DatagramClients, KnownClient, client_by, client_of};
 use super::text::{ended_by, kind_word};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::context::Context;
@@ -15,7 +19,8 @@ use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary, transaction};
+use crate::message::rules::ProtocolFilter;
+use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -38,6 +43,8 @@ pub struct TableForm {
     pub time: TimeForm,
     /// `--match`, `--from`, `--to`, `--count` choose rows, where these are no messages.
     pub rows: MessageChoice,
+    /// `--protocols` chooses connections by what they carry.
+    pub protocols: ProtocolFilter,
 }
 
 /// The output of a table.
@@ -48,10 +55,11 @@ pub(super) struct Table {
     asked: NumberedRequests<Asked>,
     /// The same, where only the time is wanted.
     times: NumberedRequests<Timestamp>,
-    /// When the request was captured that the message answers which begins next.
-    asked_at: Option<Timestamp>,
+    /// What the message answers that begins next.
+    paired: Paired,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
+    clients: DatagramClients,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
     header: bool,
@@ -66,6 +74,9 @@ pub(crate) struct TableConnection {
     requests: WaitingRequests<Asked, Answer>,
     protocol: Option<Name>,
     seen: [Seen; 2],
+    client: KnownClient,
+    /// The capture has its beginning.
+    opened: bool,
 }
 
 /// What was seen of a direction.
@@ -85,8 +96,9 @@ struct OpenRow {
     fields: MessageFields,
     time: Timestamp,
     answers: Option<u64>,
-    /// What its protocol tells answers by.
-    id: Option<u64>,
+    /// What its protocol tells answers by, and its octets.
+    id: Option<Numbered>,
+    copied: Option<Copied>,
     /// From the request to this answer.
     delay: Option<Duration>,
     bytes: u64,
@@ -161,8 +173,9 @@ impl Table {
             form,
             asked: NumberedRequests::default(),
             times: NumberedRequests::default(),
-            asked_at: None,
+            paired: Paired::default(),
             told: NumberedRequests::default(),
+            clients: DatagramClients::default(),
             ended: None,
             header: false,
         }
@@ -191,9 +204,9 @@ impl Table {
         self.form.name == TableName::Messages
     }
 
-    /// When the request was captured that the message answers which begins next.
-    pub(super) const fn asked_at(&mut self, asked: Option<Timestamp>) {
-        self.asked_at = asked;
+    /// What the message answers that begins next.
+    pub(super) const fn answers(&mut self, paired: Paired) {
+        self.paired = paired;
     }
 
     /// See [`NumberedRequests::delay`].
@@ -442,24 +455,42 @@ impl MessageSink for Table {
 
     fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
         let name = self.form.name;
-        let delay = self.asked_at.take();
-        let delay = delay.map(|asked| start.time.since(asked));
+        let paired = std::mem::take(&mut self.paired);
+        let delay = paired.asked.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
+        let what = (start.protocol, start.kind);
+        let opened = at.sides[at.direction.index()].from_start;
+        client_by(&mut connection.client, at.flow, what, at.direction, opened);
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
             return;
         }
+        // A row for each message pairs nothing.
+        let id = if name == TableName::Messages {
+            None
+        } else {
+            numbered(
+                (at.flow, at.direction),
+                start.protocol,
+                start.kind,
+                start.head,
+            )
+        };
         let mut open = Box::new(OpenRow {
             protocol: start.protocol.to_owned(),
             kind: start.kind,
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             time: start.time,
             answers: start.answers,
-            id: transaction(start.protocol, at.flow.transport, start.head),
+            id,
+            copied: id.map(|_| Copied::new(start.head, start.time)),
             delay,
             ..OpenRow::default()
         });
         if name == TableName::Messages {
+            if let Some(about) = paired.about {
+                open.summary.extend([about, " "]);
+            }
             summary(
                 start.protocol,
                 at.flow.transport,
@@ -522,8 +553,7 @@ impl MessageSink for Table {
             return;
         }
         if open.kind == Kind::Request {
-            if let Some(id) = open.id {
-                let id = (at.flow.transport, at.flow.number, id);
+            if let (Some(id), Some(copied)) = (open.id, open.copied) {
                 let asked = Asked {
                     time: open.time,
                     client: ends.0,
@@ -532,9 +562,7 @@ impl MessageSink for Table {
                     bytes: open.bytes,
                     whole: end.whole,
                 };
-                if let Some(forgotten) = self.asked.push(id, asked) {
-                    self.unanswered(&forgotten);
-                }
+                self.asks(id, copied, asked);
                 return;
             }
             let ended = connection.requests.ended(at.cx, end.whole, |asked| {
@@ -556,8 +584,7 @@ impl MessageSink for Table {
             bytes: open.bytes,
             whole: end.whole,
         };
-        let id = open.id.map(|id| (at.flow.transport, at.flow.number, id));
-        if let Some(asked) = id.and_then(|id| self.asked.answered(id)) {
+        if let Some(asked) = open.id.and_then(|id| self.asked.answered(id)) {
             self.exchange(Some(&asked), Some(&answer), ends);
             return;
         }
@@ -578,6 +605,11 @@ impl MessageSink for Table {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let name = self.form.name;
+        if name == TableName::Connections {
+            let kind = kind(message.protocol, message.payload);
+            let what = (message.protocol, kind);
+            self.clients.client(at.flow, what, at.direction);
+        }
         if !(name == TableName::Messages || is_of(name, message.protocol)) {
             return;
         }
@@ -597,51 +629,7 @@ impl MessageSink for Table {
             self.message(at.cx, at.flow, ends, &open, whole);
             return;
         }
-        let id = transaction(message.protocol, Transport::Udp, payload);
-        let id = id.map(|id| (Transport::Udp, at.flow.number, id));
-        if open.kind == Kind::Request {
-            let asked = Asked {
-                time: open.time,
-                client: ends.0,
-                server: ends.1,
-                fields: open.fields,
-                bytes: open.bytes,
-                whole,
-            };
-            let forgotten = match id {
-                // The same again is no other query: the answer is one to both.
-                Some(id)
-                    if self
-                        .asked
-                        .get(id)
-                        .is_some_and(|old| old.fields == asked.fields) =>
-                {
-                    None
-                }
-                Some(id) => self.asked.push(id, asked),
-                // Nothing answers it that could be told from others.
-                None => Some(asked),
-            };
-            if let Some(forgotten) = forgotten {
-                self.unanswered(&forgotten);
-            }
-            return;
-        }
-        let asked = id.and_then(|id| self.asked.answered(id));
-        let told = id.and_then(|id| self.told.get(id));
-        if asked.is_none() && told == Some(&open.fields) {
-            return;
-        }
-        let answer = Answer {
-            time: open.time,
-            fields: open.fields,
-            bytes: open.bytes,
-            whole,
-        };
-        self.exchange(asked.as_ref(), Some(&answer), (ends.1, ends.0));
-        if let Some(id) = id {
-            self.told.push(id, answer.fields);
-        }
+        self.alone((at.flow, at.direction), ends, open, payload, whole);
     }
 
     fn user_message(
@@ -652,6 +640,11 @@ impl MessageSink for Table {
     ) {
         let connection = kept(at.cx, at.state);
         connection.carries(protocol);
+        if self.form.name == TableName::Connections {
+            let what = (protocol, kind(protocol, message.data));
+            let known = &mut connection.client;
+            client_by(known, at.flow, what, message.direction, false);
+        }
         let seen = &mut connection.seen[message.direction.index()];
         seen.bytes += message.data.len() as u64;
         seen.messages += 1;
@@ -669,6 +662,12 @@ impl MessageSink for Table {
             );
             let ends = (message.src, message.dst);
             self.message(at.cx, at.flow, ends, &open, message.whole);
+        } else if is_of(self.form.name, protocol) {
+            let mut open = self.at_hand(at.cx, Transport::Sctp, protocol, message.data);
+            open.time = message.time;
+            let way = (at.flow, message.direction);
+            let ends = (message.src, message.dst);
+            self.alone(way, ends, open, message.data, message.whole);
         }
     }
 
@@ -695,6 +694,9 @@ impl MessageSink for Table {
     }
 
     fn closed(&mut self, at: &mut TableEvent<'_>, _: Close) {
+        if let Some(connection) = at.state.as_deref_mut() {
+            connection.opened = at.sides.iter().any(|side| side.from_start);
+        }
         self.connection_ended(at.cx, at.state);
     }
 
@@ -704,16 +706,18 @@ impl MessageSink for Table {
 
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let _ = &cx;
-        let kept = self.ended.take();
+        // Of UDP nothing is kept but clients.
+        let udp = ended.flow.transport == Transport::Udp;
+        let kept = self.ended.take().filter(|_| !udp);
+        let told = udp.then(|| self.clients.forget(ended.flow)).flatten();
         if self.form.name != TableName::Connections {
             return;
         }
         let flow = ended.flow;
-        let udp = flow.transport == Transport::Udp;
         let seen = |i: usize| {
             let total = &ended.totals[i];
             match &kept {
-                Some(kept) if !udp => kept.seen[i],
+                Some(kept) => kept.seen[i],
                 _ => Seen {
                     bytes: total.octets,
                     messages: total.messages,
@@ -725,26 +729,39 @@ impl MessageSink for Table {
             .as_ref()
             .and_then(|kept| kept.protocol)
             .or(ended.protocol);
-        if !self.is_in_time(ended.first) {
+        let filter = &self.form.protocols;
+        let silent = seen(0).bytes + seen(1).bytes == 0;
+        let wanted = match protocol {
+            Some(protocol) => filter.wants(protocol.text()),
+            // What it carries was left out, or it carries nothing, which is no protocol.
+            None => filter.is_all() || filter.protocols.is_empty() && silent,
+        };
+        if !wanted || !self.is_in_time(ended.first) {
             return;
         }
         let time = self.time(ended.first);
-        let [client, server] = [seen(0), seen(1)];
+        // Of a connection without a byte nothing is known but who sent first.
+        let opened = kept.as_ref().is_none_or(|kept| kept.opened) && !udp;
+        let client = kept.as_ref().and_then(|kept| kept.client).or(told);
+        let protocol = protocol.map_or("", Name::text);
+        let client = client.unwrap_or_else(|| client_of(flow, protocol, opened));
+        let (c, s) = (client.index(), client.flip().index());
+        let [from_client, from_server] = [seen(c), seen(s)];
         self.row(&vec![
             ("time", time),
             ("transport", flow.transport.name().to_owned()),
             ("connection", flow.number.to_string()),
-            ("client", flow.src(Direction::Forward).to_string()),
-            ("server", flow.dst(Direction::Forward).to_string()),
-            ("protocol", protocol.map_or("", Name::text).to_owned()),
-            ("client_packets", ended.totals[0].packets.to_string()),
-            ("server_packets", ended.totals[1].packets.to_string()),
-            ("client_bytes", client.bytes.to_string()),
-            ("server_bytes", server.bytes.to_string()),
-            ("client_messages", client.messages.to_string()),
-            ("server_messages", server.messages.to_string()),
-            ("client_lost", client.lost.to_string()),
-            ("server_lost", server.lost.to_string()),
+            ("client", flow.src(client).to_string()),
+            ("server", flow.dst(client).to_string()),
+            ("protocol", protocol.to_owned()),
+            ("client_packets", ended.totals[c].packets.to_string()),
+            ("server_packets", ended.totals[s].packets.to_string()),
+            ("client_bytes", from_client.bytes.to_string()),
+            ("server_bytes", from_server.bytes.to_string()),
+            ("client_messages", from_client.messages.to_string()),
+            ("server_messages", from_server.messages.to_string()),
+            ("client_lost", from_client.lost.to_string()),
+            ("server_lost", from_server.lost.to_string()),
             ("duration", seconds(ended.last.since(ended.first))),
             ("end", ended_by(flow.transport, ended.close).to_owned()),
         ]);
@@ -773,6 +790,69 @@ impl MessageSink for Table {
 }
 
 impl Table {
+    /// A request that is told by its number.
+    fn asks(&mut self, id: Numbered, copied: Copied, asked: Asked) {
+        for forgotten in self.asked.push_octets(id, copied, asked) {
+            forgotten.iter().for_each(|asked| self.unanswered(asked));
+        }
+    }
+
+    /// A message of an exchange that was at hand as a whole.
+    fn alone(
+        &mut self,
+        (flow, direction): (&Flow, Direction),
+        ends: (SocketAddr, SocketAddr),
+        open: OpenRow,
+        octets: &[u8],
+        whole: bool,
+    ) {
+        let id = numbered((flow, direction), &open.protocol, open.kind, octets);
+        if open.kind == Kind::Request {
+            let asked = Asked {
+                time: open.time,
+                client: ends.0,
+                server: ends.1,
+                fields: open.fields,
+                bytes: open.bytes,
+                whole,
+            };
+            match id {
+                Some(id) => self.asks(id, Copied::new(octets, asked.time), asked),
+                // Nothing answers it that could be told from others.
+                None => self.unanswered(&asked),
+            }
+            return;
+        }
+        // An interim answer (1xx) is none: the request waits on.
+        if is_interim(&open.protocol, flow.transport, octets) {
+            return;
+        }
+        let asked = id.and_then(|id| self.asked.answered(id));
+        // Only datagrams come twice.
+        let same = id.filter(|_| flow.transport == Transport::Udp);
+        let told = same.and_then(|id| self.told.get(id.id()));
+        if asked.is_none() && told == Some(&open.fields) {
+            return;
+        }
+        let answer = Answer {
+            time: open.time,
+            fields: open.fields,
+            bytes: open.bytes,
+            whole,
+        };
+        let client = if flow.transport == Transport::Udp {
+            let what = (open.protocol.as_str(), open.kind);
+            self.clients.client(flow, what, direction)
+        } else {
+            direction.flip()
+        };
+        let sides = (flow.src(client), flow.dst(client));
+        self.exchange(asked.as_ref(), Some(&answer), sides);
+        if let Some(id) = same {
+            self.told.push(id.id(), answer.fields);
+        }
+    }
+
     fn connection_ended(&mut self, cx: &mut Context, state: &mut Option<Box<TableConnection>>) {
         let Some(mut connection) = take_kept(cx, state) else {
             return;

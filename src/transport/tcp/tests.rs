@@ -2034,6 +2034,35 @@ fn numbers_that_only_an_acknowledgment_named_leave_no_gap() {
     );
 }
 
+/// What a fuzz target found: they vanished.
+#[test]
+fn octets_that_were_acknowledged_and_not_captured_are_missing_ahead_of_a_jump() {
+    check_with(
+        "the first octets of the stream come behind what names its end",
+        &Limits::default(),
+        false,
+        r#"
+        1 < P. 500 300 "abc"
+        2 > P. 200 503 "old"
+        900 tick
+        901 > P. 100000000 503 "far"
+        902 > P. 100000003 503 "on"
+        903 flush"#,
+        r#"
+        900 < 500 "abc"
+        900 > 200 "old"
+        902 > 203 gap 97 jump
+        902 > 300 jump
+        902 > 100000000 "far"
+        902 > 100000003 "on"
+        903 < end endofinput
+        903 > end endofinput
+        903 closed endofinput
+        gaps_jump 2
+        lost_octets 97"#,
+    );
+}
+
 /// What a fuzz target found.
 #[test]
 fn a_reset_of_the_old_numbers_does_not_end_the_new_ones() {

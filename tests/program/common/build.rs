@@ -103,6 +103,22 @@ impl Pcap {
         self.ip(from.0, to.0, 6, &tcp)
     }
 
+    /// A UDP datagram, without a checksum.
+    pub fn datagram(
+        &mut self,
+        from: (Ipv4Addr, u16),
+        to: (Ipv4Addr, u16),
+        payload: &[u8],
+    ) -> &mut Self {
+        let mut udp = from.1.to_be_bytes().to_vec();
+        udp.extend(to.1.to_be_bytes());
+        udp.extend(length(8 + payload.len()));
+        udp.extend([0, 0]);
+        udp.extend(payload);
+        let packet = self.ip(from.0, to.0, 17, &udp);
+        self.packet(&packet)
+    }
+
     /// Ethernet and IPv4 around a transport's octets.
     pub fn ip(&mut self, from: Ipv4Addr, to: Ipv4Addr, protocol: u8, octets: &[u8]) -> Vec<u8> {
         self.identification = self.identification.wrapping_add(1);

@@ -1,7 +1,7 @@
 //! The parts of a multipart body (RFC 2046, 5.1): where each stands.
 
 use super::disposition::parameter;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use std::io::{self, Read};
 
 /// Parts of one body that become files. Forms have tens.
@@ -149,6 +149,60 @@ pub(in super::super) fn parts(
         } else {
             at.max(held.len().saturating_sub(delimiter.len()))
         };
+        held.drain(..done);
+        base += done as u64;
+    }
+}
+
+/// The first line from this offset on that looks like a delimiter with a part behind it: where it stands, and its boundary. For a body
+/// whose header section is lost.
+///
+/// # Errors
+///
+/// Those of `body`.
+pub(in super::super) fn find_delimiter(
+    mut body: impl Read,
+    from: u64,
+) -> io::Result<Option<(u64, Vec<u8>)>> {
+    const FIELD: &[u8] = b"content-";
+    // A delimiter, its line end, and what a part begins with.
+    let longest = BOUNDARY + FIELD.len() + 5;
+    let mut held = b"\n".to_vec();
+    let mut base = 0_u64;
+    let mut buffer = vec![0; READ];
+    loop {
+        let n = loop {
+            match body.read(&mut buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                done => break done?,
+            }
+        };
+        held.extend_from_slice(&buffer[..n]);
+        // What stands so near to the end is looked at when more is there.
+        let sure = match n {
+            0 => held.len(),
+            _ => held.len().saturating_sub(longest),
+        };
+        for at in memmem::find_iter(&held[..sure], b"\n--") {
+            // The octet behind the line end, and 1 less for the one that was put ahead.
+            let place = base + at as u64;
+            let line = &held[at + 3..];
+            let end = memchr(b'\n', &line[..line.len().min(BOUNDARY + 2)]);
+            let Some(end) = end.filter(|_| place >= from) else {
+                continue;
+            };
+            let boundary = line[..end].trim_ascii_end();
+            let behind = line.get(end + 1..end + 1 + FIELD.len());
+            let is_part = behind.is_some_and(|field| field.eq_ignore_ascii_case(FIELD));
+            if is_part && !boundary.is_empty() {
+                return Ok(Some((place, boundary.to_vec())));
+            }
+        }
+        if n == 0 {
+            return Ok(None);
+        }
+        // Also the three octets that a delimiter could begin with.
+        let done = sure.saturating_sub(3);
         held.drain(..done);
         base += done as u64;
     }

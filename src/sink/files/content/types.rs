@@ -1,5 +1,7 @@
 //! Media types: by content, and the extensions of files that have no name.
 
+use super::super::transfer::MAIL;
+
 /// Octets of a file's beginning that are looked at: the signatures of nearly all types stand there.
 pub(in super::super) const ENOUGH: usize = 8 << 10;
 
@@ -28,6 +30,7 @@ const DECLARED: &[(&str, &str)] = &[
     ("application/dash+xml", "mpd"),
     ("video/mp2t", "ts"),
     ("font/ttf", "ttf"),
+    (MAIL, "eml"),
 ];
 
 /// What the beginning of a file shows.

@@ -7,11 +7,12 @@
 use super::super::list::RangeOf;
 use super::super::received::WholeRanges;
 use super::super::store::Store;
-use super::super::transfer::{FileInfo, NameFrom, Transfer};
+use super::super::transfer::{FileInfo, MAIL, NameFrom, Transfer, kept};
 use super::fields::HeaderFields;
 use super::octets::StoredOctets;
-use super::{decode, disposition, multipart};
+use super::{decode, disposition, multipart, words};
 use crate::base::context::Context;
+use memchr::memmem;
 use std::io::{ErrorKind, Read};
 
 /// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
@@ -22,9 +23,12 @@ const RATIO: u64 = 256;
 // A page of blanks from a few kilobytes is legitimate; 32 MiB more for each file does not fill a
 // disk.
 const FREE: u64 = 32 << 20;
-/// Depth of multipart bodies inside each other that are opened. MIME is nested twice in practice (RFC 2046, 5.1.1).
+/// Depth of multipart bodies and mails inside each other that are opened. MIME is nested twice in practice (RFC 2046, 5.1.1), and each
+/// mail that is passed on adds as much.
 // Each level copies the parts inside once more.
-const NESTING: u8 = 4;
+const NESTING: u8 = 8;
+/// Octets of a mail's header section: as much as a mail server takes.
+const HEAD: usize = 256 << 10;
 /// Octets that are copied at once.
 const COPY: usize = 64 << 10;
 
@@ -119,17 +123,16 @@ impl Store {
         self.settle(cx, file, len, missing)
     }
 
-    /// Makes a file of each part of a multipart body. `whole`: nothing of it is missing.
+    /// Makes a file of each part of a multipart body; gives how far the last of them reaches, if there is one. `whole`: nothing of it is missing.
     pub(in super::super) fn split(
         &mut self,
         cx: &mut Context,
         file: &Transfer,
         boundary: &[u8],
         whole: bool,
-    ) {
-        let Some(parts) = self.parts(file, boundary, whole) else {
-            return;
-        };
+    ) -> Option<u64> {
+        let parts = self.parts(file, boundary, whole)?;
+        let upto = parts.last().map(|part| part.to);
         for part in parts {
             let fields = HeaderFields::read(&part.head);
             let disposition = fields.get("content-disposition").unwrap_or_default();
@@ -153,10 +156,107 @@ impl Store {
             fields.describe_part(&mut about);
             let mut out = self.begin(cx, about);
             self.copy(cx, file, (part.from, part.to), &mut out, 0);
+            // Of what is missing there, nobody knows how much it is.
+            let inside = |at: &&u64| (part.from..=part.to).contains(*at);
+            file.unknown
+                .iter()
+                .filter(inside)
+                .for_each(|at| out.lost(at - part.from));
             cx.counters.files.parts += 1;
             // The boundary behind it shows its length; without one it may go on.
             self.finish(cx, out, part.ended.then_some(part.to - part.from));
         }
+        upto
+    }
+
+    /// Makes files of what is in a mail (RFC 5322): of its parts, or of its text where that is coded, named or no text. Gives what its
+    /// subject is.
+    pub(in super::super) fn open_mail(
+        &mut self,
+        cx: &mut Context,
+        file: &Transfer,
+        len: Option<u64>,
+        whole: bool,
+    ) -> Option<Vec<u8>> {
+        cx.counters.files.mails += 1;
+        let Some(head) = self.head_section(file) else {
+            self.split_unnamed(cx, file);
+            return None;
+        };
+        let fields = HeaderFields::read(&head);
+        let subject = fields.get("subject").map(|text| words::decoded(kept(text)));
+        let mut about = FileInfo {
+            name: None,
+            fallback: b"text".to_vec(),
+            of_mail: true,
+            media_type: String::new(),
+            depth: file.about.depth + 1,
+            ..file.about.clone()
+        };
+        fields.describe_part(&mut about);
+        if let Some(boundary) = Self::boundary(&about) {
+            self.split(cx, file, &boundary, whole);
+            return subject;
+        }
+        let is_text = about.media_type.is_empty()
+            || about
+                .media_type
+                .get(..5)
+                .is_some_and(|top| top.eq_ignore_ascii_case("text/"));
+        if about.name.is_some() || !about.codings.is_empty() || !is_text {
+            let (from, to) = (head.len() as u64, file.have.end());
+            let mut out = self.begin(cx, about);
+            self.copy(cx, file, (from, to), &mut out, 0);
+            file.unknown
+                .iter()
+                .filter(|at| **at >= from)
+                .for_each(|at| out.lost(at - from));
+            cx.counters.files.parts += 1;
+            self.finish(cx, out, len.and_then(|len| len.checked_sub(from)));
+        }
+        subject
+    }
+
+    /// Makes files of the parts of a mail whose header section is lost: its delimiters tell. Those of a part are read with it.
+    fn split_unnamed(&mut self, cx: &mut Context, file: &Transfer) {
+        let mut upto = 0;
+        for _ in 0..NESTING {
+            let octets = self.octets(file).map(|octets| octets.take(self.max_file()));
+            let found = octets.map(|octets| multipart::find_delimiter(octets, upto));
+            let Some(Ok(Some((at, boundary)))) = found else {
+                return;
+            };
+            let last = self.split(cx, file, &boundary, false);
+            upto = last.unwrap_or(0).max(at + 1);
+        }
+    }
+
+    /// The header section that a file begins with, with the empty line; all of it where it has no other line.
+    fn head_section(&mut self, file: &Transfer) -> Option<Vec<u8>> {
+        let there = usize::try_from(file.have.leading()).unwrap_or(usize::MAX);
+        let mut head = vec![0; there.min(HEAD)];
+        if !self.octets(file)?.fill_at(&mut head, 0) {
+            return None;
+        }
+        let end = |empty: &[u8]| memmem::find(&head, empty).map(|at| at + empty.len());
+        let end = match (end(b"\n\r\n"), end(b"\n\n")) {
+            (Some(one), Some(other)) => one.min(other),
+            (Some(end), None) | (None, Some(end)) => end,
+            (None, None) => return None,
+        };
+        head.truncate(end);
+        Some(head)
+    }
+
+    /// The file is a mail, which is opened.
+    pub(in super::super) fn is_mail(about: &FileInfo) -> bool {
+        let essence = about
+            .media_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        about.depth < NESTING && essence.eq_ignore_ascii_case(MAIL)
     }
 
     /// The boundary of a body whose parts are files.

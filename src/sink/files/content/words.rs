@@ -6,7 +6,7 @@ use encoding_rs::Encoding;
 use std::io::Read;
 
 /// Text with its encoded words decoded, as UTF-8; all else stays. White space between two encoded words is left out (RFC 2047, 6.2).
-pub(super) fn decoded(text: &[u8]) -> Vec<u8> {
+pub(in super::super) fn decoded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     let mut behind_word = false;

@@ -1,8 +1,11 @@
 //! The table of sources.
 
+mod dotted;
 mod ftp;
 mod ftp_lines;
 mod http;
+mod imap;
+mod mail;
 mod tftp;
 
 use super::source::{At, Event, FileSource};
@@ -141,6 +144,10 @@ sources! {
     http: Http(http::Http);
     /// FTP.
     ftp: Ftp(ftp::Ftp);
+    /// Mail over SMTP and POP3.
+    mail: Mail(mail::Mail);
+    /// Mail over IMAP.
+    imap: Imap(imap::Imap);
     /// TFTP, which keeps nothing with a connection.
     tftp: Tftp(tftp::Tftp);
 }

@@ -540,7 +540,6 @@ impl<S: FlowState> Connection<S> {
             // new stream.
             a.finished[i] = None;
             a.marks[i].clear();
-            a.gaps[i].clear();
             if let Some(damaged) = &mut a.damaged {
                 cx.counters.tcp.refused_octets += damaged[i].truncate(&mut cx.budget, 0);
             }
@@ -552,15 +551,24 @@ impl<S: FlowState> Connection<S> {
         }
         let stream = &mut self.streams[i];
         stream.bits &= !FIN;
-        // Offsets go on behind all that was seen, so that none of the old numbers can be taken for one of the new.
+        // Offsets go on behind all that was seen or acknowledged, so that none of the old numbers can be taken for one of the new.
         let next = stream.rcv_nxt.max(stream.snd_max);
-        stream.rcv_nxt = next;
-        stream.snd_max = next;
+        let unseen = next - stream.rcv_nxt;
         stream.snd_una = stream.snd_una.min(next);
         // Before a stream begins nobody has heard of the old numbers, which an acknowledgment named: there is no gap between
         // them and the new ones, and a SYN or earlier octets may still move the beginning.
         if stream.is(STARTED) {
+            if unseen > 0 {
+                self.emit_gap(cx, d, Some(unseen), GapCause::Jump, sink);
+            }
             self.emit_gap(cx, d, None, GapCause::Jump, sink);
+        }
+        let stream = &mut self.streams[i];
+        stream.rcv_nxt = next;
+        stream.snd_max = next;
+        // What is missing has old numbers.
+        if let Some(a) = self.buffers.as_deref_mut() {
+            a.gaps[i].clear();
         }
         // After the gap, not before: the gap stands at the old end, the new number at the same
         // offset.
