@@ -53,6 +53,7 @@ fn main() {
                 flow: &flow,
                 sides: &[side; 2],
                 direction: Direction::Forward,
+                opened: inet_asm::base::time::Instant::default(),
                 wake: &mut None,
                 state: &mut state,
             };

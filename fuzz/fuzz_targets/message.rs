@@ -199,6 +199,7 @@ impl Transmit {
             flow: &self.flow,
             sides: &sides,
             direction: d,
+            opened: Instant::default(),
             wake: &mut self.wake,
             state: &mut self.state,
         };
@@ -379,6 +380,7 @@ fuzz_target!(|input: &[u8]| {
         flow: &t.flow,
         sides: &sides,
         direction: Direction::Forward,
+        opened: Instant::default(),
         wake: &mut t.wake,
         state: &mut t.state,
     };

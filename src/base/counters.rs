@@ -521,6 +521,20 @@ counters! {
         streams: "stream files written",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
+    /// Messages in the order of their exchanges (`--pair`).
+    pair: PairCounters {
+        held: "messages held until it was their turn",
+        reset: "exchanges given up: one half is lost, or came later than --tcp-packet-timeout",
+        limited: "times that all that was held was let go for want of room",
+    }
+    /// Exchanges of HTTP as HAR (`--har`).
+    har: HarCounters {
+        entries: "entries written",
+        unanswered: "of these, entries of requests that nothing in the capture answers",
+        incomplete: "of these, entries whose request or response lacks bytes",
+        cut_bodies: "bodies that were cut, by --har-body or for want of memory",
+        unmatched: "responses left out because their request is not in the capture",
+    }
     /// Transferred files (`--extract`).
     files: FilesCounters {
         written: "files written, whole or not",

@@ -208,7 +208,7 @@ pub struct Limits {
     pub decapsulate: Tunnels,
     /// Octets of one message's header section, at most.
     pub header: usize,
-    /// Streams that one connection carries at once (HTTP/2), at most; the oldest is ended for one more.
+    /// `--max-streams`: streams that one connection carries at once (HTTP/2), at most; the oldest is ended for one more.
     pub carried_streams: usize,
     /// The ends of TCP connections without payload are told too.
     pub empty_connections: bool,

@@ -46,7 +46,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     (
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
-         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, \
+         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
          --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
     ),
     (
@@ -210,6 +210,17 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) hash: bool,
 
+    /// Write the exchanges of HTTP/1 and HTTP/2 as a HAR document, which browsers open
+    ///
+    /// HAR 1.2, an entry for each request with its response, written when both have ended: times from the capture, header fields,
+    /// and bodies with their codings undone. `-` is stdout. The man page says more (HAR).
+    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output")]
+    pub(super) har: Option<Target>,
+
+    /// Most bytes of a body in --har; 0: no bodies
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = size, help_heading = "Output", hide_short_help = true)]
+    pub(super) har_body: usize,
+
     /// Write a file for each stream, with its bytes, into this folder
     ///
     /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
@@ -349,6 +360,16 @@ pub(super) struct Args {
     /// settings.
     #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
     pub(super) handshake: bool,
+
+    /// Write each request of a connection, what answers it, and then the next request
+    ///
+    /// Requests that are sent ahead wait until the one before them is answered, and answers that were captured ahead of their
+    /// requests wait for these; so does what is written as packets, but for HTTP/2, whose frames stay as they are. For the protocols
+    /// over TCP whose answers are told (HTTP, and those that answer in order or by number). An exchange is given up when a later
+    /// request is answered, or when its answer has not come for --tcp-packet-timeout: pair.reset counts them. What is held counts
+    /// for --memory-limit, and is 256 messages or --tcp-buffer of a connection at most.
+    #[arg(long, help_heading = "Form of the messages", hide_short_help = true)]
+    pub(super) pair: bool,
 
     /// Write the messages of these protocols only
     ///
@@ -516,6 +537,17 @@ pub(super) struct Args {
     /// connection or 128 KiB at most: then the oldest is shown as a connection of its own.
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = gap_size, help_heading = "Waiting", hide_short_help = true)]
     pub(super) max_gap: u32,
+
+    /// Most streams of one connection that are open at once, in HTTP/2; the oldest is ended for one more
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number,
+        default_value_t = 2048,
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
+    pub(super) max_streams: usize,
 
     /// Largest extracted file, not counting holes; the rest is left out, and the list says so
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = "Limits", hide_short_help = true)]

@@ -19,7 +19,8 @@ use crate::sink::choice::{MessageChoice, When};
 use crate::sink::follow::FollowForm;
 use crate::sink::json::Show;
 use crate::sink::options::{
-    DumpTo, ExtractTo, FollowTo, JsonTo, OutputKind, OutputOptions, OutputSpec, PrintTo, TableTo,
+    DumpTo, ExtractTo, FollowTo, HarTo, JsonTo, OutputKind, OutputOptions, OutputSpec, PrintTo,
+    TableTo,
 };
 use crate::sink::packets::{Large, PacketOptions};
 use crate::sink::print::{Look, Style, TimeForm};
@@ -198,7 +199,9 @@ fn idle_options(
 ) -> Vec<String> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let lines = args.print.is_some() || args.follow.is_some() || args.table.is_some();
-    let others = lines || args.json.is_some() || args.dump.is_some() || args.extract.is_some();
+    let har = args.har.is_some();
+    let others =
+        lines || har || args.json.is_some() || args.dump.is_some() || args.extract.is_some();
     let none = !(others || args.no_output) && args.write.is_empty();
     // Without any output stdout is one.
     let packets = !args.write.is_empty() || none && !stdout_is_terminal;
@@ -211,6 +214,7 @@ fn idle_options(
     let streams = args.follow.is_some() || args.dump.is_some();
     let messages =
         print || args.table.is_some() || args.json.is_some() || args.extract.is_some() || packets;
+    let messages = messages || har;
     let whole = if streams {
         "chooses messages, and streams are written whole: use --connection"
     } else {
@@ -219,7 +223,7 @@ fn idle_options(
     let disabled = args.disable.unwrap_or_default();
     let (json, extract) = (args.json.is_some(), args.extract.is_some());
     let written = packets || messages || streams;
-    let buffered = lines || json || packets || args.dump.is_some();
+    let buffered = lines || json || har || packets || args.dump.is_some();
     let seen = args.stats.is_some() || args.trace.is_some();
     let add_json = "shows it in the JSON: add -j";
     let comments = "writes comments, which pcapng has: write one with -w";
@@ -241,6 +245,12 @@ fn idle_options(
         ),
         ("json_body", "--json-body", json, add_json),
         ("hash", "--hash", json, add_json),
+        (
+            "har_body",
+            "--har-body",
+            har,
+            "bounds the bodies of HAR: add --har FILE",
+        ),
         (
             "max_file",
             "--max-file",
@@ -265,6 +275,12 @@ fn idle_options(
             "--keep-secrets",
             packets && !pcap || originals,
             "passes them to a pcapng output: write one with -w",
+        ),
+        (
+            "pair",
+            "--pair",
+            messages,
+            "orders messages, and none are written: add -p",
         ),
         (
             "fill_gaps",
@@ -504,6 +520,7 @@ fn config(
         dir,
         max_file: args.max_file as u64,
     });
+    sink.pair = args.pair;
     sink.verbose = args.verbose;
     // Hints are for somebody who looks on.
     sink.hints = !args.quiet && args.stats.is_none() && std::io::stderr().is_terminal();
@@ -517,13 +534,19 @@ fn config(
         },
         packet_buffered: args.packet_buffered,
     });
+    sink.har = args.har.map(|target| HarTo {
+        target,
+        body: args.har_body,
+        packet_buffered: args.packet_buffered,
+    });
     let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
     let any = messages
         || sink.print.is_some()
         || sink.follow.is_some()
         || sink.table.is_some()
         || sink.dump.is_some()
-        || sink.json.is_some();
+        || sink.json.is_some()
+        || sink.har.is_some();
     if !(any || sink.extract.is_some() || args.no_output) {
         if stdout_is_terminal {
             sink.print = Some(print(Style::Brief));
@@ -696,6 +719,12 @@ fn check_limits(args: &Args) -> Result<(), clap::Error> {
             "give at least the size of a few segments, as 64K",
         ),
         (
+            args.max_streams == 0,
+            "--max-streams",
+            "is 0, so no message of HTTP/2 would be followed",
+            "give 1 or more",
+        ),
+        (
             args.tcp_holes == 0,
             "--tcp-holes",
             "is 0, so every hole would be given up at once",
@@ -796,12 +825,14 @@ fn form(args: &Args) -> PacketOptions {
 fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), clap::Error> {
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");
+    let har = sink.har.as_ref().is_some_and(|h| h.target.name == "-");
     let stats = sctp_stats.is_some_and(|p| p.as_os_str() == "-");
     let others = [
         sink.print.is_some(),
         sink.follow.is_some(),
         sink.table.is_some(),
         json,
+        har,
         streams,
         stats,
     ];
@@ -816,7 +847,7 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
     if users > 1 {
         return Err(error(
             ErrorKind::ArgumentConflict,
-            "--print, --follow, --table, --write -, --json, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
+            "--print, --follow, --table, --write -, --json, --har -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
         ));
     }
     Ok(())
@@ -834,6 +865,7 @@ fn limits(args: &Args) -> Limits {
     Limits {
         memory: args.memory_limit,
         connections: args.max_connections,
+        carried_streams: args.max_streams,
         active_packets: args.max_active_packets,
         ip_packet_timeout: args.ip_packet_timeout,
         tcp_packet_timeout: args.tcp_packet_timeout,

@@ -27,6 +27,10 @@ related, mixed, ...) are files, without base64 and quoted-printable, and so is t
 known, or its bytes are damaged, they are kept as they were sent, as NAME.gz or the like, beside what could be decoded of \
 them. No body is decoded to more than \\fB--max-file\\fR, or to more than 256 times what was sent and 32 MiB.
 .PP
+A body of gRPC is one file: its messages, each behind its prefix of five bytes, as they were sent. Where grpc-encoding is gzip or \
+deflate, each compressed message is decompressed, and its prefix is that of one which was not; one of more than 4 MiB ends what is \
+decoded.
+.PP
 FTP: what goes over the connections that a control connection on port 21, or one that begins with FTP's greeting, announces \
 (PASV, EPSV, PORT, EPRT), also where these were captured before the announcement, or where an address translator changed the \
 address. LIST, NLST and MLSD give LIST.txt and so on. Octets are those of the connection: text keeps the line ends of \
@@ -45,6 +49,27 @@ Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files. 
 SMB carries files that cannot be taken out yet: where there is some in the input, that is told at the end.
 .PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
+
+/// The section of the man page about `--har`.
+const HAR: &str = "\
+What \\fB--har\\fR writes: one JSON document, HAR 1.2, with an entry for each request of HTTP/1 and HTTP/2. An entry is written when \
+the request and its response have ended, so entries stand in the order of their ends. A request that nothing in the capture answers is \
+an entry with status 0, written when its connection ends; where messages are chosen (--kind, --match, --from, --to, -c) only exchanges are \
+written of which both messages are. Responses whose request is not in the capture are left out and counted (har.unmatched). The document is \
+closed at the end of the run, also where a signal ends it or the input is cut; with SIGHUP each file is a document of its own.
+.PP
+startedDateTime and timings are those of the capture: connect, of the first request of a connection whose SYN was captured, is the time \
+from its first packet to the first byte of the request; send that of the request, wait from its last byte to the first of the response, \
+receive that of the response. blocked, dns and ssl are -1. time is their sum. connection is the connection's number as --print shows it, \
+_stream the stream of HTTP/2.
+.PP
+A URL has the host that the request names, and where it names none the address of the server. Header fields that are not UTF-8 are \
+taken as ISO 8859-1. Fields behind a body (trailers of HTTP/2) stand behind the others. A header field of HTTP/2 that refers to what \
+the capture lacks is called [unknown N]. bodySize counts the body without chunks, as it was sent otherwise, and is -1 where that is not \
+known; headersSize is -1 in HTTP/2, whose header sections are compressed. The content codings gzip, deflate, br and zstd are undone; \
+text is text, also in the character set that its type names, and anything else base64, in the body of a request with _encoding, as HAR has no \
+name for that. Of a body \\fB--har-body\\fR bytes are shown, and where bytes are missing those ahead of them: comment says so. A \
+request that a server pushes has a comment too.";
 
 /// The section of the man page about counters.
 const COUNTERS: &str = "\
@@ -345,6 +370,7 @@ exchange if both of them are:"
             text.replace('-', "\\-")
         )?;
     }
+    writeln!(out, ".SH HAR\n{}", HAR.replace('-', "\\-"))?;
     writeln!(out, ".SH FILES\n{}", FILES.replace('-', "\\-"))?;
     for (name, text) in files::FIELDS {
         writeln!(out, ".TP\n\\fB{name}\\fR\n{}", text.replace('-', "\\-"))?;

@@ -70,6 +70,7 @@ fn files(config: &Config) -> Vec<String> {
     let raw = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let mut files: Vec<String> = sink.outputs.iter().map(|o| o.target.name.clone()).collect();
     files.extend(sink.json.as_ref().map(|j| j.target.name.clone()));
+    files.extend(sink.har.as_ref().map(|h| h.target.name.clone()));
     files.extend(
         (sink.print.is_some() || sink.follow.is_some() || sink.table.is_some() || raw)
             .then(|| "-".to_owned()),

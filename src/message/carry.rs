@@ -72,6 +72,8 @@ pub(super) struct Around<'a> {
     pub(super) flow: &'a Flow,
     pub(super) sides: &'a [Side; 2],
     pub(super) direction: Direction,
+    /// When its first packet was captured.
+    pub(super) opened: Instant,
     /// Nobody is woken for a stream that is carried.
     pub(super) wake: Option<Instant>,
 }
@@ -84,6 +86,7 @@ impl<'a> Around<'a> {
             flow: at.flow,
             sides: at.sides,
             direction: at.direction,
+            opened: at.opened,
             wake: None,
         }
     }
@@ -351,6 +354,7 @@ fn place<'a, T>(
         flow: around.flow,
         sides,
         direction,
+        opened: around.opened,
         wake: &mut around.wake,
         state,
     }

@@ -7,7 +7,7 @@ use crate::base::fragment::FragmentEvent;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::Packet;
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
-use crate::base::time::Timestamp;
+use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
@@ -142,6 +142,16 @@ pub trait MessageSink {
         compressed: bool,
     ) {
         let _ = (at, offset, len, compressed);
+    }
+    /// When [`wake`](Self::wake) is to be called though nothing comes on the connection.
+    #[inline]
+    fn wakes_at(&self, state: &Self::State) -> Option<Instant> {
+        let _ = state;
+        None
+    }
+    /// The time has come that [`wakes_at`](Self::wakes_at) gave.
+    fn wake(&mut self, at: &mut StreamContext<'_, Self::State>) {
+        let _ = at;
     }
     /// So many octets of the stream belong to no message: a search for the beginning of one has passed over them.
     fn skipped(&mut self, at: &mut StreamContext<'_, Self::State>, offset: u64, octets: u64) {

@@ -404,6 +404,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
             at.direction = at.direction.flip();
         }
+        let due = self.sink.wakes_at(&at.state.state);
+        if due.is_some_and(|t| at.cx.now >= t) {
+            self.sink.wake(&mut at.with(|s| &mut s.state));
+        }
         self.watch(at);
     }
 
@@ -928,14 +932,16 @@ impl<M: MessageSink> Extractor<M> {
     /// Tells when what is held in doubt has to be let go though nothing comes.
     fn watch(&self, at: &mut ConversationContext<'_, M>) {
         // Most streams hold nothing most of the time.
+        let wish = self.sink.wakes_at(&at.state.state);
         if at.state.streams.iter().all(|stream| stream.held.is_none()) {
-            *at.wake = None;
+            *at.wake = wish;
             return;
         }
         let framed = at.state.framer.is_some();
         let streams = at.state.streams.iter();
         *at.wake = streams
             .filter_map(|stream| stream.until(&at.cx.limits, framed))
+            .chain(wish)
             .min();
     }
 
@@ -1541,7 +1547,7 @@ impl<M: MessageSink> Extractor<M> {
             self.end_message(at, chunk.offset + chunk.data.len() as u64, false, None);
         }
         self.took(at, chunk, chunk.data.len());
-        *at.wake = None;
+        *at.wake = self.sink.wakes_at(&at.state.state);
         true
     }
 

@@ -17,6 +17,8 @@ const REQUESTS: usize = 64;
 /// Requests that are answered by their number and are remembered, of all flows together. A busy resolver has a few hundred under way.
 const NUMBERED: usize = 4096;
 
+/// Protocols whose framer tells what a response answers: those whose header sections are told as HTTP/1.1 writes them.
+pub(super) const TOLD: [&str; 2] = ["http", "http2"];
 /// The number of no flow: that of requests which are answered in another one.
 const ANYWHERE: u64 = u64::MAX;
 
@@ -96,8 +98,10 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         finish: impl FnOnce(&mut Q),
     ) -> Option<(WaitingRequest<Q, A>, A)> {
         let request = self.0.back_mut()?;
+        let before = request.size();
         request.whole = Some(whole);
         finish(&mut request.kept);
+        cx.budget.resize(before, request.size());
         request.early.as_ref()?;
         let mut request = self.0.pop_back()?;
         cx.budget.give(request.size());

@@ -273,7 +273,7 @@ impl<'a> ser::Serializer for Line<'a> {
         Ok(())
     }
 
-    /// A time in microseconds ([`Micros`]), in the same way.
+    /// A time in microseconds ([`Micros`]), or a span in nanoseconds ([`Millis`]), as millions of these with six digits.
     fn serialize_i128(self, micros: i128) -> Result<(), NotWritten> {
         let part = |n: i128| u64::try_from(n).unwrap_or(u64::MAX);
         let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
@@ -421,12 +421,21 @@ impl Serialize for Seconds {
     }
 }
 
-/// The same with six digits; the only value that is written as an `i128`.
+/// The same with six digits; beside [`Millis`] the only value that is written as an `i128`.
 pub(crate) struct Micros(pub(crate) Duration);
 
 impl Serialize for Micros {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_i128(i128::try_from(self.0.as_micros()).unwrap_or(i128::MAX))
+    }
+}
+
+/// A time span in milliseconds, with six digits behind the point: a millionth of nanoseconds, as the other is one of microseconds.
+pub(crate) struct Millis(pub(crate) Duration);
+
+impl Serialize for Millis {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i128(i128::try_from(self.0.as_nanos()).unwrap_or(i128::MAX))
     }
 }
 

@@ -11,16 +11,20 @@
 //!            ├─> table/     columns for scripts
 //!  Outputs ──┼─> streams/   the octets of each stream (--dump)
 //!            ├─> json/      an object for each message and more
+//!            ├─> har/       the exchanges of HTTP as one document
 //!            └─> files/     files that were transferred (--extract)
 //! ```
 
 pub mod choice;
+mod coded_body;
 mod exchange;
 pub mod files;
 pub mod follow;
+mod har;
 pub mod json;
 mod json_line;
 pub mod options;
+mod order;
 mod output;
 mod outputs;
 pub mod packets;

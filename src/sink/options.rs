@@ -100,6 +100,17 @@ pub struct JsonTo {
     pub packet_buffered: bool,
 }
 
+/// `--har`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HarTo {
+    /// Where it goes.
+    pub target: Target,
+    /// `--har-body`: octets that are shown of a body.
+    pub body: usize,
+    /// `-U`.
+    pub packet_buffered: bool,
+}
+
 /// All outputs of a run.
 #[derive(Clone, Debug, Default)]
 pub struct OutputOptions {
@@ -113,6 +124,8 @@ pub struct OutputOptions {
     pub follow: Option<FollowTo>,
     /// JSON lines.
     pub json: Option<JsonTo>,
+    /// Exchanges of HTTP as HAR.
+    pub har: Option<HarTo>,
     /// Stream files.
     pub dump: Option<DumpTo>,
     /// Transferred files.
@@ -123,6 +136,8 @@ pub struct OutputOptions {
     pub hints: bool,
     /// Connections that are written; all where there is none.
     pub connection: Option<ConnectionRule>,
+    /// `--pair`: messages of a connection are written in the order of its exchanges.
+    pub pair: bool,
     /// `--kind`, `--match`, `--from`, `--to`, `--count`: which messages are written.
     pub messages: MessageChoice,
 }

@@ -3,8 +3,10 @@
 use super::choice::{Asked, MessageChoice};
 use super::files::Files;
 use super::follow::Follow;
+use super::har::Har;
 use super::json::{self, Json};
 use super::options::{OutputKind, OutputOptions};
+use super::order::{ExchangeOrder, MessageEvent, TakesTurns};
 use super::output::{Output, forward_events, kept, take_kept};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
 use super::pairing::{Paired, Pairing};
@@ -16,9 +18,9 @@ use super::watch::Watch;
 use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
-use crate::base::flow::{Flow, Transport};
+use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
-use crate::base::time::Timestamp;
+use crate::base::time::{Instant, Timestamp};
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, kind};
 use crate::transport::datagram::DatagramContext;
@@ -40,6 +42,8 @@ macro_rules! outputs {
             passed_over: [bool; 2],
             /// Where an output shows what answers what: the requests that wait.
             pairing: Option<Box<Pairing>>,
+            /// `--pair`: what is held until its turn comes.
+            order: Option<Box<ExchangeOrder>>,
         }
 
         /// The outputs, whatever `--connection` says.
@@ -150,6 +154,8 @@ outputs! {
     dump: Option<Dump>;
     /// An object for each message and more.
     json: Option<Json>;
+    /// Exchanges of HTTP as a HAR document.
+    har: Option<Har>;
     /// The files that were transferred.
     files: Option<Files>;
     /// Words about connections.
@@ -182,13 +188,25 @@ pub struct Outputs {
     pairs: bool,
     /// What the message answers that begins next.
     paired: Paired,
+    /// `--pair`: messages are written in the order of their exchanges.
+    orders: bool,
+    /// It is the turn of what is told now.
+    passing: bool,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
 macro_rules! to_chosen {
     // Written messages are counted.
-    ([] $kind:ident $self:ident $at:ident end $args:tt) => { to_chosen!(message count $kind $self $at end $args) };
+    ([] $kind:ident $self:ident $at:ident end ($end:ident)) => {
+        if $self.is_ordered() {
+            return $self.turn_end($at, $end);
+        }
+        to_chosen!(message count $kind $self $at end ($end))
+    };
     ([] $kind:ident $self:ident $at:ident start ($start:ident)) => {
+        if $self.is_ordered() && $self.takes($at.flow) {
+            return $self.turn_start($at, $start);
+        }
         let told;
         let $start = if $self.pairs {
             told = $self.told($start);
@@ -202,17 +220,37 @@ macro_rules! to_chosen {
         if let Some(pairing) = &mut $at.state.pairing {
             pairing.gap($at.cx, $at.direction);
         }
+        if $self.is_ordered() {
+            $self.turn_due($at);
+        }
         if $self.takes($at.flow) {
             to_chosen!(all $kind $self $at stream_gap ($gap));
         }
     };
-    ([] $kind:ident $self:ident $at:ident data $args:tt) => { to_chosen!(message chosen $kind $self $at data $args) };
-    ([] $kind:ident $self:ident $at:ident gap $args:tt) => { to_chosen!(message chosen $kind $self $at gap $args) };
-    ([] $kind:ident $self:ident $at:ident trailers $args:tt) => {
-        to_chosen!(message chosen $kind $self $at trailers $args)
+    ([] $kind:ident $self:ident $at:ident data ($piece:ident)) => {
+        to_chosen!(in_turn [Octets($piece)] $kind $self $at data ($piece))
     };
-    ([] $kind:ident $self:ident $at:ident inner $args:tt) => { to_chosen!(message chosen $kind $self $at inner $args) };
-    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => { to_chosen!(forget $kind $self $at carried_end $args) };
+    ([] $kind:ident $self:ident $at:ident gap ($gap:ident)) => {
+        to_chosen!(in_turn [Gap($gap)] $kind $self $at gap ($gap))
+    };
+    ([] $kind:ident $self:ident $at:ident trailers ($section:ident)) => {
+        to_chosen!(in_turn [Trailers($section)] $kind $self $at trailers ($section))
+    };
+    ([] $kind:ident $self:ident $at:ident inner ($offset:ident, $len:ident, $compressed:ident)) => {
+        to_chosen!(in_turn [Inner($offset, $len, $compressed)] $kind $self $at inner ($offset, $len, $compressed))
+    };
+    (in_turn [$what:ident $of:tt] $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
+        if $self.is_ordered() && !$self.turn_event($at, MessageEvent::$what $of) {
+            return;
+        }
+        to_chosen!(message chosen $kind $self $at $event $args)
+    };
+    ([] $kind:ident $self:ident $at:ident carried_end $args:tt) => {
+        if $self.is_ordered() {
+            $self.turns_end($at);
+        }
+        to_chosen!(forget $kind $self $at carried_end $args)
+    };
     (message $how:ident $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.is_full() {
             // As many as were wanted have ended.
@@ -251,8 +289,18 @@ macro_rules! to_chosen {
     };
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
     // the connection is chosen.
-    ([] $kind:ident $self:ident $at:ident stream_end $args:tt) => { to_chosen!(all $kind $self $at stream_end $args) };
-    ([] $kind:ident $self:ident $at:ident closed $args:tt) => { to_chosen!(forget $kind $self $at closed $args) };
+    ([] $kind:ident $self:ident $at:ident stream_end ($close:ident)) => {
+        if $self.is_ordered() && !$self.turn_stream_end($at, $close) {
+            return;
+        }
+        to_chosen!(all $kind $self $at stream_end ($close))
+    };
+    ([] $kind:ident $self:ident $at:ident closed $args:tt) => {
+        if $self.is_ordered() {
+            $self.turns_end($at);
+        }
+        to_chosen!(forget $kind $self $at closed $args)
+    };
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
         to_chosen!(all $kind $self $at association_end $args)
     };
@@ -297,7 +345,19 @@ impl MessageSink for Outputs {
     type State = OutputState;
 
     fn charged(&self, state: &OutputState) -> Option<usize> {
+        if state.order.is_some() {
+            return None;
+        }
         self.table.charged(state)
+    }
+
+    #[inline]
+    fn wakes_at(&self, state: &OutputState) -> Option<Instant> {
+        self.turn_at(state)
+    }
+
+    fn wake(&mut self, at: &mut StreamContext<'_, OutputState>) {
+        self.turn_due(at);
     }
 
     fn hears_flow_ends(&self) -> bool {
@@ -315,7 +375,8 @@ impl MessageSink for Outputs {
         at: &mut StreamContext<'_, OutputState>,
         start: &MessageStart<'_>,
     ) -> bool {
-        self.unasked || self.chooses(at, start)
+        // What waits for its turn is asked about then.
+        self.unasked || self.is_ordered() || self.chooses(at, start)
     }
 
     // Frames are written as packets; all other outputs get what they carry.
@@ -362,6 +423,26 @@ impl MessageSink for Outputs {
     forward_events!(to_chosen []);
 }
 
+impl TakesTurns for Outputs {
+    fn order(state: &mut OutputState) -> &mut Option<Box<ExchangeOrder>> {
+        &mut state.order
+    }
+
+    #[inline]
+    fn order_there(state: &OutputState) -> Option<&ExchangeOrder> {
+        state.order.as_deref()
+    }
+
+    fn waits(state: &OutputState, direction: Direction, offset: u64) -> bool {
+        let pairing = state.pairing.as_deref();
+        pairing.is_some_and(|pairing| pairing.waits(direction, offset))
+    }
+
+    fn passes(&mut self, passing: bool) {
+        self.passing = passing;
+    }
+}
+
 impl OutputTable {
     /// No output is open but those of messages as packets.
     fn has_packets_alone(&self) -> bool {
@@ -375,6 +456,7 @@ impl OutputTable {
             raw,
             dump,
             json,
+            har,
             files,
             watch,
             // It goes without, where nothing else would need all events.
@@ -388,6 +470,7 @@ impl OutputTable {
             && raw.is_none()
             && dump.is_none()
             && json.is_none()
+            && har.is_none()
             && files.is_none()
             && watch.is_none()
     }
@@ -402,6 +485,7 @@ impl Outputs {
         let rows = self.table.rows.as_ref();
         self.pairs = self.table.print.is_some()
             || self.table.json.is_some()
+            || self.orders
             || rows.is_some_and(Table::shows_delays);
         self.unasked = self.messages.is_all() && !self.pairs;
     }
@@ -495,6 +579,12 @@ impl Outputs {
                 print.ends();
             }
         }
+    }
+
+    /// Messages are held until their turn comes, and this one is not the one whose turn it is.
+    #[inline]
+    const fn is_ordered(&self) -> bool {
+        self.orders && !self.passing
     }
 
     /// As many messages were written as are wanted.
@@ -658,6 +748,7 @@ impl Outputs {
             .chain(config.table.as_ref().map(|_| "-"))
             .chain(raw.map(|_| "-"))
             .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
+            .chain(config.har.as_ref().map(|h| h.target.name.as_str()))
         {
             writer::refuse_input(name, inputs)?;
         }
@@ -714,11 +805,21 @@ impl Outputs {
                 json.out.reopens(&j.target);
             }
         }
+        if let Some(h) = &config.har {
+            let to = writer::open(&h.target)?;
+            let name = writer::shown(&h.target.name);
+            let unanswered = config.messages.is_all() && config.messages.count.is_none();
+            let mut har = Har::new(name, to, h.body, unanswered, h.packet_buffered);
+            har.out.reopens(&h.target);
+            outputs.packets_alone = false;
+            outputs.table.har = Some(har);
+        }
         if let Some(e) = &config.extract {
             outputs.extract(&e.dir, e.max_file)?;
         }
         outputs.table.watch = (config.verbose > 0).then(|| Watch::new(config.verbose > 1));
         outputs.table.ports = config.hints.then(Ports::default);
+        outputs.orders = config.pair;
         outputs.choice.clone_from(&config.connection);
         outputs.messages = config.messages.clone();
         outputs.left = config.messages.count;

@@ -164,6 +164,12 @@ impl Pairing {
         }
     }
 
+    /// The request of this direction that begins there may be answered yet.
+    pub(super) fn waits(&self, direction: Direction, offset: u64) -> bool {
+        let mut all = self.requests.iter();
+        all.any(|request| request.direction == direction && request.offset == offset)
+    }
+
     /// Gives all of it back.
     pub(super) fn clear(&mut self, cx: &mut Context) {
         cx.budget

@@ -119,6 +119,7 @@ impl Rig {
             flow: &self.flow,
             sides: &self.sides,
             direction,
+            opened: Instant::default(),
             wake: &mut self.wake,
             state: &mut self.state,
         };

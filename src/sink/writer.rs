@@ -336,6 +336,11 @@ impl BufferedWriter {
     /// Writes what is left and goes on in a new file of the same name. A file that still stands under its name, or another
     /// one that does, is left as it is: what is in it may not be anywhere else. True where a new file begins.
     pub(crate) fn reopen(&mut self, done: &mut Reopened) -> bool {
+        self.reopen_behind(done, b"")
+    }
+
+    /// The same, with an end for the file that is left.
+    pub(crate) fn reopen_behind(&mut self, done: &mut Reopened, end: &[u8]) -> bool {
         let Some((path, file)) = &self.path else {
             return false;
         };
@@ -346,6 +351,7 @@ impl BufferedWriter {
         let path = path.clone();
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => {
+                self.buffer.extend_from_slice(end);
                 self.go_on_in(Box::new(file));
                 self.reopens(&Target::file(&path));
                 done.files += 1;

@@ -3,7 +3,7 @@
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, Side};
-use crate::base::time::Instant;
+use crate::base::time::{Instant, Timestamp};
 use crate::transport::datagram::EndedFlow;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -34,6 +34,8 @@ pub struct StreamContext<'a, S> {
     pub sides: &'a [Side; 2],
     /// The stream of the event.
     pub direction: Direction,
+    /// When the flow's first packet was captured, on the age clock.
+    pub opened: Instant,
     /// When the sink wants to be woken though nothing comes on this flow ([`StreamSink::wake`]): what it says last counts.
     pub wake: &'a mut Option<Instant>,
     /// What the sink keeps with this flow.
@@ -44,6 +46,14 @@ impl<S> StreamContext<'_, S> {
     /// The side whose octets these are.
     pub fn side(&self) -> &Side {
         &self.sides[self.direction.index()]
+    }
+
+    /// When the flow's first packet was captured. The age clock is the capture's time but for jumps of more than an hour, which it
+    /// leaves out.
+    pub fn opened_at(&self) -> Timestamp {
+        let ago = self.cx.now.since(self.opened).as_nanos();
+        let now = self.cx.packet.time.as_nanos();
+        Timestamp::from_nanos(now.saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX)))
     }
 
     /// The side that receives them.
@@ -58,6 +68,7 @@ impl<S> StreamContext<'_, S> {
             flow: self.flow,
             sides: self.sides,
             direction: self.direction.flip(),
+            opened: self.opened,
             wake: self.wake,
             state: self.state,
         }
@@ -73,6 +84,7 @@ impl<S> StreamContext<'_, S> {
             flow: self.flow,
             sides: self.sides,
             direction: self.direction,
+            opened: self.opened,
             wake: self.wake,
             state: f(self.state),
         }

@@ -144,6 +144,8 @@ fn through_all_outputs(name: &str, input: &[u8], args: &[&str]) {
     let (packets, json, dump, files) = (at("w"), at("j"), at("d"), at("x"));
     let json = format!("--json={json}");
     let mut all = vec!["-s", "-w", &packets, &json, "--dump", &dump, "-x", &files];
+    let har = at("har");
+    all.extend(["--har", &har]);
     all.extend([
         "--track",
         "--info",
@@ -227,6 +229,10 @@ fn nothing_is_booked_at_the_end_of_an_attack() {
         let input = attack(name, size);
         for limit in ["256M", "4M"] {
             through_all_outputs(name, &input, &["--memory-limit", limit]);
+        }
+        // What is held for its turn is given back too.
+        if matches!(name, "pipelined" | "tcp_gap_http") {
+            through_all_outputs(name, &input, &["--memory-limit", "4M", "--pair"]);
         }
     }
 }

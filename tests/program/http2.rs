@@ -4,6 +4,7 @@
 
 use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body};
 use crate::common::{self, fields, run};
+use crate::har::entries;
 use inet_asm::Assembler;
 use inet_asm::base::flow::Direction;
 use inet_asm::base::limits::Limits;
@@ -636,6 +637,73 @@ fn files_are_taken_out_and_messages_of_grpc_are_listed() {
     assert_eq!(file, both);
 }
 
+/// Messages of gRPC that are compressed come out of `-x` as if they were not.
+#[test]
+fn compressed_messages_of_grpc_are_decompressed() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let text = body(3000);
+    let packed = common::gzip(&text);
+    let prefixed = |flag: u8, octets: &[u8]| {
+        let len = u32::try_from(octets.len()).unwrap().to_be_bytes();
+        [&[flag][..], &len, octets].concat()
+    };
+    let mut talk = Talk::new();
+    for (stream, encoding) in [(1, "gzip"), (3, "identity")] {
+        let ask = [
+            owned(":method", "POST"),
+            owned(":path", &format!("/pkg.Service/{encoding}.bin")),
+            owned("content-type", "application/grpc+proto"),
+            owned("grpc-encoding", encoding),
+        ];
+        let message = talk.head(true, stream, &ask, false);
+        let coded = if stream == 1 {
+            prefixed(1, &packed)
+        } else {
+            prefixed(0, &text)
+        };
+        talk.data(
+            message,
+            stream,
+            &[prefixed(0, b"plain"), coded].concat(),
+            true,
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    run(["-x", dir.path().to_str().unwrap()], &talk.whole()).ok();
+    let expected = [prefixed(0, b"plain"), prefixed(0, &text)].concat();
+    for name in ["gzip.bin", "identity.bin"] {
+        assert_eq!(
+            std::fs::read(dir.path().join(name)).unwrap(),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn exchanges_tell_their_stream_and_the_limit_of_streams_is_an_option() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    talk.streams(1, 3);
+    let json = run(["-j"], &talk.whole()).text();
+    for stream in [1, 3, 5] {
+        let stream = format!("\"stream\":{stream},");
+        let mut exchanges = json.lines().filter(|line| line.contains("\"exchange\""));
+        assert_eq!(exchanges.clone().count(), 3);
+        assert!(
+            exchanges.any(|line| line.contains(&stream)),
+            "{stream}: {json}"
+        );
+    }
+    let mut talk = Talk::new();
+    for n in 0..20 {
+        let ask = [owned(":method", "POST"), owned(":path", "/")];
+        talk.head(true, 2 * n + 1, &ask, false);
+    }
+    let done = run(["-j", "-s", "--max-streams", "8"], &talk.whole());
+    assert_eq!(common::counter(&done.stderr, "carried.evicted"), 12);
+}
+
 /// Octets of memory that a run needs at most, by what it has counted.
 fn most_memory(capture: &[u8]) -> (usize, inet_asm::base::counters::Counters) {
     let (_, records) = common::pcap(capture);
@@ -656,6 +724,73 @@ fn most_memory(capture: &[u8]) -> (usize, inet_asm::base::counters::Counters) {
     let counters = engine.counters().clone();
     assert_eq!(engine.budget().used(), 0, "all is given back");
     (most, counters)
+}
+
+/// Every stream is an entry of `--har`, with the bodies that were sent; so is what a server pushes.
+#[test]
+fn har_has_an_entry_for_each_stream() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let mut talk = Talk::new();
+    talk.streams(1, 30);
+    let mut found = entries(&run(["--har", "-"], &talk.whole()).ok());
+    assert_eq!(found.len(), 30);
+    found.sort_by_key(|entry| entry["_stream"].as_u64());
+    for (entry, id) in found.iter().zip((1_u64..).step_by(2)) {
+        let sent = |client| {
+            let name = format!("x-{}: {id}", if client { "id" } else { "re" });
+            let mut all = talk.sent.iter().filter(|sent| sent.client == client);
+            all.find(|sent| sent.lines.contains(&name)).unwrap()
+        };
+        let (request, response) = (&entry["request"], &entry["response"]);
+        assert_eq!(entry["_stream"], id);
+        let line = format!("{} /{id} HTTP/2", request["method"].as_str().unwrap());
+        assert_eq!(sent(true).start, line);
+        assert_eq!(request["url"], format!("http://203.0.113.80:80/{id}"));
+        let posted = request["postData"]["text"].as_str().unwrap_or_default();
+        assert_eq!(posted.as_bytes(), sent(true).body);
+        let text = response["content"]["text"].as_str().unwrap();
+        assert_eq!(text.as_bytes(), sent(false).body);
+        assert_eq!(response["httpVersion"], "HTTP/2");
+        assert_eq!(response["headersSize"], -1);
+        let trailer = response["headers"].as_array().unwrap().last().unwrap();
+        assert_eq!(trailer["name"] == "x-sum", id % 8 == 1, "{entry}");
+        let connect = &entry["timings"]["connect"];
+        assert_eq!(*connect != -1, id == 1, "{entry}");
+    }
+    let mut talk = Talk::new();
+    let get = [
+        owned(":method", "GET"),
+        owned(":path", "/page"),
+        owned(":authority", "h"),
+    ];
+    talk.head(true, 1, &get, true);
+    let pushed = [
+        owned(":method", "GET"),
+        owned(":path", "/style"),
+        owned(":authority", "h"),
+    ];
+    let block = talk.encoders[0].block(&pushed);
+    let promise = [&2_u32.to_be_bytes()[..], &block].concat();
+    talk.write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
+    for id in [1, 2] {
+        let message = talk.head(false, id, &[owned(":status", "200")], false);
+        talk.data(message, id, format!("answer {id}").as_bytes(), true);
+    }
+    let found = entries(&run(["--har", "-"], &talk.whole()).ok());
+    let texts: Vec<_> = found
+        .iter()
+        .map(|e| {
+            (
+                e["request"]["url"].as_str(),
+                e["response"]["content"]["text"].as_str(),
+            )
+        })
+        .collect();
+    let page = (Some("http://h/page"), Some("answer 1"));
+    let style = (Some("http://h/style"), Some("answer 2"));
+    assert_eq!(texts, [page, style]);
+    assert_eq!(found[1]["comment"], "pushed by the server");
+    assert_eq!(found[1]["serverIPAddress"], "203.0.113.80");
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "codings",
-        "content and transfer codings as declared, base64 and quoted-printable of parts included, the one applied first first",
+        "content and transfer codings as declared, base64 and quoted-printable of parts included, and those of the messages of gRPC in a body (grpc gzip), the one applied first first",
     ),
     ("undone", "of these, those that were undone"),
     ("size", "bytes that are there"),

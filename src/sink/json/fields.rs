@@ -73,7 +73,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "protocol, by Wireshark's name; data where none is known; of a connection, that of its first message whose protocol is known, null where it carried none",
     ),
     (
-        "message",
+        "message exchange",
         "stream",
         "number of the stream of HTTP/2 that carries it; offset and gaps count in that stream, where a header section stands as text",
     ),

@@ -130,6 +130,9 @@ pub(super) struct ExchangeObject<'a> {
     pub(super) first_time: Rfc3339,
     pub(super) first_frame: u64,
     pub(super) protocol: &'a str,
+    /// Only where its connection carries streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stream: Option<u32>,
     pub(super) request: &'a str,
     /// None where they are no streams'.
     pub(super) request_offset: Option<u64>,

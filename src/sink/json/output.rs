@@ -22,7 +22,7 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, b
 use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary};
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
 use crate::sink::json_line::{Seconds, write};
-use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::is_interim;
 use crate::sink::pairing::{Copied, Paired};
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
@@ -149,6 +149,7 @@ impl Json {
                 first_time: self.time(cx, request.time),
                 first_frame: request.kept.frame,
                 protocol: response.protocol.text(),
+                stream: response.stream,
                 request: &request.kept.summary,
                 request_offset: Some(request.kept.offset),
                 response: &response.summary,
@@ -192,6 +193,7 @@ impl Json {
                 first_time: self.time(cx, request.time),
                 first_frame: request.frame,
                 protocol,
+                stream: None,
                 request: &request.summary,
                 request_offset: None,
                 response: &message.summary,
@@ -392,15 +394,6 @@ impl Json {
     }
 }
 
-/// Octets that a body may still take: it is cut where memory is short, so that what is shown never costs a connection. An eighth
-/// of the limit, and three quarters of what is free beside it, are left to all that waits.
-fn body_room(cx: &Context, body: &Vec<u8>) -> usize {
-    let most = cx.budget.limit() / 8 * 7;
-    let free = most.saturating_sub(cx.budget.used()) / 4;
-    let spare = body.capacity() - body.len();
-    (BODY - body.len().min(BODY)).min(free.saturating_add(spare))
-}
-
 /// The messages of a protocol that puts several into one datagram or user message.
 fn bundled(protocol: &str, transport: Transport, data: &[u8]) -> Option<Vec<BundledObject>> {
     let object = |one: crate::message::Bundled<'_>| {
@@ -481,7 +474,7 @@ impl MessageSink for Json {
             let room = if open.body_cut {
                 0
             } else {
-                body_room(cx, &open.body)
+                body_room(cx, &open.body, BODY)
             };
             let shown = piece.data.get(..room).unwrap_or(piece.data);
             open.body_cut |= shown.len() < piece.data.len();

@@ -62,6 +62,7 @@ impl Kept for ShownRequest {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EndedResponse {
     pub(super) protocol: Name,
+    pub(super) stream: Option<u32>,
     pub(super) summary: String,
     /// Counted from the stream's first octet.
     pub(super) offset: u64,
@@ -77,6 +78,7 @@ impl EndedResponse {
     pub(super) fn new(cx: &Context, message: UnfinishedMessage, whole: bool) -> Self {
         Self {
             protocol: message.protocol,
+            stream: message.stream,
             summary: message.summary,
             offset: message.offset,
             whole,

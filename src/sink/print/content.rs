@@ -1,13 +1,13 @@
 //! What `--print=full` shows below a line: header fields, and the body as a reader wants it.
 
 use super::look::Paint;
-use crate::message::{ChunkLine, ChunkSize, escape, read_head, unfolded_lines};
-use crate::sink::files::{codings_are_known, parameter, undo_codings, utf8};
+use crate::message::{escape, unfolded_lines};
+use crate::sink::coded_body::BodyCodings;
+use crate::sink::files::{parameter, utf8};
 use memchr::memchr;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Read;
 
 /// Octets of text that are shown of a body: some screens of it.
 const TEXT: usize = 16 << 10;
@@ -78,66 +78,21 @@ pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     }
 }
 
-/// What the head says of the body.
-#[derive(Default)]
-struct About {
-    chunked: bool,
-    /// In the order in which they were applied.
-    codings: Vec<String>,
-    media_type: String,
-}
-
-impl About {
-    fn read(head: &[u8]) -> Self {
-        let mut about = Self::default();
-        let words = |value: &[u8]| -> Vec<String> {
-            let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-            let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
-            words.map(str::to_owned).collect()
-        };
-        read_head(head, |name, value| {
-            if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                about.chunked = words(&value).iter().any(|w| w == "chunked");
-            } else if name.eq_ignore_ascii_case(b"content-encoding") {
-                let all = words(&value);
-                about.codings = all.into_iter().filter(|w| w != "identity").collect();
-            } else if name.eq_ignore_ascii_case(b"content-type") {
-                about.media_type = String::from_utf8_lossy(&value).into_owned();
-            }
-        });
-        about
-    }
-}
-
 /// Appends the body: decoded and indented where nothing of it is missing, else as it was sent.
 pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     if body.is_empty() {
         return;
     }
-    let about = About::read(head);
+    let about = BodyCodings::read(head);
     let first_gap = body.gaps.first().map_or(body.octets.len(), |gap| gap.0);
     let up_to_gap = body.octets.get(..first_gap).unwrap_or(body.octets);
-    let mut shown: Cow<'_, [u8]> = up_to_gap.into();
-    if about.chunked {
-        shown = without_chunks(&shown).into();
-    }
     // What cannot be undone is shown as it is.
-    let (mut cut, mut failed) = (false, false);
-    if !about.codings.is_empty() && codings_are_known(&about.codings) {
-        let mut decoded = Vec::new();
-        // The octets that could be decoded stand before an error.
-        failed = undo_codings(&about.codings, &*shown)
-            .take(TEXT as u64 + 1)
-            .read_to_end(&mut decoded)
-            .is_err();
-        if !decoded.is_empty() {
-            cut = decoded.len() > TEXT;
-            shown = decoded.into();
-        }
-    }
+    let shown = about.undo(up_to_gap, TEXT);
+    let (cut, failed) = (shown.cut, shown.failed);
     let as_sent = !about.chunked && about.codings.is_empty();
     let whole = body.gaps.is_empty() && body.more == 0 && !cut && !failed;
-    let shown = shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&shown);
+    let shown = &*shown.octets;
+    let shown = shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(shown);
     text_or_hex(shown, &about, whole, p, out);
     if failed {
         let what = if about.codings.is_empty() {
@@ -193,7 +148,7 @@ fn missing(lost: u64, p: &Paint, out: &mut String) {
     let _ = writeln!(out, "{INDENT}{}{words}{}", p.bad, p.off);
 }
 
-fn text_or_hex(octets: &[u8], about: &About, whole: bool, p: &Paint, out: &mut String) {
+fn text_or_hex(octets: &[u8], about: &BodyCodings, whole: bool, p: &Paint, out: &mut String) {
     if octets.is_empty() {
         return;
     }
@@ -275,21 +230,6 @@ pub(in crate::sink) fn hex(octets: &[u8], from: u64, indent: &str, p: &Paint, ou
             });
         }
         out.push('\n');
-    }
-}
-
-/// The content of chunks (RFC 9112, 7.1), as far as it is there.
-fn without_chunks(mut octets: &[u8]) -> Vec<u8> {
-    let mut content = Vec::new();
-    loop {
-        let (read, size) = ChunkLine::default().read(octets);
-        let (ChunkSize::Octets(size @ 1..), Some(rest)) = (size, octets.get(read..)) else {
-            return content;
-        };
-        let size = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
-        let (data, rest) = rest.split_at(size);
-        content.extend_from_slice(data);
-        octets = rest;
     }
 }
 

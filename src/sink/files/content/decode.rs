@@ -1,5 +1,5 @@
 //! Codings, undone in bounded memory: content codings (RFC 9110, 8.4.1) gzip, deflate, br, zstd, and those of parts (RFC 2045, 6)
-//! base64 and quoted-printable.
+//! base64 and quoted-printable, and those of the messages of gRPC in a body.
 //!
 //! A reader gives all that it could decode before it says what is wrong.
 
@@ -21,8 +21,27 @@ const WINDOW: u64 = 8 << 20;
 /// Octets of coded data that are read at once.
 const READ: usize = 64 << 10;
 
+/// Octets of a message of gRPC that is decompressed: what its libraries take unless they are told otherwise. A larger one ends
+/// what is decoded.
+// Two of them are in memory at once, coded and decoded.
+const GRPC_MESSAGE: u64 = 4 << 20;
+
 /// A reader of what a coding was applied to.
 pub(in crate::sink) type ContentReader<'a> = Box<dyn BufRead + 'a>;
+
+/// Messages of gRPC in a body, each compressed by itself. No header field can name a coding with a space.
+const GRPC_GZIP: &str = "grpc gzip";
+const GRPC_DEFLATE: &str = "grpc deflate";
+
+/// The coding of a body that is messages of gRPC, which these values of its fields speak of.
+pub(super) fn of_grpc(media_type: &str, encoding: &[u8]) -> Option<&'static str> {
+    let is_grpc = media_type.starts_with("application/grpc");
+    match encoding {
+        b"gzip" if is_grpc => Some(GRPC_GZIP),
+        b"deflate" if is_grpc => Some(GRPC_DEFLATE),
+        _ => None,
+    }
+}
 
 /// All of these codings can be undone together.
 pub(in crate::sink) fn known(codings: &[String]) -> bool {
@@ -45,6 +64,7 @@ pub(in super::super) fn extension(coding: &str) -> Option<&'static str> {
         "compress" | "x-compress" => "Z",
         "base64" => "b64",
         "quoted-printable" => "qp",
+        GRPC_GZIP | GRPC_DEFLATE => "grpc",
         _ => return None,
     })
 }
@@ -60,6 +80,8 @@ pub(in crate::sink) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> Co
             "deflate" => buffered(Inflate::new(reader, None)),
             "base64" => buffered(Base64::new(reader)),
             "quoted-printable" => buffered(QuotedPrintable::new(reader)),
+            GRPC_GZIP => buffered(GrpcMessages::new(reader, "gzip")),
+            GRPC_DEFLATE => buffered(GrpcMessages::new(reader, "deflate")),
             _ => buffered(Inflate::new(reader, Some(Decompress::new_gzip(15)))),
         };
     }
@@ -223,6 +245,108 @@ impl<R: BufRead> Read for Brotli<R> {
             }
         }
         Ok(0)
+    }
+}
+
+/// Messages of gRPC (gRPC over HTTP2, Length-Prefixed-Message): those that are compressed come out as if they were not, with a prefix
+/// that says so, and all else as it is.
+struct GrpcMessages<R> {
+    input: R,
+    coding: &'static str,
+    /// Octets of the message at hand that are passed on as they are.
+    left: u64,
+    ready: VecDeque<u8>,
+    done: bool,
+    failed: Option<io::Error>,
+}
+
+impl<R: BufRead> GrpcMessages<R> {
+    const fn new(input: R, coding: &'static str) -> Self {
+        Self {
+            input,
+            coding,
+            left: 0,
+            ready: VecDeque::new(),
+            done: false,
+            failed: None,
+        }
+    }
+
+    /// The next message begins, if there is one.
+    fn begin(&mut self) -> io::Result<()> {
+        let mut prefix = Vec::with_capacity(5);
+        self.input.by_ref().take(5).read_to_end(&mut prefix)?;
+        let len = match prefix[..] {
+            [] => {
+                self.done = true;
+                return Ok(());
+            }
+            [0 | 1, a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
+            // What is no message, or the end of one that is cut.
+            _ => {
+                self.ready.extend(&prefix);
+                return Err(match prefix.len() {
+                    5 => ErrorKind::InvalidData.into(),
+                    _ => ErrorKind::UnexpectedEof.into(),
+                });
+            }
+        };
+        if prefix.first() == Some(&0) {
+            self.ready.extend(&prefix);
+            self.left = len;
+            return Ok(());
+        }
+        if len > GRPC_MESSAGE {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "a message of gRPC is too large",
+            ));
+        }
+        let mut coded = Vec::new();
+        self.input.by_ref().take(len).read_to_end(&mut coded)?;
+        let mut message = Vec::new();
+        let codings = [self.coding.to_owned()];
+        let decoded = undo(&codings, &*coded)
+            .take(GRPC_MESSAGE + 1)
+            .read_to_end(&mut message);
+        if message.len() as u64 > GRPC_MESSAGE {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "a message of gRPC is too large",
+            ));
+        }
+        decoded?;
+        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.ready.push_back(0);
+        self.ready.extend(len.to_be_bytes());
+        self.ready.extend(message);
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for GrpcMessages<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() && !self.done && !buf.is_empty() {
+            if let Some(e) = self.failed.take() {
+                self.done = true;
+                return Err(e);
+            }
+            if self.left == 0 {
+                self.failed = self.begin().err();
+                continue;
+            }
+            let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+            let most = most.min(buf.len());
+            let n = self.input.read(&mut buf[..most])?;
+            if n == 0 {
+                self.failed = Some(ErrorKind::UnexpectedEof.into());
+                self.left = 0;
+                continue;
+            }
+            self.left -= n as u64;
+            return Ok(n);
+        }
+        self.ready.read(buf)
     }
 }
 
@@ -488,6 +612,50 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn messages_of_grpc_are_decompressed_one_by_one() {
+        let text: Vec<u8> = (0..50_000_u32)
+            .flat_map(|i| (i / 9).to_be_bytes())
+            .collect();
+        let message = |compressed: u8, octets: &[u8]| {
+            let len = u32::try_from(octets.len()).unwrap().to_be_bytes();
+            [&[compressed][..], &len, octets].concat()
+        };
+        for (coding, name) in [("gzip", GRPC_GZIP), ("zlib", GRPC_DEFLATE)] {
+            let packed = message(1, &pack(coding, &text));
+            let coded = [
+                &packed,
+                &message(0, b"plain")[..],
+                &message(0, b""),
+                &packed,
+            ]
+            .concat();
+            let plain = message(0, &text);
+            let expected = [&plain, &message(0, b"plain")[..], &message(0, b""), &plain].concat();
+            assert!(all(&[name], &coded) == (expected, None), "{name}");
+            assert_eq!(all(&[name], b""), (Vec::new(), None));
+            // Cut and damaged: what is before it comes out.
+            let (some, e) = all(&[name], &coded[..coded.len() - 3]);
+            assert!(some.starts_with(&plain) && e.is_some(), "{name}");
+            for wrong in [
+                &[2, 0, 0, 0, 0][..],
+                &[1, 0, 0, 0, 1, 7],
+                &[1, 0, 0],
+                &[1, 1, 0, 0, 0],
+            ] {
+                let (some, e) = all(&[name], &[&packed, wrong].concat());
+                assert!(some.starts_with(&plain) && e.is_some(), "{name} {wrong:?}");
+            }
+            // A bomb.
+            let bomb = message(1, &pack(coding, &vec![0; 5 << 20]));
+            let (some, e) = all(&[name], &bomb);
+            assert_eq!((some.len(), e), (0, Some(ErrorKind::InvalidData)));
+        }
+        assert_eq!(of_grpc("application/grpc+proto", b"gzip"), Some(GRPC_GZIP));
+        assert_eq!(of_grpc("application/grpc", b"identity"), None);
+        assert_eq!(of_grpc("text/plain", b"gzip"), None);
+    }
+
+    #[test]
     fn codings_of_parts_are_undone() {
         let octets: Vec<u8> = (0..=255).cycle().take(9_001).collect();
         let text = STANDARD.encode(&octets);
@@ -540,7 +708,7 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn any_octets_end(coded in prop::collection::vec(any::<u8>(), 0..2000)) {
-            for coding in ["gzip", "deflate", "br", "zstd", "base64", "quoted-printable"] {
+            for coding in ["gzip", "deflate", "br", "zstd", "base64", "quoted-printable", GRPC_GZIP] {
                 let mut out = Vec::new();
                 let _ = undo(&names(&[coding]), &*coded).take(1 << 20).read_to_end(&mut out);
             }

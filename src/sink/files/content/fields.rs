@@ -1,7 +1,7 @@
 //! Header sections: of a message (RFC 9112, 5), and of a part of a body (RFC 2046, 5.1).
 
 use super::super::transfer::{FileInfo, NameFrom, kept};
-use super::disposition;
+use super::{decode, disposition};
 use crate::message::{HttpHead, HttpStart, read_fields, read_head};
 use bstr::ByteSlice;
 use std::borrow::Cow;
@@ -90,6 +90,10 @@ impl<'a> HeaderFields<'a> {
         {
             about.name = Some((name, NameFrom::ContentDisposition));
         }
+        // Its messages are compressed one by one, before all else.
+        let of_grpc = self.get("grpc-encoding");
+        let of_grpc = of_grpc.and_then(|value| decode::of_grpc(&about.media_type, value));
+        about.codings.extend(of_grpc.map(str::to_owned));
         let content = self.all("content-encoding");
         let transfer = self.all("transfer-encoding");
         for value in content.chain(transfer) {

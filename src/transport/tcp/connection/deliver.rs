@@ -148,7 +148,7 @@ impl<S: FlowState> Connection<S> {
             return 0;
         };
         let sides = a.sides(&self.streams);
-        let mut at = a.at(cx, &sides, d);
+        let mut at = a.at(cx, &sides, (d, self.first));
         let taken = match sink.data(&mut at, chunk) {
             Taken::All => chunk.data.len(),
             Taken::Wait { taken, until } => {
@@ -375,7 +375,7 @@ impl<S: FlowState> Connection<S> {
             }
             gaps.push((offset, offset + known));
         }
-        let mut at = a.at(cx, &sides, d);
+        let mut at = a.at(cx, &sides, (d, self.first));
         let gap = Gap {
             offset,
             len,
@@ -408,7 +408,7 @@ impl<S: FlowState> Connection<S> {
         let Some(a) = self.buffers.as_deref_mut() else {
             return;
         };
-        let mut at = a.at(cx, &sides, d);
+        let mut at = a.at(cx, &sides, (d, self.first));
         let duplicate = Duplicate {
             offset,
             len,
@@ -457,7 +457,7 @@ impl<S: FlowState> Connection<S> {
             let Some(a) = self.buffers.as_deref_mut() else {
                 continue;
             };
-            let mut at = a.at(cx, &sides, d);
+            let mut at = a.at(cx, &sides, (d, self.first));
             at.cx.emit(at.flow, d, EventKind::StreamEnds(how));
             sink.end(&mut at, how);
             // The other stream may have waited for this end.

@@ -56,7 +56,7 @@ impl<S: FlowState> Connection<S> {
         if let Some(a) = self.buffers.as_deref_mut()
             && a.wake.is_some_and(|at| cx.now >= at)
         {
-            sink.wake(&mut a.at(cx, &sides, Direction::Forward));
+            sink.wake(&mut a.at(cx, &sides, (Direction::Forward, self.first)));
         }
         if self.is_reset(cx) {
             self.drain(cx, GapCause::Closed, sink);
@@ -617,7 +617,7 @@ impl<S: FlowState> Connection<S> {
                     cx.counters.tcp.abandoned_octets += item.data().len() as u64;
                 }
             }
-            let mut at = a.at(cx, &sides, Direction::Forward);
+            let mut at = a.at(cx, &sides, (Direction::Forward, self.first));
             at.cx
                 .emit(at.flow, Direction::Forward, EventKind::Ends(close));
             sink.closed(&mut at, close);

@@ -474,13 +474,14 @@ impl<S> Buffers<S> {
         &'a mut self,
         cx: &'a mut Context,
         sides: &'a [Side; 2],
-        direction: Direction,
+        (direction, opened): (Direction, Instant),
     ) -> StreamContext<'a, S> {
         StreamContext {
             cx,
             flow: &self.flow,
             sides,
             direction,
+            opened,
             wake: &mut self.wake,
             state: &mut self.state,
         }
