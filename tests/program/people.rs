@@ -535,6 +535,11 @@ fn one_line_sums_up_what_is_missing() {
         lost.stderr,
         "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (-n -vv tells where, -s counts)\n"
     );
+    let told = run(["-n", "-vv", &path("http-lost.pcap")], b"").stderr;
+    assert!(
+        told.ends_with("1,448 bytes missing in 1 gap (-s counts)\n"),
+        "{told}"
+    );
     assert_eq!(run(["-q", "-p", &path("http-lost.pcap")], b"").stderr, "");
     // Nothing is missing, and nobody looks on.
     assert_eq!(run(["-p", &path("http-tiny.pcap")], b"").stderr, "");
