@@ -131,6 +131,20 @@ impl Follow {
             self.out.write([octets, &[], &[], &[]]);
             return;
         }
+        // Lines that end with an empty one stand ahead of a body, which may be anything.
+        if self.form == FollowForm::Text
+            && !is_text(octets)
+            && let Some(end) = head_len(octets)
+        {
+            let (head, body) = octets.split_at(end);
+            self.text_or_hex(direction, offset, head);
+            self.text_or_hex(direction, offset + end as u64, body);
+        } else {
+            self.text_or_hex(direction, offset, octets);
+        }
+    }
+
+    fn text_or_hex(&mut self, direction: Direction, offset: u64, octets: &[u8]) {
         let p = Paint::new(self.look.color);
         let way = if direction == self.client {
             p.client
@@ -169,6 +183,16 @@ impl Follow {
         self.out.write([self.text.as_bytes(), &[], &[], &[]]);
         self.text.clear();
     }
+}
+
+/// How long the lines of text are that octets begin with, up to and with the first that is empty; None where
+/// there is no such line, nothing behind it, or no text ahead of it.
+fn head_len(octets: &[u8]) -> Option<usize> {
+    let end = memchr::memmem::find(octets, b"\r\n\r\n")? + 4;
+    let head = octets
+        .get(..end)
+        .filter(|head| end < octets.len() && is_text(head))?;
+    Some(head.len())
 }
 
 /// What is kept of a connection, so that nobody speaks before what they have heard: a loss holds one direction up, and not the

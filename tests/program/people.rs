@@ -414,6 +414,14 @@ fn a_conversation_has_turns_and_gaps() {
     assert!(text.starts_with("192.0.2.2:47322 → 192.0.2.1:80 2026-11-21 23:45:51.309911 tcp 0\nGET /index.html HTTP/1.1\n"));
     let text = run(["-q", "--follow", ":80", &path("http-lost.pcap")], b"").text();
     assert!(text.contains("\n~~~ 1448 bytes are missing here ~~~\n"));
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &get("/"))
+        .server(501, 101 + 34, ACK | PSH, &response(&[0, 1, 2, 0xff]));
+    let binary = run(["--follow", "all"], &pcap.file).text();
+    let head = "\nHTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 4\n\n";
+    let body = "00000040  00 01 02 ff   ";
+    assert!(binary.contains(&format!("{head}{body}")), "{binary}");
     let hex = run(["--follow=hex", "all", &path("http-tiny.pcap")], b"").text();
     assert!(
         hex.contains(
