@@ -493,6 +493,23 @@ fn a_gap_between_messages_is_drawn_where_messages_are_shown_in_full() {
         following.contains("~~~ 660 bytes are missing here ~~~"),
         "{following}"
     );
+    // Only what was captured has a time.
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &get("/"))
+        .wait(50)
+        .server(511, 101 + 34, ACK | PSH, b"the rest")
+        .wait(5000)
+        .client(101 + 34, 519, ACK, b"");
+    let late = run(["-q", "--time", "relative", "--follow", "all"], &pcap.file).text();
+    let turns: Vec<_> = late.lines().filter(|l| l.contains('\u{2192}')).collect();
+    let time = |turn: &str| turn.split_whitespace().nth(3).map(|t| t.starts_with("0."));
+    assert_eq!(turns.len(), 2, "{late}");
+    assert!(turns.iter().all(|turn| time(turn) == Some(true)), "{late}");
+    assert!(
+        late.contains("~~~ 10 bytes are missing here ~~~\nthe rest"),
+        "{late}"
+    );
     // A gap in a message is drawn in it, and nowhere else.
     let text = run(["-q", "-p=full", &path("http-lost.pcap")], b"").text();
     let drawn = text.lines().filter(|l| l.contains("~~~"));
