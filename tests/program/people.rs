@@ -1434,6 +1434,23 @@ fn answers_in_another_flow_have_their_time() {
     );
 }
 
+/// What other connections carry is not counted, whether messages stand in streams or datagrams.
+#[test]
+fn a_table_of_protocols_heeds_connections() {
+    for name in ["mixed.pcapng", "http-lost.pcap", "sctp-lost.pcap"] {
+        let all = table(&["--table=protocols"], name);
+        let chosen = |rule: &str| table(&["--table=protocols", "--connection", rule], name);
+        assert_eq!(chosen("all"), all, "{name}");
+    }
+    let chosen = |rule: &str| {
+        let options = ["--table=protocols", "--fields", "protocol,messages,bytes"];
+        let options = [&options[..], &["--connection", rule]].concat();
+        table(&options, "mixed.pcapng").split_off(1)
+    };
+    assert_eq!(chosen("tcp:1"), [["http", "2", "318"]]);
+    assert_eq!(chosen("udp:0"), [["dns", "2", "74"]]);
+}
+
 /// Connections are chosen by what they carry.
 #[test]
 fn a_table_of_connections_heeds_protocols() {
