@@ -295,7 +295,8 @@ impl<'a> Run<'a> {
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
         let chosen = self.config.chooses.then_some(counters.output.messages);
-        let line = report::closing_line(counters, chosen, folder.as_deref());
+        let line =
+            report::closing_line(counters, chosen, folder.as_deref(), self.config.verbose > 1);
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || counters.lost() > 0).then_some(line);
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;

@@ -49,6 +49,8 @@ pub(super) struct Follow {
     /// The direction of the client in that flow.
     client: Direction,
     text: String,
+    /// A gap that begins a turn: its time is that of what follows it.
+    held_gap: Option<HeldGap>,
     /// What was written last ends in the middle of a line.
     open_line: bool,
     /// Nothing was written.
@@ -73,6 +75,7 @@ impl Follow {
             last: None,
             client: Direction::Forward,
             text: String::new(),
+            held_gap: None,
             open_line: false,
             silent: true,
         }
@@ -89,34 +92,55 @@ impl Follow {
         time: Timestamp,
         flow: &Flow,
         direction: Direction,
-        (src, dst): (SocketAddr, SocketAddr),
+        ends: (SocketAddr, SocketAddr),
         new: bool,
     ) {
         let who = (flow.transport, flow.number, direction);
-        if self.last == Some(who) && !new {
-            return;
+        if let Some(gap) = self.held_gap.take() {
+            let same = gap.who == who && !new;
+            self.begin_turn(same.then_some(time), gap.who, gap.client, gap.ends);
+            self.gap(gap.len);
         }
+        if self.last != Some(who) || new {
+            let client = client_of(flow, NO_PROTOCOL, false);
+            self.begin_turn(Some(time), who, client, ends);
+        }
+    }
+
+    /// Nothing follows a gap: nobody knows when that was sent.
+    fn release_gap(&mut self) {
+        if let Some(gap) = self.held_gap.take() {
+            self.begin_turn(None, gap.who, gap.client, gap.ends);
+            self.gap(gap.len);
+        }
+    }
+
+    fn begin_turn(
+        &mut self,
+        time: Option<Timestamp>,
+        who: (Transport, u64, Direction),
+        client: Direction,
+        (src, dst): (SocketAddr, SocketAddr),
+    ) {
+        let (transport, number, direction) = who;
         let p = Paint::new(self.look.color);
         self.end_line();
         if self.last.is_some() {
             self.text.push('\n');
         }
         self.last = Some(who);
-        self.client = client_of(flow, NO_PROTOCOL, false);
+        self.client = client;
         let way = if direction == self.client {
             p.client
         } else {
             p.server
         };
         let _ = write!(self.text, "{way}{src} \u{2192} {dst}{} {}", p.off, p.dim);
-        self.clock.show(time, false, false, &mut self.text);
-        let _ = writeln!(
-            self.text,
-            " {} {}{}",
-            flow.transport.name(),
-            flow.number,
-            p.off
-        );
+        if let Some(time) = time {
+            self.clock.show(time, false, false, &mut self.text);
+            self.text.push(' ');
+        }
+        let _ = writeln!(self.text, "{} {number}{}", transport.name(), p.off);
     }
 
     fn end_line(&mut self) {
@@ -131,6 +155,20 @@ impl Follow {
             self.out.write([octets, &[], &[], &[]]);
             return;
         }
+        // Lines that end with an empty one stand ahead of a body, which may be anything.
+        if self.form == FollowForm::Text
+            && !is_text(octets)
+            && let Some(end) = head_len(octets)
+        {
+            let (head, body) = octets.split_at(end);
+            self.text_or_hex(direction, offset, head);
+            self.text_or_hex(direction, offset + end as u64, body);
+        } else {
+            self.text_or_hex(direction, offset, octets);
+        }
+    }
+
+    fn text_or_hex(&mut self, direction: Direction, offset: u64, octets: &[u8]) {
         let p = Paint::new(self.look.color);
         let way = if direction == self.client {
             p.client
@@ -164,11 +202,37 @@ impl Follow {
         let _ = writeln!(self.text, "{}~~~ {what} ~~~{}", p.bad, p.off);
     }
 
+    fn gap(&mut self, len: Option<u64>) {
+        match len {
+            Some(len) => self.missing(format_args!("{len} bytes are missing here")),
+            None => self.missing(format_args!("an unknown number of bytes is missing here")),
+        }
+    }
+
     fn write(&mut self) {
         self.silent &= self.text.is_empty();
         self.out.write([self.text.as_bytes(), &[], &[], &[]]);
         self.text.clear();
     }
+}
+
+/// How long the lines of text are that octets begin with, up to and with the first that is empty; None where
+/// there is no such line, nothing behind it, or no text ahead of it.
+fn head_len(octets: &[u8]) -> Option<usize> {
+    let end = memchr::memmem::find(octets, b"\r\n\r\n")? + 4;
+    let head = octets
+        .get(..end)
+        .filter(|head| end < octets.len() && is_text(head))?;
+    Some(head.len())
+}
+
+/// A gap that is not drawn yet.
+struct HeldGap {
+    who: (Transport, u64, Direction),
+    /// The direction of the client in that flow.
+    client: Direction,
+    ends: (SocketAddr, SocketAddr),
+    len: Option<u64>,
 }
 
 /// What is kept of a connection, so that nobody speaks before what they have heard: a loss holds one direction up, and not the
@@ -304,16 +368,30 @@ impl Follow {
         time: Timestamp,
         said: &Said<'_>,
     ) {
-        if self.form != FollowForm::Raw {
-            let ends = (flow.src(direction), flow.dst(direction));
-            self.turn(time, flow, direction, ends, false);
-        }
+        let raw = self.form == FollowForm::Raw;
+        let ends = (flow.src(direction), flow.dst(direction));
         match said {
-            Said::Octets(octets) => self.octets(direction, offset.saturating_sub(origin), octets),
-            Said::Gap(_) if self.form == FollowForm::Raw => {}
-            Said::Gap(Some(len)) => self.missing(format_args!("{len} bytes are missing here")),
-            Said::Gap(None) => {
-                self.missing(format_args!("an unknown number of bytes is missing here"));
+            Said::Octets(octets) => {
+                if !raw {
+                    self.turn(time, flow, direction, ends, false);
+                }
+                self.octets(direction, offset.saturating_sub(origin), octets);
+            }
+            Said::Gap(_) if raw => {}
+            Said::Gap(len) => {
+                let who = (flow.transport, flow.number, direction);
+                // A gap behind another one, or behind what somebody else says.
+                self.release_gap();
+                if self.last == Some(who) {
+                    self.gap(*len);
+                } else {
+                    self.held_gap = Some(HeldGap {
+                        who,
+                        client: client_of(flow, NO_PROTOCOL, false),
+                        ends,
+                        len: *len,
+                    });
+                }
             }
         }
         self.write();
@@ -401,10 +479,13 @@ impl MessageSink for Follow {
             connection.delivered = [u64::MAX; 2];
             self.release(at);
             take_kept(at.cx, at.state);
+            self.release_gap();
+            self.write();
         }
     }
 
     fn input_end(&mut self, _: &mut crate::base::context::Context) {
+        self.release_gap();
         self.end_line();
         self.write();
     }

@@ -389,7 +389,7 @@ impl MessageSink for Outputs {
         at: &mut StreamContext<'_, OutputState>,
         start: &MessageStart<'_>,
     ) -> bool {
-        !self.table.packets.0.is_empty()
+        (!self.table.packets.0.is_empty() || self.table.counts_frames())
             && self.takes(at.flow)
             && (self.messages.is_all() || self.messages.takes(&self.asked(at, start)))
     }
@@ -398,12 +398,22 @@ impl MessageSink for Outputs {
         if !self.is_full() {
             let mut to = at.with(|s| &mut s.packets);
             self.table.packets.start(&mut to, start);
+            if self.table.counts_frames()
+                && let Some(rows) = &mut self.table.rows
+            {
+                rows.frame_start(&mut at.with(|s| &mut s.rows), start);
+            }
         }
     }
 
     fn frame_data(&mut self, at: &mut StreamContext<'_, OutputState>, piece: &Piece<'_>) {
         let mut to = at.with(|s| &mut s.packets);
         self.table.packets.data(&mut to, piece);
+        if self.table.counts_frames()
+            && let Some(rows) = &mut self.table.rows
+        {
+            rows.frame_data(&mut at.with(|s| &mut s.rows), piece);
+        }
     }
 
     fn frame_gap(&mut self, at: &mut StreamContext<'_, OutputState>, gap: &MessageGap) {
@@ -414,6 +424,11 @@ impl MessageSink for Outputs {
     fn frame_end(&mut self, at: &mut StreamContext<'_, OutputState>, end: &MessageEnd) {
         let mut to = at.with(|s| &mut s.packets);
         self.table.packets.end(&mut to, end);
+        if self.table.counts_frames()
+            && let Some(rows) = &mut self.table.rows
+        {
+            rows.frame_end(&mut at.with(|s| &mut s.rows), end);
+        }
         // Beside another output, what is carried is counted.
         if self.packets_alone && !self.is_full() {
             self.count(at.cx);
@@ -444,6 +459,11 @@ impl TakesTurns for Outputs {
 }
 
 impl OutputTable {
+    /// A table counts frames as they are.
+    fn counts_frames(&self) -> bool {
+        self.rows.as_ref().is_some_and(Table::counts_frames)
+    }
+
     /// No output is open but those of messages as packets.
     fn has_packets_alone(&self) -> bool {
         // All fields are named, so that a new row is not forgotten here.
@@ -782,7 +802,11 @@ impl Outputs {
         if let Some(t) = &config.table {
             let to = writer::open(&Target::stdout())?;
             let name = writer::shown("-");
-            outputs.table.rows = Some(Table::new(name, to, t.form.clone(), t.packet_buffered));
+            let mut table = Table::new(name, to, t.form.clone(), t.packet_buffered);
+            if config.connection.is_some() {
+                table.counts_chosen();
+            }
+            outputs.table.rows = Some(table);
         }
         match &config.dump {
             Some(d) if d.dir.as_os_str() == "-" => {

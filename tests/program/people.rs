@@ -414,6 +414,14 @@ fn a_conversation_has_turns_and_gaps() {
     assert!(text.starts_with("192.0.2.2:47322 → 192.0.2.1:80 2026-11-21 23:45:51.309911 tcp 0\nGET /index.html HTTP/1.1\n"));
     let text = run(["-q", "--follow", ":80", &path("http-lost.pcap")], b"").text();
     assert!(text.contains("\n~~~ 1448 bytes are missing here ~~~\n"));
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &get("/"))
+        .server(501, 101 + 34, ACK | PSH, &response(&[0, 1, 2, 0xff]));
+    let binary = run(["--follow", "all"], &pcap.file).text();
+    let head = "\nHTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 4\n\n";
+    let body = "00000040  00 01 02 ff   ";
+    assert!(binary.contains(&format!("{head}{body}")), "{binary}");
     let hex = run(["--follow=hex", "all", &path("http-tiny.pcap")], b"").text();
     assert!(
         hex.contains(
@@ -485,6 +493,23 @@ fn a_gap_between_messages_is_drawn_where_messages_are_shown_in_full() {
         following.contains("~~~ 660 bytes are missing here ~~~"),
         "{following}"
     );
+    // Only what was captured has a time.
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, &get("/"))
+        .wait(50)
+        .server(511, 101 + 34, ACK | PSH, b"the rest")
+        .wait(5000)
+        .client(101 + 34, 519, ACK, b"");
+    let late = run(["-q", "--time", "relative", "--follow", "all"], &pcap.file).text();
+    let turns: Vec<_> = late.lines().filter(|l| l.contains('\u{2192}')).collect();
+    let time = |turn: &str| turn.split_whitespace().nth(3).map(|t| t.starts_with("0."));
+    assert_eq!(turns.len(), 2, "{late}");
+    assert!(turns.iter().all(|turn| time(turn) == Some(true)), "{late}");
+    assert!(
+        late.contains("~~~ 10 bytes are missing here ~~~\nthe rest"),
+        "{late}"
+    );
     // A gap in a message is drawn in it, and nowhere else.
     let text = run(["-q", "-p=full", &path("http-lost.pcap")], b"").text();
     let drawn = text.lines().filter(|l| l.contains("~~~"));
@@ -534,6 +559,11 @@ fn one_line_sums_up_what_is_missing() {
     assert_eq!(
         lost.stderr,
         "inet-asm: 59 packets, 1 connection, 2 messages; 1,448 bytes missing in 1 gap (-n -vv tells where, -s counts)\n"
+    );
+    let told = run(["-n", "-vv", &path("http-lost.pcap")], b"").stderr;
+    assert!(
+        told.ends_with("1,448 bytes missing in 1 gap (-s counts)\n"),
+        "{told}"
     );
     assert_eq!(run(["-q", "-p", &path("http-lost.pcap")], b"").stderr, "");
     // Nothing is missing, and nobody looks on.
@@ -1402,6 +1432,23 @@ fn answers_in_another_flow_have_their_time() {
         lines.contains(" offer 0x00000007 (10 ms)") && lines.contains(" ack 0x00000007 (20 ms)"),
         "{lines}"
     );
+}
+
+/// What other connections carry is not counted, whether messages stand in streams or datagrams.
+#[test]
+fn a_table_of_protocols_heeds_connections() {
+    for name in ["mixed.pcapng", "http-lost.pcap", "sctp-lost.pcap"] {
+        let all = table(&["--table=protocols"], name);
+        let chosen = |rule: &str| table(&["--table=protocols", "--connection", rule], name);
+        assert_eq!(chosen("all"), all, "{name}");
+    }
+    let chosen = |rule: &str| {
+        let options = ["--table=protocols", "--fields", "protocol,messages,bytes"];
+        let options = [&options[..], &["--connection", rule]].concat();
+        table(&options, "mixed.pcapng").split_off(1)
+    };
+    assert_eq!(chosen("tcp:1"), [["http", "2", "318"]]);
+    assert_eq!(chosen("udp:0"), [["dns", "2", "74"]]);
 }
 
 /// Connections are chosen by what they carry.

@@ -26,6 +26,9 @@ const FRAGMENT: u64 = (1 << 14) + 2048;
 // Certificate chains have tens of kilobytes. Half would still hold them; without a bound a false
 // length of three octets would be followed for 16 MiB.
 const LONGEST: u64 = 1 << 18;
+/// A record with fewer octets is not taken for the beginning of a handshake message that goes on in the next one.
+// What ends a handshake behind the change of the cipher is encrypted and has 40 to 80; implementations split at 512 or more.
+const SPLIT: u64 = 128;
 // Three records of full size are 50 KiB, so a chain is always decided within this.
 const HOLD: usize = 256 << 10;
 
@@ -405,9 +408,20 @@ const ALERTS: &[(u64, &str)] = &[
 /// The handshake message in clear that a record begins with.
 fn handshake(m: &[u8]) -> Option<(u64, &'static str)> {
     let message = u64::from(octet(m, 5));
-    let known = octet(m, 0) == HANDSHAKE && number(m, 6, 3) < LONGEST;
+    let known = octet(m, 0) == HANDSHAKE && number(m, 6, 3) < LONGEST && fits(m);
     let found = HANDSHAKES.iter().find(|(n, _)| *n == message);
     found.copied().filter(|_| known)
+}
+
+/// The length of a handshake message fits its record. Behind the change of the cipher a record begins with octets that say nothing:
+/// often with a counter, whose zeros are no HelloRequest (RFC 5246, 7.4.1.1: it is empty, and stands alone).
+fn fits(m: &[u8]) -> bool {
+    let (message, record) = (number(m, 6, 3) + 4, number(m, 3, 2));
+    match octet(m, 5) {
+        0 => message == 4 && record == 4,
+        // It is whole, or goes on in the next record; a record that is not the last one of it is seldom short.
+        _ => message <= record || record >= SPLIT || m.len() as u64 > record + HEADER as u64,
+    }
 }
 
 fn is_record(m: &[u8]) -> bool {
@@ -508,4 +522,35 @@ fn extension(m: &[u8], wanted: u64) -> Option<&[u8]> {
         at += 4 + len;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(m: &[u8]) -> String {
+        let mut out = String::new();
+        assert!(summary(Transport::Tcp, m, &mut out));
+        out
+    }
+
+    /// What is encrypted begins with anything.
+    #[test]
+    fn a_handshake_message_has_the_name_that_its_length_allows() {
+        assert_eq!(said(&[22, 3, 3, 0, 4, 0, 0, 0, 0]), "HelloRequest");
+        let counter = [&[22, 3, 3, 0, 40][..], &[0; 8], &[0xa5; 32]].concat();
+        assert_eq!(said(&counter), "handshake");
+        let chance = [&[22, 3, 3, 0, 40, 20, 0, 1, 0][..], &[0xa5; 36]].concat();
+        assert_eq!(said(&chance), "handshake");
+        let mut fields = MessageFields::default();
+        super::fields(Transport::Tcp, Kind::Other, &counter, &mut fields);
+        assert!(fields.get("handshake").is_none());
+        let done = [22, 3, 3, 0, 4, 14, 0, 0, 0];
+        assert_eq!(said(&done), "ServerHelloDone");
+        // The first of several in a record, and one that goes on in the next record.
+        let two = [&[22, 3, 3, 0, 8, 16, 0, 0, 0][..], &[14, 0, 0, 0]].concat();
+        assert_eq!(said(&two), "ClientKeyExchange");
+        let begun = [&[22, 3, 3, 2, 0, 11, 0, 9, 0][..], &[7; 508]].concat();
+        assert_eq!(said(&begun), "Certificate");
+    }
 }

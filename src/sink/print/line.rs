@@ -22,12 +22,18 @@ const TINY: usize = 66;
 const IPV4: usize = "255.255.255.255:65535".len();
 /// An IPv6 address with a port of which the middle is left out, where there is little room: what [`NARROW_ENDS`] give a client.
 const IPV6: usize = NARROW_ENDS[0];
-/// Columns of a summary, at least, where an answer time stands behind it.
-const SUMMARY: usize = "HTTP/1.1 200".len();
+/// Columns of a summary, at least, where an answer time stands behind it; the last one is an ellipsis.
+const SUMMARY: usize = "HTTP/1.1 200 ".len();
 /// Columns of client and server at first, so that arrows and protocols stand below each other: where there is room for it, any IPv4
 /// address with its port fits, and what servers mostly have; on a narrow terminal short ones.
 const ENDS: [usize; 2] = [IPV4, "192.168.100.1:443".len()];
 const NARROW_ENDS: [usize; 2] = ["192.168.1.1:50000".len(), "192.168.1.1:80".len()];
+/// Of a summary that has less room than [`SUMMARY`] so much is shown before an address is cut.
+const SHORTEST: usize = "HTTP/1".len();
+/// Columns of an endpoint, at least: its port and something of its address.
+const SHORT_END: usize = "1\u{2026}.1:50000".len() - 2;
+/// Columns of the arrow, and of the blanks around it and behind the server.
+const BETWEEN: usize = 4;
 /// Of a summary that is cut in its middle, its end has at most so many of ten columns.
 const END: usize = 5;
 
@@ -239,6 +245,129 @@ fn asked_for(text: &str, words_ahead: usize) -> std::ops::Range<usize> {
     begin..begin + word.trim_end_matches([',', ':']).len()
 }
 
+/// What a line gives up where its summary would have no room in a terminal: each of these gives up more than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+enum Fit {
+    /// Nothing.
+    All,
+    /// How many octets are missing.
+    ShortMark,
+    /// Standing in columns.
+    Ragged,
+    /// The connection and the octets.
+    NoNumbers,
+    /// Saying in words that something is missing.
+    Sign,
+}
+
+impl Fit {
+    const EACH: [Self; 5] = [
+        Self::All,
+        Self::ShortMark,
+        Self::Ragged,
+        Self::NoNumbers,
+        Self::Sign,
+    ];
+}
+
+/// How a line says that something is missing.
+enum Mark {
+    None,
+    /// So many octets are.
+    Long(u64),
+    Short,
+    Sign,
+}
+
+impl Mark {
+    fn of(lost: Option<u64>, fit: Fit, narrow: bool, tiny: bool) -> Self {
+        match lost {
+            None => Self::None,
+            Some(_) if tiny || fit >= Fit::Sign => Self::Sign,
+            Some(n) if n > 0 && !narrow && fit < Fit::ShortMark => Self::Long(n),
+            Some(_) => Self::Short,
+        }
+    }
+
+    const fn columns(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Long(n) => " [incomplete:  bytes lost]".len() + digits(*n),
+            Self::Short => " [incomplete]".len(),
+            Self::Sign => " !".len(),
+        }
+    }
+}
+
+/// Columns that the parts of a line need ahead of its summary.
+struct Needed {
+    /// With the blank behind it.
+    time: usize,
+    connection: usize,
+    ends: [usize; 2],
+    protocol: usize,
+    octets: usize,
+    lost: Option<u64>,
+}
+
+impl Needed {
+    /// All columns of a line but those of its summary and the answer time.
+    fn columns(&self, fit: Fit, tiny: bool, narrow: bool, columns: &Columns) -> usize {
+        let at_least = |needed: usize, column: usize| match fit {
+            Fit::All | Fit::ShortMark => needed.max(column),
+            _ => needed,
+        };
+        let numbers = if narrow || fit >= Fit::NoNumbers {
+            0
+        } else {
+            at_least(self.connection, columns.connection)
+                + at_least(self.octets, columns.octets)
+                + 2
+        };
+        let protocol = if tiny {
+            self.protocol
+        } else {
+            at_least(self.protocol, columns.protocol)
+        };
+        self.time
+            + numbers
+            + at_least(self.ends[0], columns.ends[0])
+            + at_least(self.ends[1], columns.ends[1])
+            + BETWEEN
+            + protocol
+            + 1
+            + Mark::of(self.lost, fit, narrow, tiny).columns()
+    }
+}
+
+/// Digits of a number.
+const fn digits(n: u64) -> usize {
+    match n.checked_ilog10() {
+        Some(more) => more as usize + 1,
+        None => 1,
+    }
+}
+
+/// Cuts what stands in a line behind `begin` to so many columns. Colours have none.
+fn clip(begin: usize, columns: usize, p: &Paint, out: &mut String) {
+    let (mut used, mut escape, mut end) = (0, false, None);
+    for (at, c) in out.get(begin..).unwrap_or_default().char_indices() {
+        escape |= c == '\x1b';
+        if !escape {
+            used += c.width().unwrap_or(0);
+        }
+        escape &= c != 'm';
+        if used > columns {
+            end = Some(begin + at);
+            break;
+        }
+    }
+    if let Some(end) = end {
+        out.truncate(end);
+        out.push_str(p.off);
+    }
+}
+
 /// Appends the line of a message, with its line feed. Something of its summary was left out if that is what it gives back.
 pub(super) fn line(
     shown: &Shown<'_>,
@@ -255,14 +384,9 @@ pub(super) fn line(
     {
         let _ = writeln!(out, "{}{date}{}", p.dim, p.off);
     }
-    let Columns {
-        connection,
-        ends,
-        protocol,
-        octets,
-        words,
-    } = columns;
+    let words = &mut columns.words;
     words.clear();
+    let line_begin = out.len();
     // The words without colours, whose columns are counted.
     let mut used = 0;
     if !tiny {
@@ -273,20 +397,16 @@ pub(super) fn line(
         out.push_str(p.off);
         out.push(' ');
     }
-    if !narrow {
-        let begin = out.len();
-        out.push_str(shown.flow.transport.name());
-        out.push(' ');
-        number(shown.flow.number, out);
-        padded(out.len() - begin, connection, out);
-        out.push(' ');
-        used += *connection + 1;
-    }
     let (arrow, way) = if shown.from_client {
         ("\u{2192}", p.client)
     } else {
         ("\u{2190}", p.server)
     };
+    if let Some(time) = shown.delay {
+        words.delay.push_str(" (");
+        span(time, &mut words.delay);
+        words.delay.push(')');
+    }
     endpoint(shown.client, &mut words.client);
     endpoint(shown.server, &mut words.server);
     if let Some(width) = look.width {
@@ -300,49 +420,95 @@ pub(super) fn line(
         squeeze(&mut words.client, most);
         squeeze(&mut words.server, most);
     }
+    let name = cut(shown.protocol, if tiny { 6 } else { usize::MAX }).0;
+    let mut octet_digits = itoa::Buffer::new();
+    let octet_digits = octet_digits.format(shown.octets);
+    let needed = Needed {
+        time: used,
+        connection: shown.flow.transport.name().len() + 1 + digits(shown.flow.number),
+        ends: [width(&words.client), width(&words.server)],
+        protocol: width(name),
+        octets: octet_digits.len(),
+        lost: shown.lost,
+    };
+    let mut fit = Fit::All;
+    if let Some(width) = look.width {
+        let wanted = SUMMARY.min(shown.summary.len());
+        let has_room = |fit: &Fit| {
+            // How much is missing says less than how long an answer took; all else says more.
+            let delay = match fit {
+                Fit::All => columns.words.delay.len(),
+                _ => 0,
+            };
+            needed.columns(*fit, tiny, narrow, columns) + wanted + delay <= width
+        };
+        fit = Fit::EACH.into_iter().find(has_room).unwrap_or(Fit::Sign);
+        let least = needed.columns(fit, tiny, narrow, columns) + SHORTEST.min(wanted);
+        if least > width {
+            // Both ends get the same, but what one of them does not need the other has.
+            let room = (needed.ends[0] + needed.ends[1]).saturating_sub(least - width);
+            let half = (room / 2).max(room.saturating_sub(needed.ends[0].min(needed.ends[1])));
+            squeeze(&mut columns.words.client, half.max(SHORT_END));
+            squeeze(&mut columns.words.server, half.max(SHORT_END));
+        }
+    }
+    let Columns {
+        connection,
+        ends,
+        protocol,
+        octets,
+        words,
+    } = columns;
+    // A line that cannot stand in its columns leaves them as they are.
+    let ragged = fit >= Fit::Ragged;
+    let pad = |columns: usize, width: &mut usize, out: &mut String| {
+        if ragged {
+            columns
+        } else {
+            padded(columns, width, out);
+            *width
+        }
+    };
+    let numbers = !narrow && fit < Fit::NoNumbers;
+    if numbers {
+        out.push_str(shown.flow.transport.name());
+        out.push(' ');
+        number(shown.flow.number, out);
+        used += pad(needed.connection, connection, out) + 1;
+        out.push(' ');
+    }
     out.push_str(&words.client);
-    padded(width(&words.client), &mut ends[0], out);
+    used += pad(width(&words.client), &mut ends[0], out);
     for part in [" ", way, arrow, p.off, " ", &words.server] {
         out.push_str(part);
     }
-    padded(width(&words.server), &mut ends[1], out);
+    used += pad(width(&words.server), &mut ends[1], out) + 4;
     out.push(' ');
-    used += ends[0] + ends[1] + 4;
-    let name = cut(shown.protocol, if tiny { 6 } else { usize::MAX }).0;
     out.push_str(p.protocol);
     out.push_str(name);
-    let mut name = width(name);
-    if !tiny {
-        padded(name, protocol, out);
-        name = *protocol;
-    }
+    used += if tiny {
+        needed.protocol
+    } else {
+        pad(needed.protocol, protocol, out)
+    } + 1;
     out.push_str(p.off);
     out.push(' ');
-    used += name + 1;
-    if !narrow {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(shown.octets);
-        padded(digits.len(), octets, out);
-        out.push_str(digits);
+    if numbers {
+        used += pad(octet_digits.len(), octets, out) + 1;
+        out.push_str(octet_digits);
         out.push(' ');
-        used += *octets + 1;
     }
     let incomplete = &mut words.incomplete;
-    match shown.lost {
-        None => {}
-        Some(n) if n > 0 && !narrow => {
+    match Mark::of(shown.lost, fit, narrow, tiny) {
+        Mark::None => {}
+        Mark::Long(n) => {
             let _ = write!(incomplete, " [incomplete: {n} bytes lost]");
         }
-        Some(_) if tiny => incomplete.push_str(" !"),
-        Some(_) => incomplete.push_str(" [incomplete]"),
+        Mark::Short => incomplete.push_str(" [incomplete]"),
+        Mark::Sign => incomplete.push_str(" !"),
     }
     used += incomplete.len();
     let delay = &mut words.delay;
-    if let Some(time) = shown.delay {
-        delay.push_str(" (");
-        span(time, delay);
-        delay.push(')');
-    }
     let mut room = look
         .width
         .map_or(usize::MAX, |width| width.saturating_sub(used));
@@ -385,6 +551,11 @@ pub(super) fn line(
     if !incomplete.is_empty() {
         let _ = write!(out, "{}{incomplete}{}", p.bad, p.off);
     }
+    if let Some(width) = look.width
+        && used >= width
+    {
+        clip(line_begin, width, &p, out);
+    }
     out.push('\n');
     !ellipsis.is_empty()
 }
@@ -397,7 +568,12 @@ mod tests {
     use crate::base::packet::Channel;
 
     fn lines(width: Option<usize>, color: bool) -> String {
-        let (client, server) = (([10, 0, 0, 1].into(), 40000), ([10, 0, 0, 2].into(), 80));
+        lines_of(width, color, TimeForm::Utc, ("10.0.0.1", 40000))
+    }
+
+    fn lines_of(width: Option<usize>, color: bool, time: TimeForm, client: (&str, u16)) -> String {
+        let client = (client.0.parse().unwrap(), client.1);
+        let server = ([10, 0, 0, 2].into(), 80);
         let (key, forward_is_low) = FlowKey::new(client, server, Channel::default());
         let flow = Flow {
             transport: Transport::Tcp,
@@ -410,10 +586,10 @@ mod tests {
         let look = Look {
             color,
             width,
-            time: TimeForm::Utc,
+            time,
             gaps: false,
         };
-        let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
+        let (mut columns, mut clock) = (Columns::new(&look), Clock::new(time));
         let mut out = String::new();
         for (from_client, kind, octets, summary, tone, delay, lost) in [
             (
@@ -464,6 +640,21 @@ mod tests {
             let mut widths = text.lines().map(UnicodeWidthStr::width);
             assert!(widths.all(|w| w <= width), "{width}:\n{text}");
         }
+        // However long times and addresses are, with and without colours.
+        for client in [("10.0.0.1", 40000), ("192.168.100.123", 50000)] {
+            for (width, time, color) in
+                (20..130).flat_map(|w| [TimeForm::Utc, TimeForm::Epoch].map(|t| (w, t, w % 2 == 0)))
+            {
+                let text = lines_of(Some(width), color, time, client);
+                let bare = text.split('\x1b').map(|part| match part.split_once('m') {
+                    Some((code, rest)) if code.starts_with('[') => rest,
+                    _ => part,
+                });
+                let bare: String = bare.collect();
+                let mut widths = bare.lines().map(UnicodeWidthStr::width);
+                assert!(widths.all(|w| w <= width), "{width} {time:?}:\n{bare}");
+            }
+        }
         // Colours take no columns.
         let colored = lines(Some(80), true);
         let mut plain = String::new();
@@ -476,6 +667,22 @@ mod tests {
             escape &= c != 'm';
         }
         assert_eq!(plain, lines(Some(80), false));
+    }
+
+    /// The summary has room where how much is missing has none.
+    #[test]
+    fn the_mark_gives_way_to_the_summary() {
+        for width in [80, 90, 100, 104, 108, 111] {
+            let text = lines(Some(width), false);
+            assert!(text.contains(" HTTP/1.1 404"), "{width}:\n{text}");
+            assert!(text.ends_with(" [incomplete]\n"), "{width}:\n{text}");
+        }
+        assert!(lines(Some(140), false).ends_with("(93 us) [incomplete: 1448 bytes lost]\n"));
+        let long = lines_of(Some(70), false, TimeForm::Utc, ("192.168.100.123", 50000));
+        assert!(
+            long.contains(":50000 ") && long.contains(" HTTP/1"),
+            "{long}"
+        );
     }
 
     #[test]

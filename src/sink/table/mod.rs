@@ -13,6 +13,7 @@ use super::sides::{DatagramClients, KnownClient, client_by, client_of};
 use super::text::{ended_by, kind_word};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::context::Context;
+use crate::base::counters::Counters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
@@ -20,7 +21,7 @@ use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
-use crate::message::{FieldValue, MessageFields, escape, fields, kind, summary};
+use crate::message::{FieldValue, MessageFields, bundle, escape, fields, kind, summary};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -62,6 +63,9 @@ pub(super) struct Table {
     clients: DatagramClients,
     /// What was seen of the connection that has just ended, for its [`MessageSink::flow_end`].
     ended: Option<Box<TableConnection>>,
+    /// The table of protocols: what was found of each on the connections that are chosen; None: these are all, and the run counts
+    /// them.
+    found: Option<Counters>,
     header: bool,
     /// Rows that may still be written, where `--count` says how many.
     left: Option<u64>,
@@ -75,6 +79,8 @@ pub(crate) struct TableConnection {
     protocol: Option<Name>,
     seen: [Seen; 2],
     client: KnownClient,
+    /// By direction: the protocol of the open message, where it is counted.
+    counted: [Option<Name>; 2],
     /// The capture has its beginning.
     opened: bool,
 }
@@ -177,8 +183,37 @@ impl Table {
             told: NumberedRequests::default(),
             clients: DatagramClients::default(),
             ended: None,
+            found: None,
             header: false,
         }
+    }
+
+    /// Only some connections are told of.
+    pub(super) fn counts_chosen(&mut self) {
+        if self.form.name == TableName::Protocols {
+            self.found = Some(Counters::default());
+        }
+    }
+
+    /// It counts frames, and not what they carry, as the run does.
+    pub(super) const fn counts_frames(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// Counts a message that is at hand as a whole.
+    fn count_whole(&mut self, protocol: &'static str, octets: &[u8], whole: bool) {
+        let Some(found) = &mut self.found else {
+            return;
+        };
+        let (mut messages, mut cut) = (0, false);
+        for one in bundle(protocol, octets).into_iter().flatten() {
+            messages += 1;
+            cut = one.len > one.data.len() as u64;
+        }
+        let counters = found.protocol(Name::of(protocol));
+        counters.messages += messages.max(1);
+        counters.octets += octets.len() as u64;
+        counters.incomplete += u64::from(cut || !whole);
     }
 
     /// Its rows are files, which others find.
@@ -454,6 +489,9 @@ impl MessageSink for Table {
     type State = Option<Box<TableConnection>>;
 
     fn start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
+        if start.carried.is_none() {
+            self.frame_start(at, start);
+        }
         let name = self.form.name;
         let paired = std::mem::take(&mut self.paired);
         let delay = paired.asked.map(|asked| start.time.since(asked));
@@ -523,7 +561,42 @@ impl MessageSink for Table {
         }
     }
 
+    fn frame_start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
+        if let Some(found) = &mut self.found {
+            let connection = kept(at.cx, at.state);
+            connection.carries(start.protocol);
+            let name = Name::of(start.protocol);
+            found.protocol(name).messages += 1;
+            connection.counted[at.direction.index()] = Some(name);
+        }
+    }
+
+    fn frame_data(&mut self, at: &mut TableEvent<'_>, piece: &Piece<'_>) {
+        if let (Some(found), Some(connection)) = (&mut self.found, at.state.as_deref())
+            && let Some(name) = connection.counted[at.direction.index()]
+        {
+            found.protocol(name).octets += piece.data.len() as u64;
+        }
+    }
+
+    fn frame_end(&mut self, at: &mut TableEvent<'_>, end: &MessageEnd) {
+        if let (Some(found), Some(connection)) = (&mut self.found, at.state.as_deref_mut())
+            && let Some(name) = connection.counted[at.direction.index()].take()
+        {
+            found.protocol(name).incomplete += u64::from(!end.whole);
+        }
+    }
+
+    fn skipped(&mut self, at: &mut TableEvent<'_>, _: u64, octets: u64) {
+        if let Some(found) = &mut self.found {
+            let known = at.state.as_deref().and_then(|c| c.protocol);
+            let name = known.unwrap_or(Name::of(NO_PROTOCOL));
+            found.protocol(name).skipped += octets;
+        }
+    }
+
     fn data(&mut self, at: &mut TableEvent<'_>, piece: &Piece<'_>) {
+        self.frame_data(at, piece);
         let connection = at.state.as_deref_mut();
         if let Some(open) = connection.and_then(|c| c.open[at.direction.index()].as_deref_mut()) {
             open.bytes += piece.data.len() as u64;
@@ -538,6 +611,7 @@ impl MessageSink for Table {
     }
 
     fn end(&mut self, at: &mut TableEvent<'_>, end: &MessageEnd) {
+        self.frame_end(at, end);
         let Some(connection) = at.state.as_deref_mut() else {
             return;
         };
@@ -605,6 +679,8 @@ impl MessageSink for Table {
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         let name = self.form.name;
+        let is_whole = message.payload.len() >= message.payload_len;
+        self.count_whole(message.protocol, message.payload, is_whole);
         if name == TableName::Connections {
             let kind = kind(message.protocol, message.payload);
             let what = (message.protocol, kind);
@@ -638,6 +714,7 @@ impl MessageSink for Table {
         message: &UserMessage<'_>,
         protocol: &'static str,
     ) {
+        self.count_whole(protocol, message.data, message.whole);
         let connection = kept(at.cx, at.state);
         connection.carries(protocol);
         if self.form.name == TableName::Connections {
@@ -772,7 +849,9 @@ impl MessageSink for Table {
             self.unanswered(&asked);
         }
         if self.form.name == TableName::Protocols {
-            let mut all: Vec<_> = cx.counters.protocols().collect();
+            let found = self.found.take();
+            let all = found.as_ref().unwrap_or(&cx.counters).protocols();
+            let mut all: Vec<_> = all.collect();
             all.sort_by_key(|(name, _)| *name);
             for (name, seen) in all {
                 self.row(&vec![
