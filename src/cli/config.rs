@@ -225,7 +225,7 @@ fn idle_options(
     let written = packets || messages || streams;
     let buffered = lines || json || har || packets || args.dump.is_some();
     let seen = args.stats.is_some() || args.trace.is_some();
-    let add_json = "shows it in the JSON: add -j";
+    let add_json = "is for the JSON lines: add -j";
     let comments = "writes comments, which pcapng has: write one with -w";
     let form = "is about packets that are written: write some with -w";
     let no_tcp = "is about TCP, which --disable passes through: leave one of them out";

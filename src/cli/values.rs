@@ -116,7 +116,10 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
         "request" | "requests" => Ok(Kind::Request),
         "response" | "responses" => Ok(Kind::Response),
         "other" | "others" => Ok(Kind::Other),
-        _ => Err("expected some of request, response, other".to_owned()),
+        _ => {
+            let meant = did_you_mean(nearest(text, ["request", "response", "other"]));
+            Err(format!("expected some of request, response, other{meant}"))
+        }
     }
 }
 

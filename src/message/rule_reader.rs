@@ -64,18 +64,26 @@ impl<'a> RuleReader<'a> {
         })
     }
 
+    /// Reads this, if it stands here. Blanks may stand around what separates.
     pub(super) fn eat(&mut self, token: &str) -> bool {
-        let there = self.rest().starts_with(token);
-        if there {
-            self.at += token.len();
-        }
-        there
+        let blanks = |text: &str| match token {
+            "," | "==" => text.len() - text.trim_start_matches(' ').len(),
+            _ => 0,
+        };
+        let rest = self.rest();
+        let before = blanks(rest);
+        let Some(behind) = rest.get(before..).and_then(|rest| rest.strip_prefix(token)) else {
+            return false;
+        };
+        self.at += before + token.len() + blanks(behind);
+        true
     }
 
     pub(super) fn expect(&mut self, token: &str) -> Result<(), Mistake> {
         if self.eat(token) {
             Ok(())
         } else {
+            let token = if token == "," { "a comma" } else { token };
             self.mistake(format!("expected {token}{}", self.found()))
         }
     }
@@ -178,6 +186,7 @@ impl<'a> RuleReader<'a> {
 
     pub(super) fn name(&mut self) -> Result<Name, Mistake> {
         let text = self.rest().split(',').next().unwrap_or_default();
+        let text = text.trim_end_matches(' ');
         let sound = text
             .bytes()
             .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));

@@ -482,6 +482,9 @@ mod tests {
         assert_eq!(row.classify(&m), Classified::Message(11));
         assert_eq!(row.classify(&m[..7]), Classified::More);
         assert_eq!(row.classify(&m[1..]), Classified::No);
+        // Blanks may stand around what separates.
+        let wide = "mine , tcp.port == 9000-9001, len@4:u32be+8, magic@0:0xCAFE";
+        assert_eq!(UserRow::parse(wide).unwrap(), row);
         for (spec, octets, len) in [
             ("a,tcp.port==1,len@0:u8", &[3u8, 0, 0][..], 3),
             ("a,tcp.port==1,len@1:u16le-1", &[0, 9, 0], 8),
@@ -581,7 +584,7 @@ mod tests {
                 "counters have a section of this name: choose another one",
             ),
             ("a b,tcp.port==1", 1, "expected the name of a protocol"),
-            ("mine", 5, "expected ,"),
+            ("mine", 5, "expected a comma, found nothing"),
             (
                 "mine,dccp.port==1",
                 6,
