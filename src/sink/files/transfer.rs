@@ -4,6 +4,7 @@ use super::ranges::Ranges;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::protocol::Name;
+use crate::base::storage::allocated;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -141,14 +142,18 @@ impl FileInfo {
     /// Octets allocated.
     fn size(&self) -> usize {
         let strings = self.codings.iter().chain(&self.undone).chain(&self.error);
-        self.command.capacity()
-            + self.url.capacity()
-            + self.name.as_ref().map_or(0, |(name, _)| name.capacity())
-            + self.fallback.capacity()
-            + self.field.as_ref().map_or(0, Vec::capacity)
-            + self.media_type.capacity()
-            + (self.codings.capacity() + self.undone.capacity()) * size_of::<String>()
-            + strings.map(String::capacity).sum::<usize>()
+        let texts = [
+            self.command.capacity(),
+            self.url.capacity(),
+            self.name.as_ref().map_or(0, |(name, _)| name.capacity()),
+            self.fallback.capacity(),
+            self.field.as_ref().map_or(0, Vec::capacity),
+            self.media_type.capacity(),
+            (self.codings.capacity() + self.undone.capacity()) * size_of::<String>(),
+        ];
+        // Many short texts: what the allocator adds to each counts.
+        let texts = texts.into_iter().chain(strings.map(String::capacity));
+        texts.map(allocated).sum()
     }
 }
 
@@ -239,7 +244,10 @@ impl Transfer {
 
     /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
-        let now = size_of::<Self>() + self.about.size() + self.memory.capacity() + self.have.size();
+        let now = allocated(size_of::<Self>())
+            + self.about.size()
+            + allocated(self.memory.capacity())
+            + self.have.size();
         if now != self.counted {
             cx.budget.resize(self.counted, now);
             self.counted = now;
