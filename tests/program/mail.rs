@@ -3,6 +3,7 @@
 use crate::common::build::{ACK, PSH, Pcap, behind};
 use crate::common::counter;
 use crate::files::Extracted;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use std::collections::BTreeMap;
 
 /// A conversation, the server's part in odd places, in segments of so many octets; those whose number `lost` has are not captured.
@@ -41,21 +42,8 @@ fn picture(len: usize) -> Vec<u8> {
 }
 
 fn base64(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for line in octets.chunks(57) {
-        for group in line.chunks(3) {
-            let bits = group.iter().fold(0_u32, |all, o| all << 8 | u32::from(*o))
-                << (8 * (3 - group.len()));
-            for i in 0..4 {
-                let digit = char::from(DIGITS[(bits >> (18 - 6 * i)) as usize & 63]);
-                let _ = write!(out, "{}", if i > group.len() { '=' } else { digit });
-            }
-        }
-        out += "\r\n";
-    }
-    out
+    let lines = octets.chunks(57).map(|line| BASE64_STANDARD.encode(line));
+    lines.flat_map(|line| [line, "\r\n".to_owned()]).collect()
 }
 
 /// A mail with a text in two forms, a picture, and a mail that is passed on and has an attachment of its own.
@@ -118,10 +106,9 @@ fn is_expected(found: &Extracted, mails: u64) {
 
 const GREETING: &[u8] = b"220 mail.example ESMTP\r\n";
 
-#[test]
-fn a_mail_by_smtp_is_a_file_and_so_is_all_that_is_in_it() {
-    let text = dotted(&mail());
-    let parts: [&[u8]; 14] = [
+/// A mail is sent, which has this text.
+fn delivery(text: &[u8]) -> [&[u8]; 12] {
+    [
         b"",
         GREETING,
         b"EHLO a\r\n",
@@ -132,11 +119,15 @@ fn a_mail_by_smtp_is_a_file_and_so_is_all_that_is_in_it() {
         b"250 ok\r\n",
         b"DATA\r\n",
         b"354 go on\r\n",
-        &text,
+        text,
         b"250 taken\r\n",
-        b"QUIT\r\n",
-        b"221 bye\r\n",
-    ];
+    ]
+}
+
+#[test]
+fn a_mail_by_smtp_is_a_file_and_so_is_all_that_is_in_it() {
+    let text = dotted(&mail());
+    let parts = [&delivery(&text)[..], &[b"QUIT\r\n", b"221 bye\r\n"]].concat();
     for segment in [1, 7, 100, 1400] {
         let found = Extracted::of(&conversation(&parts, segment, &[]), &[]);
         is_expected(&found, 2);
@@ -306,20 +297,7 @@ fn imap_gives_mails_whole_or_in_pieces() {
 #[test]
 fn what_lies_whole_in_a_mail_that_does_not_is_whole() {
     let text = dotted(&mail());
-    let parts: [&[u8]; 12] = [
-        b"",
-        GREETING,
-        b"EHLO a\r\n",
-        b"250 mail.example\r\n",
-        b"MAIL FROM:<a@example>\r\n",
-        b"250 ok\r\n",
-        b"RCPT TO:<b@example>\r\n",
-        b"250 ok\r\n",
-        b"DATA\r\n",
-        b"354 go on\r\n",
-        &text,
-        b"250 taken\r\n",
-    ];
+    let parts = delivery(&text);
     let first = parts[..10].iter().filter(|part| !part.is_empty()).count();
     for lost in first..first + text.len().div_ceil(1000) {
         let found = Extracted::of(&conversation(&parts, 1000, &[lost]), &[]);

@@ -117,15 +117,16 @@ impl FileInfo {
         }
     }
 
-    /// A mail that is sent in this direction of a flow and begins with the packet `frame`.
+    /// A mail that this command asked for or brought, in this direction of a flow, and that begins with the packet `frame`.
     pub(super) fn mail(
         protocol: &'static str,
+        command: &str,
         flow: &Flow,
         direction: Direction,
-        frame: u64,
-        time: Timestamp,
+        (frame, time): (u64, Timestamp),
     ) -> Self {
         Self {
+            command: command.to_owned(),
             fallback: b"mail".to_vec(),
             of_mail: true,
             media_type: MAIL.to_owned(),

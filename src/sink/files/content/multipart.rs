@@ -78,12 +78,7 @@ pub(in super::super) fn parts(
     let (mut doubts, mut heads) = (0, 0);
     let mut buffer = vec![0; READ];
     loop {
-        let n = loop {
-            match body.read(&mut buffer) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                done => break done?,
-            }
-        };
+        let n = read_more(&mut body, &mut buffer)?;
         held.extend_from_slice(&buffer[..n]);
         let last = n == 0;
         let mut at = 0;
@@ -171,12 +166,7 @@ pub(in super::super) fn find_delimiter(
     let mut base = 0_u64;
     let mut buffer = vec![0; READ];
     loop {
-        let n = loop {
-            match body.read(&mut buffer) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                done => break done?,
-            }
-        };
+        let n = read_more(&mut body, &mut buffer)?;
         held.extend_from_slice(&buffer[..n]);
         // What stands so near to the end is looked at when more is there.
         let sure = match n {
@@ -205,6 +195,25 @@ pub(in super::super) fn find_delimiter(
         let done = sure.saturating_sub(3);
         held.drain(..done);
         base += done as u64;
+    }
+}
+
+/// One read, tried again where a signal interrupts it.
+fn read_more(body: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match body.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// The end of a header section that begins here: behind its empty line, whose ends and those before may be bare line feeds.
+pub(super) fn head_end(octets: &[u8]) -> Option<usize> {
+    let by = |empty: &[u8]| memmem::find(octets, empty).map(|at| at + empty.len());
+    match (by(b"\n\n"), by(b"\n\r\n")) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -253,13 +262,9 @@ fn head(rest: &[u8]) -> PartStart {
     if lines.starts_with(b"\r\n") {
         return PartStart::Whole(line, 2, end);
     }
-    let by = |empty: &[u8]| memmem::find(lines, empty).map(|at| at + empty.len());
-    match (by(b"\n\n"), by(b"\n\r\n")) {
-        (Some(one), Some(other)) => return PartStart::Whole(line, one.min(other), end),
-        (Some(len), None) | (None, Some(len)) => return PartStart::Whole(line, len, end),
-        (None, None) => {}
-    }
-    PartStart::More(true)
+    head_end(lines).map_or(PartStart::More(true), |len| {
+        PartStart::Whole(line, len, end)
+    })
 }
 
 #[cfg(test)]

@@ -76,9 +76,14 @@ fn is_text(head: &[u8]) -> bool {
     !text.is_empty() && text.chars().all(|c| !c.is_control() || spaces(c))
 }
 
+/// A media type without its parameters (RFC 9110, 8.3.1).
+pub(in super::super) fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// The extension of a file that has no name: by its declared type, else by its content.
 pub(in super::super) fn extension(media_type: &str, found: Found) -> &'static str {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence(media_type);
     let declared = DECLARED
         .iter()
         .find(|(name, _)| essence.eq_ignore_ascii_case(name));

@@ -10,9 +10,8 @@ use super::super::store::Store;
 use super::super::transfer::{FileInfo, MAIL, NameFrom, Transfer, kept};
 use super::fields::HeaderFields;
 use super::octets::StoredOctets;
-use super::{decode, disposition, multipart, words};
+use super::{decode, disposition, multipart, types, words};
 use crate::base::context::Context;
-use memchr::memmem;
 use std::io::{ErrorKind, Read};
 
 /// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
@@ -155,14 +154,7 @@ impl Store {
             };
             fields.describe_part(&mut about);
             let mut out = self.begin(cx, about);
-            self.copy(cx, file, (part.from, part.to), &mut out, 0);
-            // Of what is missing there, nobody knows how much it is.
-            let inside = |at: &&u64| (part.from..=part.to).contains(*at);
-            file.unknown
-                .iter()
-                .filter(inside)
-                .for_each(|at| out.lost(at - part.from));
-            cx.counters.files.parts += 1;
+            self.copy_part(cx, file, (part.from, part.to), &mut out);
             // The boundary behind it shows its length; without one it may go on.
             self.finish(cx, out, part.ended.then_some(part.to - part.from));
         }
@@ -204,14 +196,9 @@ impl Store {
                 .get(..5)
                 .is_some_and(|top| top.eq_ignore_ascii_case("text/"));
         if about.name.is_some() || !about.codings.is_empty() || !is_text {
-            let (from, to) = (head.len() as u64, file.have.end());
+            let from = head.len() as u64;
             let mut out = self.begin(cx, about);
-            self.copy(cx, file, (from, to), &mut out, 0);
-            file.unknown
-                .iter()
-                .filter(|at| **at >= from)
-                .for_each(|at| out.lost(at - from));
-            cx.counters.files.parts += 1;
+            self.copy_part(cx, file, (from, u64::MAX), &mut out);
             self.finish(cx, out, len.and_then(|len| len.checked_sub(from)));
         }
         subject
@@ -238,25 +225,13 @@ impl Store {
         if !self.octets(file)?.fill_at(&mut head, 0) {
             return None;
         }
-        let end = |empty: &[u8]| memmem::find(&head, empty).map(|at| at + empty.len());
-        let end = match (end(b"\n\r\n"), end(b"\n\n")) {
-            (Some(one), Some(other)) => one.min(other),
-            (Some(end), None) | (None, Some(end)) => end,
-            (None, None) => return None,
-        };
-        head.truncate(end);
+        head.truncate(multipart::head_end(&head)?);
         Some(head)
     }
 
     /// The file is a mail, which is opened.
     pub(in super::super) fn is_mail(about: &FileInfo) -> bool {
-        let essence = about
-            .media_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        about.depth < NESTING && essence.eq_ignore_ascii_case(MAIL)
+        about.depth < NESTING && types::essence(&about.media_type).eq_ignore_ascii_case(MAIL)
     }
 
     /// The boundary of a body whose parts are files.
@@ -279,6 +254,22 @@ impl Store {
         multipart::parts(octets, boundary, whole)
             .map_err(|e| self.fail(file.made.as_deref().unwrap_or_default(), "read", e))
             .ok()
+    }
+
+    /// Copies a part of a file into a file of its own, as far as it is there.
+    fn copy_part(
+        &mut self,
+        cx: &mut Context,
+        from: &Transfer,
+        range: (u64, u64),
+        to: &mut Transfer,
+    ) {
+        self.copy(cx, from, range, to, 0);
+        // Of what is missing there, nobody knows how much it is.
+        let inside = |at: &&u64| (range.0..=range.1).contains(*at);
+        let unknown = from.unknown.iter().filter(inside);
+        unknown.for_each(|at| to.lost(at - range.0));
+        cx.counters.files.parts += 1;
     }
 
     /// Copies octets of a file to an offset of another, as far as they are there.

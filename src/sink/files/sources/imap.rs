@@ -2,6 +2,7 @@
 
 use super::super::source::{At, FileSource};
 use super::super::transfer::{FileInfo, Transfer};
+use super::mail::words;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::stream::Close;
@@ -418,16 +419,9 @@ fn number(digits: &[u8]) -> Option<u64> {
     text.parse().ok().filter(|n| *n < 1 << 40)
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
-}
-
 fn begin(at: &mut At<'_, ImapConnection>, piece: &Piece<'_>, command: &str) -> Transfer {
-    let about = FileInfo {
-        command: command.to_owned(),
-        ..FileInfo::mail("imap", at.flow, at.direction, piece.frame, piece.time)
-    };
+    let first = (piece.frame, piece.time);
+    let about = FileInfo::mail("imap", command, at.flow, at.direction, first);
     at.store.begin(at.cx, about)
 }
 

@@ -337,10 +337,8 @@ fn answered(
 
 /// A mail that begins with this message.
 fn about(flow: &Flow, direction: Direction, start: &MessageStart<'_>, command: &str) -> FileInfo {
-    FileInfo {
-        command: command.to_owned(),
-        ..FileInfo::mail(start.protocol, flow, direction, start.frame, start.time)
-    }
+    let first = (start.frame, start.time);
+    FileInfo::mail(start.protocol, command, flow, direction, first)
 }
 
 /// The first line of a message, with its end, and whether there is nothing else.
@@ -384,7 +382,8 @@ fn chunk(line: &[u8]) -> Option<bool> {
     verb.eq_ignore_ascii_case(b"BDAT").then_some(last)
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The words of a line.
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
 }
