@@ -6,7 +6,7 @@ use crate::base::fragment::FragmentEvent;
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
 use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
-use crate::base::storage::{Budget, SampleKey};
+use crate::base::storage::{Budget, DigestKey, SampleKey};
 use crate::base::time::Instant;
 use crate::base::trace::{Event, EventKind, Trace};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Context {
     pub unknown_link_types: Vec<LinkType>,
     /// Tells payloads apart whose octets are not kept.
     pub(crate) sample: SampleKey,
+    /// Tells apart what outputs do not keep, by all octets of it.
+    pub(crate) digest: DigestKey,
     /// What the datagram was made of that the packet being processed completed. What came in one packet leaves it as it
     /// is: only an [`OctetOffset::Reassembled`] looks into it.
     #[serde(skip)]
@@ -56,6 +58,7 @@ impl Context {
             discarded: None,
             unknown_link_types: Vec::new(),
             sample: SampleKey::default(),
+            digest: DigestKey::default(),
             fragments: Vec::new(),
             fragment_events: Vec::new(),
             trace: Trace::default(),

@@ -4,7 +4,7 @@ use super::pairing::{Copied, is_interim};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
-use crate::base::storage::AgedTable;
+use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::time::Timestamp;
 use crate::message::{answered_alone, answered_elsewhere, transaction};
 use serde::{Deserialize, Serialize};
@@ -213,7 +213,11 @@ pub(super) fn numbered(
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug)]
-pub(super) struct NumberedRequests<T>(AgedTable<RequestId, NumberedRequest<T>>);
+pub(super) struct NumberedRequests<T> {
+    waiting: AgedTable<RequestId, NumberedRequest<T>>,
+    /// Requests are known again by digests.
+    key: DigestKey,
+}
 
 /// A request that waits.
 #[derive(Debug)]
@@ -227,7 +231,10 @@ struct NumberedRequest<T> {
 
 impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
-        Self(AgedTable::default())
+        Self {
+            waiting: AgedTable::default(),
+            key: DigestKey::default(),
+        }
     }
 }
 
@@ -235,6 +242,11 @@ impl<T> NumberedRequests<T> {
     /// A request. Gives back one that will not be answered any more: another one of its number, or the oldest of too many.
     pub(super) fn push(&mut self, id: RequestId, request: T) -> Option<T> {
         self.insert(id, request, None)
+    }
+
+    /// What a request of these octets is known again by.
+    pub(super) fn copied(&self, octets: &[u8], time: Timestamp) -> Copied {
+        Copied::new(self.key, octets, time)
     }
 
     /// A request of these octets; gives back those that will not be answered any more, or not for certain. The same again is no other
@@ -246,8 +258,8 @@ impl<T> NumberedRequests<T> {
         request: T,
     ) -> [Option<T>; 2] {
         let Numbered { id, alone } = numbered;
-        let place = self.0.find(&id);
-        if let Some(old) = place.and_then(|place| self.0.get_mut(place)) {
+        let place = self.waiting.find(&id);
+        if let Some(old) = place.and_then(|place| self.waiting.get_mut(place)) {
             let recent = old.copied.filter(|old| old.is_recent(&copied));
             if alone && recent.is_some() {
                 old.others = old.others.saturating_add(1);
@@ -263,7 +275,7 @@ impl<T> NumberedRequests<T> {
     fn insert(&mut self, id: RequestId, request: T, copied: Option<Copied>) -> Option<T> {
         let forgotten = self.take(id);
         let forgotten = forgotten.or_else(|| {
-            if self.0.len() < NUMBERED {
+            if self.waiting.len() < NUMBERED {
                 None
             } else {
                 self.pop()
@@ -274,13 +286,13 @@ impl<T> NumberedRequests<T> {
             copied,
             others: 0,
         };
-        self.0.insert(id, new);
+        self.waiting.insert(id, new);
         forgotten
     }
 
     /// The oldest.
     pub(super) fn pop(&mut self) -> Option<T> {
-        while let Some((_, old)) = self.0.remove_oldest() {
+        while let Some((_, old)) = self.waiting.remove_oldest() {
             if old.request.is_some() {
                 return old.request;
             }
@@ -290,24 +302,24 @@ impl<T> NumberedRequests<T> {
 
     /// A request that waits.
     pub(super) fn get(&self, id: RequestId) -> Option<&T> {
-        self.0.get(self.0.find(&id)?)?.request.as_ref()
+        self.waiting.get(self.waiting.find(&id)?)?.request.as_ref()
     }
 
     /// The request of this number.
     pub(super) fn take(&mut self, id: RequestId) -> Option<T> {
-        let place = self.0.find(&id)?;
-        self.0.remove(place)?.1.request
+        let place = self.waiting.find(&id)?;
+        self.waiting.remove(place)?.1.request
     }
 
     /// The request that a response answers.
     pub(super) fn answered(&mut self, numbered: Numbered) -> Option<T> {
-        let place = self.0.find(&numbered.id)?;
-        let waiting = self.0.get_mut(place)?;
+        let place = self.waiting.find(&numbered.id)?;
+        let waiting = self.waiting.get_mut(place)?;
         if waiting.others > 0 {
             waiting.others -= 1;
             return None;
         }
-        self.0.remove(place)?.1.request
+        self.waiting.remove(place)?.1.request
     }
 }
 
@@ -325,7 +337,7 @@ impl NumberedRequests<Timestamp> {
         let id = numbered((flow, direction), protocol, kind, head)?;
         match kind {
             Kind::Request => {
-                self.push_octets(id, Copied::new(head, time), time);
+                self.push_octets(id, self.copied(head, time), time);
                 None
             }
             Kind::Response => {
@@ -358,11 +370,11 @@ mod tests {
         for id in 0..2 * NUMBERED as u64 {
             requests.push((UDP, 3, id), 'd');
         }
-        assert!(requests.0.len() <= NUMBERED);
+        assert!(requests.waiting.len() <= NUMBERED);
         assert_eq!(requests.take((UDP, 2, 7)), None);
         assert_eq!(requests.take((UDP, 3, 2 * NUMBERED as u64 - 1)), Some('d'));
         while requests.pop().is_some() {}
-        assert!(requests.0.is_empty());
+        assert!(requests.waiting.is_empty());
     }
 
     #[test]
@@ -375,13 +387,14 @@ mod tests {
             (("ask", 0), ("else", 1), 'b'),
         ] {
             let mut requests = NumberedRequests::default();
-            let copied = |(octets, time): (&str, u64)| Copied::new(octets.as_bytes(), at(time));
             let id = Numbered {
                 id: (UDP, 1, 7),
                 alone: false,
             };
-            requests.push_octets(id, copied(first), 'a');
-            let forgotten = requests.push_octets(id, copied(second), 'b');
+            let copied = requests.copied(first.0.as_bytes(), at(first.1));
+            requests.push_octets(id, copied, 'a');
+            let copied = requests.copied(second.0.as_bytes(), at(second.1));
+            let forgotten = requests.push_octets(id, copied, 'b');
             assert_eq!(forgotten, [(kept == 'b').then_some('a'), None]);
             assert_eq!(requests.take((UDP, 1, 7)), Some(kept));
         }
@@ -394,8 +407,8 @@ mod tests {
             id: (Transport::Sctp, 1, 0),
             alone: true,
         };
-        let copied = Copied::new(b"GET", Timestamp::from_nanos(0));
         let mut requests = NumberedRequests::default();
+        let copied = requests.copied(b"GET", Timestamp::from_nanos(0));
         for request in ['a', 'b'] {
             assert_eq!(requests.push_octets(id, copied, request), [None, None]);
             assert_eq!(requests.answered(id), Some(request));
@@ -424,6 +437,6 @@ mod tests {
             requests.push((UDP, 2, 7), 'b');
         }
         assert_eq!(requests.take((UDP, 0, 0)), Some('w'));
-        assert_eq!(requests.0.len(), 1);
+        assert_eq!(requests.waiting.len(), 1);
     }
 }

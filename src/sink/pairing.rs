@@ -8,16 +8,16 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
 use crate::base::protocol::Name;
+use crate::base::storage::DigestKey;
 use crate::base::stream::Side;
 use crate::base::time::Timestamp;
 use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
 use crate::message::{
     FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
 };
-use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::Hasher as _;
 use std::time::Duration;
 
 /// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
@@ -39,9 +39,13 @@ pub(super) struct Copied {
 
 impl Copied {
     /// These octets, captured at this time.
-    pub(super) fn new(octets: &[u8], time: Timestamp) -> Self {
-        let digest = FixedState::default().hash_one(octets);
-        Self { digest, time }
+    pub(super) fn new(key: DigestKey, octets: &[u8], time: Timestamp) -> Self {
+        let mut digest = key.hasher();
+        digest.write(octets);
+        Self {
+            digest: digest.finish(),
+            time,
+        }
     }
 
     /// The later one is this one again.
@@ -223,7 +227,7 @@ impl Pairing {
                     |r: &OpenRequest| r.direction == direction && r.number == number.unwrap_or(0);
                 // Clients that number their requests send one again where it was not answered, and count on for another one.
                 if let Some(ByNumber::Once) = by_number(start.protocol) {
-                    copied = Some(Copied::new(start.head, start.time));
+                    copied = Some(Copied::new(cx.digest, start.head, start.time));
                 }
                 // The same number on other octets is another request: nobody can tell what answers the one before.
                 if number.is_some()

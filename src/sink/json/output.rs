@@ -23,8 +23,8 @@ use crate::message::{MessageFields, by_number, fields, fields_into, kind, summar
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, body_room, kept, take_kept};
+use crate::sink::pairing::Paired;
 use crate::sink::pairing::is_interim;
-use crate::sink::pairing::{Copied, Paired};
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
@@ -182,7 +182,7 @@ impl Json {
                 summary: message.summary.clone(),
                 whole,
             };
-            let copied = Copied::new(octets, message.first_time);
+            let copied = self.asked.copied(octets, message.first_time);
             self.asked.push_octets(id, copied, request);
         } else if message.kind == Kind::Response
             && !is_interim(protocol, flow.transport, octets)

@@ -521,7 +521,7 @@ impl MessageSink for Table {
             time: start.time,
             answers: start.answers,
             id,
-            copied: id.map(|_| Copied::new(start.head, start.time)),
+            copied: id.map(|_| self.asked.copied(start.head, start.time)),
             delay,
             ..OpenRow::default()
         });
@@ -896,7 +896,7 @@ impl Table {
                 whole,
             };
             match id {
-                Some(id) => self.asks(id, Copied::new(octets, asked.time), asked),
+                Some(id) => self.asks(id, self.asked.copied(octets, asked.time), asked),
                 // Nothing answers it that could be told from others.
                 None => self.unanswered(&asked),
             }
