@@ -4,6 +4,7 @@ use super::fields::MessageFields;
 use super::in_order::InOrder;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Appends one line on a message to the text; false, and nothing appended, where nothing is known of it. The octets are
 /// those of [`MessageStart::head`](super::MessageStart::head).
@@ -166,4 +167,11 @@ impl Ppid {
 /// The ports are none, which stands for any, or contain one of these.
 pub(super) fn near(ports: &[u16], (src, dst): (u16, u16)) -> bool {
     ports.is_empty() || ports.contains(&src) || ports.contains(&dst)
+}
+
+/// A number for what a request has and its answer repeats. Nothing hangs on it but the time that an answer took: no key is needed.
+pub(super) fn transaction_number(repeated: impl Hash) -> u64 {
+    let mut hash = DefaultHasher::new();
+    repeated.hash(&mut hash);
+    hash.finish()
 }

@@ -19,6 +19,7 @@ use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::time::{Instant, Timestamp};
 use crate::message::events::DatagramMessage;
@@ -654,6 +655,22 @@ impl Outputs {
         self.table.begins_at(time);
     }
 
+    /// A message of this way is not chosen, and may be what a chosen one answers.
+    fn left_out(
+        &mut self,
+        way: (&Flow, Direction),
+        time: Timestamp,
+        (protocol, kind): (&str, Kind),
+        octets: &[u8],
+    ) {
+        if let Some(print) = &mut self.table.print {
+            print.numbered(way, time, protocol, kind, octets);
+        }
+        if let Some(rows) = &mut self.table.rows {
+            rows.numbered(way, time, protocol, kind, octets);
+        }
+    }
+
     /// What is asked of a message of a stream.
     fn asked<'a>(
         &self,
@@ -684,25 +701,9 @@ impl Outputs {
             time: at.cx.packet.time,
             began: self.began,
         });
-        if !chosen && let Some(print) = &mut self.table.print {
-            let (time, protocol) = (at.cx.packet.time, message.protocol);
-            print.numbered(
-                (at.flow, at.direction),
-                time,
-                protocol,
-                kind,
-                message.payload,
-            );
-        }
-        if !chosen && let Some(rows) = &mut self.table.rows {
-            let (time, protocol) = (at.cx.packet.time, message.protocol);
-            rows.numbered(
-                (at.flow, at.direction),
-                time,
-                protocol,
-                kind,
-                message.payload,
-            );
+        if !chosen {
+            let (way, time) = ((at.flow, at.direction), at.cx.packet.time);
+            self.left_out(way, time, (message.protocol, kind), message.payload);
         }
         chosen
     }
@@ -725,23 +726,9 @@ impl Outputs {
             time,
             began: self.began,
         });
-        if !chosen && let Some(print) = &mut self.table.print {
-            print.numbered(
-                (flow, message.direction),
-                time,
-                protocol,
-                kind,
-                message.data,
-            );
-        }
-        if !chosen && let Some(rows) = &mut self.table.rows {
-            rows.numbered(
-                (flow, message.direction),
-                time,
-                protocol,
-                kind,
-                message.data,
-            );
+        if !chosen {
+            let way = (flow, message.direction);
+            self.left_out(way, time, (protocol, kind), message.data);
         }
         chosen
     }

@@ -1,11 +1,10 @@
 //! DHCP (RFC 2131).
 
 use super::super::length::{number, octet, response_if};
-use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 use super::super::text::{named_number, option};
 use crate::base::flow::Transport;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -66,9 +65,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
 /// have the same number (RFC 2131, 4.4.1).
 fn transaction(m: &[u8]) -> u64 {
     let offers = matches!(message_type(m), Some(1 | 2));
-    let mut hash = DefaultHasher::new();
-    (m.get(4..8), m.get(24..44), offers).hash(&mut hash);
-    hash.finish()
+    transaction_number((m.get(4..8), m.get(24..44), offers))
 }
 
 /// The message type of DHCP (RFC 2132, 9.6).

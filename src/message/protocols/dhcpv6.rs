@@ -1,12 +1,11 @@
 //! DHCP for IPv6 (RFC 8415).
 
 use super::super::length::{number, octet};
-use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -64,18 +63,16 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
 /// The transaction of a client, or, between relays and servers, the client and the message that is relayed (RFC 8415, 9): an answer
 /// repeats them.
 fn transaction(m: &[u8]) -> u64 {
-    let mut hash = DefaultHasher::new();
     let relayed = matches!(octet(m, 0), 12 | 13);
     let options = m.get(if relayed { 34 } else { 4 }..);
     // The relayed message, or the client's identifier (RFC 8415, 21.10, 21.2).
     let known = option(options.unwrap_or_default(), if relayed { 9 } else { 1 });
     if relayed {
         // Of the message inside, its transaction.
-        (m.get(1..34), known.and_then(|inner| inner.get(1..4))).hash(&mut hash);
+        transaction_number((m.get(1..34), known.and_then(|inner| inner.get(1..4))))
     } else {
-        (m.get(1..4), known).hash(&mut hash);
+        transaction_number((m.get(1..4), known))
     }
-    hash.finish()
 }
 
 /// The value of the first option of this code (RFC 8415, 21.1).

@@ -3,10 +3,9 @@
 use super::super::lines::{
     self, Effect, LineDialect, LineProtocol, Replies, completion, contains_word,
 };
-use super::super::row::ProtocolRow;
+use super::super::row::{ProtocolRow, transaction_number};
 use super::super::text::first_line;
 use crate::base::flow::Transport;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -43,10 +42,7 @@ fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     if DIALECT.verb(line).is_none() && completion(line).is_none() {
         return None;
     }
-    // Nothing hangs on it but the time that an answer took: no key is needed.
-    let mut hash = DefaultHasher::new();
-    line.split(|c| *c == b' ').next().hash(&mut hash);
-    Some(hash.finish())
+    Some(transaction_number(line.split(|c| *c == b' ').next()))
 }
 
 /// How its lines are written.

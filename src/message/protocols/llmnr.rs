@@ -1,7 +1,6 @@
 //! Link-local name resolution (RFC 4795): the messages of DNS on a port of its own.
 
-use super::super::row::{DatagramRow, ProtocolRow};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -24,9 +23,7 @@ fn transaction(m: &[u8]) -> u64 {
     let name = rest.iter().position(|octet| *octet == 0);
     // Name, type and class.
     let question = name.and_then(|end| rest.get(..end + 5));
-    let mut hash = DefaultHasher::new();
-    (m.get(..2), question).hash(&mut hash);
-    hash.finish()
+    transaction_number((m.get(..2), question))
 }
 
 /// How it is recognised in a datagram.

@@ -4,13 +4,12 @@ use super::super::fields::MessageFields;
 use super::super::head::{first_values, unfolded_lines};
 use super::super::headers::{HeaderProtocol, HeaderSyntax};
 use super::super::length::response_if;
-use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 use super::super::text::{escape, first_line};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use memchr::memchr;
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -81,10 +80,7 @@ fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
     let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
     let [.., call] = parties(m);
-    // Nothing hangs on it but the time that an answer took: no key is needed.
-    let mut hash = DefaultHasher::new();
-    (call, cseq).hash(&mut hash);
-    Some(hash.finish())
+    Some(transaction_number((call, cseq)))
 }
 
 /// What of a message has a name.

@@ -36,7 +36,7 @@ mod store;
 mod transfer;
 
 pub(in crate::sink) use content::decode::{known as codings_are_known, undo as undo_codings};
-pub(in crate::sink) use content::disposition::parameter;
+pub(in crate::sink) use content::disposition::{parameter, percent_decoded};
 pub(in crate::sink) use content::words::utf8;
 pub use list::FIELDS;
 pub(crate) use output::Files;

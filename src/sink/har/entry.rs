@@ -3,12 +3,12 @@
 use super::state::HalfExchange;
 use crate::message::{HttpStart, is_text, read_fields};
 use crate::sink::coded_body::BodyCodings;
-use crate::sink::files::{parameter, utf8};
+use crate::sink::files::{parameter, percent_decoded, utf8};
 use crate::sink::json_line::Millis;
 use crate::sink::text::Rfc3339;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -279,7 +279,7 @@ impl<'a> RequestObject<'a> {
         let cookies = named(&fields, "cookie")
             .flat_map(|value| value.split(';'))
             .filter(|pair| !pair.trim().is_empty())
-            .map(|pair| CookieObject::of_pair(pair, str::to_owned));
+            .map(CookieObject::of_pair);
         let cookies = cookies.collect();
         let target = text(target);
         let body = shown(half, parts.most);
@@ -366,11 +366,11 @@ impl<'a> ResponseObject<'a> {
 
 impl CookieObject<'_> {
     /// `NAME=VALUE`; a value alone has no name.
-    fn of_pair(pair: &str, own: impl Fn(&str) -> String) -> Self {
+    fn of_pair(pair: &str) -> Self {
         let (name, value) = pair.split_once('=').unwrap_or(("", pair));
         Self {
-            name: own(name.trim()).into(),
-            value: own(value.trim()).into(),
+            name: name.trim().to_owned().into(),
+            value: value.trim().to_owned().into(),
             ..Self::default()
         }
     }
@@ -378,7 +378,7 @@ impl CookieObject<'_> {
     /// A value of Set-Cookie.
     fn of_response(value: &str) -> Self {
         let mut parts = value.split(';');
-        let mut cookie = Self::of_pair(parts.next().unwrap_or_default(), str::to_owned);
+        let mut cookie = Self::of_pair(parts.next().unwrap_or_default());
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = || Some(value.trim().to_owned().into());
@@ -488,7 +488,7 @@ fn query<'a>(target: &str) -> Vec<Pair<'a>> {
         return Vec::new();
     };
     let decode = |text: &str| -> Cow<'a, str> {
-        let octets = unescaped(text.as_bytes());
+        let octets = percent_decoded(text.replace('+', " ").as_bytes());
         // What would be no text stays as it is.
         String::from_utf8(octets)
             .unwrap_or_else(|_| text.to_owned())
@@ -501,37 +501,6 @@ fn query<'a>(target: &str) -> Vec<Pair<'a>> {
         value: decode(value),
     });
     pairs.collect()
-}
-
-/// Octets without percent signs and plus signs that stand for others.
-fn unescaped(mut octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len());
-    while let Some(at) = memchr2(b'%', b'+', octets) {
-        out.extend_from_slice(&octets[..at]);
-        let digit = |place: usize| {
-            let digit = octets.get(at + place).copied().map(char::from)?;
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        let skip = match (octets[at], digit(1), digit(2)) {
-            (b'+', ..) => {
-                out.push(b' ');
-                1
-            }
-            (_, Some(high), Some(low)) => {
-                out.push(high << 4 | low);
-                3
-            }
-            (other, ..) => {
-                out.push(other);
-                1
-            }
-        };
-        octets = &octets[at + skip..];
-    }
-    out.extend_from_slice(octets);
-    out
 }
 
 /// The body of a message without its codings, and what is to be said of it.

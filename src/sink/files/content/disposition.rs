@@ -146,7 +146,7 @@ pub(in super::super) fn name_of_url(url: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Undoes percent-encoding (RFC 3986, 2.1); a percent sign without two digits stays.
-pub(in super::super) fn percent_decoded(text: &[u8]) -> Vec<u8> {
+pub(in crate::sink) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     percent_encoding::percent_decode(text).collect()
 }
 
