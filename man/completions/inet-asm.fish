@@ -33,7 +33,7 @@ complete -c inet-asm -l kind -d 'Write these messages only: requests, responses,
 complete -c inet-asm -l match -d 'Write the messages whose summary or head matches a regular expression' -r
 complete -c inet-asm -l from -d 'Write the messages that begin at this time or later' -r
 complete -c inet-asm -l to -d 'Write the messages that begin before this time' -r
-complete -c inet-asm -s c -l count -d 'Stop after so many messages' -r
+complete -c inet-asm -s c -l count -d 'Stop after so many messages, or rows of --table' -r
 complete -c inet-asm -l encap -d 'Link layer of the packets written' -r -f -a "auto\t'Ethernet where the first input is Ethernet, else raw IP'
 ethernet\t'Ethernet, with the addresses and VLAN tags of the input'
 raw\t'raw IP'

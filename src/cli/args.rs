@@ -172,7 +172,8 @@ pub(super) struct Args {
 
     /// Print a table for scripts: a row for each message, or what NAME says; columns are separated by tabs
     ///
-    /// A header line names the columns; --fields chooses them. The man page lists them (TABLES). Times have no space in them:
+    /// A header line names the columns; --fields chooses them. The man page lists them (TABLES). --kind, --match, --from, --to and
+    /// --protocols choose messages, and a row is there if it tells of one that is chosen. Times have no space in them:
     /// 2026-11-21T10:00:00.123456 in UTC, or as --time says.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "messages", help_heading = "Output")]
     pub(super) table: Option<TableName>,
@@ -286,9 +287,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) to: Option<When>,
 
-    /// Stop after so many messages
+    /// Stop after so many messages, or rows of --table
     ///
     /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
+    /// With --table=protocols it is the messages that are counted.
     #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Filters")]
     pub(super) count: Option<u64>,
 

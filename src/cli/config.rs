@@ -49,6 +49,8 @@ pub struct Config {
     pub fail_if: Vec<Condition>,
     /// Some messages are chosen, and an output counts those that it gets.
     pub chooses: bool,
+    /// What is missing is told of connections or messages that are chosen, and of no others.
+    pub chooses_losses: bool,
     /// Stderr shows colours.
     pub stderr_color: bool,
     /// Columns that lines on stderr are to fit; None where they may be of any length.
@@ -212,17 +214,22 @@ fn idle_options(
     let originals = args.dropped.is_some() || args.bypass.is_some();
     // Streams are written whole.
     let streams = args.follow.is_some() || args.dump.is_some();
-    let messages =
-        print || args.table.is_some() || args.json.is_some() || args.extract.is_some() || packets;
-    let messages = messages || har;
-    let whole = if streams {
+    let rows = args.table.is_some_and(|name| name != TableName::Files);
+    // -vv tells of messages that are not whole.
+    let told = args.verbose > 1;
+    let messages = print || rows || args.json.is_some() || packets || har;
+    let chosen = messages || told;
+    let whole = if args.extract.is_some() {
+        "chooses messages, and files are made of all of them: use --connection or --protocols"
+    } else if streams {
         "chooses messages, and streams are written whole: use --connection"
     } else {
         "chooses messages, and none are written: leave -n out"
     };
+    let counters_count_all = "chooses messages that are written, and counters count all: -s=http shows those of one protocol";
     let disabled = args.disable.unwrap_or_default();
     let (json, extract) = (args.json.is_some(), args.extract.is_some());
-    let written = packets || messages || streams;
+    let written = messages || extract || streams;
     let buffered = lines || json || har || packets || args.dump.is_some();
     let seen = args.stats.is_some() || args.trace.is_some();
     let add_json = "is for the JSON lines: add -j";
@@ -231,16 +238,22 @@ fn idle_options(
     let no_tcp = "is about TCP, which --disable passes through: leave one of them out";
     let no_sctp = "is about SCTP, which --disable passes through: leave one of them out";
     let rows = [
-        ("kind", "--kind", messages, whole),
-        ("pattern", "--match", messages, whole),
-        ("from", "--from", messages, whole),
-        ("to", "--to", messages, whole),
-        // Counters follow it too.
-        ("protocols", "--protocols", messages || !streams, whole),
+        ("kind", "--kind", chosen, whole),
+        ("pattern", "--match", chosen, whole),
+        ("from", "--from", chosen, whole),
+        ("to", "--to", chosen, whole),
+        // Without any output it is where reading ends.
+        ("count", "--count", messages || extract || !streams, whole),
+        (
+            "protocols",
+            "--protocols",
+            chosen || extract,
+            if streams { whole } else { counters_count_all },
+        ),
         (
             "connection",
             "--connection",
-            written,
+            written || args.verbose > 0,
             "chooses connections, and nothing of them is written: leave -n out",
         ),
         ("json_body", "--json-body", json, add_json),
@@ -279,7 +292,7 @@ fn idle_options(
         (
             "pair",
             "--pair",
-            messages,
+            messages || extract,
             "orders messages, and none are written: add -p",
         ),
         (
@@ -495,11 +508,12 @@ fn config(
             .map(|f| f.trim().to_ascii_lowercase())
             .collect();
         check_table(name, &fields, args.extract.is_some())?;
-        // Where rows are no messages, what chooses messages chooses rows: half of a pair is none.
-        let rows = match name {
-            TableName::Messages => MessageChoice::default(),
-            _ => std::mem::take(&mut sink.messages),
-        };
+        let mut rows = sink.messages.clone();
+        // Where a row tells of several messages, or of a file, a number is one of rows.
+        match name {
+            TableName::Messages | TableName::Protocols => rows.count = None,
+            _ => sink.messages.count = None,
+        }
         sink.table = Some(TableTo {
             form: TableForm {
                 name,
@@ -525,6 +539,7 @@ fn config(
     // Hints are for somebody who looks on.
     sink.hints = !args.quiet && args.stats.is_none() && std::io::stderr().is_terminal();
     sink.connection = args.connection;
+    sink.some_protocols = !rules.filter.is_all();
     sink.json = args.json.map(|target| JsonTo {
         target,
         show: Show {
@@ -560,8 +575,17 @@ fn config(
         }
     }
     check_stdout(&sink, args.sctp_stats.as_deref())?;
+    // Streams are written whole: no message ends them.
+    let streams = sink.follow.is_some() || sink.dump.is_some();
+    let others = sink.print.is_some() || sink.table.is_some() || sink.json.is_some();
+    let others = others || sink.har.is_some() || sink.extract.is_some();
+    if streams && !others && sink.outputs.is_empty() {
+        sink.messages.count = None;
+    }
     let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
-    let counted = messages || sink.print.is_some() || sink.json.is_some();
+    let row_each = |table: &TableTo| table.form.name == TableName::Messages;
+    let rows = sink.table.as_ref().is_some_and(row_each);
+    let counted = messages || rows || sink.print.is_some() || sink.json.is_some();
     let choice = sink.connection.is_some() || !sink.messages.is_all();
     let choice = choice || sink.messages.count.is_some() || !args.protocols.is_empty();
     // Comments make a pcapng of what is called otherwise.
@@ -599,6 +623,7 @@ fn config(
             .flatten(),
         notes,
         chooses: choice && counted,
+        chooses_losses: !args.no_output || args.verbose > 1,
         sctp_stats: args.sctp_stats,
         verbose: args.verbose,
         quiet: args.quiet,

@@ -71,6 +71,16 @@ text is text, also in the character set that its type names, and anything else b
 name for that. Of a body \\fB--har-body\\fR bytes are shown, and where bytes are missing those ahead of them: comment says so. A \
 request that a server pushes has a comment too.";
 
+/// What the man page says of tables ahead of their columns.
+const ROWS: &str = "\
+\\fB--kind\\fR, \\fB--match\\fR, \\fB--from\\fR, \\fB--to\\fR and \\fB--protocols\\fR choose messages here as they do everywhere, and \
+\\fB--connection\\fR connections. A row is there if one of the messages that it tells of is chosen, and it tells of all of them: of a request \
+and its response, and of all bytes of a connection. So --table=connections --match REGEX shows the connections that have such a message, and \
+--table=http --kind response the requests that were answered. A connection without a message is there where nothing but a time is \
+asked for, and its first packet is in that time. The table of protocols counts the messages that are chosen, and nothing else. That of files heeds \
+--connection and --protocols only: files are made of all messages. \\fB--count\\fR is a number of rows, but of messages that are counted in \
+the table of protocols.";
+
 /// The section of the man page about counters.
 const COUNTERS: &str = "\
 What \\fB--stats\\fR writes. As text, sections of which nothing was seen are left out; JSON has them all, and the protocols that were \
@@ -346,7 +356,8 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
         out,
-        ".SH TABLES\nThe tables of \\fB\\-\\-table\\fR, and their columns:"
+        ".SH TABLES\n{}\n.PP\nThe tables and their columns:",
+        ROWS.replace('-', "\\-")
     )?;
     for (name, about, columns) in TABLES {
         let name = name.to_possible_value();

@@ -291,14 +291,26 @@ impl<'a> Run<'a> {
         let port = self.assembler.sink().odd_port();
         let ruled = port.as_ref().and_then(ruled);
         let file_octets = self.assembler.sink().file_octets();
+        let of_chosen = self.assembler.sink().missing().cloned();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
         let folder = folder.map(|extract| extract.dir.display().to_string());
         let chosen = self.config.chooses.then_some(counters.output.messages);
-        let line =
-            report::closing_line(counters, chosen, folder.as_deref(), self.config.verbose > 1);
+        let of_chosen = of_chosen.filter(|_| self.config.chooses_losses);
+        let lost = match of_chosen {
+            // What is lost of the capture itself may be of anything.
+            Some(mut lost) => {
+                lost.input.clone_from(&counters.input);
+                lost.files.clone_from(&counters.files);
+                lost.output.clone_from(&counters.output);
+                lost
+            }
+            None => counters.clone(),
+        };
+        let told = self.config.verbose > 1;
+        let line = report::closing_line(counters, &lost, chosen, folder.as_deref(), told);
         let looks_on = io::stderr().is_terminal();
-        let line = (looks_on || counters.lost() > 0).then_some(line);
+        let line = (looks_on || lost.lost() > 0).then_some(line);
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;
         let seen = Seen {
             looks_on,

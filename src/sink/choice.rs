@@ -47,7 +47,12 @@ pub(super) struct Asked<'a> {
 impl MessageChoice {
     /// All messages are chosen, but for their number.
     pub const fn is_all(&self) -> bool {
-        self.kinds.is_empty() && self.pattern.is_none() && self.from.is_none() && self.to.is_none()
+        self.is_any_message() && self.from.is_none() && self.to.is_none()
+    }
+
+    /// A time is all that may be asked for.
+    pub(super) const fn is_any_message(&self) -> bool {
+        self.kinds.is_empty() && self.pattern.is_none()
     }
 
     /// The message is chosen. Its number is not asked for.

@@ -81,6 +81,11 @@ impl Follow {
         }
     }
 
+    /// The connection is followed.
+    pub(super) fn takes(&self, flow: &Flow) -> bool {
+        self.rule.takes(flow)
+    }
+
     /// Nothing was said by any connection that is followed.
     pub(super) const fn is_silent(&self) -> bool {
         self.silent

@@ -136,6 +136,8 @@ pub struct OutputOptions {
     pub hints: bool,
     /// Connections that are written; all where there is none.
     pub connection: Option<ConnectionRule>,
+    /// `--protocols`: other messages never come.
+    pub some_protocols: bool,
     /// `--pair`: messages of a connection are written in the order of its exchanges.
     pub pair: bool,
     /// `--kind`, `--match`, `--from`, `--to`, `--count`: which messages are written.

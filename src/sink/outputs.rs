@@ -18,9 +18,11 @@ use super::watch::Watch;
 use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
+use crate::base::counters::Counters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
+use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, kind};
@@ -165,6 +167,14 @@ outputs! {
     ports: Option<Ports>;
 }
 
+/// What is missing of the connections or messages that were chosen.
+#[derive(Default)]
+struct ChosenLosses {
+    counters: Counters,
+    /// What lies between messages belongs to none, where these are chosen.
+    gaps: bool,
+}
+
 /// All outputs that were opened.
 #[derive(Default)]
 pub struct Outputs {
@@ -177,6 +187,8 @@ pub struct Outputs {
     messages: MessageChoice,
     /// Messages that may still be written, where `--count` says how many.
     left: Option<u64>,
+    /// Where connections or messages are chosen: what is missing of these.
+    missing: Option<Box<ChosenLosses>>,
     /// When the capture begins.
     began: Timestamp,
     /// Messages are written as packets, and nothing else is: asked once for the run, not by each event of each output.
@@ -202,6 +214,10 @@ macro_rules! to_chosen {
         if $self.is_ordered() {
             return $self.turn_end($at, $end);
         }
+        let takes = $end.whole || $self.is_full() || $at.state.passed_over[$at.direction.index()];
+        if !takes && $self.takes($at.flow) {
+            $self.lacks_of_message($at.flow);
+        }
         to_chosen!(message count $kind $self $at end ($end))
     };
     ([] $kind:ident $self:ident $at:ident start ($start:ident)) => {
@@ -225,7 +241,19 @@ macro_rules! to_chosen {
             $self.turn_due($at);
         }
         if $self.takes($at.flow) {
+            $self.lacks($at.flow, |lost| {
+                lost.tcp.gaps += 1;
+                lost.tcp.gaps_jump += u64::from($gap.len.is_none());
+                lost.tcp.gaps_snapped += u64::from($gap.cause == GapCause::Snapped);
+                lost.tcp.lost_octets += $gap.len.unwrap_or(0);
+            });
             to_chosen!(all $kind $self $at stream_gap ($gap));
+        }
+    };
+    ([] $kind:ident $self:ident $at:ident chunk_gap ($gap:ident)) => {
+        if $self.takes($at.flow) {
+            $self.lacks($at.flow, |lost| lost.sctp.lost_tsns += u64::from($gap.tsns));
+            to_chosen!(all $kind $self $at chunk_gap ($gap));
         }
     };
     ([] $kind:ident $self:ident $at:ident data ($piece:ident)) => {
@@ -259,6 +287,10 @@ macro_rules! to_chosen {
             if $self.takes($at.flow) {
                 let table = &mut $self.table;
                 to_rows!([files] $kind table $at $event $args);
+                if table.rows_pass_over(true) {
+                    to_rows!([rows] $kind table $at $event $args);
+                    table.rows_pass_over(false);
+                }
             }
         } else {
             to_chosen!($how $kind $self $at $event $args);
@@ -278,14 +310,31 @@ macro_rules! to_chosen {
     };
     ([] $kind:ident $self:ident $at:ident datagram ($message:ident)) => {
         if $self.takes_datagram($at, $message) {
+            if $message.payload.len() < $message.payload_len && $self.takes($at.flow) {
+                $self.lacks_of_message($at.flow);
+            }
             to_chosen!(count $kind $self $at datagram ($message))
-        } else if let Some(files) = &mut $self.table.files {
-            files.datagram($at, $message);
+        } else if !$self.is_full() && $self.takes($at.flow) {
+            let table = &mut $self.table;
+            to_rows!([files] $kind table $at datagram ($message));
+            if table.rows_pass_over(true) {
+                to_rows!([rows] $kind table $at datagram ($message));
+                table.rows_pass_over(false);
+            }
         }
     };
     ([] $kind:ident $self:ident $at:ident user_message ($message:ident, $protocol:ident)) => {
         if $self.takes_user_message($at.flow, $message, $protocol) {
+            if !$message.whole && $self.takes($at.flow) {
+                $self.lacks_of_message($at.flow);
+            }
             to_chosen!(count $kind $self $at user_message ($message, $protocol))
+        } else if !$self.is_full() && $self.takes($at.flow) {
+            let table = &mut $self.table;
+            if table.rows_pass_over(true) {
+                to_rows!([rows] $kind table $at user_message ($message, $protocol));
+                table.rows_pass_over(false);
+            }
         }
     };
     // Outputs drop what they keep with a connection: it costs less to end what was never begun than to look again whether
@@ -465,6 +514,13 @@ impl OutputTable {
         self.rows.as_ref().is_some_and(Table::counts_frames)
     }
 
+    /// A table that tells of messages which were not chosen, beside others that were, hears that one of them comes, or has come: there
+    /// is such a table.
+    fn rows_pass_over(&mut self, passed_over: bool) -> bool {
+        let rows = self.rows.as_mut().filter(|rows| rows.needs_all());
+        rows.map(|rows| rows.passes_over(passed_over)).is_some()
+    }
+
     /// No output is open but those of messages as packets.
     fn has_packets_alone(&self) -> bool {
         // All fields are named, so that a new row is not forgotten here.
@@ -551,6 +607,32 @@ impl Outputs {
         self.table.ports.as_ref().map_or(0, Ports::file_octets)
     }
 
+    /// Where connections or messages were chosen, what is missing of these: gaps of streams and chunks where connections are, and messages
+    /// that are not whole. None: all are chosen.
+    pub fn missing(&self) -> Option<&Counters> {
+        self.missing.as_ref().map(|missing| &missing.counters)
+    }
+
+    /// Something of a connection that is chosen is missing.
+    fn lacks(&mut self, flow: &Flow, count: impl FnOnce(&mut Counters)) {
+        if let Some(missing) = self.missing.as_mut().filter(|missing| missing.gaps) {
+            // A conversation is all that is written.
+            let follow = self.table.follow.as_ref();
+            if follow.is_none_or(|follow| follow.takes(flow)) {
+                count(&mut missing.counters);
+            }
+        }
+    }
+
+    /// Something of a message that is chosen is missing.
+    fn lacks_of_message(&mut self, flow: &Flow) {
+        if let Some(missing) = &mut self.missing {
+            let follow = self.table.follow.as_ref();
+            let takes = follow.is_none_or(|follow| follow.takes(flow));
+            missing.counters.message.incomplete += u64::from(takes);
+        }
+    }
+
     /// What `-v` says of connections since the last call.
     pub fn take_watched(&mut self) -> Vec<String> {
         let watch = self.table.watch.as_mut();
@@ -627,7 +709,8 @@ impl Outputs {
         }
         let chosen = self.messages.is_all() || self.messages.takes(&self.asked(at, start));
         at.state.passed_over[at.direction.index()] = !chosen;
-        chosen || self.table.files.is_some()
+        let rows = self.table.rows.as_ref();
+        chosen || self.table.files.is_some() || rows.is_some_and(Table::needs_all)
     }
 
     /// The message that begins, with what it answers; outputs that show how long that took are told when that was asked.
@@ -790,7 +873,9 @@ impl Outputs {
             let to = writer::open(&Target::stdout())?;
             let name = writer::shown("-");
             let mut table = Table::new(name, to, t.form.clone(), t.packet_buffered);
-            if config.connection.is_some() {
+            let messages = &config.messages;
+            let some = !messages.is_all() || messages.count.is_some();
+            if some || config.connection.is_some() || !t.form.protocols.is_all() {
                 table.counts_chosen();
             }
             outputs.table.rows = Some(table);
@@ -834,6 +919,13 @@ impl Outputs {
         outputs.choice.clone_from(&config.connection);
         outputs.messages = config.messages.clone();
         outputs.left = config.messages.count;
+        let of_messages = config.some_protocols || !config.messages.is_all();
+        let streams = config.follow.is_some() || config.dump.is_some();
+        if of_messages || config.connection.is_some() || config.follow.is_some() {
+            let gaps = streams || !of_messages;
+            let counters = Counters::default();
+            outputs.missing = Some(Box::new(ChosenLosses { counters, gaps }));
+        }
         Ok(outputs)
     }
 

@@ -8,6 +8,7 @@ mod common;
 mod agreement;
 mod attacks;
 mod balance;
+mod choices;
 mod cli;
 mod compressed;
 mod counters;

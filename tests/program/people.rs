@@ -910,7 +910,7 @@ fn options_that_do_nothing_are_told_of() {
         &["-j", "--hash"],
         &["-j", "--fill-gaps"],
         &["-n", "-s", "--color", "always"],
-        &["-n", "-s", "--protocols", "http"],
+        &["-n", "-vv", "--protocols", "http"],
         &["-n", "--bypass", "/dev/null", "--format", "pcapng"],
     ] {
         let done = run([options, &[&name]].concat(), b"");

@@ -28,6 +28,7 @@ use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
 pub use columns::{TABLES, TableColumns, TableName};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -42,7 +43,8 @@ pub struct TableForm {
     pub fields: Vec<String>,
     /// How times are written.
     pub time: TimeForm,
-    /// `--match`, `--from`, `--to`, `--count` choose rows, where these are no messages.
+    /// `--kind`, `--match`, `--from`, `--to` choose messages, and so the rows that tell of one; `count`: of so many rows, where these
+    /// are no messages.
     pub rows: MessageChoice,
     /// `--protocols` chooses connections by what they carry.
     pub protocols: ProtocolFilter,
@@ -69,7 +71,15 @@ pub(super) struct Table {
     header: bool,
     /// Rows that may still be written, where `--count` says how many.
     left: Option<u64>,
+    /// What comes now is of a message that was not chosen: a row may tell of it beside one that was.
+    passed_over: bool,
+    /// Flows of UDP with a message that was chosen, by their numbers, where some are.
+    chosen: HashSet<u64>,
 }
+
+/// Octets of memory for a flow that is noted.
+// A number and its place in a table that is at least half full.
+const NOTED: usize = 4 * size_of::<u64>();
 
 /// What is kept of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -79,8 +89,10 @@ pub(crate) struct TableConnection {
     protocol: Option<Name>,
     seen: [Seen; 2],
     client: KnownClient,
-    /// By direction: the protocol of the open message, where it is counted.
-    counted: [Option<Name>; 2],
+    /// By direction: the protocol of the open message, where it is counted, and its octets.
+    counted: [Option<(Name, u64)>; 2],
+    /// One of its messages was chosen.
+    chosen: bool,
     /// The capture has its beginning.
     opened: bool,
 }
@@ -109,6 +121,8 @@ struct OpenRow {
     delay: Option<Duration>,
     bytes: u64,
     lost: u64,
+    /// It was chosen.
+    chosen: bool,
     /// Octets that were counted for it.
     counted: usize,
 }
@@ -132,6 +146,7 @@ struct Asked {
     fields: MessageFields,
     bytes: u64,
     whole: bool,
+    chosen: bool,
 }
 
 impl Kept for Asked {
@@ -147,6 +162,7 @@ struct Answer {
     fields: MessageFields,
     bytes: u64,
     whole: bool,
+    chosen: bool,
 }
 
 impl Kept for Answer {
@@ -185,10 +201,23 @@ impl Table {
             ended: None,
             found: None,
             header: false,
+            passed_over: false,
+            chosen: HashSet::new(),
         }
     }
 
-    /// Only some connections are told of.
+    /// Rows may tell of messages that were not chosen, beside others that were.
+    pub(super) const fn needs_all(&self) -> bool {
+        use TableName::{Connections, Dns, Http};
+        matches!(self.form.name, Http | Dns | Connections)
+    }
+
+    /// What comes now is of a message that was not chosen, or is not.
+    pub(super) const fn passes_over(&mut self, passed_over: bool) {
+        self.passed_over = passed_over;
+    }
+
+    /// Only some connections or messages are told of.
     pub(super) fn counts_chosen(&mut self) {
         if self.form.name == TableName::Protocols {
             self.found = Some(Counters::default());
@@ -286,27 +315,11 @@ impl Table {
                 None => {}
             }
         }
-        // What is chosen may stand in a column that is not shown.
-        let pattern = self.form.rows.pattern.as_ref();
-        let columns = self
-            .form
-            .name
-            .columns()
-            .iter()
-            .filter_map(|(name, _)| value(name));
-        if pattern.is_some_and(|p| !p.is_match(columns.collect::<Vec<_>>().join("\t").as_bytes())) {
-            return;
-        }
         if let Some(left) = &mut self.left {
             *left -= 1;
         }
         line.push('\n');
         self.out.write([line.as_bytes(), &[], &[], &[]]);
-    }
-
-    /// A row of this time is chosen.
-    fn is_in_time(&self, time: Timestamp) -> bool {
-        self.form.rows.takes_time(time, self.clock.first)
     }
 
     fn begin_table(&mut self) {
@@ -392,7 +405,7 @@ impl Table {
             .map(|a| a.time)
             .or(answer.map(|a| a.time))
             .unwrap_or_default();
-        if !self.is_in_time(time) {
+        if !(asked.is_some_and(|a| a.chosen) || answer.is_some_and(|a| a.chosen)) {
             return;
         }
         let (client, server) = asked.map_or(ends, |a| (a.client, a.server));
@@ -445,6 +458,7 @@ impl Table {
             fields: fields(protocol, transport, kind(protocol, octets), octets),
             time: cx.packet.time,
             bytes: octets.len() as u64,
+            chosen: !self.passed_over,
             ..OpenRow::default()
         };
         if self.form.name == TableName::Messages {
@@ -497,6 +511,7 @@ impl MessageSink for Table {
         let delay = paired.asked.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
+        connection.chosen |= !self.passed_over;
         let what = (start.protocol, start.kind);
         let opened = at.sides[at.direction.index()].from_start;
         client_by(&mut connection.client, at.flow, what, at.direction, opened);
@@ -523,6 +538,7 @@ impl MessageSink for Table {
             id,
             copied: id.map(|_| self.asked.copied(start.head, start.time)),
             delay,
+            chosen: !self.passed_over,
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -549,6 +565,7 @@ impl MessageSink for Table {
                     fields: open.fields.clone(),
                     bytes: 0,
                     whole: false,
+                    chosen: open.chosen,
                 },
             };
             if let Some(forgotten) = connection.requests.push(at.cx, request) {
@@ -562,28 +579,31 @@ impl MessageSink for Table {
     }
 
     fn frame_start(&mut self, at: &mut TableEvent<'_>, start: &MessageStart<'_>) {
-        if let Some(found) = &mut self.found {
+        if self.found.is_some() {
             let connection = kept(at.cx, at.state);
             connection.carries(start.protocol);
-            let name = Name::of(start.protocol);
-            found.protocol(name).messages += 1;
-            connection.counted[at.direction.index()] = Some(name);
+            let counted = &mut connection.counted[at.direction.index()];
+            *counted = Some((Name::of(start.protocol), 0));
         }
     }
 
     fn frame_data(&mut self, at: &mut TableEvent<'_>, piece: &Piece<'_>) {
-        if let (Some(found), Some(connection)) = (&mut self.found, at.state.as_deref())
-            && let Some(name) = connection.counted[at.direction.index()]
+        let connection = at.state.as_deref_mut();
+        if let Some(connection) = connection.filter(|_| self.found.is_some())
+            && let Some((_, octets)) = &mut connection.counted[at.direction.index()]
         {
-            found.protocol(name).octets += piece.data.len() as u64;
+            *octets += piece.data.len() as u64;
         }
     }
 
     fn frame_end(&mut self, at: &mut TableEvent<'_>, end: &MessageEnd) {
         if let (Some(found), Some(connection)) = (&mut self.found, at.state.as_deref_mut())
-            && let Some(name) = connection.counted[at.direction.index()].take()
+            && let Some((name, octets)) = connection.counted[at.direction.index()].take()
         {
-            found.protocol(name).incomplete += u64::from(!end.whole);
+            let counters = found.protocol(name);
+            counters.messages += 1;
+            counters.octets += octets;
+            counters.incomplete += u64::from(!end.whole);
         }
     }
 
@@ -591,7 +611,10 @@ impl MessageSink for Table {
         if let Some(found) = &mut self.found {
             let known = at.state.as_deref().and_then(|c| c.protocol);
             let name = known.unwrap_or(Name::of(NO_PROTOCOL));
-            found.protocol(name).skipped += octets;
+            // Where messages are chosen, what lies between them is not.
+            if self.form.rows.is_all() && self.form.protocols.wants(name.text()) {
+                found.protocol(name).skipped += octets;
+            }
         }
     }
 
@@ -635,6 +658,7 @@ impl MessageSink for Table {
                     fields: open.fields,
                     bytes: open.bytes,
                     whole: end.whole,
+                    chosen: open.chosen,
                 };
                 self.asks(id, copied, asked);
                 return;
@@ -657,6 +681,7 @@ impl MessageSink for Table {
             fields: open.fields,
             bytes: open.bytes,
             whole: end.whole,
+            chosen: open.chosen,
         };
         if let Some(asked) = open.id.and_then(|id| self.asked.answered(id)) {
             self.exchange(Some(&asked), Some(&answer), ends);
@@ -685,6 +710,10 @@ impl MessageSink for Table {
             let kind = kind(message.protocol, message.payload);
             let what = (message.protocol, kind);
             self.clients.client(at.flow, what, at.direction);
+            let chosen = !self.passed_over && !self.form.rows.is_all();
+            if chosen && self.chosen.insert(at.flow.number) {
+                at.cx.budget.take(NOTED);
+            }
         }
         if !(name == TableName::Messages || is_of(name, message.protocol)) {
             return;
@@ -717,6 +746,7 @@ impl MessageSink for Table {
         self.count_whole(protocol, message.data, message.whole);
         let connection = kept(at.cx, at.state);
         connection.carries(protocol);
+        connection.chosen |= !self.passed_over;
         if self.form.name == TableName::Connections {
             let what = (protocol, kind(protocol, message.data));
             let known = &mut connection.client;
@@ -782,11 +812,14 @@ impl MessageSink for Table {
     }
 
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
-        let _ = &cx;
         // Of UDP nothing is kept but clients.
         let udp = ended.flow.transport == Transport::Udp;
         let kept = self.ended.take().filter(|_| !udp);
         let told = udp.then(|| self.clients.forget(ended.flow)).flatten();
+        let chosen = udp && self.chosen.remove(&ended.flow.number);
+        if chosen {
+            cx.budget.give(NOTED);
+        }
         if self.form.name != TableName::Connections {
             return;
         }
@@ -813,7 +846,13 @@ impl MessageSink for Table {
             // What it carries was left out, or it carries nothing, which is no protocol.
             None => filter.is_all() || filter.protocols.is_empty() && silent,
         };
-        if !wanted || !self.is_in_time(ended.first) {
+        let rows = &self.form.rows;
+        let chosen = chosen || kept.as_ref().is_some_and(|kept| kept.chosen);
+        // One without a message has a time still.
+        let empty = seen(0).messages + seen(1).messages == 0;
+        let empty =
+            empty && rows.is_any_message() && rows.takes_time(ended.first, self.clock.first);
+        if !wanted || !(rows.is_all() || chosen || empty) {
             return;
         }
         let time = self.time(ended.first);
@@ -894,6 +933,7 @@ impl Table {
                 fields: open.fields,
                 bytes: open.bytes,
                 whole,
+                chosen: open.chosen,
             };
             match id {
                 Some(id) => self.asks(id, self.asked.copied(octets, asked.time), asked),
@@ -918,6 +958,7 @@ impl Table {
             fields: open.fields,
             bytes: open.bytes,
             whole,
+            chosen: open.chosen,
         };
         let client = if flow.transport == Transport::Udp {
             let what = (open.protocol.as_str(), open.kind);
