@@ -74,5 +74,5 @@ pub use protocols::{
     listing_protocols, protocols, result_is_last, server_begins, summary, transaction, uses_port,
     words_ahead,
 };
-pub use text::{dotted, escape, is_hidden, is_text};
+pub use text::{dotted, escape, is_hidden, is_text, unescaped};
 pub use whole::{WholeMessage, WholeMessages};

@@ -2,6 +2,7 @@
 //!
 //! Whatever comes from the network is escaped: a line never holds a control character.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The most octets of a message that a summary shows: what fits on a line or two of a terminal.
@@ -88,6 +89,39 @@ pub fn escape(octets: &[u8], out: &mut String) {
     }
 }
 
+/// The octets that [`escape`] has made such text of.
+pub fn unescaped(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('\\') {
+        return text.as_bytes().into();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, behind)) = rest.split_once('\\') {
+        out.extend_from_slice(plain.as_bytes());
+        let hex = |digits: Option<&str>| u32::from_str_radix(digits?, 16).ok();
+        let code = match behind.as_bytes().first() {
+            Some(b'x') => hex(behind.get(1..3)).map(|code| (code, 3)),
+            Some(b'u') => behind.find('}').and_then(|end| {
+                let code = hex(behind.get(2..end))?;
+                Some((code, end + 1))
+            }),
+            Some(b't') => Some((9, 1)),
+            Some(b'r') => Some((13, 1)),
+            Some(b'n') => Some((10, 1)),
+            _ => Some((92, 1)),
+        };
+        let (code, len) = code.unwrap_or((92, 0));
+        match (u8::try_from(code), char::from_u32(code)) {
+            (Ok(octet), _) => out.push(octet),
+            (_, Some(c)) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            _ => {}
+        }
+        rest = behind.get(len..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.into()
+}
+
 /// Appends an IPv4 address: what the standard library does, in a sixth of the time, as lines have many of them.
 pub fn dotted(address: [u8; 4], out: &mut String) {
     for (octet, front) in address.into_iter().zip(["", ".", ".", "."]) {
@@ -162,6 +196,25 @@ mod tests {
             dotted(octets, &mut out);
             assert_eq!(out, std::net::Ipv4Addr::from(octets).to_string());
         }
+    }
+
+    #[test]
+    fn what_was_escaped_can_be_read_again() {
+        let all: Vec<u8> = (0..=255).collect();
+        for octets in [
+            &b"C:\\dir\\file"[..],
+            b"\\",
+            b"\\x41\\u{41}\t\r\n\x1b\xff",
+            "sch\u{f6}n\u{202e}".as_bytes(),
+            &all,
+        ] {
+            let mut text = String::new();
+            escape(octets, &mut text);
+            assert_eq!(&*unescaped(&text), octets, "{text}");
+        }
+        // What was cut in the middle of it stays as it is.
+        assert_eq!(&*unescaped("a\\x4"), b"a\\x4");
+        assert_eq!(&*unescaped("a\\u{20"), b"a\\u{20");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
-use crate::message::summary;
+use crate::message::{summary, unescaped};
 use regex::bytes::Regex;
 use std::time::Duration;
 
@@ -92,7 +92,8 @@ impl MessageChoice {
             ..
         } = *asked;
         summary(protocol, transport, kind, head, &mut words);
-        pattern.is_match(words.as_bytes())
+        // As it was before it was escaped: a backslash is one.
+        pattern.is_match(&unescaped(&words))
     }
 }
 
@@ -123,6 +124,10 @@ mod tests {
             choice.pattern = Some(Regex::new(pattern).unwrap());
             assert_eq!(choice.takes(&message), takes, "{pattern}");
         }
+        // A backslash of the network is one, however it is shown.
+        let get = asked(Kind::Request, b"GET /a\\b\x01 HTTP/1.1\r\n", 12);
+        choice.pattern = Some(Regex::new(r"^GET /a\\b\x01 HTTP/1.1$").unwrap());
+        assert!(choice.takes(&get));
         choice.pattern = None;
         let after = |n| Some(When::After(Duration::from_secs(n)));
         for (from, to, takes) in [

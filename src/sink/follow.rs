@@ -7,7 +7,7 @@ use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::protocol::NO_PROTOCOL;
-use crate::base::stream::{Chunk, Close, Gap};
+use crate::base::stream::{Chunk, Close, Gap, Side};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
@@ -252,6 +252,21 @@ pub(crate) struct FollowedConnection {
     held: usize,
 }
 
+impl FollowedConnection {
+    /// What acknowledges so much of the other direction acknowledges nothing that was not told, or that nobody has to wait for.
+    fn has_heard(&self, side: &Side, other: usize, ack: Option<u64>) -> bool {
+        let mut told = self.delivered[other].max(side.conceded);
+        if side.absent {
+            return true;
+        }
+        // Ahead of its first octet there is nothing.
+        if side.from_start {
+            told = told.max(side.origin);
+        }
+        ack.is_none_or(|ack| ack <= told)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct WaitingWords {
     offset: u64,
@@ -302,8 +317,10 @@ impl Follow {
         let cx = &mut *at.cx;
         let connection = kept(cx, at.state);
         let (i, other) = (at.direction.index(), at.direction.flip().index());
-        let early = ack.is_some_and(|ack| ack > connection.delivered[other]);
-        let other_speaks = connection.delivered[other] > 0 || !connection.waiting[other].is_empty();
+        let early = !connection.has_heard(&at.sides[other], other, ack);
+        let other_speaks = connection.delivered[other] > 0
+            || !connection.waiting[other].is_empty()
+            || at.sides[other].seen && at.sides[other].from_start;
         if !connection.waiting[i].is_empty() || early && other_speaks {
             let size = said.size();
             cx.budget.take(size);
@@ -334,8 +351,8 @@ impl Follow {
         while let Some(connection) = at.state.as_deref_mut() {
             let ready = |direction: Direction| {
                 let front = connection.waiting[direction.index()].front()?;
-                let told = connection.delivered[direction.flip().index()];
-                let free = front.ack.is_none_or(|ack| ack <= told);
+                let other = direction.flip().index();
+                let free = connection.has_heard(&at.sides[other], other, front.ack);
                 free.then_some((front.time, direction))
             };
             let both = [ready(Direction::Forward), ready(Direction::Reverse)];

@@ -1525,3 +1525,57 @@ fn a_host_is_cut_before_a_path() {
     );
     assert!(text.contains(" GET /index.html HTTP"), "{text}");
 }
+
+/// Nobody speaks before what they have heard, also where the first that was said is lost.
+#[test]
+fn a_conversation_with_a_lost_answer_keeps_its_order() {
+    let answer = response(b"x");
+    let paths = ["/a", "/b", "/c"];
+    for lost in 0..paths.len() {
+        let mut pcap = Pcap::new();
+        pcap.open(100, 500);
+        let (mut client, mut server) = (101, 501);
+        for (i, name) in paths.into_iter().enumerate() {
+            let request = get(name);
+            pcap.client(client, server, ACK | PSH, &request);
+            client = behind(client, &request);
+            if i != lost {
+                pcap.server(server, client, ACK | PSH, &answer);
+            }
+            server = behind(server, &answer);
+            pcap.client(client, server, ACK, b"");
+        }
+        let text = run(["-q", "--follow", "tcp:0"], &pcap.file).text();
+        let told = text.lines().filter(|line| {
+            ["GET", "HTTP", "~~~"]
+                .iter()
+                .any(|word| line.starts_with(word))
+        });
+        let told: Vec<_> = told.map(|line| &line[..6]).collect();
+        let expected = (0..paths.len()).flat_map(|i| {
+            let answer = if i == lost { "~~~ 65" } else { "HTTP/1" };
+            [&["GET /a", "GET /b", "GET /c"][i][..], answer]
+        });
+        let mut expected: Vec<_> = expected.collect();
+        if lost + 1 == paths.len() {
+            // Behind it nothing came that would tell.
+            expected.pop();
+            assert!(told.starts_with(&expected), "{lost}: {text}");
+        } else {
+            assert_eq!(told, expected, "{lost}: {text}");
+        }
+    }
+}
+
+/// What is looked for is what was sent, however it is shown.
+#[test]
+fn a_backslash_is_looked_for_as_one() {
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500)
+        .client(101, 501, ACK | PSH, b"*1\r\n$8\r\nC:\\a\\b\t\r\n");
+    for pattern in [r"C:\\a\\b\t", r"^C:\\a"] {
+        let options = ["-q", "-p", "-d", "tcp.port==80,redis", "--match", pattern];
+        let text = run(options, &pcap.file).printed();
+        assert!(text.contains(r"C:\\a\\b\t"), "{pattern}: {text}");
+    }
+}

@@ -6,6 +6,7 @@ use crate::base::flow::Flow;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
 use crate::message::dotted;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const SUMMARY: usize = "HTTP/1.1 200 ".len();
 /// Columns of client and server at first, so that arrows and protocols stand below each other: where there is room for it, any IPv4
 /// address with its port fits, and what servers mostly have; on a narrow terminal short ones.
 const ENDS: [usize; 2] = [IPV4, "192.168.100.1:443".len()];
+/// The same where no line is cut, or where there is room for much more: nothing moves, whatever the addresses are.
+const ROOMY: usize = 140;
+const ROOMY_ENDS: [usize; 2] = [IPV4, IPV4];
 const NARROW_ENDS: [usize; 2] = ["192.168.1.1:50000".len(), "192.168.1.1:80".len()];
 /// Of a summary that has less room than [`SUMMARY`] so much is shown before an address is cut.
 const SHORTEST: usize = "HTTP/1".len();
@@ -34,6 +38,8 @@ const SHORTEST: usize = "HTTP/1".len();
 const SHORT_END: usize = "1\u{2026}.1:50000".len() - 2;
 /// Columns of the arrow, and of the blanks around it and behind the server.
 const BETWEEN: usize = 4;
+/// The first word of an answer whose arrow says as much.
+const ANSWER: &str = "answer";
 /// Of a summary that is cut in its middle, its end has at most so many of ten columns.
 const END: usize = 5;
 
@@ -93,11 +99,16 @@ impl Columns {
     /// Those that lines of this look begin with.
     pub(super) fn new(look: &Look) -> Self {
         Self {
-            connection: "tcp 0".len(),
+            connection: match look.width {
+                Some(width) if width < ROOMY => "tcp 0".len(),
+                _ => "tcp 999".len(),
+            },
             ends: match look.width {
                 Some(width) if width < TINY => [0; 2],
-                Some(width) if width < WIDE => NARROW_ENDS,
-                _ => ENDS,
+                Some(width) if width < NARROW => NARROW_ENDS,
+                Some(width) if width < WIDE => [IPV4, NARROW_ENDS[1]],
+                Some(width) if width < ROOMY => ENDS,
+                _ => ROOMY_ENDS,
             },
             protocol: "http".len(),
             octets: "1000".len(),
@@ -228,6 +239,27 @@ pub(super) fn cut_middle(text: &str, columns: usize) -> (&str, &'static str, &st
 fn cut_end(text: &str, columns: usize) -> (&str, &'static str, &str) {
     let (begin, ellipsis) = cut(text, columns);
     (begin, ellipsis, "")
+}
+
+/// What of a summary tells less than the rest is left out where there is no room for all: the number that an answer repeats, which
+/// follows the first word, and then that it is an answer, which the arrow says.
+fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
+    // No character has more columns than octets.
+    if text.len() <= columns || text.width() <= columns {
+        return text.into();
+    }
+    let mut words = text.splitn(3, ' ');
+    let (Some(first), Some(second), Some(rest)) = (words.next(), words.next(), words.next()) else {
+        return text.into();
+    };
+    let digits = second.strip_prefix("0x").unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        text.into()
+    } else if first == ANSWER && first.len() + 1 + rest.width() > columns {
+        rest.into()
+    } else {
+        format!("{first} {rest}").into()
+    }
 }
 
 /// What a request asks for in its summary, of which this is the beginning: a word, behind so many others.
@@ -516,10 +548,11 @@ pub(super) fn line(
         delay.clear();
     }
     room = room.saturating_sub(delay.len()).max(1);
+    let most = shortened(shown.summary, room);
     let (summary, ellipsis, end) = if shown.end_counts {
-        cut_middle(shown.summary, room)
+        cut_middle(&most, room)
     } else {
-        cut_end(shown.summary, room)
+        cut_end(&most, room)
     };
     match shown.tone {
         Tone::Warn => {
@@ -557,7 +590,7 @@ pub(super) fn line(
         clip(line_begin, width, &p, out);
     }
     out.push('\n');
-    !ellipsis.is_empty()
+    most.len() < shown.summary.len() || !ellipsis.is_empty()
 }
 
 #[cfg(test)]
@@ -688,8 +721,8 @@ mod tests {
     #[test]
     fn nothing_is_cut_in_a_pipe() {
         let expected = "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        \u{2192} 10.0.0.2:80       http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        \u{2190} 10.0.0.2:80       http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
+2026-11-21 10:00:00.123456 tcp 0   10.0.0.1:40000        \u{2192} 10.0.0.2:80           http   78 GET /\u{4e16}\u{754c}/a/path/that/is/long HTTP/1.1 (www.example)
+2026-11-21 10:00:00.123456 tcp 0   10.0.0.1:40000        \u{2190} 10.0.0.2:80           http 1234 HTTP/1.1 404 Not Found (93 us) [incomplete: 1448 bytes lost]
 ";
         assert_eq!(lines(None, false), expected);
     }
@@ -768,6 +801,69 @@ mod tests {
         }
     }
 
+    /// The longest address moves nothing where there is room, nor does the number of a connection.
+    #[test]
+    fn arrows_stay_where_they_are() {
+        for width in [Some(100), Some(160), None] {
+            let look = Look {
+                color: false,
+                width,
+                time: TimeForm::Utc,
+                gaps: false,
+            };
+            let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
+            let ends = [
+                ([10, 0, 0, 1], 1, 0),
+                (
+                    [255, 255, 255, 255],
+                    65_535,
+                    1 + 8 * u64::from(width != Some(100)),
+                ),
+            ];
+            let mut text = String::new();
+            for (address, port, number) in ends {
+                let client = (std::net::IpAddr::from(address), port);
+                let server = (std::net::IpAddr::from(address), port.min(65_534));
+                let (key, forward_is_low) = FlowKey::new(client, server, Channel::default());
+                let flow = Flow {
+                    transport: Transport::Tcp,
+                    number,
+                    key,
+                    forward_is_low,
+                    reused: false,
+                    links: Default::default(),
+                };
+                let shown = Shown {
+                    time: Timestamp::from_nanos(1_795_255_200_123_456_789),
+                    flow: &flow,
+                    client: client.into(),
+                    server: server.into(),
+                    from_client: true,
+                    protocol: "http",
+                    kind: Kind::Request,
+                    end_counts: false,
+                    words_ahead: 0,
+                    octets: 1234,
+                    summary: "GET /",
+                    tone: Tone::Plain,
+                    delay: None,
+                    lost: None,
+                };
+                line(&shown, &look, &mut columns, &mut clock, &mut text);
+            }
+            let columns_of = |word: &str| {
+                let places = text.lines().filter_map(|line| line.find(word));
+                places.collect::<Vec<_>>()
+            };
+            let arrows = columns_of("\u{2192}");
+            assert!(matches!(arrows[..], [a, b] if a == b), "{width:?}:\n{text}");
+            if width != Some(100) {
+                let names = columns_of(" http ");
+                assert!(matches!(names[..], [a, b] if a == b), "{width:?}:\n{text}");
+            }
+        }
+    }
+
     /// The status stands in what is left, and so do the host that is asked and what comes last of a response that ends with its
     /// result.
     #[test]
@@ -798,6 +894,27 @@ mod tests {
             let shown = format!("{begin}{ellipsis}{end}");
             assert!(shown.width() <= columns.max(1), "{columns}: {shown}");
         }
+    }
+
+    /// The name stays, and so does the result.
+    #[test]
+    fn the_most_telling_part_stays() {
+        let answer = "answer 0x8f78 nowhere.example A, NXDOMAIN";
+        for (text, columns, expected) in [
+            (answer, 41, answer),
+            (answer, 40, "answer nowhere.example A, NXDOMAIN"),
+            (answer, 33, "nowhere.example A, NXDOMAIN"),
+            ("offer 0x07 10.0.0.9 a", 10, "offer 10.0.0.9 a"),
+            ("GET /0x07 HTTP/1.1", 10, "GET /0x07 HTTP/1.1"),
+            ("GET 0x07g HTTP/1.1", 10, "GET 0x07g HTTP/1.1"),
+        ] {
+            assert_eq!(shortened(text, columns), expected, "{columns}");
+        }
+        let (begin, ellipsis, end) = cut_middle("nowhere.example A, NXDOMAIN", 22);
+        assert_eq!(
+            format!("{begin}{ellipsis}{end}"),
+            "nowhere.exam\u{2026} NXDOMAIN"
+        );
     }
 
     #[test]
