@@ -50,6 +50,20 @@ impl BodyCodings {
         about
     }
 
+    /// The fields behind the chunks (RFC 9112, 7.1.2), where they are there.
+    pub(super) fn trailers<'a>(&self, octets: &'a [u8]) -> &'a [u8] {
+        let mut rest = if self.chunked { octets } else { &[] };
+        while let (read, ChunkSize::Octets(size)) = ChunkLine::default().read(rest) {
+            let behind = rest.get(read..).unwrap_or_default();
+            if size == 0 {
+                return behind;
+            }
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            rest = behind.get(size..).unwrap_or_default();
+        }
+        &[]
+    }
+
     /// Undoes the codings, up to `most` octets; what cannot be undone is left as it is.
     pub(super) fn undo<'a>(&self, octets: &'a [u8], most: usize) -> DecodedBody<'a> {
         let mut shown: Cow<'a, [u8]> = octets.into();

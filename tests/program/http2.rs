@@ -509,6 +509,16 @@ fn an_upgrade_and_a_server_alone_are_http2() {
     assert_eq!(names, [&["http", "http"][..], &["http2"; 9]].concat());
     assert!(all.iter().all(|got| got.whole));
     assert_eq!(all[2].body, b"hello");
+    // What asked for it is answered there, and is one row.
+    let fields = [
+        "-q",
+        "--table=http",
+        "--fields",
+        "method,uri,status,response_bytes",
+    ];
+    let rows = run(fields, &talk.whole()).text();
+    assert_eq!(rows.lines().nth(1), Some("GET\t/\t200\t19"), "{rows}");
+    assert!(!rows.contains("\t101\t"), "{rows}");
     // The client was not captured, but for its handshake.
     let mut talk = Talk::new();
     talk.streams(1, 5);

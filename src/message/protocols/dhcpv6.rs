@@ -1,11 +1,13 @@
 //! DHCP for IPv6 (RFC 8415).
 
+use super::super::fields::MessageFields;
 use super::super::length::{number, octet};
 use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 use super::super::text::named_number;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -19,6 +21,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     // A client asks all servers, one of which answers.
     answered_elsewhere: true,
     summary: Some(summary),
+    fields: Some(fields),
+    field_names: &["type", "address", "status"],
     ..ProtocolRow::NONE
 };
 
@@ -29,44 +33,175 @@ pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     is_plausible: |m| m.len() >= 4 && (1..=36).contains(&octet(m, 0)),
 };
 
-/// The type of the message (RFC 8415, 7.3) and its transaction; a relay's messages have none.
+/// Types of messages (RFC 8415, 7.3).
+const TYPES: &[(u64, &str)] = &[
+    (1, "solicit"),
+    (2, "advertise"),
+    (3, "request"),
+    (4, "confirm"),
+    (5, "renew"),
+    (6, "rebind"),
+    (7, "reply"),
+    (8, "release"),
+    (9, "decline"),
+    (10, "reconfigure"),
+    (11, "information-request"),
+    (12, "relay-forward"),
+    (13, "relay-reply"),
+];
+
+/// Status codes (RFC 8415, 21.13).
+const STATUSES: [&str; 7] = [
+    "success",
+    "unspecified failure",
+    "no addresses available",
+    "no binding",
+    "not on link",
+    "use multicast",
+    "no prefix available",
+];
+
+/// Addresses and prefixes that a summary shows.
+const SHOWN: usize = 3;
+/// Relays behind each other that are looked through (RFC 8415, 7.6: HOP_COUNT_LIMIT).
+const HOPS: usize = 8;
+
+/// A relay's messages have another one in them.
+fn is_relayed(m: &[u8]) -> bool {
+    matches!(octet(m, 0), 12 | 13)
+}
+
+/// What stands behind the header of a message.
+fn options(m: &[u8]) -> &[u8] {
+    m.get(if is_relayed(m) { 34 } else { 4 }..)
+        .unwrap_or_default()
+}
+
+/// The message that a relay passes on (RFC 8415, 21.10).
+fn relayed(m: &[u8]) -> Option<&[u8]> {
+    option(options(m), 9).filter(|_| is_relayed(m))
+}
+
+/// The options of which this is the beginning: code and value (RFC 8415, 21.1).
+fn each(mut options: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    std::iter::from_fn(move || {
+        let len = usize::try_from(number(options, 2, 2)).ok()?;
+        let value = options.get(4..4 + len)?;
+        let code = number(options, 0, 2);
+        options = options.get(4 + len..)?;
+        Some((code, value))
+    })
+}
+
+/// The addresses and prefixes of a message (RFC 8415, 21.4 to 21.6, 21.21, 21.22), and the first status that is no success.
+fn bindings(m: &[u8]) -> (Vec<String>, Option<u64>) {
+    let (mut all, mut status) = (Vec::new(), None);
+    let mut noted = |value: &[u8]| {
+        let code = number(value, 0, 2);
+        if code != 0 && value.len() >= 2 {
+            status.get_or_insert(code);
+        }
+    };
+    for (code, value) in each(options(m)) {
+        let inside = match code {
+            13 => {
+                noted(value);
+                continue;
+            }
+            // An identity with its times has its options behind these.
+            3 | 25 => value.get(12..),
+            4 => value.get(4..),
+            _ => continue,
+        };
+        for (code, value) in each(inside.unwrap_or_default()) {
+            match code {
+                13 => noted(value),
+                5 => all.extend(
+                    value
+                        .first_chunk()
+                        .map(|address| Ipv6Addr::from(*address).to_string()),
+                ),
+                26 => all.extend(value.get(9..).and_then(|prefix| {
+                    let prefix = Ipv6Addr::from(*prefix.first_chunk()?);
+                    Some(format!("{prefix}/{}", octet(value, 8)))
+                })),
+                _ => {}
+            }
+        }
+    }
+    (all, status)
+}
+
+/// The type of the message (RFC 8415, 7.3) and its transaction, the addresses in it, and what went wrong; of a relay's message, what
+/// it passes on.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    let mut m = m;
+    for _ in 0..HOPS {
+        if m.is_empty() {
+            break;
+        }
+        named_number(TYPES, octet(m, 0).into(), out);
+        let Some(inner) = relayed(m) else {
+            if is_relayed(m) {
+                return true;
+            }
+            break;
+        };
+        out.push_str(", ");
+        m = inner;
+    }
     if m.is_empty() {
         return false;
     }
-    let kind = octet(m, 0);
-    named_number(
-        &[
-            (1, "solicit"),
-            (2, "advertise"),
-            (3, "request"),
-            (4, "confirm"),
-            (5, "renew"),
-            (6, "rebind"),
-            (7, "reply"),
-            (8, "release"),
-            (9, "decline"),
-            (10, "reconfigure"),
-            (11, "information-request"),
-            (12, "relay-forward"),
-            (13, "relay-reply"),
-        ],
-        kind.into(),
-        out,
-    );
-    if !matches!(kind, 12 | 13) {
-        let _ = write!(out, " 0x{:06x}", number(m, 1, 3));
+    if is_relayed(m) {
+        out.push_str("...");
+        return true;
+    }
+    let _ = write!(out, " 0x{:06x}", number(m, 1, 3));
+    let (addresses, status) = bindings(m);
+    for address in addresses.iter().take(SHOWN) {
+        out.extend([" ", address]);
+    }
+    if let Some(more @ 1..) = addresses.len().checked_sub(SHOWN) {
+        let _ = write!(out, " and {more} more");
+    }
+    if let Some(code) = status {
+        let _ = match usize::try_from(code).ok().and_then(|n| STATUSES.get(n)) {
+            Some(name) => write!(out, ", {name}"),
+            None => write!(out, ", status {code}"),
+        };
     }
     true
+}
+
+/// What of a message has a name: of one that a relay passes on, what is in it.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    let mut inner = m;
+    for _ in 0..HOPS {
+        inner = relayed(inner).unwrap_or(inner);
+    }
+    if inner.is_empty() {
+        return;
+    }
+    to.write("type", |out| {
+        named_number(TYPES, octet(inner, 0).into(), out)
+    });
+    let (addresses, status) = bindings(inner);
+    if !addresses.is_empty() {
+        let shown = addresses.iter().take(SHOWN).map(String::as_str);
+        to.text("address", shown.collect::<Vec<_>>().join(",").as_bytes());
+    }
+    if let Some(code) = status {
+        to.number("status", code);
+    }
 }
 
 /// The transaction of a client, or, between relays and servers, the client and the message that is relayed (RFC 8415, 9): an answer
 /// repeats them.
 fn transaction(m: &[u8]) -> u64 {
-    let relayed = matches!(octet(m, 0), 12 | 13);
-    let options = m.get(if relayed { 34 } else { 4 }..);
+    let relayed = is_relayed(m);
     // The relayed message, or the client's identifier (RFC 8415, 21.10, 21.2).
-    let known = option(options.unwrap_or_default(), if relayed { 9 } else { 1 });
+    let known = option(options(m), if relayed { 9 } else { 1 });
     if relayed {
         // Of the message inside, its transaction.
         transaction_number((m.get(1..34), known.and_then(|inner| inner.get(1..4))))
@@ -75,16 +210,11 @@ fn transaction(m: &[u8]) -> u64 {
     }
 }
 
-/// The value of the first option of this code (RFC 8415, 21.1).
-fn option(mut options: &[u8], code: u64) -> Option<&[u8]> {
-    loop {
-        let len = usize::try_from(number(options, 2, 2)).ok()?;
-        let value = options.get(4..4 + len)?;
-        if number(options, 0, 2) == code {
-            return Some(value);
-        }
-        options = options.get(4 + len..)?;
-    }
+/// The value of the first option of this code.
+fn option(options: &[u8], code: u64) -> Option<&[u8]> {
+    each(options)
+        .find(|(found, _)| *found == code)
+        .map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -120,6 +250,24 @@ mod tests {
         for (octets, expected) in [
             (&b"\x01\0\x12\x34"[..], "solicit 0x001234"),
             (b"\x0d\0\0\0", "relay-reply"),
+            (
+                b"\x07\0\x12\x34\0\x03\0\x28\0\0\0\x01\0\0\0\0\0\0\0\0\0\x05\0\x18\
+\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\x3c\0\0\0\x78",
+                "reply 0x001234 2001:db8::5",
+            ),
+            (
+                b"\x02\0\x12\x34\0\x19\0\x29\0\0\0\x01\0\0\0\0\0\0\0\0\0\x1a\0\x19\
+\0\0\0\x3c\0\0\0\x78\x38\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\0",
+                "advertise 0x001234 2001:db8::/56",
+            ),
+            (
+                b"\x07\0\x12\x34\0\x03\0\x12\0\0\0\x01\0\0\0\0\0\0\0\0\0\x0d\0\x02\0\x02",
+                "reply 0x001234, no addresses available",
+            ),
+            (
+                b"\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09\0\x04\x01\0\x12\x34",
+                "relay-forward, solicit 0x001234",
+            ),
             (b"\x24\0\0\x01", "type 36 0x000001"),
             (b"", ""),
         ] {

@@ -104,6 +104,19 @@ const FUNCTIONS: &[(u64, &str)] = &[
     (43, "read device identification"),
 ];
 
+/// Why a function was refused (the same, 7).
+const EXCEPTIONS: &[(u8, &str)] = &[
+    (1, "illegal function"),
+    (2, "illegal data address"),
+    (3, "illegal data value"),
+    (4, "server device failure"),
+    (5, "acknowledge"),
+    (6, "server device busy"),
+    (8, "memory parity error"),
+    (10, "gateway path unavailable"),
+    (11, "gateway target device failed to respond"),
+];
+
 /// What of a message has a name.
 fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let function = octet(m, 7);
@@ -128,7 +141,11 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         number(m, 0, 2)
     );
     if function & 0x80 != 0 {
-        let _ = write!(out, ", error {}", octet(m, 8));
+        let code = octet(m, 8);
+        let _ = write!(out, ", error {code}");
+        if let Some((_, name)) = EXCEPTIONS.iter().find(|(known, _)| *known == code) {
+            out.extend([": ", name]);
+        }
     }
     true
 }
@@ -162,7 +179,10 @@ mod tests {
         let refused = b"\0\x07\0\0\0\x03\x01\x83\x02";
         assert_eq!(
             said(summary, Transport::Tcp, refused),
-            "read holding registers, unit 1, transaction 7, error 2"
+            "read holding registers, unit 1, transaction 7, error 2: illegal data address"
         );
+        let mut unknown = refused.to_vec();
+        unknown[8] = 99;
+        assert!(said(summary, Transport::Tcp, &unknown).ends_with(", error 99"));
     }
 }

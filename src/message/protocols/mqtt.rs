@@ -3,9 +3,10 @@
 use super::super::fields::MessageFields;
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
-use super::super::text::escape;
+use super::super::text::{SHOWN, escape};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use std::fmt::Write as _;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -16,7 +17,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| transaction(m)),
     numbers_again: true,
     fields: Some(fields),
-    field_names: &["type", "topic", "client_id"],
+    field_names: &["type", "topic", "client_id", "error"],
     #[cfg(test)]
     samples: &[
         ("100c 00044d515454 04 02 003c 0000", Kind::Request),
@@ -151,7 +152,93 @@ const NAMES: [&str; 15] = [
     "AUTH",
 ];
 
-/// The type of the packet, and the topic or client that it names.
+/// Topics that a summary shows of one packet, at most.
+const TOPICS: usize = 8;
+
+/// What a server refuses a connection for, from 1 on (MQTT 3.1.1, 3.2.2.3).
+const REFUSALS: [&str; 5] = [
+    "unacceptable protocol version",
+    "client identifier rejected",
+    "server unavailable",
+    "bad user name or password",
+    "not authorized",
+];
+
+/// Reason codes from 0x80 on (MQTT 5, 2.4); in version 3 the first of them is all there is.
+const REASONS: [&str; 35] = [
+    "unspecified error",
+    "malformed packet",
+    "protocol error",
+    "implementation specific error",
+    "unsupported protocol version",
+    "client identifier not valid",
+    "bad user name or password",
+    "not authorized",
+    "server unavailable",
+    "server busy",
+    "banned",
+    "server shutting down",
+    "bad authentication method",
+    "keep alive timeout",
+    "session taken over",
+    "topic filter invalid",
+    "topic name invalid",
+    "packet identifier in use",
+    "packet identifier not found",
+    "receive maximum exceeded",
+    "topic alias invalid",
+    "packet too large",
+    "message rate too high",
+    "quota exceeded",
+    "administrative action",
+    "payload format invalid",
+    "retain not supported",
+    "QoS not supported",
+    "use another server",
+    "server moved",
+    "shared subscriptions not supported",
+    "connection rate exceeded",
+    "maximum connect time",
+    "subscription identifiers not supported",
+    "wildcard subscriptions not supported",
+];
+
+/// Appends what a code of refusal means.
+fn reason(code: u8, out: &mut String) {
+    let place = usize::from(code);
+    let name = match code {
+        0x80.. => REASONS.get(place - 0x80),
+        _ => place.checked_sub(1).and_then(|place| REFUSALS.get(place)),
+    };
+    match name {
+        Some(name) => out.push_str(name),
+        None => {
+            let _ = write!(out, "code 0x{code:02x}");
+        }
+    }
+}
+
+/// Codes of refusal in an answer, or in what ends a connection.
+fn refusals(m: &[u8]) -> Vec<u8> {
+    let at = body(m);
+    let code = match octet(m, 0) >> 4 {
+        // Behind a flag; the codes of version 3 are small.
+        2 => Some(octet(m, at + 1)).filter(|code| *code != 0),
+        // Behind the packet identifier.
+        4..=7 => Some(octet(m, at + 2)),
+        14 => Some(octet(m, at)),
+        // A code for each topic; in version 5 properties stand ahead of them, which are no such codes.
+        9 | 11 => {
+            let codes = m.get(at + 2..).unwrap_or_default();
+            return codes.iter().copied().filter(|code| *code >= 0x80).collect();
+        }
+        _ => None,
+    };
+    let refuses = |code: &u8| *code >= 0x80 || octet(m, 0) >> 4 == 2;
+    code.filter(refuses).into_iter().collect()
+}
+
+/// The type of the packet, the topics or the client that it names, and why something is refused.
 fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
     let kind = usize::from(octet(m, 0) >> 4);
     let Some(name) = kind.checked_sub(1).and_then(|n| NAMES.get(n)) else {
@@ -161,8 +248,62 @@ fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
     if let Some((_, name)) = name_of(transport, m).filter(|(_, name)| !name.is_empty()) {
         out.push(' ');
         escape(name, out);
+        let mut shown = 1;
+        for name in more_topics(m) {
+            out.push_str(", ");
+            if shown == TOPICS || out.len() > SHOWN {
+                out.push_str("...");
+                break;
+            }
+            escape(name, out);
+            shown += 1;
+        }
+    }
+    let refused = refusals(m);
+    if let Some(first) = refused.first() {
+        out.push_str(match refused.len() {
+            _ if kind == 14 => ", error: ",
+            1 => ", refused: ",
+            _ => ", some refused: ",
+        });
+        reason(*first, out);
     }
     true
+}
+
+/// The topics behind the first of those that a packet asks for.
+fn more_topics(m: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let kind = octet(m, 0) >> 4;
+    // Each has options behind it where it is asked for.
+    let behind = usize::from(kind == 8);
+    let mut at = topics_at(m, kind);
+    let end = length(m);
+    std::iter::from_fn(move || {
+        let begin = at?;
+        let len = usize::try_from(number(m, begin, 2)).ok()?;
+        let next = begin + 2 + len + behind;
+        at = Some(next).filter(|next| next + 2 < end);
+        m.get(begin + 2..begin + 2 + len)
+    })
+    .skip(1)
+}
+
+/// Octets of the whole packet.
+fn length(m: &[u8]) -> usize {
+    let read = LengthField::Mqtt { at: 1 }.read(m).flatten();
+    let end = read.and_then(|(len, at)| usize::try_from(len).ok()?.checked_add(at));
+    end.unwrap_or(m.len()).min(m.len())
+}
+
+/// Where the topics of a packet begin that asks for some: behind the packet identifier, and in version 5 the properties, of which
+/// there are mostly none.
+fn topics_at(m: &[u8], kind: u8) -> Option<usize> {
+    let at = body(m);
+    match kind {
+        8 | 10 if octet(m, at + 2) == 0 && octet(m, at + 3) == 0 => Some(at + 3),
+        8 | 10 => Some(at + 2),
+        _ => None,
+    }
 }
 
 /// The type, and what such a packet names: the topic of a PUBLISH, the first topic filter of those that ask for some, the client that
@@ -172,9 +313,7 @@ fn name_of(_: Transport, m: &[u8]) -> Option<(u8, &[u8])> {
     let (_, at) = LengthField::Mqtt { at: 1 }.read(m)??;
     let at = match kind {
         3 => at,
-        // Behind the packet identifier, and in version 5 the properties, of which there are mostly none.
-        8 | 10 if octet(m, at + 2) == 0 && octet(m, at + 3) == 0 => at + 3,
-        8 | 10 => at + 2,
+        8 | 10 => topics_at(m, kind)?,
         // Behind the protocol's name, its level, flags and keep-alive (MQTT 3.1.1, 3.1).
         1 => {
             let name = usize::try_from(number(m, at, 2)).ok()?;
@@ -207,6 +346,9 @@ fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
         Some((_, topic)) => to.text("topic", topic),
         None => {}
     }
+    if let Some(code) = refusals(m).first() {
+        to.write("error", |out| reason(*code, out));
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +369,26 @@ mod tests {
             (b"\xc0\0", "PINGREQ"),
             (b"\x82\x08\0\x01\0\x03a/#\0", "SUBSCRIBE a/#"),
             (b"\x82\x09\0\x01\0\0\x03a/#\0", "SUBSCRIBE a/#"),
+            (
+                b"\x82\x0e\0\x01\0\x03a/#\0\0\x03b/+\x01",
+                "SUBSCRIBE a/#, b/+",
+            ),
+            (b"\xa2\x0c\0\x01\0\x03a/#\0\x03b/+", "UNSUBSCRIBE a/#, b/+"),
+            (b"\x20\x02\0\x05", "CONNACK, refused: not authorized"),
+            (b"\x20\x02\0\0", "CONNACK"),
+            (
+                b"\x20\x03\0\x86\0",
+                "CONNACK, refused: bad user name or password",
+            ),
+            (b"\x90\x03\0\x01\x80", "SUBACK, refused: unspecified error"),
+            (
+                b"\x90\x06\0\x01\0\x87\x02\x97",
+                "SUBACK, some refused: not authorized",
+            ),
+            (b"\x90\x04\0\x01\0\x02", "SUBACK"),
+            (b"\x40\x03\0\x01\x87", "PUBACK, refused: not authorized"),
+            (b"\xe0\x01\x8e", "DISCONNECT, error: session taken over"),
+            (b"\xe0\0", "DISCONNECT"),
             (b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03dev", "CONNECT dev"),
             (
                 b"\x10\x10\0\x04MQTT\x05\x02\0\x3c\0\0\x03dev",

@@ -16,7 +16,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| transaction(m)),
     words_ahead: 1,
     fields: Some(fields),
-    field_names: &["version", "operation", "request_id", "oid"],
+    field_names: &["version", "operation", "request_id", "oid", "error"],
     ..ProtocolRow::NONE
 };
 
@@ -83,42 +83,130 @@ fn value(m: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(content.split_at(len.min(content.len())))
 }
 
-/// The object identifiers of the variables (RFC 3416, 3), with dots; the first, and how many more there are.
-fn variables(m: &[u8]) -> Option<(String, usize)> {
-    let (mut pdu, _) = value(m.get(pdu_at(m)?..)?)?;
+/// What a PDU says, but for a trap of version 1.
+struct Pdu {
+    /// Error status, which only answers have.
+    error: u64,
+    /// The object identifier of the first variable, with dots, or what a notification is about.
+    first: String,
+    /// How many more variables there are.
+    more: usize,
+}
+
+/// Error status and variables (RFC 3416, 3).
+fn read(m: &[u8]) -> Option<Pdu> {
+    let at = pdu_at(m)?;
+    let (mut pdu, _) = value(m.get(at..)?)?;
+    let mut error = 0;
     // Request identifier, error status and error index, or what a bulk request has in their place.
-    for _ in 0..3 {
-        (_, pdu) = value(pdu)?;
+    for place in 0..3 {
+        let (content, rest) = value(pdu)?;
+        if place == 1 {
+            error = number(content, 0, content.len().min(8));
+        }
+        pdu = rest;
     }
+    // A notification says behind the time what it is (RFC 3416, 4.2.6).
+    let notifies = matches!(m.get(at), Some(0xa6 | 0xa7));
     let (mut list, _) = value(pdu)?;
     let (mut first, mut more) = (None, 0);
     while let Some((variable, rest)) = value(list).filter(|_| !list.is_empty()) {
-        let (name, _) = value(variable)?;
-        match first {
-            None => first = Some(dotted(name)),
-            Some(_) => more += 1,
+        let (name, what) = value(variable)?;
+        if notifies && name == TRAP_OID {
+            (first, more) = (Some(dotted(value(what)?.0)), 0);
+        } else if first.is_none() {
+            first = Some(dotted(name));
+        } else {
+            more += 1;
         }
         list = rest;
     }
-    Some((first?, more))
+    Some(Pdu {
+        error,
+        first: first?,
+        more,
+    })
 }
 
-/// An object identifier with dots (X.690, 8.19), by the name of its object in the system group (RFC 3418) if it is there.
+/// What a trap of version 1 is about (RFC 1157, 4.1.6): one of those that all have, or the enterprise and its own number.
+fn old_trap(m: &[u8]) -> Option<String> {
+    let (pdu, _) = value(m.get(pdu_at(m)?..)?)?;
+    let (enterprise, rest) = value(pdu)?;
+    let (_, rest) = value(rest)?;
+    let (generic, rest) = value(rest)?;
+    let (specific, _) = value(rest)?;
+    let generic = usize::from(octet(generic, 0));
+    Some(match TRAPS.get(generic) {
+        Some(name) => (*name).to_owned(),
+        None => format!(
+            "{} specific {}",
+            dotted(enterprise),
+            number(specific, 0, specific.len().min(8))
+        ),
+    })
+}
+
+/// snmpTrapOID.0 (RFC 3418): the variable that says what a notification is.
+const TRAP_OID: &[u8] = &[0x2b, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+/// snmpTraps (RFC 3418), from 1 on; those of version 1 have the same names from 0 on.
+const TRAPS: &[&str] = &[
+    "coldStart",
+    "warmStart",
+    "linkDown",
+    "linkUp",
+    "authenticationFailure",
+    "egpNeighborLoss",
+];
+
+/// Objects that are asked for everywhere: what stands in front of their numbers, and their names from 1 on.
+#[rustfmt::skip] // a table
+const OBJECTS: &[(&[u8], &[&str])] = &[
+    // The system group (RFC 3418).
+    (&[0x2b, 6, 1, 2, 1, 1], &[
+        "sysDescr", "sysObjectID", "sysUpTime", "sysContact", "sysName", "sysLocation", "sysServices", "sysORLastChange",
+    ]),
+    (&[0x2b, 6, 1, 2, 1, 1, 9, 1], &["sysORIndex", "sysORID", "sysORDescr", "sysORUpTime"]),
+    // Interfaces: ifTable and ifXTable (RFC 2863).
+    (&[0x2b, 6, 1, 2, 1, 2], &["ifNumber"]),
+    (&[0x2b, 6, 1, 2, 1, 2, 2, 1], &[
+        "ifIndex", "ifDescr", "ifType", "ifMtu", "ifSpeed", "ifPhysAddress", "ifAdminStatus", "ifOperStatus", "ifLastChange",
+        "ifInOctets", "ifInUcastPkts", "ifInNUcastPkts", "ifInDiscards", "ifInErrors", "ifInUnknownProtos",
+        "ifOutOctets", "ifOutUcastPkts", "ifOutNUcastPkts", "ifOutDiscards", "ifOutErrors", "ifOutQLen", "ifSpecific",
+    ]),
+    (&[0x2b, 6, 1, 2, 1, 31, 1, 1, 1], &[
+        "ifName", "ifInMulticastPkts", "ifInBroadcastPkts", "ifOutMulticastPkts", "ifOutBroadcastPkts",
+        "ifHCInOctets", "ifHCInUcastPkts", "ifHCInMulticastPkts", "ifHCInBroadcastPkts",
+        "ifHCOutOctets", "ifHCOutUcastPkts", "ifHCOutMulticastPkts", "ifHCOutBroadcastPkts",
+        "ifLinkUpDownTrapEnable", "ifHighSpeed", "ifPromiscuousMode", "ifConnectorPresent", "ifAlias",
+        "ifCounterDiscontinuityTime",
+    ]),
+    // snmpTrap and snmpTraps (RFC 3418).
+    (&[0x2b, 6, 1, 6, 3, 1, 1, 4], &["snmpTrapOID"]),
+    (&[0x2b, 6, 1, 6, 3, 1, 1, 5], TRAPS),
+    // What an engine did not take (RFC 3414, 5).
+    (&[0x2b, 6, 1, 6, 3, 15, 1, 1], &[
+        "usmStatsUnsupportedSecLevels", "usmStatsNotInTimeWindows", "usmStatsUnknownUserNames", "usmStatsUnknownEngineIDs",
+        "usmStatsWrongDigests", "usmStatsDecryptionErrors",
+    ]),
+];
+
+/// The name of an object, and what stands behind its number.
+fn object(octets: &[u8]) -> Option<(&'static str, &[u8])> {
+    OBJECTS.iter().find_map(|(front, names)| {
+        let (number, instance) = octets.strip_prefix(*front)?.split_first()?;
+        let name = names.get(usize::from(*number).checked_sub(1)?)?;
+        Some((*name, instance))
+    })
+}
+
+/// An object identifier with dots (X.690, 8.19), by the name of its object where that is known.
 fn dotted(octets: &[u8]) -> String {
-    const SYSTEM: [&str; 7] = [
-        "sysDescr",
-        "sysObjectID",
-        "sysUpTime",
-        "sysContact",
-        "sysName",
-        "sysLocation",
-        "sysServices",
-    ];
-    if let [0x2b, 6, 1, 2, 1, 1, object @ 1..=7, instance @ 0..=127] = octets {
-        return format!("{}.{instance}", SYSTEM[usize::from(*object) - 1]);
-    }
-    let (mut text, mut number) = (String::new(), 0_u64);
-    for octet in octets {
+    let (mut text, rest) = match object(octets) {
+        Some((name, instance)) => (name.to_owned(), instance),
+        None => (String::new(), octets),
+    };
+    let mut number = 0_u64;
+    for octet in rest {
         number = number << 7 | u64::from(octet & 0x7f);
         if octet & 0x80 == 0 {
             let _ = match (text.is_empty(), number) {
@@ -130,6 +218,55 @@ fn dotted(octets: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Error statuses (RFC 3416, 3).
+const ERRORS: [&str; 19] = [
+    "noError",
+    "tooBig",
+    "noSuchName",
+    "badValue",
+    "readOnly",
+    "genErr",
+    "noAccess",
+    "wrongType",
+    "wrongLength",
+    "wrongEncoding",
+    "wrongValue",
+    "noCreation",
+    "inconsistentValue",
+    "resourceUnavailable",
+    "commitFailed",
+    "undoFailed",
+    "authorizationError",
+    "notWritable",
+    "inconsistentName",
+];
+
+/// Appends the name of an error, or its number.
+fn error_name(error: u64, out: &mut String) {
+    match usize::try_from(error).ok().and_then(|n| ERRORS.get(n)) {
+        Some(name) => out.push_str(name),
+        None => {
+            let _ = write!(out, "error {error}");
+        }
+    }
+}
+
+/// What a PDU with this tag is about: the object, how many more there are, and the error of an answer.
+fn about(m: &[u8], tag: u8) -> Option<Pdu> {
+    if tag == 0xa4 {
+        return Some(Pdu {
+            error: 0,
+            first: old_trap(m)?,
+            more: 0,
+        });
+    }
+    let mut pdu = read(m)?;
+    if tag != 0xa2 {
+        pdu.error = 0;
+    }
+    Some(pdu)
 }
 
 /// What its PDU is (RFC 3416, 3).
@@ -190,8 +327,11 @@ fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     if let Some(id) = transaction(m) {
         to.number("request_id", id);
     }
-    if let Some((name, _)) = variables(m).filter(|_| tag != 0xa4) {
-        to.text("oid", name.as_bytes());
+    if let Some(pdu) = about(m, tag) {
+        to.text("oid", pdu.first.as_bytes());
+        if pdu.error > 0 {
+            to.write("error", |out| error_name(pdu.error, out));
+        }
     }
 }
 
@@ -209,12 +349,15 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     if version != 3 || pdu_at(m).is_some() {
         out.push(' ');
         named_number(OPERATIONS, u64::from(pdu(m).unwrap_or(0)), out);
-        // A trap of version 1 has another form.
-        if let Some((name, more)) = variables(m).filter(|_| pdu(m) != Some(0xa4)) {
-            let _ = match more {
-                0 => write!(out, " {name}"),
-                _ => write!(out, " {name} and {more} more"),
-            };
+        if let Some(pdu) = pdu(m).and_then(|tag| about(m, tag)) {
+            out.extend([" ", &pdu.first]);
+            if pdu.more > 0 {
+                let _ = write!(out, " and {} more", pdu.more);
+            }
+            if pdu.error > 0 {
+                out.push_str(", ");
+                error_name(pdu.error, out);
+            }
         }
     }
     true
@@ -241,6 +384,31 @@ mod tests {
     }
 
     #[test]
+    fn errors_and_notifications_have_names() {
+        let response = b"\x30\x26\x02\x01\x01\x04\x06public\xa2\x19\x02\x01\x05\x02\x01\x02\x02\x01\x01\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\0\x05\0";
+        assert_eq!(
+            said(summary, Transport::Udp, response),
+            "v2c response sysName.0, noSuchName"
+        );
+        let trap =
+            b"\x30\x3d\x02\x01\x01\x04\x06public\xa7\x30\x02\x01\x05\x02\x01\0\x02\x01\0\x30\x25\
+\x30\x0d\x06\x08\x2b\x06\x01\x02\x01\x01\x03\0\x43\x01\x07\
+\x30\x14\x06\x0a\x2b\x06\x01\x06\x03\x01\x01\x04\x01\0\x06\x06\x2b\x06\x01\x06\x03\x01";
+        assert_eq!(
+            said(summary, Transport::Udp, trap),
+            "v2c trap 1.3.6.1.6.3.1"
+        );
+        let old = |generic: u8| {
+            let mut m = b"\x30\x26\x02\x01\0\x04\x06public\xa4\x19\x06\x06\x2b\x06\x01\x04\x01\x09\x40\x04\x0a\0\0\x01\x02\x01".to_vec();
+            m.push(generic);
+            m.extend(b"\x02\x01\x07\x43\x01\x01\x30\0");
+            said(summary, Transport::Udp, &m)
+        };
+        assert_eq!(old(2), "v1 trap linkDown");
+        assert_eq!(old(6), "v1 trap 1.3.6.1.4.1.9 specific 7");
+    }
+
+    #[test]
     fn version_3_is_read_where_it_is_not_encrypted() {
         let get = b"\x30\x3a\x02\x01\x03\x30\x0e\x02\x01\x2a\x02\x03\0\xff\xe3\x04\x01\x04\x02\x01\x03\x04\x02\x30\0\
 \x30\x21\x04\0\x04\0\xa0\x1b\x02\x03\x12\x34\x56\x02\x01\0\x02\x01\0\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\0\x05\0";
@@ -258,6 +426,13 @@ mod tests {
             (&[0x2b, 6, 1, 4, 1, 0x82, 0x37][..], "1.3.6.1.4.1.311"),
             (&[0x88, 0x37, 1], "2.999.1"),
             (&[0x2b, 6, 1, 2, 1, 1, 3, 0], "sysUpTime.0"),
+            (&[0x2b, 6, 1, 2, 1, 2, 2, 1, 10, 0x81, 0], "ifInOctets.128"),
+            (&[0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 18, 3], "ifAlias.3"),
+            (
+                &[0x2b, 6, 1, 2, 1, 2, 2, 1, 23, 1],
+                "1.3.6.1.2.1.2.2.1.23.1",
+            ),
+            (&[0x2b, 6, 1, 6, 3, 1, 1, 5, 4], "linkUp"),
             (&[], ""),
         ] {
             assert_eq!(dotted(octets), expected);

@@ -231,7 +231,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "imap",
         "of IMAP: tag, command, argument, or tag, status, text",
     ),
-    ("message", "mqtt", "of MQTT: type, topic or client_id"),
+    (
+        "message",
+        "mqtt",
+        "of MQTT: type, topic (the first) or client_id; error, why something is refused",
+    ),
     (
         "message",
         "kafka",
@@ -257,7 +261,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "snmp",
-        "of SNMP: version, operation, request_id, oid, the first; less where it is encrypted",
+        "of SNMP: version, operation, request_id, oid, the first, or what a trap is about; error; less where it is encrypted",
+    ),
+    (
+        "message",
+        "dhcpv6",
+        "of DHCPv6: type, address, a list of addresses and prefixes, status, a number",
     ),
     ("message", "radius", "of RADIUS: code, id, user"),
     (

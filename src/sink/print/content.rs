@@ -55,20 +55,7 @@ pub(super) fn begins_with(body: &[u8], summary: &str) -> (bool, bool) {
 
 /// Appends the fields of a header section, but not its start line, which is in the summary. `more` octets of it were not kept.
 pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
-    for field in unfolded_lines(head).skip(1) {
-        out.push_str(INDENT);
-        match memchr(b':', &field) {
-            Some(colon) => {
-                let (name, value) = field.split_at(colon);
-                out.push_str(p.protocol);
-                escape(name, out);
-                out.push_str(p.off);
-                escape(value, out);
-            }
-            None => escape(&field, out),
-        }
-        out.push('\n');
-    }
+    fields(unfolded_lines(head).skip(1), p, out);
     if more > 0 {
         let _ = writeln!(
             out,
@@ -78,7 +65,35 @@ pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     }
 }
 
-/// Appends the body: decoded and indented where nothing of it is missing, else as it was sent.
+/// Appends fields that stand behind a body, with a blank line ahead of them.
+pub(super) fn trailers(section: &[u8], p: &Paint, out: &mut String) {
+    let lines = || unfolded_lines(section).filter(|line| !line.is_empty());
+    if lines().next().is_some() {
+        out.push('\n');
+        fields(lines(), p, out);
+    }
+}
+
+/// Appends a line for each field.
+fn fields<L: AsRef<[u8]>>(lines: impl Iterator<Item = L>, p: &Paint, out: &mut String) {
+    for field in lines {
+        let field = field.as_ref();
+        out.push_str(INDENT);
+        match memchr(b':', field) {
+            Some(colon) => {
+                let (name, value) = field.split_at(colon);
+                out.push_str(p.protocol);
+                escape(name, out);
+                out.push_str(p.off);
+                escape(value, out);
+            }
+            None => escape(field, out),
+        }
+        out.push('\n');
+    }
+}
+
+/// Appends the body: decoded and indented where nothing of it is missing, else as it was sent; and the fields behind its chunks.
 pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     if body.is_empty() {
         return;
@@ -88,13 +103,12 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     let up_to_gap = body.octets.get(..first_gap).unwrap_or(body.octets);
     // What cannot be undone is shown as it is.
     let shown = about.undo(up_to_gap, TEXT);
-    let (cut, failed) = (shown.cut, shown.failed);
+    // Where its end was not kept, or is missing, that is why it cannot be decoded further.
+    let (cut, failed) = (shown.cut, shown.failed && body.more == 0);
     let as_sent = !about.chunked && about.codings.is_empty();
     let whole = body.gaps.is_empty() && body.more == 0 && !cut && !failed;
-    let shown = &*shown.octets;
-    let shown = shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(shown);
-    text_or_hex(shown, &about, whole, p, out);
-    if failed {
+    let mut hidden = text_or_hex(&shown.octets, &about, whole, p, out);
+    if failed && body.gaps.is_empty() {
         let what = if about.codings.is_empty() {
             ""
         } else {
@@ -106,30 +120,36 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
         // Behind a gap more octets stand where they stood.
         let mut at = first_gap;
         for (i, (_, lost)) in body.gaps.iter().enumerate() {
+            more_bytes(hidden, p, out);
             missing(*lost, p, out);
             let next = body.gaps.get(i + 1).map_or(body.octets.len(), |gap| gap.0);
-            text_or_hex(
-                body.octets.get(at..next).unwrap_or_default(),
-                &about,
-                false,
-                p,
-                out,
-            );
+            let part = body.octets.get(at..next).unwrap_or_default();
+            hidden = text_or_hex(part, &about, false, p, out);
             at = next;
         }
-    } else {
+    } else if !body.gaps.is_empty() {
+        more_bytes(hidden, p, out);
+        hidden = 0;
         for (_, lost) in body.gaps {
             missing(*lost, p, out);
         }
     }
-    if body.more > 0 {
-        let _ = writeln!(
-            out,
-            "{INDENT}{}... {} bytes more{}",
-            p.dim, body.more, p.off
-        );
-    } else if cut {
+    // What is not shown of what was kept, and what was not kept, are one. What was decoded has another length.
+    if as_sent || body.more == 0 && !cut {
+        more_bytes(hidden + body.more, p, out);
+    } else if hidden > 0 || body.more > 0 || cut {
         let _ = writeln!(out, "{INDENT}{}... and more{}", p.dim, p.off);
+    }
+    if body.gaps.is_empty() && body.more == 0 {
+        trailers(about.trailers(body.octets), p, out);
+    }
+}
+
+/// Says how many octets are not shown, if there are any.
+fn more_bytes(hidden: u64, p: &Paint, out: &mut String) {
+    let s = if hidden == 1 { "" } else { "s" };
+    if hidden > 0 {
+        let _ = writeln!(out, "{INDENT}{}... {hidden} byte{s} more{}", p.dim, p.off);
     }
 }
 
@@ -148,23 +168,62 @@ fn missing(lost: u64, p: &Paint, out: &mut String) {
     let _ = writeln!(out, "{INDENT}{}{words}{}", p.bad, p.off);
 }
 
-fn text_or_hex(octets: &[u8], about: &BodyCodings, whole: bool, p: &Paint, out: &mut String) {
+/// Text as UTF-8: by the mark at its beginning, by the character set that its type names, or, of a type that is text and says nothing
+/// of it, by the one that such types had once (RFC 2616, 3.7.1).
+fn decoded<'a>(octets: &'a [u8], about: &BodyCodings) -> Cow<'a, [u8]> {
+    for (mark, charset) in MARKS {
+        if let Some(behind) = octets.strip_prefix(*mark) {
+            return utf8(charset.as_bytes(), behind.to_vec()).into();
+        }
+    }
+    if let Some(charset) = parameter(about.media_type.as_bytes(), "charset") {
+        // A name that people use, and no registry knows.
+        let charset = match charset.to_ascii_lowercase().as_slice() {
+            b"latin-1" | b"latin_1" => b"latin1".to_vec(),
+            _ => charset,
+        };
+        return utf8(&charset, octets.to_vec()).into();
+    }
+    // What was cut in the middle of a character is UTF-8 still, if others are.
+    let is_utf8 = match std::str::from_utf8(octets) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none() && !octets[..e.valid_up_to()].is_ascii(),
+    };
+    let is_text = about
+        .media_type
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/");
+    if is_text && !is_utf8 && !octets.contains(&0) {
+        return utf8(b"latin1", octets.to_vec()).into();
+    }
+    octets.into()
+}
+
+/// Marks at the beginning of a text, and what they say (RFC 3629, 6; RFC 2781, 3.2).
+const MARKS: &[(&[u8], &str)] = &[
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16le"),
+    (b"\xfe\xff", "utf-16be"),
+];
+
+/// Appends octets as text, or as a dump of their beginning. Gives back how many of them are not shown.
+fn text_or_hex(
+    octets: &[u8],
+    about: &BodyCodings,
+    whole: bool,
+    p: &Paint,
+    out: &mut String,
+) -> u64 {
     if octets.is_empty() {
-        return;
+        return 0;
     }
     let shown = octets.get(..TEXT).unwrap_or(octets);
-    let text: Cow<'_, [u8]> = match parameter(about.media_type.as_bytes(), "charset") {
-        Some(charset) => utf8(&charset, shown.to_vec()).into(),
-        None => shown.into(),
-    };
+    let text = decoded(shown, about);
     if !is_text(&text) {
         let some = octets.get(..HEX).unwrap_or(octets);
         hex(some, 0, INDENT, p, out);
-        if some.len() < octets.len() {
-            let more = octets.len() - some.len();
-            let _ = writeln!(out, "{INDENT}{}... {more} bytes more{}", p.dim, p.off);
-        }
-        return;
+        return (octets.len() - some.len()) as u64;
     }
     let json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     let indented = (json && whole && octets.len() <= TEXT)
@@ -179,10 +238,7 @@ fn text_or_hex(octets: &[u8], about: &BodyCodings, whole: bool, p: &Paint, out: 
     if text.ends_with(b"\n") && indented.is_none() {
         out.truncate(out.len() - INDENT.len() - 1);
     }
-    if shown.len() < octets.len() {
-        let more = octets.len() - shown.len();
-        let _ = writeln!(out, "{INDENT}{}... {more} bytes more{}", p.dim, p.off);
-    }
+    (octets.len() - shown.len()) as u64
 }
 
 /// A line of text: tabs are what they are, and all else that is no character is escaped.
@@ -323,6 +379,74 @@ mod tests {
         );
         let text = [&b"\x1b[31m"[..], &[b'a'; 40]].concat();
         assert!(shown("", &text, &[], 0).starts_with("    \\x1b[31maaa"));
+    }
+
+    #[test]
+    fn text_is_known_by_its_mark_or_its_type() {
+        let le: Vec<u8> = "\u{feff}caf\u{e9}\r\nx"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let be: Vec<u8> = "\u{feff}caf\u{e9}\r\nx"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        for octets in [&le, &be] {
+            assert_eq!(shown("", octets, &[], 0), "    caf\u{e9}\n    x\n");
+            let fields = "Content-Type: text/plain; charset=UTF-16\r\n";
+            assert_eq!(shown(fields, octets, &[], 0), "    caf\u{e9}\n    x\n");
+        }
+        assert_eq!(shown("", b"\xef\xbb\xbfx", &[], 0), "    x\n");
+        for fields in [
+            "Content-Type: text/plain; charset=latin-1\r\n",
+            "Content-Type: application/x; charset=ISO_8859-1\r\n",
+            "Content-Type: text/html\r\n",
+        ] {
+            assert_eq!(
+                shown(fields, b"caf\xe9", &[], 0),
+                "    caf\u{e9}\n",
+                "{fields}"
+            );
+        }
+        // Nobody says that this is text, or in which characters.
+        assert_eq!(
+            shown("", b"a long text: caf\xe9", &[], 0),
+            "    a long text: caf\\xe9\n"
+        );
+        let fields = "Content-Type: text/html\r\n";
+        assert_eq!(
+            shown(fields, "caf\u{e9}".as_bytes(), &[], 0),
+            "    caf\u{e9}\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_shown_is_said_once() {
+        let octets: Vec<u8> = (0..200).collect();
+        for (fields, text, more, last) in [
+            ("", &octets[..], 1000, "... 1072 bytes more"),
+            ("", &[b'x'; TEXT + 5][..], 7, "... 12 bytes more"),
+            ("", &[b'x'; TEXT + 1][..], 0, "... 1 byte more"),
+            (
+                "Transfer-Encoding: chunked\r\n",
+                b"FF\r\nabc",
+                7,
+                "... and more",
+            ),
+        ] {
+            let text = shown(fields, text, &[], more);
+            assert_eq!(text.matches("more").count(), 1, "{text}");
+            assert!(text.ends_with(&format!("    {last}\n")), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_behind_a_body_are_shown() {
+        let chunked = b"4\r\nabcd\r\n0\r\nDigest: x\r\nOther: \x1b\r\n\r\n";
+        assert_eq!(
+            shown("Transfer-Encoding: chunked\r\n", chunked, &[], 0),
+            "    abcd\n\n    Digest: x\n    Other: \\x1b\n"
+        );
     }
 
     #[test]

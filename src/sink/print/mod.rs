@@ -93,6 +93,8 @@ struct PrintedMessage {
     gaps: Vec<(usize, u64)>,
     /// Octets of the body that were not kept.
     more: u64,
+    /// Fields behind the body, where these are shown and stand apart from it.
+    trailers: Vec<u8>,
     /// Octets that were counted for it.
     counted: usize,
 }
@@ -103,6 +105,7 @@ impl PrintedMessage {
             + self.summary.capacity()
             + self.head.capacity()
             + self.body.capacity()
+            + self.trailers.capacity()
             + self.gaps.capacity() * size_of::<(usize, u64)>();
         cx.budget.resize(self.counted, now);
         self.counted = now;
@@ -275,6 +278,7 @@ impl Print {
             if !said {
                 content::body(&line.head, &body, &paint, t);
             }
+            content::trailers(&line.trailers, &paint, t);
         }
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
@@ -438,6 +442,18 @@ impl MessageSink for Print {
         *drawn = end.max(*drawn);
         if let Some(line) = connection.messages[i].as_deref_mut() {
             line.gap(at.cx, gap.len, new);
+        }
+    }
+
+    fn trailers(&mut self, at: &mut PrintEvent<'_>, section: &[u8]) {
+        let connection = at.state.as_deref_mut();
+        if let Some(line) = connection.and_then(|c| c.messages[at.direction.index()].as_deref_mut())
+            && self.style == Style::Full
+        {
+            let room = HEAD.saturating_sub(line.trailers.len());
+            let section = section.get(..room).unwrap_or(section);
+            line.trailers.extend_from_slice(section);
+            line.count(at.cx);
         }
     }
 

@@ -17,11 +17,12 @@ use crate::base::counters::Counters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::storage::AgedTable;
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
-use crate::message::{FieldValue, MessageFields, bundle, escape, fields, kind, summary};
+use crate::message::{FieldValue, MessageFields, bundle, escape, fields, kind, read_head, summary};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -60,6 +61,9 @@ pub(super) struct Table {
     times: NumberedRequests<Timestamp>,
     /// What the message answers that begins next.
     paired: Paired,
+    /// By the number of the connection: a request that has been answered by going over to HTTP/2, whose first stream has the answer
+    /// proper (RFC 7540, 3.2).
+    upgraded: AgedTable<u64, (Asked, Answer)>,
     /// What datagrams have answered, so that the same answer again is no other row.
     told: NumberedRequests<MessageFields>,
     clients: DatagramClients,
@@ -75,6 +79,21 @@ pub(super) struct Table {
     passed_over: bool,
     /// Flows of UDP with a message that was chosen, by their numbers, where some are.
     chosen: HashSet<u64>,
+}
+
+/// Connections that have just gone over to HTTP/2: servers answer at once. For one more the oldest is told of as it is.
+const UPGRADED: usize = 256;
+/// The stream that has the answer to the request with which a connection went over.
+const FIRST_STREAM: u32 = 1;
+
+/// The head of a response goes over to HTTP/2 in clear.
+fn upgrades(head: &[u8]) -> bool {
+    let mut is = false;
+    read_head(head, |name, value| {
+        is |= name.eq_ignore_ascii_case(b"upgrade")
+            && value.trim_ascii().eq_ignore_ascii_case(b"h2c");
+    });
+    is
 }
 
 /// Octets of memory for a flow that is noted.
@@ -123,6 +142,10 @@ struct OpenRow {
     lost: u64,
     /// It was chosen.
     chosen: bool,
+    /// It goes over to HTTP/2.
+    upgrades: bool,
+    /// The stream that carries it, where one does.
+    stream: Option<u32>,
     /// Octets that were counted for it.
     counted: usize,
 }
@@ -196,6 +219,7 @@ impl Table {
             asked: NumberedRequests::default(),
             times: NumberedRequests::default(),
             paired: Paired::default(),
+            upgraded: AgedTable::default(),
             told: NumberedRequests::default(),
             clients: DatagramClients::default(),
             ended: None,
@@ -539,6 +563,11 @@ impl MessageSink for Table {
             copied: id.map(|_| self.asked.copied(start.head, start.time)),
             delay,
             chosen: !self.passed_over,
+            upgrades: name == TableName::Http
+                && start.kind == Kind::Response
+                && start.carried.is_none()
+                && upgrades(start.head),
+            stream: start.carried.map(|way| way.stream),
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -694,7 +723,17 @@ impl MessageSink for Table {
             None => Err(Unmatched::Unknown(answer)),
         };
         match found {
+            Ok((request, answer)) if open.upgrades => {
+                self.goes_over(at.flow.number, request.kept, answer);
+            }
             Ok((request, answer)) => self.exchange(Some(&request.kept), Some(&answer), ends),
+            Err(Unmatched::Unknown(answer))
+                if !interim
+                    && open.stream == Some(FIRST_STREAM)
+                    && let Some((asked, _)) = self.gone_over(at.flow) =>
+            {
+                self.exchange(Some(&asked), Some(&answer), ends);
+            }
             Err(Unmatched::Unknown(answer)) if !interim => {
                 self.exchange(None, Some(&answer), (ends.1, ends.0));
             }
@@ -812,6 +851,11 @@ impl MessageSink for Table {
     }
 
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        if ended.flow.transport == Transport::Tcp
+            && let Some((asked, answer)) = self.gone_over(ended.flow)
+        {
+            self.exchange(Some(&asked), Some(&answer), (asked.client, asked.server));
+        }
         // Of UDP nothing is kept but clients.
         let udp = ended.flow.transport == Transport::Udp;
         let kept = self.ended.take().filter(|_| !udp);
@@ -971,6 +1015,22 @@ impl Table {
         if let Some(id) = same {
             self.told.push(id.id(), answer.fields);
         }
+    }
+
+    /// A request was answered by going over to HTTP/2.
+    fn goes_over(&mut self, connection: u64, asked: Asked, answer: Answer) {
+        if self.upgraded.len() >= UPGRADED
+            && let Some((_, (asked, answer))) = self.upgraded.remove_oldest()
+        {
+            self.exchange(Some(&asked), Some(&answer), (asked.client, asked.server));
+        }
+        self.upgraded.insert(connection, (asked, answer));
+    }
+
+    /// The request with which this connection went over, and how.
+    fn gone_over(&mut self, flow: &Flow) -> Option<(Asked, Answer)> {
+        let place = self.upgraded.find(&flow.number)?;
+        self.upgraded.remove(place).map(|(_, kept)| kept)
     }
 
     fn connection_ended(&mut self, cx: &mut Context, state: &mut Option<Box<TableConnection>>) {
