@@ -121,20 +121,20 @@ pub(super) struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 
     /// Write each packet that could not be used, as it was, with the reason as a comment
     ///
     /// pcapng, unless ?format=pcap says otherwise. Packets that are given up later (fragments whose datagram never became
     /// whole) are only counted.
-    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) dropped: Option<Target>,
 
     /// Write every input packet as it was, the dropped ones included
     ///
     /// pcapng, unless ?format=pcap says otherwise; a pcap file takes the packets of the first link type only.
-    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
+    #[arg(long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, help_heading = "Output", hide_short_help = true)]
     pub(super) bypass: Option<Target>,
 
     /// Write no messages
@@ -181,7 +181,7 @@ pub(super) struct Args {
     /// Columns of --table, in order
     ///
     /// A list of its columns, as time,uri,status. The table of messages also takes what --json lists by the protocol's name, as
-    /// http.host, tls.sni, and that of files any field of files.jsonl.
+    /// http.host, tls.sni, redis.command, and that of files any field of files.jsonl.
     #[arg(
         long,
         value_name = "LIST",
@@ -194,7 +194,7 @@ pub(super) struct Args {
     /// Write one JSON object a line: messages, gaps, connections
     ///
     /// To stdout, or to the OUTPUT behind the equals sign: --json=FILE, -j=FILE. The man page lists the fields.
-    #[arg(short, long, value_name = "OUTPUT", value_parser = output, num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output(), num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = "Output")]
     pub(super) json: Option<Target>,
 
     /// How message bodies appear in the JSON
@@ -215,7 +215,7 @@ pub(super) struct Args {
     ///
     /// HAR 1.2, an entry for each request with its response, written when both have ended: times from the capture, header fields,
     /// and bodies with their codings undone. `-` is stdout. The man page says more (HAR).
-    #[arg(long, value_name = "OUTPUT", value_parser = output, allow_hyphen_values = true, help_heading = "Output")]
+    #[arg(long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, help_heading = "Output")]
     pub(super) har: Option<Target>,
 
     /// Most bytes of a body in --har; 0: no bodies

@@ -4,7 +4,7 @@
 use super::args::command;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::base::limits::Tunnel;
-use crate::message::{NO_PROTOCOL, listed_fields, protocols};
+use crate::message::{NO_PROTOCOL, known_aliases, listed_fields, protocols};
 use crate::sink::follow::FollowForm;
 use crate::sink::table::{TABLES, TableName};
 use clap::builder::PossibleValuesParser;
@@ -22,6 +22,8 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
             .collect::<Vec<_>>()
     };
     let mut names: Vec<_> = protocols().iter().map(|p| p.name.to_owned()).collect();
+    names.extend(known_aliases().into_iter().map(str::to_owned));
+    names.sort_unstable();
     names.dedup();
     let mut stats = owned(&["text", "all", "json", "csv"]);
     stats.extend(SECTIONS.iter().map(|(section, _)| (*section).to_owned()));

@@ -10,6 +10,7 @@
 use super::likeness::likeness;
 use super::values::size;
 use crate::base::counters::Counters;
+use crate::message::known_name;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
@@ -38,6 +39,12 @@ struct Term {
     /// What it counts, in parts of one; of the counter, or by itself.
     parts: i128,
     counter: Option<String>,
+}
+
+/// `PROTOCOL.NAME` with the name of the protocol that is used here, where it has another one.
+pub(super) fn by_known_name(name: &str) -> Option<String> {
+    let (protocol, rest) = name.split_once('.')?;
+    Some(format!("{}.{rest}", known_name(protocol)?))
 }
 
 /// How the two sides are compared.
@@ -106,6 +113,19 @@ impl Condition {
 
     fn terms(&self) -> impl Iterator<Item = &Term> {
         self.left.iter().chain(&self.right)
+    }
+
+    /// Reads the names by which people know protocols: redis.messages is a counter of resp.
+    pub(super) fn resolve(&mut self, protocols: &[&'static str]) {
+        let known = Counters::names(protocols);
+        for term in self.left.iter_mut().chain(&mut self.right) {
+            if let Some(name) = &mut term.counter
+                && !known.contains(name)
+                && let Some(other) = by_known_name(name)
+            {
+                *name = other;
+            }
+        }
     }
 
     /// Refuses counters that there are not. `protocols`: all that have counters of their own.

@@ -1,7 +1,7 @@
 //! What a run does: checked, and made once from the options.
 
 use super::args::{Args, command};
-use super::conditions::Condition;
+use super::conditions::{Condition, by_known_name};
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
 use super::usage::FRAMED;
@@ -435,7 +435,7 @@ fn inputs(matches: &ArgMatches, args: &Args) -> Vec<OsString> {
 }
 
 fn config(
-    args: Args,
+    mut args: Args,
     inputs: Vec<OsString>,
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
@@ -446,10 +446,11 @@ fn config(
         args.decode_as.clone(),
         args.framer.clone(),
     )?;
-    if let Some(stats) = args.stats.as_ref().filter(|stats| !stats.only.is_empty()) {
+    if let Some(stats) = args.stats.as_mut().filter(|stats| !stats.only.is_empty()) {
         check_counters(stats, &rules.names())?;
     }
-    for condition in &args.fail_if {
+    for condition in &mut args.fail_if {
+        condition.resolve(&rules.names());
         let checked = condition.check(&rules.names());
         checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
     }
@@ -502,11 +503,11 @@ fn config(
     };
     check_times(&sink.messages)?;
     if let Some(name) = args.table {
-        let fields: Vec<_> = args
-            .fields
-            .iter()
-            .map(|f| f.trim().to_ascii_lowercase())
-            .collect();
+        let asked = args.fields.iter().map(|f| f.trim().to_ascii_lowercase());
+        let headings: Vec<_> = asked.collect();
+        // A protocol goes by any of its names.
+        let known = |field: &String| by_known_name(field).unwrap_or_else(|| field.clone());
+        let fields: Vec<_> = headings.iter().map(known).collect();
         check_table(name, &fields, args.extract.is_some())?;
         let mut rows = sink.messages.clone();
         // Where a row tells of several messages, or of a file, a number is one of rows.
@@ -518,6 +519,7 @@ fn config(
             form: TableForm {
                 name,
                 fields,
+                headings,
                 time: args.time,
                 rows,
                 protocols: rules.filter.clone(),
@@ -575,6 +577,7 @@ fn config(
         }
     }
     check_stdout(&sink, args.sctp_stats.as_deref())?;
+    check_endings(&sink)?;
     // Streams are written whole: no message ends them.
     let streams = sink.follow.is_some() || sink.dump.is_some();
     let others = sink.print.is_some() || sink.table.is_some() || sink.json.is_some();
@@ -675,8 +678,23 @@ fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(),
 }
 
 /// Sections and counters that are asked for are such.
-fn check_counters(stats: &Stats, protocols: &[&'static str]) -> Result<(), clap::Error> {
+fn check_counters(stats: &mut Stats, protocols: &[&'static str]) -> Result<(), clap::Error> {
     let names = Counters::names(protocols);
+    // A protocol goes by any of its names.
+    for name in &mut stats.only {
+        let section = |section: &str| {
+            names
+                .iter()
+                .any(|known| known.split('.').next() == Some(section))
+        };
+        if !section(name.split('.').next().unwrap_or_default())
+            && let Some(other) = known_name(name)
+                .map(str::to_owned)
+                .or_else(|| by_known_name(name))
+        {
+            *name = other;
+        }
+    }
     let sections = || names.iter().filter_map(|name| name.split_once('.'));
     let sections = || sections().map(|(section, _)| section);
     let known = || sections().chain(names.iter().map(String::as_str));
@@ -844,6 +862,41 @@ fn form(args: &Args) -> PacketOptions {
         handshake: writes_handshakes(args),
         packet_buffered: args.packet_buffered,
     }
+}
+
+/// Endings of names that say how a file is compressed, and what does that.
+const COMPRESSED: &[(&str, &str)] = &[
+    (".gz", "gzip"),
+    (".zst", "zstd"),
+    (".xz", "xz"),
+    (".bz2", "bzip2"),
+    (".lz4", "lz4"),
+];
+
+/// Refuses a name that says that its file is compressed, which it would not be.
+fn check_endings(sink: &OutputOptions) -> Result<(), clap::Error> {
+    let outputs = sink.outputs.iter().map(|output| {
+        let option = match output.what {
+            OutputKind::Messages => "-w -",
+            OutputKind::Dropped => "--dropped -",
+            OutputKind::Bypass => "--bypass -",
+        };
+        (&output.target.name, option)
+    });
+    let json = sink.json.as_ref().map(|json| (&json.target.name, "-j"));
+    let har = sink.har.as_ref().map(|har| (&har.target.name, "--har -"));
+    for (name, option) in outputs.chain(json).chain(har) {
+        let says = |(ending, _): &&(&str, &str)| has_ending(name, ending);
+        if let Some((_, program)) = COMPRESSED.iter().find(says) {
+            return Err(error(
+                ErrorKind::ValueValidation,
+                format_args!(
+                    "{name}: outputs are not compressed: {option} | {program} >{name} does that"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// At most one output writes to stdout, and streams there have to be chosen.

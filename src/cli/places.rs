@@ -3,6 +3,7 @@
 use super::config::Config;
 use crate::capture::{input_path, is_capture};
 use crate::sink::writer::refuse_input;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -29,20 +30,21 @@ enum Place {
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let files = files(config);
     let inputs: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
-    let mut places: Vec<(Place, &str)> = Vec::new();
-    for name in &files {
-        refuse_input(name, &inputs).map_err(|e| e.to_string())?;
-        if !config.named_input && holds_capture(Path::new(name)) {
+    let mut places: Vec<(Place, String)> = Vec::new();
+    for path in &files {
+        let name = path.to_string_lossy().into_owned();
+        refuse_input(path, &inputs).map_err(|e| e.to_string())?;
+        if !config.named_input && holds_capture(Path::new(path)) {
             return Err(format!(
                 "{name}: is a capture, and no input is named, so it may be one: name the input (- is stdin), or remove {name} first"
             ));
         }
-        let Some(place) = place(name) else {
+        let Some(place) = place(path) else {
             continue;
         };
         if let Some((_, other)) = places.iter().find(|(p, _)| *p == place) {
             let shown = |name: &str| if name == "-" { "stdout" } else { name }.to_owned();
-            let (name, other) = (shown(name), shown(other));
+            let (name, other) = (shown(&name), shown(other));
             let also = if name == other {
                 String::new()
             } else {
@@ -65,27 +67,21 @@ impl Config {
 }
 
 /// Names of all files that are written, `-` being stdout.
-fn files(config: &Config) -> Vec<String> {
+fn files(config: &Config) -> Vec<OsString> {
     let sink = &config.sink;
     let raw = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
-    let mut files: Vec<String> = sink.outputs.iter().map(|o| o.target.name.clone()).collect();
-    files.extend(sink.json.as_ref().map(|j| j.target.name.clone()));
-    files.extend(sink.har.as_ref().map(|h| h.target.name.clone()));
+    let mut files: Vec<_> = sink.outputs.iter().map(|o| o.target.path.clone()).collect();
+    files.extend(sink.json.as_ref().map(|j| j.target.path.clone()));
+    files.extend(sink.har.as_ref().map(|h| h.target.path.clone()));
     files.extend(
         (sink.print.is_some() || sink.follow.is_some() || sink.table.is_some() || raw)
-            .then(|| "-".to_owned()),
+            .then(|| "-".into()),
     );
     if let Some(path) = config.sctp_stats.as_ref().filter(|p| !is_folder(p)) {
-        files.push(path.to_string_lossy().into_owned());
+        files.push(path.clone().into_os_string());
     }
     if let Some(extract) = &sink.extract {
-        files.push(
-            extract
-                .dir
-                .join("files.jsonl")
-                .to_string_lossy()
-                .into_owned(),
-        );
+        files.push(extract.dir.join("files.jsonl").into_os_string());
     }
     files
 }
@@ -133,9 +129,9 @@ fn holds_capture(path: &Path) -> bool {
 }
 
 /// The place of a file. None for devices: /dev/null takes any number of outputs, and two on one terminal do no harm.
-fn place(name: &str) -> Option<Place> {
+fn place(name: &OsStr) -> Option<Place> {
     let standard = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-    let metadata = if standard.contains(&name) {
+    let metadata = if standard.iter().any(|standard| name == *standard) {
         let stdout = io::stdout().as_fd().try_clone_to_owned();
         stdout.map(File::from).and_then(|file| file.metadata())
     } else {

@@ -15,7 +15,7 @@ use crate::sink::print::{Style, TimeForm};
 use crate::sink::table::TableName;
 use crate::sink::{FileFormat, Target};
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use regex::bytes::{Regex, RegexBuilder};
 use std::time::Duration;
 
@@ -171,8 +171,13 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "expected a number of 1 or more".to_owned())
 }
 
+/// An OUTPUT, which need not be UTF-8.
+pub(super) fn output() -> impl TypedValueParser<Value = Target> {
+    OsStringValueParser::new().try_map(|text| Target::from_os(&text, target))
+}
+
 /// An OUTPUT. A scheme that there is not is part of a name, unless it looks like one that there is.
-pub(super) fn output(text: &str) -> Result<Target, String> {
+fn target(text: &str) -> Result<Target, String> {
     if let Some((word, rest)) = text.split_once(':')
         && !Target::SCHEMES.contains(&word.to_ascii_lowercase().as_str())
         && !rest.starts_with("//")

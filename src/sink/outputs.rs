@@ -831,14 +831,15 @@ impl Outputs {
     pub fn open(config: &OutputOptions, inputs: &[&OsStr]) -> Result<Self, OutputError> {
         let mut outputs = Self::new();
         let raw = config.dump.as_ref().filter(|d| d.dir.as_os_str() == "-");
-        let names = config.outputs.iter().map(|o| o.target.name.as_str());
+        let names = config.outputs.iter().map(|o| o.target.path.as_os_str());
+        let stdout = OsStr::new("-");
         for name in names
-            .chain(config.print.map(|_| "-"))
-            .chain(config.follow.as_ref().map(|_| "-"))
-            .chain(config.table.as_ref().map(|_| "-"))
-            .chain(raw.map(|_| "-"))
-            .chain(config.json.as_ref().map(|j| j.target.name.as_str()))
-            .chain(config.har.as_ref().map(|h| h.target.name.as_str()))
+            .chain(config.print.map(|_| stdout))
+            .chain(config.follow.as_ref().map(|_| stdout))
+            .chain(config.table.as_ref().map(|_| stdout))
+            .chain(raw.map(|_| stdout))
+            .chain(config.json.as_ref().map(|j| j.target.path.as_os_str()))
+            .chain(config.har.as_ref().map(|h| h.target.path.as_os_str()))
         {
             writer::refuse_input(name, inputs)?;
         }

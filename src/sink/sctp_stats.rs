@@ -48,8 +48,8 @@ impl SctpStats {
             })?;
             StatsTarget::Folder(path.to_owned(), 0)
         } else {
-            writer::refuse_input(&name, inputs)?;
-            let target = Target::file(&name);
+            writer::refuse_input(path.as_os_str(), inputs)?;
+            let target = Target::file(path.as_os_str());
             let to = writer::open(&target)?;
             let mut to = BufferedWriter::new(writer::shown(&name), to, true);
             to.reopens(&target);

@@ -1,11 +1,12 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 
 /// Octets that are written in one go; a pipe that was made larger takes as much at once.
@@ -71,7 +72,7 @@ pub type Writer = Box<dyn Write + Send>;
 /// A way to open an OUTPUT: what stands before the first colon.
 struct OutputScheme {
     name: &'static str,
-    open: fn(&str) -> io::Result<Writer>,
+    open: fn(&OsStr) -> io::Result<Writer>,
 }
 
 /// All of them; a name without a scheme is of the first.
@@ -81,7 +82,7 @@ const SCHEMES: &[OutputScheme] = &[OutputScheme {
 }];
 
 /// A path, or `-` for stdout, which is not buffered a second time.
-fn open_file(name: &str) -> io::Result<Writer> {
+fn open_file(name: &OsStr) -> io::Result<Writer> {
     if name == "-" {
         // Not through Rust's stdout: it would look for line ends and copy every octet once more.
         let stdout = io::stdout().as_fd().try_clone_to_owned();
@@ -132,12 +133,17 @@ impl Write for OpenedFile {
     }
 }
 
+/// Characters for private use (Unicode, 23.5: plane 16) that stand for octets which are none, while a name is read.
+const STAND_INS: u32 = 0x10_ff00;
+
 /// An OUTPUT of the command line: where it goes, and what follows the question mark.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     scheme: &'static str,
-    /// What stands behind the scheme: a path, or `-` for stdout.
+    /// What stands behind the scheme, in words: a path, or `-` for stdout.
     pub name: String,
+    /// The same as the system has it, which need not be UTF-8.
+    pub path: OsString,
     /// Keys and values, in order.
     pub options: Vec<(String, String)>,
 }
@@ -151,16 +157,50 @@ impl Target {
         Self {
             scheme: "file",
             name: "-".to_owned(),
+            path: "-".into(),
             options: Vec::new(),
         }
     }
 
     /// A path, whatever stands in it.
-    pub fn file(name: &str) -> Self {
+    pub fn file(path: &OsStr) -> Self {
         Self {
-            name: name.to_owned(),
+            name: path.to_string_lossy().into_owned(),
+            path: path.to_owned(),
             ..Self::stdout()
         }
+    }
+
+    /// [`Target::new`] for what need not be UTF-8: `read` is that, or a reader that looks at more.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub fn from_os(
+        text: &OsStr,
+        read: impl FnOnce(&str) -> Result<Self, String>,
+    ) -> Result<Self, String> {
+        if let Some(text) = text.to_str() {
+            return read(text);
+        }
+        // What is no character passes the parts of a name as a character that has no other use.
+        let mut coded = String::new();
+        for chunk in text.as_bytes().utf8_chunks() {
+            coded.push_str(chunk.valid());
+            let stand_in = |octet: &u8| char::from_u32(STAND_INS + u32::from(*octet));
+            coded.extend(chunk.invalid().iter().filter_map(stand_in));
+        }
+        let mut target = read(&coded)?;
+        let mut octets = Vec::new();
+        for c in target.name.chars() {
+            match u8::try_from(u32::from(c).wrapping_sub(STAND_INS)) {
+                Ok(octet) => octets.push(octet),
+                Err(_) => octets.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        target.path = OsString::from_vec(octets);
+        target.name = target.path.to_string_lossy().into_owned();
+        Ok(target)
     }
 
     /// Takes `NAME`, `SCHEME:NAME` and `SCHEME:NAME?KEY=VALUE&KEY=VALUE`; a name that has a question mark stands in
@@ -211,6 +251,7 @@ impl Target {
         Ok(Self {
             scheme: scheme.map_or("file", |(s, _)| s.name),
             name: name.to_owned(),
+            path: name.into(),
             options,
         })
     }
@@ -245,7 +286,7 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
     let row = SCHEMES.iter().find(|s| s.name == target.scheme);
     let opened = row.map_or_else(
         || Err(io::Error::other("no such scheme")),
-        |row| (row.open)(&target.name),
+        |row| (row.open)(&target.path),
     );
     opened.map_err(|source| OutputError {
         name: shown(&target.name).to_owned(),
@@ -260,17 +301,15 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 ///
 /// Where `output` is the same file as one of `inputs`; `-` is stdout there and stdin here. What cannot be looked at is
 /// left to be opened.
-pub fn refuse_input(output: &str, inputs: &[&OsStr]) -> Result<(), OutputError> {
+pub fn refuse_input(output: &OsStr, inputs: &[&OsStr]) -> Result<(), OutputError> {
     // By device and number, so that a link or another path to the same file is seen too.
-    let Some(file) = identity(output.as_ref(), || {
-        io::stdout().as_fd().try_clone_to_owned()
-    }) else {
+    let Some(file) = identity(output, || io::stdout().as_fd().try_clone_to_owned()) else {
         return Ok(());
     };
     for input in inputs {
         if identity(input, || io::stdin().as_fd().try_clone_to_owned()) == Some(file) {
             return Err(OutputError {
-                name: shown(output).to_owned(),
+                name: shown(&output.to_string_lossy()).to_owned(),
                 doing: "write",
                 source: io::Error::other("it is also an input: write to another file"),
             });
@@ -306,7 +345,7 @@ pub(crate) struct BufferedWriter {
     each: bool,
     failed: Option<io::Error>,
     /// The path and the file there, where that can be opened anew.
-    path: Option<(String, (u64, u64))>,
+    path: Option<(OsString, (u64, u64))>,
     /// Nothing is written any more: the reader has gone away, or there was an error.
     closed: bool,
 }
@@ -328,8 +367,8 @@ impl BufferedWriter {
     /// Says where it writes, just after that was opened: [`reopen`](Self::reopen) opens it anew.
     pub(crate) fn reopens(&mut self, target: &Target) {
         if target.name != "-" {
-            let file = identity(target.name.as_ref(), || Err(io::ErrorKind::NotFound.into()));
-            self.path = file.map(|file| (target.name.clone(), file));
+            let file = identity(&target.path, || Err(io::ErrorKind::NotFound.into()));
+            self.path = file.map(|file| (target.path.clone(), file));
         }
     }
 
@@ -344,8 +383,8 @@ impl BufferedWriter {
         let Some((path, file)) = &self.path else {
             return false;
         };
-        if identity(path.as_ref(), || Err(io::ErrorKind::NotFound.into())) == Some(*file) {
-            done.unmoved.push(path.clone());
+        if identity(path, || Err(io::ErrorKind::NotFound.into())) == Some(*file) {
+            done.unmoved.push(path.to_string_lossy().into_owned());
             return false;
         }
         let path = path.clone();
@@ -359,7 +398,7 @@ impl BufferedWriter {
             }
             Err(source) => {
                 done.errors.push(OutputError {
-                    name: path,
+                    name: path.to_string_lossy().into_owned(),
                     doing: "open anew",
                     source,
                 });

@@ -808,6 +808,8 @@ fn bash_completes_values_and_items_of_lists() {
         ),
         (&["--protocols", "http,mq"], &["http,mqtt"]),
         (&["--protocols", "!dns,!mq"], &["!dns,!mqtt"]),
+        (&["--protocols", "http,redi"], &["http,redis"]),
+        (&["-s", "=", "modb"], &["modbus"]),
         (&["--protocols", "dns,dns"], &[]),
         (
             &["--table", "=", "dns", "--fields", "time,q"],
@@ -1578,4 +1580,129 @@ fn a_backslash_is_looked_for_as_one() {
         let text = run(options, &pcap.file).printed();
         assert!(text.contains(r"C:\\a\\b\t"), "{pattern}: {text}");
     }
+}
+
+/// A protocol goes by the names that people use wherever it is named.
+#[test]
+fn aliases_are_taken_wherever_protocols_are_named() {
+    let name = path("protocols/resp.pcap");
+    let fields = ["-q", "--table", "--fields", "Redis.command,protocol", &name];
+    let text = run(fields, b"").text();
+    assert!(
+        text.starts_with("redis.command\tprotocol\n") && text.contains("\tresp\n"),
+        "{text}"
+    );
+    let own = run(
+        ["-q", "--table", "--fields", "resp.command,protocol", &name],
+        b"",
+    )
+    .text();
+    assert_eq!(
+        text.split_once('\n').map(|t| t.1),
+        own.split_once('\n').map(|t| t.1)
+    );
+    let done = run(["-n", "--fail-if", "redis.messages > 1", &name], b"");
+    assert!(
+        done.stderr.contains("redis.messages > 1: holds"),
+        "{}",
+        done.stderr
+    );
+    done.code(1);
+    for names in ["-s=redis", "-s=redis.messages", "-s=resp.messages"] {
+        let said = run(["-n", names, &name], b"").stderr;
+        assert!(said.contains("resp.messages "), "{names}: {said}");
+    }
+    let wrong = run(["-n", "--fail-if", "redis.nothing > 1", &name], b"");
+    assert!(
+        wrong.stderr.contains("there is no such counter"),
+        "{}",
+        wrong.stderr
+    );
+    wrong.code(2);
+}
+
+/// Nothing is written that its name says it is not.
+#[test]
+fn names_of_compressed_files_are_refused() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let name = path("http-tiny.pcap");
+    for (option, file, what) in [
+        ("-w", "c.pcapng.gz", "-w - | gzip >"),
+        ("--bypass", "c.PCAP.ZST", "--bypass - | zstd >"),
+        ("--json", "c.jsonl.xz", "-j | xz >"),
+    ] {
+        let file = dir.path().join(file).display().to_string();
+        let arg = match option {
+            "--json" => format!("{option}={file}"),
+            _ => option.to_owned(),
+        };
+        let args = [arg.as_str(), &file, &name];
+        let args = if option == "--json" {
+            vec![args[0], args[2]]
+        } else {
+            args.to_vec()
+        };
+        let done = run(args, b"");
+        let words = format!("outputs are not compressed: {what}{file} does that");
+        assert!(done.stderr.contains(&words), "{}", done.stderr);
+        done.code(2);
+        assert!(!std::path::Path::new(&file).exists());
+    }
+}
+
+#[test]
+fn outputs_have_any_name() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
+    let input = testdata("http-tiny.pcap");
+    let named = |front: &str, path: &std::path::Path, behind: &str| {
+        let mut arg = OsString::from(front);
+        arg.push(path);
+        arg.push(behind);
+        arg
+    };
+    let args = [
+        OsString::from("-w"),
+        at(b"caf\xe9.pcap").into(),
+        "-w".into(),
+        named(
+            "file:",
+            &at(b"\xff\xe9.pcap"),
+            "?protocol=http&format=pcapng",
+        ),
+        named("--json=", &at(b"j\xe9.jsonl"), ""),
+        named("--har=", &at(b"h\xe9"), ""),
+        named("--sctp-stats=", &at(b"s\xe9"), ""),
+        input.into(),
+    ];
+    let done = run(args, b"");
+    done.code(0);
+    for name in [
+        &b"caf\xe9.pcap"[..],
+        b"\xff\xe9.pcap",
+        b"j\xe9.jsonl",
+        b"h\xe9",
+        b"s\xe9",
+    ] {
+        assert!(at(name).is_file(), "{name:?}");
+    }
+    let pcapng = std::fs::read(at(b"\xff\xe9.pcap")).expect("read");
+    assert!(pcapng.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]));
+    // Two outputs to one place are refused, and so is one without a name.
+    let twice = [
+        OsString::from("-w"),
+        at(b"t\xe9").into(),
+        "-w".into(),
+        at(b"t\xe9").into(),
+        testdata("http-tiny.pcap").into(),
+    ];
+    let done = run(twice, b"");
+    assert!(
+        done.stderr.contains("two outputs would write there"),
+        "{}",
+        done.stderr
+    );
+    done.code(2);
 }

@@ -766,6 +766,16 @@ pub fn known_name(text: &str) -> Option<&'static str> {
     named.or(alias.map(|row| row.name))
 }
 
+/// Other names by which people know protocols.
+pub fn known_aliases() -> Vec<&'static str> {
+    let mut all: Vec<_> = BY_NAME
+        .values()
+        .flat_map(|row| row.aliases.iter().copied())
+        .collect();
+    all.sort_unstable();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::length::testing::samples;

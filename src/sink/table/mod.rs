@@ -42,6 +42,8 @@ pub struct TableForm {
     pub name: TableName,
     /// Its columns, in order; empty: all that it has.
     pub fields: Vec<String>,
+    /// What their header line calls them.
+    pub headings: Vec<String>,
     /// How times are written.
     pub time: TimeForm,
     /// `--kind`, `--match`, `--from`, `--to` choose messages, and so the rows that tell of one; `count`: of so many rows, where these
@@ -354,7 +356,7 @@ impl Table {
             let columns = self.form.name.columns().iter().map(|(name, _)| *name);
             columns.collect::<Vec<_>>().join("\t")
         } else {
-            self.form.fields.join("\t")
+            self.form.headings.join("\t")
         };
         line.push('\n');
         self.out.write([line.as_bytes(), &[], &[], &[]]);
