@@ -34,7 +34,7 @@ const LONGEST: usize = 2048;
 
 impl MessageFields {
     /// Adds a field of text.
-    pub(super) fn text(&mut self, name: &'static str, value: &[u8]) {
+    pub fn text(&mut self, name: &'static str, value: &[u8]) {
         let value = value.get(..LONGEST).unwrap_or(value);
         let begin = self.text.len();
         self.text.push_str(&String::from_utf8_lossy(value));

@@ -19,6 +19,42 @@ pub(super) type ReadTransaction = fn(Transport, &[u8]) -> Option<u64>;
 /// What requests ask for, a number that is read of them, and the name of each.
 pub(super) type AsksFor = (fn(&[u8]) -> Option<u8>, fn(u8) -> Option<&'static str>);
 
+/// Reads what a message does with a file. The octets are those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type ReadFileUse = fn(Kind, &[u8]) -> Option<FileUse>;
+
+/// What a message does with a file, by which others of its connection go that do not name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FileUse {
+    /// A request, known by this number, asks for a file of this name.
+    Asks {
+        /// What its response repeats.
+        number: u64,
+        /// Its name.
+        name: String,
+    },
+    /// The response to it: the file goes by this handle from here on.
+    Opens {
+        /// What it repeats.
+        number: u64,
+        /// The handle; None where it was refused.
+        handle: Option<[u8; 16]>,
+    },
+    /// A request about the file with this handle.
+    About {
+        /// What its response repeats.
+        number: u64,
+        /// The handle.
+        handle: [u8; 16],
+        /// The handle means nothing behind it.
+        last: bool,
+    },
+    /// A response, which says nothing of the file.
+    Answers {
+        /// What it repeats.
+        number: u64,
+    },
+}
+
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
 
@@ -49,6 +85,8 @@ pub(super) struct ProtocolRow {
     pub(super) answered_elsewhere: bool,
     /// What a request asks for, which its response does not repeat: a number, and its name.
     pub(super) asks_for: Option<AsksFor>,
+    /// What its messages do with files, where only some of them name these.
+    pub(super) file_use: Option<ReadFileUse>,
     /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
     pub(super) numbers_again: bool,
     /// Over SCTP a response says nothing of its request, and comes in a stream of its own.
@@ -102,6 +140,7 @@ impl ProtocolRow {
         transaction: None,
         answered_elsewhere: false,
         asks_for: None,
+        file_use: None,
         numbers_again: false,
         answered_alone: false,
         in_order: None,

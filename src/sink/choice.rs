@@ -31,6 +31,9 @@ pub struct MessageChoice {
     pub count: Option<u64>,
 }
 
+/// What stands ahead of the name of a file, behind a summary that does not have it.
+pub(super) const FILE: &str = ": ";
+
 /// What is asked of a message.
 pub(super) struct Asked<'a> {
     pub(super) protocol: &'a str,
@@ -42,6 +45,8 @@ pub(super) struct Asked<'a> {
     pub(super) time: Timestamp,
     /// When the capture begins.
     pub(super) began: Timestamp,
+    /// The file that it is about, escaped, where it does not say that itself.
+    pub(super) file: Option<&'a str>,
 }
 
 impl MessageChoice {
@@ -92,6 +97,9 @@ impl MessageChoice {
             ..
         } = *asked;
         summary(protocol, transport, kind, head, &mut words);
+        if let Some(file) = asked.file {
+            words.extend([FILE, file]);
+        }
         // As it was before it was escaped: a backslash is one.
         pattern.is_match(&unescaped(&words))
     }
@@ -111,6 +119,7 @@ mod tests {
             head,
             time: seconds(time),
             began: seconds(10),
+            file: None,
         };
         let request = b"GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
         let message = asked(Kind::Request, request, 12);

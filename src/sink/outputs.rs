@@ -201,6 +201,8 @@ pub struct Outputs {
     pairs: bool,
     /// What the message answers that begins next.
     paired: Paired,
+    /// The file that it is about, where it does not say that itself.
+    file: Option<String>,
     /// `--pair`: messages are written in the order of their exchanges.
     orders: bool,
     /// It is the turn of what is told now.
@@ -299,7 +301,7 @@ macro_rules! to_chosen {
     // What is kept of pairs goes with the connection, or the stream that it carries.
     (forget $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
-            pairing.clear($at.cx);
+            pairing.end($at.cx);
         }
         to_chosen!(all $kind $self $at $event $args)
     };
@@ -706,8 +708,13 @@ impl Outputs {
             let way = (at.direction, at.flow.transport);
             let pairing = kept(at.cx, &mut at.state.pairing);
             self.paired = pairing.message(at.cx, way, at.sides, start);
+            self.file = pairing.file(at.cx, start);
         }
-        let chosen = self.messages.is_all() || self.messages.takes(&self.asked(at, start));
+        let chosen = self.messages.is_all() || {
+            let mut asked = self.asked(at, start);
+            asked.file = self.file.as_deref();
+            self.messages.takes(&asked)
+        };
         at.state.passed_over[at.direction.index()] = !chosen;
         let rows = self.table.rows.as_ref();
         chosen || self.table.files.is_some() || rows.is_some_and(Table::needs_all)
@@ -717,6 +724,17 @@ impl Outputs {
     fn told<'a>(&mut self, start: &MessageStart<'a>) -> MessageStart<'a> {
         let paired = std::mem::take(&mut self.paired);
         let answers = paired.answers;
+        if let Some(file) = self.file.take() {
+            if let Some(print) = &mut self.table.print {
+                print.is_about(&file);
+            }
+            if let Some(rows) = &mut self.table.rows {
+                rows.is_about(&file);
+            }
+            if let Some(json) = &mut self.table.json {
+                json.is_about(&file);
+            }
+        }
         if let Some(print) = &mut self.table.print {
             print.answers(paired);
         }
@@ -767,6 +785,7 @@ impl Outputs {
             head: start.head,
             time: start.time,
             began: self.began,
+            file: None,
         }
     }
 
@@ -783,6 +802,7 @@ impl Outputs {
             head: message.payload,
             time: at.cx.packet.time,
             began: self.began,
+            file: None,
         });
         if !chosen {
             let (way, time) = ((at.flow, at.direction), at.cx.packet.time);
@@ -808,6 +828,7 @@ impl Outputs {
             head: message.data,
             time,
             began: self.began,
+            file: None,
         });
         if !chosen {
             let way = (flow, message.direction);

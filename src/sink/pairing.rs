@@ -4,6 +4,8 @@
 //! repeats of its request, or by order. No time is shown that could be another request's: what was lost, and what was sent before
 //! the capture began, makes the count begin anew.
 
+use super::open_files::OpenFiles;
+use super::output::{kept, take_kept};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
@@ -14,6 +16,7 @@ use crate::base::time::Timestamp;
 use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
 use crate::message::{
     FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
+    uses_files,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -102,9 +105,27 @@ pub(crate) struct Pairing {
     /// When the last message began, and that it was none that waits for an answer.
     last: Timestamp,
     quiet: bool,
+    /// Files that messages go by without naming them.
+    files: Option<Box<OpenFiles>>,
 }
 
 impl Pairing {
+    /// A message begins: the name of the file that it is about, where it does not say that itself.
+    pub(super) fn file(&mut self, cx: &mut Context, start: &MessageStart<'_>) -> Option<String> {
+        if !uses_files(start.protocol) {
+            return None;
+        }
+        kept(cx, &mut self.files).message(cx, start)
+    }
+
+    /// Gives all of it back, at the end of the connection.
+    pub(super) fn end(&mut self, cx: &mut Context) {
+        self.clear(cx);
+        if let Some(mut files) = take_kept(cx, &mut self.files) {
+            files.clear(cx);
+        }
+    }
+
     /// A message begins.
     pub(super) fn message(
         &mut self,

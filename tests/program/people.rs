@@ -1706,3 +1706,93 @@ fn outputs_have_any_name() {
     );
     done.code(2);
 }
+
+/// A message of SMB2 with this command, number and status, of the client or the server.
+fn smb2(command: u8, number: u8, status: Option<u32>, body: &[u8]) -> Vec<u8> {
+    let mut m = vec![0xfe, b'S', b'M', b'B', 64, 0, 0, 0];
+    m.extend(status.unwrap_or(0).to_le_bytes());
+    m.extend([command, 0, 1, 0, u8::from(status.is_some()), 0, 0, 0]);
+    m.extend([0, 0, 0, 0, number, 0, 0, 0]);
+    m.resize(64, 0);
+    m.extend(body);
+    let len = u32::try_from(m.len()).expect("fits");
+    [&len.to_be_bytes()[..], &m].concat()
+}
+
+/// A file that was opened by its name has it in what is read and closed by its number, in every output, and can be looked for.
+#[test]
+fn messages_of_smb_name_their_files() {
+    let name: Vec<u8> = "dir\\a.x"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let mut create = [0; 56];
+    (create[44], create[46]) = (120, 14);
+    let create = [&create[..], &name].concat();
+    let number = [7; 16];
+    let opened = [&[0; 64][..], &number, &[0; 8]].concat();
+    let read = [&[0; 16][..], &number, &[0; 16]].concat();
+    let close = [&[0; 8][..], &number].concat();
+    let talk = [
+        smb2(5, 1, None, &create),
+        smb2(5, 1, Some(0), &opened),
+        smb2(8, 2, None, &read),
+        smb2(8, 2, Some(0xc000_0011), &[9, 0, 0, 0, 0, 0, 0, 0, 0]),
+        smb2(6, 3, None, &close),
+        smb2(6, 3, Some(0), &[0; 60]),
+        smb2(8, 4, None, &read),
+        smb2(5, 5, None, &create),
+        smb2(5, 5, Some(0xc000_0022), &[9, 0, 0, 0, 0, 0, 0, 0, 0]),
+    ];
+    let server = (SERVER.0, 445);
+    let mut pcap = Pcap::new();
+    let mut next = [101, 501];
+    for (i, message) in talk.iter().enumerate() {
+        let asks = message[4 + 16] & 1 == 0;
+        let me = usize::from(!asks);
+        let (from, to) = if asks {
+            (CLIENT, server)
+        } else {
+            (server, CLIENT)
+        };
+        if i == 0 {
+            let syn = pcap.segment(from, to, 100, 0, 2, b"");
+            let answer = pcap.segment(to, from, 500, 101, 2 | ACK, b"");
+            pcap.packet(&syn).packet(&answer);
+        }
+        let packet = pcap.segment(from, to, next[me], next[1 - me], ACK | PSH, message);
+        pcap.packet(&packet);
+        next[me] = behind(next[me], message);
+    }
+    let rows = |options: &[&str]| {
+        let all = ["-q", "--table", "--fields", "summary,nbss.file"];
+        let text = run([&all[..], options].concat(), &pcap.file).text();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = [
+        "SMB2 create request dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 create response: dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 read request 0 bytes at 0: dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 read response, end of file: dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 close request: dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 close response: dir\\\\a.x\tdir\\\\a.x",
+        // Its number means nothing any more.
+        "SMB2 read request 0 bytes at 0\t",
+        "SMB2 create request dir\\\\a.x\tdir\\\\a.x",
+        "SMB2 create response, access denied: dir\\\\a.x\tdir\\\\a.x",
+    ];
+    assert_eq!(rows(&[]), expected);
+    let found = rows(&["--match", r"close .*dir\\a\.x"]);
+    assert_eq!(found, expected[4..6]);
+    let printed = run(["-q", "-p"], &pcap.file).printed();
+    assert!(
+        printed.contains(r"SMB2 close response: dir\\a.x ("),
+        "{printed}"
+    );
+    let json = run(["-q", "-j"], &pcap.file).text();
+    let message = json
+        .lines()
+        .find(|line| line.contains("SMB2 close request"))
+        .expect("a message");
+    assert!(message.contains(r#""file":"dir\\a.x""#), "{message}");
+}

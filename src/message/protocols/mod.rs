@@ -14,7 +14,7 @@ use super::headers::HeaderFramer;
 use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
-use super::row::{BundledLength, DatagramRow, Ppid, ProtocolRow, near};
+use super::row::{BundledLength, DatagramRow, FileUse, Ppid, ProtocolRow, near};
 use super::text::first_line;
 use super::user_framer::UserFramer;
 use crate::base::flow::{Direction, Transport};
@@ -622,6 +622,19 @@ pub fn answered_elsewhere(protocol: &str) -> bool {
 pub fn asks_for(protocol: &str, head: &[u8]) -> Option<u8> {
     let (read, _) = BY_NAME.get(protocol)?.asks_for?;
     read(head)
+}
+
+/// Messages of the protocol go by files that only some of them name: [`file_use`] tells which.
+pub fn uses_files(protocol: &str) -> bool {
+    BY_NAME
+        .get(protocol)
+        .is_some_and(|row| row.file_use.is_some())
+}
+
+/// What a message does with a file, of a protocol whose messages do not all name it.
+pub fn file_use(protocol: &str, kind: Kind, head: &[u8]) -> Option<FileUse> {
+    let read = BY_NAME.get(protocol)?.file_use?;
+    read(kind, head)
 }
 
 /// The name of what [`asks_for`] has read.

@@ -2,7 +2,7 @@
 
 use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet, response_if};
-use super::super::row::ProtocolRow;
+use super::super::row::{FileUse, ProtocolRow};
 use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
@@ -20,6 +20,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     // Those of SMB have 16 bits.
     numbers_again: true,
     words_ahead: 1,
+    file_use: Some(file_use),
     fields: Some(fields),
     field_names: &["command", "status", "file", "message_id"],
     #[cfg(test)]
@@ -104,6 +105,91 @@ const COMMANDS: [&str; 19] = [
     "oplock break",
 ];
 
+/// Commands of SMB (MS-CIFS, 2.2.2.1) that are met yet.
+const OLD_COMMANDS: &[(u8, &str)] = &[
+    (0x04, "close"),
+    (0x06, "delete"),
+    (0x07, "rename"),
+    (0x08, "query information"),
+    (0x10, "check directory"),
+    (0x24, "locking"),
+    (0x25, "transaction"),
+    (0x2b, "echo"),
+    (0x2d, "open"),
+    (0x2e, "read"),
+    (0x2f, "write"),
+    (0x32, "transaction2"),
+    (0x34, "find close"),
+    (0x71, "tree disconnect"),
+    (0x72, "negotiate"),
+    (0x73, "session setup"),
+    (0x74, "logoff"),
+    (0x75, "tree connect"),
+    (0xa0, "nt transact"),
+    (0xa2, "nt create"),
+    (0xa4, "nt cancel"),
+];
+
+/// Statuses in words (MS-ERREF, 2.3.1).
+const STATUSES: &[(usize, &str)] = &[
+    (0x0000_0103, "pending"),
+    (0x0000_010c, "too many changes"),
+    (0x8000_0005, "buffer overflow"),
+    (0x8000_0006, "no more files"),
+    (0x8000_002d, "stopped on a symbolic link"),
+    (0xc000_0002, "not implemented"),
+    (0xc000_0008, "invalid handle"),
+    (0xc000_000d, "invalid parameter"),
+    (0xc000_000f, "no such file"),
+    (0xc000_0010, "invalid device request"),
+    (0xc000_0011, "end of file"),
+    (0xc000_0016, "more processing required"),
+    (0xc000_0022, "access denied"),
+    (0xc000_0023, "buffer too small"),
+    (0xc000_0033, "invalid name"),
+    (0xc000_0034, "no such file"),
+    (0xc000_0035, "name exists"),
+    (0xc000_003a, "no such path"),
+    (0xc000_0043, "sharing violation"),
+    (0xc000_0054, "lock conflict"),
+    (0xc000_0055, "lock not granted"),
+    (0xc000_0056, "delete pending"),
+    (0xc000_0064, "no such user"),
+    (0xc000_006a, "wrong password"),
+    (0xc000_006d, "logon failure"),
+    (0xc000_006e, "account restriction"),
+    (0xc000_0071, "password expired"),
+    (0xc000_0072, "account disabled"),
+    (0xc000_007f, "disk full"),
+    (0xc000_00ac, "pipe not available"),
+    (0xc000_00b5, "timeout"),
+    (0xc000_00ba, "is a directory"),
+    (0xc000_00bb, "not supported"),
+    (0xc000_00c9, "share deleted"),
+    (0xc000_00cc, "no such share"),
+    (0xc000_0101, "directory not empty"),
+    (0xc000_0103, "not a directory"),
+    (0xc000_0120, "cancelled"),
+    (0xc000_0128, "file closed"),
+    (0xc000_015b, "logon type not granted"),
+    (0xc000_0203, "session deleted"),
+    (0xc000_0225, "not found"),
+    (0xc000_0234, "account locked out"),
+    (0xc000_0257, "path is elsewhere"),
+    (0xc000_035c, "session expired"),
+];
+
+/// Appends a status, where it is no success.
+fn say_status(status: usize, out: &mut String) {
+    if status == 0 {
+        return;
+    }
+    let _ = match STATUSES.iter().find(|(known, _)| *known == status) {
+        Some((_, words)) => write!(out, ", {words}"),
+        None => write!(out, ", status 0x{status:08x}"),
+    };
+}
+
 /// What of a message has a name; of SMB2 alone.
 fn fields(_: Transport, kind: Kind, m: &[u8], to: &mut MessageFields) {
     if octet(m, 4) != 0xfe {
@@ -140,7 +226,19 @@ fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     match octet(m, 4) {
         0xff => {
-            let _ = write!(out, "SMB command 0x{:02x}", octet(m, 8));
+            let code = octet(m, 8);
+            let way = match kind(m) {
+                Kind::Response => "response",
+                _ => "request",
+            };
+            let _ = match OLD_COMMANDS.iter().find(|(known, _)| *known == code) {
+                Some((_, name)) => write!(out, "SMB {name} {way}"),
+                None => write!(out, "SMB command 0x{code:02x} {way}"),
+            };
+            // Flags2 says that the status is one of Windows (MS-CIFS, 2.2.3.1).
+            if way == "response" && le(m, 10, 2) & 0x4000 != 0 {
+                say_status(le(m, 5, 4), out);
+            }
         }
         0xfe => {
             let name = COMMANDS
@@ -193,23 +291,53 @@ fn file(m: &[u8]) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// The number of a file, where a request has it (MS-SMB2, 2.2.15 to 2.2.39); one of ones only is that of the request before, in one
+/// message with it.
+fn handle(m: &[u8], offset: usize) -> Option<[u8; 16]> {
+    let octets = m.get(4 + offset..)?.first_chunk()?;
+    Some(*octets).filter(|handle| *handle != [0xff; 16])
+}
+
+/// What a message does with a file: created, which gives its number a name, used by that, and closed.
+fn file_use(kind: Kind, m: &[u8]) -> Option<FileUse> {
+    const CLOSE: u8 = 6;
+    let number = transaction(Transport::Tcp, m)?;
+    if octet(m, 4) != 0xfe {
+        return None;
+    }
+    let command = octet(m, 16);
+    match (command, kind) {
+        (5, Kind::Request) => Some(FileUse::Asks {
+            number,
+            name: file(m)?,
+        }),
+        (5, Kind::Response) => Some(FileUse::Opens {
+            number,
+            handle: handle(m, BODY + 64).filter(|_| le(m, 8, 4) == 0),
+        }),
+        (_, Kind::Response) => Some(FileUse::Answers { number }),
+        (_, Kind::Request) => {
+            let offset = match command {
+                CLOSE | 7 | 10 | 11 | 14 | 15 | 18 => 8,
+                8 | 9 | 17 => 16,
+                16 => 24,
+                _ => return None,
+            };
+            Some(FileUse::About {
+                number,
+                handle: handle(m, BODY + offset)?,
+                last: command == CLOSE,
+            })
+        }
+        _ => None,
+    }
+}
+
 /// What a request is about, or how a response ends (MS-SMB2, 2.2): the name of a file or share, a range, a status.
 fn smb2_about(m: &[u8], out: &mut String) {
     let (command, response) = (octet(m, 16), octet(m, 20) & 1 != 0);
     if response {
-        let status = le(m, 8, 4);
-        match status {
-            0 => {}
-            // MS-ERREF, 2.3.1.
-            0x8000_0006 => out.push_str(", no more files"),
-            0xc000_0016 => out.push_str(", more processing required"),
-            0xc000_000f | 0xc000_0034 => out.push_str(", no such file"),
-            0xc000_0022 => out.push_str(", access denied"),
-            0xc000_006d => out.push_str(", logon failure"),
-            _ => {
-                let _ = write!(out, ", status 0x{status:08x}");
-            }
-        }
+        say_status(le(m, 8, 4), out);
         return;
     }
     match command {
@@ -270,9 +398,71 @@ mod tests {
                 "SMB2 create response, status 0xc0000001",
             ),
             (&smb(13, true, 0, &[]), "SMB2 echo response"),
+            (
+                &smb(3, true, 0xc000_00cc, &[]),
+                "SMB2 tree connect response, no such share",
+            ),
         ] {
             assert_eq!(said(summary, Transport::Tcp, octets), expected);
         }
+    }
+
+    #[test]
+    fn files_are_known_by_their_numbers() {
+        let smb = |command: u8, response: bool, body: &[u8]| {
+            let mut m = vec![0, 0, 0, 0];
+            m.extend([0xfe, b'S', b'M', b'B', 64, 0, 0, 0, 0, 0, 0, 0]);
+            m.extend([command, 0, 0, 0, u8::from(response), 0, 0, 0]);
+            m.resize(4 + 64, 0);
+            m[4 + 24] = 7;
+            m.extend(body);
+            let use_of = file_use(kind(&m), &m);
+            for len in 0..m.len() {
+                // Whatever is cut, nothing is read that is not there.
+                file_use(kind(&m[..len]), &m[..len]);
+            }
+            use_of
+        };
+        let number = 7;
+        let with = |at: usize| [&vec![0; at][..], &[5; 16]].concat();
+        assert_eq!(
+            smb(5, true, &with(64)),
+            Some(FileUse::Opens {
+                number,
+                handle: Some([5; 16])
+            })
+        );
+        for (command, at, last) in [
+            (6, 8, true),
+            (8, 16, false),
+            (9, 16, false),
+            (16, 24, false),
+        ] {
+            let about = FileUse::About {
+                number,
+                handle: [5; 16],
+                last,
+            };
+            assert_eq!(smb(command, false, &with(at)), Some(about), "{command}");
+        }
+        assert_eq!(smb(8, true, &[]), Some(FileUse::Answers { number }));
+        assert_eq!(smb(6, false, &[0xff; 24]), None);
+    }
+
+    #[test]
+    fn old_commands_have_names() {
+        let mut m = b"\0\0\0\x20\xffSMB\xa2\x22\0\0\xc0\x98\x01\x40".to_vec();
+        m.resize(36, 0);
+        assert_eq!(
+            said(summary, Transport::Tcp, &m),
+            "SMB nt create response, access denied"
+        );
+        m[8] = 0x99;
+        m[13] = 0;
+        assert_eq!(
+            said(summary, Transport::Tcp, &m),
+            "SMB command 0x99 request"
+        );
     }
 
     #[test]

@@ -18,8 +18,9 @@ use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle};
+use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, unescaped};
 use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary};
+use crate::sink::choice::FILE;
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, body_room, kept, take_kept};
@@ -54,6 +55,8 @@ pub(crate) struct Json {
     asked: NumberedRequests<NumberedRequest>,
     /// What the message answers that begins next.
     paired: Paired,
+    /// The file that it is about, where it does not say that itself.
+    file: String,
     /// The memory of a message that was at hand as a whole, for the next one.
     spare: Spare,
 }
@@ -97,8 +100,14 @@ impl Json {
             ended: None,
             asked: NumberedRequests::default(),
             paired: Paired::default(),
+            file: String::new(),
             spare: Spare::default(),
         }
+    }
+
+    /// The file that the message is about which begins next, escaped.
+    pub(in crate::sink) fn is_about(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
     }
 
     /// What the message answers that begins next.
@@ -438,6 +447,11 @@ impl MessageSink for Json {
             start.head,
             &mut open.summary,
         );
+        if !self.file.is_empty() {
+            open.summary.extend([FILE, &self.file]);
+            open.fields.text("file", &unescaped(&self.file));
+            self.file.clear();
+        }
         let (cx, stream) = Self::stream(at, start.time);
         open.count(cx);
         let request = (start.kind == Kind::Request).then(|| WaitingRequest {

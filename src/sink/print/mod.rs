@@ -22,6 +22,7 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{fields, kind, result_is_last, summary, words_ahead};
+use crate::sink::choice::FILE;
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::pairing::Paired;
@@ -153,6 +154,8 @@ pub(crate) struct Print {
     clients: DatagramClients,
     /// What the message answers that begins next.
     paired: Paired,
+    /// The file that it is about, where it does not say that itself.
+    file: String,
     text: String,
     /// A message that was printed, whose memory is used for the next one.
     spare: Option<Box<PrintedMessage>>,
@@ -180,6 +183,7 @@ impl Print {
             asked: NumberedRequests::default(),
             clients: DatagramClients::default(),
             paired: Paired::default(),
+            file: String::new(),
             text: String::new(),
             spare: None,
             begun: false,
@@ -330,6 +334,11 @@ impl Print {
         line
     }
 
+    /// The file that the message is about which begins next, escaped.
+    pub(in crate::sink) fn is_about(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+    }
+
     /// What the message answers that begins next.
     pub(in crate::sink) const fn answers(&mut self, paired: Paired) {
         self.paired = paired;
@@ -396,6 +405,10 @@ impl MessageSink for Print {
             start.head,
             &mut new.summary,
         );
+        if !self.file.is_empty() {
+            new.summary.extend([FILE, &self.file]);
+            self.file.clear();
+        }
         new.tone = self.tone(
             start.protocol,
             &new.summary,

@@ -2,7 +2,7 @@
 
 mod columns;
 
-use super::choice::MessageChoice;
+use super::choice::{FILE, MessageChoice};
 use super::exchange::{
     Kept, Numbered, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests, numbered,
 };
@@ -22,7 +22,9 @@ use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
-use crate::message::{FieldValue, MessageFields, bundle, escape, fields, kind, read_head, summary};
+use crate::message::{
+    FieldValue, MessageFields, bundle, escape, fields, kind, read_head, summary, unescaped,
+};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
@@ -63,6 +65,8 @@ pub(super) struct Table {
     times: NumberedRequests<Timestamp>,
     /// What the message answers that begins next.
     paired: Paired,
+    /// The file that it is about, where it does not say that itself.
+    file: String,
     /// By the number of the connection: a request that has been answered by going over to HTTP/2, whose first stream has the answer
     /// proper (RFC 7540, 3.2).
     upgraded: AgedTable<u64, (Asked, Answer)>,
@@ -221,6 +225,7 @@ impl Table {
             asked: NumberedRequests::default(),
             times: NumberedRequests::default(),
             paired: Paired::default(),
+            file: String::new(),
             upgraded: AgedTable::default(),
             told: NumberedRequests::default(),
             clients: DatagramClients::default(),
@@ -292,6 +297,11 @@ impl Table {
     /// A row of it has the time that an answer took, of a message of any protocol.
     pub(super) fn shows_delays(&self) -> bool {
         self.form.name == TableName::Messages
+    }
+
+    /// The file that the message is about which begins next, escaped.
+    pub(super) fn is_about(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
     }
 
     /// What the message answers that begins next.
@@ -534,6 +544,7 @@ impl MessageSink for Table {
         }
         let name = self.form.name;
         let paired = std::mem::take(&mut self.paired);
+        let file = std::mem::take(&mut self.file);
         let delay = paired.asked.map(|asked| start.time.since(asked));
         let connection = kept(at.cx, at.state);
         connection.carries(start.protocol);
@@ -583,6 +594,10 @@ impl MessageSink for Table {
                 start.head,
                 &mut open.summary,
             );
+            if !file.is_empty() {
+                open.summary.extend([FILE, &file]);
+                open.fields.text("file", &unescaped(&file));
+            }
         } else if start.kind == Kind::Request && open.id.is_none() {
             let request = WaitingRequest {
                 offset: start.offset,
