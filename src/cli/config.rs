@@ -12,7 +12,7 @@ use crate::base::limits::Limits;
 use crate::base::protocol::Name;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
-use crate::message::{known_name, protocols};
+use crate::message::{known_aliases, known_name, listed_fields, protocols};
 use crate::sink::FileFormat;
 use crate::sink::Target;
 use crate::sink::choice::{MessageChoice, When};
@@ -508,7 +508,7 @@ fn config(
         // A protocol goes by any of its names.
         let known = |field: &String| by_known_name(field).unwrap_or_else(|| field.clone());
         let fields: Vec<_> = headings.iter().map(known).collect();
-        check_table(name, &fields, args.extract.is_some())?;
+        check_table(name, &fields, &headings, args.extract.is_some())?;
         let mut rows = sink.messages.clone();
         // Where a row tells of several messages, or of a file, a number is one of rows.
         match name {
@@ -647,10 +647,23 @@ pub fn colors_are_unwanted() -> bool {
 }
 
 /// A table has the columns that are asked for.
-fn check_table(name: TableName, fields: &[String], extracts: bool) -> Result<(), clap::Error> {
-    if let Some(wrong) = fields.iter().find(|field| !name.takes(field)) {
+fn check_table(
+    name: TableName,
+    fields: &[String],
+    headings: &[String],
+    extracts: bool,
+) -> Result<(), clap::Error> {
+    let mut all = fields.iter().zip(headings);
+    if let Some((field, wrong)) = all.find(|(field, _)| !name.takes(field)) {
         let columns: Vec<_> = name.columns().iter().map(|(column, _)| *column).collect();
-        let meant = did_you_mean(nearest(wrong, columns.iter().copied()));
+        // Of a protocol that is known, a field of it is meant.
+        let of_protocol = wrong.split_once('.').zip(field.split_once('.'));
+        let listed = of_protocol.and_then(|((asked, name), (protocol, _))| {
+            let near = nearest(name, listed_fields(protocol).iter().copied())?;
+            Some(format!("{asked}.{near}"))
+        });
+        let near = nearest(wrong, columns.iter().copied());
+        let meant = did_you_mean(listed.as_deref().or(near));
         let more = match name {
             TableName::Messages => ", or a protocol's field of --json as http.host",
             TableName::Files => ", or a field of files.jsonl",
@@ -697,7 +710,10 @@ fn check_counters(stats: &mut Stats, protocols: &[&'static str]) -> Result<(), c
     }
     let sections = || names.iter().filter_map(|name| name.split_once('.'));
     let sections = || sections().map(|(section, _)| section);
-    let known = || sections().chain(names.iter().map(String::as_str));
+    let known = || {
+        let names = names.iter().map(String::as_str);
+        sections().chain(names).chain(known_aliases())
+    };
     let formats = ["text", "all", "json", "csv"];
     match stats.only.iter().find(|name| !known().any(|k| k == *name)) {
         None => Ok(()),

@@ -1612,6 +1612,16 @@ fn aliases_are_taken_wherever_protocols_are_named() {
         let said = run(["-n", names, &name], b"").stderr;
         assert!(said.contains("resp.messages "), "{names}: {said}");
     }
+    for (option, meant) in [
+        (
+            &["--table", "--fields", "redis.comand"][..],
+            "redis.command",
+        ),
+        (&["-n", "-s=rediss"], "redis"),
+    ] {
+        let wrong = run([option, &[&name]].concat(), b"").stderr;
+        assert!(wrong.contains(&format!("did you mean {meant}?")), "{wrong}");
+    }
     let wrong = run(["-n", "--fail-if", "redis.nothing > 1", &name], b"");
     assert!(
         wrong.stderr.contains("there is no such counter"),

@@ -190,6 +190,15 @@ const OBJECTS: &[(&[u8], &[&str])] = &[
     ]),
 ];
 
+/// Where those begin who walk (RFC 3418, RFC 2863).
+const GROUPS: &[(&[u8], &str)] = &[
+    (&[0x2b, 6, 1, 2, 1], "mib-2"),
+    (&[0x2b, 6, 1, 2, 1, 1], "system"),
+    (&[0x2b, 6, 1, 2, 1, 2], "interfaces"),
+    (&[0x2b, 6, 1, 2, 1, 2, 2], "ifTable"),
+    (&[0x2b, 6, 1, 2, 1, 31, 1, 1], "ifXTable"),
+];
+
 /// The name of an object, and what stands behind its number.
 fn object(octets: &[u8]) -> Option<(&'static str, &[u8])> {
     OBJECTS.iter().find_map(|(front, names)| {
@@ -201,6 +210,9 @@ fn object(octets: &[u8]) -> Option<(&'static str, &[u8])> {
 
 /// An object identifier with dots (X.690, 8.19), by the name of its object where that is known.
 fn dotted(octets: &[u8]) -> String {
+    if let Some((_, name)) = GROUPS.iter().find(|(group, _)| *group == octets) {
+        return (*name).to_owned();
+    }
     let (mut text, rest) = match object(octets) {
         Some((name, instance)) => (name.to_owned(), instance),
         None => (String::new(), octets),
@@ -433,6 +445,7 @@ mod tests {
                 "1.3.6.1.2.1.2.2.1.23.1",
             ),
             (&[0x2b, 6, 1, 6, 3, 1, 1, 5, 4], "linkUp"),
+            (&[0x2b, 6, 1, 2, 1, 1], "system"),
             (&[], ""),
         ] {
             assert_eq!(dotted(octets), expected);

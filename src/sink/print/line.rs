@@ -203,6 +203,10 @@ pub(super) fn cut_middle(text: &str, columns: usize) -> (&str, &'static str, &st
     for (at, c) in text.char_indices().rev() {
         used += c.width().unwrap_or(0);
         if used > most {
+            // A word that just fits needs no blank behind the ellipsis.
+            if c == ' ' {
+                word.get_or_insert(at + 1);
+            }
             break;
         }
         from = at;
@@ -243,9 +247,9 @@ fn cut_end(text: &str, columns: usize) -> (&str, &'static str, &str) {
 
 /// What of a summary tells less than the rest is left out where there is no room for all: the number that an answer repeats, which
 /// follows the first word, and then that it is an answer, which the arrow says.
-fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
-    // No character has more columns than octets.
-    if text.len() <= columns || text.width() <= columns {
+fn shortened(text: &str, columns: usize, narrow: bool) -> Cow<'_, str> {
+    // No character has more columns than octets. Where there is little room all lines have the same form.
+    if !narrow && (text.len() <= columns || text.width() <= columns) {
         return text.into();
     }
     let mut words = text.splitn(3, ' ');
@@ -255,7 +259,7 @@ fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
     let digits = second.strip_prefix("0x").unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         text.into()
-    } else if first == ANSWER && first.len() + 1 + rest.width() > columns {
+    } else if first == ANSWER && (narrow || first.len() + 1 + rest.width() > columns) {
         rest.into()
     } else {
         format!("{first} {rest}").into()
@@ -548,7 +552,7 @@ pub(super) fn line(
         delay.clear();
     }
     room = room.saturating_sub(delay.len()).max(1);
-    let most = shortened(shown.summary, room);
+    let most = shortened(shown.summary, room, narrow);
     let (summary, ellipsis, end) = if shown.end_counts {
         cut_middle(&most, room)
     } else {
@@ -900,21 +904,25 @@ mod tests {
     #[test]
     fn the_most_telling_part_stays() {
         let answer = "answer 0x8f78 nowhere.example A, NXDOMAIN";
-        for (text, columns, expected) in [
-            (answer, 41, answer),
-            (answer, 40, "answer nowhere.example A, NXDOMAIN"),
-            (answer, 33, "nowhere.example A, NXDOMAIN"),
-            ("offer 0x07 10.0.0.9 a", 10, "offer 10.0.0.9 a"),
-            ("GET /0x07 HTTP/1.1", 10, "GET /0x07 HTTP/1.1"),
-            ("GET 0x07g HTTP/1.1", 10, "GET 0x07g HTTP/1.1"),
+        for (text, columns, narrow, expected) in [
+            (answer, 41, false, answer),
+            (answer, 40, false, "answer nowhere.example A, NXDOMAIN"),
+            (answer, 33, false, "nowhere.example A, NXDOMAIN"),
+            (answer, 99, true, "nowhere.example A, NXDOMAIN"),
+            ("query 0x8f78 a A", 99, true, "query a A"),
+            ("offer 0x07 10.0.0.9 a", 10, false, "offer 10.0.0.9 a"),
+            ("GET /0x07 HTTP/1.1", 10, true, "GET /0x07 HTTP/1.1"),
+            ("GET 0x07g HTTP/1.1", 10, true, "GET 0x07g HTTP/1.1"),
         ] {
-            assert_eq!(shortened(text, columns), expected, "{columns}");
+            assert_eq!(shortened(text, columns, narrow), expected, "{columns}");
         }
-        let (begin, ellipsis, end) = cut_middle("nowhere.example A, NXDOMAIN", 22);
-        assert_eq!(
-            format!("{begin}{ellipsis}{end}"),
-            "nowhere.exam\u{2026} NXDOMAIN"
-        );
+        for (columns, expected) in [
+            (22, "nowhere.exam\u{2026} NXDOMAIN"),
+            (17, "nowhere.\u{2026}NXDOMAIN"),
+        ] {
+            let (begin, ellipsis, end) = cut_middle("nowhere.example A, NXDOMAIN", columns);
+            assert_eq!(format!("{begin}{ellipsis}{end}"), expected);
+        }
     }
 
     #[test]
