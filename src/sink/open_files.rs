@@ -30,7 +30,7 @@ fn size(name: &str) -> usize {
 impl OpenFiles {
     /// A message begins: the name of the file that it is about, escaped, where it does not say that itself.
     pub(super) fn message(&mut self, cx: &mut Context, start: &MessageStart<'_>) -> Option<String> {
-        let found = match file_use(start.protocol, start.kind, start.head)? {
+        match file_use(start.protocol, start.kind, start.head)? {
             FileUse::Asks { number, name } => {
                 let mut text = String::new();
                 escape(name.as_bytes(), &mut text);
@@ -65,8 +65,7 @@ impl OpenFiles {
                 Some(name)
             }
             FileUse::Answers { number } => self.answer(cx, number),
-        };
-        found
+        }
     }
 
     /// Gives all of it back.

@@ -1556,7 +1556,7 @@ fn a_conversation_with_a_lost_answer_keeps_its_order() {
         let told: Vec<_> = told.map(|line| &line[..6]).collect();
         let expected = (0..paths.len()).flat_map(|i| {
             let answer = if i == lost { "~~~ 65" } else { "HTTP/1" };
-            [&["GET /a", "GET /b", "GET /c"][i][..], answer]
+            [["GET /a", "GET /b", "GET /c"][i], answer]
         });
         let mut expected: Vec<_> = expected.collect();
         if lost + 1 == paths.len() {

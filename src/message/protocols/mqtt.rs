@@ -248,15 +248,13 @@ fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
     if let Some((_, name)) = name_of(transport, m).filter(|(_, name)| !name.is_empty()) {
         out.push(' ');
         escape(name, out);
-        let mut shown = 1;
-        for name in more_topics(m) {
+        for (shown, name) in (1..).zip(more_topics(m)) {
             out.push_str(", ");
             if shown == TOPICS || out.len() > SHOWN {
                 out.push_str("...");
                 break;
             }
             escape(name, out);
-            shown += 1;
         }
     }
     let refused = refusals(m);
