@@ -271,7 +271,7 @@ pub(super) struct Args {
     /// Write the messages whose summary or head matches a regular expression
     ///
     /// The summary is what --print shows; the head is the header section of HTTP, SIP and the like, and the first bytes of
-    /// other messages. ^ and $ match at the ends of their lines, too. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
+    /// other messages; what --print escapes is searched as it was sent. ^ and $ match at the ends of their lines, too. (?i) in front ignores case. Bodies are not searched. The syntax is that of Rust's regex crate, without
     /// look-around and back references, so that time is linear.
     #[arg(long = "match", value_name = "REGEX", value_parser = pattern, help_heading = "Filters", hide_short_help = true)]
     pub(super) pattern: Option<Regex>,

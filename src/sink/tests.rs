@@ -1101,14 +1101,14 @@ fn errors_wait_for_the_flush() {
 fn print_shows_a_line_for_each_message() {
     for (style, color, expected) in [
         (Style::Brief, false, "\
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        → 10.0.0.2:80       http   28 GET /x HTTP/1.1 (a)
-2026-11-21 10:00:00.123456 tcp 0 10.0.0.1:40000        ← 10.0.0.2:80       http   83 HTTP/1.1 200 OK (text/plain) (0 us) [incomplete: 7 bytes lost]
+2026-11-21 10:00:00.123456 tcp 0   10.0.0.1:40000        → 10.0.0.2:80           http   28 GET /x HTTP/1.1 (a)
+2026-11-21 10:00:00.123456 tcp 0   10.0.0.1:40000        ← 10.0.0.2:80           http   83 HTTP/1.1 200 OK (text/plain) (0 us) [incomplete: 7 bytes lost]
 "),
         (Style::Full, true, "\
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000        \x1b[32m→\x1b[0m 10.0.0.2:80       \x1b[36mhttp\x1b[0m   28 \x1b[1mGET\x1b[0m /x HTTP/1.1 (a)
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0   10.0.0.1:40000        \x1b[32m→\x1b[0m 10.0.0.2:80           \x1b[36mhttp\x1b[0m   28 \x1b[1mGET\x1b[0m /x HTTP/1.1 (a)
     \x1b[36mHost\x1b[0m: a
 
-\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0 10.0.0.1:40000        \x1b[35m←\x1b[0m 10.0.0.2:80       \x1b[36mhttp\x1b[0m   83 HTTP/1.1 200 OK (text/plain)\x1b[2m (0 us)\x1b[0m\x1b[31m [incomplete: 7 bytes lost]\x1b[0m
+\x1b[2m2026-11-21 10:00:00.123456\x1b[0m tcp 0   10.0.0.1:40000        \x1b[35m←\x1b[0m 10.0.0.2:80           \x1b[36mhttp\x1b[0m   83 HTTP/1.1 200 OK (text/plain)\x1b[2m (0 us)\x1b[0m\x1b[31m [incomplete: 7 bytes lost]\x1b[0m
     \x1b[36mContent-Type\x1b[0m: text/plain
     \x1b[36mContent-Length\x1b[0m: 25
 
