@@ -80,6 +80,12 @@ fn files(config: &Config) -> Vec<OsString> {
     if let Some(path) = config.sctp_stats.as_ref().filter(|p| !is_folder(p)) {
         files.push(path.clone().into_os_string());
     }
+    files.extend(
+        config
+            .counters_file
+            .as_ref()
+            .map(|counters| counters.path.clone().into_os_string()),
+    );
     if let Some(extract) = &sink.extract {
         files.push(extract.dir.join("files.jsonl").into_os_string());
     }

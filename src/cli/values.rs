@@ -65,6 +65,15 @@ pub(super) fn gap_size(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected a size of 1G at most".to_owned())
 }
 
+/// A time of a second at least.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if time < Duration::from_secs(1) {
+        return Err("expected a time of a second at least, as 15m".to_owned());
+    }
+    Ok(time)
+}
+
 /// A time: a number with us, ms, s, m, h or d behind it.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || {

@@ -714,6 +714,7 @@ fn the_man_page_lists_every_field() {
         "text",
         "filled",
         "llmnr",
+        "dhcpv6",
         "http2",
         "stream",
     ];

@@ -219,6 +219,7 @@ fn option(options: &[u8], code: u64) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::fields::FieldValue;
     use super::super::super::text::said;
     use super::*;
 
@@ -243,6 +244,21 @@ mod tests {
         for len in 0..asked.len() {
             transaction(&asked[..len]);
         }
+    }
+
+    #[test]
+    fn addresses_and_statuses_are_fields() {
+        let m = b"\x07\0\x12\x34\0\x03\0\x2e\0\0\0\x01\0\0\0\0\0\0\0\0\0\x05\0\x18\
+\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\x3c\0\0\0\x78\0\x0d\0\x02\0\x04";
+        let mut found = MessageFields::default();
+        fields(Transport::Udp, Kind::Response, m, &mut found);
+        let text = |name| match found.get(name) {
+            Some(FieldValue::Text(text)) => text.to_owned(),
+            Some(FieldValue::Number(number)) => number.to_string(),
+            None => String::new(),
+        };
+        let all = ["type", "address", "status"].map(text);
+        assert_eq!(all, ["reply", "2001:db8::5", "4"]);
     }
 
     #[test]
