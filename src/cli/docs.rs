@@ -46,7 +46,12 @@ too, decoded and called by its own name (RFC 2047, RFC 2231), parts of parts and
 mail only. Where bytes of a mail are missing, the parts that lie whole are whole, also where its header is lost. \
 Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files. Text that is uuencoded stays as it is.
 .PP
-SMB carries files that cannot be taken out yet: where there is some in the input, that is told at the end.
+SMB (SMB2, SMB3, and SMB1's READ, WRITE, OPEN and NT_CREATE commands): what is read of a file that is opened is one file, and what is \
+written to it another, put together by offset, over compounds and over the channels of a session; url is \\e\\eSERVER\\eSHARE\\eNAME. What was never \
+read is missing, and so is what stays of a file that was there when others of its bytes are written. A file is finished when it is closed. \
+A list of a directory of SMB2 is a text of its own, DIRECTORY.txt: time of the last change, size and name of each entry. Answers whose request was \
+lost cannot be placed: files.smb_unplaced counts their bytes. Pipes (IPC$) are no files. What is encrypted or compressed cannot be taken \
+out: that is told at the end, and counted.
 .PP
 The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
 

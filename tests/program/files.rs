@@ -748,24 +748,6 @@ fn a_range_of_what_came_whole_is_no_other_file() {
     assert_eq!(counter(&found.stats, "files.ranges_repeated"), 3);
 }
 
-/// SMB carries files that cannot be taken out yet: an empty list says nothing of that.
-#[test]
-fn what_cannot_be_taken_out_is_told_once() {
-    let smb = read(&testdata("protocols/nbss.pcap"));
-    let http = Talk::new().get("/a", "", b"a").close().pcap.file.clone();
-    for (capture, told) in [(&smb, Some("SMB")), (&http, None)] {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let dir = dir.path().to_str().expect("UTF-8");
-        let said = run(["-x", dir], capture).stderr;
-        assert_eq!(said.lines().count(), usize::from(told.is_some()), "{said}");
-        assert!(
-            told.is_none_or(|t| said.contains(&format!("files out of {t} yet"))),
-            "{said}"
-        );
-        assert_eq!(run(["-q", "-x", dir], capture).stderr, "");
-    }
-}
-
 /// The version of what ranges are of.
 const ETAG: &str = "ETag: \"v1\"\r\n";
 

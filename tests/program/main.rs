@@ -42,6 +42,7 @@ mod sctp;
 mod sctp_captures;
 mod shared;
 mod skew;
+mod smb;
 mod state;
 mod switched_off;
 mod tcp;

@@ -15,7 +15,6 @@ use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -39,13 +38,7 @@ pub(crate) struct Files {
     store: Store,
     sources: Sources,
     ticked: Instant,
-    /// Protocols that may have carried files which no source can take out.
-    unread: BTreeSet<&'static str>,
 }
-
-/// Protocols that carry files which no source takes out yet: Wireshark's name, and what it is called. Whoever writes the source takes
-/// its row away.
-const UNREAD: &[(&str, &str)] = &[("nbss", "SMB"), ("smb", "SMB"), ("smb2", "SMB")];
 
 impl Files {
     /// Files go to this folder, none larger than `max_file`.
@@ -58,7 +51,6 @@ impl Files {
             store: Store::open(dir, max_file)?,
             sources: Sources::default(),
             ticked: Instant::default(),
-            unread: BTreeSet::new(),
         })
     }
 
@@ -72,22 +64,16 @@ impl Files {
         self.store.take_lines()
     }
 
-    /// What has to be said at the end of the run: protocols that carry files which cannot be taken out yet.
+    /// What has to be said at the end of the run: what carries files and cannot be read.
     pub(in super::super) fn note(&self) -> Option<String> {
-        let names: Vec<_> = self.unread.iter().copied().collect();
+        let names: Vec<_> = self.store.unread().iter().copied().collect();
         (!names.is_empty()).then(|| {
             format!(
-                "{}: --extract cannot take files out of {} yet, and there is some in the input: --dump has its bytes",
+                "{}: --extract cannot take files out of {}, and there is some in the input: --dump has its bytes",
                 self.store.path(),
-                names.join(", ")
+                names.join(" and ")
             )
         })
-    }
-
-    /// Remembers a protocol that no source reads.
-    fn unread(&mut self, start: &MessageStart<'_>) {
-        let row = UNREAD.iter().find(|(name, _)| *name == start.protocol);
-        self.unread.extend(row.map(|(_, called)| *called));
     }
 
     /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
@@ -175,8 +161,6 @@ impl MessageSink for Files {
         });
         if read {
             to.state.open[to.direction.index()] = true;
-        } else {
-            self.unread(start);
         }
     }
 

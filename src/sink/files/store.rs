@@ -17,6 +17,7 @@ use hashbrown::HashMap;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io::{self, Cursor};
@@ -143,6 +144,8 @@ pub(super) struct Store {
     failed: Option<OutputError>,
     /// What a file system or a limit of the process has no room for in one file: told at the end.
     too_large: Option<OutputError>,
+    /// What may have carried files which no source can take out.
+    unread: BTreeSet<&'static str>,
     /// Files that are not settled yet, of which octets could not be written, and why.
     broken: HashMap<String, String, RandomState>,
 }
@@ -180,6 +183,7 @@ impl Store {
             lines: None,
             failed: None,
             too_large: None,
+            unread: BTreeSet::new(),
             broken: HashMap::default(),
         })
     }
@@ -340,6 +344,16 @@ impl Store {
     /// The folder, as it was asked for.
     pub(super) fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Something carries files that no source can take out.
+    pub(super) fn cannot_read(&mut self, what: &'static str) {
+        self.unread.insert(what);
+    }
+
+    /// What has been told by [`Self::cannot_read`].
+    pub(super) const fn unread(&self) -> &BTreeSet<&'static str> {
+        &self.unread
     }
 
     /// Octets that a file may have.
