@@ -79,13 +79,13 @@ fn files(config: &Config) -> Vec<String> {
         files.push(path.to_string_lossy().into_owned());
     }
     if let Some(extract) = &sink.extract {
-        files.push(
-            extract
-                .dir
-                .join("files.jsonl")
-                .to_string_lossy()
-                .into_owned(),
-        );
+        let archive = extract.dir.as_os_str() == "-";
+        let list = extract.dir.join("files.jsonl");
+        files.push(if archive {
+            "-".to_owned()
+        } else {
+            list.to_string_lossy().into_owned()
+        });
     }
     files
 }
@@ -94,9 +94,10 @@ fn files(config: &Config) -> Vec<String> {
 fn check_folders(config: &Config) -> Result<(), String> {
     let sink = &config.sink;
     let dump = sink.dump.as_ref().filter(|d| d.dir.as_os_str() != "-");
+    let extract = sink.extract.as_ref().filter(|e| e.dir.as_os_str() != "-");
     let folders: Vec<(&str, &Path, PathBuf)> = [
         ("--dump", dump.map(|d| d.dir.as_path())),
-        ("--extract", sink.extract.as_ref().map(|e| e.dir.as_path())),
+        ("--extract", extract.map(|e| e.dir.as_path())),
         (
             "--sctp-stats",
             config.sctp_stats.as_deref().filter(|p| is_folder(p)),

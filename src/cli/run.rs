@@ -293,7 +293,10 @@ impl<'a> Run<'a> {
         let file_octets = self.assembler.sink().file_octets();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
-        let folder = folder.map(|extract| extract.dir.display().to_string());
+        let folder = folder.map(|extract| match extract.dir.to_str() {
+            Some("-") => "the archive".to_owned(),
+            _ => extract.dir.display().to_string(),
+        });
         let chosen = self.config.chooses.then_some(counters.output.messages);
         let line =
             report::closing_line(counters, chosen, folder.as_deref(), self.config.verbose > 1);

@@ -8,6 +8,7 @@ mod common;
 mod agreement;
 mod attacks;
 mod balance;
+mod chosen_files;
 mod cli;
 mod compressed;
 mod counters;

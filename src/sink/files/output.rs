@@ -1,5 +1,6 @@
 //! The output of files: hands events to the sources that they belong to.
 
+use super::options::FileOptions;
 use super::source::Event;
 use super::sources::{Kept, Sources};
 use super::store::Store;
@@ -41,14 +42,14 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Files go to this folder, none larger than `max_file`.
+    /// Files go to this folder.
     ///
     /// # Errors
     ///
     /// The folder cannot be made, or its list not be opened.
-    pub(crate) fn new(dir: &Path, max_file: u64) -> Result<Self, OutputError> {
+    pub(crate) fn new(dir: &Path, options: &FileOptions) -> Result<Self, OutputError> {
         Ok(Self {
-            store: Store::open(dir, max_file)?,
+            store: Store::open(dir, options)?,
             sources: Sources::default(),
             ticked: Instant::default(),
         })
@@ -64,16 +65,20 @@ impl Files {
         self.store.take_lines()
     }
 
-    /// What has to be said at the end of the run: what carries files and cannot be read.
-    pub(in super::super) fn note(&self) -> Option<String> {
+    /// What has to be said at the end of the run: what carries files and cannot be read, and commands that failed.
+    pub(in super::super) fn notes(&self) -> Vec<String> {
         let names: Vec<_> = self.store.unread().iter().copied().collect();
-        (!names.is_empty()).then(|| {
+        let unread = (!names.is_empty()).then(|| {
             format!(
                 "{}: --extract cannot take files out of {}, and there is some in the input: --dump has its bytes",
                 self.store.path(),
                 names.join(" and ")
             )
-        })
+        });
+        unread
+            .into_iter()
+            .chain(self.store.failed_commands())
+            .collect()
     }
 
     /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
@@ -127,6 +132,7 @@ impl MessageSink for Files {
 
     fn input_end(&mut self, cx: &mut Context) {
         self.sources.finish(cx, &mut self.store);
+        self.store.finish_commands(cx);
     }
 
     // By the capture's clock: the same file gives the same files.
@@ -219,7 +225,7 @@ impl Output for Files {
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
-        self.store.flush().map(ControlFlow::Continue)
+        self.store.flush()
     }
 
     fn finish(&mut self) -> Result<(), OutputError> {
