@@ -44,7 +44,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 const STYLE: &str = "body{font:14px sans-serif;margin:1em}table{border-collapse:collapse}th,td{text-align:left;vertical-align:top;\
-padding:3px 8px;border-bottom:1px solid #ccc;max-width:30em;overflow-wrap:anywhere}th{cursor:pointer;background:#eee;position:sticky;top:0}\
+padding:3px 8px;border-bottom:1px solid #ccc;max-width:30em;overflow-wrap:anywhere}th{cursor:pointer;white-space:nowrap;background:#eee;position:sticky;top:0}\
 td.n{text-align:right;white-space:nowrap}img{max-width:120px;max-height:90px}tr.part{background:#fec}";
 
 const SCRIPT: &str = "'use strict';(()=>{const t=document.querySelector('tbody'),q=document.querySelector('input'),\

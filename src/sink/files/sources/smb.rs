@@ -71,15 +71,15 @@ pub(in super::super) struct SmbConnection {
 /// What waits for its other half.
 #[derive(Debug, Serialize, Deserialize)]
 enum Waiting {
-    Asked(Asked),
-    Answered(Box<Answered>),
+    Asked(SmbRequest),
+    Answered(Box<SmbAnswer>),
 }
 
 impl Waiting {
     /// Octets allocated for a text of it.
     const fn text(&self) -> usize {
         match self {
-            Self::Asked(Asked::Tree(path)) => allocated(path.capacity()),
+            Self::Asked(SmbRequest::Tree(path)) => allocated(path.capacity()),
             _ => 0,
         }
     }
@@ -87,7 +87,7 @@ impl Waiting {
 
 /// A request.
 #[derive(Debug, Serialize, Deserialize)]
-enum Asked {
+enum SmbRequest {
     /// Something whose answer is of no use.
     Nothing,
     Tree(Vec<u8>),
@@ -106,7 +106,7 @@ enum Asked {
 
 /// An answer, ahead of its request.
 #[derive(Debug, Serialize, Deserialize)]
-enum Answered {
+enum SmbAnswer {
     Tree {
         session: SmbSessionKey,
         number: u64,
@@ -312,7 +312,7 @@ impl Smb {
         &mut self,
         at: &mut At<'_, SmbConnection>,
         number: u64,
-        asked: Asked,
+        asked: SmbRequest,
         wanted: Option<Wanted>,
     ) -> Option<u64> {
         let key = (key_of(at.direction.index()), number);
@@ -323,11 +323,11 @@ impl Smb {
         match (answered, asked) {
             (None, asked) => {
                 let file = wanted.map(|wanted| self.opens.create(at.cx, at.store, wanted));
-                let asked = file.map_or(asked, Asked::Create);
+                let asked = file.map_or(asked, SmbRequest::Create);
                 self.wait(at, key, Waiting::Asked(asked));
                 file
             }
-            (Some(Answered::Opened(number)), _) => {
+            (Some(SmbAnswer::Opened(number)), _) => {
                 if let Some(wanted) = wanted {
                     self.opens.name(at.cx, number, wanted);
                 }
@@ -341,7 +341,7 @@ impl Smb {
     }
 
     /// An answer is there.
-    fn answered(&mut self, at: &mut At<'_, SmbConnection>, number: u64, answered: Answered) {
+    fn answered(&mut self, at: &mut At<'_, SmbConnection>, number: u64, answered: SmbAnswer) {
         let key = (key_of(at.direction.flip().index()), number);
         let asked = at
             .kept
@@ -350,7 +350,7 @@ impl Smb {
         match asked {
             Some(asked) => self.meet(at, asked, answered, false),
             None => {
-                if let Answered::Read(..) = &answered {
+                if let SmbAnswer::Read(..) = &answered {
                     let connection = at.kept.get_or_insert_default();
                     if connection.loose >= LOOSE {
                         forget(at.cx, at.store, answered);
@@ -374,13 +374,17 @@ impl Smb {
         let key = (key_of(at.direction.flip().index()), number);
         let connection = at.kept.as_deref_mut();
         let file = match connection.and_then(|c| c.take_request(key)) {
-            Some(Asked::Create(file)) => Some(file),
+            Some(SmbRequest::Create(file)) => Some(file),
             _ => None,
         };
         let is_asked = file.is_some();
         let file = self.opens.opened(at.cx, at.store, file, session, opened);
         if !is_asked {
-            self.wait(at, key, Waiting::Answered(Box::new(Answered::Opened(file))));
+            self.wait(
+                at,
+                key,
+                Waiting::Answered(Box::new(SmbAnswer::Opened(file))),
+            );
         }
     }
 
@@ -388,14 +392,14 @@ impl Smb {
     fn meet(
         &mut self,
         at: &mut At<'_, SmbConnection>,
-        asked: Asked,
-        answered: Answered,
+        asked: SmbRequest,
+        answered: SmbAnswer,
         late: bool,
     ) {
         match (asked, answered) {
             (
-                Asked::Tree(path),
-                Answered::Tree {
+                SmbRequest::Tree(path),
+                SmbAnswer::Tree {
                     session,
                     number,
                     pipes,
@@ -406,18 +410,20 @@ impl Smb {
                 self.opens
                     .connected(session, number, SmbTree { path, pipes });
             }
-            (Asked::Create(file), Answered::Failed(_)) => self.opens.refused(at.cx, at.store, file),
-            (Asked::Read { file, offset, len }, Answered::Read(loose, there)) => {
+            (SmbRequest::Create(file), SmbAnswer::Failed(_)) => {
+                self.opens.refused(at.cx, at.store, file)
+            }
+            (SmbRequest::Read { file, offset, len }, SmbAnswer::Read(loose, there)) => {
                 self.place(at, (file, offset), &loose, late);
                 at.store.discard(at.cx, *loose);
                 self.short(file, offset, len, there);
             }
             // A file without octets is one too.
             (
-                Asked::Read {
+                SmbRequest::Read {
                     file, offset: 0, ..
                 },
-                Answered::Failed(status::END_OF_FILE),
+                SmbAnswer::Failed(status::END_OF_FILE),
             ) => {
                 self.opens.ends(file, 0);
                 let first = (at.cx.packet.frame, at.cx.packet.time);
@@ -429,10 +435,10 @@ impl Smb {
                 let file = (file, Way::Read);
                 self.opens.file(at, file, (protocol(at), direction), first);
             }
-            (Asked::List { file, .. }, Answered::Failed(status::NO_MORE_FILES)) => {
+            (SmbRequest::List { file, .. }, SmbAnswer::Failed(status::NO_MORE_FILES)) => {
                 self.opens.listed(at.cx, at.store, file, false);
             }
-            (Asked::Close(file), Answered::Closed(size)) => {
+            (SmbRequest::Close(file), SmbAnswer::Closed(size)) => {
                 let asker = if late {
                     at.direction
                 } else {
@@ -444,7 +450,7 @@ impl Smb {
                 self.opens.close(at, file, (protocol(at), size, doubt));
                 at.direction = direction;
             }
-            (_, Answered::Read(loose, _)) => at.store.discard(at.cx, *loose),
+            (_, SmbAnswer::Read(loose, _)) => at.store.discard(at.cx, *loose),
             _ => {}
         }
     }
@@ -483,8 +489,8 @@ impl Smb {
 }
 
 /// What an answer brought whose request never came.
-fn forget(cx: &mut Context, store: &mut Store, answered: Answered) {
-    if let Answered::Read(loose, there) = answered {
+fn forget(cx: &mut Context, store: &mut Store, answered: SmbAnswer) {
+    if let SmbAnswer::Read(loose, there) = answered {
         cx.counters.files.smb_unplaced += there;
         store.discard(cx, *loose);
     }
@@ -504,14 +510,14 @@ fn key_of(direction: usize) -> u8 {
 }
 
 impl SmbConnection {
-    fn take_answer(&mut self, key: (u8, u64)) -> Option<Answered> {
+    fn take_answer(&mut self, key: (u8, u64)) -> Option<SmbAnswer> {
         let place = self.waiting.find(&key)?;
         if !matches!(self.waiting.get(place), Some(Waiting::Answered(_))) {
             return None;
         }
         match self.waiting.remove(place) {
             Some((_, Waiting::Answered(answered))) => {
-                if matches!(*answered, Answered::Read(..)) {
+                if matches!(*answered, SmbAnswer::Read(..)) {
                     self.loose = self.loose.saturating_sub(1);
                 }
                 Some(*answered)
@@ -520,7 +526,7 @@ impl SmbConnection {
         }
     }
 
-    fn take_request(&mut self, key: (u8, u64)) -> Option<Asked> {
+    fn take_request(&mut self, key: (u8, u64)) -> Option<SmbRequest> {
         let place = self.waiting.find(&key)?;
         if !matches!(self.waiting.get(place), Some(Waiting::Asked(_))) {
             return None;
@@ -537,7 +543,7 @@ impl SmbConnection {
     fn give_up(&mut self, cx: &mut Context, store: &mut Store, waiting: Waiting) {
         self.texts = self.texts.saturating_sub(waiting.text());
         if let Waiting::Answered(answered) = waiting {
-            if matches!(*answered, Answered::Read(..)) {
+            if matches!(*answered, SmbAnswer::Read(..)) {
                 self.loose = self.loose.saturating_sub(1);
             }
             forget(cx, store, *answered);
@@ -556,7 +562,7 @@ impl SmbConnection {
                 .map(|m| message(m))
                 .sum::<usize>()
             + self.waiting.allocated()
-            + self.waiting.len() * allocated(size_of::<Answered>())
+            + self.waiting.len() * allocated(size_of::<SmbAnswer>())
             + self.texts
             + self.sessions.capacity() * size_of::<SmbSessionKey>();
         cx.budget.resize(self.counted, now);
@@ -737,7 +743,7 @@ impl SmbMessage {
         };
         if header.response && !matches!(header.status, status::SUCCESS | status::BUFFER_OVERFLOW) {
             if header.status != status::PENDING {
-                smb.answered(at, header.message, Answered::Failed(header.status));
+                smb.answered(at, header.message, SmbAnswer::Failed(header.status));
             }
             return;
         }
@@ -787,7 +793,7 @@ impl SmbMessage {
         at: &mut At<'_, SmbConnection>,
         header: &SmbHeader,
         body: &[u8],
-    ) -> Option<(Asked, Option<Wanted>)> {
+    ) -> Option<(SmbRequest, Option<Wanted>)> {
         let file = |message: &mut Self, smb: &mut Smb, at: &mut At<'_, SmbConnection>, id_at| {
             let id = file_id(body, id_at)?;
             message.before.2 = message.file(smb, at, header, id);
@@ -798,7 +804,7 @@ impl SmbMessage {
                 let mut path = text(body, le(body, 4, 2), le(body, 6, 2));
                 path.truncate(SHARE);
                 path.shrink_to_fit();
-                Asked::Tree(path)
+                SmbRequest::Tree(path)
             }
             command::CREATE => {
                 /// Rights to write or append octets, or all rights (MS-SMB2, 2.2.13.1.1).
@@ -811,15 +817,15 @@ impl SmbMessage {
                     writes: le(body, 24, 4) & WRITES != 0,
                     reads: le(body, 24, 4) & READS != 0,
                 };
-                return Some((Asked::Nothing, Some(wanted)));
+                return Some((SmbRequest::Nothing, Some(wanted)));
             }
             command::READ => match file(self, smb, at, 16) {
                 // What goes over RDMA is not in the answer (MS-SMB2, 2.2.19).
                 Some(file) if le(body, 36, 4) == 0 => {
                     let (len, offset) = (le(body, 4, 4), le(body, 8, 8));
-                    Asked::Read { file, offset, len }
+                    SmbRequest::Read { file, offset, len }
                 }
-                _ => Asked::Nothing,
+                _ => SmbRequest::Nothing,
             },
             command::WRITE => {
                 let file = file(self, smb, at, 16)?;
@@ -837,16 +843,16 @@ impl SmbMessage {
             command::CLOSE => match file(self, smb, at, 8) {
                 Some(file) => {
                     smb.opens.closes(file);
-                    Asked::Close(file)
+                    SmbRequest::Close(file)
                 }
-                None => Asked::Nothing,
+                None => SmbRequest::Nothing,
             },
             command::QUERY_DIRECTORY => {
                 let pattern = text(body, le(body, 24, 2), le(body, 26, 2));
                 let file = file(self, smb, at, 8);
                 match file.filter(|_| pattern.iter().any(|o| b"*?<>\"".contains(o))) {
                     // One name that is asked for is no list.
-                    None => Asked::Nothing,
+                    None => SmbRequest::Nothing,
                     Some(file) => {
                         /// RESTART_SCANS and REOPEN (MS-SMB2, 2.2.33).
                         const ANEW: u64 = 0x11;
@@ -854,7 +860,7 @@ impl SmbMessage {
                             smb.opens.listed(at.cx, at.store, file, true);
                         }
                         let class = body.get(2).copied().unwrap_or(0);
-                        Asked::List { file, class }
+                        SmbRequest::List { file, class }
                     }
                 }
             }
@@ -895,7 +901,7 @@ impl SmbMessage {
                 smb.answered(
                     at,
                     number,
-                    Answered::Tree {
+                    SmbAnswer::Tree {
                         session,
                         number: number_of,
                         pipes,
@@ -926,13 +932,13 @@ impl SmbMessage {
                 const ATTRIBUTES: u64 = 1;
                 let size =
                     (le(body, 2, 2) & ATTRIBUTES != 0 && body.len() >= 56).then(|| le(body, 48, 8));
-                smb.answered(at, number, Answered::Closed(size));
+                smb.answered(at, number, SmbAnswer::Closed(size));
             }
             command::QUERY_DIRECTORY => {
                 let key = (key_of(at.direction.flip().index()), number);
                 let asked = at.kept.as_deref_mut().and_then(|c| c.take_request(key));
                 // Without its request nobody knows what entries look like.
-                let Some(Asked::List { file, class }) = asked else {
+                let Some(SmbRequest::List { file, class }) = asked else {
                     return;
                 };
                 let skip = le(body, 2, 2).saturating_sub(HEADER as u64 + 8);
@@ -963,7 +969,7 @@ impl SmbMessage {
         let session = smb.session(at, 0, header.response);
         let number = header.message;
         if header.response && header.status != status::SUCCESS {
-            smb.answered(at, number, Answered::Failed(header.status));
+            smb.answered(at, number, SmbAnswer::Failed(header.status));
             return;
         }
         let skip = |message: &Self, from: u64| {
@@ -976,11 +982,11 @@ impl SmbMessage {
         match OldSaid::read(header, body) {
             OldSaid::Nothing => {}
             OldSaid::Tree(path) => {
-                smb.asked(at, number, Asked::Tree(path), None);
+                smb.asked(at, number, SmbRequest::Tree(path), None);
             }
             OldSaid::Connected(pipes) => {
                 let tree = header.tree;
-                let answered = Answered::Tree {
+                let answered = SmbAnswer::Tree {
                     session,
                     number: tree,
                     pipes,
@@ -1000,12 +1006,12 @@ impl SmbMessage {
                     writes,
                     reads,
                 };
-                smb.asked(at, number, Asked::Nothing, Some(wanted));
+                smb.asked(at, number, SmbRequest::Nothing, Some(wanted));
             }
             OldSaid::Created(opened) => smb.opened(at, number, session, opened),
             OldSaid::Read { id, offset, len } => {
                 let file = smb.opens.of_id(at.cx, at.store, session, id);
-                smb.asked(at, number, Asked::Read { file, offset, len }, None);
+                smb.asked(at, number, SmbRequest::Read { file, offset, len }, None);
             }
             OldSaid::Octets(len, from) => {
                 let skip = skip(self, from).unwrap_or(0);
@@ -1029,9 +1035,9 @@ impl SmbMessage {
             OldSaid::Close(id) => {
                 let file = smb.opens.of_id(at.cx, at.store, session, id);
                 smb.opens.closes(file);
-                smb.asked(at, number, Asked::Close(file), None);
+                smb.asked(at, number, SmbRequest::Close(file), None);
             }
-            OldSaid::Closed => smb.answered(at, number, Answered::Closed(None)),
+            OldSaid::Closed => smb.answered(at, number, SmbAnswer::Closed(None)),
         }
     }
 
@@ -1046,7 +1052,7 @@ impl SmbMessage {
         let key = (key_of(at.direction.flip().index()), number);
         let asked = at.kept.as_deref_mut().and_then(|c| c.take_request(key));
         let (to, left) = match asked {
-            Some(Asked::Read {
+            Some(SmbRequest::Read {
                 file,
                 offset,
                 len: most,
@@ -1122,7 +1128,7 @@ impl SmbMessage {
             ..
         } = step
         {
-            smb.answered(at, number, Answered::Read(file, len.saturating_add(left)));
+            smb.answered(at, number, SmbAnswer::Read(file, len.saturating_add(left)));
         }
     }
 
