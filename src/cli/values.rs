@@ -117,7 +117,7 @@ pub(super) fn sum_kind(text: &str) -> Result<SumKind, String> {
         "md5" => Ok(SumKind::Md5),
         "sha1" | "sha-1" => Ok(SumKind::Sha1),
         "sha256" | "sha-256" => Ok(SumKind::Sha256),
-        other => Err(format!("{other}: expected md5, sha1 or sha256")),
+        _ => Err("expected md5, sha1 or sha256".to_owned()),
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
     }
     words.extend(word);
     match (quote, words.first()) {
-        (Some(open), _) => Err(format!("{text}: a {open} has no other behind it")),
+        (Some(open), _) => Err(format!("a {open} has no other behind it")),
         (None, None) => Err("no command: give the program and its words".to_owned()),
         (None, Some(program)) if program.is_empty() => {
             Err(format!("{text}: the program has no name"))

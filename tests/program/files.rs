@@ -562,6 +562,7 @@ fn parts_of_any_multipart_type_are_files() {
     for kind in [
         "related; type=\"text/xml\"; start=\"<r>\"",
         "mixed",
+        "x-mixed-replace",
         "x-other",
     ] {
         let lines = "--b\r\nContent-Type: text/xml\r\nContent-ID: <r>\r\n\r\n<a/>\r\n\
