@@ -22,6 +22,7 @@ use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
 use etherparse::IpNumber;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// All that waits in any stage: plain data, which can be written out and read back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -199,6 +200,16 @@ impl<M: MessageSink> Assembler<M> {
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
     pub fn unknown_link_types(&self) -> &[LinkType] {
         &self.state.cx.unknown_link_types
+    }
+
+    /// Nothing was captured for so long: what waits grows older, and holes whose time is over are given up. For captures that are
+    /// read as they are made.
+    pub fn silence(&mut self, silence: Duration) {
+        let State { cx, clock, .. } = &mut self.state;
+        cx.now = clock.pass(silence);
+        if self.is_due() {
+            self.age();
+        }
     }
 
     /// Takes one packet.

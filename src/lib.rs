@@ -79,7 +79,7 @@
 //! ```text
 //! base/              what every stage speaks of; no stage, protocol or output is known here
 //!   packet place stream flow  packet records; where octets stand in them; chunks, gaps and ends; keys and directions
-//!   time serial      timestamps and the age clock; numbers that wrap (RFC 1982)
+//!   time periods serial  timestamps and the age clock; periods of capture time; numbers that wrap (RFC 1982)
 //!   limits counters context trace  what a run may use, what it counted, what each stage is handed with a packet
 //!   storage/         budget, deadlines, table in order of age, index of slots, values in few octets
 //! capture/           inputs, reader, pcap, pcapng, decompression, sorting queue, stop on a signal
@@ -95,7 +95,7 @@
 //!   protocols/       the table of protocols, and one file for each
 //! sink/              events.rs: what an output hears; packets, streams (--dump), json, transferred files, lines
 //! assembler.rs       joins the stages ([`Assembler`])
-//! cli/               flags (one source for help, man page and completions), the run, the report
+//! cli/               flags (one source for help, man page and completions), files of configuration, the run, the report
 //! main.rs            exit status
 //! ```
 #![warn(missing_docs)]

@@ -93,6 +93,7 @@ fn main() -> ExitCode {
     }
     let written = match invocation {
         Invocation::Run(config) => return ExitCode::from(run(&config)),
+        Invocation::SavedConfig(text) => io::stdout().write_all(text.as_bytes()),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),
         Invocation::FirstScreen => cli::first_screen(&mut io::stdout().lock()),
         Invocation::Man => cli::man(&mut io::stdout().lock()),

@@ -276,6 +276,11 @@ impl Counters {
             .sum()
     }
 
+    /// It says how much there is now, or was at most: it can fall, and is not counted anew for each period.
+    pub fn is_gauge(section: &str, name: &str) -> bool {
+        section == "buffer" || (section, name) == ("sctp", "waiting_chunks")
+    }
+
     /// The names of all counters, `section.name`, those of these protocols among them.
     pub fn names(protocols: &[&'static str]) -> Vec<String> {
         let mut names = Vec::new();

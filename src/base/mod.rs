@@ -13,6 +13,7 @@ pub mod fragment;
 pub mod limits;
 pub mod message;
 pub mod packet;
+pub mod periods;
 pub mod place;
 pub mod protocol;
 pub mod serial;

@@ -167,8 +167,10 @@ pub struct CaptureClock {
     started: bool,
     /// The highest timestamp that was believed.
     top: u64,
-    /// Age at `top`.
+    /// Age at `top`, with what has been added for silence.
     age: u64,
+    /// What has been added for silence, and no later timestamp has caught up with.
+    ahead: u64,
     /// Where a jump leads to, and how many packets have agreed with it.
     jump: Option<(u64, u32)>,
 }
@@ -184,7 +186,9 @@ impl CaptureClock {
             // Both ways: a small step back is reordering, and the clock then just waits.
             self.jump = None;
             if t > self.top {
-                self.age = self.age.saturating_add(t - self.top);
+                let moved = t - self.top;
+                self.age = self.age.saturating_add(moved.saturating_sub(self.ahead));
+                self.ahead = self.ahead.saturating_sub(moved);
                 self.top = t;
             }
         } else {
@@ -201,6 +205,17 @@ impl CaptureClock {
                 self.top = to;
                 self.jump = None;
             }
+        }
+        Instant::from_nanos(self.age)
+    }
+
+    /// Nothing was captured for so long, by another clock, which need not agree with that of the capture: the age clock goes on
+    /// alone, and waits for the timestamps where they turn out to be behind it.
+    pub fn pass(&mut self, silence: Duration) -> Instant {
+        if self.started {
+            let silence = u64::try_from(silence.as_nanos()).unwrap_or(u64::MAX);
+            self.ahead = self.ahead.saturating_add(silence);
+            self.age = self.age.saturating_add(silence);
         }
         Instant::from_nanos(self.age)
     }
@@ -229,6 +244,23 @@ mod tests {
         assert_eq!(c.observe(Timestamp(102 * S)), Instant::from_nanos(2 * S));
         assert_eq!(c.observe(Timestamp(101 * S)), Instant::from_nanos(2 * S));
         assert_eq!(c.observe(Timestamp(103 * S)), Instant::from_nanos(3 * S));
+    }
+
+    #[test]
+    fn silence_is_time_once() {
+        let mut c = CaptureClock::default();
+        // Before the first packet there is nothing that could wait.
+        assert_eq!(c.pass(Duration::from_secs(9)), Instant::from_nanos(0));
+        c.observe(Timestamp(100 * S));
+        assert_eq!(c.pass(Duration::from_secs(5)), Instant::from_nanos(5 * S));
+        // The capture's clock says that it was less: the age clock waits for it.
+        assert_eq!(c.observe(Timestamp(103 * S)), Instant::from_nanos(5 * S));
+        assert_eq!(c.observe(Timestamp(105 * S)), Instant::from_nanos(5 * S));
+        assert_eq!(c.observe(Timestamp(106 * S)), Instant::from_nanos(6 * S));
+        // Or more.
+        c.pass(Duration::from_secs(1));
+        assert_eq!(c.observe(Timestamp(110 * S)), Instant::from_nanos(10 * S));
+        assert_eq!(c.latest(), Timestamp(110 * S));
     }
 
     #[test]

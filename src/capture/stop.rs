@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Silence after which a reader that was asked to stop takes its input for ended.
 // Ctrl-C reaches the whole pipe: the writer ahead still has octets to flush, and the kernel's ring
@@ -24,6 +25,8 @@ const AT_ONCE: Timespec = Timespec {
 pub struct Stop {
     wish: Arc<UnixStream>,
     bell: Option<Arc<UnixStream>>,
+    /// The bell rings by itself after so much silence.
+    ticks: Option<Timespec>,
 }
 
 impl Stop {
@@ -36,6 +39,7 @@ impl Stop {
         let stop = Self {
             wish: Arc::new(here),
             bell: None,
+            ticks: None,
         };
         Ok((stop, there))
     }
@@ -50,6 +54,13 @@ impl Stop {
         here.set_nonblocking(true)?;
         self.bell = Some(Arc::new(here));
         Ok((self, there))
+    }
+
+    /// A silent pipe makes [`Inputs::fill`](super::Inputs::fill) return each time that this time has passed, as a bell does.
+    #[must_use]
+    pub fn with_ticks(mut self, every: Duration) -> Self {
+        self.ticks = Timespec::try_from(every).ok();
+        self
     }
 
     /// The wish has been made known.
@@ -108,11 +119,16 @@ impl<R: Read + AsFd> Read for Stoppable<R> {
                 self.stop.wish.as_fd()
             };
             let mut fds = [input, bell, wish].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            let silence = self.asked.then_some(&SILENCE);
+            let silence = if self.asked {
+                Some(&SILENCE)
+            } else {
+                self.stop.ticks.as_ref()
+            };
             match poll(&mut fds, silence) {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
-                Ok(0) => return Ok(0),
+                Ok(0) if self.asked => return Ok(0),
+                Ok(0) => return Err(io::Error::other(Woken)),
                 Ok(_) => {}
             }
             let [read, rung, asked] = fds.map(|fd| !fd.revents().is_empty());

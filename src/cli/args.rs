@@ -4,8 +4,8 @@ use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed,
     checksums, command_words, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
-    media_type, number, output, pattern, reorder_window, size, stats, sum_kind, time, time_or_off,
-    transports, tunnels, when,
+    media_type, number, output, pattern, period, reorder_window, size, stats, sum_kind, time,
+    time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -49,7 +49,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
          ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
-         --sctp-stats and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
+         --sctp-stats, --counters-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
     ),
     (
         "Exit status",
@@ -107,6 +107,14 @@ pub(super) struct Args {
     /// cannot be sorted.
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(super) sort_files: bool,
+
+    /// Count silence as time, for a capture that is read as it is made
+    ///
+    /// Times are those of the packets. Without this option what waits at the end of a quiet connection stays until another packet comes,
+    /// of whatever connection; with it, holes are given up in time (--tcp-packet-timeout and the others). Silence counts from its second second on, because capture programs
+    /// hand packets on up to a second late; where packets come later than that, a hole may be given up early. Regular files have no silence.
+    #[arg(long, help_heading = "Input", hide_short_help = true)]
+    pub(super) live: bool,
 
     /// Pass decryption secrets and name resolution blocks of pcapng inputs through; implies --format pcapng
     ///
@@ -647,6 +655,41 @@ pub(super) struct Args {
         hide_short_help = true
     )]
     pub(super) sctp_stats: Option<PathBuf>,
+
+    /// Read options from an INI file
+    ///
+    /// An entry is a long option without its dashes (`tcp-buffer = 8M`), in the section named as its heading in --help
+    /// (`[Limits]`). An option without a value is `yes` or `no`; one that may be repeated stands on several lines. `;` and `#` begin
+    /// a comment line. In [Input] and [Output] a name that is no entry is that of a channel, and its value an INPUT or OUTPUT. Sections and
+    /// entries of INetReassembler.ini are understood; the man page lists them (CONFIGURATION). The command line is stronger
+    /// than the file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Print what is in force as a file for --config, and end
+    #[arg(long, help_heading = "Operation", hide_short_help = true)]
+    pub(super) save_config: bool,
+
+    /// Write the counters into this file as CSV, a row for each period of the capture
+    ///
+    /// The file is continued where it is there. Its header names the counters; where those are others than this version has, the
+    /// rows go to a file with a number in its name (counters-1.csv), and a line on stderr says so. The first two columns are
+    /// the beginning and end of the period, in seconds since 1970.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
+    pub(super) counters_file: Option<PathBuf>,
+
+    /// Length of the periods of --counters-file
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = period, help_heading = "Operation", hide_short_help = true)]
+    pub(super) counters_period: Duration,
+
+    /// Rows of --counters-file say what was counted in their period, not since the beginning
+    #[arg(
+        long,
+        requires = "counters_file",
+        help_heading = "Operation",
+        hide_short_help = true
+    )]
+    pub(super) counters_clear: bool,
 
     /// Report files, interfaces and ends of connections on stderr; twice: also what is given up or dropped
     ///

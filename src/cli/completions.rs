@@ -188,7 +188,9 @@ fn value(arg: &Arg) -> Value {
     match (arg.get_value_hint(), id) {
         (ValueHint::DirPath, _) => Value::Folder,
         (ValueHint::FilePath, _) => Value::File,
-        (_, "write" | "dropped" | "bypass" | "json" | "har" | "sctp_stats") => Value::File,
+        (_, "write" | "dropped" | "bypass" | "json" | "har" | "sctp_stats" | "counters_file") => {
+            Value::File
+        }
         _ => Value::Text,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::args::{Args, command};
 use super::conditions::Condition;
+use super::ini;
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
 use super::usage::FRAMED;
@@ -31,7 +32,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,12 +60,16 @@ pub struct Config {
     pub notes: Vec<String>,
     /// `--sctp-stats`: a file or a folder.
     pub sctp_stats: Option<PathBuf>,
+    /// `--counters-file`.
+    pub counters_file: Option<CountersFile>,
     /// `-v`, how often.
     pub verbose: u8,
     /// `-q`.
     pub quiet: bool,
     /// `--sort-files`: inputs are read in the order of their first packets.
     pub sort_files: bool,
+    /// `--live`: silence is time.
+    pub live: bool,
     /// `--keep-secrets`.
     pub keep_secrets: bool,
     /// The command line names an input, be it `-`.
@@ -76,6 +82,17 @@ pub struct Config {
     pub limits: Limits,
     /// `--decode-as`, `--framer`, `--protocols`, `--unframed`.
     pub rules: Rules,
+}
+
+/// Where counters go while the program runs.
+#[derive(Clone, Debug)]
+pub struct CountersFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Length of the periods.
+    pub period: Duration,
+    /// Each row says what was counted in its period.
+    pub per_period: bool,
 }
 
 /// What the command line asks for.
@@ -91,6 +108,8 @@ pub enum Invocation {
     Completions(clap_complete::Shell),
     /// The table of protocols on stdout.
     Protocols,
+    /// This file of configuration on stdout.
+    SavedConfig(String),
 }
 
 /// Reads the command line. `stdout_is_terminal` decides what is meant without an output option.
@@ -104,8 +123,8 @@ pub fn parse(
 ) -> Result<Invocation, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     check_spelling(&args)?;
-    let args = args.into_iter().flat_map(follow_forms);
-    let matches = command().try_get_matches_from(args)?;
+    let args: Vec<OsString> = args.into_iter().flat_map(follow_forms).collect();
+    let (matches, file_notes) = matches(args)?;
     let args = Args::from_arg_matches(&matches)?;
     if args.short_help {
         return Ok(Invocation::FirstScreen);
@@ -119,14 +138,46 @@ pub fn parse(
     if let Some(shell) = args.completions {
         return Ok(Invocation::Completions(shell));
     }
+    if args.save_config {
+        let saved = ini::save(&matches).map_err(|e| error(ErrorKind::ValueValidation, e))?;
+        return Ok(Invocation::SavedConfig(saved));
+    }
     let inputs = inputs(&matches, &args);
     check_limits(&args)?;
     check_company(&matches, &args)?;
     check_inputs(&args, &inputs)?;
     let notes = idle_options(&matches, &args, &inputs, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal)?;
+    config.notes.extend(file_notes);
     config.notes.extend(notes);
     Ok(Invocation::Run(Box::new(config)))
+}
+
+/// The command line together with the file that --config names, and what is to be said of that.
+fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<String>), clap::Error> {
+    let matches = command().try_get_matches_from(&args)?;
+    let Some(path) = matches.get_one::<PathBuf>("config") else {
+        return Ok((matches, Vec::new()));
+    };
+    let wrong = |what: String| error(ErrorKind::ValueValidation, what);
+    let name = path.display().to_string();
+    let text = read_config(path).map_err(|e| wrong(format!("{name}: cannot be read: {e}")))?;
+    let file = ini::read(&name, &text, &matches).map_err(wrong)?;
+    // Ahead of the command line, behind the name of the program.
+    args.splice(1..1, file.args);
+    Ok((command().try_get_matches_from(args)?, file.notes))
+}
+
+/// The text of a file of configuration.
+fn read_config(path: &Path) -> io::Result<String> {
+    // More is no such file, and a device has no end.
+    const MOST: u64 = 1 << 20;
+    let mut text = String::new();
+    File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST {
+        return Err(io::Error::other("is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Options that say more of another one, which has to be there.
@@ -564,7 +615,7 @@ fn config(
     sink.pair = args.pair;
     sink.verbose = args.verbose;
     // Hints are for somebody who looks on.
-    sink.hints = !args.quiet && args.stats.is_none() && std::io::stderr().is_terminal();
+    sink.hints = !args.quiet && args.stats.is_none() && io::stderr().is_terminal();
     sink.connection = args.connection;
     sink.json = args.json.map(|target| JsonTo {
         target,
@@ -633,7 +684,7 @@ fn config(
         stderr_color: match args.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => std::io::stderr().is_terminal() && !colors_are_unwanted(),
+            Color::Auto => io::stderr().is_terminal() && !colors_are_unwanted(),
         },
         stderr_width: (!args.wide)
             .then(|| lines::width(rustix::stdio::stderr()))
@@ -641,9 +692,15 @@ fn config(
         notes,
         chooses: choice && counted,
         sctp_stats: args.sctp_stats,
+        counters_file: args.counters_file.map(|path| CountersFile {
+            path,
+            period: args.counters_period,
+            per_period: args.counters_clear,
+        }),
         verbose: args.verbose,
         quiet: args.quiet,
         sort_files: args.sort_files,
+        live: args.live,
         keep_secrets: args.keep_secrets,
         named_input,
         sort_delay: args.sort_delay,

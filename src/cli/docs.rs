@@ -1,6 +1,7 @@
 //! What is made from the options and tables for people and shells: the man page, completions, the list of protocols.
 
 use super::args::{LONG_ABOUT, SECTIONS_BEHIND, command};
+use super::ini;
 use super::lines;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::message::protocols;
@@ -248,6 +249,31 @@ const CHECKS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The section of the man page about `--config`.
+const CONFIGURATION: &str = "\
+A file for \\fB--config\\fR has a section for each group of options, called as the group is in this page, with an entry for each option:
+.PP
+.RS 4
+.nf
+[Limits]
+memory-limit = 64M
+[Output]
+print = full
+; a second capture, and a channel, which is called as you like
+write = http.pcap
+sip = file:sip.pcap?protocol=sip
+[Processing]
+store-fragments = yes
+.fi
+.RE
+.PP
+What is wrong is told with its line, and nothing is read or written then. An option that is given on the command line, or one that excludes \
+what stands in the file, takes the place of the entry. A value may stand in quotation marks. \\fB--save-config\\fR prints such a file: what was given, and in comments what \
+is in force without having been given.
+.PP
+Sections and entries of INetReassembler.ini are understood as they are (yes, true, on, 1; no, false, off, 0); what has nothing of its kind here is \
+answered with a line on stderr and does nothing:";
+
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
@@ -367,6 +393,15 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     )?;
     for (what, condition) in CHECKS {
         writeln!(out, ".TP\n\\fB{condition}\\fR\n{what}.")?;
+    }
+    writeln!(
+        out,
+        ".SH CONFIGURATION\n{}",
+        CONFIGURATION.replace('-', "\\-")
+    )?;
+    for (section, entry, meaning) in ini::other_entries() {
+        let meaning = meaning.replace('-', "\\-");
+        writeln!(out, ".TP\n\\fB[{section}] {entry}\\fR\n{meaning}.")?;
     }
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(

@@ -78,6 +78,12 @@ fn files(config: &Config) -> Vec<String> {
     if let Some(path) = config.sctp_stats.as_ref().filter(|p| !is_folder(p)) {
         files.push(path.to_string_lossy().into_owned());
     }
+    files.extend(
+        config
+            .counters_file
+            .as_ref()
+            .map(|counters| counters.path.to_string_lossy().into_owned()),
+    );
     if let Some(extract) = &sink.extract {
         let archive = extract.dir.as_os_str() == "-";
         let list = extract.dir.join("files.jsonl");

@@ -5,13 +5,16 @@
 //! ```
 
 use super::config::Config;
+use super::history::CountersHistory;
 use super::lines::{self, Wrapping};
+use super::live::{Silence, TICK};
 use super::places;
 use super::report::{self, Seen};
 use super::signals::Signals;
 use super::trace::TraceView;
 use super::values::Stats;
 use crate::assembler::Assembler;
+use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
@@ -27,6 +30,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
@@ -121,6 +125,7 @@ struct Run<'a> {
     inputs: Inputs,
     assembler: Assembler<Outputs>,
     sctp_stats: Option<SctpStats>,
+    history: Option<CountersHistory>,
     signals: Signals,
     /// Stderr.
     messages: &'a mut dyn Write,
@@ -150,8 +155,11 @@ impl<'a> Run<'a> {
         };
         let signals =
             listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
-        let mut inputs =
-            Inputs::new(config.inputs.iter().cloned()).stopped_by(signals.stop.clone());
+        let mut stop = signals.stop.clone();
+        if config.live {
+            stop = stop.with_ticks(TICK);
+        }
+        let mut inputs = Inputs::new(config.inputs.iter().cloned()).stopped_by(stop);
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();
@@ -170,6 +178,14 @@ impl<'a> Run<'a> {
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let sctp_stats = match &config.sctp_stats {
             Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
+            None => None,
+        };
+        let history = match &config.counters_file {
+            Some(to) => {
+                let protocols = config.rules.names();
+                let opened = CountersHistory::open(&to.path, to.period, to.per_period, protocols);
+                Some(opened.map_err(|e| fail(&e))?)
+            }
             None => None,
         };
         signals.end_at_once(false);
@@ -196,6 +212,7 @@ impl<'a> Run<'a> {
             inputs,
             assembler,
             sctp_stats,
+            history,
             signals,
             messages,
             warned: BTreeMap::new(),
@@ -210,6 +227,15 @@ impl<'a> Run<'a> {
             for note in &self.config.notes {
                 complain_to(self.messages, note);
             }
+        }
+        if let Some(other) = self.history.as_ref().and_then(CountersHistory::other) {
+            let other = other.display().to_string();
+            self.tell(
+                "files of counters",
+                &format_args!(
+                    "{other}: takes the counters, since the file that was named has others"
+                ),
+            );
         }
         // Counters after everything else: the flush at the end still counts.
         self.read_all();
@@ -226,6 +252,12 @@ impl<'a> Run<'a> {
             && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
         {
             self.fail(&e);
+        }
+        if let Some(history) = self.history.take() {
+            self.count_inputs();
+            if let Err(e) = history.finish(self.assembler.counters()) {
+                self.fail(&e);
+            }
         }
         self.tell_of_idle_rules();
         match &self.config.stats {
@@ -347,6 +379,7 @@ impl<'a> Run<'a> {
         let (mut interfaces, mut link_types) = (0, 0);
         let mut queue = SortQueue::new(self.config.sort_delay, self.config.sort_queue);
         let mut input = None;
+        let mut silence = self.config.live.then(|| Silence::new(Instant::now()));
         loop {
             // As early as it is known: a reader behind the pipe waits for the file header.
             if let Some(header) = self.inputs.header() {
@@ -355,6 +388,9 @@ impl<'a> Run<'a> {
             }
             self.say_input(&mut input);
             let read = self.buffered_packets(&mut queue, &mut interfaces);
+            if let Some(silence) = &mut silence {
+                self.count_silence(silence, &mut queue);
+            }
             self.warn_of_link_types(&mut link_types);
             self.answer_signals();
             let more = match read {
@@ -382,7 +418,9 @@ impl<'a> Run<'a> {
         // Nothing that was understood is lost, whatever ended the input.
         if let Some(queue) = &mut queue {
             queue.flush();
-            sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
+            let periods = (&mut self.sctp_stats, &mut self.history);
+            let counters = self.inputs.totals().counters.clone();
+            sorted_packets(queue, periods, &mut self.assembler, &counters);
         }
         self.assembler.flush();
         let sink = self.assembler.sink();
@@ -402,6 +440,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// `--live`: what waits grows older while nothing comes.
+    fn count_silence(&mut self, silence: &mut Silence, queue: &mut Option<SortQueue>) {
+        let packets = self.inputs.totals().counters.packets;
+        let passed = silence.passed(packets, Instant::now());
+        // A file is there as a whole: only its end is silent.
+        if passed.is_zero() || !self.inputs.may_wait() {
+            return;
+        }
+        // Packets that wait to be sorted are older than any that may come.
+        if let Some(queue) = queue
+            && silence.counted() >= self.config.sort_delay
+        {
+            queue.flush();
+            let periods = (&mut self.sctp_stats, &mut self.history);
+            let counters = self.inputs.totals().counters.clone();
+            sorted_packets(queue, periods, &mut self.assembler, &counters);
+        }
+        self.assembler.silence(passed);
+    }
+
     /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
     fn flush_before_read(&mut self) -> bool {
         self.reads = self.reads.wrapping_add(1);
@@ -416,7 +474,11 @@ impl<'a> Run<'a> {
     fn flush(&mut self) -> bool {
         for _ in 0..ERRORS {
             match self.assembler.sink().flush() {
-                Ok(flow) => return flow.is_continue() || self.sctp_stats.is_some(),
+                Ok(flow) => {
+                    return flow.is_continue()
+                        || self.sctp_stats.is_some()
+                        || self.history.is_some();
+                }
                 Err(e) => {
                     self.failed = true;
                     let times = self.warned.entry("errors of outputs").or_default();
@@ -448,6 +510,11 @@ impl<'a> Run<'a> {
             if let Some(stats) = &mut self.sctp_stats {
                 stats.reopen(&mut done);
             }
+            if let Some(history) = &mut self.history
+                && let Err(e) = history.reopen()
+            {
+                done.errors.push(e);
+            }
             for name in &done.unmoved {
                 complain_to(
                     self.messages,
@@ -469,7 +536,7 @@ impl<'a> Run<'a> {
         interfaces: &mut usize,
     ) -> Result<(), Error> {
         // Where nothing has to be done between two packets, they go straight from the one to the other.
-        let straight = queue.is_none() && self.sctp_stats.is_none();
+        let straight = queue.is_none() && self.sctp_stats.is_none() && self.history.is_none();
         loop {
             while straight
                 && *interfaces > 0
@@ -507,12 +574,14 @@ impl<'a> Run<'a> {
                 None => {
                     // Statistics end by the capture's time, so that a file gives the same periods
                     // however fast it is read.
-                    end_period(&mut self.sctp_stats, &mut self.assembler, packet.time);
+                    let periods = (&mut self.sctp_stats, &mut self.history);
+                    end_periods(periods, &mut self.assembler, &totals.counters, packet.time);
                     self.assembler.packet(&packet);
                 }
                 Some(queue) => {
                     queue.push(&packet, self.assembler.budget());
-                    sorted_packets(queue, &mut self.sctp_stats, &mut self.assembler);
+                    let periods = (&mut self.sctp_stats, &mut self.history);
+                    sorted_packets(queue, periods, &mut self.assembler, &totals.counters);
                 }
             }
             // The packet that completed the last message that is wanted is used to its end, and no other one.
@@ -656,26 +725,41 @@ fn link_type(LinkType(number): LinkType) -> String {
     }
 }
 
+/// What is written at the ends of periods.
+type Periodic<'a> = (&'a mut Option<SctpStats>, &'a mut Option<CountersHistory>);
+
 /// Hands on the packets that need not wait any longer to be sorted.
 fn sorted_packets(
     queue: &mut SortQueue,
-    stats: &mut Option<SctpStats>,
+    (stats, history): Periodic<'_>,
     assembler: &mut Assembler<Outputs>,
+    input: &InputCounters,
 ) {
     while let Some(sorted) = queue.pop(assembler.budget()) {
         let packet = sorted.packet();
-        end_period(stats, assembler, packet.time);
+        end_periods((stats, history), assembler, input, packet.time);
         assembler.packet(&packet);
     }
 }
 
-/// Writes the statistics of the period that a packet of this time ends.
-#[inline] // asked for every packet, and most runs have no statistics
-fn end_period(stats: &mut Option<SctpStats>, assembler: &mut Assembler<Outputs>, time: Timestamp) {
+/// Writes what belongs to the periods that a packet of this time ends. `input`: the counters of the inputs.
+#[inline] // asked for every packet, and most runs write nothing
+fn end_periods(
+    (stats, history): Periodic<'_>,
+    assembler: &mut Assembler<Outputs>,
+    input: &InputCounters,
+    time: Timestamp,
+) {
     if let Some(stats) = stats
         && stats.is_over(time)
     {
         stats.write(&assembler.take_sctp_stats());
+    }
+    if let Some(history) = history
+        && history.is_over(time)
+    {
+        assembler.counters_mut().input = input.clone();
+        history.write(assembler.counters());
     }
 }
 

@@ -66,6 +66,15 @@ pub(super) fn gap_size(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected a size of 1G at most".to_owned())
 }
 
+/// A time of a second at least.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if time < Duration::from_secs(1) {
+        return Err("expected a time of a second at least, as 15m".to_owned());
+    }
+    Ok(time)
+}
+
 /// A time: a number with us, ms, s, m, h or d behind it.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || {
@@ -132,9 +141,7 @@ pub(super) fn media_type(text: &str) -> Result<String, String> {
     };
     match text.split_once('/') {
         Some((top, sub)) if plain(top) && (plain(sub) || sub == "*") => Ok(text.to_owned()),
-        _ => Err(format!(
-            "{text}: no media type: expected application/pdf, image/* or the like"
-        )),
+        _ => Err("no media type: expected application/pdf, image/* or the like".to_owned()),
     }
 }
 
@@ -160,9 +167,7 @@ pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
     match (quote, words.first()) {
         (Some(open), _) => Err(format!("a {open} has no other behind it")),
         (None, None) => Err("no command: give the program and its words".to_owned()),
-        (None, Some(program)) if program.is_empty() => {
-            Err(format!("{text}: the program has no name"))
-        }
+        (None, Some(program)) if program.is_empty() => Err("the program has no name".to_owned()),
         (None, Some(_)) => Ok(CommandWords(words)),
     }
 }

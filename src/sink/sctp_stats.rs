@@ -3,7 +3,8 @@
 //! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
 //! last one ended; those in which nothing was captured are left out.
 
-use crate::base::time::{CaptureClock, Timestamp};
+use crate::base::periods::Periods;
+use crate::base::time::Timestamp;
 use crate::sink::writer::{self, BufferedWriter, OutputError, Reopened, Target};
 use crate::transport::sctp::stats::{CSV_HEADER, LinkStats, csv_rows};
 use std::ffi::OsStr;
@@ -26,9 +27,7 @@ enum StatsTarget {
 pub struct SctpStats {
     name: PathBuf,
     to: StatsTarget,
-    clock: CaptureClock,
-    /// When the period began.
-    start: Option<Timestamp>,
+    periods: Periods,
     failed: Option<io::Error>,
 }
 
@@ -59,8 +58,7 @@ impl SctpStats {
         Ok(Self {
             name: PathBuf::from(writer::shown(&name)),
             to,
-            clock: CaptureClock::default(),
-            start: None,
+            periods: Periods::new(PERIOD),
             failed: None,
         })
     }
@@ -77,27 +75,13 @@ impl SctpStats {
     /// A packet of this time comes next: true where it belongs to another period, so that the rows of the one that ends are
     /// to be written first.
     pub fn is_over(&mut self, next: Timestamp) -> bool {
-        self.clock.observe(next);
-        let latest = self.clock.latest();
-        let start = *self.start.get_or_insert(latest);
-        latest.since(start) >= PERIOD || latest < start
+        self.periods.is_over(next)
     }
 
     /// Writes the rows of the period, which ends in front of the packet that [`Self::is_over`] was called with.
     pub fn write(&mut self, links: &[LinkStats]) {
-        let latest = self.clock.latest();
-        let start = self.start.unwrap_or(latest);
-        let end = after(start, PERIOD);
+        let (start, end) = self.periods.end();
         self.rows(links, start, end);
-        // The new one begins where a period would that follows the old one without a break; after a step back, at once.
-        let periods = latest.since(start).as_nanos() / PERIOD.as_nanos();
-        let skipped = u32::try_from(periods)
-            .ok()
-            .and_then(|n| PERIOD.checked_mul(n));
-        self.start = match skipped {
-            Some(time) if latest >= start => Some(after(start, time)),
-            _ => Some(latest),
-        };
     }
 
     /// Writes the rows of the last period, which the end of the input cuts short.
@@ -106,9 +90,8 @@ impl SctpStats {
     ///
     /// The first error of the whole run.
     pub fn finish(mut self, links: &[LinkStats]) -> Result<(), OutputError> {
-        let latest = self.clock.latest();
-        let start = self.start.unwrap_or(latest);
-        self.rows(links, start, latest.max(start));
+        let (start, end) = self.periods.last().unwrap_or_default();
+        self.rows(links, start, end);
         if let StatsTarget::File(to) = &mut self.to {
             return to.flush().map(|_| ());
         }
@@ -139,11 +122,6 @@ impl SctpStats {
         };
         self.failed = done.err();
     }
-}
-
-fn after(start: Timestamp, time: Duration) -> Timestamp {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    Timestamp::from_nanos(start.as_nanos().saturating_add(nanos))
 }
 
 /// The next file of a folder; those that are there are left alone.

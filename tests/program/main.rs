@@ -31,6 +31,7 @@ mod links;
 mod live;
 mod mail;
 mod octets;
+mod operation;
 mod outputs;
 mod pair;
 mod people;

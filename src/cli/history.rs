@@ -1,0 +1,273 @@
+//! `--counters-file`: the counters as CSV, a row for each period of capture time.
+//!
+//! The file is continued by the next run, as long as its header names the same counters.
+
+use crate::base::counters::Counters;
+use crate::base::periods::Periods;
+use crate::base::time::Timestamp;
+use crate::sink::writer::OutputError;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Columns in front of the counters: when the period began and ended, in seconds since 1970.
+const TIMES: &str = "period_start,period_end";
+/// Names that are tried for a file whose header fits.
+// Each version of the program that has other counters takes one more.
+const NAMES: u32 = 1000;
+
+/// A file of rows.
+pub(super) struct CountersHistory {
+    /// As it was named; the file that is written may have a number in its name.
+    wanted: PathBuf,
+    file: File,
+    /// Name of the file that is written, where it is another one.
+    other: Option<PathBuf>,
+    header: String,
+    /// The header has to be written ahead of the next row.
+    is_new: bool,
+    /// Protocols that have columns, whether they were seen or not.
+    protocols: Vec<&'static str>,
+    periods: Periods,
+    /// The values of the last row, where each row is of its period alone.
+    before: Option<Vec<u64>>,
+    failed: Option<io::Error>,
+}
+
+impl CountersHistory {
+    /// Opens the file, or begins it. `per_period`: each row says what was counted in its period, not since the beginning.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn open(
+        path: &Path,
+        period: Duration,
+        per_period: bool,
+        protocols: Vec<&'static str>,
+    ) -> Result<Self, OutputError> {
+        let (names, _) = columns(&Counters::default(), &protocols);
+        let header = format!("{TIMES},{}\n", names.join(","));
+        let opened = open(path, &header).map_err(|e| error(path, "open", e))?;
+        Ok(Self {
+            wanted: path.to_owned(),
+            file: opened.file,
+            other: opened.other,
+            header,
+            is_new: opened.is_new,
+            protocols,
+            periods: Periods::new(period),
+            before: per_period.then(Vec::new),
+            failed: None,
+        })
+    }
+
+    /// The file that is written instead of the one that was named, because that one has other counters.
+    pub(super) fn other(&self) -> Option<&Path> {
+        self.other.as_deref()
+    }
+
+    /// Goes on in a new file where something has moved the old one away.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; then the old file goes on.
+    pub(super) fn reopen(&mut self) -> Result<(), OutputError> {
+        let opened = open(&self.wanted, &self.header);
+        let opened = opened.map_err(|e| error(&self.wanted, "open", e))?;
+        (self.file, self.other, self.is_new) = (opened.file, opened.other, opened.is_new);
+        Ok(())
+    }
+
+    /// A packet of this time comes next: true where the row of the period that ends has to be written first.
+    pub(super) fn is_over(&mut self, next: Timestamp) -> bool {
+        self.periods.is_over(next)
+    }
+
+    /// Writes the row of the period that [`Self::is_over`] has ended.
+    pub(super) fn write(&mut self, counters: &Counters) {
+        let period = self.periods.end();
+        self.row(counters, period);
+    }
+
+    /// Writes the row of the last period, which the end of the input cuts short.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the whole run.
+    pub(super) fn finish(mut self, counters: &Counters) -> Result<(), OutputError> {
+        if let Some(period) = self.periods.last() {
+            self.row(counters, period);
+        }
+        match self.failed {
+            Some(source) => Err(error(&self.wanted, "write", source)),
+            None => Ok(()),
+        }
+    }
+
+    fn row(&mut self, counters: &Counters, (start, end): (Timestamp, Timestamp)) {
+        let (_, mut values) = columns(counters, &self.protocols);
+        if let Some(before) = &mut self.before {
+            let now: Vec<u64> = values.iter().map(|(_, value)| *value).collect();
+            for ((gauge, value), before) in values.iter_mut().zip(before.iter()) {
+                if !*gauge {
+                    *value = value.saturating_sub(*before);
+                }
+            }
+            *before = now;
+        }
+        let mut row = String::new();
+        if std::mem::take(&mut self.is_new) {
+            row += &self.header;
+        }
+        row += &format!("{},{}", start.secs(), end.secs());
+        for (_, value) in values {
+            row.push(',');
+            row += &value.to_string();
+        }
+        row.push('\n');
+        // In one piece: whoever reads the file meets whole rows.
+        if let Err(e) = self.file.write_all(row.as_bytes()) {
+            self.failed.get_or_insert(e);
+        }
+    }
+}
+
+/// Names and values of the columns, and whether a value says how much there is now. Protocols that rules add while the program runs
+/// have none: a file has the same columns in each row.
+fn columns(counters: &Counters, protocols: &[&'static str]) -> (Vec<String>, Vec<(bool, u64)>) {
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    let mut sections = Vec::new();
+    Counters::default().each_with(protocols, |section, name, _, _| {
+        sections.push((section, name))
+    });
+    counters.each_with(protocols, |section, name, _, value| {
+        if sections.get(values.len()) == Some(&(section, name)) {
+            names.push(format!("{section}.{name}"));
+            values.push((Counters::is_gauge(section, name), value));
+        }
+    });
+    (names, values)
+}
+
+/// A file that was opened.
+struct OpenedFile {
+    file: File,
+    other: Option<PathBuf>,
+    is_new: bool,
+}
+
+/// Opens the file to be continued. Where it is there and has other columns, a number is put into its name.
+fn open(path: &Path, header: &str) -> io::Result<OpenedFile> {
+    for n in 0..NAMES {
+        let name = numbered(path, n);
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&name)?;
+        let mut first = Vec::new();
+        // A device or a pipe has no beginning that could be looked at.
+        if file.metadata()?.is_file() {
+            let most = header.len() as u64 + 1;
+            BufReader::new(&file)
+                .take(most)
+                .read_until(b'\n', &mut first)?;
+        }
+        if first.is_empty() || first == header.as_bytes() {
+            return Ok(OpenedFile {
+                file,
+                other: (n > 0).then_some(name),
+                is_new: first.is_empty(),
+            });
+        }
+    }
+    Err(io::Error::other(
+        "all files of this name have other columns",
+    ))
+}
+
+/// `counters.csv`, `counters-1.csv`, `counters-2.csv`, ...
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    if n == 0 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{n}"));
+    if let Some(end) = path.extension() {
+        name.push(".");
+        name.push(end);
+    }
+    path.with_file_name(name)
+}
+
+fn error(path: &Path, doing: &'static str, source: io::Error) -> OutputError {
+    OutputError {
+        name: path.display().to_string(),
+        doing,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_nanos(seconds * 1_000_000_000)
+    }
+
+    /// Rows of two periods and the rest: of each the value of a column.
+    fn values(path: &Path, per_period: bool, column: &str) -> Vec<u64> {
+        let period = Duration::from_secs(60);
+        let mut history = CountersHistory::open(path, period, per_period, vec!["a"]).unwrap();
+        let mut counters = Counters::default();
+        for second in 100..250 {
+            if history.is_over(at(second)) {
+                history.write(&counters);
+            }
+            counters.tcp.segments += 1;
+            counters.buffer.waiting = 7;
+        }
+        history.finish(&counters).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut lines = text.lines();
+        let place = lines.next().unwrap().split(',').position(|c| c == column);
+        let value = |line: &str| {
+            line.split(',')
+                .nth(place.unwrap())
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        lines.map(value).collect()
+    }
+
+    #[test]
+    fn a_row_for_each_period() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        assert_eq!(values(&path("a"), false, "tcp.segments"), [60, 120, 150]);
+        assert_eq!(values(&path("b"), true, "tcp.segments"), [60, 60, 30]);
+        assert_eq!(values(&path("c"), true, "buffer.waiting"), [7, 7, 7]);
+        assert_eq!(values(&path("d"), true, "period_start"), [100, 160, 220]);
+        assert_eq!(values(&path("d2"), true, "period_end"), [160, 220, 249]);
+        // The next run goes on with it.
+        assert_eq!(values(&path("a"), false, "tcp.segments").len(), 6);
+    }
+
+    #[test]
+    fn a_file_with_other_columns_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.csv");
+        std::fs::write(&path, "period_start,tcp.old\n1,2\n").unwrap();
+        let open = || CountersHistory::open(&path, Duration::from_secs(1), false, Vec::new());
+        for _ in 0..2 {
+            let history = open().unwrap();
+            assert_eq!(history.other(), Some(&*dir.path().join("c-1.csv")));
+        }
+        let old = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(old, "period_start,tcp.old\n1,2\n");
+    }
+}

@@ -1,0 +1,337 @@
+//! Runs that nobody looks at: counters over time, silence, configuration.
+
+use crate::common::build::{ACK, PSH, Pcap, SYN, body, get, response};
+use crate::common::{Live, contains, counter, run, testdata};
+use std::fs;
+use std::path::Path;
+
+/// The columns of a file of counters, and its rows.
+fn rows(path: &Path) -> (Vec<String>, Vec<Vec<u64>>) {
+    let text = fs::read_to_string(path).expect("read");
+    let mut lines = text.lines();
+    let names = lines.next().expect("a header").split(',');
+    let number = |text: &str| text.parse().expect("a number");
+    let numbers = |line: &str| line.split(',').map(number).collect();
+    (
+        names.map(str::to_owned).collect(),
+        lines.map(numbers).collect(),
+    )
+}
+
+/// A request and its answer each minute.
+fn minutes(count: u32) -> Vec<u8> {
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500);
+    let (mut client, mut server) = (101, 501);
+    for _ in 0..count {
+        let (request, answer) = (get("/"), response(&body(100)));
+        pcap.client(client, server, ACK | PSH, &request);
+        client += u32::try_from(request.len()).expect("short");
+        pcap.server(server, client, ACK | PSH, &answer);
+        server += u32::try_from(answer.len()).expect("short");
+        pcap.wait(60_000);
+    }
+    pcap.file.clone()
+}
+
+#[test]
+fn counters_are_written_for_each_period() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("counters.csv");
+    let to = path.to_str().expect("UTF-8");
+    let capture = minutes(10);
+    let args = [
+        "-n",
+        "-s=all",
+        "--counters-file",
+        to,
+        "--counters-period",
+        "3m",
+    ];
+    let done = run(args, &capture);
+    let (names, all) = rows(&path);
+    let column = |name: &str| names.iter().position(|n| n == name).expect("a column");
+    let values = |name: &str| all.iter().map(|row| row[column(name)]).collect::<Vec<_>>();
+    assert_eq!(all.len(), 4, "{all:?}");
+    // The last row says what -s does.
+    for (name, value) in names.iter().zip(all.last().expect("a row")).skip(2) {
+        if let Some(known) = crate::common::find_counter(&done.stderr, name) {
+            assert_eq!(*value, known, "{name}");
+        }
+    }
+    assert_eq!(values("message.messages"), [6, 12, 18, 20]);
+    assert!(values("period_start").is_sorted());
+    assert_eq!(counter(&done.stderr, "message.messages"), 20);
+    // Sorted packets are counted too, and the file is continued: each row of its period alone.
+    let args = [&args[..], &["--counters-clear", "--sort-delay", "1s"]].concat();
+    run(args, &capture).code(0);
+    let (_, all) = rows(&path);
+    let seen: Vec<_> = all
+        .iter()
+        .map(|row| row[column("message.messages")])
+        .collect();
+    assert_eq!(seen, [6, 12, 18, 20, 6, 6, 6, 2]);
+    let sum: u64 = all[4..].iter().map(|row| row[column("tcp.segments")]).sum();
+    assert_eq!(sum, counter(&done.stderr, "tcp.segments"));
+}
+
+#[test]
+fn a_file_of_other_counters_is_not_continued() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("counters.csv");
+    fs::write(&path, "period_start,tcp.what\n1,2\n").expect("written");
+    let to = path.to_str().expect("UTF-8");
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let done = run(["-n", "--counters-file", to], &capture);
+    done.code(0);
+    assert!(done.stderr.contains("counters-1.csv"), "{}", done.stderr);
+    assert_eq!(rows(&dir.path().join("counters-1.csv")).1.len(), 1);
+    assert_eq!(rows(&path).1, [[1, 2]]);
+    for (args, words) in [
+        (&["--counters-file", "/nowhere/x"][..], "cannot open"),
+        (&["--counters-clear"], "--counters-file"),
+        (&["--counters-period", "10ms"], "a second at least"),
+        (&["--counters-file", "/dev/full"], "cannot write"),
+    ] {
+        let done = run([&["-n"], args].concat(), &capture);
+        assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
+        done.code(2);
+    }
+}
+
+/// One direction alone, so that nobody says what arrived: a request, a hole, another request, and then nothing any more.
+fn quiet_with_a_hole() -> (Vec<u8>, Vec<u8>) {
+    let mut pcap = Pcap::new();
+    pcap.client(100, 0, SYN, b"");
+    let (first, second) = (get("/first"), get("/second"));
+    pcap.client(101, 501, ACK | PSH, &first);
+    pcap.client(101 + 10_000, 501, ACK | PSH, &second);
+    (pcap.file.clone(), second)
+}
+
+/// Nobody acknowledges it and no packet follows: only silence can say that the hole stays.
+#[test]
+fn silence_counts_where_a_capture_is_live() {
+    let (capture, second) = quiet_with_a_hole();
+    for sort in [&[][..], &["--sort-delay", "100ms"]] {
+        let args = [&["--live", "--tcp-packet-timeout", "200ms"], sort].concat();
+        let mut live = Live::start(&args);
+        live.write(&capture);
+        live.until("what stands behind the hole", |out| contains(out, &second));
+        assert!(live.is_running());
+        live.close();
+        live.end().code(0);
+    }
+    // A file, and a pipe that ends, give the same with and without it.
+    let at = |args: &[&str]| run(args, &capture).ok();
+    assert!(at(&["--live"]) == at(&[]));
+}
+
+/// An INetReassembler.ini that has every entry.
+const OTHER: &str = "\
+; written by another program
+[Counters]
+ClearOnWrite=1
+HistoryFile=DIR/history.csv
+HistoryPeriod=2
+[INetReassembler]
+BypassInput=0
+DebugInfo=0
+SendEventsOnDuplicates=1
+TrackPayload=0
+[IPReassembler]
+MaxActivePackets=5000
+PacketTimeOutMSec=1500
+StoreFragmentsTillTimeout=true
+VerifyChecksums=1
+[Input]
+RestoreChannels=1
+SortingQueueDelay=100
+SortingQueueLength=1000
+StoragePointerFilePath=
+SynchronizedIO=1
+First Channel=file:DIR/in.pcap
+[Log]
+LogDetailLevel=0
+LogFilesPath=C:\\Logs
+[Output]
+RestoreChannels=yes
+SortingQueueDelay=0
+SortingQueueLength=0
+StoragePointerFilePath=pointer.txt
+SynchronizedIO=0
+Second=DIR/out.pcap
+[RemoteUI]
+TCPHost=127.0.0.1
+TCPPort=7000
+[SCTPReassembler]
+CollectStreamStats=0
+Enabled=0
+LookBehindOnStartUp=32
+MaxActivePackets=5000
+PacketTimeOutMSec=2500
+SctpInfoOnOutput=0
+StatsCsvPath=
+StatsSuperMonPath=
+StreamTimeOutSec=600
+TrackMissingChunks=0
+VerifyChecksums=1
+WaitForAck=0
+[State]
+AutoStart=1
+StateFile=state.bin
+[TCPReassembler]
+Enabled=1
+LookBehindOnStartUp=32
+MaxActivePackets=5000
+PacketTimeOutMSec=2500
+SessionTimeOutSec=600
+TcpInfoOnOutput=0
+VerifyChecksums=0
+[UDPReassembler]
+Enabled=1
+VerifyChecksums=0
+";
+
+#[test]
+fn a_configuration_of_another_program_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name);
+    let folder = dir.path().to_str().expect("UTF-8");
+    fs::write(at("in.pcap"), minutes(10)).expect("written");
+    fs::write(at("other.ini"), OTHER.replace("DIR", folder)).expect("written");
+    let ini = at("other.ini");
+    let ini = ini.to_str().expect("UTF-8");
+    let done = run(["--config", ini], b"");
+    for (line, words) in [
+        (9, "copies are counted"),
+        (25, "2>FILE"),
+        (30, "SIGHUP"),
+        (34, "SIGUSR1"),
+        (50, "begins to read"),
+        (51, "nothing is kept"),
+    ] {
+        let told = |l: &str| l.contains(&format!("other.ini: line {line}: ")) && l.contains(words);
+        assert!(done.stderr.lines().any(told), "{line}: {}", done.stderr);
+    }
+    assert_eq!(
+        done.stderr
+            .lines()
+            .filter(|l| l.contains("other.ini: line"))
+            .count(),
+        6
+    );
+    done.code(0);
+    let messages = crate::common::pcap(&fs::read(at("out.pcap")).expect("read"))
+        .1
+        .len();
+    // SYN and SYN-ACK too, where SCTP passes as it is.
+    assert_eq!(messages, 22);
+    assert_eq!(rows(&at("history.csv")).1.len(), 5);
+    // What is in force, and the same again.
+    let saved = run(["--config", ini, "--save-config"], b"").text();
+    for line in [
+        "counters-clear = yes",
+        "counters-period = 2m",
+        "checksums = ip=verify,sctp=verify,tcp=ignore,udp=ignore",
+        "disable = sctp",
+        "look-behind = 32,200ms",
+        "max-active-packets = 5000",
+        "session-timeout = 600s",
+        "sctp-packet-timeout = 2500ms",
+        "sort-delay = 100ms",
+        "sort-queue = 1000",
+        "store-fragments = yes",
+        "packet-buffered = yes",
+        "; tcp-holes = 64",
+    ] {
+        assert!(saved.lines().any(|l| l == line), "{line}: {saved}");
+    }
+    fs::write(at("saved.ini"), &saved).expect("written");
+    let again = at("saved.ini");
+    let again = run(
+        ["--config", again.to_str().expect("UTF-8"), "--save-config"],
+        b"",
+    );
+    assert_eq!(again.text(), saved);
+}
+
+#[test]
+fn the_command_line_is_stronger_than_the_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("c.ini");
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let with = |text: &str, args: &[&str]| {
+        fs::write(&path, text).expect("written");
+        let ini = path.to_str().expect("UTF-8");
+        run([&["--config", ini], args].concat(), &capture)
+    };
+    let file = "\u{feff}[output]\n# a comment\nprint\n\n[LIMITS]\nMemory-Limit = \"64M\"\n[Filters]\nmatch = \" \"\nkind = response\n";
+    let lines = with(file, &[]).text();
+    assert!(
+        lines.contains("192.") && lines.lines().count() > 3,
+        "{lines}"
+    );
+    assert!(with(file, &["-p=full", "--kind", "request"]).text() != lines);
+    // -n excludes what the file asks for, and a capture takes its place.
+    assert!(with("[Output]\nprint = brief\n", &["-n"]).ok().is_empty());
+    assert!(
+        !with("[Output]\nno-output = yes\n", &["-w", "-"])
+            .ok()
+            .is_empty()
+    );
+    let other = "[Input]\nread = /nowhere\n";
+    assert_eq!(with(other, &["-p", "-"]).text(), with("", &["-p"]).text());
+    // A channel that is not opened.
+    let closed = "[Input]\nold = /nowhere\nRestoreChannels = 0\n";
+    with(closed, &["-n"]).code(0);
+    for (text, words) in [
+        (
+            "[Limits]\nmemory-limit = much\n",
+            "line 2: memory-limit much: expected a size",
+        ),
+        (
+            "[Limits]\nmemory-limt = 1M\n",
+            "line 2: memory-limt: there is no such entry in [Limits]: did you mean memory-limit?",
+        ),
+        (
+            "\n[Limit]\n",
+            "line 2: [Limit]: there is no such section: did you mean Limits?",
+        ),
+        (
+            "[Limits]\n\nprint = full\n",
+            "line 3: print: belongs to section [Output]: move it there",
+        ),
+        ("print = full\n", "line 1: print: stands in no section"),
+        ("[Limits\n", "line 1: [Limits: is no section"),
+        ("[Input]\nsort-file = yes\n", "did you mean sort-files?"),
+        (
+            "[Processing]\nstore-fragments = perhaps\n",
+            "store-fragments: perhaps: expected yes or no",
+        ),
+        (
+            "[TCPReassembler]\nEnabled = perhaps\n",
+            "Enabled: perhaps: expected yes or no",
+        ),
+        (
+            "[TCPReassembler]\nPacketTimeOutMSec = x\n",
+            "tcp-packet-timeout xms: expected a time",
+        ),
+    ] {
+        let done = with(text, &["-n"]);
+        assert!(done.stderr.contains(words), "{text}: {}", done.stderr);
+        assert!(
+            done.stderr.contains("c.ini: line "),
+            "{text}: {}",
+            done.stderr
+        );
+        done.code(2);
+    }
+    let done = run(["--config", "/nowhere.ini"], &capture);
+    assert!(
+        done.stderr.contains("/nowhere.ini: cannot be read"),
+        "{}",
+        done.stderr
+    );
+    done.code(2);
+}
