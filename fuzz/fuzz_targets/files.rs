@@ -10,6 +10,7 @@ use inet_asm::base::limits::Limits;
 use inet_asm::base::place::OctetOffset;
 use inet_asm::base::serial::SeqNumber;
 use inet_asm::base::time::Timestamp;
+use inet_asm::sink::files::FileOptions;
 use inet_asm::sink::Outputs;
 use inet_asm::transport::tcp::Segment;
 use libfuzzer_sys::fuzz_target;
@@ -68,7 +69,7 @@ fuzz_target!(|input: &[u8]| {
     let dir = parent.path().join("files");
     let mut outputs = Outputs::new();
     outputs
-        .extract(&dir, MAX_FILE)
+        .extract(&dir, &FileOptions::new(MAX_FILE))
         .expect("the folder can be made");
     let mut t = Talk {
         assembler: Assembler::new(Limits::default(), outputs),

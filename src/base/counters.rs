@@ -556,6 +556,13 @@ counters! {
         range_files: "of these, ranges that came whole and are files of their own, because the file of which they are parts is not whole",
         ranges_repeated: "entities of which parts came again that had come whole before: no files of their own",
         ranges_left_out: "of these, ranges that are no files of their own because 1,024 others of the same file are",
+        not_chosen: "files left out by --extract-types, --extract-protocols, --extract-min or --extract-max",
+        commands: "commands of --on-file that were run",
+        commands_failed: "of these, commands that failed",
+        smb_unplaced: "bytes that SMB brought whose request is not in the capture, so that nobody knows where they belong",
+        smb_forgotten: "open files of SMB ended early, and requests forgotten, to make room for others",
+        smb_encrypted: "messages of SMB that are encrypted",
+        smb_compressed: "messages of SMB that are compressed",
     }
     /// What waits.
     buffer: BufferCounters {

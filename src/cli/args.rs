@@ -2,9 +2,10 @@
 
 use super::conditions::Condition;
 use super::values::{
-    ChecksumRule, Color, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed, checksums,
-    count, count_or_off, decode_as, framer, gap_size, kind, look_behind, number, output, pattern,
-    period, reorder_window, size, stats, time, time_or_off, transports, tunnels, when,
+    ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed,
+    checksums, command_words, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
+    media_type, number, output, pattern, period, reorder_window, size, stats, sum_kind, time,
+    time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -14,6 +15,7 @@ use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
 use crate::sink::Target;
 use crate::sink::choice::When;
+use crate::sink::files::SumKind;
 use crate::sink::follow::FollowForm;
 use crate::sink::json::JsonBody;
 use crate::sink::packets::{Encap, Large};
@@ -215,9 +217,11 @@ pub(super) struct Args {
     )]
     pub(super) json_body: JsonBody,
 
-    /// Add the SHA-256 of each whole message to the JSON
-    #[arg(long, help_heading = "Output", hide_short_help = true)]
-    pub(super) hash: bool,
+    /// Add the SHA-256 of each whole message to the JSON; =md5,sha1: sums of files too
+    ///
+    /// md5 and sha1 are for lists that know files by them: --extract adds them to files.jsonl, which has SHA-256 in any case.
+    #[arg(long, value_name = "LIST", value_parser = sum_kind, value_delimiter = ',', num_args = 0..=1, require_equals = true, default_missing_value = "sha256", help_heading = "Output", hide_short_help = true)]
+    pub(super) hash: Vec<SumKind>,
 
     /// Write the exchanges of HTTP/1 and HTTP/2 as a HAR document, which browsers open
     ///
@@ -252,11 +256,48 @@ pub(super) struct Args {
     /// Write the files that were transferred into this folder
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP;
-    /// mail (SMTP, POP3, IMAP) and its attachments.
+    /// mail (SMTP, POP3, IMAP) and its attachments; SMB in the clear.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). An incomplete file is
-    /// called NAME.part. Files that are in DIR already are not touched.
+    /// called NAME.part. Files that are in DIR already are not touched. `-` writes them to stdout as a tar archive; the man page says how.
     #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(super) extract: Option<PathBuf>,
+
+    /// Extract only files of these media types: image/*,application/pdf
+    ///
+    /// The type of a file is that of its content; where that tells nothing, or only that it is text, the one that was declared.
+    /// Files that are left out are counted.
+    #[arg(long, value_name = "LIST", value_parser = media_type, value_delimiter = ',', help_heading = "Output", hide_short_help = true)]
+    pub(super) extract_types: Vec<String>,
+
+    /// Extract only files that these protocols carried
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub(super) extract_protocols: Vec<String>,
+
+    /// Extract only files of so many bytes at least
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Output", hide_short_help = true)]
+    pub(super) extract_min: Option<usize>,
+
+    /// Extract only files of so many bytes at most
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Output", hide_short_help = true)]
+    pub(super) extract_max: Option<usize>,
+
+    /// Run this command for each extracted file; {} is its path
+    ///
+    /// Its words are split at blanks, also within quotes ' and "; no shell reads them. Without {} the path is the last word. As many
+    /// commands run at a time as there are processors; the end of the run waits for them. What they write goes to stderr. Those that
+    /// fail are told and counted.
+    #[arg(long, value_name = "COMMAND", value_parser = command_words, help_heading = "Output", hide_short_help = true)]
+    pub(super) on_file: Option<CommandWords>,
+
+    /// Write a page that shows the extracted files: DIR/index.html
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(super) index: bool,
 
     /// Flush the output after each message
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]

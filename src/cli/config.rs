@@ -17,6 +17,7 @@ use crate::message::{known_aliases, known_name, listed_fields, protocols};
 use crate::sink::FileFormat;
 use crate::sink::Target;
 use crate::sink::choice::{MessageChoice, When};
+use crate::sink::files::{FileChoice, FileOptions, SumKind};
 use crate::sink::follow::FollowForm;
 use crate::sink::json::Show;
 use crate::sink::options::{
@@ -284,6 +285,7 @@ fn idle_options(
     let buffered = lines || json || har || packets || args.dump.is_some();
     let seen = args.stats.is_some() || args.trace.is_some();
     let add_json = "is for the JSON lines: add -j";
+    let add_extract = "chooses extracted files: add -x DIR";
     let comments = "writes comments, which pcapng has: write one with -w";
     let form = "is about packets that are written: write some with -w";
     let no_tcp = "is about TCP, which --disable passes through: leave one of them out";
@@ -308,7 +310,33 @@ fn idle_options(
             "chooses connections, and nothing of them is written: leave -n out",
         ),
         ("json_body", "--json-body", json, add_json),
-        ("hash", "--hash", json, add_json),
+        (
+            "hash",
+            "--hash",
+            json || extract,
+            "is for the JSON lines: add -j",
+        ),
+        ("extract_types", "--extract-types", extract, add_extract),
+        (
+            "extract_protocols",
+            "--extract-protocols",
+            extract,
+            add_extract,
+        ),
+        ("extract_min", "--extract-min", extract, add_extract),
+        ("extract_max", "--extract-max", extract, add_extract),
+        (
+            "on_file",
+            "--on-file",
+            extract,
+            "is run for extracted files: add -x DIR",
+        ),
+        (
+            "index",
+            "--index",
+            extract,
+            "shows extracted files: add -x DIR",
+        ),
         (
             "har_body",
             "--har-body",
@@ -490,6 +518,7 @@ fn config(
     inputs: Vec<OsString>,
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
+    check_archive(&args, stdout_is_terminal)?;
     let named_input = !(args.inputs.is_empty() && args.read.is_empty());
     let rules = rules(
         args.protocols.clone(),
@@ -583,9 +612,21 @@ fn config(
         template: args.dump_name,
         packet_buffered: args.packet_buffered,
     });
+    let carriers = carriers(&args.extract_protocols)?;
     sink.extract = args.extract.map(|dir| ExtractTo {
         dir,
-        max_file: args.max_file as u64,
+        files: FileOptions {
+            max_file: args.max_file as u64,
+            choice: FileChoice {
+                types: args.extract_types,
+                protocols: carriers,
+                min: args.extract_min.unwrap_or(0) as u64,
+                max: args.extract_max.map(|max| max as u64),
+            },
+            sums: args.hash.clone(),
+            on_file: args.on_file.map(|words| words.0).unwrap_or_default(),
+            index: args.index,
+        },
     });
     sink.pair = args.pair;
     sink.verbose = args.verbose;
@@ -598,7 +639,7 @@ fn config(
         show: Show {
             filled: args.fill_gaps,
             body: args.json_body,
-            hash: args.hash,
+            hash: args.hash.contains(&SumKind::Sha256),
         },
         packet_buffered: args.packet_buffered,
     });
@@ -701,6 +742,35 @@ fn config(
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// An archive has no folder, and a terminal no use for one.
+fn check_archive(args: &Args, stdout_is_terminal: bool) -> Result<(), clap::Error> {
+    if args
+        .extract
+        .as_ref()
+        .is_none_or(|dir| dir.as_os_str() != "-")
+    {
+        return Ok(());
+    }
+    let rows = [
+        (
+            args.on_file.is_some(),
+            "--on-file: goes with a folder, and -x - writes an archive: give -x a DIR",
+        ),
+        (
+            args.index,
+            "--index: goes with a folder, and -x - writes an archive: give -x a DIR",
+        ),
+        (
+            stdout_is_terminal,
+            "--extract: stdout is a terminal, and -x - writes an archive: redirect it, or give -x a DIR",
+        ),
+    ];
+    match rows.iter().find(|(wrong, _)| *wrong) {
+        Some((_, what)) => Err(error(ErrorKind::ArgumentConflict, *what)),
+        None => Ok(()),
+    }
 }
 
 /// A table has the columns that are asked for.
@@ -1147,6 +1217,18 @@ fn no_protocol(name: &str) -> String {
         "{name}: no protocol of this name{}: {advice}",
         did_you_mean(meant)
     )
+}
+
+/// `--extract-protocols`: protocols by Wireshark's names.
+fn carriers(names: &[String]) -> Result<Vec<&'static str>, clap::Error> {
+    let known = |name: &String| {
+        let name = name.trim();
+        known_name(name).ok_or_else(|| {
+            let what = format!("--extract-protocols: {}", no_protocol(name));
+            error(ErrorKind::ValueValidation, what)
+        })
+    };
+    names.iter().map(known).collect()
 }
 
 /// The rules about protocols. Every name in them must be known.

@@ -47,9 +47,34 @@ too, decoded and called by its own name (RFC 2047, RFC 2231), parts of parts and
 mail only. Where bytes of a mail are missing, the parts that lie whole are whole, also where its header is lost. \
 Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files. Text that is uuencoded stays as it is.
 .PP
-SMB carries files that cannot be taken out yet: where there is some in the input, that is told at the end.
+SMB (SMB2, SMB3, and SMB1's READ, WRITE, OPEN and NT_CREATE commands): what is read of a file that is opened is one file, and what is \
+written to it another, put together by offset, over compounds and over the channels of a session; url is \\e\\eSERVER\\eSHARE\\eNAME. What was never \
+read is missing, and so is what stays of a file that was there when others of its bytes are written. A file is finished when it is closed. \
+A list of a directory of SMB2 is a text of its own, DIRECTORY.txt: time of the last change, size and name of each entry. Answers whose request was \
+lost cannot be placed: files.smb_unplaced counts their bytes. Pipes (IPC$) are no files. What is encrypted or compressed cannot be taken \
+out: that is told at the end, and counted.
 .PP
-The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it:";
+\\fB--extract-types\\fR, \\fB--extract-protocols\\fR, \\fB--extract-min\\fR and \\fB--extract-max\\fR choose files; sizes are those of the bytes that are \
+there. A body, a form or a mail that is not chosen is taken apart all the same, and its parts are chosen on their own. files.not_chosen \
+counts what is left out.
+.PP
+With \\fB-x -\\fR the files are written to stdout as a tar archive, each when it is finished, and files.jsonl as the last one. An archive has \
+the size of a file ahead of its bytes, so each is spooled: up to 32 KiB of it in memory, more in a folder that is made for the run in \
+TMPDIR (/tmp), readable by its owner only, and goes with it. So it needs room for the files that are open at a time, of \
+\\fB--max-file\\fR each; bytes of a file behind that offset are left out, as holes are zeros in the archive.
+.PP
+\\fB--on-file\\fR runs a command for each file once it has its last name, NAME.part too. A command that hangs keeps one of the places; where all \
+are taken, up to 4,096 files wait for theirs, and then the program does. At the end it waits for all, and says so after five seconds. \
+files.commands and files.commands_failed count them.
+.PP
+\\fB--index\\fR writes index.html into the folder at the end of the run: a table of the files in files.jsonl (20,000 at most), with pictures as \
+thumbnails, that sorts by a click on a heading and filters as one types. It needs no server and loads nothing but pictures of the folder. \
+Names and addresses stand in it as text, no script but its own may run, and only pictures, sound, films and plain text are linked, \
+as a page or an SVG could run something once it is opened. Files that the network called index.html are called index-1.html then. \
+A page of an earlier run is replaced, another file of its name is not.
+.PP
+The list of them, files.jsonl, has one JSON object a line; where it is there already, lines are added to it. docs/files.schema.json of the \
+source is its JSON schema:";
 
 /// The section of the man page about `--har`.
 const HAR: &str = "\

@@ -87,7 +87,9 @@ fn files(config: &Config) -> Vec<OsString> {
             .map(|counters| counters.path.clone().into_os_string()),
     );
     if let Some(extract) = &sink.extract {
-        files.push(extract.dir.join("files.jsonl").into_os_string());
+        let archive = extract.dir.as_os_str() == "-";
+        let list = extract.dir.join("files.jsonl").into_os_string();
+        files.push(if archive { "-".into() } else { list });
     }
     files
 }
@@ -96,9 +98,10 @@ fn files(config: &Config) -> Vec<OsString> {
 fn check_folders(config: &Config) -> Result<(), String> {
     let sink = &config.sink;
     let dump = sink.dump.as_ref().filter(|d| d.dir.as_os_str() != "-");
+    let extract = sink.extract.as_ref().filter(|e| e.dir.as_os_str() != "-");
     let folders: Vec<(&str, &Path, PathBuf)> = [
         ("--dump", dump.map(|d| d.dir.as_path())),
-        ("--extract", sink.extract.as_ref().map(|e| e.dir.as_path())),
+        ("--extract", extract.map(|e| e.dir.as_path())),
         (
             "--sctp-stats",
             config.sctp_stats.as_deref().filter(|p| is_folder(p)),

@@ -326,7 +326,10 @@ impl<'a> Run<'a> {
         let of_chosen = self.assembler.sink().missing().cloned();
         let counters = self.assembler.counters();
         let folder = self.config.sink.extract.as_ref();
-        let folder = folder.map(|extract| extract.dir.display().to_string());
+        let folder = folder.map(|extract| match extract.dir.to_str() {
+            Some("-") => "the archive".to_owned(),
+            _ => extract.dir.display().to_string(),
+        });
         let chosen = self.config.chooses.then_some(counters.output.messages);
         let of_chosen = of_chosen.filter(|_| self.config.chooses_losses);
         let lost = match of_chosen {

@@ -159,10 +159,7 @@ mod tests {
                 "--json-body",
                 "--json-body: its value <FORM> is missing: expected one of none, text, base64",
             ),
-            (
-                "--hash=3",
-                "--hash=3: the option takes no value: leave =3 out",
-            ),
+            ("--hash=3", "--hash 3: expected md5, sha1 or sha256"),
             (
                 "--dump-name x",
                 "--dump-name: names the files of --dump: add --dump DIR",

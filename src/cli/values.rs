@@ -7,6 +7,7 @@ use crate::base::time::Timestamp;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::choice::When;
+use crate::sink::files::SumKind;
 use crate::sink::follow::FollowForm;
 use crate::sink::json::JsonBody;
 use crate::sink::options::OutputKind;
@@ -117,6 +118,58 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
 pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse()
         .map_err(|_| "expected a whole number, as 64".to_owned())
+}
+
+/// A sum of `--hash`.
+pub(super) fn sum_kind(text: &str) -> Result<SumKind, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "md5" => Ok(SumKind::Md5),
+        "sha1" | "sha-1" => Ok(SumKind::Sha1),
+        "sha256" | "sha-256" => Ok(SumKind::Sha256),
+        _ => Err("expected md5, sha1 or sha256".to_owned()),
+    }
+}
+
+/// A media type, or a kind of them: `application/pdf`, `image/*`.
+pub(super) fn media_type(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|o| o.is_ascii_graphic() && !b"*/;,".contains(&o))
+    };
+    match text.split_once('/') {
+        Some((top, sub)) if plain(top) && (plain(sub) || sub == "*") => Ok(text.to_owned()),
+        _ => Err("no media type: expected application/pdf, image/* or the like".to_owned()),
+    }
+}
+
+/// Words of a command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct CommandWords(pub(super) Vec<String>);
+
+/// The words of a command: parted by blanks that stand in no quotes.
+pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    match (quote, words.first()) {
+        (Some(open), _) => Err(format!("a {open} has no other behind it")),
+        (None, None) => Err("no command: give the program and its words".to_owned()),
+        (None, Some(program)) if program.is_empty() => Err("the program has no name".to_owned()),
+        (None, Some(_)) => Ok(CommandWords(words)),
+    }
 }
 
 /// `--kind`: one of the kinds, in the singular or the plural.

@@ -1,6 +1,7 @@
 //! Which outputs there are, and what is written there.
 
 use super::choice::MessageChoice;
+use super::files::FileOptions;
 use super::follow::FollowForm;
 use super::json::Show;
 use super::packets::PacketOptions;
@@ -85,8 +86,8 @@ pub struct DumpTo {
 pub struct ExtractTo {
     /// The folder.
     pub dir: PathBuf,
-    /// `--max-file`: octets of one file.
-    pub max_file: u64,
+    /// How, and which.
+    pub files: FileOptions,
 }
 
 /// `--json`.

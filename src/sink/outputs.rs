@@ -1,7 +1,7 @@
 //! All outputs together, and the table of them.
 
 use super::choice::{Asked, MessageChoice};
-use super::files::Files;
+use super::files::{FileOptions, Files};
 use super::follow::Follow;
 use super::har::Har;
 use super::json::{self, Json};
@@ -674,7 +674,7 @@ impl Outputs {
 
     /// What a user should know of the outputs at the end of a run, a line each.
     pub fn notes(&self) -> Vec<String> {
-        self.table.files.iter().filter_map(Files::note).collect()
+        self.table.files.iter().flat_map(Files::notes).collect()
     }
 
     /// A message was written.
@@ -935,7 +935,7 @@ impl Outputs {
             outputs.table.har = Some(har);
         }
         if let Some(e) = &config.extract {
-            outputs.extract(&e.dir, e.max_file)?;
+            outputs.extract(&e.dir, &e.files)?;
         }
         outputs.table.watch = (config.verbose > 0).then(|| Watch::new(config.verbose > 1));
         outputs.table.ports = config.hints.then(Ports::default);
@@ -964,14 +964,14 @@ impl Outputs {
         Ok(())
     }
 
-    /// Adds the output of transferred files, of which none becomes larger than `max_file` octets.
+    /// Adds the output of transferred files.
     ///
     /// # Errors
     ///
     /// The folder cannot be made, or its list not be opened.
-    pub fn extract(&mut self, dir: &Path, max_file: u64) -> Result<(), OutputError> {
+    pub fn extract(&mut self, dir: &Path, options: &FileOptions) -> Result<(), OutputError> {
         self.packets_alone = false;
-        self.table.files = Some(Files::new(dir, max_file)?);
+        self.table.files = Some(Files::new(dir, options)?);
         self.join();
         Ok(())
     }

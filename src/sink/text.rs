@@ -96,17 +96,17 @@ impl Serialize for UnixSeconds {
     }
 }
 
-/// A SHA-256 that is serialized in hexadecimal.
-pub(crate) struct Hex(pub(crate) [u8; 32]);
+/// A sum of at most 32 octets that is serialized in hexadecimal.
+pub(crate) struct Hex<const N: usize>(pub(crate) [u8; N]);
 
-impl Serialize for Hex {
+impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
         for (octet, place) in self.0.iter().zip(text.as_chunks_mut().0) {
             *place = [octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]);
         }
-        to.serialize_bytes(&text)
+        to.serialize_bytes(text.get(..2 * N).unwrap_or_default())
     }
 }
 

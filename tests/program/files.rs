@@ -55,9 +55,12 @@ impl Extracted {
             .iter()
             .map(|(n, _)| *n)
             .collect();
+        let schema = include_str!("../../docs/files.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
         let mut whole = 0;
         let mut octets = 0;
         for line in &self.list {
+            assert_eq!(common::schema::fault(&schema, line), None, "{line}");
             let fields = line.as_object().expect("an object");
             assert_eq!(fields.len(), names.len());
             assert!(names.iter().all(|n| fields.contains_key(*n)), "{line}");
@@ -114,8 +117,8 @@ impl Extracted {
 }
 
 /// Connections of one client, one after the other, each with its own port.
-struct Talk {
-    pcap: Pcap,
+pub(crate) struct Talk {
+    pub(crate) pcap: Pcap,
     port: u16,
     client: u32,
     server: u32,
@@ -124,7 +127,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut talk = Self {
             pcap: Pcap::new(),
             port: CLIENT.1,
@@ -169,7 +172,7 @@ impl Talk {
     }
 
     /// A request and its response, in segments of 1,000 octets.
-    fn exchange(&mut self, request: &[u8], response: &[u8]) -> &mut Self {
+    pub(crate) fn exchange(&mut self, request: &[u8], response: &[u8]) -> &mut Self {
         for part in request.chunks(1000) {
             self.up(PSH | ACK, part);
         }
@@ -186,7 +189,7 @@ impl Talk {
         self.exchange(&get(path), &answer("200 OK", fields, body))
     }
 
-    fn close(&mut self) -> &mut Self {
+    pub(crate) fn close(&mut self) -> &mut Self {
         self.down(FIN | ACK, b"", true);
         self.server += 1;
         self.up(FIN | ACK, b"");
@@ -195,12 +198,12 @@ impl Talk {
         self
     }
 
-    fn extract(&self, options: &[&str]) -> Extracted {
+    pub(crate) fn extract(&self, options: &[&str]) -> Extracted {
         Extracted::of(&self.pcap.file, options)
     }
 }
 
-fn answer(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n",
         body.len()
@@ -559,6 +562,7 @@ fn parts_of_any_multipart_type_are_files() {
     for kind in [
         "related; type=\"text/xml\"; start=\"<r>\"",
         "mixed",
+        "x-mixed-replace",
         "x-other",
     ] {
         let lines = "--b\r\nContent-Type: text/xml\r\nContent-ID: <r>\r\n\r\n<a/>\r\n\
@@ -746,24 +750,6 @@ fn a_range_of_what_came_whole_is_no_other_file() {
     assert!(found.files["c.5-14.txt"] == other[5..15]);
     // What of b.txt came again is one.
     assert_eq!(counter(&found.stats, "files.ranges_repeated"), 3);
-}
-
-/// SMB carries files that cannot be taken out yet: an empty list says nothing of that.
-#[test]
-fn what_cannot_be_taken_out_is_told_once() {
-    let smb = read(&testdata("protocols/nbss.pcap"));
-    let http = Talk::new().get("/a", "", b"a").close().pcap.file.clone();
-    for (capture, told) in [(&smb, Some("SMB")), (&http, None)] {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let dir = dir.path().to_str().expect("UTF-8");
-        let said = run(["-x", dir], capture).stderr;
-        assert_eq!(said.lines().count(), usize::from(told.is_some()), "{said}");
-        assert!(
-            told.is_none_or(|t| said.contains(&format!("files out of {t} yet"))),
-            "{said}"
-        );
-        assert_eq!(run(["-q", "-x", dir], capture).stderr, "");
-    }
 }
 
 /// The version of what ranges are of.
@@ -1513,7 +1499,8 @@ proptest::proptest! {
         use inet_asm::base::flags;
         let dir = tempfile::tempdir().expect("tempdir");
         let mut outputs = inet_asm::sink::Outputs::new();
-        outputs.extract(&dir.path().join("x"), 1 << 20).expect("made");
+        let options = inet_asm::sink::files::FileOptions::new(1 << 20);
+        outputs.extract(&dir.path().join("x"), &options).expect("made");
         let mut assembler = Assembler::new(inet_asm::base::limits::Limits::default(), outputs);
         let mut frame = 0;
         let mut send = |server: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]| {

@@ -1220,7 +1220,7 @@ fn words_of_a_run_have_one_form() {
     write("bad.pcap", &bad);
     std::fs::create_dir(at("folder")).expect("a folder");
     let (first, second) = (path("http-keepalive.pcap"), path("http-tiny.pcap"));
-    let (lost, smb) = (path("http-lost.pcap"), path("protocols/nbss.pcap"));
+    let lost = path("http-lost.pcap");
     let sctp = path("sctp-lost.pcap");
     let [a, x, bad, cut, none, empty, link] = [
         "a.pcap",
@@ -1259,7 +1259,6 @@ fn words_of_a_run_have_one_form() {
             2,
         ),
         (&["--sctp-stats", "/nowhere/x", &first], "cannot open", 2),
-        (&["-x", &x, &smb], "--dump has its bytes", 0),
         (
             &["--dump", "-", "--connection", "0", &lost],
             "--dump DIR leaves a hole",

@@ -2,6 +2,7 @@
 //!
 //! [`FIELDS`] is the list of what a line holds; the man page is made from it, and a test holds the output to it.
 
+use super::sums::FileSums;
 use super::transfer::FileInfo;
 use crate::sink::json_line::write;
 use crate::sink::text::{Hex, Rfc3339};
@@ -81,6 +82,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     ("range", "offset and length of that range; null elsewhere"),
     ("sha256", "SHA-256 of it; null where it is not complete"),
+    ("sha1", "SHA-1 of it, with --hash=sha1; null elsewhere"),
+    ("md5", "MD5 of it, with --hash=md5; null elsewhere"),
     (
         "error",
         "why a coding was not undone to its end, or which limit ended the file; null where nothing did",
@@ -98,7 +101,7 @@ pub(super) struct ListedFile<'a> {
     pub(super) length: Option<u64>,
     pub(super) missing: &'a [(u64, Option<u64>)],
     pub(super) range: Option<RangeOf<'a>>,
-    pub(super) sha256: Option<[u8; 32]>,
+    pub(super) sums: Option<FileSums>,
 }
 
 /// Where a range belongs.
@@ -141,7 +144,9 @@ struct Line<'a> {
     missing: &'a [(u64, Option<u64>)],
     range_of: Option<&'a str>,
     range: Option<(u64, u64)>,
-    sha256: Option<Hex>,
+    sha256: Option<Hex<32>>,
+    sha1: Option<Hex<20>>,
+    md5: Option<Hex<16>>,
     error: Option<&'a str>,
 }
 
@@ -176,7 +181,9 @@ pub(super) fn line(info: &FileInfo, listed: &ListedFile<'_>, out: &mut Vec<u8>) 
         missing: listed.missing.get(..RANGES).unwrap_or(listed.missing),
         range_of: listed.range.map(|r| r.file),
         range: listed.range.map(|r| (r.at, r.len)),
-        sha256: listed.sha256.map(Hex),
+        sha256: listed.sums.map(|sums| Hex(sums.sha256)),
+        sha1: listed.sums.and_then(|sums| sums.sha1).map(Hex),
+        md5: listed.sums.and_then(|sums| sums.md5).map(Hex),
         error: info.error.as_deref(),
     };
     write(&line, out);

@@ -23,20 +23,27 @@
 //! claims what may be such a connection, and names it later: a transfer needs its name only when it is finished, and may be
 //! discarded.
 
+mod commands;
 mod content;
 mod entities;
+mod index;
 mod list;
 mod names;
+mod options;
 mod output;
 mod ranges;
 mod received;
 mod source;
 mod sources;
 mod store;
+mod sums;
+mod tar;
 mod transfer;
 
 pub(in crate::sink) use content::decode::{known as codings_are_known, undo as undo_codings};
 pub(in crate::sink) use content::disposition::{parameter, percent_decoded};
 pub(in crate::sink) use content::words::utf8;
 pub use list::FIELDS;
+pub use options::{FileChoice, FileOptions};
 pub(crate) use output::Files;
+pub use sums::SumKind;

@@ -1,5 +1,6 @@
 //! The output of files: hands events to the sources that they belong to.
 
+use super::options::FileOptions;
 use super::source::Event;
 use super::sources::{Kept, Sources};
 use super::store::Store;
@@ -15,7 +16,6 @@ use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -39,26 +39,19 @@ pub(crate) struct Files {
     store: Store,
     sources: Sources,
     ticked: Instant,
-    /// Protocols that may have carried files which no source can take out.
-    unread: BTreeSet<&'static str>,
 }
 
-/// Protocols that carry files which no source takes out yet: Wireshark's name, and what it is called. Whoever writes the source takes
-/// its row away.
-const UNREAD: &[(&str, &str)] = &[("nbss", "SMB"), ("smb", "SMB"), ("smb2", "SMB")];
-
 impl Files {
-    /// Files go to this folder, none larger than `max_file`.
+    /// Files go to this folder.
     ///
     /// # Errors
     ///
     /// The folder cannot be made, or its list not be opened.
-    pub(crate) fn new(dir: &Path, max_file: u64) -> Result<Self, OutputError> {
+    pub(crate) fn new(dir: &Path, options: &FileOptions) -> Result<Self, OutputError> {
         Ok(Self {
-            store: Store::open(dir, max_file)?,
+            store: Store::open(dir, options)?,
             sources: Sources::default(),
             ticked: Instant::default(),
-            unread: BTreeSet::new(),
         })
     }
 
@@ -72,22 +65,20 @@ impl Files {
         self.store.take_lines()
     }
 
-    /// What has to be said at the end of the run: protocols that carry files which cannot be taken out yet.
-    pub(in super::super) fn note(&self) -> Option<String> {
-        let names: Vec<_> = self.unread.iter().copied().collect();
-        (!names.is_empty()).then(|| {
+    /// What has to be said at the end of the run: what carries files and cannot be read, and commands that failed.
+    pub(in super::super) fn notes(&self) -> Vec<String> {
+        let names: Vec<_> = self.store.unread().iter().copied().collect();
+        let unread = (!names.is_empty()).then(|| {
             format!(
-                "{}: --extract cannot take files out of {} yet, and there is some in the input: --dump has its bytes",
+                "{}: --extract cannot take files out of {}, and there is some in the input: --dump has its bytes",
                 self.store.path(),
-                names.join(", ")
+                names.join(" and ")
             )
-        })
-    }
-
-    /// Remembers a protocol that no source reads.
-    fn unread(&mut self, start: &MessageStart<'_>) {
-        let row = UNREAD.iter().find(|(name, _)| *name == start.protocol);
-        self.unread.extend(row.map(|(_, called)| *called));
+        });
+        unread
+            .into_iter()
+            .chain(self.store.failed_commands())
+            .collect()
     }
 
     /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
@@ -141,6 +132,7 @@ impl MessageSink for Files {
 
     fn input_end(&mut self, cx: &mut Context) {
         self.sources.finish(cx, &mut self.store);
+        self.store.finish_commands(cx);
     }
 
     // By the capture's clock: the same file gives the same files.
@@ -175,8 +167,6 @@ impl MessageSink for Files {
         });
         if read {
             to.state.open[to.direction.index()] = true;
-        } else {
-            self.unread(start);
         }
     }
 
@@ -235,7 +225,7 @@ impl Output for Files {
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
-        self.store.flush().map(ControlFlow::Continue)
+        self.store.flush()
     }
 
     fn finish(&mut self) -> Result<(), OutputError> {

@@ -4,10 +4,15 @@
 //! when nothing of it is missing. Nothing that was in the folder is followed, opened or replaced: every file is made by
 //! this program (`O_EXCL`), in the folder that was opened first, whatever its path leads to later.
 
+use super::commands::FileCommands;
 use super::content::octets::StoredOctets;
 use super::content::{decode, types};
+use super::index;
 use super::list::{self, ListedFile, RangeOf};
 use super::names;
+use super::options::FileOptions;
+use super::sums::{FileSums, RunningSums, SumKind};
+use super::tar::Archive;
 use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened};
@@ -16,10 +21,11 @@ use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::hash::BuildHasher;
-use std::io::{self, Cursor};
+use std::io::{self, BufReader, BufWriter, Cursor, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -59,7 +65,7 @@ struct OpenFile {
     buffer: Vec<u8>,
     at: u64,
     /// Sum of the octets up to this offset, as long as they came in order.
-    digest: Option<(Sha256, u64)>,
+    sums: Option<(RunningSums, u64)>,
     used: u64,
 }
 
@@ -67,12 +73,12 @@ impl OpenFile {
     fn put(&mut self, offset: u64, octets: &[u8]) -> io::Result<()> {
         // The sum grows with the file while octets come in order; a gap that is filled later has
         // the file read once more at its end.
-        if let Some((sum, upto)) = &mut self.digest {
+        if let Some((sums, upto)) = &mut self.sums {
             if *upto == offset {
-                sum.update(octets);
+                sums.update(octets);
                 *upto += octets.len() as u64;
             } else {
-                self.digest = None;
+                self.sums = None;
             }
         }
         // Elsewhere than behind what waits, or more than fits: what waits goes to its own place
@@ -127,11 +133,42 @@ fn open_list(dir: &OwnedFd) -> io::Result<File> {
     }
 }
 
+/// Makes the page that shows a folder, or opens the one that an earlier run has made there.
+fn open_index(dir: &OwnedFd) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let new = flags | OFlags::CREATE | OFlags::EXCL;
+    match fs::openat(dir, index::NAME, new, Mode::from_raw_mode(0o666)) {
+        Ok(fd) => {
+            // Files of its name, which are common, are called otherwise from now on.
+            let file = File::from(fd);
+            file.write_all_at(index::BEGINNING.as_bytes(), 0)?;
+            return Ok(file);
+        }
+        Err(Errno::EXIST) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let file = File::from(fs::openat(dir, index::NAME, flags, Mode::empty())?);
+    let mut beginning = vec![0; index::BEGINNING.len()];
+    let ours = file.metadata()?.is_file() && file.read_exact_at(&mut beginning, 0).is_ok();
+    if ours && beginning == index::BEGINNING.as_bytes() {
+        Ok(file)
+    } else {
+        Err(io::Error::other(
+            "it is there, and no page of this program: choose another folder",
+        ))
+    }
+}
+
 /// The folder that files are written to. Errors stay inside until [`Store::flush`] returns the first one.
 pub(super) struct Store {
     dir: OwnedFd,
     path: String,
-    max_file: u64,
+    options: FileOptions,
+    commands: Option<FileCommands>,
+    /// Files go into it, and leave the folder.
+    archive: Option<Archive>,
+    /// The page that shows the folder.
+    index: Option<File>,
     open: Vec<OpenFile>,
     most: usize,
     clock: u64,
@@ -143,6 +180,8 @@ pub(super) struct Store {
     failed: Option<OutputError>,
     /// What a file system or a limit of the process has no room for in one file: told at the end.
     too_large: Option<OutputError>,
+    /// What may have carried files which no source can take out.
+    unread: BTreeSet<&'static str>,
     /// Files that are not settled yet, of which octets could not be written, and why.
     broken: HashMap<String, String, RandomState>,
 }
@@ -153,25 +192,39 @@ impl Store {
     /// # Errors
     ///
     /// Those of the system; a list that is a symbolic link or no regular file.
-    pub(super) fn open(path: &Path, max_file: u64) -> Result<Self, OutputError> {
+    pub(super) fn open(path: &Path, options: &FileOptions) -> Result<Self, OutputError> {
         let shown = path.display().to_string();
         let fail = |name: String, doing, source| OutputError {
             name,
             doing,
             source,
         };
+        let mut archive = None;
         // Opened once: whatever happens to the path later, files stay in this folder.
-        let made = std::fs::create_dir_all(path).and_then(|()| {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
-        });
-        let dir = made.map_err(|e| fail(shown.clone(), "make the folder", e))?;
+        let dir = if path.as_os_str() == "-" {
+            let (begun, dir) = Archive::begin()?;
+            archive = Some(begun);
+            Ok(dir)
+        } else {
+            std::fs::create_dir_all(path).and_then(|()| {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
+            })
+        };
+        let dir = dir.map_err(|e| fail(shown.clone(), "make the folder", e))?;
         let name = path.join(LIST).display().to_string();
         let list = open_list(&dir).map_err(|e| fail(name.clone(), "open", e))?;
+        let page = path.join(index::NAME).display().to_string();
+        let index = options.index.then(|| open_index(&dir)).transpose();
+        let index = index.map_err(|e| fail(page, "open", e))?;
+        let commands = (!options.on_file.is_empty()).then(|| FileCommands::new(&options.on_file));
         Ok(Self {
             dir,
             path: shown,
-            max_file,
+            options: options.clone(),
+            commands,
+            archive,
+            index,
             open: Vec::new(),
             most: OPEN,
             clock: 0,
@@ -180,6 +233,7 @@ impl Store {
             lines: None,
             failed: None,
             too_large: None,
+            unread: BTreeSet::new(),
             broken: HashMap::default(),
         })
     }
@@ -234,11 +288,16 @@ impl Store {
 
     /// Octets that are not there yet. What is bounded is how many a file has, not where they stand: holes take no room.
     fn put(&mut self, to: &mut Transfer, offset: u64, octets: &[u8]) {
-        if offset.saturating_add(octets.len() as u64) > FARTHEST {
+        // An archive has holes as zeros.
+        let farthest = match self.archive {
+            Some(_) => FARTHEST.min(self.options.max_file),
+            None => FARTHEST,
+        };
+        if offset.saturating_add(octets.len() as u64) > farthest {
             to.limited.get_or_insert(LimitReached::Place);
             return;
         }
-        let room = self.max_file.saturating_sub(to.have.octets());
+        let room = self.options.max_file.saturating_sub(to.have.octets());
         let octets = match octets.get(..usize::try_from(room).unwrap_or(usize::MAX)) {
             Some(less) if less.len() < octets.len() => {
                 to.limited = Some(LimitReached::Size);
@@ -283,7 +342,8 @@ impl Store {
             return false;
         };
         let memory = std::mem::take(&mut to.memory);
-        let place = self.opened(name.clone(), file, Some(Sha256::new()));
+        let sums = RunningSums::new(&self.options.sums);
+        let place = self.opened(name.clone(), file, Some(sums));
         if let Err(e) = self.open[place].put(0, &memory) {
             self.fail_write(&name, e);
         }
@@ -342,9 +402,19 @@ impl Store {
         &self.path
     }
 
+    /// Something carries files that no source can take out.
+    pub(super) fn cannot_read(&mut self, what: &'static str) {
+        self.unread.insert(what);
+    }
+
+    /// What has been told by [`Self::cannot_read`].
+    pub(super) const fn unread(&self) -> &BTreeSet<&'static str> {
+        &self.unread
+    }
+
     /// Octets that a file may have.
     pub(super) const fn max_file(&self) -> u64 {
-        self.max_file
+        self.options.max_file
     }
 
     /// The octets of a file that are there, from its beginning.
@@ -363,10 +433,15 @@ impl Store {
     /// A file in the folder, to be read from its beginning.
     pub(super) fn read(&mut self, name: &str) -> Option<StoredOctets> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        self.openat(name, flags)
-            .map_err(|e| self.fail(name, "open", e.into()))
-            .map(StoredOctets::File)
-            .ok()
+        match self.openat(name, flags) {
+            Ok(file) => Some(StoredOctets::File(file)),
+            // It is in the archive.
+            Err(Errno::NOENT) if self.archive.is_some() => None,
+            Err(e) => {
+                self.fail(name, "open", e.into());
+                None
+            }
+        }
     }
 
     /// Removes what turned out not to be a file.
@@ -375,9 +450,76 @@ impl Store {
         let Some(name) = file.made else { return };
         // Closed first, or the close would write to a name that is gone.
         self.open.retain(|h| h.name != name);
-        if let Err(e) = fs::unlinkat(&self.dir, &name, AtFlags::empty()) {
-            self.fail(&name, "remove", e.into());
+        self.remove(&name);
+    }
+
+    /// Removes a file that this program made.
+    fn remove(&mut self, name: &str) {
+        if let Err(e) = fs::unlinkat(&self.dir, name, AtFlags::empty()) {
+            self.fail(name, "remove", e.into());
         }
+    }
+
+    /// Puts a file that is finished into the archive, if there is one.
+    fn pack(&mut self, name: &str) {
+        if self.archive.is_none() {
+            return;
+        }
+        let Some(StoredOctets::File(file)) = self.read(name) else {
+            return;
+        };
+        let Some(archive) = &mut self.archive else {
+            return;
+        };
+        archive.packed.push(name.to_owned());
+        if let Err(e) = archive.add(name, &file) {
+            self.fail(name, "read", e);
+        }
+    }
+
+    /// Removes files that are in the archive.
+    fn remove_packed(&mut self) {
+        let packed = self
+            .archive
+            .as_mut()
+            .map(|archive| std::mem::take(&mut archive.packed));
+        for name in packed.unwrap_or_default() {
+            self.remove(&name);
+        }
+    }
+
+    /// Runs the command for a file that is finished.
+    fn run(&mut self, name: &str) {
+        if let Some(commands) = &mut self.commands {
+            // No command takes the path for an option.
+            let here = if self.path.starts_with('-') { "./" } else { "" };
+            commands.add(format!("{here}{}/{name}", self.path));
+        }
+    }
+
+    /// Waits for the commands that run.
+    pub(super) fn finish_commands(&mut self, cx: &mut Context) {
+        let Some(commands) = &mut self.commands else {
+            return;
+        };
+        commands.finish(|left| {
+            let _ = writeln!(
+                io::stderr(),
+                "inet-asm: waiting for {left} commands of --on-file to end"
+            );
+        });
+        let (run, failed, _) = commands.done();
+        cx.counters.files.commands = run;
+        cx.counters.files.commands_failed = failed;
+    }
+
+    /// What is to be said of commands that failed.
+    pub(super) fn failed_commands(&self) -> Option<String> {
+        let (run, failed, first) = self.commands.as_ref()?.done();
+        let first = first?;
+        Some(format!(
+            "--on-file: {failed} of {run} commands failed, the first was {first}"
+        ))
     }
 
     /// Keeps the lines of the list for [`Store::take_lines`] too.
@@ -412,6 +554,9 @@ impl Store {
         range: Option<RangeOf<'_>>,
     ) -> Option<String> {
         file.uncount(cx);
+        if range.is_none() {
+            self.remove_packed();
+        }
         let rest = self.is_broken(&mut file).then(|| file.missing(len));
         let missing = rest.as_deref().unwrap_or(missing);
         let whole = missing.is_empty();
@@ -422,6 +567,10 @@ impl Store {
                 // The type is found by the first octets, whatever the sender called it.
                 let found = types::by_content(&file.memory);
                 found_type = found.media_type;
+                if !self.options.choice.takes(&file.about, found, size) {
+                    cx.counters.files.not_chosen += 1;
+                    return None;
+                }
                 let wanted = wanted(&file.about, found, range);
                 let suffix = if whole { "" } else { PART };
                 let (name, to) = self.make(&wanted, suffix)?;
@@ -434,10 +583,10 @@ impl Store {
                 }
                 self.stamp(&name, &to, &file.about);
                 // A sum of an incomplete file would look like an answer.
-                let sum = whole.then(|| Sha256::digest(&file.memory).into());
-                Some((name, sum))
+                let sums = whole.then(|| RunningSums::of(&self.options.sums, &file.memory));
+                Some((name, sums))
             }
-            Some(name) => self.place(&name).map(|place| {
+            Some(name) => self.place(&name).and_then(|place| {
                 let mut handle = self.open.swap_remove(place);
                 if let Err(e) = handle.write() {
                     self.fail_write(&name, e);
@@ -448,13 +597,18 @@ impl Store {
                 let n = handle.file.read_at(&mut head, 0).unwrap_or(0).min(leading);
                 let found = types::by_content(&head[..n]);
                 found_type = found.media_type;
-                let sum = if whole {
-                    let sum = match handle.digest.take() {
-                        // The running sum is good only if it has seen all octets in order.
-                        Some((sum, upto)) if upto == size => Ok(sum.finalize().into()),
-                        _ => digest(&handle.file, size),
+                if !self.options.choice.takes(&file.about, found, size) {
+                    cx.counters.files.not_chosen += 1;
+                    self.remove(&name);
+                    return None;
+                }
+                let sums = if whole {
+                    let sums = match handle.sums.take() {
+                        // The running sums are good only if they have seen all octets in order.
+                        Some((sums, upto)) if upto == size => Ok(sums.finish()),
+                        _ => sums_of(&handle.file, size, &self.options.sums),
                     };
-                    sum.map_err(|e| self.fail(&name, "read", e)).ok()
+                    sums.map_err(|e| self.fail(&name, "read", e)).ok()
                 } else {
                     None
                 };
@@ -463,14 +617,14 @@ impl Store {
                 // The name is right already: an empty file that takes a second one would only be
                 // renamed over.
                 if !whole && wanted == file.wanted {
-                    return (name, None);
+                    return Some((name, None));
                 }
                 let suffix = if whole { "" } else { PART };
                 let last = self.rename(&name, &wanted, suffix);
-                (last.unwrap_or(name), sum)
+                Some((last.unwrap_or(name), sums))
             }),
         };
-        let (name, sha256) = done?;
+        let (name, sums) = done?;
         let c = &mut cx.counters.files;
         c.written += 1;
         c.octets += size;
@@ -486,13 +640,15 @@ impl Store {
             length: len.filter(|len| *len >= file.have.end() && file.unknown.is_empty()),
             missing,
             range,
-            sha256,
+            sums,
         };
         if let Some(lines) = &mut self.lines {
             list::line(&file.about, &listed, lines);
         }
         self.list
             .record(|line| list::line(&file.about, &listed, line));
+        self.run(&name);
+        self.pack(&name);
         Some(name)
     }
 
@@ -501,17 +657,24 @@ impl Store {
     /// # Errors
     ///
     /// The first error since the last call.
-    pub(super) fn flush(&mut self) -> Result<(), OutputError> {
+    pub(super) fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         for i in 0..self.open.len() {
             if let Err(e) = self.open[i].write() {
                 let name = self.open[i].name.clone();
                 self.fail_write(&name, e);
             }
         }
+        if let Some(commands) = &mut self.commands {
+            commands.look();
+        }
         if let Some(e) = self.failed.take() {
             return Err(e);
         }
-        self.list.flush().map(|_| ())
+        let _ = self.list.flush()?;
+        match &mut self.archive {
+            Some(archive) => archive.flush(),
+            None => Ok(ControlFlow::Continue(())),
+        }
     }
 
     /// What was kept for the end of the run.
@@ -520,7 +683,45 @@ impl Store {
     ///
     /// The first file that is larger than the system takes.
     pub(super) fn end(&mut self) -> Result<(), OutputError> {
+        self.write_index()?;
+        self.end_archive()?;
         self.too_large.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends the archive: the list is its last file.
+    fn end_archive(&mut self) -> Result<(), OutputError> {
+        if self.archive.is_none() {
+            return Ok(());
+        }
+        let _ = self.list.flush()?;
+        self.pack(LIST);
+        self.remove_packed();
+        if let Some(mut archive) = self.archive.take() {
+            let _ = archive.end()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the page that shows the folder, from the list.
+    fn write_index(&mut self) -> Result<(), OutputError> {
+        let Some(page) = self.index.take() else {
+            return Ok(());
+        };
+        let _ = self.list.flush()?;
+        let list = self.read(LIST);
+        let done = match list {
+            Some(StoredOctets::File(list)) => page.set_len(0).and_then(|()| {
+                let mut page = BufWriter::new(&page);
+                index::write(BufReader::new(list), &mut page)?;
+                page.flush()
+            }),
+            _ => Ok(()),
+        };
+        done.map_err(|source| OutputError {
+            name: format!("{}/{}", self.path, index::NAME),
+            doing: "write",
+            source,
+        })
     }
 
     /// Octets of a file could not be written.
@@ -658,14 +859,14 @@ impl Store {
         }
     }
 
-    fn opened(&mut self, name: String, file: File, digest: Option<Sha256>) -> usize {
+    fn opened(&mut self, name: String, file: File, sums: Option<RunningSums>) -> usize {
         self.close_to(self.most - 1);
         self.open.push(OpenFile {
             name,
             file,
             buffer: Vec::new(),
             at: 0,
-            digest: digest.map(|d| (d, 0)),
+            sums: sums.map(|sums| (sums, 0)),
             used: self.clock,
         });
         self.open.len() - 1
@@ -708,9 +909,9 @@ fn wanted(about: &FileInfo, found: types::Found, range: Option<RangeOf<'_>>) -> 
     }
 }
 
-/// Sum of a file's octets.
-fn digest(file: &File, size: u64) -> io::Result<[u8; 32]> {
-    let mut sum = Sha256::new();
+/// Sums of a file's octets.
+fn sums_of(file: &File, size: u64, kinds: &[SumKind]) -> io::Result<FileSums> {
+    let mut sums = RunningSums::new(kinds);
     let mut buffer = vec![0; READ];
     let mut at = 0;
     while at < size {
@@ -718,8 +919,8 @@ fn digest(file: &File, size: u64) -> io::Result<[u8; 32]> {
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        sum.update(&buffer[..n]);
+        sums.update(&buffer[..n]);
         at += n as u64;
     }
-    Ok(sum.finalize().into())
+    Ok(sums.finish())
 }

@@ -17,7 +17,7 @@ impl Digest {
     }
 
     /// The sum.
-    pub(super) fn finish(self) -> Hex {
+    pub(super) fn finish(self) -> Hex<32> {
         Hex(self.0.finalize().into())
     }
 }

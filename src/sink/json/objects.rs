@@ -54,7 +54,7 @@ pub(super) struct MessageObject<'a> {
     pub(super) acknowledged_at: Option<Rfc3339>,
     /// None where it is not asked for; null where the message is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sha256: Option<Option<Hex>>,
+    pub(super) sha256: Option<Option<Hex<32>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<ShownBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub mod build;
+pub mod schema;
 
 /// Whoever waits so long hangs. It says nothing about speed: a busy machine may be a hundred times slower.
 pub const DEADLINE: Duration = Duration::from_secs(900);

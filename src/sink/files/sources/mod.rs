@@ -6,6 +6,10 @@ mod ftp_lines;
 mod http;
 mod imap;
 mod mail;
+mod smb;
+mod smb_old;
+mod smb_opens;
+mod smb_words;
 mod tftp;
 
 use super::source::{At, Event, FileSource};
@@ -148,6 +152,8 @@ sources! {
     mail: Mail(mail::Mail);
     /// Mail over IMAP.
     imap: Imap(imap::Imap);
+    /// SMB.
+    smb: Smb(smb::Smb);
     /// TFTP, which keeps nothing with a connection.
     tftp: Tftp(tftp::Tftp);
 }
