@@ -1640,10 +1640,13 @@ impl<M: MessageSink> Extractor<M> {
             let left = framer.map(|f| Name::of(f.name()));
             let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
             let left = left.filter(|_| !prefix);
-            let opens = framer.and_then(Framer::next_protocol);
+            let opens = framer.and_then(AnyFramer::next_framer);
             // The other direction was already known to have gone on so, before this message was delivered.
             let home = at.state.framer.as_ref().map(AnyFramer::name);
-            if opens.is_some() && opens == home && at.state.streams[i].own.is_some() {
+            if opens.is_some()
+                && opens.as_ref().map(AnyFramer::name) == home
+                && at.state.streams[i].own.is_some()
+            {
                 at.state.streams[i].own = None;
                 Self::charge_framers(at);
                 return;
@@ -1664,8 +1667,8 @@ impl<M: MessageSink> Extractor<M> {
                 left,
                 ..Trust::default()
             };
-            if let Some(row) = opens.and_then(protocols::stream) {
-                self.adopt(at, row.framer(), true);
+            if let Some(framer) = opens {
+                self.adopt(at, framer, true);
             }
         }
     }

@@ -19,7 +19,7 @@
 //! rules.rs                 what the user says of ports and protocols
 //! events.rs whole.rs       what a sink of messages gets; a sink that calls a function with whole messages
 //! carrier.rs carry.rs      connections that carry streams of their own: what such a protocol says, and how a sink hears of it
-//! hpack.rs                 header blocks of HTTP/2
+//! hpack.rs inflate.rs      header blocks of HTTP/2; deflate of messages that refer to others, some of which may be lost
 //! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
@@ -42,6 +42,7 @@ mod headers;
 mod held_part;
 mod hpack;
 mod in_order;
+mod inflate;
 mod length;
 mod length_format;
 mod lines;

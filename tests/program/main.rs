@@ -49,3 +49,4 @@ mod terminators;
 mod trace;
 mod track;
 mod transfers;
+mod websocket;

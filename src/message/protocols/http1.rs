@@ -703,6 +703,8 @@ pub(crate) struct Http1 {
     leaving: bool,
     /// A response has switched to this.
     switched: Option<UpgradeTo>,
+    /// What a response that switches to WebSocket has agreed on.
+    websocket: super::websocket::Agreed,
     /// The last request asks for that.
     asks: Option<UpgradeTo>,
     /// Where the header of an answer ends that may have a body or not, and what the next request has heard.
@@ -743,6 +745,11 @@ enum Match {
 }
 
 impl Http1 {
+    /// What the response has agreed on that has switched to WebSocket.
+    pub(super) const fn websocket(&self) -> super::websocket::Agreed {
+        self.websocket
+    }
+
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         // A request that the server had not received cannot be what it answers.
@@ -1078,6 +1085,9 @@ impl Framer for Http1 {
             }
             HttpStart::Response { status, .. } => {
                 self.client.get_or_insert(at.direction.flip());
+                if status == 101 {
+                    self.websocket = super::websocket::Agreed::of(&octets[..head]);
+                }
                 self.begin_response(at, status, head, &fields, framing, behind)
             }
         };

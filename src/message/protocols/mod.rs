@@ -90,6 +90,7 @@ mod tls;
 mod tpkt;
 mod v5ua;
 mod websocket;
+mod websocket_messages;
 mod x2ap;
 mod xnap;
 
@@ -100,37 +101,47 @@ pub use tftp::Transfers;
 pub(super) enum AnyCarrier {
     /// Of HTTP/2.
     Http2(Box<http2_streams::Http2Streams>),
+    /// Of WebSocket.
+    Websocket(Box<websocket_messages::WebsocketMessages>),
+}
+
+/// Asks the carrier that there is.
+macro_rules! each_carrier {
+    ($carrier:ident, $c:ident => $answer:expr) => {
+        match $carrier {
+            AnyCarrier::Http2($c) => $answer,
+            AnyCarrier::Websocket($c) => $answer,
+        }
+    };
 }
 
 impl Carrier for AnyCarrier {
     fn frame(&mut self, at: CarrierContext, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.frame(at, to);
+        each_carrier!(self, c => c.frame(at, to));
     }
 
     fn octets(&mut self, at: CarrierContext, octets: &[u8], to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.octets(at, octets, to);
+        each_carrier!(self, c => c.octets(at, octets, to));
     }
 
     fn gap(&mut self, at: CarrierContext, len: u64, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.gap(at, len, to);
+        each_carrier!(self, c => c.gap(at, len, to));
     }
 
     fn lost(&mut self, direction: Direction) {
-        let Self::Http2(carrier) = self;
-        carrier.lost(direction);
+        each_carrier!(self, c => c.lost(direction));
     }
 
     fn end(&mut self, at: CarrierContext, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.end(at, to);
+        each_carrier!(self, c => c.end(at, to));
+    }
+
+    fn numbers_streams(&self) -> bool {
+        each_carrier!(self, c => c.numbers_streams())
     }
 
     fn size(&self) -> usize {
-        let Self::Http2(carrier) = self;
-        carrier.size()
+        each_carrier!(self, c => c.size())
     }
 }
 
@@ -192,8 +203,21 @@ macro_rules! protocols {
             pub(super) fn carrier(&self) -> Option<AnyCarrier> {
                 match self {
                     Self::Http2(_) => Some(AnyCarrier::Http2(Box::default())),
+                    Self::Websocket(framer) => {
+                        let made = websocket_messages::WebsocketMessages::new(framer);
+                        Some(AnyCarrier::Websocket(Box::new(made)))
+                    }
                     _ => None,
                 }
+            }
+
+            /// What frames the connection behind the message that handed it over, where that has named a protocol.
+            pub(super) fn next_framer(&self) -> Option<Self> {
+                let mut next = stream(self.next_protocol()?)?.framer();
+                if let (Self::Http1(from), Self::Websocket(to)) = (self, &mut next) {
+                    to.agreed = from.websocket();
+                }
+                Some(next)
             }
 
             /// A protocol that others switch to may begin in the middle of this one: see [`ProtocolRow::interrupts`].
@@ -344,7 +368,7 @@ protocols! {
         Cql(LengthFramer<cql::Cql>): cql, &cql::FORMAT;
         Kafka(LengthFramer<kafka::Kafka>): kafka, &kafka::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
-        Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::WebsocketDetector;
+        Websocket(websocket::Frames): websocket, &websocket::WebsocketDetector;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
         Ftp(Box<LineFramer<ftp::Ftp>>): ftp, &ftp::DIALECT;
         Pop(Box<LineFramer<pop::Pop>>): pop, &pop::DIALECT;
@@ -453,7 +477,7 @@ pub(super) fn tunnels(name: &str) -> bool {
 /// Connections of this protocol carry streams of their own, and what is framed are their frames.
 #[inline]
 pub(super) fn carries(name: &str) -> bool {
-    name == http2::PROTOCOL.name
+    name == http2::PROTOCOL.name || name == websocket::PROTOCOL.name
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.

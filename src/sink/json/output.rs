@@ -424,7 +424,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
-            stream: start.carried.map(|way| way.stream),
+            stream: start.carried.and_then(|way| way.stream),
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
