@@ -157,6 +157,15 @@ impl<T: Default> CarriedStreams<T> {
         ended
     }
 
+    /// Octets that the budget knows of, with those of what the sink keeps with each stream; None where one may not be written out.
+    pub(super) fn charged(&self, of_state: impl Fn(&T) -> Option<usize>) -> Option<usize> {
+        let mut all = self.charged;
+        for stream in self.streams.values() {
+            all += of_state(&stream.state)?;
+        }
+        Some(all)
+    }
+
     fn charge(&mut self, cx: &mut Context) {
         // The nodes of a tree are full by two thirds, about.
         let each = size_of::<CarriedStream<T>>() * 3 / 2;

@@ -553,7 +553,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             matches!(framer, Some(AnyFramer::Custom(_) | AnyFramer::User(_)))
         };
         let known = !own(there) && !own(back);
-        (known && state.streams.iter().all(idle)).then_some(state.charged + inner)
+        let carried = match &state.carried {
+            Some(carried) => carried.charged(|state| self.sink.charged(state))?,
+            None => 0,
+        };
+        (known && state.streams.iter().all(idle)).then_some(state.charged + inner + carried)
     }
 
     fn hears_flow_ends(&self) -> bool {

@@ -12,7 +12,9 @@ use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::time::Timestamp;
 use inet_asm::message::WholeMessages;
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -233,7 +235,7 @@ impl Talk {
 }
 
 /// A message that was found.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Got {
     client: bool,
     octets: Vec<u8>,
@@ -242,20 +244,32 @@ struct Got {
 }
 
 fn found(capture: &[u8], limits: Limits) -> (Vec<Got>, Counters) {
+    found_by_two(capture, limits, usize::MAX)
+}
+
+/// The same, where what waits is written out behind so many packets, and another engine goes on with it.
+fn found_by_two(capture: &[u8], limits: Limits, cut: usize) -> (Vec<Got>, Counters) {
     let (_, records) = common::pcap(capture);
-    let mut all = Vec::new();
-    let sink = WholeMessages::new(1 << 24, |m| {
-        if m.protocol == "websocket" {
-            all.push(Got {
-                client: m.direction == Direction::Forward,
-                octets: m.octets.to_vec(),
-                gaps: m.gaps.to_vec(),
-                whole: m.whole,
-            });
-        }
-    });
-    let mut engine = Assembler::new(limits, sink);
+    let all = Rc::new(RefCell::new(Vec::new()));
+    let sink = || {
+        let all = Rc::clone(&all);
+        WholeMessages::new(1 << 24, move |m| {
+            if m.protocol == "websocket" {
+                all.borrow_mut().push(Got {
+                    client: m.direction == Direction::Forward,
+                    octets: m.octets.to_vec(),
+                    gaps: m.gaps.to_vec(),
+                    whole: m.whole,
+                });
+            }
+        })
+    };
+    let mut engine = Assembler::new(limits, sink());
     for (i, record) in records.iter().enumerate() {
+        if i == cut {
+            let state = postcard::to_stdvec(engine.state()).unwrap();
+            engine = Assembler::resume(postcard::from_bytes(&state).unwrap(), sink());
+        }
         let time = Timestamp::from_nanos(record.time);
         let n = i as u64 + 1;
         engine.packet(&Packet::new(n, time, LinkType::ETHERNET, record.data));
@@ -264,7 +278,7 @@ fn found(capture: &[u8], limits: Limits) -> (Vec<Got>, Counters) {
     assert_eq!(engine.budget().used(), 0, "all is given back");
     let counters = engine.counters().clone();
     engine.finish();
-    (all, counters)
+    (all.take(), counters)
 }
 
 /// What is there of a message is what stands there in one that was sent.
@@ -315,6 +329,26 @@ fn messages_are_put_together_unmasked_and_decompressed() {
         let c = &counters.carried;
         assert_eq!(c.messages, talk.sent.len() as u64);
         assert_eq!((c.incomplete, c.undecoded, c.oversized), (0, 0, 0));
+    }
+}
+
+/// A window, and a message that is half decoded, are plain data.
+#[test]
+fn a_message_goes_on_where_its_state_is_read_back() {
+    let mut talk = Talk::new(Deflate::Takeover);
+    talk.message(true, TEXT, b"the words of the first", 1);
+    talk.message(true, BINARY, &body(20_000), 2);
+    talk.message(true, TEXT, b"the words of the second", 1);
+    let capture = talk.whole();
+    let all = found(&capture, Limits::default()).0;
+    let packets = common::pcap(&capture).1.len();
+    assert!(all.len() == talk.sent.len() && packets > 8);
+    for cut in 4..packets {
+        assert_eq!(
+            found_by_two(&capture, Limits::default(), cut).0,
+            all,
+            "{cut}"
+        );
     }
 }
 

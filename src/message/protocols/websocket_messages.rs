@@ -50,7 +50,7 @@ enum Coding {
 
 /// The text or binary message that is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct OpenMessage {
+struct FramedMessage {
     /// What its first frame would begin with, had it no other: FIN, and what it is.
     first: u8,
     coding: Coding,
@@ -81,7 +81,7 @@ struct FrameSide {
     at: u64,
     /// The frame has begun, and is not at its end.
     inside: bool,
-    open: Option<OpenMessage>,
+    open: Option<FramedMessage>,
     /// The payload of a control frame, and whether it lacks something.
     control: Vec<u8>,
     control_lacks: bool,
@@ -103,7 +103,7 @@ pub(crate) struct WebsocketMessages {
     agreed: Agreed,
 }
 
-impl OpenMessage {
+impl FramedMessage {
     /// Tells that it begins, with as much of it as there is.
     fn begin(&mut self, d: Direction, to: ToStreams<'_>) {
         if std::mem::replace(&mut self.told, true) {
@@ -295,11 +295,11 @@ impl WebsocketMessages {
                 (true, Agreed::Other) => Coding::Lost,
                 (true, Agreed::Unknown | Agreed::Deflate { .. }) => Coding::Deflate,
             };
-            let mut open = OpenMessage {
+            let mut open = FramedMessage {
                 first: FIN | side.header[0] & RSV1 | side.opcode(),
                 coding,
                 len: (!compressed && side.has_fin()).then_some(side.left),
-                ..OpenMessage::default()
+                ..FramedMessage::default()
             };
             match coding {
                 Coding::Plain => {}
@@ -323,9 +323,9 @@ impl WebsocketMessages {
                     Agreed::Deflate { .. } => false,
                     Agreed::Unknown => side.plain && !side.compressed,
                 };
-                let mut open = OpenMessage {
+                let mut open = FramedMessage {
                     first: FIN,
-                    ..OpenMessage::default()
+                    ..FramedMessage::default()
                 };
                 match plain {
                     true => open.lack(d, None, to),
