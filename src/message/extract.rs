@@ -487,6 +487,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 framer.gap(at.direction);
                 framer.hole(at.direction, gap.len);
             }
+            if at
+                .state
+                .framer(at.direction)
+                .is_some_and(Framer::ends_at_gap)
+            {
+                self.begin_anew(at);
+            }
             let certain = at.state.trust.proven || at.state.trust.decided;
             let framed = at.state.framer(at.direction).is_some();
             let stream = &mut at.state.streams[i];
@@ -2153,6 +2160,14 @@ impl<M: MessageSink> Extractor<M> {
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
             return;
         }
+        let renewals = trust.renewals + 1;
+        self.begin_anew(at);
+        at.state.trust.renewals = renewals;
+    }
+
+    /// The connection's protocol is not known any more.
+    fn begin_anew(&mut self, at: &mut ConversationContext<'_, M>) {
+        let left = at.state.trust.left;
         // Its framer goes, so nothing could end the message of the other direction later.
         self.end_other(at);
         self.end_carried(at, None);
@@ -2165,8 +2180,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.state.trust = Trust {
             asked: true,
-            renewals: trust.renewals + 1,
-            left: trust.left,
+            left,
             ..Trust::default()
         };
     }

@@ -9,7 +9,7 @@
 //! ```text
 //! framing.rs               Detector, Framer, and what they say
 //! row.rs                   what the table says of a protocol
-//! length.rs headers.rs lines.rs   engines that frame many of them: by a length, as HTTP does, line by line
+//! length.rs headers.rs lines.rs textual.rs   engines that frame many of them: by a length, as HTTP does, line by line, by words
 //! bundled.rs adaptation.rs ran_procedures.rs   what user messages of SCTP have in common
 //! text.rs fields.rs        what one-line summaries are made of, and what is listed by name
 //! in_order.rs              how responses find their requests
@@ -55,6 +55,7 @@ pub mod rules;
 #[cfg(test)]
 mod tests;
 mod text;
+mod textual;
 pub mod user_framer;
 pub mod whole;
 
@@ -72,8 +73,9 @@ pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
     by_number, datagram_protocol, fields, fields_into, in_order, kind, known_name, listed_fields,
-    listing_protocols, protocols, result_is_last, server_begins, summary, transaction, uses_port,
-    words_ahead,
+    listing_protocols, named_ends, protocols, result_is_last, server_begins, summary, transaction,
+    uses_port, words_ahead,
 };
+pub use row::NamedEnds;
 pub use text::{dotted, escape, is_hidden, is_text};
 pub use whole::{WholeMessage, WholeMessages};

@@ -49,4 +49,5 @@ mod terminators;
 mod trace;
 mod track;
 mod transfers;
+mod tunnels;
 mod websocket;

@@ -18,7 +18,7 @@ use super::super::head::{
 };
 use super::super::headers::ends_method;
 use super::super::length::response_if;
-use super::super::row::{ProtocolRow, UserMessageRow};
+use super::super::row::{NamedEnds, ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
@@ -110,6 +110,18 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     // The search is one for "HTTP/1.".
     cheap_search: true,
     tunnels: true,
+    names_ends: Some(|m| {
+        let target = m.strip_prefix(b"CONNECT ")?;
+        let target = target.get(..memchr(b' ', target)?)?;
+        // A name has 253 octets at most, and a port stands behind it.
+        let target = target.get(..260).unwrap_or(target);
+        let mut server = String::new();
+        super::super::text::escape(target, &mut server);
+        Some(NamedEnds {
+            client: None,
+            server: Some(server),
+        })
+    }),
     long_answers: true,
     ..ProtocolRow::NONE
 };

@@ -14,8 +14,9 @@ use super::headers::HeaderFramer;
 use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
-use super::row::{BundledLength, DatagramRow, Ppid, ProtocolRow, near};
+use super::row::{BundledLength, DatagramRow, NamedEnds, Ppid, ProtocolRow, near};
 use super::text::first_line;
+use super::textual::TextualFramer;
 use super::user_framer::UserFramer;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
@@ -47,6 +48,7 @@ mod http2;
 mod http2_streams;
 mod iec104;
 mod imap;
+mod irc;
 mod iua;
 mod kafka;
 mod ldap;
@@ -59,9 +61,11 @@ mod m3ua;
 mod mbtcp;
 mod mdns;
 mod megaco;
+mod memcache;
 mod mongo;
 mod mqtt;
 mod mysql;
+mod nats;
 mod nbss;
 mod ngap;
 mod ntp;
@@ -81,7 +85,10 @@ mod sbcap;
 mod sip;
 mod smtp;
 mod snmp;
+mod socks;
 mod someip;
+mod ssh;
+mod stomp;
 mod stun;
 mod sua;
 mod syslog;
@@ -311,6 +318,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.begun_in_gap(direction))
             }
 
+            fn ends_at_gap(&self) -> bool {
+                each_framer!(self, f => f.ends_at_gap())
+            }
+
             fn size(&self) -> usize {
                 each_framer!(self, f => f.size())
             }
@@ -345,6 +356,7 @@ protocols! {
         Http1(Box<http1::Http1>): http1, &http1::HttpDetector;
         Http2(http2::Http2): http2, &http2::Http2Detector;
         Tls(tls::Tls): tls, &tls::TlsDetector;
+        Ssh(ssh::Ssh): ssh, &ssh::SshDetector;
         Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
         Rtsp(HeaderFramer<rtsp::Rtsp>): rtsp, &rtsp::SYNTAX;
         Resp(Box<resp::Resp>): resp, &resp::RespDetector;
@@ -369,6 +381,11 @@ protocols! {
         Kafka(LengthFramer<kafka::Kafka>): kafka, &kafka::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
         Websocket(websocket::Frames): websocket, &websocket::WebsocketDetector;
+        Socks(socks::Socks): socks, &socks::SocksDetector;
+        Nats(TextualFramer<nats::Nats>): nats, &nats::FORMAT;
+        Stomp(TextualFramer<stomp::Stomp>): stomp, &stomp::FORMAT;
+        Memcache(TextualFramer<memcache::Memcache>): memcache, &memcache::FORMAT;
+        Irc(TextualFramer<irc::Irc>): irc, &irc::FORMAT;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
         Ftp(Box<LineFramer<ftp::Ftp>>): ftp, &ftp::DIALECT;
         Pop(Box<LineFramer<pop::Pop>>): pop, &pop::DIALECT;
@@ -719,6 +736,13 @@ pub fn fields_into(
     if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
         read(transport, kind, head, to);
     }
+}
+
+/// Whom a message names that its connection is between, where it stands before another one or opens a tunnel. `head` is as in
+/// [`MessageStart`](super::MessageStart).
+pub fn named_ends(protocol: &str, head: &[u8]) -> Option<NamedEnds> {
+    let read = BY_NAME.get(protocol)?.names_ends?;
+    read(head)
 }
 
 /// The protocols that list something, and the names of that.

@@ -21,8 +21,9 @@ use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
-use crate::message::{FieldValue, MessageFields, bundle, escape, fields, kind, summary};
+use crate::message::{FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind};
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::message::{named_ends, summary};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -83,6 +84,8 @@ pub(crate) struct TableConnection {
     counted: [Option<Name>; 2],
     /// The capture has its beginning.
     opened: bool,
+    /// Whom it is between, where a message says that.
+    named: Option<Box<NamedEnds>>,
 }
 
 /// What was seen of a direction.
@@ -500,6 +503,11 @@ impl MessageSink for Table {
         let what = (start.protocol, start.kind);
         let opened = at.sides[at.direction.index()].from_start;
         client_by(&mut connection.client, at.flow, what, at.direction, opened);
+        if name == TableName::Connections
+            && let Some(named) = named_ends(start.protocol, start.head)
+        {
+            connection.named.get_or_insert_default().add(named);
+        }
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
             return;
         }
@@ -823,6 +831,10 @@ impl MessageSink for Table {
         let protocol = protocol.map_or("", Name::text);
         let client = client.unwrap_or_else(|| client_of(flow, protocol, opened));
         let (c, s) = (client.index(), client.flip().index());
+        let named = kept
+            .as_ref()
+            .and_then(|kept| kept.named.as_deref().cloned());
+        let named = named.unwrap_or_default();
         let [from_client, from_server] = [seen(c), seen(s)];
         self.row(&vec![
             ("time", time),
@@ -841,6 +853,8 @@ impl MessageSink for Table {
             ("server_lost", from_server.lost.to_string()),
             ("duration", seconds(ended.last.since(ended.first))),
             ("end", ended_by(flow.transport, ended.close).to_owned()),
+            ("named_client", named.client.unwrap_or_default()),
+            ("named_server", named.server.unwrap_or_default()),
         ]);
     }
 
