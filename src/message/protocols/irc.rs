@@ -54,6 +54,64 @@ impl TextualProtocol for Irc {
     const FORMAT: &'static TextualFormat = &FORMAT;
 }
 
+/// Commands of clients and servers (RFC 2812, 3 and 4; IRCv3). Other words begin lines of any text, which may be the rest of a message.
+const COMMANDS: &[&[u8]] = &[
+    b"PASS",
+    b"NICK",
+    b"USER",
+    b"OPER",
+    b"MODE",
+    b"SERVICE",
+    b"QUIT",
+    b"SQUIT",
+    b"JOIN",
+    b"PART",
+    b"TOPIC",
+    b"NAMES",
+    b"LIST",
+    b"INVITE",
+    b"KICK",
+    b"PRIVMSG",
+    b"NOTICE",
+    b"MOTD",
+    b"LUSERS",
+    b"VERSION",
+    b"STATS",
+    b"LINKS",
+    b"TIME",
+    b"CONNECT",
+    b"TRACE",
+    b"ADMIN",
+    b"INFO",
+    b"SERVLIST",
+    b"SQUERY",
+    b"WHO",
+    b"WHOIS",
+    b"WHOWAS",
+    b"KILL",
+    b"PING",
+    b"PONG",
+    b"ERROR",
+    b"AWAY",
+    b"REHASH",
+    b"WALLOPS",
+    b"USERHOST",
+    b"ISON",
+    b"SERVER",
+    b"CAP",
+    b"AUTHENTICATE",
+    b"ACCOUNT",
+    b"CHGHOST",
+    b"TAGMSG",
+    b"BATCH",
+    b"FAIL",
+    b"WARN",
+    b"NOTE",
+    b"MONITOR",
+    b"SETNAME",
+    b"WEBIRC",
+];
+
 /// Prefix, command and parameters of a line (RFC 2812, 2.3.1), behind its tags.
 fn parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let word = |line: &'_ [u8]| memchr(b' ', line).unwrap_or(line.len());
@@ -67,7 +125,9 @@ fn parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         (prefix, rest) = (&behind[..end], behind[end..].trim_ascii_start());
     }
     let (command, parameters) = rest.split_at(word(rest));
-    let letters = (2..=16).contains(&command.len()) && command.iter().all(u8::is_ascii_alphabetic);
+    let letters = COMMANDS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(command));
     let digits = command.len() == 3 && command.iter().all(u8::is_ascii_digit);
     let sound = (letters || digits) && line.iter().all(|o| !matches!(o, 0 | b'\r'));
     sound.then_some((prefix, command, parameters.trim_ascii_start()))
@@ -113,7 +173,13 @@ mod tests {
         ] {
             assert_eq!(read(line), whole(line));
         }
-        for other in [&b"#$%\r\n"[..], b"\r\n", b"12 a\r\n", b"a\0b\r\n"] {
+        for other in [
+            &b"hello\r\n"[..],
+            b"#$%\r\n",
+            b"\r\n",
+            b"12 a\r\n",
+            b"a\0b\r\n",
+        ] {
             assert_eq!(read(other), Textual::No);
         }
         assert_eq!((FORMAT.opens)(b"NICK me\r\nUSER a 0 * :b\r\n"), Probe::Yes);

@@ -117,7 +117,7 @@ fn read(octets: &[u8]) -> Textual {
     match length {
         Some(length) => Textual::Message(Kind::Other, at as u64 + length + 1),
         // Without a length a body has no zeros.
-        None => match memchr(0, body) {
+        None => match memchr(0, body.get(..LINE).unwrap_or(body)) {
             Some(end) => Textual::Message(Kind::Other, (at + end + 1) as u64),
             None => Textual::More,
         },
