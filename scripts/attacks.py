@@ -144,6 +144,14 @@ def tcp_gap_http(n):
 
 
 @attack
+def responses_begun(n):
+    "n connections, in each the beginning of a response: outputs keep something for each of them"
+    for k in range(n):
+        c = Connection(k, 80)
+        c.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nContent-Type: text/plain\r\n\r\nx")
+
+
+@attack
 def tcp_rounds(n):
     "n connections at once: all SYNs, then all SYN-ACKs, then a request in each"
     Clock.step = 5

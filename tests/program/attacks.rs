@@ -129,6 +129,19 @@ fn what_outputs_keep_is_bounded() {
     stays_in_bounds("form_heads", 100, &[4], &["-n", "-x", extract]);
 }
 
+/// What waits for stream files, and what is kept of a body beside its file, is what many connections have.
+#[test]
+fn what_files_keep_of_each_connection_is_bounded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // Of what is beside the limit, the program itself takes half where it is not optimised.
+    for option in ["--dump", "-x"] {
+        let to = dir.path().join(option);
+        let to = to.to_str().expect("UTF-8");
+        let args = ["-n", option, to];
+        stays_within("responses_begun", 9000, &[16], 19 << 10, &args);
+    }
+}
+
 /// Whatever is booked is given back, so that nothing is left of it when everything has ended.
 #[track_caller]
 fn nothing_waits(name: &str, done: Done) {

@@ -5,7 +5,7 @@ use super::received::{ReceivedRange, WholeRanges};
 use super::store::Store;
 use super::transfer::{FileInfo, Transfer, kept};
 use crate::base::context::Context;
-use crate::base::storage::AgedTable;
+use crate::base::storage::{AgedTable, allocated};
 use crate::base::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,11 @@ impl EntityKey {
         !self.validator.is_empty() && self.len.is_some()
     }
 
+    /// Octets allocated.
+    pub(super) const fn size(&self) -> usize {
+        allocated(self.url.capacity()) + allocated(self.validator.capacity())
+    }
+
     /// The key of the same entity, of another length.
     pub(super) fn with_len(&self, len: Option<u64>) -> Self {
         Self {
@@ -73,7 +78,7 @@ struct WholeEntity {
 
 /// Octets of the texts of an entity that came whole.
 const fn texts(key: &EntityKey, entity: &WholeEntity) -> usize {
-    key.url.capacity() + key.validator.capacity() + entity.file.capacity()
+    key.size() + allocated(entity.file.capacity())
 }
 
 /// The entities of which octets are missing, and those that came whole last.

@@ -1,5 +1,6 @@
 //! Which octets of a file are there.
 
+use crate::base::storage::allocated;
 use serde::{Deserialize, Serialize};
 
 /// Most parts that one file may have; octets that would make one more are left out. Each takes 16 octets of memory, so a file that
@@ -117,7 +118,7 @@ impl Ranges {
 
     /// Octets allocated.
     pub(super) fn size(&self) -> usize {
-        self.parts.capacity() * size_of::<(u64, u64)>()
+        allocated(self.parts.capacity() * size_of::<(u64, u64)>())
     }
 }
 

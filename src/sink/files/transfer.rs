@@ -248,6 +248,9 @@ impl Transfer {
         let now = allocated(size_of::<Self>())
             + self.about.size()
             + allocated(self.memory.capacity())
+            + allocated(self.made.as_ref().map_or(0, String::capacity))
+            + allocated(self.wanted.capacity())
+            + allocated(self.unknown.capacity() * size_of::<u64>())
             + self.have.size();
         if now != self.counted {
             cx.budget.resize(self.counted, now);

@@ -113,8 +113,10 @@ impl Dump {
         if let Some(file) = self.open.get_mut(place) {
             file.last = last;
         }
+        let budget = &mut at.cx.budget;
+        let failures = &mut self.failures;
         self.open
-            .put(place, key, Some(offset), chunk.data, &mut self.failures);
+            .put(place, key, Some(offset), chunk.data, budget, failures);
         if let Some((len, cause)) = early {
             let stream = &mut at.state[direction.index()];
             self.index(flow, direction, stream, 0, Some(len), cause);
@@ -164,10 +166,11 @@ impl Dump {
     }
 
     /// The stream has ended: its file is closed.
-    pub(crate) fn end(&mut self, flow: &Flow, direction: Direction) {
+    pub(crate) fn end(&mut self, cx: &mut Context, flow: &Flow, direction: Direction) {
         let key = (flow.transport, flow.number, direction, 0);
         // At the end of the stream its descriptor is of more use to another.
         self.open.close(&key, &mut self.failures);
+        self.open.count(&mut cx.budget);
     }
 
     /// Appends a user message to the file of its direction and stream.
@@ -181,8 +184,9 @@ impl Dump {
     }
 
     /// The association has ended: its files are closed.
-    pub(crate) fn association_end(&mut self, flow: &Flow) {
+    pub(crate) fn association_end(&mut self, cx: &mut Context, flow: &Flow) {
         self.open.close_association(flow.number, &mut self.failures);
+        self.open.count(&mut cx.budget);
     }
 
     /// Appends a datagram to the file of its direction.
@@ -214,7 +218,8 @@ impl Dump {
             file.last = file.last.max(time);
         }
         // Datagrams have no offsets: they go to the end.
-        self.open.put(place, key, None, payload, &mut self.failures);
+        let (budget, failures) = (&mut cx.budget, &mut self.failures);
+        self.open.put(place, key, None, payload, budget, failures);
     }
 
     /// Datagrams and user messages keep nothing, so that what their file is called stands here.
@@ -275,7 +280,6 @@ impl Dump {
         }
         // Before opening: the limit is of descriptors in use.
         self.make_room();
-        self.open.fit(cx.budget.limit());
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
             // Its file may have been removed in the meantime by whoever reads them; then it begins
@@ -407,7 +411,9 @@ impl MessageSink for Dump {
     type State = Option<Box<DumpedStreams>>;
 
     fn input_end(&mut self, cx: &mut Context) {
-        // Files that are still open are closed behind this; their names are not asked for again.
+        self.open.close_all(&mut self.failures);
+        self.open.uncount(&mut cx.budget);
+        // Their names are not asked for again.
         let names = self.counts.allocation_size() + self.appended.allocation_size();
         cx.budget.give(names);
         (self.counts, self.appended) = (HashMap::default(), HashMap::default());
@@ -427,7 +433,7 @@ impl MessageSink for Dump {
     }
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
-        Self::association_end(self, at.flow);
+        Self::association_end(self, at.cx, at.flow);
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
@@ -439,7 +445,7 @@ impl MessageSink for Dump {
     }
 
     fn stream_end(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {
-        Self::end(self, at.flow, at.direction);
+        Self::end(self, at.cx, at.flow, at.direction);
     }
 
     fn closed(&mut self, at: &mut StreamContext<'_, Self::State>, _: Close) {

@@ -1,6 +1,7 @@
 //! The file of a stream while it is open.
 
 use crate::base::flow::{Direction, Transport};
+use crate::base::storage::allocated;
 use crate::base::time::Timestamp;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
@@ -50,7 +51,12 @@ impl StreamFile {
 
     /// Octets that are allocated for those that wait.
     pub(super) const fn allocated(&self) -> usize {
-        self.buffer.capacity()
+        allocated(self.buffer.capacity())
+    }
+
+    /// Octets that are allocated for its path.
+    pub(super) fn path_allocated(&self) -> usize {
+        allocated(self.path.capacity())
     }
 
     /// Puts octets at an offset, or at the end of a file that is appended to.

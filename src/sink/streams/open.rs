@@ -3,7 +3,7 @@
 use super::failures::Failures;
 use super::file::{StreamFile, StreamKey};
 use crate::base::flow::{Direction, Transport};
-use crate::base::storage::{AgedPlace, AgedTable};
+use crate::base::storage::{AgedPlace, AgedTable, Budget, allocated, tree};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 
@@ -14,11 +14,14 @@ const MOST: usize = 1 << 16;
 /// Descriptors that are left to the rest of the program: inputs, outputs, a folder that is being looked at. Where few are allowed, a
 /// quarter.
 const SPARE: u64 = 64;
-/// Octets that are allocated for what waits for all files together, at most; past a quarter of the memory limit, where that is less,
-/// all of it is written.
+/// Octets that are allocated for what waits for all files together, at most; past a quarter of the memory limit, or what others leave
+/// of it, where that is less, all of it is written.
 // With four thousand streams at once a write is of 16,000 octets. Half would double the system calls; twice saves
 // few of them, and what waits is lost when the program is killed.
 const WAITING: usize = 64 << 20;
+/// Parts of the memory limit of which what waits may take one, also where others would use it.
+// Where everything else uses all of the limit, as floods do, files could otherwise gather nothing.
+const OWN: usize = 16;
 
 /// The files that are open.
 #[derive(Default)]
@@ -32,6 +35,10 @@ pub(super) struct OpenFiles {
     /// Octets that are allocated for what waits in them, and how many may be.
     allocated: usize,
     room: usize,
+    /// Octets that are allocated for their paths.
+    paths: usize,
+    /// Octets of all of it that the budget knows of.
+    counted: usize,
 }
 
 /// Raises the limit of open files as far as this process may, up to what is of use here, and says how many stream files may
@@ -54,9 +61,26 @@ pub(super) fn most_open() -> usize {
 }
 
 impl OpenFiles {
-    /// What waits may take its part of so many octets.
-    pub(super) fn fit(&mut self, limit: usize) {
-        self.room = WAITING.min(limit / 4);
+    /// Charges the budget with what is allocated now, and learns from it how much may wait.
+    pub(super) fn count(&mut self, budget: &mut Budget) {
+        let now = self.allocated
+            + self.paths
+            + self.files.allocated()
+            + allocated(self.waiting.capacity() * size_of::<StreamKey>())
+            + tree::<(u64, Direction, u16), ()>(self.of_sctp.len());
+        if now != self.counted {
+            budget.resize(self.counted, now);
+            self.counted = now;
+        }
+        let limit = budget.limit();
+        let left = (limit + self.allocated).saturating_sub(budget.used());
+        self.room = WAITING.min(limit / 4).min(left.max(limit / OWN));
+    }
+
+    /// All files have been closed: nothing is allocated any longer.
+    pub(super) fn uncount(&mut self, budget: &mut Budget) {
+        budget.give(self.counted);
+        *self = Self::default();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,6 +103,7 @@ impl OpenFiles {
         if let (Transport::Sctp, number, direction, id) = key {
             self.of_sctp.insert((number, direction, id));
         }
+        self.paths += file.path_allocated();
         self.files.insert(key, file)
     }
 
@@ -89,6 +114,7 @@ impl OpenFiles {
         key: StreamKey,
         offset: Option<u64>,
         octets: &[u8],
+        budget: &mut Budget,
         failures: &mut Failures,
     ) {
         let Some(file) = self.files.get_mut(place) else {
@@ -103,9 +129,11 @@ impl OpenFiles {
             file.listed = true;
             self.waiting.push(key);
         }
+        self.count(budget);
         // Files that were closed and opened again stand in the list several times.
         if self.allocated > self.room || self.waiting.len() > 2 * self.files.len() + 64 {
             self.write(failures);
+            self.count(budget);
         }
     }
 
@@ -164,6 +192,7 @@ impl OpenFiles {
             self.of_sctp.remove(&(number, direction, id));
         }
         self.allocated -= file.allocated();
+        self.paths -= file.path_allocated();
         if let (path, Err(e)) = file.close() {
             failures.add(&path, "write", e);
         }

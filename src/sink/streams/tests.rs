@@ -362,3 +362,26 @@ fn templates_stay_in_the_folder() {
         assert_eq!(name, expected);
     }
 }
+
+/// What waits for files counts against the memory limit, and takes no more than what is left of it.
+#[test]
+fn what_waits_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = rig(dir.path(), DEFAULT_TEMPLATE);
+    let before = rig.cx.budget.used();
+    data(&mut rig, D[0], 0, b"first");
+    data(&mut rig, D[0], 5, &[b'x'; 5000]);
+    assert!(rig.cx.budget.used() >= before + 5005);
+    // The rest is taken: the next octets do not stay.
+    let left = rig.cx.budget.limit() - rig.cx.budget.used();
+    rig.cx.budget.take(left);
+    let much = vec![b'y'; rig.cx.budget.limit() / 8];
+    data(&mut rig, D[1], 0, &much);
+    rig.cx.budget.give(left);
+    assert!(rig.cx.budget.used() < before + (64 << 10));
+    end(&mut rig);
+    let (outputs, at) = rig.at(D[0]);
+    outputs.input_end(at.cx);
+    assert_eq!(rig.cx.budget.used(), 0);
+    assert_eq!(files(dir.path()).len(), 2);
+}

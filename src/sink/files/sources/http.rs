@@ -9,6 +9,7 @@ use super::super::store::Store;
 use super::super::transfer::{FileInfo, LimitReached, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
+use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::message::{ChunkLine, ChunkSize, HttpStart};
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
@@ -125,6 +126,19 @@ impl ChunkedState {
 }
 
 impl OpenBody {
+    /// Octets allocated, but for those of its file, which counts itself.
+    fn size(&self) -> usize {
+        let own = match &self.to {
+            BodyTarget::Entity(..) => allocated(size_of::<Self>()),
+            BodyTarget::File(_) => allocated(size_of::<Self>()) - size_of::<Transfer>(),
+            BodyTarget::Ranges(_, boundary) => {
+                allocated(size_of::<Self>()) - size_of::<Transfer>()
+                    + allocated(boundary.capacity())
+            }
+        };
+        own + self.key.as_ref().map_or(0, EntityKey::size)
+    }
+
     /// Receives octets of the body, framing included.
     fn data(
         &mut self,
@@ -245,11 +259,13 @@ impl FileSource for Http {
         let (line, fields) = HeaderFields::of_message(start.head);
         let asked = if start.kind == Kind::Request {
             let asked = PendingRequest::new(start.offset, line, &fields);
-            connection.add_request(at.cx, asked.clone());
+            connection.add_request(asked.clone());
             Some(asked)
         } else {
-            connection.answered(at.cx, start.answers)
+            connection.answered(start.answers)
         };
+        // A response without a body, from the middle, leaves the connection's own octets too.
+        connection.count(at.cx);
         let head = start.head.len() as u64;
         let mut framing = match start.extent {
             Extent::Known(len) if len <= head => return,
@@ -333,6 +349,7 @@ impl FileSource for Http {
             key,
         });
         connection.open[at.direction.index()] = Some(body);
+        connection.count(at.cx);
     }
 
     fn data(&mut self, at: &mut At<'_, HttpConnection>, piece: &Piece<'_>) {
@@ -379,6 +396,9 @@ impl FileSource for Http {
 
     fn end(&mut self, at: &mut At<'_, HttpConnection>, end: &MessageEnd) {
         let Some(body) = open(at) else { return };
+        if let Some(connection) = at.kept {
+            connection.count(at.cx);
+        }
         let len = body.len(end);
         let announced = matches!(body.framing, BodyFraming::Length(_)) && !body.gaps;
         let OpenBody {
@@ -512,22 +532,20 @@ fn put_back(at: &mut At<'_, HttpConnection>, body: Box<OpenBody>) {
 
 impl HttpConnection {
     /// Remembers a request until it is answered.
-    fn add_request(&mut self, cx: &mut Context, request: PendingRequest) {
+    fn add_request(&mut self, request: PendingRequest) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
         }
         self.requests.push_back(request);
-        self.count(cx);
     }
 
     /// The request that begins at this offset. It stays: an interim response may come first (RFC 9110, 15.2).
-    fn answered(&mut self, cx: &mut Context, request: Option<u64>) -> Option<PendingRequest> {
+    fn answered(&mut self, request: Option<u64>) -> Option<PendingRequest> {
         let request = request?;
         // Requests before it were answered, or their answers lost.
         while self.requests.front().is_some_and(|r| r.offset < request) {
             self.requests.pop_front();
         }
-        self.count(cx);
         self.requests
             .front()
             .filter(|r| r.offset == request)
@@ -535,10 +553,17 @@ impl HttpConnection {
     }
 
     fn count(&mut self, cx: &mut Context) {
-        let texts = |r: &PendingRequest| r.method.capacity() + r.url.capacity();
-        let now = size_of::<Self>()
-            + self.requests.capacity() * size_of::<PendingRequest>()
-            + self.requests.iter().map(texts).sum::<usize>();
+        let texts =
+            |r: &PendingRequest| allocated(r.method.capacity()) + allocated(r.url.capacity());
+        let now = allocated(size_of::<Self>())
+            + allocated(self.requests.capacity() * size_of::<PendingRequest>())
+            + self.requests.iter().map(texts).sum::<usize>()
+            + self
+                .open
+                .iter()
+                .flatten()
+                .map(|body| body.size())
+                .sum::<usize>();
         cx.budget.resize(self.counted, now);
         self.counted = now;
     }
